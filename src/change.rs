@@ -1,0 +1,193 @@
+//! What is reported: changes in the past tense, and trouble on one path.
+//!
+//! A batch keeps all its paths in one buffer, so that a change costs no
+//! allocation of its own.
+
+use std::ops::Range;
+
+/// A SHA-256 digest.
+pub(crate) type Digest = [u8; 32];
+
+/// The digest of no bytes: what a file made by open(2) begins with.
+pub(crate) const EMPTY: Digest = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
+
+/// What a name stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link, never followed.
+    Symlink,
+    /// A FIFO, socket or device, never opened.
+    Other,
+}
+
+/// What is known of a file's bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Content {
+    /// In bytes.
+    pub(crate) size: Option<u64>,
+    /// Of the bytes, where they were read.
+    pub(crate) digest: Option<Digest>,
+}
+
+/// Who may do what with a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Attributes {
+    /// The permission bits, `07777`.
+    pub(crate) mode: u32,
+    /// The owner.
+    pub(crate) uid: u32,
+    /// The group.
+    pub(crate) gid: u32,
+}
+
+/// A path in the batch's buffer.
+pub(crate) type Span = Range<usize>;
+
+/// One change; see the contract for what each promises.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Change {
+    /// There when the watch began.
+    Existing {
+        /// What it is.
+        kind: Kind,
+        /// Its path.
+        path: Span,
+        /// A file's bytes.
+        content: Content,
+    },
+    /// Every watch is in place.
+    Ready {
+        /// Directories in the tree, the PATHs too.
+        directories: u64,
+        /// All other names.
+        files: u64,
+    },
+    /// The name appeared.
+    Created {
+        /// What it is.
+        kind: Kind,
+        /// Its path.
+        path: Span,
+        /// A file's bytes.
+        content: Content,
+        /// For a directory: whether it is entered.
+        entered: bool,
+    },
+    /// The bytes differ from those last reported.
+    Changed {
+        /// Its path.
+        path: Span,
+        /// Its bytes.
+        content: Content,
+    },
+    /// The name, and everything below it, moved.
+    Renamed {
+        /// What it is.
+        kind: Kind,
+        /// The old path.
+        from: Span,
+        /// The new path.
+        path: Span,
+    },
+    /// The name is gone.
+    Deleted {
+        /// What it was.
+        kind: Kind,
+        /// Its path.
+        path: Span,
+    },
+    /// Mode or owner changed.
+    AttributesChanged {
+        /// What it is.
+        kind: Kind,
+        /// Its path.
+        path: Span,
+        /// As they are.
+        new: Attributes,
+        /// As they were, where that is known.
+        old: Option<Attributes>,
+    },
+    /// The kernel dropped events; the records that follow make up for them.
+    Overflow,
+}
+
+/// Trouble on one path: said to a person, and the watch goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Trouble {
+    /// A directory that may not be read.
+    UnreadableDirectory,
+    /// A file that may not be read.
+    UnreadableFile,
+    /// The limit on watches is reached: this directory is looked at at intervals.
+    NoWatch,
+    /// A larger file than is digested.
+    OverLimit,
+    /// Any other error, in the system's words.
+    Failed(String),
+}
+
+/// Changes and troubles in the order in which they were learned.
+#[derive(Default)]
+pub(crate) struct Batch {
+    /// The paths, one after the other.
+    bytes: Vec<u8>,
+    /// What is to be printed.
+    changes: Vec<Change>,
+    /// What is to be said.
+    troubles: Vec<(Span, Trouble)>,
+}
+
+impl Batch {
+    /// Keeps the path that `write` appends.
+    pub(crate) fn path(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        start..self.bytes.len()
+    }
+
+    /// Reports a change.
+    pub(crate) fn push(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// Reports trouble on a path.
+    pub(crate) fn trouble(&mut self, path: Span, trouble: Trouble) {
+        self.troubles.push((path, trouble));
+    }
+
+    /// The bytes of a path.
+    pub(crate) fn bytes(&self, span: &Span) -> &[u8] {
+        &self.bytes[span.clone()]
+    }
+
+    /// All changes.
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// All troubles.
+    pub(crate) fn troubles(&self) -> &[(Span, Trouble)] {
+        &self.troubles
+    }
+
+    /// Whether there is nothing to say.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.troubles.is_empty()
+    }
+
+    /// Forgets everything and gives back what an outburst took.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.changes.clear();
+        self.troubles.clear();
+        self.bytes.shrink_to(64 << 10);
+        self.changes.shrink_to(512);
+    }
+}

@@ -1,0 +1,120 @@
+//! Turns the bytes of a read(2) on an inotify descriptor into events.
+//!
+//! Never makes a system call, never panics, never reads past its buffer: any
+//! bytes give events or an error. Invariant: what is yielded as a name lies
+//! within the `len` bytes that its header announced.
+
+#![allow(unsafe_code)]
+
+use std::mem::size_of;
+
+use libc::inotify_event;
+
+use crate::event::{Cookie, Event, NameEvent, OwnEvent, Wd};
+
+/// The bytes of an `inotify_event` before its name.
+const HEADER: usize = size_of::<inotify_event>();
+
+/// The buffer does not hold whole events.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    /// Bytes left that make no event.
+    pub(crate) left: usize,
+}
+
+/// The events in a buffer, one after the other.
+#[derive(Clone)]
+pub(crate) struct Events<'a> {
+    /// What is not decoded yet.
+    rest: &'a [u8],
+}
+
+impl<'a> Events<'a> {
+    /// Over the bytes of one or more reads.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// How many bytes are not decoded yet.
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = Result<Event<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let split = header(self.rest).and_then(|header| {
+            let len = usize::try_from(header.len).ok()?;
+            let end = HEADER.checked_add(len)?;
+            Some((header, self.rest.get(HEADER..end)?, self.rest.get(end..)?))
+        });
+        let Some((header, name, rest)) = split else {
+            let left = self.rest.len();
+            self.rest = &[];
+            return Some(Err(Malformed { left }));
+        };
+        self.rest = rest;
+        Some(Ok(typed(&header, unpadded(name))))
+    }
+}
+
+/// The header at the start of the bytes, if they hold one.
+fn header(bytes: &[u8]) -> Option<inotify_event> {
+    let header = bytes.get(..HEADER)?;
+    // SAFETY: `header` is HEADER readable bytes; `read_unaligned` asks for no
+    // alignment; and every bit pattern is a valid `inotify_event`, which is four
+    // integers (its flexible name is not part of the type).
+    Some(unsafe { header.as_ptr().cast::<inotify_event>().read_unaligned() })
+}
+
+/// The name without the NUL bytes that pad it.
+fn unpadded(name: &[u8]) -> &[u8] {
+    let end = name.iter().position(|&byte| byte == 0);
+    &name[..end.unwrap_or(name.len())]
+}
+
+/// What the mask says, as an enum.
+fn typed<'a>(header: &inotify_event, name: &'a [u8]) -> Event<'a> {
+    let (wd, mask) = (Wd(header.wd), header.mask);
+    if mask & libc::IN_Q_OVERFLOW != 0 {
+        return Event::QueueOverflow;
+    }
+    let own = |what| Event::Own { wd, what };
+    if mask & libc::IN_IGNORED != 0 {
+        return own(OwnEvent::Ignored);
+    }
+    if mask & libc::IN_UNMOUNT != 0 {
+        return own(OwnEvent::Unmount);
+    }
+    if name.is_empty() {
+        return match mask & libc::IN_ALL_EVENTS {
+            libc::IN_DELETE_SELF => own(OwnEvent::DeleteSelf),
+            libc::IN_MOVE_SELF => own(OwnEvent::MoveSelf),
+            libc::IN_MODIFY => own(OwnEvent::Modify),
+            libc::IN_CLOSE_WRITE => own(OwnEvent::CloseWrite),
+            libc::IN_ATTRIB => own(OwnEvent::Attrib),
+            _ => Event::Unknown { wd, mask },
+        };
+    }
+    let cookie = Cookie(header.cookie);
+    let what = match mask & libc::IN_ALL_EVENTS {
+        libc::IN_CREATE => NameEvent::Create,
+        libc::IN_DELETE => NameEvent::Delete,
+        libc::IN_MOVED_FROM => NameEvent::MovedFrom(cookie),
+        libc::IN_MOVED_TO => NameEvent::MovedTo(cookie),
+        libc::IN_MODIFY => NameEvent::Modify,
+        libc::IN_CLOSE_WRITE => NameEvent::CloseWrite,
+        libc::IN_ATTRIB => NameEvent::Attrib,
+        _ => return Event::Unknown { wd, mask },
+    };
+    let is_dir = mask & libc::IN_ISDIR != 0;
+    Event::Name { wd, name, is_dir, what }
+}
+
+#[cfg(test)]
+mod tests;

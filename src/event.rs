@@ -1,0 +1,83 @@
+//! The kernel's words, typed: what one `inotify_event` says, and nothing more.
+//!
+//! The names are those of inotify(7). An event is a hint about a name in a
+//! watched directory, about the watched inode itself, or about the queue.
+
+/// A watch descriptor: the kernel gives the same one for the same live inode
+/// and never a used one again, so it is a directory's identity.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) struct Wd(pub(crate) i32);
+
+/// What joins the two halves of a rename.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Cookie(pub(crate) u32);
+
+/// One event, its name still in the buffer that it was read into.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Event<'a> {
+    /// About a name in a watched directory.
+    Name {
+        /// The directory.
+        wd: Wd,
+        /// The name in it: bytes, without the padding.
+        name: &'a [u8],
+        /// `IN_ISDIR`: the name is, or was, a directory.
+        is_dir: bool,
+        /// What happened to it.
+        what: NameEvent,
+    },
+    /// About the watched inode itself.
+    Own {
+        /// The inode's watch.
+        wd: Wd,
+        /// What happened to it.
+        what: OwnEvent,
+    },
+    /// `IN_Q_OVERFLOW`: the queue was full, and events were dropped.
+    QueueOverflow,
+    /// A mask that was never asked for.
+    Unknown {
+        /// Whom it is about.
+        wd: Wd,
+        /// The bits.
+        mask: u32,
+    },
+}
+
+/// What happened to a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NameEvent {
+    /// `IN_CREATE`: made by open(2), mkdir(2), link(2), symlink(2) and the like.
+    Create,
+    /// `IN_DELETE`.
+    Delete,
+    /// `IN_MOVED_FROM`.
+    MovedFrom(Cookie),
+    /// `IN_MOVED_TO`.
+    MovedTo(Cookie),
+    /// `IN_MODIFY`: written or truncated.
+    Modify,
+    /// `IN_CLOSE_WRITE`: a descriptor opened for writing was closed.
+    CloseWrite,
+    /// `IN_ATTRIB`: mode, owner, times, extended attributes or link count.
+    Attrib,
+}
+
+/// What happened to a watched inode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OwnEvent {
+    /// `IN_DELETE_SELF`.
+    DeleteSelf,
+    /// `IN_MOVE_SELF`.
+    MoveSelf,
+    /// `IN_UNMOUNT`: its file system is gone.
+    Unmount,
+    /// `IN_IGNORED`: the watch is gone; no more events will carry its descriptor.
+    Ignored,
+    /// `IN_MODIFY` without a name: the watch is on a file.
+    Modify,
+    /// `IN_CLOSE_WRITE` without a name.
+    CloseWrite,
+    /// `IN_ATTRIB` without a name.
+    Attrib,
+}

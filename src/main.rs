@@ -1,0 +1,155 @@
+//! balerion: a Linux file-system sentinel on raw inotify.
+//!
+//! Turns arguments into a running watch, and its end into an exit status.
+
+mod baseline;
+mod change;
+mod cli;
+mod decode;
+mod disk;
+mod error;
+mod event;
+mod filter;
+mod hash;
+mod mounts;
+mod output;
+mod roots;
+mod sys;
+mod trace;
+mod tracker;
+mod voice;
+mod walk;
+mod watcher;
+
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use clap::Parser;
+
+use cli::{Cli, ColorWhen, FormatName, HashWhen};
+use error::Error;
+use filter::Filter;
+use output::{Events, Format, Style};
+use tracker::{Hashing, Settings};
+use watcher::{Ending, Order, Plan, Watcher};
+
+fn main() {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            refuse(&error);
+        }
+    };
+    let status = match run(&cli) {
+        Ok(ending) => ending.status(),
+        Err(error) => {
+            voice::say(&error.to_string());
+            error.status()
+        }
+    };
+    // The kernel takes watches and memory back faster than we could give them.
+    sys::process::exit_now(status)
+}
+
+/// Help and version go to stdout; what is wrong with the arguments to stderr.
+fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr() {
+        let text = error.render().to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            voice::say(line);
+        }
+        sys::process::exit_now(2)
+    }
+    // That nobody reads the help is no failure.
+    let _read = error.print();
+    sys::process::exit_now(0)
+}
+
+/// The program's outline: what to watch, every watch in place, the loop.
+fn run(cli: &Cli) -> Result<Ending, Error> {
+    let order = order(cli)?;
+    Watcher::start(order)?.run()
+}
+
+/// What the command line asks for.
+fn order(cli: &Cli) -> Result<Order, Error> {
+    let paths = cli.paths.iter().map(|path| path.as_bytes().to_vec()).collect();
+    let stdout = std::io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
+    let events = events(&cli.events)?;
+    Ok(Order {
+        paths,
+        filter: Filter,
+        settings: settings(cli, events),
+        style: style(cli, events),
+        output: stdout,
+        plan: plan(cli),
+    })
+}
+
+/// Which changes are printed.
+fn events(names: &[String]) -> Result<Events, Error> {
+    if names.is_empty() {
+        return Ok(Events::DEFAULT);
+    }
+    names.iter().try_fold(Events::NONE, |events, name| {
+        events.with(name.trim()).ok_or_else(|| {
+            let known = "created, changed, renamed, deleted, attributes";
+            Error::Usage(format!("no event is called {name:?}: --events takes {known}"))
+        })
+    })
+}
+
+/// What the rules need to know.
+fn settings(cli: &Cli, events: Events) -> Settings {
+    Settings {
+        hashing: match cli.hash {
+            HashWhen::Eager => Hashing::Eager,
+            HashWhen::Lazy => Hashing::Lazy,
+            HashWhen::Off => Hashing::Off,
+        },
+        hash_limit: cli.hash_limit,
+        max_depth: if cli.no_recursive { Some(1) } else { cli.max_depth },
+        one_file_system: cli.one_file_system,
+        attributes: events.has_attributes(),
+        strict: cli.strict,
+        rescan: cli.rescan.map(nanos),
+        began: 0,
+    }
+}
+
+/// How changes look.
+fn style(cli: &Cli, events: Events) -> Style {
+    let format = match cli.format {
+        FormatName::Text => Format::Text,
+        FormatName::Json => Format::Json,
+        FormatName::Paths => Format::Paths,
+    };
+    let is_terminal = || std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let color = match cli.color {
+        ColorWhen::Auto => is_terminal(),
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+    };
+    Style { format, nul: cli.print0, timestamps: cli.timestamps, color, events }
+}
+
+/// Stopping and saying.
+fn plan(cli: &Cli) -> Plan {
+    Plan {
+        count: if cli.one { Some(1) } else { cli.count },
+        timeout: cli.timeout.map(nanos),
+        until_quiet: cli.until_quiet.map(nanos),
+        trace: cli.trace,
+        stats: cli.stats,
+        quiet: cli.quiet,
+        initial: cli.initial,
+    }
+}
+
+/// A duration in nanoseconds.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

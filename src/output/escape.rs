@@ -1,0 +1,40 @@
+//! Bytes of a path as text that can break neither a line nor a terminal.
+
+/// Appends the path; control characters, backslashes and what is not UTF-8 escaped.
+pub(super) fn escape(path: &[u8], out: &mut Vec<u8>) {
+    // Most paths need nothing.
+    if path.iter().all(|&byte| (0x20..0x7f).contains(&byte) && byte != b'\\') {
+        out.extend(path);
+        return;
+    }
+    for chunk in path.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            let mut bytes = [0; 4];
+            let bytes = character.encode_utf8(&mut bytes).as_bytes();
+            match character {
+                '\n' => out.extend(b"\\n"),
+                '\t' => out.extend(b"\\t"),
+                '\r' => out.extend(b"\\r"),
+                '\\' => out.extend(b"\\\\"),
+                _ if character.is_control() => escape_bytes(bytes, out),
+                _ => out.extend(bytes),
+            }
+        }
+        escape_bytes(chunk.invalid(), out);
+    }
+}
+
+/// Each byte as `\xhh`.
+fn escape_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    for byte in bytes {
+        out.extend(b"\\x");
+        out.extend(hex::encode([*byte]).as_bytes());
+    }
+}
+
+/// A path for a person.
+pub(crate) fn escaped(path: &[u8]) -> String {
+    let mut out = Vec::with_capacity(path.len());
+    escape(path, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,81 @@
+//! Where records go: as much as the reader takes, the rest kept until it does.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::sys::stream::{self, Sort};
+
+/// More than this is not kept: the loop stops reading events until the reader has
+/// taken some. 1 MiB.
+const MOST: usize = 1 << 20;
+
+/// A stream and what it has not taken yet.
+pub(crate) struct Sink {
+    /// The stream.
+    fd: OwnedFd,
+    /// How it takes bytes.
+    sort: Sort,
+    /// Rendered records.
+    pub(crate) bytes: Vec<u8>,
+    /// How many of them it has taken.
+    taken: usize,
+}
+
+impl Sink {
+    /// Of a stream.
+    ///
+    /// # Errors
+    /// EBADF: it is closed.
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        let sort = stream::sort(fd.as_fd())?;
+        Ok(Self { fd, sort, bytes: Vec::new(), taken: 0 })
+    }
+
+    /// Writes what fits.
+    ///
+    /// # Errors
+    /// EPIPE: the reader is gone; else those of write(2).
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        while self.taken < self.bytes.len() {
+            match stream::write_some(self.fd.as_fd(), self.sort, &self.bytes[self.taken..])? {
+                0 => break,
+                count => self.taken += count,
+            }
+        }
+        if self.taken == self.bytes.len() {
+            self.bytes.clear();
+            self.bytes.shrink_to(64 << 10);
+            self.taken = 0;
+        } else if self.taken > MOST {
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
+        }
+        Ok(())
+    }
+
+    /// How many bytes wait for the reader.
+    pub(crate) fn waiting(&self) -> usize {
+        self.bytes.len() - self.taken
+    }
+
+    /// Whether so much waits that nothing should be added.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting() > MOST
+    }
+
+    /// epoll(7) does not take it: it is always ready, like a regular file.
+    pub(crate) fn is_always_ready(&mut self) {
+        self.sort = Sort::File;
+    }
+
+    /// Whether it is always ready.
+    pub(crate) fn is_file(&self) -> bool {
+        self.sort == Sort::File
+    }
+}
+
+impl AsFd for Sink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

@@ -1,0 +1,197 @@
+//! Turns the PATHs of the command line into roots of the model, each walked.
+//!
+//! A directory is watched, recursively; a single file through its directory, for
+//! that name alone, so that it survives an editor's atomic save.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use crate::change::Kind;
+use crate::error::Error;
+use crate::hash::fault;
+use crate::sys::file::{self, FdPath, Open, RawStat};
+use crate::sys::inotify::Inotify;
+use crate::tracker::model::{Flag, Id};
+use crate::tracker::port::Inode;
+use crate::tracker::{Named, Root, Tracker};
+use crate::walk::walk;
+
+/// What the PATHs are watched with.
+pub(crate) struct Planter<'a> {
+    /// The model that grows.
+    pub(crate) tracker: &'a mut Tracker,
+    /// Where watches are set.
+    pub(crate) inotify: &'a Inotify,
+    /// Our own outputs are left out.
+    pub(crate) own: &'a [Inode],
+    /// What a person should know: a PATH that is told under another one.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A PATH that was looked at.
+struct Seen {
+    /// As given, without trailing slashes.
+    shown: Vec<u8>,
+    /// Its place among the arguments.
+    number: usize,
+    /// How it is opened.
+    open: Vec<u8>,
+}
+
+impl Planter<'_> {
+    /// Watches every PATH: the directories first, since they may hold the files.
+    ///
+    /// # Errors
+    /// A PATH that cannot be watched.
+    pub(crate) fn plant(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
+        let mut files = Vec::new();
+        let mut planted: Vec<(usize, Id)> = Vec::new();
+        for (number, given) in paths.iter().enumerate() {
+            let raw = look(given)?;
+            let seen = Seen { shown: without_slashes(given), number, open: given.clone() };
+            if raw.kind() == Kind::Directory {
+                if let Some(id) = self.directory(&seen)? {
+                    planted.push((number, id));
+                }
+            } else if raw.kind() == Kind::File || given.last() != Some(&b'/') {
+                files.push(seen);
+            }
+        }
+        for seen in files {
+            self.file(&seen, &planted)?;
+        }
+        Ok(())
+    }
+
+    /// A directory, unless it is told already.
+    fn directory(&mut self, seen: &Seen) -> Result<Option<Id>, Error> {
+        let fd = open_listing(&seen.open)?;
+        let raw = file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &seen.open, error))?;
+        let wd = self.inotify.watch_directory(FdPath::new(fd.as_fd()).as_c_str());
+        if let Ok(wd) = wd
+            && let Some(known) = self.tracker.model.watched(wd)
+        {
+            self.note(seen, known);
+            return Ok(None);
+        }
+        if let Err(error) = &wd
+            && self.tracker.roots.is_empty()
+            && !matches!(fault(error), crate::tracker::port::Fault::Full)
+        {
+            return Err(Error::path("watch", &seen.open, std::io::Error::from(error.kind())));
+        }
+        let id = self.root(seen, &raw);
+        let before = self.tracker.model.counts();
+        walk(self.tracker, self.inotify, self.own, id, fd);
+        let _ = before;
+        Ok(Some(id))
+    }
+
+    /// An entry for a PATH.
+    fn root(&mut self, seen: &Seen, raw: &RawStat) -> Id {
+        let tracker = &mut *self.tracker;
+        let id = tracker.model.insert(None, b"", Kind::Directory);
+        tracker.model.set(id, Flag::ROOT);
+        tracker.model.set_inode(id, Inode { dev: raw.dev, ino: raw.ino });
+        let (open, shown) = (seen.open.clone(), seen.shown.clone());
+        let absolute = absolute(&open);
+        tracker.roots.push(Root { open, shown, absolute, entry: Some(id) });
+        id
+    }
+
+    /// A single file: a name in a directory of which nothing else is told.
+    fn file(&mut self, seen: &Seen, planted: &[(usize, Id)]) -> Result<(), Error> {
+        let (parent, name) = resolve(&seen.open)?;
+        let fd = open_listing(&parent)?;
+        let wd = self.inotify.watch_directory(FdPath::new(fd.as_fd()).as_c_str());
+        let wd = wd.map_err(|error| Error::path("watch", &seen.open, error))?;
+        let dir = match self.tracker.model.watched(wd) {
+            Some(dir) => dir,
+            None => {
+                let raw = file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &parent, error))?;
+                let hidden = Seen { shown: without_slashes(&parent), number: seen.number, open: parent };
+                let dir = self.root(&hidden, &raw);
+                self.tracker.model.silence(dir);
+                self.tracker.model.set(dir, Flag::PARTIAL);
+                self.tracker.model.set_wd(dir, Some(wd));
+                dir
+            }
+        };
+        if self.is_told_before(dir, &name, seen.number, planted) {
+            let known = self.tracker.model.find(dir, &name).unwrap_or(dir);
+            self.note(seen, known);
+            return Ok(());
+        }
+        self.tracker.model.set(dir, Flag::RENAMED_ROOT);
+        let shown = seen.shown.clone();
+        self.tracker.named.push(Named { dir, name: name.clone(), shown });
+        if self.tracker.model.find(dir, &name).is_none() {
+            let raw = file::with_c_str(&name, |name| file::stat_name(fd.as_fd(), name));
+            let kind = raw.map_err(|error| Error::path("read", &seen.open, error))?.kind();
+            let id = self.tracker.model.insert(Some(dir), &name, kind);
+            self.tracker.welcome(id, dir);
+        }
+        Ok(())
+    }
+
+    /// Whether an earlier PATH tells of the file.
+    fn is_told_before(&self, dir: Id, name: &[u8], number: usize, planted: &[(usize, Id)]) -> bool {
+        let same = |named: &Named| named.dir == dir && named.name == name;
+        if self.tracker.named.iter().any(same) {
+            return true;
+        }
+        let root = self.tracker.model.root(dir);
+        planted.iter().any(|&(before, id)| id == root && before < number)
+    }
+
+    /// Notes that a PATH is told under another one.
+    fn note(&mut self, seen: &Seen, known: Id) {
+        let mut path = Vec::new();
+        self.tracker.write_path(known, &mut path);
+        let (one, other) = (crate::output::escaped(&seen.shown), crate::output::escaped(&path));
+        self.notes.push(format!("note: {one} is told once, as {other}"));
+    }
+}
+
+/// Looks at a PATH, wherever it leads.
+fn look(given: &[u8]) -> Result<RawStat, Error> {
+    file::with_c_str(given, file::stat_path).map_err(|error| Error::path("watch", given, error))
+}
+
+/// Opens a directory to list it.
+fn open_listing(path: &[u8]) -> Result<OwnedFd, Error> {
+    let opened = file::with_c_str(path, |path| file::open(file::here(), path, Open::Listing));
+    opened.map_err(|error| Error::path("watch", path, error))
+}
+
+/// The directory and the name of a file, where a symbolic link is followed.
+fn resolve(given: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let path = Path::new(std::ffi::OsStr::from_bytes(given));
+    let is_link = path.is_symlink();
+    let path = if is_link {
+        path.canonicalize().map_err(|error| Error::path("watch", given, error))?
+    } else {
+        path.to_path_buf()
+    };
+    let name = path.file_name().map(|name| name.as_bytes().to_vec());
+    let parent = path.parent().map(|parent| parent.to_path_buf().into_os_string().into_vec());
+    let parent = parent.filter(|parent| !parent.is_empty()).unwrap_or_else(|| b".".to_vec());
+    match name {
+        Some(name) => Ok((parent, name)),
+        None => Err(Error::path("watch", given, std::io::ErrorKind::NotFound.into())),
+    }
+}
+
+/// The absolute path of what a PATH leads to.
+fn absolute(path: &[u8]) -> Vec<u8> {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let path = Path::new(std::ffi::OsStr::from_bytes(path));
+    path.canonicalize().map(|path| path.into_os_string().into_vec()).unwrap_or_default()
+}
+
+/// A PATH as it is shown.
+fn without_slashes(path: &[u8]) -> Vec<u8> {
+    let end = path.iter().rposition(|&byte| byte != b'/').map_or(0, |at| at + 1);
+    path[..end].to_vec()
+}

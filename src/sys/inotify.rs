@@ -1,0 +1,100 @@
+//! inotify(7): one instance, its watches, its bytes.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::check;
+use crate::event::Wd;
+
+/// What a directory is watched for. Never OPEN, ACCESS or CLOSE_NOWRITE, which
+/// our own looking would cause; never EXCL_UNLINK, which hides a dead name's writes.
+const DIRECTORY: u32 = libc::IN_CREATE
+    | libc::IN_DELETE
+    | libc::IN_MODIFY
+    | libc::IN_CLOSE_WRITE
+    | libc::IN_MOVED_FROM
+    | libc::IN_MOVED_TO
+    | libc::IN_ATTRIB
+    | libc::IN_DELETE_SELF
+    | libc::IN_MOVE_SELF
+    | libc::IN_ONLYDIR;
+
+/// What a regular file is watched for (`--strict`).
+const FILE: u32 = libc::IN_MODIFY | libc::IN_CLOSE_WRITE | libc::IN_ATTRIB;
+
+/// An inotify instance: a file whose bytes are events.
+pub(crate) struct Inotify {
+    /// The descriptor.
+    file: File,
+}
+
+impl Inotify {
+    /// inotify_init1(2), non-blocking and close-on-exec.
+    ///
+    /// # Errors
+    /// EMFILE: `fs.inotify.max_user_instances` or RLIMIT_NOFILE is reached.
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: takes no pointers.
+        let fd = check(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })?;
+        // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { file: File::from(fd) })
+    }
+
+    /// inotify_add_watch(2) on a directory. The same inode gives the same descriptor.
+    ///
+    /// # Errors
+    /// ENOSPC: `fs.inotify.max_user_watches` is reached; EACCES: it may not be read.
+    pub(crate) fn watch_directory(&self, path: &CStr) -> io::Result<Wd> {
+        self.add(path, DIRECTORY)
+    }
+
+    /// inotify_add_watch(2) on a regular file's inode.
+    ///
+    /// # Errors
+    /// As for a directory.
+    pub(crate) fn watch_file(&self, path: &CStr) -> io::Result<Wd> {
+        self.add(path, FILE)
+    }
+
+    /// One watch with a mask.
+    fn add(&self, path: &CStr, mask: u32) -> io::Result<Wd> {
+        let fd = self.file.as_raw_fd();
+        // SAFETY: `path` is NUL-terminated and outlives the call.
+        check(unsafe { libc::inotify_add_watch(fd, path.as_ptr(), mask) }).map(Wd)
+    }
+
+    /// inotify_rm_watch(2). That the watch is gone already (EINVAL) is no error.
+    pub(crate) fn unwatch(&self, wd: Wd) {
+        // SAFETY: takes no pointers.
+        let _gone_already = unsafe { libc::inotify_rm_watch(self.file.as_raw_fd(), wd.0) };
+    }
+
+    /// Appends what is queued to `buffer`, at most `most` bytes; how many came.
+    ///
+    /// # Errors
+    /// Those of read(2), but an empty queue gives 0.
+    pub(crate) fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        let start = buffer.len();
+        buffer.resize(start + most, 0);
+        let read = loop {
+            match (&self.file).read(&mut buffer[start..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(0),
+                other => break other,
+            }
+        };
+        buffer.truncate(start + *read.as_ref().unwrap_or(&0));
+        read
+    }
+}
+
+impl AsFd for Inotify {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}

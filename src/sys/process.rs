@@ -1,0 +1,76 @@
+//! What a process asks for itself: limits, priorities, its own working directory.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use super::{bits, check};
+
+/// Raises the soft limit on descriptors to `wanted`, or as far as the hard one goes.
+pub(crate) fn raise_descriptor_limit(wanted: u64) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid rlimit to fill.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0 && limit.rlim_cur < wanted {
+        limit.rlim_cur = wanted.min(limit.rlim_max);
+        // SAFETY: `limit` is a valid rlimit. That it stays as it is, is no harm.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    }
+}
+
+/// Grows the table of descriptors once, while no thread shares it: later the kernel
+/// would wait for a grace period each time.
+pub(crate) fn widen_descriptor_table(fd: BorrowedFd<'_>, least: i32) {
+    // SAFETY: takes no pointers; the copy is closed at once, by its number.
+    let copy = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, least) };
+    if copy >= 0 {
+        // SAFETY: `copy` was made the line before, and nobody else knows it.
+        unsafe { libc::close(copy) };
+    }
+}
+
+/// Gives the calling thread a working directory of its own: unshare(CLONE_FS).
+///
+/// # Errors
+/// EPERM where a sandbox forbids it.
+pub(crate) fn unshare_working_directory() -> io::Result<()> {
+    // SAFETY: takes no pointers, and concerns this thread alone.
+    check(unsafe { libc::unshare(libc::CLONE_FS) })?;
+    Ok(())
+}
+
+/// Lets the calling thread give way to others: setpriority(2) on its thread id.
+pub(crate) fn give_way() {
+    // SAFETY: takes no pointers; a failure leaves the thread as it is.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
+}
+
+/// Ends the process at once: no destructors, no freeing, _exit(2).
+pub(crate) fn exit_now(status: u8) -> ! {
+    // SAFETY: takes no pointers. Output has been written by whoever calls this.
+    unsafe { libc::_exit(libc::c_int::from(status)) }
+}
+
+/// The file system's magic number: fstatfs(2).
+///
+/// # Errors
+/// Those of the call.
+pub(crate) fn file_system(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut buffer = std::mem::MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: `buffer` is memory for one statfs.
+    check(unsafe { libc::fstatfs(fd.as_raw_fd(), buffer.as_mut_ptr()) })?;
+    // SAFETY: the call succeeded, so it filled the buffer.
+    let filled = unsafe { buffer.assume_init() };
+    // The magic numbers are 32 bits wide, whatever the field's type here.
+    Ok(u32::try_from(filled.f_type & 0xffff_ffff).unwrap_or_else(|_| bits(-1)))
+}
+
+/// Peak resident memory in bytes, as the kernel counts it.
+pub(crate) fn resident() -> Option<(u64, u64)> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+    };
+    Some((field("VmRSS:")?, field("VmHWM:")?))
+}

@@ -1,0 +1,42 @@
+//! A kernel event as a line to learn from (`--trace`).
+
+use crate::event::{Event, NameEvent, OwnEvent, Wd};
+use crate::output::escaped;
+
+/// The event in inotify(7)'s words; `dir` is where its watch is.
+pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
+    let place = |Wd(wd): Wd| {
+        let dir = if dir.is_empty() { "unknown".to_owned() } else { escaped(dir) };
+        format!("wd={wd} ({dir})")
+    };
+    match *event {
+        Event::QueueOverflow => "trace: IN_Q_OVERFLOW wd=-1".to_owned(),
+        Event::Unknown { wd, mask } => format!("trace: mask={mask:#x} {}", place(wd)),
+        Event::Own { wd, what } => {
+            let flag = match what {
+                OwnEvent::DeleteSelf => "IN_DELETE_SELF",
+                OwnEvent::MoveSelf => "IN_MOVE_SELF",
+                OwnEvent::Unmount => "IN_UNMOUNT",
+                OwnEvent::Ignored => "IN_IGNORED",
+                OwnEvent::Modify => "IN_MODIFY",
+                OwnEvent::CloseWrite => "IN_CLOSE_WRITE",
+                OwnEvent::Attrib => "IN_ATTRIB",
+            };
+            format!("trace: {flag} {}", place(wd))
+        }
+        Event::Name { wd, name, is_dir, what } => {
+            let (flag, cookie) = match what {
+                NameEvent::Create => ("IN_CREATE", None),
+                NameEvent::Delete => ("IN_DELETE", None),
+                NameEvent::MovedFrom(cookie) => ("IN_MOVED_FROM", Some(cookie.0)),
+                NameEvent::MovedTo(cookie) => ("IN_MOVED_TO", Some(cookie.0)),
+                NameEvent::Modify => ("IN_MODIFY", None),
+                NameEvent::CloseWrite => ("IN_CLOSE_WRITE", None),
+                NameEvent::Attrib => ("IN_ATTRIB", None),
+            };
+            let flag = if is_dir { format!("{flag}|IN_ISDIR") } else { flag.to_owned() };
+            let cookie = cookie.map_or_else(String::new, |cookie| format!(" cookie={cookie}"));
+            format!("trace: {flag} {}{cookie} name={}", place(wd), escaped(name))
+        }
+    }
+}

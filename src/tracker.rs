@@ -1,0 +1,349 @@
+//! Turns events and looks at the disk into changes: the model of the tree and its
+//! rules.
+//!
+//! Two steps, after design: a *claim* applies an event to the model in queue order
+//! and reports it; a *check* looks at a name on disk and mutates the model where
+//! they differ. Every mutation reports exactly its delta, so the stream folds to
+//! the model, and the model becomes the tree. Makes no system call: it asks a
+//! `Disk`, and time is a parameter.
+
+mod claim;
+pub(crate) mod content;
+mod links;
+mod look;
+pub(crate) mod model;
+pub(crate) mod port;
+mod rename;
+mod report;
+pub(crate) mod scan;
+mod table;
+mod timer;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::change::{Attributes, Batch, Digest, Kind};
+use crate::event::Cookie;
+use crate::filter::Filter;
+use links::Links;
+use model::{Flag, Id, Model};
+use port::{At, Disk, Fault, Inode, Ticket};
+use rename::Leaving;
+use scan::{Rescan, Scans, Schedule};
+use timer::Timers;
+
+/// When files are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hashing {
+    /// All of them, behind the running watch.
+    Eager,
+    /// When something happens to them.
+    Lazy,
+    /// Never.
+    Off,
+}
+
+/// What the user chose that the rules need to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// When files are read.
+    pub(crate) hashing: Hashing,
+    /// Larger files go by inode, size and times. In bytes.
+    pub(crate) hash_limit: u64,
+    /// How many levels below a PATH are told.
+    pub(crate) max_depth: Option<u32>,
+    /// Whether other file systems are not entered.
+    pub(crate) one_file_system: bool,
+    /// Whether changes of mode and owner are told.
+    pub(crate) attributes: bool,
+    /// Whether every regular file has a watch of its own.
+    pub(crate) strict: bool,
+    /// When everything is compared with the disk, in nanoseconds.
+    pub(crate) rescan: Option<u64>,
+    /// When the watch began, in nanoseconds since 1970.
+    pub(crate) began: i64,
+}
+
+/// When something is being done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Moment {
+    /// On the monotonic clock, in nanoseconds.
+    pub(crate) tick: u64,
+    /// Since 1970, in nanoseconds.
+    pub(crate) wall: i64,
+}
+
+/// One PATH.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Root {
+    /// How it is opened.
+    pub(crate) open: Vec<u8>,
+    /// How it is shown, without trailing slashes.
+    pub(crate) shown: Vec<u8>,
+    /// Where it was at the start, as an absolute path.
+    pub(crate) absolute: Vec<u8>,
+    /// Its entry while it is there.
+    pub(crate) entry: Option<Id>,
+}
+
+/// A single file that is a PATH: a name in a directory, shown in its own way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Named {
+    /// The directory.
+    pub(crate) dir: Id,
+    /// The name in it.
+    pub(crate) name: Vec<u8>,
+    /// How it is shown.
+    pub(crate) shown: Vec<u8>,
+}
+
+/// What is counted for `--stats`.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Counters {
+    /// Events that were applied.
+    pub(crate) events: u64,
+    /// Overflows of the queue.
+    pub(crate) overflows: u64,
+    /// Comparisons of everything with the disk.
+    pub(crate) rescans: u64,
+    /// Files that were read.
+    pub(crate) hashes: u64,
+    /// Their bytes.
+    pub(crate) hashed_bytes: u64,
+    /// Writes that left the bytes as they were.
+    pub(crate) same_content: u64,
+}
+
+/// The model, its rules and what is left to be done.
+pub(crate) struct Tracker {
+    /// The tree as it was reported.
+    pub(crate) model: Model,
+    /// The user's choices.
+    pub(crate) settings: Settings,
+    /// Which names count.
+    pub(crate) filter: Filter,
+    /// The PATHs, in the order given.
+    pub(crate) roots: Vec<Root>,
+    /// Those that are single files.
+    pub(crate) named: Vec<Named>,
+    /// What is to be printed and said.
+    pub(crate) batch: Batch,
+    /// For `--stats`.
+    pub(crate) counters: Counters,
+    /// Entries to look at.
+    entries_due: VecDeque<Id>,
+    /// Names to look at that the model does not have.
+    names_due: VecDeque<(Id, Box<[u8]>)>,
+    /// Directories to scan.
+    scans: Scans,
+    /// The comparison of everything that is under way.
+    rescan: Option<Rescan>,
+    /// Counts the comparisons: a directory scanned in an older one is due.
+    generation: u16,
+    /// Renames of which the first half was read.
+    leaving: HashMap<Cookie, Leaving>,
+    /// The file that was closed by the event just read.
+    hot: Option<Id>,
+    /// Files whose writer may have paused.
+    timers: Timers,
+    /// When everything is compared with the disk.
+    schedule: Schedule,
+    /// What was last reported under the names onto which files were renamed.
+    displaced: HashMap<Id, Option<Digest>>,
+    /// Files with several names, and unnamed ones.
+    links: Links,
+    /// Files that are being read aside, and why.
+    reading: HashMap<Ticket, (Id, u32)>,
+    /// The last ticket.
+    ticket: Ticket,
+    /// Modes and owners, where they are told.
+    attributes: HashMap<Id, Attributes>,
+    /// Directories that may not be entered, looked at when permissions change.
+    blocked: Vec<Id>,
+    /// How many directories could not be watched.
+    pub(crate) unwatched: usize,
+    /// Whether a file system is watched that does not tell all.
+    pub(crate) blind: Vec<u64>,
+    /// When the queue was last seen empty, in nanoseconds since 1970: what is born
+    /// before did not come by an event that was queued after.
+    queue_empty: i64,
+}
+
+/// The tracker at work: with the disk, at a moment.
+pub(crate) struct Turn<'a> {
+    /// The model and its rules.
+    pub(crate) t: &'a mut Tracker,
+    /// The disk.
+    disk: &'a mut dyn Disk,
+    /// The time.
+    now: Moment,
+}
+
+impl Tracker {
+    /// Over a tree that was walked, or an empty one.
+    pub(crate) fn new(
+        settings: Settings,
+        filter: Filter,
+        roots: Vec<Root>,
+        model: Model,
+        now: u64,
+    ) -> Self {
+        Self {
+            schedule: Schedule::new(&settings, now),
+            model,
+            settings,
+            filter,
+            roots,
+            named: Vec::new(),
+            batch: Batch::default(),
+            counters: Counters::default(),
+            entries_due: VecDeque::new(),
+            names_due: VecDeque::new(),
+            scans: Scans::default(),
+            rescan: None,
+            generation: 0,
+            leaving: HashMap::new(),
+            hot: None,
+            timers: Timers::default(),
+            displaced: HashMap::new(),
+            links: Links::default(),
+            reading: HashMap::new(),
+            ticket: Ticket(0),
+            attributes: HashMap::new(),
+            blocked: Vec::new(),
+            unwatched: 0,
+            blind: Vec::new(),
+            queue_empty: settings.began,
+        }
+    }
+
+    /// At work with a disk, at a moment.
+    pub(crate) fn turn<'a>(&'a mut self, disk: &'a mut dyn Disk, now: Moment) -> Turn<'a> {
+        Turn { t: self, disk, now }
+    }
+
+    /// Whether a PATH is left to watch.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.roots.iter().any(|root| root.entry.is_some())
+    }
+
+    /// Tells that all events were read at this time.
+    pub(crate) fn queue_was_empty(&mut self, wall: i64) {
+        self.queue_empty = wall;
+    }
+
+    /// Puts an entry in the queue of those to look at.
+    pub(crate) fn nominate(&mut self, id: Id) {
+        if !self.model.has(id, Flag::NOMINATED) {
+            self.model.set(id, Flag::NOMINATED);
+            self.entries_due.push_back(id);
+        }
+    }
+
+    /// Puts a name in the queue of those to look at.
+    pub(crate) fn nominate_name(&mut self, dir: Id, name: &[u8]) {
+        match self.model.find(dir, name) {
+            Some(id) => self.nominate(id),
+            None => self.names_due.push_back((dir, name.into())),
+        }
+    }
+
+    /// Whether a name counts as outside the tree.
+    pub(crate) fn is_hidden(&self, dir: Id, name: &[u8], is_dir: bool) -> bool {
+        if self.model.has(dir, Flag::PARTIAL) {
+            return !self.named.iter().any(|named| named.dir == dir && named.name == name);
+        }
+        if self.filter.hides_nothing() {
+            return false;
+        }
+        let root = self.model.root(dir);
+        let Some(number) = self.roots.iter().position(|at| at.entry == Some(root)) else {
+            return false;
+        };
+        let mut route = Vec::with_capacity(128);
+        self.model.write_route(dir, &mut route);
+        if !route.is_empty() {
+            route.push(b'/');
+        }
+        route.extend(name);
+        self.filter.hides(number, &route, is_dir)
+    }
+
+    /// The entry at an absolute path, as far as the PATHs' own were known at the start.
+    pub(crate) fn entry_at(&self, place: &[u8]) -> Option<Id> {
+        self.roots.iter().find_map(|root| {
+            let rest = place.strip_prefix(root.absolute.as_slice())?;
+            let mut id = root.entry?;
+            if !rest.is_empty() && root.absolute != b"/" && rest[0] != b'/' {
+                return None;
+            }
+            for name in rest.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
+                id = self.model.find(id, name)?;
+            }
+            Some(id)
+        })
+    }
+
+    /// What is at an absolute path is looked at.
+    pub(crate) fn nominate_path(&mut self, place: &[u8]) {
+        if let Some(id) = self.entry_at(place) {
+            self.nominate(id);
+        }
+    }
+
+    /// Whether a directory below `dir` is told and not entered.
+    fn is_edge(&self, dir: Id) -> bool {
+        self.settings.max_depth.is_some_and(|most| self.model.depth(dir) + 1 >= most)
+    }
+}
+
+impl Turn<'_> {
+    /// Looks at every name that the walk found, without telling anything: for modes and
+    /// owners, and watches on files.
+    pub(crate) fn acquaint(&mut self) {
+        for id in self.t.model.all().collect::<Vec<_>>() {
+            let Some(dir) = self.t.model.parent(id) else { continue };
+            let name = self.t.model.name(id).to_vec();
+            let stat = self.enter(dir).and_then(|inode| self.disk.stat(At::In(inode, &name)));
+            if let Ok(stat) = stat {
+                self.t.remember_attributes(id, &stat);
+                if stat.kind == Kind::File && self.t.model.kind(id) == Kind::File {
+                    self.guard(id, dir, &name);
+                }
+            }
+        }
+    }
+
+    /// Lets go of every directory.
+    pub(crate) fn release(&mut self) {
+        self.disk.release();
+    }
+
+    /// Makes a directory of the model a place to look in.
+    fn enter(&mut self, dir: Id) -> Result<Inode, Fault> {
+        let model = &self.t.model;
+        let inode = model.inode(dir);
+        let root = model.root(dir);
+        let open = self.t.roots.iter().find(|at| at.entry == Some(root));
+        let Some(open) = open.map(|root| root.open.as_slice()) else {
+            return Err(Fault::Absent);
+        };
+        self.disk.enter(inode, open, &|path| model.write_route(dir, path))?;
+        Ok(inode)
+    }
+}
+
+impl Tracker {
+    /// A name that the first walk found: its file will be read by the baseline.
+    pub(crate) fn welcome(&mut self, id: Id, dir: Id) {
+        match self.model.kind(id) {
+            Kind::File => self.model.set(id, Flag::AWAITED),
+            Kind::Directory if self.is_edge(dir) => self.model.set(id, Flag::EDGE),
+            _ => {}
+        }
+    }
+}

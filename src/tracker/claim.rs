@@ -1,0 +1,288 @@
+//! Claims: each event is applied to the model in queue order, and so reported.
+//!
+//! A claim does no more disk work than it must, and leaves the name to be looked at
+//! where an event yet unread does not govern it.
+
+use super::model::{Flag, Id};
+use super::port::{At, Stat};
+use super::scan::Sweep;
+use super::{Hashing, Turn, model};
+use crate::change::{Change, Content, EMPTY, Kind};
+use crate::event::{Event, NameEvent, OwnEvent, Wd};
+
+/// A file born so much before the queue was last seen empty was not made by the
+/// event: clocks of file systems are that coarse. 20 ms, in nanoseconds.
+const COARSE: i64 = 20_000_000;
+
+impl Turn<'_> {
+    /// Applies one event.
+    pub(crate) fn event(&mut self, event: &Event<'_>) {
+        self.t.counters.events += 1;
+        match *event {
+            Event::Name { wd, name, is_dir, what } => {
+                if let Some(dir) = self.t.model.watched(wd) {
+                    self.cool(dir, name);
+                    self.name_event(dir, name, is_dir, what);
+                }
+            }
+            Event::Own { wd, what } => self.own_event(wd, what),
+            Event::QueueOverflow => self.overflow(),
+            Event::Unknown { .. } => {}
+        }
+    }
+
+    /// A file that was closed is read as soon as the events go on to another name,
+    /// so that lines come in the order of things.
+    fn cool(&mut self, dir: Id, name: &[u8]) {
+        if let Some(hot) = self.t.hot
+            && !(self.t.model.parent(hot) == Some(dir) && self.t.model.name(hot) == name)
+        {
+            self.settle();
+        }
+    }
+
+    /// Reads the file that was last closed.
+    pub(crate) fn settle(&mut self) {
+        if let Some(hot) = self.t.hot.take() {
+            self.look_at(hot);
+        }
+    }
+
+    /// An event about a name in a watched directory.
+    fn name_event(&mut self, dir: Id, name: &[u8], is_dir: bool, what: NameEvent) {
+        let is_claim = !matches!(what, NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib);
+        if is_claim && self.t.is_leaving(dir) {
+            // Where it happened is not known before the other half of a rename is.
+            self.t.nominate_name(dir, name);
+            return;
+        }
+        if self.t.is_hidden(dir, name, is_dir) {
+            self.hidden_event(dir, name, what);
+            return;
+        }
+        match what {
+            NameEvent::Create => self.create(dir, name, is_dir),
+            NameEvent::Delete => self.delete(dir, name, is_dir),
+            NameEvent::MovedFrom(cookie) => self.t.moved_from(dir, name, cookie, self.now),
+            NameEvent::MovedTo(cookie) => self.moved_to(dir, name, cookie),
+            NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib => {
+                self.content_event(dir, name, is_dir, what);
+            }
+        }
+    }
+
+    /// An event about a name that counts as outside the tree.
+    fn hidden_event(&mut self, dir: Id, name: &[u8], what: NameEvent) {
+        if let NameEvent::MovedTo(cookie) = what {
+            self.moved_out_of_sight(cookie);
+        }
+        if self.t.model.find(dir, name).is_some() {
+            self.t.nominate_name(dir, name);
+        }
+        if self.t.filter.is_rule_file(name) {
+            self.rules_changed(dir);
+        }
+    }
+
+    /// `IN_CREATE`.
+    fn create(&mut self, dir: Id, name: &[u8], is_dir: bool) {
+        if self.t.filter.is_rule_file(name) {
+            self.rules_changed(dir);
+        }
+        if let Some(known) = self.t.model.find(dir, name) {
+            self.t.nominate(known);
+        } else if is_dir {
+            self.look(dir, name);
+        } else {
+            let stat = self.enter(dir).and_then(|inode| self.disk.stat(At::In(inode, name)));
+            match stat {
+                Ok(stat) if self.disk.is_own(stat.inode) => {}
+                Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat),
+                Ok(stat) if stat.kind != Kind::Directory => {
+                    let id = self.t.model.insert(Some(dir), name, stat.kind);
+                    self.t.remember_attributes(id, &stat);
+                    self.t.tell_created(id, Content::default());
+                }
+                // It was a file that is gone or replaced: the events that follow tell.
+                _ => {
+                    let id = self.insert_empty(dir, name);
+                    self.t.nominate(id);
+                }
+            }
+        }
+    }
+
+    /// A regular file: made by open(2), and then empty, or come whole.
+    fn create_file(&mut self, dir: Id, name: &[u8], stat: &Stat) {
+        let is_old = stat.btime.is_some_and(|birth| birth < self.t.queue_empty - COARSE);
+        let was_unnamed = self.t.links.was_unnamed(stat.inode.ino);
+        if stat.nlink > 1 || is_old || was_unnamed {
+            self.arrive(dir, name, stat);
+            return;
+        }
+        let id = self.insert_empty(dir, name);
+        self.t.remember_young(stat);
+        self.t.remember_attributes(id, stat);
+        if stat.size == 0 {
+            let by_stat = self.t.goes_by_stat(0);
+            self.t.model.set_print(id, model::print(stat, !by_stat), model::ident(stat));
+        } else {
+            // Its bytes came with the look: their events follow, if they have not been lost.
+            self.t.busy(id, self.now.tick);
+        }
+        self.guard(id, dir, name);
+    }
+
+    /// A file without bytes, as open(2) makes it.
+    fn insert_empty(&mut self, dir: Id, name: &[u8]) -> Id {
+        let id = self.t.model.insert(Some(dir), name, Kind::File);
+        let digest = (self.t.settings.hashing != Hashing::Off).then_some(EMPTY);
+        self.t.model.set_digest(id, digest);
+        self.t.tell_created(id, Content { size: Some(0), digest });
+        id
+    }
+
+    /// `IN_DELETE`.
+    fn delete(&mut self, dir: Id, name: &[u8], is_dir: bool) {
+        if self.t.filter.is_rule_file(name) {
+            self.rules_changed(dir);
+        }
+        let Some(known) = self.t.model.find(dir, name) else { return };
+        let is_directory = self.t.model.kind(known) == Kind::Directory;
+        if is_directory && is_dir {
+            // Only the disk tells whether the one that is known is meant, or a younger.
+            self.look_at(known);
+        } else if is_directory || is_dir {
+            self.t.nominate(known);
+        } else {
+            self.unlink(known);
+        }
+    }
+
+    /// `IN_MODIFY`, `IN_CLOSE_WRITE` and `IN_ATTRIB` of a name.
+    fn content_event(&mut self, dir: Id, name: &[u8], is_dir: bool, what: NameEvent) {
+        match self.t.model.find(dir, name) {
+            Some(id) if self.t.model.kind(id) == Kind::File => self.file_event(id, what),
+            Some(id) if is_dir && what == NameEvent::Attrib => {
+                self.t.nominate(id);
+                self.unblock();
+            }
+            Some(id) if what == NameEvent::Attrib && self.t.settings.attributes => self.t.nominate(id),
+            Some(_) => {}
+            None if is_dir => {}
+            None => match self.t.names_of_unnamed(name) {
+                Some(names) => {
+                    for id in names {
+                        self.file_event(id, what);
+                    }
+                }
+                None if what == NameEvent::Attrib => {}
+                // A dead name: its bytes may live on under another one.
+                None => {
+                    self.look(dir, name);
+                    if self.t.model.is_live(dir) && self.t.model.find(dir, name).is_none() && !self.is_own(dir, name) {
+                        self.t.busy(dir, self.now.tick);
+                    }
+                }
+            },
+        }
+        if what == NameEvent::CloseWrite && self.t.filter.is_rule_file(name) {
+            self.rules_changed(dir);
+        }
+    }
+
+    /// Whether a name is one of our own outputs.
+    fn is_own(&mut self, dir: Id, name: &[u8]) -> bool {
+        let stat = self.enter(dir).and_then(|inode| self.disk.stat(At::In(inode, name)));
+        stat.is_ok_and(|stat| self.disk.is_own(stat.inode))
+    }
+
+    /// The bytes or attributes of a file may have changed: under all its names.
+    fn file_event(&mut self, id: Id, what: NameEvent) {
+        if self.t.model.has(id, Flag::LINKED) {
+            for other in self.t.links.names(self.t.model.ident(id)) {
+                if other != id {
+                    self.one_file_event(other, what, false);
+                }
+            }
+        }
+        self.one_file_event(id, what, true);
+    }
+
+    /// Under one name; `hot`: it may be read before the next event.
+    fn one_file_event(&mut self, id: Id, what: NameEvent, hot: bool) {
+        match what {
+            NameEvent::Modify => {
+                self.t.model.set(id, Flag::WROTE);
+                self.t.busy(id, self.now.tick);
+            }
+            NameEvent::CloseWrite => {
+                self.t.model.set(id, Flag::CLOSED);
+                if hot {
+                    self.t.hot = Some(id);
+                } else {
+                    self.t.nominate(id);
+                }
+            }
+            _ => {
+                self.t.model.set(id, Flag::TOUCHED);
+                let by_stat = self.t.settings.hashing == Hashing::Off || self.t.model.digest(id).is_none();
+                if by_stat || self.t.settings.attributes {
+                    self.t.nominate(id);
+                }
+            }
+        }
+    }
+
+    /// An event about a watched inode itself.
+    fn own_event(&mut self, wd: Wd, what: OwnEvent) {
+        let name_event = match what {
+            OwnEvent::Modify => NameEvent::Modify,
+            OwnEvent::CloseWrite => NameEvent::CloseWrite,
+            OwnEvent::Attrib => NameEvent::Attrib,
+            OwnEvent::DeleteSelf | OwnEvent::MoveSelf | OwnEvent::Unmount | OwnEvent::Ignored => {
+                if let Some(dir) = self.t.model.watched(wd) {
+                    if what == OwnEvent::Ignored {
+                        self.t.model.set_wd(dir, None);
+                    }
+                    self.t.nominate(dir);
+                }
+                return;
+            }
+        };
+        if let Some(dir) = self.t.model.watched(wd) {
+            if what == OwnEvent::Attrib {
+                self.t.nominate(dir);
+                self.unblock();
+            }
+            return;
+        }
+        for id in self.t.links.behind(wd) {
+            self.one_file_event(id, name_event, false);
+        }
+    }
+
+    /// `IN_Q_OVERFLOW`: what was lost is found by comparing everything.
+    fn overflow(&mut self) {
+        self.t.counters.overflows += 1;
+        self.t.batch.push(Change::Overflow);
+        self.expire_leaving(None);
+        self.t.begin_rescan(self.now.tick);
+    }
+
+    /// Permissions changed somewhere: what could not be entered is tried again.
+    fn unblock(&mut self) {
+        for dir in std::mem::take(&mut self.t.blocked) {
+            if self.t.model.is_live(dir) && self.t.model.kind(dir) == Kind::Directory {
+                self.t.nominate(dir);
+                self.t.scans.push(dir, Sweep::All);
+            }
+        }
+    }
+
+    /// The rules of what counts changed in a directory.
+    pub(super) fn rules_changed(&mut self, dir: Id) {
+        self.t.filter.forget_rules();
+        self.t.scans.push(dir, Sweep::Deep);
+    }
+}

@@ -1,0 +1,410 @@
+//! What a regular file holds: when it is read, and when its bytes are news.
+
+use super::model::{self, Flag, Id};
+use super::port::{At, Fault, Reading, Stat, Ticket};
+use super::{Hashing, Tracker, Turn};
+use crate::change::{Attributes, Change, Content, Digest, Kind, Trouble};
+
+/// A fingerprint is trusted when it was taken that much after the last change: the
+/// coarsest clock of a file system. 2 s, in nanoseconds.
+const COARSEST: i64 = 2_000_000_000;
+
+/// Why a file is read: what happened to it since it was read last.
+#[derive(Clone, Copy, Default)]
+struct Why(u32);
+
+impl Why {
+    /// Its flags.
+    const ALL: [Flag; 3] = [Flag::WROTE, Flag::CLOSED, Flag::TOUCHED];
+
+    /// Whether this happened.
+    fn has(self, flag: Flag) -> bool {
+        Self::ALL.iter().position(|&each| each == flag).is_some_and(|bit| self.0 & 1 << bit != 0)
+    }
+
+    /// Whether somebody may have written.
+    fn is_written(self) -> bool {
+        self.has(Flag::WROTE) || self.has(Flag::CLOSED)
+    }
+}
+
+/// The answer of a worker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    /// What was read.
+    Read {
+        /// As it was before it was read.
+        stat: Stat,
+        /// Of the bytes that were read.
+        digest: Digest,
+        /// Whether it was the same before and after.
+        stable: bool,
+    },
+    /// It could not be read.
+    Fault(Fault),
+}
+
+impl Tracker {
+    /// Takes what happened to a file since it was last read.
+    fn take_why(&mut self, id: Id) -> Why {
+        let mut why = 0;
+        for (bit, flag) in Why::ALL.into_iter().enumerate() {
+            why |= u32::from(self.model.clear(id, flag)) << bit;
+        }
+        Why(why)
+    }
+
+    /// Gives it back: the file was not read.
+    fn give_back(&mut self, id: Id, why: Why) {
+        for flag in Why::ALL {
+            if why.has(flag) {
+                self.model.set(id, flag);
+            }
+        }
+    }
+
+    /// Whether a file of that size goes by inode, size and times.
+    pub(super) fn goes_by_stat(&self, size: u64) -> bool {
+        self.settings.hashing == Hashing::Off || size > self.settings.hash_limit
+    }
+
+    /// Notes that the fingerprint just taken can, or can't, be trusted.
+    fn note_settled(&mut self, id: Id, stat: &Stat, wall: i64) {
+        if wall - stat.ctime.max(stat.mtime) > COARSEST {
+            self.model.set(id, Flag::SETTLED);
+        } else {
+            self.model.clear(id, Flag::SETTLED);
+        }
+    }
+
+    /// Remembers mode and owner, where they are told.
+    pub(super) fn remember_attributes(&mut self, id: Id, stat: &Stat) {
+        if self.settings.attributes {
+            self.attributes.insert(id, stat.attributes);
+            self.model.set(id, Flag::ATTRIBUTED);
+        }
+    }
+
+    /// Tells a change of mode or owner, where that is asked for.
+    pub(super) fn compare_attributes(&mut self, id: Id, stat: &Stat) {
+        if !self.settings.attributes {
+            return;
+        }
+        let old: Option<Attributes> = self.attributes.get(&id).copied();
+        if old != Some(stat.attributes) {
+            let (kind, path) = (self.model.kind(id), self.path(id));
+            self.remember_attributes(id, stat);
+            if old.is_some() && !self.model.has(id, Flag::SILENT) {
+                self.batch.push(Change::AttributesChanged { kind, path, new: stat.attributes, old });
+            }
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// A file came whole: moved in, linked, or found by a scan.
+    pub(super) fn arrive(&mut self, dir: Id, name: &[u8], stat: &Stat) {
+        if let Some(known) = self.t.known_as(model::ident(stat))
+            && !self.is_still_there(known, stat)
+        {
+            // It moved while events were lost.
+            self.rename(known, dir, name);
+            return;
+        }
+        let id = self.t.model.insert(Some(dir), name, Kind::File);
+        self.t.remember_attributes(id, stat);
+        self.t.index_links(id, stat);
+        self.guard(id, dir, name);
+        if self.t.goes_by_stat(stat.size) {
+            self.t.model.set_print(id, model::print(stat, false), model::ident(stat));
+            self.t.note_settled(id, stat, self.now.wall);
+            self.t.say_over_limit(id, stat.size);
+            self.t.tell_created(id, Content { size: Some(stat.size), digest: None });
+            return;
+        }
+        let ticket = self.t.next_ticket();
+        let parent = self.t.model.inode(dir);
+        let content = match self.disk.read(At::In(parent, name), ticket) {
+            Ok(Reading::Done { stat, digest, stable }) => {
+                self.took(id, &stat, digest, stable);
+                Content { size: Some(stat.size), digest: Some(digest) }
+            }
+            Ok(Reading::Later) => {
+                self.t.later(ticket, id, Why(1));
+                Content { size: Some(stat.size), digest: None }
+            }
+            Err(fault) => {
+                self.unread(id, fault);
+                Content { size: Some(stat.size), digest: None }
+            }
+        };
+        self.t.tell_created(id, content);
+    }
+
+    /// Whether the file is found under the name that the model has for it.
+    fn is_still_there(&mut self, id: Id, stat: &Stat) -> bool {
+        let Some(dir) = self.t.model.parent(id) else { return true };
+        let name = self.t.model.name(id).to_vec();
+        let found = self.enter(dir).and_then(|inode| self.disk.stat(At::In(inode, &name)));
+        found.is_ok_and(|found| found.inode == stat.inode)
+    }
+
+    /// A regular file is where the model has one: its bytes are compared, if they may
+    /// have changed.
+    pub(super) fn check_content(&mut self, id: Id, stat: &Stat) {
+        self.t.index_links(id, stat);
+        if self.t.model.has(id, Flag::READING) {
+            return; // The answer will find the flags of what happened meanwhile.
+        }
+        self.t.no_longer_busy(id);
+        let why = self.t.take_why(id);
+        if self.t.goes_by_stat(stat.size) {
+            self.check_stat(id, stat, why);
+        } else if self.must_read(id, stat, why) {
+            self.read(id, why);
+        }
+    }
+
+    /// Whether only the bytes can tell.
+    fn must_read(&mut self, id: Id, stat: &Stat, why: Why) -> bool {
+        let model = &mut self.t.model;
+        if why.is_written() || model.has(id, Flag::DISPLACING) {
+            return true;
+        }
+        let (old, new) = (model.print(id), model::print(stat, true));
+        if model.digest(id).is_some() {
+            return old != new || !model.has(id, Flag::SETTLED);
+        }
+        let missed = self.t.settings.hashing == Hashing::Eager && !model.has(id, Flag::AWAITED);
+        if missed || model.has(id, Flag::UNREADABLE) {
+            return true;
+        }
+        // Never read. Nothing says that it was written to, unless its times do.
+        let changed = if old == 0 { stat.mtime >= self.t.settings.began } else { old != new };
+        if changed && !why.has(Flag::TOUCHED) {
+            return true;
+        }
+        if !model.has(id, Flag::AWAITED) {
+            model.set_print(id, new, model::ident(stat));
+            self.t.note_settled(id, stat, self.now.wall);
+        }
+        false
+    }
+
+    /// Reads a file, here or aside.
+    fn read(&mut self, id: Id, why: Why) {
+        let Some(dir) = self.t.model.parent(id) else { return };
+        let name = self.t.model.name(id).to_vec();
+        let parent = self.t.model.inode(dir);
+        let ticket = self.t.next_ticket();
+        match self.disk.read(At::In(parent, &name), ticket) {
+            Ok(Reading::Done { stat, digest, stable }) => self.compare(id, &stat, digest, stable, why),
+            Ok(Reading::Later) => self.t.later(ticket, id, why),
+            Err(Fault::Absent) => {
+                self.t.give_back(id, why);
+                self.t.nominate(id);
+            }
+            Err(fault) => self.became_unreadable(id, fault, why),
+        }
+    }
+
+    /// A worker has read a file.
+    pub(crate) fn answered(&mut self, ticket: Ticket, answer: Answer) {
+        let Some((id, why)) = self.t.reading.remove(&ticket) else { return };
+        let why = Why(why);
+        self.t.model.clear(id, Flag::READING);
+        match answer {
+            Answer::Read { stat, digest, stable } => {
+                self.compare(id, &stat, digest, stable, why);
+                // What happened meanwhile is looked at in its turn.
+                let again = Why::ALL.into_iter().any(|flag| self.t.model.has(id, flag));
+                if again || !stable {
+                    self.t.busy(id, self.now.tick);
+                }
+            }
+            Answer::Fault(Fault::Absent) => {
+                self.t.give_back(id, why);
+                self.t.nominate(id);
+            }
+            Answer::Fault(fault) => self.became_unreadable(id, fault, why),
+        }
+    }
+
+    /// The bytes are known: they are told if they are news.
+    fn compare(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool, why: Why) {
+        let old = self.t.model.digest(id);
+        let old_print = self.t.model.print(id);
+        let was_unreadable = self.t.model.clear(id, Flag::UNREADABLE);
+        let displaced = if self.t.model.clear(id, Flag::DISPLACING) { self.t.displaced.remove(&id) } else { None };
+        let news = match (old, displaced) {
+            (_, Some(last)) => !(old == Some(digest) && last == Some(digest)),
+            (Some(old), None) => old != digest,
+            (None, None) => {
+                let written = why.has(Flag::WROTE) || why.has(Flag::CLOSED) && !why.has(Flag::TOUCHED);
+                let looked = old_print != 0 && old_print != model::print(stat, true) && !why.has(Flag::TOUCHED);
+                was_unreadable || written || looked || stat.mtime >= self.t.settings.began
+            }
+        };
+        self.took(id, stat, digest, stable);
+        if news {
+            self.t.tell_changed(id, Content { size: Some(stat.size), digest: Some(digest) });
+            self.nominate_links(id);
+        } else if why.is_written() {
+            self.t.counters.same_content += 1;
+        }
+    }
+
+    /// The baseline has read a file, or looked at it: what was there when the watch
+    /// began is known, unless something has happened since.
+    pub(crate) fn take_baseline(&mut self, id: Id, read: Result<(Stat, Option<Digest>, bool), Fault>) {
+        let model = &self.t.model;
+        let is_stale = !model.is_live(id) || model.kind(id) != Kind::File || !model.has(id, Flag::AWAITED);
+        if is_stale || Why::ALL.into_iter().any(|flag| self.t.model.has(id, flag)) {
+            return;
+        }
+        match read {
+            // Changed since the watch began, by a way that no event told: it is told as a doubt.
+            Ok((stat, _, stable)) if !stable || stat.mtime >= self.t.settings.began => {
+                self.t.nominate(id);
+            }
+            Ok((stat, Some(digest), stable)) => self.took(id, &stat, digest, stable),
+            Ok((stat, None, _)) => {
+                let by_stat = self.t.goes_by_stat(stat.size);
+                self.t.index_links(id, &stat);
+                self.t.model.set_print(id, model::print(&stat, !by_stat), model::ident(&stat));
+                self.t.model.clear(id, Flag::AWAITED);
+                self.t.note_settled(id, &stat, self.now.wall);
+                self.t.say_over_limit(id, stat.size);
+            }
+            Err(fault) => self.unread(id, fault),
+        }
+    }
+
+    /// The file's other names have the same bytes.
+    fn nominate_links(&mut self, id: Id) {
+        if !self.t.model.has(id, Flag::LINKED) {
+            return;
+        }
+        for other in self.t.links.names(self.t.model.ident(id)) {
+            if other != id {
+                self.t.model.set(other, Flag::CLOSED);
+                self.t.nominate(other);
+            }
+        }
+    }
+
+    /// Notes what was read.
+    fn took(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool) {
+        self.t.counters.hashes += 1;
+        self.t.counters.hashed_bytes += stat.size;
+        self.t.index_links(id, stat);
+        let model = &mut self.t.model;
+        model.set_digest(id, Some(digest));
+        model.set_print(id, model::print(stat, true), model::ident(stat));
+        model.clear(id, Flag::AWAITED);
+        self.t.note_settled(id, stat, self.now.wall);
+        if !stable {
+            self.t.model.set(id, Flag::WROTE);
+            self.t.busy(id, self.now.tick);
+        }
+    }
+
+    /// A file that goes by inode, size and times.
+    fn check_stat(&mut self, id: Id, stat: &Stat, why: Why) {
+        let (old, new) = (self.t.model.print(id), model::print(stat, false));
+        let was_read = self.t.model.digest(id).is_some();
+        let displaced = self.t.model.clear(id, Flag::DISPLACING);
+        self.t.displaced.remove(&id);
+        let news = if displaced || was_read {
+            true
+        } else if why.has(Flag::WROTE) {
+            old != new || !self.t.model.has(id, Flag::SETTLED)
+        } else if why.has(Flag::TOUCHED) {
+            old != 0 && old >> 32 != new >> 32
+        } else if why.has(Flag::CLOSED) {
+            old != new
+        } else {
+            old != 0 && old != new
+        };
+        self.t.model.set_digest(id, None);
+        self.t.model.set_print(id, new, model::ident(stat));
+        self.t.model.clear(id, Flag::AWAITED);
+        self.t.note_settled(id, stat, self.now.wall);
+        if news {
+            self.t.say_over_limit(id, stat.size);
+            self.t.tell_changed(id, Content { size: Some(stat.size), digest: None });
+            self.nominate_links(id);
+        }
+    }
+
+    /// A file that was, or might be, read before cannot be read now.
+    fn became_unreadable(&mut self, id: Id, fault: Fault, why: Why) {
+        if why.is_written() && !self.t.model.has(id, Flag::UNREADABLE) {
+            self.t.model.set_digest(id, None);
+            self.t.tell_changed(id, Content::default());
+        }
+        self.unread(id, fault);
+    }
+
+    /// It cannot be read: that is said once, and it is tried again when its
+    /// permissions change, or soon if that is not why.
+    fn unread(&mut self, id: Id, fault: Fault) {
+        let said = self.t.model.has(id, Flag::UNREADABLE);
+        self.t.model.clear(id, Flag::AWAITED);
+        match fault {
+            Fault::Absent => {
+                self.t.nominate(id);
+                return;
+            }
+            Fault::Failed(why) => {
+                self.t.busy(id, self.now.tick);
+                if !said {
+                    self.t.trouble(id, Trouble::Failed(why));
+                }
+            }
+            Fault::Denied | Fault::Full => {
+                if !said {
+                    self.t.trouble(id, Trouble::UnreadableFile);
+                }
+            }
+        }
+        self.t.model.set(id, Flag::UNREADABLE);
+    }
+
+    /// Gives a file a watch of its own, where that is asked for.
+    pub(super) fn guard(&mut self, id: Id, dir: Id, name: &[u8]) {
+        if !self.t.settings.strict || self.t.model.has(id, Flag::GUARDED) {
+            return;
+        }
+        let parent = self.t.model.inode(dir);
+        match self.disk.watch_file(At::In(parent, name)) {
+            Ok(wd) => {
+                self.t.links.guard(wd, id);
+                self.t.model.set(id, Flag::GUARDED);
+            }
+            Err(Fault::Full) => self.t.trouble(id, Trouble::NoWatch),
+            Err(_) => {}
+        }
+    }
+}
+
+impl Tracker {
+    /// A number for a piece of work.
+    fn next_ticket(&mut self) -> Ticket {
+        self.ticket.0 += 1;
+        self.ticket
+    }
+
+    /// A file is being read aside.
+    fn later(&mut self, ticket: Ticket, id: Id, why: Why) {
+        self.model.set(id, Flag::READING);
+        self.reading.insert(ticket, (id, why.0));
+    }
+
+    /// Says that a file is larger than is digested.
+    fn say_over_limit(&mut self, id: Id, size: u64) {
+        if self.settings.hashing != Hashing::Off && size > self.settings.hash_limit {
+            self.trouble(id, Trouble::OverLimit);
+        }
+    }
+}

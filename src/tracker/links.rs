@@ -1,0 +1,138 @@
+//! Files with several names, and files whose name the kernel tells otherwise.
+//!
+//! An event names the one name that was used; this index finds the others. A file
+//! made with O_TMPFILE is called `#<inode>` in events, even once it has a name.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::model::{Flag, Id};
+use super::port::Stat;
+use super::{Tracker, model};
+use crate::event::Wd;
+
+/// How many of the youngest files are remembered by inode number.
+const RECENT: usize = 256;
+
+/// The index.
+#[derive(Default)]
+pub(super) struct Links {
+    /// Names by identity.
+    names: HashMap<u32, Vec<Id>>,
+    /// The youngest files: inode number and identity.
+    recent: VecDeque<(u64, u32)>,
+    /// Inode numbers that were written to without a name.
+    unnamed: VecDeque<u64>,
+    /// Watches on files themselves (`--strict`).
+    guards: HashMap<Wd, Vec<Id>>,
+    /// The same, the other way round.
+    guarded: HashMap<Id, Wd>,
+}
+
+impl Links {
+    /// Forgets one name.
+    pub(super) fn remove(&mut self, ident: u32, id: Id) {
+        if let Some(names) = self.names.get_mut(&ident) {
+            names.retain(|&other| other != id);
+            if names.is_empty() {
+                self.names.remove(&ident);
+            }
+        }
+    }
+
+    /// All names of that identity.
+    pub(super) fn names(&self, ident: u32) -> Vec<Id> {
+        self.names.get(&ident).cloned().unwrap_or_default()
+    }
+
+    /// Whether an inode was written to before it had a name.
+    pub(super) fn was_unnamed(&self, ino: u64) -> bool {
+        self.unnamed.contains(&ino)
+    }
+
+    /// Keeps a watch on a file.
+    pub(super) fn guard(&mut self, wd: Wd, id: Id) {
+        self.guards.entry(wd).or_default().push(id);
+        self.guarded.insert(id, wd);
+    }
+
+    /// Forgets it; the watch, if no other name of the file needs it.
+    pub(super) fn unguard(&mut self, id: Id) -> Option<Wd> {
+        let wd = self.guarded.remove(&id)?;
+        let names = self.guards.get_mut(&wd)?;
+        names.retain(|&other| other != id);
+        if names.is_empty() {
+            self.guards.remove(&wd);
+            return Some(wd);
+        }
+        None
+    }
+
+    /// The names of the file with that watch.
+    pub(super) fn behind(&self, wd: Wd) -> Vec<Id> {
+        self.guards.get(&wd).cloned().unwrap_or_default()
+    }
+
+    /// How many watches are on files.
+    pub(super) fn guards(&self) -> usize {
+        self.guards.len()
+    }
+}
+
+impl Tracker {
+    /// Keeps the index true to what a look at a file told.
+    pub(super) fn index_links(&mut self, id: Id, stat: &Stat) {
+        let ident = model::ident(stat);
+        let is_in = self.model.has(id, Flag::LINKED);
+        let unnamed = self.links.was_unnamed(stat.inode.ino);
+        let belongs = stat.nlink > 1 || unnamed;
+        if is_in && (!belongs || self.model.ident(id) != ident) {
+            self.links.remove(self.model.ident(id), id);
+            self.model.clear(id, Flag::LINKED);
+        }
+        if belongs && !self.model.has(id, Flag::LINKED) {
+            self.links.names.entry(ident).or_default().push(id);
+            self.model.set(id, Flag::LINKED);
+        }
+        // The index is found by this identity from now on.
+        let print = self.model.print(id);
+        self.model.set_print(id, print, ident);
+    }
+
+    /// Remembers a young file, which may yet be written to under no name.
+    pub(super) fn remember_young(&mut self, stat: &Stat) {
+        self.links.recent.push_back((stat.inode.ino, model::ident(stat)));
+        if self.links.recent.len() > RECENT {
+            self.links.recent.pop_front();
+        }
+    }
+
+    /// An event named `#<inode>`: the names that this inode has.
+    pub(super) fn names_of_unnamed(&mut self, name: &[u8]) -> Option<Vec<Id>> {
+        let digits = std::str::from_utf8(name.strip_prefix(b"#")?).ok()?;
+        let ino = digits.parse().ok()?;
+        if !self.links.unnamed.contains(&ino) {
+            self.links.unnamed.push_back(ino);
+            if self.links.unnamed.len() > RECENT {
+                self.links.unnamed.pop_front();
+            }
+        }
+        let ident = self.links.recent.iter().rev().find(|(young, _)| *young == ino)?.1;
+        let names = self.links.names(ident);
+        if names.is_empty() {
+            // It had its name before it was written to, so it is not in the index.
+            let files = self.model.all().filter(|&id| self.is_file_with(id, ident));
+            return Some(files.collect());
+        }
+        Some(names)
+    }
+
+    /// Whether an entry is a file of that identity.
+    pub(super) fn is_file_with(&self, id: Id, ident: u32) -> bool {
+        self.model.kind(id) == crate::change::Kind::File && self.model.ident(id) == ident
+    }
+
+    /// How many watches files have.
+    pub(crate) fn guards(&self) -> usize {
+        self.links.guards()
+    }
+}

@@ -1,0 +1,119 @@
+//! What the tracker asks of the disk: the one small trait between rules and kernel.
+//!
+//! A place is a name in a directory that was entered, or a PATH. What a real disk
+//! answers may be old by the time it is read; the rules know.
+
+use crate::change::{Attributes, Digest, Kind};
+use crate::event::Wd;
+
+/// What tells one live inode from another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Inode {
+    /// The file system.
+    pub(crate) dev: u64,
+    /// The number on it; used again as soon as it is free.
+    pub(crate) ino: u64,
+}
+
+/// What the disk tells of a name without opening it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Stat {
+    /// What it is.
+    pub(crate) kind: Kind,
+    /// Which one it is.
+    pub(crate) inode: Inode,
+    /// How many names it has.
+    pub(crate) nlink: u32,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// Last change of the bytes, in nanoseconds since 1970.
+    pub(crate) mtime: i64,
+    /// Last change of the inode, likewise.
+    pub(crate) ctime: i64,
+    /// Birth, where the file system tells it.
+    pub(crate) btime: Option<i64>,
+    /// Mode and owner.
+    pub(crate) attributes: Attributes,
+}
+
+/// Why the disk does not answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    /// Not there now, or not what it was: another look elsewhere will tell.
+    Absent,
+    /// It is there and may not be looked at.
+    Denied,
+    /// The limit on watches is reached.
+    Full,
+    /// Any other error, in the system's words.
+    Failed(String),
+}
+
+/// Where a name is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum At<'a> {
+    /// A PATH, followed wherever it leads.
+    Root(&'a [u8]),
+    /// A name in a directory that has been entered.
+    In(Inode, &'a [u8]),
+}
+
+/// What watching a directory gave.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Watched {
+    /// Its identity, as far as there is a watch on it.
+    pub(crate) wd: Result<Wd, Fault>,
+    /// Which one it is.
+    pub(crate) inode: Inode,
+    /// Whether changes made elsewhere are never told (a network file system).
+    pub(crate) blind: bool,
+}
+
+/// What reading a file gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reading {
+    /// Its bytes, which did not change meanwhile if `stable`.
+    Done {
+        /// As it was before it was read.
+        stat: Stat,
+        /// Of the bytes that were read.
+        digest: Digest,
+        /// Whether it was the same before and after.
+        stable: bool,
+    },
+    /// It is large: the answer comes later, under the ticket.
+    Later,
+}
+
+/// A piece of work that is done aside.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) struct Ticket(pub(crate) u64);
+
+/// The disk, as the rules see it.
+pub(crate) trait Disk {
+    /// Makes a directory a place to look in. `route` writes the way to it from the
+    /// PATH `root`; what is found there must be `inode`.
+    fn enter(
+        &mut self,
+        inode: Inode,
+        root: &[u8],
+        route: &dyn Fn(&mut Vec<u8>),
+    ) -> Result<(), Fault>;
+    /// Looks at a name.
+    fn stat(&mut self, at: At<'_>) -> Result<Stat, Fault>;
+    /// Opens the directory of that name, and watches it.
+    fn watch(&mut self, at: At<'_>) -> Result<Watched, Fault>;
+    /// Watches the regular file of that name, as an inode.
+    fn watch_file(&mut self, at: At<'_>) -> Result<Wd, Fault>;
+    /// Removes a watch.
+    fn unwatch(&mut self, wd: Wd);
+    /// Appends the names in a directory that has been entered, each after its length
+    /// in two bytes.
+    fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), Fault>;
+    /// Reads a regular file; a large one aside, under `ticket`.
+    fn read(&mut self, at: At<'_>, ticket: Ticket) -> Result<Reading, Fault>;
+    /// Whether it is one of balerion's own outputs.
+    fn is_own(&self, inode: Inode) -> bool;
+    /// Holds no directory any longer.
+    fn release(&mut self);
+}

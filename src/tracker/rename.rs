@@ -1,0 +1,166 @@
+//! Renames: the halves are joined by their cookie, never by being neighbours.
+//!
+//! The first half leaves the entry in place and marks it; the second one moves it.
+//! A half that stays alone expires, and the disk is asked.
+
+use super::model::{Flag, Id};
+use super::{Moment, Tracker, Turn};
+use crate::change::{Change, Kind};
+use crate::event::Cookie;
+
+/// How long the other half of a rename may take: 50 ms, in nanoseconds. Nothing
+/// but the beauty of the stream rests on it.
+const GRACE: u64 = 50_000_000;
+
+/// The first half of a rename.
+pub(super) struct Leaving {
+    /// Where it was.
+    dir: Id,
+    /// Its name there.
+    name: Box<[u8]>,
+    /// When it was read.
+    since: u64,
+}
+
+impl Tracker {
+    /// `IN_MOVED_FROM`: the entry waits for the second half.
+    pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie, now: Moment) {
+        if let Some(id) = self.model.find(dir, name) {
+            self.model.set(id, Flag::LEAVING);
+            self.leaving.insert(cookie, Leaving { dir, name: name.into(), since: now.tick });
+        }
+        if self.filter.is_rule_file(name) {
+            self.filter.forget_rules();
+            self.scans.push(dir, super::scan::Sweep::Deep);
+        }
+    }
+
+    /// Takes the waiting entry out of its wait, if it is still there.
+    fn take_leaving(&mut self, cookie: Cookie) -> Option<(Id, Leaving)> {
+        let leaving = self.leaving.remove(&cookie)?;
+        if !self.model.is_live(leaving.dir) {
+            return None;
+        }
+        let id = self.model.find(leaving.dir, &leaving.name)?;
+        self.model.clear(id, Flag::LEAVING);
+        Some((id, leaving))
+    }
+
+    /// Whether the directory or one above it waits for the second half of a rename.
+    pub(super) fn is_leaving(&self, dir: Id) -> bool {
+        if self.leaving.is_empty() {
+            return false;
+        }
+        let mut at = Some(dir);
+        while let Some(id) = at {
+            if self.model.has(id, Flag::LEAVING) {
+                return true;
+            }
+            at = self.model.parent(id);
+        }
+        false
+    }
+
+    /// When the next one expires.
+    pub(super) fn next_expiry(&self) -> Option<u64> {
+        self.leaving.values().map(|leaving| leaving.since + GRACE).min()
+    }
+}
+
+impl Turn<'_> {
+    /// `IN_MOVED_TO`: with its first half a rename, else an arrival.
+    pub(super) fn moved_to(&mut self, dir: Id, name: &[u8], cookie: Cookie) {
+        if self.t.filter.is_rule_file(name) {
+            self.rules_changed(dir);
+        }
+        match self.t.take_leaving(cookie) {
+            Some((id, leaving)) => {
+                self.rename(id, dir, name);
+                // A whiteout, or the other half of an exchange, may stand there now.
+                if self.t.model.is_live(leaving.dir) {
+                    self.t.nominate_name(leaving.dir, &leaving.name);
+                }
+            }
+            None => self.look(dir, name),
+        }
+    }
+
+    /// The second half came under a name that counts as outside.
+    pub(super) fn moved_out_of_sight(&mut self, cookie: Cookie) {
+        if let Some((id, leaving)) = self.t.take_leaving(cookie) {
+            self.unlink(id);
+            self.t.nominate_name(leaving.dir, &leaving.name);
+        }
+    }
+
+    /// Halves that stayed alone are looked at: all of them, or those that waited
+    /// long enough by now.
+    pub(super) fn expire_leaving(&mut self, now: Option<u64>) {
+        let is_over = |leaving: &Leaving| now.is_none_or(|now| leaving.since + GRACE <= now);
+        let over: Vec<Cookie> =
+            self.t.leaving.iter().filter(|(_, leaving)| is_over(leaving)).map(|(&cookie, _)| cookie).collect();
+        for cookie in over {
+            if let Some((id, _)) = self.t.take_leaving(cookie) {
+                self.t.nominate(id);
+            }
+        }
+    }
+
+    /// Moves an entry to a name, reports it, and leaves it to be looked at.
+    pub(super) fn rename(&mut self, id: Id, dir: Id, name: &[u8]) {
+        let t = &mut *self.t;
+        let victim = t.model.find(dir, name);
+        if victim == Some(id) {
+            t.nominate(id);
+            return;
+        }
+        let makes_circle = t.model.is_within(dir, id);
+        if makes_circle || victim.is_some_and(|victim| t.model.is_within(id, victim)) {
+            // The model is behind the disk: the disk decides.
+            t.nominate(id);
+            t.nominate_name(dir, name);
+            return;
+        }
+        if t.model.has(id, Flag::SILENT) {
+            self.unlink(id);
+            self.look(dir, name);
+            return;
+        }
+        let displaced = victim.and_then(|victim| self.make_room(id, victim));
+        let t = &mut *self.t;
+        if t.model.clear(id, Flag::DISPLACING) {
+            t.displaced.remove(&id);
+        }
+        let kind = t.model.kind(id);
+        let from = t.path(id);
+        t.model.relink(id, dir, name);
+        let path = t.path(id);
+        t.batch.push(Change::Renamed { kind, from, path });
+        if let Some(last) = displaced {
+            let same = last.is_some() && t.model.digest(id) == last;
+            if !same {
+                t.model.set(id, Flag::DISPLACING);
+                t.displaced.insert(id, last);
+            }
+        }
+        t.nominate(id);
+    }
+
+    /// Takes away what a rename replaces. If bytes replace bytes: what was last
+    /// reported under that name, as far as it is known.
+    #[allow(clippy::option_option)]
+    fn make_room(&mut self, id: Id, victim: Id) -> Option<Option<crate::change::Digest>> {
+        let t = &mut *self.t;
+        let (kind, old) = (t.model.kind(id), t.model.kind(victim));
+        let displaced = (kind == Kind::File && old == Kind::File).then(|| {
+            let before = t.displaced.get(&victim).copied();
+            before.unwrap_or_else(|| t.model.digest(victim))
+        });
+        if (kind == Kind::Directory) == (old == Kind::Directory) {
+            self.unlink_replaced(victim);
+        } else {
+            self.unlink(victim);
+        }
+        displaced
+    }
+}

@@ -1,0 +1,152 @@
+//! How a mutation of the model is told: paths and records.
+
+use super::model::{Flag, Id};
+use super::{Tracker, Turn};
+use crate::change::{Change, Content, Kind, Span, Trouble};
+
+impl Tracker {
+    /// Appends an entry's path as the user would reach it.
+    pub(crate) fn write_path(&self, id: Id, path: &mut Vec<u8>) {
+        let root = self.model.root(id);
+        let shown = self.roots.iter().find(|at| at.entry == Some(root));
+        let shown = shown.map_or(&b""[..], |root| root.shown.as_slice());
+        match self.model.parent(id) {
+            None if shown.is_empty() => path.push(b'/'),
+            None => path.extend(shown),
+            Some(dir) => {
+                if self.model.has(dir, Flag::RENAMED_ROOT)
+                    && let Some(named) = self.named_entry(dir, id)
+                {
+                    path.extend(named);
+                    return;
+                }
+                path.extend(shown);
+                path.push(b'/');
+                self.model.write_route(id, path);
+            }
+        }
+    }
+
+    /// How a single-file PATH is shown.
+    fn named_entry(&self, dir: Id, id: Id) -> Option<&[u8]> {
+        let name = self.model.name(id);
+        let named = self.named.iter().find(|named| named.dir == dir && named.name == name)?;
+        Some(&named.shown)
+    }
+
+    /// Keeps an entry's path in the batch.
+    pub(crate) fn path(&mut self, id: Id) -> Span {
+        let mut batch = std::mem::take(&mut self.batch);
+        let span = batch.path(|path| self.write_path(id, path));
+        self.batch = batch;
+        span
+    }
+
+    /// Says trouble with an entry.
+    pub(crate) fn trouble(&mut self, id: Id, trouble: Trouble) {
+        let path = self.path(id);
+        self.batch.trouble(path, trouble);
+    }
+
+    /// Tells that a name appeared.
+    pub(super) fn tell_created(&mut self, id: Id, content: Content) {
+        if self.model.has(id, Flag::SILENT) {
+            return;
+        }
+        let kind = self.model.kind(id);
+        let not_entered = Flag::EDGE;
+        let entered = kind == Kind::Directory && !self.model.has(id, not_entered);
+        let path = self.path(id);
+        self.batch.push(Change::Created { kind, path, content, entered });
+    }
+
+    /// Tells that a file's bytes differ.
+    pub(super) fn tell_changed(&mut self, id: Id, content: Content) {
+        let path = self.path(id);
+        self.batch.push(Change::Changed { path, content });
+    }
+
+    /// Tells that a name is gone.
+    fn tell_deleted(&mut self, id: Id) {
+        if !self.model.has(id, Flag::SILENT) {
+            let kind = self.model.kind(id);
+            let path = self.path(id);
+            self.batch.push(Change::Deleted { kind, path });
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// Takes an entry and all below it out of the model, each reported after what
+    /// is in it, with their watches.
+    pub(super) fn unlink(&mut self, id: Id) {
+        self.take_out(id, true);
+    }
+
+    /// The same, but the entry itself is not reported: something replaces it.
+    pub(super) fn unlink_replaced(&mut self, id: Id) {
+        self.take_out(id, false);
+    }
+
+    /// From the leaves up, without recursion: trees can be deep.
+    fn take_out(&mut self, top: Id, tell_top: bool) {
+        let mut at = top;
+        loop {
+            while let Some(child) = self.t.model.first_child(at) {
+                at = child;
+            }
+            let parent = self.t.model.parent(at);
+            if at != top || tell_top {
+                self.t.tell_deleted(at);
+            }
+            self.forget(at);
+            match parent {
+                Some(parent) if at != top => at = parent,
+                _ => return,
+            }
+        }
+    }
+
+    /// Takes one entry, which has no children, out of the model and of all that
+    /// knows its number.
+    fn forget(&mut self, id: Id) {
+        let t = &mut *self.t;
+        if t.model.kind(id) == Kind::Directory {
+            if let Some(wd) = t.model.set_wd(id, None) {
+                self.disk.unwatch(wd);
+            }
+            if t.model.has(id, Flag::UNWATCHED) {
+                t.unwatched -= 1;
+            }
+        }
+        if t.model.has(id, Flag::LINKED) {
+            t.links.remove(t.model.ident(id), id);
+        }
+        if t.model.has(id, Flag::GUARDED)
+            && let Some(wd) = t.links.unguard(id)
+        {
+            self.disk.unwatch(wd);
+        }
+        if t.model.has(id, Flag::DISPLACING) {
+            t.displaced.remove(&id);
+        }
+        if t.model.has(id, Flag::BUSY) {
+            t.timers.forget(id);
+        }
+        if t.model.has(id, Flag::ATTRIBUTED) {
+            t.attributes.remove(&id);
+        }
+        if t.model.has(id, Flag::READING) {
+            t.reading.retain(|_, (reading, _)| *reading != id);
+        }
+        if t.hot == Some(id) {
+            t.hot = None;
+        }
+        if t.model.has(id, Flag::ROOT) {
+            for root in t.roots.iter_mut().filter(|root| root.entry == Some(id)) {
+                root.entry = None;
+            }
+        }
+        t.model.remove(id);
+    }
+}

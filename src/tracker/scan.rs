@@ -1,0 +1,307 @@
+//! What is left to be done when no event is unread: names to look at, directories to
+//! scan, and the comparison of everything after an overflow.
+//!
+//! A scan concludes nothing itself; it nominates what readdir gives and what the
+//! model has. Work is done a slice at a time: the queue is what must not fill.
+
+use std::collections::HashMap;
+
+use super::model::{Flag, Id};
+use super::port::Fault;
+use super::{Settings, Tracker, Turn};
+use crate::change::Kind;
+
+/// What of a directory a scan looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sweep {
+    /// It is new: what the model does not have. Events tell of the rest.
+    New,
+    /// Also the files that the model has.
+    Files,
+    /// Everything in it.
+    All,
+    /// Everything in it and below it.
+    Deep,
+}
+
+/// Directories to scan, the youngest first, and the one being scanned.
+#[derive(Default)]
+pub(super) struct Scans {
+    /// Those that wait.
+    waiting: Vec<(Id, Sweep)>,
+    /// The one being scanned.
+    dir: Option<Id>,
+    /// Its names, each after its length in two bytes.
+    names: Vec<u8>,
+    /// How many of their bytes were looked at.
+    at: usize,
+}
+
+impl Scans {
+    /// Adds a directory.
+    pub(super) fn push(&mut self, dir: Id, sweep: Sweep) {
+        if self.waiting.last() != Some(&(dir, sweep)) {
+            self.waiting.push((dir, sweep));
+        }
+    }
+
+    /// Whether none is left.
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.dir.is_none()
+    }
+
+    /// The next name of the directory being scanned.
+    fn next(&mut self) -> Option<(Id, Box<[u8]>)> {
+        let dir = self.dir?;
+        let rest = &self.names[self.at..];
+        let Some((length, rest)) = rest.split_first_chunk() else {
+            self.dir = None;
+            self.names.clear();
+            self.names.shrink_to(4096);
+            return None;
+        };
+        let length = usize::from(u16::from_ne_bytes(*length));
+        self.at += 2 + length;
+        Some((dir, rest[..length].into()))
+    }
+}
+
+/// A comparison of everything with the disk.
+pub(super) struct Rescan {
+    /// Names that are gone: they may have moved to where it has not looked yet.
+    lost: Vec<(Id, Box<[u8]>)>,
+    /// Files by identity, to know them under another name.
+    by_ident: HashMap<u32, Id>,
+}
+
+/// When comparisons are due.
+#[derive(Default)]
+pub(super) struct Schedule {
+    /// The next one, after an overflow.
+    restart: Option<u64>,
+    /// How long the next one after that waits, in nanoseconds.
+    back_off: u64,
+    /// The next one that the user asked for.
+    periodic: Option<u64>,
+    /// The next look at what has no watch.
+    poll: Option<u64>,
+    /// Names to look at again soon.
+    parked: Vec<(u64, Id, Box<[u8]>)>,
+}
+
+/// What has no watch, or does not tell all, is looked at that often: 10 s.
+pub(crate) const POLL: u64 = 10_000_000_000;
+
+/// A name whose directory was not where it should be is looked at again after 2 ms.
+const PARK: u64 = 2_000_000;
+
+impl Schedule {
+    /// With the first of the comparisons that the user asked for.
+    pub(super) fn new(settings: &Settings, now: u64) -> Self {
+        Self { periodic: settings.rescan.map(|every| now + every), ..Self::default() }
+    }
+}
+
+impl Tracker {
+    /// A name is looked at again in a moment: the disk is changing under us.
+    pub(super) fn park(&mut self, dir: Id, name: &[u8], now: u64) {
+        self.schedule.parked.push((now + PARK, dir, name.into()));
+    }
+
+    /// Everything is to be compared with the disk: at once, unless that was so lately.
+    pub(super) fn begin_rescan(&mut self, now: u64) {
+        let wait = self.schedule.back_off;
+        self.schedule.back_off = (wait * 2).clamp(20_000_000, 1_000_000_000);
+        self.schedule.restart = Some(now + wait);
+    }
+
+    /// Begins the comparison.
+    fn rescan_now(&mut self) {
+        self.counters.rescans += 1;
+        self.generation = self.generation.wrapping_add(1);
+        let files = self.model.all().filter(|&id| self.model.kind(id) == Kind::File);
+        let known = files.map(|id| (self.model.ident(id), id)).filter(|(ident, _)| *ident != 0);
+        let by_ident = known.collect();
+        let lost = self.rescan.take().map_or_else(Vec::new, |rescan| rescan.lost);
+        self.rescan = Some(Rescan { lost, by_ident });
+        let roots: Vec<Id> = self.roots.iter().filter_map(|root| root.entry).collect();
+        for root in roots {
+            self.nominate(root);
+        }
+    }
+
+    /// During a comparison, what is gone is reported at its end.
+    pub(super) fn defer_loss(&mut self, dir: Id, name: &[u8]) -> bool {
+        let Some(rescan) = &mut self.rescan else { return false };
+        rescan.lost.push((dir, name.into()));
+        true
+    }
+
+    /// During a comparison, the entry that a file of that identity had.
+    pub(super) fn known_as(&self, ident: u32) -> Option<Id> {
+        let id = *self.rescan.as_ref()?.by_ident.get(&ident)?;
+        (self.model.is_live(id) && self.is_file_with(id, ident)).then_some(id)
+    }
+
+    /// Whether nothing is left to look at now.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.entries_due.is_empty()
+            && self.names_due.is_empty()
+            && self.scans.is_empty()
+            && self.rescan.is_none()
+    }
+
+    /// Whether nothing is left to look at, now or later.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_idle()
+            && self.schedule.restart.is_none()
+            && self.schedule.parked.is_empty()
+            && self.timers.next().is_none()
+            && self.leaving.is_empty()
+            && self.reading.is_empty()
+    }
+
+    /// When `tick` should be called next, on the monotonic clock.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        let schedule = &self.schedule;
+        let parked = schedule.parked.iter().map(|(due, ..)| *due).min();
+        [schedule.restart, schedule.periodic, schedule.poll, parked, self.timers.next(), self.next_expiry()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Looks regularly at what has no watch or does not tell all.
+    fn poll(&mut self, now: u64) {
+        let needed = self.unwatched > 0 || !self.blind.is_empty();
+        if self.schedule.poll.is_none_or(|due| due > now) || !needed {
+            self.schedule.poll = needed.then(|| self.schedule.poll.unwrap_or(now + POLL));
+            return;
+        }
+        self.schedule.poll = Some(now + POLL);
+        let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
+        let not_told = |id: &Id| {
+            self.model.has(*id, Flag::UNWATCHED) || self.blind.contains(&self.model.inode(*id).dev)
+        };
+        for id in self.model.all().filter(is_dir).filter(not_told).collect::<Vec<_>>() {
+            self.nominate(id);
+            self.scans.push(id, Sweep::All);
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// What is due by now. Called when no event is unread.
+    pub(crate) fn tick(&mut self) {
+        let now = self.now.tick;
+        self.expire_leaving(Some(now));
+        while let Some(id) = self.t.due(now) {
+            if self.t.model.kind(id) == Kind::Directory {
+                self.t.scans.push(id, Sweep::Files);
+            } else {
+                self.t.nominate(id);
+            }
+        }
+        let (due, later) = std::mem::take(&mut self.t.schedule.parked).into_iter().partition(|p| p.0 <= now);
+        self.t.schedule.parked = later;
+        let due: Vec<(u64, Id, Box<[u8]>)> = due;
+        for (_, dir, name) in due {
+            if self.is_directory(dir) {
+                self.t.nominate_name(dir, &name);
+            }
+        }
+        if self.t.schedule.restart.is_some_and(|due| due <= now) {
+            self.t.schedule.restart = None;
+            self.t.rescan_now();
+        }
+        if let Some(every) = self.t.settings.rescan
+            && self.t.schedule.periodic.is_none_or(|due| due <= now)
+        {
+            self.t.schedule.periodic = Some(now + every);
+            self.t.rescan_now();
+        }
+        self.t.poll(now);
+    }
+
+    /// Whether the number stands for a directory now.
+    fn is_directory(&self, id: Id) -> bool {
+        self.t.model.is_live(id) && self.t.model.kind(id) == Kind::Directory
+    }
+
+    /// Looks at one name, or begins one scan. `false`: events should be read first,
+    /// since they tell of what the scan has found.
+    pub(crate) fn work(&mut self) -> bool {
+        if let Some(id) = self.t.entries_due.pop_front() {
+            if self.t.model.is_live(id) && self.t.model.clear(id, Flag::NOMINATED) {
+                self.look_at(id);
+            }
+            return true;
+        }
+        if let Some((dir, name)) = self.t.names_due.pop_front() {
+            if self.is_directory(dir) {
+                self.look(dir, &name);
+            }
+            return true;
+        }
+        if let Some((dir, name)) = self.t.scans.next() {
+            if self.is_directory(dir) && self.t.model.find(dir, &name).is_none() {
+                self.look(dir, &name);
+            }
+            return true;
+        }
+        if let Some((dir, sweep)) = self.t.scans.waiting.pop() {
+            if self.is_directory(dir) && !self.t.model.has(dir, Flag::EDGE) {
+                self.scan(dir, sweep);
+            }
+            return false;
+        }
+        if let Some(rescan) = self.t.rescan.take() {
+            for (dir, name) in rescan.lost {
+                if self.is_directory(dir) {
+                    self.t.nominate_name(dir, &name);
+                }
+            }
+        } else {
+            self.t.schedule.back_off = 0;
+        }
+        false
+    }
+
+    /// Begins a scan: the watch is in place.
+    fn scan(&mut self, dir: Id, sweep: Sweep) {
+        let listed = self.enter(dir).and_then(|inode| {
+            self.t.scans.names.clear();
+            self.disk.list(inode, &mut self.t.scans.names)
+        });
+        match listed {
+            Ok(()) => {
+                self.t.scans.dir = Some(dir);
+                self.t.scans.at = 0;
+                self.t.model.set_scanned(dir, self.t.generation);
+                if sweep != Sweep::New {
+                    self.nominate_children(dir, sweep);
+                }
+            }
+            Err(Fault::Absent) => self.t.nominate(dir),
+            Err(Fault::Denied) => {
+                self.t.say_unreadable(dir);
+                self.t.blocked.push(dir);
+            }
+            Err(Fault::Full) => {}
+            Err(Fault::Failed(why)) => self.t.trouble(dir, crate::change::Trouble::Failed(why)),
+        }
+    }
+
+    /// What the model has in a directory is looked at.
+    fn nominate_children(&mut self, dir: Id, sweep: Sweep) {
+        for child in self.t.model.children(dir).collect::<Vec<_>>() {
+            let is_dir = self.t.model.kind(child) == Kind::Directory;
+            if !is_dir || sweep != Sweep::Files {
+                self.t.nominate(child);
+            }
+            if is_dir && sweep == Sweep::Deep {
+                self.t.scans.push(child, Sweep::Deep);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What is due at a time: files whose writer may have paused, directories to
+//! examine again.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use super::model::{Flag, Id};
+use super::Tracker;
+
+/// A writer that paused for so long may be looked at: 50 ms, in nanoseconds.
+pub(super) const QUIET: u64 = 50_000_000;
+
+/// One that never pauses is looked at that often: 1 s.
+pub(super) const CEILING: u64 = 1_000_000_000;
+
+/// Since when and until when something has been busy.
+struct Busy {
+    /// The first event since it was last looked at.
+    first: u64,
+    /// The last one.
+    last: u64,
+}
+
+impl Busy {
+    /// When it is looked at.
+    fn due(&self) -> u64 {
+        (self.last + QUIET).min(self.first + CEILING)
+    }
+}
+
+/// Entries that are busy.
+#[derive(Default)]
+pub(super) struct Timers {
+    /// By entry.
+    busy: HashMap<Id, Busy>,
+    /// When each may be due; not before.
+    heap: BinaryHeap<Reverse<(u64, Id)>>,
+}
+
+impl Timers {
+    /// Forgets an entry.
+    pub(super) fn forget(&mut self, id: Id) {
+        self.busy.remove(&id);
+    }
+
+    /// The next time at which something may be due.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.heap.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// An entry that is due.
+    fn pop(&mut self, now: u64) -> Option<Id> {
+        while let Some(&Reverse((due, id))) = self.heap.peek() {
+            if due > now {
+                return None;
+            }
+            self.heap.pop();
+            match self.busy.get(&id).map(Busy::due) {
+                Some(due) if due > now => self.heap.push(Reverse((due, id))),
+                Some(_) => {
+                    self.busy.remove(&id);
+                    return Some(id);
+                }
+                None => {}
+            }
+        }
+        None
+    }
+}
+
+impl Tracker {
+    /// Something happened to an entry that may go on happening.
+    pub(super) fn busy(&mut self, id: Id, now: u64) {
+        self.model.set(id, Flag::BUSY);
+        let busy = self.timers.busy.entry(id).or_insert_with(|| {
+            self.timers.heap.push(Reverse((now + QUIET, id)));
+            Busy { first: now, last: now }
+        });
+        busy.last = now;
+    }
+
+    /// It is being looked at.
+    pub(super) fn no_longer_busy(&mut self, id: Id) {
+        if self.model.clear(id, Flag::BUSY) {
+            self.timers.forget(id);
+        }
+    }
+
+    /// An entry whose time has come.
+    pub(super) fn due(&mut self, now: u64) -> Option<Id> {
+        let id = self.timers.pop(now)?;
+        self.model.clear(id, Flag::BUSY);
+        Some(id)
+    }
+}

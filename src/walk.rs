@@ -1,0 +1,333 @@
+//! Turns the PATHs into the first model: every directory watched, every name known.
+//!
+//! Two threads, each with a working directory of its own, so that a watch is set on
+//! "." and no path is ever resolved. Invariant: a directory is watched before it is
+//! read, so what changes after the reading has an event.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::{io, thread};
+
+use crate::change::Kind;
+use crate::event::Wd;
+use crate::hash::fault;
+use crate::sys::file::{self, FdPath, Open, RawStat};
+use crate::sys::inotify::Inotify;
+use crate::sys::process;
+use crate::tracker::model::{Flag, Id};
+use crate::tracker::port::{Fault, Inode};
+use crate::tracker::Tracker;
+
+/// Threads that walk: a third one finds the kernel's locks taken.
+const THREADS: usize = 2;
+
+/// Directories that a thread holds open on its way down; deeper ones are opened
+/// again by their way from the PATH.
+const DEPTH: usize = 256;
+
+/// Bytes of directory entries read at once.
+const LISTING: usize = 32 << 10;
+
+/// A directory to walk: open, or to be opened by its way.
+struct Job {
+    /// Its entry.
+    id: Id,
+    /// Open to list.
+    fd: Option<OwnedFd>,
+    /// The file system of its parent.
+    dev: Option<u64>,
+}
+
+/// What the walkers share.
+struct Shared<'a> {
+    /// Where watches are set.
+    inotify: &'a Inotify,
+    /// Our own outputs are left out.
+    own: &'a [Inode],
+    /// The model that grows, and the work that is left.
+    state: Mutex<State<'a>>,
+    /// Rung when there is work, or none will come.
+    bell: Condvar,
+    /// How many threads have nothing to do.
+    hungry: AtomicUsize,
+}
+
+/// What the walkers take turns with.
+struct State<'a> {
+    /// The tree so far.
+    tracker: &'a mut Tracker,
+    /// Directories to walk.
+    jobs: VecDeque<Job>,
+    /// How many threads are walking.
+    walking: usize,
+}
+
+/// Walks the tree below a PATH whose entry and open directory are given. What is odd
+/// about it is left nominated.
+pub(crate) fn walk(tracker: &mut Tracker, inotify: &Inotify, own: &[Inode], root: Id, fd: OwnedFd) {
+    let jobs = VecDeque::from([Job { id: root, fd: Some(fd), dev: None }]);
+    let state = Mutex::new(State { tracker, jobs, walking: 0 });
+    let shared = Shared { inotify, own, state, bell: Condvar::new(), hungry: AtomicUsize::new(0) };
+    thread::scope(|scope| {
+        let mut started = 0;
+        for _ in 0..THREADS {
+            let builder = thread::Builder::new().name("walk".into()).stack_size(256 << 10);
+            started += usize::from(builder.spawn_scoped(scope, || Walker::new(&shared).run()).is_ok());
+        }
+        if started == 0 {
+            Walker::on_this_thread(&shared).run();
+        }
+    });
+}
+
+impl<'a> Shared<'a> {
+    /// The shared state.
+    fn lock(&self) -> MutexGuard<'_, State<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next directory; `None` when all are walked.
+    fn take(&self) -> Option<Job> {
+        let mut state = self.lock();
+        self.hungry.fetch_add(1, Ordering::Relaxed);
+        let job = loop {
+            if let Some(job) = state.jobs.pop_front() {
+                state.walking += 1;
+                break Some(job);
+            }
+            if state.walking == 0 {
+                break None;
+            }
+            state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        self.hungry.fetch_sub(1, Ordering::Relaxed);
+        job
+    }
+
+    /// A directory that was taken is walked.
+    fn finished(&self) {
+        let mut state = self.lock();
+        state.walking -= 1;
+        if state.walking == 0 && state.jobs.is_empty() {
+            self.bell.notify_all();
+        }
+    }
+
+    /// Gives a directory to whoever has nothing to do.
+    fn give(&self, job: Job) {
+        self.lock().jobs.push_back(job);
+        self.bell.notify_one();
+    }
+}
+
+/// A directory on the way down.
+struct Frame {
+    /// Open to list.
+    fd: OwnedFd,
+    /// Its file system.
+    dev: u64,
+    /// Where its subdirectories that are left to walk begin.
+    first: usize,
+}
+
+/// One thread's walk.
+struct Walker<'s, 'a> {
+    /// What is shared.
+    shared: &'s Shared<'a>,
+    /// Whether the thread has a working directory of its own.
+    moves: bool,
+    /// Directory entries as they are read.
+    buffer: Vec<u8>,
+    /// Subdirectories left to walk, of all frames: entry and where the name ends.
+    subs: Vec<(Id, usize)>,
+    /// Their names.
+    names: Vec<u8>,
+}
+
+impl<'s, 'a> Walker<'s, 'a> {
+    /// In a thread made for it.
+    fn new(shared: &'s Shared<'a>) -> Self {
+        let moves = process::unshare_working_directory().is_ok();
+        Self { moves, ..Self::on_this_thread(shared) }
+    }
+
+    /// In a thread whose working directory must stay.
+    fn on_this_thread(shared: &'s Shared<'a>) -> Self {
+        let (subs, names) = (Vec::new(), Vec::new());
+        Self { shared, moves: false, buffer: vec![0; LISTING], subs, names }
+    }
+
+    /// Walks until nothing is left.
+    fn run(&mut self) {
+        while let Some(job) = self.shared.take() {
+            let opened = match job.fd {
+                Some(fd) => Ok(fd),
+                None => self.reopen(job.id),
+            };
+            match opened {
+                Ok(fd) => self.descend(job.id, fd, job.dev),
+                Err(error) => self.odd(job.id, &error, None),
+            }
+            self.shared.finished();
+        }
+    }
+
+    /// Opens a directory by its way from the PATH.
+    fn reopen(&self, id: Id) -> io::Result<OwnedFd> {
+        let mut route = Vec::new();
+        let state = self.shared.lock();
+        let root = state.tracker.model.root(id);
+        state.tracker.model.write_route(id, &mut route);
+        let open = state.tracker.roots.iter().find(|at| at.entry == Some(root));
+        let open = open.map(|root| root.open.clone()).unwrap_or_default();
+        drop(state);
+        let root = file::with_c_str(&open, |path| file::open(file::here(), path, Open::Directory))?;
+        file::open_path(root.as_fd(), &route, Open::Listing)
+    }
+
+    /// Walks a directory and what is below it, without recursion.
+    fn descend(&mut self, id: Id, fd: OwnedFd, dev: Option<u64>) {
+        let mut frames = Vec::new();
+        self.arrive(&mut frames, id, fd, dev);
+        while let Some(frame) = frames.last() {
+            if self.subs.len() == frame.first {
+                frames.pop();
+                continue;
+            }
+            let Some((id, end)) = self.subs.pop() else { return };
+            let start = self.subs.last().map_or(0, |(_, end)| *end);
+            let dev = frame.dev;
+            let name = &self.names[start..end];
+            let opened = file::with_c_str(name, |name| file::open_name(frame.fd.as_fd(), name, Open::Listing));
+            let raw = match &opened {
+                Err(_) => file::with_c_str(name, |name| file::stat_name(frame.fd.as_fd(), name)).ok(),
+                Ok(_) => None,
+            };
+            self.names.truncate(start);
+            match opened {
+                Ok(fd) if self.shared.hungry.load(Ordering::Relaxed) > 0 => {
+                    self.shared.give(Job { id, fd: Some(fd), dev: Some(dev) });
+                }
+                Ok(_) if frames.len() >= DEPTH => self.shared.give(Job { id, fd: None, dev: Some(dev) }),
+                Ok(fd) => self.arrive(&mut frames, id, fd, Some(dev)),
+                Err(error) => self.odd(id, &error, raw),
+            }
+        }
+    }
+
+    /// Watches a directory, then reads it.
+    fn arrive(&mut self, frames: &mut Vec<Frame>, id: Id, fd: OwnedFd, above: Option<u64>) {
+        let raw = match file::stat_fd(fd.as_fd()) {
+            Ok(raw) => raw,
+            Err(error) => return self.odd(id, &error, None),
+        };
+        let first = self.subs.len();
+        let is_foreign = above.is_some_and(|above| above != raw.dev);
+        if is_foreign && self.lock_is_edge(id) {
+            return;
+        }
+        let wd = self.watch(fd.as_fd());
+        let mut wd = Some(wd);
+        loop {
+            let count = match file::read_directory(fd.as_fd(), &mut self.buffer) {
+                Ok(count) => count,
+                Err(error) => {
+                    self.odd(id, &error, Some(raw));
+                    0
+                }
+            };
+            if !self.enter(id, &raw, wd.take(), fd.as_fd(), count) {
+                self.subs.truncate(first);
+                self.names.truncate(self.subs.last().map_or(0, |(_, end)| *end));
+                return;
+            }
+            if count == 0 {
+                break;
+            }
+        }
+        frames.push(Frame { fd, dev: raw.dev, first });
+    }
+
+    /// With one file system only, another one is an edge.
+    fn lock_is_edge(&self, id: Id) -> bool {
+        let mut state = self.shared.lock();
+        let is_edge = state.tracker.settings.one_file_system;
+        if is_edge {
+            state.tracker.model.set(id, Flag::EDGE);
+        }
+        is_edge
+    }
+
+    /// Sets the watch.
+    fn watch(&self, fd: BorrowedFd<'_>) -> io::Result<Wd> {
+        if self.moves && file::change_directory(fd).is_ok() {
+            return self.shared.inotify.watch_directory(c".");
+        }
+        self.shared.inotify.watch_directory(FdPath::new(fd).as_c_str())
+    }
+
+    /// Takes a directory and the entries just read into the model. `false`: it is
+    /// known under another name already.
+    fn enter(
+        &mut self,
+        id: Id,
+        raw: &RawStat,
+        wd: Option<io::Result<Wd>>,
+        fd: BorrowedFd<'_>,
+        count: usize,
+    ) -> bool {
+        let mut state = self.shared.lock();
+        let tracker = &mut *state.tracker;
+        match wd {
+            None => {}
+            Some(Ok(wd)) => {
+                if tracker.model.watched(wd).is_some() {
+                    tracker.nominate(id);
+                    return false;
+                }
+                tracker.model.set_wd(id, Some(wd));
+                tracker.model.set_inode(id, Inode { dev: raw.dev, ino: raw.ino });
+            }
+            Some(Err(error)) => {
+                tracker.model.set_inode(id, Inode { dev: raw.dev, ino: raw.ino });
+                tracker.cannot_watch(id, &fault(&error));
+            }
+        }
+        for entry in file::entries(&self.buffer[..count]) {
+            let name = entry.name.to_bytes();
+            let stat = || file::stat_name(fd, entry.name).ok();
+            let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind())) else { continue };
+            let is_own = kind == Kind::File
+                && self.shared.own.iter().any(|own| own.ino == entry.ino)
+                && stat().is_some_and(|raw| self.shared.own.contains(&Inode { dev: raw.dev, ino: raw.ino }));
+            if is_own || tracker.is_hidden(id, name, kind == Kind::Directory) {
+                continue;
+            }
+            if tracker.model.find(id, name).is_some() {
+                continue; // A directory that changes while it is read may give a name twice.
+            }
+            let child = tracker.model.insert(Some(id), name, kind);
+            tracker.welcome(child, id);
+            if kind == Kind::Directory && !tracker.model.has(child, Flag::EDGE) {
+                self.names.extend(name);
+                self.subs.push((child, self.names.len()));
+            }
+        }
+        true
+    }
+
+    /// What could not be opened or read: it is said, and looked at again.
+    fn odd(&self, id: Id, error: &io::Error, raw: Option<RawStat>) {
+        let mut state = self.shared.lock();
+        let why = fault(error);
+        match raw {
+            Some(raw) if why != Fault::Absent && raw.kind() == Kind::Directory => {
+                state.tracker.model.set_inode(id, Inode { dev: raw.dev, ino: raw.ino });
+                state.tracker.cannot_watch(id, &why);
+            }
+            _ => state.tracker.nominate(id),
+        }
+    }
+}

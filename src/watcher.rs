@@ -1,0 +1,212 @@
+//! The main loop: raw events in, changes out. The only place that knows every stage.
+//!
+//! It waits for the kernel's queue, signals, the workers' answers, mounts and the
+//! reader of stdout, and never wakes without a reason. The queue is what must not
+//! fill: it is drained between all slices of other work.
+
+mod ending;
+mod pump;
+mod setup;
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::baseline::Baseline;
+use crate::disk::RealDisk;
+use crate::error::Error;
+use crate::hash::Workers;
+use crate::mounts::Mounts;
+use crate::output::Printer;
+use crate::output::sink::Sink;
+use crate::sys::epoll::{Bell, Epoll, Interest, Readiness};
+use crate::sys::inotify::Inotify;
+use crate::sys::signal::{Signal, Signals};
+use crate::tracker::{Moment, Tracker};
+use crate::voice::Voice;
+pub(crate) use ending::Ending;
+pub(crate) use setup::{Order, Plan};
+
+/// What wakes the loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Token {
+    /// Events are queued.
+    Events = 1,
+    /// A signal came.
+    Signal,
+    /// A worker is done.
+    Workers,
+    /// Something was mounted or unmounted.
+    Mounts,
+    /// The reader of stdout took something, or is gone.
+    Output,
+}
+
+impl Token {
+    /// The token of that number.
+    fn of(number: u64) -> Option<Self> {
+        let all = [Self::Events, Self::Signal, Self::Workers, Self::Mounts, Self::Output];
+        all.into_iter().find(|token| *token as u64 == number)
+    }
+}
+
+/// Clocks, read together.
+pub(crate) struct Clock {
+    /// Where the monotonic one begins.
+    began: Instant,
+}
+
+impl Clock {
+    /// Begins now.
+    pub(crate) fn new() -> Self {
+        Self { began: Instant::now() }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Moment {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Moment { tick: self.tick(), wall: i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX) }
+    }
+
+    /// The time since the beginning, in nanoseconds.
+    pub(crate) fn tick(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A watch that is in place.
+pub(crate) struct Watcher {
+    /// What the user chose of stopping and saying.
+    plan: Plan,
+    /// The time.
+    clock: Clock,
+    /// The kernel's queue.
+    inotify: Rc<Inotify>,
+    /// What the loop waits with.
+    epoll: Epoll,
+    /// Signals, in the loop's time.
+    signals: Signals,
+    /// Rung by the workers.
+    bell: Arc<Bell>,
+    /// Where large files and the baseline are read.
+    workers: Workers,
+    /// The disk, as the tracker sees it.
+    disk: RealDisk,
+    /// The model and its rules.
+    tracker: Tracker,
+    /// What is left of the baseline.
+    baseline: Option<Baseline>,
+    /// What is mounted.
+    mounts: Option<Mounts>,
+    /// How changes look.
+    printer: Printer,
+    /// Where they go.
+    sink: Sink,
+    /// What is said to a person.
+    voice: Voice,
+    /// Bytes of events that were read and not applied yet.
+    unread: Vec<u8>,
+    /// How many changes were printed.
+    printed: u64,
+    /// When one last was, or the watch became ready: on the monotonic clock.
+    last_change: u64,
+    /// When the watch became ready, likewise.
+    ready: u64,
+    /// Whether the loop waits for room in the output.
+    awaits_room: bool,
+}
+
+impl Watcher {
+    /// Runs until something ends it.
+    ///
+    /// # Errors
+    /// What makes going on impossible.
+    pub(crate) fn run(&mut self) -> Result<Ending, Error> {
+        let mut ready = Vec::new();
+        loop {
+            if let Some(ending) = self.put_out()? {
+                return Ok(ending);
+            }
+            if !self.tracker.is_alive() {
+                self.finish();
+                return Err(Error::NothingLeft);
+            }
+            let timeout = self.timeout();
+            self.epoll.wait(timeout, &mut ready).map_err(Error::system("wait for events"))?;
+            if let Some(ending) = self.woken(&ready)? {
+                return Ok(ending);
+            }
+            if !self.sink.is_full() {
+                self.drain()?;
+                self.slice()?;
+            }
+        }
+    }
+
+    /// Serves what woke the loop, but for events.
+    fn woken(&mut self, ready: &[Readiness]) -> Result<Option<Ending>, Error> {
+        for readiness in ready {
+            match Token::of(readiness.token) {
+                Some(Token::Signal) => {
+                    if let Some(ending) = self.signalled() {
+                        self.finish();
+                        return Ok(Some(ending));
+                    }
+                }
+                Some(Token::Workers) => {
+                    self.take_answers();
+                    self.go_on_with_baseline();
+                }
+                Some(Token::Mounts) => self.remounted(),
+                Some(Token::Output) if readiness.hung_up => return Ok(Some(Ending::ReaderGone)),
+                Some(Token::Output | Token::Events) | None => {}
+            }
+        }
+        Ok(self.time_is_up())
+    }
+
+    /// Signals that came.
+    fn signalled(&mut self) -> Option<Ending> {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::Stop | Signal::HangUp => return Some(Ending::Stopped),
+                Signal::User1 => self.say_stats(),
+            }
+        }
+        None
+    }
+
+    /// How long the loop may wait.
+    fn timeout(&self) -> Option<Duration> {
+        if self.awaits_room && self.sink.is_full() {
+            return self.until(self.end_deadline());
+        }
+        if !self.unread.is_empty() || !self.tracker.is_idle() {
+            return Some(Duration::ZERO);
+        }
+        let deadlines = [self.tracker.deadline(), self.end_deadline()];
+        self.until(deadlines.into_iter().flatten().min())
+    }
+
+    /// How long it is until then.
+    fn until(&self, deadline: Option<u64>) -> Option<Duration> {
+        deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.clock.tick())))
+    }
+
+    /// Waits for a descriptor.
+    fn listen(epoll: &Epoll, fd: BorrowedFd<'_>, token: Token, interest: Interest) -> Result<(), Error> {
+        epoll.add(fd, token as u64, interest).map_err(Error::system("wait for events"))
+    }
+
+    /// Mounts changed: what is below the places that changed is looked at.
+    fn remounted(&mut self) {
+        let Some(mounts) = &mut self.mounts else { return };
+        let changed = mounts.changed();
+        for place in changed {
+            self.tracker.nominate_path(&place);
+        }
+        // Reading it again is what silences the descriptor.
+        let _kept = self.mounts.as_ref().map(AsFd::as_fd);
+    }
+}

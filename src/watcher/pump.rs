@@ -1,0 +1,306 @@
+//! A slice of the loop's work: drain the queue, apply what was read, look at names,
+//! put out what is known.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use super::{Ending, Token, Watcher};
+use crate::change::{Change, Content, Kind, Trouble};
+use crate::decode::Events;
+use crate::error::Error;
+use crate::hash::{Done, Read1};
+use crate::sys::epoll::Interest;
+use crate::tracker::Hashing;
+use crate::tracker::content::Answer;
+
+/// Bytes read at once: what costs nothing when little is queued.
+const READ: usize = 64 << 10;
+
+/// Bytes of events kept while they wait to be applied: with more, the kernel's own
+/// queue fills, and tells when it has overflowed. 16 MiB.
+const KEPT: usize = 16 << 20;
+
+/// How long other work goes on before the queue is drained again: 1 ms.
+const SLICE: u64 = 1_000_000;
+
+/// Events applied between two looks at the clock.
+const STRIDE: usize = 32;
+
+/// After more events than this at once there will be more: a nap lets them gather,
+/// which costs each less. Never after a single change.
+const CROWD: usize = 24;
+
+/// How long the nap is.
+const NAP: Duration = Duration::from_micros(300);
+
+impl Watcher {
+    /// Reads all that is queued, as far as there is room.
+    pub(super) fn drain(&mut self) -> Result<(), Error> {
+        let was_empty = self.unread.is_empty();
+        let before = self.clock.now().wall;
+        while self.unread.len() < KEPT {
+            let read = self.inotify.read(&mut self.unread, READ).map_err(Error::system("read events"))?;
+            if read == 0 && was_empty && self.unread.is_empty() {
+                self.tracker.queue_was_empty(before);
+            }
+            if read < READ / 2 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies what was read, then does other work for a while.
+    pub(super) fn slice(&mut self) -> Result<(), Error> {
+        let events = self.apply_all()?;
+        if events > CROWD {
+            std::thread::sleep(NAP);
+            return self.put_out_changes();
+        }
+        let began = self.clock.tick();
+        let now = self.clock.now();
+        let mut turn = self.tracker.turn(&mut self.disk, now);
+        turn.tick();
+        while !turn.t.is_idle() && turn.work() && self.clock.tick() - began < SLICE {}
+        turn.release();
+        self.put_out_changes()
+    }
+
+    /// Applies all events that were read; how many there were.
+    fn apply_all(&mut self) -> Result<usize, Error> {
+        let mut count = 0;
+        while !self.unread.is_empty() && !self.sink.is_full() {
+            let bytes = std::mem::take(&mut self.unread);
+            let done = self.apply(&bytes, &mut count)?;
+            if done < bytes.len() {
+                // More was read meanwhile, or the output is full: the rest goes first.
+                let newer = std::mem::take(&mut self.unread);
+                self.unread = bytes;
+                self.unread.drain(..done);
+                self.unread.extend(newer);
+            } else if self.unread.capacity() == 0 {
+                self.unread = bytes;
+                self.unread.clear();
+                self.unread.shrink_to(READ);
+            }
+        }
+        Ok(count)
+    }
+
+    /// Applies events; how many of the bytes are done. The queue is drained meanwhile.
+    fn apply(&mut self, bytes: &[u8], count: &mut usize) -> Result<usize, Error> {
+        let mut events = Events::new(bytes);
+        let mut drained = self.clock.tick();
+        while events.left() > 0 {
+            let now = self.clock.now();
+            if now.tick - drained > SLICE {
+                drained = now.tick;
+                self.drain()?;
+                self.put_out_changes()?;
+                if self.sink.is_full() {
+                    break;
+                }
+            }
+            if self.plan.trace {
+                self.trace(&events);
+            }
+            let mut turn = self.tracker.turn(&mut self.disk, now);
+            for event in events.by_ref().take(if self.plan.trace { 1 } else { STRIDE }) {
+                match event {
+                    Ok(event) => turn.event(&event),
+                    Err(malformed) => {
+                        let why = format!("{} bytes that make no event", malformed.left);
+                        return Err(Error::System { action: "read events", source: std::io::Error::other(why) });
+                    }
+                }
+                *count += 1;
+            }
+        }
+        let now = self.clock.now();
+        let mut turn = self.tracker.turn(&mut self.disk, now);
+        turn.settle();
+        turn.release();
+        self.put_out_changes()?;
+        Ok(bytes.len() - events.left())
+    }
+
+    /// Renders what was learned, and writes what the reader takes.
+    pub(super) fn put_out_changes(&mut self) -> Result<(), Error> {
+        if self.tracker.batch.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let batch = std::mem::take(&mut self.tracker.batch);
+        for (path, trouble) in batch.troubles() {
+            self.voice.trouble(batch.bytes(path), trouble);
+        }
+        for change in batch.changes() {
+            if self.plan.count.is_some_and(|most| self.printed >= most) {
+                break;
+            }
+            if self.printer.print(&batch, change, now.wall, &mut self.sink.bytes) {
+                self.printed += 1;
+            }
+            self.last_change = now.tick;
+        }
+        self.tracker.batch = batch;
+        self.tracker.batch.clear();
+        match self.sink.flush() {
+            // The loop ends at its next turn.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Error::Output(error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Writes what waits, and asks to be woken when there is room for the rest.
+    pub(super) fn put_out(&mut self) -> Result<Option<Ending>, Error> {
+        self.put_out_changes()?;
+        match self.sink.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Some(Ending::ReaderGone)),
+            Err(error) => return Err(Error::Output(error)),
+            Ok(()) => {}
+        }
+        let waits = self.sink.waiting() > 0;
+        if self.plan.count.is_some_and(|most| self.printed >= most) && !waits {
+            return Ok(Some(Ending::Counted));
+        }
+        if waits != self.awaits_room && !self.sink.is_file() {
+            self.awaits_room = waits;
+            let interest = if waits { Interest::Writable } else { Interest::HangUp };
+            let fd = std::os::fd::AsFd::as_fd(&self.sink);
+            self.epoll.modify(fd, Token::Output as u64, interest).map_err(Error::system("wait for output"))?;
+        }
+        Ok(None)
+    }
+
+    /// Takes what the workers have done.
+    pub(super) fn take_answers(&mut self) {
+        self.bell.silence();
+        for done in self.workers.done() {
+            let now = self.clock.now();
+            let mut turn = self.tracker.turn(&mut self.disk, now);
+            match done {
+                Done::File(ticket, Ok(Read1 { stat, digest, stable })) => {
+                    let digest = digest.unwrap_or_default();
+                    turn.answered(ticket, Answer::Read { stat, digest, stable });
+                }
+                Done::File(ticket, Err(fault)) => turn.answered(ticket, Answer::Fault(fault)),
+                Done::Errands(read) => {
+                    if let Some(baseline) = &mut self.baseline {
+                        baseline.take(&mut turn, read);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps the workers busy with the baseline; `None`: it is over, or there is none.
+    pub(super) fn feed_baseline(&mut self) -> Option<()> {
+        let baseline = self.baseline.as_mut()?;
+        baseline.feed(&self.tracker, &self.workers);
+        (!baseline.is_complete()).then_some(())
+    }
+
+    /// Keeps the workers busy with the baseline, and tells its end.
+    pub(super) fn go_on_with_baseline(&mut self) {
+        if self.baseline.is_some() && self.feed_baseline().is_none() {
+            self.end_baseline();
+        }
+    }
+
+    /// The baseline is complete, which is told if it has read anything.
+    pub(super) fn end_baseline(&mut self) {
+        let Some(baseline) = self.baseline.take() else { return };
+        if self.tracker.settings.hashing == Hashing::Eager {
+            let (files, bytes) = (baseline.files, baseline.bytes);
+            let millis = self.clock.tick() / 1_000_000;
+            let seconds = format!("{}.{:03}", millis / 1000, millis % 1000);
+            self.voice.note(&format!("baseline complete: {files} files, {bytes} bytes, {seconds} s"));
+        }
+    }
+
+    /// At the end: what is known is written, as far as the reader takes it within
+    /// a second.
+    pub(super) fn finish(&mut self) {
+        let _drained = self.drain();
+        let _applied = self.apply_all();
+        let until = self.clock.tick() + 1_000_000_000;
+        while self.clock.tick() < until {
+            let now = self.clock.now();
+            let mut turn = self.tracker.turn(&mut self.disk, now);
+            while !turn.t.is_idle() && self.clock.tick() < until {
+                turn.work();
+            }
+            turn.release();
+            if self.put_out_changes().is_err() || self.sink.flush().is_err() || self.sink.waiting() == 0 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if self.plan.stats {
+            self.say_stats();
+        }
+    }
+
+    /// Tells what was there when the watch began: parents before children.
+    pub(super) fn tell_existing(&mut self, sizes: &[(crate::tracker::model::Id, u64)]) -> Result<(), Error> {
+        let roots: Vec<_> = self.tracker.roots.iter().filter_map(|root| root.entry).collect();
+        let mut stack: Vec<_> = roots.into_iter().rev().collect();
+        let sizes: std::collections::HashMap<_, _> = sizes.iter().copied().collect();
+        while let Some(id) = stack.pop() {
+            let model = &self.tracker.model;
+            let kind = model.kind(id);
+            stack.extend(model.children(id));
+            if model.has(id, crate::tracker::model::Flag::SILENT) {
+                continue;
+            }
+            let mut content = Content::default();
+            if kind == Kind::File {
+                content = Content { size: sizes.get(&id).copied(), digest: model.digest(id) };
+            }
+            let path = self.tracker.path(id);
+            self.tracker.batch.push(Change::Existing { kind, path, content });
+            if self.tracker.batch.changes().len() >= 512 {
+                self.put_out_wholly()?;
+            }
+        }
+        self.put_out_wholly()
+    }
+
+    /// Writes everything, however long the reader takes.
+    fn put_out_wholly(&mut self) -> Result<(), Error> {
+        self.put_out_changes()?;
+        while self.sink.waiting() > 0 {
+            match self.sink.flush() {
+                Err(error) => return Err(Error::Output(error)),
+                Ok(()) if self.sink.waiting() > 0 => {
+                    if self.signals.is_pending() {
+                        return Ok(());
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows the next event as the kernel told it.
+    fn trace(&self, events: &Events<'_>) {
+        if let Some(Ok(event)) = events.clone().next() {
+            let mut path = Vec::new();
+            if let crate::event::Event::Name { wd, .. } | crate::event::Event::Own { wd, .. } = event
+                && let Some(dir) = self.tracker.model.watched(wd)
+            {
+                self.tracker.write_path(dir, &mut path);
+            }
+            self.voice.warn(&crate::trace::line(&event, &path));
+        }
+    }
+
+    /// Says a trouble that belongs to no batch.
+    pub(super) fn say_trouble(&mut self, path: &[u8], trouble: &Trouble) {
+        self.voice.trouble(path, trouble);
+    }
+}

@@ -1,0 +1,222 @@
+//! From the user's choices to a watch that is in place.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Clock, Token, Watcher};
+use crate::baseline::Baseline;
+use crate::change::{Change, Kind};
+use crate::disk::{Blindness, RealDisk, blindness};
+use crate::error::Error;
+use crate::filter::Filter;
+use crate::hash::Workers;
+use crate::mounts::Mounts;
+use crate::output::sink::Sink;
+use crate::output::{Printer, Style};
+use crate::roots::Planter;
+use crate::sys::epoll::{Bell, Epoll, Interest};
+use crate::sys::file::{self, Open};
+use crate::sys::inotify::Inotify;
+use crate::sys::process;
+use crate::sys::signal::Signals;
+use crate::tracker::model::Model;
+use crate::tracker::port::Inode;
+use crate::tracker::{Settings, Tracker};
+use crate::voice::Voice;
+
+/// Descriptors that walking and looking may take.
+const DESCRIPTORS: u64 = 4096;
+
+/// What the user chose of stopping and saying.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// End after so many changes.
+    pub(crate) count: Option<u64>,
+    /// End that long after ready, in nanoseconds.
+    pub(crate) timeout: Option<u64>,
+    /// End when nothing has changed for so long, in nanoseconds.
+    pub(crate) until_quiet: Option<u64>,
+    /// Show kernel events.
+    pub(crate) trace: bool,
+    /// Print statistics at the end.
+    pub(crate) stats: bool,
+    /// Warnings and errors alone.
+    pub(crate) quiet: bool,
+    /// Begin with what is there.
+    pub(crate) initial: bool,
+}
+
+/// All that a watch is made from.
+pub(crate) struct Order {
+    /// What is watched.
+    pub(crate) paths: Vec<Vec<u8>>,
+    /// Which names count.
+    pub(crate) filter: Filter,
+    /// What the rules need to know.
+    pub(crate) settings: Settings,
+    /// How changes look.
+    pub(crate) style: Style,
+    /// Where they go.
+    pub(crate) output: OwnedFd,
+    /// Stopping and saying.
+    pub(crate) plan: Plan,
+}
+
+impl Watcher {
+    /// Sets every watch.
+    ///
+    /// # Errors
+    /// A PATH that cannot be watched, or a limit that does not let us begin.
+    pub(crate) fn start(order: Order) -> Result<Self, Error> {
+        let clock = Clock::new();
+        let signals = Signals::new().map_err(Error::system("wait for signals"))?;
+        let epoll = Epoll::new().map_err(Error::system("wait for events"))?;
+        let bell = Arc::new(Bell::new().map_err(Error::system("wait for events"))?);
+        let inotify = Rc::new(Inotify::new().map_err(Error::system("begin to watch"))?);
+        process::raise_descriptor_limit(DESCRIPTORS);
+        process::widen_descriptor_table(inotify.as_fd(), 1000);
+        let workers = Workers::new(Arc::clone(&bell));
+        let own = own_outputs(&order.output);
+        let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own.clone());
+        let mut settings = order.settings;
+        settings.began = clock.now().wall;
+        let tracker = Tracker::new(settings, order.filter, Vec::new(), Model::new(), clock.tick());
+        let sink = Sink::new(order.output).map_err(Error::Output)?;
+        let mut watcher = Self {
+            plan: order.plan,
+            clock,
+            inotify,
+            epoll,
+            signals,
+            bell,
+            workers,
+            disk,
+            tracker,
+            baseline: None,
+            mounts: Mounts::new().ok(),
+            printer: Printer::new(order.style),
+            sink,
+            voice: Voice::new(order.plan.quiet),
+            unread: Vec::new(),
+            printed: 0,
+            last_change: 0,
+            ready: 0,
+            awaits_room: false,
+        };
+        watcher.listen_to_all()?;
+        watcher.plant(&order.paths, &own)?;
+        watcher.begin()?;
+        Ok(watcher)
+    }
+
+    /// Waits for everything from now on.
+    fn listen_to_all(&mut self) -> Result<(), Error> {
+        let epoll = &self.epoll;
+        Self::listen(epoll, self.inotify.as_fd(), Token::Events, Interest::Readable)?;
+        Self::listen(epoll, self.signals.as_fd(), Token::Signal, Interest::Readable)?;
+        Self::listen(epoll, self.bell.as_fd(), Token::Workers, Interest::Readable)?;
+        if let Some(mounts) = &self.mounts {
+            Self::listen(epoll, mounts.as_fd(), Token::Mounts, Interest::Priority)?;
+        }
+        if epoll.add(self.sink.as_fd(), Token::Output as u64, Interest::HangUp).is_err() {
+            self.sink.is_always_ready();
+        }
+        Ok(())
+    }
+
+    /// Walks the PATHs.
+    fn plant(&mut self, paths: &[Vec<u8>], own: &[Inode]) -> Result<(), Error> {
+        let notes = Vec::new();
+        let inotify = Rc::clone(&self.inotify);
+        let mut planter = Planter { tracker: &mut self.tracker, inotify: &inotify, own, notes };
+        planter.plant(paths)?;
+        for note in planter.notes {
+            self.voice.note(&note);
+        }
+        self.name_the_blind();
+        let (strict, attributes) = (self.tracker.settings.strict, self.tracker.settings.attributes);
+        if strict || attributes {
+            let now = self.clock.now();
+            let mut turn = self.tracker.turn(&mut self.disk, now);
+            turn.acquaint();
+            turn.release();
+        }
+        Ok(())
+    }
+
+    /// Names file systems that keep changes from us.
+    fn name_the_blind(&mut self) {
+        let mut named = Vec::new();
+        for root in self.tracker.roots.clone() {
+            let opened = file::with_c_str(&root.open, |path| file::open(file::here(), path, Open::Directory));
+            let magic = opened.and_then(|fd| process::file_system(fd.as_fd())).unwrap_or(0);
+            let blind = blindness(magic);
+            if let (Blindness::Network(_), Some(id)) = (blind, root.entry) {
+                self.tracker.blind.push(self.tracker.model.inode(id).dev);
+            }
+            named.push((root.shown.clone(), blind));
+        }
+        let mounts = self.mounts.as_ref().map(|mounts| mounts.mounts.clone()).unwrap_or_default();
+        for mount in mounts {
+            let Some(id) = self.tracker.entry_at(&mount.place) else { continue };
+            let blind = crate::disk::blindness_by_name(&mount.file_system);
+            if matches!(blind, Blindness::Network(_)) {
+                self.tracker.blind.push(self.tracker.model.inode(id).dev);
+            }
+            named.push((mount.place, blind));
+        }
+        for (path, blind) in named {
+            let path = crate::output::escaped(&path);
+            match blind {
+                Blindness::None => {}
+                Blindness::Network(name) => self.voice.warn(&format!(
+                    "warning: {path} is on {name}: changes made on other hosts make no events, so it is looked at every 10 s"
+                )),
+                Blindness::Partial(name) => self.voice.warn(&format!(
+                    "warning: {path} is on {name}: changes made below it make no events; --rescan SECONDS finds them"
+                )),
+            }
+        }
+    }
+
+    /// Tells that every watch is in place, and begins to read what is there.
+    fn begin(&mut self) -> Result<(), Error> {
+        self.baseline = Some(Baseline::new(self.plan.initial));
+        if self.plan.initial {
+            self.read_all()?;
+        }
+        self.put_out_changes()?;
+        let (directories, files) = self.tracker.model.counts();
+        self.tracker.batch.push(Change::Ready { directories, files });
+        self.put_out_changes()?;
+        let now = self.clock.now().tick;
+        (self.ready, self.last_change) = (now, now);
+        self.voice.note(&format!("ready: {directories} directories, {files} files"));
+        self.go_on_with_baseline();
+        Ok(())
+    }
+
+    /// Reads every file before anything is told, and tells what there is.
+    fn read_all(&mut self) -> Result<(), Error> {
+        let mut ready = Vec::new();
+        while self.feed_baseline().is_some() {
+            self.epoll.wait(None, &mut ready).map_err(Error::system("wait for events"))?;
+            if self.signals.is_pending() {
+                return Ok(());
+            }
+            self.take_answers();
+            self.drain()?;
+        }
+        let sizes = self.baseline.as_mut().and_then(|baseline| baseline.sizes.take());
+        self.tell_existing(&sizes.unwrap_or_default())
+    }
+}
+
+/// The regular files among our outputs.
+fn own_outputs(output: &OwnedFd) -> Vec<Inode> {
+    let stderr = std::io::stderr();
+    let stats = [file::stat_fd(output.as_fd()), file::stat_fd(stderr.as_fd())];
+    let files = stats.into_iter().flatten().filter(|raw| raw.kind() == Kind::File);
+    files.map(|raw| Inode { dev: raw.dev, ino: raw.ino }).collect()
+}

@@ -1,0 +1,80 @@
+//! Bursts of changes: the CPU time that a tool needs for an operation, and whether a
+//! reader of its lines knows the tree in the end.
+use crate::fold::Model;
+use crate::run::Run;
+use crate::session::{Session, note};
+use crate::stats::{Row, Unit, thousands};
+use crate::tools::{EAGER, Kind, OFF, PEER, Tool};
+use crate::{Fallible, floor, trees};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// Directories in which changes are made.
+const DIRECTORIES: usize = 200;
+
+/// What was seen of one burst.
+struct Burst {
+    /// Seconds of CPU time for an operation.
+    cpu: f64,
+    /// Names, or contents, that are not as on disk.
+    wrong: usize,
+}
+
+/// The rows of both bursts.
+pub(crate) fn measure(session: &mut Session) -> Fallible<Vec<Row>> {
+    let mut rows = burst(session, true, "10,000 a second")?;
+    rows.extend(burst(session, false, "full speed")?);
+    Ok(rows)
+}
+
+/// The rows of one burst.
+fn burst(session: &mut Session, paced: bool, pace: &str) -> Fallible<Vec<Row>> {
+    let wanted = session.sizes.burst;
+    let name = format!("{} operations, {pace}", thousands(wanted));
+    note(&format!("burst: {name}"));
+    let tree = session.path("burst");
+    let all = [floor::ECHO, PEER, EAGER, OFF];
+    let bursts = session.by_turns(&all, |tool| one(tool, &tree, wanted, paced))?;
+    let [eager, off] = [(EAGER, ""), (OFF, ", --hash off")].map(|(mine, suffix)| {
+        let name = format!("CPU per operation, {pace}{suffix}");
+        let versus = [mine, PEER, floor::ECHO];
+        bursts.row(name, Unit::Seconds, versus, |burst| Some(burst.cpu))
+    });
+    let name = format!("Wrong after {name}");
+    let versus = [EAGER, PEER, floor::ECHO];
+    let count = |burst: &Burst| u32::try_from(burst.wrong).ok().map(f64::from);
+    Ok(vec![
+        eager,
+        off,
+        bursts.row(name, Unit::Count, versus, count),
+    ])
+}
+
+/// One burst, watched by one tool.
+fn one(tool: &Tool, tree: &Path, wanted: usize, paced: bool) -> Fallible<Burst> {
+    if tree.exists() {
+        fs::remove_dir_all(tree)?;
+    }
+    trees::flat(tree, DIRECTORIES)?;
+    let mut known = Model::of_disk(tree)?;
+    let mut run = Run::start_and_wait(tool, tree)?;
+    let before = run.cpu()?;
+    let done = trees::burst(tree, DIRECTORIES, wanted, paced)?;
+    // balerion promises the truth once the disk has been quiet for a second.
+    let quiet = match tool.kind {
+        Kind::Balerion => Duration::from_millis(1100),
+        Kind::Inotifywait => Duration::from_millis(300),
+    };
+    run.settle(quiet)?;
+    let cpu = run.cpu()? - before;
+    run.stop()?;
+    for (_, saying) in run.sayings() {
+        known.apply(saying);
+    }
+    let wrong = known.wrong(&Model::of_disk(tree)?, tool.digests);
+    Ok(Burst {
+        cpu: cpu.as_secs_f64() / f64::from(u32::try_from(done)?),
+        wrong,
+    })
+}

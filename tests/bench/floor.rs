@@ -1,0 +1,283 @@
+//! The floors: the least that a recursive watcher can do, as programs which the
+//! benchmark starts by executing itself again. None does a watcher's work (renames,
+//! races, overflow), so to come near them is good. They decode from slices, safely.
+use crate::sys;
+use sha2::{Digest, Sha256};
+use std::ffi::{CStr, CString, OsStr};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::{process, thread};
+
+/// Opens every directory, reads it and puts a watch on it.
+pub(crate) const WALK: &str = "floor-walk";
+/// The same; keeps the path of every watch, and then prints a line for every event.
+pub(crate) const ECHO: &str = "floor-echo";
+/// Opens every directory, and reads and digests every file; no watches.
+pub(crate) const HASH: &str = "floor-hash";
+/// What a floor says on stderr when all of that is done.
+pub(crate) const READY: &str = "floor: ready";
+
+/// Threads that share a walk.
+const THREADS: usize = 2;
+/// Bytes read at a time, from directories, files and the event queue.
+const CHUNK: usize = 1 << 16;
+/// What is asked of the kernel for a directory: what inotifywait is told to ask for.
+const MASK: u32 = libc::IN_CREATE
+    | libc::IN_DELETE
+    | libc::IN_MOVED_FROM
+    | libc::IN_MOVED_TO
+    | libc::IN_CLOSE_WRITE
+    | libc::IN_ONLYDIR;
+/// The words of inotifywait for the bits of [`MASK`].
+const WORDS: [(u32, &str); 6] = [
+    (libc::IN_Q_OVERFLOW, "OVERFLOW"),
+    (libc::IN_CREATE, "CREATE"),
+    (libc::IN_CLOSE_WRITE, "CLOSE_WRITE"),
+    (libc::IN_MOVED_FROM, "MOVED_FROM"),
+    (libc::IN_MOVED_TO, "MOVED_TO"),
+    (libc::IN_DELETE, "DELETE"),
+];
+
+/// Runs the floor of that name on a tree, until a signal ends it.
+pub(crate) fn run(kind: &str, tree: &OsStr) -> io::Result<()> {
+    let name = CString::new(tree.as_bytes())?;
+    let inotify = (kind != HASH).then(sys::inotify).transpose()?;
+    let walk = Walk {
+        inotify,
+        hash: kind == HASH,
+        paths: (kind == ECHO).then(Mutex::default),
+        queue: Mutex::default(),
+        wake: Condvar::new(),
+        hungry: AtomicUsize::new(0),
+    };
+    sys::reserve_descriptors(io::stdin().as_fd());
+    walk.queue().given.push(Directory {
+        parent: None,
+        name,
+        path: tree.as_bytes().to_vec(),
+    });
+    thread::scope(|scope| {
+        for _ in 1..THREADS {
+            scope.spawn(|| walk.work());
+        }
+        walk.work();
+    });
+    eprintln!("{READY}");
+    if let (Some(inotify), Some(paths)) = (&walk.inotify, &walk.paths) {
+        return echo(inotify, &paths.lock().expect("no thread panicked"));
+    }
+    // The watches stay for as long as the program does: `walk` still owns their queue.
+    loop {
+        thread::park();
+    }
+}
+
+/// A directory to be walked. Its parent stays open for as long as it has such children,
+/// so that a deep tree costs no long paths, and a broad one few descriptors.
+struct Directory {
+    /// What the name is relative to: the working directory, if nothing.
+    parent: Option<Arc<OwnedFd>>,
+    /// Its name there.
+    name: CString,
+    /// Its path, for the floor that prints.
+    path: Vec<u8>,
+}
+
+/// What the threads hand each other.
+#[derive(Default)]
+struct Queue {
+    /// Directories which one thread had too many of.
+    given: Vec<Directory>,
+    /// Threads with nothing to do; when all have, the walk is over.
+    idle: usize,
+}
+
+/// One walk of a tree, shared by its threads.
+struct Walk {
+    /// Where watches go, if any are wanted.
+    inotify: Option<File>,
+    /// Whether files are digested.
+    hash: bool,
+    /// Paths by watch descriptor, if they are kept.
+    paths: Option<Mutex<Vec<Vec<u8>>>>,
+    /// Directories given away.
+    queue: Mutex<Queue>,
+    /// Rings when there is something in the queue, or never will be again.
+    wake: Condvar,
+    /// `queue.idle`, to be read without its lock.
+    hungry: AtomicUsize,
+}
+
+impl Walk {
+    /// The queue, locked.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().expect("no thread panicked")
+    }
+
+    /// One thread: its own directories depth first, then what another gives away.
+    fn work(&self) {
+        let mut buffer = vec![0; CHUNK];
+        let mut content = vec![0; CHUNK];
+        let mut own = Vec::new();
+        while let Some(directory) = own.pop().or_else(|| self.take()) {
+            if let Err(error) = self.visit(&directory, &mut own, &mut buffer, &mut content) {
+                eprintln!("floor: {}: {error}", directory.name.to_string_lossy());
+                process::exit(1);
+            }
+            // The oldest are the nearest to the root, and so the most work.
+            if own.len() > 1 && self.hungry.load(Ordering::Relaxed) > 0 {
+                let half = own.len() / 2;
+                self.queue().given.extend(own.drain(..half));
+                self.wake.notify_one();
+            }
+        }
+    }
+
+    /// Waits for a directory that was given away; nothing once every thread waits.
+    fn take(&self) -> Option<Directory> {
+        let mut queue = self.queue();
+        queue.idle += 1;
+        self.hungry.store(queue.idle, Ordering::Relaxed);
+        loop {
+            if let Some(directory) = queue.given.pop() {
+                queue.idle -= 1;
+                self.hungry.store(queue.idle, Ordering::Relaxed);
+                return Some(directory);
+            }
+            if queue.idle == THREADS {
+                self.wake.notify_all();
+                return None;
+            }
+            queue = self.wake.wait(queue).expect("no thread panicked");
+        }
+    }
+
+    /// Opens, watches and reads one directory; its directories are added to `own`.
+    fn visit(
+        &self,
+        directory: &Directory,
+        own: &mut Vec<Directory>,
+        buffer: &mut [u8],
+        content: &mut [u8],
+    ) -> io::Result<()> {
+        let parent = directory.parent.as_ref().map(|fd| fd.as_fd());
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let fd = Arc::new(sys::open_at(parent, &directory.name, flags)?);
+        self.watch(fd.as_fd(), &directory.path)?;
+        loop {
+            let length = sys::entries(fd.as_fd(), buffer)?;
+            if length == 0 {
+                return Ok(());
+            }
+            for (kind, name) in Entries(&buffer[..length]) {
+                match (kind, name.to_bytes()) {
+                    (libc::DT_DIR, b"." | b"..") => {}
+                    (libc::DT_DIR, bytes) => own.push(Directory {
+                        parent: Some(Arc::clone(&fd)),
+                        name: name.to_owned(),
+                        path: match self.paths {
+                            Some(_) => [&directory.path, bytes].join(&b'/'),
+                            None => Vec::new(),
+                        },
+                    }),
+                    (libc::DT_REG, _) if self.hash => digest(fd.as_fd(), name, content)?,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Puts a watch on an open directory, by way of /proc: no path is walked again.
+    fn watch(&self, fd: BorrowedFd<'_>, path: &[u8]) -> io::Result<()> {
+        let Some(inotify) = &self.inotify else {
+            return Ok(());
+        };
+        let itself = CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
+        let wd = sys::watch(inotify, &itself, MASK)?;
+        if let Some(paths) = &self.paths {
+            let index = usize::try_from(wd).expect("watch descriptors are positive");
+            let mut paths = paths.lock().expect("no thread panicked");
+            if paths.len() <= index {
+                paths.resize(index + 1, Vec::new());
+            }
+            paths[index] = path.to_vec();
+        }
+        Ok(())
+    }
+}
+
+/// The entries in what getdents64(2) wrote, as (kind, name).
+struct Entries<'a>(&'a [u8]);
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (u8, &'a CStr);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // struct linux_dirent64: inode and offset, 8 bytes each; length, 2; kind, 1; name.
+        let length = usize::from(u16::from_ne_bytes(self.0.get(16..18)?.try_into().ok()?));
+        let (entry, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some((entry[18], CStr::from_bytes_until_nul(&entry[19..]).ok()?))
+    }
+}
+
+/// Reads a file to its end and digests it; the digest itself is of no use here.
+fn digest(directory: BorrowedFd<'_>, name: &CStr, content: &mut [u8]) -> io::Result<()> {
+    let fd = sys::open_at(Some(directory), name, libc::O_RDONLY | libc::O_NOFOLLOW)?;
+    let mut file = File::from(fd);
+    let mut sha256 = Sha256::new();
+    loop {
+        let length = file.read(content)?;
+        sha256.update(&content[..length]);
+        if length < content.len() {
+            std::hint::black_box(sha256.finalize());
+            return Ok(());
+        }
+    }
+}
+
+/// Prints a line for every event, all that one read(2) gave with one write(2).
+fn echo(mut inotify: &File, paths: &[Vec<u8>]) -> io::Result<()> {
+    let mut events = vec![0; CHUNK];
+    let mut lines = Vec::with_capacity(CHUNK);
+    // Behind std's line buffer, so that one write is one write.
+    let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    loop {
+        let length = inotify.read(&mut events)?;
+        for (wd, mask, name) in Events(&events[..length]) {
+            let Some((_, word)) = WORDS.iter().find(|(bit, _)| mask & bit != 0) else {
+                continue;
+            };
+            let path = usize::try_from(wd).ok().and_then(|wd| paths.get(wd));
+            lines.extend_from_slice(word.as_bytes());
+            lines.push(b' ');
+            lines.extend_from_slice(path.map_or(b"", |path| path.as_slice()));
+            lines.push(b'/');
+            lines.extend(name.iter().take_while(|byte| **byte != 0));
+            lines.push(b'\n');
+        }
+        stdout.write_all(&lines)?;
+        lines.clear();
+    }
+}
+
+/// The events in what was read from an inotify descriptor, as (wd, mask, padded name).
+struct Events<'a>(&'a [u8]);
+
+impl<'a> Iterator for Events<'a> {
+    type Item = (i32, u32, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // struct inotify_event: wd, mask, cookie and the name's length, 4 bytes each; name.
+        let word = |at| Some(self.0.get(at..at + 4)?.try_into().ok()).flatten();
+        let (wd, mask) = (i32::from_ne_bytes(word(0)?), u32::from_ne_bytes(word(4)?));
+        let length = usize::try_from(u32::from_ne_bytes(word(12)?)).ok()?;
+        let (name, rest) = self.0[16..].split_at_checked(length)?;
+        self.0 = rest;
+        Some((wd, mask, name))
+    }
+}

@@ -1,0 +1,92 @@
+//! Latency: from one change to the moment when its line can be read from the pipe. The
+//! tool has one processor, and whoever writes and reads the lines has another.
+use crate::run::Run;
+use crate::session::{Session, note};
+use crate::stats::{Row, Unit, median};
+use crate::sys::Cpus;
+use crate::tools::{EAGER, PEER, Said, Tool};
+use crate::{Fallible, floor, trees};
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The medians of one turn, in seconds.
+struct Latency {
+    /// From open(2) of a new file to its having appeared.
+    created: f64,
+    /// From write(2) to an old file to its having changed.
+    changed: f64,
+}
+
+/// The rows of both.
+pub(crate) fn measure(session: &mut Session) -> Fallible<Vec<Row>> {
+    let samples = session.sizes.samples;
+    note("latency: one change every 5 ms");
+    let tree = session.path("latency");
+    let versus = [EAGER, PEER, floor::ECHO];
+    let all = Cpus::allowed()?;
+    let turns = session.by_turns(&versus, |tool| {
+        let turn = one(tool, &tree, samples, all);
+        all.occupy()?;
+        turn
+    })?;
+    let created = "Latency p50, open(2) to created".into();
+    let changed = "Latency p50, write(2) to changed".into();
+    Ok(vec![
+        turns.row(created, Unit::Seconds, versus, |turn| Some(turn.created)),
+        turns.row(changed, Unit::Seconds, versus, |turn| Some(turn.changed)),
+    ])
+}
+
+/// One turn: every name is new or rewritten once, so the first line of it is its own.
+fn one(tool: &Tool, tree: &Path, samples: usize, all: Cpus) -> Fallible<Latency> {
+    if tree.exists() {
+        fs::remove_dir_all(tree)?;
+    }
+    trees::for_trickle(tree, samples)?;
+    let mut run = start_apart(tool, tree, all)?;
+    let times = trees::trickle(tree, samples)?;
+    run.settle(Duration::from_millis(200))?;
+    run.stop()?;
+
+    let (mut appeared, mut changed) = (HashMap::new(), HashMap::new());
+    for (time, saying) in run.sayings() {
+        match saying.said {
+            Said::Appeared => appeared.entry(saying.path).or_insert(time),
+            Said::Changed => changed.entry(saying.path).or_insert(time),
+            Said::Moved(_) | Said::Gone => continue,
+        };
+    }
+    let (mut created, mut rewritten) = (Vec::new(), Vec::new());
+    for (sample, (opened, written)) in times.into_iter().enumerate() {
+        created.push(wait(&appeared, &trees::fresh(tree, sample), opened));
+        rewritten.push(wait(&changed, &trees::again(tree, sample), written));
+    }
+    Ok(Latency {
+        created: median(created).ok_or("no samples")?,
+        changed: median(rewritten).ok_or("no samples")?,
+    })
+}
+
+/// Starts a tool on another processor than that of the writer and the reader, if there are
+/// two. Where they share one or not is the scheduler's luck, and matters more than the tool.
+fn start_apart(tool: &Tool, tree: &Path, all: Cpus) -> Fallible<Run> {
+    let (theirs, ours) = match (all.nth(1), all.nth(0)) {
+        (Some(theirs), Some(ours)) => (theirs, ours),
+        _ => (all, all),
+    };
+    // A process and a thread begin where they were made.
+    theirs.occupy()?;
+    let run = Run::start_then(tool, tree, || ours.occupy())?;
+    run.wait()?;
+    Ok(run)
+}
+
+/// Seconds from a change to its line; what is never said is infinitely late.
+fn wait(lines: &HashMap<String, Instant>, path: &Path, began: Instant) -> f64 {
+    let line = lines.get(path.to_string_lossy().as_ref());
+    line.map_or(f64::INFINITY, |line| {
+        line.saturating_duration_since(began).as_secs_f64()
+    })
+}

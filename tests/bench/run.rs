@@ -1,0 +1,290 @@
+//! One process under measurement: when it said what, what it used, and its end. All
+//! times are taken when the bytes have been read from its pipe, for every tool alike.
+use crate::Fallible;
+use crate::sys;
+use crate::tools::{Kind, Saying, Tool};
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long anything may take.
+const LIMIT: Duration = Duration::from_secs(60);
+/// What the kernel gets to free the watches of a process that is gone.
+const AFTERMATH: Duration = Duration::from_millis(100);
+
+/// What came out of a pipe so far.
+#[derive(Default)]
+struct Heard {
+    /// All of it.
+    bytes: Vec<u8>,
+    /// After each read: how much there was then, and when that was.
+    reads: Vec<(usize, Instant)>,
+    /// Whether the other end is closed.
+    ended: bool,
+}
+
+/// A pipe which a thread of its own empties as fast as it can.
+#[derive(Default)]
+struct Pipe {
+    /// What came out of it.
+    heard: Mutex<Heard>,
+    /// Rings when that is more.
+    more: Condvar,
+}
+
+impl Pipe {
+    /// What was heard, locked.
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().expect("the reader does not panic")
+    }
+
+    /// Starts the thread.
+    fn listen(mut from: impl Read + Send + 'static) -> (Arc<Self>, JoinHandle<()>) {
+        let pipe = Arc::new(Self::default());
+        let shared = Arc::clone(&pipe);
+        let reader = thread::spawn(move || {
+            let mut chunk = vec![0; 1 << 16];
+            loop {
+                let length = from.read(&mut chunk).unwrap_or(0);
+                let now = Instant::now();
+                let mut heard = shared.heard();
+                heard.bytes.extend_from_slice(&chunk[..length]);
+                let total = heard.bytes.len();
+                heard.reads.push((total, now));
+                heard.ended = length == 0;
+                shared.more.notify_all();
+                if heard.ended {
+                    return;
+                }
+            }
+        });
+        (pipe, reader)
+    }
+
+    /// When `word` had been read; nothing if the pipe was closed or the limit passed before.
+    fn wait_for(&self, word: &str) -> Option<Instant> {
+        let until = Instant::now() + LIMIT;
+        let mut from = 0;
+        let mut heard = self.heard();
+        loop {
+            let found = heard.bytes[from..]
+                .windows(word.len())
+                .position(|window| window == word.as_bytes());
+            if let Some(at) = found {
+                let end = from + at + word.len();
+                let enough = heard.reads.iter().find(|(length, _)| *length >= end);
+                return enough.map(|(_, time)| *time);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if heard.ended || left.is_zero() {
+                return None;
+            }
+            from = (heard.bytes.len() + 1).saturating_sub(word.len());
+            heard = self.more.wait_timeout(heard, left).ok()?.0;
+        }
+    }
+}
+
+/// One process under measurement. Dropping it kills it.
+pub(crate) struct Run {
+    /// The process.
+    child: Child,
+    /// Its id, for the kernel.
+    pid: libc::pid_t,
+    /// What it is called, for errors.
+    label: &'static str,
+    /// Says that it is ready.
+    ready: &'static str,
+    /// Says that every file has been read, if it will.
+    baseline: Option<&'static str>,
+    /// How its lines read.
+    kind: Kind,
+    /// Just before it was started.
+    began: Instant,
+    /// Its stdout.
+    out: Arc<Pipe>,
+    /// Its stderr.
+    err: Arc<Pipe>,
+    /// The threads that read both.
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Run {
+    /// Starts a tool on a tree.
+    pub(crate) fn start(tool: &Tool, tree: &Path) -> Fallible<Self> {
+        Self::start_then(tool, tree, || Ok(()))
+    }
+
+    /// Starts a tool on a tree, and does something before any thread is made that listens.
+    pub(crate) fn start_then(
+        tool: &Tool,
+        tree: &Path,
+        then: impl FnOnce() -> io::Result<()>,
+    ) -> Fallible<Self> {
+        let mut command = Command::new(&tool.program);
+        command.args(&tool.arguments).arg(tree);
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let began = Instant::now();
+        let mut child = command
+            .spawn()
+            .map_err(|error| format!("{}: {error}", tool.label))?;
+        then()?;
+        let (out, out_reader) = Pipe::listen(child.stdout.take().ok_or("no stdout")?);
+        let (err, err_reader) = Pipe::listen(child.stderr.take().ok_or("no stderr")?);
+        Ok(Self {
+            pid: libc::pid_t::try_from(child.id())?,
+            child,
+            label: tool.label,
+            ready: tool.ready,
+            baseline: tool.baseline,
+            kind: tool.kind,
+            began,
+            out,
+            err,
+            readers: vec![out_reader, err_reader],
+        })
+    }
+
+    /// Starts a tool and waits until there is nothing more that it has to do.
+    pub(crate) fn start_and_wait(tool: &Tool, tree: &Path) -> Fallible<Self> {
+        let run = Self::start(tool, tree)?;
+        run.wait()?;
+        Ok(run)
+    }
+
+    /// Waits until there is nothing more that it has to do.
+    pub(crate) fn wait(&self) -> Fallible<()> {
+        self.ready()?;
+        self.baseline()?;
+        thread::sleep(AFTERMATH);
+        Ok(())
+    }
+
+    /// From exec to ready.
+    pub(crate) fn ready(&self) -> Fallible<Duration> {
+        let pipe = match self.kind {
+            Kind::Balerion => &self.out,
+            Kind::Inotifywait => &self.err,
+        };
+        self.said(pipe, self.ready)
+    }
+
+    /// From exec to every file having been read, if it says so.
+    pub(crate) fn baseline(&self) -> Fallible<Option<Duration>> {
+        self.baseline
+            .map(|word| self.said(&self.err, word))
+            .transpose()
+    }
+
+    /// From exec to a word on one of the pipes.
+    fn said(&self, pipe: &Pipe, word: &str) -> Fallible<Duration> {
+        let Some(time) = pipe.wait_for(word) else {
+            let heard = self.err.heard();
+            let said = String::from_utf8_lossy(&heard.bytes);
+            let last = said.lines().last().unwrap_or("nothing");
+            return Err(format!(
+                "{} never said `{word}`; stderr ended with: {last}",
+                self.label
+            )
+            .into());
+        };
+        Ok(time.duration_since(self.began))
+    }
+
+    /// The CPU time used so far.
+    pub(crate) fn cpu(&self) -> Fallible<Duration> {
+        Ok(sys::cpu_time(self.pid)?)
+    }
+
+    /// The peak of its resident set, in bytes.
+    pub(crate) fn peak_memory(&self) -> Fallible<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
+        Ok(field(&status, "VmHWM:").ok_or("no VmHWM")? * 1024)
+    }
+
+    /// Context switches so far, of all threads that live.
+    pub(crate) fn switches(&self) -> Fallible<u64> {
+        let mut sum = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.pid))? {
+            let status = fs::read_to_string(thread?.path().join("status"))?;
+            for name in ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"] {
+                sum += field(&status, name).unwrap_or(0);
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Waits until it has written nothing and used next to no CPU for so long.
+    pub(crate) fn settle(&self, quiet: Duration) -> Fallible<()> {
+        let until = Instant::now() + LIMIT;
+        let (mut size, mut cpu, mut since) = (0, Duration::ZERO, Instant::now());
+        while since.elapsed() < quiet {
+            let (size_now, cpu_now) = (self.out.heard().bytes.len(), self.cpu()?);
+            if size_now != size || cpu_now > cpu + Duration::from_millis(1) {
+                (size, cpu, since) = (size_now, cpu_now, Instant::now());
+            }
+            if Instant::now() > until {
+                return Err(format!("{} does not come to rest", self.label).into());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// From SIGTERM until it is gone.
+    pub(crate) fn stop(&mut self) -> Fallible<Duration> {
+        if let Some(status) = self.child.try_wait()? {
+            return Err(format!("{} ended before it was asked to: {status}", self.label).into());
+        }
+        let asked = Instant::now();
+        sys::terminate(self.pid)?;
+        while self.child.try_wait()?.is_none() {
+            if asked.elapsed() > LIMIT / 6 {
+                return Err(format!("{} does not end at SIGTERM", self.label).into());
+            }
+            thread::sleep(Duration::from_micros(50));
+        }
+        let took = asked.elapsed();
+        for reader in self.readers.drain(..) {
+            reader.join().map_err(|_| "a reader panicked")?;
+        }
+        thread::sleep(AFTERMATH);
+        Ok(took)
+    }
+
+    /// All that it said of paths, and when each line could be read.
+    pub(crate) fn sayings(&self) -> Vec<(Instant, Saying)> {
+        let heard = self.out.heard();
+        let mut reads = heard.reads.iter().peekable();
+        let (mut end, mut sayings) = (0, Vec::new());
+        for line in heard.bytes.split_inclusive(|byte| *byte == b'\n') {
+            end += line.len();
+            while reads.next_if(|(length, _)| *length < end).is_some() {}
+            let saying = self.kind.read(line.trim_ascii_end());
+            sayings.extend(reads.peek().map(|(_, time)| *time).zip(saying));
+        }
+        sayings
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // Of a process that has been waited for, these do nothing.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        for reader in self.readers.drain(..) {
+            drop(reader.join());
+        }
+    }
+}
+
+/// The number after a name in a file of /proc.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}

@@ -1,0 +1,206 @@
+//! One session of measuring: its sizes, the tools that work, the place for its trees,
+//! and the turns that the tools take.
+use crate::Fallible;
+use crate::floor;
+use crate::run::Run;
+use crate::stats::{Turns, thousands};
+use crate::sys;
+use crate::tools::{EAGER, OFF, PEER, Tool, Tools};
+use crate::trees;
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A file system in memory: its cache is not evicted while it is measured.
+const IN_MEMORY: &str = "/dev/shm";
+/// Where the kernel says how many watches a user may have.
+const WATCHES: &str = "/proc/sys/fs/inotify/max_user_watches";
+
+/// How much of everything.
+pub(crate) struct Sizes {
+    /// Turns that every tool takes.
+    pub(crate) rounds: usize,
+    /// Directories of the broad tree.
+    pub(crate) broad: usize,
+    /// Levels of the deep tree.
+    pub(crate) deep: usize,
+    /// Files of the wide directory.
+    pub(crate) wide: usize,
+    /// Files of 1 MiB.
+    pub(crate) large: usize,
+    /// Operations of a burst.
+    pub(crate) burst: usize,
+    /// Changes of each kind whose latency is taken, in each turn.
+    pub(crate) samples: usize,
+    /// How long nothing is done.
+    pub(crate) idle: Duration,
+}
+
+impl Sizes {
+    /// Large enough for figures that mean something.
+    pub(crate) fn full() -> Self {
+        Self {
+            rounds: 7,
+            broad: 10_000,
+            deep: 300,
+            wide: 100_000,
+            large: 256,
+            burst: 10_000,
+            samples: 40,
+            idle: Duration::from_secs(5),
+        }
+    }
+
+    /// Large enough to see that everything works.
+    pub(crate) fn quick() -> Self {
+        Self {
+            rounds: 1,
+            broad: 200,
+            deep: 20,
+            wide: 1000,
+            large: 8,
+            burst: 500,
+            samples: 10,
+            idle: Duration::from_secs(1),
+        }
+    }
+
+    /// About how many KiB of trees that is, twice over.
+    fn kib(&self) -> usize {
+        2 * (self.broad * trees::FILES * 4 + self.large * 1024 + self.wide)
+    }
+}
+
+/// One session of measuring.
+pub(crate) struct Session {
+    /// The tools that work.
+    pub(crate) tools: Tools,
+    /// How much of everything.
+    pub(crate) sizes: Sizes,
+    /// Whether a tool failed somewhere.
+    pub(crate) failed: bool,
+    /// The trees, removed in the end.
+    trees: TempDir,
+}
+
+impl Session {
+    /// Makes room, and tries every tool once, which also brings it into memory.
+    pub(crate) fn new(tools: Tools, mut sizes: Sizes) -> Fallible<Self> {
+        let watches = fs::read_to_string(WATCHES)?.trim().parse::<usize>()?;
+        if sizes.broad > watches / 6 {
+            sizes.broad = watches / 6;
+            note(&format!("only {watches} watches: a smaller tree"));
+        }
+        let place = place(sizes.kib());
+        let trees = tempfile::Builder::new()
+            .prefix("balerion-bench-")
+            .tempdir_in(place)?;
+        let mut session = Self {
+            tools,
+            sizes,
+            failed: false,
+            trees,
+        };
+        if session.tools.peer_version.is_none() {
+            note("inotifywait is not installed: measuring against the floors alone");
+        }
+        session.try_all()?;
+        Ok(session)
+    }
+
+    /// Leaves out the tools that cannot watch a small tree.
+    fn try_all(&mut self) -> Fallible<()> {
+        let tree = self.tree("trial", |path| trees::flat(path, 3))?;
+        let all = [floor::WALK, floor::ECHO, floor::HASH, PEER, EAGER, OFF];
+        let turns = self.by_turns(&all, |tool| Run::start_and_wait(tool, &tree)?.stop())?;
+        self.tools.retain(|tool| turns.worked(tool.label));
+        Ok(())
+    }
+
+    /// The path of a tree that is made anew for every turn.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.trees.path().join(name)
+    }
+
+    /// The path of a tree, which is made if it is not there yet.
+    pub(crate) fn tree(
+        &self,
+        name: &str,
+        make: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Fallible<PathBuf> {
+        let path = self.path(name);
+        if !path.exists() {
+            make(&path).map_err(|error| format!("making a tree: {error}"))?;
+        }
+        Ok(path)
+    }
+
+    /// The broad tree, and what it is called.
+    pub(crate) fn broad(&self) -> Fallible<(PathBuf, String)> {
+        let directories = self.sizes.broad;
+        let path = self.tree("broad", |path| trees::broad(path, directories))?;
+        let name = format!(
+            "{} directories × {} files",
+            thousands(directories),
+            trees::FILES
+        );
+        Ok((path, name))
+    }
+
+    /// Measures the tools of these labels by turns, A B C, then C B A.
+    pub(crate) fn by_turns<T>(
+        &mut self,
+        labels: &[&str],
+        mut measure: impl FnMut(&Tool) -> Fallible<T>,
+    ) -> Fallible<Turns<T>> {
+        let mut turns = Turns::default();
+        let mut tools = self.tools.named(labels);
+        for _ in 0..self.sizes.rounds {
+            for tool in &tools {
+                let result = measure(tool);
+                if sys::interrupted() {
+                    return Err("interrupted".into());
+                }
+                if let Err(error) = &result {
+                    note(&error.to_string());
+                    self.failed = true;
+                }
+                turns.add(tool.label, result.ok());
+            }
+            tools.reverse();
+        }
+        Ok(turns)
+    }
+
+    /// Where the trees are, in words.
+    pub(crate) fn place(&self) -> &'static str {
+        if self.trees.path().starts_with(IN_MEMORY) {
+            "in memory (tmpfs)"
+        } else {
+            "in the temporary directory"
+        }
+    }
+}
+
+/// Says something to whoever is waiting.
+pub(crate) fn note(text: &str) {
+    eprintln!("bench: {text}");
+}
+
+/// Where there is room for trees: in memory, if df(1) says so.
+fn place(kib: usize) -> PathBuf {
+    let df = Command::new("df").args(["-Pk", IN_MEMORY]).output();
+    let text = df.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let free = text.ok().and_then(|text| {
+        let line = text.lines().nth(1)?;
+        line.split_whitespace().nth(3)?.parse::<usize>().ok()
+    });
+    match free {
+        Some(free) if free > kib => IN_MEMORY.into(),
+        _ => env::temp_dir(),
+    }
+}

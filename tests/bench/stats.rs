@@ -1,0 +1,149 @@
+//! Figures: what each tool got in each of its turns, medians, and ratios. A ratio is the
+//! median of the ratios within a round, so that a slow drift of the machine cancels out.
+use std::collections::HashMap;
+
+/// One figure of a tool, by round; nothing where it failed or has none.
+type Series = Vec<Option<f64>>;
+
+/// What the tools got in their turns.
+pub(crate) struct Turns<T>(HashMap<&'static str, Vec<Option<T>>>);
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T> Turns<T> {
+    /// One more turn of a tool; nothing if it failed.
+    pub(crate) fn add(&mut self, label: &'static str, result: Option<T>) {
+        self.0.entry(label).or_default().push(result);
+    }
+
+    /// Whether a tool had a turn and never failed.
+    pub(crate) fn worked(&self, label: &str) -> bool {
+        let turns = self.0.get(label);
+        turns.is_some_and(|turns| turns.iter().all(Option::is_some))
+    }
+
+    /// A row of one figure: balerion's, inotifywait's and the floor's, by their labels.
+    pub(crate) fn row(
+        &self,
+        name: String,
+        unit: Unit,
+        versus: [&str; 3],
+        figure: impl Fn(&T) -> Option<f64>,
+    ) -> Row {
+        let [mine, peer, floor] = versus.map(|label| self.series(label, &figure));
+        Row {
+            name,
+            unit,
+            mine,
+            peer,
+            floor,
+        }
+    }
+
+    /// One figure out of each turn of a tool; empty if it had none.
+    fn series(&self, label: &str, figure: impl Fn(&T) -> Option<f64>) -> Series {
+        let turns = self.0.get(label).map_or(&[][..], Vec::as_slice);
+        turns
+            .iter()
+            .map(|turn| turn.as_ref().and_then(&figure))
+            .collect()
+    }
+}
+
+/// What a figure is, which decides how it is printed.
+#[derive(Clone, Copy)]
+pub(crate) enum Unit {
+    /// Time in seconds.
+    Seconds,
+    /// Memory in bytes.
+    Bytes,
+    /// How many, of which the worst round counts.
+    Count,
+}
+
+/// One line of the table.
+pub(crate) struct Row {
+    /// What was measured.
+    pub(crate) name: String,
+    /// What the figures are.
+    pub(crate) unit: Unit,
+    /// balerion's.
+    pub(crate) mine: Series,
+    /// inotifywait's.
+    pub(crate) peer: Series,
+    /// The floor's.
+    pub(crate) floor: Series,
+}
+
+impl Row {
+    /// A series as one figure in words.
+    pub(crate) fn figure(&self, series: &Series) -> String {
+        let values = series.iter().flatten().copied();
+        let value = match self.unit {
+            Unit::Count => values.max_by(f64::total_cmp),
+            Unit::Seconds | Unit::Bytes => median(values.collect()),
+        };
+        value.map_or("–".into(), |value| match self.unit {
+            Unit::Count => format!("{value:.0}"),
+            Unit::Bytes => format!("{} MiB", short(value / f64::from(1 << 20))),
+            Unit::Seconds if value == 0.0 => "0".into(),
+            Unit::Seconds if value < 1e-3 => format!("{} µs", short(value * 1e6)),
+            Unit::Seconds if value < 1.0 => format!("{} ms", short(value * 1e3)),
+            Unit::Seconds => format!("{} s", short(value)),
+        })
+    }
+
+    /// balerion's figure over another one's.
+    pub(crate) fn ratio(&self, other: &Series) -> Option<f64> {
+        let pairs = self.mine.iter().zip(other);
+        let ratios = pairs.filter_map(|(mine, other)| match (mine, other) {
+            (Some(mine), Some(other)) if *other > 0.0 && other.is_finite() => Some(mine / other),
+            _ => None,
+        });
+        match self.unit {
+            Unit::Count => None,
+            Unit::Seconds | Unit::Bytes => median(ratios.collect()),
+        }
+    }
+}
+
+/// The middle one, or what lies between the two in the middle.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let upper = values.get(values.len() / 2)?;
+    let lower = values.get((values.len() - 1) / 2)?;
+    // Of equals, so that the middle of infinities is one.
+    Some(if lower == upper {
+        *upper
+    } else {
+        f64::midpoint(*lower, *upper)
+    })
+}
+
+/// A number to three figures.
+pub(crate) fn short(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        size if size >= 99.95 => format!("{value:.0}"),
+        size if size >= 9.995 => format!("{value:.1}"),
+        size if size >= 0.0995 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// A whole number with commas.
+pub(crate) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

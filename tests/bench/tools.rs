@@ -1,0 +1,186 @@
+//! What is measured: how each tool is started, how it says that it is ready, and how
+//! a line of its output reads.
+use crate::floor;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Who speaks: decides how a line is read, and which column a figure goes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// balerion, JSON Lines as its contract has them.
+    Balerion,
+    /// inotifywait, and the floors, which print in its manner.
+    Inotifywait,
+}
+
+/// A program with its arguments; the tree follows them.
+pub(crate) struct Tool {
+    /// What the results know it by.
+    pub(crate) label: &'static str,
+    /// How it speaks.
+    pub(crate) kind: Kind,
+    /// What is executed.
+    pub(crate) program: PathBuf,
+    /// With what.
+    pub(crate) arguments: Vec<&'static str>,
+    /// What says that it is ready, on stdout for balerion and on stderr for the others.
+    pub(crate) ready: &'static str,
+    /// What says, on stderr, that every file has been read, if it does so.
+    pub(crate) baseline: Option<&'static str>,
+    /// Whether it gives digests, so that contents can be held against the disk.
+    pub(crate) digests: bool,
+}
+
+/// balerion as it comes.
+pub(crate) const EAGER: &str = "balerion";
+/// balerion which reads no file.
+pub(crate) const OFF: &str = "balerion --hash off";
+/// The peer.
+pub(crate) const PEER: &str = "inotifywait";
+/// The label of no tool, for a figure which nobody else has.
+pub(crate) const NOBODY: &str = "";
+
+/// Every tool that there is, the peer only if it is installed.
+pub(crate) struct Tools {
+    /// In the order in which they take turns.
+    all: Vec<Tool>,
+    /// What the peer says of its version.
+    pub(crate) peer_version: Option<String>,
+}
+
+impl Tools {
+    /// Looks for them; `balerion` is the program that is on trial, `itself` has the floors.
+    pub(crate) fn find(balerion: PathBuf, itself: PathBuf) -> Self {
+        let floor = |label| Tool {
+            label,
+            kind: Kind::Inotifywait,
+            program: itself.clone(),
+            arguments: vec![label],
+            ready: floor::READY,
+            baseline: (label == floor::HASH).then_some(floor::READY),
+            digests: false,
+        };
+        let ours = |label, mode: Option<&'static str>| Tool {
+            label,
+            kind: Kind::Balerion,
+            program: balerion.clone(),
+            arguments: [&["--format", "json"], mode.as_slice()].concat(),
+            ready: "\"event\":\"ready\"",
+            baseline: mode.is_none().then_some("balerion: baseline complete"),
+            digests: mode.is_none(),
+        };
+        let mut all = vec![floor(floor::WALK), floor(floor::ECHO), floor(floor::HASH)];
+        let peer_version = first_line(Command::new(PEER).arg("--help"));
+        if peer_version.is_some() {
+            all.push(peer());
+        }
+        all.push(ours(EAGER, None));
+        all.push(ours(OFF, Some("--hash=off")));
+        Self { all, peer_version }
+    }
+
+    /// Forgets the others.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Tool) -> bool) {
+        self.all.retain(keep);
+    }
+
+    /// Those with the given labels that exist, in their order.
+    pub(crate) fn named(&self, labels: &[&str]) -> Vec<&Tool> {
+        let wanted = |tool: &&Tool| labels.contains(&tool.label);
+        self.all.iter().filter(wanted).collect()
+    }
+}
+
+/// inotifywait, asked for what balerion reports.
+fn peer() -> Tool {
+    Tool {
+        label: PEER,
+        kind: Kind::Inotifywait,
+        program: PEER.into(),
+        arguments: vec![
+            "-m",
+            "-r",
+            "--format",
+            "%e %w%f",
+            "-e",
+            "create,delete,move,close_write",
+        ],
+        ready: "Watches established.",
+        baseline: None,
+        digests: false,
+    }
+}
+
+/// The first line that a command prints, wherever; nothing if it cannot be started.
+pub(crate) fn first_line(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).output().ok()?;
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    Some(text.lines().next()?.trim().to_owned())
+}
+
+/// What a line of output says of a path.
+pub(crate) enum Said {
+    /// The name appeared.
+    Appeared,
+    /// The content changed.
+    Changed,
+    /// The name moved here from there.
+    Moved(String),
+    /// The name is gone.
+    Gone,
+}
+
+/// One thing said: of which path, and with which digest.
+pub(crate) struct Saying {
+    /// What.
+    pub(crate) said: Said,
+    /// Of which path, as printed.
+    pub(crate) path: String,
+    /// The digest given with it.
+    pub(crate) digest: Option<String>,
+}
+
+impl Kind {
+    /// What one line says; nothing for a line about no path, such as `ready`.
+    pub(crate) fn read(self, line: &[u8]) -> Option<Saying> {
+        match self {
+            Self::Balerion => read_json(&serde_json::from_slice(line).ok()?),
+            Self::Inotifywait => read_events(str::from_utf8(line).ok()?),
+        }
+    }
+}
+
+/// A record of balerion's.
+fn read_json(record: &Value) -> Option<Saying> {
+    let text = |field: &str| record.get(field).and_then(Value::as_str).map(str::to_owned);
+    let said = match text("event")?.as_str() {
+        "created" => Said::Appeared,
+        "changed" => Said::Changed,
+        "renamed" => Said::Moved(text("from")?),
+        "deleted" => Said::Gone,
+        _ => return None,
+    };
+    Some(Saying {
+        said,
+        path: text("path")?,
+        digest: text("sha256"),
+    })
+}
+
+/// `EVENTS PATH`, as inotifywait is asked to print it.
+fn read_events(line: &str) -> Option<Saying> {
+    let (events, path) = line.split_once(' ')?;
+    let said = match events.split(',').next()? {
+        "CREATE" | "MOVED_TO" => Said::Appeared,
+        "CLOSE_WRITE" => Said::Changed,
+        "DELETE" | "MOVED_FROM" => Said::Gone,
+        _ => return None,
+    };
+    Some(Saying {
+        said,
+        path: path.to_owned(),
+        digest: None,
+    })
+}

@@ -1,0 +1,334 @@
+//! Applies a stream of records to the tree at `ready`, strictly: whatever says
+//! something twice, or of a name that is not there, is a violation (contract,
+//! section 4).
+
+use std::collections::BTreeMap;
+
+use super::disk::{Entry, Snapshot};
+use super::record::Record;
+
+/// The tree as the records tell it.
+pub(crate) struct Fold {
+    /// Holds each PATH under its own spelling.
+    top: Node,
+    /// The PATHs as given.
+    prefixes: Vec<Vec<u8>>,
+    /// The tree changed already while the watch began: its start is what the
+    /// `existing` records say.
+    early: bool,
+    /// The `ready` record has come.
+    ready: bool,
+    /// What was wrong, with the record.
+    pub(crate) violations: Vec<String>,
+    /// How many records there were of each event.
+    pub(crate) counts: BTreeMap<String, usize>,
+}
+
+/// A name of the folded tree.
+#[derive(Default)]
+struct Node {
+    /// As in the record.
+    kind: String,
+    /// The digest last told, under whatever name.
+    sha256: Option<String>,
+    /// The size last told.
+    size: Option<u64>,
+    /// The digest last told under this name, when a rename has since put another
+    /// file there: a `changed` must follow if the digests differ.
+    displaced: Option<String>,
+    /// What is below.
+    children: BTreeMap<Vec<u8>, Node>,
+}
+
+/// A path in the folded tree: the PATH that it is below, and the names from there.
+type Place<'a> = Vec<&'a [u8]>;
+
+impl Fold {
+    /// A fold over the tree at the start, below these PATHs.
+    pub(crate) fn new(start: &Snapshot, prefixes: &[Vec<u8>], early: bool) -> Self {
+        let mut fold = Self {
+            top: Node {
+                kind: "directory".to_owned(),
+                ..Node::default()
+            },
+            prefixes: prefixes.to_vec(),
+            early,
+            ready: false,
+            violations: Vec::new(),
+            counts: BTreeMap::new(),
+        };
+        // Sorted by bytes a parent comes before what is below it.
+        for (path, entry) in start {
+            if early && !fold.prefixes.contains(path) {
+                continue;
+            }
+            let place = split(&fold.prefixes, path).unwrap();
+            let node = Node {
+                kind: entry.kind.to_owned(),
+                sha256: entry.sha256.clone(),
+                size: entry.size,
+                ..Node::default()
+            };
+            fold.top.insert(&place, node).unwrap();
+        }
+        fold
+    }
+
+    /// Reads one line of stdout.
+    pub(crate) fn feed(&mut self, line: &[u8]) {
+        let result = Record::parse(line).and_then(|record| {
+            *self.counts.entry(record.event().to_owned()).or_default() += 1;
+            self.apply(&record)
+        });
+        if let Err(wrong) = result {
+            let line = String::from_utf8_lossy(line);
+            self.violations.push(format!("{wrong}: {line}"));
+        }
+    }
+
+    /// Applies one record. A record that is wrong is applied as far as it makes
+    /// sense, so that one mistake does not show as hundreds.
+    fn apply(&mut self, record: &Record) -> Result<(), String> {
+        let path = record.bytes("path");
+        match record.event() {
+            "ready" if self.ready => Err("ready again".to_owned()),
+            "ready" => {
+                self.ready = true;
+                Ok(())
+            }
+            "existing" => self.existing(record, &path),
+            "created" => self.created(record, &path),
+            "changed" => self.changed(record, &path),
+            "renamed" => self.renamed(record, &path),
+            "deleted" => self.deleted(record, &path),
+            "attributes" => self.known(record, &path).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// A name that was there when the watch began.
+    fn existing(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
+        if self.ready {
+            return Err("existing after ready".to_owned());
+        }
+        let place = split(&self.prefixes, path)?;
+        if self.early && place.len() > 1 {
+            if self.top.find(&place).is_some() {
+                return Err("the name is there already".to_owned());
+            }
+            return self.top.insert(&place, Node::told(record)).map(drop);
+        }
+        let node = self.known(record, path)?;
+        match record.sha256() {
+            told @ Some(_) if told != node.sha256.as_deref() => Err("another digest".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// A name that appeared.
+    fn created(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
+        let place = split(&self.prefixes, path)?;
+        let old = self.top.insert(&place, Node::told(record))?;
+        match old {
+            None => Ok(()),
+            Some(old) => Err(format!("the name is there, a {}", old.kind)),
+        }
+    }
+
+    /// Bytes that differ.
+    fn changed(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
+        if record.kind() != "file" {
+            return Err("only a file has content".to_owned());
+        }
+        let node = self.known(record, path)?;
+        let told = record.sha256().map(str::to_owned);
+        let displaced = node.displaced.take();
+        let same = told.is_some() && told == node.sha256;
+        (node.sha256, node.size) = (told.clone(), record.size());
+        if same && (displaced.is_none() || displaced == told) {
+            return Err("the digest is the one last reported".to_owned());
+        }
+        Ok(())
+    }
+
+    /// A name, and all below it, that moved.
+    fn renamed(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
+        let from = record.bytes("from");
+        self.known(record, &from)?;
+        let (source, target) = (split(&self.prefixes, &from)?, split(&self.prefixes, path)?);
+        if target.starts_with(&source) {
+            return Err("renamed to itself or below itself".to_owned());
+        }
+        if source.starts_with(&target) {
+            return Err("renamed onto a directory that holds it".to_owned());
+        }
+        self.top.parent(&target)?;
+        let mut node = self.top.remove(&source).ok_or("no such source")?;
+        node.displaced = None;
+        if let Some(old) = self.top.find(&target)
+            && old.kind == "file"
+            && node.kind == "file"
+        {
+            node.displaced = old.displaced.clone().or_else(|| old.sha256.clone());
+        }
+        self.top.insert(&target, node).map(drop)
+    }
+
+    /// A name that is gone.
+    fn deleted(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
+        self.known(record, path)?;
+        let place = split(&self.prefixes, path)?;
+        let node = self.top.remove(&place).ok_or("no such name")?;
+        match node.children.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(format!(
+                "{} names were below it, such as {}",
+                node.children.len(),
+                String::from_utf8_lossy(name)
+            )),
+        }
+    }
+
+    /// The node of a path, which must be there and of the kind told.
+    fn known(&mut self, record: &Record, path: &[u8]) -> Result<&mut Node, String> {
+        let place = split(&self.prefixes, path)?;
+        let node = self.top.find_mut(&place).ok_or("the name is not there")?;
+        if node.kind != record.kind() {
+            return Err(format!("the name is there as a {}", node.kind));
+        }
+        Ok(node)
+    }
+
+    /// What is different between the fold and the disk, a line each. `hashes`:
+    /// whether a digest that was never told counts.
+    pub(crate) fn differences(&self, truth: &Snapshot, hashes: bool) -> Vec<String> {
+        let mut folded = BTreeMap::new();
+        for (name, node) in &self.top.children {
+            node.list(name.clone(), &mut folded);
+        }
+        let mut out = Vec::new();
+        for (path, entry) in truth {
+            let name = String::from_utf8_lossy(path);
+            match folded.get(path) {
+                None => out.push(format!("on disk, not told: {} {name}", entry.kind)),
+                Some(node) => node.differs(&name, entry, hashes, &mut out),
+            }
+        }
+        for (path, node) in &folded {
+            if !truth.contains_key(path) {
+                let name = String::from_utf8_lossy(path);
+                out.push(format!("told, not on disk: {} {name}", node.kind));
+            }
+        }
+        out
+    }
+}
+
+impl Node {
+    /// What a record tells of a name.
+    fn told(record: &Record) -> Self {
+        Self {
+            kind: record.kind().to_owned(),
+            sha256: record.sha256().map(str::to_owned),
+            size: record.size(),
+            ..Self::default()
+        }
+    }
+
+    /// The node of a place below this one.
+    fn find(&self, place: &[&[u8]]) -> Option<&Self> {
+        place
+            .iter()
+            .try_fold(self, |node, name| node.children.get(*name))
+    }
+
+    /// The node of a place below this one, to change it.
+    fn find_mut(&mut self, place: &[&[u8]]) -> Option<&mut Self> {
+        place
+            .iter()
+            .try_fold(self, |node, name| node.children.get_mut(*name))
+    }
+
+    /// The directory that a place is in.
+    fn parent(&mut self, place: &Place<'_>) -> Result<&mut Self, String> {
+        let (_, parents) = place.split_last().ok_or("no path")?;
+        let parent = self.find_mut(parents).ok_or("its directory is not there")?;
+        match parent.kind.as_str() {
+            "directory" => Ok(parent),
+            other => Err(format!("its directory is a {other}")),
+        }
+    }
+
+    /// Puts a node there and returns what it replaces. A directory said to be there
+    /// twice keeps what is below it.
+    fn insert(&mut self, place: &Place<'_>, mut node: Self) -> Result<Option<Self>, String> {
+        let parent = self.parent(place)?;
+        let name = place.last().ok_or("no path")?.to_vec();
+        let mut old = parent.children.remove(&name);
+        if let Some(old) = &mut old
+            && old.kind == "directory"
+            && node.kind == "directory"
+            && node.children.is_empty()
+        {
+            std::mem::swap(&mut node.children, &mut old.children);
+        }
+        parent.children.insert(name, node);
+        Ok(old)
+    }
+
+    /// Takes the node of a place away.
+    fn remove(&mut self, place: &Place<'_>) -> Option<Self> {
+        let parent = self.parent(place).ok()?;
+        parent.children.remove(*place.last()?)
+    }
+
+    /// Adds this node and all below it to a list.
+    fn list<'a>(&'a self, path: Vec<u8>, into: &mut BTreeMap<Vec<u8>, &'a Self>) {
+        for (name, child) in &self.children {
+            child.list([&path, &b"/"[..], name].concat(), into);
+        }
+        into.insert(path, self);
+    }
+
+    /// Where this node differs from what is on disk.
+    fn differs(&self, name: &str, entry: &Entry, hashes: bool, out: &mut Vec<String>) {
+        if self.kind != entry.kind {
+            out.push(format!("{name}: told {}, is {}", self.kind, entry.kind));
+        } else if entry.kind != "file" {
+        } else if self.sha256 != entry.sha256 && (hashes || self.sha256.is_some()) {
+            let (told, is) = (&self.sha256, &entry.sha256);
+            out.push(format!("{name}: told sha256 {told:?}, is {is:?}"));
+        } else if self.size.is_some() && self.size != entry.size {
+            let (told, is) = (self.size, entry.size);
+            out.push(format!("{name}: told size {told:?}, is {is:?}"));
+        } else if self.sha256.is_some() && self.displaced.is_some() && self.displaced != self.sha256
+        {
+            out.push(format!(
+                "{name}: a rename replaced its bytes, and no changed record followed"
+            ));
+        }
+    }
+}
+
+/// Splits a path into the PATH it is below, the longest that fits, and its names.
+fn split<'a>(prefixes: &'a [Vec<u8>], path: &'a [u8]) -> Result<Place<'a>, String> {
+    let holds = |prefix: &&Vec<u8>| {
+        path.strip_prefix(prefix.as_slice())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    };
+    let prefix = prefixes
+        .iter()
+        .filter(holds)
+        .max_by_key(|prefix| prefix.len())
+        .ok_or("not below any PATH")?;
+    let mut place = vec![prefix.as_slice()];
+    if let Some(rest) = path.get(prefix.len() + 1..) {
+        for name in rest.split(|byte| *byte == b'/') {
+            if [&b""[..], b".", b".."].contains(&name) || name.contains(&0) {
+                return Err("not a plain path".to_owned());
+            }
+            place.push(name);
+        }
+    }
+    Ok(place)
+}

@@ -1,0 +1,72 @@
+//! A watcher in namespaces of its own, where an ordinary user may lower the limit on
+//! watches and mount file systems. Needs util-linux, and a kernel that permits it.
+
+use std::fs::File;
+use std::io;
+use std::process::{Command, Stdio};
+
+use super::skipped;
+use super::watch::Watch;
+
+/// Whether a command line can be run to a good end here.
+fn runs(words: &[&str]) -> bool {
+    Command::new(words[0])
+        .args(&words[1..])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// What lets a watcher have no more than so many inotify watches.
+const LIMITED: [&str; 6] = [
+    "unshare",
+    "-Ur",
+    "sh",
+    "-c",
+    "echo \"$0\" > /proc/sys/user/max_inotify_watches && exec \"$@\"",
+    "0",
+];
+
+/// The words to run a watcher through that gets `limit` watches; `None`, said
+/// loudly, where that is not permitted.
+pub(crate) fn limited<'a>(test: &str, limit: &'a str) -> Option<Vec<&'a str>> {
+    let mut words = LIMITED.to_vec();
+    words[5] = limit;
+    let mut probe = words.clone();
+    probe.push("true");
+    if runs(&probe) {
+        return Some(words);
+    }
+    skipped(test, "no user namespace with a limit on watches here");
+    None
+}
+
+/// The words to run a watcher through that has mounts of its own; `None`, said
+/// loudly, where that is not permitted.
+pub(crate) fn mounting(test: &str) -> Option<Vec<&'static str>> {
+    let words = vec!["unshare", "-Urm"];
+    let mount = ["unshare", "-Urm", "mount", "-t", "tmpfs", "none", "/mnt"];
+    if runs(&mount) {
+        return Some(words);
+    }
+    skipped(test, "no user namespace with mounts here");
+    None
+}
+
+/// Runs a command in the namespaces of a watcher, with its mounts.
+pub(crate) fn inside(watch: &Watch, words: &[&str]) -> io::Result<()> {
+    let pid = watch.pid().to_string();
+    let enter = ["--preserve-credentials", "-U", "-m", "-t", &pid];
+    let done = Command::new("nsenter")
+        .args(enter)
+        .args(words)
+        .stdin(File::open("/dev/null")?)
+        .output()?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    Err(io::Error::other(format!("{words:?}: {said}")))
+}

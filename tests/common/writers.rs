@@ -1,0 +1,325 @@
+//! Writers that do everything to a tree at random, in bursts, on few names, so that
+//! they run into each other all the time.
+//!
+//! They keep off the one blind spot of inotify: a file that is written through a
+//! name that is gone, while it lives on under a name in another directory. So only
+//! a directory that belongs to one writer has files of several names.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use super::sys;
+
+/// SplitMix64: numbers that only the seed decides.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    /// The next number.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `limit`.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+}
+
+/// One writer.
+pub(crate) struct Writer {
+    /// Decides everything.
+    random: Random,
+    /// The directory that all writers share.
+    top: PathBuf,
+    /// A directory outside the tree, shared too.
+    outside: PathBuf,
+    /// A directory that only this writer changes, with files of several names.
+    own: PathBuf,
+    /// Files that it keeps open.
+    held: Vec<File>,
+}
+
+/// Something a writer does; it may well fail, the names being what they are.
+type Act = fn(&mut Writer) -> io::Result<()>;
+
+/// What is done, and how often in proportion.
+const ACTS: [(u64, Act); 24] = [
+    (6, Writer::make_directory),
+    (3, Writer::fill),
+    (2, Writer::rename_and_write),
+    (6, Writer::rewrite),
+    (3, Writer::create),
+    (4, Writer::append),
+    (2, Writer::truncate),
+    (4, Writer::save),
+    (8, Writer::rename),
+    (3, Writer::exchange),
+    (4, Writer::unlink),
+    (3, Writer::remove_directory),
+    (1, Writer::remove_tree),
+    (1, Writer::link_symbolic),
+    (1, Writer::make_fifo),
+    (1, Writer::change_mode),
+    (1, Writer::touch),
+    (1, Writer::link_nameless),
+    (2, Writer::leave),
+    (2, Writer::come_back),
+    (2, Writer::hold),
+    (3, Writer::write_held),
+    (1, Writer::release),
+    (3, Writer::link_in_own),
+];
+
+impl Writer {
+    /// A writer on the directory `top` of the tree and the one `outside`, both of
+    /// which exist.
+    pub(crate) fn new(top: &Path, outside: &Path, own: &Path, seed: u64) -> Self {
+        for side in ["l", "r"] {
+            fs::create_dir_all(own.join(side)).unwrap();
+        }
+        Self {
+            random: Random(seed),
+            top: top.to_owned(),
+            outside: outside.to_owned(),
+            own: own.to_owned(),
+            held: Vec::new(),
+        }
+    }
+
+    /// So many bursts, each of up to 40 acts, with a short rest after it.
+    pub(crate) fn rage(mut self, bursts: usize) {
+        let total = ACTS.iter().map(|(weight, _)| weight).sum();
+        for _ in 0..bursts {
+            for _ in 0..=self.random.below(40) {
+                let mut place = self.random.below(total);
+                let act = ACTS.iter().find(|(weight, _)| {
+                    let here = place < *weight;
+                    place = place.saturating_sub(*weight);
+                    here
+                });
+                // Most failures are another writer's doing.
+                let _ = act.unwrap().1(&mut self);
+            }
+            thread::sleep(Duration::from_millis(self.random.below(12)));
+        }
+    }
+
+    /// One of six short names.
+    fn name(&mut self) -> &'static str {
+        ["a", "b", "c", "d", "e", "f"][usize::try_from(self.random.below(6)).unwrap()]
+    }
+
+    /// A path up to four names deep in the shared directory.
+    fn path(&mut self) -> PathBuf {
+        let mut path = self.top.clone();
+        for _ in 0..=self.random.below(4) {
+            path.push(self.name());
+        }
+        path
+    }
+
+    /// Bytes that were most likely never written before.
+    fn data(&mut self) -> Vec<u8> {
+        let line = format!("{}\n", self.random.below(1_000_000));
+        line.repeat(usize::try_from(1 + self.random.below(200)).unwrap())
+            .into_bytes()
+    }
+
+    /// Opens a file of one name to write; never waits for the reader of a FIFO.
+    fn open(path: &Path, options: &mut fs::OpenOptions) -> io::Result<File> {
+        let file = options
+            .custom_flags(libc::O_NONBLOCK)
+            .mode(0o644)
+            .open(path)?;
+        match file.metadata()?.nlink() {
+            1 => Ok(file),
+            _ => Err(io::Error::other("several names, or none")),
+        }
+    }
+
+    /// Writes to a file of one name.
+    fn put(&mut self, path: &Path, options: &mut fs::OpenOptions) -> io::Result<()> {
+        let mut file = Self::open(path, options)?;
+        file.write_all(&self.data())
+    }
+
+    /// mkdir
+    fn make_directory(&mut self) -> io::Result<()> {
+        fs::create_dir(self.path())
+    }
+
+    /// mkdir -p, with files in it at once
+    fn fill(&mut self) -> io::Result<()> {
+        let path = self.path();
+        fs::create_dir_all(&path)?;
+        for _ in 0..=self.random.below(4) {
+            let file = path.join(self.name());
+            self.put(&file, File::options().write(true).create(true))?;
+        }
+        Ok(())
+    }
+
+    /// A rename, and a write below the new name at once.
+    fn rename_and_write(&mut self) -> io::Result<()> {
+        let (from, to) = (self.path(), self.path());
+        fs::rename(from, &to)?;
+        let file = to.join(self.name());
+        self.put(&file, File::options().write(true).create(true))
+    }
+
+    /// Truncates and writes.
+    fn rewrite(&mut self) -> io::Result<()> {
+        let path = self.path();
+        let options = &mut File::options();
+        self.put(&path, options.write(true).create(true).truncate(true))
+    }
+
+    /// An empty file.
+    fn create(&mut self) -> io::Result<()> {
+        File::create_new(self.path()).map(drop)
+    }
+
+    /// Appends.
+    fn append(&mut self) -> io::Result<()> {
+        let path = self.path();
+        self.put(&path, File::options().append(true))
+    }
+
+    /// truncate(2), shorter or longer
+    fn truncate(&mut self) -> io::Result<()> {
+        let path = self.path();
+        let length = i64::try_from(self.random.below(3000)).unwrap();
+        sys::truncate(&path, length)
+    }
+
+    /// Writes a new file and renames it over the old one.
+    fn save(&mut self) -> io::Result<()> {
+        let path = self.path();
+        let half = path.with_extension("half");
+        fs::write(&half, self.data())?;
+        fs::rename(half, path)
+    }
+
+    /// rename(2) of whatever is there, onto whatever is there
+    fn rename(&mut self) -> io::Result<()> {
+        fs::rename(self.path(), self.path())
+    }
+
+    /// renameat2(2) with RENAME_EXCHANGE
+    fn exchange(&mut self) -> io::Result<()> {
+        let (one, other) = (self.path(), self.path());
+        sys::rename_with(&one, &other, sys::RENAME_EXCHANGE)
+    }
+
+    /// unlink
+    fn unlink(&mut self) -> io::Result<()> {
+        fs::remove_file(self.path())
+    }
+
+    /// rmdir
+    fn remove_directory(&mut self) -> io::Result<()> {
+        fs::remove_dir(self.path())
+    }
+
+    /// rm -rf
+    fn remove_tree(&mut self) -> io::Result<()> {
+        fs::remove_dir_all(self.path())
+    }
+
+    /// A symbolic link to a name beside it, there or not.
+    fn link_symbolic(&mut self) -> io::Result<()> {
+        symlink(self.name(), self.path())
+    }
+
+    /// mkfifo
+    fn make_fifo(&mut self) -> io::Result<()> {
+        sys::fifo(&self.path())
+    }
+
+    /// chmod, which leaves the owner what an ordinary watcher needs
+    fn change_mode(&mut self) -> io::Result<()> {
+        let mode = 0o700 | u32::try_from(self.random.below(0o100)).unwrap();
+        fs::set_permissions(self.path(), fs::Permissions::from_mode(mode))
+    }
+
+    /// New times for the same bytes.
+    fn touch(&mut self) -> io::Result<()> {
+        let file = File::options()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(self.path())?;
+        file.set_modified(SystemTime::now())
+    }
+
+    /// O_TMPFILE and linkat
+    fn link_nameless(&mut self) -> io::Result<()> {
+        let path = self.path();
+        sys::write_nameless(&path, &self.data())
+    }
+
+    /// A move out of the tree.
+    fn leave(&mut self) -> io::Result<()> {
+        let name = self.random.below(8).to_string();
+        fs::rename(self.path(), self.outside.join(name))
+    }
+
+    /// A move into the tree.
+    fn come_back(&mut self) -> io::Result<()> {
+        let name = self.random.below(8).to_string();
+        fs::rename(self.outside.join(name), self.path())
+    }
+
+    /// Opens a file and keeps it open.
+    fn hold(&mut self) -> io::Result<()> {
+        let path = self.path();
+        let file = Self::open(&path, File::options().append(true).create(true))?;
+        if self.held.len() > 6 {
+            self.held.remove(0);
+        }
+        self.held.push(file);
+        Ok(())
+    }
+
+    /// Writes to a file kept open, wherever it is by now.
+    fn write_held(&mut self) -> io::Result<()> {
+        let data = self.data();
+        let count = self.held.len().max(1);
+        let number = usize::try_from(self.random.next()).unwrap() % count;
+        match self.held.get_mut(number) {
+            Some(file) => file.write_all(&data),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes a file kept open.
+    fn release(&mut self) -> io::Result<()> {
+        self.held.pop();
+        Ok(())
+    }
+
+    /// Hard links in the writer's own directory, written to through either name.
+    fn link_in_own(&mut self) -> io::Result<()> {
+        let name = self.name();
+        let one = self.own.join("l").join(name);
+        let other = self.own.join("r").join(self.name());
+        match self.random.below(6) {
+            0 => fs::write(&one, self.data()),
+            1 => fs::hard_link(&one, &other),
+            2 => File::options()
+                .append(true)
+                .open(&other)?
+                .write_all(&self.data()),
+            3 => fs::remove_file(&one),
+            4 => fs::rename(&other, &one),
+            _ => fs::rename(&one, one.with_extension("1")),
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! How it ends: exit statuses, and what is said on the way (contract, section 1).
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::{Ended, Tree, sys};
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::process::Command;
+
+/// Runs it with these arguments in an empty directory, to an end of its own.
+fn refused(args: &[&str]) -> Ended {
+    let tree = Tree::new();
+    tree.touch("file");
+    tree.mkdir("directory");
+    tree.symlink("nowhere", "dangling");
+    tree.symlink("loop", "loop");
+    let ended = tree.watch().args(args).spawn().wait();
+    assert_eq!(ended.status.code(), Some(2), "{args:?}: {}", ended.stderr);
+    assert_eq!(ended.stdout, b"", "{args:?}");
+    assert_ne!(ended.stderr, "", "{args:?}");
+    ended.stderr_is_ours();
+    ended
+}
+
+#[test]
+fn being_told_to_stop_is_a_good_end() {
+    for signal in [sys::SIGTERM, sys::SIGINT, sys::SIGHUP] {
+        let tree = Tree::new();
+        let mut watch = tree.watch().start();
+        tree.touch("a");
+        watch.expect(&["New file: ./a"]);
+        watch.signal(signal);
+        let ended = watch.wait();
+        assert_eq!(ended.status.code(), Some(0), "signal {signal}");
+        ended.stderr_is_ours();
+    }
+}
+
+#[test]
+fn being_told_to_stop_before_it_is_ready_is_a_good_end_too() {
+    let tree = Tree::new();
+    for number in 0..3 {
+        // Holes: nothing on disk, and much to read.
+        let file = File::create(tree.path(format!("f{number}"))).unwrap();
+        file.set_len(1 << 29).unwrap();
+    }
+    let watch = tree.watch().json().args(["--initial"]).spawn();
+    // The first record shows that it has begun.
+    let deadline = std::time::Instant::now() + common::DEADLINE;
+    watch.out.line(0, deadline).unwrap();
+    watch.stop();
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_at_once_with_nothing_happening() {
+    let tree = Tree::new();
+    let (read, write) = sys::pipe().unwrap();
+    let watch = tree.watch().stdout(write).start();
+    drop(read);
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    ended.stderr_is_ours();
+}
+
+#[test]
+fn a_reader_that_goes_away_while_lines_are_coming_is_a_good_end_too() {
+    let tree = Tree::new();
+    let (read, write) = sys::pipe().unwrap();
+    let watch = tree.watch().stdout(write).start();
+    let mut reader = BufReader::new(File::from(read));
+    let mut line = String::new();
+    tree.touch("first");
+    reader.read_line(&mut line).unwrap();
+    assert_eq!(line, "New file: ./first\n");
+    drop(reader);
+    for number in 0..100 {
+        tree.touch(format!("f{number}"));
+    }
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    ended.stderr_is_ours();
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let tree = Tree::new();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let watch = tree.watch().stdout(full).start();
+    tree.touch("a");
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+    ended.stderr_is_ours();
+}
+
+#[test]
+fn no_stdout_at_all_is_a_failure() {
+    let tree = Tree::new();
+    let status = Command::new("sh")
+        .args(["-c", "exec \"$0\" >&-", env!("CARGO_BIN_EXE_balerion")])
+        .current_dir(tree.root())
+        .stderr(std::process::Stdio::null())
+        .status();
+    assert_eq!(status.unwrap().code(), Some(1));
+}
+
+#[test]
+fn unusable_arguments_are_refused() {
+    for args in [
+        &["--no-such-option"][..],
+        &["--format", "xml"],
+        &["--hash", "sometimes"],
+        &["--hash-limit", "much"],
+        &["--count", "0"],
+        &["--count", "-1"],
+        &["--timeout", "inf"],
+        &["--timeout", "-1"],
+        &["--timeout", "soon"],
+        &["--rescan", "0"],
+        &["--rescan", "inf"],
+        &["--rescan", "-1"],
+    ] {
+        refused(args);
+    }
+}
+
+#[test]
+fn a_path_that_cannot_be_watched_is_refused_and_named() {
+    for path in [
+        "missing",
+        "missing/below",
+        "file/",
+        "file/below",
+        "dangling",
+        "loop",
+    ] {
+        let ended = refused(&[path]);
+        let name = path.trim_end_matches('/');
+        assert!(ended.stderr.contains(name), "{path}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn one_path_that_cannot_be_watched_is_enough() {
+    refused(&["directory", "missing"]);
+}
+
+#[test]
+fn an_empty_path_is_refused() {
+    refused(&[""]);
+}
+
+#[test]
+fn two_dashes_end_the_options() {
+    let tree = Tree::new();
+    tree.mkdir("--count");
+    let mut watch = tree.watch().args(["--"]).path("--count").start();
+    tree.touch("--count/a");
+    watch.expect(&["New file: --count/a"]);
+    watch.stop();
+}
+
+#[test]
+fn it_ends_after_the_changes_that_were_asked_for() {
+    let tree = Tree::new();
+    tree.write("there", "before");
+    let watch = tree
+        .watch()
+        .json()
+        .args(["--initial", "--count", "2"])
+        .start();
+    tree.touch("a");
+    tree.touch("b");
+    tree.touch("c");
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(0));
+    let changes: Vec<_> = ended
+        .lines()
+        .into_iter()
+        .filter(|line| line.contains("created"))
+        .collect();
+    assert_eq!(changes.len(), 2, "{changes:#?}");
+    assert!(!ended.lines().iter().any(|line| line.contains("./c")));
+}
+
+#[test]
+fn a_timeout_without_a_change_has_a_status_of_its_own() {
+    let tree = Tree::new();
+    let ended = tree.watch().args(["--timeout", "0.2"]).spawn().wait();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.stderr);
+    assert_eq!(ended.stdout, b"");
+    ended.stderr_is_ours();
+}
+
+#[test]
+fn a_timeout_after_a_change_is_a_good_end() {
+    let tree = Tree::new();
+    let mut watch = tree.watch().args(["--timeout", "3"]).start();
+    tree.touch("a");
+    watch.expect(&["New file: ./a"]);
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn the_root_deleted_is_told_last_and_leaves_nothing_to_watch() {
+    let tree = Tree::new();
+    tree.mkdirs("root/sub");
+    tree.write("root/sub/file", "x");
+    let mut watch = tree.watch().json().path("root").start();
+    fs::remove_dir_all(tree.path("root")).unwrap();
+    watch.expect(&[
+        "deleted file root/sub/file",
+        "deleted directory root/sub",
+        "deleted directory root",
+    ]);
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(1));
+    ended.stderr_is_ours();
+    assert!(
+        ended
+            .stderr
+            .lines()
+            .any(|line| !line.contains("ready:") && !line.contains("baseline")),
+        "it does not say why it ended: {}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn the_root_renamed_is_gone_with_everything_in_it() {
+    let tree = Tree::new();
+    tree.mkdirs("root/sub");
+    tree.write("root/sub/file", "x");
+    let mut watch = tree.watch().path("root").start();
+    tree.rename("root", "elsewhere");
+    watch.expect(&[
+        "Deleted: root/sub/file",
+        "Deleted directory: root/sub",
+        "Deleted directory: root",
+    ]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn the_parent_of_the_root_renamed_leaves_nothing_there_either() {
+    let tree = Tree::new();
+    tree.mkdirs("parent/root");
+    tree.write("parent/root/file", "x");
+    let mut watch = tree.watch().path("parent/root").start();
+    // There is no event at all for this one.
+    tree.rename("parent", "elsewhere");
+    watch.expect(&[
+        "Deleted: parent/root/file",
+        "Deleted directory: parent/root",
+    ]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn the_working_directory_removed_is_gone() {
+    let tree = Tree::new();
+    tree.mkdir("here");
+    let mut watch = tree.watch().from("here").start();
+    tree.rmdir("here");
+    watch.expect(&["Deleted directory: ."]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn the_working_directory_moved_counts_as_gone() {
+    let tree = Tree::new();
+    tree.mkdir("here");
+    tree.touch("here/file");
+    let mut watch = tree.watch().from("here").start();
+    tree.rename("here", "there");
+    watch.expect(&["Deleted: ./file", "Deleted directory: ."]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn a_root_replaced_by_another_under_its_name_is_gone() {
+    let tree = Tree::new();
+    tree.mkdir("root");
+    tree.mkdir("other");
+    let mut watch = tree.watch().path("root").start();
+    tree.exchange("root", "other");
+    watch.expect(&["Deleted directory: root"]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn it_goes_on_while_one_root_is_left() {
+    let tree = Tree::new();
+    tree.mkdir("one");
+    tree.mkdir("two");
+    let mut watch = tree.watch().path("one").path("two").start();
+    tree.rmdir("one");
+    watch.expect(&["Deleted directory: one"]);
+    tree.touch("two/a");
+    watch.expect(&["New file: two/a"]);
+    tree.remove_all("two");
+    watch.expect(&["Deleted: two/a", "Deleted directory: two"]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}

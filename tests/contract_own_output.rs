@@ -1,0 +1,112 @@
+//! What balerion writes itself is never reported, wherever it goes (contract,
+//! section 4, rule 10).
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::{Tree, Watch, eventually};
+use std::fs::{self, File};
+use std::path::Path;
+
+/// Waits until a file has so many lines, and returns them.
+fn lines(path: &Path, count: usize) -> Vec<String> {
+    let mut text = String::new();
+    let there = eventually(|| {
+        text = fs::read_to_string(path).unwrap_or_default();
+        text.lines().count() >= count
+    });
+    assert!(there, "expected {count} lines, got only {text}");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Makes a file that is kept open, and waits until both its lines are in the output,
+/// where `before` lines are: its content is looked at once it has been quiet, so that
+/// nothing else was put off for so long.
+fn sentinel(tree: &Tree, name: &str, out: &Path, before: usize) -> Vec<String> {
+    let mut held = tree.open(name);
+    std::io::Write::write_all(&mut held, b"x").unwrap();
+    lines(out, before + 2)
+}
+
+#[test]
+fn stdout_into_a_file_in_the_tree_is_not_reported() {
+    let tree = Tree::new();
+    let out = tree.path("out.log");
+    let watch = tree.watch().stdout(File::create(&out).unwrap()).start();
+    let mut expected = Vec::new();
+    for number in 0..3 {
+        tree.touch(format!("f{number}"));
+        expected.push(format!("New file: ./f{number}"));
+        assert_eq!(lines(&out, expected.len()), expected);
+    }
+    let found = sentinel(&tree, "last", &out, expected.len());
+    expected.extend(["New file: ./last", "Content changed: ./last"].map(str::to_owned));
+    assert_eq!(found, expected);
+    watch.stop();
+    assert_eq!(lines(&out, expected.len()), expected);
+}
+
+#[test]
+fn stderr_into_a_file_in_the_tree_is_not_reported() {
+    let tree = Tree::new();
+    let log = tree.path("err.log");
+    let mut watch = tree.watch().stderr(File::create(&log).unwrap()).spawn();
+    let ready = eventually(|| {
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        text.contains("baseline complete")
+    });
+    assert!(ready, "not ready");
+    tree.touch("a");
+    watch.expect(&["New file: ./a"]);
+    watch.finish();
+}
+
+#[test]
+fn both_into_one_file_below_are_not_reported() {
+    let tree = Tree::new();
+    tree.mkdir("logs");
+    let log = tree.path("logs/all");
+    let file = File::create(&log).unwrap();
+    let copy = file.try_clone().unwrap();
+    let watch = tree.watch().stdout(file).stderr(copy).spawn();
+    assert!(eventually(|| has(&log, "balerion: ready: ")));
+    tree.touch("a");
+    assert!(eventually(|| has(&log, "New file: ./a\n")));
+    end(&tree, watch, &log);
+}
+
+#[test]
+fn an_output_that_is_renamed_stays_our_own() {
+    let tree = Tree::new();
+    let out = tree.path("out");
+    let watch = tree.watch().stdout(File::create(&out).unwrap()).start();
+    let moved = tree.path("out.1");
+    fs::rename(&out, &moved).unwrap();
+    tree.touch("a");
+    assert!(eventually(|| has(&moved, "New file: ./a\n")));
+    let text = fs::read_to_string(&moved).unwrap();
+    assert!(!text.contains("Content changed: ./out"), "{text}");
+    end(&tree, watch, &moved);
+}
+
+/// Whether a file holds a text.
+fn has(path: &Path, text: &str) -> bool {
+    fs::read_to_string(path).is_ok_and(|found| found.contains(text))
+}
+
+/// Shows by a last change that the log is never told of, and ends.
+fn end(tree: &Tree, watch: Watch, log: &Path) {
+    let mut held = tree.open("last");
+    std::io::Write::write_all(&mut held, b"x").unwrap();
+    assert!(eventually(|| has(log, "Content changed: ./last\n")));
+    watch.stop();
+    let text = fs::read_to_string(log).unwrap();
+    let changes: Vec<_> = text
+        .lines()
+        .filter(|line| !line.starts_with("balerion: "))
+        .filter(|line| !line.ends_with("./last") && !line.ends_with("./a"))
+        .filter(|line| !line.starts_with("Renamed: "))
+        .collect();
+    assert!(changes.is_empty(), "{changes:#?}");
+}

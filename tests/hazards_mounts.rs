@@ -1,0 +1,137 @@
+//! File systems that come and go within the tree, show a directory twice, or hide
+//! what happens on them. Needs namespaces; skipped loudly without.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::{Tree, Watch, eventually, namespace, skipped};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A path of the tree as the watcher sees it, with its mounts.
+fn seen(watch: &Watch, path: &Path) -> PathBuf {
+    let above = PathBuf::from(format!("/proc/{}/root", watch.pid()));
+    above.join(path.strip_prefix("/").unwrap())
+}
+
+#[test]
+fn a_file_system_mounted_over_a_directory_is_seen_and_so_is_its_end() {
+    let test = "a_file_system_mounted_over_a_directory…";
+    let Some(wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    let tree = Tree::new();
+    tree.mkdirs("mnt/below");
+    tree.write("mnt/old", "below the mount");
+    let mut watch = tree
+        .watch()
+        .json()
+        .through(&wrapper)
+        .mounts()
+        .baseline()
+        .start();
+    let point = tree.path("mnt");
+    let point = point.to_str().unwrap();
+    for _ in 0..2 {
+        let mount = ["mount", "-t", "tmpfs", "none", point];
+        if let Err(error) = namespace::inside(&watch, &mount) {
+            skipped(test, &error.to_string());
+            return;
+        }
+        watch.settle();
+        fs::write(seen(&watch, &tree.path("mnt/new")), "on the mount").unwrap();
+        fs::create_dir_all(seen(&watch, &tree.path("mnt/a/b"))).unwrap();
+        watch.settle();
+        // No descriptor of ours may keep it busy, but for a moment.
+        let unmounted = eventually(|| namespace::inside(&watch, &["umount", point]).is_ok());
+        assert!(unmounted, "umount finds it busy");
+        watch.settle();
+        tree.append("mnt/old", ", and visible again");
+        watch.settle();
+    }
+    watch.sentinel();
+    watch.settle();
+    watch.check_violations();
+    watch.stop();
+}
+
+#[test]
+fn a_directory_bound_below_itself_is_told_once_and_without_end() {
+    let test = "a_directory_bound_below_itself…";
+    let Some(mut wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    let tree = Tree::new();
+    tree.mkdirs("d/e");
+    tree.mkdir("loop");
+    let script = "mount --bind . loop && exec \"$@\"";
+    wrapper.extend(["sh", "-c", script, "sh"]);
+    let mut watch = tree.watch().through(&wrapper).start();
+    tree.touch("d/e/f");
+    watch.expect(&["New file: ./d/e/f"]);
+    tree.mkdir("new");
+    watch.expect(&["Watching new directory: ./new"]);
+    tree.rename("d/e", "new/e");
+    watch.expect(&["Renamed directory: ./d/e -> ./new/e"]);
+    tree.remove("new/e/f");
+    watch.expect(&["Deleted: ./new/e/f"]);
+    watch.finish();
+}
+
+#[test]
+fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
+    let test = "the_merged_view_of_an_overlay…";
+    let Some(mut wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    let tree = Tree::new();
+    tree.mkdirs("merged");
+    for layer in ["lower/d", "upper", "work"] {
+        fs::create_dir_all(tree.outside(layer)).unwrap();
+    }
+    fs::write(tree.outside("lower/f"), "from below").unwrap();
+    fs::write(tree.outside("lower/d/g"), "from below").unwrap();
+    let script = "cd ../outside && \
+                  mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work \
+                  none ../tree/merged && cd ../tree && exec \"$@\"";
+    wrapper.extend(["sh", "-c", script, "sh"]);
+    let builder = tree.watch().json().through(&wrapper).mounts().early();
+    let mut watch = builder.path("merged").spawn();
+    if !eventually(|| watch.out.count() > 0 || watch.err.count() > 0)
+        || watch
+            .err
+            .lines_from(0)
+            .iter()
+            .any(|line| line.text().starts_with("mount:"))
+    {
+        skipped(test, "no overlay can be mounted here");
+        return;
+    }
+    watch.wait_ready();
+    watch.said_where("the name of the file system", |line| {
+        line.contains("overlay")
+    });
+    let merged = |name: &str| seen(&watch, &tree.path("merged").join(name));
+    let (file, other, below) = (merged("f"), merged("new"), merged("d/g"));
+    let renamed = merged("renamed");
+    fs::write(&file, "copied up").unwrap();
+    fs::write(&other, "in the upper layer").unwrap();
+    watch.settle();
+    fs::rename(&other, &renamed).unwrap();
+    fs::remove_file(&below).unwrap();
+    watch.settle();
+    watch.check_violations();
+    watch.stop();
+}
+
+#[test]
+fn a_file_system_that_tells_nothing_is_named_at_the_start() {
+    // Nothing here is a file of ours, and nothing of it changes.
+    let tree = Tree::new();
+    let watch = tree.watch().path("/proc/sys/fs/inotify").start();
+    watch.said_where("the name of the file system", |line| {
+        line.contains("proc") && !line.contains("ready:")
+    });
+    watch.stop();
+}

@@ -1,0 +1,226 @@
+//! Names that are no text, paths longer than the kernel takes, directories that may
+//! not be read, links that change their minds.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::{Tree, Watch, disk, skipped, sys};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+
+/// How many levels of [`long_name`] are more than PATH_MAX.
+const LEVELS: usize = 24;
+
+/// A name almost as long as a name may be.
+fn long_name(level: usize) -> String {
+    format!("{level:02}{}", "n".repeat(198))
+}
+
+/// Makes a chain of directories below an open one, and a file at its end.
+fn dig(top: &File, levels: usize) {
+    let mut directory = top.try_clone().unwrap();
+    for level in 0..levels {
+        let path = disk::within(&directory, long_name(level));
+        fs::create_dir(&path).unwrap();
+        directory = disk::open_directory(&path).unwrap();
+        fs::write(disk::within(&directory, "f"), format!("{level}")).unwrap();
+    }
+}
+
+/// The innermost directory of such a chain.
+fn descend(top: &File, levels: usize) -> File {
+    let mut directory = top.try_clone().unwrap();
+    for level in 0..levels {
+        directory = disk::open_directory(&disk::within(&directory, long_name(level))).unwrap();
+    }
+    directory
+}
+
+/// Appends to a file in an open directory.
+fn append(directory: &File, name: &str) {
+    let path = disk::within(directory, name);
+    let file = File::options().append(true).create(true).open(path);
+    file.unwrap().write_all(b"deep").unwrap();
+}
+
+#[test]
+fn paths_longer_than_the_kernel_takes_are_watched_to_their_end() {
+    let tree = Tree::new();
+    tree.mkdir("there");
+    let there = disk::open_directory(&tree.path("there")).unwrap();
+    dig(&there, LEVELS);
+    let mut watch = tree.watch().json().baseline().start();
+    let bottom = descend(&there, LEVELS);
+    append(&bottom, "f");
+    watch.settle();
+    append(&bottom, "new");
+    fs::create_dir(disk::within(&bottom, "dir")).unwrap();
+    watch.settle();
+    // And the same, made while it is being watched.
+    tree.mkdir("new");
+    let new = disk::open_directory(&tree.path("new")).unwrap();
+    dig(&new, LEVELS);
+    watch.settle();
+    tree.rename("new", "renamed");
+    append(&descend(&new, LEVELS), "f");
+    watch.settle();
+    tree.remove_all("renamed");
+    watch.finish();
+}
+
+#[test]
+fn a_single_line_may_be_longer_than_a_path_may_be() {
+    let tree = Tree::new();
+    tree.mkdir("d");
+    let top = disk::open_directory(&tree.path("d")).unwrap();
+    dig(&top, LEVELS);
+    let mut watch = tree.watch().start();
+    let bottom = descend(&top, LEVELS);
+    File::create(disk::within(&bottom, "end")).unwrap();
+    let line = watch.next_line().text();
+    assert!(line.starts_with("New file: ./d/00nnn") && line.ends_with("/end"));
+    assert!(line.len() > 4096);
+    watch.finish();
+}
+
+#[test]
+fn names_may_be_any_bytes() {
+    let names: [&[u8]; 9] = [
+        b"\xff\xfe",
+        b"new\nline",
+        b"\x1b[2J",
+        b"a -> b",
+        b"-",
+        b"--format",
+        b" ",
+        b"\"quoted\\\"",
+        &[b'n'; 255],
+    ];
+    let tree = Tree::new();
+    tree.mkdir(OsStr::from_bytes(b"d\xe9"));
+    let mut watch = tree.watch().json().start();
+    for name in names {
+        let name = OsStr::from_bytes(name);
+        let below = std::path::Path::new(OsStr::from_bytes(b"d\xe9")).join(name);
+        tree.write(name, "x");
+        tree.rename(name, &below);
+        tree.mkdir(name);
+        tree.write(std::path::Path::new(name).join("f"), "y");
+    }
+    watch.settle();
+    tree.rename(OsStr::from_bytes(b"d\xe9"), OsStr::from_bytes(b"\xf0\x9f"));
+    watch.finish();
+}
+
+#[test]
+fn a_link_that_is_pointed_elsewhere_is_never_followed() {
+    let tree = Tree::new();
+    tree.mkdir("one");
+    tree.mkdir("two");
+    tree.write("one/f", "x");
+    tree.symlink("one", "link");
+    tree.symlink(".", "self");
+    let mut watch = tree.watch().json().baseline().start();
+    // ln -sfn
+    tree.symlink("two", "link.new");
+    tree.rename("link.new", "link");
+    watch.settle();
+    tree.remove("link");
+    tree.symlink("..", "link");
+    watch.settle();
+    tree.touch("link/outside");
+    tree.touch("self/told once");
+    watch.finish();
+    drop(File::open(tree.path("self/self/self/told once")).unwrap());
+}
+
+/// A watcher whom mode bits bind, on a tree that it may read; `None`, said loudly,
+/// where there is none.
+fn bound(tree: &Tree, test: &str) -> Option<Watch> {
+    let builder = tree.watch().json();
+    if !sys::is_root() {
+        return Some(builder.spawn());
+    }
+    match builder.user(65534).try_spawn() {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            skipped(test, &format!("cannot run as another user: {error}"));
+            None
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_told_and_its_contents_when_it_may() {
+    let tree = Tree::new();
+    tree.mkdir("closed");
+    tree.write("closed/f", "x");
+    tree.chmod("closed", 0o000);
+    let test = "a_directory_that_may_not_be_read…";
+    let Some(mut watch) = bound(&tree, test) else {
+        tree.chmod("closed", 0o755);
+        return;
+    };
+    watch.wait_ready();
+    fs::create_dir(tree.outside("late")).unwrap();
+    fs::write(tree.outside("late/g"), "y").unwrap();
+    tree.chmod(tree.outside("late"), 0o000);
+    tree.rename(tree.outside("late"), "late");
+    watch.expect(&["created directory ./late"]);
+    tree.chmod("late", 0o755);
+    watch.expect(&["created file ./late/g"]);
+    tree.chmod("closed", 0o755);
+    watch.expect(&["created file ./closed/f"]);
+    // From here on they are watched like any others.
+    tree.append("closed/f", "more");
+    watch.expect(&["changed file ./closed/f"]);
+    tree.touch("late/h");
+    watch.expect(&["created file ./late/h"]);
+    watch.stop();
+}
+
+#[test]
+fn a_directory_that_can_be_read_no_more_is_not_taken_for_empty() {
+    let tree = Tree::new();
+    tree.mkdir("d");
+    tree.write("d/f", "x");
+    let test = "a_directory_that_can_be_read_no_more…";
+    let Some(mut watch) = bound(&tree, test) else {
+        return;
+    };
+    watch.wait_ready();
+    tree.chmod("d", 0o000);
+    watch.silence();
+    tree.chmod("d", 0o755);
+    watch.silence();
+    tree.touch("d/g");
+    watch.expect(&["created file ./d/g"]);
+    watch.stop();
+}
+
+#[test]
+fn a_root_that_may_not_be_read_is_refused() {
+    let tree = Tree::new();
+    tree.mkdir("closed");
+    tree.chmod("closed", 0o000);
+    let test = "a_root_that_may_not_be_read_is_refused";
+    let builder = tree.watch().path("closed");
+    let builder = if sys::is_root() {
+        builder.user(65534)
+    } else {
+        builder
+    };
+    match builder.try_spawn() {
+        Ok(watch) => {
+            let ended = watch.wait();
+            assert_eq!(ended.status.code(), Some(2), "{}", ended.stderr);
+            assert!(ended.stderr.contains("closed"), "{}", ended.stderr);
+            ended.stderr_is_ours();
+        }
+        Err(error) => skipped(test, &format!("cannot run as another user: {error}")),
+    }
+    tree.chmod("closed", 0o755);
+}
