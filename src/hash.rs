@@ -78,10 +78,12 @@ pub(crate) fn digest_place(place: &OwnedFd, before: &RawStat, buffer: &mut Vec<u
 fn digest_file(mut opened: &File, before: &RawStat, buffer: &mut Vec<u8>) -> io::Result<Read1> {
     buffer.resize(CHUNK, 0);
     let mut hasher = Sha256::new();
+    let mut size = 0;
     loop {
         match opened.read(buffer) {
             Ok(count) => {
                 hasher.update(&buffer[..count]);
+                size += count as u64;
                 // A short read of a regular file is its last.
                 if count < buffer.len() {
                     break;
@@ -93,7 +95,9 @@ fn digest_file(mut opened: &File, before: &RawStat, buffer: &mut Vec<u8>) -> io:
     }
     let after = file::stat_fd(opened.as_fd())?;
     let stable = (after.size, after.mtime) == (before.size, before.mtime);
-    Ok(Read1 { stat: stat(before), digest: Some(hasher.finalize().into()), stable })
+    // The size that belongs to the digest is that of the bytes.
+    let stat = Stat { size, ..stat(before) };
+    Ok(Read1 { stat, digest: Some(hasher.finalize().into()), stable })
 }
 
 /// Some files of one directory, to be read behind the running watch.

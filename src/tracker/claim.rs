@@ -20,8 +20,8 @@ impl Turn<'_> {
         self.t.counters.events += 1;
         match *event {
             Event::Name { wd, name, is_dir, what } => {
+                self.cool(wd, name);
                 if let Some(dir) = self.t.model.watched(wd) {
-                    self.cool(dir, name);
                     self.name_event(dir, name, is_dir, what);
                 }
             }
@@ -33,9 +33,10 @@ impl Turn<'_> {
 
     /// A file that was closed is read as soon as the events go on to another name,
     /// so that lines come in the order of things.
-    fn cool(&mut self, dir: Id, name: &[u8]) {
+    fn cool(&mut self, wd: Wd, name: &[u8]) {
+        let model = &self.t.model;
         if let Some(hot) = self.t.hot
-            && !(self.t.model.parent(hot) == Some(dir) && self.t.model.name(hot) == name)
+            && !(model.parent(hot) == model.watched(wd) && model.name(hot) == name)
         {
             self.settle();
         }
@@ -180,7 +181,8 @@ impl Turn<'_> {
                 // A dead name: its bytes may live on under another one.
                 None => {
                     self.look(dir, name);
-                    if self.t.model.is_live(dir) && self.t.model.find(dir, name).is_none() && !self.is_own(dir, name) {
+                    let is_gone = self.is_directory(dir) && self.t.model.find(dir, name).is_none();
+                    if is_gone && !self.is_own(dir, name) {
                         self.t.busy(dir, self.now.tick);
                     }
                 }
@@ -200,7 +202,7 @@ impl Turn<'_> {
     /// The bytes or attributes of a file may have changed: under all its names.
     fn file_event(&mut self, id: Id, what: NameEvent) {
         if self.t.model.has(id, Flag::LINKED) {
-            for other in self.t.links.names(self.t.model.ident(id)) {
+            for other in self.t.model.with_ident(self.t.model.ident(id)) {
                 if other != id {
                     self.one_file_event(other, what, false);
                 }

@@ -104,16 +104,16 @@ impl Tracker {
 impl Turn<'_> {
     /// A file came whole: moved in, linked, or found by a scan.
     pub(super) fn arrive(&mut self, dir: Id, name: &[u8], stat: &Stat) {
-        if let Some(known) = self.t.known_as(model::ident(stat))
-            && !self.is_still_there(known, stat)
-        {
-            // It moved while events were lost.
-            self.rename(known, dir, name);
-            return;
+        for known in self.t.known_as(model::ident(stat)) {
+            if !self.is_still_there(known, stat) {
+                // It moved while events were lost.
+                self.rename(known, dir, name);
+                return;
+            }
         }
         let id = self.t.model.insert(Some(dir), name, Kind::File);
         self.t.remember_attributes(id, stat);
-        self.t.index_links(id, stat);
+        self.t.note_links(id, stat);
         self.guard(id, dir, name);
         if self.t.goes_by_stat(stat.size) {
             self.t.model.set_print(id, model::print(stat, false), model::ident(stat));
@@ -152,7 +152,7 @@ impl Turn<'_> {
     /// A regular file is where the model has one: its bytes are compared, if they may
     /// have changed.
     pub(super) fn check_content(&mut self, id: Id, stat: &Stat) {
-        self.t.index_links(id, stat);
+        self.t.note_links(id, stat);
         if self.t.model.has(id, Flag::READING) {
             return; // The answer will find the flags of what happened meanwhile.
         }
@@ -270,7 +270,7 @@ impl Turn<'_> {
             Ok((stat, Some(digest), stable)) => self.took(id, &stat, digest, stable),
             Ok((stat, None, _)) => {
                 let by_stat = self.t.goes_by_stat(stat.size);
-                self.t.index_links(id, &stat);
+                self.t.note_links(id, &stat);
                 self.t.model.set_print(id, model::print(&stat, !by_stat), model::ident(&stat));
                 self.t.model.clear(id, Flag::AWAITED);
                 self.t.note_settled(id, &stat, self.now.wall);
@@ -285,7 +285,7 @@ impl Turn<'_> {
         if !self.t.model.has(id, Flag::LINKED) {
             return;
         }
-        for other in self.t.links.names(self.t.model.ident(id)) {
+        for other in self.t.model.with_ident(self.t.model.ident(id)) {
             if other != id {
                 self.t.model.set(other, Flag::CLOSED);
                 self.t.nominate(other);
@@ -297,7 +297,7 @@ impl Turn<'_> {
     fn took(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool) {
         self.t.counters.hashes += 1;
         self.t.counters.hashed_bytes += stat.size;
-        self.t.index_links(id, stat);
+        self.t.note_links(id, stat);
         let model = &mut self.t.model;
         model.set_digest(id, Some(digest));
         model.set_print(id, model::print(stat, true), model::ident(stat));

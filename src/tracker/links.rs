@@ -13,11 +13,9 @@ use crate::event::Wd;
 /// How many of the youngest files are remembered by inode number.
 const RECENT: usize = 256;
 
-/// The index.
+/// What is known of them beside the model's index by identity.
 #[derive(Default)]
 pub(super) struct Links {
-    /// Names by identity.
-    names: HashMap<u32, Vec<Id>>,
     /// The youngest files: inode number and identity.
     recent: VecDeque<(u64, u32)>,
     /// Inode numbers that were written to without a name.
@@ -29,21 +27,6 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// Forgets one name.
-    pub(super) fn remove(&mut self, ident: u32, id: Id) {
-        if let Some(names) = self.names.get_mut(&ident) {
-            names.retain(|&other| other != id);
-            if names.is_empty() {
-                self.names.remove(&ident);
-            }
-        }
-    }
-
-    /// All names of that identity.
-    pub(super) fn names(&self, ident: u32) -> Vec<Id> {
-        self.names.get(&ident).cloned().unwrap_or_default()
-    }
-
     /// Whether an inode was written to before it had a name.
     pub(super) fn was_unnamed(&self, ino: u64) -> bool {
         self.unnamed.contains(&ino)
@@ -79,23 +62,19 @@ impl Links {
 }
 
 impl Tracker {
-    /// Keeps the index true to what a look at a file told.
-    pub(super) fn index_links(&mut self, id: Id, stat: &Stat) {
-        let ident = model::ident(stat);
-        let is_in = self.model.has(id, Flag::LINKED);
-        let unnamed = self.links.was_unnamed(stat.inode.ino);
-        let belongs = stat.nlink > 1 || unnamed;
-        if is_in && (!belongs || self.model.ident(id) != ident) {
-            self.links.remove(self.model.ident(id), id);
+    /// Notes what a look at a file told of its names.
+    pub(super) fn note_links(&mut self, id: Id, stat: &Stat) {
+        let print = self.model.print(id);
+        self.model.set_print(id, print, model::ident(stat));
+        if stat.nlink > 1 || self.links.was_unnamed(stat.inode.ino) {
+            self.model.index_idents();
+            self.model.set(id, Flag::LINKED);
+            for other in self.model.with_ident(model::ident(stat)) {
+                self.model.set(other, Flag::LINKED);
+            }
+        } else {
             self.model.clear(id, Flag::LINKED);
         }
-        if belongs && !self.model.has(id, Flag::LINKED) {
-            self.links.names.entry(ident).or_default().push(id);
-            self.model.set(id, Flag::LINKED);
-        }
-        // The index is found by this identity from now on.
-        let print = self.model.print(id);
-        self.model.set_print(id, print, ident);
     }
 
     /// Remembers a young file, which may yet be written to under no name.
@@ -117,18 +96,8 @@ impl Tracker {
             }
         }
         let ident = self.links.recent.iter().rev().find(|(young, _)| *young == ino)?.1;
-        let names = self.links.names(ident);
-        if names.is_empty() {
-            // It had its name before it was written to, so it is not in the index.
-            let files = self.model.all().filter(|&id| self.is_file_with(id, ident));
-            return Some(files.collect());
-        }
-        Some(names)
-    }
-
-    /// Whether an entry is a file of that identity.
-    pub(super) fn is_file_with(&self, id: Id, ident: u32) -> bool {
-        self.model.kind(id) == crate::change::Kind::File && self.model.ident(id) == ident
+        self.model.index_idents();
+        Some(self.model.with_ident(ident))
     }
 
     /// How many watches files have.

@@ -198,6 +198,7 @@ impl Turn<'_> {
     fn begin(&mut self, id: Id, wd: Wd, watched: &Watched) {
         self.t.model.set_wd(id, Some(wd));
         self.t.model.set_inode(id, watched.inode);
+        self.t.is_unscanned(id);
         if watched.blind && !self.t.blind.contains(&watched.inode.dev) {
             self.t.blind.push(watched.inode.dev);
         }

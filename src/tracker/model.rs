@@ -151,6 +151,8 @@ pub(crate) struct Model {
     by_name: Table,
     /// Directory bodies by watch.
     by_wd: Table,
+    /// Files by identity, from when that is first needed: most trees never do.
+    by_ident: Option<Table>,
     /// Directories.
     directories: Slab<Directory>,
     /// Regular files.
@@ -177,6 +179,7 @@ impl Model {
             waste: 0,
             by_name: Table::default(),
             by_wd: Table::default(),
+            by_ident: None,
             directories: Slab::default(),
             files: Slab::default(),
             digests: Slab::default(),
@@ -361,6 +364,7 @@ impl Model {
                 self.directories.free.push(body);
             }
             Kind::File => {
+                self.set_print(id, 0, 0);
                 self.set_digest(id, None);
                 self.files.free.push(body);
             }
@@ -617,9 +621,46 @@ impl Model {
 
     /// Sets both.
     pub(crate) fn set_print(&mut self, id: Id, print: u64, ident: u32) {
-        let file = self.file_mut(id);
-        file.print = print;
-        file.ident = ident;
+        let old = self.ident(id);
+        self.file_mut(id).print = print;
+        if old == ident {
+            return;
+        }
+        let Some(mut table) = self.by_ident.take() else {
+            self.file_mut(id).ident = ident;
+            return;
+        };
+        let seed = self.seed;
+        if old != 0 {
+            table.remove(hash(seed, old, b""), id.0, |id| hash(seed, self.ident(Id(id)), b""));
+        }
+        self.file_mut(id).ident = ident;
+        if ident != 0 {
+            table.insert(hash(seed, ident, b""), id.0, |id| hash(seed, self.ident(Id(id)), b""));
+        }
+        self.by_ident = Some(table);
+    }
+
+    /// From now on files are found by their identity.
+    pub(crate) fn index_idents(&mut self) {
+        if self.by_ident.is_some() {
+            return;
+        }
+        let mut table = Table::default();
+        let hash_of = |id| hash(self.seed, self.ident(Id(id)), b"");
+        for id in self.all().filter(|&id| self.kind(id) == Kind::File && self.ident(id) != 0) {
+            table.insert(hash_of(id.0), id.0, hash_of);
+        }
+        self.by_ident = Some(table);
+    }
+
+    /// The files of that identity, once they are indexed.
+    pub(crate) fn with_ident(&self, ident: u32) -> Vec<Id> {
+        let Some(table) = self.by_ident.as_ref().filter(|_| ident != 0) else {
+            return Vec::new();
+        };
+        let found = table.find_all(hash(self.seed, ident, b""), |id| self.ident(Id(id)) == ident);
+        found.into_iter().map(Id).collect()
     }
 }
 

@@ -119,9 +119,6 @@ impl Turn<'_> {
                 t.unwatched -= 1;
             }
         }
-        if t.model.has(id, Flag::LINKED) {
-            t.links.remove(t.model.ident(id), id);
-        }
         if t.model.has(id, Flag::GUARDED)
             && let Some(wd) = t.links.unguard(id)
         {

@@ -4,8 +4,6 @@
 //! A scan concludes nothing itself; it nominates what readdir gives and what the
 //! model has. Work is done a slice at a time: the queue is what must not fill.
 
-use std::collections::HashMap;
-
 use super::model::{Flag, Id};
 use super::port::Fault;
 use super::{Settings, Tracker, Turn};
@@ -67,11 +65,10 @@ impl Scans {
 }
 
 /// A comparison of everything with the disk.
+#[derive(Default)]
 pub(super) struct Rescan {
     /// Names that are gone: they may have moved to where it has not looked yet.
     lost: Vec<(Id, Box<[u8]>)>,
-    /// Files by identity, to know them under another name.
-    by_ident: HashMap<u32, Id>,
 }
 
 /// When comparisons are due.
@@ -115,15 +112,18 @@ impl Tracker {
         self.schedule.restart = Some(now + wait);
     }
 
+    /// A directory is due to be scanned when it is looked at.
+    pub(super) fn is_unscanned(&mut self, dir: Id) {
+        self.model.set_scanned(dir, self.generation.wrapping_sub(1));
+    }
+
     /// Begins the comparison.
     fn rescan_now(&mut self) {
         self.counters.rescans += 1;
         self.generation = self.generation.wrapping_add(1);
-        let files = self.model.all().filter(|&id| self.model.kind(id) == Kind::File);
-        let known = files.map(|id| (self.model.ident(id), id)).filter(|(ident, _)| *ident != 0);
-        let by_ident = known.collect();
-        let lost = self.rescan.take().map_or_else(Vec::new, |rescan| rescan.lost);
-        self.rescan = Some(Rescan { lost, by_ident });
+        // Files that moved unseen are known by it.
+        self.model.index_idents();
+        self.rescan.get_or_insert_default();
         let roots: Vec<Id> = self.roots.iter().filter_map(|root| root.entry).collect();
         for root in roots {
             self.nominate(root);
@@ -137,10 +137,9 @@ impl Tracker {
         true
     }
 
-    /// During a comparison, the entry that a file of that identity had.
-    pub(super) fn known_as(&self, ident: u32) -> Option<Id> {
-        let id = *self.rescan.as_ref()?.by_ident.get(&ident)?;
-        (self.model.is_live(id) && self.is_file_with(id, ident)).then_some(id)
+    /// During a comparison, the entries that a file of that identity has.
+    pub(super) fn known_as(&self, ident: u32) -> Vec<Id> {
+        if self.rescan.is_some() { self.model.with_ident(ident) } else { Vec::new() }
     }
 
     /// Whether nothing is left to look at now.
@@ -224,7 +223,7 @@ impl Turn<'_> {
     }
 
     /// Whether the number stands for a directory now.
-    fn is_directory(&self, id: Id) -> bool {
+    pub(super) fn is_directory(&self, id: Id) -> bool {
         self.t.model.is_live(id) && self.t.model.kind(id) == Kind::Directory
     }
 
@@ -282,7 +281,11 @@ impl Turn<'_> {
                     self.nominate_children(dir, sweep);
                 }
             }
-            Err(Fault::Absent) => self.t.nominate(dir),
+            Err(Fault::Absent) => {
+                // It is scanned when it is found where it is.
+                self.t.is_unscanned(dir);
+                self.t.nominate(dir);
+            }
             Err(Fault::Denied) => {
                 self.t.say_unreadable(dir);
                 self.t.blocked.push(dir);

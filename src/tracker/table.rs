@@ -31,6 +31,22 @@ impl Table {
         }
     }
 
+    /// Every number for which `equal` holds, among those with this hash.
+    pub(super) fn find_all(&self, hash: u32, equal: impl Fn(u32) -> bool) -> Vec<u32> {
+        let mut found = Vec::new();
+        if self.slots.is_empty() {
+            return found;
+        }
+        let mut at = self.home(hash);
+        while self.slots[at] != FREE {
+            if equal(self.slots[at]) {
+                found.push(self.slots[at]);
+            }
+            at = self.after(at);
+        }
+        found
+    }
+
     /// Adds a number that is not in it; `hash_of` tells the hash of any number in it.
     pub(super) fn insert(&mut self, hash: u32, number: u32, hash_of: impl Fn(u32) -> u32) {
         if (self.used + 1) * 5 > self.slots.len() * 4 {
