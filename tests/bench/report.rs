@@ -28,7 +28,8 @@ which is not a watcher's work:
 - All hashed: two threads open every directory, and read every file and digest it
   with the same sha2 crate. inotifywait reads no files.
 - Memory: the first floor, with the path of every watch kept.
-- CPU, latency: a line for every event, with one write(2) for one read(2).
+- CPU, latency: a line for every event, with one write(2) for one read(2). At full
+  speed, who reads later reads more at once, and may need less.
 
 Memory, SIGTERM to gone and idle are those of the first tree. An operation creates,
 rewrites, renames or unlinks a small file in 200 directories. Wrong is a name which a
