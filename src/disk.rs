@@ -1,8 +1,8 @@
 //! The tracker's questions, answered by the real disk through descriptors.
 //!
 //! No path is trusted: a directory is opened by its way from a PATH, following no
-//! symbolic link, and must be the inode that was meant. Descriptors are kept for a
-//! turn of the loop and no longer, so that nothing keeps a file system from being
+//! symbolic link, and must be the inode that was meant. Descriptors are kept while the
+//! loop is busy and no longer, so that nothing keeps a file system from being
 //! unmounted.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,8 +15,8 @@ use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::tracker::port::{At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched};
 
-/// How many directories are held during a turn.
-const HELD: usize = 64;
+/// How many directories are held while the loop is busy.
+const HELD: usize = 256;
 
 /// Larger files are read aside: 256 KiB take a fraction of a millisecond.
 const ASIDE: u64 = 256 << 10;
@@ -201,11 +201,14 @@ impl Disk for RealDisk {
         }
     }
 
-    fn read(&mut self, at: At<'_>, ticket: Ticket) -> Result<Reading, Fault> {
+    fn read(&mut self, at: At<'_>, limit: u64, ticket: Ticket) -> Result<Reading, Fault> {
         let (raw, place) = match at {
             At::Root(path) => hash::open_regular(file::here(), path)?,
             At::In(inode, name) => hash::open_regular(self.dir(inode)?, name)?,
         };
+        if raw.size > limit {
+            return Ok(Reading::OverLimit);
+        }
         if raw.size > ASIDE {
             self.workers.read(ticket, place, raw);
             return Ok(Reading::Later);

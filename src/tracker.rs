@@ -318,11 +318,6 @@ impl Turn<'_> {
         }
     }
 
-    /// Lets go of every directory.
-    pub(crate) fn release(&mut self) {
-        self.disk.release();
-    }
-
     /// Makes a directory of the model a place to look in.
     fn enter(&mut self, dir: Id) -> Result<Inode, Fault> {
         let model = &self.t.model;

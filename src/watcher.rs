@@ -23,6 +23,7 @@ use crate::output::sink::Sink;
 use crate::sys::epoll::{Bell, Epoll, Interest, Readiness};
 use crate::sys::inotify::Inotify;
 use crate::sys::signal::{Signal, Signals};
+use crate::tracker::port::Disk;
 use crate::tracker::{Moment, Tracker};
 use crate::voice::Voice;
 pub(crate) use ending::Ending;
@@ -50,6 +51,9 @@ impl Token {
         all.into_iter().find(|token| *token as u64 == number)
     }
 }
+
+/// Directories are held for no longer than this, however busy the loop is: 1 s.
+const HOLD: u64 = 1_000_000_000;
 
 /// Clocks, read together.
 pub(crate) struct Clock {
@@ -115,6 +119,10 @@ pub(crate) struct Watcher {
     ready: u64,
     /// Whether the loop waits for room in the output.
     awaits_room: bool,
+    /// Whether events came just now: then more may come, and directories are held.
+    is_busy: bool,
+    /// Since when they are.
+    held_since: u64,
 }
 
 impl Watcher {
@@ -133,7 +141,12 @@ impl Watcher {
                 return Err(Error::NothingLeft);
             }
             let timeout = self.timeout();
+            if timeout.is_none_or(|timeout| !timeout.is_zero()) || self.clock.tick() > self.held_since + HOLD {
+                self.disk.release();
+                self.held_since = self.clock.tick();
+            }
             self.epoll.wait(timeout, &mut ready).map_err(Error::system("wait for events"))?;
+            self.is_busy &= !ready.is_empty();
             if let Some(ending) = self.woken(&ready)? {
                 return Ok(ending);
             }
@@ -182,7 +195,7 @@ impl Watcher {
         if self.awaits_room && self.sink.is_full() {
             return self.until(self.end_deadline());
         }
-        if !self.unread.is_empty() || !self.tracker.is_idle() {
+        if self.is_busy || !self.unread.is_empty() || !self.tracker.is_idle() {
             return Some(Duration::ZERO);
         }
         let deadlines = [self.tracker.deadline(), self.end_deadline()];

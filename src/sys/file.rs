@@ -5,7 +5,8 @@
 use std::ffi::CStr;
 use std::io;
 use std::mem::{MaybeUninit, offset_of, size_of};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::OnceLock;
 
 use super::{bits, check};
 use crate::change::Kind;
@@ -115,7 +116,7 @@ pub(crate) fn open_path(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Resul
     let mut held: Option<OwnedFd> = None;
     let mut rest = path;
     loop {
-        let from = held.as_ref().map_or(at, std::os::fd::AsFd::as_fd);
+        let from = held.as_ref().map_or(at, AsFd::as_fd);
         let cut = if rest.len() <= PIECE {
             rest.len()
         } else {
@@ -142,7 +143,7 @@ fn open_one_by_one(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<Own
     let mut held: Option<OwnedFd> = None;
     let mut names = path.split(|&byte| byte == b'/').peekable();
     while let Some(name) = names.next() {
-        let from = held.as_ref().map_or(at, std::os::fd::AsFd::as_fd);
+        let from = held.as_ref().map_or(at, AsFd::as_fd);
         let how = if names.peek().is_some() { Open::Directory } else { how };
         held = Some(with_c_str(name, |name| open_name(from, name, how))?);
     }
@@ -182,18 +183,30 @@ impl FdPath {
         Self { bytes, end }
     }
 
+    /// The number alone.
+    fn number(&self) -> &CStr {
+        CStr::from_bytes_with_nul(&self.bytes["/proc/self/fd/".len()..=self.end]).unwrap_or(c"")
+    }
+
     /// As a C string.
     pub(crate) fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_with_nul(&self.bytes[..=self.end]).unwrap_or(c"")
     }
 }
 
-/// Opens again, to read, what is open as a place.
+/// Opens again, to read, what is open as a place. `/proc/self/fd` is opened once: to
+/// find it anew each time would cost more than the file.
 ///
 /// # Errors
 /// Those of openat(2); EWOULDBLOCK when a lease is held on it.
 pub(crate) fn reopen(fd: BorrowedFd<'_>, how: Open) -> io::Result<OwnedFd> {
-    open(here(), FdPath::new(fd).as_c_str(), how)
+    static DESCRIPTORS: OnceLock<Option<OwnedFd>> = OnceLock::new();
+    let open_all = || open(here(), c"/proc/self/fd", Open::Directory).ok();
+    let path = FdPath::new(fd);
+    match DESCRIPTORS.get_or_init(open_all) {
+        Some(all) => open(all.as_fd(), path.number(), how),
+        None => open(here(), path.as_c_str(), how),
+    }
 }
 
 /// What statx(2) tells of a file.

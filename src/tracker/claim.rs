@@ -44,7 +44,9 @@ impl Turn<'_> {
 
     /// Reads the file that was last closed.
     pub(crate) fn settle(&mut self) {
-        if let Some(hot) = self.t.hot.take() {
+        if let Some(hot) = self.t.hot.take()
+            && !self.read_closed(hot)
+        {
             self.look_at(hot);
         }
     }

@@ -124,13 +124,18 @@ impl Turn<'_> {
         }
         let ticket = self.t.next_ticket();
         let parent = self.t.model.inode(dir);
-        let content = match self.disk.read(At::In(parent, name), ticket) {
+        let limit = self.t.settings.hash_limit;
+        let content = match self.disk.read(At::In(parent, name), limit, ticket) {
             Ok(Reading::Done { stat, digest, stable }) => {
                 self.took(id, &stat, digest, stable);
                 Content { size: Some(stat.size), digest: Some(digest) }
             }
             Ok(Reading::Later) => {
                 self.t.later(ticket, id, Why(1));
+                Content { size: Some(stat.size), digest: None }
+            }
+            Ok(Reading::OverLimit) => {
+                self.t.nominate(id);
                 Content { size: Some(stat.size), digest: None }
             }
             Err(fault) => {
@@ -197,14 +202,43 @@ impl Turn<'_> {
         let name = self.t.model.name(id).to_vec();
         let parent = self.t.model.inode(dir);
         let ticket = self.t.next_ticket();
-        match self.disk.read(At::In(parent, &name), ticket) {
+        match self.disk.read(At::In(parent, &name), self.t.settings.hash_limit, ticket) {
             Ok(Reading::Done { stat, digest, stable }) => self.compare(id, &stat, digest, stable, why),
             Ok(Reading::Later) => self.t.later(ticket, id, why),
-            Err(Fault::Absent) => {
+            Ok(Reading::OverLimit) | Err(Fault::Absent) => {
                 self.t.give_back(id, why);
                 self.t.nominate(id);
             }
             Err(fault) => self.became_unreadable(id, fault, why),
+        }
+    }
+
+    /// Reads a file that was just closed without a look at it first. `false`: it takes
+    /// more than that.
+    pub(super) fn read_closed(&mut self, id: Id) -> bool {
+        let t = &mut *self.t;
+        let blockers = [Flag::LEAVING, Flag::READING];
+        let is_plain = t.settings.hashing != Hashing::Off
+            && !t.settings.attributes
+            && !blockers.into_iter().any(|flag| t.model.has(id, flag));
+        let Some(dir) = t.model.parent(id).filter(|_| is_plain) else { return false };
+        let Ok(inode) = self.enter(dir) else { return false };
+        let name = self.t.model.name(id).to_vec();
+        let ticket = self.t.next_ticket();
+        match self.disk.read(At::In(inode, &name), self.t.settings.hash_limit, ticket) {
+            Ok(Reading::Done { stat, digest, stable }) if !self.disk.is_own(stat.inode) => {
+                self.t.no_longer_busy(id);
+                let why = self.t.take_why(id);
+                self.compare(id, &stat, digest, stable, why);
+                true
+            }
+            Ok(Reading::Later) => {
+                self.t.no_longer_busy(id);
+                let why = self.t.take_why(id);
+                self.t.later(ticket, id, why);
+                true
+            }
+            _ => false,
         }
     }
 

@@ -83,6 +83,8 @@ pub(crate) enum Reading {
     },
     /// It is large: the answer comes later, under the ticket.
     Later,
+    /// It is larger than it may be, and was not read.
+    OverLimit,
 }
 
 /// A piece of work that is done aside.
@@ -110,8 +112,8 @@ pub(crate) trait Disk {
     /// Appends the names in a directory that has been entered, each after its length
     /// in two bytes.
     fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), Fault>;
-    /// Reads a regular file; a large one aside, under `ticket`.
-    fn read(&mut self, at: At<'_>, ticket: Ticket) -> Result<Reading, Fault>;
+    /// Reads a regular file of at most `limit` bytes; a large one aside, under `ticket`.
+    fn read(&mut self, at: At<'_>, limit: u64, ticket: Ticket) -> Result<Reading, Fault>;
     /// Whether it is one of balerion's own outputs.
     fn is_own(&self, inode: Inode) -> bool;
     /// Holds no directory any longer.

@@ -53,6 +53,7 @@ impl Watcher {
     /// Applies what was read, then does other work for a while.
     pub(super) fn slice(&mut self) -> Result<(), Error> {
         let events = self.apply_all()?;
+        self.is_busy = events > 0;
         if events > CROWD {
             std::thread::sleep(NAP);
             return self.put_out_changes();
@@ -62,7 +63,6 @@ impl Watcher {
         let mut turn = self.tracker.turn(&mut self.disk, now);
         turn.tick();
         while !turn.t.is_idle() && turn.work() && self.clock.tick() - began < SLICE {}
-        turn.release();
         self.put_out_changes()
     }
 
@@ -119,7 +119,6 @@ impl Watcher {
         let now = self.clock.now();
         let mut turn = self.tracker.turn(&mut self.disk, now);
         turn.settle();
-        turn.release();
         self.put_out_changes()?;
         Ok(bytes.len() - events.left())
     }
@@ -232,8 +231,7 @@ impl Watcher {
             while !turn.t.is_idle() && self.clock.tick() < until {
                 turn.work();
             }
-            turn.release();
-            if self.put_out_changes().is_err() || self.sink.flush().is_err() || self.sink.waiting() == 0 {
+                if self.put_out_changes().is_err() || self.sink.flush().is_err() || self.sink.waiting() == 0 {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));

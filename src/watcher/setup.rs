@@ -103,6 +103,8 @@ impl Watcher {
             last_change: 0,
             ready: 0,
             awaits_room: false,
+            is_busy: false,
+            held_since: 0,
         };
         watcher.listen_to_all()?;
         watcher.plant(&order.paths, &own)?;
@@ -140,7 +142,6 @@ impl Watcher {
             let now = self.clock.now();
             let mut turn = self.tracker.turn(&mut self.disk, now);
             turn.acquaint();
-            turn.release();
         }
         Ok(())
     }
