@@ -83,13 +83,16 @@ pub(crate) struct RealDisk {
     known: Vec<(u64, bool)>,
     /// What is read goes through here.
     buffer: Vec<u8>,
+    /// Ways to directories are written here.
+    route: Vec<u8>,
 }
 
 impl RealDisk {
     /// Nothing is held yet.
     pub(crate) fn new(inotify: Rc<Inotify>, workers: Workers, own: Vec<Inode>) -> Self {
         let (held, roots, known) = (Vec::new(), Vec::new(), Vec::new());
-        Self { inotify, workers, held, roots, own, known, buffer: Vec::new() }
+        let (buffer, route) = (Vec::new(), Vec::new());
+        Self { inotify, workers, held, roots, own, known, buffer, route }
     }
 
     /// Our own outputs are these from now on.
@@ -137,11 +140,11 @@ impl Disk for RealDisk {
         if self.dir(inode).is_ok() {
             return Ok(());
         }
-        let mut path = std::mem::take(&mut self.buffer);
+        let mut path = std::mem::take(&mut self.route);
         path.clear();
         route(&mut path);
         let opened = self.open_route(root, &path);
-        self.buffer = path;
+        self.route = path;
         let opened = opened?;
         let found = file::stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
         if (found.dev, found.ino) != (inode.dev, inode.ino) {

@@ -76,7 +76,12 @@ pub(crate) fn digest_place(place: &OwnedFd, before: &RawStat, buffer: &mut Vec<u
 
 /// Reads an open file from its start.
 fn digest_file(mut opened: &File, before: &RawStat, buffer: &mut Vec<u8>) -> io::Result<Read1> {
-    buffer.resize(CHUNK, 0);
+    if buffer.len() < CHUNK {
+        buffer.resize(CHUNK, 0);
+    }
+    // A byte more than there should be, so that a short read tells the end.
+    let want = usize::try_from(before.size).unwrap_or(CHUNK).saturating_add(1).min(CHUNK);
+    let buffer = &mut buffer[..want];
     let mut hasher = Sha256::new();
     let mut size = 0;
     loop {

@@ -7,6 +7,7 @@
 //! the model, and the model becomes the tree. Makes no system call: it asks a
 //! `Disk`, and time is a parameter.
 
+mod birth;
 mod claim;
 pub(crate) mod content;
 mod links;
@@ -29,6 +30,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::change::{Attributes, Batch, Digest, Kind};
 use crate::event::Cookie;
 use crate::filter::Filter;
+use birth::Birth;
 use links::Links;
 use model::{Flag, Id, Model};
 use port::{At, Disk, Fault, Inode, Ticket};
@@ -146,6 +148,12 @@ pub(crate) struct Tracker {
     generation: u16,
     /// Renames of which the first half was read.
     leaving: HashMap<Cookie, Leaving>,
+    /// The file that was made by the event just read.
+    birth: Option<Birth>,
+    /// Files that were read after the events at hand were.
+    fresh: Vec<Id>,
+    /// Whether events are being applied.
+    is_applying: bool,
     /// The file that was closed by the event just read.
     hot: Option<Id>,
     /// Files whose writer may have paused.
@@ -207,6 +215,9 @@ impl Tracker {
             rescan: None,
             generation: 0,
             leaving: HashMap::new(),
+            birth: None,
+            fresh: Vec::new(),
+            is_applying: false,
             hot: None,
             timers: Timers::default(),
             displaced: HashMap::new(),

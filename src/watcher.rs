@@ -109,6 +109,8 @@ pub(crate) struct Watcher {
     sink: Sink,
     /// What is said to a person.
     voice: Voice,
+    /// Where events arrive.
+    arriving: Box<[u8]>,
     /// Bytes of events that were read and not applied yet.
     unread: Vec<u8>,
     /// How many changes were printed.

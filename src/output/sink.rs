@@ -27,7 +27,7 @@ impl Sink {
     /// # Errors
     /// EBADF: it is closed.
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
-        let sort = stream::sort(fd.as_fd())?;
+        let (fd, sort) = stream::sort(fd)?;
         Ok(Self { fd, sort, bytes: Vec::new(), taken: 0 })
     }
 

@@ -22,6 +22,8 @@ pub(crate) enum Open {
     Bytes,
     /// To list it.
     Listing,
+    /// A pipe, to write what fits.
+    Pipe,
 }
 
 impl Open {
@@ -32,6 +34,7 @@ impl Open {
                 Self::Place => libc::O_PATH,
                 Self::Directory => libc::O_PATH | libc::O_DIRECTORY,
                 Self::Bytes => libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY,
+                Self::Pipe => libc::O_WRONLY | libc::O_NONBLOCK,
                 Self::Listing => libc::O_RDONLY | libc::O_DIRECTORY,
             }
     }

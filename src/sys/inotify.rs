@@ -74,22 +74,18 @@ impl Inotify {
         let _gone_already = unsafe { libc::inotify_rm_watch(self.file.as_raw_fd(), wd.0) };
     }
 
-    /// Appends what is queued to `buffer`, at most `most` bytes; how many came.
+    /// Fills `buffer` with what is queued; how many bytes came.
     ///
     /// # Errors
     /// Those of read(2), but an empty queue gives 0.
-    pub(crate) fn read(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
-        let start = buffer.len();
-        buffer.resize(start + most, 0);
-        let read = loop {
-            match (&self.file).read(&mut buffer[start..]) {
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match (&self.file).read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(0),
-                other => break other,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+                other => return other,
             }
-        };
-        buffer.truncate(start + *read.as_ref().unwrap_or(&0));
-        read
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! A stream to write to without ever being held up by its reader.
 //!
 //! O_NONBLOCK would change the descriptor for everyone who shares it (the shell,
-//! say), so room is asked for first and no more is written than fits.
+//! say). A pipe is opened again, for ourselves; elsewhere room is asked for first, and
+//! no more is written than fits.
 
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::check;
+use super::file::Open;
 
 /// How many bytes a pipe takes at once when it has any room: PIPE_BUF.
 const ATOM: usize = 4096;
@@ -18,29 +20,31 @@ const ATOM: usize = 4096;
 pub(crate) enum Sort {
     /// A regular file, or what else is always ready.
     File,
-    /// A pipe or FIFO of so many bytes.
-    Pipe(usize),
+    /// A pipe or FIFO that takes what fits.
+    OwnPipe,
+    /// A pipe or FIFO that would hold its writer up.
+    SharedPipe,
     /// A socket.
     Socket,
     /// A terminal or another device that may hold its writer up.
     Slow,
 }
 
-/// What sort of stream a descriptor is.
+/// What sort of stream a descriptor is, and the one to write to.
 ///
 /// # Errors
 /// EBADF: it is closed.
-pub(crate) fn sort(fd: BorrowedFd<'_>) -> io::Result<Sort> {
-    let stat = super::file::stat_fd(fd)?;
+pub(crate) fn sort(fd: OwnedFd) -> io::Result<(OwnedFd, Sort)> {
+    let stat = super::file::stat_fd(fd.as_fd())?;
     Ok(match stat.mode & libc::S_IFMT {
-        libc::S_IFIFO => {
-            // SAFETY: takes no pointers.
-            let size = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETPIPE_SZ) };
-            Sort::Pipe(usize::try_from(size).unwrap_or(ATOM).max(ATOM))
-        }
-        libc::S_IFSOCK => Sort::Socket,
-        libc::S_IFCHR => Sort::Slow,
-        _ => Sort::File,
+        // Somebody else's pipe cannot be opened again.
+        libc::S_IFIFO => match super::file::reopen(fd.as_fd(), Open::Pipe) {
+            Ok(own) => (own, Sort::OwnPipe),
+            Err(_) => (fd, Sort::SharedPipe),
+        },
+        libc::S_IFSOCK => (fd, Sort::Socket),
+        libc::S_IFCHR => (fd, Sort::Slow),
+        _ => (fd, Sort::File),
     })
 }
 
@@ -55,25 +59,15 @@ fn ready(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(poll.revents & libc::POLLOUT != 0)
 }
 
-/// How many bytes lie unread in a pipe.
-fn unread(fd: BorrowedFd<'_>) -> io::Result<usize> {
-    let mut count: libc::c_int = 0;
-    // SAFETY: FIONREAD stores one int at the pointer.
-    check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
-    Ok(usize::try_from(count).unwrap_or(0))
-}
-
 /// Writes as much as fits without waiting; how many bytes that were.
 ///
 /// # Errors
 /// EPIPE: the reader is gone; else those of write(2).
 pub(crate) fn write_some(fd: BorrowedFd<'_>, sort: Sort, bytes: &[u8]) -> io::Result<usize> {
     let most = match sort {
-        Sort::File => bytes.len(),
-        Sort::Pipe(size) if bytes.len() > ATOM && unread(fd)? == 0 => size,
-        Sort::Pipe(_) | Sort::Slow if ready(fd)? => ATOM,
-        Sort::Socket => bytes.len(),
-        Sort::Pipe(_) | Sort::Slow => return Ok(0),
+        Sort::File | Sort::OwnPipe | Sort::Socket => bytes.len(),
+        Sort::SharedPipe | Sort::Slow if ready(fd)? => ATOM,
+        Sort::SharedPipe | Sort::Slow => return Ok(0),
     };
     let piece = &bytes[..bytes.len().min(most)];
     let (at, len) = (piece.as_ptr().cast::<libc::c_void>(), piece.len());

@@ -4,15 +4,11 @@
 //! where an event yet unread does not govern it.
 
 use super::model::{Flag, Id};
-use super::port::{At, Stat};
+use super::port::At;
 use super::scan::Sweep;
-use super::{Hashing, Turn, model};
-use crate::change::{Change, Content, EMPTY, Kind};
+use super::{Hashing, Turn};
+use crate::change::{Change, Kind};
 use crate::event::{Event, NameEvent, OwnEvent, Wd};
-
-/// A file born so much before the queue was last seen empty was not made by the
-/// event: clocks of file systems are that coarse. 20 ms, in nanoseconds.
-const COARSE: i64 = 20_000_000;
 
 impl Turn<'_> {
     /// Applies one event.
@@ -20,13 +16,22 @@ impl Turn<'_> {
         self.t.counters.events += 1;
         match *event {
             Event::Name { wd, name, is_dir, what } => {
+                if self.joins_birth(wd, name, what) {
+                    return;
+                }
                 self.cool(wd, name);
                 if let Some(dir) = self.t.model.watched(wd) {
                     self.name_event(dir, name, is_dir, what);
                 }
             }
-            Event::Own { wd, what } => self.own_event(wd, what),
-            Event::QueueOverflow => self.overflow(),
+            Event::Own { wd, what } => {
+                self.bear();
+                self.own_event(wd, what);
+            }
+            Event::QueueOverflow => {
+                self.bear();
+                self.overflow();
+            }
             Event::Unknown { .. } => {}
         }
     }
@@ -42,8 +47,26 @@ impl Turn<'_> {
         }
     }
 
+    /// Events come that were all read before now: what is read from here on is younger.
+    pub(crate) fn begin_events(&mut self) {
+        for id in std::mem::take(&mut self.t.fresh) {
+            if self.t.model.is_live(id) {
+                self.t.model.clear(id, Flag::FRESH);
+            }
+        }
+        self.t.is_applying = true;
+    }
+
+    /// All events at hand are applied.
+    pub(crate) fn pause(&mut self) {
+        self.bear();
+        self.settle();
+        self.t.await_writers(self.now.tick);
+        self.t.is_applying = false;
+    }
+
     /// Reads the file that was last closed.
-    pub(crate) fn settle(&mut self) {
+    fn settle(&mut self) {
         if let Some(hot) = self.t.hot.take()
             && !self.read_closed(hot)
         {
@@ -97,52 +120,8 @@ impl Turn<'_> {
         } else if is_dir {
             self.look(dir, name);
         } else {
-            let stat = self.enter(dir).and_then(|inode| self.disk.stat(At::In(inode, name)));
-            match stat {
-                Ok(stat) if self.disk.is_own(stat.inode) => {}
-                Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat),
-                Ok(stat) if stat.kind != Kind::Directory => {
-                    let id = self.t.model.insert(Some(dir), name, stat.kind);
-                    self.t.remember_attributes(id, &stat);
-                    self.t.tell_created(id, Content::default());
-                }
-                // It was a file that is gone or replaced: the events that follow tell.
-                _ => {
-                    let id = self.insert_empty(dir, name);
-                    self.t.nominate(id);
-                }
-            }
+            self.conceive(dir, name);
         }
-    }
-
-    /// A regular file: made by open(2), and then empty, or come whole.
-    fn create_file(&mut self, dir: Id, name: &[u8], stat: &Stat) {
-        let is_old = stat.btime.is_some_and(|birth| birth < self.t.queue_empty - COARSE);
-        let was_unnamed = self.t.links.was_unnamed(stat.inode.ino);
-        if stat.nlink > 1 || is_old || was_unnamed {
-            self.arrive(dir, name, stat);
-            return;
-        }
-        let id = self.insert_empty(dir, name);
-        self.t.remember_young(stat);
-        self.t.remember_attributes(id, stat);
-        if stat.size == 0 {
-            let by_stat = self.t.goes_by_stat(0);
-            self.t.model.set_print(id, model::print(stat, !by_stat), model::ident(stat));
-        } else {
-            // Its bytes came with the look: their events follow, if they have not been lost.
-            self.t.busy(id, self.now.tick);
-        }
-        self.guard(id, dir, name);
-    }
-
-    /// A file without bytes, as open(2) makes it.
-    fn insert_empty(&mut self, dir: Id, name: &[u8]) -> Id {
-        let id = self.t.model.insert(Some(dir), name, Kind::File);
-        let digest = (self.t.settings.hashing != Hashing::Off).then_some(EMPTY);
-        self.t.model.set_digest(id, digest);
-        self.t.tell_created(id, Content { size: Some(0), digest });
-        id
     }
 
     /// `IN_DELETE`.
@@ -163,7 +142,7 @@ impl Turn<'_> {
     }
 
     /// `IN_MODIFY`, `IN_CLOSE_WRITE` and `IN_ATTRIB` of a name.
-    fn content_event(&mut self, dir: Id, name: &[u8], is_dir: bool, what: NameEvent) {
+    pub(super) fn content_event(&mut self, dir: Id, name: &[u8], is_dir: bool, what: NameEvent) {
         match self.t.model.find(dir, name) {
             Some(id) if self.t.model.kind(id) == Kind::File => self.file_event(id, what),
             Some(id) if is_dir && what == NameEvent::Attrib => {
@@ -215,10 +194,13 @@ impl Turn<'_> {
 
     /// Under one name; `hot`: it may be read before the next event.
     fn one_file_event(&mut self, id: Id, what: NameEvent, hot: bool) {
+        if self.t.model.has(id, Flag::FRESH) {
+            return; // It was read after this event was.
+        }
         match what {
             NameEvent::Modify => {
                 self.t.model.set(id, Flag::WROTE);
-                self.t.busy(id, self.now.tick);
+                self.t.was_written(id);
             }
             NameEvent::CloseWrite => {
                 self.t.model.set(id, Flag::CLOSED);

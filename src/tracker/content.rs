@@ -264,6 +264,11 @@ impl Turn<'_> {
         }
     }
 
+    /// A file that was made, written and closed was read.
+    pub(super) fn compare_closed(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool) {
+        self.compare(id, stat, digest, stable, Why(0b11));
+    }
+
     /// The bytes are known: they are told if they are news.
     fn compare(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool, why: Why) {
         let old = self.t.model.digest(id);
@@ -315,7 +320,7 @@ impl Turn<'_> {
     }
 
     /// The file's other names have the same bytes.
-    fn nominate_links(&mut self, id: Id) {
+    pub(super) fn nominate_links(&mut self, id: Id) {
         if !self.t.model.has(id, Flag::LINKED) {
             return;
         }
@@ -328,7 +333,7 @@ impl Turn<'_> {
     }
 
     /// Notes what was read.
-    fn took(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool) {
+    pub(super) fn took(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool) {
         self.t.counters.hashes += 1;
         self.t.counters.hashed_bytes += stat.size;
         self.t.note_links(id, stat);
@@ -340,6 +345,9 @@ impl Turn<'_> {
         if !stable {
             self.t.model.set(id, Flag::WROTE);
             self.t.busy(id, self.now.tick);
+        } else if self.t.is_applying {
+            self.t.model.set(id, Flag::FRESH);
+            self.t.fresh.push(id);
         }
     }
 
@@ -424,7 +432,7 @@ impl Turn<'_> {
 
 impl Tracker {
     /// A number for a piece of work.
-    fn next_ticket(&mut self) -> Ticket {
+    pub(super) fn next_ticket(&mut self) -> Ticket {
         self.ticket.0 += 1;
         self.ticket
     }

@@ -64,6 +64,8 @@ impl Flag {
     pub(crate) const RENAMED_ROOT: Self = Self(1 << 21);
     /// The first half of a rename took it away; the second is not read yet.
     pub(crate) const LEAVING: Self = Self(1 << 22);
+    /// Read after the events at hand were: they tell nothing new about its bytes.
+    pub(crate) const FRESH: Self = Self(1 << 23);
 }
 
 /// One name: 24 bytes.

@@ -1,4 +1,4 @@
-//! A hash table of numbers whose keys live elsewhere: four bytes a slot.
+//! A hash table of numbers whose keys live elsewhere: five bytes a slot.
 //!
 //! The caller gives the hash and says what is equal. Open addressing with linear
 //! probing; a removal shifts what follows back, so there are no tombstones.
@@ -11,6 +11,8 @@ const FREE: u32 = u32::MAX;
 pub(super) struct Table {
     /// The slots, of any count.
     slots: Vec<u32>,
+    /// The last byte of the hash of each, so that what is not meant is rarely visited.
+    tags: Vec<u8>,
     /// How many are taken.
     used: usize,
 }
@@ -18,38 +20,35 @@ pub(super) struct Table {
 impl Table {
     /// The number for which `equal` holds, among those with this hash.
     pub(super) fn find(&self, hash: u32, equal: impl Fn(u32) -> bool) -> Option<u32> {
-        if self.slots.is_empty() {
-            return None;
-        }
-        let mut at = self.home(hash);
-        loop {
-            match self.slots[at] {
-                FREE => return None,
-                number if equal(number) => return Some(number),
-                _ => at = self.after(at),
-            }
-        }
+        self.run(hash).find(|&number| equal(number))
     }
 
     /// Every number for which `equal` holds, among those with this hash.
     pub(super) fn find_all(&self, hash: u32, equal: impl Fn(u32) -> bool) -> Vec<u32> {
-        let mut found = Vec::new();
-        if self.slots.is_empty() {
-            return found;
-        }
+        self.run(hash).filter(|&number| equal(number)).collect()
+    }
+
+    /// The numbers that may have this hash.
+    fn run(&self, hash: u32) -> impl Iterator<Item = u32> {
         let mut at = self.home(hash);
-        while self.slots[at] != FREE {
-            if equal(self.slots[at]) {
-                found.push(self.slots[at]);
+        std::iter::from_fn(move || {
+            loop {
+                let number = *self.slots.get(at)?;
+                if number == FREE {
+                    return None;
+                }
+                let tag = self.tags[at];
+                at = self.after(at);
+                if tag == hash as u8 {
+                    return Some(number);
+                }
             }
-            at = self.after(at);
-        }
-        found
+        })
     }
 
     /// Adds a number that is not in it; `hash_of` tells the hash of any number in it.
     pub(super) fn insert(&mut self, hash: u32, number: u32, hash_of: impl Fn(u32) -> u32) {
-        if (self.used + 1) * 5 > self.slots.len() * 4 {
+        if (self.used + 1) * 4 > self.slots.len() * 3 {
             self.grow(hash_of);
         }
         self.put(hash, number);
@@ -74,6 +73,7 @@ impl Table {
             let home = self.home(hash_of(self.slots[next]));
             if (next + count - home) % count >= (next + count - at) % count {
                 self.slots[at] = self.slots[next];
+                self.tags[at] = self.tags[next];
                 at = next;
             }
             next = self.after(next);
@@ -99,12 +99,15 @@ impl Table {
             at = self.after(at);
         }
         self.slots[at] = number;
+        self.tags[at] = hash as u8;
     }
 
     /// Half as many slots again.
     fn grow(&mut self, hash_of: impl Fn(u32) -> u32) {
         let count = self.slots.len();
-        let old = std::mem::replace(&mut self.slots, vec![FREE; (count + count / 2).max(16)]);
+        let wanted = (count + count / 2).max(16);
+        let old = std::mem::replace(&mut self.slots, vec![FREE; wanted]);
+        self.tags = vec![0; wanted];
         for number in old.into_iter().filter(|&number| number != FREE) {
             self.put(hash_of(number), number);
         }

@@ -35,6 +35,9 @@ pub(super) struct Timers {
     busy: HashMap<Id, Busy>,
     /// When each may be due; not before.
     heap: BinaryHeap<Reverse<(u64, Id)>>,
+    /// Files of which the events just applied say that they were written: most are
+    /// closed, and read, before those are over.
+    written: Vec<Id>,
 }
 
 impl Timers {
@@ -69,6 +72,20 @@ impl Timers {
 }
 
 impl Tracker {
+    /// A file was written to: if it is not read before, its writer's pause is waited for.
+    pub(super) fn was_written(&mut self, id: Id) {
+        self.timers.written.push(id);
+    }
+
+    /// All events at hand are applied: what was written and not read is busy.
+    pub(super) fn await_writers(&mut self, now: u64) {
+        for id in std::mem::take(&mut self.timers.written) {
+            if self.model.is_live(id) && self.model.has(id, Flag::WROTE) {
+                self.busy(id, now);
+            }
+        }
+    }
+
     /// Something happened to an entry that may go on happening.
     pub(super) fn busy(&mut self, id: Id, now: u64) {
         self.model.set(id, Flag::BUSY);

@@ -14,7 +14,7 @@ use crate::tracker::Hashing;
 use crate::tracker::content::Answer;
 
 /// Bytes read at once: what costs nothing when little is queued.
-const READ: usize = 64 << 10;
+pub(super) const READ: usize = 64 << 10;
 
 /// Bytes of events kept while they wait to be applied: with more, the kernel's own
 /// queue fills, and tells when it has overflowed. 16 MiB.
@@ -28,10 +28,10 @@ const STRIDE: usize = 32;
 
 /// After more events than this at once there will be more: a nap lets them gather,
 /// which costs each less. Never after a single change.
-const CROWD: usize = 24;
+const CROWD: usize = 6;
 
-/// How long the nap is.
-const NAP: Duration = Duration::from_micros(300);
+/// How long the nap is: the queue has room for many times what comes meanwhile.
+const NAP: Duration = Duration::from_micros(700);
 
 impl Watcher {
     /// Reads all that is queued, as far as there is room.
@@ -39,7 +39,8 @@ impl Watcher {
         let was_empty = self.unread.is_empty();
         let before = self.clock.now().wall;
         while self.unread.len() < KEPT {
-            let read = self.inotify.read(&mut self.unread, READ).map_err(Error::system("read events"))?;
+            let read = self.inotify.read(&mut self.arriving).map_err(Error::system("read events"))?;
+            self.unread.extend_from_slice(&self.arriving[..read]);
             if read == 0 && was_empty && self.unread.is_empty() {
                 self.tracker.queue_was_empty(before);
             }
@@ -90,7 +91,9 @@ impl Watcher {
     /// Applies events; how many of the bytes are done. The queue is drained meanwhile.
     fn apply(&mut self, bytes: &[u8], count: &mut usize) -> Result<usize, Error> {
         let mut events = Events::new(bytes);
-        let mut drained = self.clock.tick();
+        let began = self.clock.now();
+        let mut drained = began.tick;
+        self.tracker.turn(&mut self.disk, began).begin_events();
         while events.left() > 0 {
             let now = self.clock.now();
             if now.tick - drained > SLICE {
@@ -118,7 +121,7 @@ impl Watcher {
         }
         let now = self.clock.now();
         let mut turn = self.tracker.turn(&mut self.disk, now);
-        turn.settle();
+        turn.pause();
         self.put_out_changes()?;
         Ok(bytes.len() - events.left())
     }

@@ -98,6 +98,7 @@ impl Watcher {
             printer: Printer::new(order.style),
             sink,
             voice: Voice::new(order.plan.quiet),
+            arriving: vec![0; super::pump::READ].into(),
             unread: Vec::new(),
             printed: 0,
             last_change: 0,
