@@ -8,7 +8,7 @@ use clap::{ArgAction, Parser, ValueEnum};
 
 /// Watch directories and files, and tell every change.
 #[derive(Parser, Debug)]
-#[command(name = "balerion", version, about, max_term_width = 100, after_help = SHORT_HELP, after_long_help = LONG_HELP)]
+#[command(name = "balerion", version = env!("BALERION_VERSION"), about, max_term_width = 100, after_help = SHORT_HELP, after_long_help = LONG_HELP)]
 pub(crate) struct Cli {
     /// Directories (recursively) or single files to watch
     #[arg(value_name = "PATH", default_value = ".")]

@@ -63,6 +63,33 @@ impl Planter<'_> {
         Ok(())
     }
 
+    /// Watches a PATH that has just appeared, and leaves all of it to be told.
+    ///
+    /// # Errors
+    /// It is gone again, or cannot be watched.
+    pub(crate) fn appear(&mut self, given: &[u8]) -> Result<(), Error> {
+        let raw = look(given)?;
+        let seen = Seen { shown: without_slashes(given), number: 0, open: given.to_vec() };
+        self.tracker.forget_lost_roots();
+        if raw.kind() == Kind::Directory {
+            let fd = open_listing(given)?;
+            let raw = file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", given, error))?;
+            let wd = self.inotify.watch_directory(FdPath::new(fd.as_fd()).as_c_str());
+            let wd = wd.map_err(|error| Error::path("watch", given, error))?;
+            if self.tracker.model.watched(wd).is_none() {
+                let id = self.root(&seen, &raw);
+                self.tracker.model.set_wd(id, Some(wd));
+                self.tracker.root_appeared(id);
+            }
+            return Ok(());
+        }
+        let (dir, name) = self.parent_of(&seen)?;
+        self.tracker.model.set(dir, Flag::RENAMED_ROOT);
+        self.tracker.named.push(Named { dir, name: name.clone(), shown: seen.shown });
+        self.tracker.nominate_name(dir, &name);
+        Ok(())
+    }
+
     /// A directory, unless it is told already.
     fn directory(&mut self, seen: &Seen) -> Result<Option<Id>, Error> {
         let fd = open_listing(&seen.open)?;
@@ -101,22 +128,7 @@ impl Planter<'_> {
 
     /// A single file: a name in a directory of which nothing else is told.
     fn file(&mut self, seen: &Seen, planted: &[(usize, Id)]) -> Result<(), Error> {
-        let (parent, name) = resolve(&seen.open)?;
-        let fd = open_listing(&parent)?;
-        let wd = self.inotify.watch_directory(FdPath::new(fd.as_fd()).as_c_str());
-        let wd = wd.map_err(|error| Error::path("watch", &seen.open, error))?;
-        let dir = match self.tracker.model.watched(wd) {
-            Some(dir) => dir,
-            None => {
-                let raw = file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &parent, error))?;
-                let hidden = Seen { shown: without_slashes(&parent), number: seen.number, open: parent };
-                let dir = self.root(&hidden, &raw);
-                self.tracker.model.silence(dir);
-                self.tracker.model.set(dir, Flag::PARTIAL);
-                self.tracker.model.set_wd(dir, Some(wd));
-                dir
-            }
-        };
+        let (dir, name) = self.parent_of(seen)?;
         if self.is_told_before(dir, &name, seen.number, planted) {
             let known = self.tracker.model.find(dir, &name).unwrap_or(dir);
             self.note(seen, known);
@@ -126,12 +138,29 @@ impl Planter<'_> {
         let shown = seen.shown.clone();
         self.tracker.named.push(Named { dir, name: name.clone(), shown });
         if self.tracker.model.find(dir, &name).is_none() {
-            let raw = file::with_c_str(&name, |name| file::stat_name(fd.as_fd(), name));
-            let kind = raw.map_err(|error| Error::path("read", &seen.open, error))?.kind();
+            let kind = look(&seen.open)?.kind();
             let id = self.tracker.model.insert(Some(dir), &name, kind);
             self.tracker.welcome(id, dir);
         }
         Ok(())
+    }
+
+    /// The directory of a single file, watched for it, and its name there.
+    fn parent_of(&mut self, seen: &Seen) -> Result<(Id, Vec<u8>), Error> {
+        let (parent, name) = resolve(&seen.open)?;
+        let fd = open_listing(&parent)?;
+        let wd = self.inotify.watch_directory(FdPath::new(fd.as_fd()).as_c_str());
+        let wd = wd.map_err(|error| Error::path("watch", &seen.open, error))?;
+        if let Some(dir) = self.tracker.model.watched(wd) {
+            return Ok((dir, name));
+        }
+        let raw = file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &parent, error))?;
+        let hidden = Seen { shown: without_slashes(&parent), number: seen.number, open: parent };
+        let dir = self.root(&hidden, &raw);
+        self.tracker.model.silence(dir);
+        self.tracker.model.set(dir, Flag::PARTIAL);
+        self.tracker.model.set_wd(dir, Some(wd));
+        Ok((dir, name))
     }
 
     /// Whether an earlier PATH tells of the file.

@@ -7,7 +7,6 @@ mod common;
 use common::{Ended, Tree, sys};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::process::Command;
 
 /// Runs it with these arguments in an empty directory, to an end of its own.
 fn refused(args: &[&str]) -> Ended {
@@ -46,7 +45,7 @@ fn being_told_to_stop_before_it_is_ready_is_a_good_end_too() {
         let file = File::create(tree.path(format!("f{number}"))).unwrap();
         file.set_len(1 << 29).unwrap();
     }
-    let watch = tree.watch().json().args(["--initial"]).spawn();
+    let watch = tree.watch().args(["--format", "json", "--initial"]).spawn();
     // The first record shows that it has begun.
     let deadline = std::time::Instant::now() + common::DEADLINE;
     watch.out.line(0, deadline).unwrap();
@@ -97,12 +96,10 @@ fn output_that_cannot_be_written_is_a_failure() {
 #[test]
 fn no_stdout_at_all_is_a_failure() {
     let tree = Tree::new();
-    let status = Command::new("sh")
-        .args(["-c", "exec \"$0\" >&-", env!("CARGO_BIN_EXE_balerion")])
-        .current_dir(tree.root())
-        .stderr(std::process::Stdio::null())
-        .status();
-    assert_eq!(status.unwrap().code(), Some(1));
+    let closed = ["sh", "-c", "exec \"$@\" >&-", "sh"];
+    let ended = tree.watch().through(&closed).spawn().wait();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+    ended.stderr_is_ours();
 }
 
 #[test]
@@ -248,7 +245,7 @@ fn the_parent_of_the_root_renamed_leaves_nothing_there_either() {
     let tree = Tree::new();
     tree.mkdirs("parent/root");
     tree.write("parent/root/file", "x");
-    let mut watch = tree.watch().path("parent/root").start();
+    let mut watch = tree.watch().baseline().path("parent/root").start();
     // There is no event at all for this one.
     tree.rename("parent", "elsewhere");
     watch.expect(&[

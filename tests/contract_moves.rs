@@ -245,3 +245,23 @@ fn a_rename_that_does_nothing_is_not_told() {
     assert!(fs::rename(tree.path("d"), tree.path("d/below")).is_err());
     watch.finish();
 }
+
+#[test]
+fn a_name_that_a_filter_hides_is_outside_the_tree() {
+    let tree = Tree::new();
+    tree.write("f", "x");
+    tree.mkdirs("d/sub");
+    tree.touch("d/g");
+    let mut watch = tree.watch().args(["--exclude", "*.hidden"]).start();
+    tree.touch("a.hidden");
+    tree.rename("f", "f.hidden");
+    watch.expect(&["Deleted: ./f"]);
+    tree.append("f.hidden", "unseen");
+    tree.rename("f.hidden", "f");
+    watch.expect(&["New file: ./f"]);
+    tree.rename("d", "d.hidden");
+    watch.expect_in_any_order(&["Deleted: ./d/g", "Deleted directory: ./d/sub"]);
+    watch.expect(&["Deleted directory: ./d"]);
+    tree.touch("d.hidden/unseen");
+    watch.finish();
+}

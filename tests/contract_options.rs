@@ -141,12 +141,15 @@ fn a_sparse_terabyte_is_never_read() {
     watch.stop();
 }
 
+/// Every event that can be asked for.
+const EVERY: &str = "created,changed,renamed,deleted,attributes";
+
 #[test]
 fn attributes_are_told_when_asked_for() {
     let tree = Tree::new();
     tree.write("a", "x");
     tree.mkdir("d");
-    let watch = tree.watch().json().args(["--attributes"]);
+    let watch = tree.watch().json().args(["--events", EVERY]);
     let mut watch = watch.baseline().start();
     tree.chmod("a", 0o604);
     let records = watch.expect(&["attributes file ./a"]);
@@ -163,7 +166,7 @@ fn attributes_are_told_when_asked_for() {
 fn attributes_have_a_line_of_text() {
     let tree = Tree::new();
     tree.write("a", "x");
-    let mut watch = tree.watch().args(["--attributes"]).baseline().start();
+    let mut watch = tree.watch().args(["--events", EVERY]).baseline().start();
     tree.chmod("a", 0o604);
     watch.expect(&["Attributes changed: ./a"]);
     watch.finish();

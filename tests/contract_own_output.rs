@@ -110,3 +110,25 @@ fn end(tree: &Tree, watch: Watch, log: &Path) {
         .collect();
     assert!(changes.is_empty(), "{changes:#?}");
 }
+
+#[test]
+fn its_log_in_the_tree_is_not_reported_and_opened_anew_when_asked() {
+    let tree = Tree::new();
+    let log = tree.path("log");
+    let watch = tree.watch().args(["--log-file", "log"]).start();
+    tree.touch("a");
+    assert!(eventually(|| has(&log, "New file: ./a\n")));
+    // As a rotation of logs does it.
+    let old = tree.path("log.1");
+    fs::rename(&log, &old).unwrap();
+    watch.signal(common::sys::SIGHUP);
+    assert!(eventually(|| log.exists()));
+    tree.touch("b");
+    assert!(eventually(|| has(&log, "New file: ./b\n")));
+    let text = fs::read_to_string(&log).unwrap() + &fs::read_to_string(&old).unwrap();
+    assert!(!text.contains("Content changed"), "{text}");
+    tree.append("b", "x");
+    assert!(eventually(|| has(&log, "Content changed: ./b\n")));
+    let ended = watch.stop();
+    assert_eq!(ended.stdout, b"");
+}

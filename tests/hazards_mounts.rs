@@ -57,6 +57,25 @@ fn a_file_system_mounted_over_a_directory_is_seen_and_so_is_its_end() {
 }
 
 #[test]
+fn a_root_that_is_unmounted_is_gone() {
+    let test = "a_root_that_is_unmounted_is_gone";
+    let Some(mut wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    let tree = Tree::new();
+    tree.mkdir("mnt");
+    let script = "mount -t tmpfs none mnt && echo x > mnt/f && exec \"$@\"";
+    wrapper.extend(["sh", "-c", script, "sh"]);
+    let mut watch = tree.watch().through(&wrapper).path("mnt").start();
+    let point = tree.path("mnt");
+    let umount = ["umount", point.to_str().unwrap()];
+    let unmounted = eventually(|| namespace::inside(&watch, &umount).is_ok());
+    assert!(unmounted, "umount finds it busy");
+    watch.expect(&["Deleted: mnt/f", "Deleted directory: mnt"]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
 fn a_directory_bound_below_itself_is_told_once_and_without_end() {
     let test = "a_directory_bound_below_itself…";
     let Some(mut wrapper) = namespace::mounting(test) else {
@@ -122,7 +141,9 @@ fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
     fs::remove_file(&below).unwrap();
     watch.settle();
     watch.check_violations();
-    watch.stop();
+    let ended = watch.stop();
+    let naming = ended.stderr.lines().filter(|line| line.contains("overlay"));
+    assert_eq!(naming.count(), 1, "{}", ended.stderr);
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn a_link_that_is_pointed_elsewhere_is_never_followed() {
     tree.remove("link");
     tree.symlink("..", "link");
     watch.settle();
-    tree.touch("link/outside");
+    tree.touch("link/beside the tree");
     tree.touch("self/told once");
     watch.finish();
     drop(File::open(tree.path("self/self/self/told once")).unwrap());
@@ -165,10 +165,12 @@ fn a_directory_that_may_not_be_read_is_told_and_its_contents_when_it_may() {
         return;
     };
     watch.wait_ready();
-    fs::create_dir(tree.outside("late")).unwrap();
-    fs::write(tree.outside("late/g"), "y").unwrap();
-    tree.chmod(tree.outside("late"), 0o000);
-    tree.rename(tree.outside("late"), "late");
+    // Only its owner may search it, and that before anyone has looked.
+    watch.freeze();
+    tree.mkdir("late");
+    tree.write("late/g", "y");
+    tree.chmod("late", 0o000);
+    watch.thaw();
     watch.expect(&["created directory ./late"]);
     tree.chmod("late", 0o755);
     watch.expect(&["created file ./late/g"]);

@@ -225,7 +225,7 @@ fn running_out_of_watches_is_explained_and_the_rest_is_looked_at_all_the_same() 
         tree.mkdir(format!("d{number}"));
         tree.write(format!("d{number}/f"), "before");
     }
-    let mut watch = tree.watch().json().through(&wrapper).start();
+    let mut watch = tree.watch().json().through(&wrapper).baseline().start();
     let name = "fs.inotify.max_user_watches";
     let value = fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").unwrap();
     let line = watch.said_where(name, |line| line.contains(name)).text();

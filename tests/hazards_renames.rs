@@ -253,7 +253,7 @@ fn a_file_and_a_directory_that_take_turns_under_a_name_are_told_apart() {
         watch.thaw();
         watch.settle();
     }
-    tree.touch("name/below/f");
+    tree.touch("other/below/f");
     watch.finish();
 }
 

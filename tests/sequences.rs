@@ -96,6 +96,7 @@ fn any_sequence_of_operations_folds_to_the_tree() {
     let config = Config {
         cases: 40,
         max_shrink_iters: 60,
+        max_shrink_time: 60_000,
         // A failure is shown in full; a file of them beside the sources helps nobody.
         failure_persistence: None,
         ..Config::default()

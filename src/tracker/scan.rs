@@ -7,7 +7,7 @@
 use super::model::{Flag, Id};
 use super::port::Fault;
 use super::{Settings, Tracker, Turn};
-use crate::change::Kind;
+use crate::change::{Content, Kind};
 
 /// What of a directory a scan looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,6 +115,29 @@ impl Tracker {
     /// A directory is due to be scanned when it is looked at.
     pub(super) fn is_unscanned(&mut self, dir: Id) {
         self.model.set_scanned(dir, self.generation.wrapping_sub(1));
+    }
+
+    /// A PATH that was waited for is there: it is told, and all that is in it.
+    pub(crate) fn root_appeared(&mut self, id: Id) {
+        self.is_unscanned(id);
+        self.tell_created(id, Content::default());
+        self.scans.push(id, Sweep::New);
+    }
+
+    /// PATHs that are gone, and single files in directories that are, are forgotten.
+    pub(crate) fn forget_lost_roots(&mut self) {
+        self.roots.retain(|root| root.entry.is_some());
+        let model = &self.model;
+        self.named.retain(|named| model.is_live(named.dir) && model.kind(named.dir) == Kind::Directory);
+    }
+
+    /// Whether a PATH as it was given is watched now.
+    pub(crate) fn is_rooted(&self, given: &[u8]) -> bool {
+        let end = given.iter().rposition(|&byte| byte != b'/').map_or(0, |at| at + 1);
+        let shown = &given[..end];
+        let alive = |dir: Id| self.model.is_live(dir) && self.model.kind(dir) == Kind::Directory;
+        self.roots.iter().any(|root| root.entry.is_some() && root.open == given)
+            || self.named.iter().any(|named| named.shown == shown && alive(named.dir))
     }
 
     /// Begins the comparison.

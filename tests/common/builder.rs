@@ -183,7 +183,7 @@ impl Builder {
     pub(crate) fn try_spawn(mut self) -> std::io::Result<Watch> {
         let prefixes = self.prefixes();
         let mut start = Snapshot::new();
-        for prefix in &prefixes {
+        for prefix in prefixes.iter().filter(|_| self.json) {
             let root = self.cwd.join(OsString::from_vec(prefix.clone()));
             disk::snapshot(&root, prefix, &mut start);
         }

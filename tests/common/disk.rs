@@ -58,8 +58,13 @@ pub(crate) fn kind_of(status: &Metadata) -> &'static str {
 /// Adds the tree at `root`, which is called `prefix`; a symbolic link is followed
 /// here and nowhere below.
 pub(crate) fn snapshot(root: &Path, prefix: &[u8], into: &mut Snapshot) {
-    let Ok(root) = fs::canonicalize(root) else {
-        return;
+    // Only a link is resolved: a path that leads through another process's root
+    // would lose that process's mounts.
+    let is_link = fs::symlink_metadata(root).is_ok_and(|status| status.is_symlink());
+    let root = match fs::canonicalize(root) {
+        Ok(resolved) if is_link => resolved,
+        Ok(_) => root.to_owned(),
+        Err(_) => return,
     };
     if let Ok(status) = fs::symlink_metadata(&root) {
         add(&root, &status, prefix.to_vec(), into);
@@ -106,12 +111,18 @@ fn for_each(directory: &File, mut each: impl FnMut(&[u8], &Path, &Metadata)) {
     }
 }
 
+/// The size from which on files are not read, as balerion has it by default.
+const LIMIT: u64 = 1 << 30;
+
 /// The digest and size of a regular file.
 fn digest(path: &Path) -> io::Result<(String, u64)> {
     let mut file = File::options()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)?;
+    if file.metadata()?.len() > LIMIT {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     let mut hasher = sha2::Sha256::new();
     let size = io::copy(&mut file, &mut hasher)?;
     Ok((hex::encode(hasher.finalize()), size))
