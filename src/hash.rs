@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
 
@@ -66,6 +67,20 @@ pub(crate) fn open_regular(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(RawStat,
         return Err(Fault::Absent);
     }
     Ok((raw, place))
+}
+
+/// Opens a name to read it, in a directory in which no name has changed for a while:
+/// what was a regular file a moment ago still is one.
+fn open_settled(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(RawStat, OwnedFd), Fault> {
+    let open = |name: &_| {
+        let raw = file::stat_name(dir, name)?;
+        let opened = (raw.kind() == Kind::File).then(|| file::open_name(dir, name, Open::Bytes));
+        Ok((raw, opened.transpose()?))
+    };
+    match file::with_c_str(name, open).map_err(|error| fault(&error))? {
+        (raw, Some(opened)) => Ok((raw, opened)),
+        (_, None) => Err(Fault::Absent),
+    }
 }
 
 /// Reads what is open as a place.
@@ -272,12 +287,13 @@ fn perform(work: Work, buffer: &mut Vec<u8>) -> Done {
 /// Reads the files of one directory.
 fn run_errand(errand: &Errand, buffer: &mut Vec<u8>, read: &mut Vec<(Id, Result<Read1, Fault>)>) {
     let dir = open_directory(&errand.root, &errand.route, errand.inode);
+    let is_settled = dir.as_ref().is_ok_and(|(_, raw)| is_settled(raw));
     let mut start = 0;
     for &(id, end) in &errand.files {
         let name = &errand.names[start..end];
         start = end;
         let result = match &dir {
-            Ok(dir) => read_one(dir.as_fd(), name, errand.limit, buffer),
+            Ok((dir, _)) => read_one(dir.as_fd(), name, errand.limit, is_settled, buffer),
             Err(fault) => Err(fault.clone()),
         };
         read.push((id, result));
@@ -285,25 +301,41 @@ fn run_errand(errand: &Errand, buffer: &mut Vec<u8>, read: &mut Vec<(Id, Result<
 }
 
 /// Opens a directory by its way from a PATH; what is found must be the one meant.
-pub(crate) fn open_directory(root: &[u8], route: &[u8], inode: Inode) -> Result<OwnedFd, Fault> {
+fn open_directory(root: &[u8], route: &[u8], inode: Inode) -> Result<(OwnedFd, RawStat), Fault> {
     let root = file::with_c_str(root, |path| file::open(file::here(), path, Open::Directory));
     let mut dir = root.map_err(|error| fault(&error))?;
     if !route.is_empty() {
         dir = file::open_path(dir.as_fd(), route, Open::Directory).map_err(|error| fault(&error))?;
     }
     let found = file::stat_fd(dir.as_fd()).map_err(|error| fault(&error))?;
-    if (found.dev, found.ino) == (inode.dev, inode.ino) { Ok(dir) } else { Err(Fault::Absent) }
+    if (found.dev, found.ino) == (inode.dev, inode.ino) { Ok((dir, found)) } else { Err(Fault::Absent) }
+}
+
+/// Whether no name in a directory has changed for two seconds.
+fn is_settled(dir: &RawStat) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
+    now - dir.mtime.max(dir.ctime) > 2_000_000_000
 }
 
 /// One file of the baseline.
-fn read_one(dir: BorrowedFd<'_>, name: &[u8], limit: u64, buffer: &mut Vec<u8>) -> Result<Read1, Fault> {
+fn read_one(
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+    limit: u64,
+    is_settled: bool,
+    buffer: &mut Vec<u8>,
+) -> Result<Read1, Fault> {
     if limit == 0 {
         let raw = file::with_c_str(name, |name| file::stat_name(dir, name)).map_err(|error| fault(&error))?;
         return Ok(Read1 { stat: stat(&raw), digest: None, stable: true });
     }
-    let (raw, place) = open_regular(dir, name)?;
+    let (raw, opened) = if is_settled { open_settled(dir, name)? } else { open_regular(dir, name)? };
     if raw.size > limit {
         return Ok(Read1 { stat: stat(&raw), digest: None, stable: true });
     }
-    digest_place(&place, &raw, buffer)
+    if is_settled {
+        return digest_file(&File::from(opened), &raw, buffer).map_err(|error| fault(&error));
+    }
+    digest_place(&opened, &raw, buffer)
 }

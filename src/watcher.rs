@@ -121,6 +121,8 @@ pub(crate) struct Watcher {
     ready: u64,
     /// Whether the loop waits for room in the output.
     awaits_room: bool,
+    /// Whether workers are done with something.
+    has_answers: bool,
     /// Whether events came just now: then more may come, and directories are held.
     is_busy: bool,
     /// Since when they are.
@@ -170,8 +172,8 @@ impl Watcher {
                     }
                 }
                 Some(Token::Workers) => {
-                    self.take_answers();
-                    self.go_on_with_baseline();
+                    self.bell.silence();
+                    self.has_answers = true;
                 }
                 Some(Token::Mounts) => self.remounted(),
                 Some(Token::Output) if readiness.hung_up => return Ok(Some(Ending::ReaderGone)),

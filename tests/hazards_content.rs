@@ -1,6 +1,7 @@
 //! Bytes that change in unusual ways, and things that look like it and are not.
 #![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
+#![allow(clippy::print_stderr)] // Which of several cases fails has to be known.
 
 mod common;
 
@@ -138,6 +139,36 @@ fn a_write_through_a_name_that_is_gone_is_told_under_the_one_that_lives_on() {
     file.write_all(b"wards").unwrap();
     drop(file);
     watch.finish();
+}
+
+/// What happens to `d/x`, right behind a write through it, before anyone has looked.
+type Fate = fn(&Tree);
+
+#[test]
+fn a_write_through_one_hard_link_is_told_of_the_others_whatever_becomes_of_that_one() {
+    let fates: [(&str, Fate); 5] = [
+        ("kept", |_| {}),
+        ("renamed", |tree| tree.rename("d/x", "d/z")),
+        ("exchanged", |tree| tree.exchange("d/x", "d/y")),
+        ("removed", |tree| tree.remove("d/x")),
+        ("replaced", |tree| tree.rename("d/y", "d/x")),
+    ];
+    for (fate, befall) in fates {
+        eprintln!("the name is {fate}");
+        let tree = Tree::new();
+        tree.mkdirs("d");
+        tree.mkdirs("e");
+        tree.write("d/x", "one");
+        tree.write("d/y", "other");
+        tree.link("d/x", "e/linked");
+        let mut watch = tree.watch().json().baseline().start();
+        watch.freeze();
+        tree.append("d/x", "two");
+        befall(&tree);
+        watch.thaw();
+        watch.settle();
+        watch.finish();
+    }
 }
 
 #[test]

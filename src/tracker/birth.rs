@@ -106,6 +106,7 @@ impl Turn<'_> {
     /// A name that is no directory, as it is now.
     fn create_name(&mut self, dir: Id, name: &[u8]) {
         if let Some(known) = self.t.model.find(dir, name) {
+            self.arrived_on(dir, name);
             self.t.nominate(known);
             return;
         }

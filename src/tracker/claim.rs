@@ -116,6 +116,7 @@ impl Turn<'_> {
             self.rules_changed(dir);
         }
         if let Some(known) = self.t.model.find(dir, name) {
+            self.arrived_on(dir, name);
             self.t.nominate(known);
         } else if is_dir {
             self.look(dir, name);

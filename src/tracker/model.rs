@@ -66,6 +66,8 @@ impl Flag {
     pub(crate) const LEAVING: Self = Self(1 << 22);
     /// Read after the events at hand were: they tell nothing new about its bytes.
     pub(crate) const FRESH: Self = Self(1 << 23);
+    /// Its digest is known.
+    pub(crate) const DIGESTED: Self = Self(1 << 24);
 }
 
 /// One name: 24 bytes.
@@ -100,15 +102,41 @@ struct Directory {
     scanned: u16,
 }
 
-/// What only a regular file has: 16 bytes, and 32 for a digest.
-#[derive(Clone, Copy)]
-struct FileBody {
-    /// Fingerprint of inode, size and times; 0: never looked at.
-    print: u64,
+/// Digests are kept by so many, so that where none is known none takes room.
+const CHUNK: usize = 128;
+
+/// What only regular files have: 12 bytes each, and 32 for a digest.
+#[derive(Default)]
+struct Files {
+    /// Fingerprints of inode, size and times; 0: never looked at.
+    prints: Vec<u64>,
     /// Of inode and birth: the same under another name; 0: never looked at.
-    ident: u32,
-    /// Its digest.
-    digest: u32,
+    idents: Vec<u32>,
+    /// Digests, where one of the chunk is known.
+    digests: Vec<Option<Box<[Digest; CHUNK]>>>,
+    /// Places that are free.
+    free: Vec<u32>,
+}
+
+impl Files {
+    /// A file of which nothing is known.
+    fn add(&mut self) -> u32 {
+        if let Some(at) = self.free.pop() {
+            return at;
+        }
+        self.prints.push(0);
+        self.idents.push(0);
+        u32::try_from(self.prints.len() - 1).expect("fewer than four billion names")
+    }
+
+    /// Keeps a digest.
+    fn set_digest(&mut self, at: usize, digest: Digest) {
+        if self.digests.len() <= at / CHUNK {
+            self.digests.resize_with(at / CHUNK + 1, || None);
+        }
+        let chunk = self.digests[at / CHUNK].get_or_insert_with(|| Box::new([[0; 32]; CHUNK]));
+        chunk[at % CHUNK] = digest;
+    }
 }
 
 /// Items with reusable places.
@@ -145,7 +173,7 @@ pub(crate) struct Model {
     entries: Vec<Entry>,
     /// The first free one.
     free: u32,
-    /// Names, each after its length in two bytes.
+    /// Names, each after its length.
     names: Vec<u8>,
     /// Bytes of names that are no longer used.
     waste: usize,
@@ -158,9 +186,7 @@ pub(crate) struct Model {
     /// Directories.
     directories: Slab<Directory>,
     /// Regular files.
-    files: Slab<FileBody>,
-    /// Digests.
-    digests: Slab<Digest>,
+    files: Files,
     /// File systems.
     devs: Vec<u64>,
     /// How many directories are told.
@@ -183,8 +209,7 @@ impl Model {
             by_wd: Table::default(),
             by_ident: None,
             directories: Slab::default(),
-            files: Slab::default(),
-            digests: Slab::default(),
+            files: Files::default(),
             devs: Vec::new(),
             told_directories: 0,
             told_files: 0,
@@ -205,33 +230,38 @@ impl Model {
 
     /// The bytes of a name.
     fn name_at(&self, at: u32) -> &[u8] {
-        let at = at as usize;
-        let length = usize::from(u16::from_ne_bytes([self.names[at], self.names[at + 1]]));
-        &self.names[at + 2..at + 2 + length]
+        let (start, end) = name_bounds(&self.names, at);
+        &self.names[start..end]
     }
 
     /// Keeps a name.
     fn keep_name(&mut self, name: &[u8]) -> u32 {
         let at = u32::try_from(self.names.len()).expect("fewer than 4 GiB of names");
-        let length = u16::try_from(name.len()).expect("the kernel's names are short");
-        self.names.extend(length.to_ne_bytes());
+        match u8::try_from(name.len()) {
+            Ok(length) if length < LONG => self.names.push(length),
+            _ => {
+                // Some file systems have names of more than 255 bytes.
+                let length = u16::try_from(name.len()).expect("the kernel's names are short");
+                self.names.push(LONG);
+                self.names.extend(length.to_ne_bytes());
+            }
+        }
         self.names.extend(name);
         at
     }
 
     /// Forgets a name, and makes the rest compact when most of it is waste.
     fn drop_name(&mut self, at: u32) {
-        self.waste += self.name_at(at).len() + 2;
+        self.waste += name_bounds(&self.names, at).1 - at as usize;
         if self.waste > 64 << 10 && self.waste > self.names.len() / 2 {
             let old = std::mem::take(&mut self.names);
             self.names.reserve(old.len() - self.waste);
             self.waste = 0;
             for entry in &mut self.entries {
                 if entry.bits != NONE {
-                    let at = entry.name as usize;
-                    let length = usize::from(u16::from_ne_bytes([old[at], old[at + 1]]));
+                    let at = entry.name as usize..name_bounds(&old, entry.name).1;
                     entry.name = u32::try_from(self.names.len()).unwrap_or(NONE);
-                    self.names.extend(&old[at..at + 2 + length]);
+                    self.names.extend(&old[at]);
                 }
             }
         }
@@ -331,7 +361,7 @@ impl Model {
     pub(crate) fn insert(&mut self, parent: Option<Id>, name: &[u8], kind: Kind) -> Id {
         let name = self.keep_name(name);
         let body = match kind {
-            Kind::File => self.files.add(FileBody { print: 0, ident: 0, digest: NONE }),
+            Kind::File => self.files.add(),
             _ => NONE,
         };
         let parent = parent.map_or(NONE, |parent| parent.0);
@@ -579,64 +609,59 @@ impl Model {
 
     // Files.
 
-    /// A file's body.
-    fn file(&self, id: Id) -> &FileBody {
+    /// Where a file's body is.
+    fn file(&self, id: Id) -> usize {
         debug_assert_eq!(self.kind(id), Kind::File, "only a file has this");
-        &self.files.items[self.entry(id).body as usize]
-    }
-
-    /// A file's body, to change.
-    fn file_mut(&mut self, id: Id) -> &mut FileBody {
-        let body = self.entry(id).body as usize;
-        &mut self.files.items[body]
+        self.entry(id).body as usize
     }
 
     /// The digest last reported.
     pub(crate) fn digest(&self, id: Id) -> Option<Digest> {
-        let digest = self.file(id).digest;
-        (digest != NONE).then(|| self.digests.items[digest as usize])
+        let at = self.file(id);
+        if !self.has(id, Flag::DIGESTED) {
+            return None;
+        }
+        self.files.digests.get(at / CHUNK)?.as_ref().map(|chunk| chunk[at % CHUNK])
     }
 
     /// Sets it.
     pub(crate) fn set_digest(&mut self, id: Id, digest: Option<Digest>) {
-        let at = self.file(id).digest;
-        match digest {
-            Some(digest) if at != NONE => self.digests.items[at as usize] = digest,
-            Some(digest) => self.file_mut(id).digest = self.digests.add(digest),
-            None if at != NONE => {
-                self.digests.free.push(at);
-                self.file_mut(id).digest = NONE;
-            }
-            None => {}
+        let at = self.file(id);
+        if let Some(digest) = digest {
+            self.files.set_digest(at, digest);
+            self.set(id, Flag::DIGESTED);
+        } else {
+            self.clear(id, Flag::DIGESTED);
         }
     }
 
     /// Its fingerprint; 0 when it was never looked at.
     pub(crate) fn print(&self, id: Id) -> u64 {
-        self.file(id).print
+        self.files.prints[self.file(id)]
     }
 
     /// Its identity under any name; 0 when it was never looked at.
     pub(crate) fn ident(&self, id: Id) -> u32 {
-        self.file(id).ident
+        self.files.idents[self.file(id)]
     }
 
     /// Sets both.
     pub(crate) fn set_print(&mut self, id: Id, print: u64, ident: u32) {
         let old = self.ident(id);
-        self.file_mut(id).print = print;
+        let at = self.file(id);
+        self.files.prints[at] = print;
         if old == ident {
             return;
         }
         let Some(mut table) = self.by_ident.take() else {
-            self.file_mut(id).ident = ident;
+            self.files.idents[at] = ident;
             return;
         };
         let seed = self.seed;
         if old != 0 {
             table.remove(hash(seed, old, b""), id.0, |id| hash(seed, self.ident(Id(id)), b""));
         }
-        self.file_mut(id).ident = ident;
+        self.files.idents[at] = ident;
         if ident != 0 {
             table.insert(hash(seed, ident, b""), id.0, |id| hash(seed, self.ident(Id(id)), b""));
         }
@@ -663,6 +688,21 @@ impl Model {
         };
         let found = table.find_all(hash(self.seed, ident, b""), |id| self.ident(Id(id)) == ident);
         found.into_iter().map(Id).collect()
+    }
+}
+
+/// A length that does not fit into a byte follows in two.
+const LONG: u8 = 255;
+
+/// Where the bytes of a name begin and end.
+fn name_bounds(names: &[u8], at: u32) -> (usize, usize) {
+    let at = at as usize;
+    match names[at] {
+        LONG => {
+            let length = usize::from(u16::from_ne_bytes([names[at + 1], names[at + 2]]));
+            (at + 3, at + 3 + length)
+        }
+        length => (at + 1, at + 1 + usize::from(length)),
     }
 }
 

@@ -81,7 +81,20 @@ impl Turn<'_> {
                     self.t.nominate_name(leaving.dir, &leaving.name);
                 }
             }
-            None => self.look(dir, name),
+            None => {
+                self.arrived_on(dir, name);
+                self.look(dir, name);
+            }
+        }
+    }
+
+    /// Something came from outside under a name. What was there before, if it was never
+    /// read, never will be.
+    pub(super) fn arrived_on(&mut self, dir: Id, name: &[u8]) {
+        if let Some(known) = self.t.model.find(dir, name)
+            && self.t.model.has(known, Flag::AWAITED)
+        {
+            self.t.model.set(known, Flag::WROTE);
         }
     }
 
@@ -131,6 +144,8 @@ impl Turn<'_> {
         if t.model.clear(id, Flag::DISPLACING) {
             t.displaced.remove(&id);
         }
+        // What the baseline reads under the old name may be another file by now.
+        t.model.clear(id, Flag::AWAITED);
         let kind = t.model.kind(id);
         let from = t.path(id);
         t.model.relink(id, dir, name);

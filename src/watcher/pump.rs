@@ -54,6 +54,11 @@ impl Watcher {
     /// Applies what was read, then does other work for a while.
     pub(super) fn slice(&mut self) -> Result<(), Error> {
         let events = self.apply_all()?;
+        if self.has_answers && self.unread.is_empty() {
+            self.has_answers = false;
+            self.take_answers();
+            self.go_on_with_baseline();
+        }
         self.is_busy = events > 0;
         if events > CROWD {
             std::thread::sleep(NAP);
@@ -176,9 +181,9 @@ impl Watcher {
         Ok(None)
     }
 
-    /// Takes what the workers have done.
+    /// Takes what the workers have done. Every event that came before they read has
+    /// been applied: what they found where no event told of anything was there before.
     pub(super) fn take_answers(&mut self) {
-        self.bell.silence();
         for done in self.workers.done() {
             let now = self.clock.now();
             let mut turn = self.tracker.turn(&mut self.disk, now);

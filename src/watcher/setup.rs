@@ -104,6 +104,7 @@ impl Watcher {
             last_change: 0,
             ready: 0,
             awaits_room: false,
+            has_answers: false,
             is_busy: false,
             held_since: 0,
         };
@@ -207,6 +208,7 @@ impl Watcher {
             if self.signals.is_pending() {
                 return Ok(());
             }
+            self.bell.silence();
             self.take_answers();
             self.drain()?;
         }

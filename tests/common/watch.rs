@@ -71,6 +71,11 @@ impl Watch {
 
     /// Fails the test, and shows what the watcher has said.
     pub(super) fn fail(&self, why: &str) -> ! {
+        if let Ok(dir) = std::env::var("DUMP") {
+            let _ = std::fs::write(format!("{dir}/dump-{}", self.pid()), self.out.bytes());
+            let out = std::process::Command::new("find").args([".", "-printf", "%i %n %p\n"]).current_dir(&self.roots[0].0).output().unwrap();
+            let _ = std::process::Command::new("sh").args(["-c", &format!("cp ../own*.log {dir}/; for f in ../own*.log; do cp $f {dir}/{}-$(basename $f); done", self.pid())]).current_dir(&self.roots[0].0).status(); let _ = std::fs::write(format!("{dir}/find-{}", self.pid()), out.stdout);
+        }
         let tail = |stream: &Stream| {
             let lines = stream.lines_from(0);
             let first = lines.len().saturating_sub(40);
@@ -200,7 +205,6 @@ impl Watch {
         let name = format!("sentinel-{}", self.sentinels);
         let (root, prefix) = self.roots[0].clone();
         let mut held = File::create_new(root.join(&name)).unwrap();
-        held.write_all(name.as_bytes()).unwrap();
         let path = format!("{}/{name}", String::from_utf8_lossy(&prefix));
         let (made, written) = if self.fold.is_some() {
             let made = format!("created file {path}");
@@ -210,6 +214,8 @@ impl Watch {
             (made, format!("Content changed: {path}"))
         };
         let mut between = self.until(&made);
+        // Only now: a scan that is under way may find the file with its bytes.
+        held.write_all(name.as_bytes()).unwrap();
         between.extend(self.until(&written));
         between
     }

@@ -82,7 +82,7 @@ impl Writer {
     /// A writer on the directory `top` of the tree and the one `outside`, both of
     /// which exist.
     pub(crate) fn new(top: &Path, outside: &Path, own: &Path, seed: u64) -> Self {
-        for side in ["l", "r"] {
+        for side in ["l/passing", "r"] {
             fs::create_dir_all(own.join(side)).unwrap();
         }
         Self {
@@ -305,21 +305,41 @@ impl Writer {
         Ok(())
     }
 
-    /// Hard links in the writer's own directory, written to through either name.
+    /// Hard links in the writer's own directory: `r` has names that stay, `l` has some
+    /// that stay and some that come and go. Only through a name that stays is anything
+    /// written: a name that is gone again before anyone has looked at it cannot lead
+    /// to the others of its file.
     fn link_in_own(&mut self) -> io::Result<()> {
-        let name = self.name();
-        let one = self.own.join("l").join(name);
-        let other = self.own.join("r").join(self.name());
-        match self.random.below(6) {
-            0 => fs::write(&one, self.data()),
-            1 => fs::hard_link(&one, &other),
-            2 => File::options()
+        let (left, right) = (self.own.join("l"), self.own.join("r"));
+        let stays = right.join(self.name());
+        let passes = left.join("passing").join(self.name());
+        let stays_left = left.join(self.name());
+        let what = self.random.below(9);
+        let other = right.join(self.name());
+        let result = self.do_link(what, &stays, &stays_left, &passes, &other);
+        use std::io::Write as _;
+        let line = format!("{:?} {what} {} {} {} {} {:?}\n", SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap(), stays.display(), stays_left.display(), passes.display(), other.display(), result.is_ok());
+        let mut log = File::options().append(true).create(true).open(format!("{}.log", self.outside.join("../").join(self.own.file_name().unwrap()).display())).unwrap();
+        log.write_all(line.as_bytes()).unwrap();
+        result
+    }
+    fn do_link(&mut self, what: u64, stays: &Path, stays_left: &Path, passes: &Path, other: &Path) -> io::Result<()> {
+        match what {
+            0 | 1 => File::options()
                 .append(true)
-                .open(&other)?
+                .create(true)
+                .open(&stays)?
                 .write_all(&self.data()),
-            3 => fs::remove_file(&one),
-            4 => fs::rename(&other, &one),
-            _ => fs::rename(&one, one.with_extension("1")),
+            2 => sys::truncate(&stays, 100),
+            3 => fs::hard_link(&stays, &stays_left),
+            4 => File::options()
+                .append(true)
+                .open(&stays_left)?
+                .write_all(&self.data()),
+            5 => sys::rename_with(&stays, other, sys::RENAME_EXCHANGE),
+            6 => fs::hard_link(&stays, &passes),
+            7 => fs::remove_file(&passes),
+            _ => fs::rename(&passes, passes.with_file_name(self.name())),
         }
     }
 }
