@@ -10,6 +10,8 @@ mod text;
 
 pub(crate) use escape::escaped;
 
+use std::fmt::Write;
+
 use crate::change::{Batch, Change};
 
 /// How records look.
@@ -83,14 +85,14 @@ pub(crate) struct Style {
 pub(crate) struct Printer {
     /// How.
     style: Style,
-    /// The time of the batch, as it is printed, and in nanoseconds since 1970.
-    stamp: (String, i64),
+    /// The time of the batch, as it is printed.
+    stamp: Stamp,
 }
 
 impl Printer {
     /// In a style.
     pub(crate) fn new(style: Style) -> Self {
-        Self { style, stamp: (String::new(), i64::MIN) }
+        Self { style, stamp: Stamp::new(style.format == Format::Text) }
     }
 
     /// Appends one record to `out`; whether it was a change that was printed, which
@@ -99,14 +101,11 @@ impl Printer {
         if !self.style.events.has(change) {
             return false;
         }
-        if self.stamp.1 != wall {
-            let local = self.style.format == Format::Text;
-            self.stamp = (stamp(wall, local), wall);
-        }
+        let stamp = self.stamp.at(wall);
         let before = out.len();
         match self.style.format {
-            Format::Text => text::write(&self.style, batch, change, &self.stamp.0, out),
-            Format::Json => json::write(batch, change, &self.stamp.0, out),
+            Format::Text => text::write(&self.style, batch, change, stamp, out),
+            Format::Json => json::write(batch, change, stamp, out),
             Format::Paths => text::write_path(&self.style, batch, change, out),
         }
         if out.len() > before {
@@ -117,16 +116,50 @@ impl Printer {
     }
 }
 
-/// A time as RFC 3339 with microseconds: local, or in UTC.
-pub(crate) fn stamp(wall: i64, local: bool) -> String {
-    let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(wall)) else {
-        return String::new();
-    };
-    if local {
-        let zoned = time.to_zoned(jiff::tz::TimeZone::system());
-        zoned.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string()
-    } else {
-        time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+/// A time as RFC 3339 with microseconds. Date and zone are worked out once a second.
+struct Stamp {
+    /// Local time, or UTC.
+    local: bool,
+    /// When it is, in nanoseconds since 1970.
+    wall: i64,
+    /// The whole of it.
+    text: String,
+    /// How much of it is the same for a whole second.
+    length: usize,
+    /// The zone.
+    zone: String,
+}
+
+impl Stamp {
+    /// No time yet.
+    fn new(local: bool) -> Self {
+        Self { local, wall: i64::MIN, text: String::new(), length: 0, zone: String::new() }
+    }
+
+    /// That time.
+    fn at(&mut self, wall: i64) -> &str {
+        const SECOND: i64 = 1_000_000_000;
+        if wall != self.wall {
+            if wall.div_euclid(SECOND) != self.wall.div_euclid(SECOND) {
+                self.begin_second(wall);
+            }
+            self.wall = wall;
+            let micros = wall.rem_euclid(SECOND) / 1000;
+            self.text.truncate(self.length);
+            // Writing to a String cannot fail.
+            let _written = write!(self.text, ".{micros:06}{}", self.zone);
+        }
+        &self.text
+    }
+
+    /// Works out what is the same for a whole second.
+    fn begin_second(&mut self, wall: i64) {
+        let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(wall)) else { return };
+        let zone = if self.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC };
+        let zoned = time.to_zoned(zone);
+        self.text = zoned.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        self.length = self.text.len();
+        self.zone = if self.local { zoned.strftime("%:z").to_string() } else { "Z".to_owned() };
     }
 }
 

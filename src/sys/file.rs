@@ -76,15 +76,15 @@ fn open_with(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<OwnedFd>
     }
 }
 
-/// openat2(2) of several names below `at`, none of them a symbolic link.
+/// openat2(2) of a path that leads over no symbolic link.
 ///
 /// # Errors
-/// Those of the call; ENOSYS before Linux 5.6.
-fn open_below(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::Result<OwnedFd> {
+/// Those of the call; ELOOP where there is one; ENOSYS before Linux 5.6.
+pub(crate) fn open_straight(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::Result<OwnedFd> {
     // SAFETY: open_how is three integers, for which all bits zero are valid.
     let mut wanted: libc::open_how = unsafe { MaybeUninit::zeroed().assume_init() };
     wanted.flags = u64::from(bits(how.flags() | libc::O_NOFOLLOW));
-    wanted.resolve = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS;
+    wanted.resolve = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
     loop {
         // SAFETY: `path` is NUL-terminated, `wanted` an open_how of the size given, and
         // both outlive the call.
@@ -101,9 +101,7 @@ fn open_below(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::Result<OwnedFd>
             // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
             Ok(Ok(fd)) => return Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
             Ok(Err(_)) => return Err(io::ErrorKind::InvalidData.into()),
-            // EAGAIN: a rename made it unsure whether the path stayed below.
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
@@ -127,7 +125,7 @@ pub(crate) fn open_path(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Resul
         };
         let last = cut == rest.len();
         let piece = if last { how } else { Open::Directory };
-        let opened = with_c_str(&rest[..cut], |path| match open_below(from, path, piece) {
+        let opened = with_c_str(&rest[..cut], |path| match open_straight(from, path, piece) {
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
                 open_one_by_one(from, path.to_bytes(), piece)
             }
