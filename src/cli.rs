@@ -15,15 +15,34 @@ pub(crate) struct Cli {
     pub(crate) paths: Vec<OsString>,
 
     /// Leave out what matches, in gitignore syntax, relative to each PATH
+    ///
+    /// `target/` is every directory called so, `/target` only the one in PATH, `*.{o,tmp}` two
+    /// sorts of file anywhere. What is left out costs nothing: it is not watched, scanned or read.
+    /// Of several globs the last one that matches decides, and `!GLOB` brings back, also what
+    /// --gitignore would hide; but nothing comes back from a directory that is left out. A PATH
+    /// itself is never left out.
     #[arg(long, value_name = "GLOB", help_heading = CHOOSING)]
     pub(crate) exclude: Vec<String>,
     /// Tell only what matches, in gitignore syntax, relative to each PATH
+    ///
+    /// A glob that matches a directory includes all that is in it. Directories are told and
+    /// followed whether they match or not, since what matches may come to be in them; --exclude
+    /// prunes them. What --exclude or --gitignore leaves out stays out. `!GLOB` takes out again.
     #[arg(long, value_name = "GLOB", help_heading = CHOOSING)]
     pub(crate) include: Vec<String>,
     /// Read globs to leave out from a file, one a line
+    ///
+    /// As if they were given by --exclude, before those that are: empty lines and those that
+    /// begin with # mean nothing. The file is read once.
     #[arg(long, value_name = "FILE", help_heading = CHOOSING)]
     pub(crate) exclude_from: Vec<PathBuf>,
-    /// Leave out what .gitignore, .ignore and .git/info/exclude name
+    /// Leave out what .gitignore, .ignore and .git/info/exclude name, and .git
+    ///
+    /// As git does: nested, with the rules above PATH up to the root of its repository, each
+    /// repository by its own, and the user's core.excludesFile; only that whether a file is
+    /// tracked is not asked. .gitignore counts outside repositories too; .ignore, as ripgrep and
+    /// fd read it, beats .gitignore. Rules are read again when they change: what they show is
+    /// created, what they hide is deleted. Those above PATH or in .git are looked at once a second.
     #[arg(long, help_heading = CHOOSING)]
     pub(crate) gitignore: bool,
     /// Tell only what is directly in PATH

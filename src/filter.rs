@@ -1,25 +1,107 @@
 //! Which names count: what is hidden is outside the tree.
+//!
+//! Joins the user's globs with the rule files that git and ripgrep read; the `ignore`
+//! crate does the matching. Each option only ever narrows what is told, but for a
+//! negated `--exclude`, which has the last word over rule files. Answers for one name
+//! at a time: that the directories above it are not hidden is the caller's to know.
+
+mod git;
+mod globs;
+mod line;
+mod rules;
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use globs::Globs;
+use rules::Rules;
+
+/// What the command line asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice<'a> {
+    /// Globs that hide.
+    pub(crate) exclude: &'a [String],
+    /// Files of such globs.
+    pub(crate) exclude_from: &'a [PathBuf],
+    /// Globs of which one must match.
+    pub(crate) include: &'a [String],
+    /// Whether rule files are read.
+    pub(crate) gitignore: bool,
+}
 
 /// The user's choice of names.
 #[derive(Default)]
-pub(crate) struct Filter;
+pub(crate) struct Filter {
+    /// From the command line.
+    globs: Globs,
+    /// From rule files, where they are read.
+    rules: Option<RefCell<Rules>>,
+}
 
 impl Filter {
+    /// From the command line.
+    ///
+    /// # Errors
+    /// A sentence about a glob that is none, or a file of globs that cannot be read.
+    pub(crate) fn new(choice: &Choice<'_>) -> Result<Self, String> {
+        let globs = Globs::new(choice)?;
+        let rules = choice
+            .gitignore
+            .then(|| RefCell::new(Rules::new(git::users_excludes())));
+        Ok(Self { globs, rules })
+    }
+
     /// Whether every name counts.
     pub(crate) fn hides_nothing(&self) -> bool {
-        true
+        self.globs.are_none() && self.rules.is_none()
     }
 
-    /// Whether a name, by its way from the PATH of that number, is hidden.
-    pub(crate) fn hides(&self, _root: usize, _route: &[u8], _is_dir: bool) -> bool {
-        false
+    /// Whether a name is hidden, by its way from the PATH at `place`, an absolute path.
+    pub(crate) fn hides(&self, place: &[u8], route: &[u8], is_dir: bool) -> bool {
+        let path = Path::new(OsStr::from_bytes(route));
+        let hidden = match (self.globs.excludes(path, is_dir), &self.rules) {
+            (Some(hidden), _) => hidden,
+            (None, Some(rules)) => rules.borrow_mut().hide(place, route, is_dir),
+            (None, None) => false,
+        };
+        // What is not included may hold what is: directories are followed.
+        hidden || !(is_dir || self.globs.includes(path))
     }
 
-    /// Whether a file of that name holds rules.
-    pub(crate) fn is_rule_file(&self, _name: &[u8]) -> bool {
-        false
+    /// Whether rules are read from disk.
+    pub(crate) fn reads_rules(&self) -> bool {
+        self.rules.is_some()
     }
 
-    /// Rules that were read are to be read again.
-    pub(crate) fn forget_rules(&self) {}
+    /// Whether what is called so, in a directory, has a say in what is hidden there.
+    pub(crate) fn is_rule_file(&self, name: &[u8]) -> bool {
+        self.reads_rules() && rules::NAMES.contains(&name)
+    }
+
+    /// Rules of a directory and of all below it are to be read again: they changed, or
+    /// it is another one now.
+    pub(crate) fn forget(&self, place: &[u8], route: &[u8]) {
+        if let Some(rules) = &self.rules {
+            rules.borrow_mut().forget(place, route);
+        }
+    }
+
+    /// All rules are to be read again.
+    pub(crate) fn forget_all(&self) {
+        if let Some(rules) = &self.rules {
+            rules.borrow_mut().forget_all();
+        }
+    }
+
+    /// Whether rule files changed that lie where no event tells of them.
+    pub(crate) fn changed_unseen(&self) -> bool {
+        self.rules
+            .as_ref()
+            .is_some_and(|rules| rules.borrow().changed_unseen())
+    }
 }

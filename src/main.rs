@@ -30,7 +30,7 @@ use clap::Parser;
 
 use cli::{Cli, ColorWhen, FormatName, HashWhen};
 use error::Error;
-use filter::Filter;
+use filter::{Choice, Filter};
 use output::{Events, Format, Style};
 use tracker::{Hashing, Settings};
 use watcher::{Ending, Order, Plan, Watcher};
@@ -81,12 +81,23 @@ fn order(cli: &Cli) -> Result<Order, Error> {
     let events = events(&cli.events)?;
     Ok(Order {
         paths,
-        filter: Filter,
+        filter: filter(cli)?,
         settings: settings(cli, events),
         style: style(cli, events),
         output: stdout,
         plan: plan(cli),
     })
+}
+
+/// Which names count.
+fn filter(cli: &Cli) -> Result<Filter, Error> {
+    let choice = Choice {
+        exclude: &cli.exclude,
+        exclude_from: &cli.exclude_from,
+        include: &cli.include,
+        gitignore: cli.gitignore,
+    };
+    Filter::new(&choice).map_err(Error::Usage)
 }
 
 /// Which changes are printed.

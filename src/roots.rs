@@ -169,6 +169,9 @@ impl Planter<'_> {
         if self.tracker.named.iter().any(same) {
             return true;
         }
+        if self.tracker.is_hidden(dir, name, false) {
+            return false; // A PATH is told, whatever hides it below another one.
+        }
         let root = self.tracker.model.root(dir);
         planted.iter().any(|&(before, id)| id == root && before < number)
     }

@@ -16,6 +16,7 @@ pub(crate) mod model;
 pub(crate) mod port;
 mod rename;
 mod report;
+mod rules;
 pub(crate) mod scan;
 mod table;
 mod timer;
@@ -201,7 +202,7 @@ impl Tracker {
         now: u64,
     ) -> Self {
         Self {
-            schedule: Schedule::new(&settings, now),
+            schedule: Schedule::new(&settings, filter.reads_rules(), now),
             model,
             settings,
             filter,
@@ -261,27 +262,6 @@ impl Tracker {
             Some(id) => self.nominate(id),
             None => self.names_due.push_back((dir, name.into())),
         }
-    }
-
-    /// Whether a name counts as outside the tree.
-    pub(crate) fn is_hidden(&self, dir: Id, name: &[u8], is_dir: bool) -> bool {
-        if self.model.has(dir, Flag::PARTIAL) {
-            return !self.named.iter().any(|named| named.dir == dir && named.name == name);
-        }
-        if self.filter.hides_nothing() {
-            return false;
-        }
-        let root = self.model.root(dir);
-        let Some(number) = self.roots.iter().position(|at| at.entry == Some(root)) else {
-            return false;
-        };
-        let mut route = Vec::with_capacity(128);
-        self.model.write_route(dir, &mut route);
-        if !route.is_empty() {
-            route.push(b'/');
-        }
-        route.extend(name);
-        self.filter.hides(number, &route, is_dir)
     }
 
     /// The entry at an absolute path, as far as the PATHs' own were known at the start.

@@ -80,6 +80,9 @@ impl Turn<'_> {
         if is_claim && self.t.is_leaving(dir) {
             // Where it happened is not known before the other half of a rename is.
             self.t.nominate_name(dir, name);
+            if self.t.filter.is_rule_file(name) {
+                self.t.rules_changed(dir);
+            }
             return;
         }
         if self.t.is_hidden(dir, name, is_dir) {
@@ -97,23 +100,10 @@ impl Turn<'_> {
         }
     }
 
-    /// An event about a name that counts as outside the tree.
-    fn hidden_event(&mut self, dir: Id, name: &[u8], what: NameEvent) {
-        if let NameEvent::MovedTo(cookie) = what {
-            self.moved_out_of_sight(cookie);
-        }
-        if self.t.model.find(dir, name).is_some() {
-            self.t.nominate_name(dir, name);
-        }
-        if self.t.filter.is_rule_file(name) {
-            self.rules_changed(dir);
-        }
-    }
-
     /// `IN_CREATE`.
     fn create(&mut self, dir: Id, name: &[u8], is_dir: bool) {
         if self.t.filter.is_rule_file(name) {
-            self.rules_changed(dir);
+            self.t.rules_changed(dir);
         }
         if let Some(known) = self.t.model.find(dir, name) {
             self.arrived_on(dir, name);
@@ -128,7 +118,7 @@ impl Turn<'_> {
     /// `IN_DELETE`.
     fn delete(&mut self, dir: Id, name: &[u8], is_dir: bool) {
         if self.t.filter.is_rule_file(name) {
-            self.rules_changed(dir);
+            self.t.rules_changed(dir);
         }
         let Some(known) = self.t.model.find(dir, name) else { return };
         let is_directory = self.t.model.kind(known) == Kind::Directory;
@@ -170,8 +160,8 @@ impl Turn<'_> {
                 }
             },
         }
-        if what == NameEvent::CloseWrite && self.t.filter.is_rule_file(name) {
-            self.rules_changed(dir);
+        if what != NameEvent::Attrib && self.t.filter.is_rule_file(name) {
+            self.t.rules_changed(dir);
         }
     }
 
@@ -182,7 +172,7 @@ impl Turn<'_> {
     }
 
     /// The bytes or attributes of a file may have changed: under all its names.
-    fn file_event(&mut self, id: Id, what: NameEvent) {
+    pub(super) fn file_event(&mut self, id: Id, what: NameEvent) {
         if self.t.model.has(id, Flag::LINKED) {
             for other in self.t.model.with_ident(self.t.model.ident(id)) {
                 if other != id {
@@ -265,11 +255,5 @@ impl Turn<'_> {
                 self.t.scans.push(dir, Sweep::All);
             }
         }
-    }
-
-    /// The rules of what counts changed in a directory.
-    pub(super) fn rules_changed(&mut self, dir: Id) {
-        self.t.filter.forget_rules();
-        self.t.scans.push(dir, Sweep::Deep);
     }
 }

@@ -30,8 +30,7 @@ impl Tracker {
             self.leaving.insert(cookie, Leaving { dir, name: name.into(), since: now.tick });
         }
         if self.filter.is_rule_file(name) {
-            self.filter.forget_rules();
-            self.scans.push(dir, super::scan::Sweep::Deep);
+            self.rules_changed(dir);
         }
     }
 
@@ -71,7 +70,7 @@ impl Turn<'_> {
     /// `IN_MOVED_TO`: with its first half a rename, else an arrival.
     pub(super) fn moved_to(&mut self, dir: Id, name: &[u8], cookie: Cookie) {
         if self.t.filter.is_rule_file(name) {
-            self.rules_changed(dir);
+            self.t.rules_changed(dir);
         }
         match self.t.take_leaving(cookie) {
             Some((id, leaving)) => {
@@ -148,9 +147,15 @@ impl Turn<'_> {
         t.model.clear(id, Flag::AWAITED);
         let kind = t.model.kind(id);
         let from = t.path(id);
+        if kind == Kind::Directory {
+            t.forget_rules(id);
+        }
         t.model.relink(id, dir, name);
         let path = t.path(id);
         t.batch.push(Change::Renamed { kind, from, path });
+        if kind == Kind::Directory {
+            t.rules_moved(id);
+        }
         if let Some(last) = displaced {
             let same = last.is_some() && t.model.digest(id) == last;
             if !same {

@@ -64,6 +64,12 @@ impl Tracker {
     pub(super) fn tell_changed(&mut self, id: Id, content: Content) {
         let path = self.path(id);
         self.batch.push(Change::Changed { path, content });
+        if let Some(dir) = self.model.parent(id)
+            && self.filter.is_rule_file(self.model.name(id))
+        {
+            // Where no event told of it, that is how it is learned.
+            self.rules_changed(dir);
+        }
     }
 
     /// Tells that a name is gone.
@@ -112,6 +118,7 @@ impl Turn<'_> {
     fn forget(&mut self, id: Id) {
         let t = &mut *self.t;
         if t.model.kind(id) == Kind::Directory {
+            t.forget_rules(id);
             if let Some(wd) = t.model.set_wd(id, None) {
                 self.disk.unwatch(wd);
             }

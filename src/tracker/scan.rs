@@ -82,6 +82,8 @@ pub(super) struct Schedule {
     periodic: Option<u64>,
     /// The next look at what has no watch.
     poll: Option<u64>,
+    /// The next look at rule files of which no event tells.
+    pub(super) rules: Option<u64>,
     /// Names to look at again soon.
     parked: Vec<(u64, Id, Box<[u8]>)>,
 }
@@ -93,9 +95,11 @@ pub(crate) const POLL: u64 = 10_000_000_000;
 const PARK: u64 = 2_000_000;
 
 impl Schedule {
-    /// With the first of the comparisons that the user asked for.
-    pub(super) fn new(settings: &Settings, now: u64) -> Self {
-        Self { periodic: settings.rescan.map(|every| now + every), ..Self::default() }
+    /// With the first of the comparisons that the user asked for, and of the looks at
+    /// rules where they are read.
+    pub(super) fn new(settings: &Settings, reads_rules: bool, now: u64) -> Self {
+        let periodic = settings.rescan.map(|every| now + every);
+        Self { periodic, rules: reads_rules.then_some(now), ..Self::default() }
     }
 }
 
@@ -143,6 +147,7 @@ impl Tracker {
     /// Begins the comparison.
     fn rescan_now(&mut self) {
         self.counters.rescans += 1;
+        self.filter.forget_all();
         self.generation = self.generation.wrapping_add(1);
         // Files that moved unseen are known by it.
         self.model.index_idents();
@@ -187,10 +192,9 @@ impl Tracker {
     pub(crate) fn deadline(&self) -> Option<u64> {
         let schedule = &self.schedule;
         let parked = schedule.parked.iter().map(|(due, ..)| *due).min();
-        [schedule.restart, schedule.periodic, schedule.poll, parked, self.timers.next(), self.next_expiry()]
-            .into_iter()
-            .flatten()
-            .min()
+        let planned = [schedule.restart, schedule.periodic, schedule.poll, schedule.rules, parked];
+        let sooner = [self.timers.next(), self.next_expiry()];
+        planned.into_iter().chain(sooner).flatten().min()
     }
 
     /// Looks regularly at what has no watch or does not tell all.
@@ -243,6 +247,7 @@ impl Turn<'_> {
             self.t.rescan_now();
         }
         self.t.poll(now);
+        self.t.look_at_unseen_rules(now);
     }
 
     /// Whether the number stands for a directory now.

@@ -1,0 +1,308 @@
+//! Globs and rule files as tables, and against files on disk.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod rules;
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::line::{Braces, lines, translate};
+use super::{Choice, Filter};
+
+/// A filter by globs alone.
+fn globs(exclude: &[&str], include: &[&str]) -> Result<Filter, String> {
+    let owned = |globs: &[&str]| {
+        globs
+            .iter()
+            .map(|&glob| glob.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let (exclude, include) = (owned(exclude), owned(include));
+    Filter::new(&Choice {
+        exclude: &exclude,
+        exclude_from: &[],
+        include: &include,
+        gitignore: false,
+    })
+}
+
+/// A filter by rule files, and the globs given.
+fn with_rules(exclude: &[&str], include: &[&str]) -> Filter {
+    let globs = globs(exclude, include).unwrap();
+    let rules = super::rules::Rules::new(None);
+    Filter {
+        rules: Some(rules.into()),
+        ..globs
+    }
+}
+
+/// Which of the names are told; a directory's ends with a slash.
+fn told<'a>(filter: &Filter, place: &Path, names: &[&'a str]) -> Vec<&'a str> {
+    let place = place.as_os_str().as_bytes();
+    let hides = |name: &&&str| {
+        let route = name.strip_suffix('/').unwrap_or(name);
+        !filter.hides(place, route.as_bytes(), name.ends_with('/'))
+    };
+    names.iter().filter(hides).copied().collect()
+}
+
+/// A directory with files in it.
+fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let tree = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = tree.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    tree
+}
+
+#[test]
+fn without_a_choice_every_name_counts() {
+    let filter = globs(&[], &[]).unwrap();
+    assert!(filter.hides_nothing());
+    assert!(!filter.reads_rules());
+    assert!(!filter.is_rule_file(b".gitignore"));
+    assert!(!filter.hides(b"/", b".git", true));
+    assert!(!globs(&["x"], &[]).unwrap().hides_nothing());
+    assert!(!globs(&[], &["x"]).unwrap().hides_nothing());
+}
+
+#[test]
+fn the_last_excluding_glob_that_matches_decides() {
+    let place = Path::new("/nowhere");
+    let names = [
+        "a.o",
+        "sub/a.o",
+        "sub/keep.o",
+        "target/",
+        "sub/target/",
+        "target",
+        "#a",
+        "{x}",
+    ];
+    for (exclude, left) in [
+        (
+            &["*.o"][..],
+            &["target/", "sub/target/", "target", "#a", "{x}"][..],
+        ),
+        (
+            &["*.o", "!keep.o"],
+            &[
+                "sub/keep.o",
+                "target/",
+                "sub/target/",
+                "target",
+                "#a",
+                "{x}",
+            ],
+        ),
+        (
+            &["!keep.o", "*.o"],
+            &["target/", "sub/target/", "target", "#a", "{x}"],
+        ),
+        (
+            &["target/"],
+            &["a.o", "sub/a.o", "sub/keep.o", "target", "#a", "{x}"],
+        ),
+        (
+            &["/target"],
+            &["a.o", "sub/a.o", "sub/keep.o", "sub/target/", "#a", "{x}"],
+        ),
+        (
+            &["./target"],
+            &["a.o", "sub/a.o", "sub/keep.o", "sub/target/", "#a", "{x}"],
+        ),
+        (&["sub/*"], &["a.o", "target/", "target", "#a", "{x}"]),
+        (
+            &["#a", "{a,keep}.o"],
+            &["target/", "sub/target/", "target", "{x}"],
+        ),
+    ] {
+        assert_eq!(
+            told(&globs(exclude, &[]).unwrap(), place, &names),
+            left,
+            "{exclude:?}"
+        );
+    }
+}
+
+#[test]
+fn included_is_what_matches_or_lies_below_what_does_and_every_directory() {
+    let place = Path::new("/nowhere");
+    let names = [
+        "a.rs",
+        "a.c",
+        "src/",
+        "src/a.c",
+        "src/gen/",
+        "src/gen/b.c",
+        "doc/",
+        "doc/src",
+    ];
+    for (exclude, include, left) in [
+        (
+            &[][..],
+            &["*.rs"][..],
+            &["a.rs", "src/", "src/gen/", "doc/"][..],
+        ),
+        (
+            &[],
+            &["/src"],
+            &["src/", "src/a.c", "src/gen/", "src/gen/b.c", "doc/"],
+        ),
+        (
+            &[],
+            &["src/"],
+            &["src/", "src/a.c", "src/gen/", "src/gen/b.c", "doc/"],
+        ),
+        (
+            &[],
+            &["src", "!src/gen"],
+            &["src/", "src/a.c", "src/gen/", "doc/", "doc/src"],
+        ),
+        (
+            &["gen", "doc"],
+            &["src", "*.rs"],
+            &["a.rs", "src/", "src/a.c", "src/gen/b.c", "doc/src"],
+        ),
+        (&["*.rs"], &["*.rs"], &["src/", "src/gen/", "doc/"]),
+    ] {
+        assert_eq!(
+            told(&globs(exclude, include).unwrap(), place, &names),
+            left,
+            "{exclude:?} {include:?}"
+        );
+    }
+}
+
+#[test]
+fn a_glob_that_is_none_is_refused_by_name() {
+    for (exclude, include, why) in [
+        (
+            &["a[b"][..],
+            &[][..],
+            "--exclude \"a[b\" is no glob: a [ has no ]",
+        ),
+        (
+            &[],
+            &["a{b"],
+            "--include \"a{b\" is no glob: unclosed alternate group",
+        ),
+        (
+            &["a\\"],
+            &[],
+            "--exclude \"a\\\\\" is no glob: a \\ at the end",
+        ),
+        (&["[z-a]"], &[], "--exclude \"[z-a]\" is no glob: a range"),
+        (
+            &["[[:what:]]"],
+            &[],
+            "--exclude \"[[:what:]]\" is no glob: [: :]",
+        ),
+        (&[""], &[], "--exclude \"\" is no glob: it is empty"),
+        (&["x"], &["!y"], "--include \"!y\" leaves nothing to tell"),
+    ] {
+        let refused = globs(exclude, include).err().unwrap();
+        assert!(refused.starts_with(why), "{refused}");
+    }
+}
+
+#[test]
+fn files_of_globs_come_before_globs_and_are_refused_by_line() {
+    let tree = tree(&[
+        ("globs", "\u{feff}# a comment\r\n\r\n*.o\r\n!b.o\n"),
+        ("bad", "*.o\n\n[\n"),
+    ]);
+    let choose = |file: &str, exclude: &[&str]| {
+        let files: Vec<PathBuf> = vec![tree.path().join(file)];
+        let exclude: Vec<String> = exclude.iter().map(|&glob| glob.to_owned()).collect();
+        Filter::new(&Choice {
+            exclude: &exclude,
+            exclude_from: &files,
+            include: &[],
+            gitignore: false,
+        })
+    };
+    let names = ["# a comment", "a.o", "b.o", "c"];
+    let filter = choose("globs", &[]).unwrap();
+    assert_eq!(
+        told(&filter, tree.path(), &names),
+        ["# a comment", "b.o", "c"]
+    );
+    let filter = choose("globs", &["b.o", "!a.o"]).unwrap();
+    assert_eq!(
+        told(&filter, tree.path(), &names),
+        ["# a comment", "a.o", "c"]
+    );
+    let refused = choose("bad", &[]).err().unwrap();
+    assert!(
+        refused.starts_with("line 3 of ") && refused.contains("is no glob: \"[\": a [ has no ]"),
+        "{refused}"
+    );
+    for absent in ["absent", ""] {
+        let refused = choose(absent, &[]).err().unwrap();
+        assert!(
+            refused.starts_with("cannot read ") && refused.contains("--exclude-from takes"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn lines_are_read_as_git_reads_them() {
+    for (line, glob) in [
+        ("", None),
+        ("   ", None),
+        ("# comment", None),
+        ("\\#a", Some("\\#a")),
+        ("a  ", Some("a")),
+        ("a\\  ", Some("a\\ ")),
+        ("a\\\\ ", Some("a\\\\")),
+        ("a\t", Some("a[\t]")),
+        ("a\\\t", Some("a[\t]")),
+        ("*.{c,h}", Some("*.\\{c,h\\}")),
+        ("[a-c]", Some("[a-c]")),
+        ("[^a]/b", Some("[!a/]/b")),
+        ("[^a]", Some("**/[!a/]")),
+        ("![!a]", Some("!**/[!a/]")),
+        ("[]a]", Some("[]a]")),
+        ("[a\\]]", Some("[]a]")),
+        ("[\\]-_]", Some("[]_^]")),
+        ("[+-9]", Some("[+-,.0-9-]")),
+        ("[a/]x", Some("/[a]x")),
+        ("[!]-]", Some("**/[!]/-]")),
+        ("[\\!]", Some("\\!")),
+        ("[\\^\\!]", Some("{\\!,\\^}")),
+        ("[-\\!]", Some("[-!]")),
+        ("[[:digit:]x]", Some("[0-9x]")),
+        ("[[:x]", Some("[[:x]")),
+    ] {
+        assert_eq!(
+            translate(line, Braces::Literal),
+            Ok(glob.map(str::to_owned)),
+            "{line:?}"
+        );
+    }
+    for line in [
+        "[",
+        "[]",
+        "[a-",
+        "a\\",
+        "[a\\",
+        "[/]",
+        "[[:nothing:]]",
+        "[b-a]",
+    ] {
+        assert!(translate(line, Braces::Literal).is_err(), "{line:?}");
+    }
+    assert_eq!(
+        translate("*.{c,h}", Braces::Alternatives),
+        Ok(Some("*.{c,h}".to_owned()))
+    );
+    assert_eq!(
+        lines(b"a\r\nb\n\nc").collect::<Vec<_>>(),
+        [&b"a"[..], b"b", b"", b"c"]
+    );
+}

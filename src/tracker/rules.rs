@@ -1,0 +1,108 @@
+//! Which names count as outside the tree, and what follows when that changes: rules are
+//! forgotten, and everything that they had a say in is looked at.
+
+use super::model::{Flag, Id};
+use super::scan::Sweep;
+use super::{Tracker, Turn};
+use crate::event::NameEvent;
+
+/// Rule files that lie where no event tells of them are looked at that often: 1 s.
+const LOOK: u64 = 1_000_000_000;
+
+impl Tracker {
+    /// Whether a name counts as outside the tree.
+    pub(crate) fn is_hidden(&self, dir: Id, name: &[u8], is_dir: bool) -> bool {
+        let is_path = || {
+            self.named
+                .iter()
+                .any(|named| named.dir == dir && named.name == name)
+        };
+        if self.model.has(dir, Flag::PARTIAL) {
+            return !is_path();
+        }
+        if self.filter.hides_nothing() {
+            return false;
+        }
+        let Some((root, mut route)) = self.way_to(dir) else {
+            return false;
+        };
+        if !route.is_empty() {
+            route.push(b'/');
+        }
+        route.extend(name);
+        self.filter
+            .hides(&self.roots[root].absolute, &route, is_dir)
+            && !is_path()
+    }
+
+    /// The number of the PATH that a directory is in, and the way to it from there.
+    fn way_to(&self, dir: Id) -> Option<(usize, Vec<u8>)> {
+        let root = self.model.root(dir);
+        let number = self.roots.iter().position(|at| at.entry == Some(root))?;
+        let mut route = Vec::with_capacity(128);
+        self.model.write_route(dir, &mut route);
+        Some((number, route))
+    }
+
+    /// A directory is gone, or elsewhere: what was read of its rules is old.
+    pub(super) fn forget_rules(&self, dir: Id) {
+        if self.filter.reads_rules()
+            && let Some((root, route)) = self.way_to(dir)
+        {
+            self.filter.forget(&self.roots[root].absolute, &route);
+        }
+    }
+
+    /// The rules in a directory changed: all below it may have appeared or gone.
+    pub(super) fn rules_changed(&mut self, dir: Id) {
+        self.forget_rules(dir);
+        self.scans.push(dir, Sweep::Deep);
+    }
+
+    /// A directory moved: rules see other paths in it.
+    pub(super) fn rules_moved(&mut self, dir: Id) {
+        if !self.filter.hides_nothing() {
+            self.rules_changed(dir);
+        }
+    }
+
+    /// Looks at rule files that lie where no event tells of them, when that is due.
+    pub(super) fn look_at_unseen_rules(&mut self, now: u64) {
+        if self.schedule.rules.is_none_or(|due| due > now) {
+            return;
+        }
+        self.schedule.rules = Some(now + LOOK);
+        if self.filter.changed_unseen() {
+            self.filter.forget_all();
+            for root in self.roots.iter().filter_map(|root| root.entry) {
+                self.scans.push(root, Sweep::Deep);
+            }
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// An event about a name that counts as outside the tree.
+    pub(super) fn hidden_event(&mut self, dir: Id, name: &[u8], what: NameEvent) {
+        let is_content = matches!(
+            what,
+            NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib
+        );
+        if is_content && let Some(names) = self.t.names_of_unnamed(name) {
+            // A file without a name, whose own names are not hidden.
+            for id in names {
+                self.file_event(id, what);
+            }
+            return;
+        }
+        if let NameEvent::MovedTo(cookie) = what {
+            self.moved_out_of_sight(cookie);
+        }
+        if self.t.model.find(dir, name).is_some() {
+            self.t.nominate_name(dir, name);
+        }
+        if what != NameEvent::Attrib && self.t.filter.is_rule_file(name) {
+            self.t.rules_changed(dir);
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! `--gitignore`: what git would leave out, compared with git, and rules that change
+//! while they are followed.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+#[path = "filters/generated.rs"]
+mod generated;
+
+use common::{Builder, Tree, Watch, eventually};
+use generated::{Chance, Names, git, init, visible};
+use std::fs;
+
+/// A watcher with `--gitignore` that knows nothing of whoever runs it.
+fn watch(tree: &Tree) -> Builder {
+    let env = [
+        "env",
+        "GIT_CONFIG_GLOBAL=/dev/null",
+        "GIT_CONFIG_SYSTEM=/dev/null",
+    ];
+    let nobody = ["HOME=/nonexistent", "XDG_CONFIG_HOME=/nonexistent"];
+    tree.watch()
+        .through(&[&env[..], &nobody].concat())
+        .args(["--gitignore"])
+}
+
+/// Waits until the records leave what git leaves, with a watch on each directory.
+fn agrees_with_git(watch: &Watch, names: &mut Names, dir: &std::path::Path, what: &str) {
+    let (mut told, mut left) = (Vec::new(), Vec::new());
+    let mut watches = (0, 0);
+    let agreed = eventually(|| {
+        let (truth, directories) = visible(dir);
+        names.feed(watch);
+        told = names.names.difference(&truth).cloned().collect();
+        left = truth.difference(&names.names).cloned().collect();
+        watches = (watch.watched().len(), directories);
+        told.is_empty() && left.is_empty() && watches.0 == watches.1
+    });
+    assert!(
+        agreed,
+        "{what}: told too much: {told:#?}, too little: {left:#?}; watches {watches:?}"
+    );
+}
+
+#[test]
+fn what_is_told_of_a_generated_tree_is_what_git_check_ignore_leaves() {
+    for seed in 0..25 {
+        let tree = Tree::new();
+        init(&tree.root());
+        let mut chance = Chance::new(seed);
+        chance.grow(&tree.root(), 3);
+        fs::write(tree.path(".git/info/exclude"), chance.rules()).unwrap();
+        let watch = watch(&tree)
+            .args(["--format", "json", "--initial", "--hash", "off"])
+            .start();
+        agrees_with_git(
+            &watch,
+            &mut Names::new(),
+            &tree.root(),
+            &format!("seed {seed}"),
+        );
+        watch.stop();
+    }
+}
+
+#[test]
+fn from_a_subdirectory_the_rules_above_it_count_as_git_check_ignore_has_them() {
+    for seed in 100..115 {
+        let tree = Tree::new();
+        init(&tree.root());
+        let mut chance = Chance::new(seed);
+        chance.grow(&tree.root(), 3);
+        fs::write(tree.path(".git/info/exclude"), chance.rules()).unwrap();
+        fs::write(tree.path(".gitignore"), chance.rules()).unwrap();
+        let sub = chance.directory(&tree.root());
+        if git(&sub)
+            .args(["check-ignore", "-q", "--no-index", "."])
+            .status()
+            .unwrap()
+            .success()
+        {
+            continue; // A PATH is never hidden; to git, all in it is.
+        }
+        let args = ["--format", "json", "--initial", "--hash", "off"];
+        let watch = watch(&tree).from(&sub).args(args).start();
+        agrees_with_git(&watch, &mut Names::new(), &sub, &format!("seed {seed}"));
+        watch.stop();
+    }
+}
+
+#[test]
+fn through_changes_of_rules_and_names_what_is_told_stays_what_git_leaves() {
+    for seed in 200..208 {
+        let tree = Tree::new();
+        init(&tree.root());
+        let mut chance = Chance::new(seed);
+        chance.grow(&tree.root(), 2);
+        let watch = watch(&tree).args(["--format", "json", "--initial"]).start();
+        let mut names = Names::new();
+        for round in 0..6 {
+            for _ in 0..1 + round * 8 {
+                chance.change(&tree.root());
+            }
+            agrees_with_git(
+                &watch,
+                &mut names,
+                &tree.root(),
+                &format!("seed {seed}, round {round}"),
+            );
+        }
+        watch.stop();
+    }
+}
+
+#[test]
+fn what_rules_show_is_created_with_its_content_and_what_they_hide_is_deleted() {
+    let tree = Tree::new();
+    tree.write(".gitignore", "*.log\nout/\n");
+    tree.mkdirs("out/deep");
+    tree.write("out/deep/f", "below");
+    tree.mkdirs("src/deep");
+    tree.write("src/deep/f", "text");
+    tree.write("a.log", "old");
+    let mut watch = watch(&tree).json().baseline().start();
+    assert_eq!(watch.watched().len(), 3);
+    tree.write("a.log", "unseen");
+    tree.write("out/deep/g", "unseen");
+    tree.write("b.log", "unseen");
+    tree.remove("b.log");
+    fs::write(tree.outside("rules"), "src\n").unwrap();
+    tree.rename(tree.outside("rules"), ".gitignore");
+    let at_once = ["changed file ./.gitignore"];
+    let shown = [
+        "created directory ./out",
+        "created directory ./out/deep",
+        "created file ./out/deep/f",
+    ];
+    let also = ["created file ./out/deep/g", "created file ./a.log"];
+    let hidden = [
+        "deleted file ./src/deep/f",
+        "deleted directory ./src/deep",
+        "deleted directory ./src",
+    ];
+    watch.expect_in_any_order(&[&at_once[..], &shown, &also, &hidden].concat());
+    assert!(eventually(|| watch.watched().len() == 3));
+    // What was shown is followed, and was told with its bytes.
+    tree.write("out/deep/g", "unseen");
+    tree.append("a.log", " no more");
+    watch.expect(&["changed file ./a.log"]);
+    tree.write("src/deep/f", "unseen");
+    watch.silence();
+    watch.stop();
+}
+
+#[test]
+fn rules_that_are_replaced_renamed_or_removed_are_read_again() {
+    let tree = Tree::new();
+    tree.write("a", "");
+    tree.write("b", "");
+    let mut watch = watch(&tree).start();
+    // An editor's atomic save, from outside the tree and from within.
+    fs::write(tree.outside("rules"), "a\n").unwrap();
+    watch.silence();
+    tree.rename(tree.outside("rules"), ".gitignore");
+    watch.expect_in_any_order(&["New file: ./.gitignore", "Deleted: ./a"]);
+    watch.silence();
+    tree.write(".new", "b\n");
+    watch.expect(&["New file: ./.new", "Content changed: ./.new"]);
+    watch.silence();
+    tree.rename(".new", ".gitignore");
+    watch.expect(&["Renamed: ./.new -> ./.gitignore"]);
+    watch.expect_in_any_order(&[
+        "Content changed: ./.gitignore",
+        "New file: ./a",
+        "Deleted: ./b",
+    ]);
+    watch.silence();
+    tree.rename(".gitignore", ".ignore");
+    watch.expect(&["Renamed: ./.gitignore -> ./.ignore"]);
+    watch.silence();
+    tree.rename(".ignore", "nothing");
+    watch.expect(&["Renamed: ./.ignore -> ./nothing", "New file: ./b"]);
+    watch.silence();
+    tree.link("nothing", ".gitignore");
+    watch.expect(&["New file: ./.gitignore", "Deleted: ./b"]);
+    watch.silence();
+    tree.truncate(".gitignore", 0);
+    watch.expect_in_any_order(&[
+        "Content changed: ./.gitignore",
+        "Content changed: ./nothing",
+        "New file: ./b",
+    ]);
+    tree.remove("nothing");
+    watch.expect(&["Deleted: ./nothing"]);
+    watch.silence();
+    tree.write(".gitignore", "a\n");
+    watch.expect_in_any_order(&["Content changed: ./.gitignore", "Deleted: ./a"]);
+    watch.silence();
+    tree.remove(".gitignore");
+    watch.expect_in_any_order(&["Deleted: ./.gitignore", "New file: ./a"]);
+    watch.finish();
+}
+
+#[test]
+fn rule_files_that_are_themselves_hidden_still_rule() {
+    let tree = Tree::new();
+    tree.write("a", "");
+    let mut watch = watch(&tree).args(["--exclude", ".*"]).start();
+    tree.write(".gitignore", "a\n");
+    watch.expect(&["Deleted: ./a"]);
+    tree.write(".new", "b\n");
+    tree.rename(".new", ".gitignore");
+    watch.expect(&["New file: ./a"]);
+    tree.write(".gitignore", "a\n");
+    watch.expect(&["Deleted: ./a"]);
+    tree.remove(".gitignore");
+    watch.expect(&["New file: ./a"]);
+    watch.finish();
+}
+
+#[test]
+fn rules_above_the_path_and_in_the_repository_are_followed_too() {
+    let tree = Tree::new();
+    init(&tree.root());
+    tree.mkdirs("one/two");
+    tree.write("one/two/a", "");
+    tree.write("one/two/b", "");
+    let mut watch = watch(&tree).from("one").path("two").start();
+    tree.write(".gitignore", "/one/two/a\n");
+    watch.expect(&["Deleted: two/a"]);
+    tree.write("one/.ignore", "!a\n");
+    watch.expect(&["New file: two/a"]);
+    tree.write(".git/info/exclude", "b\n");
+    watch.expect(&["Deleted: two/b"]);
+    tree.remove(".git/info/exclude");
+    watch.expect(&["New file: two/b"]);
+    tree.write("one/two/.gitignore", "b\n");
+    let rules = [
+        "New file: two/.gitignore",
+        "Content changed: two/.gitignore",
+    ];
+    watch.expect_in_any_order(&[&rules[..], &["Deleted: two/b"]].concat());
+    watch.finish();
+}
+
+#[test]
+fn a_directory_that_moves_is_seen_by_rules_under_its_new_name() {
+    let tree = Tree::new();
+    tree.write(".gitignore", "/one/a\n/two/b\n");
+    tree.mkdirs("one/a");
+    tree.write("one/a/f", "");
+    tree.mkdirs("one/b");
+    tree.write("one/b/g", "");
+    let mut watch = watch(&tree).baseline().start();
+    tree.rename("one", "two");
+    watch.expect(&["Renamed directory: ./one -> ./two"]);
+    let shown = ["Watching new directory: ./two/a", "New file: ./two/a/f"];
+    watch.expect_in_any_order(
+        &[
+            &shown[..],
+            &["Deleted: ./two/b/g", "Deleted directory: ./two/b"],
+        ]
+        .concat(),
+    );
+    assert!(eventually(|| watch.watched().len() == 3));
+    watch.finish();
+}
+
+#[test]
+fn a_directory_under_an_old_name_does_not_inherit_rules() {
+    let tree = Tree::new();
+    tree.mkdir("d");
+    tree.write("d/.gitignore", "a\n");
+    tree.write("d/a", "");
+    let mut watch = watch(&tree).start();
+    tree.rename("d", tree.outside("d"));
+    watch.expect(&["Deleted: ./d/.gitignore", "Deleted directory: ./d"]);
+    tree.mkdir("d");
+    tree.write("d/a", "");
+    watch.expect(&["Watching new directory: ./d", "New file: ./d/a"]);
+    watch.silence();
+    tree.rename("d", "e");
+    watch.expect(&["Renamed directory: ./d -> ./e"]);
+    tree.rename(tree.outside("d"), "d");
+    watch.expect(&["Watching new directory: ./d", "New file: ./d/.gitignore"]);
+    tree.write("d/a", "unseen");
+    watch.finish();
+}
+
+#[test]
+fn the_repository_itself_is_left_out_and_has_no_watch() {
+    let tree = Tree::new();
+    let mut watch = watch(&tree).start();
+    tree.touch("a.o");
+    watch.expect(&["New file: ./a.o"]);
+    tree.write(".gitignore", "*.o\n");
+    watch.until("Deleted: ./a.o");
+    init(&tree.root());
+    tree.write(".git/index", "unseen");
+    assert_eq!(watch.watched().len(), 1);
+    // A repository in it has its own rules.
+    tree.mkdir("inner");
+    watch.until("Watching new directory: ./inner");
+    tree.touch("inner/b.o");
+    init(&tree.path("inner"));
+    watch.expect(&["New file: ./inner/b.o"]);
+    assert_eq!(watch.watched().len(), 2);
+    watch.finish();
+}
+
+#[test]
+fn without_the_option_rule_files_are_files_like_any_other() {
+    let tree = Tree::new();
+    tree.write(".gitignore", "*\n");
+    tree.write("a", "");
+    tree.mkdir(".git");
+    let mut watch = tree.watch().baseline().start();
+    tree.append("a", "text");
+    watch.expect(&["Content changed: ./a"]);
+    tree.write(".git/index", "");
+    watch.expect(&["New file: ./.git/index"]);
+    watch.finish();
+}
