@@ -98,9 +98,9 @@ impl RealDisk {
         Self { inotify, workers, held, roots, own, known, buffer, route }
     }
 
-    /// Our own outputs are these from now on.
-    pub(crate) fn set_own(&mut self, own: Vec<Inode>) {
-        self.own = own;
+    /// Our own outputs.
+    pub(crate) fn own(&self) -> Vec<Inode> {
+        self.own.clone()
     }
 
     /// A directory that has been entered.

@@ -157,6 +157,7 @@ fn plan(cli: &Cli) -> Plan {
         stats: cli.stats,
         quiet: cli.quiet,
         initial: cli.initial,
+        waits: cli.wait_for_path,
     }
 }
 

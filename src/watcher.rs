@@ -4,6 +4,7 @@
 //! reader of stdout, and never wakes without a reason. The queue is what must not
 //! fill: it is drained between all slices of other work.
 
+mod above;
 mod ending;
 mod pump;
 mod setup;
@@ -26,6 +27,7 @@ use crate::sys::signal::{Signal, Signals};
 use crate::tracker::port::Disk;
 use crate::tracker::{Moment, Tracker};
 use crate::voice::Voice;
+use above::Above;
 pub(crate) use ending::Ending;
 pub(crate) use setup::{Order, Plan};
 
@@ -40,6 +42,8 @@ enum Token {
     Workers,
     /// Something was mounted or unmounted.
     Mounts,
+    /// Something happened above the PATHs.
+    Above,
     /// The reader of stdout took something, or is gone.
     Output,
 }
@@ -47,7 +51,7 @@ enum Token {
 impl Token {
     /// The token of that number.
     fn of(number: u64) -> Option<Self> {
-        let all = [Self::Events, Self::Signal, Self::Workers, Self::Mounts, Self::Output];
+        let all = [Self::Events, Self::Signal, Self::Workers, Self::Mounts, Self::Above, Self::Output];
         all.into_iter().find(|token| *token as u64 == number)
     }
 }
@@ -101,6 +105,8 @@ pub(crate) struct Watcher {
     tracker: Tracker,
     /// What is left of the baseline.
     baseline: Option<Baseline>,
+    /// What is above the PATHs, where that matters.
+    above: Option<Above>,
     /// What is mounted.
     mounts: Option<Mounts>,
     /// How changes look.
@@ -140,7 +146,8 @@ impl Watcher {
             if let Some(ending) = self.put_out()? {
                 return Ok(ending);
             }
-            if !self.tracker.is_alive() {
+            self.miss_paths();
+            if !self.tracker.is_alive() && !self.awaits() {
                 self.finish();
                 return Err(Error::NothingLeft);
             }
@@ -176,6 +183,7 @@ impl Watcher {
                     self.has_answers = true;
                 }
                 Some(Token::Mounts) => self.remounted(),
+                Some(Token::Above) => self.happened_above(),
                 Some(Token::Output) if readiness.hung_up => return Ok(Some(Ending::ReaderGone)),
                 Some(Token::Output | Token::Events) | None => {}
             }

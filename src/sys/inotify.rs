@@ -61,6 +61,24 @@ impl Inotify {
         self.add(path, FILE)
     }
 
+    /// A watch on a directory for what becomes of it, beside what it has already.
+    ///
+    /// # Errors
+    /// As for a directory.
+    pub(crate) fn watch_moves(&self, path: &CStr) -> io::Result<Wd> {
+        let moves = libc::IN_MOVE_SELF | libc::IN_DELETE_SELF;
+        self.add(path, moves | libc::IN_ONLYDIR | libc::IN_MASK_ADD)
+    }
+
+    /// A watch on a directory for what appears in it, beside what it has already.
+    ///
+    /// # Errors
+    /// As for a directory.
+    pub(crate) fn watch_appearing(&self, path: &CStr) -> io::Result<Wd> {
+        let appear = libc::IN_CREATE | libc::IN_MOVED_TO | libc::IN_MOVE_SELF | libc::IN_DELETE_SELF;
+        self.add(path, appear | libc::IN_ONLYDIR | libc::IN_MASK_ADD)
+    }
+
     /// One watch with a mask.
     fn add(&self, path: &CStr, mask: u32) -> io::Result<Wd> {
         let fd = self.file.as_raw_fd();

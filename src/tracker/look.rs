@@ -289,6 +289,9 @@ impl Turn<'_> {
     /// Looks at a PATH that is a directory.
     fn look_at_root(&mut self, id: Id) {
         let Some(open) = self.t.root_of(id) else { return };
+        if self.is_left_behind(id, &open) {
+            return self.unlink(id);
+        }
         let Ok(watched) = self.disk.watch(At::Root(&open)) else {
             match self.disk.stat(At::Root(&open)) {
                 Err(Fault::Denied | Fault::Failed(_)) => {}
@@ -317,6 +320,29 @@ impl Turn<'_> {
         }
         if let Ok(stat) = self.disk.stat(At::Root(&open)) {
             self.same_directory(id, &stat);
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// Whether a PATH that leads nowhere but to the working directory, or up from it, is
+    /// no longer where it was: that it can be opened says nothing.
+    fn is_left_behind(&mut self, id: Id, open: &[u8]) -> bool {
+        let inode = self.t.model.inode(id);
+        let deleted = |stat: &Stat| stat.inode == inode && stat.nlink == 0;
+        if self.disk.stat(At::Root(open)).is_ok_and(|stat| deleted(&stat)) {
+            return true;
+        }
+        let only_dots = open.split(|&byte| byte == b'/').all(|name| matches!(name, b"" | b"." | b".."));
+        if !only_dots || open.starts_with(b"/") {
+            return false;
+        }
+        let absolute = self.t.roots.iter().find(|root| root.entry == Some(id)).map(|root| root.absolute.clone());
+        let found = absolute.filter(|path| !path.is_empty()).map(|path| self.disk.stat(At::Root(&path)));
+        match found {
+            Some(Ok(stat)) => stat.inode != inode,
+            Some(Err(fault)) => fault == Fault::Absent,
+            None => false,
         }
     }
 }

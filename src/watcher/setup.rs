@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) quiet: bool,
     /// Begin with what is there.
     pub(crate) initial: bool,
+    /// Wait for a PATH that is missing.
+    pub(crate) waits: bool,
 }
 
 /// All that a watch is made from.
@@ -94,6 +96,7 @@ impl Watcher {
             disk,
             tracker,
             baseline: None,
+            above: None,
             mounts: Mounts::new().ok(),
             printer: Printer::new(order.style),
             sink,
@@ -109,7 +112,10 @@ impl Watcher {
             held_since: 0,
         };
         watcher.listen_to_all()?;
-        watcher.plant(&order.paths, &own)?;
+        let present = |path: &&Vec<u8>| !order.plan.waits || super::above::is_there(path);
+        let paths: Vec<_> = order.paths.iter().filter(present).cloned().collect();
+        watcher.plant(&paths, &own)?;
+        watcher.look_above(&order.paths, order.plan.waits)?;
         watcher.begin()?;
         Ok(watcher)
     }

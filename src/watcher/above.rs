@@ -1,0 +1,144 @@
+//! What happens above the PATHs: a directory on the way to one is renamed, which makes
+//! no event below, or a PATH that is missing appears (`--wait-for-path`).
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path};
+use std::rc::Rc;
+
+use super::{Token, Watcher};
+use crate::error::Error;
+use crate::hash::fault;
+use crate::roots::Planter;
+use crate::sys::epoll::Interest;
+use crate::sys::file;
+use crate::sys::inotify::Inotify;
+use crate::tracker::port::Fault;
+
+/// The directories on the way to the PATHs, on a queue of their own: what it tells is no
+/// change of the tree.
+pub(super) struct Above {
+    /// The queue.
+    inotify: Inotify,
+    /// The PATHs as given.
+    paths: Vec<Vec<u8>>,
+    /// Whether those that are missing are waited for.
+    awaits: bool,
+    /// Whether one was missing when last looked.
+    is_missing: bool,
+}
+
+impl Above {
+    /// Reads away what was told: that something happened is enough.
+    fn silence(&self, buffer: &mut [u8]) {
+        while self.inotify.read(buffer).is_ok_and(|read| read > 0) {}
+    }
+
+    /// Watches the nearest directory above a missing PATH for what appears in it.
+    fn await_in(&self, path: &[u8]) {
+        for above in Path::new(OsStr::from_bytes(path)).ancestors().skip(1) {
+            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            let bytes = above.as_os_str().as_bytes();
+            if file::with_c_str(bytes, |above| self.inotify.watch_appearing(above)).is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+impl AsFd for Above {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+}
+
+/// The directories by whose names a PATH is reached.
+fn way(path: &[u8]) -> impl Iterator<Item = &Path> {
+    let above = Path::new(OsStr::from_bytes(path)).ancestors().skip(1);
+    above.filter(|above| matches!(above.components().next_back(), Some(Component::Normal(_))))
+}
+
+/// Whether there is something at a path.
+pub(super) fn is_there(path: &[u8]) -> bool {
+    file::with_c_str(path, file::stat_path).is_ok()
+}
+
+impl Watcher {
+    /// From now on the way to each PATH is watched; `awaits`: and what is missing.
+    pub(super) fn look_above(&mut self, paths: &[Vec<u8>], awaits: bool) -> Result<(), Error> {
+        if !awaits && paths.iter().all(|path| way(path).next().is_none()) {
+            return Ok(());
+        }
+        let inotify = Inotify::new().map_err(Error::system("watch what is above the PATHs"))?;
+        for above in paths.iter().flat_map(|path| way(path)) {
+            // Where that may not be, a PATH that is moved away with it goes unnoticed.
+            let _watched = file::with_c_str(above.as_os_str().as_bytes(), |above| inotify.watch_moves(above));
+        }
+        Self::listen(&self.epoll, inotify.as_fd(), Token::Above, Interest::Readable)?;
+        self.above = Some(Above { inotify, paths: paths.to_vec(), awaits, is_missing: false });
+        self.look_for_paths();
+        Ok(())
+    }
+
+    /// Something happened above the PATHs.
+    pub(super) fn happened_above(&mut self) {
+        let roots: Vec<_> = self.tracker.roots.iter().filter_map(|root| root.entry).collect();
+        for root in roots {
+            self.tracker.nominate(root);
+        }
+        if let Some(above) = &self.above {
+            above.silence(&mut self.arriving);
+        }
+        self.look_for_paths();
+    }
+
+    /// A PATH that is missing may have appeared: then it is watched from now on.
+    fn look_for_paths(&mut self) {
+        let Some(above) = self.above.take_if(|above| above.awaits) else { return };
+        for path in &above.paths {
+            if self.tracker.is_rooted(path) {
+                continue;
+            }
+            // The watch comes before the look, so that nothing is missed between them.
+            above.await_in(path);
+            if is_there(path) {
+                self.appear(path);
+                for above_it in way(path) {
+                    let bytes = above_it.as_os_str().as_bytes();
+                    let _watched = file::with_c_str(bytes, |it| above.inotify.watch_moves(it));
+                }
+            }
+        }
+        self.above = Some(above);
+    }
+
+    /// A PATH is there: it is told, and all that is in it.
+    fn appear(&mut self, path: &[u8]) {
+        let inotify = Rc::clone(&self.inotify);
+        let own = self.disk.own();
+        let mut planter =
+            Planter { tracker: &mut self.tracker, inotify: &inotify, own: &own, notes: Vec::new() };
+        if let Err(error) = planter.appear(path)
+            && !matches!(&error, Error::Path { source, .. } if fault(source) == Fault::Absent)
+        {
+            self.voice.warn(&format!("warning: {error}"));
+        }
+    }
+
+    /// Whether a PATH may yet come.
+    pub(super) fn awaits(&self) -> bool {
+        self.above.as_ref().is_some_and(|above| above.awaits)
+    }
+
+    /// A PATH that has just gone may be back already.
+    pub(super) fn miss_paths(&mut self) {
+        let Some(above) = self.above.as_mut().filter(|above| above.awaits) else { return };
+        let is_missing = above.paths.iter().any(|path| !self.tracker.is_rooted(path));
+        let is_new = is_missing && !above.is_missing;
+        above.is_missing = is_missing;
+        if is_new {
+            self.look_for_paths();
+        }
+    }
+}
