@@ -9,7 +9,9 @@ fn main() {
     }
     println!("cargo::rerun-if-changed=src/build.rs");
     let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
-    let said = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
+    let said = Command::new("git")
+        .args(["rev-parse", "--short=12", "HEAD"])
+        .output();
     let commit = said.ok().filter(|said| said.status.success());
     let commit = commit.and_then(|said| String::from_utf8(said.stdout).ok());
     let version = match commit.as_deref().map(str::trim) {

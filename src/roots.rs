@@ -108,9 +108,14 @@ impl Planter<'_> {
             return Err(Error::path("watch", &seen.open, std::io::Error::from(error.kind())));
         }
         let id = self.root(seen, &raw);
-        let before = self.tracker.model.counts();
-        walk(self.tracker, self.inotify, self.own, id, fd);
-        let _ = before;
+        for (entry, other) in walk(self.tracker, self.inotify, self.own, id, fd) {
+            if self.tracker.model.has(other, Flag::ROOT) {
+                let mut shown = Vec::new();
+                self.tracker.write_path(entry, &mut shown);
+                let under = Seen { shown, number: seen.number, open: Vec::new() };
+                self.note(&under, other);
+            }
+        }
         Ok(Some(id))
     }
 
@@ -181,7 +186,7 @@ impl Planter<'_> {
         let mut path = Vec::new();
         self.tracker.write_path(known, &mut path);
         let (one, other) = (crate::output::escaped(&seen.shown), crate::output::escaped(&path));
-        self.notes.push(format!("note: {one} is told once, as {other}"));
+        self.notes.push(format!("note: {one} is the same as {other}, and is told once, as that"));
     }
 }
 

@@ -62,13 +62,22 @@ struct State<'a> {
     jobs: VecDeque<Job>,
     /// How many threads are walking.
     walking: usize,
+    /// Directories that are known under another name.
+    known: Vec<(Id, Id)>,
 }
 
 /// Walks the tree below a PATH whose entry and open directory are given. What is odd
-/// about it is left nominated.
-pub(crate) fn walk(tracker: &mut Tracker, inotify: &Inotify, own: &[Inode], root: Id, fd: OwnedFd) {
+/// about it is left nominated. Gives the directories that are known under another name,
+/// and what that is.
+pub(crate) fn walk(
+    tracker: &mut Tracker,
+    inotify: &Inotify,
+    own: &[Inode],
+    root: Id,
+    fd: OwnedFd,
+) -> Vec<(Id, Id)> {
     let jobs = VecDeque::from([Job { id: root, fd: Some(fd), dev: None }]);
-    let state = Mutex::new(State { tracker, jobs, walking: 0 });
+    let state = Mutex::new(State { tracker, jobs, walking: 0, known: Vec::new() });
     let shared = Shared { inotify, own, state, bell: Condvar::new(), hungry: AtomicUsize::new(0) };
     thread::scope(|scope| {
         let mut started = 0;
@@ -80,6 +89,7 @@ pub(crate) fn walk(tracker: &mut Tracker, inotify: &Inotify, own: &[Inode], root
             Walker::on_this_thread(&shared).run();
         }
     });
+    std::mem::take(&mut shared.lock().known)
 }
 
 impl<'a> Shared<'a> {
@@ -283,8 +293,9 @@ impl<'s, 'a> Walker<'s, 'a> {
         match wd {
             None => {}
             Some(Ok(wd)) => {
-                if tracker.model.watched(wd).is_some() {
-                    tracker.nominate(id);
+                if let Some(other) = tracker.model.watched(wd) {
+                    tracker.is_known_as(id);
+                    state.known.push((id, other));
                     return false;
                 }
                 tracker.model.set_wd(id, Some(wd));

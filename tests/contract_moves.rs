@@ -265,3 +265,21 @@ fn a_name_that_a_filter_hides_is_outside_the_tree() {
     tree.touch("d.hidden/unseen");
     watch.finish();
 }
+
+#[test]
+fn what_is_done_the_moment_the_last_change_is_told_reads_as_it_happened() {
+    let tree = Tree::new();
+    let mut watch = tree.watch().start();
+    for _ in 0..200 {
+        // Each step runs into whatever is still being done about the one before.
+        tree.write("a", "x");
+        watch.expect(&["New file: ./a", "Content changed: ./a"]);
+        tree.rename("a", "b");
+        watch.expect(&["Renamed: ./a -> ./b"]);
+        tree.rename("b", "a");
+        watch.expect(&["Renamed: ./b -> ./a"]);
+        tree.remove("a");
+        watch.expect(&["Deleted: ./a"]);
+    }
+    watch.finish();
+}

@@ -85,6 +85,7 @@ impl Turn<'_> {
                 if self.came_whole(&stat) {
                     let id = self.t.model.insert(Some(dir), name, Kind::File);
                     self.took(id, &stat, digest, stable);
+                    self.t.remember_young(&stat);
                     self.t.tell_created(id, Content { size: Some(stat.size), digest: Some(digest) });
                     // It was written through this name: its others have the bytes, too.
                     self.nominate_links(id);

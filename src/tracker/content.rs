@@ -114,6 +114,7 @@ impl Turn<'_> {
         let id = self.t.model.insert(Some(dir), name, Kind::File);
         self.t.remember_attributes(id, stat);
         self.t.note_links(id, stat);
+        self.t.remember_young(stat);
         self.guard(id, dir, name);
         if self.t.goes_by_stat(stat.size) {
             self.t.model.set_print(id, model::print(stat, false), model::ident(stat));
@@ -144,6 +145,8 @@ impl Turn<'_> {
             }
         };
         self.t.tell_created(id, content);
+        // Its other names may be known with older bytes.
+        self.nominate_links(id);
     }
 
     /// Whether the file is found under the name that the model has for it.
@@ -324,8 +327,10 @@ impl Turn<'_> {
         if !self.t.model.has(id, Flag::LINKED) {
             return;
         }
+        let digest = self.t.model.digest(id);
         for other in self.t.model.with_ident(self.t.model.ident(id)) {
-            if other != id {
+            let is_news = digest.is_none() || self.t.model.digest(other) != digest;
+            if other != id && is_news {
                 self.t.model.set(other, Flag::CLOSED);
                 self.t.nominate(other);
             }

@@ -275,6 +275,9 @@ impl Turn<'_> {
             && self.t.model.kind(known) == Kind::Directory
             && self.t.model.has(known, Flag::ALIAS)
         {
+            if !self.t.model.has(other, Flag::ROOT) {
+                self.t.model.unsilence(known);
+            }
             return;
         }
         let id = self.new_directory(dir, name, stat);
@@ -366,6 +369,15 @@ impl Tracker {
             Fault::Failed(why) => self.trouble(id, Trouble::Failed(why.clone())),
             Fault::Absent => self.nominate(id),
         }
+    }
+
+    /// The walk found a directory that is known under another name: a bind mount, a PATH
+    /// within another one, or one that moved while it walked.
+    pub(crate) fn is_known_as(&mut self, id: Id) {
+        self.model.set(id, Flag::ALIAS);
+        self.model.set(id, Flag::EDGE);
+        self.model.silence(id);
+        self.nominate(id);
     }
 
     /// It has one now.

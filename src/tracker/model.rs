@@ -476,6 +476,13 @@ impl Model {
         self.set(id, Flag::SILENT);
     }
 
+    /// From now on it is told.
+    pub(crate) fn unsilence(&mut self, id: Id) {
+        if self.clear(id, Flag::SILENT) {
+            self.count(id, 1);
+        }
+    }
+
     /// How many directories and other names are told.
     pub(crate) fn counts(&self) -> (u64, u64) {
         (self.told_directories, self.told_files)

@@ -140,7 +140,7 @@ impl Tracker {
         let end = given.iter().rposition(|&byte| byte != b'/').map_or(0, |at| at + 1);
         let shown = &given[..end];
         let alive = |dir: Id| self.model.is_live(dir) && self.model.kind(dir) == Kind::Directory;
-        self.roots.iter().any(|root| root.entry.is_some() && root.open == given)
+        self.roots.iter().any(|root| root.entry.is_some() && root.shown == shown)
             || self.named.iter().any(|named| named.shown == shown && alive(named.dir))
     }
 

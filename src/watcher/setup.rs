@@ -22,7 +22,7 @@ use crate::sys::process;
 use crate::sys::signal::Signals;
 use crate::tracker::model::Model;
 use crate::tracker::port::Inode;
-use crate::tracker::{Settings, Tracker};
+use crate::tracker::{Root, Settings, Tracker};
 use crate::voice::Voice;
 
 /// Descriptors that walking and looking may take.
@@ -116,6 +116,7 @@ impl Watcher {
         let paths: Vec<_> = order.paths.iter().filter(present).cloned().collect();
         watcher.plant(&paths, &own)?;
         watcher.look_above(&order.paths, order.plan.waits)?;
+        watcher.leave_working_directory(&order.paths);
         watcher.begin()?;
         Ok(watcher)
     }
@@ -154,6 +155,24 @@ impl Watcher {
         Ok(())
     }
 
+    /// A working directory that somebody stands in makes no event when it is removed. So
+    /// that it is not us, it is left, where no PATH needs it.
+    fn leave_working_directory(&mut self, paths: &[Vec<u8>]) {
+        let is_dots = |path: &[u8]| path.split(|&byte| byte == b'/').all(|name| matches!(name, b"" | b"." | b".."));
+        if !paths.iter().all(|path| path.starts_with(b"/") || is_dots(path)) {
+            return;
+        }
+        let inode = |path: &[u8]| file::with_c_str(path, file::stat_path).ok().map(|raw| (raw.dev, raw.ino));
+        let same = |root: &Root| !root.absolute.is_empty() && inode(&root.absolute) == inode(&root.open);
+        if self.tracker.roots.iter().all(same) {
+            for root in &mut self.tracker.roots {
+                root.open.clone_from(&root.absolute);
+            }
+            // It stays where that may not be: nothing but this one event is lost.
+            let _left = std::env::set_current_dir("/");
+        }
+    }
+
     /// Names file systems that keep changes from us.
     fn name_the_blind(&mut self) {
         let mut named = Vec::new();
@@ -168,7 +187,8 @@ impl Watcher {
         }
         let mounts = self.mounts.as_ref().map(|mounts| mounts.mounts.clone()).unwrap_or_default();
         for mount in mounts {
-            let Some(id) = self.tracker.entry_at(&mount.place) else { continue };
+            let is_root = self.tracker.roots.iter().any(|root| root.absolute == mount.place);
+            let Some(id) = self.tracker.entry_at(&mount.place).filter(|_| !is_root) else { continue };
             let blind = crate::disk::blindness_by_name(&mount.file_system);
             if matches!(blind, Blindness::Network(_)) {
                 self.tracker.blind.push(self.tracker.model.inode(id).dev);

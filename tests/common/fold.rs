@@ -33,9 +33,10 @@ struct Node {
     sha256: Option<String>,
     /// The size last told.
     size: Option<u64>,
-    /// The digest last told under this name, when a rename has since put another
-    /// file there: a `changed` must follow if the digests differ.
-    displaced: Option<String>,
+    /// The digest last told under this name, if one was, when a rename has since put
+    /// another file there: a `changed` must follow if the digests differ, and may if
+    /// the old one is not known.
+    displaced: Option<Option<String>>,
     /// What is below.
     children: BTreeMap<Vec<u8>, Node>,
 }
@@ -145,7 +146,7 @@ impl Fold {
         let displaced = node.displaced.take();
         let same = told.is_some() && told == node.sha256;
         (node.sha256, node.size) = (told.clone(), record.size());
-        if same && (displaced.is_none() || displaced == told) {
+        if same && displaced.is_none_or(|displaced| displaced == told) {
             return Err("the digest is the one last reported".to_owned());
         }
         Ok(())
@@ -169,7 +170,7 @@ impl Fold {
             && old.kind == "file"
             && node.kind == "file"
         {
-            node.displaced = old.displaced.clone().or_else(|| old.sha256.clone());
+            node.displaced = Some(old.displaced.clone().unwrap_or(old.sha256.clone()));
         }
         self.top.insert(&target, node).map(drop)
     }
@@ -301,7 +302,8 @@ impl Node {
         } else if self.size.is_some() && self.size != entry.size {
             let (told, is) = (self.size, entry.size);
             out.push(format!("{name}: told size {told:?}, is {is:?}"));
-        } else if self.sha256.is_some() && self.displaced.is_some() && self.displaced != self.sha256
+        } else if let Some(Some(displaced)) = &self.displaced
+            && self.sha256.as_ref().is_some_and(|now| now != displaced)
         {
             out.push(format!(
                 "{name}: a rename replaced its bytes, and no changed record followed"

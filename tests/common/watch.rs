@@ -71,11 +71,6 @@ impl Watch {
 
     /// Fails the test, and shows what the watcher has said.
     pub(super) fn fail(&self, why: &str) -> ! {
-        if let Ok(dir) = std::env::var("DUMP") {
-            let _ = std::fs::write(format!("{dir}/dump-{}", self.pid()), self.out.bytes());
-            let out = std::process::Command::new("find").args([".", "-printf", "%i %n %p\n"]).current_dir(&self.roots[0].0).output().unwrap();
-            let _ = std::process::Command::new("sh").args(["-c", &format!("cp ../own*.log {dir}/; for f in ../own*.log; do cp $f {dir}/{}-$(basename $f); done", self.pid())]).current_dir(&self.roots[0].0).status(); let _ = std::fs::write(format!("{dir}/find-{}", self.pid()), out.stdout);
-        }
         let tail = |stream: &Stream| {
             let lines = stream.lines_from(0);
             let first = lines.len().saturating_sub(40);

@@ -314,17 +314,7 @@ impl Writer {
         let stays = right.join(self.name());
         let passes = left.join("passing").join(self.name());
         let stays_left = left.join(self.name());
-        let what = self.random.below(9);
-        let other = right.join(self.name());
-        let result = self.do_link(what, &stays, &stays_left, &passes, &other);
-        use std::io::Write as _;
-        let line = format!("{:?} {what} {} {} {} {} {:?}\n", SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap(), stays.display(), stays_left.display(), passes.display(), other.display(), result.is_ok());
-        let mut log = File::options().append(true).create(true).open(format!("{}.log", self.outside.join("../").join(self.own.file_name().unwrap()).display())).unwrap();
-        log.write_all(line.as_bytes()).unwrap();
-        result
-    }
-    fn do_link(&mut self, what: u64, stays: &Path, stays_left: &Path, passes: &Path, other: &Path) -> io::Result<()> {
-        match what {
+        match self.random.below(9) {
             0 | 1 => File::options()
                 .append(true)
                 .create(true)
@@ -336,7 +326,7 @@ impl Writer {
                 .append(true)
                 .open(&stays_left)?
                 .write_all(&self.data()),
-            5 => sys::rename_with(&stays, other, sys::RENAME_EXCHANGE),
+            5 => sys::rename_with(&stays, &right.join(self.name()), sys::RENAME_EXCHANGE),
             6 => fs::hard_link(&stays, &passes),
             7 => fs::remove_file(&passes),
             _ => fs::rename(&passes, passes.with_file_name(self.name())),
