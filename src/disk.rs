@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use crate::event::Wd;
 use crate::hash::{self, Workers, fault, stat};
+use crate::own::Own;
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
@@ -81,7 +82,7 @@ pub(crate) struct RealDisk {
     /// PATHs that have been opened in this turn.
     roots: Vec<(Vec<u8>, OwnedFd)>,
     /// Our own outputs.
-    own: Vec<Inode>,
+    pub(crate) own: Own,
     /// File systems, and whether they tell everything.
     known: Vec<(u64, bool)>,
     /// What is read goes through here.
@@ -92,15 +93,10 @@ pub(crate) struct RealDisk {
 
 impl RealDisk {
     /// Nothing is held yet.
-    pub(crate) fn new(inotify: Rc<Inotify>, workers: Workers, own: Vec<Inode>) -> Self {
+    pub(crate) fn new(inotify: Rc<Inotify>, workers: Workers, own: Own) -> Self {
         let (held, roots, known) = (Vec::new(), Vec::new(), Vec::new());
         let (buffer, route) = (Vec::new(), Vec::new());
         Self { inotify, workers, held, roots, own, known, buffer, route }
-    }
-
-    /// Our own outputs.
-    pub(crate) fn own(&self) -> Vec<Inode> {
-        self.own.clone()
     }
 
     /// A directory that has been entered.
@@ -168,7 +164,9 @@ impl Disk for RealDisk {
                 file::with_c_str(name, |name| file::stat_name(dir, name))
             }
         };
-        raw.map(|raw| stat(&raw)).map_err(|error| fault(&error))
+        let raw = raw.map_err(|error| fault(&error))?;
+        self.own.saw(at, &raw);
+        Ok(stat(&raw))
     }
 
     fn watch(&mut self, at: At<'_>) -> Result<Watched, Fault> {
@@ -225,7 +223,7 @@ impl Disk for RealDisk {
     }
 
     fn is_own(&self, inode: Inode) -> bool {
-        self.own.contains(&inode)
+        self.own.has(inode)
     }
 
     fn release(&mut self) {

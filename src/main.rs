@@ -5,14 +5,20 @@
 mod baseline;
 mod change;
 mod cli;
+mod daemon;
 mod decode;
 mod disk;
 mod error;
 mod event;
 mod filter;
 mod hash;
+mod lock;
+mod log;
+mod manual;
 mod mounts;
+mod notify;
 mod output;
+mod own;
 mod roots;
 mod sys;
 mod trace;
@@ -29,11 +35,13 @@ use std::time::Duration;
 use clap::Parser;
 
 use cli::{Cli, ColorWhen, FormatName, HashWhen};
+use daemon::{Launch, PidFile};
 use error::Error;
 use filter::{Choice, Filter};
+use log::Log;
 use output::{Events, Format, Style};
 use tracker::{Hashing, Settings};
-use watcher::{Ending, Order, Plan, Watcher};
+use watcher::{Ending, Order, Output, Plan, Watcher};
 
 fn main() {
     let cli = match Cli::try_parse() {
@@ -42,15 +50,42 @@ fn main() {
             refuse(&error);
         }
     };
-    let status = match run(&cli) {
+    if let Some(printed) = about_itself(&cli) {
+        // That nobody reads it is no failure.
+        let _read = printed;
+        sys::process::exit_now(0);
+    }
+    // Before anything else: only a process of one thread may fork.
+    let launch = if cli.daemon { Launch::behind() } else { Ok(Launch::in_front()) };
+    let status = match launch {
+        Ok(mut launch) => {
+            let status = status(run(&cli, &mut launch));
+            launch.failed(status);
+            status
+        }
+        Err(error) => status(Err(error)),
+    };
+    // The kernel takes watches and memory back faster than we could give them.
+    sys::process::exit_now(status)
+}
+
+/// What is printed about the program itself, where that is asked for.
+fn about_itself(cli: &Cli) -> Option<std::io::Result<()>> {
+    match cli.completions {
+        Some(shell) => Some(manual::completions(shell)),
+        None => cli.man.then(manual::man),
+    }
+}
+
+/// The exit status, where a failure is said.
+fn status(ended: Result<Ending, Error>) -> u8 {
+    match ended {
         Ok(ending) => ending.status(),
         Err(error) => {
             voice::say(&error.to_string());
             error.status()
         }
-    };
-    // The kernel takes watches and memory back faster than we could give them.
-    sys::process::exit_now(status)
+    }
 }
 
 /// Help and version go to stdout; what is wrong with the arguments to stderr.
@@ -69,22 +104,33 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 /// The program's outline: what to watch, every watch in place, the loop.
-fn run(cli: &Cli) -> Result<Ending, Error> {
-    let order = order(cli)?;
-    Watcher::start(order)?.run()
+fn run(cli: &Cli, launch: &mut Launch) -> Result<Ending, Error> {
+    // Who reads the pid file may send a signal at once.
+    sys::signal::hold().map_err(Error::system("wait for signals"))?;
+    // It is removed when it is dropped: at the end, however that comes.
+    let _pid_file = cli.pid_file.as_deref().map(PidFile::take).transpose()?;
+    let mut watcher = Watcher::start(order(cli)?)?;
+    if !launch.ready() {
+        return Ok(Ending::Stopped);
+    }
+    let ending = watcher.run();
+    // What it holds goes with the process; to free a large model would take longer.
+    std::mem::forget(watcher);
+    ending
 }
 
 /// What the command line asks for.
 fn order(cli: &Cli) -> Result<Order, Error> {
     let paths = cli.paths.iter().map(|path| path.as_bytes().to_vec()).collect();
-    let stdout = std::io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
     let events = events(&cli.events)?;
+    let style = style(cli, events);
     Ok(Order {
         paths,
         filter: filter(cli)?,
         settings: settings(cli, events),
-        style: style(cli, events),
-        output: stdout,
+        style,
+        output: output(cli, style)?,
+        files: cli.pid_file.iter().cloned().collect(),
         plan: plan(cli),
     })
 }
@@ -98,6 +144,20 @@ fn filter(cli: &Cli) -> Result<Filter, Error> {
         gitignore: cli.gitignore,
     };
     Filter::new(&choice).map_err(Error::Usage)
+}
+
+/// Where changes go.
+fn output(cli: &Cli, style: Style) -> Result<Output, Error> {
+    if let Some(path) = &cli.log_file {
+        let (log, opened) = Log::open(path, style.end())?;
+        return Ok(Output::Log(log, opened));
+    }
+    if sys::daemon::stdout_was_closed() {
+        let why = "stdout is closed; give it somewhere to go, or use --log-file FILE";
+        return Err(Error::Output(std::io::Error::other(why)));
+    }
+    let stdout = std::io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
+    Ok(Output::Stream(stdout))
 }
 
 /// Which changes are printed.
@@ -140,7 +200,7 @@ fn style(cli: &Cli, events: Events) -> Style {
     };
     let is_terminal = || std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
     let color = match cli.color {
-        ColorWhen::Auto => is_terminal(),
+        ColorWhen::Auto => cli.log_file.is_none() && is_terminal(),
         ColorWhen::Always => true,
         ColorWhen::Never => false,
     };

@@ -81,6 +81,13 @@ pub(crate) struct Style {
     pub(crate) events: Events,
 }
 
+impl Style {
+    /// What ends a record.
+    pub(crate) fn end(&self) -> u8 {
+        if self.nul { 0 } else { b'\n' }
+    }
+}
+
 /// Renders records.
 pub(crate) struct Printer {
     /// How.
@@ -109,7 +116,7 @@ impl Printer {
             Format::Paths => text::write_path(&self.style, batch, change, out),
         }
         if out.len() > before {
-            out.push(if self.style.nul { 0 } else { b'\n' });
+            out.push(self.style.end());
         }
         let is_change = !matches!(change, Change::Existing { .. } | Change::Ready { .. } | Change::Overflow);
         is_change && out.len() > before

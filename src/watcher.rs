@@ -6,6 +6,7 @@
 
 mod above;
 mod ending;
+mod log;
 mod pump;
 mod setup;
 
@@ -18,7 +19,9 @@ use crate::baseline::Baseline;
 use crate::disk::RealDisk;
 use crate::error::Error;
 use crate::hash::Workers;
+use crate::log::Log;
 use crate::mounts::Mounts;
+use crate::notify::Service;
 use crate::output::Printer;
 use crate::output::sink::Sink;
 use crate::sys::epoll::{Bell, Epoll, Interest, Readiness};
@@ -29,7 +32,7 @@ use crate::tracker::{Moment, Tracker};
 use crate::voice::Voice;
 use above::Above;
 pub(crate) use ending::Ending;
-pub(crate) use setup::{Order, Plan};
+pub(crate) use setup::{Order, Output, Plan};
 
 /// What wakes the loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,6 +132,14 @@ pub(crate) struct Watcher {
     awaits_room: bool,
     /// Whether workers are done with something.
     has_answers: bool,
+    /// Whether events are left in the kernel's queue until there is room.
+    is_paused: bool,
+    /// The file that changes go to instead of stdout.
+    log: Option<Log>,
+    /// Who wants to hear how we are.
+    service: Service,
+    /// Why it ends, where that came before the loop began.
+    ended: Option<Ending>,
     /// Whether events came just now: then more may come, and directories are held.
     is_busy: bool,
     /// Since when they are.
@@ -141,6 +152,12 @@ impl Watcher {
     /// # Errors
     /// What makes going on impossible.
     pub(crate) fn run(&mut self) -> Result<Ending, Error> {
+        if let Some(ending) = self.ended {
+            self.finish()?;
+            return Ok(ending);
+        }
+        let (directories, files) = self.tracker.model.counts();
+        self.service.ready(&format!("Watching: {directories} directories, {files} files"));
         let mut ready = Vec::new();
         loop {
             if let Some(ending) = self.put_out()? {
@@ -148,9 +165,11 @@ impl Watcher {
             }
             self.miss_paths();
             if !self.tracker.is_alive() && !self.awaits() {
-                self.finish();
+                self.finish()?;
                 return Err(Error::NothingLeft);
             }
+            self.pause_or_go_on()?;
+            self.service.alive(self.clock.tick());
             let timeout = self.timeout();
             if timeout.is_none_or(|timeout| !timeout.is_zero()) || self.clock.tick() > self.held_since + HOLD {
                 self.disk.release();
@@ -174,7 +193,7 @@ impl Watcher {
             match Token::of(readiness.token) {
                 Some(Token::Signal) => {
                     if let Some(ending) = self.signalled() {
-                        self.finish();
+                        self.finish()?;
                         return Ok(Some(ending));
                     }
                 }
@@ -188,13 +207,14 @@ impl Watcher {
                 Some(Token::Output | Token::Events) | None => {}
             }
         }
-        Ok(self.time_is_up())
+        self.time_is_up()
     }
 
     /// Signals that came.
     fn signalled(&mut self) -> Option<Ending> {
         while let Some(signal) = self.signals.next() {
             match signal {
+                Signal::HangUp if self.log.is_some() => self.reopen_log(),
                 Signal::Stop | Signal::HangUp => return Some(Ending::Stopped),
                 Signal::User1 => self.say_stats(),
             }
@@ -204,14 +224,28 @@ impl Watcher {
 
     /// How long the loop may wait.
     fn timeout(&self) -> Option<Duration> {
-        if self.awaits_room && self.sink.is_full() {
-            return self.until(self.end_deadline());
+        let log = self.log.as_ref().and_then(Log::deadline);
+        let always = [self.end_deadline(), self.service.deadline(), log];
+        let always = always.into_iter().flatten().min();
+        if self.sink.is_full() {
+            return self.until(always);
         }
         if self.is_busy || !self.unread.is_empty() || !self.tracker.is_idle() {
             return Some(Duration::ZERO);
         }
-        let deadlines = [self.tracker.deadline(), self.end_deadline()];
-        self.until(deadlines.into_iter().flatten().min())
+        self.until([self.tracker.deadline(), always].into_iter().flatten().min())
+    }
+
+    /// With a full output the kernel's queue is left alone, and must not wake us. When
+    /// it overflows meanwhile, the scan that follows makes up for it.
+    fn pause_or_go_on(&mut self) -> Result<(), Error> {
+        if self.sink.is_full() != self.is_paused {
+            self.is_paused = !self.is_paused;
+            let interest = if self.is_paused { Interest::HangUp } else { Interest::Readable };
+            let modified = self.epoll.modify(self.inotify.as_fd(), Token::Events as u64, interest);
+            modified.map_err(Error::system("wait for events"))?;
+        }
+        Ok(())
     }
 
     /// How long it is until then.

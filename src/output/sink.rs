@@ -19,6 +19,8 @@ pub(crate) struct Sink {
     pub(crate) bytes: Vec<u8>,
     /// How many of them it has taken.
     taken: usize,
+    /// What ends a record.
+    end: u8,
 }
 
 impl Sink {
@@ -26,9 +28,9 @@ impl Sink {
     ///
     /// # Errors
     /// EBADF: it is closed.
-    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(fd: OwnedFd, end: u8) -> io::Result<Self> {
         let (fd, sort) = stream::sort(fd)?;
-        Ok(Self { fd, sort, bytes: Vec::new(), taken: 0 })
+        Ok(Self { fd, sort, bytes: Vec::new(), taken: 0, end })
     }
 
     /// Writes what fits.
@@ -47,10 +49,43 @@ impl Sink {
             self.bytes.shrink_to(64 << 10);
             self.taken = 0;
         } else if self.taken > MOST {
-            self.bytes.drain(..self.taken);
-            self.taken = 0;
+            // A record of which a part was taken stays whole: it may be given again.
+            let torn = self.torn();
+            self.bytes.drain(..self.taken - torn);
+            self.taken = torn;
         }
         Ok(())
+    }
+
+    /// How many bytes were taken of a record whose rest was not.
+    pub(crate) fn torn(&self) -> usize {
+        let taken = &self.bytes[..self.taken];
+        taken.iter().rev().take_while(|byte| **byte != self.end).count()
+    }
+
+    /// Gives the record that was taken in part again, to whoever comes next.
+    pub(crate) fn untake(&mut self) {
+        self.taken -= self.torn();
+    }
+
+    /// Ends what others have left without an end, before anything else is written.
+    pub(crate) fn end_first(&mut self) {
+        self.bytes.insert(self.taken, self.end);
+    }
+
+    /// Goes on elsewhere; where it was before.
+    ///
+    /// # Errors
+    /// EBADF: it is closed.
+    pub(crate) fn move_to(&mut self, fd: OwnedFd) -> io::Result<OwnedFd> {
+        let (fd, sort) = stream::sort(fd)?;
+        self.sort = sort;
+        Ok(std::mem::replace(&mut self.fd, fd))
+    }
+
+    /// What ends a record.
+    pub(crate) fn end(&self) -> u8 {
+        self.end
     }
 
     /// How many bytes wait for the reader.

@@ -51,6 +51,15 @@ pub(crate) fn exit_now(status: u8) -> ! {
     unsafe { libc::_exit(libc::c_int::from(status)) }
 }
 
+/// The time by CLOCK_MONOTONIC in microseconds, which is what a service manager compares.
+pub(crate) fn monotonic_micros() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid timespec to fill; this clock is always there.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let micros = time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1000);
+    u64::try_from(micros).unwrap_or(0)
+}
+
 /// The file system's magic number: fstatfs(2).
 ///
 /// # Errors

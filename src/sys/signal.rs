@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::check;
 
@@ -40,30 +40,33 @@ fn set() -> libc::sigset_t {
     set
 }
 
+/// Lets the signals wait, in this thread and those it will start, until they are read.
+/// To be called before any thread is, and before anybody can know our number.
+///
+/// # Errors
+/// None that is known.
+pub(crate) fn hold() -> io::Result<()> {
+    let set = set();
+    // SAFETY: `set` is initialised; the old set is not asked for. SIGPIPE needs
+    // no care: Rust ignores it, and a write gives EPIPE.
+    check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) })?;
+    Ok(())
+}
+
 impl Signals {
-    /// Blocks the signals in this thread and those it will start, and opens the
-    /// descriptor. To be called before any thread is.
+    /// Opens the descriptor, from which the signals that are held are read.
     ///
     /// # Errors
     /// EMFILE or ENFILE: no descriptor is free.
     pub(crate) fn new() -> io::Result<Self> {
+        hold()?;
         let set = set();
-        // SAFETY: `set` is initialised; the old set is not asked for. SIGPIPE needs
-        // no care: Rust ignores it, and a write gives EPIPE.
-        check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) })?;
         // SAFETY: `set` is initialised.
         let fd = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
         let fd = check(fd)?;
         // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self { file: File::from(fd) })
-    }
-
-    /// Whether a signal that ends us waits to be read.
-    pub(crate) fn is_pending(&self) -> bool {
-        let mut poll = libc::pollfd { fd: self.file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: `poll` is one valid pollfd.
-        unsafe { libc::poll(&raw mut poll, 1, 0) > 0 }
     }
 
     /// The next signal that came, if one did.

@@ -116,7 +116,7 @@ impl Watcher {
     /// A PATH is there: it is told, and all that is in it.
     fn appear(&mut self, path: &[u8]) {
         let inotify = Rc::clone(&self.inotify);
-        let own = self.disk.own();
+        let own = self.disk.own.inodes();
         let mut planter =
             Planter { tracker: &mut self.tracker, inotify: &inotify, own: &own, notes: Vec::new() };
         if let Err(error) = planter.appear(path)

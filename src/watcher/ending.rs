@@ -2,6 +2,7 @@
 
 use super::Watcher;
 use crate::change::Kind;
+use crate::error::Error;
 use crate::sys::process;
 use crate::voice::say;
 
@@ -40,18 +41,18 @@ impl Watcher {
     }
 
     /// Whether its time is up.
-    pub(super) fn time_is_up(&mut self) -> Option<Ending> {
+    pub(super) fn time_is_up(&mut self) -> Result<Option<Ending>, Error> {
         let now = self.clock.tick();
         let is_over = |from: u64, nanos: Option<u64>| nanos.is_some_and(|nanos| from.saturating_add(nanos) <= now);
         if is_over(self.ready, self.plan.timeout) {
-            self.finish();
-            return Some(Ending::TimedOut(self.printed > 0));
+            self.finish()?;
+            return Ok(Some(Ending::TimedOut(self.printed > 0)));
         }
         if is_over(self.last_change, self.plan.until_quiet) && self.tracker.is_done() && self.unread.is_empty() {
-            self.finish();
-            return Some(Ending::Quiet);
+            self.finish()?;
+            return Ok(Some(Ending::Quiet));
         }
-        None
+        Ok(None)
     }
 
     /// Statistics, as one block.

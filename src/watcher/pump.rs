@@ -1,7 +1,6 @@
 //! A slice of the loop's work: drain the queue, apply what was read, look at names,
 //! put out what is known.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::{Ending, Token, Watcher};
@@ -103,6 +102,7 @@ impl Watcher {
             let now = self.clock.now();
             if now.tick - drained > SLICE {
                 drained = now.tick;
+                self.service.alive(now.tick);
                 self.drain()?;
                 self.put_out_changes()?;
                 if self.sink.is_full() {
@@ -152,21 +152,15 @@ impl Watcher {
         }
         self.tracker.batch = batch;
         self.tracker.batch.clear();
-        match self.sink.flush() {
-            // The loop ends at its next turn.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Error::Output(error)),
-            Ok(()) => Ok(()),
-        }
+        // If the reader is gone, the loop ends at its next turn.
+        self.write().map(drop)
     }
 
     /// Writes what waits, and asks to be woken when there is room for the rest.
     pub(super) fn put_out(&mut self) -> Result<Option<Ending>, Error> {
         self.put_out_changes()?;
-        match self.sink.flush() {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Some(Ending::ReaderGone)),
-            Err(error) => return Err(Error::Output(error)),
-            Ok(()) => {}
+        if self.write()?.is_some() {
+            return Ok(Some(Ending::ReaderGone));
         }
         let waits = self.sink.waiting() > 0;
         if self.plan.count.is_some_and(|most| self.printed >= most) && !waits {
@@ -229,9 +223,16 @@ impl Watcher {
 
     /// At the end: what is known is written, as far as the reader takes it within
     /// a second.
-    pub(super) fn finish(&mut self) {
-        let _drained = self.drain();
-        let _applied = self.apply_all();
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
+        self.service.stopping();
+        self.drain()?;
+        if let Some(log) = &mut self.log {
+            log.hurry();
+        }
+        self.apply_all()?;
         let until = self.clock.tick() + 1_000_000_000;
         while self.clock.tick() < until {
             let now = self.clock.now();
@@ -239,7 +240,8 @@ impl Watcher {
             while !turn.t.is_idle() && self.clock.tick() < until {
                 turn.work();
             }
-                if self.put_out_changes().is_err() || self.sink.flush().is_err() || self.sink.waiting() == 0 {
+            self.put_out_changes()?;
+            if self.write()?.is_some() || self.sink.waiting() == 0 {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -247,6 +249,7 @@ impl Watcher {
         if self.plan.stats {
             self.say_stats();
         }
+        self.close_log()
     }
 
     /// Tells what was there when the watch began: parents before children.
@@ -254,7 +257,9 @@ impl Watcher {
         let roots: Vec<_> = self.tracker.roots.iter().filter_map(|root| root.entry).collect();
         let mut stack: Vec<_> = roots.into_iter().rev().collect();
         let sizes: std::collections::HashMap<_, _> = sizes.iter().copied().collect();
-        while let Some(id) = stack.pop() {
+        while self.ended.is_none()
+            && let Some(id) = stack.pop()
+        {
             let model = &self.tracker.model;
             let kind = model.kind(id);
             stack.extend(model.children(id));
@@ -274,22 +279,25 @@ impl Watcher {
         self.put_out_wholly()
     }
 
-    /// Writes everything, however long the reader takes.
+    /// Writes everything, however long the reader takes, unless we are to end.
     fn put_out_wholly(&mut self) -> Result<(), Error> {
         self.put_out_changes()?;
-        while self.sink.waiting() > 0 {
-            match self.sink.flush() {
-                Err(error) => return Err(Error::Output(error)),
-                Ok(()) if self.sink.waiting() > 0 => {
-                    if self.signals.is_pending() {
-                        return Ok(());
-                    }
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Ok(()) => {}
+        while self.ended.is_none() {
+            self.ended = self.write()?;
+            if self.sink.waiting() == 0 {
+                break;
             }
+            self.heed_signals();
+            std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
+    }
+
+    /// Serves the signals that came before the loop began.
+    pub(super) fn heed_signals(&mut self) {
+        if self.ended.is_none() {
+            self.ended = self.signalled();
+        }
     }
 
     /// Shows the next event as the kernel told it.

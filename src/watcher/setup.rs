@@ -1,19 +1,24 @@
 //! From the user's choices to a watch that is in place.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Clock, Token, Watcher};
 use crate::baseline::Baseline;
-use crate::change::{Change, Kind};
+use crate::change::Change;
 use crate::disk::{Blindness, RealDisk, blindness};
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::hash::Workers;
+use crate::log::{Log, Opened};
 use crate::mounts::Mounts;
+use crate::notify::Service;
 use crate::output::sink::Sink;
 use crate::output::{Printer, Style};
+use crate::own::Own;
 use crate::roots::Planter;
 use crate::sys::epoll::{Bell, Epoll, Interest};
 use crate::sys::file::{self, Open};
@@ -49,6 +54,14 @@ pub(crate) struct Plan {
     pub(crate) waits: bool,
 }
 
+/// Where changes go.
+pub(crate) enum Output {
+    /// To whoever reads it.
+    Stream(OwnedFd),
+    /// To a file of our own.
+    Log(Log, Opened),
+}
+
 /// All that a watch is made from.
 pub(crate) struct Order {
     /// What is watched.
@@ -60,7 +73,9 @@ pub(crate) struct Order {
     /// How changes look.
     pub(crate) style: Style,
     /// Where they go.
-    pub(crate) output: OwnedFd,
+    pub(crate) output: Output,
+    /// Other files that we write.
+    pub(crate) files: Vec<PathBuf>,
     /// Stopping and saying.
     pub(crate) plan: Plan,
 }
@@ -79,12 +94,13 @@ impl Watcher {
         process::raise_descriptor_limit(DESCRIPTORS);
         process::widen_descriptor_table(inotify.as_fd(), 1000);
         let workers = Workers::new(Arc::clone(&bell));
-        let own = own_outputs(&order.output);
-        let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own.clone());
+        let (sink, log) = sink(order.output, order.style)?;
+        let own = own_outputs(&sink, log.as_ref(), &order.files);
+        let known = own.inodes();
+        let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own);
         let mut settings = order.settings;
         settings.began = clock.now().wall;
         let tracker = Tracker::new(settings, order.filter, Vec::new(), Model::new(), clock.tick());
-        let sink = Sink::new(order.output).map_err(Error::Output)?;
         let mut watcher = Self {
             plan: order.plan,
             clock,
@@ -108,15 +124,21 @@ impl Watcher {
             ready: 0,
             awaits_room: false,
             has_answers: false,
+            is_paused: false,
+            log,
+            service: Service::from_environment(),
+            ended: None,
             is_busy: false,
             held_since: 0,
         };
         watcher.listen_to_all()?;
         let present = |path: &&Vec<u8>| !order.plan.waits || super::above::is_there(path);
         let paths: Vec<_> = order.paths.iter().filter(present).cloned().collect();
-        watcher.plant(&paths, &own)?;
+        watcher.plant(&paths, &known)?;
         watcher.look_above(&order.paths, order.plan.waits)?;
-        watcher.leave_working_directory(&order.paths);
+        if watcher.log.is_none() && order.files.is_empty() {
+            watcher.leave_working_directory(&order.paths);
+        }
         watcher.begin()?;
         Ok(watcher)
     }
@@ -215,6 +237,9 @@ impl Watcher {
         if self.plan.initial {
             self.read_all()?;
         }
+        if self.ended.is_some() {
+            return Ok(());
+        }
         self.put_out_changes()?;
         let (directories, files) = self.tracker.model.counts();
         self.tracker.batch.push(Change::Ready { directories, files });
@@ -231,7 +256,8 @@ impl Watcher {
         let mut ready = Vec::new();
         while self.feed_baseline().is_some() {
             self.epoll.wait(None, &mut ready).map_err(Error::system("wait for events"))?;
-            if self.signals.is_pending() {
+            self.heed_signals();
+            if self.ended.is_some() {
                 return Ok(());
             }
             self.bell.silence();
@@ -243,10 +269,30 @@ impl Watcher {
     }
 }
 
+/// Where records go, and the log if that is one.
+fn sink(output: Output, style: Style) -> Result<(Sink, Option<Log>), Error> {
+    let (fd, log, is_cut) = match output {
+        Output::Stream(fd) => (fd, None, false),
+        Output::Log(log, opened) => (opened.fd, Some(log), opened.is_cut),
+    };
+    let mut sink = Sink::new(fd, style.end()).map_err(Error::Output)?;
+    if is_cut {
+        sink.end_first();
+    }
+    Ok((sink, log))
+}
+
 /// The regular files among our outputs.
-fn own_outputs(output: &OwnedFd) -> Vec<Inode> {
+fn own_outputs(sink: &Sink, log: Option<&Log>, files: &[PathBuf]) -> Own {
+    let mut own = Own::default();
     let stderr = std::io::stderr();
-    let stats = [file::stat_fd(output.as_fd()), file::stat_fd(stderr.as_fd())];
-    let files = stats.into_iter().flatten().filter(|raw| raw.kind() == Kind::File);
-    files.map(|raw| Inode { dev: raw.dev, ino: raw.ino }).collect()
+    let open = [file::stat_fd(sink.as_fd()), file::stat_fd(stderr.as_fd())];
+    let named = files.iter().map(|path| file::with_c_str(path.as_os_str().as_bytes(), file::stat_path));
+    for raw in open.into_iter().chain(named).flatten() {
+        own.add(&raw);
+    }
+    for path in log.map(Log::path).into_iter().chain(files.iter().map(PathBuf::as_path)) {
+        own.add_place(path);
+    }
+    own
 }

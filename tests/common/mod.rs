@@ -16,6 +16,7 @@ pub(crate) mod judge;
 pub(crate) mod load;
 pub(crate) mod namespace;
 pub(crate) mod record;
+pub(crate) mod serve;
 pub(crate) mod stream;
 pub(crate) mod sys;
 pub(crate) mod tree;

@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 pub(crate) use libc::{RENAME_EXCHANGE, RENAME_WHITEOUT};
-pub(crate) use libc::{SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM};
+pub(crate) use libc::{SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM};
 
 /// A path as the C library wants it.
 fn c_path(path: &Path) -> CString {
@@ -26,11 +26,11 @@ fn checked(result: c_int) -> io::Result<c_int> {
     }
 }
 
-/// kill(2) of a child that has not been waited for.
+/// kill(2) of a child that has not been waited for, or of a process known to run.
 pub(crate) fn kill(pid: u32, signal: c_int) -> io::Result<()> {
     let pid = libc::pid_t::try_from(pid).unwrap();
     // SAFETY: kill takes two numbers and touches no memory of ours; the caller
-    // holds the child unreaped, so the number is still its own.
+    // holds the child unreaped, or has just looked, so the number is still its own.
     checked(unsafe { libc::kill(pid, signal) }).map(drop)
 }
 

@@ -1,0 +1,170 @@
+//! Going to the background, and the file that tells where we are.
+//!
+//! The process that was started waits for the one that stays, which tells it, through
+//! a pipe, that every watch is in place, or with which status it has failed. Until then
+//! the one that stays has the stderr that it was started with, and says there itself
+//! what there is to say. Invariant: nothing is forked once there is a second thread.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IsTerminal, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::change::Kind;
+use crate::error::{Error, plain};
+use crate::lock;
+use crate::output::escaped;
+use crate::sys::daemon::{Standard, fork, new_session, replace};
+use crate::sys::{file, process};
+use crate::voice::say;
+
+/// The one who waits for us to be ready, if anybody does.
+pub(crate) struct Launch {
+    /// Our end of the pipe.
+    parent: Option<PipeWriter>,
+}
+
+impl Launch {
+    /// Nobody waits: we stay where we were started.
+    pub(crate) fn in_front() -> Self {
+        Self { parent: None }
+    }
+
+    /// Forks twice, so that the one that stays leads no session and can never get a
+    /// terminal. Only that one returns from here.
+    ///
+    /// # Errors
+    /// No process can be made.
+    pub(crate) fn behind() -> Result<Self, Error> {
+        let failed = || Error::system("go to the background");
+        let (mut reader, writer) = io::pipe().map_err(failed())?;
+        if let Some(child) = fork().map_err(failed())? {
+            drop(writer);
+            child.wait();
+            let mut status = [0];
+            if reader.read_exact(&mut status).is_err() {
+                say("the daemon has died before it was ready");
+                status = [1];
+            }
+            process::exit_now(status[0]);
+        }
+        drop(reader);
+        let mut launch = Self {
+            parent: Some(writer),
+        };
+        match new_session().and_then(|()| fork()) {
+            Ok(Some(_stays)) => process::exit_now(0),
+            Ok(None) => {}
+            Err(error) => {
+                let error = failed()(error);
+                say(&error.to_string());
+                launch.failed(error.status());
+                process::exit_now(error.status());
+            }
+        }
+        let nothing = nothing().map_err(failed())?;
+        for which in [Standard::Input, Standard::Output] {
+            replace(which, nothing.as_fd()).map_err(failed())?;
+        }
+        Ok(launch)
+    }
+
+    /// Tells that every watch is in place, and lets go of the terminal. `false`: the one
+    /// who waited is gone, so that nobody knows of us.
+    pub(crate) fn ready(&mut self) -> bool {
+        let Some(mut parent) = self.parent.take() else {
+            return true;
+        };
+        if !keeps_stderr()
+            && let Ok(nothing) = nothing()
+        {
+            // That it stays open is a nuisance and no reason to fail.
+            let _closed = replace(Standard::Error, nothing.as_fd());
+        }
+        parent.write_all(&[0]).is_ok()
+    }
+
+    /// Tells with which status we end, if that is still waited for.
+    pub(crate) fn failed(&mut self, status: u8) {
+        if let Some(mut parent) = self.parent.take() {
+            // If it is gone, nobody wants to know.
+            let _told = parent.write_all(&[status]);
+        }
+    }
+}
+
+/// /dev/null.
+fn nothing() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/null")
+}
+
+/// Whether stderr leads somewhere that may be kept: a file, or the journal. A terminal
+/// will be somebody else's, and who reads a pipe waits for its end.
+fn keeps_stderr() -> bool {
+    let stderr = io::stderr();
+    if stderr.is_terminal() {
+        return false;
+    }
+    let Ok(raw) = file::stat_fd(stderr.as_fd()) else {
+        return false;
+    };
+    let metadata = fs::metadata("/proc/self/fd/2").ok();
+    let number = metadata.map(|found| {
+        use std::os::unix::fs::MetadataExt;
+        format!("{}:{}", found.dev(), found.ino())
+    });
+    // systemd names the stream it has given us, as device:inode.
+    let journal = std::env::var("JOURNAL_STREAM").ok();
+    raw.kind() == Kind::File || (journal.is_some() && journal == number)
+}
+
+/// A file with our process number, locked while we live and removed at the end.
+pub(crate) struct PidFile {
+    /// Where it is.
+    path: PathBuf,
+    /// It, and its lock.
+    file: File,
+}
+
+impl PidFile {
+    /// Takes the file for ourselves.
+    ///
+    /// # Errors
+    /// Somebody else has it, or it holds something that is no process number.
+    pub(crate) fn take(path: &Path) -> Result<Self, Error> {
+        let file = lock::claim(path, 0o644).map_err(Error::Usage)?;
+        let shown = escaped(path.as_os_str().as_bytes());
+        if let Err(error) = lock::recorded(&file) {
+            return Err(Error::Usage(match error.kind() {
+                io::ErrorKind::InvalidData => {
+                    format!("{shown} is no pid file: it holds something else; give another file")
+                }
+                _ => format!("cannot read {shown}: {}", plain(&error)),
+            }));
+        }
+        let written = file
+            .set_len(0)
+            .and_then(|()| writeln!(&file, "{}", std::process::id()));
+        let pid_file = Self {
+            path: path.to_path_buf(),
+            file,
+        };
+        match written {
+            Ok(()) => Ok(pid_file),
+            Err(error) => Err(Error::Usage(format!(
+                "cannot write {shown}: {}",
+                plain(&error)
+            ))),
+        }
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Another file that somebody has put there is not ours to remove.
+        if lock::is_at(&self.file, &self.path) {
+            let _removed = fs::remove_file(&self.path);
+        }
+    }
+}

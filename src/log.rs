@@ -1,0 +1,152 @@
+//! The file of `--log-file`: opening, reopening, and patience when it takes nothing.
+//!
+//! Records are appended. What a full disk has cut is completed once there is room, so
+//! that a record is never torn.
+
+use std::fs::File;
+use std::io::{self, Seek};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, plain};
+use crate::lock;
+use crate::output::escaped;
+use crate::sys::daemon;
+
+/// Between two attempts to write: 1 s.
+const AGAIN: u64 = 1_000_000_000;
+
+/// Others may not read what is told of a tree that they may not read.
+const MODE: u32 = 0o640;
+
+/// The log, but for the descriptor, which is where records go.
+pub(crate) struct Log {
+    /// Where it is.
+    path: PathBuf,
+    /// Why it could not be written, and when it is tried again.
+    trouble: Option<(io::Error, u64)>,
+}
+
+/// A log that was opened.
+pub(crate) struct Opened {
+    /// Where records go.
+    pub(crate) fd: OwnedFd,
+    /// Whether its last record has no end: who wrote it has died over it.
+    pub(crate) is_cut: bool,
+}
+
+/// What was learned from an attempt to write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum News {
+    /// It goes as before.
+    None,
+    /// It takes nothing, for this reason.
+    Stuck(String),
+    /// It takes records again.
+    Freed,
+}
+
+impl Log {
+    /// Opens the log and locks it; `end` is what ends a record.
+    ///
+    /// # Errors
+    /// Somebody else has it, or it is nothing to write to.
+    pub(crate) fn open(path: &Path, end: u8) -> Result<(Self, Opened), Error> {
+        let opened = open(path, end).map_err(Error::Usage)?;
+        daemon::ignore_file_size_signal();
+        Ok((
+            Self {
+                path: path.to_path_buf(),
+                trouble: None,
+            },
+            opened,
+        ))
+    }
+
+    /// Opens it anew. `None`: the path still leads to the file that is open.
+    ///
+    /// # Errors
+    /// A sentence: what is there now cannot be had.
+    pub(crate) fn reopen(&self, old: &File, end: u8) -> Result<Option<Opened>, String> {
+        if lock::is_at(old, &self.path) {
+            return Ok(None);
+        }
+        open(&self.path, end).map(Some)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path as it is said.
+    pub(crate) fn shown(&self) -> String {
+        escaped(self.path.as_os_str().as_bytes())
+    }
+
+    /// Whether it may be written to now.
+    pub(crate) fn is_due(&self, now: u64) -> bool {
+        self.trouble.as_ref().is_none_or(|(_, next)| now >= *next)
+    }
+
+    /// When it is tried again.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        self.trouble.as_ref().map(|(_, next)| *next)
+    }
+
+    /// Tries again at once.
+    pub(crate) fn hurry(&mut self) {
+        if let Some((_, next)) = &mut self.trouble {
+            *next = 0;
+        }
+    }
+
+    /// It was written to, with this result.
+    pub(crate) fn tried(&mut self, result: io::Result<()>, now: u64) -> News {
+        match result {
+            Ok(()) if self.trouble.take().is_some() => News::Freed,
+            Ok(()) => News::None,
+            Err(error) => {
+                let why = plain(&error);
+                let is_old = self
+                    .trouble
+                    .replace((error, now.saturating_add(AGAIN)))
+                    .is_some();
+                if is_old { News::None } else { News::Stuck(why) }
+            }
+        }
+    }
+
+    /// Why it takes nothing.
+    pub(crate) fn why(&mut self) -> io::Error {
+        let trouble = self.trouble.take();
+        trouble.map_or_else(|| io::ErrorKind::WriteZero.into(), |(error, _)| error)
+    }
+}
+
+/// Opens and locks.
+fn open(path: &Path, end: u8) -> Result<Opened, String> {
+    let file = lock::claim(path, MODE)?;
+    let mut last = [end];
+    let length = file.metadata().map_or(0, |found| found.len());
+    let read = length > 0 && file.read_at(&mut last, length - 1).is_ok();
+    Ok(Opened {
+        fd: file.into(),
+        is_cut: read && last != [end],
+    })
+}
+
+/// Takes back the last `torn` bytes of a file, where nobody has written behind them.
+///
+/// # Errors
+/// Those of fstat(2), lseek(2) and ftruncate(2).
+pub(crate) fn cut(file: &mut File, torn: usize) -> io::Result<()> {
+    let torn = u64::try_from(torn).unwrap_or(u64::MAX);
+    let length = file.metadata()?.len();
+    if torn > 0 && file.stream_position()? == length {
+        file.set_len(length.saturating_sub(torn))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Which files are our own output, and so are never told.
+//!
+//! A file that we have written stays ours when it is renamed and no longer written to
+//! (a rotated log). Since the kernel gives the number of a deleted file to a new one,
+//! a file is known by its birth too.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::change::Kind;
+use crate::sys::file::{self, RawStat};
+use crate::tracker::port::{At, Inode};
+
+/// Our own files.
+#[derive(Default)]
+pub(crate) struct Own {
+    /// Those that there are, with their births.
+    files: Vec<(Inode, Option<i64>)>,
+    /// Names under which whatever file there is, is ours: a directory and a name in it.
+    places: Vec<(Inode, Vec<u8>)>,
+}
+
+impl Own {
+    /// What an output is open on is ours, if it is a file.
+    pub(crate) fn add(&mut self, raw: &RawStat) {
+        if raw.kind() == Kind::File && !self.has(inode(raw)) {
+            self.files.push((inode(raw), raw.btime));
+        }
+    }
+
+    /// A name is ours, even before we have opened what is there: who rotates a log may
+    /// make the new one for us.
+    pub(crate) fn add_place(&mut self, path: &Path) {
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        let found = file::with_c_str(parent.as_os_str().as_bytes(), file::stat_path);
+        if let (Ok(raw), Some(name)) = (found, path.file_name()) {
+            let place = (inode(&raw), name.as_bytes().to_vec());
+            if !self.places.contains(&place) {
+                self.places.push(place);
+            }
+        }
+    }
+
+    /// A file that is no longer written to: it stays ours if it can be told from a new
+    /// one of its number.
+    pub(crate) fn retire(&mut self, raw: &RawStat) {
+        if raw.btime.is_none() {
+            self.files.retain(|(own, _)| *own != inode(raw));
+        }
+    }
+
+    /// Something was looked at.
+    pub(crate) fn saw(&mut self, at: At<'_>, raw: &RawStat) {
+        let seen = inode(raw);
+        self.files
+            .retain(|(own, birth)| *own != seen || *birth == raw.btime);
+        if let At::In(dir, name) = at
+            && self
+                .places
+                .iter()
+                .any(|(place, own)| *place == dir && own == name)
+        {
+            self.add(raw);
+        }
+    }
+
+    /// Whether a file is ours.
+    pub(crate) fn has(&self, inode: Inode) -> bool {
+        self.files.iter().any(|(own, _)| *own == inode)
+    }
+
+    /// All of them.
+    pub(crate) fn inodes(&self) -> Vec<Inode> {
+        self.files.iter().map(|(own, _)| *own).collect()
+    }
+}
+
+/// Which file it is.
+fn inode(raw: &RawStat) -> Inode {
+    Inode {
+        dev: raw.dev,
+        ino: raw.ino,
+    }
+}

@@ -1,0 +1,132 @@
+//! A balerion that serves: started in the background, or writing to a log.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use super::{Tree, eventually, sys};
+
+/// The binary.
+const BALERION: &str = env!("CARGO_BIN_EXE_balerion");
+
+/// A daemon, killed when dropped.
+pub(crate) struct Daemon {
+    /// Where its number is.
+    pid_file: PathBuf,
+    /// Its number.
+    pub(crate) pid: u32,
+    /// Where its changes go.
+    pub(crate) log: PathBuf,
+    /// What the command that started it said on stderr.
+    pub(crate) said: String,
+}
+
+/// Runs balerion with these arguments, standing in the tree, and waits for its end and
+/// for the end of its outputs.
+pub(crate) fn run(tree: &Tree, args: &[&str]) -> Output {
+    let mut command = Command::new(BALERION);
+    command
+        .args(args)
+        .current_dir(tree.root())
+        .stdin(Stdio::null());
+    command.output().unwrap()
+}
+
+/// What was said on stderr.
+pub(crate) fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Whether a process runs, or has not let go of all that it had.
+pub(crate) fn is_running(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|after| after.chars().next());
+    stat.contains("(balerion) ") && state != Some('Z')
+}
+
+impl Daemon {
+    /// Starts one that writes to `log` and `pid`, as seen from the tree.
+    pub(crate) fn start(tree: &Tree, log: &str, pid: &str, args: &[&str]) -> Self {
+        let mut all = vec!["--daemon", "--log-file", log, "--pid-file", pid];
+        all.extend(args);
+        let output = run(tree, &all);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(output.stdout, b"");
+        let pid_file = tree.path(pid);
+        let pid = fs::read_to_string(&pid_file)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        Self {
+            pid_file,
+            pid,
+            log: tree.path(log),
+            said,
+        }
+    }
+
+    /// Waits until the log holds these lines, and nothing else.
+    pub(crate) fn expect(&self, lines: &[&str]) {
+        expect_in(&self.log, lines);
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: i32) {
+        assert!(is_running(self.pid), "it has ended");
+        sys::kill(self.pid, signal).unwrap();
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn wait(&self) {
+        assert!(eventually(|| !is_running(self.pid)), "it has not ended");
+    }
+
+    /// Ends it by SIGTERM: its pid file goes with it.
+    pub(crate) fn stop(self) {
+        self.signal(sys::SIGTERM);
+        self.wait();
+        assert!(!self.pid_file.exists(), "the pid file is left");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if is_running(self.pid) {
+            // It may have ended meanwhile.
+            let _ended = sys::kill(self.pid, sys::SIGKILL);
+        }
+    }
+}
+
+/// Waits until a file holds these lines, and nothing else.
+pub(crate) fn expect_in(path: &Path, lines: &[&str]) {
+    let mut found = String::new();
+    let equal = eventually(|| {
+        found = fs::read_to_string(path).unwrap_or_default();
+        found.lines().eq(lines.iter().copied()) && (found.is_empty() || found.ends_with('\n'))
+    });
+    assert!(
+        equal,
+        "expected {lines:#?} in {}, found:\n{found}",
+        path.display()
+    );
+}
+
+/// A file that is held open after a write, which is told twice: as made at once, and as
+/// changed when it has been quiet. What was put off before it has been told by then.
+pub(crate) fn sentinel(tree: &Tree, name: &str) -> (File, [String; 2]) {
+    let mut held = tree.open(name);
+    std::io::Write::write_all(&mut held, b"x").unwrap();
+    (
+        held,
+        [
+            format!("New file: ./{name}"),
+            format!("Content changed: ./{name}"),
+        ],
+    )
+}

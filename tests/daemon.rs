@@ -1,0 +1,262 @@
+//! Going to the background: what the command that starts a daemon promises, its pid
+//! file, its lock, and its end.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::serve::{Daemon, is_running, run, said};
+use common::{Tree, eventually, sys};
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+
+/// Runs it with these arguments, which it must refuse, and returns why.
+fn refused(tree: &Tree, args: &[&str]) -> String {
+    let output = run(tree, args);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+    assert_eq!(output.stdout, b"", "{args:?}");
+    assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+    assert!(said.starts_with("balerion: "), "{args:?}: {said}");
+    said
+}
+
+#[test]
+fn the_command_returns_when_every_watch_is_in_place() {
+    let tree = Tree::new();
+    tree.mkdirs("deep/er");
+    let daemon = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
+    tree.touch("deep/er/a");
+    let said = daemon.said.lines().next();
+    assert_eq!(said, Some("balerion: ready: 3 directories, 0 files"));
+    daemon.expect(&["New file: ./deep/er/a"]);
+    daemon.stop();
+}
+
+#[test]
+fn it_has_left_the_session_and_the_terminal_and_stays_where_it_stood() {
+    let tree = Tree::new();
+    let daemon = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
+    let proc = |what: &str| format!("/proc/{}/{what}", daemon.pid);
+    let session = |stat: String| -> u32 {
+        let fields = stat.rsplit(')').next().unwrap().to_owned();
+        fields.split_whitespace().nth(3).unwrap().parse().unwrap()
+    };
+    let its = session(fs::read_to_string(proc("stat")).unwrap());
+    let ours = session(fs::read_to_string("/proc/self/stat").unwrap());
+    assert_ne!(its, ours);
+    assert_ne!(its, daemon.pid, "a leader of a session can get a terminal");
+    for fd in ["fd/0", "fd/1", "fd/2"] {
+        assert_eq!(
+            fs::read_link(proc(fd)).unwrap().to_str(),
+            Some("/dev/null"),
+            "{fd}"
+        );
+    }
+    assert_eq!(
+        fs::read_link(proc("cwd")).unwrap(),
+        tree.root().canonicalize().unwrap()
+    );
+}
+
+#[test]
+fn a_stderr_that_is_a_file_is_kept() {
+    let tree = Tree::new();
+    let err = tree.outside("err");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_balerion"));
+    command.args([
+        "--daemon",
+        "--log-file",
+        "../outside/log",
+        "--timeout",
+        "0.2",
+        "--stats",
+    ]);
+    command
+        .stderr(File::create(&err).unwrap())
+        .current_dir(tree.root());
+    assert_eq!(command.status().unwrap().code(), Some(0));
+    assert!(eventually(|| fs::read_to_string(&err)
+        .unwrap()
+        .contains("balerion: stats: running")));
+}
+
+#[test]
+fn what_keeps_it_from_starting_is_said_by_the_command_with_its_status() {
+    let tree = Tree::new();
+    let begin = [
+        "--daemon",
+        "--log-file",
+        "../outside/log",
+        "--pid-file",
+        "../outside/pid",
+    ];
+    let said = refused(&tree, &[&begin[..], &["missing"]].concat());
+    assert!(
+        said.contains("cannot watch missing: No such file"),
+        "{said}"
+    );
+    assert!(!tree.outside("pid").exists(), "the pid file is left");
+    let said = refused(&tree, &["--daemon", "--log-file", "no/such/log"]);
+    assert!(
+        said.contains("no/such/log") && said.contains("directory is not there"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_second_one_is_kept_out_and_told_who_is_in() {
+    let tree = Tree::new();
+    let daemon = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
+    let pid = format!("(pid {})", daemon.pid);
+    for args in [
+        [
+            "--daemon",
+            "--log-file",
+            "../outside/other",
+            "--pid-file",
+            "../outside/pid",
+        ],
+        [
+            "--daemon",
+            "--log-file",
+            "../outside/log",
+            "--pid-file",
+            "../outside/other",
+        ],
+        ["--timeout", "0", "--log-file", "../outside/log", "--quiet"],
+    ] {
+        let said = refused(&tree, &args);
+        assert!(said.contains("is in use by another balerion"), "{said}");
+        assert!(said.contains("../outside/"), "{said}");
+        assert!(said.contains(&pid), "{said} of {pid}");
+    }
+    // It has not been disturbed.
+    assert_eq!(
+        fs::read_to_string(tree.outside("pid")).unwrap(),
+        format!("{}\n", daemon.pid)
+    );
+    tree.touch("a");
+    daemon.expect(&["New file: ./a"]);
+    daemon.stop();
+}
+
+#[test]
+fn what_a_killed_one_leaves_keeps_nobody_out() {
+    let tree = Tree::new();
+    let daemon = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
+    tree.touch("a");
+    daemon.expect(&["New file: ./a"]);
+    daemon.signal(sys::SIGKILL);
+    daemon.wait();
+    assert!(tree.outside("pid").exists());
+    let next = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
+    assert_ne!(next.pid, daemon.pid);
+    tree.touch("b");
+    next.expect(&["New file: ./a", "New file: ./b"]);
+    next.stop();
+}
+
+#[test]
+fn a_pid_file_that_somebody_has_replaced_is_not_removed() {
+    let tree = Tree::new();
+    let daemon = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
+    fs::remove_file(tree.outside("pid")).unwrap();
+    fs::write(tree.outside("pid"), "another").unwrap();
+    daemon.signal(sys::SIGTERM);
+    daemon.wait();
+    assert_eq!(fs::read_to_string(tree.outside("pid")).unwrap(), "another");
+}
+
+#[test]
+fn one_in_front_has_a_pid_file_too_and_removes_it() {
+    let tree = Tree::new();
+    let pid_file = tree.outside("pid");
+    let mut watch = tree.watch().args(["--pid-file", "../outside/pid"]).start();
+    assert_eq!(
+        fs::read_to_string(&pid_file).unwrap(),
+        format!("{}\n", watch.pid())
+    );
+    tree.touch("a");
+    watch.expect(&["New file: ./a"]);
+    watch.finish();
+    assert!(!pid_file.exists());
+}
+
+#[test]
+fn neither_file_follows_what_was_planted() {
+    let tree = Tree::new();
+    let victim = tree.outside("victim");
+    fs::write(&victim, "precious").unwrap();
+    tree.symlink("../outside/victim", "link");
+    tree.symlink("../outside/nothing", "dangling");
+    tree.fifo("fifo");
+    tree.mkdir("directory");
+    for (name, why) in [
+        ("link", "it is a symbolic link"),
+        ("dangling", "it is a symbolic link"),
+        ("fifo", "it is a FIFO"),
+        ("directory", "it is a directory"),
+        ("/dev/null", "it is a device"),
+    ] {
+        for option in ["--log-file", "--pid-file"] {
+            let said = refused(&tree, &["--timeout", "0", option, name]);
+            assert!(said.contains(why) && said.contains(name), "{said}");
+        }
+    }
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    assert!(!tree.outside("nothing").exists());
+}
+
+#[test]
+fn a_file_that_holds_something_else_is_no_pid_file() {
+    let tree = Tree::new();
+    let text = "a letter to somebody, and not a number\n";
+    fs::write(tree.outside("letter"), text).unwrap();
+    let said = refused(
+        &tree,
+        &["--timeout", "0", "--pid-file", "../outside/letter"],
+    );
+    assert!(said.contains("../outside/letter is no pid file"), "{said}");
+    assert_eq!(fs::read_to_string(tree.outside("letter")).unwrap(), text);
+    let both = ["--timeout", "0", "--log-file", "x", "--pid-file", "./x"];
+    assert!(refused(&tree, &both).contains("x is both the log and the pid file"));
+}
+
+#[test]
+fn a_daemon_whose_starter_is_gone_before_it_is_ready_ends() {
+    let tree = Tree::new();
+    for number in 0..2 {
+        // Holes: nothing on disk, and much to read before it is ready.
+        let file = File::create(tree.path(format!("f{number}"))).unwrap();
+        file.set_len(1 << 29).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_balerion"));
+    command.args([
+        "--daemon",
+        "--initial",
+        "--format",
+        "json",
+        "--log-file",
+        "../outside/log",
+    ]);
+    command
+        .args(["--pid-file", "../outside/pid"])
+        .current_dir(tree.root())
+        .stderr(Stdio::null());
+    let mut starter = command.spawn().unwrap();
+    let mut pid = 0;
+    let begun = eventually(|| {
+        let text = fs::read_to_string(tree.outside("pid")).unwrap_or_default();
+        pid = text.trim().parse().unwrap_or(0);
+        pid != 0
+    });
+    assert!(begun);
+    starter.kill().unwrap();
+    starter.wait().unwrap();
+    assert!(
+        eventually(|| !is_running(pid)),
+        "it stays, and nobody knows"
+    );
+    assert!(!tree.outside("pid").exists());
+}

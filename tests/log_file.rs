@@ -1,0 +1,332 @@
+//! The log: appended to, opened anew when it was rotated, never told of, and never
+//! losing or tearing a record when the disk is full.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::disk::{Snapshot, snapshot};
+use common::fold::Fold;
+use common::serve::{Daemon, expect_in, sentinel};
+use common::{DEADLINE, Tree, Watch, eventually, namespace, sys};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Room for changes: 64 KiB, which may grow.
+const SMALL: &str = "mount -t tmpfs -o size=64k none /mnt && exec \"$@\"";
+
+#[test]
+fn changes_are_appended_and_stdout_says_nothing() {
+    let tree = Tree::new();
+    let log = tree.outside("log");
+    fs::write(&log, "before\n").unwrap();
+    let watch = tree.watch().args(["--log-file", "../outside/log"]).start();
+    tree.touch("a");
+    expect_in(&log, &["before", "New file: ./a"]);
+    assert_eq!(watch.stop().stdout, b"");
+}
+
+#[test]
+fn a_record_that_a_sudden_death_has_cut_is_ended_first() {
+    let tree = Tree::new();
+    let log = tree.outside("log");
+    fs::write(&log, "New fi").unwrap();
+    let watch = tree.watch().args(["--log-file", "../outside/log"]).start();
+    tree.touch("a");
+    expect_in(&log, &["New fi", "New file: ./a"]);
+    watch.stop();
+}
+
+#[test]
+fn a_hangup_opens_the_log_anew_and_ends_nothing() {
+    let tree = Tree::new();
+    let (log, old) = (tree.outside("log"), tree.outside("log.1"));
+    let daemon = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
+    tree.touch("a");
+    daemon.expect(&["New file: ./a"]);
+    fs::rename(&log, &old).unwrap();
+    tree.touch("b");
+    expect_in(&old, &["New file: ./a", "New file: ./b"]);
+    daemon.signal(sys::SIGHUP);
+    assert!(eventually(|| log.exists()));
+    tree.touch("c");
+    daemon.expect(&["New file: ./c"]);
+    // Nothing was rotated: it goes on.
+    daemon.signal(sys::SIGHUP);
+    tree.touch("d");
+    daemon.expect(&["New file: ./c", "New file: ./d"]);
+    expect_in(&old, &["New file: ./a", "New file: ./b"]);
+    daemon.stop();
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_anew_is_kept() {
+    let tree = Tree::new();
+    let (log, old) = (tree.outside("log"), tree.outside("log.1"));
+    let watch = tree.watch().args(["--log-file", "../outside/log"]).start();
+    fs::rename(&log, &old).unwrap();
+    std::os::unix::fs::symlink(tree.outside("victim"), &log).unwrap();
+    watch.signal(sys::SIGHUP);
+    let said = watch.said("balerion: warning: cannot open ../outside/log: it is a symbolic link");
+    assert!(
+        said.text()
+            .ends_with("changes go to the file that was open before")
+    );
+    tree.touch("a");
+    expect_in(&old, &["New file: ./a"]);
+    assert!(!tree.outside("victim").exists());
+    watch.stop();
+}
+
+#[test]
+fn a_log_in_the_tree_is_never_told_of_however_it_is_rotated() {
+    let tree = Tree::new();
+    let daemon = Daemon::start(&tree, "log", "pid", &[]);
+    tree.touch("a");
+    daemon.expect(&["New file: ./a"]);
+    // As `create` of logrotate does it: the new one is there before we know.
+    tree.rename("log", "log.1");
+    tree.touch("log");
+    tree.touch("b");
+    expect_in(&tree.path("log.1"), &["New file: ./a", "New file: ./b"]);
+    daemon.signal(sys::SIGHUP);
+    tree.touch("c");
+    daemon.expect(&["New file: ./c"]);
+    // And as `nocreate` does.
+    tree.rename("log.1", "log.2");
+    tree.rename("log", "log.1");
+    daemon.signal(sys::SIGHUP);
+    assert!(eventually(|| tree.path("log").exists()));
+    tree.remove("log.2");
+    let (_held, lines) = sentinel(&tree, "last");
+    daemon.expect(&[&lines[0], &lines[1]]);
+    daemon.stop();
+    expect_in(&tree.path("log.1"), &["New file: ./c"]);
+}
+
+#[test]
+fn a_new_file_that_has_the_number_of_an_old_log_is_told() {
+    let tree = Tree::new();
+    let watch = tree.watch().args(["--log-file", "log"]).start();
+    tree.rename("log", "log.1");
+    watch.signal(sys::SIGHUP);
+    assert!(eventually(|| tree.path("log").exists()));
+    tree.remove("log.1");
+    // The numbers of removed files are the first to be given again, on ext4 and others.
+    let names: Vec<_> = (0..16).map(|number| format!("f{number}")).collect();
+    for name in &names {
+        tree.touch(name);
+    }
+    let lines: Vec<_> = names
+        .iter()
+        .map(|name| format!("New file: ./{name}"))
+        .collect();
+    let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+    expect_in(&tree.path("log"), &lines);
+    watch.stop();
+}
+
+/// A watcher whose log is on a small file system of its own.
+struct Small {
+    tree: Tree,
+    watch: Watch,
+    /// The mount, as seen from here.
+    mount: PathBuf,
+    start: Snapshot,
+}
+
+impl Small {
+    /// Starts it; `None`, said loudly, where that is not permitted.
+    fn start(test: &str) -> Option<Self> {
+        namespace::mounting(test)?;
+        let tree = Tree::new();
+        let mut start = Snapshot::new();
+        snapshot(&tree.root(), b".", &mut start);
+        let words = ["unshare", "-Urm", "sh", "-c", SMALL, "sh"];
+        let args = ["--format", "json", "--log-file", "/mnt/log"];
+        let watch = tree.watch().through(&words).args(args).start();
+        let mount = PathBuf::from(format!("/proc/{}/root/mnt", watch.pid()));
+        Some(Self {
+            tree,
+            watch,
+            mount,
+            start,
+        })
+    }
+
+    /// Changes more than there is room for, and waits until that is said.
+    fn fill(&self, files: usize) {
+        for number in 0..files {
+            self.tree
+                .write(format!("file-{number}"), number.to_string());
+        }
+        let said = self
+            .watch
+            .said("balerion: warning: /mnt/log cannot be written: ");
+        assert!(
+            said.text().contains("No space left on device"),
+            "{}",
+            said.text()
+        );
+    }
+
+    /// Makes room.
+    fn relieve(&self) {
+        namespace::inside(&self.watch, &["mount", "-o", "remount,size=64m", "/mnt"]).unwrap();
+    }
+
+    /// Waits until the logs, one after the other, fold to the tree.
+    fn folds(&self, logs: &[&Path]) -> Fold {
+        let end = std::time::Instant::now() + 3 * DEADLINE;
+        loop {
+            let mut fold = Fold::new(&self.start, &[b".".to_vec()], false);
+            let bytes = logs.iter().flat_map(|log| fs::read(log).unwrap());
+            let bytes: Vec<_> = bytes.collect();
+            let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+            for line in lines.filter(|line| line.ends_with(b"\n")) {
+                fold.feed(&line[..line.len() - 1]);
+            }
+            let mut truth = Snapshot::new();
+            snapshot(&self.tree.root(), b".", &mut truth);
+            let differences = fold.differences(&truth, true);
+            if differences.is_empty() && bytes.ends_with(b"\n") {
+                assert_eq!(fold.violations, Vec::<String>::new());
+                return fold;
+            }
+            assert!(
+                std::time::Instant::now() < end,
+                "{} differences",
+                differences.len()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+
+    /// How often the trouble was said.
+    fn complaints(&self) -> usize {
+        let lines = self.watch.err.lines_from(0);
+        lines
+            .iter()
+            .filter(|line| line.text().contains("cannot be written"))
+            .count()
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_once_and_costs_no_change() {
+    let Some(small) = Small::start("a_full_disk_is_said_once_and_costs_no_change") else {
+        return;
+    };
+    small.fill(1000);
+    small.relieve();
+    small
+        .watch
+        .said("balerion: /mnt/log is written again, and nothing was lost");
+    small.tree.touch("after");
+    let fold = small.folds(&[&small.mount.join("log")]);
+    assert_eq!(fold.counts.get("overflow"), None);
+    assert_eq!(small.complaints(), 1);
+    small.watch.stop();
+}
+
+#[test]
+fn a_full_disk_that_outlasts_the_buffer_and_the_queue_costs_no_change_either() {
+    let test = "a_full_disk_that_outlasts_the_buffer_and_the_queue_costs_no_change_either";
+    let Some(small) = Small::start(test) else {
+        return;
+    };
+    let queue = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    // Three events a file; 1 MiB is kept, and the queue holds some more.
+    let files = 6000 + queue.trim().parse::<usize>().unwrap() / 3;
+    small.fill(files.min(40_000));
+    small.relieve();
+    let fold = small.folds(&[&small.mount.join("log")]);
+    assert!(fold.counts.contains_key("overflow"), "{:?}", fold.counts);
+    small.watch.stop();
+}
+
+#[test]
+fn no_record_is_torn_between_two_logs() {
+    let Some(small) = Small::start("no_record_is_torn_between_two_logs") else {
+        return;
+    };
+    small.fill(1000);
+    let (log, old) = (small.mount.join("log"), small.mount.join("log.1"));
+    // It is rotated while it is full.
+    fs::rename(&log, &old).unwrap();
+    small.watch.signal(sys::SIGHUP);
+    small.watch.said("balerion: /mnt/log was opened anew");
+    assert!(
+        fs::read(&old).unwrap().ends_with(b"\n"),
+        "the last record is cut"
+    );
+    small.relieve();
+    small.tree.touch("after");
+    small.folds(&[&old, &log]);
+    small.watch.stop();
+}
+
+#[test]
+fn what_a_full_disk_has_cost_at_the_end_is_a_failure() {
+    let Some(small) = Small::start("what_a_full_disk_has_cost_at_the_end_is_a_failure") else {
+        return;
+    };
+    small.fill(1000);
+    let log = fs::File::open(small.mount.join("log")).unwrap();
+    small.watch.signal(sys::SIGTERM);
+    let ended = small.watch.wait();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .ends_with("balerion: cannot write changes: No space left on device\n")
+    );
+    let text = std::io::read_to_string(log).unwrap();
+    assert!(text.ends_with('\n'), "the last record is cut");
+}
+
+#[test]
+fn a_stdout_that_is_full_is_a_failure() {
+    let tree = Tree::new();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let watch = tree.watch().stdout(full).start();
+    tree.touch("a");
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(
+        ended
+            .stderr
+            .ends_with("balerion: cannot write changes: No space left on device\n")
+    );
+}
+
+#[test]
+fn without_a_stdout_there_is_nothing_to_begin_with() {
+    let tree = Tree::new();
+    let closed = ["sh", "-c", "exec \"$@\" >&-", "sh"];
+    let ended = tree.watch().through(&closed).spawn().wait();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(
+        ended
+            .stderr
+            .starts_with("balerion: cannot write changes: stdout is closed"),
+        "{}",
+        ended.stderr
+    );
+    // With a log none is needed, and a /dev/null is one, however it was opened.
+    let log = ["--timeout", "0", "--log-file", "../outside/log"];
+    let ended = tree.watch().through(&closed).args(log).spawn().wait();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.stderr);
+    let null = fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .unwrap();
+    let ended = tree
+        .watch()
+        .stdout(null)
+        .args(["--timeout", "0"])
+        .spawn()
+        .wait();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.stderr);
+}

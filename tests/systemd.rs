@@ -1,0 +1,240 @@
+//! What a service manager is told (sd_notify(3)), heard on a socket as it has one.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::{DEADLINE, Tree, sys};
+use std::fs;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+/// Makes the wrapper's own number, which exec(2) keeps, the one of the watchdog.
+const OURS: &str = "WATCHDOG_PID=$$ exec \"$@\"";
+
+/// A service manager.
+struct Manager {
+    socket: UnixDatagram,
+    /// `NOTIFY_SOCKET=` and the name.
+    variable: String,
+}
+
+impl Manager {
+    /// Listens at a path beside the tree.
+    fn at_path(tree: &Tree) -> Self {
+        let path = tree.outside("notify");
+        Self::new(UnixDatagram::bind(&path).unwrap(), path.to_str().unwrap())
+    }
+
+    /// Listens under a name without a file.
+    fn abstractly(tree: &Tree) -> Self {
+        let name = tree.outside("notify").to_str().unwrap().to_owned();
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        Self::new(
+            UnixDatagram::bind_addr(&address).unwrap(),
+            &format!("@{name}"),
+        )
+    }
+
+    fn new(socket: UnixDatagram, name: &str) -> Self {
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self {
+            socket,
+            variable: format!("NOTIFY_SOCKET={name}"),
+        }
+    }
+
+    /// The next message, as lines.
+    fn hears(&self) -> Vec<String> {
+        let mut message = [0; 4096];
+        let length = self
+            .socket
+            .recv(&mut message)
+            .expect("the manager hears nothing");
+        let text = str::from_utf8(&message[..length]).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits for a message with this line; the messages before it.
+    fn until(&self, line: &str) -> Vec<Vec<String>> {
+        let mut before = Vec::new();
+        loop {
+            let message = self.hears();
+            if message.iter().any(|each| each == line) {
+                return before;
+            }
+            before.push(message);
+        }
+    }
+
+    /// The messages that have come already.
+    fn rest(&self) -> Vec<Vec<String>> {
+        self.socket.set_nonblocking(true).unwrap();
+        let mut rest = Vec::new();
+        let mut message = [0; 4096];
+        while let Ok(length) = self.socket.recv(&mut message) {
+            rest.push(
+                String::from_utf8_lossy(&message[..length])
+                    .lines()
+                    .map(str::to_owned)
+                    .collect(),
+            );
+        }
+        rest
+    }
+}
+
+#[test]
+fn it_tells_that_it_is_ready_how_it_goes_and_that_it_stops() {
+    for find in [Manager::at_path, Manager::abstractly] {
+        let tree = Tree::new();
+        tree.mkdir("directory");
+        let manager = find(&tree);
+        let watch = tree.watch().through(&["env", &manager.variable]).spawn();
+        let pid = format!("MAINPID={}", watch.pid());
+        let ready = ["READY=1", &pid, "STATUS=Watching: 2 directories, 0 files"];
+        assert_eq!(manager.hears(), ready);
+        watch.stop();
+        assert_eq!(manager.hears(), ["STOPPING=1", "STATUS=Stopping"]);
+        assert_eq!(
+            manager.rest(),
+            Vec::<Vec<String>>::new(),
+            "nobody has asked for a watchdog"
+        );
+    }
+}
+
+#[test]
+fn it_is_ready_only_when_what_happens_is_seen() {
+    let tree = Tree::new();
+    tree.mkdirs("a/b/c");
+    let manager = Manager::at_path(&tree);
+    let mut watch = tree.watch().through(&["env", &manager.variable]).spawn();
+    manager.until("READY=1");
+    tree.touch("a/b/c/d");
+    watch.expect(&["New file: ./a/b/c/d"]);
+    watch.stop();
+}
+
+#[test]
+fn what_cannot_start_is_never_ready() {
+    let tree = Tree::new();
+    let manager = Manager::at_path(&tree);
+    let ended = tree
+        .watch()
+        .through(&["env", &manager.variable])
+        .args(["missing"])
+        .spawn()
+        .wait();
+    assert_eq!(ended.status.code(), Some(2));
+    assert_eq!(manager.rest(), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn the_watchdog_hears_it_as_often_as_it_asks() {
+    let tree = Tree::new();
+    let manager = Manager::at_path(&tree);
+    let words = [
+        "env",
+        &manager.variable,
+        "WATCHDOG_USEC=100000",
+        "sh",
+        "-c",
+        OURS,
+        "sh",
+    ];
+    let watch = tree.watch().through(&words).spawn();
+    manager.until("READY=1");
+    let mut last = std::time::Instant::now();
+    for _ in 0..10 {
+        assert_eq!(manager.hears(), ["WATCHDOG=1"]);
+        assert!(last.elapsed() < DEADLINE);
+        last = std::time::Instant::now();
+    }
+    watch.signal(sys::SIGTERM);
+    manager.until("STOPPING=1");
+    assert_eq!(watch.wait().status.code(), Some(0));
+}
+
+#[test]
+fn the_watchdog_of_another_process_is_left_alone() {
+    let tree = Tree::new();
+    let manager = Manager::at_path(&tree);
+    let words = [
+        "env",
+        &manager.variable,
+        "WATCHDOG_USEC=1000",
+        "WATCHDOG_PID=1",
+    ];
+    let mut watch = tree.watch().through(&words).spawn();
+    assert!(manager.until("READY=1").is_empty());
+    // A file held open is told as changed 50 ms later: by then it would have been heard.
+    watch.silence();
+    watch.stop();
+    assert!(manager.until("STOPPING=1").is_empty());
+}
+
+#[test]
+fn a_log_that_is_opened_anew_is_a_reload() {
+    let tree = Tree::new();
+    let manager = Manager::at_path(&tree);
+    let log = ["--log-file", "../outside/log"];
+    let watch = tree
+        .watch()
+        .through(&["env", &manager.variable])
+        .args(log)
+        .spawn();
+    manager.until("READY=1");
+    fs::rename(tree.outside("log"), tree.outside("log.1")).unwrap();
+    watch.signal(sys::SIGHUP);
+    let message = manager.hears();
+    assert_eq!(message[0], "RELOADING=1");
+    let micros = message[1].strip_prefix("MONOTONIC_USEC=").unwrap();
+    assert!(micros.parse::<u64>().unwrap() > 0);
+    assert_eq!(manager.hears(), ["READY=1"]);
+    assert!(tree.outside("log").exists());
+    watch.stop();
+}
+
+#[test]
+fn a_daemon_tells_which_process_it_is() {
+    let tree = Tree::new();
+    let manager = Manager::at_path(&tree);
+    let args = [
+        "--daemon",
+        "--log-file",
+        "../outside/log",
+        "--pid-file",
+        "../outside/pid",
+        "--timeout",
+        "0.1",
+    ];
+    let ended = tree
+        .watch()
+        .through(&["env", &manager.variable])
+        .args(args)
+        .spawn()
+        .wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    let ready = manager.hears();
+    assert_eq!(ready[0], "READY=1");
+    assert_ne!(ready[1], format!("MAINPID={}", std::process::id()));
+    assert!(ready[1].starts_with("MAINPID="), "{ready:?}");
+    assert_eq!(manager.hears(), ["STOPPING=1", "STATUS=Stopping"]);
+}
+
+#[test]
+fn a_manager_that_is_not_there_disturbs_nobody() {
+    let tree = Tree::new();
+    for name in [
+        "NOTIFY_SOCKET=/nowhere/at/all",
+        "NOTIFY_SOCKET=@nobody",
+        "NOTIFY_SOCKET=vsock:2:1",
+    ] {
+        let watch = tree
+            .watch()
+            .through(&["env", name, "WATCHDOG_USEC=1000"])
+            .start();
+        watch.stop();
+    }
+}
