@@ -210,6 +210,7 @@ impl Disk for RealDisk {
             At::Root(path) => hash::open_regular(file::here(), path)?,
             At::In(inode, name) => hash::open_regular(self.dir(inode)?, name)?,
         };
+        self.own.saw(at, &raw);
         if raw.size > limit {
             return Ok(Reading::OverLimit);
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{Ending, Token, Watcher};
-use crate::change::{Change, Content, Kind, Trouble};
+use crate::change::{Change, Content, Kind};
 use crate::decode::Events;
 use crate::error::Error;
 use crate::hash::{Done, Read1};
@@ -311,10 +311,5 @@ impl Watcher {
             }
             self.voice.warn(&crate::trace::line(&event, &path));
         }
-    }
-
-    /// Says a trouble that belongs to no batch.
-    pub(super) fn say_trouble(&mut self, path: &[u8], trouble: &Trouble) {
-        self.voice.trouble(path, trouble);
     }
 }
