@@ -146,12 +146,17 @@ type Fate = fn(&Tree);
 
 #[test]
 fn a_write_through_one_hard_link_is_told_of_the_others_whatever_becomes_of_that_one() {
-    let fates: [(&str, Fate); 5] = [
+    let fates: [(&str, Fate); 6] = [
         ("kept", |_| {}),
         ("renamed", |tree| tree.rename("d/x", "d/z")),
         ("exchanged", |tree| tree.exchange("d/x", "d/y")),
         ("removed", |tree| tree.remove("d/x")),
         ("replaced", |tree| tree.rename("d/y", "d/x")),
+        ("exchanged, written to and removed", |tree| {
+            tree.exchange("d/x", "d/y");
+            tree.append("d/y", "three");
+            tree.remove("d/y");
+        }),
     ];
     for (fate, befall) in fates {
         eprintln!("the name is {fate}");

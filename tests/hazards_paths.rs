@@ -81,7 +81,8 @@ fn a_single_line_may_be_longer_than_a_path_may_be() {
     let bottom = descend(&top, LEVELS);
     File::create(disk::within(&bottom, "end")).unwrap();
     let line = watch.next_line().text();
-    assert!(line.starts_with("New file: ./d/00nnn") && line.ends_with("/end"));
+    assert!(line.starts_with("New file: ./d/00nnn"), "{line}");
+    assert!(line.ends_with("/end"), "{line}");
     assert!(line.len() > 4096);
     watch.finish();
 }

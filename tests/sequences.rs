@@ -15,6 +15,8 @@ use std::io::{self, Write as _};
 const NAMES: [&str; 8] = ["a", "b", "d", "d/a", "d/b", "d/d", "d/d/a", "e"];
 
 /// One operation on names given by their numbers; most sequences hold some that fail.
+/// Hard links are not among them: a write through a name that is gone again before
+/// anyone has looked at it cannot be found under the others.
 #[derive(Clone, Debug)]
 enum Step {
     Write(usize, u8),
@@ -26,9 +28,6 @@ enum Step {
     Rename(usize, usize),
     Exchange(usize, usize),
     Save(usize, u8),
-    /// Gives a file another name, which is never used for anything else: what is
-    /// written through a name that is gone before anyone looks cannot be found.
-    Link(usize, u8),
     LinkSymbolic(usize),
     Leave(usize, u8),
     ComeBack(u8, usize),
@@ -52,7 +51,6 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (name(), name()).prop_map(|(from, to)| Step::Rename(from, to)),
         2 => (name(), name()).prop_map(|(one, other)| Step::Exchange(one, other)),
         2 => (name(), small()).prop_map(|(name, data)| Step::Save(name, data)),
-        1 => (name(), small()).prop_map(|(from, to)| Step::Link(from, to)),
         1 => name().prop_map(Step::LinkSymbolic),
         1 => (name(), small()).prop_map(|(name, place)| Step::Leave(name, place)),
         1 => (small(), name()).prop_map(|(place, name)| Step::ComeBack(place, name)),
@@ -85,7 +83,6 @@ fn apply(tree: &Tree, step: &Step) -> io::Result<()> {
             fs::write(&half, data(bytes))?;
             fs::rename(half, path(name))
         }
-        Step::Link(from, to) => fs::hard_link(path(from), tree.path(format!("link{to}"))),
         Step::LinkSymbolic(name) => std::os::unix::fs::symlink("d", path(name)),
         Step::Leave(name, place) => fs::rename(path(name), outside(place)),
         Step::ComeBack(place, name) => fs::rename(outside(place), path(name)),
