@@ -143,9 +143,9 @@ impl Planter<'_> {
         let shown = seen.shown.clone();
         self.tracker.named.push(Named { dir, name: name.clone(), shown });
         if self.tracker.model.find(dir, &name).is_none() {
-            let kind = look(&seen.open)?.kind();
-            let id = self.tracker.model.insert(Some(dir), &name, kind);
-            self.tracker.welcome(id, dir);
+            let raw = look(&seen.open)?;
+            let id = self.tracker.model.insert(Some(dir), &name, raw.kind());
+            self.tracker.welcome(id, dir, raw.ino);
         }
         Ok(())
     }

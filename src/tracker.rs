@@ -20,6 +20,7 @@ mod rules;
 pub(crate) mod scan;
 mod table;
 mod timer;
+mod walked;
 
 #[cfg(test)]
 mod fake;
@@ -324,10 +325,11 @@ impl Turn<'_> {
 }
 
 impl Tracker {
-    /// A name that the first walk found: its file will be read by the baseline.
-    pub(crate) fn welcome(&mut self, id: Id, dir: Id) {
+    /// A name that the first walk found, with that inode number: its file will be read by
+    /// the baseline.
+    pub(crate) fn welcome(&mut self, id: Id, dir: Id, ino: u64) {
         match self.model.kind(id) {
-            Kind::File => self.model.set(id, Flag::AWAITED),
+            Kind::File => self.model.await_reading(id, ino),
             Kind::Directory if self.is_edge(dir) => self.model.set(id, Flag::EDGE),
             _ => {}
         }

@@ -320,7 +320,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 continue; // A directory that changes while it is read may give a name twice.
             }
             let child = tracker.model.insert(Some(id), name, kind);
-            tracker.welcome(child, id);
+            tracker.welcome(child, id, entry.ino);
             if kind == Kind::Directory && !tracker.model.has(child, Flag::EDGE) {
                 self.names.extend(name);
                 self.subs.push((child, self.names.len()));

@@ -80,10 +80,11 @@ fn every_prefix_gives_the_whole_events_and_then_one_error() {
         let mut complete = 0;
         let mut used = 0;
         for piece in &pieces {
-            if used + piece.len() <= end {
-                complete += 1;
-                used += piece.len();
+            if used + piece.len() > end {
+                break;
             }
+            complete += 1;
+            used += piece.len();
         }
         let found: Vec<_> = Events::new(&whole[..end]).collect();
         assert_eq!(found.iter().filter(|event| event.is_ok()).count(), complete, "prefix of {end}");

@@ -88,7 +88,7 @@ impl Turn<'_> {
                     self.t.remember_young(&stat);
                     self.t.tell_created(id, Content { size: Some(stat.size), digest: Some(digest) });
                     // It was written through this name: its others have the bytes, too.
-                    self.nominate_links(id);
+                    self.nominate_links(id, true);
                 } else {
                     let id = self.insert_empty(dir, name);
                     self.t.remember_young(&stat);
@@ -158,6 +158,8 @@ impl Turn<'_> {
         let id = self.t.model.insert(Some(dir), name, Kind::File);
         let digest = (self.t.settings.hashing != Hashing::Off).then_some(EMPTY);
         self.t.model.set_digest(id, digest);
+        // Whatever is found there differs from what is told here, unless a look tells.
+        self.t.model.set_print(id, model::UNSEEN, 0);
         self.t.tell_created(id, Content { size: Some(0), digest });
         id
     }

@@ -124,6 +124,7 @@ impl Turn<'_> {
         let is_directory = self.t.model.kind(known) == Kind::Directory;
         if is_directory && is_dir {
             // Only the disk tells whether the one that is known is meant, or a younger.
+            self.t.model.set(known, Flag::GONE);
             self.look_at(known);
         } else if is_directory || is_dir {
             self.t.nominate(known);
@@ -204,7 +205,8 @@ impl Turn<'_> {
             _ => {
                 self.t.model.set(id, Flag::TOUCHED);
                 let by_stat = self.t.settings.hashing == Hashing::Off || self.t.model.digest(id).is_none();
-                if by_stat || self.t.settings.attributes {
+                // It may be readable now, whatever was known of its bytes before.
+                if by_stat || self.t.settings.attributes || self.t.model.has(id, Flag::UNREADABLE) {
                     self.t.nominate(id);
                 }
             }
@@ -222,7 +224,12 @@ impl Turn<'_> {
                     if what == OwnEvent::Ignored {
                         self.t.model.set_wd(dir, None);
                     }
-                    self.t.nominate(dir);
+                    if what == OwnEvent::DeleteSelf && self.t.model.has(dir, Flag::ROOT) {
+                        // What stands at a PATH now is another, even if it got the number.
+                        self.unlink(dir);
+                    } else {
+                        self.t.nominate(dir);
+                    }
                 }
                 return;
             }
@@ -231,6 +238,7 @@ impl Turn<'_> {
             if what == OwnEvent::Attrib {
                 self.t.nominate(dir);
                 self.unblock();
+                self.retry_files(dir);
             }
             return;
         }
@@ -254,6 +262,16 @@ impl Turn<'_> {
                 self.t.nominate(dir);
                 self.t.scans.push(dir, Sweep::All);
             }
+        }
+    }
+
+    /// Permissions of a directory changed: it may be why files in it could not be read.
+    fn retry_files(&mut self, dir: Id) {
+        let is_unread = |id: &Id| {
+            self.t.model.kind(*id) == Kind::File && self.t.model.has(*id, Flag::UNREADABLE)
+        };
+        for id in self.t.model.children(dir).filter(is_unread).collect::<Vec<_>>() {
+            self.t.nominate(id);
         }
     }
 }

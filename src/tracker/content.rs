@@ -69,7 +69,7 @@ impl Tracker {
     }
 
     /// Notes that the fingerprint just taken can, or can't, be trusted.
-    fn note_settled(&mut self, id: Id, stat: &Stat, wall: i64) {
+    pub(super) fn note_settled(&mut self, id: Id, stat: &Stat, wall: i64) {
         if wall - stat.ctime.max(stat.mtime) > COARSEST {
             self.model.set(id, Flag::SETTLED);
         } else {
@@ -106,8 +106,14 @@ impl Turn<'_> {
     pub(super) fn arrive(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         for known in self.t.known_as(model::ident(stat)) {
             if !self.is_still_there(known, stat) {
-                // It moved while events were lost.
+                // It moved while events were lost, and something else may be where it was.
+                let old = self.t.model.parent(known).map(|old| (old, self.t.model.name(known).to_vec()));
                 self.rename(known, dir, name);
+                if let Some((old, old_name)) = old
+                    && self.is_directory(old)
+                {
+                    self.t.nominate_name(old, &old_name);
+                }
                 return;
             }
         }
@@ -121,6 +127,7 @@ impl Turn<'_> {
             self.t.note_settled(id, stat, self.now.wall);
             self.t.say_over_limit(id, stat.size);
             self.t.tell_created(id, Content { size: Some(stat.size), digest: None });
+            self.nominate_links(id, stat.mtime >= self.t.settings.began);
             return;
         }
         let ticket = self.t.next_ticket();
@@ -129,6 +136,7 @@ impl Turn<'_> {
         let content = match self.disk.read(At::In(parent, name), limit, ticket) {
             Ok(Reading::Done { stat, digest, stable }) => {
                 self.took(id, &stat, digest, stable);
+                self.nominate_links(id, stat.mtime >= self.t.settings.began);
                 Content { size: Some(stat.size), digest: Some(digest) }
             }
             Ok(Reading::Later) => {
@@ -140,13 +148,13 @@ impl Turn<'_> {
                 Content { size: Some(stat.size), digest: None }
             }
             Err(fault) => {
+                // Told without its bytes: they are news once they can be read.
+                self.t.model.set(id, Flag::WROTE);
                 self.unread(id, fault);
                 Content { size: Some(stat.size), digest: None }
             }
         };
         self.t.tell_created(id, content);
-        // Its other names may be known with older bytes.
-        self.nominate_links(id);
     }
 
     /// Whether the file is found under the name that the model has for it.
@@ -162,7 +170,9 @@ impl Turn<'_> {
     pub(super) fn check_content(&mut self, id: Id, stat: &Stat) {
         self.t.note_links(id, stat);
         if self.t.model.has(id, Flag::READING) {
-            return; // The answer will find the flags of what happened meanwhile.
+            // The answer will find the flags of what happened meanwhile.
+            self.t.model.set(id, Flag::LOOKED);
+            return;
         }
         self.t.no_longer_busy(id);
         let why = self.t.take_why(id);
@@ -180,6 +190,9 @@ impl Turn<'_> {
             return true;
         }
         let (old, new) = (model.print(id), model::print(stat, true));
+        if model.has(id, Flag::AWAITED) && (model.has(id, Flag::MISSED) || stat.ctime >= self.t.settings.began) {
+            return true; // Whoever reads it must know what happened to it: not the baseline.
+        }
         if model.digest(id).is_some() {
             return old != new || !model.has(id, Flag::SETTLED);
         }
@@ -189,7 +202,7 @@ impl Turn<'_> {
         }
         // Never read. Nothing says that it was written to, unless its times do.
         let changed = if old == 0 { stat.mtime >= self.t.settings.began } else { old != new };
-        if changed && !why.has(Flag::TOUCHED) {
+        if changed && (!why.has(Flag::TOUCHED) || is_another(old, new)) {
             return true;
         }
         if !model.has(id, Flag::AWAITED) {
@@ -258,6 +271,9 @@ impl Turn<'_> {
                 if again || !stable {
                     self.t.busy(id, self.now.tick);
                 }
+                if self.t.model.clear(id, Flag::LOOKED) {
+                    self.t.nominate(id);
+                }
             }
             Answer::Fault(Fault::Absent) => {
                 self.t.give_back(id, why);
@@ -275,7 +291,8 @@ impl Turn<'_> {
     /// The bytes are known: they are told if they are news.
     fn compare(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool, why: Why) {
         let old = self.t.model.digest(id);
-        let old_print = self.t.model.print(id);
+        let (old_print, new_print) = (self.t.model.print(id), model::print(stat, true));
+        let is_another = self.t.was_replaced(id, stat) || is_another(old_print, new_print);
         let was_unreadable = self.t.model.clear(id, Flag::UNREADABLE);
         let displaced = if self.t.model.clear(id, Flag::DISPLACING) { self.t.displaced.remove(&id) } else { None };
         let news = match (old, displaced) {
@@ -283,56 +300,47 @@ impl Turn<'_> {
             (Some(old), None) => old != digest,
             (None, None) => {
                 let written = why.has(Flag::WROTE) || why.has(Flag::CLOSED) && !why.has(Flag::TOUCHED);
-                let looked = old_print != 0 && old_print != model::print(stat, true) && !why.has(Flag::TOUCHED);
-                was_unreadable || written || looked || stat.mtime >= self.t.settings.began
+                let looked = old_print != 0 && old_print != new_print && !why.has(Flag::TOUCHED);
+                was_unreadable || is_another || written || looked || !stable || stat.mtime >= self.t.settings.began
             }
         };
         self.took(id, stat, digest, stable);
         if news {
             self.t.tell_changed(id, Content { size: Some(stat.size), digest: Some(digest) });
-            self.nominate_links(id);
         } else if why.is_written() {
             self.t.counters.same_content += 1;
         }
-    }
-
-    /// The baseline has read a file, or looked at it: what was there when the watch
-    /// began is known, unless something has happened since.
-    pub(crate) fn take_baseline(&mut self, id: Id, read: Result<(Stat, Option<Digest>, bool), Fault>) {
-        let model = &self.t.model;
-        let is_stale = !model.is_live(id) || model.kind(id) != Kind::File || !model.has(id, Flag::AWAITED);
-        if is_stale || Why::ALL.into_iter().any(|flag| self.t.model.has(id, flag)) {
-            return;
-        }
-        match read {
-            // Changed since the watch began, by a way that no event told: it is told as a doubt.
-            Ok((stat, _, stable)) if !stable || stat.mtime >= self.t.settings.began => {
-                self.t.nominate(id);
-            }
-            Ok((stat, Some(digest), stable)) => self.took(id, &stat, digest, stable),
-            Ok((stat, None, _)) => {
-                let by_stat = self.t.goes_by_stat(stat.size);
-                self.t.note_links(id, &stat);
-                self.t.model.set_print(id, model::print(&stat, !by_stat), model::ident(&stat));
-                self.t.model.clear(id, Flag::AWAITED);
-                self.t.note_settled(id, &stat, self.now.wall);
-                self.t.say_over_limit(id, stat.size);
-            }
-            Err(fault) => self.unread(id, fault),
+        self.retry_links(id);
+        if news || is_another {
+            self.nominate_links(id, news || stat.mtime >= self.t.settings.began);
         }
     }
 
-    /// The file's other names have the same bytes.
-    pub(super) fn nominate_links(&mut self, id: Id) {
+    /// The file's other names have the same bytes; what was told of them may be older,
+    /// since an event comes for one name only, and for none before its directory is
+    /// watched. `is_written`: the bytes are younger than the watch.
+    pub(super) fn nominate_links(&mut self, id: Id, is_written: bool) {
         if !self.t.model.has(id, Flag::LINKED) {
             return;
         }
         let digest = self.t.model.digest(id);
         for other in self.t.model.with_ident(self.t.model.ident(id)) {
-            let is_news = digest.is_none() || self.t.model.digest(other) != digest;
-            if other != id && is_news {
+            let known = self.t.model.digest(other);
+            let is_older = if known.is_some() { known != digest } else { is_written };
+            if other != id && is_older {
                 self.t.model.set(other, Flag::CLOSED);
                 self.t.nominate(other);
+            }
+        }
+    }
+
+    /// The file can be read: under its other names, too, where that has failed.
+    fn retry_links(&mut self, id: Id) {
+        if self.t.model.has(id, Flag::LINKED) {
+            for other in self.t.model.with_ident(self.t.model.ident(id)) {
+                if self.t.model.has(other, Flag::UNREADABLE) {
+                    self.t.nominate(other);
+                }
             }
         }
     }
@@ -345,7 +353,6 @@ impl Turn<'_> {
         let model = &mut self.t.model;
         model.set_digest(id, Some(digest));
         model.set_print(id, model::print(stat, true), model::ident(stat));
-        model.clear(id, Flag::AWAITED);
         self.t.note_settled(id, stat, self.now.wall);
         if !stable {
             self.t.model.set(id, Flag::WROTE);
@@ -359,28 +366,31 @@ impl Turn<'_> {
     /// A file that goes by inode, size and times.
     fn check_stat(&mut self, id: Id, stat: &Stat, why: Why) {
         let (old, new) = (self.t.model.print(id), model::print(stat, false));
+        let was_replaced = self.t.was_replaced(id, stat);
         let was_read = self.t.model.digest(id).is_some();
         let displaced = self.t.model.clear(id, Flag::DISPLACING);
         self.t.displaced.remove(&id);
-        let news = if displaced || was_read {
+        let news = if displaced || was_read || was_replaced {
             true
         } else if why.has(Flag::WROTE) {
             old != new || !self.t.model.has(id, Flag::SETTLED)
-        } else if why.has(Flag::TOUCHED) {
-            old != 0 && old >> 32 != new >> 32
+        } else if why.has(Flag::TOUCHED) && !self.t.model.has(id, Flag::LINKED) {
+            // Of several names, another one may have been used to write.
+            is_another(old, new)
         } else if why.has(Flag::CLOSED) {
             old != new
+        } else if old == 0 {
+            stat.mtime >= self.t.settings.began
         } else {
-            old != 0 && old != new
+            old != new
         };
         self.t.model.set_digest(id, None);
         self.t.model.set_print(id, new, model::ident(stat));
-        self.t.model.clear(id, Flag::AWAITED);
         self.t.note_settled(id, stat, self.now.wall);
         if news {
             self.t.say_over_limit(id, stat.size);
             self.t.tell_changed(id, Content { size: Some(stat.size), digest: None });
-            self.nominate_links(id);
+            self.nominate_links(id, true);
         }
     }
 
@@ -397,9 +407,9 @@ impl Turn<'_> {
     /// permissions change, or soon if that is not why.
     fn unread(&mut self, id: Id, fault: Fault) {
         let said = self.t.model.has(id, Flag::UNREADABLE);
-        self.t.model.clear(id, Flag::AWAITED);
         match fault {
             Fault::Absent => {
+                self.t.model.set(id, Flag::MISSED);
                 self.t.nominate(id);
                 return;
             }
@@ -449,9 +459,14 @@ impl Tracker {
     }
 
     /// Says that a file is larger than is digested.
-    fn say_over_limit(&mut self, id: Id, size: u64) {
+    pub(super) fn say_over_limit(&mut self, id: Id, size: u64) {
         if self.settings.hashing != Hashing::Off && size > self.settings.hash_limit {
             self.trouble(id, Trouble::OverLimit);
         }
     }
+}
+
+/// Whether two fingerprints are of two inodes, or of two sizes; 0 is of none.
+fn is_another(old: u64, new: u64) -> bool {
+    old != 0 && old >> 32 != new >> 32
 }

@@ -32,6 +32,11 @@ impl Links {
         self.unnamed.contains(&ino)
     }
 
+    /// Whether a file is among the youngest.
+    fn is_remembered(&self, stat: &Stat) -> bool {
+        self.recent.contains(&(stat.inode.ino, model::ident(stat)))
+    }
+
     /// Keeps a watch on a file.
     pub(super) fn guard(&mut self, wd: Wd, id: Id) {
         self.guards.entry(wd).or_default().push(id);
@@ -64,16 +69,22 @@ impl Links {
 impl Tracker {
     /// Notes what a look at a file told of its names.
     pub(super) fn note_links(&mut self, id: Id, stat: &Stat) {
-        let print = self.model.print(id);
-        self.model.set_print(id, print, model::ident(stat));
+        self.model.set_ident(id, model::ident(stat));
         if stat.nlink > 1 || self.links.was_unnamed(stat.inode.ino) {
             self.model.index_idents();
             self.model.set(id, Flag::LINKED);
+            if self.links.was_unnamed(stat.inode.ino) && !self.links.is_remembered(stat) {
+                self.remember_young(stat); // It may be written to as `#<inode>` yet.
+            }
             for other in self.model.with_ident(model::ident(stat)) {
                 self.model.set(other, Flag::LINKED);
             }
-        } else {
-            self.model.clear(id, Flag::LINKED);
+        } else if self.model.has(id, Flag::LINKED) {
+            // What was read aside may have been looked at before the other name came.
+            let names = self.model.with_ident(model::ident(stat));
+            if names.iter().all(|&other| other == id) {
+                self.model.clear(id, Flag::LINKED);
+            }
         }
     }
 

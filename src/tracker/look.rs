@@ -72,11 +72,14 @@ impl Turn<'_> {
         }
     }
 
-    /// The name is not there.
+    /// The name is not there. The event that tells where it went may be on its way, and
+    /// is to be told as what it is: a rename, above all. So it is looked at twice.
     pub(super) fn absent(&mut self, dir: Id, name: &[u8]) {
-        if let Some(known) = self.t.model.find(dir, name)
-            && !self.t.defer_loss(dir, name)
-        {
+        let Some(known) = self.t.model.find(dir, name) else { return };
+        if self.t.model.wd(dir).is_some() && !self.t.model.has(known, Flag::GONE) {
+            self.t.model.set(known, Flag::GONE);
+            self.t.park(dir, name, self.now.tick);
+        } else if !self.t.defer_loss(dir, name) {
             self.unlink(known);
         }
     }
@@ -84,6 +87,9 @@ impl Turn<'_> {
     /// The name is there.
     fn present(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         let is_dir = stat.kind == Kind::Directory;
+        if let Some(known) = self.t.model.find(dir, name) {
+            self.t.model.clear(known, Flag::GONE);
+        }
         if self.disk.is_own(stat.inode) || self.t.is_hidden(dir, name, is_dir) {
             if let Some(known) = self.t.model.find(dir, name) {
                 self.unlink(known);
@@ -166,7 +172,10 @@ impl Turn<'_> {
                     }
                 },
             },
-            (Err(_), Some(id)) => self.same_directory(id, stat),
+            (Err(fault), Some(id)) => {
+                self.lost_watch(id, fault);
+                self.same_directory(id, stat);
+            }
             (Err(fault), None) => {
                 let id = self.new_directory(dir, name, stat);
                 self.t.model.set_inode(id, watched.inode);
@@ -181,6 +190,17 @@ impl Turn<'_> {
         self.t.compare_attributes(id, stat);
         if self.t.model.scanned(id) != self.t.generation {
             self.t.scans.push(id, Sweep::All);
+        }
+    }
+
+    /// A directory with the number of the one that is known cannot be watched. One that
+    /// has a watch could be: it is another, or the watch went with its `IN_IGNORED`.
+    fn lost_watch(&mut self, id: Id, fault: &Fault) {
+        if *fault == Fault::Full && !self.t.model.has(id, Flag::UNWATCHED) {
+            if let Some(wd) = self.t.model.set_wd(id, None) {
+                self.disk.unwatch(wd);
+            }
+            self.t.cannot_watch(id, fault);
         }
     }
 

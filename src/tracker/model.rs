@@ -14,6 +14,9 @@ use crate::event::Wd;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct Id(pub(super) u32);
 
+/// The fingerprint of a file that was told as empty and not looked at: no file has it.
+pub(crate) const UNSEEN: u64 = 1;
+
 /// No entry, no body.
 const NONE: u32 = u32::MAX;
 
@@ -34,7 +37,7 @@ impl Flag {
     pub(crate) const TOUCHED: Self = Self(1 << 6);
     /// In the index of files with several names.
     pub(crate) const LINKED: Self = Self(1 << 7);
-    /// The baseline has yet to read it.
+    /// Nobody has read it yet: its fingerprint is the inode number that the walk saw.
     pub(crate) const AWAITED: Self = Self(1 << 8);
     /// A rename put it over other bytes, and that is not told yet.
     pub(crate) const DISPLACING: Self = Self(1 << 9);
@@ -68,6 +71,12 @@ impl Flag {
     pub(crate) const FRESH: Self = Self(1 << 23);
     /// Its digest is known.
     pub(crate) const DIGESTED: Self = Self(1 << 24);
+    /// The baseline did not find it where it was: it is read when it is looked at.
+    pub(crate) const MISSED: Self = Self(1 << 25);
+    /// Looked at while it was being read aside: another file may be there by now.
+    pub(crate) const LOOKED: Self = Self(1 << 26);
+    /// It was not there at a look, or an event said so: not there again, it is gone.
+    pub(crate) const GONE: Self = Self(1 << 27);
 }
 
 /// One name: 24 bytes.
@@ -199,8 +208,13 @@ impl Model {
     /// An empty tree.
     pub(crate) fn new() -> Self {
         use std::hash::{BuildHasher, RandomState};
+        Self::with_seed(RandomState::new().hash_one(0))
+    }
+
+    /// An empty tree whose hashes anyone can repeat.
+    pub(crate) fn with_seed(seed: u64) -> Self {
         Self {
-            seed: RandomState::new().hash_one(0),
+            seed,
             entries: Vec::new(),
             free: NONE,
             names: Vec::new(),
@@ -644,7 +658,20 @@ impl Model {
 
     /// Its fingerprint; 0 when it was never looked at.
     pub(crate) fn print(&self, id: Id) -> u64 {
-        self.files.prints[self.file(id)]
+        if self.has(id, Flag::AWAITED) { 0 } else { self.files.prints[self.file(id)] }
+    }
+
+    /// The walk has seen a file's name, and this inode number with it: 0 if it was not told.
+    pub(crate) fn await_reading(&mut self, id: Id, ino: u64) {
+        self.set(id, Flag::AWAITED);
+        let at = self.file(id);
+        self.files.prints[at] = ino;
+    }
+
+    /// The inode number under which the walk saw a file that nobody has read yet.
+    pub(crate) fn seen_as(&self, id: Id) -> Option<u64> {
+        let ino = self.files.prints[self.file(id)];
+        (self.has(id, Flag::AWAITED) && ino != 0).then_some(ino)
     }
 
     /// Its identity under any name; 0 when it was never looked at.
@@ -652,11 +679,17 @@ impl Model {
         self.files.idents[self.file(id)]
     }
 
-    /// Sets both.
+    /// Sets both: it was looked at.
     pub(crate) fn set_print(&mut self, id: Id, print: u64, ident: u32) {
-        let old = self.ident(id);
+        self.clear(id, Flag::AWAITED);
         let at = self.file(id);
         self.files.prints[at] = print;
+        self.set_ident(id, ident);
+    }
+
+    /// Sets its identity alone.
+    pub(crate) fn set_ident(&mut self, id: Id, ident: u32) {
+        let (at, old) = (self.file(id), self.ident(id));
         if old == ident {
             return;
         }

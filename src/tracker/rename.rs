@@ -41,8 +41,8 @@ impl Tracker {
             return None;
         }
         let id = self.model.find(leaving.dir, &leaving.name)?;
-        self.model.clear(id, Flag::LEAVING);
-        Some((id, leaving))
+        // Without the mark it is a younger one of that name.
+        self.model.clear(id, Flag::LEAVING).then_some((id, leaving))
     }
 
     /// Whether the directory or one above it waits for the second half of a rename.
@@ -109,10 +109,12 @@ impl Turn<'_> {
     /// long enough by now.
     pub(super) fn expire_leaving(&mut self, now: Option<u64>) {
         let is_over = |leaving: &Leaving| now.is_none_or(|now| leaving.since + GRACE <= now);
-        let over: Vec<Cookie> =
+        let mut over: Vec<Cookie> =
             self.t.leaving.iter().filter(|(_, leaving)| is_over(leaving)).map(|(&cookie, _)| cookie).collect();
+        over.sort_unstable_by_key(|cookie| cookie.0);
         for cookie in over {
             if let Some((id, _)) = self.t.take_leaving(cookie) {
+                self.t.model.set(id, Flag::GONE);
                 self.t.nominate(id);
             }
         }
@@ -143,8 +145,13 @@ impl Turn<'_> {
         if t.model.clear(id, Flag::DISPLACING) {
             t.displaced.remove(&id);
         }
+        // Found elsewhere before its second half was read: it waits no longer.
+        t.model.clear(id, Flag::LEAVING);
+        t.model.clear(id, Flag::GONE);
         // What the baseline reads under the old name may be another file by now.
-        t.model.clear(id, Flag::AWAITED);
+        if t.model.has(id, Flag::AWAITED) {
+            t.model.set(id, Flag::MISSED);
+        }
         let kind = t.model.kind(id);
         let from = t.path(id);
         if kind == Kind::Directory {

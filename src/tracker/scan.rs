@@ -304,7 +304,12 @@ impl Turn<'_> {
             Ok(()) => {
                 self.t.scans.dir = Some(dir);
                 self.t.scans.at = 0;
-                self.t.model.set_scanned(dir, self.t.generation);
+                // A comparison of everything is not served by less: it must see all of a
+                // directory, unless that began during it.
+                let is_young = self.t.model.scanned(dir) == self.t.generation.wrapping_sub(1);
+                if matches!(sweep, Sweep::All | Sweep::Deep) || sweep == Sweep::New && is_young {
+                    self.t.model.set_scanned(dir, self.t.generation);
+                }
                 if sweep != Sweep::New {
                     self.nominate_children(dir, sweep);
                 }

@@ -1,0 +1,184 @@
+//! The kernel's side of inotify: watches on inodes, and a queue of limited length.
+//!
+//! Does what inotify(7) and the kernel's source say: watch descriptors are never used
+//! again, an event equal to the last unread one is left out, and a full queue leaves
+//! one marker however much is dropped.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::tree::Node;
+use crate::event::{Cookie, Event, NameEvent, OwnEvent, Wd};
+use crate::tracker::port::Fault;
+
+/// A queued event; it owns its name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Queued {
+    /// About a name in a watched directory.
+    Name(Wd, Vec<u8>, bool, NameEvent),
+    /// About the watched inode itself.
+    Own(Wd, OwnEvent),
+    /// The queue was full.
+    Overflow,
+}
+
+impl Queued {
+    /// As the decoder gives it.
+    pub(crate) fn event(&self) -> Event<'_> {
+        match self {
+            Self::Name(wd, name, is_dir, what) => Event::Name {
+                wd: *wd,
+                name,
+                is_dir: *is_dir,
+                what: *what,
+            },
+            Self::Own(wd, what) => Event::Own {
+                wd: *wd,
+                what: *what,
+            },
+            Self::Overflow => Event::QueueOverflow,
+        }
+    }
+
+    /// Whether the kernel would leave it out behind that one: it compares all but the
+    /// cookie, and never leaves out `IN_IGNORED`.
+    fn repeats(&self, last: &Self) -> bool {
+        let plain = |what: NameEvent| match what {
+            NameEvent::MovedFrom(_) => NameEvent::MovedFrom(Cookie(0)),
+            NameEvent::MovedTo(_) => NameEvent::MovedTo(Cookie(0)),
+            other => other,
+        };
+        match (self, last) {
+            (Self::Name(wd, name, is_dir, what), Self::Name(wd2, name2, is_dir2, what2)) => {
+                (wd, name, is_dir, plain(*what)) == (wd2, name2, is_dir2, plain(*what2))
+            }
+            (Self::Own(_, OwnEvent::Ignored), _) => false,
+            _ => self == last,
+        }
+    }
+}
+
+/// Watches and queue of one inotify instance.
+pub(crate) struct Kernel {
+    /// The watches, by inode.
+    by_node: BTreeMap<Node, Wd>,
+    /// What is unread.
+    queue: VecDeque<Queued>,
+    /// `max_queued_events`.
+    pub(crate) most_events: usize,
+    /// `max_user_watches`.
+    pub(crate) most_watches: usize,
+    /// The last watch descriptor.
+    wd: i32,
+    /// The last cookie.
+    cookie: u32,
+}
+
+impl Kernel {
+    /// An instance without limits.
+    pub(crate) fn new() -> Self {
+        let (by_node, queue) = (BTreeMap::new(), VecDeque::new());
+        Self {
+            by_node,
+            queue,
+            most_events: usize::MAX,
+            most_watches: usize::MAX,
+            wd: 0,
+            cookie: 0,
+        }
+    }
+
+    /// inotify_add_watch(2): the same inode gives the same descriptor.
+    pub(crate) fn watch(&mut self, node: Node) -> Result<Wd, Fault> {
+        if let Some(wd) = self.by_node.get(&node) {
+            return Ok(*wd);
+        }
+        if self.by_node.len() >= self.most_watches {
+            return Err(Fault::Full);
+        }
+        self.wd += 1;
+        self.by_node.insert(node, Wd(self.wd));
+        Ok(Wd(self.wd))
+    }
+
+    /// inotify_rm_watch(2).
+    pub(crate) fn unwatch(&mut self, wd: Wd) {
+        let before = self.by_node.len();
+        self.by_node.retain(|_, other| *other != wd);
+        if self.by_node.len() < before {
+            self.push(Queued::Own(wd, OwnEvent::Ignored));
+        }
+    }
+
+    /// The inode is gone, and its watch with it.
+    pub(crate) fn evict(&mut self, node: Node, is_dir: bool) {
+        let Some(wd) = self.by_node.remove(&node) else {
+            return;
+        };
+        if is_dir {
+            self.push(Queued::Own(wd, OwnEvent::DeleteSelf));
+        }
+        self.push(Queued::Own(wd, OwnEvent::Ignored));
+    }
+
+    /// The file system is gone.
+    pub(crate) fn unmount(&mut self, node: Node) {
+        let Some(wd) = self.by_node.remove(&node) else {
+            return;
+        };
+        self.push(Queued::Own(wd, OwnEvent::Unmount));
+        self.push(Queued::Own(wd, OwnEvent::Ignored));
+    }
+
+    /// Something happened to a name in a directory.
+    pub(crate) fn name(&mut self, dir: Node, name: &[u8], is_dir: bool, what: NameEvent) {
+        if let Some(wd) = self.by_node.get(&dir) {
+            self.push(Queued::Name(*wd, name.to_vec(), is_dir, what));
+        }
+    }
+
+    /// Something happened to an inode.
+    pub(crate) fn own(&mut self, node: Node, what: OwnEvent) {
+        if let Some(wd) = self.by_node.get(&node) {
+            self.push(Queued::Own(*wd, what));
+        }
+    }
+
+    /// A number that joins two halves.
+    pub(crate) fn cookie(&mut self) -> Cookie {
+        self.cookie += 1;
+        Cookie(self.cookie)
+    }
+
+    /// Queues an event, if there is room.
+    fn push(&mut self, event: Queued) {
+        if self.queue.back().is_some_and(|last| event.repeats(last)) {
+            return;
+        }
+        if self.queue.len() < self.most_events {
+            self.queue.push_back(event);
+        } else if !self.queue.contains(&Queued::Overflow) {
+            self.queue.push_back(Queued::Overflow);
+        }
+    }
+
+    /// read(2), of so many events at most.
+    pub(crate) fn read(&mut self, most: usize) -> Vec<Queued> {
+        let count = most.min(self.queue.len());
+        self.queue.drain(..count).collect()
+    }
+
+    /// How many events are unread.
+    pub(crate) fn unread(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether an inode is watched.
+    pub(crate) fn is_watched(&self, node: Node) -> bool {
+        self.by_node.contains_key(&node)
+    }
+
+    /// All watches, as `/proc/self/fdinfo` shows them.
+    pub(crate) fn watches(&self) -> Vec<(Node, Wd)> {
+        self.by_node.iter().map(|(node, wd)| (*node, *wd)).collect()
+    }
+}

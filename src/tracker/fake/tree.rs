@@ -1,0 +1,359 @@
+//! A file system in memory: inodes, and the names (dentries) that lead to them.
+//!
+//! Inode numbers are used again as soon as they are free, and clocks are coarse, as on
+//! a real disk. An open file keeps the dentry by which it was opened, alive or dead,
+//! since that is the name that its events carry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::change::{Attributes, Kind};
+use crate::tracker::port::{Inode, Stat};
+
+/// An inode, told apart for ever: unlike its number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Node(pub(super) usize);
+
+/// A dentry.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Dentry(usize);
+
+/// What an inode holds.
+pub(crate) enum Body {
+    /// Names.
+    Directory(BTreeMap<Vec<u8>, Dentry>),
+    /// Bytes.
+    File(Vec<u8>),
+    /// A symbolic link.
+    Symlink,
+    /// A FIFO or device.
+    Other,
+}
+
+/// One inode.
+pub(crate) struct InodeBody {
+    /// What it holds.
+    pub(crate) body: Body,
+    /// Its number while it lives.
+    ino: u64,
+    /// Its birth.
+    btime: i64,
+    /// The last change of its bytes.
+    pub(crate) mtime: i64,
+    /// The last change of itself.
+    pub(crate) ctime: i64,
+    /// Whether it may be read, and entered.
+    pub(crate) is_readable: bool,
+    /// How many names it has.
+    pub(crate) nlink: u32,
+    /// How many descriptors hold it.
+    pub(crate) pins: u32,
+    /// Whether it is gone and its number free.
+    pub(crate) is_evicted: bool,
+    /// The names by which it was written to while it had others.
+    pub(crate) writers: BTreeSet<Dentry>,
+    /// Whether one of these is gone: inotify cannot tell which bytes the others have.
+    pub(crate) is_excused: bool,
+}
+
+/// One name.
+pub(crate) struct DentryBody {
+    /// The directory that it is, or last was, in.
+    pub(crate) dir: Node,
+    /// The name there.
+    pub(crate) name: Vec<u8>,
+    /// What it leads to.
+    pub(crate) node: Node,
+    /// Whether the directory still has it.
+    pub(crate) is_live: bool,
+}
+
+/// The file system.
+pub(crate) struct Tree {
+    /// All inodes that ever were.
+    nodes: Vec<InodeBody>,
+    /// All dentries that ever were.
+    dentries: Vec<DentryBody>,
+    /// Inode numbers to use again, the youngest last.
+    free: Vec<u64>,
+    /// The time, in nanoseconds since 1970.
+    pub(crate) wall: i64,
+}
+
+/// The clock of the file system: 4 ms.
+const TICK: i64 = 4_000_000;
+
+impl Tree {
+    /// Nothing but the topmost directory.
+    pub(crate) fn new(wall: i64) -> Self {
+        let mut tree = Self {
+            nodes: Vec::new(),
+            dentries: Vec::new(),
+            free: Vec::new(),
+            wall,
+        };
+        let top = tree.make(Body::Directory(BTreeMap::new()));
+        tree.node_mut(top).nlink = 1;
+        tree
+    }
+
+    /// The topmost directory.
+    pub(crate) fn top(&self) -> Node {
+        Node(0)
+    }
+
+    /// The time as the file system knows it.
+    pub(crate) fn time(&self) -> i64 {
+        self.wall - self.wall % TICK
+    }
+
+    /// A new inode, without a name.
+    pub(crate) fn make(&mut self, body: Body) -> Node {
+        let fresh = self.nodes.len() as u64 + 100;
+        let now = self.time();
+        self.nodes.push(InodeBody {
+            body,
+            ino: self.free.pop().unwrap_or(fresh),
+            btime: now,
+            mtime: now,
+            ctime: now,
+            is_readable: true,
+            nlink: 0,
+            pins: 0,
+            is_evicted: false,
+            writers: BTreeSet::new(),
+            is_excused: false,
+        });
+        Node(self.nodes.len() - 1)
+    }
+
+    /// An inode.
+    pub(crate) fn node(&self, node: Node) -> &InodeBody {
+        &self.nodes[node.0]
+    }
+
+    /// An inode, to change.
+    pub(crate) fn node_mut(&mut self, node: Node) -> &mut InodeBody {
+        &mut self.nodes[node.0]
+    }
+
+    /// A dentry.
+    pub(crate) fn dentry(&self, dentry: Dentry) -> &DentryBody {
+        &self.dentries[dentry.0]
+    }
+
+    /// The names in a directory.
+    pub(crate) fn names(&self, dir: Node) -> Option<&BTreeMap<Vec<u8>, Dentry>> {
+        match &self.node(dir).body {
+            Body::Directory(names) => Some(names),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a directory.
+    pub(crate) fn is_dir(&self, node: Node) -> bool {
+        matches!(self.node(node).body, Body::Directory(_))
+    }
+
+    /// The dentry of a name.
+    pub(crate) fn find(&self, dir: Node, name: &[u8]) -> Option<Dentry> {
+        self.names(dir)?.get(name).copied()
+    }
+
+    /// What a name leads to.
+    pub(crate) fn child(&self, dir: Node, name: &[u8]) -> Option<Node> {
+        self.find(dir, name).map(|dentry| self.dentry(dentry).node)
+    }
+
+    /// What a path from the top leads to, following no symbolic link.
+    pub(crate) fn at(&self, path: &[u8]) -> Option<Node> {
+        let mut names = path
+            .split(|byte| *byte == b'/')
+            .filter(|name| !name.is_empty());
+        names.try_fold(self.top(), |dir, name| self.child(dir, name))
+    }
+
+    /// The dentry at the end of a path.
+    pub(crate) fn dentry_at(&self, path: &[u8]) -> Option<Dentry> {
+        let (dir, name) = self.place(path)?;
+        self.find(dir, name)
+    }
+
+    /// The directory of a path's last name, and that name.
+    pub(crate) fn place<'p>(&self, path: &'p [u8]) -> Option<(Node, &'p [u8])> {
+        let cut = path.iter().rposition(|byte| *byte == b'/');
+        let (dir, name) = cut.map_or((&b""[..], path), |cut| (&path[..cut], &path[cut + 1..]));
+        let dir = self.at(dir)?;
+        (self.is_dir(dir) && self.node(dir).nlink > 0).then_some((dir, name))
+    }
+
+    /// A dentry that no directory has: of a file without a name.
+    pub(crate) fn dead_dentry(&mut self, dir: Node, name: &[u8], node: Node) -> Dentry {
+        self.dentries.push(DentryBody {
+            dir,
+            name: name.to_vec(),
+            node,
+            is_live: false,
+        });
+        Dentry(self.dentries.len() - 1)
+    }
+
+    /// Gives an inode a name, which must be free.
+    pub(crate) fn hash(&mut self, dir: Node, name: &[u8], node: Node) -> Dentry {
+        let dentry = self.dead_dentry(dir, name, node);
+        self.node_mut(node).nlink += 1;
+        self.put(dentry);
+        dentry
+    }
+
+    /// Puts a dentry where it says that it is.
+    fn put(&mut self, dentry: Dentry) {
+        let DentryBody { dir, name, .. } = &self.dentries[dentry.0];
+        if let Body::Directory(names) = &mut self.nodes[dir.0].body {
+            names.insert(name.clone(), dentry);
+        }
+        self.dentries[dentry.0].is_live = true;
+    }
+
+    /// Takes a dentry out of its directory; it keeps its name.
+    fn take(&mut self, dentry: Dentry) {
+        let DentryBody { dir, name, .. } = &self.dentries[dentry.0];
+        if let Body::Directory(names) = &mut self.nodes[dir.0].body {
+            names.remove(name);
+        }
+        self.dentries[dentry.0].is_live = false;
+    }
+
+    /// Takes a name away from its inode.
+    pub(crate) fn unhash(&mut self, dentry: Dentry) {
+        self.take(dentry);
+        self.lose_sight(dentry);
+        let now = self.time();
+        let node = self.dentry(dentry).node;
+        let body = self.node_mut(node);
+        body.nlink -= 1;
+        body.ctime = now;
+    }
+
+    /// A name by which a file was written to is gone, or out of sight.
+    pub(crate) fn lose_sight(&mut self, dentry: Dentry) {
+        let node = self.dentry(dentry).node;
+        let body = self.node_mut(node);
+        body.is_excused |= body.writers.contains(&dentry);
+    }
+
+    /// Moves a dentry to a name that is free.
+    pub(crate) fn shift(&mut self, dentry: Dentry, dir: Node, name: &[u8]) {
+        self.take(dentry);
+        self.dentries[dentry.0].dir = dir;
+        self.dentries[dentry.0].name = name.to_vec();
+        self.put(dentry);
+        let now = self.time();
+        let node = self.dentry(dentry).node;
+        self.node_mut(node).ctime = now;
+    }
+
+    /// Exchanges two dentries.
+    pub(crate) fn exchange(&mut self, one: Dentry, other: Dentry) {
+        let (a, b) = (one.0, other.0);
+        self.take(one);
+        self.take(other);
+        let (dir, name) = (self.dentries[a].dir, self.dentries[a].name.clone());
+        self.dentries[a].dir = self.dentries[b].dir;
+        self.dentries[a].name = std::mem::replace(&mut self.dentries[b].name, name);
+        self.dentries[b].dir = dir;
+        let now = self.time();
+        for dentry in [one, other] {
+            self.put(dentry);
+            let node = self.dentry(dentry).node;
+            self.node_mut(node).ctime = now;
+        }
+    }
+
+    /// Frees the inode's number when nothing holds it; whether that was so.
+    pub(crate) fn evict(&mut self, node: Node) -> bool {
+        let body = self.node_mut(node);
+        if body.nlink > 0 || body.pins > 0 || body.is_evicted {
+            return false;
+        }
+        body.is_evicted = true;
+        let ino = body.ino;
+        self.free.push(ino);
+        true
+    }
+
+    /// The dentry by which a directory is reached.
+    fn dentry_of(&self, dir: Node) -> Option<Dentry> {
+        let is_it = |dentry: &&DentryBody| dentry.is_live && dentry.node == dir;
+        let at = self.dentries.iter().position(|dentry| is_it(&dentry))?;
+        Some(Dentry(at))
+    }
+
+    /// Whether a directory is `above` or lies below it.
+    pub(crate) fn is_within(&self, mut dir: Node, above: Node) -> bool {
+        while dir != above {
+            match self.dentry_of(dir) {
+                Some(dentry) => dir = self.dentry(dentry).dir,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// The live names of an inode.
+    pub(crate) fn names_of(&self, node: Node) -> impl Iterator<Item = Dentry> {
+        let all = self.dentries.iter().enumerate();
+        all.filter(move |(_, dentry)| dentry.is_live && dentry.node == node)
+            .map(|(at, _)| Dentry(at))
+    }
+
+    /// Every inode that has ever been.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Node> + use<> {
+        (0..self.nodes.len()).map(Node)
+    }
+
+    /// What it is.
+    pub(crate) fn kind(&self, node: Node) -> Kind {
+        match self.node(node).body {
+            Body::Directory(_) => Kind::Directory,
+            Body::File(_) => Kind::File,
+            Body::Symlink => Kind::Symlink,
+            Body::Other => Kind::Other,
+        }
+    }
+
+    /// A file's bytes.
+    pub(crate) fn bytes(&self, node: Node) -> &[u8] {
+        match &self.node(node).body {
+            Body::File(bytes) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// Which inode it is, by its number.
+    pub(crate) fn inode(&self, node: Node) -> Inode {
+        Inode {
+            dev: 1,
+            ino: self.node(node).ino,
+        }
+    }
+
+    /// As statx(2) tells it.
+    pub(crate) fn stat(&self, node: Node) -> Stat {
+        let body = self.node(node);
+        let mode = if body.is_readable { 0o644 } else { 0 };
+        Stat {
+            kind: self.kind(node),
+            inode: self.inode(node),
+            nlink: body.nlink,
+            size: self.bytes(node).len() as u64,
+            mtime: body.mtime,
+            ctime: body.ctime,
+            btime: Some(body.btime),
+            attributes: Attributes {
+                mode,
+                uid: 0,
+                gid: 0,
+            },
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The rules against a disk in memory: every hazard that can be replayed without a
+//! kernel, and the promise that what is told always adds up to the disk.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod cases;
+mod checks;
+mod content;
+mod directories;
+mod fold;
+mod property;
+mod queue;
+mod renames;
+mod world;

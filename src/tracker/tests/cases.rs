@@ -1,0 +1,69 @@
+//! What a case is: a tree, what programs do to it, and the lines that tell it.
+
+use super::super::fake::{Odds, Op};
+use super::world::{Plan, World};
+
+/// Makes a file of four bytes, or writes them to it.
+pub(super) fn write(path: &'static str, data: u8) -> Vec<Op> {
+    vec![Op::Open(3, path), Op::Put(3, data), Op::Shut(3)]
+}
+
+/// Makes an empty file.
+pub(super) fn touch(path: &'static str) -> Vec<Op> {
+    vec![Op::Open(3, path), Op::Shut(3)]
+}
+
+/// One after the other.
+pub(super) fn all(parts: &[Vec<Op>]) -> Vec<Op> {
+    parts.concat()
+}
+
+/// What is told when all of it happens before the watcher looks. Whenever it looks
+/// otherwise, and whoever races it, what is told adds up to the disk.
+pub(super) fn tells(tree: &[Op], ops: &[Op], told: &[&str]) {
+    tells_with(&Plan::default(), tree, ops, told);
+}
+
+/// The same, with options.
+pub(super) fn tells_with(plan: &Plan, tree: &[Op], ops: &[Op], told: &[&str]) {
+    let mut world = World::quiet(plan, tree);
+    world.does(ops);
+    world.converges();
+    assert_eq!(world.news(), told, "{:#?}", world.disk.journal);
+    folds_with(plan, tree, ops);
+}
+
+/// Whatever is told adds up to the disk.
+pub(super) fn folds(tree: &[Op], ops: &[Op]) {
+    folds_with(&Plan::default(), tree, ops);
+}
+
+/// The same, with options.
+fn folds_with(plan: &Plan, tree: &[Op], ops: &[Op]) {
+    let mut world = World::quiet(plan, tree);
+    world.does(ops);
+    world.converges();
+    let mut world = World::quiet(plan, tree);
+    for op in ops {
+        world.does(&[*op]);
+        world.catches_up();
+    }
+    world.converges();
+    for seed in 0..40 {
+        let odds = Odds {
+            race: 20,
+            late: 20,
+            aside: 10,
+        };
+        let mut world = World::new(
+            &Plan {
+                seed,
+                odds,
+                ..plan.clone()
+            },
+            tree,
+        );
+        world.lives_through(ops);
+        world.converges();
+    }
+}

@@ -1,0 +1,189 @@
+//! What is held against what: the stream against the model at every step, and against
+//! the disk and the kernel's watches once all is quiet.
+
+use super::super::Hashing;
+use super::super::fake::digest;
+use super::super::model::{Flag, Id};
+use super::super::scan::POLL;
+use super::fold;
+use super::world::{MS, World};
+use crate::change::{Change, Kind, Trouble};
+use crate::event::Wd;
+
+impl World {
+    /// Takes what was told, and holds it against the model.
+    pub(super) fn absorb(&mut self) {
+        let batch = std::mem::take(&mut self.tracker.batch);
+        for change in batch.changes() {
+            let line = fold::line(&batch, change);
+            self.disk.journal.push(line.clone());
+            self.said.push(line);
+            if let Err(wrong) = self.fold.apply(&batch, change) {
+                panic!("{wrong}, after {:#?}", self.disk.journal);
+            }
+        }
+        for (path, trouble) in batch.troubles() {
+            self.troubles.push((
+                String::from_utf8_lossy(batch.bytes(path)).into_owned(),
+                trouble.clone(),
+            ));
+        }
+        if batch
+            .changes()
+            .iter()
+            .any(|change| *change != Change::Overflow)
+        {
+            self.compare_with_model();
+        }
+    }
+
+    /// What was told is what the model holds.
+    pub(super) fn compare_with_model(&self) {
+        let model = &self.tracker.model;
+        let mut count = 0;
+        for id in model.all().filter(|id| !model.has(*id, Flag::SILENT)) {
+            let mut path = Vec::new();
+            self.tracker.write_path(id, &mut path);
+            let shown = String::from_utf8_lossy(&path);
+            let Some(told) = self.fold.names.get(&path) else {
+                panic!(
+                    "{shown} is in the model and was not told, after {:#?}",
+                    self.disk.journal
+                );
+            };
+            assert_eq!(told.kind, model.kind(id), "{shown}");
+            if told.kind == Kind::File
+                && let Some(digest) = model.digest(id)
+            {
+                assert_eq!(
+                    told.digest,
+                    Some(digest),
+                    "{shown}, after {:#?}",
+                    self.disk.journal
+                );
+            }
+            count += 1;
+        }
+        assert_eq!(
+            count,
+            self.fold.names.len(),
+            "the model lost what was told: {:#?}",
+            self.disk.journal
+        );
+    }
+
+    /// It settles, and everything is as it was told.
+    pub(super) fn converges(&mut self) {
+        self.settles();
+        // What has no watch is looked at in a while, and with it what is found there.
+        for _ in 0..4 {
+            if self.tracker.unwatched > 0 {
+                self.passes(POLL + MS);
+                self.work(1);
+                self.settles();
+            }
+        }
+        self.compare_with_model();
+        let mut truth = Vec::new();
+        for root in &self.tracker.roots {
+            truth.extend(self.disk.truth(&root.open));
+        }
+        for (path, kind, node) in &truth {
+            let shown = String::from_utf8_lossy(path);
+            let Some(told) = self.fold.names.get(path) else {
+                panic!(
+                    "{shown} is there and was not told, after {:#?}",
+                    self.disk.journal
+                );
+            };
+            assert_eq!(told.kind, *kind, "{shown}, after {:#?}", self.disk.journal);
+            if *kind == Kind::File && self.disk.is_readable(*node) && !self.disk.is_excused(*node) {
+                self.compare_bytes(&shown, told.digest, told.size, self.disk.bytes(*node));
+                assert!(
+                    !told.is_owed(),
+                    "{shown}: other bytes by a rename, after {:#?}",
+                    self.disk.journal
+                );
+            }
+        }
+        assert_eq!(
+            truth.len(),
+            self.fold.names.len(),
+            "{:#?} after {:#?}",
+            self.fold.names.keys(),
+            self.disk.journal
+        );
+        self.compare_watches();
+    }
+
+    /// What was told of a file's bytes is so.
+    fn compare_bytes(&self, shown: &str, told: Option<[u8; 32]>, size: Option<u64>, bytes: &[u8]) {
+        let settings = &self.tracker.settings;
+        let by_stat = settings.hashing == Hashing::Off || bytes.len() as u64 > settings.hash_limit;
+        // By its times a write and a touch are one; if the event is lost, so is the difference.
+        let is_lost = by_stat && self.tracker.counters.overflows > 0;
+        if (told.is_some() || !by_stat) && !is_lost {
+            let (told, is) = (told.map(hex::encode), hex::encode(digest(bytes)));
+            assert_eq!(
+                told,
+                Some(is),
+                "the bytes of {shown}, after {:#?}",
+                self.disk.journal
+            );
+        }
+        if let Some(size) = size
+            && !is_lost
+        {
+            assert_eq!(
+                size,
+                bytes.len() as u64,
+                "the size of {shown}, after {:#?}",
+                self.disk.journal
+            );
+        }
+    }
+
+    /// There is a watch on each directory of the model and, without `--strict`, no other.
+    fn compare_watches(&self) {
+        let model = &self.tracker.model;
+        let mut known: Vec<Wd> = model
+            .all()
+            .filter(|id| model.kind(*id) == Kind::Directory && !model.has(*id, Flag::EDGE))
+            .filter_map(|id| model.wd(id))
+            .collect();
+        known.sort();
+        let mut kept: Vec<Wd> = self
+            .disk
+            .kernel
+            .watches()
+            .into_iter()
+            .map(|(_, wd)| wd)
+            .collect();
+        kept.sort();
+        if !self.tracker.settings.strict {
+            assert_eq!(
+                kept, known,
+                "the kernel's watches, after {:#?}",
+                self.disk.journal
+            );
+        }
+        let unwatched = |id: &Id| model.wd(*id).is_none() && !model.has(*id, Flag::EDGE);
+        for id in model
+            .all()
+            .filter(|id| model.kind(*id) == Kind::Directory)
+            .filter(unwatched)
+        {
+            let excused = model.has(id, Flag::UNWATCHED) || model.has(id, Flag::UNREADABLE);
+            assert!(
+                excused,
+                "a directory without a watch, after {:#?}",
+                self.disk.journal
+            );
+        }
+        let faulty = self
+            .troubles
+            .iter()
+            .find(|(_, trouble)| matches!(trouble, Trouble::Failed(_)));
+        assert_eq!(faulty, None, "nothing fails here");
+    }
+}

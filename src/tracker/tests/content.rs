@@ -1,0 +1,343 @@
+//! What files hold: read when it may have changed, told when it has.
+
+use super::super::Hashing;
+use super::super::fake::Op;
+use super::cases::{all, folds, tells, tells_with, touch, write};
+use super::world::{MS, Plan, World};
+use crate::change::Trouble;
+
+/// A plan that reads files in that way.
+fn hashing(hashing: Hashing) -> Plan {
+    let mut plan = Plan::default();
+    plan.settings.hashing = hashing;
+    plan
+}
+
+#[test]
+fn a_file_is_created_empty_and_then_changed() {
+    tells(&[], &write("t/a", 1), &["created t/a 0", "changed t/a 4"]);
+    tells(&[], &touch("t/a"), &["created t/a 0"]);
+}
+
+#[test]
+fn the_same_bytes_again_are_no_change() {
+    tells(&write("t/a", 1), &write("t/a", 1), &[]);
+    tells(
+        &write("t/a", 1),
+        &[Op::Touch("t/a"), Op::Chmod("t/a", true)],
+        &[],
+    );
+}
+
+#[test]
+fn a_file_that_is_never_closed_is_read_when_its_writer_pauses() {
+    let mut world = World::quiet(&Plan::default(), &write("t/log", 1));
+    world.does(&[Op::Append(0, "t/log"), Op::Put(0, 2)]);
+    world.catches_up();
+    world.passes(49 * MS);
+    world.work(1);
+    world.catches_up();
+    assert_eq!(world.news(), Vec::<String>::new(), "it may go on");
+    world.passes(MS);
+    world.work(1);
+    world.catches_up();
+    assert_eq!(world.news(), ["changed t/log 8"]);
+}
+
+#[test]
+fn a_writer_that_never_pauses_is_looked_at_every_second() {
+    let mut world = World::quiet(&Plan::default(), &write("t/log", 1));
+    world.does(&[Op::Append(0, "t/log")]);
+    for _ in 0..99 {
+        world.does(&[Op::Put(0, 2)]);
+        world.catches_up();
+        world.passes(10 * MS);
+        world.work(1);
+        assert_eq!(world.news(), Vec::<String>::new(), "it goes on");
+    }
+    world.does(&[Op::Put(0, 2)]);
+    world.passes(10 * MS);
+    world.catches_up();
+    world.work(1);
+    world.catches_up();
+    assert_eq!(world.news(), ["changed t/log 404"]);
+}
+
+#[test]
+fn a_truncation_by_name_is_seen() {
+    tells(&write("t/a", 1), &[Op::Truncate("t/a")], &["changed t/a 2"]);
+}
+
+#[test]
+fn what_changes_while_it_is_read_is_read_again() {
+    for seed in 0..200 {
+        let mut world = World::quiet(
+            &Plan {
+                seed,
+                ..Plan::default()
+            },
+            &write("t/a", 1),
+        );
+        world.does(&write("t/a", 2));
+        world.disk.odds.race = 40;
+        world.disk.pending.extend(write("t/a", 3));
+        world.converges();
+    }
+}
+
+#[test]
+fn a_large_file_is_read_aside_and_told_under_the_name_it_has_by_then() {
+    let mut world = World::quiet(&Plan::default(), &write("t/a", 1));
+    world.disk.odds.aside = 100;
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    assert_eq!(world.news(), Vec::<String>::new());
+    world.does(&[Op::Rename("t/a", "t/b")]);
+    world.catches_up();
+    world.answer(0);
+    assert_eq!(world.news(), ["renamed t/a -> t/b", "changed t/b 4"]);
+    world.converges();
+}
+
+#[test]
+fn a_file_exchanged_while_it_is_read_aside_is_read_again() {
+    let tree = all(&[write("t/a", 1), write("t/b", 2)]);
+    let mut world = World::quiet(&Plan::default(), &tree);
+    world.disk.odds.aside = 100;
+    world.does(&write("t/a", 3));
+    world.catches_up();
+    world.does(&[Op::Exchange("t/a", "t/b")]);
+    world.catches_up();
+    world.converges();
+}
+
+#[test]
+fn a_file_without_a_name_is_told_when_it_gets_one() {
+    let ops = [
+        Op::Unnamed(0, "t"),
+        Op::Put(0, 1),
+        Op::LinkOpen(0, "t/a"),
+        Op::Put(0, 2),
+        Op::Shut(0),
+    ];
+    tells(&[], &ops, &["created t/a 8"]);
+}
+
+#[test]
+fn a_write_after_the_unnamed_file_got_its_name_is_told_under_it() {
+    let mut world = World::quiet(&Plan::default(), &[]);
+    world.does(&[Op::Unnamed(0, "t"), Op::LinkOpen(0, "t/a")]);
+    world.catches_up();
+    world.does(&[Op::Put(0, 1), Op::Shut(0)]);
+    world.converges();
+    assert_eq!(world.news(), ["created t/a 0", "changed t/a 4"]);
+}
+
+#[test]
+fn a_file_without_a_name_that_gets_one_elsewhere_is_followed_there() {
+    let mut world = World::quiet(&Plan::default(), &[Op::MakeDir("t/d")]);
+    world.does(&[Op::Unnamed(0, "t"), Op::Put(0, 1), Op::LinkOpen(0, "t/d/a")]);
+    world.catches_up();
+    assert_eq!(world.news(), ["created t/d/a 4"]);
+    world.does(&[Op::Put(0, 2), Op::Shut(0)]);
+    world.converges();
+    assert_eq!(world.news(), ["changed t/d/a 8"]);
+}
+
+#[test]
+fn a_write_by_a_dead_name_is_found_in_its_directory() {
+    let mut world = World::quiet(&Plan::default(), &[]);
+    world.disk.is_strict_about_dead_names = true;
+    world.does(&[
+        Op::Open(0, "t/tmp"),
+        Op::Link("t/tmp", "t/final"),
+        Op::Unlink("t/tmp"),
+    ]);
+    world.catches_up();
+    world.passes(5000 * MS);
+    world.news();
+    world.does(&[Op::Put(0, 1)]);
+    world.converges();
+    assert_eq!(world.news(), ["changed t/final 4"]);
+}
+
+#[test]
+fn a_write_is_told_under_all_names_of_the_file() {
+    let tree = all(&[
+        write("t/a", 1),
+        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
+    ]);
+    tells(
+        &tree,
+        &write("t/a", 2),
+        &["changed t/a 4", "changed t/d/b 4"],
+    );
+}
+
+#[test]
+fn a_link_is_created_with_its_content() {
+    tells(
+        &write("t/a", 1),
+        &[Op::Link("t/a", "t/b")],
+        &["created t/b 4"],
+    );
+}
+
+#[test]
+fn a_write_by_a_name_that_no_watch_saw_is_told_under_the_others() {
+    let ops = all(&[
+        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
+        write("t/a", 2),
+    ]);
+    tells(
+        &write("t/a", 1),
+        &ops,
+        &["created t/d/", "changed t/a 4", "created t/d/b 4"],
+    );
+    let mut world = World::quiet(&Plan::default(), &write("t/a", 1));
+    world.does(&[
+        Op::MakeDir("o/d"),
+        Op::Link("t/a", "o/d/b"),
+        Op::Rename("o/d", "t/d"),
+    ]);
+    world.drain(usize::MAX);
+    world.catches_up();
+    world.converges();
+    assert_eq!(world.news(), ["created t/d/", "created t/d/b 4"]);
+}
+
+#[test]
+fn an_unreadable_file_is_read_once_it_may_be() {
+    let tree = all(&[write("o/a", 1), vec![Op::Chmod("o/a", false)]]);
+    let mut world = World::quiet(&Plan::default(), &tree);
+    world.does(&[Op::Rename("o/a", "t/a")]);
+    world.catches_up();
+    assert_eq!(world.news(), ["created t/a 4"]);
+    assert_eq!(
+        world.troubles,
+        [("t/a".to_owned(), Trouble::UnreadableFile)]
+    );
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+    assert_eq!(world.news(), ["changed t/a 4"]);
+}
+
+#[test]
+fn a_link_that_could_not_be_read_is_read_once_the_file_may_be() {
+    let tree = all(&[
+        write("t/a", 1),
+        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
+    ]);
+    let ops = [
+        Op::Chmod("t/a", false),
+        Op::Link("t/a", "t/c"),
+        Op::Chmod("t/d/b", true),
+    ];
+    folds(&tree, &ops);
+}
+
+#[test]
+fn a_known_file_that_was_unreadable_for_a_while_is_read_again() {
+    let tree = all(&[
+        write("t/a", 1),
+        write("o/a", 2),
+        vec![Op::Chmod("o/a", false)],
+    ]);
+    let mut world = World::quiet(&Plan::default(), &tree);
+    world.does(&[Op::Rename("o/a", "t/a")]);
+    world.catches_up();
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+    assert_eq!(world.news(), ["changed t/a 4"]);
+}
+
+#[test]
+fn without_hashing_a_write_is_a_change_and_a_touch_is_not() {
+    let plan = hashing(Hashing::Off);
+    tells_with(
+        &plan,
+        &write("t/a", 1),
+        &write("t/a", 1),
+        &["changed t/a 4"],
+    );
+    tells_with(&plan, &write("t/a", 1), &[Op::Touch("t/a")], &[]);
+    tells_with(
+        &plan,
+        &[],
+        &write("t/a", 1),
+        &["created t/a 0", "changed t/a 4"],
+    );
+}
+
+#[test]
+fn a_lazy_watch_reads_a_file_when_something_happens_to_it() {
+    let plan = hashing(Hashing::Lazy);
+    let mut world = World::quiet(&plan, &all(&[write("t/a", 1), write("t/b", 1)]));
+    assert_eq!(world.tracker.counters.hashes, 0);
+    world.does(&write("t/a", 2));
+    world.converges();
+    assert_eq!(world.news(), ["changed t/a 4"]);
+    assert_eq!(world.tracker.counters.hashes, 1);
+}
+
+#[test]
+fn a_file_over_the_limit_goes_by_its_size_and_times() {
+    let mut plan = Plan::default();
+    plan.settings.hash_limit = 3;
+    let mut world = World::quiet(&plan, &write("t/a", 1));
+    world.does(&write("t/a", 1));
+    world.converges();
+    assert_eq!(world.news(), ["changed t/a 4"]);
+    world.does(&[Op::Truncate("t/a")]);
+    world.converges();
+    assert_eq!(world.news(), ["changed t/a 2"]);
+}
+
+#[test]
+fn a_doubt_about_bytes_that_were_never_read_is_told() {
+    let mut world = World::new(&Plan::default(), &write("t/a", 1));
+    world.does(&write("t/a", 1));
+    world.converges();
+    assert_eq!(world.news(), ["changed t/a 4"]);
+}
+
+#[test]
+fn a_file_replaced_before_the_baseline_came_to_it_is_not_taken_for_the_first() {
+    let tree = all(&[write("t/a", 1), write("t/b", 2), write("o/c", 3)]);
+    for op in [
+        Op::Rename("t/b", "t/a"),
+        Op::Rename("o/c", "t/a"),
+        Op::Exchange("t/a", "t/b"),
+    ] {
+        let mut world = World::new(&Plan::default(), &tree);
+        world.does(&[op]);
+        world.errand(0);
+        world.errand(0);
+        world.converges();
+    }
+}
+
+#[test]
+fn attributes_are_told_where_they_are_asked_for() {
+    let mut plan = Plan::default();
+    plan.settings.attributes = true;
+    let mut world = World::quiet(&plan, &write("t/a", 1));
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.catches_up();
+    assert_eq!(world.news(), ["attributes t/a 0"]);
+}
+
+#[test]
+fn a_watch_on_the_file_itself_sees_what_other_names_do() {
+    let mut plan = Plan::default();
+    plan.settings.strict = true;
+    let mut world = World::quiet(&plan, &write("t/a", 1));
+    world.does(&[
+        Op::Append(0, "t/a"),
+        Op::Rename("t/a", "o/a"),
+        Op::Link("o/a", "t/a"),
+    ]);
+    world.catches_up();
+    world.converges();
+    assert_eq!(world.tracker.guards(), 1);
+}

@@ -1,0 +1,256 @@
+//! Directories that come and go: watched before they are listed, told once, and
+//! forgotten with their watches.
+
+use super::super::fake::Op;
+use super::cases::{all, tells, tells_with, write};
+use super::world::{Plan, World};
+use crate::change::Trouble;
+
+#[test]
+fn a_path_of_directories_made_at_once_is_watched_to_its_end() {
+    let ops = all(&[
+        vec![
+            Op::MakeDir("t/a"),
+            Op::MakeDir("t/a/b"),
+            Op::MakeDir("t/a/b/c"),
+        ],
+        write("t/a/b/c/f", 1),
+    ]);
+    tells(
+        &[],
+        &ops,
+        &[
+            "created t/a/",
+            "created t/a/b/",
+            "created t/a/b/c/",
+            "created t/a/b/c/f 4",
+        ],
+    );
+}
+
+#[test]
+fn what_a_scan_and_an_event_both_see_is_told_once() {
+    let mut world = World::quiet(&Plan::default(), &[]);
+    world.does(&[Op::MakeDir("t/d")]);
+    world.drain(1);
+    world.apply();
+    world.does(&write("t/d/f", 1));
+    world.work(1);
+    world.work(1);
+    world.converges();
+    assert_eq!(world.news(), ["created t/d/", "created t/d/f 4"]);
+}
+
+#[test]
+fn a_tree_removed_and_made_again_at_once_is_the_new_one() {
+    let tree = all(&[
+        vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/e")],
+        write("t/d/e/f", 1),
+    ]);
+    let ops = all(&[
+        vec![
+            Op::RemoveTree("t/d"),
+            Op::MakeDir("t/d"),
+            Op::MakeDir("t/d/e"),
+        ],
+        write("t/d/e/g", 1),
+    ]);
+    tells(
+        &tree,
+        &ops,
+        // Numbers are used again at once: the new e is first taken for one in the old d.
+        &[
+            "deleted t/d/e/f",
+            "deleted t/d/e/",
+            "created t/d/e/",
+            "deleted t/d/e/",
+            "deleted t/d/",
+            "created t/d/",
+            "created t/d/e/",
+            "created t/d/e/g 4",
+        ],
+    );
+}
+
+#[test]
+fn a_directory_that_gets_the_number_of_a_dead_one_is_another() {
+    let ops = all(&[
+        vec![Op::RemoveDir("t/d"), Op::MakeDir("t/e")],
+        write("t/e/f", 1),
+    ]);
+    tells(
+        &[Op::MakeDir("t/d")],
+        &ops,
+        &["deleted t/d/", "created t/e/", "created t/e/f 4"],
+    );
+}
+
+#[test]
+fn a_file_where_a_directory_was_is_told_after_it() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
+    let ops = all(&[vec![Op::RemoveTree("t/d")], write("t/d", 2)]);
+    tells(
+        &tree,
+        &ops,
+        &["deleted t/d/f", "deleted t/d/", "created t/d 4"],
+    );
+}
+
+#[test]
+fn a_directory_where_a_file_was_is_told_after_it() {
+    let ops = all(&[
+        vec![Op::Unlink("t/a"), Op::MakeDir("t/a")],
+        write("t/a/f", 2),
+    ]);
+    tells(
+        &write("t/a", 1),
+        &ops,
+        &["deleted t/a", "created t/a/", "created t/a/f 4"],
+    );
+}
+
+#[test]
+fn without_a_watch_to_spare_a_directory_is_looked_at_at_intervals() {
+    let mut world = World::quiet(
+        &Plan {
+            most_watches: 1,
+            ..Plan::default()
+        },
+        &[],
+    );
+    world.does(&[Op::MakeDir("t/d")]);
+    world.catches_up();
+    assert_eq!(world.news(), ["created t/d/"]);
+    assert_eq!(world.troubles, [("t/d".to_owned(), Trouble::NoWatch)]);
+    world.does(&write("t/d/f", 1));
+    world.catches_up();
+    assert_eq!(world.news(), Vec::<String>::new(), "nothing tells of it");
+    world.waits();
+    assert_eq!(world.news(), ["created t/d/f 4"]);
+    world.disk.kernel.most_watches = 2;
+    world.converges();
+    world.does(&write("t/d/f", 2));
+    world.converges();
+    assert_eq!(world.news(), ["changed t/d/f 4"], "it has a watch by now");
+}
+
+#[test]
+fn an_unreadable_directory_is_told_and_looked_into_once_it_is_readable() {
+    let tree = all(&[
+        vec![Op::MakeDir("o/d")],
+        write("o/d/f", 1),
+        vec![Op::Chmod("o/d", false)],
+    ]);
+    let mut world = World::quiet(&Plan::default(), &tree);
+    world.does(&[Op::Rename("o/d", "t/d")]);
+    world.catches_up();
+    assert_eq!(world.news(), ["created t/d/"]);
+    assert_eq!(
+        world.troubles,
+        [("t/d".to_owned(), Trouble::UnreadableDirectory)]
+    );
+    world.does(&[Op::Chmod("t/d", true)]);
+    world.converges();
+    assert_eq!(world.news(), ["created t/d/f 4"]);
+}
+
+#[test]
+fn a_path_that_goes_away_takes_everything_with_it() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
+    for (op, rest) in [(Op::Rename("t", "x"), ""), (Op::RemoveTree("t"), "at once")] {
+        let mut world = World::quiet(&Plan::default(), &tree);
+        world.does(&[op]);
+        world.settles();
+        let mut news = world.news();
+        news.sort();
+        assert_eq!(
+            news,
+            ["deleted t/", "deleted t/d/", "deleted t/d/f"],
+            "{rest}"
+        );
+        assert!(!world.tracker.is_alive());
+        assert_eq!(world.disk.kernel.watches().len(), 0);
+    }
+}
+
+#[test]
+fn a_path_that_is_made_again_is_gone_all_the_same() {
+    let mut world = World::quiet(&Plan::default(), &write("t/f", 1));
+    world.does(&[Op::RemoveTree("t"), Op::MakeDir("t")]);
+    world.settles();
+    assert_eq!(world.news(), ["deleted t/f", "deleted t/"]);
+    assert!(!world.tracker.is_alive());
+}
+
+#[test]
+fn a_second_name_of_a_directory_that_holds_is_not_entered() {
+    let mut plan = Plan::default();
+    plan.settings.rescan = Some(60_000_000_000);
+    let mut world = World::quiet(&plan, &all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]));
+    world.does(&[Op::Bind("t/d", "t/e")]);
+    world.passes(60_000_000_000);
+    world.work(1);
+    world.catches_up();
+    assert_eq!(world.news(), ["created t/e/"]);
+    world.does(&write("t/d/f", 2));
+    world.catches_up();
+    assert_eq!(world.news(), ["changed t/d/f 4"], "told once");
+}
+
+#[test]
+fn an_unmounted_directory_is_looked_at_again() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
+    let mut world = World::quiet(&Plan::default(), &tree);
+    let watched = world.disk.kernel.watches();
+    world.disk.kernel.unmount(watched[1].0);
+    world.converges();
+    assert_eq!(
+        world.news(),
+        Vec::<String>::new(),
+        "it is still there, and watched again"
+    );
+    world.does(&write("t/d/f", 2));
+    world.converges();
+    assert_eq!(world.news(), ["changed t/d/f 4"]);
+}
+
+#[test]
+fn below_the_last_level_a_directory_is_told_and_not_entered() {
+    let mut plan = Plan::default();
+    plan.settings.max_depth = Some(1);
+    let mut world = World::quiet(&plan, &[]);
+    world.does(&all(&[
+        vec![Op::MakeDir("t/d")],
+        write("t/d/f", 1),
+        write("t/a", 1),
+    ]));
+    world.settles();
+    assert_eq!(
+        world.news(),
+        ["created t/d/", "created t/a 0", "changed t/a 4"]
+    );
+    assert_eq!(world.disk.kernel.watches().len(), 1);
+}
+
+#[test]
+fn a_thing_that_is_no_file_has_a_name_alone() {
+    let ops = [
+        Op::Symlink("t/l"),
+        Op::Fifo("t/p"),
+        Op::Rename("t/l", "t/m"),
+        Op::Unlink("t/p"),
+    ];
+    tells_with(
+        &Plan::default(),
+        &[],
+        &ops,
+        &[
+            "created t/l 0",
+            "created t/p 0",
+            "renamed t/l -> t/m",
+            "deleted t/p",
+            "deleted t/m",
+            "created t/m",
+        ],
+    );
+}

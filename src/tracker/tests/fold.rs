@@ -1,0 +1,230 @@
+//! Applies what was told to the tree at `ready`, strictly: what says something twice,
+//! or of a name that is not there, is refused (contract, section 4).
+
+use std::collections::BTreeMap;
+
+use crate::change::{Batch, Change, Content, Digest, Kind};
+
+/// A name as it was told.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    /// What it is.
+    pub(super) kind: Kind,
+    /// Its bytes.
+    pub(super) digest: Option<Digest>,
+    /// How many.
+    pub(super) size: Option<u64>,
+    /// Whether the bytes were told, or read before anything happened to them.
+    is_sure: bool,
+    /// What was told under this name before a rename put another file there.
+    displaced: Option<Last>,
+}
+
+/// The bytes last told under a name.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    /// Their digest.
+    digest: Option<Digest>,
+    /// Whether they were told, or read before anything happened to them.
+    is_sure: bool,
+}
+
+impl Told {
+    /// What a record tells.
+    fn new(kind: Kind, content: Content) -> Self {
+        Self {
+            kind,
+            digest: content.digest,
+            size: content.size,
+            is_sure: true,
+            displaced: None,
+        }
+    }
+
+    /// Whether a rename replaced bytes and nothing was said of them.
+    pub(super) fn is_owed(&self) -> bool {
+        self.displaced.is_some_and(|last| {
+            last.digest.is_some() && self.digest.is_some() && last.digest != self.digest
+        })
+    }
+}
+
+/// The tree as the records tell it, by path.
+#[derive(Default, Debug)]
+pub(super) struct Fold {
+    /// All names.
+    pub(super) names: BTreeMap<Vec<u8>, Told>,
+}
+
+/// The directory of a path.
+fn above(path: &[u8]) -> Option<&[u8]> {
+    path.iter()
+        .rposition(|byte| *byte == b'/')
+        .map(|cut| &path[..cut])
+}
+
+/// Whether a path lies below another.
+fn is_below(path: &[u8], top: &[u8]) -> bool {
+    path.strip_prefix(top)
+        .is_some_and(|rest| rest.first() == Some(&b'/'))
+}
+
+impl Fold {
+    /// A name that was there at `ready`.
+    pub(super) fn start(&mut self, path: &[u8], kind: Kind, content: Content) {
+        let Content { digest, size } = content;
+        let told = Told {
+            kind,
+            digest,
+            size,
+            is_sure: false,
+            displaced: None,
+        };
+        self.names.insert(path.to_vec(), told);
+    }
+
+    /// Applies a record.
+    pub(super) fn apply(&mut self, batch: &Batch, change: &Change) -> Result<(), &'static str> {
+        match change {
+            Change::Created {
+                kind,
+                path,
+                content,
+                ..
+            } => self.created(batch.bytes(path), *kind, *content),
+            Change::Changed { path, content } => self.changed(batch.bytes(path), *content),
+            Change::Renamed { kind, from, path } => {
+                self.renamed(batch.bytes(from), batch.bytes(path), *kind)
+            }
+            Change::Deleted { kind, path } => self.deleted(batch.bytes(path), *kind),
+            _ => Ok(()),
+        }
+    }
+
+    /// A name that appeared.
+    fn created(&mut self, path: &[u8], kind: Kind, content: Content) -> Result<(), &'static str> {
+        self.has_directory(path)?;
+        match self.names.insert(path.to_vec(), Told::new(kind, content)) {
+            None => Ok(()),
+            Some(_) => Err("created what is there"),
+        }
+    }
+
+    /// Whether a path is in a directory that was told.
+    fn has_directory(&self, path: &[u8]) -> Result<(), &'static str> {
+        match above(path) {
+            Some(dir)
+                if self
+                    .names
+                    .get(dir)
+                    .is_some_and(|dir| dir.kind == Kind::Directory) =>
+            {
+                Ok(())
+            }
+            _ => Err("not in a directory that is there"),
+        }
+    }
+
+    /// The name, which is there as such.
+    fn known(&mut self, path: &[u8], kind: Kind) -> Result<&mut Told, &'static str> {
+        let told = self.names.get_mut(path).ok_or("the name is not there")?;
+        if told.kind == kind {
+            Ok(told)
+        } else {
+            Err("it is of another kind")
+        }
+    }
+
+    /// Bytes that differ.
+    fn changed(&mut self, path: &[u8], content: Content) -> Result<(), &'static str> {
+        let told = self.known(path, Kind::File)?;
+        let is_same = content.digest.is_some() && content.digest == told.digest;
+        let is_due = told.displaced.is_some_and(|last| {
+            last.digest != content.digest || last.digest.is_none() || !last.is_sure
+        });
+        let is_twice = is_same && told.is_sure && !is_due;
+        *told = Told::new(Kind::File, content);
+        if is_twice {
+            Err("changed to the bytes last told")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A name, and all below it, that moved.
+    fn renamed(&mut self, from: &[u8], to: &[u8], kind: Kind) -> Result<(), &'static str> {
+        self.known(from, kind)?;
+        self.has_directory(to)?;
+        if from == to || is_below(to, from) || is_below(from, to) {
+            return Err("renamed to itself, or up or down its own branch");
+        }
+        let mut displaced = None;
+        if let Some(old) = self.names.get(to) {
+            if (old.kind == Kind::Directory) != (kind == Kind::Directory) {
+                return Err("renamed onto another kind");
+            }
+            if self.names.keys().any(|path| is_below(path, to)) {
+                return Err("renamed onto a directory that is not empty");
+            }
+            if old.kind == Kind::File && kind == Kind::File {
+                displaced = Some(old.displaced.unwrap_or(Last {
+                    digest: old.digest,
+                    is_sure: old.is_sure,
+                }));
+            }
+        }
+        let moved: Vec<_> = self
+            .names
+            .keys()
+            .filter(|path| *path == from || is_below(path, from))
+            .cloned()
+            .collect();
+        for path in moved {
+            let told = self.names.remove(&path).ok_or("it is there")?;
+            self.names.insert([to, &path[from.len()..]].concat(), told);
+        }
+        if let Some(told) = self.names.get_mut(to) {
+            told.displaced = displaced;
+        }
+        Ok(())
+    }
+
+    /// A name that is gone.
+    fn deleted(&mut self, path: &[u8], kind: Kind) -> Result<(), &'static str> {
+        self.known(path, kind)?;
+        self.names.remove(path);
+        if self.names.keys().any(|other| is_below(other, path)) {
+            return Err("deleted before what is in it");
+        }
+        Ok(())
+    }
+}
+
+/// A record as a test reads it: `created t/a 5`, with the size where it was told.
+pub(super) fn line(batch: &Batch, change: &Change) -> String {
+    let show = |path| String::from_utf8_lossy(batch.bytes(path)).into_owned();
+    let name = |path, kind: &Kind| show(path) + if *kind == Kind::Directory { "/" } else { "" };
+    let size = |content: &Content| {
+        content
+            .size
+            .map_or(String::new(), |size| format!(" {size}"))
+    };
+    match change {
+        Change::Created {
+            kind,
+            path,
+            content,
+            ..
+        } => format!("created {}{}", name(path, kind), size(content)),
+        Change::Changed { path, content } => format!("changed {}{}", show(path), size(content)),
+        Change::Renamed { kind, from, path } => {
+            format!("renamed {} -> {}", name(from, kind), name(path, kind))
+        }
+        Change::Deleted { kind, path } => format!("deleted {}", name(path, kind)),
+        Change::AttributesChanged { path, new, .. } => {
+            format!("attributes {} {:o}", show(path), new.mode)
+        }
+        Change::Overflow => "overflow".to_owned(),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,120 @@
+//! Whatever programs do, and whenever the watcher looks: what is told adds up to its
+//! model at every moment, and to the disk once all is quiet.
+
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::test_runner::{Config, TestError, TestRunner};
+
+use super::super::Hashing;
+use super::super::fake::{Odds, Op, SLOTS};
+use super::world::{Plan, World};
+
+/// The names that programs play with: few, so that they meet.
+const NAMES: [&str; 14] = [
+    "t/a", "t/b", "t/d", "t/d/a", "t/d/b", "t/d/e", "t/d/e/a", "t/e", "t/e/a", "o/a", "o/d",
+    "o/d/a", "u/a", "u/d",
+];
+
+/// Any name; those in the tree more often.
+fn name() -> impl Strategy<Value = &'static str> {
+    (0..NAMES.len()).prop_map(|at| NAMES[at])
+}
+
+/// A few system calls that belong together.
+fn step() -> impl Strategy<Value = Vec<Op>> {
+    let slot = || 0..SLOTS - 1;
+    let data = || 0..3_u8;
+    let last = SLOTS - 1;
+    prop_oneof![
+        5 => (name(), data()).prop_map(move |(path, data)| vec![Op::Open(last, path), Op::Put(last, data), Op::Shut(last)]),
+        2 => (slot(), name()).prop_map(|(slot, path)| vec![Op::Open(slot, path)]),
+        2 => (slot(), name()).prop_map(|(slot, path)| vec![Op::Append(slot, path)]),
+        3 => (slot(), data()).prop_map(|(slot, data)| vec![Op::Put(slot, data)]),
+        2 => slot().prop_map(|slot| vec![Op::Shut(slot)]),
+        1 => (slot(), name(), name()).prop_map(|(slot, dir, path)| vec![Op::Unnamed(slot, dir), Op::LinkOpen(slot, path)]),
+        1 => name().prop_map(|path| vec![Op::Truncate(path)]),
+        1 => name().prop_map(|path| vec![Op::Touch(path)]),
+        1 => (name(), any::<bool>()).prop_map(|(path, may)| vec![Op::Chmod(path, may), Op::Chmod(path, true)]),
+        4 => name().prop_map(|path| vec![Op::Unlink(path)]),
+        6 => name().prop_map(|path| vec![Op::MakeDir(path)]),
+        1 => name().prop_map(|path| vec![Op::RemoveDir(path)]),
+        2 => name().prop_map(|path| vec![Op::RemoveTree(path)]),
+        1 => name().prop_map(|path| vec![Op::RemoveTree(path), Op::MakeDir(path)]),
+        8 => (name(), name()).prop_map(|(from, to)| vec![Op::Rename(from, to)]),
+        2 => (name(), name()).prop_map(|(one, other)| vec![Op::Exchange(one, other)]),
+        1 => (name(), name()).prop_map(|(from, to)| vec![Op::Whiteout(from, to)]),
+        2 => (name(), data()).prop_map(move |(path, data)| {
+            vec![Op::Open(last, "t/tmp"), Op::Put(last, data), Op::Shut(last), Op::Rename("t/tmp", path)]
+        }),
+        2 => (name(), name()).prop_map(|(from, to)| vec![Op::Link(from, to)]),
+        1 => name().prop_map(|path| vec![Op::Symlink(path)]),
+        1 => name().prop_map(|path| vec![Op::Fifo(path)]),
+    ]
+}
+
+/// A world, and what happens in it.
+fn plan() -> impl Strategy<Value = Plan> {
+    let odds = (0..3_usize, 0..3_usize, 0..3_usize);
+    let odds = odds.prop_map(|(race, late, aside)| Odds {
+        race: race * 20,
+        late: late * 25,
+        aside: aside * 30,
+    });
+    let hashing =
+        prop_oneof![6 => Just(Hashing::Eager), 2 => Just(Hashing::Lazy), 1 => Just(Hashing::Off)];
+    let limit = prop_oneof![5 => Just(1 << 30), 1 => Just(6)];
+    let roots = prop_oneof![3 => Just(vec!["t"]), 1 => Just(vec!["t", "u"])];
+    let events = prop_oneof![3 => Just(usize::MAX), 1 => 1..20_usize];
+    let watches = prop_oneof![8 => Just(usize::MAX), 1 => 2..6_usize];
+    (any::<u64>(), odds, hashing, limit, roots, events, watches).prop_map(
+        |(seed, odds, hashing, hash_limit, roots, most_events, most_watches)| {
+            let mut plan = Plan {
+                seed,
+                odds,
+                roots,
+                most_events,
+                most_watches,
+                ..Plan::default()
+            };
+            (plan.settings.hashing, plan.settings.hash_limit) = (hashing, hash_limit);
+            plan
+        },
+    )
+}
+
+/// What is there at the start.
+const SETUP: [Op; 10] = [
+    Op::MakeDir("t/d"),
+    Op::MakeDir("t/d/e"),
+    Op::Open(0, "t/a"),
+    Op::Put(0, 1),
+    Op::Open(0, "t/d/a"),
+    Op::Put(0, 2),
+    Op::Open(0, "t/d/b"),
+    Op::Shut(0),
+    Op::Link("t/a", "t/d/e/a"),
+    Op::MakeDir("o/d"),
+];
+
+/// Lets the world go its way until all operations are done.
+fn run(plan: &Plan, steps: &[Vec<Op>]) {
+    let mut world = World::new(plan, &SETUP);
+    world.lives_through(&steps.concat());
+    world.converges();
+}
+
+#[test]
+fn whatever_happens_the_stream_adds_up_to_the_model_and_then_to_the_disk() {
+    // A failure is shown in full; a file of them beside the sources helps nobody.
+    let config = Config {
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let steps = proptest::collection::vec(step(), 1..60);
+    let result = TestRunner::new(config).run(&(plan(), steps), |(plan, steps)| {
+        run(&plan, &steps);
+        Ok(())
+    });
+    if let Err(TestError::Fail(why, (plan, steps))) = result {
+        panic!("{plan:?}\n{steps:?}\n{why}");
+    }
+}

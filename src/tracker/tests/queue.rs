@@ -1,0 +1,109 @@
+//! The queue: events are dropped, and what they would have told is found.
+
+use super::super::fake::Op;
+use super::cases::{all, tells_with, write};
+use super::world::{Plan, World};
+
+/// A queue that holds no more than so many events.
+fn short(most_events: usize) -> Plan {
+    Plan {
+        most_events,
+        ..Plan::default()
+    }
+}
+
+#[test]
+fn what_an_overflow_dropped_is_made_up_for() {
+    let tree = all(&[write("t/a", 1), write("t/b", 1)]);
+    let ops = all(&[
+        vec![Op::Unlink("t/a")],
+        write("t/b", 2),
+        vec![Op::MakeDir("t/d")],
+        write("t/d/f", 1),
+    ]);
+    let told = [
+        "deleted t/a",
+        "overflow",
+        "changed t/b 4",
+        "created t/d/",
+        "created t/d/f 4",
+    ];
+    tells_with(&short(1), &tree, &ops, &told);
+}
+
+#[test]
+fn a_rename_that_was_dropped_is_found_as_one() {
+    let tree = all(&[
+        write("t/x", 1),
+        write("t/a", 1),
+        vec![Op::MakeDir("t/d"), Op::MakeDir("t/e")],
+        write("t/d/f", 2),
+    ]);
+    let ops = [
+        Op::Touch("t/x"),
+        Op::Rename("t/a", "t/b"),
+        Op::Rename("t/d", "t/e/d"),
+    ];
+    let told = ["overflow", "renamed t/a -> t/b", "renamed t/d/ -> t/e/d/"];
+    tells_with(&short(1), &tree, &ops, &told);
+}
+
+#[test]
+fn one_half_of_a_rename_may_be_dropped() {
+    let tree = write("t/a", 1);
+    tells_with(
+        &short(1),
+        &tree,
+        &[Op::Rename("t/a", "t/b")],
+        &["overflow", "renamed t/a -> t/b"],
+    );
+}
+
+#[test]
+fn an_overflow_during_the_comparison_begins_it_again() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1), write("t/a", 1)]);
+    let mut world = World::quiet(&short(2), &tree);
+    world.does(&all(&[write("t/a", 2), write("t/d/f", 2)]));
+    world.drain(usize::MAX);
+    world.apply();
+    world.passes(1_000_000_000);
+    world.work(2);
+    assert_eq!(world.tracker.counters.rescans, 1);
+    world.does(&all(&[
+        vec![Op::RemoveTree("t/d"), Op::MakeDir("t/d")],
+        write("t/d/g", 3),
+    ]));
+    world.converges();
+    assert_eq!(world.tracker.counters.overflows, 2);
+    assert_eq!(world.tracker.counters.rescans, 2);
+}
+
+#[test]
+fn a_directory_replaced_while_events_were_dropped_is_watched_anew() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1), write("t/x", 1)]);
+    let mut world = World::quiet(&short(1), &tree);
+    world.does(&all(&[
+        vec![Op::Touch("t/x"), Op::RemoveTree("t/d"), Op::MakeDir("t/d")],
+        write("t/d/g", 1),
+    ]));
+    world.converges();
+    world.news();
+    world.does(&[Op::Unlink("t/d/g")]);
+    world.converges();
+    assert_eq!(world.news(), ["deleted t/d/g"]);
+}
+
+#[test]
+fn comparisons_at_intervals_find_what_nothing_told() {
+    let mut plan = Plan::default();
+    plan.settings.rescan = Some(60_000_000_000);
+    let mut world = World::quiet(&plan, &write("t/a", 1));
+    world.does(&write("t/a", 2));
+    world.disk.kernel.read(usize::MAX);
+    world.catches_up();
+    assert_eq!(world.news(), Vec::<String>::new());
+    world.passes(60_000_000_000);
+    world.work(1);
+    world.catches_up();
+    assert_eq!(world.news(), ["changed t/a 4"]);
+}

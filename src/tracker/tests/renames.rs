@@ -1,0 +1,306 @@
+//! Renames of all kinds: the name moves, what it replaces goes, and both ends are
+//! looked at.
+
+use super::super::fake::Op;
+use super::cases::{all, folds, tells, tells_with, touch, write};
+use super::world::{Plan, World};
+
+#[test]
+fn an_atomic_save_is_a_rename_and_then_a_change() {
+    let ops = all(&[write("t/f.tmp", 2), vec![Op::Rename("t/f.tmp", "t/f")]]);
+    tells(
+        &write("t/f", 1),
+        &ops,
+        &[
+            "created t/f.tmp 0",
+            "renamed t/f.tmp -> t/f",
+            "changed t/f 4",
+        ],
+    );
+}
+
+#[test]
+fn an_atomic_save_of_the_same_bytes_changes_nothing() {
+    let ops = all(&[write("t/f.tmp", 1), vec![Op::Rename("t/f.tmp", "t/f")]]);
+    let mut world = World::quiet(&Plan::default(), &write("t/f", 1));
+    world.does(&write("t/f.tmp", 1));
+    world.catches_up();
+    assert_eq!(world.news(), ["created t/f.tmp 0", "changed t/f.tmp 4"]);
+    world.does(&[Op::Rename("t/f.tmp", "t/f")]);
+    world.converges();
+    assert_eq!(world.news(), ["renamed t/f.tmp -> t/f"]);
+    tells(
+        &write("t/f", 1),
+        &ops,
+        &[
+            "created t/f.tmp 0",
+            "renamed t/f.tmp -> t/f",
+            "changed t/f 4",
+        ],
+    );
+}
+
+#[test]
+fn a_directory_renamed_onto_an_empty_one_keeps_its_watch() {
+    let tree = all(&[
+        vec![Op::MakeDir("t/src"), Op::MakeDir("t/dst")],
+        write("t/src/f", 1),
+    ]);
+    let ops = all(&[vec![Op::Rename("t/src", "t/dst")], write("t/dst/f", 2)]);
+    tells(
+        &tree,
+        &ops,
+        &["renamed t/src/ -> t/dst/", "changed t/dst/f 4"],
+    );
+}
+
+#[test]
+fn two_names_exchanged_fold_to_the_truth() {
+    let tree = all(&[write("t/a", 1), write("t/b", 2)]);
+    folds(&tree, &[Op::Exchange("t/a", "t/b")]);
+}
+
+#[test]
+fn two_directories_exchanged_fold_to_the_truth() {
+    let tree = all(&[
+        vec![Op::MakeDir("t/d"), Op::MakeDir("t/e")],
+        write("t/d/f", 1),
+        write("t/e/g", 2),
+    ]);
+    folds(&tree, &[Op::Exchange("t/d", "t/e")]);
+}
+
+#[test]
+fn a_file_and_a_directory_exchanged_fold_to_the_truth() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1), write("t/a", 2)]);
+    folds(&tree, &[Op::Exchange("t/d", "t/a")]);
+}
+
+#[test]
+fn a_whiteout_stands_where_the_file_was() {
+    tells(
+        &write("t/a", 1),
+        &[Op::Whiteout("t/a", "t/b")],
+        &["renamed t/a -> t/b", "created t/a"],
+    );
+}
+
+#[test]
+fn a_directory_that_moved_out_and_was_made_again_is_the_new_one() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/old", 1)]);
+    let ops = all(&[
+        vec![Op::Rename("t/d", "o/d"), Op::MakeDir("t/d")],
+        write("t/d/new", 2),
+        write("o/d/foreign", 1),
+    ]);
+    tells(
+        &tree,
+        &ops,
+        &[
+            "deleted t/d/old",
+            "deleted t/d/",
+            "created t/d/",
+            "created t/d/new 4",
+        ],
+    );
+}
+
+#[test]
+fn a_directory_that_moved_out_and_back_is_found_with_what_it_got_there() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
+    let ops = all(&[
+        vec![Op::Rename("t/d", "o/d")],
+        write("o/d/g", 2),
+        vec![Op::Rename("o/d", "t/e")],
+    ]);
+    tells(&tree, &ops, &["renamed t/d/ -> t/e/", "created t/e/g 4"]);
+}
+
+#[test]
+fn a_tree_that_moves_in_is_told_from_the_top() {
+    let tree = all(&[
+        vec![Op::MakeDir("o/d"), Op::MakeDir("o/d/e")],
+        write("o/d/e/f", 1),
+    ]);
+    tells(
+        &tree,
+        &[Op::Rename("o/d", "t/d")],
+        &["created t/d/", "created t/d/e/", "created t/d/e/f 4"],
+    );
+}
+
+#[test]
+fn a_tree_that_moves_out_is_deleted_from_the_leaves() {
+    let tree = all(&[
+        vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/e")],
+        write("t/d/e/f", 1),
+    ]);
+    tells(
+        &tree,
+        &[Op::Rename("t/d", "o/d")],
+        &["deleted t/d/e/f", "deleted t/d/e/", "deleted t/d/"],
+    );
+}
+
+#[test]
+fn a_chain_of_renames_is_told_link_by_link() {
+    let ops = [
+        Op::Rename("t/a", "t/c"),
+        Op::Rename("t/c", "t/d"),
+        Op::Rename("t/d", "t/e"),
+    ];
+    tells(
+        &write("t/a", 1),
+        &ops,
+        &[
+            "renamed t/a -> t/c",
+            "renamed t/c -> t/d",
+            "renamed t/d -> t/e",
+        ],
+    );
+}
+
+#[test]
+fn a_swap_through_a_temporary_name_is_three_renames() {
+    let tree = all(&[write("t/a", 1), write("t/b", 2)]);
+    let ops = [
+        Op::Rename("t/a", "t/x"),
+        Op::Rename("t/b", "t/a"),
+        Op::Rename("t/x", "t/b"),
+    ];
+    tells(
+        &tree,
+        &ops,
+        &[
+            "renamed t/a -> t/x",
+            "renamed t/b -> t/a",
+            "renamed t/x -> t/b",
+        ],
+    );
+}
+
+#[test]
+fn a_directory_made_renamed_and_filled_at_once_is_watched() {
+    let ops = all(&[
+        vec![Op::MakeDir("t/n"), Op::Rename("t/n", "t/m")],
+        write("t/m/f", 1),
+    ]);
+    tells(&[], &ops, &["created t/m/", "created t/m/f 4"]);
+}
+
+#[test]
+fn a_link_that_takes_the_place_of_what_moved_is_told() {
+    let tree = all(&[vec![Op::MakeDir("t/foo")], write("t/foo/f", 1)]);
+    let ops = [Op::Rename("t/foo", "t/bar"), Op::Symlink("t/foo")];
+    tells(&tree, &ops, &["renamed t/foo/ -> t/bar/", "created t/foo"]);
+}
+
+#[test]
+fn what_came_moved_and_went_is_told() {
+    let ops = all(&[
+        write("t/a", 1),
+        vec![Op::Rename("t/a", "t/b"), Op::Unlink("t/b")],
+    ]);
+    tells(
+        &[],
+        &ops,
+        &["created t/a 0", "renamed t/a -> t/b", "deleted t/b"],
+    );
+}
+
+#[test]
+fn a_file_that_moves_while_it_is_looked_at_has_moved() {
+    let mut world = World::quiet(&Plan::default(), &write("t/f", 1));
+    world.does(&write("t/tmp", 2));
+    world.drain(usize::MAX);
+    world.does(&[Op::Rename("t/tmp", "t/f")]);
+    world.apply();
+    world.converges();
+    assert_eq!(
+        world.news(),
+        ["created t/tmp 0", "renamed t/tmp -> t/f", "changed t/f 4"]
+    );
+}
+
+#[test]
+fn the_halves_of_a_rename_may_be_read_apart() {
+    let mut world = World::quiet(&Plan::default(), &write("t/a", 1));
+    world.does(&[Op::Rename("t/a", "t/b")]);
+    world.drain(1);
+    world.apply();
+    world.work(10);
+    world.passes(20_000_000);
+    assert_eq!(
+        world.news(),
+        Vec::<String>::new(),
+        "it waits for the other half"
+    );
+    world.converges();
+    assert_eq!(world.news(), ["renamed t/a -> t/b"]);
+}
+
+#[test]
+fn a_first_half_that_stays_alone_is_a_deletion_after_a_grace() {
+    let mut world = World::quiet(&Plan::default(), &write("t/a", 1));
+    world.does(&[Op::Rename("t/a", "o/a")]);
+    world.catches_up();
+    assert_eq!(world.news(), Vec::<String>::new());
+    world.waits();
+    assert_eq!(world.news(), ["deleted t/a"]);
+}
+
+#[test]
+fn a_file_moved_in_onto_a_name_is_a_change() {
+    let tree = all(&[write("t/a", 1), write("o/a", 2)]);
+    tells(&tree, &[Op::Rename("o/a", "t/a")], &["changed t/a 4"]);
+}
+
+#[test]
+fn a_file_moved_in_onto_the_same_bytes_is_no_change() {
+    let tree = all(&[write("t/a", 1), write("o/a", 1)]);
+    tells(&tree, &[Op::Rename("o/a", "t/a")], &[]);
+}
+
+#[test]
+fn a_move_from_one_path_to_another_is_a_rename() {
+    let plan = Plan {
+        roots: vec!["t", "u"],
+        ..Plan::default()
+    };
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
+    tells_with(
+        &plan,
+        &tree,
+        &[Op::Rename("t/d", "u/d")],
+        &["renamed t/d/ -> u/d/"],
+    );
+}
+
+#[test]
+fn an_editor_that_keeps_a_backup_renames_and_creates() {
+    let ops = all(&[
+        vec![Op::Rename("t/f", "t/f~")],
+        write("t/f", 2),
+        vec![Op::Unlink("t/f~")],
+    ]);
+    tells(
+        &write("t/f", 1),
+        &ops,
+        &[
+            "renamed t/f -> t/f~",
+            "created t/f 0",
+            "changed t/f 4",
+            "deleted t/f~",
+        ],
+    );
+}
+
+#[test]
+fn an_empty_file_renamed_over_another_replaces_its_bytes() {
+    let tree = all(&[write("t/a", 1), touch("t/b")]);
+    tells(
+        &tree,
+        &[Op::Rename("t/b", "t/a")],
+        &["renamed t/b -> t/a", "changed t/a 0"],
+    );
+}

@@ -1,0 +1,56 @@
+//! Files that the walk saw and nobody has read yet: what the baseline reads is theirs
+//! only if nothing has happened to them since.
+//!
+//! Never tells anything. Invariant: bytes are taken over in silence only from the inode
+//! that the walk saw, as it was before the watch began; all else is left to a look.
+
+use super::model::{self, Flag, Id};
+use super::port::{Fault, Stat};
+use super::{Tracker, Turn};
+use crate::change::{Digest, Kind};
+
+impl Tracker {
+    /// Whether a file that nobody has read since the watch began is another one than the
+    /// walk saw. A rename, a link or a birth shows in the times, so the numbers are asked
+    /// only then: on some file systems a listing's are not those of the files.
+    pub(super) fn was_replaced(&self, id: Id, stat: &Stat) -> bool {
+        let began = self.settings.began;
+        let is_other = |ino| ino != stat.inode.ino || stat.btime.is_some_and(|birth| birth >= began);
+        stat.ctime >= began && self.model.seen_as(id).is_some_and(is_other)
+    }
+}
+
+impl Turn<'_> {
+    /// The baseline has read a file, or looked at it: what was there when the watch
+    /// began is known, unless something has happened since.
+    pub(crate) fn take_baseline(&mut self, id: Id, read: Result<(Stat, Option<Digest>, bool), Fault>) {
+        let model = &self.t.model;
+        if !model.is_live(id) || model.kind(id) != Kind::File || !model.has(id, Flag::AWAITED) {
+            return;
+        }
+        let happened = [Flag::MISSED, Flag::WROTE, Flag::CLOSED, Flag::TOUCHED];
+        if happened.into_iter().any(|flag| model.has(id, flag)) {
+            return;
+        }
+        match read {
+            // Something has happened to it, and its event may be unread; or it is another
+            // file, renamed to that name. With what is known then, it is read again.
+            Ok((stat, _, stable)) if !stable || stat.ctime.max(stat.mtime) >= self.t.settings.began => {
+                self.t.nominate(id);
+            }
+            Ok((stat, Some(digest), stable)) => self.took(id, &stat, digest, stable),
+            Ok((stat, None, _)) => {
+                let by_stat = self.t.goes_by_stat(stat.size);
+                self.t.note_links(id, &stat);
+                self.t.model.set_print(id, model::print(&stat, !by_stat), model::ident(&stat));
+                self.t.note_settled(id, &stat, self.now.wall);
+                self.t.say_over_limit(id, stat.size);
+            }
+            // It moved, or may not be read, or something above it may not: a look tells.
+            Err(_) => {
+                self.t.model.set(id, Flag::MISSED);
+                self.t.nominate(id);
+            }
+        }
+    }
+}

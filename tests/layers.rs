@@ -1,0 +1,181 @@
+//! Holds the table of which room of `src/` may know which against the source: each
+//! knows only rooms that stand before it, so there is no circle.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms, each after all that it may know.
+const HOUSE: &[(&str, &[&str])] = &[
+    ("event", &[]),
+    ("change", &[]),
+    ("mounts", &[]),
+    ("cli", &[]),
+    ("build", &[]),
+    ("manual", &["cli"]),
+    ("sys", &["event", "change"]),
+    ("decode", &["event"]),
+    ("output", &["change", "sys"]),
+    ("error", &["output"]),
+    ("filter", &["error"]),
+    ("tracker", &["event", "change", "filter"]),
+    ("trace", &["event", "output"]),
+    ("voice", &["change", "error", "output"]),
+    ("hash", &["change", "sys", "tracker"]),
+    ("disk", &["event", "hash", "sys", "tracker"]),
+    ("walk", &["change", "event", "hash", "sys", "tracker"]),
+    (
+        "roots",
+        &[
+            "change", "error", "hash", "output", "sys", "tracker", "walk",
+        ],
+    ),
+    ("baseline", &["change", "hash", "tracker"]),
+    (
+        "watcher",
+        &[
+            "event", "change", "filter", "mounts", "sys", "decode", "tracker", "output", "error",
+            "trace", "voice", "hash", "disk", "walk", "roots", "baseline",
+        ],
+    ),
+    (
+        "main",
+        &[
+            "cli", "manual", "error", "filter", "output", "sys", "tracker", "voice", "watcher",
+        ],
+    ),
+];
+
+/// Every file of `src/`, with its room and its text without comments.
+fn sources() -> Vec<(PathBuf, String, String)> {
+    let mut stack = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let top = stack[0].clone();
+    let mut files = Vec::new();
+    while let Some(dir) = stack.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                stack.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let below = path.strip_prefix(&top).unwrap().to_path_buf();
+                let first = below
+                    .components()
+                    .next()
+                    .unwrap()
+                    .as_os_str()
+                    .to_str()
+                    .unwrap();
+                let room = first.trim_end_matches(".rs").to_owned();
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text
+                    .lines()
+                    .map(|line| line.split("//").next().unwrap_or_default());
+                files.push((below, room, code.collect::<Vec<_>>().join("\n")));
+            }
+        }
+    }
+    files
+}
+
+/// The rooms that a file names after `crate::`, alone or in braces; in `main.rs`, those
+/// that begin a path.
+fn named(room: &str, code: &str) -> BTreeSet<String> {
+    let word = |text: &str| -> String {
+        text.chars()
+            .take_while(|each| each.is_alphanumeric() || *each == '_')
+            .collect()
+    };
+    let mut found = BTreeSet::new();
+    for (_, rest) in code
+        .match_indices("crate::")
+        .map(|(at, what)| (at, &code[at + what.len()..]))
+    {
+        match rest.strip_prefix('{') {
+            Some(group) => {
+                let group = group.split("};").next().unwrap_or_default();
+                found.extend(group.split(',').map(|each| word(each.trim())));
+            }
+            None => drop(found.insert(word(rest))),
+        }
+    }
+    if room == "main" {
+        for other in HOUSE.iter().map(|(other, _)| *other) {
+            let begins_a_path = |at: usize| {
+                !code[..at]
+                    .ends_with(|each: char| each.is_alphanumeric() || each == '_' || each == ':')
+            };
+            if code
+                .match_indices(&format!("{other}::"))
+                .any(|(at, _)| begins_a_path(at))
+            {
+                found.insert(other.to_owned());
+            }
+        }
+    }
+    found.retain(|each| !each.is_empty());
+    found
+}
+
+#[test]
+fn every_room_knows_only_rooms_before_it() {
+    for (at, (room, may_know)) in HOUSE.iter().enumerate() {
+        for other in *may_know {
+            let before = HOUSE[..at].iter().any(|(name, _)| name == other);
+            assert!(before, "{other} is to stand before {room} in the table");
+        }
+    }
+}
+
+#[test]
+fn every_file_names_only_what_its_room_may_know() {
+    let mut wrong = Vec::new();
+    for (file, room, code) in sources() {
+        let Some((_, may_know)) = HOUSE.iter().find(|(name, _)| *name == room) else {
+            wrong.push(format!("{} is in no room of the table", file.display()));
+            continue;
+        };
+        for other in named(&room, &code) {
+            if other != room && !may_know.contains(&other.as_str()) {
+                wrong.push(format!("{} names {other}", file.display()));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn of_change_the_system_calls_know_only_what_kinds_there_are() {
+    for (file, room, code) in sources() {
+        if room == "sys" {
+            let named = code.matches("crate::change").count();
+            assert_eq!(
+                named,
+                code.matches("crate::change::Kind").count(),
+                "{}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_system_calls_and_the_decoder_name_libc_or_are_unsafe() {
+    for (file, room, code) in sources() {
+        if room != "sys" && room != "decode" {
+            let is_word = |word: &str| {
+                let mut words = code.split(|each: char| !(each.is_alphanumeric() || each == '_'));
+                words.any(|each| each == word)
+            };
+            for word in ["libc", "unsafe", "unsafe_code"] {
+                assert!(
+                    !is_word(word),
+                    "{} is for src/sys and src/decode.rs: {}",
+                    word,
+                    file.display()
+                );
+            }
+        }
+    }
+}
