@@ -3,11 +3,11 @@
 //! The loop hands out errands, a directory's files at a time, and takes what comes
 //! back into the model. Few are under way at once: the watch goes before.
 
+use crate::change::Kind;
 use crate::hash::{Errand, Read1, Workers};
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::port::Fault;
 use crate::tracker::{Hashing, Tracker, Turn};
-use crate::change::Kind;
 
 /// Files in one hand-over to a worker: it costs tens of microseconds.
 const FILES: usize = 64;
@@ -35,7 +35,14 @@ impl Baseline {
     /// Nothing is read yet.
     pub(crate) fn new(keep_sizes: bool) -> Self {
         let sizes = keep_sizes.then(Vec::new);
-        Self { next: 0, under_way: 0, files: 0, bytes: 0, sizes, handed_out: false }
+        Self {
+            next: 0,
+            under_way: 0,
+            files: 0,
+            bytes: 0,
+            sizes,
+            handed_out: false,
+        }
     }
 
     /// Whether everything was read.
@@ -69,9 +76,13 @@ impl Baseline {
             if model.kind(id) != Kind::File || !model.has(id, Flag::AWAITED) {
                 continue;
             }
-            let Some(parent) = model.parent(id) else { continue };
+            let Some(parent) = model.parent(id) else {
+                continue;
+            };
             if dir != Some(parent) {
-                let Some(errand) = begin(tracker, parent) else { continue };
+                let Some(errand) = begin(tracker, parent) else {
+                    continue;
+                };
                 errands.push(errand);
                 dir = Some(parent);
             }
@@ -116,6 +127,10 @@ fn begin(tracker: &Tracker, dir: Id) -> Option<Errand> {
         inode: tracker.model.inode(dir),
         files: Vec::new(),
         names: Vec::new(),
-        limit: if eager { tracker.settings.hash_limit } else { 0 },
+        limit: if eager {
+            tracker.settings.hash_limit
+        } else {
+            0
+        },
     })
 }

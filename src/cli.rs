@@ -215,12 +215,18 @@ pub(crate) enum ColorWhen {
 /// Seconds, perhaps with a fraction; more than none.
 fn seconds(text: &str) -> Result<Duration, String> {
     let duration = seconds_or_zero(text)?;
-    if duration.is_zero() { Err("it must be more than 0".to_owned()) } else { Ok(duration) }
+    if duration.is_zero() {
+        Err("it must be more than 0".to_owned())
+    } else {
+        Ok(duration)
+    }
 }
 
 /// Seconds, perhaps with a fraction.
 fn seconds_or_zero(text: &str) -> Result<Duration, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number of seconds, such as 10 or 0.5".to_owned())?;
+    let number: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds, such as 10 or 0.5".to_owned())?;
     if !number.is_finite() || number.is_sign_negative() {
         return Err("not a number of seconds, such as 10 or 0.5".to_owned());
     }
@@ -246,7 +252,9 @@ fn size(text: &str) -> Result<u64, String> {
         return Err(wrong());
     }
     let number: u64 = digits.parse().map_err(|_| wrong())?;
-    number.checked_mul(1 << shift).ok_or_else(|| "too large a size".to_owned())
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "too large a size".to_owned())
 }
 
 #[cfg(test)]
@@ -264,7 +272,14 @@ mod tests {
 
     #[test]
     fn sizes_have_units_by_1024() {
-        for (text, bytes) in [("0", 0), ("17", 17), ("64K", 65_536), ("1M", 1 << 20), ("2G", 2 << 30), ("1t", 1 << 40)] {
+        for (text, bytes) in [
+            ("0", 0),
+            ("17", 17),
+            ("64K", 65_536),
+            ("1M", 1 << 20),
+            ("2G", 2 << 30),
+            ("1t", 1 << 40),
+        ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         for text in ["", "K", "-1", "+1", "1.5M", "1KB", "99999999999T", "M1"] {

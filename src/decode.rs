@@ -113,7 +113,12 @@ fn typed<'a>(header: &inotify_event, name: &'a [u8]) -> Event<'a> {
         _ => return Event::Unknown { wd, mask },
     };
     let is_dir = mask & libc::IN_ISDIR != 0;
-    Event::Name { wd, name, is_dir, what }
+    Event::Name {
+        wd,
+        name,
+        is_dir,
+        what,
+    }
 }
 
 #[cfg(test)]

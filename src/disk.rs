@@ -96,7 +96,16 @@ impl RealDisk {
     pub(crate) fn new(inotify: Rc<Inotify>, workers: Workers, own: Own) -> Self {
         let (held, roots, known) = (Vec::new(), Vec::new(), Vec::new());
         let (buffer, route) = (Vec::new(), Vec::new());
-        Self { inotify, workers, held, roots, own, known, buffer, route }
+        Self {
+            inotify,
+            workers,
+            held,
+            roots,
+            own,
+            known,
+            buffer,
+            route,
+        }
     }
 
     /// A directory that has been entered.
@@ -172,16 +181,28 @@ impl Disk for RealDisk {
     fn watch(&mut self, at: At<'_>) -> Result<Watched, Fault> {
         let opened = self.open(at, Open::Directory)?;
         let path = FdPath::new(opened.as_fd());
-        let wd = self.inotify.watch_directory(path.as_c_str()).map_err(|error| fault(&error));
+        let wd = self
+            .inotify
+            .watch_directory(path.as_c_str())
+            .map_err(|error| fault(&error));
         let raw = file::stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
         let blind = self.is_blind(raw.dev, opened.as_fd());
-        Ok(Watched { wd, inode: Inode { dev: raw.dev, ino: raw.ino }, blind })
+        Ok(Watched {
+            wd,
+            inode: Inode {
+                dev: raw.dev,
+                ino: raw.ino,
+            },
+            blind,
+        })
     }
 
     fn watch_file(&mut self, at: At<'_>) -> Result<Wd, Fault> {
         let opened = self.open(at, Open::Place)?;
         let path = FdPath::new(opened.as_fd());
-        self.inotify.watch_file(path.as_c_str()).map_err(|error| fault(&error))
+        self.inotify
+            .watch_file(path.as_c_str())
+            .map_err(|error| fault(&error))
     }
 
     fn unwatch(&mut self, wd: Wd) {
@@ -193,7 +214,8 @@ impl Disk for RealDisk {
         let opened = file::open_name(dir, c".", Open::Listing).map_err(|error| fault(&error))?;
         let mut buffer = vec![0; LISTING];
         loop {
-            let count = file::read_directory(opened.as_fd(), &mut buffer).map_err(|error| fault(&error))?;
+            let count =
+                file::read_directory(opened.as_fd(), &mut buffer).map_err(|error| fault(&error))?;
             if count == 0 {
                 return Ok(());
             }
@@ -220,7 +242,11 @@ impl Disk for RealDisk {
         }
         let read = hash::digest_place(&place, &raw, &mut self.buffer)?;
         let digest = read.digest.unwrap_or_default();
-        Ok(Reading::Done { stat: read.stat, digest, stable: read.stable })
+        Ok(Reading::Done {
+            stat: read.stat,
+            digest,
+            stable: read.stable,
+        })
     }
 
     fn is_own(&self, inode: Inode) -> bool {
@@ -251,7 +277,11 @@ impl RealDisk {
             let opened = self.open(At::Root(root), Open::Directory)?;
             self.roots.push((root.to_vec(), opened));
         }
-        let held = self.roots.iter().find(|(path, _)| path == root).ok_or(Fault::Absent)?;
+        let held = self
+            .roots
+            .iter()
+            .find(|(path, _)| path == root)
+            .ok_or(Fault::Absent)?;
         file::open_path(held.1.as_fd(), route, Open::Directory).map_err(|error| fault(&error))
     }
 }

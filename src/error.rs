@@ -35,7 +35,11 @@ pub(crate) enum Error {
 impl Error {
     /// A path with which something cannot be done.
     pub(crate) fn path(action: &'static str, path: &[u8], source: io::Error) -> Self {
-        Self::Path { action, path: path.to_vec(), source }
+        Self::Path {
+            action,
+            path: path.to_vec(),
+            source,
+        }
     }
 
     /// A step that failed, for `map_err`.
@@ -56,8 +60,18 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(why) => write!(f, "{why}"),
-            Self::Path { action, path, source } => {
-                write!(f, "cannot {action} {}: {}{}", escaped(path), plain(source), remedy(source))
+            Self::Path {
+                action,
+                path,
+                source,
+            } => {
+                write!(
+                    f,
+                    "cannot {action} {}: {}{}",
+                    escaped(path),
+                    plain(source),
+                    remedy(source)
+                )
             }
             Self::System { action, source } => {
                 write!(f, "cannot {action}: {}{}", plain(source), remedy(source))
@@ -80,7 +94,10 @@ pub(crate) fn plain(error: &io::Error) -> String {
 /// What to do about it, where that is known.
 fn remedy(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(24) => limit_remedy("max_user_instances", "or too many files are open (ulimit -n)"),
+        Some(24) => limit_remedy(
+            "max_user_instances",
+            "or too many files are open (ulimit -n)",
+        ),
         Some(28) => limit_remedy("max_user_watches", ""),
         Some(2) => "; give a PATH that exists, or --wait-for-path to wait for it".to_owned(),
         Some(13) => "; run as a user who may read it".to_owned(),
@@ -91,9 +108,17 @@ fn remedy(error: &io::Error) -> String {
 /// A limit of inotify: its name, its value, how to raise it.
 pub(crate) fn limit_remedy(name: &str, or: &str) -> String {
     let value = std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}"));
-    let value = value.ok().and_then(|value| value.trim().parse::<u64>().ok());
+    let value = value
+        .ok()
+        .and_then(|value| value.trim().parse::<u64>().ok());
     let raised = value.map_or(524_288, |value| value.saturating_mul(2).max(1024));
     let value = value.map_or_else(|| "unknown".to_owned(), |value| value.to_string());
-    let or = if or.is_empty() { String::new() } else { format!(", {or}") };
-    format!("; the limit fs.inotify.{name} is {value}{or}: raise it with `sysctl fs.inotify.{name}={raised}`")
+    let or = if or.is_empty() {
+        String::new()
+    } else {
+        format!(", {or}")
+    };
+    format!(
+        "; the limit fs.inotify.{name} is {value}{or}: raise it with `sysctl fs.inotify.{name}={raised}`"
+    )
 }

@@ -47,13 +47,20 @@ pub(crate) fn fault(error: &io::Error) -> Fault {
 pub(crate) fn stat(raw: &RawStat) -> Stat {
     Stat {
         kind: raw.kind(),
-        inode: Inode { dev: raw.dev, ino: raw.ino },
+        inode: Inode {
+            dev: raw.dev,
+            ino: raw.ino,
+        },
         nlink: raw.nlink,
         size: raw.size,
         mtime: raw.mtime,
         ctime: raw.ctime,
         btime: raw.btime,
-        attributes: Attributes { mode: raw.mode & 0o7777, uid: raw.uid, gid: raw.gid },
+        attributes: Attributes {
+            mode: raw.mode & 0o7777,
+            uid: raw.uid,
+            gid: raw.gid,
+        },
     }
 }
 
@@ -84,7 +91,11 @@ fn open_settled(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(RawStat, OwnedFd), 
 }
 
 /// Reads what is open as a place.
-pub(crate) fn digest_place(place: &OwnedFd, before: &RawStat, buffer: &mut Vec<u8>) -> Result<Read1, Fault> {
+pub(crate) fn digest_place(
+    place: &OwnedFd,
+    before: &RawStat,
+    buffer: &mut Vec<u8>,
+) -> Result<Read1, Fault> {
     let opened = file::reopen(place.as_fd(), Open::Bytes).map_err(|error| fault(&error))?;
     digest_file(&File::from(opened), before, buffer).map_err(|error| fault(&error))
 }
@@ -95,7 +106,10 @@ fn digest_file(mut opened: &File, before: &RawStat, buffer: &mut Vec<u8>) -> io:
         buffer.resize(CHUNK, 0);
     }
     // A byte more than there should be, so that a short read tells the end.
-    let want = usize::try_from(before.size).unwrap_or(CHUNK).saturating_add(1).min(CHUNK);
+    let want = usize::try_from(before.size)
+        .unwrap_or(CHUNK)
+        .saturating_add(1)
+        .min(CHUNK);
     let buffer = &mut buffer[..want];
     let mut hasher = Sha256::new();
     let mut size = 0;
@@ -121,8 +135,15 @@ fn digest_file(mut opened: &File, before: &RawStat, buffer: &mut Vec<u8>) -> io:
         (after.size, after.mtime) == (before.size, before.mtime)
     };
     // The size that belongs to the digest is that of the bytes.
-    let stat = Stat { size, ..stat(before) };
-    Ok(Read1 { stat, digest: Some(hasher.finalize().into()), stable })
+    let stat = Stat {
+        size,
+        ..stat(before)
+    };
+    Ok(Read1 {
+        stat,
+        digest: Some(hasher.finalize().into()),
+        stable,
+    })
 }
 
 /// Some files of one directory, to be read behind the running watch.
@@ -185,7 +206,11 @@ impl Workers {
     /// None yet.
     pub(crate) fn new(bell: Arc<Bell>) -> Self {
         let most = thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { shared: Arc::default(), bell, most: most.clamp(1, 8) }
+        Self {
+            shared: Arc::default(),
+            bell,
+            most: most.clamp(1, 8),
+        }
     }
 
     /// How many threads there may be.
@@ -222,7 +247,9 @@ impl Workers {
         shared.threads += 1;
         drop(shared);
         let worker = self.clone();
-        let started = thread::Builder::new().name("hash".into()).stack_size(256 << 10);
+        let started = thread::Builder::new()
+            .name("hash".into())
+            .stack_size(256 << 10);
         if started.spawn(move || worker.work()).is_err() {
             // Without a thread, the work is done here.
             self.lock().threads -= 1;
@@ -259,10 +286,16 @@ impl Workers {
                 shared.waiting += 1;
                 // A buffer is little to keep, and nothing to those who never hash again.
                 buffer = Vec::new();
-                shared = self.shared.1.wait(shared).unwrap_or_else(PoisonError::into_inner);
+                shared = self
+                    .shared
+                    .1
+                    .wait(shared)
+                    .unwrap_or_else(PoisonError::into_inner);
                 shared.waiting -= 1;
             }
-            let Some(work) = shared.work.pop_front() else { continue };
+            let Some(work) = shared.work.pop_front() else {
+                continue;
+            };
             drop(shared);
             let done = perform(work, &mut buffer);
             self.finish(done);
@@ -275,7 +308,8 @@ fn perform(work: Work, buffer: &mut Vec<u8>) -> Done {
     match work {
         Work::File(ticket, place, stat) => Done::File(ticket, digest_place(&place, &stat, buffer)),
         Work::Errands(errands) => {
-            let mut read = Vec::with_capacity(errands.iter().map(|errand| errand.files.len()).sum());
+            let mut read =
+                Vec::with_capacity(errands.iter().map(|errand| errand.files.len()).sum());
             for errand in &errands {
                 run_errand(errand, buffer, &mut read);
             }
@@ -305,15 +339,22 @@ fn open_directory(root: &[u8], route: &[u8], inode: Inode) -> Result<(OwnedFd, R
     let root = file::with_c_str(root, |path| file::open(file::here(), path, Open::Directory));
     let mut dir = root.map_err(|error| fault(&error))?;
     if !route.is_empty() {
-        dir = file::open_path(dir.as_fd(), route, Open::Directory).map_err(|error| fault(&error))?;
+        dir =
+            file::open_path(dir.as_fd(), route, Open::Directory).map_err(|error| fault(&error))?;
     }
     let found = file::stat_fd(dir.as_fd()).map_err(|error| fault(&error))?;
-    if (found.dev, found.ino) == (inode.dev, inode.ino) { Ok((dir, found)) } else { Err(Fault::Absent) }
+    if (found.dev, found.ino) == (inode.dev, inode.ino) {
+        Ok((dir, found))
+    } else {
+        Err(Fault::Absent)
+    }
 }
 
 /// Whether no name in a directory has changed for two seconds.
 fn is_settled(dir: &RawStat) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let now = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
     now - dir.mtime.max(dir.ctime) > 2_000_000_000
 }
@@ -327,12 +368,25 @@ fn read_one(
     buffer: &mut Vec<u8>,
 ) -> Result<Read1, Fault> {
     if limit == 0 {
-        let raw = file::with_c_str(name, |name| file::stat_name(dir, name)).map_err(|error| fault(&error))?;
-        return Ok(Read1 { stat: stat(&raw), digest: None, stable: true });
+        let raw = file::with_c_str(name, |name| file::stat_name(dir, name))
+            .map_err(|error| fault(&error))?;
+        return Ok(Read1 {
+            stat: stat(&raw),
+            digest: None,
+            stable: true,
+        });
     }
-    let (raw, opened) = if is_settled { open_settled(dir, name)? } else { open_regular(dir, name)? };
+    let (raw, opened) = if is_settled {
+        open_settled(dir, name)?
+    } else {
+        open_regular(dir, name)?
+    };
     if raw.size > limit {
-        return Ok(Read1 { stat: stat(&raw), digest: None, stable: true });
+        return Ok(Read1 {
+            stat: stat(&raw),
+            digest: None,
+            stable: true,
+        });
     }
     if is_settled {
         return digest_file(&File::from(opened), &raw, buffer).map_err(|error| fault(&error));

@@ -56,7 +56,11 @@ fn main() {
         sys::process::exit_now(0);
     }
     // Before anything else: only a process of one thread may fork.
-    let launch = if cli.daemon { Launch::behind() } else { Ok(Launch::in_front()) };
+    let launch = if cli.daemon {
+        Launch::behind()
+    } else {
+        Ok(Launch::in_front())
+    };
     let status = match launch {
         Ok(mut launch) => {
             let status = status(run(&cli, &mut launch));
@@ -121,7 +125,11 @@ fn run(cli: &Cli, launch: &mut Launch) -> Result<Ending, Error> {
 
 /// What the command line asks for.
 fn order(cli: &Cli) -> Result<Order, Error> {
-    let paths = cli.paths.iter().map(|path| path.as_bytes().to_vec()).collect();
+    let paths = cli
+        .paths
+        .iter()
+        .map(|path| path.as_bytes().to_vec())
+        .collect();
     let events = events(&cli.events)?;
     let style = style(cli, events);
     Ok(Order {
@@ -156,7 +164,10 @@ fn output(cli: &Cli, style: Style) -> Result<Output, Error> {
         let why = "stdout is closed; give it somewhere to go, or use --log-file FILE";
         return Err(Error::Output(std::io::Error::other(why)));
     }
-    let stdout = std::io::stdout().as_fd().try_clone_to_owned().map_err(Error::Output)?;
+    let stdout = std::io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(Error::Output)?;
     Ok(Output::Stream(stdout))
 }
 
@@ -168,7 +179,9 @@ fn events(names: &[String]) -> Result<Events, Error> {
     names.iter().try_fold(Events::NONE, |events, name| {
         events.with(name.trim()).ok_or_else(|| {
             let known = "created, changed, renamed, deleted, attributes";
-            Error::Usage(format!("no event is called {name:?}: --events takes {known}"))
+            Error::Usage(format!(
+                "no event is called {name:?}: --events takes {known}"
+            ))
         })
     })
 }
@@ -182,7 +195,11 @@ fn settings(cli: &Cli, events: Events) -> Settings {
             HashWhen::Off => Hashing::Off,
         },
         hash_limit: cli.hash_limit,
-        max_depth: if cli.no_recursive { Some(1) } else { cli.max_depth },
+        max_depth: if cli.no_recursive {
+            Some(1)
+        } else {
+            cli.max_depth
+        },
         one_file_system: cli.one_file_system,
         attributes: events.has_attributes(),
         strict: cli.strict,
@@ -198,13 +215,22 @@ fn style(cli: &Cli, events: Events) -> Style {
         FormatName::Json => Format::Json,
         FormatName::Paths => Format::Paths,
     };
-    let is_terminal = || std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let is_terminal = || {
+        std::io::stdout().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+    };
     let color = match cli.color {
         ColorWhen::Auto => cli.log_file.is_none() && is_terminal(),
         ColorWhen::Always => true,
         ColorWhen::Never => false,
     };
-    Style { format, nul: cli.print0, timestamps: cli.timestamps, color, events }
+    Style {
+        format,
+        nul: cli.print0,
+        timestamps: cli.timestamps,
+        color,
+        events,
+    }
 }
 
 /// Stopping and saying.

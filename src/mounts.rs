@@ -41,8 +41,13 @@ impl Mounts {
     /// Reads it again: the places where something was mounted or unmounted.
     pub(crate) fn changed(&mut self) -> Vec<Vec<u8>> {
         // Without an answer nothing is known to have changed; the next change tells.
-        let Ok(new) = read(&mut self.file) else { return Vec::new() };
-        let places = new.symmetric_difference(&self.mounts).map(|mount| mount.place.clone()).collect();
+        let Ok(new) = read(&mut self.file) else {
+            return Vec::new();
+        };
+        let places = new
+            .symmetric_difference(&self.mounts)
+            .map(|mount| mount.place.clone())
+            .collect();
         self.mounts = new;
         places
     }
@@ -59,7 +64,10 @@ fn read(file: &mut File) -> io::Result<BTreeSet<Mount>> {
     let mut text = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.read_to_end(&mut text)?;
-    Ok(text.split(|&byte| byte == b'\n').filter_map(parse).collect())
+    Ok(text
+        .split(|&byte| byte == b'\n')
+        .filter_map(parse)
+        .collect())
 }
 
 /// A line: number, parent, device, root, place, options, any more, "-", file system.
@@ -69,7 +77,11 @@ fn parse(line: &[u8]) -> Option<Mount> {
     let place = unescaped(fields.nth(3)?);
     let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
     let file_system = String::from_utf8_lossy(fields.next()?).into_owned();
-    Some(Mount { place, number, file_system })
+    Some(Mount {
+        place,
+        number,
+        file_system,
+    })
 }
 
 /// A path in which space, tab, newline and backslash stand as `\ooo`.
@@ -77,7 +89,9 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = after
+            .get(..3)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
             Some(octal) if byte == b'\\' => {
                 out.push(octal);

@@ -39,7 +39,10 @@ impl Events {
     /// The bit of an event's name.
     fn bit(name: &str) -> Option<u8> {
         let names = ["created", "changed", "renamed", "deleted", "attributes"];
-        names.iter().position(|each| *each == name).map(|at| 1 << at)
+        names
+            .iter()
+            .position(|each| *each == name)
+            .map(|at| 1 << at)
     }
 
     /// With one more event; `None` when there is none of that name.
@@ -99,12 +102,21 @@ pub(crate) struct Printer {
 impl Printer {
     /// In a style.
     pub(crate) fn new(style: Style) -> Self {
-        Self { style, stamp: Stamp::new(style.format == Format::Text) }
+        Self {
+            style,
+            stamp: Stamp::new(style.format == Format::Text),
+        }
     }
 
     /// Appends one record to `out`; whether it was a change that was printed, which
     /// is what `--count` counts.
-    pub(crate) fn print(&mut self, batch: &Batch, change: &Change, wall: i64, out: &mut Vec<u8>) -> bool {
+    pub(crate) fn print(
+        &mut self,
+        batch: &Batch,
+        change: &Change,
+        wall: i64,
+        out: &mut Vec<u8>,
+    ) -> bool {
         if !self.style.events.has(change) {
             return false;
         }
@@ -118,7 +130,10 @@ impl Printer {
         if out.len() > before {
             out.push(self.style.end());
         }
-        let is_change = !matches!(change, Change::Existing { .. } | Change::Ready { .. } | Change::Overflow);
+        let is_change = !matches!(
+            change,
+            Change::Existing { .. } | Change::Ready { .. } | Change::Overflow
+        );
         is_change && out.len() > before
     }
 }
@@ -140,7 +155,13 @@ struct Stamp {
 impl Stamp {
     /// No time yet.
     fn new(local: bool) -> Self {
-        Self { local, wall: i64::MIN, text: String::new(), length: 0, zone: String::new() }
+        Self {
+            local,
+            wall: i64::MIN,
+            text: String::new(),
+            length: 0,
+            zone: String::new(),
+        }
     }
 
     /// That time.
@@ -161,12 +182,22 @@ impl Stamp {
 
     /// Works out what is the same for a whole second.
     fn begin_second(&mut self, wall: i64) {
-        let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(wall)) else { return };
-        let zone = if self.local { jiff::tz::TimeZone::system() } else { jiff::tz::TimeZone::UTC };
+        let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(wall)) else {
+            return;
+        };
+        let zone = if self.local {
+            jiff::tz::TimeZone::system()
+        } else {
+            jiff::tz::TimeZone::UTC
+        };
         let zoned = time.to_zoned(zone);
         self.text = zoned.strftime("%Y-%m-%dT%H:%M:%S").to_string();
         self.length = self.text.len();
-        self.zone = if self.local { zoned.strftime("%:z").to_string() } else { "Z".to_owned() };
+        self.zone = if self.local {
+            zoned.strftime("%:z").to_string()
+        } else {
+            "Z".to_owned()
+        };
     }
 }
 

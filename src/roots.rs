@@ -48,7 +48,11 @@ impl Planter<'_> {
         let mut planted: Vec<(usize, Id)> = Vec::new();
         for (number, given) in paths.iter().enumerate() {
             let raw = look(given)?;
-            let seen = Seen { shown: without_slashes(given), number, open: given.clone() };
+            let seen = Seen {
+                shown: without_slashes(given),
+                number,
+                open: given.clone(),
+            };
             if raw.kind() == Kind::Directory {
                 if let Some(id) = self.directory(&seen)? {
                     planted.push((number, id));
@@ -69,12 +73,19 @@ impl Planter<'_> {
     /// It is gone again, or cannot be watched.
     pub(crate) fn appear(&mut self, given: &[u8]) -> Result<(), Error> {
         let raw = look(given)?;
-        let seen = Seen { shown: without_slashes(given), number: 0, open: given.to_vec() };
+        let seen = Seen {
+            shown: without_slashes(given),
+            number: 0,
+            open: given.to_vec(),
+        };
         self.tracker.forget_lost_roots();
         if raw.kind() == Kind::Directory {
             let fd = open_listing(given)?;
-            let raw = file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", given, error))?;
-            let wd = self.inotify.watch_directory(FdPath::new(fd.as_fd()).as_c_str());
+            let raw =
+                file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", given, error))?;
+            let wd = self
+                .inotify
+                .watch_directory(FdPath::new(fd.as_fd()).as_c_str());
             let wd = wd.map_err(|error| Error::path("watch", given, error))?;
             if self.tracker.model.watched(wd).is_none() {
                 let id = self.root(&seen, &raw);
@@ -85,7 +96,11 @@ impl Planter<'_> {
         }
         let (dir, name) = self.parent_of(&seen)?;
         self.tracker.model.set(dir, Flag::RENAMED_ROOT);
-        self.tracker.named.push(Named { dir, name: name.clone(), shown: seen.shown });
+        self.tracker.named.push(Named {
+            dir,
+            name: name.clone(),
+            shown: seen.shown,
+        });
         self.tracker.nominate_name(dir, &name);
         Ok(())
     }
@@ -93,8 +108,11 @@ impl Planter<'_> {
     /// A directory, unless it is told already.
     fn directory(&mut self, seen: &Seen) -> Result<Option<Id>, Error> {
         let fd = open_listing(&seen.open)?;
-        let raw = file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &seen.open, error))?;
-        let wd = self.inotify.watch_directory(FdPath::new(fd.as_fd()).as_c_str());
+        let raw =
+            file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &seen.open, error))?;
+        let wd = self
+            .inotify
+            .watch_directory(FdPath::new(fd.as_fd()).as_c_str());
         if let Ok(wd) = wd
             && let Some(known) = self.tracker.model.watched(wd)
         {
@@ -105,14 +123,22 @@ impl Planter<'_> {
             && self.tracker.roots.is_empty()
             && !matches!(fault(error), crate::tracker::port::Fault::Full)
         {
-            return Err(Error::path("watch", &seen.open, std::io::Error::from(error.kind())));
+            return Err(Error::path(
+                "watch",
+                &seen.open,
+                std::io::Error::from(error.kind()),
+            ));
         }
         let id = self.root(seen, &raw);
         for (entry, other) in walk(self.tracker, self.inotify, self.own, id, fd) {
             if self.tracker.model.has(other, Flag::ROOT) {
                 let mut shown = Vec::new();
                 self.tracker.write_path(entry, &mut shown);
-                let under = Seen { shown, number: seen.number, open: Vec::new() };
+                let under = Seen {
+                    shown,
+                    number: seen.number,
+                    open: Vec::new(),
+                };
                 self.note(&under, other);
             }
         }
@@ -124,10 +150,21 @@ impl Planter<'_> {
         let tracker = &mut *self.tracker;
         let id = tracker.model.insert(None, b"", Kind::Directory);
         tracker.model.set(id, Flag::ROOT);
-        tracker.model.set_inode(id, Inode { dev: raw.dev, ino: raw.ino });
+        tracker.model.set_inode(
+            id,
+            Inode {
+                dev: raw.dev,
+                ino: raw.ino,
+            },
+        );
         let (open, shown) = (seen.open.clone(), seen.shown.clone());
         let absolute = absolute(&open);
-        tracker.roots.push(Root { open, shown, absolute, entry: Some(id) });
+        tracker.roots.push(Root {
+            open,
+            shown,
+            absolute,
+            entry: Some(id),
+        });
         id
     }
 
@@ -141,7 +178,11 @@ impl Planter<'_> {
         }
         self.tracker.model.set(dir, Flag::RENAMED_ROOT);
         let shown = seen.shown.clone();
-        self.tracker.named.push(Named { dir, name: name.clone(), shown });
+        self.tracker.named.push(Named {
+            dir,
+            name: name.clone(),
+            shown,
+        });
         if self.tracker.model.find(dir, &name).is_none() {
             let raw = look(&seen.open)?;
             let id = self.tracker.model.insert(Some(dir), &name, raw.kind());
@@ -154,13 +195,19 @@ impl Planter<'_> {
     fn parent_of(&mut self, seen: &Seen) -> Result<(Id, Vec<u8>), Error> {
         let (parent, name) = resolve(&seen.open)?;
         let fd = open_listing(&parent)?;
-        let wd = self.inotify.watch_directory(FdPath::new(fd.as_fd()).as_c_str());
+        let wd = self
+            .inotify
+            .watch_directory(FdPath::new(fd.as_fd()).as_c_str());
         let wd = wd.map_err(|error| Error::path("watch", &seen.open, error))?;
         if let Some(dir) = self.tracker.model.watched(wd) {
             return Ok((dir, name));
         }
         let raw = file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &parent, error))?;
-        let hidden = Seen { shown: without_slashes(&parent), number: seen.number, open: parent };
+        let hidden = Seen {
+            shown: without_slashes(&parent),
+            number: seen.number,
+            open: parent,
+        };
         let dir = self.root(&hidden, &raw);
         self.tracker.model.silence(dir);
         self.tracker.model.set(dir, Flag::PARTIAL);
@@ -178,15 +225,22 @@ impl Planter<'_> {
             return false; // A PATH is told, whatever hides it below another one.
         }
         let root = self.tracker.model.root(dir);
-        planted.iter().any(|&(before, id)| id == root && before < number)
+        planted
+            .iter()
+            .any(|&(before, id)| id == root && before < number)
     }
 
     /// Notes that a PATH is told under another one.
     fn note(&mut self, seen: &Seen, known: Id) {
         let mut path = Vec::new();
         self.tracker.write_path(known, &mut path);
-        let (one, other) = (crate::output::escaped(&seen.shown), crate::output::escaped(&path));
-        self.notes.push(format!("note: {one} is the same as {other}, and is told once, as that"));
+        let (one, other) = (
+            crate::output::escaped(&seen.shown),
+            crate::output::escaped(&path),
+        );
+        self.notes.push(format!(
+            "note: {one} is the same as {other}, and is told once, as that"
+        ));
     }
 }
 
@@ -207,16 +261,25 @@ fn resolve(given: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
     let path = Path::new(std::ffi::OsStr::from_bytes(given));
     let is_link = path.is_symlink();
     let path = if is_link {
-        path.canonicalize().map_err(|error| Error::path("watch", given, error))?
+        path.canonicalize()
+            .map_err(|error| Error::path("watch", given, error))?
     } else {
         path.to_path_buf()
     };
     let name = path.file_name().map(|name| name.as_bytes().to_vec());
-    let parent = path.parent().map(|parent| parent.to_path_buf().into_os_string().into_vec());
-    let parent = parent.filter(|parent| !parent.is_empty()).unwrap_or_else(|| b".".to_vec());
+    let parent = path
+        .parent()
+        .map(|parent| parent.to_path_buf().into_os_string().into_vec());
+    let parent = parent
+        .filter(|parent| !parent.is_empty())
+        .unwrap_or_else(|| b".".to_vec());
     match name {
         Some(name) => Ok((parent, name)),
-        None => Err(Error::path("watch", given, std::io::ErrorKind::NotFound.into())),
+        None => Err(Error::path(
+            "watch",
+            given,
+            std::io::ErrorKind::NotFound.into(),
+        )),
     }
 }
 
@@ -224,11 +287,16 @@ fn resolve(given: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
 fn absolute(path: &[u8]) -> Vec<u8> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let path = Path::new(std::ffi::OsStr::from_bytes(path));
-    path.canonicalize().map(|path| path.into_os_string().into_vec()).unwrap_or_default()
+    path.canonicalize()
+        .map(|path| path.into_os_string().into_vec())
+        .unwrap_or_default()
 }
 
 /// A PATH as it is shown.
 fn without_slashes(path: &[u8]) -> Vec<u8> {
-    let end = path.iter().rposition(|&byte| byte != b'/').map_or(0, |at| at + 1);
+    let end = path
+        .iter()
+        .rposition(|&byte| byte != b'/')
+        .map_or(0, |at| at + 1);
     path[..end].to_vec()
 }

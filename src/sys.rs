@@ -15,7 +15,11 @@ use std::io;
 
 /// One error for -1: the C convention of all these calls.
 fn check<T: PartialOrd + Default>(returned: T) -> io::Result<T> {
-    if returned < T::default() { Err(io::Error::last_os_error()) } else { Ok(returned) }
+    if returned < T::default() {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(returned)
+    }
 }
 
 /// A flag of a C header, whose type there is not that of the call.
@@ -39,7 +43,9 @@ pub(crate) enum Class {
 /// The class of an error.
 pub(crate) fn class(error: &io::Error) -> Class {
     match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ESTALE | libc::ENXIO) => Class::Absent,
+        Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ESTALE | libc::ENXIO) => {
+            Class::Absent
+        }
         Some(libc::EACCES | libc::EPERM) => Class::Denied,
         Some(libc::ENOSPC) => Class::NoSpace,
         _ => Class::Other,

@@ -6,7 +6,11 @@ use crate::output::escaped;
 /// The event in inotify(7)'s words; `dir` is where its watch is.
 pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
     let place = |Wd(wd): Wd| {
-        let dir = if dir.is_empty() { "unknown".to_owned() } else { escaped(dir) };
+        let dir = if dir.is_empty() {
+            "unknown".to_owned()
+        } else {
+            escaped(dir)
+        };
         format!("wd={wd} ({dir})")
     };
     match *event {
@@ -24,7 +28,12 @@ pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
             };
             format!("trace: {flag} {}", place(wd))
         }
-        Event::Name { wd, name, is_dir, what } => {
+        Event::Name {
+            wd,
+            name,
+            is_dir,
+            what,
+        } => {
             let (flag, cookie) = match what {
                 NameEvent::Create => ("IN_CREATE", None),
                 NameEvent::Delete => ("IN_DELETE", None),
@@ -34,7 +43,11 @@ pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
                 NameEvent::CloseWrite => ("IN_CLOSE_WRITE", None),
                 NameEvent::Attrib => ("IN_ATTRIB", None),
             };
-            let flag = if is_dir { format!("{flag}|IN_ISDIR") } else { flag.to_owned() };
+            let flag = if is_dir {
+                format!("{flag}|IN_ISDIR")
+            } else {
+                flag.to_owned()
+            };
             let cookie = cookie.map_or_else(String::new, |cookie| format!(" cookie={cookie}"));
             format!("trace: {flag} {}{cookie} name={}", place(wd), escaped(name))
         }

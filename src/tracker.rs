@@ -273,7 +273,10 @@ impl Tracker {
             if !rest.is_empty() && root.absolute != b"/" && rest[0] != b'/' {
                 return None;
             }
-            for name in rest.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
+            for name in rest
+                .split(|&byte| byte == b'/')
+                .filter(|name| !name.is_empty())
+            {
                 id = self.model.find(id, name)?;
             }
             Some(id)
@@ -289,7 +292,9 @@ impl Tracker {
 
     /// Whether a directory below `dir` is told and not entered.
     fn is_edge(&self, dir: Id) -> bool {
-        self.settings.max_depth.is_some_and(|most| self.model.depth(dir) + 1 >= most)
+        self.settings
+            .max_depth
+            .is_some_and(|most| self.model.depth(dir) + 1 >= most)
     }
 }
 
@@ -298,9 +303,13 @@ impl Turn<'_> {
     /// owners, and watches on files.
     pub(crate) fn acquaint(&mut self) {
         for id in self.t.model.all().collect::<Vec<_>>() {
-            let Some(dir) = self.t.model.parent(id) else { continue };
+            let Some(dir) = self.t.model.parent(id) else {
+                continue;
+            };
             let name = self.t.model.name(id).to_vec();
-            let stat = self.enter(dir).and_then(|inode| self.disk.stat(At::In(inode, &name)));
+            let stat = self
+                .enter(dir)
+                .and_then(|inode| self.disk.stat(At::In(inode, &name)));
             if let Ok(stat) = stat {
                 self.t.remember_attributes(id, &stat);
                 if stat.kind == Kind::File && self.t.model.kind(id) == Kind::File {
@@ -319,7 +328,8 @@ impl Turn<'_> {
         let Some(open) = open.map(|root| root.open.as_slice()) else {
             return Err(Fault::Absent);
         };
-        self.disk.enter(inode, open, &|path| model.write_route(dir, path))?;
+        self.disk
+            .enter(inode, open, &|path| model.write_route(dir, path))?;
         Ok(inode)
     }
 }

@@ -19,7 +19,11 @@ pub(crate) struct Voice {
 impl Voice {
     /// Quiet or not.
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, said_full: false, said_over_limit: false }
+        Self {
+            quiet,
+            said_full: false,
+            said_over_limit: false,
+        }
     }
 
     /// Something good to know.

@@ -16,9 +16,9 @@ use crate::hash::fault;
 use crate::sys::file::{self, FdPath, Open, RawStat};
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
+use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::port::{Fault, Inode};
-use crate::tracker::Tracker;
 
 /// Threads that walk: a third one finds the kernel's locks taken.
 const THREADS: usize = 2;
@@ -76,14 +76,35 @@ pub(crate) fn walk(
     root: Id,
     fd: OwnedFd,
 ) -> Vec<(Id, Id)> {
-    let jobs = VecDeque::from([Job { id: root, fd: Some(fd), dev: None }]);
-    let state = Mutex::new(State { tracker, jobs, walking: 0, known: Vec::new() });
-    let shared = Shared { inotify, own, state, bell: Condvar::new(), hungry: AtomicUsize::new(0) };
+    let jobs = VecDeque::from([Job {
+        id: root,
+        fd: Some(fd),
+        dev: None,
+    }]);
+    let state = Mutex::new(State {
+        tracker,
+        jobs,
+        walking: 0,
+        known: Vec::new(),
+    });
+    let shared = Shared {
+        inotify,
+        own,
+        state,
+        bell: Condvar::new(),
+        hungry: AtomicUsize::new(0),
+    };
     thread::scope(|scope| {
         let mut started = 0;
         for _ in 0..THREADS {
-            let builder = thread::Builder::new().name("walk".into()).stack_size(256 << 10);
-            started += usize::from(builder.spawn_scoped(scope, || Walker::new(&shared).run()).is_ok());
+            let builder = thread::Builder::new()
+                .name("walk".into())
+                .stack_size(256 << 10);
+            started += usize::from(
+                builder
+                    .spawn_scoped(scope, || Walker::new(&shared).run())
+                    .is_ok(),
+            );
         }
         if started == 0 {
             Walker::on_this_thread(&shared).run();
@@ -110,7 +131,10 @@ impl<'a> Shared<'a> {
             if state.walking == 0 {
                 break None;
             }
-            state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .bell
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         };
         self.hungry.fetch_sub(1, Ordering::Relaxed);
         job
@@ -160,13 +184,22 @@ impl<'s, 'a> Walker<'s, 'a> {
     /// In a thread made for it.
     fn new(shared: &'s Shared<'a>) -> Self {
         let moves = process::unshare_working_directory().is_ok();
-        Self { moves, ..Self::on_this_thread(shared) }
+        Self {
+            moves,
+            ..Self::on_this_thread(shared)
+        }
     }
 
     /// In a thread whose working directory must stay.
     fn on_this_thread(shared: &'s Shared<'a>) -> Self {
         let (subs, names) = (Vec::new(), Vec::new());
-        Self { shared, moves: false, buffer: vec![0; LISTING], subs, names }
+        Self {
+            shared,
+            moves: false,
+            buffer: vec![0; LISTING],
+            subs,
+            names,
+        }
     }
 
     /// Walks until nothing is left.
@@ -193,7 +226,9 @@ impl<'s, 'a> Walker<'s, 'a> {
         let open = state.tracker.roots.iter().find(|at| at.entry == Some(root));
         let open = open.map(|root| root.open.clone()).unwrap_or_default();
         drop(state);
-        let root = file::with_c_str(&open, |path| file::open(file::here(), path, Open::Directory))?;
+        let root = file::with_c_str(&open, |path| {
+            file::open(file::here(), path, Open::Directory)
+        })?;
         file::open_path(root.as_fd(), &route, Open::Listing)
     }
 
@@ -206,21 +241,35 @@ impl<'s, 'a> Walker<'s, 'a> {
                 frames.pop();
                 continue;
             }
-            let Some((id, end)) = self.subs.pop() else { return };
+            let Some((id, end)) = self.subs.pop() else {
+                return;
+            };
             let start = self.subs.last().map_or(0, |(_, end)| *end);
             let dev = frame.dev;
             let name = &self.names[start..end];
-            let opened = file::with_c_str(name, |name| file::open_name(frame.fd.as_fd(), name, Open::Listing));
+            let opened = file::with_c_str(name, |name| {
+                file::open_name(frame.fd.as_fd(), name, Open::Listing)
+            });
             let raw = match &opened {
-                Err(_) => file::with_c_str(name, |name| file::stat_name(frame.fd.as_fd(), name)).ok(),
+                Err(_) => {
+                    file::with_c_str(name, |name| file::stat_name(frame.fd.as_fd(), name)).ok()
+                }
                 Ok(_) => None,
             };
             self.names.truncate(start);
             match opened {
                 Ok(fd) if self.shared.hungry.load(Ordering::Relaxed) > 0 => {
-                    self.shared.give(Job { id, fd: Some(fd), dev: Some(dev) });
+                    self.shared.give(Job {
+                        id,
+                        fd: Some(fd),
+                        dev: Some(dev),
+                    });
                 }
-                Ok(_) if frames.len() >= DEPTH => self.shared.give(Job { id, fd: None, dev: Some(dev) }),
+                Ok(_) if frames.len() >= DEPTH => self.shared.give(Job {
+                    id,
+                    fd: None,
+                    dev: Some(dev),
+                }),
                 Ok(fd) => self.arrive(&mut frames, id, fd, Some(dev)),
                 Err(error) => self.odd(id, &error, raw),
             }
@@ -250,14 +299,19 @@ impl<'s, 'a> Walker<'s, 'a> {
             };
             if !self.enter(id, &raw, wd.take(), fd.as_fd(), count) {
                 self.subs.truncate(first);
-                self.names.truncate(self.subs.last().map_or(0, |(_, end)| *end));
+                self.names
+                    .truncate(self.subs.last().map_or(0, |(_, end)| *end));
                 return;
             }
             if count == 0 {
                 break;
             }
         }
-        frames.push(Frame { fd, dev: raw.dev, first });
+        frames.push(Frame {
+            fd,
+            dev: raw.dev,
+            first,
+        });
     }
 
     /// With one file system only, another one is an edge.
@@ -275,7 +329,9 @@ impl<'s, 'a> Walker<'s, 'a> {
         if self.moves && file::change_directory(fd).is_ok() {
             return self.shared.inotify.watch_directory(c".");
         }
-        self.shared.inotify.watch_directory(FdPath::new(fd).as_c_str())
+        self.shared
+            .inotify
+            .watch_directory(FdPath::new(fd).as_c_str())
     }
 
     /// Takes a directory and the entries just read into the model. `false`: it is
@@ -299,20 +355,39 @@ impl<'s, 'a> Walker<'s, 'a> {
                     return false;
                 }
                 tracker.model.set_wd(id, Some(wd));
-                tracker.model.set_inode(id, Inode { dev: raw.dev, ino: raw.ino });
+                tracker.model.set_inode(
+                    id,
+                    Inode {
+                        dev: raw.dev,
+                        ino: raw.ino,
+                    },
+                );
             }
             Some(Err(error)) => {
-                tracker.model.set_inode(id, Inode { dev: raw.dev, ino: raw.ino });
+                tracker.model.set_inode(
+                    id,
+                    Inode {
+                        dev: raw.dev,
+                        ino: raw.ino,
+                    },
+                );
                 tracker.cannot_watch(id, &fault(&error));
             }
         }
         for entry in file::entries(&self.buffer[..count]) {
             let name = entry.name.to_bytes();
             let stat = || file::stat_name(fd, entry.name).ok();
-            let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind())) else { continue };
+            let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind())) else {
+                continue;
+            };
             let is_own = kind == Kind::File
                 && self.shared.own.iter().any(|own| own.ino == entry.ino)
-                && stat().is_some_and(|raw| self.shared.own.contains(&Inode { dev: raw.dev, ino: raw.ino }));
+                && stat().is_some_and(|raw| {
+                    self.shared.own.contains(&Inode {
+                        dev: raw.dev,
+                        ino: raw.ino,
+                    })
+                });
             if is_own || tracker.is_hidden(id, name, kind == Kind::Directory) {
                 continue;
             }
@@ -335,7 +410,13 @@ impl<'s, 'a> Walker<'s, 'a> {
         let why = fault(error);
         match raw {
             Some(raw) if why != Fault::Absent && raw.kind() == Kind::Directory => {
-                state.tracker.model.set_inode(id, Inode { dev: raw.dev, ino: raw.ino });
+                state.tracker.model.set_inode(
+                    id,
+                    Inode {
+                        dev: raw.dev,
+                        ino: raw.ino,
+                    },
+                );
                 state.tracker.cannot_watch(id, &why);
             }
             _ => state.tracker.nominate(id),

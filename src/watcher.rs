@@ -54,7 +54,14 @@ enum Token {
 impl Token {
     /// The token of that number.
     fn of(number: u64) -> Option<Self> {
-        let all = [Self::Events, Self::Signal, Self::Workers, Self::Mounts, Self::Above, Self::Output];
+        let all = [
+            Self::Events,
+            Self::Signal,
+            Self::Workers,
+            Self::Mounts,
+            Self::Above,
+            Self::Output,
+        ];
         all.into_iter().find(|token| *token as u64 == number)
     }
 }
@@ -71,13 +78,20 @@ pub(crate) struct Clock {
 impl Clock {
     /// Begins now.
     pub(crate) fn new() -> Self {
-        Self { began: Instant::now() }
+        Self {
+            began: Instant::now(),
+        }
     }
 
     /// The time.
     pub(crate) fn now(&self) -> Moment {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Moment { tick: self.tick(), wall: i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX) }
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Moment {
+            tick: self.tick(),
+            wall: i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX),
+        }
     }
 
     /// The time since the beginning, in nanoseconds.
@@ -157,7 +171,9 @@ impl Watcher {
             return Ok(ending);
         }
         let (directories, files) = self.tracker.model.counts();
-        self.service.ready(&format!("Watching: {directories} directories, {files} files"));
+        self.service.ready(&format!(
+            "Watching: {directories} directories, {files} files"
+        ));
         let mut ready = Vec::new();
         loop {
             if let Some(ending) = self.put_out()? {
@@ -171,11 +187,15 @@ impl Watcher {
             self.pause_or_go_on()?;
             self.service.alive(self.clock.tick());
             let timeout = self.timeout();
-            if timeout.is_none_or(|timeout| !timeout.is_zero()) || self.clock.tick() > self.held_since + HOLD {
+            if timeout.is_none_or(|timeout| !timeout.is_zero())
+                || self.clock.tick() > self.held_since + HOLD
+            {
                 self.disk.release();
                 self.held_since = self.clock.tick();
             }
-            self.epoll.wait(timeout, &mut ready).map_err(Error::system("wait for events"))?;
+            self.epoll
+                .wait(timeout, &mut ready)
+                .map_err(Error::system("wait for events"))?;
             self.is_busy &= !ready.is_empty();
             if let Some(ending) = self.woken(&ready)? {
                 return Ok(ending);
@@ -233,7 +253,12 @@ impl Watcher {
         if self.is_busy || !self.unread.is_empty() || !self.tracker.is_idle() {
             return Some(Duration::ZERO);
         }
-        self.until([self.tracker.deadline(), always].into_iter().flatten().min())
+        self.until(
+            [self.tracker.deadline(), always]
+                .into_iter()
+                .flatten()
+                .min(),
+        )
     }
 
     /// With a full output the kernel's queue is left alone, and must not wake us. When
@@ -241,8 +266,14 @@ impl Watcher {
     fn pause_or_go_on(&mut self) -> Result<(), Error> {
         if self.sink.is_full() != self.is_paused {
             self.is_paused = !self.is_paused;
-            let interest = if self.is_paused { Interest::HangUp } else { Interest::Readable };
-            let modified = self.epoll.modify(self.inotify.as_fd(), Token::Events as u64, interest);
+            let interest = if self.is_paused {
+                Interest::HangUp
+            } else {
+                Interest::Readable
+            };
+            let modified = self
+                .epoll
+                .modify(self.inotify.as_fd(), Token::Events as u64, interest);
             modified.map_err(Error::system("wait for events"))?;
         }
         Ok(())
@@ -254,13 +285,22 @@ impl Watcher {
     }
 
     /// Waits for a descriptor.
-    fn listen(epoll: &Epoll, fd: BorrowedFd<'_>, token: Token, interest: Interest) -> Result<(), Error> {
-        epoll.add(fd, token as u64, interest).map_err(Error::system("wait for events"))
+    fn listen(
+        epoll: &Epoll,
+        fd: BorrowedFd<'_>,
+        token: Token,
+        interest: Interest,
+    ) -> Result<(), Error> {
+        epoll
+            .add(fd, token as u64, interest)
+            .map_err(Error::system("wait for events"))
     }
 
     /// Mounts changed: what is below the places that changed is looked at.
     fn remounted(&mut self) {
-        let Some(mounts) = &mut self.mounts else { return };
+        let Some(mounts) = &mut self.mounts else {
+            return;
+        };
         let changed = mounts.changed();
         for place in changed {
             self.tracker.nominate_path(&place);

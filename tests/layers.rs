@@ -24,7 +24,8 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("trace", &["event", "output"]),
     ("voice", &["change", "error", "output"]),
     ("hash", &["change", "sys", "tracker"]),
-    ("disk", &["event", "hash", "sys", "tracker"]),
+    ("own", &["change", "sys", "tracker"]),
+    ("disk", &["event", "hash", "own", "sys", "tracker"]),
     ("walk", &["change", "event", "hash", "sys", "tracker"]),
     (
         "roots",
@@ -33,17 +34,25 @@ const HOUSE: &[(&str, &[&str])] = &[
         ],
     ),
     ("baseline", &["change", "hash", "tracker"]),
+    ("lock", &["error", "output", "sys"]),
+    ("log", &["error", "lock", "output", "sys"]),
+    ("notify", &["sys"]),
+    (
+        "daemon",
+        &["change", "error", "lock", "output", "sys", "voice"],
+    ),
     (
         "watcher",
         &[
             "event", "change", "filter", "mounts", "sys", "decode", "tracker", "output", "error",
-            "trace", "voice", "hash", "disk", "walk", "roots", "baseline",
+            "trace", "voice", "hash", "own", "disk", "walk", "roots", "baseline", "log", "notify",
         ],
     ),
     (
         "main",
         &[
-            "cli", "manual", "error", "filter", "output", "sys", "tracker", "voice", "watcher",
+            "cli", "manual", "daemon", "error", "filter", "log", "output", "sys", "tracker",
+            "voice", "watcher",
         ],
     ),
 ];

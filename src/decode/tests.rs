@@ -32,7 +32,12 @@ fn every_mask_bit_in_use_becomes_its_event() {
     for (mask, what) in names {
         for (flag, is_dir) in [(0, false), (libc::IN_ISDIR, true)] {
             let bytes = raw(3, mask | flag, 7, b"a.txt", 16);
-            let event = Event::Name { wd: Wd(3), name: b"a.txt", is_dir, what };
+            let event = Event::Name {
+                wd: Wd(3),
+                name: b"a.txt",
+                is_dir,
+                what,
+            };
             assert_eq!(Events::new(&bytes).collect::<Vec<_>>(), [Ok(event)]);
         }
     }
@@ -47,23 +52,47 @@ fn every_mask_bit_in_use_becomes_its_event() {
     ];
     for (mask, what) in own {
         let bytes = raw(4, mask, 0, b"", 0);
-        assert_eq!(Events::new(&bytes).collect::<Vec<_>>(), [Ok(Event::Own { wd: Wd(4), what })]);
+        assert_eq!(
+            Events::new(&bytes).collect::<Vec<_>>(),
+            [Ok(Event::Own { wd: Wd(4), what })]
+        );
     }
     let bytes = raw(-1, libc::IN_Q_OVERFLOW, 0, b"", 0);
-    assert_eq!(Events::new(&bytes).collect::<Vec<_>>(), [Ok(Event::QueueOverflow)]);
+    assert_eq!(
+        Events::new(&bytes).collect::<Vec<_>>(),
+        [Ok(Event::QueueOverflow)]
+    );
     let bytes = raw(5, libc::IN_OPEN, 0, b"x", 16);
-    let unknown = Event::Unknown { wd: Wd(5), mask: libc::IN_OPEN };
+    let unknown = Event::Unknown {
+        wd: Wd(5),
+        mask: libc::IN_OPEN,
+    };
     assert_eq!(Events::new(&bytes).collect::<Vec<_>>(), [Ok(unknown)]);
 }
 
 #[test]
 fn a_name_ends_at_its_padding_or_at_its_length_and_never_takes_the_next_record() {
-    for (name, len) in [(&b"a"[..], 16), (b"a", 1), (b"0123456789abcde", 16), (b"0123456789abcdef", 16)] {
+    for (name, len) in [
+        (&b"a"[..], 16),
+        (b"a", 1),
+        (b"0123456789abcde", 16),
+        (b"0123456789abcdef", 16),
+    ] {
         let mut bytes = raw(1, libc::IN_CREATE, 0, name, len);
         bytes.extend(raw(2, libc::IN_DELETE, 0, b"next", 16));
         let events: Vec<_> = Events::new(&bytes).collect();
-        let first = Event::Name { wd: Wd(1), name, is_dir: false, what: NameEvent::Create };
-        let next = Event::Name { wd: Wd(2), name: b"next", is_dir: false, what: NameEvent::Delete };
+        let first = Event::Name {
+            wd: Wd(1),
+            name,
+            is_dir: false,
+            what: NameEvent::Create,
+        };
+        let next = Event::Name {
+            wd: Wd(2),
+            name: b"next",
+            is_dir: false,
+            what: NameEvent::Delete,
+        };
         assert_eq!(events, [Ok(first), Ok(next)]);
     }
 }
@@ -87,9 +116,17 @@ fn every_prefix_gives_the_whole_events_and_then_one_error() {
             used += piece.len();
         }
         let found: Vec<_> = Events::new(&whole[..end]).collect();
-        assert_eq!(found.iter().filter(|event| event.is_ok()).count(), complete, "prefix of {end}");
+        assert_eq!(
+            found.iter().filter(|event| event.is_ok()).count(),
+            complete,
+            "prefix of {end}"
+        );
         let error = (used < end).then_some(Err(Malformed { left: end - used }));
-        assert_eq!(found.into_iter().find(Result::is_err), error, "prefix of {end}");
+        assert_eq!(
+            found.into_iter().find(Result::is_err),
+            error,
+            "prefix of {end}"
+        );
     }
 }
 

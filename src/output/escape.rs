@@ -3,7 +3,10 @@
 /// Appends the path; control characters, backslashes and what is not UTF-8 escaped.
 pub(super) fn escape(path: &[u8], out: &mut Vec<u8>) {
     // Most paths need nothing.
-    if path.iter().all(|&byte| (0x20..0x7f).contains(&byte) && byte != b'\\') {
+    if path
+        .iter()
+        .all(|&byte| (0x20..0x7f).contains(&byte) && byte != b'\\')
+    {
         out.extend(path);
         return;
     }

@@ -66,7 +66,10 @@ fn path<'a>(batch: &'a Batch, span: &Span) -> (Option<Text<'a>>, Option<String>)
     let bytes = batch.bytes(span);
     match std::str::from_utf8(bytes) {
         Ok(text) => (Some(text.into()), None),
-        Err(_) => (Some(String::from_utf8_lossy(bytes)), Some(hex::encode(bytes))),
+        Err(_) => (
+            Some(String::from_utf8_lossy(bytes)),
+            Some(hex::encode(bytes)),
+        ),
     }
 }
 
@@ -88,12 +91,17 @@ fn octal(attributes: &Attributes) -> Option<String> {
 /// Appends a change as an object, without its end.
 pub(super) fn write(batch: &Batch, change: &Change, time: &str, out: &mut Vec<u8>) {
     let mut hex = [0; 64];
-    let mut record = Record { time, ..Record::default() };
+    let mut record = Record {
+        time,
+        ..Record::default()
+    };
     let mut named = |record: &mut Record<'_>, event, what, content: Option<&Content>| {
         record.event = event;
         record.kind = kind(what);
         record.size = content.and_then(|content| content.size);
-        content.and_then(|content| content.digest).map(|digest| hex::encode_to_slice(digest, &mut hex))
+        content
+            .and_then(|content| content.digest)
+            .map(|digest| hex::encode_to_slice(digest, &mut hex))
     };
     let mut span = None;
     let digest = match change {
@@ -106,11 +114,20 @@ pub(super) fn write(batch: &Batch, change: &Change, time: &str, out: &mut Vec<u8
             record.event = "overflow";
             None
         }
-        Change::Existing { kind, path, content } => {
+        Change::Existing {
+            kind,
+            path,
+            content,
+        } => {
             span = Some(path);
             named(&mut record, "existing", *kind, Some(content))
         }
-        Change::Created { kind, path, content, .. } => {
+        Change::Created {
+            kind,
+            path,
+            content,
+            ..
+        } => {
             span = Some(path);
             named(&mut record, "created", *kind, Some(content))
         }
@@ -118,7 +135,11 @@ pub(super) fn write(batch: &Batch, change: &Change, time: &str, out: &mut Vec<u8
             span = Some(path);
             named(&mut record, "changed", Kind::File, Some(content))
         }
-        Change::Renamed { kind, from, path: to } => {
+        Change::Renamed {
+            kind,
+            from,
+            path: to,
+        } => {
             span = Some(to);
             (record.from, record.from_hex) = path(batch, from);
             named(&mut record, "renamed", *kind, None)
@@ -127,7 +148,12 @@ pub(super) fn write(batch: &Batch, change: &Change, time: &str, out: &mut Vec<u8
             span = Some(path);
             named(&mut record, "deleted", *kind, None)
         }
-        Change::AttributesChanged { kind, path, new, old } => {
+        Change::AttributesChanged {
+            kind,
+            path,
+            new,
+            old,
+        } => {
             span = Some(path);
             (record.mode, record.uid, record.gid) = (octal(new), Some(new.uid), Some(new.gid));
             record.old_mode = old.as_ref().and_then(octal);

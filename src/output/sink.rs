@@ -30,7 +30,13 @@ impl Sink {
     /// EBADF: it is closed.
     pub(crate) fn new(fd: OwnedFd, end: u8) -> io::Result<Self> {
         let (fd, sort) = stream::sort(fd)?;
-        Ok(Self { fd, sort, bytes: Vec::new(), taken: 0, end })
+        Ok(Self {
+            fd,
+            sort,
+            bytes: Vec::new(),
+            taken: 0,
+            end,
+        })
     }
 
     /// Writes what fits.
@@ -60,7 +66,11 @@ impl Sink {
     /// How many bytes were taken of a record whose rest was not.
     pub(crate) fn torn(&self) -> usize {
         let taken = &self.bytes[..self.taken];
-        taken.iter().rev().take_while(|byte| **byte != self.end).count()
+        taken
+            .iter()
+            .rev()
+            .take_while(|byte| **byte != self.end)
+            .count()
     }
 
     /// Gives the record that was taken in part again, to whoever comes next.

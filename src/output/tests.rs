@@ -5,7 +5,13 @@ use crate::change::{Batch, Change, Content, EMPTY, Kind};
 
 /// A style without decoration.
 fn plain(format: Format) -> Style {
-    Style { format, nul: false, timestamps: false, color: false, events: Events::DEFAULT }
+    Style {
+        format,
+        nul: false,
+        timestamps: false,
+        color: false,
+        events: Events::DEFAULT,
+    }
 }
 
 /// What is printed for one change whose path is given.
@@ -35,31 +41,76 @@ fn what_could_break_a_line_or_a_terminal_is_escaped() {
 
 #[test]
 fn text_is_one_sentence_a_change() {
-    let kinds = [(Kind::File, true, "New file: ./x\n"), (Kind::Symlink, true, "New file: ./x\n")];
-    let directories = [(Kind::Directory, true, "Watching new directory: ./x\n"), (Kind::Directory, false, "New directory: ./x\n")];
+    let kinds = [
+        (Kind::File, true, "New file: ./x\n"),
+        (Kind::Symlink, true, "New file: ./x\n"),
+    ];
+    let directories = [
+        (Kind::Directory, true, "Watching new directory: ./x\n"),
+        (Kind::Directory, false, "New directory: ./x\n"),
+    ];
     for (kind, entered, line) in kinds.into_iter().chain(directories) {
         let content = Content::default();
-        let text = printed(plain(Format::Text), b"./x", |path| Change::Created { kind, path, content, entered });
+        let text = printed(plain(Format::Text), b"./x", |path| Change::Created {
+            kind,
+            path,
+            content,
+            entered,
+        });
         assert_eq!(text, line);
     }
-    for (kind, line) in [(Kind::File, "Deleted: ./x\n"), (Kind::Directory, "Deleted directory: ./x\n")] {
-        assert_eq!(printed(plain(Format::Text), b"./x", |path| Change::Deleted { kind, path }), line);
+    for (kind, line) in [
+        (Kind::File, "Deleted: ./x\n"),
+        (Kind::Directory, "Deleted directory: ./x\n"),
+    ] {
+        assert_eq!(
+            printed(plain(Format::Text), b"./x", |path| Change::Deleted {
+                kind,
+                path
+            }),
+            line
+        );
     }
-    let renamed = |path: std::ops::Range<usize>| Change::Renamed { kind: Kind::File, from: path.clone(), path };
-    assert_eq!(printed(plain(Format::Text), b"./x", renamed), "Renamed: ./x -> ./x\n");
-    assert_eq!(printed(plain(Format::Text), b"./x", |_| Change::Overflow), "");
+    let renamed = |path: std::ops::Range<usize>| Change::Renamed {
+        kind: Kind::File,
+        from: path.clone(),
+        path,
+    };
+    assert_eq!(
+        printed(plain(Format::Text), b"./x", renamed),
+        "Renamed: ./x -> ./x\n"
+    );
+    assert_eq!(
+        printed(plain(Format::Text), b"./x", |_| Change::Overflow),
+        ""
+    );
 }
 
 #[test]
 fn records_that_end_in_nul_hold_raw_bytes() {
-    let style = Style { nul: true, ..plain(Format::Paths) };
-    assert_eq!(printed(style, b"a\nb", |path| Change::Deleted { kind: Kind::File, path }), "a\nb\0");
+    let style = Style {
+        nul: true,
+        ..plain(Format::Paths)
+    };
+    assert_eq!(
+        printed(style, b"a\nb", |path| Change::Deleted {
+            kind: Kind::File,
+            path
+        }),
+        "a\nb\0"
+    );
 }
 
 #[test]
 fn json_names_digest_size_and_the_bytes_of_a_path_that_is_not_utf8() {
-    let content = Content { size: Some(0), digest: Some(EMPTY) };
-    let line = printed(plain(Format::Json), b"./\xff", |path| Change::Changed { path, content });
+    let content = Content {
+        size: Some(0),
+        digest: Some(EMPTY),
+    };
+    let line = printed(plain(Format::Json), b"./\xff", |path| Change::Changed {
+        path,
+        content,
+    });
     let record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!(record["time"], "2023-11-14T22:13:20.123456Z");
     assert_eq!(record["event"], "changed");
@@ -74,7 +125,22 @@ fn json_names_digest_size_and_the_bytes_of_a_path_that_is_not_utf8() {
 fn only_chosen_events_are_printed_and_counted() {
     let events = Events::NONE.with("deleted").expect("a known event");
     assert_eq!(Events::NONE.with("gone"), None);
-    let style = Style { events, ..plain(Format::Text) };
-    assert_eq!(printed(style, b"x", |path| Change::Changed { path, content: Content::default() }), "");
-    assert_eq!(printed(style, b"x", |path| Change::Deleted { kind: Kind::File, path }), "Deleted: x\n");
+    let style = Style {
+        events,
+        ..plain(Format::Text)
+    };
+    assert_eq!(
+        printed(style, b"x", |path| Change::Changed {
+            path,
+            content: Content::default()
+        }),
+        ""
+    );
+    assert_eq!(
+        printed(style, b"x", |path| Change::Deleted {
+            kind: Kind::File,
+            path
+        }),
+        "Deleted: x\n"
+    );
 }

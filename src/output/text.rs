@@ -19,13 +19,18 @@ fn color(change: &Change) -> &'static [u8] {
 fn words(change: &Change) -> Option<(&'static str, &Span, Option<&Span>)> {
     let is_dir = |kind: &Kind| *kind == Kind::Directory;
     Some(match change {
-        Change::Created { kind, path, entered: true, .. } if is_dir(kind) => {
-            ("Watching new directory", path, None)
-        }
+        Change::Created {
+            kind,
+            path,
+            entered: true,
+            ..
+        } if is_dir(kind) => ("Watching new directory", path, None),
         Change::Created { kind, path, .. } if is_dir(kind) => ("New directory", path, None),
         Change::Created { path, .. } => ("New file", path, None),
         Change::Changed { path, .. } => ("Content changed", path, None),
-        Change::Renamed { kind, from, path } if is_dir(kind) => ("Renamed directory", from, Some(path)),
+        Change::Renamed { kind, from, path } if is_dir(kind) => {
+            ("Renamed directory", from, Some(path))
+        }
         Change::Renamed { from, path, .. } => ("Renamed", from, Some(path)),
         Change::Deleted { kind, path } if is_dir(kind) => ("Deleted directory", path, None),
         Change::Deleted { path, .. } => ("Deleted", path, None),
@@ -36,7 +41,9 @@ fn words(change: &Change) -> Option<(&'static str, &Span, Option<&Span>)> {
 
 /// Appends a change as a sentence, without its end.
 pub(super) fn write(style: &Style, batch: &Batch, change: &Change, stamp: &str, out: &mut Vec<u8>) {
-    let Some((words, first, second)) = words(change) else { return };
+    let Some((words, first, second)) = words(change) else {
+        return;
+    };
     if style.timestamps {
         out.extend(stamp.as_bytes());
         out.push(b' ');

@@ -46,7 +46,8 @@ impl Epoll {
         // SAFETY: takes no pointers.
         let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
-        Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { fd })
     }
 
     /// Adds a descriptor.
@@ -61,12 +62,23 @@ impl Epoll {
     ///
     /// # Errors
     /// ENOENT: it was not added.
-    pub(crate) fn modify(&self, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+    pub(crate) fn modify(
+        &self,
+        fd: BorrowedFd<'_>,
+        token: u64,
+        interest: Interest,
+    ) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_MOD, fd, token, interest)
     }
 
     /// epoll_ctl(2).
-    fn control(&self, how: i32, fd: BorrowedFd<'_>, token: u64, interest: Interest) -> io::Result<()> {
+    fn control(
+        &self,
+        how: i32,
+        fd: BorrowedFd<'_>,
+        token: u64,
+        interest: Interest,
+    ) -> io::Result<()> {
         let events = match interest {
             Interest::Readable => bits(libc::EPOLLIN),
             Interest::Writable => bits(libc::EPOLLOUT),
@@ -75,7 +87,9 @@ impl Epoll {
         };
         let mut event = libc::epoll_event { events, u64: token };
         // SAFETY: `event` is a valid epoll_event for the length of the call.
-        check(unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), how, fd.as_raw_fd(), &raw mut event) })?;
+        check(unsafe {
+            libc::epoll_ctl(self.fd.as_raw_fd(), how, fd.as_raw_fd(), &raw mut event)
+        })?;
         Ok(())
     }
 
@@ -83,7 +97,11 @@ impl Epoll {
     ///
     /// # Errors
     /// Those of the call, but an interrupted one gives nothing.
-    pub(crate) fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Readiness>) -> io::Result<()> {
+    pub(crate) fn wait(
+        &self,
+        timeout: Option<Duration>,
+        ready: &mut Vec<Readiness>,
+    ) -> io::Result<()> {
         const MOST: usize = 8;
         ready.clear();
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; MOST];
@@ -92,13 +110,17 @@ impl Epoll {
             i32::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
         });
         // SAFETY: `events` has room for MOST events.
-        let count = unsafe { libc::epoll_wait(self.fd.as_raw_fd(), events.as_mut_ptr(), 8, millis) };
+        let count =
+            unsafe { libc::epoll_wait(self.fd.as_raw_fd(), events.as_mut_ptr(), 8, millis) };
         match check(count) {
             Ok(count) => {
                 let gone = bits(libc::EPOLLERR | libc::EPOLLHUP);
-                ready.extend(events.iter().take(usize::try_from(count).unwrap_or(0)).map(|event| {
-                    Readiness { token: event.u64, hung_up: event.events & gone != 0 }
-                }));
+                ready.extend(events.iter().take(usize::try_from(count).unwrap_or(0)).map(
+                    |event| Readiness {
+                        token: event.u64,
+                        hung_up: event.events & gone != 0,
+                    },
+                ));
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
@@ -123,7 +145,9 @@ impl Bell {
         let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
         // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { file: File::from(fd) })
+        Ok(Self {
+            file: File::from(fd),
+        })
     }
 
     /// Wakes the loop.

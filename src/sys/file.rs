@@ -121,15 +121,20 @@ pub(crate) fn open_path(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Resul
         let cut = if rest.len() <= PIECE {
             rest.len()
         } else {
-            rest[..PIECE].iter().rposition(|&byte| byte == b'/').unwrap_or(rest.len())
+            rest[..PIECE]
+                .iter()
+                .rposition(|&byte| byte == b'/')
+                .unwrap_or(rest.len())
         };
         let last = cut == rest.len();
         let piece = if last { how } else { Open::Directory };
-        let opened = with_c_str(&rest[..cut], |path| match open_straight(from, path, piece) {
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
-                open_one_by_one(from, path.to_bytes(), piece)
+        let opened = with_c_str(&rest[..cut], |path| {
+            match open_straight(from, path, piece) {
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                    open_one_by_one(from, path.to_bytes(), piece)
+                }
+                other => other,
             }
-            other => other,
         })?;
         if last {
             return Ok(opened);
@@ -145,14 +150,21 @@ fn open_one_by_one(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<Own
     let mut names = path.split(|&byte| byte == b'/').peekable();
     while let Some(name) = names.next() {
         let from = held.as_ref().map_or(at, AsFd::as_fd);
-        let how = if names.peek().is_some() { Open::Directory } else { how };
+        let how = if names.peek().is_some() {
+            Open::Directory
+        } else {
+            how
+        };
         held = Some(with_c_str(name, |name| open_name(from, name, how))?);
     }
     held.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// Calls with the bytes as a C string, which is on the stack where it fits.
-pub(crate) fn with_c_str<T>(bytes: &[u8], call: impl FnOnce(&CStr) -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn with_c_str<T>(
+    bytes: &[u8],
+    call: impl FnOnce(&CStr) -> io::Result<T>,
+) -> io::Result<T> {
     const SHORT: usize = 512;
     if bytes.len() < SHORT {
         let mut buffer = [0; SHORT];
@@ -276,11 +288,21 @@ fn statx(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<RawStat> {
     let mut buffer = MaybeUninit::<libc::statx>::uninit();
     let mask = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
     // SAFETY: `path` is NUL-terminated, `buffer` is memory for one statx.
-    check(unsafe { libc::statx(at.as_raw_fd(), path.as_ptr(), flags, mask, buffer.as_mut_ptr()) })?;
+    check(unsafe {
+        libc::statx(
+            at.as_raw_fd(),
+            path.as_ptr(),
+            flags,
+            mask,
+            buffer.as_mut_ptr(),
+        )
+    })?;
     // SAFETY: the call succeeded, so it filled the buffer.
     let stat = unsafe { buffer.assume_init() };
     let nanos = |time: libc::statx_timestamp| {
-        time.tv_sec.saturating_mul(1_000_000_000).saturating_add(i64::from(time.tv_nsec))
+        time.tv_sec
+            .saturating_mul(1_000_000_000)
+            .saturating_add(i64::from(time.tv_nsec))
     };
     Ok(RawStat {
         mode: u32::from(stat.stx_mode),

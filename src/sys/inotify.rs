@@ -42,7 +42,9 @@ impl Inotify {
         let fd = check(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })?;
         // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { file: File::from(fd) })
+        Ok(Self {
+            file: File::from(fd),
+        })
     }
 
     /// inotify_add_watch(2) on a directory. The same inode gives the same descriptor.
@@ -75,7 +77,8 @@ impl Inotify {
     /// # Errors
     /// As for a directory.
     pub(crate) fn watch_appearing(&self, path: &CStr) -> io::Result<Wd> {
-        let appear = libc::IN_CREATE | libc::IN_MOVED_TO | libc::IN_MOVE_SELF | libc::IN_DELETE_SELF;
+        let appear =
+            libc::IN_CREATE | libc::IN_MOVED_TO | libc::IN_MOVE_SELF | libc::IN_DELETE_SELF;
         self.add(path, appear | libc::IN_ONLYDIR | libc::IN_MASK_ADD)
     }
 

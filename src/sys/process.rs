@@ -9,9 +9,14 @@ use super::{bits, check};
 
 /// Raises the soft limit on descriptors to `wanted`, or as far as the hard one goes.
 pub(crate) fn raise_descriptor_limit(wanted: u64) {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: `limit` is a valid rlimit to fill.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0 && limit.rlim_cur < wanted {
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0
+        && limit.rlim_cur < wanted
+    {
         limit.rlim_cur = wanted.min(limit.rlim_max);
         // SAFETY: `limit` is a valid rlimit. That it stays as it is, is no harm.
         unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
@@ -53,10 +58,16 @@ pub(crate) fn exit_now(status: u8) -> ! {
 
 /// The time by CLOCK_MONOTONIC in microseconds, which is what a service manager compares.
 pub(crate) fn monotonic_micros() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `time` is a valid timespec to fill; this clock is always there.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    let micros = time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1000);
+    let micros = time
+        .tv_sec
+        .saturating_mul(1_000_000)
+        .saturating_add(time.tv_nsec / 1000);
     u64::try_from(micros).unwrap_or(0)
 }
 
@@ -79,7 +90,11 @@ pub(crate) fn resident() -> Option<(u64, u64)> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let field = |name: &str| {
         let line = status.lines().find(|line| line.starts_with(name))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+        line.split_whitespace()
+            .nth(1)?
+            .parse::<u64>()
+            .ok()
+            .map(|kib| kib * 1024)
     };
     Some((field("VmRSS:")?, field("VmHWM:")?))
 }

@@ -62,11 +62,14 @@ impl Signals {
         hold()?;
         let set = set();
         // SAFETY: `set` is initialised.
-        let fd = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        let fd =
+            unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
         let fd = check(fd)?;
         // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { file: File::from(fd) })
+        Ok(Self {
+            file: File::from(fd),
+        })
     }
 
     /// The next signal that came, if one did.

@@ -50,7 +50,11 @@ pub(crate) fn sort(fd: OwnedFd) -> io::Result<(OwnedFd, Sort)> {
 
 /// Whether the other end is gone, or it is ready for bytes, by poll(2).
 fn ready(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    let mut poll = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLOUT,
+        revents: 0,
+    };
     // SAFETY: `poll` is one valid pollfd.
     check(unsafe { libc::poll(&raw mut poll, 1, 0) })?;
     if poll.revents & libc::POLLERR != 0 {
@@ -73,14 +77,28 @@ pub(crate) fn write_some(fd: BorrowedFd<'_>, sort: Sort, bytes: &[u8]) -> io::Re
     let (at, len) = (piece.as_ptr().cast::<libc::c_void>(), piece.len());
     let written = if sort == Sort::Socket {
         // SAFETY: `at` points to `len` readable bytes.
-        check(unsafe { libc::send(fd.as_raw_fd(), at, len, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) })
+        check(unsafe {
+            libc::send(
+                fd.as_raw_fd(),
+                at,
+                len,
+                libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+            )
+        })
     } else {
         // SAFETY: `at` points to `len` readable bytes.
         check(unsafe { libc::write(fd.as_raw_fd(), at, len) })
     };
     match written {
         Ok(count) => Ok(usize::try_from(count).unwrap_or(0)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => Ok(0),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+            ) =>
+        {
+            Ok(0)
+        }
         Err(error) => Err(error),
     }
 }

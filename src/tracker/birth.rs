@@ -29,13 +29,20 @@ impl Turn<'_> {
     /// A name that is no directory was made.
     pub(super) fn conceive(&mut self, dir: Id, name: &[u8]) {
         if let Some(wd) = self.t.model.wd(dir) {
-            self.t.birth = Some(Birth { dir, wd, name: name.into(), since: (false, false) });
+            self.t.birth = Some(Birth {
+                dir,
+                wd,
+                name: name.into(),
+                since: (false, false),
+            });
         }
     }
 
     /// Whether an event is about the file just made, and is taken along with it.
     pub(super) fn joins_birth(&mut self, wd: Wd, name: &[u8], what: NameEvent) -> bool {
-        let Some(birth) = &mut self.t.birth else { return false };
+        let Some(birth) = &mut self.t.birth else {
+            return false;
+        };
         if birth.wd == wd && *birth.name == *name {
             match what {
                 NameEvent::Modify => {
@@ -56,13 +63,18 @@ impl Turn<'_> {
 
     /// The file is told, and what came since is applied.
     pub(super) fn bear(&mut self) {
-        let Some(birth) = self.t.birth.take() else { return };
+        let Some(birth) = self.t.birth.take() else {
+            return;
+        };
         let (dir, name) = (birth.dir, birth.name);
         if !self.is_directory(dir) {
             return;
         }
         self.create_name(dir, &name);
-        for (came, what) in [(birth.since.1, NameEvent::Attrib), (birth.since.0, NameEvent::Modify)] {
+        for (came, what) in [
+            (birth.since.1, NameEvent::Attrib),
+            (birth.since.0, NameEvent::Modify),
+        ] {
             if came {
                 self.content_event(dir, &name, false, what);
             }
@@ -73,20 +85,36 @@ impl Turn<'_> {
     fn bear_closed(&mut self) -> bool {
         let settings = &self.t.settings;
         let is_plain = settings.hashing != Hashing::Off && !settings.attributes && !settings.strict;
-        let Some(birth) = self.t.birth.take_if(|_| is_plain && self.t.rescan.is_none()) else {
+        let Some(birth) = self
+            .t
+            .birth
+            .take_if(|_| is_plain && self.t.rescan.is_none())
+        else {
             self.bear();
             return false;
         };
         let (dir, name, limit) = (birth.dir, &birth.name, settings.hash_limit);
         let ticket = self.t.next_ticket();
-        let read = self.enter(dir).and_then(|inode| self.disk.read(At::In(inode, name), limit, ticket));
+        let read = self
+            .enter(dir)
+            .and_then(|inode| self.disk.read(At::In(inode, name), limit, ticket));
         match read {
-            Ok(Reading::Done { stat, digest, stable }) if !self.disk.is_own(stat.inode) => {
+            Ok(Reading::Done {
+                stat,
+                digest,
+                stable,
+            }) if !self.disk.is_own(stat.inode) => {
                 if self.came_whole(&stat) {
                     let id = self.t.model.insert(Some(dir), name, Kind::File);
                     self.took(id, &stat, digest, stable);
                     self.t.remember_young(&stat);
-                    self.t.tell_created(id, Content { size: Some(stat.size), digest: Some(digest) });
+                    self.t.tell_created(
+                        id,
+                        Content {
+                            size: Some(stat.size),
+                            digest: Some(digest),
+                        },
+                    );
                     // It was written through this name: its others have the bytes, too.
                     self.nominate_links(id, true);
                 } else {
@@ -111,7 +139,9 @@ impl Turn<'_> {
             self.t.nominate(known);
             return;
         }
-        let stat = self.enter(dir).and_then(|inode| self.disk.stat(At::In(inode, name)));
+        let stat = self
+            .enter(dir)
+            .and_then(|inode| self.disk.stat(At::In(inode, name)));
         match stat {
             Ok(stat) if self.disk.is_own(stat.inode) => {}
             Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat),
@@ -139,7 +169,9 @@ impl Turn<'_> {
         self.t.remember_attributes(id, stat);
         if stat.size == 0 {
             let by_stat = self.t.goes_by_stat(0);
-            self.t.model.set_print(id, model::print(stat, !by_stat), model::ident(stat));
+            self.t
+                .model
+                .set_print(id, model::print(stat, !by_stat), model::ident(stat));
         } else {
             // Its bytes came with the look: their events follow, if they have not been lost.
             self.t.busy(id, self.now.tick);
@@ -149,7 +181,9 @@ impl Turn<'_> {
 
     /// Whether a file was there before its name: linked, not made by open(2).
     fn came_whole(&self, stat: &Stat) -> bool {
-        let is_old = stat.btime.is_some_and(|birth| birth < self.t.queue_empty - COARSE);
+        let is_old = stat
+            .btime
+            .is_some_and(|birth| birth < self.t.queue_empty - COARSE);
         stat.nlink > 1 || is_old || self.t.links.was_unnamed(stat.inode.ino)
     }
 
@@ -160,7 +194,13 @@ impl Turn<'_> {
         self.t.model.set_digest(id, digest);
         // Whatever is found there differs from what is told here, unless a look tells.
         self.t.model.set_print(id, model::UNSEEN, 0);
-        self.t.tell_created(id, Content { size: Some(0), digest });
+        self.t.tell_created(
+            id,
+            Content {
+                size: Some(0),
+                digest,
+            },
+        );
         id
     }
 }

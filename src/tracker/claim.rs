@@ -15,7 +15,12 @@ impl Turn<'_> {
     pub(crate) fn event(&mut self, event: &Event<'_>) {
         self.t.counters.events += 1;
         match *event {
-            Event::Name { wd, name, is_dir, what } => {
+            Event::Name {
+                wd,
+                name,
+                is_dir,
+                what,
+            } => {
                 if self.joins_birth(wd, name, what) {
                     return;
                 }
@@ -76,7 +81,10 @@ impl Turn<'_> {
 
     /// An event about a name in a watched directory.
     fn name_event(&mut self, dir: Id, name: &[u8], is_dir: bool, what: NameEvent) {
-        let is_claim = !matches!(what, NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib);
+        let is_claim = !matches!(
+            what,
+            NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib
+        );
         if is_claim && self.t.is_leaving(dir) {
             // Where it happened is not known before the other half of a rename is.
             self.t.nominate_name(dir, name);
@@ -120,7 +128,9 @@ impl Turn<'_> {
         if self.t.filter.is_rule_file(name) {
             self.t.rules_changed(dir);
         }
-        let Some(known) = self.t.model.find(dir, name) else { return };
+        let Some(known) = self.t.model.find(dir, name) else {
+            return;
+        };
         let is_directory = self.t.model.kind(known) == Kind::Directory;
         if is_directory && is_dir {
             // Only the disk tells whether the one that is known is meant, or a younger.
@@ -141,7 +151,9 @@ impl Turn<'_> {
                 self.t.nominate(id);
                 self.unblock();
             }
-            Some(id) if what == NameEvent::Attrib && self.t.settings.attributes => self.t.nominate(id),
+            Some(id) if what == NameEvent::Attrib && self.t.settings.attributes => {
+                self.t.nominate(id)
+            }
             Some(_) => {}
             None if is_dir => {}
             None => match self.t.names_of_unnamed(name) {
@@ -168,7 +180,9 @@ impl Turn<'_> {
 
     /// Whether a name is one of our own outputs.
     fn is_own(&mut self, dir: Id, name: &[u8]) -> bool {
-        let stat = self.enter(dir).and_then(|inode| self.disk.stat(At::In(inode, name)));
+        let stat = self
+            .enter(dir)
+            .and_then(|inode| self.disk.stat(At::In(inode, name)));
         stat.is_ok_and(|stat| self.disk.is_own(stat.inode))
     }
 
@@ -204,7 +218,8 @@ impl Turn<'_> {
             }
             _ => {
                 self.t.model.set(id, Flag::TOUCHED);
-                let by_stat = self.t.settings.hashing == Hashing::Off || self.t.model.digest(id).is_none();
+                let by_stat =
+                    self.t.settings.hashing == Hashing::Off || self.t.model.digest(id).is_none();
                 // It may be readable now, whatever was known of its bytes before.
                 if by_stat || self.t.settings.attributes || self.t.model.has(id, Flag::UNREADABLE) {
                     self.t.nominate(id);
@@ -270,7 +285,13 @@ impl Turn<'_> {
         let is_unread = |id: &Id| {
             self.t.model.kind(*id) == Kind::File && self.t.model.has(*id, Flag::UNREADABLE)
         };
-        for id in self.t.model.children(dir).filter(is_unread).collect::<Vec<_>>() {
+        for id in self
+            .t
+            .model
+            .children(dir)
+            .filter(is_unread)
+            .collect::<Vec<_>>()
+        {
             self.t.nominate(id);
         }
     }

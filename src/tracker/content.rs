@@ -19,7 +19,10 @@ impl Why {
 
     /// Whether this happened.
     fn has(self, flag: Flag) -> bool {
-        Self::ALL.iter().position(|&each| each == flag).is_some_and(|bit| self.0 & 1 << bit != 0)
+        Self::ALL
+            .iter()
+            .position(|&each| each == flag)
+            .is_some_and(|bit| self.0 & 1 << bit != 0)
     }
 
     /// Whether somebody may have written.
@@ -95,7 +98,12 @@ impl Tracker {
             let (kind, path) = (self.model.kind(id), self.path(id));
             self.remember_attributes(id, stat);
             if old.is_some() && !self.model.has(id, Flag::SILENT) {
-                self.batch.push(Change::AttributesChanged { kind, path, new: stat.attributes, old });
+                self.batch.push(Change::AttributesChanged {
+                    kind,
+                    path,
+                    new: stat.attributes,
+                    old,
+                });
             }
         }
     }
@@ -107,7 +115,11 @@ impl Turn<'_> {
         for known in self.t.known_as(model::ident(stat)) {
             if !self.is_still_there(known, stat) {
                 // It moved while events were lost, and something else may be where it was.
-                let old = self.t.model.parent(known).map(|old| (old, self.t.model.name(known).to_vec()));
+                let old = self
+                    .t
+                    .model
+                    .parent(known)
+                    .map(|old| (old, self.t.model.name(known).to_vec()));
                 self.rename(known, dir, name);
                 if let Some((old, old_name)) = old
                     && self.is_directory(old)
@@ -123,10 +135,18 @@ impl Turn<'_> {
         self.t.remember_young(stat);
         self.guard(id, dir, name);
         if self.t.goes_by_stat(stat.size) {
-            self.t.model.set_print(id, model::print(stat, false), model::ident(stat));
+            self.t
+                .model
+                .set_print(id, model::print(stat, false), model::ident(stat));
             self.t.note_settled(id, stat, self.now.wall);
             self.t.say_over_limit(id, stat.size);
-            self.t.tell_created(id, Content { size: Some(stat.size), digest: None });
+            self.t.tell_created(
+                id,
+                Content {
+                    size: Some(stat.size),
+                    digest: None,
+                },
+            );
             self.nominate_links(id, stat.mtime >= self.t.settings.began);
             return;
         }
@@ -134,24 +154,40 @@ impl Turn<'_> {
         let parent = self.t.model.inode(dir);
         let limit = self.t.settings.hash_limit;
         let content = match self.disk.read(At::In(parent, name), limit, ticket) {
-            Ok(Reading::Done { stat, digest, stable }) => {
+            Ok(Reading::Done {
+                stat,
+                digest,
+                stable,
+            }) => {
                 self.took(id, &stat, digest, stable);
                 self.nominate_links(id, stat.mtime >= self.t.settings.began);
-                Content { size: Some(stat.size), digest: Some(digest) }
+                Content {
+                    size: Some(stat.size),
+                    digest: Some(digest),
+                }
             }
             Ok(Reading::Later) => {
                 self.t.later(ticket, id, Why(1));
-                Content { size: Some(stat.size), digest: None }
+                Content {
+                    size: Some(stat.size),
+                    digest: None,
+                }
             }
             Ok(Reading::OverLimit) => {
                 self.t.nominate(id);
-                Content { size: Some(stat.size), digest: None }
+                Content {
+                    size: Some(stat.size),
+                    digest: None,
+                }
             }
             Err(fault) => {
                 // Told without its bytes: they are news once they can be read.
                 self.t.model.set(id, Flag::WROTE);
                 self.unread(id, fault);
-                Content { size: Some(stat.size), digest: None }
+                Content {
+                    size: Some(stat.size),
+                    digest: None,
+                }
             }
         };
         self.t.tell_created(id, content);
@@ -159,9 +195,13 @@ impl Turn<'_> {
 
     /// Whether the file is found under the name that the model has for it.
     fn is_still_there(&mut self, id: Id, stat: &Stat) -> bool {
-        let Some(dir) = self.t.model.parent(id) else { return true };
+        let Some(dir) = self.t.model.parent(id) else {
+            return true;
+        };
         let name = self.t.model.name(id).to_vec();
-        let found = self.enter(dir).and_then(|inode| self.disk.stat(At::In(inode, &name)));
+        let found = self
+            .enter(dir)
+            .and_then(|inode| self.disk.stat(At::In(inode, &name)));
         found.is_ok_and(|found| found.inode == stat.inode)
     }
 
@@ -190,7 +230,9 @@ impl Turn<'_> {
             return true;
         }
         let (old, new) = (model.print(id), model::print(stat, true));
-        if model.has(id, Flag::AWAITED) && (model.has(id, Flag::MISSED) || stat.ctime >= self.t.settings.began) {
+        if model.has(id, Flag::AWAITED)
+            && (model.has(id, Flag::MISSED) || stat.ctime >= self.t.settings.began)
+        {
             return true; // Whoever reads it must know what happened to it: not the baseline.
         }
         if model.digest(id).is_some() {
@@ -201,7 +243,11 @@ impl Turn<'_> {
             return true;
         }
         // Never read. Nothing says that it was written to, unless its times do.
-        let changed = if old == 0 { stat.mtime >= self.t.settings.began } else { old != new };
+        let changed = if old == 0 {
+            stat.mtime >= self.t.settings.began
+        } else {
+            old != new
+        };
         if changed && (!why.has(Flag::TOUCHED) || is_another(old, new)) {
             return true;
         }
@@ -214,12 +260,21 @@ impl Turn<'_> {
 
     /// Reads a file, here or aside.
     fn read(&mut self, id: Id, why: Why) {
-        let Some(dir) = self.t.model.parent(id) else { return };
+        let Some(dir) = self.t.model.parent(id) else {
+            return;
+        };
         let name = self.t.model.name(id).to_vec();
         let parent = self.t.model.inode(dir);
         let ticket = self.t.next_ticket();
-        match self.disk.read(At::In(parent, &name), self.t.settings.hash_limit, ticket) {
-            Ok(Reading::Done { stat, digest, stable }) => self.compare(id, &stat, digest, stable, why),
+        match self
+            .disk
+            .read(At::In(parent, &name), self.t.settings.hash_limit, ticket)
+        {
+            Ok(Reading::Done {
+                stat,
+                digest,
+                stable,
+            }) => self.compare(id, &stat, digest, stable, why),
             Ok(Reading::Later) => self.t.later(ticket, id, why),
             Ok(Reading::OverLimit) | Err(Fault::Absent) => {
                 self.t.give_back(id, why);
@@ -237,12 +292,23 @@ impl Turn<'_> {
         let is_plain = t.settings.hashing != Hashing::Off
             && !t.settings.attributes
             && !blockers.into_iter().any(|flag| t.model.has(id, flag));
-        let Some(dir) = t.model.parent(id).filter(|_| is_plain) else { return false };
-        let Ok(inode) = self.enter(dir) else { return false };
+        let Some(dir) = t.model.parent(id).filter(|_| is_plain) else {
+            return false;
+        };
+        let Ok(inode) = self.enter(dir) else {
+            return false;
+        };
         let name = self.t.model.name(id).to_vec();
         let ticket = self.t.next_ticket();
-        match self.disk.read(At::In(inode, &name), self.t.settings.hash_limit, ticket) {
-            Ok(Reading::Done { stat, digest, stable }) if !self.disk.is_own(stat.inode) => {
+        match self
+            .disk
+            .read(At::In(inode, &name), self.t.settings.hash_limit, ticket)
+        {
+            Ok(Reading::Done {
+                stat,
+                digest,
+                stable,
+            }) if !self.disk.is_own(stat.inode) => {
                 self.t.no_longer_busy(id);
                 let why = self.t.take_why(id);
                 self.compare(id, &stat, digest, stable, why);
@@ -260,11 +326,17 @@ impl Turn<'_> {
 
     /// A worker has read a file.
     pub(crate) fn answered(&mut self, ticket: Ticket, answer: Answer) {
-        let Some((id, why)) = self.t.reading.remove(&ticket) else { return };
+        let Some((id, why)) = self.t.reading.remove(&ticket) else {
+            return;
+        };
         let why = Why(why);
         self.t.model.clear(id, Flag::READING);
         match answer {
-            Answer::Read { stat, digest, stable } => {
+            Answer::Read {
+                stat,
+                digest,
+                stable,
+            } => {
                 self.compare(id, &stat, digest, stable, why);
                 // What happened meanwhile is looked at in its turn.
                 let again = Why::ALL.into_iter().any(|flag| self.t.model.has(id, flag));
@@ -294,19 +366,35 @@ impl Turn<'_> {
         let (old_print, new_print) = (self.t.model.print(id), model::print(stat, true));
         let is_another = self.t.was_replaced(id, stat) || is_another(old_print, new_print);
         let was_unreadable = self.t.model.clear(id, Flag::UNREADABLE);
-        let displaced = if self.t.model.clear(id, Flag::DISPLACING) { self.t.displaced.remove(&id) } else { None };
+        let displaced = if self.t.model.clear(id, Flag::DISPLACING) {
+            self.t.displaced.remove(&id)
+        } else {
+            None
+        };
         let news = match (old, displaced) {
             (_, Some(last)) => !(old == Some(digest) && last == Some(digest)),
             (Some(old), None) => old != digest,
             (None, None) => {
-                let written = why.has(Flag::WROTE) || why.has(Flag::CLOSED) && !why.has(Flag::TOUCHED);
+                let written =
+                    why.has(Flag::WROTE) || why.has(Flag::CLOSED) && !why.has(Flag::TOUCHED);
                 let looked = old_print != 0 && old_print != new_print && !why.has(Flag::TOUCHED);
-                was_unreadable || is_another || written || looked || !stable || stat.mtime >= self.t.settings.began
+                was_unreadable
+                    || is_another
+                    || written
+                    || looked
+                    || !stable
+                    || stat.mtime >= self.t.settings.began
             }
         };
         self.took(id, stat, digest, stable);
         if news {
-            self.t.tell_changed(id, Content { size: Some(stat.size), digest: Some(digest) });
+            self.t.tell_changed(
+                id,
+                Content {
+                    size: Some(stat.size),
+                    digest: Some(digest),
+                },
+            );
         } else if why.is_written() {
             self.t.counters.same_content += 1;
         }
@@ -326,7 +414,11 @@ impl Turn<'_> {
         let digest = self.t.model.digest(id);
         for other in self.t.model.with_ident(self.t.model.ident(id)) {
             let known = self.t.model.digest(other);
-            let is_older = if known.is_some() { known != digest } else { is_written };
+            let is_older = if known.is_some() {
+                known != digest
+            } else {
+                is_written
+            };
             if other != id && is_older {
                 self.t.model.set(other, Flag::CLOSED);
                 self.t.nominate(other);
@@ -389,7 +481,13 @@ impl Turn<'_> {
         self.t.note_settled(id, stat, self.now.wall);
         if news {
             self.t.say_over_limit(id, stat.size);
-            self.t.tell_changed(id, Content { size: Some(stat.size), digest: None });
+            self.t.tell_changed(
+                id,
+                Content {
+                    size: Some(stat.size),
+                    digest: None,
+                },
+            );
             self.nominate_links(id, true);
         }
     }

@@ -90,7 +90,9 @@ impl Tracker {
 
     /// Remembers a young file, which may yet be written to under no name.
     pub(super) fn remember_young(&mut self, stat: &Stat) {
-        self.links.recent.push_back((stat.inode.ino, model::ident(stat)));
+        self.links
+            .recent
+            .push_back((stat.inode.ino, model::ident(stat)));
         if self.links.recent.len() > RECENT {
             self.links.recent.pop_front();
         }
@@ -106,7 +108,13 @@ impl Tracker {
                 self.links.unnamed.pop_front();
             }
         }
-        let ident = self.links.recent.iter().rev().find(|(young, _)| *young == ino)?.1;
+        let ident = self
+            .links
+            .recent
+            .iter()
+            .rev()
+            .find(|(young, _)| *young == ino)?
+            .1;
         self.model.index_idents();
         Some(self.model.with_ident(ident))
     }

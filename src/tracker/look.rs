@@ -75,7 +75,9 @@ impl Turn<'_> {
     /// The name is not there. The event that tells where it went may be on its way, and
     /// is to be told as what it is: a rename, above all. So it is looked at twice.
     pub(super) fn absent(&mut self, dir: Id, name: &[u8]) {
-        let Some(known) = self.t.model.find(dir, name) else { return };
+        let Some(known) = self.t.model.find(dir, name) else {
+            return;
+        };
         if self.t.model.wd(dir).is_some() && !self.t.model.has(known, Flag::GONE) {
             self.t.model.set(known, Flag::GONE);
             self.t.park(dir, name, self.now.tick);
@@ -123,9 +125,11 @@ impl Turn<'_> {
     /// The name is a directory's.
     fn present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         let known = self.t.model.find(dir, name);
-        let foreign = self.t.settings.one_file_system && stat.inode.dev != self.t.model.inode(dir).dev;
+        let foreign =
+            self.t.settings.one_file_system && stat.inode.dev != self.t.model.inode(dir).dev;
         if foreign || self.t.is_edge(dir) {
-            let is_edge = |id| self.t.model.kind(id) == Kind::Directory && self.t.model.has(id, Flag::EDGE);
+            let is_edge =
+                |id| self.t.model.kind(id) == Kind::Directory && self.t.model.has(id, Flag::EDGE);
             match known {
                 Some(id) if is_edge(id) => self.t.compare_attributes(id, stat),
                 _ => {
@@ -238,7 +242,11 @@ impl Turn<'_> {
             let mut at = Some(dir);
             while let Some(id) = at {
                 self.t.nominate(id);
-                at = if id == other { None } else { self.t.model.parent(id) };
+                at = if id == other {
+                    None
+                } else {
+                    self.t.model.parent(id)
+                };
             }
             self.t.park(dir, name, self.now.tick);
         } else if self.t.model.has(other, Flag::ROOT) {
@@ -260,7 +268,11 @@ impl Turn<'_> {
                 return;
             }
         }
-        let old = self.t.model.parent(other).map(|old| (old, self.t.model.name(other).to_vec()));
+        let old = self
+            .t
+            .model
+            .parent(other)
+            .map(|old| (old, self.t.model.name(other).to_vec()));
         self.t.model.clear(other, Flag::LEAVING);
         self.rename(other, dir, name);
         if let Some((old, old_name)) = old
@@ -278,7 +290,8 @@ impl Turn<'_> {
         let found = match self.t.model.parent(id) {
             Some(dir) => {
                 let name = self.t.model.name(id).to_vec();
-                self.enter(dir).and_then(|inode| self.disk.stat(At::In(inode, &name)))
+                self.enter(dir)
+                    .and_then(|inode| self.disk.stat(At::In(inode, &name)))
             }
             None => match self.t.root_of(id) {
                 Some(open) => self.disk.stat(At::Root(&open)),
@@ -311,7 +324,9 @@ impl Turn<'_> {
 
     /// Looks at a PATH that is a directory.
     fn look_at_root(&mut self, id: Id) {
-        let Some(open) = self.t.root_of(id) else { return };
+        let Some(open) = self.t.root_of(id) else {
+            return;
+        };
         if self.is_left_behind(id, &open) {
             return self.unlink(id);
         }
@@ -325,7 +340,11 @@ impl Turn<'_> {
         let known: Inode = self.t.model.inode(id);
         match watched.wd {
             Ok(wd) if self.t.model.watched(wd) == Some(id) => {}
-            Ok(wd) if watched.inode == known && self.t.model.watched(wd).is_none() && self.t.model.wd(id).is_none() => {
+            Ok(wd)
+                if watched.inode == known
+                    && self.t.model.watched(wd).is_none()
+                    && self.t.model.wd(id).is_none() =>
+            {
                 self.t.model.set_wd(id, Some(wd));
                 self.t.now_watched(id);
                 self.t.scans.push(id, Sweep::All);
@@ -353,15 +372,28 @@ impl Turn<'_> {
     fn is_left_behind(&mut self, id: Id, open: &[u8]) -> bool {
         let inode = self.t.model.inode(id);
         let deleted = |stat: &Stat| stat.inode == inode && stat.nlink == 0;
-        if self.disk.stat(At::Root(open)).is_ok_and(|stat| deleted(&stat)) {
+        if self
+            .disk
+            .stat(At::Root(open))
+            .is_ok_and(|stat| deleted(&stat))
+        {
             return true;
         }
-        let only_dots = open.split(|&byte| byte == b'/').all(|name| matches!(name, b"" | b"." | b".."));
+        let only_dots = open
+            .split(|&byte| byte == b'/')
+            .all(|name| matches!(name, b"" | b"." | b".."));
         if !only_dots || open.starts_with(b"/") {
             return false;
         }
-        let absolute = self.t.roots.iter().find(|root| root.entry == Some(id)).map(|root| root.absolute.clone());
-        let found = absolute.filter(|path| !path.is_empty()).map(|path| self.disk.stat(At::Root(&path)));
+        let absolute = self
+            .t
+            .roots
+            .iter()
+            .find(|root| root.entry == Some(id))
+            .map(|root| root.absolute.clone());
+        let found = absolute
+            .filter(|path| !path.is_empty())
+            .map(|path| self.disk.stat(At::Root(&path)));
         match found {
             Some(Ok(stat)) => stat.inode != inode,
             Some(Err(fault)) => fault == Fault::Absent,
@@ -373,7 +405,10 @@ impl Turn<'_> {
 impl Tracker {
     /// How a PATH is opened.
     fn root_of(&self, id: Id) -> Option<Vec<u8>> {
-        self.roots.iter().find(|root| root.entry == Some(id)).map(|root| root.open.clone())
+        self.roots
+            .iter()
+            .find(|root| root.entry == Some(id))
+            .map(|root| root.open.clone())
     }
 
     /// A directory has no watch of its own: its limit, or its permissions.

@@ -158,7 +158,10 @@ struct Slab<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), free: Vec::new() }
+        Self {
+            items: Vec::new(),
+            free: Vec::new(),
+        }
     }
 }
 
@@ -298,7 +301,9 @@ impl Model {
 
     /// The directory with that watch.
     pub(crate) fn watched(&self, wd: Wd) -> Option<Id> {
-        let at = self.by_wd.find(self.wd_hash(wd), |at| self.directories.items[at as usize].wd == wd.0)?;
+        let at = self.by_wd.find(self.wd_hash(wd), |at| {
+            self.directories.items[at as usize].wd == wd.0
+        })?;
         Some(Id(self.directories.items[at as usize].entry))
     }
 
@@ -309,7 +314,9 @@ impl Model {
 
     /// Whether the number stands for an entry now.
     pub(crate) fn is_live(&self, id: Id) -> bool {
-        self.entries.get(id.0 as usize).is_some_and(|entry| entry.bits != NONE)
+        self.entries
+            .get(id.0 as usize)
+            .is_some_and(|entry| entry.bits != NONE)
     }
 
     /// The directory that it is in; a PATH has none.
@@ -379,7 +386,14 @@ impl Model {
             _ => NONE,
         };
         let parent = parent.map_or(NONE, |parent| parent.0);
-        let entry = Entry { parent, name, next: NONE, prev: NONE, body, bits: kind_bits(kind) };
+        let entry = Entry {
+            parent,
+            name,
+            next: NONE,
+            prev: NONE,
+            body,
+            bits: kind_bits(kind),
+        };
         let id = if self.free == NONE {
             self.entries.push(entry);
             Id(u32::try_from(self.entries.len() - 1).expect("fewer than four billion names"))
@@ -390,7 +404,14 @@ impl Model {
             id
         };
         if kind == Kind::Directory {
-            let directory = Directory { ino: 0, entry: id.0, wd: -1, first: NONE, dev: 0, scanned: 0 };
+            let directory = Directory {
+                ino: 0,
+                entry: id.0,
+                wd: -1,
+                first: NONE,
+                dev: 0,
+                scanned: 0,
+            };
             self.entry_mut(id).body = self.directories.add(directory);
         }
         self.attach(id);
@@ -405,7 +426,10 @@ impl Model {
         let Entry { body, name, .. } = *self.entry(id);
         match self.kind(id) {
             Kind::Directory => {
-                debug_assert_eq!(self.directories.items[body as usize].first, NONE, "it is empty");
+                debug_assert_eq!(
+                    self.directories.items[body as usize].first, NONE,
+                    "it is empty"
+                );
                 self.set_wd(id, None);
                 self.directories.free.push(body);
             }
@@ -455,7 +479,9 @@ impl Model {
 
     /// The opposite.
     fn detach(&mut self, id: Id) {
-        let Entry { parent, next, prev, .. } = *self.entry(id);
+        let Entry {
+            parent, next, prev, ..
+        } = *self.entry(id);
         if parent == NONE {
             return;
         }
@@ -533,7 +559,11 @@ impl Model {
 
     /// All entries, in no order of meaning.
     pub(crate) fn all(&self) -> impl Iterator<Item = Id> {
-        let live = self.entries.iter().zip(0..).filter(|(entry, _)| entry.bits != NONE);
+        let live = self
+            .entries
+            .iter()
+            .zip(0..)
+            .filter(|(entry, _)| entry.bits != NONE);
         live.map(|(_, id)| Id(id))
     }
 
@@ -571,7 +601,9 @@ impl Model {
         let mut table = std::mem::take(&mut self.by_wd);
         let hash_of = |items: &[Directory], at: u32| self.wd_hash(Wd(items[at as usize].wd));
         if let Some(old) = old {
-            table.remove(self.wd_hash(old), body, |at| hash_of(&self.directories.items, at));
+            table.remove(self.wd_hash(old), body, |at| {
+                hash_of(&self.directories.items, at)
+            });
         }
         self.directory_mut(id).wd = wd.map_or(-1, |wd| wd.0);
         if let Some(wd) = wd {
@@ -586,16 +618,27 @@ impl Model {
     /// Which directory it is on disk.
     pub(crate) fn inode(&self, id: Id) -> Inode {
         let directory = self.directory(id);
-        let dev = self.devs.get(usize::from(directory.dev)).copied().unwrap_or(0);
-        Inode { dev, ino: directory.ino }
+        let dev = self
+            .devs
+            .get(usize::from(directory.dev))
+            .copied()
+            .unwrap_or(0);
+        Inode {
+            dev,
+            ino: directory.ino,
+        }
     }
 
     /// Sets which directory it is on disk.
     pub(crate) fn set_inode(&mut self, id: Id, inode: Inode) {
-        let dev = self.devs.iter().position(|&dev| dev == inode.dev).unwrap_or_else(|| {
-            self.devs.push(inode.dev);
-            self.devs.len() - 1
-        });
+        let dev = self
+            .devs
+            .iter()
+            .position(|&dev| dev == inode.dev)
+            .unwrap_or_else(|| {
+                self.devs.push(inode.dev);
+                self.devs.len() - 1
+            });
         let directory = self.directory_mut(id);
         directory.ino = inode.ino;
         directory.dev = u16::try_from(dev).unwrap_or(u16::MAX);
@@ -642,7 +685,11 @@ impl Model {
         if !self.has(id, Flag::DIGESTED) {
             return None;
         }
-        self.files.digests.get(at / CHUNK)?.as_ref().map(|chunk| chunk[at % CHUNK])
+        self.files
+            .digests
+            .get(at / CHUNK)?
+            .as_ref()
+            .map(|chunk| chunk[at % CHUNK])
     }
 
     /// Sets it.
@@ -658,7 +705,11 @@ impl Model {
 
     /// Its fingerprint; 0 when it was never looked at.
     pub(crate) fn print(&self, id: Id) -> u64 {
-        if self.has(id, Flag::AWAITED) { 0 } else { self.files.prints[self.file(id)] }
+        if self.has(id, Flag::AWAITED) {
+            0
+        } else {
+            self.files.prints[self.file(id)]
+        }
     }
 
     /// The walk has seen a file's name, and this inode number with it: 0 if it was not told.
@@ -699,11 +750,15 @@ impl Model {
         };
         let seed = self.seed;
         if old != 0 {
-            table.remove(hash(seed, old, b""), id.0, |id| hash(seed, self.ident(Id(id)), b""));
+            table.remove(hash(seed, old, b""), id.0, |id| {
+                hash(seed, self.ident(Id(id)), b"")
+            });
         }
         self.files.idents[at] = ident;
         if ident != 0 {
-            table.insert(hash(seed, ident, b""), id.0, |id| hash(seed, self.ident(Id(id)), b""));
+            table.insert(hash(seed, ident, b""), id.0, |id| {
+                hash(seed, self.ident(Id(id)), b"")
+            });
         }
         self.by_ident = Some(table);
     }
@@ -715,7 +770,10 @@ impl Model {
         }
         let mut table = Table::default();
         let hash_of = |id| hash(self.seed, self.ident(Id(id)), b"");
-        for id in self.all().filter(|&id| self.kind(id) == Kind::File && self.ident(id) != 0) {
+        for id in self
+            .all()
+            .filter(|&id| self.kind(id) == Kind::File && self.ident(id) != 0)
+        {
             table.insert(hash_of(id.0), id.0, hash_of);
         }
         self.by_ident = Some(table);
@@ -726,7 +784,9 @@ impl Model {
         let Some(table) = self.by_ident.as_ref().filter(|_| ident != 0) else {
             return Vec::new();
         };
-        let found = table.find_all(hash(self.seed, ident, b""), |id| self.ident(Id(id)) == ident);
+        let found = table.find_all(hash(self.seed, ident, b""), |id| {
+            self.ident(Id(id)) == ident
+        });
         found.into_iter().map(Id).collect()
     }
 }
@@ -767,14 +827,22 @@ fn mix(words: &[u64]) -> u32 {
 
 /// What stays the same under another name: inode and birth.
 pub(crate) fn ident(stat: &Stat) -> u32 {
-    mix(&[stat.inode.dev, stat.inode.ino, stat.btime.unwrap_or(0).cast_unsigned()])
+    mix(&[
+        stat.inode.dev,
+        stat.inode.ino,
+        stat.btime.unwrap_or(0).cast_unsigned(),
+    ])
 }
 
 /// The fingerprint by which a change is known without reading: its upper half is of
 /// inode and size, its lower half of the times; `with_ctime`: of that of the inode too.
 pub(crate) fn print(stat: &Stat, with_ctime: bool) -> u64 {
     let upper = mix(&[stat.inode.dev, stat.inode.ino, stat.size]);
-    let ctime = if with_ctime { stat.ctime.cast_unsigned() } else { 0 };
+    let ctime = if with_ctime {
+        stat.ctime.cast_unsigned()
+    } else {
+        0
+    };
     let lower = mix(&[stat.mtime.cast_unsigned(), ctime]);
     u64::from(upper) << 32 | u64::from(lower)
 }

@@ -27,7 +27,14 @@ impl Tracker {
     pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie, now: Moment) {
         if let Some(id) = self.model.find(dir, name) {
             self.model.set(id, Flag::LEAVING);
-            self.leaving.insert(cookie, Leaving { dir, name: name.into(), since: now.tick });
+            self.leaving.insert(
+                cookie,
+                Leaving {
+                    dir,
+                    name: name.into(),
+                    since: now.tick,
+                },
+            );
         }
         if self.filter.is_rule_file(name) {
             self.rules_changed(dir);
@@ -62,7 +69,10 @@ impl Tracker {
 
     /// When the next one expires.
     pub(super) fn next_expiry(&self) -> Option<u64> {
-        self.leaving.values().map(|leaving| leaving.since + GRACE).min()
+        self.leaving
+            .values()
+            .map(|leaving| leaving.since + GRACE)
+            .min()
     }
 }
 
@@ -109,8 +119,13 @@ impl Turn<'_> {
     /// long enough by now.
     pub(super) fn expire_leaving(&mut self, now: Option<u64>) {
         let is_over = |leaving: &Leaving| now.is_none_or(|now| leaving.since + GRACE <= now);
-        let mut over: Vec<Cookie> =
-            self.t.leaving.iter().filter(|(_, leaving)| is_over(leaving)).map(|(&cookie, _)| cookie).collect();
+        let mut over: Vec<Cookie> = self
+            .t
+            .leaving
+            .iter()
+            .filter(|(_, leaving)| is_over(leaving))
+            .map(|(&cookie, _)| cookie)
+            .collect();
         over.sort_unstable_by_key(|cookie| cookie.0);
         for cookie in over {
             if let Some((id, _)) = self.t.take_leaving(cookie) {

@@ -30,7 +30,10 @@ impl Tracker {
     /// How a single-file PATH is shown.
     fn named_entry(&self, dir: Id, id: Id) -> Option<&[u8]> {
         let name = self.model.name(id);
-        let named = self.named.iter().find(|named| named.dir == dir && named.name == name)?;
+        let named = self
+            .named
+            .iter()
+            .find(|named| named.dir == dir && named.name == name)?;
         Some(&named.shown)
     }
 
@@ -57,7 +60,12 @@ impl Tracker {
         let not_entered = Flag::EDGE;
         let entered = kind == Kind::Directory && !self.model.has(id, not_entered);
         let path = self.path(id);
-        self.batch.push(Change::Created { kind, path, content, entered });
+        self.batch.push(Change::Created {
+            kind,
+            path,
+            content,
+            entered,
+        });
     }
 
     /// Tells that a file's bytes differ.

@@ -99,7 +99,11 @@ impl Schedule {
     /// rules where they are read.
     pub(super) fn new(settings: &Settings, reads_rules: bool, now: u64) -> Self {
         let periodic = settings.rescan.map(|every| now + every);
-        Self { periodic, rules: reads_rules.then_some(now), ..Self::default() }
+        Self {
+            periodic,
+            rules: reads_rules.then_some(now),
+            ..Self::default()
+        }
     }
 }
 
@@ -132,16 +136,25 @@ impl Tracker {
     pub(crate) fn forget_lost_roots(&mut self) {
         self.roots.retain(|root| root.entry.is_some());
         let model = &self.model;
-        self.named.retain(|named| model.is_live(named.dir) && model.kind(named.dir) == Kind::Directory);
+        self.named
+            .retain(|named| model.is_live(named.dir) && model.kind(named.dir) == Kind::Directory);
     }
 
     /// Whether a PATH as it was given is watched now.
     pub(crate) fn is_rooted(&self, given: &[u8]) -> bool {
-        let end = given.iter().rposition(|&byte| byte != b'/').map_or(0, |at| at + 1);
+        let end = given
+            .iter()
+            .rposition(|&byte| byte != b'/')
+            .map_or(0, |at| at + 1);
         let shown = &given[..end];
         let alive = |dir: Id| self.model.is_live(dir) && self.model.kind(dir) == Kind::Directory;
-        self.roots.iter().any(|root| root.entry.is_some() && root.shown == shown)
-            || self.named.iter().any(|named| named.shown == shown && alive(named.dir))
+        self.roots
+            .iter()
+            .any(|root| root.entry.is_some() && root.shown == shown)
+            || self
+                .named
+                .iter()
+                .any(|named| named.shown == shown && alive(named.dir))
     }
 
     /// Begins the comparison.
@@ -160,14 +173,20 @@ impl Tracker {
 
     /// During a comparison, what is gone is reported at its end.
     pub(super) fn defer_loss(&mut self, dir: Id, name: &[u8]) -> bool {
-        let Some(rescan) = &mut self.rescan else { return false };
+        let Some(rescan) = &mut self.rescan else {
+            return false;
+        };
         rescan.lost.push((dir, name.into()));
         true
     }
 
     /// During a comparison, the entries that a file of that identity has.
     pub(super) fn known_as(&self, ident: u32) -> Vec<Id> {
-        if self.rescan.is_some() { self.model.with_ident(ident) } else { Vec::new() }
+        if self.rescan.is_some() {
+            self.model.with_ident(ident)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Whether nothing is left to look at now.
@@ -192,7 +211,13 @@ impl Tracker {
     pub(crate) fn deadline(&self) -> Option<u64> {
         let schedule = &self.schedule;
         let parked = schedule.parked.iter().map(|(due, ..)| *due).min();
-        let planned = [schedule.restart, schedule.periodic, schedule.poll, schedule.rules, parked];
+        let planned = [
+            schedule.restart,
+            schedule.periodic,
+            schedule.poll,
+            schedule.rules,
+            parked,
+        ];
         let sooner = [self.timers.next(), self.next_expiry()];
         planned.into_iter().chain(sooner).flatten().min()
     }
@@ -209,7 +234,13 @@ impl Tracker {
         let not_told = |id: &Id| {
             self.model.has(*id, Flag::UNWATCHED) || self.blind.contains(&self.model.inode(*id).dev)
         };
-        for id in self.model.all().filter(is_dir).filter(not_told).collect::<Vec<_>>() {
+        for id in self
+            .model
+            .all()
+            .filter(is_dir)
+            .filter(not_told)
+            .collect::<Vec<_>>()
+        {
             self.nominate(id);
             self.scans.push(id, Sweep::All);
         }
@@ -228,7 +259,9 @@ impl Turn<'_> {
                 self.t.nominate(id);
             }
         }
-        let (due, later) = std::mem::take(&mut self.t.schedule.parked).into_iter().partition(|p| p.0 <= now);
+        let (due, later) = std::mem::take(&mut self.t.schedule.parked)
+            .into_iter()
+            .partition(|p| p.0 <= now);
         self.t.schedule.parked = later;
         let due: Vec<(u64, Id, Box<[u8]>)> = due;
         for (_, dir, name) in due {

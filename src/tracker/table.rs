@@ -39,7 +39,7 @@ impl Table {
                 }
                 let tag = self.tags[at];
                 at = self.after(at);
-                if tag == hash as u8 {
+                if tag == tag_of(hash) {
                     return Some(number);
                 }
             }
@@ -89,7 +89,11 @@ impl Table {
 
     /// The next slot, around the end.
     fn after(&self, at: usize) -> usize {
-        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+        if at + 1 == self.slots.len() {
+            0
+        } else {
+            at + 1
+        }
     }
 
     /// Into the first free slot.
@@ -99,7 +103,7 @@ impl Table {
             at = self.after(at);
         }
         self.slots[at] = number;
-        self.tags[at] = hash as u8;
+        self.tags[at] = tag_of(hash);
     }
 
     /// Half as many slots again.
@@ -114,12 +118,19 @@ impl Table {
     }
 }
 
+/// The byte of a hash that is kept beside the number.
+fn tag_of(hash: u32) -> u8 {
+    hash.to_le_bytes()[0]
+}
+
 /// A hash of a number and some bytes, with a seed that nobody outside can know.
 pub(super) fn hash(seed: u64, number: u32, bytes: &[u8]) -> u32 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let fold = |state: u64, word: u64| {
         let product = u128::from(state ^ word) * u128::from(ODD ^ seed.rotate_left(17) | 1);
-        (product as u64) ^ ((product >> 64) as u64)
+        // The upper half has what the lower one lost.
+        let folded = product ^ product >> 64;
+        u64::try_from(folded & u128::from(u64::MAX)).unwrap_or(0)
     };
     let mut state = fold(seed, u64::from(number) << 32 | bytes.len() as u64);
     let mut words = bytes.chunks_exact(8);

@@ -4,8 +4,8 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use super::model::{Flag, Id};
 use super::Tracker;
+use super::model::{Flag, Id};
 
 /// A writer that paused for so long may be looked at: 50 ms, in nanoseconds.
 pub(super) const QUIET: u64 = 50_000_000;
@@ -91,7 +91,10 @@ impl Tracker {
         self.model.set(id, Flag::BUSY);
         let busy = self.timers.busy.entry(id).or_insert_with(|| {
             self.timers.heap.push(Reverse((now + QUIET, id)));
-            Busy { first: now, last: now }
+            Busy {
+                first: now,
+                last: now,
+            }
         });
         busy.last = now;
     }

@@ -15,7 +15,8 @@ impl Tracker {
     /// only then: on some file systems a listing's are not those of the files.
     pub(super) fn was_replaced(&self, id: Id, stat: &Stat) -> bool {
         let began = self.settings.began;
-        let is_other = |ino| ino != stat.inode.ino || stat.btime.is_some_and(|birth| birth >= began);
+        let is_other =
+            |ino| ino != stat.inode.ino || stat.btime.is_some_and(|birth| birth >= began);
         stat.ctime >= began && self.model.seen_as(id).is_some_and(is_other)
     }
 }
@@ -23,7 +24,11 @@ impl Tracker {
 impl Turn<'_> {
     /// The baseline has read a file, or looked at it: what was there when the watch
     /// began is known, unless something has happened since.
-    pub(crate) fn take_baseline(&mut self, id: Id, read: Result<(Stat, Option<Digest>, bool), Fault>) {
+    pub(crate) fn take_baseline(
+        &mut self,
+        id: Id,
+        read: Result<(Stat, Option<Digest>, bool), Fault>,
+    ) {
         let model = &self.t.model;
         if !model.is_live(id) || model.kind(id) != Kind::File || !model.has(id, Flag::AWAITED) {
             return;
@@ -35,14 +40,18 @@ impl Turn<'_> {
         match read {
             // Something has happened to it, and its event may be unread; or it is another
             // file, renamed to that name. With what is known then, it is read again.
-            Ok((stat, _, stable)) if !stable || stat.ctime.max(stat.mtime) >= self.t.settings.began => {
+            Ok((stat, _, stable))
+                if !stable || stat.ctime.max(stat.mtime) >= self.t.settings.began =>
+            {
                 self.t.nominate(id);
             }
             Ok((stat, Some(digest), stable)) => self.took(id, &stat, digest, stable),
             Ok((stat, None, _)) => {
                 let by_stat = self.t.goes_by_stat(stat.size);
                 self.t.note_links(id, &stat);
-                self.t.model.set_print(id, model::print(&stat, !by_stat), model::ident(&stat));
+                self.t
+                    .model
+                    .set_print(id, model::print(&stat, !by_stat), model::ident(&stat));
                 self.t.note_settled(id, &stat, self.now.wall);
                 self.t.say_over_limit(id, stat.size);
             }

@@ -38,7 +38,11 @@ impl Above {
     /// Watches the nearest directory above a missing PATH for what appears in it.
     fn await_in(&self, path: &[u8]) {
         for above in Path::new(OsStr::from_bytes(path)).ancestors().skip(1) {
-            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            let above = if above.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                above
+            };
             let bytes = above.as_os_str().as_bytes();
             if file::with_c_str(bytes, |above| self.inotify.watch_appearing(above)).is_ok() {
                 return;
@@ -73,17 +77,34 @@ impl Watcher {
         let inotify = Inotify::new().map_err(Error::system("watch what is above the PATHs"))?;
         for above in paths.iter().flat_map(|path| way(path)) {
             // Where that may not be, a PATH that is moved away with it goes unnoticed.
-            let _watched = file::with_c_str(above.as_os_str().as_bytes(), |above| inotify.watch_moves(above));
+            let _watched = file::with_c_str(above.as_os_str().as_bytes(), |above| {
+                inotify.watch_moves(above)
+            });
         }
-        Self::listen(&self.epoll, inotify.as_fd(), Token::Above, Interest::Readable)?;
-        self.above = Some(Above { inotify, paths: paths.to_vec(), awaits, is_missing: false });
+        Self::listen(
+            &self.epoll,
+            inotify.as_fd(),
+            Token::Above,
+            Interest::Readable,
+        )?;
+        self.above = Some(Above {
+            inotify,
+            paths: paths.to_vec(),
+            awaits,
+            is_missing: false,
+        });
         self.look_for_paths();
         Ok(())
     }
 
     /// Something happened above the PATHs.
     pub(super) fn happened_above(&mut self) {
-        let roots: Vec<_> = self.tracker.roots.iter().filter_map(|root| root.entry).collect();
+        let roots: Vec<_> = self
+            .tracker
+            .roots
+            .iter()
+            .filter_map(|root| root.entry)
+            .collect();
         for root in roots {
             self.tracker.nominate(root);
         }
@@ -95,7 +116,9 @@ impl Watcher {
 
     /// A PATH that is missing may have appeared: then it is watched from now on.
     fn look_for_paths(&mut self) {
-        let Some(above) = self.above.take_if(|above| above.awaits) else { return };
+        let Some(above) = self.above.take_if(|above| above.awaits) else {
+            return;
+        };
         for path in &above.paths {
             if self.tracker.is_rooted(path) {
                 continue;
@@ -117,8 +140,12 @@ impl Watcher {
     fn appear(&mut self, path: &[u8]) {
         let inotify = Rc::clone(&self.inotify);
         let own = self.disk.own.inodes();
-        let mut planter =
-            Planter { tracker: &mut self.tracker, inotify: &inotify, own: &own, notes: Vec::new() };
+        let mut planter = Planter {
+            tracker: &mut self.tracker,
+            inotify: &inotify,
+            own: &own,
+            notes: Vec::new(),
+        };
         if let Err(error) = planter.appear(path)
             && !matches!(&error, Error::Path { source, .. } if fault(source) == Fault::Absent)
         {
@@ -133,7 +160,9 @@ impl Watcher {
 
     /// A PATH that has just gone may be back already.
     pub(super) fn miss_paths(&mut self) {
-        let Some(above) = self.above.as_mut().filter(|above| above.awaits) else { return };
+        let Some(above) = self.above.as_mut().filter(|above| above.awaits) else {
+            return;
+        };
         let is_missing = above.paths.iter().any(|path| !self.tracker.is_rooted(path));
         let is_new = is_missing && !above.is_missing;
         above.is_missing = is_missing;

@@ -43,12 +43,17 @@ impl Watcher {
     /// Whether its time is up.
     pub(super) fn time_is_up(&mut self) -> Result<Option<Ending>, Error> {
         let now = self.clock.tick();
-        let is_over = |from: u64, nanos: Option<u64>| nanos.is_some_and(|nanos| from.saturating_add(nanos) <= now);
+        let is_over = |from: u64, nanos: Option<u64>| {
+            nanos.is_some_and(|nanos| from.saturating_add(nanos) <= now)
+        };
         if is_over(self.ready, self.plan.timeout) {
             self.finish()?;
             return Ok(Some(Ending::TimedOut(self.printed > 0)));
         }
-        if is_over(self.last_change, self.plan.until_quiet) && self.tracker.is_done() && self.unread.is_empty() {
+        if is_over(self.last_change, self.plan.until_quiet)
+            && self.tracker.is_done()
+            && self.unread.is_empty()
+        {
             self.finish()?;
             return Ok(Some(Ending::Quiet));
         }
@@ -63,7 +68,7 @@ impl Watcher {
         let is_watched = |id: &_| model.kind(*id) == Kind::Directory && model.wd(*id).is_some();
         let watches = model.all().filter(is_watched).count() + self.tracker.guards();
         let (resident, peak) = process::resident().unwrap_or((0, 0));
-        let mib = |bytes: u64| format!("{}.{} MiB", bytes >> 20, (bytes % (1 << 20)) * 10 >> 20);
+        let mib = |bytes: u64| format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20);
         let seconds = self.clock.tick() / 1_000_000_000;
         let rows = [
             ("watches", watches.to_string()),

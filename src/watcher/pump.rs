@@ -38,7 +38,10 @@ impl Watcher {
         let was_empty = self.unread.is_empty();
         let before = self.clock.now().wall;
         while self.unread.len() < KEPT {
-            let read = self.inotify.read(&mut self.arriving).map_err(Error::system("read events"))?;
+            let read = self
+                .inotify
+                .read(&mut self.arriving)
+                .map_err(Error::system("read events"))?;
             self.unread.extend_from_slice(&self.arriving[..read]);
             if read == 0 && was_empty && self.unread.is_empty() {
                 self.tracker.queue_was_empty(before);
@@ -113,12 +116,18 @@ impl Watcher {
                 self.trace(&events);
             }
             let mut turn = self.tracker.turn(&mut self.disk, now);
-            for event in events.by_ref().take(if self.plan.trace { 1 } else { STRIDE }) {
+            for event in events
+                .by_ref()
+                .take(if self.plan.trace { 1 } else { STRIDE })
+            {
                 match event {
                     Ok(event) => turn.event(&event),
                     Err(malformed) => {
                         let why = format!("{} bytes that make no event", malformed.left);
-                        return Err(Error::System { action: "read events", source: std::io::Error::other(why) });
+                        return Err(Error::System {
+                            action: "read events",
+                            source: std::io::Error::other(why),
+                        });
                     }
                 }
                 *count += 1;
@@ -145,7 +154,10 @@ impl Watcher {
             if self.plan.count.is_some_and(|most| self.printed >= most) {
                 break;
             }
-            if self.printer.print(&batch, change, now.wall, &mut self.sink.bytes) {
+            if self
+                .printer
+                .print(&batch, change, now.wall, &mut self.sink.bytes)
+            {
                 self.printed += 1;
             }
             self.last_change = now.tick;
@@ -168,9 +180,15 @@ impl Watcher {
         }
         if waits != self.awaits_room && !self.sink.is_file() {
             self.awaits_room = waits;
-            let interest = if waits { Interest::Writable } else { Interest::HangUp };
+            let interest = if waits {
+                Interest::Writable
+            } else {
+                Interest::HangUp
+            };
             let fd = std::os::fd::AsFd::as_fd(&self.sink);
-            self.epoll.modify(fd, Token::Output as u64, interest).map_err(Error::system("wait for output"))?;
+            self.epoll
+                .modify(fd, Token::Output as u64, interest)
+                .map_err(Error::system("wait for output"))?;
         }
         Ok(None)
     }
@@ -182,9 +200,23 @@ impl Watcher {
             let now = self.clock.now();
             let mut turn = self.tracker.turn(&mut self.disk, now);
             match done {
-                Done::File(ticket, Ok(Read1 { stat, digest, stable })) => {
+                Done::File(
+                    ticket,
+                    Ok(Read1 {
+                        stat,
+                        digest,
+                        stable,
+                    }),
+                ) => {
                     let digest = digest.unwrap_or_default();
-                    turn.answered(ticket, Answer::Read { stat, digest, stable });
+                    turn.answered(
+                        ticket,
+                        Answer::Read {
+                            stat,
+                            digest,
+                            stable,
+                        },
+                    );
                 }
                 Done::File(ticket, Err(fault)) => turn.answered(ticket, Answer::Fault(fault)),
                 Done::Errands(read) => {
@@ -212,12 +244,16 @@ impl Watcher {
 
     /// The baseline is complete, which is told if it has read anything.
     pub(super) fn end_baseline(&mut self) {
-        let Some(baseline) = self.baseline.take() else { return };
+        let Some(baseline) = self.baseline.take() else {
+            return;
+        };
         if self.tracker.settings.hashing == Hashing::Eager {
             let (files, bytes) = (baseline.files, baseline.bytes);
             let millis = self.clock.tick() / 1_000_000;
             let seconds = format!("{}.{:03}", millis / 1000, millis % 1000);
-            self.voice.note(&format!("baseline complete: {files} files, {bytes} bytes, {seconds} s"));
+            self.voice.note(&format!(
+                "baseline complete: {files} files, {bytes} bytes, {seconds} s"
+            ));
         }
     }
 
@@ -253,8 +289,16 @@ impl Watcher {
     }
 
     /// Tells what was there when the watch began: parents before children.
-    pub(super) fn tell_existing(&mut self, sizes: &[(crate::tracker::model::Id, u64)]) -> Result<(), Error> {
-        let roots: Vec<_> = self.tracker.roots.iter().filter_map(|root| root.entry).collect();
+    pub(super) fn tell_existing(
+        &mut self,
+        sizes: &[(crate::tracker::model::Id, u64)],
+    ) -> Result<(), Error> {
+        let roots: Vec<_> = self
+            .tracker
+            .roots
+            .iter()
+            .filter_map(|root| root.entry)
+            .collect();
         let mut stack: Vec<_> = roots.into_iter().rev().collect();
         let sizes: std::collections::HashMap<_, _> = sizes.iter().copied().collect();
         while self.ended.is_none()
@@ -268,10 +312,17 @@ impl Watcher {
             }
             let mut content = Content::default();
             if kind == Kind::File {
-                content = Content { size: sizes.get(&id).copied(), digest: model.digest(id) };
+                content = Content {
+                    size: sizes.get(&id).copied(),
+                    digest: model.digest(id),
+                };
             }
             let path = self.tracker.path(id);
-            self.tracker.batch.push(Change::Existing { kind, path, content });
+            self.tracker.batch.push(Change::Existing {
+                kind,
+                path,
+                content,
+            });
             if self.tracker.batch.changes().len() >= 512 {
                 self.put_out_wholly()?;
             }
@@ -304,7 +355,8 @@ impl Watcher {
     fn trace(&self, events: &Events<'_>) {
         if let Some(Ok(event)) = events.clone().next() {
             let mut path = Vec::new();
-            if let crate::event::Event::Name { wd, .. } | crate::event::Event::Own { wd, .. } = event
+            if let crate::event::Event::Name { wd, .. } | crate::event::Event::Own { wd, .. } =
+                event
                 && let Some(dir) = self.tracker.model.watched(wd)
             {
                 self.tracker.write_path(dir, &mut path);

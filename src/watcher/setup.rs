@@ -100,7 +100,13 @@ impl Watcher {
         let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own);
         let mut settings = order.settings;
         settings.began = clock.now().wall;
-        let tracker = Tracker::new(settings, order.filter, Vec::new(), Model::new(), clock.tick());
+        let tracker = Tracker::new(
+            settings,
+            order.filter,
+            Vec::new(),
+            Model::new(),
+            clock.tick(),
+        );
         let mut watcher = Self {
             plan: order.plan,
             clock,
@@ -146,13 +152,26 @@ impl Watcher {
     /// Waits for everything from now on.
     fn listen_to_all(&mut self) -> Result<(), Error> {
         let epoll = &self.epoll;
-        Self::listen(epoll, self.inotify.as_fd(), Token::Events, Interest::Readable)?;
-        Self::listen(epoll, self.signals.as_fd(), Token::Signal, Interest::Readable)?;
+        Self::listen(
+            epoll,
+            self.inotify.as_fd(),
+            Token::Events,
+            Interest::Readable,
+        )?;
+        Self::listen(
+            epoll,
+            self.signals.as_fd(),
+            Token::Signal,
+            Interest::Readable,
+        )?;
         Self::listen(epoll, self.bell.as_fd(), Token::Workers, Interest::Readable)?;
         if let Some(mounts) = &self.mounts {
             Self::listen(epoll, mounts.as_fd(), Token::Mounts, Interest::Priority)?;
         }
-        if epoll.add(self.sink.as_fd(), Token::Output as u64, Interest::HangUp).is_err() {
+        if epoll
+            .add(self.sink.as_fd(), Token::Output as u64, Interest::HangUp)
+            .is_err()
+        {
             self.sink.is_always_ready();
         }
         Ok(())
@@ -162,13 +181,21 @@ impl Watcher {
     fn plant(&mut self, paths: &[Vec<u8>], own: &[Inode]) -> Result<(), Error> {
         let notes = Vec::new();
         let inotify = Rc::clone(&self.inotify);
-        let mut planter = Planter { tracker: &mut self.tracker, inotify: &inotify, own, notes };
+        let mut planter = Planter {
+            tracker: &mut self.tracker,
+            inotify: &inotify,
+            own,
+            notes,
+        };
         planter.plant(paths)?;
         for note in planter.notes {
             self.voice.note(&note);
         }
         self.name_the_blind();
-        let (strict, attributes) = (self.tracker.settings.strict, self.tracker.settings.attributes);
+        let (strict, attributes) = (
+            self.tracker.settings.strict,
+            self.tracker.settings.attributes,
+        );
         if strict || attributes {
             let now = self.clock.now();
             let mut turn = self.tracker.turn(&mut self.disk, now);
@@ -180,12 +207,23 @@ impl Watcher {
     /// A working directory that somebody stands in makes no event when it is removed. So
     /// that it is not us, it is left, where no PATH needs it.
     fn leave_working_directory(&mut self, paths: &[Vec<u8>]) {
-        let is_dots = |path: &[u8]| path.split(|&byte| byte == b'/').all(|name| matches!(name, b"" | b"." | b".."));
-        if !paths.iter().all(|path| path.starts_with(b"/") || is_dots(path)) {
+        let is_dots = |path: &[u8]| {
+            path.split(|&byte| byte == b'/')
+                .all(|name| matches!(name, b"" | b"." | b".."))
+        };
+        if !paths
+            .iter()
+            .all(|path| path.starts_with(b"/") || is_dots(path))
+        {
             return;
         }
-        let inode = |path: &[u8]| file::with_c_str(path, file::stat_path).ok().map(|raw| (raw.dev, raw.ino));
-        let same = |root: &Root| !root.absolute.is_empty() && inode(&root.absolute) == inode(&root.open);
+        let inode = |path: &[u8]| {
+            file::with_c_str(path, file::stat_path)
+                .ok()
+                .map(|raw| (raw.dev, raw.ino))
+        };
+        let same =
+            |root: &Root| !root.absolute.is_empty() && inode(&root.absolute) == inode(&root.open);
         if self.tracker.roots.iter().all(same) {
             for root in &mut self.tracker.roots {
                 root.open.clone_from(&root.absolute);
@@ -199,18 +237,32 @@ impl Watcher {
     fn name_the_blind(&mut self) {
         let mut named = Vec::new();
         for root in self.tracker.roots.clone() {
-            let opened = file::with_c_str(&root.open, |path| file::open(file::here(), path, Open::Directory));
-            let magic = opened.and_then(|fd| process::file_system(fd.as_fd())).unwrap_or(0);
+            let opened = file::with_c_str(&root.open, |path| {
+                file::open(file::here(), path, Open::Directory)
+            });
+            let magic = opened
+                .and_then(|fd| process::file_system(fd.as_fd()))
+                .unwrap_or(0);
             let blind = blindness(magic);
             if let (Blindness::Network(_), Some(id)) = (blind, root.entry) {
                 self.tracker.blind.push(self.tracker.model.inode(id).dev);
             }
             named.push((root.shown.clone(), blind));
         }
-        let mounts = self.mounts.as_ref().map(|mounts| mounts.mounts.clone()).unwrap_or_default();
+        let mounts = self
+            .mounts
+            .as_ref()
+            .map(|mounts| mounts.mounts.clone())
+            .unwrap_or_default();
         for mount in mounts {
-            let is_root = self.tracker.roots.iter().any(|root| root.absolute == mount.place);
-            let Some(id) = self.tracker.entry_at(&mount.place).filter(|_| !is_root) else { continue };
+            let is_root = self
+                .tracker
+                .roots
+                .iter()
+                .any(|root| root.absolute == mount.place);
+            let Some(id) = self.tracker.entry_at(&mount.place).filter(|_| !is_root) else {
+                continue;
+            };
             let blind = crate::disk::blindness_by_name(&mount.file_system);
             if matches!(blind, Blindness::Network(_)) {
                 self.tracker.blind.push(self.tracker.model.inode(id).dev);
@@ -242,11 +294,14 @@ impl Watcher {
         }
         self.put_out_changes()?;
         let (directories, files) = self.tracker.model.counts();
-        self.tracker.batch.push(Change::Ready { directories, files });
+        self.tracker
+            .batch
+            .push(Change::Ready { directories, files });
         self.put_out_changes()?;
         let now = self.clock.now().tick;
         (self.ready, self.last_change) = (now, now);
-        self.voice.note(&format!("ready: {directories} directories, {files} files"));
+        self.voice
+            .note(&format!("ready: {directories} directories, {files} files"));
         self.go_on_with_baseline();
         Ok(())
     }
@@ -255,7 +310,9 @@ impl Watcher {
     fn read_all(&mut self) -> Result<(), Error> {
         let mut ready = Vec::new();
         while self.feed_baseline().is_some() {
-            self.epoll.wait(None, &mut ready).map_err(Error::system("wait for events"))?;
+            self.epoll
+                .wait(None, &mut ready)
+                .map_err(Error::system("wait for events"))?;
             self.heed_signals();
             if self.ended.is_some() {
                 return Ok(());
@@ -264,7 +321,10 @@ impl Watcher {
             self.take_answers();
             self.drain()?;
         }
-        let sizes = self.baseline.as_mut().and_then(|baseline| baseline.sizes.take());
+        let sizes = self
+            .baseline
+            .as_mut()
+            .and_then(|baseline| baseline.sizes.take());
         self.tell_existing(&sizes.unwrap_or_default())
     }
 }
@@ -287,11 +347,17 @@ fn own_outputs(sink: &Sink, log: Option<&Log>, files: &[PathBuf]) -> Own {
     let mut own = Own::default();
     let stderr = std::io::stderr();
     let open = [file::stat_fd(sink.as_fd()), file::stat_fd(stderr.as_fd())];
-    let named = files.iter().map(|path| file::with_c_str(path.as_os_str().as_bytes(), file::stat_path));
+    let named = files
+        .iter()
+        .map(|path| file::with_c_str(path.as_os_str().as_bytes(), file::stat_path));
     for raw in open.into_iter().chain(named).flatten() {
         own.add(&raw);
     }
-    for path in log.map(Log::path).into_iter().chain(files.iter().map(PathBuf::as_path)) {
+    for path in log
+        .map(Log::path)
+        .into_iter()
+        .chain(files.iter().map(PathBuf::as_path))
+    {
         own.add_place(path);
     }
     own
