@@ -48,9 +48,13 @@ pub(crate) enum Answer {
 }
 
 impl Tracker {
-    /// Takes what happened to a file since it was last read.
+    /// Takes what happened to a file since it was last read. Where events were dropped, a
+    /// touch does not account for the times that are found: a write may be among them.
     fn take_why(&mut self, id: Id) -> Why {
         let mut why = 0;
+        if self.has_lost_events() {
+            self.model.clear(id, Flag::TOUCHED);
+        }
         for (bit, flag) in Why::ALL.into_iter().enumerate() {
             why |= u32::from(self.model.clear(id, flag)) << bit;
         }

@@ -189,6 +189,11 @@ impl Tracker {
         }
     }
 
+    /// Whether events were dropped that are not made up for yet.
+    pub(super) fn has_lost_events(&self) -> bool {
+        self.rescan.is_some() || self.schedule.restart.is_some()
+    }
+
     /// Whether nothing is left to look at now.
     pub(crate) fn is_idle(&self) -> bool {
         self.entries_due.is_empty()
