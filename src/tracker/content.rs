@@ -493,6 +493,9 @@ impl Turn<'_> {
                 },
             );
             self.nominate_links(id, true);
+        } else if old != new {
+            // A write that was seen with a touch may have its event yet to come.
+            self.t.model.clear(id, Flag::SETTLED);
         }
     }
 
