@@ -32,11 +32,6 @@ impl Links {
         self.unnamed.contains(&ino)
     }
 
-    /// Whether a file is among the youngest.
-    fn is_remembered(&self, stat: &Stat) -> bool {
-        self.recent.contains(&(stat.inode.ino, model::ident(stat)))
-    }
-
     /// Keeps a watch on a file.
     pub(super) fn guard(&mut self, wd: Wd, id: Id) {
         self.guards.entry(wd).or_default().push(id);
@@ -73,9 +68,6 @@ impl Tracker {
         if stat.nlink > 1 || self.links.was_unnamed(stat.inode.ino) {
             self.model.index_idents();
             self.model.set(id, Flag::LINKED);
-            if self.links.was_unnamed(stat.inode.ino) && !self.links.is_remembered(stat) {
-                self.remember_young(stat); // It may be written to as `#<inode>` yet.
-            }
             for other in self.model.with_ident(model::ident(stat)) {
                 self.model.set(other, Flag::LINKED);
             }
