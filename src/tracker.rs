@@ -122,6 +122,19 @@ pub(crate) struct Counters {
     pub(crate) same_content: u64,
 }
 
+/// A name to look at that the model does not have.
+struct DueName {
+    /// The directory.
+    dir: Id,
+    /// The name in it.
+    name: Box<[u8]>,
+    /// What was there a moment ago: which inode, and when it had last changed. Numbers
+    /// are used again at once, but not with the same time.
+    seen: Option<(Inode, i64)>,
+    /// Since when what the model had there has been missing.
+    missing: Option<u64>,
+}
+
 /// The model, its rules and what is left to be done.
 pub(crate) struct Tracker {
     /// The tree as it was reported.
@@ -141,7 +154,7 @@ pub(crate) struct Tracker {
     /// Entries to look at.
     entries_due: VecDeque<Id>,
     /// Names to look at that the model does not have.
-    names_due: VecDeque<(Id, Box<[u8]>)>,
+    names_due: VecDeque<DueName>,
     /// Directories to scan.
     scans: Scans,
     /// The comparison of everything that is under way.
@@ -166,6 +179,8 @@ pub(crate) struct Tracker {
     displaced: HashMap<Id, Option<Digest>>,
     /// Files with several names, and unnamed ones.
     links: Links,
+    /// Entries that were not there at a look, and since when.
+    missing: HashMap<Id, u64>,
     /// Files that are being read aside, and why.
     reading: HashMap<Ticket, (Id, u32)>,
     /// The last ticket.
@@ -224,6 +239,7 @@ impl Tracker {
             timers: Timers::default(),
             displaced: HashMap::new(),
             links: Links::default(),
+            missing: HashMap::new(),
             reading: HashMap::new(),
             ticket: Ticket(0),
             attributes: HashMap::new(),
@@ -261,7 +277,12 @@ impl Tracker {
     pub(crate) fn nominate_name(&mut self, dir: Id, name: &[u8]) {
         match self.model.find(dir, name) {
             Some(id) => self.nominate(id),
-            None => self.names_due.push_back((dir, name.into())),
+            None => self.names_due.push_back(DueName {
+                dir,
+                name: name.into(),
+                seen: None,
+                missing: None,
+            }),
         }
     }
 

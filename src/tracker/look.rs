@@ -73,14 +73,19 @@ impl Turn<'_> {
     }
 
     /// The name is not there. The event that tells where it went may be on its way, and
-    /// is to be told as what it is: a rename, above all. So it is looked at twice.
+    /// is to be told as what it is: a rename, above all. So only what is still not there a
+    /// moment later, and was not moved meanwhile, is told by a look.
     pub(super) fn absent(&mut self, dir: Id, name: &[u8]) {
         let Some(known) = self.t.model.find(dir, name) else {
             return;
         };
-        if self.t.model.wd(dir).is_some() && !self.t.model.has(known, Flag::GONE) {
-            self.t.model.set(known, Flag::GONE);
-            self.t.park(dir, name, self.now.tick);
+        let is_said = self.t.model.has(known, Flag::GONE);
+        if self.t.model.wd(dir).is_some() && !is_said {
+            let since = self.now.tick;
+            self.t.missing.entry(known).or_insert_with(|| {
+                self.t.schedule.miss(dir, name, since);
+                since
+            });
         } else if !self.t.defer_loss(dir, name) {
             self.unlink(known);
         }
@@ -91,6 +96,7 @@ impl Turn<'_> {
         let is_dir = stat.kind == Kind::Directory;
         if let Some(known) = self.t.model.find(dir, name) {
             self.t.model.clear(known, Flag::GONE);
+            self.t.missing.remove(&known);
         }
         if self.disk.is_own(stat.inode) || self.t.is_hidden(dir, name, is_dir) {
             if let Some(known) = self.t.model.find(dir, name) {

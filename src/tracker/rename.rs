@@ -26,6 +26,7 @@ impl Tracker {
     /// `IN_MOVED_FROM`: the entry waits for the second half.
     pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie, now: Moment) {
         if let Some(id) = self.model.find(dir, name) {
+            self.missing.remove(&id);
             self.model.set(id, Flag::LEAVING);
             self.leaving.insert(
                 cookie,
@@ -172,6 +173,8 @@ impl Turn<'_> {
         if kind == Kind::Directory {
             t.forget_rules(id);
         }
+        t.missing.remove(&id);
+        t.model.clear(id, Flag::GONE);
         t.model.relink(id, dir, name);
         let path = t.path(id);
         t.batch.push(Change::Renamed { kind, from, path });

@@ -151,6 +151,7 @@ impl Turn<'_> {
         if t.model.has(id, Flag::READING) {
             t.reading.retain(|_, (reading, _)| *reading != id);
         }
+        t.missing.remove(&id);
         if t.hot == Some(id) {
             t.hot = None;
         }

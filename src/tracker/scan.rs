@@ -5,8 +5,8 @@
 //! model has. Work is done a slice at a time: the queue is what must not fill.
 
 use super::model::{Flag, Id};
-use super::port::Fault;
-use super::{Settings, Tracker, Turn};
+use super::port::{At, Fault};
+use super::{DueName, Settings, Tracker, Turn};
 use crate::change::{Content, Kind};
 
 /// What of a directory a scan looks at.
@@ -85,7 +85,7 @@ pub(super) struct Schedule {
     /// The next look at rule files of which no event tells.
     pub(super) rules: Option<u64>,
     /// Names to look at again soon.
-    parked: Vec<(u64, Id, Box<[u8]>)>,
+    parked: Vec<(u64, DueName)>,
 }
 
 /// What has no watch, or does not tell all, is looked at that often: 10 s.
@@ -95,6 +95,20 @@ pub(crate) const POLL: u64 = 10_000_000_000;
 const PARK: u64 = 2_000_000;
 
 impl Schedule {
+    /// A name that is missing is looked at again in a moment.
+    pub(super) fn miss(&mut self, dir: Id, name: &[u8], since: u64) {
+        let missing = Some(since);
+        self.parked.push((
+            since + PARK,
+            DueName {
+                dir,
+                name: name.into(),
+                seen: None,
+                missing,
+            },
+        ));
+    }
+
     /// With the first of the comparisons that the user asked for, and of the looks at
     /// rules where they are read.
     pub(super) fn new(settings: &Settings, reads_rules: bool, now: u64) -> Self {
@@ -110,7 +124,13 @@ impl Schedule {
 impl Tracker {
     /// A name is looked at again in a moment: the disk is changing under us.
     pub(super) fn park(&mut self, dir: Id, name: &[u8], now: u64) {
-        self.schedule.parked.push((now + PARK, dir, name.into()));
+        let name = DueName {
+            dir,
+            name: name.into(),
+            seen: None,
+            missing: None,
+        };
+        self.schedule.parked.push((now + PARK, name));
     }
 
     /// Everything is to be compared with the disk: at once, unless that was so lately.
@@ -215,7 +235,7 @@ impl Tracker {
     /// When `tick` should be called next, on the monotonic clock.
     pub(crate) fn deadline(&self) -> Option<u64> {
         let schedule = &self.schedule;
-        let parked = schedule.parked.iter().map(|(due, ..)| *due).min();
+        let parked = schedule.parked.iter().map(|(due, _)| *due).min();
         let planned = [
             schedule.restart,
             schedule.periodic,
@@ -264,14 +284,23 @@ impl Turn<'_> {
                 self.t.nominate(id);
             }
         }
-        let (due, later) = std::mem::take(&mut self.t.schedule.parked)
-            .into_iter()
-            .partition(|p| p.0 <= now);
+        let parked = std::mem::take(&mut self.t.schedule.parked);
+        let (due, later): (Vec<_>, Vec<_>) = parked.into_iter().partition(|(due, _)| *due <= now);
         self.t.schedule.parked = later;
-        let due: Vec<(u64, Id, Box<[u8]>)> = due;
-        for (_, dir, name) in due {
-            if self.is_directory(dir) {
-                self.t.nominate_name(dir, &name);
+        for (_, name) in due {
+            if !self.is_directory(name.dir) {
+                continue;
+            }
+            match self.t.model.find(name.dir, &name.name) {
+                Some(known) => {
+                    // Neither moved nor found since it was missed: the next look decides.
+                    if name.missing.is_some() && self.t.missing.get(&known) == name.missing.as_ref()
+                    {
+                        self.t.model.set(known, Flag::GONE);
+                    }
+                    self.t.nominate(known);
+                }
+                None => self.t.names_due.push_back(name),
             }
         }
         if self.t.schedule.restart.is_some_and(|due| due <= now) {
@@ -302,9 +331,9 @@ impl Turn<'_> {
             }
             return true;
         }
-        if let Some((dir, name)) = self.t.names_due.pop_front() {
-            if self.is_directory(dir) {
-                self.look(dir, &name);
+        if let Some(due) = self.t.names_due.pop_front() {
+            if self.is_directory(due.dir) {
+                self.look_for(&due);
             }
             return true;
         }
@@ -330,6 +359,33 @@ impl Turn<'_> {
             self.t.schedule.back_off = 0;
         }
         false
+    }
+
+    /// Looks at a name that the model does not have. If something is there, the event that
+    /// tells of it may be on its way, and tells it as what it is: a rename, or a file that
+    /// was made empty. So only what is still there a moment later is told by the look.
+    fn look_for(&mut self, due: &DueName) {
+        let (dir, name) = (due.dir, &due.name);
+        if self.t.model.find(dir, name).is_some() {
+            return self.look(dir, name);
+        }
+        match self
+            .enter(dir)
+            .and_then(|inode| self.disk.stat(At::In(inode, name)))
+        {
+            Ok(stat) if due.seen != Some((stat.inode, stat.ctime)) => {
+                let seen = Some((stat.inode, stat.ctime));
+                let name = DueName {
+                    dir,
+                    name: name.clone(),
+                    seen,
+                    missing: None,
+                };
+                self.t.schedule.parked.push((self.now.tick + PARK, name));
+            }
+            Err(Fault::Absent) if self.enter(dir).is_ok() => {}
+            _ => self.look(dir, name),
+        }
     }
 
     /// Begins a scan: the watch is in place.

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use super::disk::{self, Snapshot};
 use super::fold::Fold;
+use super::fork;
 use super::judge::Folded;
 use super::stream::Stream;
 use super::watch::Watch;
@@ -192,7 +193,7 @@ impl Builder {
         command.stdin(Stdio::null());
         command.stdout(self.stdout.take().unwrap_or_else(Stdio::piped));
         command.stderr(self.stderr.take().unwrap_or_else(Stdio::piped));
-        let mut child = command.spawn()?;
+        let mut child = fork::spawn(&mut command)?;
         let out = child
             .stdout
             .take()

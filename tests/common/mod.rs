@@ -12,6 +12,7 @@
 pub(crate) mod builder;
 pub(crate) mod disk;
 pub(crate) mod fold;
+pub(crate) mod fork;
 pub(crate) mod judge;
 pub(crate) mod load;
 pub(crate) mod namespace;

@@ -1,22 +1,17 @@
 //! A watcher in namespaces of its own, where an ordinary user may lower the limit on
 //! watches and mount file systems. Needs util-linux, and a kernel that permits it.
 
-use std::fs::File;
 use std::io;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use super::skipped;
+use super::{fork, skipped};
 use super::watch::Watch;
 
 /// Whether a command line can be run to a good end here.
 fn runs(words: &[&str]) -> bool {
-    Command::new(words[0])
-        .args(&words[1..])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    fork::output(&mut command).is_ok_and(|done| done.status.success())
 }
 
 /// What lets a watcher have no more than so many inotify watches.
@@ -59,11 +54,9 @@ pub(crate) fn mounting(test: &str) -> Option<Vec<&'static str>> {
 pub(crate) fn inside(watch: &Watch, words: &[&str]) -> io::Result<()> {
     let pid = watch.pid().to_string();
     let enter = ["--preserve-credentials", "-U", "-m", "-t", &pid];
-    let done = Command::new("nsenter")
-        .args(enter)
-        .args(words)
-        .stdin(File::open("/dev/null")?)
-        .output()?;
+    let mut command = Command::new("nsenter");
+    command.args(enter).args(words);
+    let done = fork::output(&mut command)?;
     if done.status.success() {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use super::{Tree, eventually, sys};
+use super::{Tree, eventually, fork, sys};
 
 /// The binary.
 const BALERION: &str = env!("CARGO_BIN_EXE_balerion");
@@ -29,7 +29,7 @@ pub(crate) fn run(tree: &Tree, args: &[&str]) -> Output {
         .args(args)
         .current_dir(tree.root())
         .stdin(Stdio::null());
-    command.output().unwrap()
+    fork::output(&mut command).unwrap()
 }
 
 /// What was said on stderr.

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
 use super::builder::Builder;
-use super::sys;
+use super::{fork, sys};
 
 /// The tree; it is removed when dropped.
 pub(crate) struct Tree {
@@ -60,6 +60,7 @@ impl Tree {
 
     /// Creates or truncates a file and writes to it once.
     pub(crate) fn write(&self, name: impl AsRef<Path>, data: impl AsRef<[u8]>) {
+        let _apart = fork::none();
         fs::write(self.path(name), data).unwrap();
     }
 
@@ -74,11 +75,13 @@ impl Tree {
 
     /// Appends to a file, and closes it.
     pub(crate) fn append(&self, name: impl AsRef<Path>, data: impl AsRef<[u8]>) {
+        let _apart = fork::none();
         self.open(name).write_all(data.as_ref()).unwrap();
     }
 
     /// Writes over the first bytes of a file without truncating it.
     pub(crate) fn overwrite(&self, name: impl AsRef<Path>, data: impl AsRef<[u8]>) {
+        let _apart = fork::none();
         let mut file = File::options().write(true).open(self.path(name)).unwrap();
         file.write_all(data.as_ref()).unwrap();
     }
@@ -90,6 +93,7 @@ impl Tree {
         // Both times at once is what tells touch(1) from a write; one alone is an
         // IN_MODIFY.
         let times = FileTimes::new().set_accessed(then).set_modified(then);
+        let _apart = fork::none();
         self.open(name).set_times(times).unwrap();
     }
 

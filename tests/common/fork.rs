@@ -1,0 +1,34 @@
+//! Keeps two things apart that tests running side by side would mix up: a file being
+//! written to, and a process being started.
+//!
+//! A child has every open file of the test, from fork(2) until it executes its
+//! program. A file that one test writes and closes just then is closed in truth by
+//! the child of another test, and IN_CLOSE_WRITE comes when nobody expects it: after
+//! a watcher is ready, say, which has to take it for a write.
+
+use std::io;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+/// Held shared while a file is written to, and alone while a process is started.
+static FORKING: RwLock<()> = RwLock::new(());
+
+/// No process is started until this is dropped. Not to be taken twice by a thread.
+pub(crate) fn none() -> RwLockReadGuard<'static, ()> {
+    FORKING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts a process; when this returns it executes its own program.
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    let _alone = FORKING.write().unwrap_or_else(PoisonError::into_inner);
+    command.spawn()
+}
+
+/// Runs a process to its end, and returns what it has said.
+pub(crate) fn output(command: &mut Command) -> io::Result<Output> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    spawn(command)?.wait_with_output()
+}
