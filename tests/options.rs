@@ -31,12 +31,13 @@ fn only_the_events_that_were_named_are_printed() {
     let tree = Tree::new();
     tree.mkdir("d");
     tree.write("there", "x");
+    tree.write("old", "x");
     let args = ["--events", "deleted, renamed", "--events", "attributes"];
     let mut watch = tree.watch().args(args).baseline().start();
     tree.write("new", "x");
     tree.append("there", "y");
-    tree.rename("new", "d/renamed");
-    watch.expect(&["Renamed: ./new -> ./d/renamed"]);
+    tree.rename("old", "d/renamed");
+    watch.expect(&["Renamed: ./old -> ./d/renamed"]);
     tree.chmod("there", 0o601);
     watch.expect(&["Attributes changed: ./there"]);
     tree.remove("there");
@@ -84,10 +85,12 @@ fn an_event_that_does_not_exist_is_refused_with_those_that_do() {
 #[test]
 fn paths_are_printed_bare_one_a_line_and_a_rename_is_its_new_name() {
     let tree = Tree::new();
-    let mut watch = tree.watch().args(["--format", "paths"]).start();
+    tree.write("old", "x");
+    let args = ["--format", "paths"];
+    let mut watch = tree.watch().args(args).baseline().start();
     tree.touch("a\nb");
     watch.expect(&[r"./a\nb"]);
-    tree.rename("a\nb", "c d");
+    tree.rename("old", "c d");
     watch.expect(&["./c d"]);
     tree.mkdir("e");
     watch.expect(&["./e"]);
@@ -107,8 +110,11 @@ fn paths_that_end_in_nul_are_raw_and_nothing_is_added_to_them() {
             .args(["always", "--count", "2"])
             .stdout(File::create(&to).unwrap())
             .start();
-        tree.touch(OsStr::from_bytes(b"raw\n\xff\\"));
-        tree.rename(OsStr::from_bytes(b"raw\n\xff\\"), "plain");
+        let raw = OsStr::from_bytes(b"raw\n\xff\\");
+        tree.touch(raw);
+        let written = || std::fs::metadata(&to).unwrap().len() > 0;
+        assert!(eventually(written));
+        tree.rename(raw, "plain");
         let ended = watch.wait();
         assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
         assert_eq!(std::fs::read(to).unwrap(), b"./raw\n\xff\\\0./plain\0");
@@ -207,8 +213,10 @@ fn a_trace_shows_each_kernel_event_on_stderr() {
     tree.mkdir("d");
     let mut watch = tree.watch().args(["--trace"]).start();
     tree.write("d/a\n", "x");
+    watch.until(r"Content changed: ./d/a\n");
     tree.mkdir("new");
     tree.rename("d/a\n", "b");
+    watch.until(r"Renamed: ./d/a\n -> ./b");
     tree.remove("b");
     watch.until("Deleted: ./b");
     let ended = watch.stop();
