@@ -20,6 +20,7 @@ pub(crate) mod record;
 pub(crate) mod serve;
 pub(crate) mod stream;
 pub(crate) mod sys;
+pub(crate) mod terminal;
 pub(crate) mod tree;
 pub(crate) mod watch;
 pub(crate) mod writers;

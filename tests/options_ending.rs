@@ -1,0 +1,292 @@
+//! The options that say when it ends, and those that tell about the program itself.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+use common::{Tree, eventually, serve, skipped};
+
+/// These arguments are refused; what is said.
+fn refused(args: &[&str]) -> String {
+    let tree = Tree::new();
+    let output = serve::run(&tree, args);
+    let said = serve::said(&output);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+    assert!(said.starts_with("balerion: "), "{args:?}: {said}");
+    said
+}
+
+/// What it prints about itself, in an empty directory.
+fn printed(args: &[&str]) -> String {
+    let tree = Tree::new();
+    let output = serve::run(&tree, args);
+    assert_eq!(output.status.code(), Some(0), "{args:?}");
+    assert_eq!(serve::said(&output), "", "{args:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_count_ends_after_exactly_so_many_changes_whatever_else_is_printed() {
+    for (args, others) in [(&[][..], 1), (&["--initial"], 3)] {
+        let tree = Tree::new();
+        tree.write("there", "x");
+        let watch = tree.watch().json().args(["--count", "3"]).args(args);
+        let watch = watch.start();
+        tree.mkdirs("a/b/c/d");
+        let ended = watch.wait();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+        assert_eq!(ended.lines().len(), 3 + others, "{:#?}", ended.lines());
+    }
+}
+
+#[test]
+fn one_is_a_count_of_one() {
+    for one in ["-1", "--one"] {
+        let tree = Tree::new();
+        let watch = tree.watch().args([one]).start();
+        tree.mkdirs("a/b/c");
+        let ended = watch.wait();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+        assert_eq!(ended.lines(), ["Watching new directory: ./a"]);
+    }
+}
+
+#[test]
+fn only_what_is_printed_counts() {
+    let tree = Tree::new();
+    let args = ["-1", "--events", "deleted", "--exclude", "*.o"];
+    let watch = tree.watch().args(args).start();
+    tree.write("a", "x");
+    tree.write("b.o", "x");
+    tree.remove("b.o");
+    tree.remove("a");
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert_eq!(ended.lines(), ["Deleted: ./a"]);
+}
+
+#[test]
+fn a_count_of_nothing_and_two_counts_are_refused() {
+    for count in ["0", "-1", "", "1.5", "many", "18446744073709551616"] {
+        refused(&[&format!("--count={count}")]);
+    }
+    refused(&["-1", "--count", "2"]);
+}
+
+#[test]
+fn no_time_at_all_is_enough_to_get_ready() {
+    let tree = Tree::new();
+    tree.write("there", "x");
+    let ended = tree.watch().args(["--timeout", "0"]).spawn().wait();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.stderr);
+    let ready = "balerion: ready: 1 directories, 1 files\n";
+    assert!(ended.stderr.starts_with(ready), "{}", ended.stderr);
+    assert_eq!(ended.stdout, b"");
+    let args = ["--timeout", "0", "--format", "json", "--initial"];
+    let output = serve::run(&tree, &args);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(output.stdout.split(|byte| *byte == b'\n').count(), 4);
+}
+
+#[test]
+fn a_change_that_is_not_printed_does_not_save_it_from_the_timeouts_status() {
+    let tree = Tree::new();
+    let args = ["--timeout", "1", "--events", "deleted", "--count", "5"];
+    let watch = tree.watch().args(args).start();
+    tree.write("a", "x");
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.stderr);
+    assert_eq!(ended.stdout, b"");
+}
+
+#[test]
+fn bad_times_are_refused() {
+    for option in ["--timeout", "--until-quiet"] {
+        for seconds in ["-1", "inf", "nan", "", "1s", "1e300", "soon"] {
+            refused(&[&format!("{option}={seconds}")]);
+        }
+    }
+    assert!(refused(&["--until-quiet", "0"]).contains("more than 0"));
+}
+
+#[test]
+fn where_nothing_changes_it_is_quiet_at_once() {
+    let tree = Tree::new();
+    let began = Instant::now();
+    let output = serve::run(&tree, &["--until-quiet", "0.3"]);
+    assert_eq!(output.status.code(), Some(0), "{}", serve::said(&output));
+    assert_eq!(output.stdout, b"");
+    assert!(began.elapsed().as_millis() >= 300);
+}
+
+#[test]
+fn it_is_quiet_when_so_long_after_the_last_change() {
+    let tree = Tree::new();
+    let mut watch = tree.watch().args(["--until-quiet", "1.5"]).start();
+    let began = Instant::now();
+    // Longer than the time of quiet, and never quiet for that long.
+    for number in 0.. {
+        let name = number.to_string();
+        tree.touch(&name);
+        watch.expect(&[&format!("New file: ./{name}")]);
+        if began.elapsed().as_millis() > 2000 {
+            break;
+        }
+        let next = Instant::now();
+        assert!(eventually(|| next.elapsed().as_millis() > 100));
+    }
+    let last = Instant::now();
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert!(last.elapsed().as_millis() >= 1300);
+}
+
+#[test]
+fn what_is_left_out_does_not_disturb_the_quiet() {
+    let tree = Tree::new();
+    let args = ["--until-quiet", "0.5", "--exclude", "/noise"];
+    let mut watch = tree.watch().args(args).spawn();
+    watch.wait_ready();
+    // It ends although this never does.
+    let ends = eventually(|| {
+        tree.append("noise", "x");
+        watch.out.wait_end(Instant::now())
+    });
+    assert!(ends);
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stdout, b"");
+}
+
+#[test]
+fn the_first_of_several_ends_is_the_end() {
+    let tree = Tree::new();
+    let args = ["--until-quiet", "30", "--timeout", "0.1"];
+    assert_eq!(serve::run(&tree, &args).status.code(), Some(3));
+    let args = ["--until-quiet", "0.1", "--timeout", "30", "--count", "9"];
+    assert_eq!(serve::run(&tree, &args).status.code(), Some(0));
+}
+
+/// Runs a program on a file; `None`, said loudly, where there is no such program.
+fn on_file(test: &str, words: &[&str], text: &str) -> Option<Output> {
+    let tree = Tree::new();
+    tree.write("file", text);
+    let run = Command::new(words[0])
+        .args(&words[1..])
+        .arg(tree.path("file"))
+        .stdin(Stdio::null())
+        .output();
+    match run {
+        Ok(output) => Some(output),
+        Err(error) => {
+            skipped(test, &format!("{}: {error}", words[0]));
+            None
+        }
+    }
+}
+
+#[test]
+fn completions_are_scripts_that_the_shells_accept() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = printed(&["--completions", shell]);
+        assert!(script.contains("until-quiet"), "{shell}: {script}");
+        let test = "completions_are_scripts…";
+        if let Some(output) = on_file(test, &[shell, "-n"], &script) {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{shell}: {said}");
+            assert_eq!(said, "", "{shell}");
+        }
+    }
+    refused(&["--completions", "cmd"]);
+    refused(&["--completions"]);
+    refused(&["--completions", "bash", "--quiet"]);
+}
+
+#[test]
+fn the_man_page_renders_without_a_complaint() {
+    let page = printed(&["--man"]);
+    assert!(page.contains(".TH balerion 1"), "{page}");
+    let words = ["man", "--warnings", "-l"];
+    let Some(output) = on_file("the_man_page_renders…", &words, &page) else {
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() || !text.contains("SYNOPSIS") {
+        skipped(
+            "the_man_page_renders…",
+            &format!("man -l does not work: {said}"),
+        );
+        return;
+    }
+    assert_eq!(said, "");
+    for wanted in ["--until-quiet", "--hash-limit", "--wait-for-path"] {
+        assert!(text.contains(wanted), "{wanted} in\n{text}");
+    }
+}
+
+#[test]
+fn the_version_tells_the_commit_too() {
+    let version = env!("CARGO_PKG_VERSION");
+    let commit = Command::new("git")
+        .args(["rev-parse", "--short=12", "HEAD"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    let wanted = match commit {
+        Ok(commit) if commit.status.success() => {
+            let commit = String::from_utf8(commit.stdout).unwrap();
+            format!("balerion {version} ({})\n", commit.trim())
+        }
+        _ => format!("balerion {version}\n"),
+    };
+    for option in ["--version", "-V"] {
+        assert_eq!(printed(&[option]), wanted);
+    }
+}
+
+#[test]
+fn the_help_is_grouped_by_task_and_leaves_out_what_is_hidden() {
+    let help = printed(&["--help"]);
+    let headings = [
+        "Choosing what is watched:",
+        "Content:",
+        "Printing:",
+        "Stopping:",
+        "Serving:",
+        "More:",
+        "Examples:",
+        "Exit status:",
+    ];
+    let places = headings.map(|heading| {
+        let place = help.lines().position(|line| line == heading);
+        place.unwrap_or_else(|| panic!("no {heading} in\n{help}"))
+    });
+    assert!(places.is_sorted(), "{help}");
+    assert!(!help.contains("--monitor"), "{help}");
+    let short = printed(&["-h"]);
+    assert!(short.lines().count() < help.lines().count());
+    assert!(short.contains("--until-quiet"), "{short}");
+}
+
+#[test]
+fn every_option_of_the_readme_is_in_the_help() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let help = printed(&["--help"]);
+    let rows = readme.lines().filter(|line| line.starts_with("| "));
+    let mut count = 0;
+    for word in rows.flat_map(|row| row.split(['`', ' ', '(', ')', ','])) {
+        if word.starts_with("--") && word.len() > 3 && !word.starts_with("---") {
+            assert!(
+                help.contains(&format!("{word} ")) || help.contains(&format!("{word}\n")),
+                "{word}"
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
+}

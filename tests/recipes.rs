@@ -1,0 +1,320 @@
+//! Every recipe of the README, run as it is written there: only what it watches and
+//! how long it waits is replaced.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::stream::Stream;
+use common::{DEADLINE, Tree, eventually, sha256, skipped};
+
+/// The recipes of the README, each with its comment.
+fn recipes() -> Vec<String> {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let section = readme.split_once("\n## Recipes\n").unwrap().1;
+    let block = section.split_once("```sh\n").unwrap().1;
+    let block = block.split_once("```\n").unwrap().0;
+    block.split("\n\n").map(str::to_owned).collect()
+}
+
+/// The one recipe whose comment begins so, with some of its words replaced, each of
+/// which must be there.
+fn recipe(comment: &str, replaced: &[(&str, &str)]) -> String {
+    let start = format!("# {comment}");
+    let mut found = recipes();
+    found.retain(|recipe| recipe.starts_with(&start));
+    assert_eq!(found.len(), 1, "recipes that begin with {start:?}");
+    let mut script = found.remove(0);
+    for (from, to) in replaced {
+        assert!(script.contains(from), "no {from:?} in {script}");
+        script = script.replace(from, to);
+    }
+    script
+}
+
+/// A shell that runs a recipe; it is killed, with all that it started, when dropped.
+struct Shell {
+    /// The shell, which leads a process group of its own.
+    child: Child,
+    /// What the recipe prints.
+    out: Arc<Stream>,
+    /// What is said on stderr.
+    err: Arc<Stream>,
+}
+
+impl Shell {
+    /// Runs a recipe in the tree; `balerion` is the one being tested.
+    fn start(tree: &Tree, script: &str) -> Self {
+        let ours = Path::new(env!("CARGO_BIN_EXE_balerion")).parent().unwrap();
+        let others = std::env::var("PATH").unwrap_or_default();
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(tree.root())
+            .env("PATH", format!("{}:{others}", ours.display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let out = Stream::collect(child.stdout.take().unwrap());
+        let err = Stream::collect(child.stderr.take().unwrap());
+        Self { child, out, err }
+    }
+
+    /// Everything said so far, to be shown when a test fails.
+    fn said(&self) -> String {
+        let out = String::from_utf8_lossy(&self.out.bytes()).into_owned();
+        let err = String::from_utf8_lossy(&self.err.bytes()).into_owned();
+        format!("stdout:\n{out}stderr:\n{err}")
+    }
+
+    /// Waits until the watcher is ready, and has read what is there.
+    fn wait_ready(&self) {
+        let is_ready = || {
+            let lines = self.err.lines_from(0);
+            let done = "balerion: baseline complete: ";
+            lines.iter().any(|line| line.text().starts_with(done))
+        };
+        assert!(eventually(is_ready), "{}", self.said());
+    }
+
+    /// Waits for a line that the recipe prints.
+    fn expect(&self, wanted: &str) {
+        let is_told = || self.has(wanted);
+        assert!(eventually(is_told), "no {wanted:?}, but {}", self.said());
+    }
+
+    /// Whether the recipe has printed a line.
+    fn has(&self, wanted: &str) -> bool {
+        let lines = self.out.lines_from(0);
+        lines.iter().any(|line| line.text() == wanted)
+    }
+
+    /// Whether it has ended, and how.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits until it ends by itself.
+    fn wait(&mut self) -> ExitStatus {
+        assert!(eventually(|| self.ended().is_some()), "{}", self.said());
+        self.ended().unwrap()
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        // Unless the shell was waited for, its number is still its own, and its group's.
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            let group = format!("-{}", self.child.id());
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Whether a program is there; said loudly where it is not.
+fn has_program(test: &str, program: &str) -> bool {
+    let found = Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let is_there = found.is_ok_and(|status| status.success());
+    if !is_there {
+        skipped(test, &format!("there is no {program} here"));
+    }
+    is_there
+}
+
+/// Does something to the tree again and again until its consequence is there: a quiet
+/// watcher does not say when it is ready. Each time the consequence gets a while.
+fn repeat_until(mut act: impl FnMut(), mut holds: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + DEADLINE;
+    while Instant::now() < deadline {
+        act();
+        let patience = Instant::now() + Duration::from_secs(2);
+        let mut held = false;
+        eventually(|| {
+            held = holds();
+            held || Instant::now() > patience
+        });
+        if held {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn every_recipe_is_run_by_one_of_these_tests() {
+    let own = include_str!("recipes.rs");
+    for recipe in recipes() {
+        let comment = recipe.lines().next().unwrap();
+        let comment = comment.strip_prefix("# ").unwrap();
+        let is_run = own
+            .split("recipe(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split_once('"'))
+            .any(|(start, _)| comment.starts_with(start));
+        assert!(is_run, "nobody runs {comment:?}");
+    }
+}
+
+#[test]
+fn only_rust_files_as_they_change() {
+    let tree = Tree::new();
+    tree.mkdir("src");
+    let mut shell = Shell::start(&tree, &recipe("Only Rust files", &[]));
+    shell.wait_ready();
+    tree.touch("src/unseen.txt");
+    tree.write("src/a.rs", "x");
+    // Each line is there before the next change.
+    shell.expect("New file: src/a.rs");
+    shell.expect("Content changed: src/a.rs");
+    tree.remove_all("src");
+    shell.wait();
+    shell.expect("Deleted: src/a.rs");
+    assert_eq!(shell.out.count(), 3, "{}", shell.said());
+}
+
+#[test]
+fn each_changed_file_is_handed_to_a_program_whatever_its_name() {
+    let tree = Tree::new();
+    tree.mkdir("src");
+    tree.write("src/removed later", "x");
+    let mut shell = Shell::start(&tree, &recipe("Hand each changed file", &[]));
+    shell.wait_ready();
+    tree.remove("src/removed later");
+    fs::write(tree.outside("it"), "hello").unwrap();
+    tree.rename(tree.outside("it"), "src/it's \"odd\" \\n");
+    shell.expect("5 src/it's \"odd\" \\n");
+    tree.append("src/it's \"odd\" \\n", " again");
+    shell.expect("11 src/it's \"odd\" \\n");
+    tree.remove_all("src");
+    shell.wait();
+    assert!(!shell.said().contains("removed"), "{}", shell.said());
+}
+
+#[test]
+fn digests_are_told_as_they_become_known() {
+    if !has_program("digests_are_told…", "jq") {
+        return;
+    }
+    let tree = Tree::new();
+    tree.mkdir("src");
+    let mut shell = Shell::start(&tree, &recipe("Digests as they", &[]));
+    shell.wait_ready();
+    for text in ["hello", "hello again"] {
+        tree.write("src/a b", text);
+        shell.expect(&format!("{}  src/a b", sha256(text.as_bytes())));
+    }
+    tree.mkdir("src/no digest");
+    tree.remove_all("src");
+    shell.wait();
+    let lines = shell.out.lines_from(0);
+    let digests = lines.iter().filter(|line| line.bytes.len() == 64 + 2 + 7);
+    assert_eq!(digests.count(), lines.len(), "{}", shell.said());
+}
+
+#[test]
+fn a_shell_reads_a_line_at_a_time() {
+    let tree = Tree::new();
+    tree.mkdir("src");
+    let mut shell = Shell::start(&tree, &recipe("A line at a time", &[]));
+    let write = || tree.append("src/ a  b", "x");
+    let holds = repeat_until(write, || shell.has("now: src/ a  b"));
+    assert!(holds, "{}", shell.said());
+    tree.rename("src/ a  b", "src/c  d");
+    shell.expect("now: src/c  d");
+    tree.remove_all("src");
+    shell.wait();
+    // Quiet as it is: that nothing is left to watch is an error, and is said.
+    assert_eq!(shell.err.count(), 1, "{}", shell.said());
+}
+
+/// What `make` does: a line more for each time.
+const MAKEFILE: &str = "built: FORCE\n\techo again >> built\nFORCE:\n";
+
+#[test]
+fn a_source_that_changes_is_built_again() {
+    if !has_program("a_source_that_changes…", "make") {
+        return;
+    }
+    let tree = Tree::new();
+    tree.write("Makefile", MAKEFILE);
+    tree.write(".gitignore", "built\n");
+    let shell = Shell::start(&tree, &recipe("Rebuild when a source", &[]));
+    let times = || {
+        let built = fs::read_to_string(tree.path("built"));
+        built.map_or(0, |built| built.lines().count())
+    };
+    for _ in 0..2 {
+        let before = times();
+        let holds = repeat_until(|| tree.append("source", "x"), || times() > before);
+        assert!(holds, "{}", shell.said());
+    }
+    assert_eq!(shell.err.bytes(), b"", "{}", shell.said());
+}
+
+#[test]
+fn a_build_is_waited_for_until_it_rests() {
+    let tree = Tree::new();
+    tree.mkdir("target");
+    let mut shell = Shell::start(&tree, &recipe("Wait until a build", &[]));
+    for number in 0..30 {
+        tree.write(format!("target/{number}"), "x");
+        let written = Instant::now();
+        assert!(eventually(|| written.elapsed().as_millis() > 100));
+    }
+    assert_eq!(shell.ended(), None, "{}", shell.said());
+    assert_eq!(shell.wait().code(), Some(0), "{}", shell.said());
+    assert_eq!(shell.said(), "stdout:\nstderr:\n");
+}
+
+#[test]
+fn whether_anything_changes_within_a_minute_is_a_status() {
+    let tree = Tree::new();
+    tree.mkdir("etc");
+    let here = ("quiet /etc", "quiet etc");
+    let script = recipe("Did anything change", &[here, ("60", "0.3")]);
+    let mut shell = Shell::start(&tree, &script);
+    assert_eq!(shell.wait().code(), Some(3), "{}", shell.said());
+    assert_eq!(shell.said(), "stdout:\nstderr:\n");
+
+    let mut shell = Shell::start(&tree, &recipe("Did anything change", &[here]));
+    let write = || tree.append("etc/a", "x");
+    assert!(repeat_until(write, || shell.ended().is_some()));
+    assert_eq!(shell.wait().code(), Some(0), "{}", shell.said());
+    assert!(eventually(|| shell.out.count() == 1), "{}", shell.said());
+}
+
+#[test]
+fn a_daemon_misses_nothing_of_what_make_does() {
+    if !has_program("a_daemon_misses_nothing…", "make") {
+        return;
+    }
+    let tree = Tree::new();
+    tree.write("Makefile", MAKEFILE);
+    let (log, pid) = (tree.outside("tree.log"), tree.outside("tree.pid"));
+    let replaced = [
+        ("/tmp/tree.log", log.to_str().unwrap()),
+        ("/tmp/tree.pid", pid.to_str().unwrap()),
+    ];
+    let mut shell = Shell::start(&tree, &recipe("In the background", &replaced));
+    assert_eq!(shell.wait().code(), Some(0), "{}", shell.said());
+    // The number goes when the daemon does.
+    assert!(eventually(|| !pid.exists()), "{}", shell.said());
+    let told = fs::read_to_string(log).unwrap();
+    let wanted = "New file: ./built\nContent changed: ./built\n";
+    assert_eq!(told, wanted, "{}", shell.said());
+}
