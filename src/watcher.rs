@@ -161,11 +161,20 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Runs until something ends it.
+    /// Runs until something ends it, and tells statistics where they are asked for.
     ///
     /// # Errors
     /// What makes going on impossible.
     pub(crate) fn run(&mut self) -> Result<Ending, Error> {
+        let ended = self.turn_round();
+        if self.plan.stats {
+            self.say_stats();
+        }
+        ended
+    }
+
+    /// The loop.
+    fn turn_round(&mut self) -> Result<Ending, Error> {
         if let Some(ending) = self.ended {
             self.finish()?;
             return Ok(ending);

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Record, Tree, sha256};
+use common::{Record, Tree, fork, sha256};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
@@ -82,13 +82,10 @@ fn every_kind_has_its_name_and_only_files_have_digests() {
 #[test]
 fn the_time_is_utc_to_the_microsecond_and_it_is_now() {
     let now = || {
-        let done = Command::new("date")
-            .args(["-u", "+%Y-%m-%dT%H:%M:%S"])
-            .output();
-        String::from_utf8(done.unwrap().stdout)
-            .unwrap()
-            .trim()
-            .to_owned()
+        let mut date = Command::new("date");
+        date.args(["-u", "+%Y-%m-%dT%H:%M:%S"]);
+        let done = fork::output(&mut date).unwrap();
+        String::from_utf8(done.stdout).unwrap().trim().to_owned()
     };
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();

@@ -1,20 +1,20 @@
 //! The eight lines that balerion began with: what a shell session in an empty,
 //! watched directory looks like.
 #![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
 
-use common::Tree;
+use common::{Tree, fork};
 use std::path::Path;
 use std::process::Command;
 
 /// Runs one line of shell in a directory, to its end.
 fn shell(directory: &Path, script: &str) {
-    let status = Command::new("sh")
-        .args(["-ec", script])
-        .current_dir(directory)
-        .status();
-    assert!(status.is_ok_and(|status| status.success()), "{script}");
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", script]).current_dir(directory);
+    let done = fork::output(&mut shell).unwrap();
+    assert!(done.status.success(), "{script}");
 }
 
 #[test]

@@ -5,11 +5,11 @@
 
 mod common;
 
-use common::{Tree, eventually, sha256, skipped, sys};
+use common::{Tree, eventually, fork, sha256, skipped, sys};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -49,11 +49,11 @@ fn two_writers_of_one_file_are_both_told() {
 fn what_a_killed_writer_has_written_is_told() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();
-    let mut writer = Command::new("sh")
+    let mut shell = Command::new("sh");
+    shell
         .args(["-c", "exec > f; echo half; exec sleep 1000"])
-        .current_dir(tree.root())
-        .spawn()
-        .unwrap();
+        .current_dir(tree.root());
+    let mut writer = fork::spawn(&mut shell).unwrap();
     watch.expect(&["created file ./f", "changed file ./f"]);
     writer.kill().unwrap();
     writer.wait().unwrap();
@@ -324,12 +324,9 @@ fn a_file_appended_to_by_many_processes_is_told_to_the_last_line() {
     let children: Vec<_> = (0..4)
         .map(|number| {
             let script = format!("for i in 1 2 3 4 5 6 7 8 9; do echo {number} $i >> log; done");
-            Command::new("sh")
-                .args(["-c", &script])
-                .current_dir(tree.root())
-                .stdin(Stdio::null())
-                .spawn()
-                .unwrap()
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &script]).current_dir(tree.root());
+            fork::spawn(&mut shell).unwrap()
         })
         .collect();
     for mut child in children {

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{Tree, Watch, disk, skipped, sys};
+use common::{Tree, Watch, disk, fork, skipped, sys};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -21,6 +21,7 @@ fn long_name(level: usize) -> String {
 
 /// Makes a chain of directories below an open one, and a file at its end.
 fn dig(top: &File, levels: usize) {
+    let _apart = fork::none();
     let mut directory = top.try_clone().unwrap();
     for level in 0..levels {
         let path = disk::within(&directory, long_name(level));

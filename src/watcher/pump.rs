@@ -282,9 +282,6 @@ impl Watcher {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        if self.plan.stats {
-            self.say_stats();
-        }
         self.close_log()
     }
 

@@ -4,8 +4,8 @@
 use std::io;
 use std::process::Command;
 
-use super::{fork, skipped};
 use super::watch::Watch;
+use super::{fork, skipped};
 
 /// Whether a command line can be run to a good end here.
 fn runs(words: &[&str]) -> bool {
