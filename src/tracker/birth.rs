@@ -174,6 +174,8 @@ impl Turn<'_> {
                 .set_print(id, model::print(stat, !by_stat), model::ident(stat));
         } else {
             // Its bytes came with the look: their events follow, if they have not been lost.
+            // A link that comes before they are read finds it by its identity.
+            self.t.model.set_ident(id, model::ident(stat));
             self.t.busy(id, self.now.tick);
         }
         self.guard(id, dir, name);

@@ -212,7 +212,9 @@ impl Turn<'_> {
     /// A regular file is where the model has one: its bytes are compared, if they may
     /// have changed.
     pub(super) fn check_content(&mut self, id: Id, stat: &Stat) {
+        let was_linked = self.t.model.has(id, Flag::LINKED);
         self.t.note_links(id, stat);
+        self.join_links(id, was_linked);
         if self.t.model.has(id, Flag::READING) {
             // The answer will find the flags of what happened meanwhile.
             self.t.model.set(id, Flag::LOOKED);
@@ -390,7 +392,9 @@ impl Turn<'_> {
                     || stat.mtime >= self.t.settings.began
             }
         };
+        let was_linked = self.t.model.has(id, Flag::LINKED);
         self.took(id, stat, digest, stable);
+        self.join_links(id, was_linked);
         if news {
             self.t.tell_changed(
                 id,
@@ -426,6 +430,18 @@ impl Turn<'_> {
             if other != id && is_older {
                 self.t.model.set(other, Flag::CLOSED);
                 self.t.nominate(other);
+            }
+        }
+    }
+
+    /// A name that turns out to be one of several: until now, what was written through it
+    /// was not taken to be theirs.
+    fn join_links(&mut self, id: Id, was_linked: bool) {
+        if !was_linked && self.t.model.has(id, Flag::LINKED) {
+            for other in self.t.model.with_ident(self.t.model.ident(id)) {
+                if other != id {
+                    self.t.nominate(other);
+                }
             }
         }
     }
