@@ -30,7 +30,7 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 
 use crate::change::{Attributes, Batch, Digest, Kind};
-use crate::event::Cookie;
+use crate::event::{Cookie, Wd};
 use crate::filter::Filter;
 use birth::Birth;
 use links::Links;
@@ -145,6 +145,8 @@ pub(crate) struct Tracker {
     pub(crate) filter: Filter,
     /// The PATHs, in the order given.
     pub(crate) roots: Vec<Root>,
+    /// Watches on the directories by whose names the PATHs are reached.
+    pub(crate) above: Vec<Wd>,
     /// Those that are single files.
     pub(crate) named: Vec<Named>,
     /// What is to be printed and said.
@@ -223,6 +225,7 @@ impl Tracker {
             settings,
             filter,
             roots,
+            above: Vec::new(),
             named: Vec::new(),
             batch: Batch::default(),
             counters: Counters::default(),

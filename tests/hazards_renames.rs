@@ -98,7 +98,8 @@ fn a_directory_that_moved_away_and_was_made_anew_is_the_new_one() {
 
 #[test]
 fn a_directory_that_went_out_and_came_back_is_still_watched() {
-    for round in 0..6 {
+    // Where the events are cut apart by the reading of them is a matter of luck.
+    for round in 0..24 {
         let tree = Tree::new();
         tree.mkdirs("d/sub");
         tree.write("d/sub/f", "old");

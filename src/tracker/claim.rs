@@ -235,6 +235,9 @@ impl Turn<'_> {
             OwnEvent::CloseWrite => NameEvent::CloseWrite,
             OwnEvent::Attrib => NameEvent::Attrib,
             OwnEvent::DeleteSelf | OwnEvent::MoveSelf | OwnEvent::Unmount | OwnEvent::Ignored => {
+                if self.t.above.contains(&wd) {
+                    self.t.nominate_roots();
+                }
                 if let Some(dir) = self.t.model.watched(wd) {
                     if what == OwnEvent::Ignored {
                         self.t.model.set_wd(dir, None);

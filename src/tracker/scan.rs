@@ -177,6 +177,14 @@ impl Tracker {
                 .any(|named| named.shown == shown && alive(named.dir))
     }
 
+    /// Every PATH is looked at.
+    pub(super) fn nominate_roots(&mut self) {
+        let roots: Vec<Id> = self.roots.iter().filter_map(|root| root.entry).collect();
+        for root in roots {
+            self.nominate(root);
+        }
+    }
+
     /// Begins the comparison.
     fn rescan_now(&mut self) {
         self.counters.rescans += 1;
@@ -185,10 +193,7 @@ impl Tracker {
         // Files that moved unseen are known by it.
         self.model.index_idents();
         self.rescan.get_or_insert_default();
-        let roots: Vec<Id> = self.roots.iter().filter_map(|root| root.entry).collect();
-        for root in roots {
-            self.nominate(root);
-        }
+        self.nominate_roots();
     }
 
     /// During a comparison, what is gone is reported at its end.

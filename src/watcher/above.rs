@@ -16,15 +16,13 @@ use crate::sys::file;
 use crate::sys::inotify::Inotify;
 use crate::tracker::port::Fault;
 
-/// The directories on the way to the PATHs, on a queue of their own: what it tells is no
-/// change of the tree.
+/// The directories in which a missing PATH may appear, on a queue of their own: what it
+/// tells is no change of the tree.
 pub(super) struct Above {
     /// The queue.
     inotify: Inotify,
     /// The PATHs as given.
     paths: Vec<Vec<u8>>,
-    /// Whether those that are missing are waited for.
-    awaits: bool,
     /// Whether one was missing when last looked.
     is_missing: bool,
 }
@@ -71,43 +69,42 @@ pub(super) fn is_there(path: &[u8]) -> bool {
 impl Watcher {
     /// From now on the way to each PATH is watched; `awaits`: and what is missing.
     pub(super) fn look_above(&mut self, paths: &[Vec<u8>], awaits: bool) -> Result<(), Error> {
-        if !awaits && paths.iter().all(|path| way(path).next().is_none()) {
-            return Ok(());
+        for path in paths {
+            self.watch_way(path);
         }
-        let inotify = Inotify::new().map_err(Error::system("watch what is above the PATHs"))?;
-        for above in paths.iter().flat_map(|path| way(path)) {
-            // Where that may not be, a PATH that is moved away with it goes unnoticed.
-            let _watched = file::with_c_str(above.as_os_str().as_bytes(), |above| {
-                inotify.watch_moves(above)
+        if awaits {
+            let inotify = Inotify::new().map_err(Error::system("wait for a PATH"))?;
+            Self::listen(
+                &self.epoll,
+                inotify.as_fd(),
+                Token::Above,
+                Interest::Readable,
+            )?;
+            self.above = Some(Above {
+                inotify,
+                paths: paths.to_vec(),
+                is_missing: false,
             });
+            self.look_for_paths();
         }
-        Self::listen(
-            &self.epoll,
-            inotify.as_fd(),
-            Token::Above,
-            Interest::Readable,
-        )?;
-        self.above = Some(Above {
-            inotify,
-            paths: paths.to_vec(),
-            awaits,
-            is_missing: false,
-        });
-        self.look_for_paths();
         Ok(())
     }
 
-    /// Something happened above the PATHs.
-    pub(super) fn happened_above(&mut self) {
-        let roots: Vec<_> = self
-            .tracker
-            .roots
-            .iter()
-            .filter_map(|root| root.entry)
-            .collect();
-        for root in roots {
-            self.tracker.nominate(root);
+    /// Watches the directories by whose names a PATH is reached. Where that may not be, a
+    /// PATH that is moved away with one goes unnoticed.
+    fn watch_way(&mut self, path: &[u8]) {
+        for above in way(path) {
+            let bytes = above.as_os_str().as_bytes();
+            if let Ok(wd) = file::with_c_str(bytes, |above| self.inotify.watch_moves(above))
+                && !self.tracker.above.contains(&wd)
+            {
+                self.tracker.above.push(wd);
+            }
         }
+    }
+
+    /// Something happened above a PATH that is missing.
+    pub(super) fn happened_above(&mut self) {
         if let Some(above) = &self.above {
             above.silence(&mut self.arriving);
         }
@@ -116,7 +113,7 @@ impl Watcher {
 
     /// A PATH that is missing may have appeared: then it is watched from now on.
     fn look_for_paths(&mut self) {
-        let Some(above) = self.above.take_if(|above| above.awaits) else {
+        let Some(above) = self.above.take() else {
             return;
         };
         for path in &above.paths {
@@ -127,10 +124,7 @@ impl Watcher {
             above.await_in(path);
             if is_there(path) {
                 self.appear(path);
-                for above_it in way(path) {
-                    let bytes = above_it.as_os_str().as_bytes();
-                    let _watched = file::with_c_str(bytes, |it| above.inotify.watch_moves(it));
-                }
+                self.watch_way(path);
             }
         }
         self.above = Some(above);
@@ -155,12 +149,12 @@ impl Watcher {
 
     /// Whether a PATH may yet come.
     pub(super) fn awaits(&self) -> bool {
-        self.above.as_ref().is_some_and(|above| above.awaits)
+        self.above.is_some()
     }
 
     /// A PATH that has just gone may be back already.
     pub(super) fn miss_paths(&mut self) {
-        let Some(above) = self.above.as_mut().filter(|above| above.awaits) else {
+        let Some(above) = self.above.as_mut() else {
             return;
         };
         let is_missing = above.paths.iter().any(|path| !self.tracker.is_rooted(path));
