@@ -1,6 +1,6 @@
 //! What is said to a person, on stderr: one line each, with our name before it.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use crate::change::Trouble;
 use crate::error::limit_remedy;
@@ -14,15 +14,43 @@ pub(crate) struct Voice {
     said_full: bool,
     /// Whether it was said that files are over the limit.
     said_over_limit: bool,
+    /// Whether somebody watches stderr on a terminal.
+    is_seen: bool,
+    /// When progress was last shown, on the loop's clock in nanoseconds.
+    shown: u64,
 }
+
+/// Progress is shown after half a second, and then ten times a second, in nanoseconds.
+const PATIENCE: u64 = 500_000_000;
+
+/// What takes the line of progress away again.
+const WIPE: &str = "\r\x1b[K";
 
 impl Voice {
     /// Quiet or not.
     pub(crate) fn new(quiet: bool) -> Self {
+        let is_seen = !quiet && std::io::stderr().is_terminal();
         Self {
             quiet,
             said_full: false,
             said_over_limit: false,
+            is_seen,
+            shown: 0,
+        }
+    }
+
+    /// Shows how far something is, to a person at a terminal and to nobody else.
+    pub(crate) fn progress(&mut self, now: u64, text: &str) {
+        if self.is_seen && now > PATIENCE && now > self.shown + PATIENCE / 5 {
+            self.shown = now;
+            let _seen = std::io::stderr().write_all(format!("{WIPE}balerion: {text}").as_bytes());
+        }
+    }
+
+    /// Takes progress away.
+    pub(crate) fn no_progress(&mut self) {
+        if std::mem::take(&mut self.shown) > 0 {
+            let _seen = std::io::stderr().write_all(WIPE.as_bytes());
         }
     }
 

@@ -71,7 +71,7 @@ impl Tracker {
     }
 
     /// Whether a file of that size goes by inode, size and times.
-    pub(super) fn goes_by_stat(&self, size: u64) -> bool {
+    pub(crate) fn goes_by_stat(&self, size: u64) -> bool {
         self.settings.hashing == Hashing::Off || size > self.settings.hash_limit
     }
 

@@ -93,7 +93,24 @@ impl Turn<'_> {
             }
             None => {
                 self.arrived_on(dir, name);
+                self.came_back(dir, name);
                 self.look(dir, name);
+            }
+        }
+    }
+
+    /// What is there now came from outside, so what was leaving has left. If it is the same
+    /// directory, what happened in it meanwhile was not applied: it is scanned.
+    fn came_back(&mut self, dir: Id, name: &[u8]) {
+        let Some(known) = self.t.model.find(dir, name) else {
+            return;
+        };
+        if self.t.model.clear(known, Flag::LEAVING) {
+            self.t
+                .leaving
+                .retain(|_, left| !(left.dir == dir && *left.name == *name));
+            if self.t.model.kind(known) == Kind::Directory {
+                self.t.is_unscanned(known);
             }
         }
     }
@@ -131,6 +148,9 @@ impl Turn<'_> {
         for cookie in over {
             if let Some((id, _)) = self.t.take_leaving(cookie) {
                 self.t.model.set(id, Flag::GONE);
+                if self.t.model.kind(id) == Kind::Directory {
+                    self.t.is_unscanned(id);
+                }
                 self.t.nominate(id);
             }
         }

@@ -147,6 +147,9 @@ impl Watcher {
         }
         let now = self.clock.now();
         let batch = std::mem::take(&mut self.tracker.batch);
+        if !batch.is_empty() {
+            self.voice.no_progress();
+        }
         for (path, trouble) in batch.troubles() {
             self.voice.trouble(batch.bytes(path), trouble);
         }
@@ -238,7 +241,19 @@ impl Watcher {
     /// Keeps the workers busy with the baseline, and tells its end.
     pub(super) fn go_on_with_baseline(&mut self) {
         if self.baseline.is_some() && self.feed_baseline().is_none() {
+            self.voice.no_progress();
             self.end_baseline();
+        } else {
+            self.show_progress();
+        }
+    }
+
+    /// Shows how far the baseline is.
+    pub(super) fn show_progress(&mut self) {
+        if let Some(baseline) = &self.baseline {
+            let (_, all) = self.tracker.model.counts();
+            let text = format!("baseline: {} of {all} files", baseline.files);
+            self.voice.progress(self.clock.tick(), &text);
         }
     }
 
@@ -313,6 +328,17 @@ impl Watcher {
                     size: sizes.get(&id).copied(),
                     digest: model.digest(id),
                 };
+            }
+            let reads_all = self.tracker.settings.hashing == Hashing::Eager;
+            let is_owed = content
+                .size
+                .is_none_or(|size| !self.tracker.goes_by_stat(size));
+            if kind == Kind::File && content.digest.is_none() && reads_all && is_owed {
+                // It moved before it was read: its digest is told as soon as it is known.
+                self.tracker
+                    .model
+                    .set(id, crate::tracker::model::Flag::UNREADABLE);
+                self.tracker.nominate(id);
             }
             let path = self.tracker.path(id);
             self.tracker.batch.push(Change::Existing {

@@ -319,6 +319,7 @@ impl Watcher {
             }
             self.bell.silence();
             self.take_answers();
+            self.show_progress();
             self.drain()?;
         }
         let sizes = self
