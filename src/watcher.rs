@@ -310,11 +310,8 @@ impl Watcher {
         let Some(mounts) = &mut self.mounts else {
             return;
         };
-        let changed = mounts.changed();
-        for place in changed {
+        for place in mounts.changed() {
             self.tracker.nominate_path(&place);
         }
-        // Reading it again is what silences the descriptor.
-        let _kept = self.mounts.as_ref().map(AsFd::as_fd);
     }
 }

@@ -57,8 +57,7 @@ impl Tracker {
             return;
         }
         let kind = self.model.kind(id);
-        let not_entered = Flag::EDGE;
-        let entered = kind == Kind::Directory && !self.model.has(id, not_entered);
+        let entered = kind == Kind::Directory && !self.model.has(id, Flag::EDGE);
         let path = self.path(id);
         self.batch.push(Change::Created {
             kind,
