@@ -14,7 +14,8 @@ use crate::own::Own;
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
-use crate::tracker::port::{At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched};
+use crate::tracker::numbers::Numbers;
+use crate::tracker::port::{At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched, Way};
 
 /// How many directories are held while the loop is busy.
 const HELD: usize = 256;
@@ -78,7 +79,7 @@ pub(crate) struct RealDisk {
     /// Where large files are read.
     workers: Workers,
     /// Directories that have been entered in this turn.
-    held: Vec<(Inode, OwnedFd)>,
+    held: Numbers<Inode, OwnedFd>,
     /// PATHs that have been opened in this turn.
     roots: Vec<(Vec<u8>, OwnedFd)>,
     /// Our own outputs.
@@ -94,12 +95,12 @@ pub(crate) struct RealDisk {
 impl RealDisk {
     /// Nothing is held yet.
     pub(crate) fn new(inotify: Rc<Inotify>, workers: Workers, own: Own) -> Self {
-        let (held, roots, known) = (Vec::new(), Vec::new(), Vec::new());
+        let (roots, known) = (Vec::new(), Vec::new());
         let (buffer, route) = (Vec::new(), Vec::new());
         Self {
             inotify,
             workers,
-            held,
+            held: Numbers::default(),
             roots,
             own,
             known,
@@ -110,8 +111,8 @@ impl RealDisk {
 
     /// A directory that has been entered.
     fn dir(&self, inode: Inode) -> Result<BorrowedFd<'_>, Fault> {
-        let held = self.held.iter().rev().find(|(held, _)| *held == inode);
-        held.map(|(_, fd)| fd.as_fd()).ok_or(Fault::Absent)
+        let held = self.held.get(&inode);
+        held.map(AsFd::as_fd).ok_or(Fault::Absent)
     }
 
     /// Opens what is at a place, as a place.
@@ -139,19 +140,15 @@ impl RealDisk {
 }
 
 impl Disk for RealDisk {
-    fn enter(
-        &mut self,
-        inode: Inode,
-        root: &[u8],
-        route: &dyn Fn(&mut Vec<u8>),
-    ) -> Result<(), Fault> {
-        if self.dir(inode).is_ok() {
+    fn enter<'a>(&mut self, inode: Inode, way: &Way<'_, 'a>) -> Result<(), Fault> {
+        if self.held.contains_key(&inode) {
             return Ok(());
         }
         let mut path = std::mem::take(&mut self.route);
         path.clear();
-        route(&mut path);
-        let opened = self.open_route(root, &path);
+        let opened = way(&mut path)
+            .ok_or(Fault::Absent)
+            .and_then(|root| self.open_route(root, &path));
         self.route = path;
         let opened = opened?;
         let found = file::stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
@@ -159,9 +156,9 @@ impl Disk for RealDisk {
             return Err(Fault::Absent);
         }
         if self.held.len() >= HELD {
-            self.held.remove(0);
+            self.held.clear();
         }
-        self.held.push((inode, opened));
+        self.held.insert(inode, opened);
         Ok(())
     }
 

@@ -7,12 +7,14 @@
 //! the model, and the model becomes the tree. Makes no system call: it asks a
 //! `Disk`, and time is a parameter.
 
+mod ahead;
 mod birth;
 mod claim;
 pub(crate) mod content;
 mod links;
 mod look;
 pub(crate) mod model;
+pub(crate) mod numbers;
 pub(crate) mod port;
 mod rename;
 mod report;
@@ -27,14 +29,16 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::change::{Attributes, Batch, Digest, Kind};
 use crate::event::{Cookie, Wd};
 use crate::filter::Filter;
+use ahead::Ahead;
 use birth::Birth;
 use links::Links;
 use model::{Flag, Id, Model};
+use numbers::Numbers;
 use port::{At, Disk, Fault, Inode, Ticket};
 use rename::Leaving;
 use scan::{Rescan, Scans, Schedule};
@@ -164,7 +168,9 @@ pub(crate) struct Tracker {
     /// Counts the comparisons: a directory scanned in an older one is due.
     generation: u16,
     /// Renames of which the first half was read.
-    leaving: HashMap<Cookie, Leaving>,
+    leaving: Numbers<Cookie, Leaving>,
+    /// What the events at hand will take away.
+    ahead: Ahead,
     /// The file that was made by the event just read.
     birth: Option<Birth>,
     /// Files that were read after the events at hand were.
@@ -178,17 +184,17 @@ pub(crate) struct Tracker {
     /// When everything is compared with the disk.
     schedule: Schedule,
     /// What was last reported under the names onto which files were renamed.
-    displaced: HashMap<Id, Option<Digest>>,
+    displaced: Numbers<Id, Option<Digest>>,
     /// Files with several names, and unnamed ones.
     links: Links,
     /// Entries that were not there at a look, and since when.
-    missing: HashMap<Id, u64>,
+    missing: Numbers<Id, u64>,
     /// Files that are being read aside, and why.
-    reading: HashMap<Ticket, (Id, u32)>,
+    reading: Numbers<Ticket, (Id, u32)>,
     /// The last ticket.
     ticket: Ticket,
     /// Modes and owners, where they are told.
-    attributes: HashMap<Id, Attributes>,
+    attributes: Numbers<Id, Attributes>,
     /// Directories that may not be entered, looked at when permissions change.
     blocked: Vec<Id>,
     /// How many directories could not be watched.
@@ -234,18 +240,19 @@ impl Tracker {
             scans: Scans::default(),
             rescan: None,
             generation: 0,
-            leaving: HashMap::new(),
+            leaving: Numbers::default(),
+            ahead: Ahead::default(),
             birth: None,
             fresh: Vec::new(),
             is_applying: false,
             hot: None,
             timers: Timers::default(),
-            displaced: HashMap::new(),
+            displaced: Numbers::default(),
             links: Links::default(),
-            missing: HashMap::new(),
-            reading: HashMap::new(),
+            missing: Numbers::default(),
+            reading: Numbers::default(),
             ticket: Ticket(0),
-            attributes: HashMap::new(),
+            attributes: Numbers::default(),
             blocked: Vec::new(),
             unwatched: 0,
             blind: Vec::new(),
@@ -347,13 +354,13 @@ impl Turn<'_> {
     fn enter(&mut self, dir: Id) -> Result<Inode, Fault> {
         let model = &self.t.model;
         let inode = model.inode(dir);
-        let root = model.root(dir);
-        let open = self.t.roots.iter().find(|at| at.entry == Some(root));
-        let Some(open) = open.map(|root| root.open.as_slice()) else {
-            return Err(Fault::Absent);
-        };
-        self.disk
-            .enter(inode, open, &|path| model.write_route(dir, path))?;
+        let roots = &self.t.roots;
+        self.disk.enter(inode, &|path| {
+            model.write_route(dir, path);
+            let root = model.root(dir);
+            let root = roots.iter().find(|at| at.entry == Some(root))?;
+            Some(root.open.as_slice())
+        })?;
         Ok(inode)
     }
 }

@@ -70,7 +70,11 @@ impl Turn<'_> {
         if !self.is_directory(dir) {
             return;
         }
-        self.create_name(dir, &name);
+        if self.t.ahead.takes(birth.wd, &name) {
+            self.create_lost(dir, &name);
+        } else {
+            self.create_name(dir, &name);
+        }
         for (came, what) in [
             (birth.since.1, NameEvent::Attrib),
             (birth.since.0, NameEvent::Modify),
@@ -84,15 +88,17 @@ impl Turn<'_> {
     /// The file was closed: it is told, and what it holds. `false`: that takes more.
     fn bear_closed(&mut self) -> bool {
         let settings = &self.t.settings;
-        let is_plain = settings.hashing != Hashing::Off && !settings.attributes && !settings.strict;
-        let Some(birth) = self
-            .t
-            .birth
-            .take_if(|_| is_plain && self.t.rescan.is_none())
-        else {
+        let is_plain = !settings.attributes && !settings.strict;
+        let Some(birth) = self.t.birth.take_if(|birth| {
+            let leaves = self.t.ahead.takes(birth.wd, &birth.name);
+            is_plain && !leaves && self.t.rescan.is_none()
+        }) else {
             self.bear();
             return false;
         };
+        if settings.hashing == Hashing::Off {
+            return self.bear_closed_unread(birth);
+        }
         let (dir, name, limit) = (birth.dir, &birth.name, settings.hash_limit);
         let ticket = self.t.next_ticket();
         let read = self
@@ -132,6 +138,33 @@ impl Turn<'_> {
         }
     }
 
+    /// The same where files go by size and times.
+    fn bear_closed_unread(&mut self, birth: Birth) -> bool {
+        let (dir, name) = (birth.dir, &birth.name);
+        let stat = self
+            .enter(dir)
+            .and_then(|inode| self.disk.stat(At::In(inode, name)));
+        match stat {
+            Ok(stat)
+                if stat.kind == Kind::File
+                    && stat.size > 0
+                    && !self.disk.is_own(stat.inode)
+                    && !self.came_whole(&stat) =>
+            {
+                let id = self.insert_empty(dir, name);
+                self.t.remember_young(&stat);
+                self.t.note_links(id, &stat);
+                self.check_closed(id, &stat);
+                true
+            }
+            _ => {
+                self.t.birth = Some(birth);
+                self.bear();
+                false
+            }
+        }
+    }
+
     /// A name that is no directory, as it is now.
     fn create_name(&mut self, dir: Id, name: &[u8]) {
         if let Some(known) = self.t.model.find(dir, name) {
@@ -150,12 +183,20 @@ impl Turn<'_> {
                 self.t.remember_attributes(id, &stat);
                 self.t.tell_created(id, Content::default());
             }
-            // It was a file that is gone or replaced: the events that follow tell.
-            _ => {
-                let id = self.insert_empty(dir, name);
-                self.t.nominate(id);
-            }
+            _ => self.create_lost(dir, name),
         }
+    }
+
+    /// It was a file that is gone or replaced: the events that follow tell.
+    fn create_lost(&mut self, dir: Id, name: &[u8]) {
+        let id = match self.t.model.find(dir, name) {
+            Some(known) => {
+                self.arrived_on(dir, name);
+                known
+            }
+            None => self.insert_empty(dir, name),
+        };
+        self.t.nominate(id);
     }
 
     /// A regular file.

@@ -6,7 +6,7 @@
 use super::model::{Flag, Id};
 use super::port::At;
 use super::scan::Sweep;
-use super::{Hashing, Turn};
+use super::{Hashing, Tracker, Turn};
 use crate::change::{Change, Kind};
 use crate::event::{Event, NameEvent, OwnEvent, Wd};
 
@@ -14,6 +14,7 @@ impl Turn<'_> {
     /// Applies one event.
     pub(crate) fn event(&mut self, event: &Event<'_>) {
         self.t.counters.events += 1;
+        self.t.ahead.go_on();
         match *event {
             Event::Name {
                 wd,
@@ -53,7 +54,8 @@ impl Turn<'_> {
     }
 
     /// Events come that were all read before now: what is read from here on is younger.
-    pub(crate) fn begin_events(&mut self) {
+    pub(crate) fn begin_events<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
+        self.t.ahead.read(events);
         for id in std::mem::take(&mut self.t.fresh) {
             if self.t.model.is_live(id) {
                 self.t.model.clear(id, Flag::FRESH);
@@ -72,9 +74,12 @@ impl Turn<'_> {
 
     /// Reads the file that was last closed.
     fn settle(&mut self) {
-        if let Some(hot) = self.t.hot.take()
-            && !self.read_closed(hot)
-        {
+        let Some(hot) = self.t.hot.take() else {
+            return;
+        };
+        if self.t.leaves(hot) {
+            self.t.nominate(hot);
+        } else if !self.read_closed(hot) {
             self.look_at(hot);
         }
     }
@@ -297,5 +302,14 @@ impl Turn<'_> {
         {
             self.t.nominate(id);
         }
+    }
+}
+
+impl Tracker {
+    /// Whether the events at hand take an entry away from its name.
+    fn leaves(&self, id: Id) -> bool {
+        let dir = self.model.parent(id);
+        let wd = dir.and_then(|dir| self.model.wd(dir));
+        wd.is_some_and(|wd| self.ahead.takes(wd, self.model.name(id)))
     }
 }

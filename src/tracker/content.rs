@@ -366,6 +366,11 @@ impl Turn<'_> {
         self.compare(id, stat, digest, stable, Why(0b11));
     }
 
+    /// The same where files go by size and times.
+    pub(super) fn check_closed(&mut self, id: Id, stat: &Stat) {
+        self.check_stat(id, stat, Why(0b11));
+    }
+
     /// The bytes are known: they are told if they are news.
     fn compare(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool, why: Why) {
         let old = self.t.model.digest(id);
@@ -469,7 +474,14 @@ impl Turn<'_> {
         if !stable {
             self.t.model.set(id, Flag::WROTE);
             self.t.busy(id, self.now.tick);
-        } else if self.t.is_applying {
+        } else {
+            self.is_fresh(id);
+        }
+    }
+
+    /// What is known of a file's bytes is younger than the events at hand.
+    fn is_fresh(&mut self, id: Id) {
+        if self.t.is_applying {
             self.t.model.set(id, Flag::FRESH);
             self.t.fresh.push(id);
         }
@@ -509,6 +521,7 @@ impl Turn<'_> {
                 },
             );
             self.nominate_links(id, true);
+            self.is_fresh(id);
         } else if old != new {
             // A write that was seen with a touch may have its event yet to come.
             self.t.model.clear(id, Flag::SETTLED);

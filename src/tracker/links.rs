@@ -3,9 +3,10 @@
 //! An event names the one name that was used; this index finds the others. A file
 //! made with O_TMPFILE is called `#<inode>` in events, even once it has a name.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::model::{Flag, Id};
+use super::numbers::Numbers;
 use super::port::Stat;
 use super::{Tracker, model};
 use crate::event::Wd;
@@ -21,9 +22,9 @@ pub(super) struct Links {
     /// Inode numbers that were written to without a name.
     unnamed: VecDeque<u64>,
     /// Watches on files themselves (`--strict`).
-    guards: HashMap<Wd, Vec<Id>>,
+    guards: Numbers<Wd, Vec<Id>>,
     /// The same, the other way round.
-    guarded: HashMap<Id, Wd>,
+    guarded: Numbers<Id, Wd>,
 }
 
 impl Links {

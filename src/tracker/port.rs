@@ -91,16 +91,14 @@ pub(crate) enum Reading {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct Ticket(pub(crate) u64);
 
+/// Writes the way to a directory, and tells from which PATH it goes.
+pub(crate) type Way<'w, 'a> = dyn Fn(&mut Vec<u8>) -> Option<&'a [u8]> + 'w;
+
 /// The disk, as the rules see it.
 pub(crate) trait Disk {
-    /// Makes a directory a place to look in. `route` writes the way to it from the
-    /// PATH `root`; what is found there must be `inode`.
-    fn enter(
-        &mut self,
-        inode: Inode,
-        root: &[u8],
-        route: &dyn Fn(&mut Vec<u8>),
-    ) -> Result<(), Fault>;
+    /// Makes a directory a place to look in. `way` tells its PATH, and writes the way to
+    /// it from there, if that is needed; what is found there must be `inode`.
+    fn enter<'a>(&mut self, inode: Inode, way: &Way<'_, 'a>) -> Result<(), Fault>;
     /// Looks at a name.
     fn stat(&mut self, at: At<'_>) -> Result<Stat, Fault>;
     /// Opens the directory of that name, and watches it.

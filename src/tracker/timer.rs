@@ -2,10 +2,11 @@
 //! examine again.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use super::Tracker;
 use super::model::{Flag, Id};
+use super::numbers::Numbers;
 
 /// A writer that paused for so long may be looked at: 50 ms, in nanoseconds.
 pub(super) const QUIET: u64 = 50_000_000;
@@ -32,7 +33,7 @@ impl Busy {
 #[derive(Default)]
 pub(super) struct Timers {
     /// By entry.
-    busy: HashMap<Id, Busy>,
+    busy: Numbers<Id, Busy>,
     /// When each may be due; not before.
     heap: BinaryHeap<Reverse<(u64, Id)>>,
     /// Files of which the events just applied say that they were written: most are

@@ -100,7 +100,8 @@ impl Watcher {
         let mut events = Events::new(bytes);
         let began = self.clock.now();
         let mut drained = began.tick;
-        self.tracker.turn(&mut self.disk, began).begin_events();
+        let mut turn = self.tracker.turn(&mut self.disk, began);
+        turn.begin_events(events.clone().map_while(Result::ok));
         while events.left() > 0 {
             let now = self.clock.now();
             if now.tick - drained > SLICE {

@@ -5,7 +5,7 @@ use super::{Aside, Fake, Note, digest};
 use crate::change::{Digest, Kind};
 use crate::event::Wd;
 use crate::tracker::content::Answer;
-use crate::tracker::port::{At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched};
+use crate::tracker::port::{At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched, Way};
 
 impl Fake {
     /// The directory that was entered as that inode.
@@ -134,18 +134,13 @@ impl Fake {
 }
 
 impl Disk for Fake {
-    fn enter(
-        &mut self,
-        inode: Inode,
-        root: &[u8],
-        route: &dyn Fn(&mut Vec<u8>),
-    ) -> Result<(), Fault> {
+    fn enter<'a>(&mut self, inode: Inode, way: &Way<'_, 'a>) -> Result<(), Fault> {
         if self.entered(inode).is_ok() {
             return Ok(());
         }
         self.race();
         let mut path = Vec::new();
-        route(&mut path);
+        let root = way(&mut path).ok_or(Fault::Absent)?;
         let node = self.climb(root, &path)?;
         if self.tree.inode(node) != inode {
             return Err(Fault::Absent);

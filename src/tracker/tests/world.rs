@@ -266,7 +266,8 @@ impl World {
     /// Applies all events that were read.
     pub(super) fn apply(&mut self) {
         let now = self.now();
-        self.tracker.turn(&mut self.disk, now).begin_events();
+        let mut turn = self.tracker.turn(&mut self.disk, now);
+        turn.begin_events(self.unread.iter().map(Queued::event));
         while !self.unread.is_empty() {
             let stride = 1 + self.disk.chance.below(4);
             let now = self.now();

@@ -1,0 +1,52 @@
+//! What the events at hand will take away. They were read after it happened: a name
+//! that leaves in one of them has left the disk already, and is not looked for.
+//!
+//! A hint only: what it says of a name is also right of none, and leaves the name to be
+//! looked at.
+
+use super::numbers::Numbers;
+use super::table::hash;
+use crate::event::{Event, NameEvent, Wd};
+
+/// The names that leave in the events at hand.
+#[derive(Default)]
+pub(super) struct Ahead {
+    /// In which event each is last taken away, by a hash of watch and name.
+    last: Numbers<u32, u32>,
+    /// The event that is being applied, counted from one.
+    at: u32,
+}
+
+impl Ahead {
+    /// Reads the events, none of which has been applied.
+    pub(super) fn read<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
+        self.last.clear();
+        self.at = 0;
+        for (event, at) in events.zip(1..) {
+            if let Event::Name { wd, name, what, .. } = event
+                && matches!(what, NameEvent::Delete | NameEvent::MovedFrom(_))
+            {
+                self.last.insert(key(wd, name), at);
+            }
+        }
+    }
+
+    /// The next event is applied.
+    pub(super) fn go_on(&mut self) {
+        self.at += 1;
+    }
+
+    /// Whether this event, or one after it, takes the name away.
+    pub(super) fn takes(&self, wd: Wd, name: &[u8]) -> bool {
+        !self.last.is_empty()
+            && self
+                .last
+                .get(&key(wd, name))
+                .is_some_and(|&last| last >= self.at)
+    }
+}
+
+/// A number for a name.
+fn key(wd: Wd, name: &[u8]) -> u32 {
+    hash(0, wd.0.cast_unsigned(), name)
+}
