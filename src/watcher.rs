@@ -158,6 +158,8 @@ pub(crate) struct Watcher {
     is_busy: bool,
     /// Since when they are.
     held_since: u64,
+    /// How many crowds of events have come one after the other, and this one.
+    crowds: u32,
 }
 
 impl Watcher {

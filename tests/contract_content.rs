@@ -9,6 +9,7 @@ mod common;
 use common::{Tree, sha256, skipped, sys};
 use std::fs;
 use std::io::Write as _;
+use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -171,10 +172,36 @@ fn a_log_that_is_never_quiet_is_told_all_the_same() {
         );
         for _ in 0..20 {
             log.write_all(b"line\n").unwrap();
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     }
     watch.settle();
+    watch.finish();
+}
+
+#[test]
+fn a_log_is_told_while_other_files_keep_the_queue_busy() {
+    let tree = Tree::new();
+    tree.write("one", "x");
+    tree.write("other", "x");
+    let mut watch = tree.watch().json().baseline().start();
+    let mut log = tree.open("log");
+    watch.expect(&["created file ./log"]);
+    // Events that never merge, and of which nothing is told. The log is told after a
+    // small part of them.
+    let crowd = |rounds: usize, until: &dyn Fn() -> bool| {
+        (0..rounds).any(|_| {
+            tree.chmod("one", 0o600);
+            tree.chmod("other", 0o600);
+            until()
+        })
+    };
+    crowd(10_000, &|| false);
+    writeln!(log, "line").unwrap();
+    let before = watch.out.count();
+    let is_told = crowd(1_000_000, &|| watch.out.count() > before);
+    assert!(is_told, "the log waits until all other files are quiet");
+    watch.expect(&["changed file ./log"]);
     watch.finish();
 }
 

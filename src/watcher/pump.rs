@@ -29,8 +29,11 @@ const STRIDE: usize = 32;
 /// which costs each less. Never after a single change.
 const CROWD: usize = 6;
 
-/// How long the nap is: the queue has room for many times what comes meanwhile.
+/// How long the first nap is: the queue has room for many times what comes meanwhile.
 const NAP: Duration = Duration::from_micros(700);
+
+/// How many times as long the longest one is.
+const LONGEST_NAP: u32 = 4;
 
 impl Watcher {
     /// Reads all that is queued, as far as there is room.
@@ -62,16 +65,24 @@ impl Watcher {
             self.go_on_with_baseline();
         }
         self.is_busy = events > 0;
-        if events > CROWD {
-            std::thread::sleep(NAP);
-            return self.put_out_changes();
-        }
         let began = self.clock.tick();
         let now = self.clock.now();
         let mut turn = self.tracker.turn(&mut self.disk, now);
         turn.tick();
         while !turn.t.is_idle() && turn.work() && self.clock.tick() - began < SLICE {}
-        self.put_out_changes()
+        self.put_out_changes()?;
+        self.rest(events);
+        Ok(())
+    }
+
+    /// After a crowd of events, lets the next one gather; longer when crowd follows crowd.
+    fn rest(&mut self, events: usize) {
+        if events > CROWD {
+            std::thread::sleep(NAP * self.crowds);
+            self.crowds = (self.crowds + 1).min(LONGEST_NAP);
+        } else {
+            self.crowds = 1;
+        }
     }
 
     /// Applies all events that were read; how many there were.

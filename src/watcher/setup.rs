@@ -136,6 +136,7 @@ impl Watcher {
             ended: None,
             is_busy: false,
             held_since: 0,
+            crowds: 1,
         };
         watcher.listen_to_all()?;
         let present = |path: &&Vec<u8>| !order.plan.waits || super::above::is_there(path);
