@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::change::{Attributes, Digest, Kind};
 use crate::sys::epoll::Bell;
 use crate::sys::file::{self, Open, RawStat};
-use crate::sys::{self, Class, process};
+use crate::sys::{self, Class, bytes, process};
 use crate::tracker::model::Id;
 use crate::tracker::port::{Fault, Inode, Stat, Ticket};
 
@@ -81,7 +81,7 @@ pub(crate) fn open_regular(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(RawStat,
 fn open_settled(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(RawStat, OwnedFd), Fault> {
     let open = |name: &_| {
         let raw = file::stat_name(dir, name)?;
-        let opened = (raw.kind() == Kind::File).then(|| file::open_name(dir, name, Open::Bytes));
+        let opened = (raw.kind() == Kind::File).then(|| bytes::open(dir, name, raw.uid));
         Ok((raw, opened.transpose()?))
     };
     match file::with_c_str(name, open).map_err(|error| fault(&error))? {
@@ -96,7 +96,7 @@ pub(crate) fn digest_place(
     before: &RawStat,
     buffer: &mut Vec<u8>,
 ) -> Result<Read1, Fault> {
-    let opened = file::reopen(place.as_fd(), Open::Bytes).map_err(|error| fault(&error))?;
+    let opened = bytes::reopen(place.as_fd(), before.uid).map_err(|error| fault(&error))?;
     digest_file(&File::from(opened), before, buffer).map_err(|error| fault(&error))
 }
 

@@ -3,6 +3,7 @@
 //! Every descriptor is an `OwnedFd` from birth, close-on-exec; every failure an
 //! `io::Error`. `unsafe` is allowed below here and in `decode.rs`, nowhere else.
 
+pub(crate) mod bytes;
 pub(crate) mod daemon;
 pub(crate) mod epoll;
 pub(crate) mod file;

@@ -318,6 +318,25 @@ fn its_own_reading_makes_no_events() {
 }
 
 #[test]
+fn its_own_reading_leaves_the_time_of_the_last_reading_alone() {
+    let tree = Tree::new();
+    tree.write("there", "x");
+    let mut watch = tree.watch().json().baseline().start();
+    let read_at = || {
+        fs::metadata(tree.path("there"))
+            .unwrap()
+            .accessed()
+            .unwrap()
+    };
+    // The next reading after a write is the one that would be noted.
+    let before = read_at();
+    tree.overwrite("there", "y");
+    watch.expect(&["changed file ./there"]);
+    assert_eq!(read_at(), before, "it was read");
+    watch.finish();
+}
+
+#[test]
 fn a_file_appended_to_by_many_processes_is_told_to_the_last_line() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();

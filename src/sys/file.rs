@@ -20,6 +20,8 @@ pub(crate) enum Open {
     Directory,
     /// To read its bytes: never waits, never becomes our terminal.
     Bytes,
+    /// The same, and the time of its last reading stays (O_NOATIME): for its owner.
+    Unnoticed,
     /// To list it.
     Listing,
     /// A pipe, to write what fits.
@@ -34,6 +36,7 @@ impl Open {
                 Self::Place => libc::O_PATH,
                 Self::Directory => libc::O_PATH | libc::O_DIRECTORY,
                 Self::Bytes => libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY,
+                Self::Unnoticed => Self::Bytes.flags() | libc::O_NOATIME,
                 Self::Pipe => libc::O_WRONLY | libc::O_NONBLOCK,
                 Self::Listing => libc::O_RDONLY | libc::O_DIRECTORY,
             }
