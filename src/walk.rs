@@ -391,10 +391,10 @@ impl<'s, 'a> Walker<'s, 'a> {
             if is_own || tracker.is_hidden(id, name, kind == Kind::Directory) {
                 continue;
             }
-            if tracker.model.find(id, name).is_some() {
-                continue; // A directory that changes while it is read may give a name twice.
-            }
-            let child = tracker.model.insert(Some(id), name, kind);
+            // A directory that changes while it is read may give a name twice.
+            let Some(child) = tracker.model.add(id, name, kind) else {
+                continue;
+            };
             tracker.welcome(child, id, entry.ino);
             if kind == Kind::Directory && !tracker.model.has(child, Flag::EDGE) {
                 self.names.extend(name);

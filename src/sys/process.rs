@@ -34,6 +34,16 @@ pub(crate) fn widen_descriptor_table(fd: BorrowedFd<'_>, least: i32) {
     }
 }
 
+/// Has the C library ask the kernel for each large piece of memory by itself, whatever
+/// was freed before: such a piece grows in place, and goes back when it is freed.
+pub(crate) fn keep_large_memory_apart() {
+    // Others than glibc do so anyway. SAFETY: takes no pointers; a failure is no harm.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10)
+    };
+}
+
 /// Gives the calling thread a working directory of its own: unshare(CLONE_FS).
 ///
 /// # Errors

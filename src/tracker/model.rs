@@ -285,14 +285,19 @@ impl Model {
     }
 
     /// The hash of an entry's place.
-    fn hash_of(&self, id: u32) -> u32 {
-        let entry = &self.entries[id as usize];
+    fn hash_of(&self, id: Id) -> u32 {
+        let entry = self.entry(id);
         hash(self.seed, entry.parent, self.name_at(entry.name))
     }
 
     /// The entry of that name in a directory.
     pub(crate) fn find(&self, parent: Id, name: &[u8]) -> Option<Id> {
-        let found = self.by_name.find(hash(self.seed, parent.0, name), |id| {
+        self.find_hashed(hash(self.seed, parent.0, name), parent, name)
+    }
+
+    /// The same, with the hash of the place.
+    fn find_hashed(&self, hash: u32, parent: Id, name: &[u8]) -> Option<Id> {
+        let found = self.by_name.find(hash, |id| {
             let entry = &self.entries[id as usize];
             entry.parent == parent.0 && self.name_at(entry.name) == name
         });
@@ -380,6 +385,19 @@ impl Model {
 
     /// A new entry; `parent`: none for a PATH. The name must not be there.
     pub(crate) fn insert(&mut self, parent: Option<Id>, name: &[u8], kind: Kind) -> Id {
+        let hash = parent.map_or(0, |parent| hash(self.seed, parent.0, name));
+        self.insert_hashed(hash, parent, name, kind)
+    }
+
+    /// A new entry, unless the name is there.
+    pub(crate) fn add(&mut self, parent: Id, name: &[u8], kind: Kind) -> Option<Id> {
+        let hash = hash(self.seed, parent.0, name);
+        let is_new = self.find_hashed(hash, parent, name).is_none();
+        is_new.then(|| self.insert_hashed(hash, Some(parent), name, kind))
+    }
+
+    /// A new entry, with the hash of its place.
+    fn insert_hashed(&mut self, hash: u32, parent: Option<Id>, name: &[u8], kind: Kind) -> Id {
         let name = self.keep_name(name);
         let body = match kind {
             Kind::File => self.files.add(),
@@ -414,7 +432,7 @@ impl Model {
             };
             self.entry_mut(id).body = self.directories.add(directory);
         }
-        self.attach(id);
+        self.attach(id, hash);
         self.count(id, 1);
         id
     }
@@ -455,19 +473,17 @@ impl Model {
         let entry = self.entry_mut(id);
         entry.parent = parent.0;
         entry.name = new;
-        self.attach(id);
+        self.attach(id, self.hash_of(id));
         self.drop_name(old);
     }
 
-    /// Makes it findable and a child of its directory.
-    fn attach(&mut self, id: Id) {
+    /// Makes it findable and a child of its directory; `hash`: of its place.
+    fn attach(&mut self, id: Id, hash: u32) {
         let parent = self.entry(id).parent;
         if parent == NONE {
             return;
         }
-        let mut table = std::mem::take(&mut self.by_name);
-        table.insert(self.hash_of(id.0), id.0, |id| self.hash_of(id));
-        self.by_name = table;
+        self.by_name.insert(hash, id.0);
         let body = self.entry(Id(parent)).body as usize;
         let first = std::mem::replace(&mut self.directories.items[body].first, id.0);
         self.entry_mut(id).next = first;
@@ -485,9 +501,7 @@ impl Model {
         if parent == NONE {
             return;
         }
-        let mut table = std::mem::take(&mut self.by_name);
-        table.remove(self.hash_of(id.0), id.0, |id| self.hash_of(id));
-        self.by_name = table;
+        self.by_name.remove(self.hash_of(id), id.0);
         if next != NONE {
             self.entry_mut(Id(next)).prev = prev;
         }
@@ -598,20 +612,13 @@ impl Model {
     pub(crate) fn set_wd(&mut self, id: Id, wd: Option<Wd>) -> Option<Wd> {
         let body = self.entry(id).body;
         let old = self.wd(id);
-        let mut table = std::mem::take(&mut self.by_wd);
-        let hash_of = |items: &[Directory], at: u32| self.wd_hash(Wd(items[at as usize].wd));
         if let Some(old) = old {
-            table.remove(self.wd_hash(old), body, |at| {
-                hash_of(&self.directories.items, at)
-            });
+            self.by_wd.remove(self.wd_hash(old), body);
         }
         self.directory_mut(id).wd = wd.map_or(-1, |wd| wd.0);
         if let Some(wd) = wd {
-            let hash = self.wd_hash(wd);
-            let items = &self.directories.items;
-            table.insert(hash, body, |at| self.wd_hash(Wd(items[at as usize].wd)));
+            self.by_wd.insert(self.wd_hash(wd), body);
         }
-        self.by_wd = table;
         old
     }
 
@@ -744,23 +751,17 @@ impl Model {
         if old == ident {
             return;
         }
-        let Some(mut table) = self.by_ident.take() else {
-            self.files.idents[at] = ident;
+        self.files.idents[at] = ident;
+        let seed = self.seed;
+        let Some(table) = &mut self.by_ident else {
             return;
         };
-        let seed = self.seed;
         if old != 0 {
-            table.remove(hash(seed, old, b""), id.0, |id| {
-                hash(seed, self.ident(Id(id)), b"")
-            });
+            table.remove(hash(seed, old, b""), id.0);
         }
-        self.files.idents[at] = ident;
         if ident != 0 {
-            table.insert(hash(seed, ident, b""), id.0, |id| {
-                hash(seed, self.ident(Id(id)), b"")
-            });
+            table.insert(hash(seed, ident, b""), id.0);
         }
-        self.by_ident = Some(table);
     }
 
     /// From now on files are found by their identity.
@@ -769,12 +770,11 @@ impl Model {
             return;
         }
         let mut table = Table::default();
-        let hash_of = |id| hash(self.seed, self.ident(Id(id)), b"");
-        for id in self
-            .all()
-            .filter(|&id| self.kind(id) == Kind::File && self.ident(id) != 0)
-        {
-            table.insert(hash_of(id.0), id.0, hash_of);
+        for id in self.all().filter(|&id| self.kind(id) == Kind::File) {
+            let ident = self.ident(id);
+            if ident != 0 {
+                table.insert(hash(self.seed, ident, b""), id.0);
+            }
         }
         self.by_ident = Some(table);
     }

@@ -1,18 +1,26 @@
-//! A hash table of numbers whose keys live elsewhere: five bytes a slot.
+//! A hash table of numbers whose keys live elsewhere: eight bytes a slot.
 //!
 //! The caller gives the hash and says what is equal. Open addressing with linear
-//! probing; a removal shifts what follows back, so there are no tombstones.
+//! probing; a removal shifts what follows back, so there are no tombstones. A slot's
+//! place grows with its hash, so that a larger table is filled from one end to the other.
 
 /// No number.
 const FREE: u32 = u32::MAX;
+
+/// A number, and the hash of what it stands for.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// The hash.
+    hash: u32,
+    /// The number.
+    number: u32,
+}
 
 /// A set of numbers, found by the hash of something each stands for.
 #[derive(Default)]
 pub(super) struct Table {
     /// The slots, of any count.
-    slots: Vec<u32>,
-    /// The last byte of the hash of each, so that what is not meant is rarely visited.
-    tags: Vec<u8>,
+    slots: Vec<Slot>,
     /// How many are taken.
     used: usize,
 }
@@ -28,39 +36,38 @@ impl Table {
         self.run(hash).filter(|&number| equal(number)).collect()
     }
 
-    /// The numbers that may have this hash.
+    /// The numbers that have this hash.
     fn run(&self, hash: u32) -> impl Iterator<Item = u32> {
         let mut at = self.home(hash);
         std::iter::from_fn(move || {
             loop {
-                let number = *self.slots.get(at)?;
-                if number == FREE {
+                let slot = *self.slots.get(at)?;
+                if slot.number == FREE {
                     return None;
                 }
-                let tag = self.tags[at];
                 at = self.after(at);
-                if tag == tag_of(hash) {
-                    return Some(number);
+                if slot.hash == hash {
+                    return Some(slot.number);
                 }
             }
         })
     }
 
-    /// Adds a number that is not in it; `hash_of` tells the hash of any number in it.
-    pub(super) fn insert(&mut self, hash: u32, number: u32, hash_of: impl Fn(u32) -> u32) {
+    /// Adds a number that is not in it.
+    pub(super) fn insert(&mut self, hash: u32, number: u32) {
         if (self.used + 1) * 4 > self.slots.len() * 3 {
-            self.grow(hash_of);
+            self.grow();
         }
-        self.put(hash, number);
+        self.put(Slot { hash, number });
         self.used += 1;
     }
 
     /// Removes a number that is in it.
-    pub(super) fn remove(&mut self, hash: u32, number: u32, hash_of: impl Fn(u32) -> u32) {
+    pub(super) fn remove(&mut self, hash: u32, number: u32) {
         let mut at = self.home(hash);
-        while self.slots[at] != number {
-            debug_assert_ne!(self.slots[at], FREE, "what is removed is there");
-            if self.slots[at] == FREE {
+        while self.slots[at].number != number {
+            debug_assert_ne!(self.slots[at].number, FREE, "what is removed is there");
+            if self.slots[at].number == FREE {
                 return;
             }
             at = self.after(at);
@@ -69,16 +76,15 @@ impl Table {
         // Close the gap: what follows moves back unless it would pass its home.
         let count = self.slots.len();
         let mut next = self.after(at);
-        while self.slots[next] != FREE {
-            let home = self.home(hash_of(self.slots[next]));
+        while self.slots[next].number != FREE {
+            let home = self.home(self.slots[next].hash);
             if (next + count - home) % count >= (next + count - at) % count {
                 self.slots[at] = self.slots[next];
-                self.tags[at] = self.tags[next];
                 at = next;
             }
             next = self.after(next);
         }
-        self.slots[at] = FREE;
+        self.slots[at].number = FREE;
     }
 
     /// Where a hash's search begins: its share of the slots.
@@ -97,30 +103,28 @@ impl Table {
     }
 
     /// Into the first free slot.
-    fn put(&mut self, hash: u32, number: u32) {
-        let mut at = self.home(hash);
-        while self.slots[at] != FREE {
+    fn put(&mut self, slot: Slot) {
+        let mut at = self.home(slot.hash);
+        while self.slots[at].number != FREE {
             at = self.after(at);
         }
-        self.slots[at] = number;
-        self.tags[at] = tag_of(hash);
+        self.slots[at] = slot;
     }
 
     /// Half as many slots again.
-    fn grow(&mut self, hash_of: impl Fn(u32) -> u32) {
+    fn grow(&mut self) {
         let count = self.slots.len();
-        let wanted = (count + count / 2).max(16);
-        let old = std::mem::replace(&mut self.slots, vec![FREE; wanted]);
-        self.tags = vec![0; wanted];
-        for number in old.into_iter().filter(|&number| number != FREE) {
-            self.put(hash_of(number), number);
+        let free = Slot {
+            hash: 0,
+            number: FREE,
+        };
+        let wanted = vec![free; (count + count / 2).max(16)];
+        for slot in std::mem::replace(&mut self.slots, wanted) {
+            if slot.number != FREE {
+                self.put(slot);
+            }
         }
     }
-}
-
-/// The byte of a hash that is kept beside the number.
-fn tag_of(hash: u32) -> u8 {
-    hash.to_le_bytes()[0]
 }
 
 /// A hash of a number and some bytes, with a seed that nobody outside can know.
@@ -164,9 +168,9 @@ mod tests {
             let mut set = std::collections::HashSet::new();
             for (add, number) in steps {
                 if add && set.insert(number) {
-                    table.insert(hash_of(number), number, hash_of);
+                    table.insert(hash_of(number), number);
                 } else if !add && set.remove(&number) {
-                    table.remove(hash_of(number), number, hash_of);
+                    table.remove(hash_of(number), number);
                 }
                 for number in 0..200 {
                     let found = table.find(hash_of(number), |other| other == number);

@@ -91,6 +91,7 @@ impl Watcher {
         let epoll = Epoll::new().map_err(Error::system("wait for events"))?;
         let bell = Arc::new(Bell::new().map_err(Error::system("wait for events"))?);
         let inotify = Rc::new(Inotify::new().map_err(Error::system("begin to watch"))?);
+        process::keep_large_memory_apart();
         process::raise_descriptor_limit(DESCRIPTORS);
         process::widen_descriptor_table(inotify.as_fd(), 1000);
         let workers = Workers::new(Arc::clone(&bell));
