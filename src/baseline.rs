@@ -127,6 +127,7 @@ fn begin(tracker: &Tracker, dir: Id) -> Option<Errand> {
         inode: tracker.model.inode(dir),
         files: Vec::new(),
         names: Vec::new(),
+        began: tracker.settings.began,
         limit: if eager {
             tracker.settings.hash_limit
         } else {

@@ -33,6 +33,17 @@ pub(crate) struct Read1 {
     pub(crate) stable: bool,
 }
 
+impl Read1 {
+    /// Of a file that was only looked at.
+    fn unread(raw: &RawStat) -> Self {
+        Self {
+            stat: stat(raw),
+            digest: None,
+            stable: true,
+        }
+    }
+}
+
 /// An error of a system call, in the tracker's words.
 pub(crate) fn fault(error: &io::Error) -> Fault {
     match sys::class(error) {
@@ -76,18 +87,16 @@ pub(crate) fn open_regular(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(RawStat,
     Ok((raw, place))
 }
 
-/// Opens a name to read it, in a directory in which no name has changed for a while:
-/// what was a regular file a moment ago still is one.
-fn open_settled(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(RawStat, OwnedFd), Fault> {
-    let open = |name: &_| {
-        let raw = file::stat_name(dir, name)?;
-        let opened = (raw.kind() == Kind::File).then(|| bytes::open(dir, name, raw.uid));
-        Ok((raw, opened.transpose()?))
-    };
-    match file::with_c_str(name, open).map_err(|error| fault(&error))? {
-        (raw, Some(opened)) => Ok((raw, opened)),
-        (_, None) => Err(Fault::Absent),
+/// Opens a name to read it, in a directory in which no name has changed since the walk
+/// saw a regular file there. `owner`: the directory's.
+fn open_settled(dir: BorrowedFd<'_>, name: &[u8], owner: u32) -> Result<(RawStat, OwnedFd), Fault> {
+    let opened = file::with_c_str(name, |name| bytes::open(dir, name, owner));
+    let opened = opened.map_err(|error| fault(&error))?;
+    let raw = file::stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
+    if raw.kind() != Kind::File {
+        return Err(Fault::Absent);
     }
+    Ok((raw, opened))
 }
 
 /// Reads what is open as a place.
@@ -160,6 +169,8 @@ pub(crate) struct Errand {
     pub(crate) names: Vec<u8>,
     /// Larger files are not read; in bytes. 0: none is.
     pub(crate) limit: u64,
+    /// When the watch began, in nanoseconds since 1970.
+    pub(crate) began: i64,
 }
 
 /// A piece of work.
@@ -310,8 +321,10 @@ fn perform(work: Work, buffer: &mut Vec<u8>) -> Done {
         Work::Errands(errands) => {
             let mut read =
                 Vec::with_capacity(errands.iter().map(|errand| errand.files.len()).sum());
+            let mut root = None;
             for errand in &errands {
-                run_errand(errand, buffer, &mut read);
+                let dir = open_directory(errand, &mut root);
+                run_errand(errand, dir, buffer, &mut read);
             }
             Done::Errands(read)
         }
@@ -319,76 +332,89 @@ fn perform(work: Work, buffer: &mut Vec<u8>) -> Done {
 }
 
 /// Reads the files of one directory.
-fn run_errand(errand: &Errand, buffer: &mut Vec<u8>, read: &mut Vec<(Id, Result<Read1, Fault>)>) {
-    let dir = open_directory(&errand.root, &errand.route, errand.inode);
-    let is_settled = dir.as_ref().is_ok_and(|(_, raw)| is_settled(raw));
+fn run_errand(
+    errand: &Errand,
+    dir: Result<(OwnedFd, RawStat), Fault>,
+    buffer: &mut Vec<u8>,
+    read: &mut Vec<(Id, Result<Read1, Fault>)>,
+) {
+    let dir = dir.map(|(dir, raw)| (dir, is_settled(&raw, errand.began).then_some(raw.uid)));
     let mut start = 0;
     for &(id, end) in &errand.files {
         let name = &errand.names[start..end];
         start = end;
         let result = match &dir {
-            Ok((dir, _)) => read_one(dir.as_fd(), name, errand.limit, is_settled, buffer),
+            Ok((dir, owner)) => read_one(dir.as_fd(), name, errand.limit, *owner, buffer),
             Err(fault) => Err(fault.clone()),
         };
         read.push((id, result));
     }
 }
 
-/// Opens a directory by its way from a PATH; what is found must be the one meant.
-fn open_directory(root: &[u8], route: &[u8], inode: Inode) -> Result<(OwnedFd, RawStat), Fault> {
-    let root = file::with_c_str(root, |path| file::open(file::here(), path, Open::Directory));
-    let mut dir = root.map_err(|error| fault(&error))?;
-    if !route.is_empty() {
-        dir =
-            file::open_path(dir.as_fd(), route, Open::Directory).map_err(|error| fault(&error))?;
-    }
-    let found = file::stat_fd(dir.as_fd()).map_err(|error| fault(&error))?;
-    if (found.dev, found.ino) == (inode.dev, inode.ino) {
+/// Opens the directory of an errand by its way from a PATH, which is kept open for the
+/// next one; what is found must be the one meant.
+fn open_directory<'e>(
+    errand: &'e Errand,
+    held: &mut Option<(&'e [u8], OwnedFd)>,
+) -> Result<(OwnedFd, RawStat), Fault> {
+    let mut open = || {
+        let root = match held {
+            Some((path, root)) if *path == errand.root => root,
+            _ => {
+                let opened = file::with_c_str(&errand.root, |path| {
+                    file::open(file::here(), path, Open::Directory)
+                })?;
+                &held.insert((&errand.root, opened)).1
+            }
+        };
+        let way: &[u8] = if errand.route.is_empty() {
+            b"."
+        } else {
+            &errand.route
+        };
+        let dir = file::open_path(root.as_fd(), way, Open::Directory)?;
+        let found = file::stat_fd(dir.as_fd())?;
+        Ok((dir, found))
+    };
+    let (dir, found) = open().map_err(|error: io::Error| fault(&error))?;
+    if (found.dev, found.ino) == (errand.inode.dev, errand.inode.ino) {
         Ok((dir, found))
     } else {
         Err(Fault::Absent)
     }
 }
 
-/// Whether no name in a directory has changed for two seconds.
-fn is_settled(dir: &RawStat) -> bool {
+/// Whether no name in a directory has changed since before the watch began, nor for two
+/// seconds, which is the coarsest clock of a file system.
+fn is_settled(dir: &RawStat, began: i64) -> bool {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let now = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
-    now - dir.mtime.max(dir.ctime) > 2_000_000_000
+    now.min(began) - dir.mtime.max(dir.ctime) > 2_000_000_000
 }
 
-/// One file of the baseline.
+/// One file of the baseline. `owner`: of its directory, where that is settled.
 fn read_one(
     dir: BorrowedFd<'_>,
     name: &[u8],
     limit: u64,
-    is_settled: bool,
+    owner: Option<u32>,
     buffer: &mut Vec<u8>,
 ) -> Result<Read1, Fault> {
     if limit == 0 {
         let raw = file::with_c_str(name, |name| file::stat_name(dir, name))
             .map_err(|error| fault(&error))?;
-        return Ok(Read1 {
-            stat: stat(&raw),
-            digest: None,
-            stable: true,
-        });
+        return Ok(Read1::unread(&raw));
     }
-    let (raw, opened) = if is_settled {
-        open_settled(dir, name)?
-    } else {
-        open_regular(dir, name)?
+    let (raw, opened) = match owner {
+        Some(owner) => open_settled(dir, name, owner)?,
+        None => open_regular(dir, name)?,
     };
     if raw.size > limit {
-        return Ok(Read1 {
-            stat: stat(&raw),
-            digest: None,
-            stable: true,
-        });
+        return Ok(Read1::unread(&raw));
     }
-    if is_settled {
+    if owner.is_some() {
         return digest_file(&File::from(opened), &raw, buffer).map_err(|error| fault(&error));
     }
     digest_place(&opened, &raw, buffer)

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::file::{self, Open};
 
-/// Opens a name that `owner` owns; a symbolic link is not followed.
+/// Opens a name that `owner` owns, most likely; a symbolic link is not followed.
 ///
 /// # Errors
 /// Those of openat(2); EWOULDBLOCK when a lease is held on it.
@@ -36,9 +36,9 @@ fn unnoticed(owner: u32, open: impl Fn(Open) -> io::Result<OwnedFd>) -> io::Resu
     let us = *US.get_or_init(|| unsafe { libc::geteuid() });
     if (us == owner || us == 0) && !REFUSED.load(Ordering::Relaxed) {
         match open(Open::Unnoticed) {
-            // The superuser of a namespace, or one without CAP_FOWNER.
+            // Somebody else's after all, or a superuser who is none here.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
-                REFUSED.store(true, Ordering::Relaxed);
+                REFUSED.store(us == 0, Ordering::Relaxed);
             }
             other => return other,
         }
