@@ -153,6 +153,25 @@ fn what_rules_show_is_created_with_its_content_and_what_they_hide_is_deleted() {
 }
 
 #[test]
+fn a_file_that_rules_hide_while_it_is_written_is_deleted() {
+    use std::io::Write as _;
+
+    let tree = Tree::new();
+    init(&tree.root());
+    let mut watch = watch(&tree).start();
+    for number in 0..20 {
+        let name = format!("log{number}");
+        let mut held = tree.open(&name);
+        watch.until(&format!("New file: ./{name}"));
+        // One that waits for its writer's pause when the rules come.
+        held.write_all(b"line").unwrap();
+        tree.write(".gitignore", format!("log{number}\n"));
+        watch.until(&format!("Deleted: ./{name}"));
+    }
+    watch.stop();
+}
+
+#[test]
 fn rules_that_are_replaced_renamed_or_removed_are_read_again() {
     let tree = Tree::new();
     tree.write("a", "");

@@ -79,7 +79,7 @@ impl Turn<'_> {
         };
         if self.t.leaves(hot) {
             self.t.nominate(hot);
-        } else if !self.read_closed(hot) {
+        } else {
             self.look_at(hot);
         }
     }

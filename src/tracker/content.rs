@@ -70,6 +70,12 @@ impl Tracker {
         }
     }
 
+    /// Whether a regular file may have been written to since it was read.
+    pub(super) fn is_written(&self, id: Id) -> bool {
+        let wrote = self.model.has(id, Flag::WROTE) || self.model.has(id, Flag::CLOSED);
+        wrote && self.model.kind(id) == Kind::File
+    }
+
     /// Whether a file of that size goes by inode, size and times.
     pub(crate) fn goes_by_stat(&self, size: u64) -> bool {
         self.settings.hashing == Hashing::Off || size > self.settings.hash_limit
@@ -290,9 +296,9 @@ impl Turn<'_> {
         }
     }
 
-    /// Reads a file that was just closed without a look at it first. `false`: it takes
+    /// Reads a file that was written to without a look at it first. `false`: it takes
     /// more than that.
-    pub(super) fn read_closed(&mut self, id: Id) -> bool {
+    pub(super) fn read_written(&mut self, id: Id) -> bool {
         let t = &mut *self.t;
         let blockers = [Flag::LEAVING, Flag::READING];
         let is_plain = t.settings.hashing != Hashing::Off
@@ -301,10 +307,13 @@ impl Turn<'_> {
         let Some(dir) = t.model.parent(id).filter(|_| is_plain) else {
             return false;
         };
+        let name = self.t.model.name(id).to_vec();
+        if self.t.is_hidden(dir, &name, false) {
+            return false;
+        }
         let Ok(inode) = self.enter(dir) else {
             return false;
         };
-        let name = self.t.model.name(id).to_vec();
         let ticket = self.t.next_ticket();
         match self
             .disk
@@ -315,12 +324,14 @@ impl Turn<'_> {
                 digest,
                 stable,
             }) if !self.disk.is_own(stat.inode) => {
+                self.t.is_found(id);
                 self.t.no_longer_busy(id);
                 let why = self.t.take_why(id);
                 self.compare(id, &stat, digest, stable, why);
                 true
             }
             Ok(Reading::Later) => {
+                self.t.is_found(id);
                 self.t.no_longer_busy(id);
                 let why = self.t.take_why(id);
                 self.t.later(ticket, id, why);

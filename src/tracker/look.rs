@@ -12,6 +12,7 @@ impl Turn<'_> {
     /// Looks at an entry's own name.
     pub(super) fn look_at(&mut self, id: Id) {
         match self.t.model.parent(id) {
+            Some(_) if self.t.is_written(id) && self.read_written(id) => {}
             Some(dir) => {
                 let name = self.t.model.name(id).to_vec();
                 self.look(dir, &name);
@@ -95,8 +96,7 @@ impl Turn<'_> {
     fn present(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         let is_dir = stat.kind == Kind::Directory;
         if let Some(known) = self.t.model.find(dir, name) {
-            self.t.model.clear(known, Flag::GONE);
-            self.t.missing.remove(&known);
+            self.t.is_found(known);
         }
         if self.disk.is_own(stat.inode) || self.t.is_hidden(dir, name, is_dir) {
             if let Some(known) = self.t.model.find(dir, name) {
@@ -409,6 +409,12 @@ impl Turn<'_> {
 }
 
 impl Tracker {
+    /// An entry that may have been missed is where it was.
+    pub(super) fn is_found(&mut self, id: Id) {
+        self.model.clear(id, Flag::GONE);
+        self.missing.remove(&id);
+    }
+
     /// How a PATH is opened.
     fn root_of(&self, id: Id) -> Option<Vec<u8>> {
         self.roots
