@@ -4,7 +4,7 @@
 //! back into the model. Few are under way at once: the watch goes before.
 
 use crate::change::Kind;
-use crate::hash::{Errand, Read1, Workers};
+use crate::hash::{Errand, Read1, Workers, bytes_read};
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::port::Fault;
 use crate::tracker::{Hashing, Tracker, Turn};
@@ -23,6 +23,8 @@ pub(crate) struct Baseline {
     under_way: usize,
     /// Files that were read or looked at.
     pub(crate) files: u64,
+    /// Files that are there to read, where somebody has asked.
+    all: Option<usize>,
     /// Bytes that were read.
     pub(crate) bytes: u64,
     /// Sizes, where they are to be told (`--initial`).
@@ -39,6 +41,7 @@ impl Baseline {
             next: 0,
             under_way: 0,
             files: 0,
+            all: None,
             bytes: 0,
             sizes,
             handed_out: false,
@@ -48,6 +51,17 @@ impl Baseline {
     /// Whether everything was read.
     pub(crate) fn is_complete(&self) -> bool {
         self.handed_out && self.under_way == 0
+    }
+
+    /// As it is shown.
+    pub(crate) fn text(&mut self, tracker: &Tracker) -> String {
+        let model = &tracker.model;
+        let is_file = |id: &Id| model.kind(*id) == Kind::File;
+        let all = *self
+            .all
+            .get_or_insert_with(|| model.all().filter(is_file).count());
+        let mib = bytes_read() >> 20;
+        format!("baseline: {} of {all} files, {mib} MiB read", self.files)
     }
 
     /// Hands out errands, as many as the workers need to stay busy.

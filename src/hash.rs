@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -109,6 +110,14 @@ pub(crate) fn digest_place(
     digest_file(&File::from(opened), before, buffer).map_err(|error| fault(&error))
 }
 
+/// Bytes that were read, of everything.
+static READ: AtomicU64 = AtomicU64::new(0);
+
+/// How many bytes were read until now, also of files that are not done.
+pub(crate) fn bytes_read() -> u64 {
+    READ.load(Ordering::Relaxed)
+}
+
 /// Reads an open file from its start.
 fn digest_file(mut opened: &File, before: &RawStat, buffer: &mut Vec<u8>) -> io::Result<Read1> {
     if buffer.len() < CHUNK {
@@ -127,6 +136,7 @@ fn digest_file(mut opened: &File, before: &RawStat, buffer: &mut Vec<u8>) -> io:
             Ok(count) => {
                 hasher.update(&buffer[..count]);
                 size += count as u64;
+                READ.fetch_add(count as u64, Ordering::Relaxed);
                 // A short read of a regular file is its last.
                 if count < buffer.len() {
                     break;

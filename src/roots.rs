@@ -14,7 +14,7 @@ use crate::sys::inotify::Inotify;
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::port::Inode;
 use crate::tracker::{Named, Root, Tracker};
-use crate::walk::walk;
+use crate::walk::{HowFar, walk};
 
 /// What the PATHs are watched with.
 pub(crate) struct Planter<'a> {
@@ -24,6 +24,8 @@ pub(crate) struct Planter<'a> {
     pub(crate) inotify: &'a Inotify,
     /// Our own outputs are left out.
     pub(crate) own: &'a [Inode],
+    /// Told how far the walks are.
+    pub(crate) how_far: &'a HowFar,
     /// What a person should know: a PATH that is told under another one.
     pub(crate) notes: Vec<String>,
 }
@@ -130,7 +132,7 @@ impl Planter<'_> {
             ));
         }
         let id = self.root(seen, &raw);
-        for (entry, other) in walk(self.tracker, self.inotify, self.own, id, fd) {
+        for (entry, other) in self.walk(id, fd) {
             if self.tracker.model.has(other, Flag::ROOT) {
                 let mut shown = Vec::new();
                 self.tracker.write_path(entry, &mut shown);
@@ -143,6 +145,11 @@ impl Planter<'_> {
             }
         }
         Ok(Some(id))
+    }
+
+    /// Walks a PATH.
+    fn walk(&mut self, id: Id, fd: OwnedFd) -> Vec<(Id, Id)> {
+        walk(self.tracker, self.inotify, self.own, self.how_far, id, fd)
     }
 
     /// An entry for a PATH.

@@ -1,6 +1,13 @@
 //! What is said to a person, on stderr: one line each, with our name before it.
+//!
+//! On a terminal, and nowhere else, a line of progress may stand below. Invariant: it is
+//! taken away before anything else is said.
 
 use std::io::{IsTerminal, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use crate::change::Trouble;
 use crate::error::limit_remedy;
@@ -16,15 +23,21 @@ pub(crate) struct Voice {
     said_over_limit: bool,
     /// Whether somebody watches stderr on a terminal.
     is_seen: bool,
-    /// When progress was last shown, on the loop's clock in nanoseconds.
-    shown: u64,
+    /// When progress may be shown next, on the loop's clock in nanoseconds.
+    next: u64,
 }
 
-/// Progress is shown after half a second, and then ten times a second, in nanoseconds.
-const PATIENCE: u64 = 500_000_000;
+/// What takes less than this has no progress to show.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How often progress is shown then.
+const OFTEN: Duration = Duration::from_millis(100);
 
 /// What takes the line of progress away again.
 const WIPE: &str = "\r\x1b[K";
+
+/// Whether a line of progress stands on the terminal; held by whoever writes there.
+static STANDS: Mutex<bool> = Mutex::new(false);
 
 impl Voice {
     /// Quiet or not.
@@ -35,22 +48,53 @@ impl Voice {
             said_full: false,
             said_over_limit: false,
             is_seen,
-            shown: 0,
+            next: nanos(PATIENCE),
         }
     }
 
-    /// Shows how far something is, to a person at a terminal and to nobody else.
+    /// Does some work that says nothing, and shows how far it is to a person at a
+    /// terminal.
+    pub(crate) fn during<T>(
+        &self,
+        how_far: impl Fn() -> String + Send,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        if !self.is_seen {
+            return work();
+        }
+        let (end, ended) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let show = move || {
+                let mut wait = PATIENCE;
+                while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                    show(&how_far());
+                    wait = OFTEN;
+                }
+                wipe();
+            };
+            // Without a thread there is no progress to see, and all else is as it was.
+            let _shown = thread::Builder::new()
+                .name("progress".into())
+                .stack_size(256 << 10)
+                .spawn_scoped(scope, show);
+            let done = work();
+            drop(end);
+            done
+        })
+    }
+
+    /// When progress is due, if somebody sees it.
+    pub(crate) fn progress_due(&self) -> Option<u64> {
+        self.is_seen.then_some(self.next)
+    }
+
+    /// Shows how far something is.
     pub(crate) fn progress(&mut self, now: u64, text: &str) {
-        if self.is_seen && now > PATIENCE && now > self.shown + PATIENCE / 5 {
-            self.shown = now;
-            let _seen = std::io::stderr().write_all(format!("{WIPE}balerion: {text}").as_bytes());
-        }
-    }
-
-    /// Takes progress away.
-    pub(crate) fn no_progress(&mut self) {
-        if std::mem::take(&mut self.shown) > 0 {
-            let _seen = std::io::stderr().write_all(WIPE.as_bytes());
+        // Once it is ready, a daemon lets go of its terminal.
+        self.is_seen &= std::io::stderr().is_terminal();
+        if self.is_seen {
+            self.next = now.saturating_add(nanos(OFTEN));
+            show(text);
         }
     }
 
@@ -98,6 +142,36 @@ impl Voice {
 
 /// A line on stderr. That nobody hears it is no reason to stop.
 pub(crate) fn say(text: &str) {
-    let line = format!("balerion: {text}\n");
-    let _heard = std::io::stderr().write_all(line.as_bytes());
+    write(&mut stands(), &format!("balerion: {text}\n"));
+}
+
+/// Takes progress away.
+pub(crate) fn wipe() {
+    let mut stands = stands();
+    if *stands {
+        write(&mut stands, "");
+    }
+}
+
+/// Progress, in place of what was shown before.
+fn show(text: &str) {
+    let mut stands = stands();
+    write(&mut stands, &format!("balerion: {text}"));
+    *stands = true;
+}
+
+/// Writes, in one piece, where a line of progress may stand.
+fn write(stands: &mut bool, text: &str) {
+    let wipe = if std::mem::take(stands) { WIPE } else { "" };
+    let _heard = std::io::stderr().write_all(format!("{wipe}{text}").as_bytes());
+}
+
+/// Whether a line of progress stands, for as long as nobody else may write.
+fn stands() -> MutexGuard<'static, bool> {
+    STANDS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A duration on the loop's clock.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

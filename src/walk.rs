@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
@@ -30,6 +30,32 @@ const DEPTH: usize = 256;
 /// Bytes of directory entries read at once.
 const LISTING: usize = 32 << 10;
 
+/// How far the walks are, to be looked at from another thread.
+#[derive(Default)]
+pub(crate) struct HowFar {
+    /// Directories watched.
+    watched: AtomicU64,
+    /// Directories found.
+    directories: AtomicU64,
+    /// Other names found.
+    files: AtomicU64,
+}
+
+impl HowFar {
+    /// Takes down what the model holds.
+    fn note(&self, (directories, files): (u64, u64)) {
+        self.directories.store(directories, Ordering::Relaxed);
+        self.files.store(files, Ordering::Relaxed);
+    }
+
+    /// As it is shown.
+    pub(crate) fn text(&self) -> String {
+        let [watched, directories, files] = [&self.watched, &self.directories, &self.files]
+            .map(|count| count.load(Ordering::Relaxed));
+        format!("walk: {watched} of {directories} directories so far, {files} files")
+    }
+}
+
 /// A directory to walk: open, or to be opened by its way.
 struct Job {
     /// Its entry.
@@ -46,6 +72,8 @@ struct Shared<'a> {
     inotify: &'a Inotify,
     /// Our own outputs are left out.
     own: &'a [Inode],
+    /// Who wants to know how far it is.
+    how_far: &'a HowFar,
     /// The model that grows, and the work that is left.
     state: Mutex<State<'a>>,
     /// Rung when there is work, or none will come.
@@ -73,6 +101,7 @@ pub(crate) fn walk(
     tracker: &mut Tracker,
     inotify: &Inotify,
     own: &[Inode],
+    how_far: &HowFar,
     root: Id,
     fd: OwnedFd,
 ) -> Vec<(Id, Id)> {
@@ -90,6 +119,7 @@ pub(crate) fn walk(
     let shared = Shared {
         inotify,
         own,
+        how_far,
         state,
         bell: Condvar::new(),
         hungry: AtomicUsize::new(0),
@@ -288,6 +318,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             return;
         }
         let wd = self.watch(fd.as_fd());
+        self.shared.how_far.watched.fetch_add(1, Ordering::Relaxed);
         let mut wd = Some(wd);
         loop {
             let count = match file::read_directory(fd.as_fd(), &mut self.buffer) {
@@ -401,6 +432,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 self.subs.push((child, self.names.len()));
             }
         }
+        self.shared.how_far.note(tracker.model.counts());
         true
     }
 

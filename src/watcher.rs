@@ -8,6 +8,7 @@ mod above;
 mod ending;
 mod log;
 mod pump;
+mod reading;
 mod setup;
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -29,7 +30,7 @@ use crate::sys::inotify::Inotify;
 use crate::sys::signal::{Signal, Signals};
 use crate::tracker::port::Disk;
 use crate::tracker::{Moment, Tracker};
-use crate::voice::Voice;
+use crate::voice::{Voice, wipe};
 use above::Above;
 pub(crate) use ending::Ending;
 pub(crate) use setup::{Order, Output, Plan};
@@ -169,6 +170,7 @@ impl Watcher {
     /// What makes going on impossible.
     pub(crate) fn run(&mut self) -> Result<Ending, Error> {
         let ended = self.turn_round();
+        wipe();
         if self.plan.stats {
             self.say_stats();
         }
@@ -215,6 +217,7 @@ impl Watcher {
                 self.drain()?;
                 self.slice()?;
             }
+            self.show_progress();
         }
     }
 
@@ -265,7 +268,7 @@ impl Watcher {
             return Some(Duration::ZERO);
         }
         self.until(
-            [self.tracker.deadline(), always]
+            [self.tracker.deadline(), self.progress_due(), always]
                 .into_iter()
                 .flatten()
                 .min(),

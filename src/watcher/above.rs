@@ -15,6 +15,7 @@ use crate::sys::epoll::Interest;
 use crate::sys::file;
 use crate::sys::inotify::Inotify;
 use crate::tracker::port::Fault;
+use crate::walk::HowFar;
 
 /// The directories in which a missing PATH may appear, on a queue of their own: what it
 /// tells is no change of the tree.
@@ -138,6 +139,7 @@ impl Watcher {
             tracker: &mut self.tracker,
             inotify: &inotify,
             own: &own,
+            how_far: &HowFar::default(),
             notes: Vec::new(),
         };
         if let Err(error) = planter.appear(path)

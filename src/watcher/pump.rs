@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use super::{Ending, Token, Watcher};
-use crate::change::{Change, Content, Kind};
 use crate::decode::Events;
 use crate::error::Error;
 use crate::hash::{Done, Read1};
 use crate::sys::epoll::Interest;
-use crate::tracker::Hashing;
 use crate::tracker::content::Answer;
+use crate::voice::wipe;
 
 /// Bytes read at once: what costs nothing when little is queued.
 pub(super) const READ: usize = 64 << 10;
@@ -159,9 +158,8 @@ impl Watcher {
         }
         let now = self.clock.now();
         let batch = std::mem::take(&mut self.tracker.batch);
-        if !batch.is_empty() {
-            self.voice.no_progress();
-        }
+        // stdout may be the same terminal.
+        wipe();
         for (path, trouble) in batch.troubles() {
             self.voice.trouble(batch.bytes(path), trouble);
         }
@@ -243,47 +241,6 @@ impl Watcher {
         }
     }
 
-    /// Keeps the workers busy with the baseline; `None`: it is over, or there is none.
-    pub(super) fn feed_baseline(&mut self) -> Option<()> {
-        let baseline = self.baseline.as_mut()?;
-        baseline.feed(&self.tracker, &self.workers);
-        (!baseline.is_complete()).then_some(())
-    }
-
-    /// Keeps the workers busy with the baseline, and tells its end.
-    pub(super) fn go_on_with_baseline(&mut self) {
-        if self.baseline.is_some() && self.feed_baseline().is_none() {
-            self.voice.no_progress();
-            self.end_baseline();
-        } else {
-            self.show_progress();
-        }
-    }
-
-    /// Shows how far the baseline is.
-    pub(super) fn show_progress(&mut self) {
-        if let Some(baseline) = &self.baseline {
-            let (_, all) = self.tracker.model.counts();
-            let text = format!("baseline: {} of {all} files", baseline.files);
-            self.voice.progress(self.clock.tick(), &text);
-        }
-    }
-
-    /// The baseline is complete, which is told if it has read anything.
-    pub(super) fn end_baseline(&mut self) {
-        let Some(baseline) = self.baseline.take() else {
-            return;
-        };
-        if self.tracker.settings.hashing == Hashing::Eager {
-            let (files, bytes) = (baseline.files, baseline.bytes);
-            let millis = self.clock.tick() / 1_000_000;
-            let seconds = format!("{}.{:03}", millis / 1000, millis % 1000);
-            self.voice.note(&format!(
-                "baseline complete: {files} files, {bytes} bytes, {seconds} s"
-            ));
-        }
-    }
-
     /// At the end: what is known is written, as far as the reader takes it within
     /// a second.
     ///
@@ -312,61 +269,8 @@ impl Watcher {
         self.close_log()
     }
 
-    /// Tells what was there when the watch began: parents before children.
-    pub(super) fn tell_existing(
-        &mut self,
-        sizes: &[(crate::tracker::model::Id, u64)],
-    ) -> Result<(), Error> {
-        let roots: Vec<_> = self
-            .tracker
-            .roots
-            .iter()
-            .filter_map(|root| root.entry)
-            .collect();
-        let mut stack: Vec<_> = roots.into_iter().rev().collect();
-        let sizes: std::collections::HashMap<_, _> = sizes.iter().copied().collect();
-        while self.ended.is_none()
-            && let Some(id) = stack.pop()
-        {
-            let model = &self.tracker.model;
-            let kind = model.kind(id);
-            stack.extend(model.children(id));
-            if model.has(id, crate::tracker::model::Flag::SILENT) {
-                continue;
-            }
-            let mut content = Content::default();
-            if kind == Kind::File {
-                content = Content {
-                    size: sizes.get(&id).copied(),
-                    digest: model.digest(id),
-                };
-            }
-            let reads_all = self.tracker.settings.hashing == Hashing::Eager;
-            let is_owed = content
-                .size
-                .is_none_or(|size| !self.tracker.goes_by_stat(size));
-            if kind == Kind::File && content.digest.is_none() && reads_all && is_owed {
-                // It moved before it was read: its digest is told as soon as it is known.
-                self.tracker
-                    .model
-                    .set(id, crate::tracker::model::Flag::UNREADABLE);
-                self.tracker.nominate(id);
-            }
-            let path = self.tracker.path(id);
-            self.tracker.batch.push(Change::Existing {
-                kind,
-                path,
-                content,
-            });
-            if self.tracker.batch.changes().len() >= 512 {
-                self.put_out_wholly()?;
-            }
-        }
-        self.put_out_wholly()
-    }
-
     /// Writes everything, however long the reader takes, unless we are to end.
-    fn put_out_wholly(&mut self) -> Result<(), Error> {
+    pub(super) fn put_out_wholly(&mut self) -> Result<(), Error> {
         self.put_out_changes()?;
         while self.ended.is_none() {
             self.ended = self.write()?;

@@ -29,6 +29,7 @@ use crate::tracker::model::Model;
 use crate::tracker::port::Inode;
 use crate::tracker::{Root, Settings, Tracker};
 use crate::voice::Voice;
+use crate::walk::HowFar;
 
 /// Descriptors that walking and looking may take.
 const DESCRIPTORS: u64 = 4096;
@@ -181,15 +182,18 @@ impl Watcher {
 
     /// Walks the PATHs.
     fn plant(&mut self, paths: &[Vec<u8>], own: &[Inode]) -> Result<(), Error> {
-        let notes = Vec::new();
-        let inotify = Rc::clone(&self.inotify);
+        let how_far = HowFar::default();
         let mut planter = Planter {
             tracker: &mut self.tracker,
-            inotify: &inotify,
+            inotify: &self.inotify,
             own,
-            notes,
+            how_far: &how_far,
+            notes: Vec::new(),
         };
-        planter.plant(paths)?;
+        let planted = self
+            .voice
+            .during(|| how_far.text(), || planter.plant(paths));
+        planted?;
         for note in planter.notes {
             self.voice.note(&note);
         }
@@ -306,29 +310,6 @@ impl Watcher {
             .note(&format!("ready: {directories} directories, {files} files"));
         self.go_on_with_baseline();
         Ok(())
-    }
-
-    /// Reads every file before anything is told, and tells what there is.
-    fn read_all(&mut self) -> Result<(), Error> {
-        let mut ready = Vec::new();
-        while self.feed_baseline().is_some() {
-            self.epoll
-                .wait(None, &mut ready)
-                .map_err(Error::system("wait for events"))?;
-            self.heed_signals();
-            if self.ended.is_some() {
-                return Ok(());
-            }
-            self.bell.silence();
-            self.take_answers();
-            self.show_progress();
-            self.drain()?;
-        }
-        let sizes = self
-            .baseline
-            .as_mut()
-            .and_then(|baseline| baseline.sizes.take());
-        self.tell_existing(&sizes.unwrap_or_default())
     }
 }
 
