@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 
 use crate::cli::Cli;
 
@@ -12,8 +12,22 @@ use crate::cli::Cli;
 /// stdout does not take them.
 pub(crate) fn completions(shell: clap_complete::Shell) -> io::Result<()> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "balerion", &mut text);
+    clap_complete::generate(
+        shell,
+        &mut without_hidden(&Cli::command()),
+        "balerion",
+        &mut text,
+    );
     io::stdout().write_all(&text)
+}
+
+/// The command line as help shows it: clap_complete offers hidden options as well, and
+/// an option cannot be taken out of a command that has it.
+fn without_hidden(full: &Command) -> Command {
+    let shown = full.get_arguments().filter(|arg| !arg.is_hide_set());
+    Command::new("balerion")
+        .version(env!("BALERION_VERSION"))
+        .args(shown.cloned())
 }
 
 /// Prints the man page, in troff.

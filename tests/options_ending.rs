@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::fs;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
@@ -193,7 +194,16 @@ fn on_file(test: &str, words: &[&str], text: &str) -> Option<Output> {
 fn completions_are_scripts_that_the_shells_accept() {
     for shell in ["bash", "zsh", "fish"] {
         let script = printed(&["--completions", shell]);
-        assert!(script.contains("until-quiet"), "{shell}: {script}");
+        let is_part = |each: char| each.is_alphanumeric() || each == '-';
+        let words: HashSet<_> = script.split(|each| !is_part(each)).collect();
+        // In some shells options stand without their dashes.
+        let offers = |name| words.contains(&*format!("--{name}")) || words.contains(name);
+        for name in ["until-quiet", "no-recursive", "version", "help"] {
+            assert!(offers(name), "{shell}: {name} in {script}");
+        }
+        for name in ["monitor", "recursive", "fingers"] {
+            assert!(!offers(name), "{shell}: {name} in {script}");
+        }
         let test = "completions_are_scripts…";
         if let Some(output) = on_file(test, &[shell, "-n"], &script) {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
