@@ -4,10 +4,11 @@
 
 mod common;
 
-use common::{DEADLINE, Tree, sys};
+use common::{DEADLINE, Tree, skipped, sys};
 use std::fs;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process::Command;
 
 /// Makes the wrapper's own number, which exec(2) keeps, the one of the watchdog.
 const OURS: &str = "WATCHDOG_PID=$$ exec \"$@\"";
@@ -236,5 +237,32 @@ fn a_manager_that_is_not_there_disturbs_nobody() {
             .through(&["env", name, "WATCHDOG_USEC=1000"])
             .start();
         watch.stop();
+    }
+}
+
+#[test]
+fn the_unit_of_the_readme_is_one_that_systemd_accepts() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let unit = readme.split_once("```ini\n").unwrap().1;
+    let unit = unit.split_once("```\n").unwrap().0;
+    let installed = "ExecStart=/usr/local/bin/balerion ";
+    assert!(unit.contains(installed), "{unit}");
+    let ours = format!("ExecStart={} ", env!("CARGO_BIN_EXE_balerion"));
+    let tree = Tree::new();
+    tree.write("balerion.service", unit.replace(installed, &ours));
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no"]);
+    verify.arg(tree.path("balerion.service"));
+    match verify.output() {
+        Ok(output) => {
+            // What is wrong with other units of this system is not ours to know.
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(!said.contains("balerion"), "{said}");
+        }
+        Err(error) => skipped(
+            "the_unit_of_the_readme…",
+            &format!("systemd-analyze: {error}"),
+        ),
     }
 }
