@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use crate::change::Kind;
 use crate::error::{Error, plain};
+use crate::escape::escaped;
 use crate::lock;
-use crate::output::escaped;
 use crate::sys::daemon::{Standard, fork, new_session, replace};
 use crate::sys::{file, process};
 use crate::voice::say;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::output::escaped;
+use crate::escape::escaped;
 
 /// A failure that ends the program.
 #[derive(Debug)]

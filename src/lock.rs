@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::plain;
-use crate::output::escaped;
+use crate::escape::escaped;
 use crate::sys::{daemon, file};
 
 /// How often it is tried: the holder may be about to end.

@@ -11,8 +11,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, plain};
+use crate::escape::escaped;
 use crate::lock;
-use crate::output::escaped;
 use crate::sys::daemon;
 
 /// Between two attempts to write: 1 s.

@@ -9,6 +9,7 @@ mod daemon;
 mod decode;
 mod disk;
 mod error;
+mod escape;
 mod event;
 mod filter;
 mod hash;

@@ -3,12 +3,9 @@
 //! Never writes anywhere itself. Invariant: nothing that a path holds can break a
 //! line or a terminal, unless records end in NUL and the reader asked for raw bytes.
 
-mod escape;
 mod json;
 pub(crate) mod sink;
 mod text;
-
-pub(crate) use escape::escaped;
 
 use std::fmt::Write;
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::change::Kind;
 use crate::error::Error;
+use crate::escape::escaped;
 use crate::hash::fault;
 use crate::sys::file::{self, FdPath, Open, RawStat};
 use crate::sys::inotify::Inotify;
@@ -241,10 +242,7 @@ impl Planter<'_> {
     fn note(&mut self, seen: &Seen, known: Id) {
         let mut path = Vec::new();
         self.tracker.write_path(known, &mut path);
-        let (one, other) = (
-            crate::output::escaped(&seen.shown),
-            crate::output::escaped(&path),
-        );
+        let (one, other) = (escaped(&seen.shown), escaped(&path));
         self.notes.push(format!(
             "note: {one} is the same as {other}, and is told once, as that"
         ));

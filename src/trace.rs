@@ -1,7 +1,7 @@
 //! A kernel event as a line to learn from (`--trace`).
 
+use crate::escape::escaped;
 use crate::event::{Event, NameEvent, OwnEvent, Wd};
-use crate::output::escaped;
 
 /// The event in inotify(7)'s words; `dir` is where its watch is.
 pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::change::Trouble;
 use crate::error::limit_remedy;
-use crate::output::escaped;
+use crate::escape::escaped;
 
 /// Our way to stderr.
 pub(crate) struct Voice {

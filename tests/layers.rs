@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, each after all that it may know.
 const HOUSE: &[(&str, &[&str])] = &[
+    ("escape", &[]),
     ("event", &[]),
     ("change", &[]),
     ("mounts", &[]),
@@ -17,12 +18,12 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("manual", &["cli"]),
     ("sys", &["event", "change"]),
     ("decode", &["event"]),
-    ("output", &["change", "sys"]),
-    ("error", &["output"]),
+    ("output", &["change", "escape", "sys"]),
+    ("error", &["escape"]),
     ("filter", &["error"]),
     ("tracker", &["event", "change", "filter"]),
-    ("trace", &["event", "output"]),
-    ("voice", &["change", "error", "output"]),
+    ("trace", &["escape", "event"]),
+    ("voice", &["change", "error", "escape"]),
     ("hash", &["change", "sys", "tracker"]),
     ("own", &["change", "sys", "tracker"]),
     ("disk", &["event", "hash", "own", "sys", "tracker"]),
@@ -30,22 +31,23 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "roots",
         &[
-            "change", "error", "hash", "output", "sys", "tracker", "walk",
+            "change", "error", "escape", "hash", "sys", "tracker", "walk",
         ],
     ),
     ("baseline", &["change", "hash", "tracker"]),
-    ("lock", &["error", "output", "sys"]),
-    ("log", &["error", "lock", "output", "sys"]),
+    ("lock", &["error", "escape", "sys"]),
+    ("log", &["error", "escape", "lock", "sys"]),
     ("notify", &["sys"]),
     (
         "daemon",
-        &["change", "error", "lock", "output", "sys", "voice"],
+        &["change", "error", "escape", "lock", "sys", "voice"],
     ),
     (
         "watcher",
         &[
-            "event", "change", "filter", "mounts", "sys", "decode", "tracker", "output", "error",
-            "trace", "voice", "hash", "own", "disk", "walk", "roots", "baseline", "log", "notify",
+            "escape", "event", "change", "filter", "mounts", "sys", "decode", "tracker", "output",
+            "error", "trace", "voice", "hash", "own", "disk", "walk", "roots", "baseline", "log",
+            "notify",
         ],
     ),
     (

@@ -1,6 +1,6 @@
 //! What is printed, to the letter.
 
-use super::{Events, Format, Printer, Style, escaped};
+use super::{Events, Format, Printer, Style};
 use crate::change::{Batch, Change, Content, EMPTY, Kind};
 
 /// A style without decoration.
@@ -21,22 +21,6 @@ fn printed(style: Style, path: &[u8], change: impl Fn(std::ops::Range<usize>) ->
     let mut out = Vec::new();
     Printer::new(style).print(&batch, &change(span), 1_700_000_000_123_456_789, &mut out);
     String::from_utf8(out).expect("text")
-}
-
-#[test]
-fn what_could_break_a_line_or_a_terminal_is_escaped() {
-    let cases: [(&[u8], &str); 7] = [
-        (b"./plain name.txt", "./plain name.txt"),
-        (b"a\nb\tc\rd\\e", r"a\nb\tc\rd\\e"),
-        (b"\x1b[31m", r"\x1b[31m"),
-        (b"del\x7f", r"del\x7f"),
-        ("c1\u{85}".as_bytes(), r"c1\xc2\x85"),
-        (b"latin \xe9!", r"latin \xe9!"),
-        ("\u{e9}\u{1f600}".as_bytes(), "\u{e9}\u{1f600}"),
-    ];
-    for (path, shown) in cases {
-        assert_eq!(escaped(path), shown);
-    }
 }
 
 #[test]

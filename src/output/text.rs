@@ -1,8 +1,8 @@
 //! Changes as sentences, or as bare paths.
 
 use super::Style;
-use super::escape::escape;
 use crate::change::{Batch, Change, Kind, Span};
+use crate::escape::escape;
 
 /// The colour of a change's words: green comes, yellow differs, blue moves, red goes.
 fn color(change: &Change) -> &'static [u8] {

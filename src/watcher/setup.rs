@@ -11,6 +11,7 @@ use crate::baseline::Baseline;
 use crate::change::Change;
 use crate::disk::{Blindness, RealDisk, blindness};
 use crate::error::Error;
+use crate::escape::escaped;
 use crate::filter::Filter;
 use crate::hash::Workers;
 use crate::log::{Log, Opened};
@@ -276,7 +277,7 @@ impl Watcher {
             named.push((mount.place, blind));
         }
         for (path, blind) in named {
-            let path = crate::output::escaped(&path);
+            let path = escaped(&path);
             match blind {
                 Blindness::None => {}
                 Blindness::Network(name) => self.voice.warn(&format!(

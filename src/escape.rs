@@ -1,7 +1,7 @@
 //! Bytes of a path as text that can break neither a line nor a terminal.
 
 /// Appends the path; control characters, backslashes and what is not UTF-8 escaped.
-pub(super) fn escape(path: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn escape(path: &[u8], out: &mut Vec<u8>) {
     // Most paths need nothing.
     if path
         .iter()
@@ -40,4 +40,25 @@ pub(crate) fn escaped(path: &[u8]) -> String {
     let mut out = Vec::with_capacity(path.len());
     escape(path, &mut out);
     String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn what_could_break_a_line_or_a_terminal_is_escaped() {
+        let cases: [(&[u8], &str); 7] = [
+            (b"./plain name.txt", "./plain name.txt"),
+            (b"a\nb\tc\rd\\e", r"a\nb\tc\rd\\e"),
+            (b"\x1b[31m", r"\x1b[31m"),
+            (b"del\x7f", r"del\x7f"),
+            ("c1\u{85}".as_bytes(), r"c1\xc2\x85"),
+            (b"latin \xe9!", r"latin \xe9!"),
+            ("\u{e9}\u{1f600}".as_bytes(), "\u{e9}\u{1f600}"),
+        ];
+        for (path, shown) in cases {
+            assert_eq!(escaped(path), shown);
+        }
+    }
 }
