@@ -9,22 +9,9 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, Instant};
 
+use common::serve::refused;
 use common::stream::Stream;
-use common::{DEADLINE, Record, Tree, eventually, serve, terminal};
-
-/// Runs it with these arguments, which it must refuse; what it says.
-fn refused(args: &[&str]) -> String {
-    let tree = Tree::new();
-    let output = serve::run(&tree, args);
-    let said = serve::said(&output);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-    assert_eq!(output.stdout, b"", "{args:?}");
-    for line in said.lines() {
-        assert!(line.starts_with("balerion: "), "{args:?}: {line}");
-    }
-    assert_ne!(said, "", "{args:?}");
-    said
-}
+use common::{DEADLINE, Record, Tree, eventually, terminal};
 
 #[test]
 fn only_the_events_that_were_named_are_printed() {

@@ -8,17 +8,8 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use common::serve::refused;
 use common::{Tree, Watch, eventually, namespace, serve};
-
-/// These arguments are refused; what is said.
-fn refused(args: &[&str]) -> String {
-    let tree = Tree::new();
-    let output = serve::run(&tree, args);
-    let said = serve::said(&output);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-    assert!(said.starts_with("balerion: "), "{args:?}: {said}");
-    said
-}
 
 /// Ends it, the tree being what was told; there are more or fewer watches than
 /// directories.

@@ -9,17 +9,8 @@ use std::fs;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
+use common::serve::refused;
 use common::{Tree, eventually, serve, skipped};
-
-/// These arguments are refused; what is said.
-fn refused(args: &[&str]) -> String {
-    let tree = Tree::new();
-    let output = serve::run(&tree, args);
-    let said = serve::said(&output);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-    assert!(said.starts_with("balerion: "), "{args:?}: {said}");
-    said
-}
 
 /// What it prints about itself, in an empty directory.
 fn printed(args: &[&str]) -> String {

@@ -37,6 +37,24 @@ pub(crate) fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// What is said to these arguments, which must be refused.
+pub(crate) fn refused_in(tree: &Tree, args: &[&str]) -> String {
+    let output = run(tree, args);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+    assert_eq!(output.stdout, b"", "{args:?}");
+    for line in said.lines() {
+        assert!(line.starts_with("balerion: "), "{args:?}: {line}");
+    }
+    assert_ne!(said, "", "{args:?}");
+    said
+}
+
+/// The same, in an empty tree.
+pub(crate) fn refused(args: &[&str]) -> String {
+    refused_in(&Tree::new(), args)
+}
+
 /// Whether a process runs, or has not let go of all that it had.
 pub(crate) fn is_running(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
