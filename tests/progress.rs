@@ -15,7 +15,7 @@ use common::stream::Stream;
 use common::{Tree, Watch, eventually, sys, terminal};
 
 /// Directories that take a moment to walk.
-const DIRECTORIES: usize = 8000;
+const DIRECTORIES: usize = 6000;
 
 /// A terminal, and what it is sent.
 struct Terminal {
@@ -88,7 +88,7 @@ fn endless_files() -> Tree {
     tree
 }
 
-/// Lets a watcher run for a moment now and then, until `holds` or for a second: however
+/// Lets a watcher run for a moment now and then, until `holds` or for some seconds: however
 /// fast it is, its walk takes long.
 fn crawl(watch: &Watch, holds: impl Fn() -> bool) {
     for _ in 0..25 {
@@ -96,9 +96,9 @@ fn crawl(watch: &Watch, holds: impl Fn() -> bool) {
             return;
         }
         watch.freeze();
-        thread::sleep(Duration::from_millis(40));
+        thread::sleep(Duration::from_millis(110));
         watch.thaw();
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_micros(300));
     }
 }
 
