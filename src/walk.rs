@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
@@ -15,7 +15,7 @@ use crate::event::Wd;
 use crate::hash::fault;
 use crate::sys::file::{self, FdPath, Open, RawStat};
 use crate::sys::inotify::Inotify;
-use crate::sys::process;
+use crate::sys::{process, signal};
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::port::{Fault, Inode};
@@ -30,9 +30,15 @@ const DEPTH: usize = 256;
 /// Bytes of directory entries read at once.
 const LISTING: usize = 32 << 10;
 
-/// How far the walks are, to be looked at from another thread.
-#[derive(Default)]
+/// Directories walked between two looks at the signals: some tenths of a millisecond.
+const STRIDE: u64 = 64;
+
+/// How far the walks are, to be looked at from another thread, and whether they go on.
 pub(crate) struct HowFar {
+    /// Whether SIGHUP ends them, too.
+    hang_up: bool,
+    /// Whether a signal has ended them.
+    is_ended: AtomicBool,
     /// Directories watched.
     watched: AtomicU64,
     /// Directories found.
@@ -42,6 +48,37 @@ pub(crate) struct HowFar {
 }
 
 impl HowFar {
+    /// Nowhere yet. `hang_up`: whether SIGHUP ends the walks.
+    pub(crate) fn new(hang_up: bool) -> Self {
+        Self {
+            hang_up,
+            is_ended: AtomicBool::new(false),
+            watched: AtomicU64::new(0),
+            directories: AtomicU64::new(0),
+            files: AtomicU64::new(0),
+        }
+    }
+
+    /// One more directory is watched; now and then, the signals are looked at.
+    fn went_on(&self) {
+        let watched = self.watched.fetch_add(1, Ordering::Relaxed);
+        if watched.is_multiple_of(STRIDE) {
+            self.heed_signals();
+        }
+    }
+
+    /// Looks whether a signal ends the walks.
+    fn heed_signals(&self) {
+        if signal::end_is_waiting(self.hang_up) {
+            self.is_ended.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the walks are to end where they are.
+    fn is_ended(&self) -> bool {
+        self.is_ended.load(Ordering::Relaxed)
+    }
+
     /// Takes down what the model holds.
     fn note(&self, (directories, files): (u64, u64)) {
         self.directories.store(directories, Ordering::Relaxed);
@@ -154,6 +191,9 @@ impl<'a> Shared<'a> {
         let mut state = self.lock();
         self.hungry.fetch_add(1, Ordering::Relaxed);
         let job = loop {
+            if self.how_far.is_ended() {
+                break None;
+            }
             if let Some(job) = state.jobs.pop_front() {
                 state.walking += 1;
                 break Some(job);
@@ -174,7 +214,7 @@ impl<'a> Shared<'a> {
     fn finished(&self) {
         let mut state = self.lock();
         state.walking -= 1;
-        if state.walking == 0 && state.jobs.is_empty() {
+        if self.how_far.is_ended() || state.walking == 0 && state.jobs.is_empty() {
             self.bell.notify_all();
         }
     }
@@ -266,7 +306,9 @@ impl<'s, 'a> Walker<'s, 'a> {
     fn descend(&mut self, id: Id, fd: OwnedFd, dev: Option<u64>) {
         let mut frames = Vec::new();
         self.arrive(&mut frames, id, fd, dev);
-        while let Some(frame) = frames.last() {
+        while let Some(frame) = frames.last()
+            && !self.shared.how_far.is_ended()
+        {
             if self.subs.len() == frame.first {
                 frames.pop();
                 continue;
@@ -318,7 +360,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             return;
         }
         let wd = self.watch(fd.as_fd());
-        self.shared.how_far.watched.fetch_add(1, Ordering::Relaxed);
+        self.shared.how_far.went_on();
         let mut wd = Some(wd);
         loop {
             let count = match file::read_directory(fd.as_fd(), &mut self.buffer) {
@@ -334,8 +376,11 @@ impl<'s, 'a> Walker<'s, 'a> {
                     .truncate(self.subs.last().map_or(0, |(_, end)| *end));
                 return;
             }
-            if count == 0 {
+            if count == 0 || self.shared.how_far.is_ended() {
                 break;
+            }
+            if count > LISTING / 2 {
+                self.shared.how_far.heed_signals();
             }
         }
         frames.push(Frame {

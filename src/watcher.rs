@@ -180,7 +180,11 @@ impl Watcher {
     /// The loop.
     fn turn_round(&mut self) -> Result<Ending, Error> {
         if let Some(ending) = self.ended {
-            self.finish()?;
+            if self.baseline.is_some() {
+                self.finish()?;
+            } else {
+                self.close_log()?; // In the middle of the walk: nothing has been told.
+            }
             return Ok(ending);
         }
         let (directories, files) = self.tracker.model.counts();

@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +16,12 @@ use common::{Tree, Watch, eventually, sys, terminal};
 
 /// Directories that take a moment to walk.
 const DIRECTORIES: usize = 6000;
+
+/// Keeps the other tests waiting: what reads without end would slow them down.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A terminal, and what it is sent.
 struct Terminal {
@@ -104,6 +110,7 @@ fn crawl(watch: &Watch, holds: impl Fn() -> bool) {
 
 #[test]
 fn a_long_walk_moves_on_a_terminal_until_it_is_ready() {
+    let _turn = alone();
     let tree = many_directories();
     for args in [&[][..], &["--initial"]] {
         // A walk that is over too soon is tried again.
@@ -135,6 +142,7 @@ fn a_long_walk_moves_on_a_terminal_until_it_is_ready() {
 
 #[test]
 fn a_long_baseline_moves_on_a_terminal_and_leaves_nothing_there() {
+    let _turn = alone();
     for (args, ready) in [
         (&[][..], &["balerion: ready: 1 directories, 64 files"][..]),
         // Nothing was told yet.
@@ -156,6 +164,7 @@ fn a_long_baseline_moves_on_a_terminal_and_leaves_nothing_there() {
 
 #[test]
 fn what_is_said_and_told_meanwhile_has_lines_of_its_own() {
+    let _turn = alone();
     let tree = endless_files();
     let terminal = Terminal::new();
     let watch = tree.watch().args(["--color", "never"]);
@@ -183,6 +192,7 @@ fn what_is_said_and_told_meanwhile_has_lines_of_its_own() {
 
 #[test]
 fn nothing_moves_in_a_pipe_or_where_quiet_was_asked_for() {
+    let _turn = alone();
     let tree = many_directories();
     let endless = endless_files();
     let files = endless.root();
@@ -199,4 +209,31 @@ fn nothing_moves_in_a_pipe_or_where_quiet_was_asked_for() {
     let watch = watch.args(["--quiet", "--timeout", "1"]).spawn();
     assert_eq!(watch.wait().status.code(), Some(3));
     assert_eq!(terminal.text(), "");
+}
+
+#[test]
+fn a_walk_ends_where_it_is_when_it_is_told_to() {
+    let _turn = alone();
+    let tree = many_directories();
+    // A walk that is over too soon is tried again.
+    let is_cut_short = (0..20).any(|_| {
+        let terminal = Terminal::new();
+        let watch = tree.watch().args(["--stats"]).stderr(terminal.printer());
+        let watch = watch.spawn();
+        crawl(&watch, || !terminal.shown("balerion: walk: ").is_empty());
+        watch.signal(sys::SIGTERM);
+        let ended = watch.wait();
+        assert_eq!(ended.status.code(), Some(0));
+        assert_eq!(ended.lines(), Vec::<String>::new());
+        let lines = terminal.screen();
+        let row = |line: &String| {
+            line.strip_prefix("balerion: stats: watches ")?
+                .trim()
+                .parse()
+                .ok()
+        };
+        let walked: usize = lines.iter().find_map(row).unwrap();
+        walked < DIRECTORIES
+    });
+    assert!(is_cut_short, "the walk went on to its end");
 }

@@ -53,6 +53,22 @@ pub(crate) fn hold() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a signal that asks to end waits to be read; `hang_up`: whether SIGHUP is one.
+pub(crate) fn end_is_waiting(hang_up: bool) -> bool {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `set` is memory for one sigset_t.
+    if unsafe { libc::sigpending(set.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: sigpending(2) succeeded, so it filled the set.
+    let set = unsafe { set.assume_init() };
+    let signals = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
+    let ends = &signals[..if hang_up { 3 } else { 2 }];
+    // SAFETY: `set` is an initialised sigset_t, and the signals are valid ones.
+    let waits = |&signal: &i32| unsafe { libc::sigismember(&raw const set, signal) } == 1;
+    ends.iter().any(waits)
+}
+
 impl Signals {
     /// Opens the descriptor, from which the signals that are held are read.
     ///

@@ -139,7 +139,7 @@ impl Watcher {
             tracker: &mut self.tracker,
             inotify: &inotify,
             own: &own,
-            how_far: &HowFar::default(),
+            how_far: &HowFar::new(false),
             notes: Vec::new(),
         };
         if let Err(error) = planter.appear(path)

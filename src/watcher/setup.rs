@@ -145,6 +145,9 @@ impl Watcher {
         let present = |path: &&Vec<u8>| !order.plan.waits || super::above::is_there(path);
         let paths: Vec<_> = order.paths.iter().filter(present).cloned().collect();
         watcher.plant(&paths, &known)?;
+        if watcher.ended.is_some() {
+            return Ok(watcher);
+        }
         watcher.look_above(&order.paths, order.plan.waits)?;
         if watcher.log.is_none() && order.files.is_empty() {
             watcher.leave_working_directory(&order.paths);
@@ -183,7 +186,7 @@ impl Watcher {
 
     /// Walks the PATHs.
     fn plant(&mut self, paths: &[Vec<u8>], own: &[Inode]) -> Result<(), Error> {
-        let how_far = HowFar::default();
+        let how_far = HowFar::new(self.log.is_none());
         let mut planter = Planter {
             tracker: &mut self.tracker,
             inotify: &self.inotify,
@@ -197,6 +200,10 @@ impl Watcher {
         planted?;
         for note in planter.notes {
             self.voice.note(&note);
+        }
+        self.heed_signals();
+        if self.ended.is_some() {
+            return Ok(());
         }
         self.name_the_blind();
         let (strict, attributes) = (
