@@ -147,5 +147,6 @@ fn begin(tracker: &Tracker, dir: Id) -> Option<Errand> {
         } else {
             0
         },
+        is_watched: tracker.model.wd(dir).is_some(),
     })
 }

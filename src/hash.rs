@@ -181,6 +181,8 @@ pub(crate) struct Errand {
     pub(crate) limit: u64,
     /// When the watch began, in nanoseconds since 1970.
     pub(crate) began: i64,
+    /// Whether a write has an event.
+    pub(crate) is_watched: bool,
 }
 
 /// A piece of work.
@@ -354,10 +356,31 @@ fn run_errand(
         let name = &errand.names[start..end];
         start = end;
         let result = match &dir {
-            Ok((dir, owner)) => read_one(dir.as_fd(), name, errand.limit, *owner, buffer),
+            Ok((dir, owner)) => {
+                let read = read_one(dir.as_fd(), name, errand.limit, *owner, buffer);
+                if errand.is_watched {
+                    read
+                } else {
+                    read.map(|read| doubt(dir.as_fd(), name, read))
+                }
+            }
             Err(fault) => Err(fault.clone()),
         };
         read.push((id, result));
+    }
+}
+
+/// Where no event tells of a write, what was read is stable only if nothing at all has
+/// happened to the file since the look before it.
+fn doubt(dir: BorrowedFd<'_>, name: &[u8], read: Read1) -> Read1 {
+    let after = file::with_c_str(name, |name| file::stat_name(dir, name));
+    let is_same = after.is_ok_and(|after| {
+        (after.ino, after.ctime, after.mtime)
+            == (read.stat.inode.ino, read.stat.ctime, read.stat.mtime)
+    });
+    Read1 {
+        stable: read.stable && is_same,
+        ..read
     }
 }
 

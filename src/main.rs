@@ -206,6 +206,7 @@ fn settings(cli: &Cli, events: Events) -> Settings {
         strict: cli.strict,
         rescan: cli.rescan.map(nanos),
         began: 0,
+        began_coarse: 0,
     }
 }
 

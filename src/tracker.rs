@@ -74,6 +74,9 @@ pub(crate) struct Settings {
     pub(crate) rescan: Option<u64>,
     /// When the watch began, in nanoseconds since 1970.
     pub(crate) began: i64,
+    /// The same by the clock of which file systems take their times: a write after it
+    /// may carry a time before `began`.
+    pub(crate) began_coarse: i64,
 }
 
 /// When something is being done.

@@ -10,7 +10,7 @@ use common::{Tree, sha256, skipped, sys};
 use std::fs;
 use std::io::Write as _;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 #[test]
 fn a_new_file_is_created_empty_and_changed_when_bytes_arrive() {
@@ -46,6 +46,24 @@ fn touch_makes_a_file_and_nothing_else() {
     let mut watch = tree.watch().start();
     tree.touch("a");
     watch.expect(&["New file: ./a"]);
+    watch.finish();
+}
+
+#[test]
+fn a_time_in_the_future_is_no_change() {
+    let tree = Tree::new();
+    tree.write("a", "x");
+    let opened = fs::File::options()
+        .write(true)
+        .open(tree.path("a"))
+        .unwrap();
+    opened
+        .set_modified(SystemTime::now() + Duration::from_secs(86_400))
+        .unwrap();
+    // Longer than a tick of the clock by which files get their times.
+    let young = Instant::now();
+    common::eventually(|| young.elapsed() > Duration::from_millis(30));
+    let watch = tree.watch().baseline().start();
     watch.finish();
 }
 

@@ -81,6 +81,20 @@ pub(crate) fn monotonic_micros() -> u64 {
     u64::try_from(micros).unwrap_or(0)
 }
 
+/// The time of day as the kernel writes it into inodes, in nanoseconds since 1970: it
+/// moves on with the kernel's tick, and so may be behind the precise one.
+pub(crate) fn coarse_nanos() -> i64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a valid timespec to fill; this clock is always there.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut time) };
+    time.tv_sec
+        .saturating_mul(1_000_000_000)
+        .saturating_add(time.tv_nsec)
+}
+
 /// The file system's magic number: fstatfs(2).
 ///
 /// # Errors

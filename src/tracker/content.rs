@@ -157,7 +157,8 @@ impl Turn<'_> {
                     digest: None,
                 },
             );
-            self.nominate_links(id, stat.mtime >= self.t.settings.began);
+            let is_young = self.t.is_young(id, stat, self.now.wall);
+            self.nominate_links(id, is_young);
             return;
         }
         let ticket = self.t.next_ticket();
@@ -170,7 +171,8 @@ impl Turn<'_> {
                 stable,
             }) => {
                 self.took(id, &stat, digest, stable);
-                self.nominate_links(id, stat.mtime >= self.t.settings.began);
+                let is_young = self.t.is_young(id, &stat, self.now.wall);
+                self.nominate_links(id, is_young);
                 Content {
                     size: Some(stat.size),
                     digest: Some(digest),
@@ -237,13 +239,14 @@ impl Turn<'_> {
 
     /// Whether only the bytes can tell.
     fn must_read(&mut self, id: Id, stat: &Stat, why: Why) -> bool {
+        let is_young = self.t.is_young(id, stat, self.now.wall);
         let model = &mut self.t.model;
         if why.is_written() || model.has(id, Flag::DISPLACING) {
             return true;
         }
         let (old, new) = (model.print(id), model::print(stat, true));
         if model.has(id, Flag::AWAITED)
-            && (model.has(id, Flag::MISSED) || stat.ctime >= self.t.settings.began)
+            && (model.has(id, Flag::MISSED) || stat.ctime >= self.t.settings.began || is_young)
         {
             return true; // Whoever reads it must know what happened to it: not the baseline.
         }
@@ -255,11 +258,7 @@ impl Turn<'_> {
             return true;
         }
         // Never read. Nothing says that it was written to, unless its times do.
-        let changed = if old == 0 {
-            stat.mtime >= self.t.settings.began
-        } else {
-            old != new
-        };
+        let changed = if old == 0 { is_young } else { old != new };
         if changed && (!why.has(Flag::TOUCHED) || is_another(old, new)) {
             return true;
         }
@@ -387,6 +386,7 @@ impl Turn<'_> {
         let old = self.t.model.digest(id);
         let (old_print, new_print) = (self.t.model.print(id), model::print(stat, true));
         let is_another = self.t.was_replaced(id, stat) || is_another(old_print, new_print);
+        let is_young = self.t.is_young(id, stat, self.now.wall);
         let was_unreadable = self.t.model.clear(id, Flag::UNREADABLE);
         let displaced = if self.t.model.clear(id, Flag::DISPLACING) {
             self.t.displaced.remove(&id)
@@ -400,12 +400,7 @@ impl Turn<'_> {
                 let written =
                     why.has(Flag::WROTE) || why.has(Flag::CLOSED) && !why.has(Flag::TOUCHED);
                 let looked = old_print != 0 && old_print != new_print && !why.has(Flag::TOUCHED);
-                was_unreadable
-                    || is_another
-                    || written
-                    || looked
-                    || !stable
-                    || stat.mtime >= self.t.settings.began
+                was_unreadable || is_another || written || looked || !stable || is_young
             }
         };
         let was_linked = self.t.model.has(id, Flag::LINKED);
@@ -424,7 +419,7 @@ impl Turn<'_> {
         }
         self.retry_links(id);
         if news || is_another {
-            self.nominate_links(id, news || stat.mtime >= self.t.settings.began);
+            self.nominate_links(id, news || is_young);
         }
     }
 
@@ -515,7 +510,7 @@ impl Turn<'_> {
         } else if why.has(Flag::CLOSED) {
             old != new
         } else if old == 0 {
-            stat.mtime >= self.t.settings.began
+            self.t.is_young(id, stat, self.now.wall)
         } else {
             old != new
         };

@@ -19,6 +19,18 @@ impl Tracker {
             |ino| ino != stat.inode.ino || stat.btime.is_some_and(|birth| birth >= began);
         stat.ctime >= began && self.model.seen_as(id).is_some_and(is_other)
     }
+
+    /// Whether the times of a file say that it may have been written since the watch
+    /// began. A time that a program has set to the future says nothing. Where no event
+    /// tells of a write, all is doubted that happened to the file.
+    pub(super) fn is_young(&self, id: Id, stat: &Stat, wall: i64) -> bool {
+        let dir = self.model.parent(id);
+        if dir.is_some_and(|dir| self.model.wd(dir).is_none()) {
+            return stat.ctime >= self.settings.began_coarse;
+        }
+        let began = self.settings.began;
+        stat.mtime >= began && (stat.ctime >= began || stat.mtime <= wall)
+    }
 }
 
 impl Turn<'_> {
@@ -41,7 +53,9 @@ impl Turn<'_> {
             // Something has happened to it, and its event may be unread; or it is another
             // file, renamed to that name. With what is known then, it is read again.
             Ok((stat, _, stable))
-                if !stable || stat.ctime.max(stat.mtime) >= self.t.settings.began =>
+                if !stable
+                    || stat.ctime >= self.t.settings.began
+                    || self.t.is_young(id, &stat, self.now.wall) =>
             {
                 self.t.nominate(id);
             }

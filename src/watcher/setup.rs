@@ -102,6 +102,7 @@ impl Watcher {
         let known = own.inodes();
         let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own);
         let mut settings = order.settings;
+        settings.began_coarse = process::coarse_nanos();
         settings.began = clock.now().wall;
         let tracker = Tracker::new(
             settings,

@@ -341,3 +341,22 @@ fn a_watch_on_the_file_itself_sees_what_other_names_do() {
     world.converges();
     assert_eq!(world.tracker.guards(), 1);
 }
+
+#[test]
+fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_told() {
+    // The clock of file systems is behind the precise one, and a program may set times.
+    for behind in [0, 4_000_000] {
+        let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
+        let plan = Plan {
+            most_watches: 1,
+            ..Plan::default()
+        };
+        let mut world = World::new(&plan, &tree);
+        world.tracker.settings.began_coarse -= behind;
+        world.disk.set_time(world.tracker.settings.began - behind);
+        world.does(&write("t/d/f", 2));
+        world.errand(0);
+        world.catches_up();
+        assert_eq!(world.news(), ["changed t/d/f 4"], "{behind} ns behind");
+    }
+}

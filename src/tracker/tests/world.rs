@@ -59,6 +59,7 @@ impl Default for Plan {
             strict: false,
             rescan: None,
             began: 0,
+            began_coarse: 0,
         };
         let (odds, none) = (Odds::default(), usize::MAX);
         Self {
@@ -109,6 +110,7 @@ impl World {
         disk.kernel.most_watches = plan.most_watches;
         let settings = Settings {
             began,
+            began_coarse: began,
             ..plan.settings
         };
         let tracker = Tracker::new(
