@@ -29,7 +29,7 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::change::{Attributes, Batch, Digest, Kind};
 use crate::event::{Cookie, Wd};
@@ -199,7 +199,7 @@ pub(crate) struct Tracker {
     /// Modes and owners, where they are told.
     attributes: Numbers<Id, Attributes>,
     /// Directories that may not be entered, looked at when permissions change.
-    blocked: Vec<Id>,
+    blocked: BTreeSet<Id>,
     /// How many directories could not be watched.
     pub(crate) unwatched: usize,
     /// Whether a file system is watched that does not tell all.
@@ -256,7 +256,7 @@ impl Tracker {
             reading: Numbers::default(),
             ticket: Ticket(0),
             attributes: Numbers::default(),
-            blocked: Vec::new(),
+            blocked: BTreeSet::new(),
             unwatched: 0,
             blind: Vec::new(),
             queue_empty: settings.began,
@@ -326,9 +326,13 @@ impl Tracker {
 
     /// Whether a directory below `dir` is told and not entered.
     fn is_edge(&self, dir: Id) -> bool {
-        self.settings
-            .max_depth
-            .is_some_and(|most| self.model.depth(dir) + 1 >= most)
+        self.levels_left(dir).is_some_and(|left| left <= 1)
+    }
+
+    /// How many levels below `dir` are told, where that has an end.
+    fn levels_left(&self, dir: Id) -> Option<u32> {
+        let most = self.settings.max_depth?;
+        Some(most.saturating_sub(self.model.depth(dir)))
     }
 }
 

@@ -64,8 +64,7 @@ impl Turn<'_> {
     /// The directory may not be looked into now: it is tried again when permissions
     /// change.
     fn blocked(&mut self, dir: Id, fault: Fault) {
-        if !self.t.blocked.contains(&dir) {
-            self.t.blocked.push(dir);
+        if self.t.blocked.insert(dir) {
             match fault {
                 Fault::Failed(why) => self.t.trouble(dir, Trouble::Failed(why)),
                 _ => self.t.say_unreadable(dir),

@@ -195,7 +195,12 @@ impl Turn<'_> {
         }
         t.missing.remove(&id);
         t.model.clear(id, Flag::GONE);
+        let old_edge = t.model.parent(id).and_then(|old| t.levels_left(old));
         t.model.relink(id, dir, name);
+        if kind == Kind::Directory && t.levels_left(dir) != old_edge {
+            // What is at the edge, or beyond it, is another now.
+            t.nominate_directories(id);
+        }
         let path = t.path(id);
         t.batch.push(Change::Renamed { kind, from, path });
         if kind == Kind::Directory {

@@ -185,6 +185,16 @@ impl Tracker {
         }
     }
 
+    /// Every directory from there down is looked at.
+    pub(super) fn nominate_directories(&mut self, top: Id) {
+        let mut left = vec![top];
+        while let Some(dir) = left.pop() {
+            self.nominate(dir);
+            let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
+            left.extend(self.model.children(dir).filter(is_dir));
+        }
+    }
+
     /// Begins the comparison.
     fn rescan_now(&mut self) {
         self.counters.rescans += 1;
@@ -420,7 +430,7 @@ impl Turn<'_> {
             }
             Err(Fault::Denied) => {
                 self.t.say_unreadable(dir);
-                self.t.blocked.push(dir);
+                self.t.blocked.insert(dir);
             }
             Err(Fault::Full) => {}
             Err(Fault::Failed(why)) => self.t.trouble(dir, crate::change::Trouble::Failed(why)),
