@@ -20,6 +20,9 @@ use crate::tracker::port::{At, Disk, Fault, Inode, Reading, Stat, Ticket, Watche
 /// How many directories are held while the loop is busy.
 const HELD: usize = 256;
 
+/// And no more than that part of those that may be open.
+const SHARE: u64 = 4;
+
 /// Paths up to this may be opened in one call: well below PATH_MAX.
 const SHORT: usize = 1024;
 
@@ -80,6 +83,8 @@ pub(crate) struct RealDisk {
     workers: Workers,
     /// Directories that have been entered in this turn.
     held: Numbers<Inode, OwnedFd>,
+    /// How many may be.
+    most_held: usize,
     /// PATHs that have been opened in this turn.
     roots: Vec<(Vec<u8>, OwnedFd)>,
     /// Our own outputs.
@@ -97,10 +102,13 @@ impl RealDisk {
     pub(crate) fn new(inotify: Rc<Inotify>, workers: Workers, own: Own) -> Self {
         let (roots, known) = (Vec::new(), Vec::new());
         let (buffer, route) = (Vec::new(), Vec::new());
+        let share = process::descriptor_limit() / SHARE;
+        let most_held = usize::try_from(share).map_or(HELD, |share| share.clamp(1, HELD));
         Self {
             inotify,
             workers,
             held: Numbers::default(),
+            most_held,
             roots,
             own,
             known,
@@ -155,7 +163,7 @@ impl Disk for RealDisk {
         if (found.dev, found.ino) != (inode.dev, inode.ino) {
             return Err(Fault::Absent);
         }
-        if self.held.len() >= HELD {
+        if self.held.len() >= self.most_held {
             self.held.clear();
         }
         self.held.insert(inode, opened);

@@ -41,6 +41,11 @@ pub(crate) enum Class {
     Other,
 }
 
+/// Whether no descriptor is free: EMFILE, ENFILE.
+pub(crate) fn is_short_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
 /// The class of an error.
 pub(crate) fn class(error: &io::Error) -> Class {
     match error.raw_os_error() {

@@ -27,6 +27,12 @@ const THREADS: usize = 2;
 /// again by their way from the PATH.
 const DEPTH: usize = 256;
 
+/// And no more than that part of the descriptors that there may be.
+const SHARE: u64 = 8;
+
+/// Open directories that are given to others at once.
+const GIVEN: usize = 32;
+
 /// Bytes of directory entries read at once.
 const LISTING: usize = 32 << 10;
 
@@ -117,6 +123,12 @@ struct Shared<'a> {
     bell: Condvar,
     /// How many threads have nothing to do.
     hungry: AtomicUsize,
+    /// The PATH, for those who open what is in it again.
+    root: Option<OwnedFd>,
+    /// How many open directories are given to others and not taken yet.
+    given: AtomicUsize,
+    /// How many directories above the one being read each thread holds.
+    depth: usize,
 }
 
 /// What the walkers take turns with.
@@ -142,6 +154,7 @@ pub(crate) fn walk(
     root: Id,
     fd: OwnedFd,
 ) -> Vec<(Id, Id)> {
+    let again = fd.try_clone().ok();
     let jobs = VecDeque::from([Job {
         id: root,
         fd: Some(fd),
@@ -160,6 +173,10 @@ pub(crate) fn walk(
         state,
         bell: Condvar::new(),
         hungry: AtomicUsize::new(0),
+        root: again,
+        given: AtomicUsize::new(1), // The PATH itself.
+        depth: usize::try_from(process::descriptor_limit() / SHARE)
+            .map_or(DEPTH, |share| share.clamp(1, DEPTH)),
     };
     thread::scope(|scope| {
         let mut started = 0;
@@ -196,6 +213,9 @@ impl<'a> Shared<'a> {
             }
             if let Some(job) = state.jobs.pop_front() {
                 state.walking += 1;
+                if job.fd.is_some() {
+                    self.given.fetch_sub(1, Ordering::Relaxed);
+                }
                 break Some(job);
             }
             if state.walking == 0 {
@@ -219,8 +239,17 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// Whether a thread has nothing to do, and not enough is given already: what is
+    /// given is open, and descriptors are few.
+    fn is_hungry(&self) -> bool {
+        self.hungry.load(Ordering::Relaxed) > 0 && self.given.load(Ordering::Relaxed) < GIVEN
+    }
+
     /// Gives a directory to whoever has nothing to do.
     fn give(&self, job: Job) {
+        if job.fd.is_some() {
+            self.given.fetch_add(1, Ordering::Relaxed);
+        }
         self.lock().jobs.push_back(job);
         self.bell.notify_one();
     }
@@ -287,18 +316,15 @@ impl<'s, 'a> Walker<'s, 'a> {
         }
     }
 
-    /// Opens a directory by its way from the PATH.
+    /// Opens a directory by its way from the PATH: not by the path of that, since each
+    /// thread has a working directory of its own.
     fn reopen(&self, id: Id) -> io::Result<OwnedFd> {
         let mut route = Vec::new();
         let state = self.shared.lock();
-        let root = state.tracker.model.root(id);
         state.tracker.model.write_route(id, &mut route);
-        let open = state.tracker.roots.iter().find(|at| at.entry == Some(root));
-        let open = open.map(|root| root.open.clone()).unwrap_or_default();
         drop(state);
-        let root = file::with_c_str(&open, |path| {
-            file::open(file::here(), path, Open::Directory)
-        })?;
+        let root = self.shared.root.as_ref();
+        let root = root.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         file::open_path(root.as_fd(), &route, Open::Listing)
     }
 
@@ -330,14 +356,14 @@ impl<'s, 'a> Walker<'s, 'a> {
             };
             self.names.truncate(start);
             match opened {
-                Ok(fd) if self.shared.hungry.load(Ordering::Relaxed) > 0 => {
+                Ok(fd) if self.shared.is_hungry() => {
                     self.shared.give(Job {
                         id,
                         fd: Some(fd),
                         dev: Some(dev),
                     });
                 }
-                Ok(_) if frames.len() >= DEPTH => self.shared.give(Job {
+                Ok(_) if frames.len() >= self.shared.depth => self.shared.give(Job {
                     id,
                     fd: None,
                     dev: Some(dev),
@@ -494,7 +520,12 @@ impl<'s, 'a> Walker<'s, 'a> {
                         ino: raw.ino,
                     },
                 );
-                state.tracker.cannot_watch(id, &why);
+                if crate::sys::is_short_of_descriptors(error) {
+                    // With fewer of them open it may be.
+                    state.tracker.nominate(id);
+                } else {
+                    state.tracker.cannot_watch(id, &why);
+                }
             }
             _ => state.tracker.nominate(id),
         }

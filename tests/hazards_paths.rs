@@ -228,3 +228,13 @@ fn a_root_that_may_not_be_read_is_refused() {
     }
     tree.chmod("closed", 0o755);
 }
+
+#[test]
+fn a_tree_deeper_than_is_held_open_is_watched_by_a_relative_path() {
+    let tree = Tree::new();
+    let route: Vec<String> = (0..300).map(|level| format!("n{level}")).collect();
+    tree.mkdirs(route.join("/"));
+    let watch = tree.watch().spawn();
+    watch.said("balerion: ready: 301 directories, 0 files");
+    watch.stop();
+}

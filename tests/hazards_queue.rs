@@ -266,3 +266,24 @@ fn running_out_of_instances_is_explained() {
         ended.status
     );
 }
+
+#[test]
+fn few_descriptors_are_enough() {
+    let tree = Tree::new();
+    for number in 0..2000 {
+        tree.mkdir(format!("d{number}"));
+    }
+    tree.mkdirs(vec!["x"; 80].join("/"));
+    for number in 0..200 {
+        tree.mkdirs(format!("d{number}/a/b/c"));
+        tree.write(format!("d{number}/a/f"), "before");
+    }
+    let wrapper = ["sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"];
+    let watch = tree.watch().json().through(&wrapper).baseline().start();
+    for number in 0..200 {
+        tree.append(format!("d{number}/a/f"), "after");
+        tree.rename(format!("d{number}"), format!("e{number}"));
+        tree.write(format!("e{number}/a/b/c/g"), "x");
+    }
+    watch.finish();
+}

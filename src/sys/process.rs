@@ -23,6 +23,17 @@ pub(crate) fn raise_descriptor_limit(wanted: u64) {
     }
 }
 
+/// How many descriptors may be open.
+pub(crate) fn descriptor_limit() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is a valid rlimit to fill.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    limit.rlim_cur
+}
+
 /// Grows the table of descriptors once, while no thread shares it: later the kernel
 /// would wait for a grace period each time.
 pub(crate) fn widen_descriptor_table(fd: BorrowedFd<'_>, least: i32) {
