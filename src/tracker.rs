@@ -74,8 +74,8 @@ pub(crate) struct Settings {
     pub(crate) rescan: Option<u64>,
     /// When the watch began, in nanoseconds since 1970.
     pub(crate) began: i64,
-    /// The same by the clock of which file systems take their times: a write after it
-    /// may carry a time before `began`.
+    /// The same where there are directories without a watch, and by the clock of which
+    /// file systems take their times: a write after `began` may carry a time before it.
     pub(crate) began_coarse: i64,
 }
 

@@ -50,14 +50,12 @@ impl Turn<'_> {
                 Err(fault) => return self.blocked(parent, fault),
             }
         }
-        if self.t.is_leaving(at) {
-            // Its rename is half read; where it is will be known soon.
-            self.t.park(dir, name, self.now.tick);
-            return;
+        // Where its rename is half read, it will soon be known where it is.
+        if !self.t.is_leaving(at) {
+            self.look_at(at);
         }
-        self.look_at(at);
-        if self.t.model.is_live(dir) && self.t.model.kind(dir) == Kind::Directory {
-            self.t.park(dir, name, self.now.tick);
+        if self.is_directory(dir) {
+            self.t.put_off(dir, name, at, self.now.tick);
         }
     }
 

@@ -91,6 +91,9 @@ pub(super) struct Schedule {
 /// What has no watch, or does not tell all, is looked at that often: 10 s.
 pub(crate) const POLL: u64 = 10_000_000_000;
 
+/// How many of them are looked at by themselves; fewer in tests, which have few names.
+const MOST_PARKED: usize = if cfg!(test) { 2 } else { 16 };
+
 /// A name whose directory was not where it should be is looked at again after 2 ms.
 const PARK: u64 = 2_000_000;
 
@@ -131,6 +134,25 @@ impl Tracker {
             missing: None,
         };
         self.schedule.parked.push((now + PARK, name));
+    }
+
+    /// A name in a directory that is not where the model has it, because `lost` or
+    /// something above it is not, is looked at when that is found: by itself, or, where
+    /// there are many, in a scan. To look for each of many in vain, again and again, would
+    /// leave no time to find it.
+    pub(super) fn put_off(&mut self, dir: Id, name: &[u8], lost: Id, now: u64) {
+        if self.schedule.parked.len() < MOST_PARKED {
+            return self.park(dir, name, now);
+        }
+        let mut at = dir;
+        self.is_unscanned(at);
+        while at != lost
+            && let Some(parent) = self.model.parent(at)
+        {
+            at = parent;
+            self.is_unscanned(at);
+        }
+        self.nominate(at);
     }
 
     /// Everything is to be compared with the disk: at once, unless that was so lately.

@@ -24,6 +24,9 @@ const SLICE: u64 = 1_000_000;
 /// Events applied between two looks at the clock.
 const STRIDE: usize = 32;
 
+/// Events that are read ahead of being applied: as many as the kernel queues, mostly.
+const FORESEEN: usize = 16 << 10;
+
 /// After more events than this at once there will be more: a nap lets them gather,
 /// which costs each less. Never after a single change.
 const CROWD: usize = 6;
@@ -75,8 +78,9 @@ impl Watcher {
     }
 
     /// After a crowd of events, lets the next one gather; longer when crowd follows crowd.
+    /// Not while anything waits: events to be applied, or a reader for the rest.
     fn rest(&mut self, events: usize) {
-        if events > CROWD {
+        if events > CROWD && self.unread.is_empty() && self.sink.waiting() == 0 {
             std::thread::sleep(NAP * self.crowds);
             self.crowds = (self.crowds + 1).min(LONGEST_NAP);
         } else {
@@ -111,7 +115,8 @@ impl Watcher {
         let began = self.clock.now();
         let mut drained = began.tick;
         let mut turn = self.tracker.turn(&mut self.disk, began);
-        turn.begin_events(events.clone().map_while(Result::ok));
+        let at_hand = events.clone().map_while(Result::ok);
+        turn.begin_events(at_hand.take(FORESEEN));
         while events.left() > 0 {
             let now = self.clock.now();
             if now.tick - drained > SLICE {

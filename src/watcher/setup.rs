@@ -102,8 +102,8 @@ impl Watcher {
         let known = own.inodes();
         let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own);
         let mut settings = order.settings;
-        settings.began_coarse = process::coarse_nanos();
         settings.began = clock.now().wall;
+        settings.began_coarse = settings.began;
         let tracker = Tracker::new(
             settings,
             order.filter,
@@ -205,6 +205,9 @@ impl Watcher {
         self.heed_signals();
         if self.ended.is_some() {
             return Ok(());
+        }
+        if self.tracker.unwatched > 0 {
+            self.tracker.settings.began_coarse = next_tick();
         }
         self.name_the_blind();
         let (strict, attributes) = (
@@ -319,6 +322,19 @@ impl Watcher {
             .note(&format!("ready: {directories} directories, {files} files"));
         self.go_on_with_baseline();
         Ok(())
+    }
+}
+
+/// Waits until the clock of file systems moves on, some milliseconds at most, and gives
+/// its time: what carries that one or a later one was written after now.
+fn next_tick() -> i64 {
+    let before = process::coarse_nanos();
+    loop {
+        let now = process::coarse_nanos();
+        if now != before {
+            return now;
+        }
+        std::thread::sleep(std::time::Duration::from_micros(500));
     }
 }
 
