@@ -135,14 +135,7 @@ impl Planter<'_> {
         let id = self.root(seen, &raw);
         for (entry, other) in self.walk(id, fd) {
             if self.tracker.model.has(other, Flag::ROOT) {
-                let mut shown = Vec::new();
-                self.tracker.write_path(entry, &mut shown);
-                let under = Seen {
-                    shown,
-                    number: seen.number,
-                    open: Vec::new(),
-                };
-                self.note(&under, other);
+                self.note_within(seen, entry, other);
             }
         }
         Ok(Some(id))
@@ -240,12 +233,36 @@ impl Planter<'_> {
 
     /// Notes that a PATH is told under another one.
     fn note(&mut self, seen: &Seen, known: Id) {
+        let root = self.tracker.model.root(known);
+        let (one, other) = (escaped(&seen.shown), self.shown(known));
+        // The directory of a single file is no PATH.
+        let is_path = root == known || self.tracker.model.has(root, Flag::PARTIAL);
+        self.notes.push(if one != other {
+            format!("note: {one} is the same as {other}, and is told once, as that")
+        } else if is_path {
+            format!("note: {one} is given twice, and is told once")
+        } else {
+            let root = self.shown(root);
+            format!("note: {one} lies in {root}, and is told once, under that")
+        });
+    }
+
+    /// Notes that what lies in a PATH is told under an earlier one, as `known`.
+    fn note_within(&mut self, seen: &Seen, entry: Id, known: Id) {
+        let (one, other) = (self.shown(entry), self.shown(known));
+        self.notes.push(if one == other {
+            let path = escaped(&seen.shown);
+            format!("note: {one} lies in {path} as well, and is told once, by itself")
+        } else {
+            format!("note: {one} is the same as {other}, and is told once, as that")
+        });
+    }
+
+    /// An entry's path as it is said.
+    fn shown(&self, id: Id) -> String {
         let mut path = Vec::new();
-        self.tracker.write_path(known, &mut path);
-        let (one, other) = (escaped(&seen.shown), escaped(&path));
-        self.notes.push(format!(
-            "note: {one} is the same as {other}, and is told once, as that"
-        ));
+        self.tracker.write_path(id, &mut path);
+        escaped(&path)
     }
 }
 

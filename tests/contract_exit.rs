@@ -7,6 +7,7 @@ mod common;
 use common::{Ended, Tree, sys};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
+use std::process::Command;
 
 /// Runs it with these arguments in an empty directory, to an end of its own.
 fn refused(args: &[&str]) -> Ended {
@@ -263,6 +264,30 @@ fn the_working_directory_removed_is_gone() {
     tree.rmdir("here");
     watch.expect(&["Deleted directory: ."]);
     assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn a_root_removed_while_somebody_stands_in_it_is_gone() {
+    let tree = Tree::new();
+    tree.mkdirs("root/sub");
+    tree.mkdirs("here/sub");
+    for (watch, root, shown) in [
+        (tree.watch().path("root"), "root", "root"),
+        (tree.watch().from("here"), "here", "."),
+    ] {
+        let mut watch = watch.start();
+        let mut standing = Command::new("sleep");
+        let standing = standing.arg("60").current_dir(tree.path(root));
+        let mut standing = standing.spawn().unwrap();
+        tree.remove_all(root);
+        watch.expect(&[
+            &format!("Deleted directory: {shown}/sub"),
+            &format!("Deleted directory: {shown}"),
+        ]);
+        assert_eq!(watch.wait().status.code(), Some(1));
+        standing.kill().unwrap();
+        standing.wait().unwrap();
+    }
 }
 
 #[test]

@@ -115,8 +115,18 @@ impl Turn<'_> {
             self.forget(at);
             match parent {
                 Some(parent) if at != top => at = parent,
-                _ => return,
+                Some(parent) => return self.doubt_emptied(parent),
+                None => return,
             }
+        }
+    }
+
+    /// A PATH in which nothing is left may be on its way out, too. If some process stands
+    /// in it, no event will say so: it is looked at in a moment.
+    fn doubt_emptied(&mut self, dir: Id) {
+        let is_empty = self.t.model.first_child(dir).is_none();
+        if is_empty && self.t.model.has(dir, Flag::ROOT) && !self.t.model.has(dir, Flag::PARTIAL) {
+            self.t.busy(dir, self.now.tick);
         }
     }
 
