@@ -4,10 +4,10 @@
 //! "." and no path is ever resolved. Invariant: a directory is watched before it is
 //! read, so what changes after the reading has an event.
 
-use std::collections::VecDeque;
+mod how_far;
+mod shared;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
 use crate::change::Kind;
@@ -15,133 +15,18 @@ use crate::event::Wd;
 use crate::hash::fault;
 use crate::sys::file::{self, FdPath, Open, RawStat};
 use crate::sys::inotify::Inotify;
-use crate::sys::{process, signal};
+use crate::sys::process;
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::port::{Fault, Inode};
+pub(crate) use how_far::HowFar;
+use shared::{Job, Shared};
 
 /// Threads that walk: a third one finds the kernel's locks taken.
 const THREADS: usize = 2;
 
-/// Directories that a thread holds open on its way down; deeper ones are opened
-/// again by their way from the PATH.
-const DEPTH: usize = 256;
-
-/// And no more than that part of the descriptors that there may be.
-const SHARE: u64 = 8;
-
-/// Open directories that are given to others at once.
-const GIVEN: usize = 32;
-
 /// Bytes of directory entries read at once.
 const LISTING: usize = 32 << 10;
-
-/// Directories walked between two looks at the signals: some tenths of a millisecond.
-const STRIDE: u64 = 64;
-
-/// How far the walks are, to be looked at from another thread, and whether they go on.
-pub(crate) struct HowFar {
-    /// Whether SIGHUP ends them, too.
-    hang_up: bool,
-    /// Whether a signal has ended them.
-    is_ended: AtomicBool,
-    /// Directories watched.
-    watched: AtomicU64,
-    /// Directories found.
-    directories: AtomicU64,
-    /// Other names found.
-    files: AtomicU64,
-}
-
-impl HowFar {
-    /// Nowhere yet. `hang_up`: whether SIGHUP ends the walks.
-    pub(crate) fn new(hang_up: bool) -> Self {
-        Self {
-            hang_up,
-            is_ended: AtomicBool::new(false),
-            watched: AtomicU64::new(0),
-            directories: AtomicU64::new(0),
-            files: AtomicU64::new(0),
-        }
-    }
-
-    /// One more directory is watched; now and then, the signals are looked at.
-    fn went_on(&self) {
-        let watched = self.watched.fetch_add(1, Ordering::Relaxed);
-        if watched.is_multiple_of(STRIDE) {
-            self.heed_signals();
-        }
-    }
-
-    /// Looks whether a signal ends the walks.
-    fn heed_signals(&self) {
-        if signal::end_is_waiting(self.hang_up) {
-            self.is_ended.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether the walks are to end where they are.
-    fn is_ended(&self) -> bool {
-        self.is_ended.load(Ordering::Relaxed)
-    }
-
-    /// Takes down what the model holds.
-    fn note(&self, (directories, files): (u64, u64)) {
-        self.directories.store(directories, Ordering::Relaxed);
-        self.files.store(files, Ordering::Relaxed);
-    }
-
-    /// As it is shown.
-    pub(crate) fn text(&self) -> String {
-        let [watched, directories, files] = [&self.watched, &self.directories, &self.files]
-            .map(|count| count.load(Ordering::Relaxed));
-        format!("walk: {watched} of {directories} directories so far, {files} files")
-    }
-}
-
-/// A directory to walk: open, or to be opened by its way.
-struct Job {
-    /// Its entry.
-    id: Id,
-    /// Open to list.
-    fd: Option<OwnedFd>,
-    /// The file system of its parent.
-    dev: Option<u64>,
-}
-
-/// What the walkers share.
-struct Shared<'a> {
-    /// Where watches are set.
-    inotify: &'a Inotify,
-    /// Our own outputs are left out.
-    own: &'a [Inode],
-    /// Who wants to know how far it is.
-    how_far: &'a HowFar,
-    /// The model that grows, and the work that is left.
-    state: Mutex<State<'a>>,
-    /// Rung when there is work, or none will come.
-    bell: Condvar,
-    /// How many threads have nothing to do.
-    hungry: AtomicUsize,
-    /// The PATH, for those who open what is in it again.
-    root: Option<OwnedFd>,
-    /// How many open directories are given to others and not taken yet.
-    given: AtomicUsize,
-    /// How many directories above the one being read each thread holds.
-    depth: usize,
-}
-
-/// What the walkers take turns with.
-struct State<'a> {
-    /// The tree so far.
-    tracker: &'a mut Tracker,
-    /// Directories to walk.
-    jobs: VecDeque<Job>,
-    /// How many threads are walking.
-    walking: usize,
-    /// Directories that are known under another name.
-    known: Vec<(Id, Id)>,
-}
 
 /// Walks the tree below a PATH whose entry and open directory are given. What is odd
 /// about it is left nominated. Gives the directories that are known under another name,
@@ -154,30 +39,7 @@ pub(crate) fn walk(
     root: Id,
     fd: OwnedFd,
 ) -> Vec<(Id, Id)> {
-    let again = fd.try_clone().ok();
-    let jobs = VecDeque::from([Job {
-        id: root,
-        fd: Some(fd),
-        dev: None,
-    }]);
-    let state = Mutex::new(State {
-        tracker,
-        jobs,
-        walking: 0,
-        known: Vec::new(),
-    });
-    let shared = Shared {
-        inotify,
-        own,
-        how_far,
-        state,
-        bell: Condvar::new(),
-        hungry: AtomicUsize::new(0),
-        root: again,
-        given: AtomicUsize::new(1), // The PATH itself.
-        depth: usize::try_from(process::descriptor_limit() / SHARE)
-            .map_or(DEPTH, |share| share.clamp(1, DEPTH)),
-    };
+    let shared = Shared::new(tracker, inotify, own, how_far, root, fd);
     thread::scope(|scope| {
         let mut started = 0;
         for _ in 0..THREADS {
@@ -195,64 +57,6 @@ pub(crate) fn walk(
         }
     });
     std::mem::take(&mut shared.lock().known)
-}
-
-impl<'a> Shared<'a> {
-    /// The shared state.
-    fn lock(&self) -> MutexGuard<'_, State<'a>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The next directory; `None` when all are walked.
-    fn take(&self) -> Option<Job> {
-        let mut state = self.lock();
-        self.hungry.fetch_add(1, Ordering::Relaxed);
-        let job = loop {
-            if self.how_far.is_ended() {
-                break None;
-            }
-            if let Some(job) = state.jobs.pop_front() {
-                state.walking += 1;
-                if job.fd.is_some() {
-                    self.given.fetch_sub(1, Ordering::Relaxed);
-                }
-                break Some(job);
-            }
-            if state.walking == 0 {
-                break None;
-            }
-            state = self
-                .bell
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        };
-        self.hungry.fetch_sub(1, Ordering::Relaxed);
-        job
-    }
-
-    /// A directory that was taken is walked.
-    fn finished(&self) {
-        let mut state = self.lock();
-        state.walking -= 1;
-        if self.how_far.is_ended() || state.walking == 0 && state.jobs.is_empty() {
-            self.bell.notify_all();
-        }
-    }
-
-    /// Whether a thread has nothing to do, and not enough is given already: what is
-    /// given is open, and descriptors are few.
-    fn is_hungry(&self) -> bool {
-        self.hungry.load(Ordering::Relaxed) > 0 && self.given.load(Ordering::Relaxed) < GIVEN
-    }
-
-    /// Gives a directory to whoever has nothing to do.
-    fn give(&self, job: Job) {
-        if job.fd.is_some() {
-            self.given.fetch_add(1, Ordering::Relaxed);
-        }
-        self.lock().jobs.push_back(job);
-        self.bell.notify_one();
-    }
 }
 
 /// A directory on the way down.

@@ -1,0 +1,71 @@
+//! How far the walks are, counted by the threads that walk and shown by another, and
+//! whether a signal has ended them.
+//!
+//! Never ends a walk by itself: who walks asks. Invariant: what is ended stays ended.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::sys::signal;
+
+/// Directories walked between two looks at the signals: some tenths of a millisecond.
+const STRIDE: u64 = 64;
+
+/// How far the walks are, to be looked at from another thread, and whether they go on.
+pub(crate) struct HowFar {
+    /// Whether SIGHUP ends them, too.
+    hang_up: bool,
+    /// Whether a signal has ended them.
+    is_ended: AtomicBool,
+    /// Directories watched.
+    watched: AtomicU64,
+    /// Directories found.
+    directories: AtomicU64,
+    /// Other names found.
+    files: AtomicU64,
+}
+
+impl HowFar {
+    /// Nowhere yet. `hang_up`: whether SIGHUP ends the walks.
+    pub(crate) fn new(hang_up: bool) -> Self {
+        Self {
+            hang_up,
+            is_ended: AtomicBool::new(false),
+            watched: AtomicU64::new(0),
+            directories: AtomicU64::new(0),
+            files: AtomicU64::new(0),
+        }
+    }
+
+    /// One more directory is watched; now and then, the signals are looked at.
+    pub(super) fn went_on(&self) {
+        let watched = self.watched.fetch_add(1, Ordering::Relaxed);
+        if watched.is_multiple_of(STRIDE) {
+            self.heed_signals();
+        }
+    }
+
+    /// Looks whether a signal ends the walks.
+    pub(super) fn heed_signals(&self) {
+        if signal::end_is_waiting(self.hang_up) {
+            self.is_ended.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the walks are to end where they are.
+    pub(super) fn is_ended(&self) -> bool {
+        self.is_ended.load(Ordering::Relaxed)
+    }
+
+    /// Takes down what the model holds.
+    pub(super) fn note(&self, (directories, files): (u64, u64)) {
+        self.directories.store(directories, Ordering::Relaxed);
+        self.files.store(files, Ordering::Relaxed);
+    }
+
+    /// As it is shown.
+    pub(crate) fn text(&self) -> String {
+        let [watched, directories, files] = [&self.watched, &self.directories, &self.files]
+            .map(|count| count.load(Ordering::Relaxed));
+        format!("walk: {watched} of {directories} directories so far, {files} files")
+    }
+}
