@@ -9,13 +9,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use crate::event::Wd;
-use crate::hash::{self, Workers, fault, stat};
+use crate::hash::{self, Workers};
 use crate::own::Own;
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::tracker::numbers::Numbers;
 use crate::tracker::port::{At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched, Way};
+use crate::words::{self, fault};
 
 /// How many directories are held while the loop is busy.
 const HELD: usize = 256;
@@ -160,7 +161,7 @@ impl Disk for RealDisk {
         self.route = path;
         let opened = opened?;
         let found = file::stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
-        if (found.dev, found.ino) != (inode.dev, inode.ino) {
+        if words::inode(&found) != inode {
             return Err(Fault::Absent);
         }
         if self.held.len() >= self.most_held {
@@ -180,7 +181,7 @@ impl Disk for RealDisk {
         };
         let raw = raw.map_err(|error| fault(&error))?;
         self.own.saw(at, &raw);
-        Ok(stat(&raw))
+        Ok(words::stat(&raw))
     }
 
     fn watch(&mut self, at: At<'_>) -> Result<Watched, Fault> {
@@ -194,10 +195,7 @@ impl Disk for RealDisk {
         let blind = self.is_blind(raw.dev, opened.as_fd());
         Ok(Watched {
             wd,
-            inode: Inode {
-                dev: raw.dev,
-                ino: raw.ino,
-            },
+            inode: words::inode(&raw),
             blind,
         })
     }

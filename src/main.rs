@@ -27,6 +27,7 @@ mod tracker;
 mod voice;
 mod walk;
 mod watcher;
+mod words;
 
 use std::io::IsTerminal;
 use std::os::fd::AsFd;

@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::change::Kind;
 use crate::sys::file::{self, RawStat};
 use crate::tracker::port::{At, Inode};
+use crate::words::inode;
 
 /// Our own files.
 #[derive(Default)]
@@ -75,13 +76,5 @@ impl Own {
     /// All of them.
     pub(crate) fn inodes(&self) -> Vec<Inode> {
         self.files.iter().map(|(own, _)| *own).collect()
-    }
-}
-
-/// Which file it is.
-fn inode(raw: &RawStat) -> Inode {
-    Inode {
-        dev: raw.dev,
-        ino: raw.ino,
     }
 }

@@ -9,13 +9,13 @@ use std::path::Path;
 use crate::change::Kind;
 use crate::error::Error;
 use crate::escape::escaped;
-use crate::hash::fault;
 use crate::sys::file::{self, FdPath, Open, RawStat};
 use crate::sys::inotify::Inotify;
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::port::Inode;
 use crate::tracker::{Named, Root, Tracker};
 use crate::walk::{HowFar, walk};
+use crate::words::{fault, inode};
 
 /// What the PATHs are watched with.
 pub(crate) struct Planter<'a> {
@@ -151,13 +151,7 @@ impl Planter<'_> {
         let tracker = &mut *self.tracker;
         let id = tracker.model.insert(None, b"", Kind::Directory);
         tracker.model.set(id, Flag::ROOT);
-        tracker.model.set_inode(
-            id,
-            Inode {
-                dev: raw.dev,
-                ino: raw.ino,
-            },
-        );
+        tracker.model.set_inode(id, inode(raw));
         let (open, shown) = (seen.open.clone(), seen.shown.clone());
         let absolute = absolute(&open);
         tracker.roots.push(Root {

@@ -12,13 +12,13 @@ use std::{io, thread};
 
 use crate::change::Kind;
 use crate::event::Wd;
-use crate::hash::fault;
 use crate::sys::file::{self, FdPath, Open, RawStat};
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::port::{Fault, Inode};
+use crate::words::{fault, inode};
 pub(crate) use how_far::HowFar;
 use shared::{Job, Shared};
 
@@ -261,22 +261,10 @@ impl<'s, 'a> Walker<'s, 'a> {
                     return false;
                 }
                 tracker.model.set_wd(id, Some(wd));
-                tracker.model.set_inode(
-                    id,
-                    Inode {
-                        dev: raw.dev,
-                        ino: raw.ino,
-                    },
-                );
+                tracker.model.set_inode(id, inode(raw));
             }
             Some(Err(error)) => {
-                tracker.model.set_inode(
-                    id,
-                    Inode {
-                        dev: raw.dev,
-                        ino: raw.ino,
-                    },
-                );
+                tracker.model.set_inode(id, inode(raw));
                 tracker.cannot_watch(id, &fault(&error));
             }
         }
@@ -288,12 +276,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             };
             let is_own = kind == Kind::File
                 && self.shared.own.iter().any(|own| own.ino == entry.ino)
-                && stat().is_some_and(|raw| {
-                    self.shared.own.contains(&Inode {
-                        dev: raw.dev,
-                        ino: raw.ino,
-                    })
-                });
+                && stat().is_some_and(|raw| self.shared.own.contains(&inode(&raw)));
             if is_own || tracker.is_hidden(id, name, kind == Kind::Directory) {
                 continue;
             }
@@ -317,13 +300,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         let why = fault(error);
         match raw {
             Some(raw) if why != Fault::Absent && raw.kind() == Kind::Directory => {
-                state.tracker.model.set_inode(
-                    id,
-                    Inode {
-                        dev: raw.dev,
-                        ino: raw.ino,
-                    },
-                );
+                state.tracker.model.set_inode(id, inode(&raw));
                 if crate::sys::is_short_of_descriptors(error) {
                     // With fewer of them open it may be.
                     state.tracker.nominate(id);

@@ -24,14 +24,15 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("tracker", &["event", "change", "filter"]),
     ("trace", &["escape", "event"]),
     ("voice", &["change", "error", "escape"]),
-    ("hash", &["change", "sys", "tracker"]),
-    ("own", &["change", "sys", "tracker"]),
-    ("disk", &["event", "hash", "own", "sys", "tracker"]),
-    ("walk", &["change", "event", "hash", "sys", "tracker"]),
+    ("words", &["change", "sys", "tracker"]),
+    ("hash", &["change", "sys", "tracker", "words"]),
+    ("own", &["change", "sys", "tracker", "words"]),
+    ("disk", &["event", "hash", "own", "sys", "tracker", "words"]),
+    ("walk", &["change", "event", "sys", "tracker", "words"]),
     (
         "roots",
         &[
-            "change", "error", "escape", "hash", "sys", "tracker", "walk",
+            "change", "error", "escape", "sys", "tracker", "walk", "words",
         ],
     ),
     ("baseline", &["change", "hash", "tracker"]),
@@ -46,8 +47,8 @@ const HOUSE: &[(&str, &[&str])] = &[
         "watcher",
         &[
             "escape", "event", "change", "filter", "mounts", "sys", "decode", "tracker", "output",
-            "error", "trace", "voice", "hash", "own", "disk", "walk", "roots", "baseline", "log",
-            "notify",
+            "error", "trace", "voice", "words", "hash", "own", "disk", "walk", "roots", "baseline",
+            "log", "notify",
         ],
     ),
     (

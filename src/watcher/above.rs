@@ -9,13 +9,13 @@ use std::rc::Rc;
 
 use super::{Token, Watcher};
 use crate::error::Error;
-use crate::hash::fault;
 use crate::roots::Planter;
 use crate::sys::epoll::Interest;
 use crate::sys::file;
 use crate::sys::inotify::Inotify;
 use crate::tracker::port::Fault;
 use crate::walk::HowFar;
+use crate::words::fault;
 
 /// The directories in which a missing PATH may appear, on a queue of their own: what it
 /// tells is no change of the tree.
