@@ -16,7 +16,8 @@ use crate::error::{Error, plain};
 use crate::escape::escaped;
 use crate::lock;
 use crate::sys::daemon::{Standard, fork, new_session, replace};
-use crate::sys::{file, process};
+use crate::sys::process;
+use crate::sys::stat::stat_fd;
 use crate::voice::say;
 
 /// The one who waits for us to be ready, if anybody does.
@@ -106,7 +107,7 @@ fn keeps_stderr() -> bool {
     if stderr.is_terminal() {
         return false;
     }
-    let Ok(raw) = file::stat_fd(stderr.as_fd()) else {
+    let Ok(raw) = stat_fd(stderr.as_fd()) else {
         return false;
     };
     let metadata = fs::metadata("/proc/self/fd/2").ok();

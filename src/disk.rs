@@ -13,7 +13,9 @@ use crate::hash::{self, Workers};
 use crate::own::Own;
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::inotify::Inotify;
+use crate::sys::listing;
 use crate::sys::process;
+use crate::sys::stat::{stat_fd, stat_name, stat_path};
 use crate::tracker::numbers::Numbers;
 use crate::tracker::port::{At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched, Way};
 use crate::words::{self, fault};
@@ -29,9 +31,6 @@ const SHORT: usize = 1024;
 
 /// Larger files are read aside: 256 KiB take a fraction of a millisecond.
 const ASIDE: u64 = 256 << 10;
-
-/// Bytes of directory entries read at once.
-const LISTING: usize = 32 << 10;
 
 /// The file systems that do not tell what is changed elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,7 +159,7 @@ impl Disk for RealDisk {
             .and_then(|root| self.open_route(root, &path));
         self.route = path;
         let opened = opened?;
-        let found = file::stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
+        let found = stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
         if words::inode(&found) != inode {
             return Err(Fault::Absent);
         }
@@ -173,10 +172,10 @@ impl Disk for RealDisk {
 
     fn stat(&mut self, at: At<'_>) -> Result<Stat, Fault> {
         let raw = match at {
-            At::Root(path) => file::with_c_str(path, file::stat_path),
+            At::Root(path) => file::with_c_str(path, stat_path),
             At::In(inode, name) => {
                 let dir = self.dir(inode)?;
-                file::with_c_str(name, |name| file::stat_name(dir, name))
+                file::with_c_str(name, |name| stat_name(dir, name))
             }
         };
         let raw = raw.map_err(|error| fault(&error))?;
@@ -191,7 +190,7 @@ impl Disk for RealDisk {
             .inotify
             .watch_directory(path.as_c_str())
             .map_err(|error| fault(&error));
-        let raw = file::stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
+        let raw = stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
         let blind = self.is_blind(raw.dev, opened.as_fd());
         Ok(Watched {
             wd,
@@ -215,14 +214,14 @@ impl Disk for RealDisk {
     fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), Fault> {
         let dir = self.dir(inode)?;
         let opened = file::open_name(dir, c".", Open::Listing).map_err(|error| fault(&error))?;
-        let mut buffer = vec![0; LISTING];
+        let mut buffer = vec![0; listing::AT_ONCE];
         loop {
             let count =
-                file::read_directory(opened.as_fd(), &mut buffer).map_err(|error| fault(&error))?;
+                listing::read(opened.as_fd(), &mut buffer).map_err(|error| fault(&error))?;
             if count == 0 {
                 return Ok(());
             }
-            for entry in file::entries(&buffer[..count]) {
+            for entry in listing::entries(&buffer[..count]) {
                 let name = entry.name.to_bytes();
                 names.extend(u16::try_from(name.len()).unwrap_or(0).to_ne_bytes());
                 names.extend(name);

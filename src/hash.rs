@@ -15,7 +15,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::change::{Digest, Kind};
 use crate::sys::bytes;
-use crate::sys::file::{self, Open, RawStat};
+use crate::sys::file::{self, Open};
+use crate::sys::stat::{RawStat, stat_fd};
 use crate::tracker::port::{Fault, Stat};
 use crate::words::{fault, stat};
 pub(crate) use errand::Errand;
@@ -50,7 +51,7 @@ impl Read1 {
 pub(crate) fn open_regular(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(RawStat, OwnedFd), Fault> {
     let place = file::with_c_str(name, |name| file::open_name(dir, name, Open::Place));
     let place = place.map_err(|error| fault(&error))?;
-    let raw = file::stat_fd(place.as_fd()).map_err(|error| fault(&error))?;
+    let raw = stat_fd(place.as_fd()).map_err(|error| fault(&error))?;
     if raw.kind() != Kind::File {
         return Err(Fault::Absent);
     }
@@ -107,7 +108,7 @@ fn digest_file(mut opened: &File, before: &RawStat, buffer: &mut Vec<u8>) -> io:
     // what took many reads is compared with what it was.
     let at_once = size == before.size && size < CHUNK as u64;
     let stable = at_once || {
-        let after = file::stat_fd(opened.as_fd())?;
+        let after = stat_fd(opened.as_fd())?;
         (after.size, after.mtime) == (before.size, before.mtime)
     };
     // The size that belongs to the digest is that of the bytes.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::error::plain;
 use crate::escape::escaped;
+use crate::sys::stat::{stat_fd, stat_name};
 use crate::sys::{daemon, file};
 
 /// How often it is tried: the holder may be about to end.
@@ -93,9 +94,9 @@ fn refuse(kind: FileType) -> Result<(), String> {
 
 /// Whether a path still leads to an open file.
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
-    let opened = file::stat_fd(file.as_fd());
+    let opened = stat_fd(file.as_fd());
     let path = path.as_os_str().as_bytes();
-    let there = file::with_c_str(path, |path| file::stat_name(file::here(), path));
+    let there = file::with_c_str(path, |path| stat_name(file::here(), path));
     match (opened, there) {
         (Ok(opened), Ok(there)) => (opened.dev, opened.ino) == (there.dev, there.ino),
         _ => false,
@@ -104,7 +105,7 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
 
 /// Who holds the lock: by the kernel's list, else as a pid file tells.
 fn holder(file: &File) -> Option<u32> {
-    let raw = file::stat_fd(file.as_fd()).ok()?;
+    let raw = stat_fd(file.as_fd()).ok()?;
     let place = format!(
         "{:02x}:{:02x}:{}",
         raw.dev >> 32,

@@ -8,7 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::change::Kind;
-use crate::sys::file::{self, RawStat};
+use crate::sys::file;
+use crate::sys::stat::{RawStat, stat_path};
 use crate::tracker::port::{At, Inode};
 use crate::words::inode;
 
@@ -36,7 +37,7 @@ impl Own {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
-        let found = file::with_c_str(parent.as_os_str().as_bytes(), file::stat_path);
+        let found = file::with_c_str(parent.as_os_str().as_bytes(), stat_path);
         if let (Ok(raw), Some(name)) = (found, path.file_name()) {
             let place = (inode(&raw), name.as_bytes().to_vec());
             if !self.places.contains(&place) {

@@ -9,8 +9,9 @@ use std::path::Path;
 use crate::change::Kind;
 use crate::error::Error;
 use crate::escape::escaped;
-use crate::sys::file::{self, FdPath, Open, RawStat};
+use crate::sys::file::{self, FdPath, Open};
 use crate::sys::inotify::Inotify;
+use crate::sys::stat::{RawStat, stat_fd, stat_path};
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::port::Inode;
 use crate::tracker::{Named, Root, Tracker};
@@ -84,8 +85,7 @@ impl Planter<'_> {
         self.tracker.forget_lost_roots();
         if raw.kind() == Kind::Directory {
             let fd = open_listing(given)?;
-            let raw =
-                file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", given, error))?;
+            let raw = stat_fd(fd.as_fd()).map_err(|error| Error::path("read", given, error))?;
             let wd = self
                 .inotify
                 .watch_directory(FdPath::new(fd.as_fd()).as_c_str());
@@ -111,8 +111,7 @@ impl Planter<'_> {
     /// A directory, unless it is told already.
     fn directory(&mut self, seen: &Seen) -> Result<Option<Id>, Error> {
         let fd = open_listing(&seen.open)?;
-        let raw =
-            file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &seen.open, error))?;
+        let raw = stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &seen.open, error))?;
         let wd = self
             .inotify
             .watch_directory(FdPath::new(fd.as_fd()).as_c_str());
@@ -197,7 +196,7 @@ impl Planter<'_> {
         if let Some(dir) = self.tracker.model.watched(wd) {
             return Ok((dir, name));
         }
-        let raw = file::stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &parent, error))?;
+        let raw = stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &parent, error))?;
         let hidden = Seen {
             shown: without_slashes(&parent),
             number: seen.number,
@@ -262,7 +261,7 @@ impl Planter<'_> {
 
 /// Looks at a PATH, wherever it leads.
 fn look(given: &[u8]) -> Result<RawStat, Error> {
-    file::with_c_str(given, file::stat_path).map_err(|error| Error::path("watch", given, error))
+    file::with_c_str(given, stat_path).map_err(|error| Error::path("watch", given, error))
 }
 
 /// Opens a directory to list it.

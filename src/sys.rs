@@ -8,8 +8,10 @@ pub(crate) mod daemon;
 pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod inotify;
+pub(crate) mod listing;
 pub(crate) mod process;
 pub(crate) mod signal;
+pub(crate) mod stat;
 pub(crate) mod stream;
 
 use std::io;

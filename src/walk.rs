@@ -12,9 +12,11 @@ use std::{io, thread};
 
 use crate::change::Kind;
 use crate::event::Wd;
-use crate::sys::file::{self, FdPath, Open, RawStat};
+use crate::sys::file::{self, FdPath, Open};
 use crate::sys::inotify::Inotify;
+use crate::sys::listing;
 use crate::sys::process;
+use crate::sys::stat::{RawStat, stat_fd, stat_name};
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::port::{Fault, Inode};
@@ -24,9 +26,6 @@ use shared::{Job, Shared};
 
 /// Threads that walk: a third one finds the kernel's locks taken.
 const THREADS: usize = 2;
-
-/// Bytes of directory entries read at once.
-const LISTING: usize = 32 << 10;
 
 /// Walks the tree below a PATH whose entry and open directory are given. What is odd
 /// about it is left nominated. Gives the directories that are known under another name,
@@ -99,7 +98,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         Self {
             shared,
             moves: false,
-            buffer: vec![0; LISTING],
+            buffer: vec![0; listing::AT_ONCE],
             subs,
             names,
         }
@@ -153,9 +152,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 file::open_name(frame.fd.as_fd(), name, Open::Listing)
             });
             let raw = match &opened {
-                Err(_) => {
-                    file::with_c_str(name, |name| file::stat_name(frame.fd.as_fd(), name)).ok()
-                }
+                Err(_) => file::with_c_str(name, |name| stat_name(frame.fd.as_fd(), name)).ok(),
                 Ok(_) => None,
             };
             self.names.truncate(start);
@@ -180,7 +177,7 @@ impl<'s, 'a> Walker<'s, 'a> {
 
     /// Watches a directory, then reads it.
     fn arrive(&mut self, frames: &mut Vec<Frame>, id: Id, fd: OwnedFd, above: Option<u64>) {
-        let raw = match file::stat_fd(fd.as_fd()) {
+        let raw = match stat_fd(fd.as_fd()) {
             Ok(raw) => raw,
             Err(error) => return self.odd(id, &error, None),
         };
@@ -193,7 +190,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         self.shared.how_far.went_on();
         let mut wd = Some(wd);
         loop {
-            let count = match file::read_directory(fd.as_fd(), &mut self.buffer) {
+            let count = match listing::read(fd.as_fd(), &mut self.buffer) {
                 Ok(count) => count,
                 Err(error) => {
                     self.odd(id, &error, Some(raw));
@@ -209,7 +206,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             if count == 0 || self.shared.how_far.is_ended() {
                 break;
             }
-            if count > LISTING / 2 {
+            if count > listing::AT_ONCE / 2 {
                 self.shared.how_far.heed_signals();
             }
         }
@@ -268,9 +265,9 @@ impl<'s, 'a> Walker<'s, 'a> {
                 tracker.cannot_watch(id, &fault(&error));
             }
         }
-        for entry in file::entries(&self.buffer[..count]) {
+        for entry in listing::entries(&self.buffer[..count]) {
             let name = entry.name.to_bytes();
-            let stat = || file::stat_name(fd, entry.name).ok();
+            let stat = || stat_name(fd, entry.name).ok();
             let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind())) else {
                 continue;
             };

@@ -5,7 +5,7 @@
 use std::io;
 
 use crate::change::Attributes;
-use crate::sys::file::RawStat;
+use crate::sys::stat::RawStat;
 use crate::sys::{self, Class};
 use crate::tracker::port::{Fault, Inode, Stat};
 

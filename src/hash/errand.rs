@@ -12,7 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{Read1, digest_file, digest_place, open_regular};
 use crate::change::Kind;
 use crate::sys::bytes;
-use crate::sys::file::{self, Open, RawStat};
+use crate::sys::file::{self, Open};
+use crate::sys::stat::{RawStat, stat_fd, stat_name};
 use crate::tracker::model::Id;
 use crate::tracker::port::{Fault, Inode};
 use crate::words::{fault, inode};
@@ -78,7 +79,7 @@ fn run_one(
 /// Where no event tells of a write, what was read is stable only if nothing at all has
 /// happened to the file since the look before it.
 fn doubt(dir: BorrowedFd<'_>, name: &[u8], read: Read1) -> Read1 {
-    let after = file::with_c_str(name, |name| file::stat_name(dir, name));
+    let after = file::with_c_str(name, |name| stat_name(dir, name));
     let is_same = after.is_ok_and(|after| {
         (after.ino, after.ctime, after.mtime)
             == (read.stat.inode.ino, read.stat.ctime, read.stat.mtime)
@@ -111,7 +112,7 @@ fn open_directory<'e>(
             &errand.route
         };
         let dir = file::open_path(root.as_fd(), way, Open::Directory)?;
-        let found = file::stat_fd(dir.as_fd())?;
+        let found = stat_fd(dir.as_fd())?;
         Ok((dir, found))
     };
     let (dir, found) = open().map_err(|error: io::Error| fault(&error))?;
@@ -141,8 +142,8 @@ fn read_one(
     buffer: &mut Vec<u8>,
 ) -> Result<Read1, Fault> {
     if limit == 0 {
-        let raw = file::with_c_str(name, |name| file::stat_name(dir, name))
-            .map_err(|error| fault(&error))?;
+        let raw =
+            file::with_c_str(name, |name| stat_name(dir, name)).map_err(|error| fault(&error))?;
         return Ok(Read1::unread(&raw));
     }
     let (raw, opened) = match owner {
@@ -163,7 +164,7 @@ fn read_one(
 fn open_settled(dir: BorrowedFd<'_>, name: &[u8], owner: u32) -> Result<(RawStat, OwnedFd), Fault> {
     let opened = file::with_c_str(name, |name| bytes::open(dir, name, owner));
     let opened = opened.map_err(|error| fault(&error))?;
-    let raw = file::stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
+    let raw = stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
     if raw.kind() != Kind::File {
         return Err(Fault::Absent);
     }

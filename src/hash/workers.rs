@@ -12,8 +12,8 @@ use std::thread;
 use super::errand::{self, Errand};
 use super::{Read1, digest_place};
 use crate::sys::epoll::Bell;
-use crate::sys::file::RawStat;
 use crate::sys::process;
+use crate::sys::stat::RawStat;
 use crate::tracker::model::Id;
 use crate::tracker::port::{Fault, Ticket};
 

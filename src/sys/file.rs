@@ -1,15 +1,14 @@
-//! Files by descriptor: openat2(2), statx(2), getdents64(2), and paths beyond PATH_MAX.
+//! Files by descriptor: openat2(2), fchdir(2), and paths beyond PATH_MAX.
 
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
 use std::io;
-use std::mem::{MaybeUninit, offset_of, size_of};
+use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
 use super::{bits, check};
-use crate::change::Kind;
 
 /// How a name is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -225,102 +224,6 @@ pub(crate) fn reopen(fd: BorrowedFd<'_>, how: Open) -> io::Result<OwnedFd> {
     }
 }
 
-/// What statx(2) tells of a file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct RawStat {
-    /// Type and permission bits.
-    pub(crate) mode: u32,
-    /// The file system.
-    pub(crate) dev: u64,
-    /// The inode's number on it.
-    pub(crate) ino: u64,
-    /// How many names it has.
-    pub(crate) nlink: u32,
-    /// Bytes.
-    pub(crate) size: u64,
-    /// Last change of the bytes, in nanoseconds since 1970.
-    pub(crate) mtime: i64,
-    /// Last change of the inode, likewise.
-    pub(crate) ctime: i64,
-    /// Birth, where the file system tells it.
-    pub(crate) btime: Option<i64>,
-    /// Owner.
-    pub(crate) uid: u32,
-    /// Group.
-    pub(crate) gid: u32,
-}
-
-impl RawStat {
-    /// What it is.
-    pub(crate) fn kind(&self) -> Kind {
-        match self.mode & libc::S_IFMT {
-            libc::S_IFREG => Kind::File,
-            libc::S_IFDIR => Kind::Directory,
-            libc::S_IFLNK => Kind::Symlink,
-            _ => Kind::Other,
-        }
-    }
-}
-
-/// statx(2) of a name in a directory; a symbolic link is not followed.
-///
-/// # Errors
-/// Those of the call.
-pub(crate) fn stat_name(at: BorrowedFd<'_>, name: &CStr) -> io::Result<RawStat> {
-    statx(at, name, libc::AT_SYMLINK_NOFOLLOW)
-}
-
-/// statx(2) of a path, wherever it leads.
-///
-/// # Errors
-/// Those of the call.
-pub(crate) fn stat_path(path: &CStr) -> io::Result<RawStat> {
-    statx(here(), path, 0)
-}
-
-/// statx(2) of what a descriptor stands for.
-///
-/// # Errors
-/// Those of the call.
-pub(crate) fn stat_fd(fd: BorrowedFd<'_>) -> io::Result<RawStat> {
-    statx(fd, c"", libc::AT_EMPTY_PATH)
-}
-
-/// statx(2).
-fn statx(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<RawStat> {
-    let mut buffer = MaybeUninit::<libc::statx>::uninit();
-    let mask = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
-    // SAFETY: `path` is NUL-terminated, `buffer` is memory for one statx.
-    check(unsafe {
-        libc::statx(
-            at.as_raw_fd(),
-            path.as_ptr(),
-            flags,
-            mask,
-            buffer.as_mut_ptr(),
-        )
-    })?;
-    // SAFETY: the call succeeded, so it filled the buffer.
-    let stat = unsafe { buffer.assume_init() };
-    let nanos = |time: libc::statx_timestamp| {
-        time.tv_sec
-            .saturating_mul(1_000_000_000)
-            .saturating_add(i64::from(time.tv_nsec))
-    };
-    Ok(RawStat {
-        mode: u32::from(stat.stx_mode),
-        dev: u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor),
-        ino: stat.stx_ino,
-        nlink: stat.stx_nlink,
-        size: stat.stx_size,
-        mtime: nanos(stat.stx_mtime),
-        ctime: nanos(stat.stx_ctime),
-        btime: (stat.stx_mask & libc::STATX_BTIME != 0).then(|| nanos(stat.stx_btime)),
-        uid: stat.stx_uid,
-        gid: stat.stx_gid,
-    })
-}
-
 /// fchdir(2): the calling thread's working directory.
 ///
 /// # Errors
@@ -329,52 +232,4 @@ pub(crate) fn change_directory(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: takes no pointers.
     check(unsafe { libc::fchdir(fd.as_raw_fd()) })?;
     Ok(())
-}
-
-/// One name that getdents64(2) gave.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Dirent<'a> {
-    /// The inode's number, as the directory has it.
-    pub(crate) ino: u64,
-    /// What it is, where the file system says so there (not `DT_UNKNOWN`).
-    pub(crate) kind: Option<Kind>,
-    /// The name and its NUL.
-    pub(crate) name: &'a CStr,
-}
-
-/// getdents64(2): fills `buffer` with the next entries; 0 bytes at the end.
-///
-/// # Errors
-/// Those of the call.
-pub(crate) fn read_directory(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
-    let (at, len) = (buffer.as_mut_ptr(), buffer.len());
-    // SAFETY: `at` points to `len` writable bytes.
-    let read = unsafe { libc::syscall(libc::SYS_getdents64, fd.as_raw_fd(), at, len) };
-    Ok(usize::try_from(check(read)?).unwrap_or(0))
-}
-
-/// The entries that a read of a directory gave, without `.` and `..`.
-pub(crate) fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Dirent<'_>> {
-    const LENGTH: usize = offset_of!(libc::dirent64, d_reclen);
-    const SORT: usize = offset_of!(libc::dirent64, d_type);
-    const NAME: usize = offset_of!(libc::dirent64, d_name);
-    std::iter::from_fn(move || {
-        loop {
-            let ino = u64::from_ne_bytes(*bytes.first_chunk()?);
-            let length = usize::from(u16::from_ne_bytes(*bytes.get(LENGTH..)?.first_chunk()?));
-            let record = bytes.get(..length)?;
-            bytes = &bytes[length..];
-            let name = CStr::from_bytes_until_nul(record.get(NAME..)?).ok()?;
-            if !matches!(name.to_bytes(), b"." | b"..") {
-                let kind = match *record.get(SORT)? {
-                    libc::DT_UNKNOWN => None,
-                    libc::DT_REG => Some(Kind::File),
-                    libc::DT_DIR => Some(Kind::Directory),
-                    libc::DT_LNK => Some(Kind::Symlink),
-                    _ => Some(Kind::Other),
-                };
-                return Some(Dirent { ino, kind, name });
-            }
-        }
-    })
 }

@@ -35,7 +35,7 @@ pub(crate) enum Sort {
 /// # Errors
 /// EBADF: it is closed.
 pub(crate) fn sort(fd: OwnedFd) -> io::Result<(OwnedFd, Sort)> {
-    let stat = super::file::stat_fd(fd.as_fd())?;
+    let stat = super::stat::stat_fd(fd.as_fd())?;
     Ok(match stat.mode & libc::S_IFMT {
         // Somebody else's pipe cannot be opened again.
         libc::S_IFIFO => match super::file::reopen(fd.as_fd(), Open::Pipe) {

@@ -13,6 +13,7 @@ use crate::roots::Planter;
 use crate::sys::epoll::Interest;
 use crate::sys::file;
 use crate::sys::inotify::Inotify;
+use crate::sys::stat::stat_path;
 use crate::tracker::port::Fault;
 use crate::walk::HowFar;
 use crate::words::fault;
@@ -64,7 +65,7 @@ fn way(path: &[u8]) -> impl Iterator<Item = &Path> {
 
 /// Whether there is something at a path.
 pub(super) fn is_there(path: &[u8]) -> bool {
-    file::with_c_str(path, file::stat_path).is_ok()
+    file::with_c_str(path, stat_path).is_ok()
 }
 
 impl Watcher {

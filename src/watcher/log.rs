@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use super::{Ending, Watcher};
 use crate::error::Error;
 use crate::log::{self, News};
-use crate::sys::file;
+use crate::sys::stat::stat_fd;
 
 impl Watcher {
     /// Writes what is taken now; an ending if the reader is gone.
@@ -82,7 +82,7 @@ impl Watcher {
         };
         // Before its event is looked at: the queue is read by this thread alone.
         self.disk.own.add_place(log.path());
-        if let Ok(raw) = file::stat_fd(opened.fd.as_fd()) {
+        if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
             self.disk.own.add(&raw);
         }
         if log::cut(&mut old, self.sink.torn()).is_ok() {
@@ -94,7 +94,7 @@ impl Watcher {
         if opened.is_cut {
             self.sink.end_first();
         }
-        if let Ok(raw) = file::stat_fd(old.as_fd()) {
+        if let Ok(raw) = stat_fd(old.as_fd()) {
             self.disk.own.retire(&raw);
         }
         let shown = log.shown();

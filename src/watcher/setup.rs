@@ -26,6 +26,7 @@ use crate::sys::file::{self, Open};
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::sys::signal::Signals;
+use crate::sys::stat::{stat_fd, stat_path};
 use crate::tracker::model::Model;
 use crate::tracker::port::Inode;
 use crate::tracker::{Root, Settings, Tracker};
@@ -236,7 +237,7 @@ impl Watcher {
             return;
         }
         let inode = |path: &[u8]| {
-            file::with_c_str(path, file::stat_path)
+            file::with_c_str(path, stat_path)
                 .ok()
                 .map(|raw| (raw.dev, raw.ino))
         };
@@ -355,10 +356,10 @@ fn sink(output: Output, style: Style) -> Result<(Sink, Option<Log>), Error> {
 fn own_outputs(sink: &Sink, log: Option<&Log>, files: &[PathBuf]) -> Own {
     let mut own = Own::default();
     let stderr = std::io::stderr();
-    let open = [file::stat_fd(sink.as_fd()), file::stat_fd(stderr.as_fd())];
+    let open = [stat_fd(sink.as_fd()), stat_fd(stderr.as_fd())];
     let named = files
         .iter()
-        .map(|path| file::with_c_str(path.as_os_str().as_bytes(), file::stat_path));
+        .map(|path| file::with_c_str(path.as_os_str().as_bytes(), stat_path));
     for raw in open.into_iter().chain(named).flatten() {
         own.add(&raw);
     }

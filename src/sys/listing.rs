@@ -1,0 +1,64 @@
+//! What is in a directory: getdents64(2), and the names in the bytes that it gives.
+//!
+//! Invariant: a record is taken whole or not at all, so a name never runs into the next.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::offset_of;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use super::check;
+use crate::change::Kind;
+
+/// Bytes of entries that are read at once.
+pub(crate) const AT_ONCE: usize = 32 << 10;
+
+/// One name that getdents64(2) gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Dirent<'a> {
+    /// The inode's number, as the directory has it.
+    pub(crate) ino: u64,
+    /// What it is, where the file system says so there (not `DT_UNKNOWN`).
+    pub(crate) kind: Option<Kind>,
+    /// The name and its NUL.
+    pub(crate) name: &'a CStr,
+}
+
+/// getdents64(2): fills `buffer` with the next entries; 0 bytes at the end.
+///
+/// # Errors
+/// Those of the call.
+pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let (at, len) = (buffer.as_mut_ptr(), buffer.len());
+    // SAFETY: `at` points to `len` writable bytes.
+    let read = unsafe { libc::syscall(libc::SYS_getdents64, fd.as_raw_fd(), at, len) };
+    Ok(usize::try_from(check(read)?).unwrap_or(0))
+}
+
+/// The entries that a read of a directory gave, without `.` and `..`.
+pub(crate) fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Dirent<'_>> {
+    const LENGTH: usize = offset_of!(libc::dirent64, d_reclen);
+    const SORT: usize = offset_of!(libc::dirent64, d_type);
+    const NAME: usize = offset_of!(libc::dirent64, d_name);
+    std::iter::from_fn(move || {
+        loop {
+            let ino = u64::from_ne_bytes(*bytes.first_chunk()?);
+            let length = usize::from(u16::from_ne_bytes(*bytes.get(LENGTH..)?.first_chunk()?));
+            let record = bytes.get(..length)?;
+            bytes = &bytes[length..];
+            let name = CStr::from_bytes_until_nul(record.get(NAME..)?).ok()?;
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                let kind = match *record.get(SORT)? {
+                    libc::DT_UNKNOWN => None,
+                    libc::DT_REG => Some(Kind::File),
+                    libc::DT_DIR => Some(Kind::Directory),
+                    libc::DT_LNK => Some(Kind::Symlink),
+                    _ => Some(Kind::Other),
+                };
+                return Some(Dirent { ino, kind, name });
+            }
+        }
+    })
+}
