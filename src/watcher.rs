@@ -5,6 +5,7 @@
 //! fill: it is drained between all slices of other work.
 
 mod above;
+mod blind;
 mod ending;
 mod log;
 mod pump;

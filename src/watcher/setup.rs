@@ -9,9 +9,8 @@ use std::sync::Arc;
 use super::{Clock, Token, Watcher};
 use crate::baseline::Baseline;
 use crate::change::Change;
-use crate::disk::{Blindness, RealDisk, blindness};
+use crate::disk::RealDisk;
 use crate::error::Error;
-use crate::escape::escaped;
 use crate::filter::Filter;
 use crate::hash::Workers;
 use crate::log::{Log, Opened};
@@ -22,7 +21,7 @@ use crate::output::{Printer, Style};
 use crate::own::Own;
 use crate::roots::Planter;
 use crate::sys::epoll::{Bell, Epoll, Interest};
-use crate::sys::file::{self, Open};
+use crate::sys::file;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::sys::signal::Signals;
@@ -88,7 +87,29 @@ impl Watcher {
     ///
     /// # Errors
     /// A PATH that cannot be watched, or a limit that does not let us begin.
-    pub(crate) fn start(order: Order) -> Result<Self, Error> {
+    pub(crate) fn start(mut order: Order) -> Result<Self, Error> {
+        let paths = std::mem::take(&mut order.paths);
+        let waits = order.plan.waits;
+        let writes_files = !order.files.is_empty();
+        let mut watcher = Self::new(order)?;
+        watcher.listen_to_all()?;
+        let present = |path: &&Vec<u8>| !waits || super::above::is_there(path);
+        let there: Vec<_> = paths.iter().filter(present).cloned().collect();
+        let known = watcher.disk.own.inodes();
+        watcher.plant(&there, &known)?;
+        if watcher.ended.is_some() {
+            return Ok(watcher);
+        }
+        watcher.look_above(&paths, waits)?;
+        if watcher.log.is_none() && !writes_files {
+            watcher.leave_working_directory(&paths);
+        }
+        watcher.begin()?;
+        Ok(watcher)
+    }
+
+    /// Everything that it needs, and no watch yet.
+    fn new(order: Order) -> Result<Self, Error> {
         let clock = Clock::new();
         let signals = Signals::new().map_err(Error::system("wait for signals"))?;
         let epoll = Epoll::new().map_err(Error::system("wait for events"))?;
@@ -100,7 +121,6 @@ impl Watcher {
         let workers = Workers::new(Arc::clone(&bell));
         let (sink, log) = sink(order.output, order.style)?;
         let own = own_outputs(&sink, log.as_ref(), &order.files);
-        let known = own.inodes();
         let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own);
         let mut settings = order.settings;
         settings.began = clock.now().wall;
@@ -112,7 +132,7 @@ impl Watcher {
             Model::new(),
             clock.tick(),
         );
-        let mut watcher = Self {
+        Ok(Self {
             plan: order.plan,
             clock,
             inotify,
@@ -142,20 +162,7 @@ impl Watcher {
             is_busy: false,
             held_since: 0,
             crowds: 1,
-        };
-        watcher.listen_to_all()?;
-        let present = |path: &&Vec<u8>| !order.plan.waits || super::above::is_there(path);
-        let paths: Vec<_> = order.paths.iter().filter(present).cloned().collect();
-        watcher.plant(&paths, &known)?;
-        if watcher.ended.is_some() {
-            return Ok(watcher);
-        }
-        watcher.look_above(&order.paths, order.plan.waits)?;
-        if watcher.log.is_none() && order.files.is_empty() {
-            watcher.leave_working_directory(&order.paths);
-        }
-        watcher.begin()?;
-        Ok(watcher)
+        })
     }
 
     /// Waits for everything from now on.
@@ -249,56 +256,6 @@ impl Watcher {
             }
             // It stays where that may not be: nothing but this one event is lost.
             let _left = std::env::set_current_dir("/");
-        }
-    }
-
-    /// Names file systems that keep changes from us.
-    fn name_the_blind(&mut self) {
-        let mut named = Vec::new();
-        for root in self.tracker.roots.clone() {
-            let opened = file::with_c_str(&root.open, |path| {
-                file::open(file::here(), path, Open::Directory)
-            });
-            let magic = opened
-                .and_then(|fd| process::file_system(fd.as_fd()))
-                .unwrap_or(0);
-            let blind = blindness(magic);
-            if let (Blindness::Network(_), Some(id)) = (blind, root.entry) {
-                self.tracker.blind.push(self.tracker.model.inode(id).dev);
-            }
-            named.push((root.shown.clone(), blind));
-        }
-        let mounts = self
-            .mounts
-            .as_ref()
-            .map(|mounts| mounts.mounts.clone())
-            .unwrap_or_default();
-        for mount in mounts {
-            let is_root = self
-                .tracker
-                .roots
-                .iter()
-                .any(|root| root.absolute == mount.place);
-            let Some(id) = self.tracker.entry_at(&mount.place).filter(|_| !is_root) else {
-                continue;
-            };
-            let blind = crate::disk::blindness_by_name(&mount.file_system);
-            if matches!(blind, Blindness::Network(_)) {
-                self.tracker.blind.push(self.tracker.model.inode(id).dev);
-            }
-            named.push((mount.place, blind));
-        }
-        for (path, blind) in named {
-            let path = escaped(&path);
-            match blind {
-                Blindness::None => {}
-                Blindness::Network(name) => self.voice.warn(&format!(
-                    "warning: {path} is on {name}: changes made on other hosts make no events, so it is looked at every 10 s"
-                )),
-                Blindness::Partial(name) => self.voice.warn(&format!(
-                    "warning: {path} is on {name}: changes made below it make no events; --rescan SECONDS finds them"
-                )),
-            }
         }
     }
 
