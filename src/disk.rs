@@ -17,7 +17,9 @@ use crate::sys::listing;
 use crate::sys::process;
 use crate::sys::stat::{stat_fd, stat_name, stat_path};
 use crate::tracker::numbers::Numbers;
-use crate::tracker::port::{At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched, Way};
+use crate::tracker::port::{
+    At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched, Way, append_name,
+};
 use crate::words::{self, fault};
 
 /// How many directories are held while the loop is busy.
@@ -222,9 +224,7 @@ impl Disk for RealDisk {
                 return Ok(());
             }
             for entry in listing::entries(&buffer[..count]) {
-                let name = entry.name.to_bytes();
-                names.extend(u16::try_from(name.len()).unwrap_or(0).to_ne_bytes());
-                names.extend(name);
+                append_name(names, entry.name.to_bytes());
             }
         }
     }

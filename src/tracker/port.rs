@@ -94,6 +94,12 @@ pub(crate) struct Ticket(pub(crate) u64);
 /// Writes the way to a directory, and tells from which PATH it goes.
 pub(crate) type Way<'w, 'a> = dyn Fn(&mut Vec<u8>) -> Option<&'a [u8]> + 'w;
 
+/// Appends a name to those that [`Disk::list`] gives: after its length in two bytes.
+pub(crate) fn append_name(names: &mut Vec<u8>, name: &[u8]) {
+    names.extend(u16::try_from(name.len()).unwrap_or(0).to_ne_bytes());
+    names.extend(name);
+}
+
 /// The disk, as the rules see it.
 pub(crate) trait Disk {
     /// Makes a directory a place to look in. `way` tells its PATH, and writes the way to
@@ -107,8 +113,7 @@ pub(crate) trait Disk {
     fn watch_file(&mut self, at: At<'_>) -> Result<Wd, Fault>;
     /// Removes a watch.
     fn unwatch(&mut self, wd: Wd);
-    /// Appends the names in a directory that has been entered, each after its length
-    /// in two bytes.
+    /// Appends the names in a directory that has been entered, as [`append_name`] does.
     fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), Fault>;
     /// Reads a regular file of at most `limit` bytes; a large one aside, under `ticket`.
     fn read(&mut self, at: At<'_>, limit: u64, ticket: Ticket) -> Result<Reading, Fault>;

@@ -5,7 +5,9 @@ use super::{Aside, Fake, Note, digest};
 use crate::change::{Digest, Kind};
 use crate::event::Wd;
 use crate::tracker::content::Answer;
-use crate::tracker::port::{At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched, Way};
+use crate::tracker::port::{
+    At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched, Way, append_name,
+};
 
 impl Fake {
     /// The directory that was entered as that inode.
@@ -221,8 +223,7 @@ impl Disk for Fake {
                 .filter(|name| last.as_ref().is_none_or(|last| name > last)),
         );
         for name in listed {
-            names.extend(u16::try_from(name.len()).unwrap_or(0).to_ne_bytes());
-            names.extend(name);
+            append_name(names, &name);
         }
         Ok(())
     }
