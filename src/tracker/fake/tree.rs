@@ -4,10 +4,10 @@
 //! a real disk. An open file keeps the dentry by which it was opened, alive or dead,
 //! since that is the name that its events carry.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod finding;
+mod telling;
 
-use crate::change::{Attributes, Kind};
-use crate::tracker::port::{Inode, Stat};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An inode, told apart for ever: unlike its number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -141,51 +141,6 @@ impl Tree {
         &self.dentries[dentry.0]
     }
 
-    /// The names in a directory.
-    pub(crate) fn names(&self, dir: Node) -> Option<&BTreeMap<Vec<u8>, Dentry>> {
-        match &self.node(dir).body {
-            Body::Directory(names) => Some(names),
-            _ => None,
-        }
-    }
-
-    /// Whether it is a directory.
-    pub(crate) fn is_dir(&self, node: Node) -> bool {
-        matches!(self.node(node).body, Body::Directory(_))
-    }
-
-    /// The dentry of a name.
-    pub(crate) fn find(&self, dir: Node, name: &[u8]) -> Option<Dentry> {
-        self.names(dir)?.get(name).copied()
-    }
-
-    /// What a name leads to.
-    pub(crate) fn child(&self, dir: Node, name: &[u8]) -> Option<Node> {
-        self.find(dir, name).map(|dentry| self.dentry(dentry).node)
-    }
-
-    /// What a path from the top leads to, following no symbolic link.
-    pub(crate) fn at(&self, path: &[u8]) -> Option<Node> {
-        let mut names = path
-            .split(|byte| *byte == b'/')
-            .filter(|name| !name.is_empty());
-        names.try_fold(self.top(), |dir, name| self.child(dir, name))
-    }
-
-    /// The dentry at the end of a path.
-    pub(crate) fn dentry_at(&self, path: &[u8]) -> Option<Dentry> {
-        let (dir, name) = self.place(path)?;
-        self.find(dir, name)
-    }
-
-    /// The directory of a path's last name, and that name.
-    pub(crate) fn place<'p>(&self, path: &'p [u8]) -> Option<(Node, &'p [u8])> {
-        let cut = path.iter().rposition(|byte| *byte == b'/');
-        let (dir, name) = cut.map_or((&b""[..], path), |cut| (&path[..cut], &path[cut + 1..]));
-        let dir = self.at(dir)?;
-        (self.is_dir(dir) && self.node(dir).nlink > 0).then_some((dir, name))
-    }
-
     /// A dentry that no directory has: of a file without a name.
     pub(crate) fn dead_dentry(&mut self, dir: Node, name: &[u8], node: Node) -> Dentry {
         self.dentries.push(DentryBody {
@@ -281,79 +236,8 @@ impl Tree {
         true
     }
 
-    /// The dentry by which a directory is reached.
-    fn dentry_of(&self, dir: Node) -> Option<Dentry> {
-        let is_it = |dentry: &&DentryBody| dentry.is_live && dentry.node == dir;
-        let at = self.dentries.iter().position(|dentry| is_it(&dentry))?;
-        Some(Dentry(at))
-    }
-
-    /// Whether a directory is `above` or lies below it.
-    pub(crate) fn is_within(&self, mut dir: Node, above: Node) -> bool {
-        while dir != above {
-            match self.dentry_of(dir) {
-                Some(dentry) => dir = self.dentry(dentry).dir,
-                None => return false,
-            }
-        }
-        true
-    }
-
-    /// The live names of an inode.
-    pub(crate) fn names_of(&self, node: Node) -> impl Iterator<Item = Dentry> {
-        let all = self.dentries.iter().enumerate();
-        all.filter(move |(_, dentry)| dentry.is_live && dentry.node == node)
-            .map(|(at, _)| Dentry(at))
-    }
-
     /// Every inode that has ever been.
     pub(crate) fn all(&self) -> impl Iterator<Item = Node> + use<> {
         (0..self.nodes.len()).map(Node)
-    }
-
-    /// What it is.
-    pub(crate) fn kind(&self, node: Node) -> Kind {
-        match self.node(node).body {
-            Body::Directory(_) => Kind::Directory,
-            Body::File(_) => Kind::File,
-            Body::Symlink => Kind::Symlink,
-            Body::Other => Kind::Other,
-        }
-    }
-
-    /// A file's bytes.
-    pub(crate) fn bytes(&self, node: Node) -> &[u8] {
-        match &self.node(node).body {
-            Body::File(bytes) => bytes,
-            _ => &[],
-        }
-    }
-
-    /// Which inode it is, by its number.
-    pub(crate) fn inode(&self, node: Node) -> Inode {
-        Inode {
-            dev: 1,
-            ino: self.node(node).ino,
-        }
-    }
-
-    /// As statx(2) tells it.
-    pub(crate) fn stat(&self, node: Node) -> Stat {
-        let body = self.node(node);
-        let mode = if body.is_readable { 0o644 } else { 0 };
-        Stat {
-            kind: self.kind(node),
-            inode: self.inode(node),
-            nlink: body.nlink,
-            size: self.bytes(node).len() as u64,
-            mtime: body.mtime,
-            ctime: body.ctime,
-            btime: Some(body.btime),
-            attributes: Attributes {
-                mode,
-                uid: 0,
-                gid: 0,
-            },
-        }
     }
 }

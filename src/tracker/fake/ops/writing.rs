@@ -1,0 +1,161 @@
+//! What programs do to a file that is there or open: its bytes, times and mode.
+//!
+//! The events carry the name by which the file was reached, alive or dead.
+
+use crate::event::{NameEvent, OwnEvent};
+use crate::tracker::fake::tree::{Body, Dentry};
+use crate::tracker::fake::{Fake, Note};
+
+/// An open file.
+#[derive(Clone, Copy)]
+pub(in crate::tracker::fake) struct Handle {
+    /// The name by which it was opened.
+    dentry: Dentry,
+    /// Where the next bytes go; none: to the end.
+    offset: Option<usize>,
+}
+
+impl Fake {
+    /// Puts an open file into a slot.
+    fn hold(&mut self, slot: usize, dentry: Dentry, offset: Option<usize>) {
+        self.shut(slot);
+        let node = self.tree.dentry(dentry).node;
+        self.tree.node_mut(node).pins += 1;
+        self.handles[slot] = Some(Handle { dentry, offset });
+    }
+
+    /// O_CREAT|O_TRUNC.
+    pub(super) fn open(&mut self, slot: usize, path: &[u8]) -> Option<()> {
+        match self.tree.dentry_at(path) {
+            Some(dentry) => {
+                let node = self.tree.dentry(dentry).node;
+                matches!(self.tree.node(node).body, Body::File(_)).then_some(())?;
+                self.change_bytes(dentry, Vec::clear)?;
+                self.hold(slot, dentry, Some(0));
+            }
+            None => {
+                self.make(path, Body::File(Vec::new()))?;
+                let dentry = self.tree.dentry_at(path)?;
+                self.hold(slot, dentry, Some(0));
+            }
+        }
+        Some(())
+    }
+
+    /// O_APPEND of what is there.
+    pub(super) fn append(&mut self, slot: usize, path: &[u8]) -> Option<()> {
+        let dentry = self.tree.dentry_at(path)?;
+        let node = self.tree.dentry(dentry).node;
+        matches!(self.tree.node(node).body, Body::File(_)).then_some(())?;
+        self.hold(slot, dentry, None);
+        Some(())
+    }
+
+    /// O_TMPFILE: a file whose dentry is called `#<inode>` and is in no directory.
+    pub(super) fn open_unnamed(&mut self, slot: usize, path: &[u8]) -> Option<()> {
+        let dir = self.tree.at(path).filter(|dir| self.tree.is_dir(*dir))?;
+        let node = self.tree.make(Body::File(Vec::new()));
+        let name = format!("#{}", self.tree.inode(node).ino);
+        let dentry = self.tree.dead_dentry(dir, name.as_bytes(), node);
+        self.hold(slot, dentry, Some(0));
+        Some(())
+    }
+
+    /// write(2).
+    pub(super) fn put(&mut self, slot: usize, data: u8) -> Option<()> {
+        let Handle { dentry, offset } = self.handles[slot]?;
+        let data = [b'0' + data; 4];
+        self.change_bytes(dentry, |bytes| {
+            let at = offset.unwrap_or(bytes.len());
+            bytes.resize(bytes.len().max(at + data.len()), 0);
+            bytes[at..at + data.len()].copy_from_slice(&data);
+        })?;
+        self.handles[slot] = Some(Handle {
+            dentry,
+            offset: offset.map(|at| at + data.len()),
+        });
+        Some(())
+    }
+
+    /// close(2).
+    pub(super) fn shut(&mut self, slot: usize) -> Option<()> {
+        let Handle { dentry, .. } = self.handles[slot].take()?;
+        self.content(dentry, NameEvent::CloseWrite, OwnEvent::CloseWrite);
+        let node = self.tree.dentry(dentry).node;
+        self.tree.node_mut(node).pins -= 1;
+        self.note(Note::Evict(node));
+        Some(())
+    }
+
+    /// truncate(2).
+    pub(super) fn truncate(&mut self, path: &[u8]) -> Option<()> {
+        let dentry = self.tree.dentry_at(path)?;
+        let node = self.tree.dentry(dentry).node;
+        matches!(self.tree.node(node).body, Body::File(_)).then_some(())?;
+        self.change_bytes(dentry, |bytes| bytes.resize(2, 0))
+    }
+
+    /// Whether the file has other names in the tree, of which inotify has a chance to
+    /// tell; `None`: it has them, and no chance, since this name is outside.
+    fn has_others(&self, dentry: Dentry) -> Option<bool> {
+        let (dir, node) = (self.tree.dentry(dentry).dir, self.tree.dentry(dentry).node);
+        // What has just left is known still, and may come back.
+        let is_known = |dir| self.is_seen(dir) || self.kernel.is_watched(dir);
+        let is_other = |other| other != dentry && is_known(self.tree.dentry(other).dir);
+        let has_others = self.tree.names_of(node).any(is_other);
+        let is_told = self.is_seen(dir) && self.kernel.is_watched(dir);
+        (is_told || !has_others).then_some(has_others)
+    }
+
+    /// Changes a file's bytes by that name.
+    fn change_bytes(&mut self, dentry: Dentry, change: impl FnOnce(&mut Vec<u8>)) -> Option<()> {
+        let has_others = self.has_others(dentry)?;
+        let (node, is_live) = (
+            self.tree.dentry(dentry).node,
+            self.tree.dentry(dentry).is_live,
+        );
+        let now = self.tree.time();
+        let body = self.tree.node_mut(node);
+        if has_others {
+            body.writers.insert(dentry);
+            body.is_excused |= !is_live && !self.is_strict_about_dead_names;
+        }
+        if let Body::File(bytes) = &mut body.body {
+            change(bytes);
+        }
+        (body.mtime, body.ctime) = (now, now);
+        self.content(dentry, NameEvent::Modify, OwnEvent::Modify);
+        Some(())
+    }
+
+    /// utimensat(2).
+    pub(super) fn touch(&mut self, path: &[u8]) -> Option<()> {
+        let dentry = self.tree.dentry_at(path)?;
+        self.has_others(dentry)?;
+        let node = self.tree.dentry(dentry).node;
+        let now = self.tree.time();
+        let body = self.tree.node_mut(node);
+        (body.mtime, body.ctime) = (now, now);
+        self.content(dentry, NameEvent::Attrib, OwnEvent::Attrib);
+        Some(())
+    }
+
+    /// chmod(2).
+    pub(super) fn chmod(&mut self, path: &[u8], readable: bool) -> Option<()> {
+        let dentry = self.tree.dentry_at(path)?;
+        let node = self.tree.dentry(dentry).node;
+        self.has_others(dentry)?;
+        let now = self.tree.time();
+        let body = self.tree.node_mut(node);
+        body.ctime = now;
+        body.is_readable = readable;
+        self.content(dentry, NameEvent::Attrib, OwnEvent::Attrib);
+        Some(())
+    }
+
+    /// linkat(2) by a descriptor.
+    pub(super) fn link_open(&mut self, slot: usize, to: &[u8]) -> Option<()> {
+        let node = self.tree.dentry(self.handles[slot]?.dentry).node;
+        self.link_node(node, to)
+    }
+}

@@ -1,0 +1,79 @@
+//! What leads where: from paths and names to inodes, and back from an inode to its names.
+//!
+//! Changes nothing.
+
+use std::collections::BTreeMap;
+
+use super::{Body, Dentry, DentryBody, Node, Tree};
+
+impl Tree {
+    /// The names in a directory.
+    pub(crate) fn names(&self, dir: Node) -> Option<&BTreeMap<Vec<u8>, Dentry>> {
+        match &self.node(dir).body {
+            Body::Directory(names) => Some(names),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a directory.
+    pub(crate) fn is_dir(&self, node: Node) -> bool {
+        matches!(self.node(node).body, Body::Directory(_))
+    }
+
+    /// The dentry of a name.
+    pub(crate) fn find(&self, dir: Node, name: &[u8]) -> Option<Dentry> {
+        self.names(dir)?.get(name).copied()
+    }
+
+    /// What a name leads to.
+    pub(crate) fn child(&self, dir: Node, name: &[u8]) -> Option<Node> {
+        self.find(dir, name).map(|dentry| self.dentry(dentry).node)
+    }
+
+    /// What a path from the top leads to, following no symbolic link.
+    pub(crate) fn at(&self, path: &[u8]) -> Option<Node> {
+        let mut names = path
+            .split(|byte| *byte == b'/')
+            .filter(|name| !name.is_empty());
+        names.try_fold(self.top(), |dir, name| self.child(dir, name))
+    }
+
+    /// The dentry at the end of a path.
+    pub(crate) fn dentry_at(&self, path: &[u8]) -> Option<Dentry> {
+        let (dir, name) = self.place(path)?;
+        self.find(dir, name)
+    }
+
+    /// The directory of a path's last name, and that name.
+    pub(crate) fn place<'p>(&self, path: &'p [u8]) -> Option<(Node, &'p [u8])> {
+        let cut = path.iter().rposition(|byte| *byte == b'/');
+        let (dir, name) = cut.map_or((&b""[..], path), |cut| (&path[..cut], &path[cut + 1..]));
+        let dir = self.at(dir)?;
+        (self.is_dir(dir) && self.node(dir).nlink > 0).then_some((dir, name))
+    }
+
+    /// The dentry by which a directory is reached.
+    fn dentry_of(&self, dir: Node) -> Option<Dentry> {
+        let is_it = |dentry: &&DentryBody| dentry.is_live && dentry.node == dir;
+        let at = self.dentries.iter().position(|dentry| is_it(&dentry))?;
+        Some(Dentry(at))
+    }
+
+    /// Whether a directory is `above` or lies below it.
+    pub(crate) fn is_within(&self, mut dir: Node, above: Node) -> bool {
+        while dir != above {
+            match self.dentry_of(dir) {
+                Some(dentry) => dir = self.dentry(dentry).dir,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// The live names of an inode.
+    pub(crate) fn names_of(&self, node: Node) -> impl Iterator<Item = Dentry> {
+        let all = self.dentries.iter().enumerate();
+        all.filter(move |(_, dentry)| dentry.is_live && dentry.node == node)
+            .map(|(at, _)| Dentry(at))
+    }
+}
