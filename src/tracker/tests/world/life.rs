@@ -1,0 +1,103 @@
+//! What a test says of programs and of time, and how the watcher keeps up with it.
+
+use super::{MS, World};
+use crate::tracker::fake::Op;
+use crate::tracker::port::Disk;
+
+impl World {
+    // What a test says.
+
+    /// Programs do all that at once.
+    pub(in crate::tracker::tests) fn does(&mut self, ops: &[Op]) {
+        for op in ops {
+            assert!(self.disk.perform(*op).is_some(), "{op:?} was possible");
+            while let Some(rest) = self.disk.pending.pop_front() {
+                self.disk.perform(rest);
+            }
+        }
+    }
+
+    /// Programs do all that, and the watcher looks whenever it happens to.
+    pub(in crate::tracker::tests) fn lives_through(&mut self, ops: &[Op]) {
+        self.disk.pending.extend(ops);
+        while !self.disk.pending.is_empty() {
+            let some = 1 + self.disk.chance.below(8);
+            match self.disk.chance.below(20) {
+                0..6 => {
+                    let op = self.disk.pending.pop_front().unwrap();
+                    self.disk.perform(op);
+                }
+                6..10 => self.drain(some),
+                10..12 => self.drain(usize::MAX),
+                12..14 => self.apply(),
+                14..16 => {
+                    self.apply();
+                    self.work(some);
+                }
+                16 => self.answer(some),
+                17 => self.errand(some),
+                18 => self.passes(some as u64 * MS / 2),
+                _ => {
+                    let span = [0, 4, 60, 60, 300, 2500][self.disk.chance.below(6)];
+                    self.passes(span * MS);
+                }
+            }
+        }
+    }
+
+    /// Everything that can be done now is done, without any time passing.
+    pub(in crate::tracker::tests) fn catches_up(&mut self) {
+        self.disk.tell_late();
+        for _ in 0..10_000 {
+            self.drain(usize::MAX);
+            if self.unread.is_empty() && self.tracker.is_idle() {
+                self.disk.release();
+                if self.disk.kernel.unread() == 0 {
+                    return;
+                }
+            }
+            self.apply();
+            self.work(1);
+        }
+        panic!("there is always more to do, after {:#?}", self.disk.journal);
+    }
+
+    /// No program writes: time passes until nothing is left to be done.
+    pub(in crate::tracker::tests) fn settles(&mut self) {
+        self.disk.shut_all();
+        while let Some(op) = self.disk.pending.pop_front() {
+            self.disk.perform(op);
+        }
+        self.disk.shut_all();
+        while !self.errands.is_empty() {
+            self.errand(0);
+        }
+        for _ in 0..1000 {
+            self.catches_up();
+            while !self.disk.tickets().is_empty() {
+                self.answer(0);
+            }
+            self.work(1);
+            if self.tracker.is_done() && self.disk.kernel.unread() == 0 {
+                return;
+            }
+            if let Some(deadline) = self.tracker.deadline() {
+                self.passes(deadline.saturating_sub(self.tick));
+            }
+        }
+        panic!("it never comes to rest, after {:#?}", self.disk.journal);
+    }
+
+    /// All time passes that is left until something is due.
+    pub(in crate::tracker::tests) fn waits(&mut self) {
+        let deadline = self.tracker.deadline().expect("something is due");
+        self.passes(deadline.saturating_sub(self.tick));
+        self.work(1);
+        self.catches_up();
+    }
+
+    /// What was told since the last time.
+    pub(in crate::tracker::tests) fn news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
+    }
+}

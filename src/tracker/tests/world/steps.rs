@@ -1,0 +1,114 @@
+//! The steps of the main loop, each on its own, for chance to put in any order.
+//!
+//! Whatever lets the rules tell something takes it in before it ends, so that every
+//! promise is checked then.
+
+use super::{Errand, World};
+use crate::tracker::Hashing;
+use crate::tracker::fake::Queued;
+use crate::tracker::port::Disk;
+
+impl World {
+    // The steps of the main loop.
+
+    /// Reads so many events.
+    pub(in crate::tracker::tests) fn drain(&mut self, most: usize) {
+        let was_empty = self.unread.is_empty();
+        let read = self.disk.kernel.read(most);
+        if read.is_empty() && was_empty {
+            self.tracker.queue_was_empty(self.now().wall);
+        }
+        self.unread.extend(read);
+    }
+
+    /// Applies all events that were read.
+    pub(in crate::tracker::tests) fn apply(&mut self) {
+        let now = self.now();
+        let mut turn = self.tracker.turn(&mut self.disk, now);
+        turn.begin_events(self.unread.iter().map(Queued::event));
+        while !self.unread.is_empty() {
+            let stride = 1 + self.disk.chance.below(4);
+            let now = self.now();
+            let events: Vec<_> = self.unread.drain(..stride.min(self.unread.len())).collect();
+            self.disk
+                .journal
+                .extend(events.iter().map(|event| format!("  {event:?}")));
+            let mut turn = self.tracker.turn(&mut self.disk, now);
+            for event in &events {
+                turn.event(&event.event());
+            }
+            self.absorb();
+        }
+        let now = self.now();
+        let mut turn = self.tracker.turn(&mut self.disk, now);
+        turn.pause();
+        self.absorb();
+        self.let_go(30);
+    }
+
+    /// Does other work, so many pieces of it.
+    pub(in crate::tracker::tests) fn work(&mut self, most: usize) {
+        let now = self.now();
+        let mut turn = self.tracker.turn(&mut self.disk, now);
+        turn.tick();
+        let mut left = most;
+        while left > 0 && !turn.t.is_idle() && turn.work() {
+            left -= 1;
+        }
+        self.absorb();
+        self.let_go(30);
+    }
+
+    /// Directories are held while there is more to do; who knows how long that is.
+    fn let_go(&mut self, percent: usize) {
+        if self.disk.chance.happens(percent) {
+            self.disk.release();
+        }
+    }
+
+    /// A worker is done with a large file; `which` of those under way.
+    pub(in crate::tracker::tests) fn answer(&mut self, which: usize) {
+        let tickets = self.disk.tickets();
+        let Some(ticket) = tickets.get(which % tickets.len().max(1)) else {
+            return;
+        };
+        let Some(answer) = self.disk.answer(*ticket) else {
+            return;
+        };
+        let now = self.now();
+        self.tracker
+            .turn(&mut self.disk, now)
+            .answered(*ticket, answer);
+        self.absorb();
+    }
+
+    /// The baseline reads a file; `which` of those that are left.
+    pub(in crate::tracker::tests) fn errand(&mut self, which: usize) {
+        if self.errands.is_empty() {
+            return;
+        }
+        let Errand {
+            id,
+            root,
+            route,
+            inode,
+            name,
+        } = self.errands.swap_remove(which % self.errands.len());
+        let eager = self.tracker.settings.hashing == Hashing::Eager;
+        let limit = if eager {
+            self.tracker.settings.hash_limit
+        } else {
+            0
+        };
+        let at = [&route, &b"/"[..], &name].concat();
+        self.disk
+            .journal
+            .push(format!("  baseline reads {}", String::from_utf8_lossy(&at)));
+        let read = self.disk.errand(&root, &route, inode, &name, limit);
+        let now = self.now();
+        self.tracker
+            .turn(&mut self.disk, now)
+            .take_baseline(id, read);
+        self.absorb();
+    }
+}
