@@ -148,13 +148,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             let start = self.subs.last().map_or(0, |(_, end)| *end);
             let dev = frame.dev;
             let name = &self.names[start..end];
-            let opened = file::with_c_str(name, |name| {
-                file::open_name(frame.fd.as_fd(), name, Open::Listing)
-            });
-            let raw = match &opened {
-                Err(_) => file::with_c_str(name, |name| stat_name(frame.fd.as_fd(), name)).ok(),
-                Ok(_) => None,
-            };
+            let opened = open_below(frame.fd.as_fd(), name);
             self.names.truncate(start);
             match opened {
                 Ok(fd) if self.shared.is_hungry() => {
@@ -170,7 +164,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                     dev: Some(dev),
                 }),
                 Ok(fd) => self.arrive(&mut frames, id, fd, Some(dev)),
-                Err(error) => self.odd(id, &error, raw),
+                Err((error, raw)) => self.odd(id, &error, raw),
             }
         }
     }
@@ -248,23 +242,12 @@ impl<'s, 'a> Walker<'s, 'a> {
         count: usize,
     ) -> bool {
         let mut state = self.shared.lock();
-        let tracker = &mut *state.tracker;
-        match wd {
-            None => {}
-            Some(Ok(wd)) => {
-                if let Some(other) = tracker.model.watched(wd) {
-                    tracker.is_known_as(id);
-                    state.known.push((id, other));
-                    return false;
-                }
-                tracker.model.set_wd(id, Some(wd));
-                tracker.model.set_inode(id, inode(raw));
-            }
-            Some(Err(error)) => {
-                tracker.model.set_inode(id, inode(raw));
-                tracker.cannot_watch(id, &fault(&error));
-            }
+        if let Some(wd) = wd
+            && !state.arrived(id, inode(raw), wd)
+        {
+            return false;
         }
+        let tracker = &mut *state.tracker;
         for entry in listing::entries(&self.buffer[..count]) {
             let name = entry.name.to_bytes();
             let stat = || stat_name(fd, entry.name).ok();
@@ -308,4 +291,13 @@ impl<'s, 'a> Walker<'s, 'a> {
             _ => state.tracker.nominate(id),
         }
     }
+}
+
+/// Opens a subdirectory; where that fails, what is there is told, too.
+fn open_below(dir: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, (io::Error, Option<RawStat>)> {
+    let opened = file::with_c_str(name, |name| file::open_name(dir, name, Open::Listing));
+    opened.map_err(|error| {
+        let raw = file::with_c_str(name, |name| stat_name(dir, name)).ok();
+        (error, raw)
+    })
 }

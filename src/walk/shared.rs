@@ -5,16 +5,19 @@
 //! another walks, since that one may give some.
 
 use std::collections::VecDeque;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::how_far::HowFar;
+use crate::event::Wd;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::tracker::Tracker;
 use crate::tracker::model::Id;
 use crate::tracker::port::Inode;
+use crate::words::fault;
 
 /// Directories that a thread holds open on its way down; deeper ones are opened
 /// again by their way from the PATH.
@@ -68,6 +71,30 @@ pub(super) struct State<'a> {
     walking: usize,
     /// Directories that are known under another name.
     pub(super) known: Vec<(Id, Id)>,
+}
+
+impl State<'_> {
+    /// Takes the watch on a directory into the model. `false`: it is known under another
+    /// name already.
+    pub(super) fn arrived(&mut self, id: Id, inode: Inode, wd: io::Result<Wd>) -> bool {
+        let tracker = &mut *self.tracker;
+        match wd {
+            Ok(wd) => {
+                if let Some(other) = tracker.model.watched(wd) {
+                    tracker.is_known_as(id);
+                    self.known.push((id, other));
+                    return false;
+                }
+                tracker.model.set_wd(id, Some(wd));
+                tracker.model.set_inode(id, inode);
+            }
+            Err(error) => {
+                tracker.model.set_inode(id, inode);
+                tracker.cannot_watch(id, &fault(&error));
+            }
+        }
+        true
+    }
 }
 
 impl<'a> Shared<'a> {
