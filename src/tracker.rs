@@ -8,6 +8,7 @@
 //! `Disk`, and time is a parameter.
 
 mod ahead;
+mod attributes;
 mod birth;
 mod claim;
 pub(crate) mod content;
@@ -36,6 +37,7 @@ use crate::event::{Cookie, Wd};
 use crate::filter::Filter;
 use ahead::Ahead;
 use birth::Birth;
+use content::Why;
 use links::Links;
 use model::{Flag, Id, Model};
 use numbers::Numbers;
@@ -193,7 +195,7 @@ pub(crate) struct Tracker {
     /// Entries that were not there at a look, and since when.
     missing: Numbers<Id, u64>,
     /// Files that are being read aside, and why.
-    reading: Numbers<Ticket, (Id, u32)>,
+    reading: Numbers<Ticket, (Id, Why)>,
     /// The last ticket.
     ticket: Ticket,
     /// Modes and owners, where they are told.
