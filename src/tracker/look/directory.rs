@@ -1,0 +1,144 @@
+//! A look found a directory: it is watched first, and by its watch it is known whether it
+//! is the one that the model has. A new one is told, then scanned.
+
+use crate::change::{Content, Kind, Trouble};
+use crate::event::Wd;
+use crate::tracker::model::{Flag, Id};
+use crate::tracker::port::{At, Fault, Stat, Watched};
+use crate::tracker::scan::Sweep;
+use crate::tracker::{Tracker, Turn};
+
+impl Turn<'_> {
+    /// The name is a directory's.
+    pub(super) fn present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
+        let known = self.t.model.find(dir, name);
+        let foreign =
+            self.t.settings.one_file_system && stat.inode.dev != self.t.model.inode(dir).dev;
+        if foreign || self.t.is_edge(dir) {
+            let is_edge =
+                |id| self.t.model.kind(id) == Kind::Directory && self.t.model.has(id, Flag::EDGE);
+            match known {
+                Some(id) if is_edge(id) => self.t.compare_attributes(id, stat),
+                _ => {
+                    let id = self.new_directory(dir, name, stat);
+                    self.t.model.set(id, Flag::EDGE);
+                    self.t.tell_created(id, Content::default());
+                }
+            }
+            return;
+        }
+        let parent = self.t.model.inode(dir);
+        match self.disk.watch(At::In(parent, name)) {
+            Ok(watched) => self.watched(dir, name, stat, &watched),
+            Err(Fault::Absent) => self.t.park(dir, name, self.now.tick),
+            Err(fault) => self.blocked(dir, fault),
+        }
+    }
+
+    /// A directory was opened and, where that could be done, is watched.
+    fn watched(&mut self, dir: Id, name: &[u8], stat: &Stat, watched: &Watched) {
+        let known = self.t.model.find(dir, name);
+        let is_dir = |id: &Id| self.t.model.kind(*id) == Kind::Directory;
+        let same_inode = known.filter(is_dir).filter(|&id| {
+            !self.t.model.has(id, Flag::ALIAS)
+                && !self.t.model.has(id, Flag::EDGE)
+                && self.t.model.inode(id) == watched.inode
+        });
+        match (&watched.wd, same_inode) {
+            (Ok(wd), _) => match self.t.model.watched(*wd) {
+                Some(other) if Some(other) == known => {
+                    self.t.model.set_inode(other, watched.inode);
+                    self.same_directory(other, stat);
+                }
+                Some(other) => self.elsewhere(other, dir, name, stat),
+                None => match same_inode.filter(|&id| self.t.model.wd(id).is_none()) {
+                    Some(id) => {
+                        self.t.model.set_wd(id, Some(*wd));
+                        self.t.now_watched(id);
+                        self.t.scans.push(id, Sweep::All);
+                    }
+                    None => {
+                        let id = self.new_directory(dir, name, stat);
+                        self.begin(id, *wd, watched);
+                    }
+                },
+            },
+            (Err(fault), Some(id)) => {
+                self.lost_watch(id, fault);
+                self.same_directory(id, stat);
+            }
+            (Err(fault), None) => {
+                let id = self.new_directory(dir, name, stat);
+                self.t.model.set_inode(id, watched.inode);
+                self.t.tell_created(id, Content::default());
+                self.t.cannot_watch(id, fault);
+            }
+        }
+    }
+
+    /// A directory that is where it was.
+    pub(super) fn same_directory(&mut self, id: Id, stat: &Stat) {
+        self.t.compare_attributes(id, stat);
+        if self.t.model.scanned(id) != self.t.generation {
+            self.t.scans.push(id, Sweep::All);
+        }
+    }
+
+    /// A directory with the number of the one that is known cannot be watched. One that
+    /// has a watch could be: it is another, or the watch went with its `IN_IGNORED`.
+    fn lost_watch(&mut self, id: Id, fault: &Fault) {
+        if *fault == Fault::Full && !self.t.model.has(id, Flag::UNWATCHED) {
+            if let Some(wd) = self.t.model.set_wd(id, None) {
+                self.disk.unwatch(wd);
+            }
+            self.t.cannot_watch(id, fault);
+        }
+    }
+
+    /// Makes room under the name, and an entry for a directory.
+    pub(super) fn new_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Id {
+        if let Some(old) = self.t.model.find(dir, name) {
+            self.unlink(old);
+        }
+        let id = self.t.model.insert(Some(dir), name, Kind::Directory);
+        self.t.remember_attributes(id, stat);
+        id
+    }
+
+    /// A new directory that is watched: told, then scanned.
+    fn begin(&mut self, id: Id, wd: Wd, watched: &Watched) {
+        self.t.model.set_wd(id, Some(wd));
+        self.t.model.set_inode(id, watched.inode);
+        self.t.is_unscanned(id);
+        if watched.blind && !self.t.blind.contains(&watched.inode.dev) {
+            self.t.blind.push(watched.inode.dev);
+        }
+        self.t.tell_created(id, Content::default());
+        self.t.scans.push(id, Sweep::New);
+    }
+}
+
+impl Tracker {
+    /// A directory has no watch of its own: its limit, or its permissions.
+    pub(crate) fn cannot_watch(&mut self, id: Id, fault: &Fault) {
+        match fault {
+            Fault::Full => {
+                self.model.set(id, Flag::UNWATCHED);
+                self.unwatched += 1;
+                self.trouble(id, Trouble::NoWatch);
+                self.scans.push(id, Sweep::All);
+            }
+            Fault::Denied => self.say_unreadable(id),
+            Fault::Failed(why) => self.trouble(id, Trouble::Failed(why.clone())),
+            Fault::Absent => self.nominate(id),
+        }
+    }
+
+    /// It has one now.
+    pub(super) fn now_watched(&mut self, id: Id) {
+        if self.model.clear(id, Flag::UNWATCHED) {
+            self.unwatched -= 1;
+        }
+        self.model.clear(id, Flag::UNREADABLE);
+    }
+}

@@ -1,0 +1,96 @@
+//! A look at a PATH: whether it is still the directory that was meant. One that took its
+//! place is never watched for it.
+
+use crate::tracker::model::Id;
+use crate::tracker::port::{At, Fault, Inode, Stat};
+use crate::tracker::scan::Sweep;
+use crate::tracker::{Tracker, Turn};
+
+impl Turn<'_> {
+    /// Looks at a PATH that is a directory.
+    pub(super) fn look_at_root(&mut self, id: Id) {
+        let Some(open) = self.t.root_of(id) else {
+            return;
+        };
+        if self.is_left_behind(id, &open) {
+            return self.unlink(id);
+        }
+        let Ok(watched) = self.disk.watch(At::Root(&open)) else {
+            match self.disk.stat(At::Root(&open)) {
+                Err(Fault::Denied | Fault::Failed(_)) => {}
+                _ => self.unlink(id),
+            }
+            return;
+        };
+        let known: Inode = self.t.model.inode(id);
+        match watched.wd {
+            Ok(wd) if self.t.model.watched(wd) == Some(id) => {}
+            Ok(wd)
+                if watched.inode == known
+                    && self.t.model.watched(wd).is_none()
+                    && self.t.model.wd(id).is_none() =>
+            {
+                self.t.model.set_wd(id, Some(wd));
+                self.t.now_watched(id);
+                self.t.scans.push(id, Sweep::All);
+            }
+            Err(_) if watched.inode == known => {}
+            Ok(wd) => {
+                // Another directory stands there: the PATH that was meant is gone.
+                if self.t.model.watched(wd).is_none() {
+                    self.disk.unwatch(wd);
+                }
+                self.unlink(id);
+                return;
+            }
+            Err(_) => return self.unlink(id),
+        }
+        if let Ok(stat) = self.disk.stat(At::Root(&open)) {
+            self.same_directory(id, &stat);
+        }
+    }
+
+    /// Whether a PATH that leads nowhere but to the working directory, or up from it, is
+    /// no longer where it was: that it can be opened says nothing.
+    fn is_left_behind(&mut self, id: Id, open: &[u8]) -> bool {
+        let inode = self.t.model.inode(id);
+        let deleted = |stat: &Stat| stat.inode == inode && stat.nlink == 0;
+        if self
+            .disk
+            .stat(At::Root(open))
+            .is_ok_and(|stat| deleted(&stat))
+        {
+            return true;
+        }
+        let only_dots = open
+            .split(|&byte| byte == b'/')
+            .all(|name| matches!(name, b"" | b"." | b".."));
+        if !only_dots || open.starts_with(b"/") {
+            return false;
+        }
+        let absolute = self
+            .t
+            .roots
+            .iter()
+            .find(|root| root.entry == Some(id))
+            .map(|root| root.absolute.clone());
+        let found = absolute
+            .filter(|path| !path.is_empty())
+            .map(|path| self.disk.stat(At::Root(&path)));
+        match found {
+            Some(Ok(stat)) => stat.inode != inode,
+            Some(Err(fault)) => fault == Fault::Absent,
+            None => false,
+        }
+    }
+}
+
+impl Tracker {
+    /// How a PATH is opened.
+    pub(super) fn root_of(&self, id: Id) -> Option<Vec<u8>> {
+        self.roots
+            .iter()
+            .find(|root| root.entry == Some(id))
+            .map(|root| root.open.clone())
+    }
+}
