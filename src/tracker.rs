@@ -19,8 +19,10 @@ pub(crate) mod numbers;
 pub(crate) mod port;
 mod rename;
 mod report;
+mod roots;
 mod rules;
-pub(crate) mod scan;
+mod scan;
+mod settings;
 mod table;
 mod timer;
 mod walked;
@@ -43,43 +45,10 @@ use model::{Flag, Id, Model};
 use numbers::Numbers;
 use port::{At, Disk, Fault, Inode, Ticket};
 use rename::Leaving;
-use scan::{Rescan, Scans, Schedule};
+pub(crate) use roots::{Named, Root};
+use scan::{DueName, Rescan, Scans, Schedule};
+pub(crate) use settings::{Counters, Hashing, Settings};
 use timer::Timers;
-
-/// When files are read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Hashing {
-    /// All of them, behind the running watch.
-    Eager,
-    /// When something happens to them.
-    Lazy,
-    /// Never.
-    Off,
-}
-
-/// What the user chose that the rules need to know.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    /// When files are read.
-    pub(crate) hashing: Hashing,
-    /// Larger files go by inode, size and times. In bytes.
-    pub(crate) hash_limit: u64,
-    /// How many levels below a PATH are told.
-    pub(crate) max_depth: Option<u32>,
-    /// Whether other file systems are not entered.
-    pub(crate) one_file_system: bool,
-    /// Whether changes of mode and owner are told.
-    pub(crate) attributes: bool,
-    /// Whether every regular file has a watch of its own.
-    pub(crate) strict: bool,
-    /// When everything is compared with the disk, in nanoseconds.
-    pub(crate) rescan: Option<u64>,
-    /// When the watch began, in nanoseconds since 1970.
-    pub(crate) began: i64,
-    /// The same where there are directories without a watch, and by the clock of which
-    /// file systems take their times: a write after `began` may carry a time before it.
-    pub(crate) began_coarse: i64,
-}
 
 /// When something is being done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,60 +57,6 @@ pub(crate) struct Moment {
     pub(crate) tick: u64,
     /// Since 1970, in nanoseconds.
     pub(crate) wall: i64,
-}
-
-/// One PATH.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Root {
-    /// How it is opened.
-    pub(crate) open: Vec<u8>,
-    /// How it is shown, without trailing slashes.
-    pub(crate) shown: Vec<u8>,
-    /// Where it was at the start, as an absolute path.
-    pub(crate) absolute: Vec<u8>,
-    /// Its entry while it is there.
-    pub(crate) entry: Option<Id>,
-}
-
-/// A single file that is a PATH: a name in a directory, shown in its own way.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Named {
-    /// The directory.
-    pub(crate) dir: Id,
-    /// The name in it.
-    pub(crate) name: Vec<u8>,
-    /// How it is shown.
-    pub(crate) shown: Vec<u8>,
-}
-
-/// What is counted for `--stats`.
-#[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Counters {
-    /// Events that were applied.
-    pub(crate) events: u64,
-    /// Overflows of the queue.
-    pub(crate) overflows: u64,
-    /// Comparisons of everything with the disk.
-    pub(crate) rescans: u64,
-    /// Files that were read.
-    pub(crate) hashes: u64,
-    /// Their bytes.
-    pub(crate) hashed_bytes: u64,
-    /// Writes that left the bytes as they were.
-    pub(crate) same_content: u64,
-}
-
-/// A name to look at that the model does not have.
-struct DueName {
-    /// The directory.
-    dir: Id,
-    /// The name in it.
-    name: Box<[u8]>,
-    /// What was there a moment ago: which inode, and when it had last changed. Numbers
-    /// are used again at once, but not with the same time.
-    seen: Option<(Inode, i64)>,
-    /// Since when what the model had there has been missing.
-    missing: Option<u64>,
 }
 
 /// The model, its rules and what is left to be done.
@@ -270,11 +185,6 @@ impl Tracker {
         Turn { t: self, disk, now }
     }
 
-    /// Whether a PATH is left to watch.
-    pub(crate) fn is_alive(&self) -> bool {
-        self.roots.iter().any(|root| root.entry.is_some())
-    }
-
     /// Tells that all events were read at this time.
     pub(crate) fn queue_was_empty(&mut self, wall: i64) {
         self.queue_empty = wall;
@@ -292,37 +202,7 @@ impl Tracker {
     pub(crate) fn nominate_name(&mut self, dir: Id, name: &[u8]) {
         match self.model.find(dir, name) {
             Some(id) => self.nominate(id),
-            None => self.names_due.push_back(DueName {
-                dir,
-                name: name.into(),
-                seen: None,
-                missing: None,
-            }),
-        }
-    }
-
-    /// The entry at an absolute path, as far as the PATHs' own were known at the start.
-    pub(crate) fn entry_at(&self, place: &[u8]) -> Option<Id> {
-        self.roots.iter().find_map(|root| {
-            let rest = place.strip_prefix(root.absolute.as_slice())?;
-            let mut id = root.entry?;
-            if !rest.is_empty() && root.absolute != b"/" && rest[0] != b'/' {
-                return None;
-            }
-            for name in rest
-                .split(|&byte| byte == b'/')
-                .filter(|name| !name.is_empty())
-            {
-                id = self.model.find(id, name)?;
-            }
-            Some(id)
-        })
-    }
-
-    /// What is at an absolute path is looked at.
-    pub(crate) fn nominate_path(&mut self, place: &[u8]) {
-        if let Some(id) = self.entry_at(place) {
-            self.nominate(id);
+            None => self.names_due.push_back(DueName::new(dir, name)),
         }
     }
 

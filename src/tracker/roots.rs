@@ -1,0 +1,103 @@
+//! The PATHs: where each is, and whether it is there. Never opens one: that is for a look,
+//! and, where one is waited for, for those outside.
+
+use super::Tracker;
+use super::model::Id;
+use super::scan::Sweep;
+use crate::change::{Content, Kind};
+
+/// One PATH.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Root {
+    /// How it is opened.
+    pub(crate) open: Vec<u8>,
+    /// How it is shown, without trailing slashes.
+    pub(crate) shown: Vec<u8>,
+    /// Where it was at the start, as an absolute path.
+    pub(crate) absolute: Vec<u8>,
+    /// Its entry while it is there.
+    pub(crate) entry: Option<Id>,
+}
+
+/// A single file that is a PATH: a name in a directory, shown in its own way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Named {
+    /// The directory.
+    pub(crate) dir: Id,
+    /// The name in it.
+    pub(crate) name: Vec<u8>,
+    /// How it is shown.
+    pub(crate) shown: Vec<u8>,
+}
+
+impl Tracker {
+    /// Whether a PATH is left to watch.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.roots.iter().any(|root| root.entry.is_some())
+    }
+
+    /// The entry at an absolute path, as far as the PATHs' own were known at the start.
+    pub(crate) fn entry_at(&self, place: &[u8]) -> Option<Id> {
+        self.roots.iter().find_map(|root| {
+            let rest = place.strip_prefix(root.absolute.as_slice())?;
+            let mut id = root.entry?;
+            if !rest.is_empty() && root.absolute != b"/" && rest[0] != b'/' {
+                return None;
+            }
+            for name in rest
+                .split(|&byte| byte == b'/')
+                .filter(|name| !name.is_empty())
+            {
+                id = self.model.find(id, name)?;
+            }
+            Some(id)
+        })
+    }
+
+    /// What is at an absolute path is looked at.
+    pub(crate) fn nominate_path(&mut self, place: &[u8]) {
+        if let Some(id) = self.entry_at(place) {
+            self.nominate(id);
+        }
+    }
+
+    /// Whether a PATH as it was given is watched now.
+    pub(crate) fn is_rooted(&self, given: &[u8]) -> bool {
+        let end = given
+            .iter()
+            .rposition(|&byte| byte != b'/')
+            .map_or(0, |at| at + 1);
+        let shown = &given[..end];
+        let alive = |dir: Id| self.model.is_live(dir) && self.model.kind(dir) == Kind::Directory;
+        self.roots
+            .iter()
+            .any(|root| root.entry.is_some() && root.shown == shown)
+            || self
+                .named
+                .iter()
+                .any(|named| named.shown == shown && alive(named.dir))
+    }
+
+    /// Every PATH is looked at.
+    pub(super) fn nominate_roots(&mut self) {
+        let roots: Vec<Id> = self.roots.iter().filter_map(|root| root.entry).collect();
+        for root in roots {
+            self.nominate(root);
+        }
+    }
+
+    /// A PATH that was waited for is there: it is told, and all that is in it.
+    pub(crate) fn root_appeared(&mut self, id: Id) {
+        self.is_unscanned(id);
+        self.tell_created(id, Content::default());
+        self.scans.push(id, Sweep::New);
+    }
+
+    /// PATHs that are gone, and single files in directories that are, are forgotten.
+    pub(crate) fn forget_lost_roots(&mut self) {
+        self.roots.retain(|root| root.entry.is_some());
+        let model = &self.model;
+        self.named
+            .retain(|named| model.is_live(named.dir) && model.kind(named.dir) == Kind::Directory);
+    }
+}

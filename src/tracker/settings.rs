@@ -1,0 +1,54 @@
+//! What the user chose, and what `--stats` counts: numbers that the rules are given, and
+//! numbers that they give.
+
+/// When files are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hashing {
+    /// All of them, behind the running watch.
+    Eager,
+    /// When something happens to them.
+    Lazy,
+    /// Never.
+    Off,
+}
+
+/// What the user chose that the rules need to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// When files are read.
+    pub(crate) hashing: Hashing,
+    /// Larger files go by inode, size and times. In bytes.
+    pub(crate) hash_limit: u64,
+    /// How many levels below a PATH are told.
+    pub(crate) max_depth: Option<u32>,
+    /// Whether other file systems are not entered.
+    pub(crate) one_file_system: bool,
+    /// Whether changes of mode and owner are told.
+    pub(crate) attributes: bool,
+    /// Whether every regular file has a watch of its own.
+    pub(crate) strict: bool,
+    /// When everything is compared with the disk, in nanoseconds.
+    pub(crate) rescan: Option<u64>,
+    /// When the watch began, in nanoseconds since 1970.
+    pub(crate) began: i64,
+    /// The same where there are directories without a watch, and by the clock of which
+    /// file systems take their times: a write after `began` may carry a time before it.
+    pub(crate) began_coarse: i64,
+}
+
+/// What is counted for `--stats`.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Counters {
+    /// Events that were applied.
+    pub(crate) events: u64,
+    /// Overflows of the queue.
+    pub(crate) overflows: u64,
+    /// Comparisons of everything with the disk.
+    pub(crate) rescans: u64,
+    /// Files that were read.
+    pub(crate) hashes: u64,
+    /// Their bytes.
+    pub(crate) hashed_bytes: u64,
+    /// Writes that left the bytes as they were.
+    pub(crate) same_content: u64,
+}
