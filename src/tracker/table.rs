@@ -55,7 +55,7 @@ impl Table {
 
     /// Adds a number that is not in it.
     pub(super) fn insert(&mut self, hash: u32, number: u32) {
-        if (self.used + 1) * 4 > self.slots.len() * 3 {
+        if (self.used + 1) * 8 > self.slots.len() * 7 {
             self.grow();
         }
         self.put(Slot { hash, number });
