@@ -5,6 +5,7 @@ use crate::run::Run;
 use crate::session::{Session, note};
 use crate::stats::{Row, Unit, thousands};
 use crate::tools::{EAGER, Kind, OFF, PEER, Tool};
+use crate::trees::Writers;
 use crate::{Fallible, floor, trees};
 use std::fs;
 use std::path::Path;
@@ -21,21 +22,27 @@ struct Burst {
     wrong: usize,
 }
 
-/// The rows of both bursts.
+/// The rows of all bursts.
 pub(crate) fn measure(session: &mut Session) -> Fallible<Vec<Row>> {
-    let mut rows = burst(session, true, "10,000 a second")?;
-    rows.extend(burst(session, false, "full speed")?);
+    let mut rows = Vec::new();
+    for (count, paced, pace) in [
+        (1, true, "10,000 a second"),
+        (1, false, "full speed"),
+        (2, false, "two writers at full speed"),
+    ] {
+        rows.extend(burst(session, Writers { count, paced }, pace)?);
+    }
     Ok(rows)
 }
 
 /// The rows of one burst.
-fn burst(session: &mut Session, paced: bool, pace: &str) -> Fallible<Vec<Row>> {
+fn burst(session: &mut Session, writers: Writers, pace: &str) -> Fallible<Vec<Row>> {
     let wanted = session.sizes.burst;
     let name = format!("{} operations, {pace}", thousands(wanted));
     note(&format!("burst: {name}"));
     let tree = session.path("burst");
     let all = [floor::ECHO, PEER, EAGER, OFF];
-    let bursts = session.by_turns(&all, |tool| one(tool, &tree, wanted, paced))?;
+    let bursts = session.by_turns(&all, |tool| one(tool, &tree, wanted, writers))?;
     let [eager, off] = [(EAGER, ""), (OFF, ", --hash off")].map(|(mine, suffix)| {
         let name = format!("CPU per operation, {pace}{suffix}");
         let versus = [mine, PEER, floor::ECHO];
@@ -52,7 +59,7 @@ fn burst(session: &mut Session, paced: bool, pace: &str) -> Fallible<Vec<Row>> {
 }
 
 /// One burst, watched by one tool.
-fn one(tool: &Tool, tree: &Path, wanted: usize, paced: bool) -> Fallible<Burst> {
+fn one(tool: &Tool, tree: &Path, wanted: usize, writers: Writers) -> Fallible<Burst> {
     if tree.exists() {
         fs::remove_dir_all(tree)?;
     }
@@ -60,7 +67,7 @@ fn one(tool: &Tool, tree: &Path, wanted: usize, paced: bool) -> Fallible<Burst> 
     let mut known = Model::of_disk(tree)?;
     let mut run = Run::start_and_wait(tool, tree)?;
     let before = run.cpu()?;
-    let done = trees::burst(tree, DIRECTORIES, wanted, paced)?;
+    let done = trees::burst(tree, DIRECTORIES, wanted, writers)?;
     // balerion promises the truth once the disk has been quiet for a second.
     let quiet = match tool.kind {
         Kind::Balerion => Duration::from_millis(1100),

@@ -99,8 +99,17 @@ pub(crate) fn flat(root: &Path, directories: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// How many [`burst`] does in each millisecond when it is paced.
+/// How many a paced writer of a [`burst`] does in each millisecond.
 const PER_MILLISECOND: usize = 10;
+
+/// Who writes in a [`burst`].
+#[derive(Clone, Copy)]
+pub(crate) struct Writers {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// Whether they wait for each millisecond.
+    pub(crate) paced: bool,
+}
 
 /// At least `wanted` operations in a [`flat`] tree: files are created, rewritten, renamed
 /// from one directory to the next, and unlinked. Returns how many there were.
@@ -108,18 +117,40 @@ pub(crate) fn burst(
     root: &Path,
     directories: usize,
     wanted: usize,
-    paced: bool,
+    writers: Writers,
+) -> io::Result<usize> {
+    thread::scope(|scope| {
+        let share = wanted.div_ceil(writers.count);
+        let started = (0..writers.count)
+            .map(|number| scope.spawn(move || write(root, directories, share, writers, number)));
+        let started: Vec<_> = started.collect();
+        let ended = started.into_iter().map(|writer| {
+            writer
+                .join()
+                .map_err(|_| io::Error::other("a writer panicked"))?
+        });
+        ended.sum()
+    })
+}
+
+/// One writer's share of a [`burst`]; which steps are its own goes by its number.
+fn write(
+    root: &Path,
+    directories: usize,
+    wanted: usize,
+    writers: Writers,
+    number: usize,
 ) -> io::Result<usize> {
     let at = |directory: usize, name: String| {
         root.join(format!("dir-{}/{name}", directory % directories))
     };
     let began = Instant::now();
     let mut done = 0;
-    for step in 0.. {
+    for step in (number..).step_by(writers.count) {
         if done >= wanted {
             break;
         }
-        if paced {
+        if writers.paced {
             let due = Duration::from_millis((done / PER_MILLISECOND).try_into().unwrap_or(0));
             thread::sleep(due.saturating_sub(began.elapsed()));
         }
