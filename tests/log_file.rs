@@ -172,7 +172,9 @@ impl Small {
 
     /// Makes room.
     fn relieve(&self) {
-        namespace::inside(&self.watch, &["mount", "-o", "remount,size=64m", "/mnt"]).unwrap();
+        // With the source named, no option of before is given again: uids are others here.
+        let remount = ["mount", "-o", "remount,size=64m", "none", "/mnt"];
+        namespace::inside(&self.watch, &remount).unwrap();
     }
 
     /// Waits until the logs, one after the other, fold to the tree.
