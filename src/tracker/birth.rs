@@ -3,6 +3,7 @@
 //! A file is mostly made, written and closed in one go. Its `IN_CREATE` waits for the
 //! event after it, so that one look serves for them all.
 
+use super::content::content;
 use super::model::Id;
 use super::port::{At, Reading, Stat};
 use super::{Hashing, Turn, model};
@@ -114,13 +115,7 @@ impl Turn<'_> {
                     let id = self.t.model.insert(Some(dir), name, Kind::File);
                     self.took(id, &stat, digest, stable);
                     self.t.remember_young(&stat);
-                    self.t.tell_created(
-                        id,
-                        Content {
-                            size: Some(stat.size),
-                            digest: Some(digest),
-                        },
-                    );
+                    self.t.tell_created(id, content(&stat, Some(digest)));
                     // It was written through this name: its others have the bytes, too.
                     self.nominate_links(id, true);
                 } else {

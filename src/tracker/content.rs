@@ -253,7 +253,7 @@ impl Turn<'_> {
 }
 
 /// What is told of a file's bytes.
-fn content(stat: &Stat, digest: Option<Digest>) -> Content {
+pub(super) fn content(stat: &Stat, digest: Option<Digest>) -> Content {
     Content {
         size: Some(stat.size),
         digest,

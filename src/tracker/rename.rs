@@ -216,6 +216,18 @@ impl Turn<'_> {
         t.nominate(id);
     }
 
+    /// Moves an entry that moved unseen and was found: something else may be where it was.
+    pub(super) fn rename_unseen(&mut self, id: Id, dir: Id, name: &[u8]) {
+        let model = &self.t.model;
+        let old = model.parent(id).map(|old| (old, model.name(id).to_vec()));
+        self.rename(id, dir, name);
+        if let Some((old, old_name)) = old
+            && self.is_directory(old)
+        {
+            self.t.nominate_name(old, &old_name);
+        }
+    }
+
     /// Takes away what a rename replaces. If bytes replace bytes: what was last
     /// reported under that name, as far as it is known.
     #[allow(clippy::option_option)]

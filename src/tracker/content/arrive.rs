@@ -12,7 +12,8 @@ impl Turn<'_> {
     pub(in crate::tracker) fn arrive(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         for known in self.t.known_as(model::ident(stat)) {
             if !self.is_still_there(known, stat) {
-                return self.file_moved_here(known, dir, name);
+                // It moved while events were lost.
+                return self.rename_unseen(known, dir, name);
             }
         }
         let id = self.t.model.insert(Some(dir), name, Kind::File);
@@ -25,21 +26,6 @@ impl Turn<'_> {
         } else {
             let content = self.read_first(id, dir, name, stat);
             self.t.tell_created(id, content);
-        }
-    }
-
-    /// It moved while events were lost, and something else may be where it was.
-    fn file_moved_here(&mut self, known: Id, dir: Id, name: &[u8]) {
-        let old = self
-            .t
-            .model
-            .parent(known)
-            .map(|old| (old, self.t.model.name(known).to_vec()));
-        self.rename(known, dir, name);
-        if let Some((old, old_name)) = old
-            && self.is_directory(old)
-        {
-            self.t.nominate_name(old, &old_name);
         }
     }
 

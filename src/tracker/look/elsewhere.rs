@@ -46,18 +46,8 @@ impl Turn<'_> {
                 return;
             }
         }
-        let old = self
-            .t
-            .model
-            .parent(other)
-            .map(|old| (old, self.t.model.name(other).to_vec()));
         self.t.model.clear(other, Flag::LEAVING);
-        self.rename(other, dir, name);
-        if let Some((old, old_name)) = old
-            && self.t.model.is_live(old)
-        {
-            self.t.nominate_name(old, &old_name);
-        }
+        self.rename_unseen(other, dir, name);
         if self.t.model.is_live(other) && self.t.model.scanned(other) != self.t.generation {
             self.t.scans.push(other, Sweep::All);
         }
