@@ -4,22 +4,19 @@
 //! back into the model. Few are under way at once: the watch goes before.
 
 use crate::change::Kind;
-use crate::hash::{Errand, Read1, Workers, bytes_read};
+use crate::hash::{FileDigest, ReadBatch, Workers, bytes_read};
+use crate::tracker::disk::FsError;
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::port::Fault;
 use crate::tracker::{Hashing, Tracker, Turn};
 
 /// Files in one hand-over to a worker: it costs tens of microseconds.
 const FILES: usize = 64;
 
-/// Hand-overs under way for each worker.
 const AHEAD: usize = 3;
 
-/// How far it is.
 pub(crate) struct Baseline {
     /// The next entry to read, by number.
     next: u32,
-    /// Hand-overs under way.
     under_way: usize,
     /// Files that were read or looked at.
     pub(crate) files: u64,
@@ -29,12 +26,10 @@ pub(crate) struct Baseline {
     pub(crate) bytes: u64,
     /// Sizes, where they are to be told (`--initial`).
     pub(crate) sizes: Option<Vec<(Id, u64)>>,
-    /// Whether every errand was handed out.
     handed_out: bool,
 }
 
 impl Baseline {
-    /// Nothing is read yet.
     pub(crate) fn new(keep_sizes: bool) -> Self {
         let sizes = keep_sizes.then(Vec::new);
         Self {
@@ -48,12 +43,10 @@ impl Baseline {
         }
     }
 
-    /// Whether everything was read.
     pub(crate) fn is_complete(&self) -> bool {
         self.handed_out && self.under_way == 0
     }
 
-    /// As it is shown.
     pub(crate) fn text(&mut self, tracker: &Tracker) -> String {
         let model = &tracker.model;
         let is_file = |id: &Id| model.kind(*id) == Kind::File;
@@ -67,19 +60,19 @@ impl Baseline {
     /// Hands out errands, as many as the workers need to stay busy.
     pub(crate) fn feed(&mut self, tracker: &Tracker, workers: &Workers) {
         while !self.handed_out && self.under_way < workers.most() * AHEAD {
-            let errands = self.gather(tracker);
-            if errands.is_empty() {
+            let batches = self.gather(tracker);
+            if batches.is_empty() {
                 self.handed_out = true;
             } else {
                 self.under_way += 1;
-                workers.run(errands);
+                workers.run(batches);
             }
         }
     }
 
     /// The next files that nobody has read, by directory.
-    fn gather(&mut self, tracker: &Tracker) -> Vec<Errand> {
-        let mut errands: Vec<Errand> = Vec::new();
+    fn gather(&mut self, tracker: &Tracker) -> Vec<ReadBatch> {
+        let mut batches: Vec<ReadBatch> = Vec::new();
         let mut dir = None;
         let mut count = 0;
         let model = &tracker.model;
@@ -87,30 +80,33 @@ impl Baseline {
             && let Some((id, next)) = model.from(self.next)
         {
             self.next = next;
-            if model.kind(id) != Kind::File || !model.has(id, Flag::AWAITED) {
+            if model.kind(id) != Kind::File || !model.has(id, Flag::BASELINE_PENDING) {
                 continue;
             }
             let Some(parent) = model.parent(id) else {
                 continue;
             };
             if dir != Some(parent) {
-                let Some(errand) = begin(tracker, parent) else {
+                let Some(batch) = begin(tracker, parent) else {
                     continue;
                 };
-                errands.push(errand);
+                batches.push(batch);
                 dir = Some(parent);
             }
-            if let Some(errand) = errands.last_mut() {
-                errand.names.extend(model.name(id));
-                errand.files.push((id, errand.names.len()));
+            if let Some(batch) = batches.last_mut() {
+                batch.names.extend(model.name(id));
+                batch.files.push((id, batch.names.len()));
                 count += 1;
             }
         }
-        errands
+        batches
     }
 
-    /// Takes what came back.
-    pub(crate) fn take(&mut self, turn: &mut Turn<'_>, read: Vec<(Id, Result<Read1, Fault>)>) {
+    pub(crate) fn take(
+        &mut self,
+        turn: &mut Turn<'_>,
+        read: Vec<(Id, Result<FileDigest, FsError>)>,
+    ) {
         self.under_way -= 1;
         for (id, result) in read {
             if let Ok(read) = &result {
@@ -128,14 +124,13 @@ impl Baseline {
     }
 }
 
-/// An errand to a directory.
-fn begin(tracker: &Tracker, dir: Id) -> Option<Errand> {
+fn begin(tracker: &Tracker, dir: Id) -> Option<ReadBatch> {
     let root = tracker.model.root(dir);
     let root = tracker.roots.iter().find(|at| at.entry == Some(root))?;
     let mut route = Vec::new();
-    tracker.model.write_route(dir, &mut route);
+    tracker.model.write_relative_path(dir, &mut route);
     let eager = tracker.settings.hashing == Hashing::Eager;
-    Some(Errand {
+    Some(ReadBatch {
         root: root.open.clone(),
         route,
         inode: tracker.model.inode(dir),

@@ -14,12 +14,9 @@ pub(crate) const EMPTY: Digest = [
     0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
 ];
 
-/// What a name stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    /// A regular file.
     File,
-    /// A directory.
     Directory,
     /// A symbolic link, never followed.
     Symlink,
@@ -41,39 +38,28 @@ pub(crate) struct Content {
 pub(crate) struct Attributes {
     /// The permission bits, `07777`.
     pub(crate) mode: u32,
-    /// The owner.
     pub(crate) uid: u32,
-    /// The group.
     pub(crate) gid: u32,
 }
 
-/// A path in the batch's buffer.
 pub(crate) type Span = Range<usize>;
 
 /// One change; see the contract for what each promises.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Change {
-    /// There when the watch began.
     Existing {
-        /// What it is.
         kind: Kind,
-        /// Its path.
         path: Span,
         /// A file's bytes.
         content: Content,
     },
-    /// Every watch is in place.
     Ready {
         /// Directories in the tree, the PATHs too.
         directories: u64,
-        /// All other names.
         files: u64,
     },
-    /// The name appeared.
     Created {
-        /// What it is.
         kind: Kind,
-        /// Its path.
         path: Span,
         /// A file's bytes.
         content: Content,
@@ -82,34 +68,23 @@ pub(crate) enum Change {
     },
     /// The bytes differ from those last reported.
     Changed {
-        /// Its path.
         path: Span,
         /// Its bytes.
         content: Content,
     },
     /// The name, and everything below it, moved.
     Renamed {
-        /// What it is.
         kind: Kind,
-        /// The old path.
         from: Span,
-        /// The new path.
         path: Span,
     },
-    /// The name is gone.
     Deleted {
-        /// What it was.
         kind: Kind,
-        /// Its path.
         path: Span,
     },
-    /// Mode or owner changed.
     AttributesChanged {
-        /// What it is.
         kind: Kind,
-        /// Its path.
         path: Span,
-        /// As they are.
         new: Attributes,
         /// As they were, where that is known.
         old: Option<Attributes>,
@@ -118,16 +93,15 @@ pub(crate) enum Change {
     Overflow,
 }
 
-/// Trouble on one path: said to a person, and the watch goes on.
+/// Warning on one path: said to a person, and the watch goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum Warning {
     /// A directory that may not be read.
     UnreadableDirectory,
     /// A file that may not be read.
     UnreadableFile,
     /// The limit on watches is reached: this directory is looked at at intervals.
     NoWatch,
-    /// A larger file than is digested.
     OverLimit,
     /// Any other error, in the system's words.
     Failed(String),
@@ -138,10 +112,8 @@ pub(crate) enum Trouble {
 pub(crate) struct Batch {
     /// The paths, one after the other.
     bytes: Vec<u8>,
-    /// What is to be printed.
     changes: Vec<Change>,
-    /// What is to be said.
-    troubles: Vec<(Span, Trouble)>,
+    warnings: Vec<(Span, Warning)>,
 }
 
 impl Batch {
@@ -152,14 +124,12 @@ impl Batch {
         start..self.bytes.len()
     }
 
-    /// Reports a change.
     pub(crate) fn push(&mut self, change: Change) {
         self.changes.push(change);
     }
 
-    /// Reports trouble on a path.
-    pub(crate) fn trouble(&mut self, path: Span, trouble: Trouble) {
-        self.troubles.push((path, trouble));
+    pub(crate) fn trouble(&mut self, path: Span, trouble: Warning) {
+        self.warnings.push((path, trouble));
     }
 
     /// The bytes of a path.
@@ -167,26 +137,23 @@ impl Batch {
         &self.bytes[span.clone()]
     }
 
-    /// All changes.
     pub(crate) fn changes(&self) -> &[Change] {
         &self.changes
     }
 
-    /// All troubles.
-    pub(crate) fn troubles(&self) -> &[(Span, Trouble)] {
-        &self.troubles
+    pub(crate) fn warnings(&self) -> &[(Span, Warning)] {
+        &self.warnings
     }
 
-    /// Whether there is nothing to say.
     pub(crate) fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.troubles.is_empty()
+        self.changes.is_empty() && self.warnings.is_empty()
     }
 
     /// Forgets everything and gives back what an outburst took.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.changes.clear();
-        self.troubles.clear();
+        self.warnings.clear();
         self.bytes.shrink_to(64 << 10);
         self.changes.shrink_to(512);
     }

@@ -15,18 +15,17 @@ use crate::change::Kind;
 use crate::error::{Error, plain};
 use crate::escape::escaped;
 use crate::lock;
+use crate::stderr::message;
 use crate::sys::daemon::{Standard, fork, new_session, replace};
 use crate::sys::process;
 use crate::sys::stat::stat_fd;
-use crate::voice::say;
 
 /// The one who waits for us to be ready, if anybody does.
-pub(crate) struct Launch {
-    /// Our end of the pipe.
+pub(crate) struct Daemonize {
     parent: Option<PipeWriter>,
 }
 
-impl Launch {
+impl Daemonize {
     /// Nobody waits: we stay where we were started.
     pub(crate) fn in_front() -> Self {
         Self { parent: None }
@@ -45,7 +44,7 @@ impl Launch {
             child.wait();
             let mut status = [0];
             if reader.read_exact(&mut status).is_err() {
-                say("the daemon has died before it was ready");
+                message("the daemon has died before it was ready");
                 status = [1];
             }
             process::exit_now(status[0]);
@@ -59,7 +58,7 @@ impl Launch {
             Ok(None) => {}
             Err(error) => {
                 let error = failed()(error);
-                say(&error.to_string());
+                message(&error.to_string());
                 launch.failed(error.status());
                 process::exit_now(error.status());
             }
@@ -95,7 +94,6 @@ impl Launch {
     }
 }
 
-/// /dev/null.
 fn nothing() -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open("/dev/null")
 }
@@ -122,9 +120,7 @@ fn keeps_stderr() -> bool {
 
 /// A file with our process number, locked while we live and removed at the end.
 pub(crate) struct PidFile {
-    /// Where it is.
     path: PathBuf,
-    /// It, and its lock.
     file: File,
 }
 

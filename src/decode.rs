@@ -10,7 +10,7 @@ use std::mem::size_of;
 
 use libc::inotify_event;
 
-use crate::event::{Cookie, Event, NameEvent, OwnEvent, Wd};
+use crate::event::{Cookie, Event, NameEvent, SelfEvent, Wd};
 
 /// The bytes of an `inotify_event` before its name.
 const HEADER: usize = size_of::<inotify_event>();
@@ -25,7 +25,6 @@ pub(crate) struct Malformed {
 /// The events in a buffer, one after the other.
 #[derive(Clone)]
 pub(crate) struct Events<'a> {
-    /// What is not decoded yet.
     rest: &'a [u8],
 }
 
@@ -84,20 +83,20 @@ fn typed<'a>(header: &inotify_event, name: &'a [u8]) -> Event<'a> {
     if mask & libc::IN_Q_OVERFLOW != 0 {
         return Event::QueueOverflow;
     }
-    let own = |what| Event::Own { wd, what };
+    let own = |what| Event::Inode { wd, what };
     if mask & libc::IN_IGNORED != 0 {
-        return own(OwnEvent::Ignored);
+        return own(SelfEvent::Ignored);
     }
     if mask & libc::IN_UNMOUNT != 0 {
-        return own(OwnEvent::Unmount);
+        return own(SelfEvent::Unmount);
     }
     if name.is_empty() {
         return match mask & libc::IN_ALL_EVENTS {
-            libc::IN_DELETE_SELF => own(OwnEvent::DeleteSelf),
-            libc::IN_MOVE_SELF => own(OwnEvent::MoveSelf),
-            libc::IN_MODIFY => own(OwnEvent::Modify),
-            libc::IN_CLOSE_WRITE => own(OwnEvent::CloseWrite),
-            libc::IN_ATTRIB => own(OwnEvent::Attrib),
+            libc::IN_DELETE_SELF => own(SelfEvent::DeleteSelf),
+            libc::IN_MOVE_SELF => own(SelfEvent::MoveSelf),
+            libc::IN_MODIFY => own(SelfEvent::Modify),
+            libc::IN_CLOSE_WRITE => own(SelfEvent::CloseWrite),
+            libc::IN_ATTRIB => own(SelfEvent::Attrib),
             _ => Event::Unknown { wd, mask },
         };
     }

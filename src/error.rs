@@ -5,30 +5,21 @@ use std::io;
 
 use crate::escape::escaped;
 
-/// A failure that ends the program.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// The arguments cannot be used.
     Usage(String),
-    /// A PATH cannot be watched.
     Path {
         /// What was to be done with it: "watch".
         action: &'static str,
-        /// The path as given.
         path: Vec<u8>,
-        /// Why not.
         source: io::Error,
     },
     /// Something that the watch stands on failed.
     System {
-        /// What was to be done.
         action: &'static str,
-        /// Why not.
         source: io::Error,
     },
-    /// Changes could not be written.
     Output(io::Error),
-    /// No PATH is left.
     NothingLeft,
 }
 

@@ -35,7 +35,6 @@ fn escape_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A path for a person.
 pub(crate) fn escaped(path: &[u8]) -> String {
     let mut out = Vec::with_capacity(path.len());
     escape(path, &mut out);

@@ -17,34 +17,26 @@ pub(crate) struct Cookie(pub(crate) u32);
 pub(crate) enum Event<'a> {
     /// About a name in a watched directory.
     Name {
-        /// The directory.
         wd: Wd,
         /// The name in it: bytes, without the padding.
         name: &'a [u8],
         /// `IN_ISDIR`: the name is, or was, a directory.
         is_dir: bool,
-        /// What happened to it.
         what: NameEvent,
     },
-    /// About the watched inode itself.
-    Own {
-        /// The inode's watch.
+    Inode {
         wd: Wd,
-        /// What happened to it.
-        what: OwnEvent,
+        what: SelfEvent,
     },
     /// `IN_Q_OVERFLOW`: the queue was full, and events were dropped.
     QueueOverflow,
     /// A mask that was never asked for.
     Unknown {
-        /// Whom it is about.
         wd: Wd,
-        /// The bits.
         mask: u32,
     },
 }
 
-/// What happened to a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NameEvent {
     /// `IN_CREATE`: made by open(2), mkdir(2), link(2), symlink(2) and the like.
@@ -63,9 +55,8 @@ pub(crate) enum NameEvent {
     Attrib,
 }
 
-/// What happened to a watched inode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum OwnEvent {
+pub(crate) enum SelfEvent {
     /// `IN_DELETE_SELF`.
     DeleteSelf,
     /// `IN_MOVE_SELF`.

@@ -21,23 +21,17 @@ use std::path::{Path, PathBuf};
 use globs::Globs;
 use rules::Rules;
 
-/// What the command line asks for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Choice<'a> {
-    /// Globs that hide.
+pub(crate) struct FilterOptions<'a> {
     pub(crate) exclude: &'a [String],
-    /// Files of such globs.
     pub(crate) exclude_from: &'a [PathBuf],
     /// Globs of which one must match.
     pub(crate) include: &'a [String],
-    /// Whether rule files are read.
     pub(crate) gitignore: bool,
 }
 
-/// The user's choice of names.
 #[derive(Default)]
 pub(crate) struct Filter {
-    /// From the command line.
     globs: Globs,
     /// From rule files, where they are read.
     rules: Option<RefCell<Rules>>,
@@ -48,7 +42,7 @@ impl Filter {
     ///
     /// # Errors
     /// A sentence about a glob that is none, or a file of globs that cannot be read.
-    pub(crate) fn new(choice: &Choice<'_>) -> Result<Self, String> {
+    pub(crate) fn new(choice: &FilterOptions<'_>) -> Result<Self, String> {
         let globs = Globs::new(choice)?;
         let rules = choice
             .gitignore
@@ -56,7 +50,6 @@ impl Filter {
         Ok(Self { globs, rules })
     }
 
-    /// Whether every name counts.
     pub(crate) fn hides_nothing(&self) -> bool {
         self.globs.are_none() && self.rules.is_none()
     }
@@ -73,7 +66,6 @@ impl Filter {
         hidden || !(is_dir || self.globs.includes(path))
     }
 
-    /// Whether rules are read from disk.
     pub(crate) fn reads_rules(&self) -> bool {
         self.rules.is_some()
     }

@@ -3,7 +3,7 @@
 //! Never decides what is read or whether it is news. Invariant: a digest comes with
 //! what the file looked like before it was read, and whether that was still so after.
 
-mod errand;
+mod read_batch;
 mod workers;
 
 use std::fs::File;
@@ -14,19 +14,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest as _, Sha256};
 
 use crate::change::{Digest, Kind};
+use crate::file_status::{fs_error, stat};
 use crate::sys::bytes;
 use crate::sys::file::{self, Open};
 use crate::sys::stat::{RawStat, stat_fd};
-use crate::tracker::port::{Fault, Stat};
-use crate::words::{fault, stat};
-pub(crate) use errand::Errand;
+use crate::tracker::disk::{FsError, Stat};
+pub(crate) use read_batch::ReadBatch;
 pub(crate) use workers::{Done, Workers};
 
 /// Bytes read at once.
 const CHUNK: usize = 128 << 10;
 
-/// What was read of one file.
-pub(crate) struct Read1 {
+pub(crate) struct FileDigest {
     /// As it was before.
     pub(crate) stat: Stat,
     /// Of its bytes; none if only its times were wanted.
@@ -35,7 +34,7 @@ pub(crate) struct Read1 {
     pub(crate) stable: bool,
 }
 
-impl Read1 {
+impl FileDigest {
     /// Of a file that was only looked at.
     fn unread(raw: &RawStat) -> Self {
         Self {
@@ -48,24 +47,27 @@ impl Read1 {
 
 /// Opens a name as a place, and again to read if it is a regular file: a FIFO's
 /// writer must not notice us.
-pub(crate) fn open_regular(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(RawStat, OwnedFd), Fault> {
-    let place = file::with_c_str(name, |name| file::open_name(dir, name, Open::Place));
-    let place = place.map_err(|error| fault(&error))?;
-    let raw = stat_fd(place.as_fd()).map_err(|error| fault(&error))?;
+pub(crate) fn open_regular(
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+) -> Result<(RawStat, OwnedFd), FsError> {
+    let place = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
+    let place = place.map_err(|error| fs_error(&error))?;
+    let raw = stat_fd(place.as_fd()).map_err(|error| fs_error(&error))?;
     if raw.kind() != Kind::File {
-        return Err(Fault::Absent);
+        return Err(FsError::NotFound);
     }
     Ok((raw, place))
 }
 
 /// Reads what is open as a place.
-pub(crate) fn digest_place(
+pub(crate) fn digest_o_path(
     place: &OwnedFd,
     before: &RawStat,
     buffer: &mut Vec<u8>,
-) -> Result<Read1, Fault> {
-    let opened = bytes::reopen(place.as_fd(), before.uid).map_err(|error| fault(&error))?;
-    digest_file(&File::from(opened), before, buffer).map_err(|error| fault(&error))
+) -> Result<FileDigest, FsError> {
+    let opened = bytes::reopen(place.as_fd(), before.uid).map_err(|error| fs_error(&error))?;
+    digest_file(&File::from(opened), before, buffer).map_err(|error| fs_error(&error))
 }
 
 /// Bytes that were read, of everything.
@@ -77,7 +79,11 @@ pub(crate) fn bytes_read() -> u64 {
 }
 
 /// Reads an open file from its start.
-fn digest_file(mut opened: &File, before: &RawStat, buffer: &mut Vec<u8>) -> io::Result<Read1> {
+fn digest_file(
+    mut opened: &File,
+    before: &RawStat,
+    buffer: &mut Vec<u8>,
+) -> io::Result<FileDigest> {
     if buffer.len() < CHUNK {
         buffer.resize(CHUNK, 0);
     }
@@ -116,7 +122,7 @@ fn digest_file(mut opened: &File, before: &RawStat, buffer: &mut Vec<u8>) -> io:
         size,
         ..stat(before)
     };
-    Ok(Read1 {
+    Ok(FileDigest {
         stat,
         digest: Some(hasher.finalize().into()),
         stable,

@@ -72,7 +72,6 @@ fn open(path: &Path, mode: u32) -> Result<File, String> {
     Ok(file)
 }
 
-/// Refuses what is no regular file.
 fn refuse(kind: FileType) -> Result<(), String> {
     let what = if kind.is_file() {
         return Ok(());

@@ -23,15 +23,12 @@ const MODE: u32 = 0o640;
 
 /// The log, but for the descriptor, which is where records go.
 pub(crate) struct Log {
-    /// Where it is.
     path: PathBuf,
-    /// Why it could not be written, and when it is tried again.
+    /// Evidence it could not be written, and when it is tried again.
     trouble: Option<(io::Error, u64)>,
 }
 
-/// A log that was opened.
-pub(crate) struct Opened {
-    /// Where records go.
+pub(crate) struct OpenedLog {
     pub(crate) fd: OwnedFd,
     /// Whether its last record has no end: who wrote it has died over it.
     pub(crate) is_cut: bool,
@@ -42,9 +39,7 @@ pub(crate) struct Opened {
 pub(crate) enum News {
     /// It goes as before.
     None,
-    /// It takes nothing, for this reason.
     Stuck(String),
-    /// It takes records again.
     Freed,
 }
 
@@ -53,7 +48,7 @@ impl Log {
     ///
     /// # Errors
     /// Somebody else has it, or it is nothing to write to.
-    pub(crate) fn open(path: &Path, end: u8) -> Result<(Self, Opened), Error> {
+    pub(crate) fn open(path: &Path, end: u8) -> Result<(Self, OpenedLog), Error> {
         let opened = open(path, end).map_err(Error::Usage)?;
         daemon::ignore_file_size_signal();
         Ok((
@@ -69,19 +64,17 @@ impl Log {
     ///
     /// # Errors
     /// A sentence: what is there now cannot be had.
-    pub(crate) fn reopen(&self, old: &File, end: u8) -> Result<Option<Opened>, String> {
+    pub(crate) fn reopen(&self, old: &File, end: u8) -> Result<Option<OpenedLog>, String> {
         if lock::is_at(old, &self.path) {
             return Ok(None);
         }
         open(&self.path, end).map(Some)
     }
 
-    /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path as it is said.
     pub(crate) fn shown(&self) -> String {
         escaped(self.path.as_os_str().as_bytes())
     }
@@ -91,12 +84,10 @@ impl Log {
         self.trouble.as_ref().is_none_or(|(_, next)| now >= *next)
     }
 
-    /// When it is tried again.
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.trouble.as_ref().map(|(_, next)| *next)
     }
 
-    /// Tries again at once.
     pub(crate) fn hurry(&mut self) {
         if let Some((_, next)) = &mut self.trouble {
             *next = 0;
@@ -119,20 +110,18 @@ impl Log {
         }
     }
 
-    /// Why it takes nothing.
     pub(crate) fn why(&mut self) -> io::Error {
         let trouble = self.trouble.take();
         trouble.map_or_else(|| io::ErrorKind::WriteZero.into(), |(error, _)| error)
     }
 }
 
-/// Opens and locks.
-fn open(path: &Path, end: u8) -> Result<Opened, String> {
+fn open(path: &Path, end: u8) -> Result<OpenedLog, String> {
     let file = lock::claim(path, MODE)?;
     let mut last = [end];
     let length = file.metadata().map_or(0, |found| found.len());
     let read = length > 0 && file.read_at(&mut last, length - 1).is_ok();
-    Ok(Opened {
+    Ok(OpenedLog {
         fd: file.into(),
         is_cut: read && last != [end],
     })

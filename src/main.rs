@@ -11,6 +11,7 @@ mod disk;
 mod error;
 mod escape;
 mod event;
+mod file_status;
 mod filter;
 mod hash;
 mod lock;
@@ -19,15 +20,14 @@ mod manual;
 mod mounts;
 mod notify;
 mod output;
-mod own;
 mod roots;
+mod self_output;
+mod stderr;
 mod sys;
 mod trace;
 mod tracker;
-mod voice;
 mod walk;
 mod watcher;
-mod words;
 
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -37,13 +37,13 @@ use std::time::Duration;
 use clap::Parser;
 
 use cli::{Cli, ColorWhen, FormatName, HashWhen};
-use daemon::{Launch, PidFile};
+use daemon::{Daemonize, PidFile};
 use error::Error;
-use filter::{Choice, Filter};
+use filter::{Filter, FilterOptions};
 use log::Log;
 use output::{Events, Format, Style};
 use tracker::{Hashing, Settings};
-use watcher::{Ending, Order, Output, Plan, Watcher};
+use watcher::{Config, Output, RunOptions, StopReason, Watcher};
 
 fn main() {
     let cli = match Cli::try_parse() {
@@ -59,9 +59,9 @@ fn main() {
     }
     // Before anything else: only a process of one thread may fork.
     let launch = if cli.daemon {
-        Launch::behind()
+        Daemonize::behind()
     } else {
-        Ok(Launch::in_front())
+        Ok(Daemonize::in_front())
     };
     let status = match launch {
         Ok(mut launch) => {
@@ -84,11 +84,11 @@ fn about_itself(cli: &Cli) -> Option<std::io::Result<()>> {
 }
 
 /// The exit status, where a failure is said.
-fn status(ended: Result<Ending, Error>) -> u8 {
+fn status(ended: Result<StopReason, Error>) -> u8 {
     match ended {
         Ok(ending) => ending.status(),
         Err(error) => {
-            voice::say(&error.to_string());
+            stderr::message(&error.to_string());
             error.status()
         }
     }
@@ -100,7 +100,7 @@ fn refuse(error: &clap::Error) -> ! {
         let text = error.render().to_string();
         let text = text.strip_prefix("error: ").unwrap_or(&text);
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            voice::say(line);
+            stderr::message(line);
         }
         sys::process::exit_now(2)
     }
@@ -110,14 +110,14 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 /// The program's outline: what to watch, every watch in place, the loop.
-fn run(cli: &Cli, launch: &mut Launch) -> Result<Ending, Error> {
+fn run(cli: &Cli, launch: &mut Daemonize) -> Result<StopReason, Error> {
     // Who reads the pid file may send a signal at once.
     sys::signal::hold().map_err(Error::system("wait for signals"))?;
     // It is removed when it is dropped: at the end, however that comes.
     let _pid_file = cli.pid_file.as_deref().map(PidFile::take).transpose()?;
     let mut watcher = Watcher::start(order(cli)?)?;
     if !launch.ready() {
-        return Ok(Ending::Stopped);
+        return Ok(StopReason::Stopped);
     }
     let ending = watcher.run();
     // What it holds goes with the process; to free a large model would take longer.
@@ -125,8 +125,7 @@ fn run(cli: &Cli, launch: &mut Launch) -> Result<Ending, Error> {
     ending
 }
 
-/// What the command line asks for.
-fn order(cli: &Cli) -> Result<Order, Error> {
+fn order(cli: &Cli) -> Result<Config, Error> {
     let paths = cli
         .paths
         .iter()
@@ -134,7 +133,7 @@ fn order(cli: &Cli) -> Result<Order, Error> {
         .collect();
     let events = events(&cli.events)?;
     let style = style(cli, events);
-    Ok(Order {
+    Ok(Config {
         paths,
         filter: filter(cli)?,
         settings: settings(cli, events),
@@ -145,9 +144,8 @@ fn order(cli: &Cli) -> Result<Order, Error> {
     })
 }
 
-/// Which names count.
 fn filter(cli: &Cli) -> Result<Filter, Error> {
-    let choice = Choice {
+    let choice = FilterOptions {
         exclude: &cli.exclude,
         exclude_from: &cli.exclude_from,
         include: &cli.include,
@@ -156,7 +154,6 @@ fn filter(cli: &Cli) -> Result<Filter, Error> {
     Filter::new(&choice).map_err(Error::Usage)
 }
 
-/// Where changes go.
 fn output(cli: &Cli, style: Style) -> Result<Output, Error> {
     if let Some(path) = &cli.log_file {
         let (log, opened) = Log::open(path, style.end())?;
@@ -173,7 +170,6 @@ fn output(cli: &Cli, style: Style) -> Result<Output, Error> {
     Ok(Output::Stream(stdout))
 }
 
-/// Which changes are printed.
 fn events(names: &[String]) -> Result<Events, Error> {
     if names.is_empty() {
         return Ok(Events::DEFAULT);
@@ -188,7 +184,6 @@ fn events(names: &[String]) -> Result<Events, Error> {
     })
 }
 
-/// What the rules need to know.
 fn settings(cli: &Cli, events: Events) -> Settings {
     Settings {
         hashing: match cli.hash {
@@ -211,7 +206,6 @@ fn settings(cli: &Cli, events: Events) -> Settings {
     }
 }
 
-/// How changes look.
 fn style(cli: &Cli, events: Events) -> Style {
     let format = match cli.format {
         FormatName::Text => Format::Text,
@@ -236,9 +230,8 @@ fn style(cli: &Cli, events: Events) -> Style {
     }
 }
 
-/// Stopping and saying.
-fn plan(cli: &Cli) -> Plan {
-    Plan {
+fn plan(cli: &Cli) -> RunOptions {
+    RunOptions {
         count: if cli.one { Some(1) } else { cli.count },
         timeout: cli.timeout.map(nanos),
         until_quiet: cli.until_quiet.map(nanos),

@@ -8,14 +8,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// One mount.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Mount {
     /// Where: an absolute path.
     pub(crate) place: Vec<u8>,
-    /// Its number.
     number: u64,
-    /// Its file system's name.
     pub(crate) file_system: String,
 }
 
@@ -23,7 +20,6 @@ pub(crate) struct Mount {
 pub(crate) struct Mounts {
     /// `/proc/self/mountinfo`, which is exceptional when it has changed.
     file: File,
-    /// What is mounted.
     pub(crate) mounts: BTreeSet<Mount>,
 }
 
@@ -59,7 +55,6 @@ impl AsFd for Mounts {
     }
 }
 
-/// Reads all mounts.
 fn read(file: &mut File) -> io::Result<BTreeSet<Mount>> {
     let mut text = Vec::new();
     file.seek(SeekFrom::Start(0))?;

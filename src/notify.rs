@@ -10,20 +10,17 @@ use std::time::Duration;
 use crate::sys::process;
 
 /// How long a message may wait for a manager that is busy.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FIRST_PROGRESS: Duration = Duration::from_secs(1);
 
 /// The manager that has started us, if one has.
 pub(crate) struct Service {
-    /// Where it listens.
     socket: Option<(UnixDatagram, SocketAddr)>,
     /// How often it wants to hear that the loop runs, in nanoseconds.
     every: Option<u64>,
-    /// When it is told next.
     next: u64,
 }
 
 impl Service {
-    /// As NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID say.
     pub(crate) fn from_environment() -> Self {
         let socket = std::env::var("NOTIFY_SOCKET")
             .ok()
@@ -43,7 +40,6 @@ impl Service {
         }
     }
 
-    /// One message.
     fn tell(&self, text: &str) {
         if let Some((socket, manager)) = &self.socket {
             let _heard = socket.send_to_addr(text.as_bytes(), manager);
@@ -64,7 +60,6 @@ impl Service {
         self.tell(&format!("STATUS={status}"));
     }
 
-    /// The log is being reopened.
     pub(crate) fn reloading(&self) {
         self.tell(&format!(
             "RELOADING=1\nMONOTONIC_USEC={}",
@@ -72,12 +67,10 @@ impl Service {
         ));
     }
 
-    /// It has been.
     pub(crate) fn reloaded(&self) {
         self.tell("READY=1");
     }
 
-    /// The end has begun.
     pub(crate) fn stopping(&self) {
         self.tell("STOPPING=1\nSTATUS=Stopping");
     }
@@ -106,6 +99,6 @@ fn connect(name: &str) -> Option<(UnixDatagram, SocketAddr)> {
         None => return None,
     };
     let socket = UnixDatagram::unbound().ok()?;
-    socket.set_write_timeout(Some(PATIENCE)).ok()?;
+    socket.set_write_timeout(Some(FIRST_PROGRESS)).ok()?;
     Some((socket, manager))
 }

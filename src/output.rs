@@ -11,14 +11,10 @@ use std::fmt::Write;
 
 use crate::change::{Batch, Change};
 
-/// How records look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Format {
-    /// A sentence a change.
     Text,
-    /// A JSON object a change.
     Json,
-    /// A path a change.
     Paths,
 }
 
@@ -27,13 +23,10 @@ pub(crate) enum Format {
 pub(crate) struct Events(u8);
 
 impl Events {
-    /// All but attributes.
     pub(crate) const DEFAULT: Self = Self(0b0_1111);
 
-    /// None.
     pub(crate) const NONE: Self = Self(0);
 
-    /// The bit of an event's name.
     fn bit(name: &str) -> Option<u8> {
         let names = ["created", "changed", "renamed", "deleted", "attributes"];
         names
@@ -66,42 +59,33 @@ impl Events {
     }
 }
 
-/// How changes are printed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
-    /// How records look.
     pub(crate) format: Format,
-    /// Records end in NUL.
     pub(crate) nul: bool,
     /// Local time before each line of text.
     pub(crate) timestamps: bool,
-    /// Colours for a person.
     pub(crate) color: bool,
-    /// Which changes.
     pub(crate) events: Events,
 }
 
 impl Style {
-    /// What ends a record.
     pub(crate) fn end(&self) -> u8 {
         if self.nul { 0 } else { b'\n' }
     }
 }
 
-/// Renders records.
 pub(crate) struct Printer {
-    /// How.
     style: Style,
     /// The time of the batch, as it is printed.
-    stamp: Stamp,
+    stamp: TimeText,
 }
 
 impl Printer {
-    /// In a style.
     pub(crate) fn new(style: Style) -> Self {
         Self {
             style,
-            stamp: Stamp::new(style.format == Format::Text),
+            stamp: TimeText::new(style.format == Format::Text),
         }
     }
 
@@ -136,21 +120,18 @@ impl Printer {
 }
 
 /// A time as RFC 3339 with microseconds. Date and zone are worked out once a second.
-struct Stamp {
+struct TimeText {
     /// Local time, or UTC.
     local: bool,
     /// When it is, in nanoseconds since 1970.
     wall: i64,
-    /// The whole of it.
     text: String,
     /// How much of it is the same for a whole second.
     length: usize,
-    /// The zone.
     zone: String,
 }
 
-impl Stamp {
-    /// No time yet.
+impl TimeText {
     fn new(local: bool) -> Self {
         Self {
             local,
@@ -161,12 +142,11 @@ impl Stamp {
         }
     }
 
-    /// That time.
     fn at(&mut self, wall: i64) -> &str {
         const SECOND: i64 = 1_000_000_000;
         if wall != self.wall {
             if wall.div_euclid(SECOND) != self.wall.div_euclid(SECOND) {
-                self.begin_second(wall);
+                self.format_second(wall);
             }
             self.wall = wall;
             let micros = wall.rem_euclid(SECOND) / 1000;
@@ -178,7 +158,7 @@ impl Stamp {
     }
 
     /// Works out what is the same for a whole second.
-    fn begin_second(&mut self, wall: i64) {
+    fn format_second(&mut self, wall: i64) {
         let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(wall)) else {
             return;
         };

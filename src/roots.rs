@@ -9,47 +9,38 @@ use std::path::Path;
 use crate::change::Kind;
 use crate::error::Error;
 use crate::escape::escaped;
+use crate::file_status::{fs_error, inode};
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::inotify::Inotify;
 use crate::sys::stat::{RawStat, stat_fd, stat_path};
+use crate::tracker::disk::Inode;
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::port::Inode;
-use crate::tracker::{Named, Root, Tracker};
-use crate::walk::{HowFar, walk};
-use crate::words::{fault, inode};
+use crate::tracker::{FileRoot, Root, Tracker};
+use crate::walk::{WalkProgress, walk};
 
-/// What the PATHs are watched with.
-pub(crate) struct Planter<'a> {
-    /// The model that grows.
+pub(crate) struct RootBuilder<'a> {
     pub(crate) tracker: &'a mut Tracker,
-    /// Where watches are set.
     pub(crate) inotify: &'a Inotify,
-    /// Our own outputs are left out.
     pub(crate) own: &'a [Inode],
-    /// Told how far the walks are.
-    pub(crate) how_far: &'a HowFar,
+    pub(crate) progress: &'a WalkProgress,
     /// What a person should know: a PATH that is told under another one.
     pub(crate) notes: Vec<String>,
 }
 
-/// A PATH that was looked at.
 struct Seen {
-    /// As given, without trailing slashes.
     shown: Vec<u8>,
-    /// Its place among the arguments.
     number: usize,
-    /// How it is opened.
     open: Vec<u8>,
 }
 
-impl Planter<'_> {
+impl RootBuilder<'_> {
     /// Watches every PATH: the directories first, since they may hold the files.
     ///
     /// # Errors
     /// A PATH that cannot be watched.
-    pub(crate) fn plant(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
+    pub(crate) fn build(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
         let mut files = Vec::new();
-        let mut planted: Vec<(usize, Id)> = Vec::new();
+        let mut built: Vec<(usize, Id)> = Vec::new();
         for (number, given) in paths.iter().enumerate() {
             let raw = look(given)?;
             let seen = Seen {
@@ -59,14 +50,14 @@ impl Planter<'_> {
             };
             if raw.kind() == Kind::Directory {
                 if let Some(id) = self.directory(&seen)? {
-                    planted.push((number, id));
+                    built.push((number, id));
                 }
             } else if raw.kind() == Kind::File || given.last() != Some(&b'/') {
                 files.push(seen);
             }
         }
         for seen in files {
-            self.file(&seen, &planted)?;
+            self.file(&seen, &built)?;
         }
         Ok(())
     }
@@ -98,13 +89,13 @@ impl Planter<'_> {
             return Ok(());
         }
         let (dir, name) = self.parent_of(&seen)?;
-        self.tracker.model.set(dir, Flag::RENAMED_ROOT);
-        self.tracker.named.push(Named {
+        self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
+        self.tracker.named.push(FileRoot {
             dir,
             name: name.clone(),
             shown: seen.shown,
         });
-        self.tracker.nominate_name(dir, &name);
+        self.tracker.enqueue_name(dir, &name);
         Ok(())
     }
 
@@ -123,7 +114,7 @@ impl Planter<'_> {
         }
         if let Err(error) = &wd
             && self.tracker.roots.is_empty()
-            && !matches!(fault(error), crate::tracker::port::Fault::Full)
+            && !matches!(fs_error(error), crate::tracker::disk::FsError::WatchLimit)
         {
             return Err(Error::path(
                 "watch",
@@ -134,18 +125,16 @@ impl Planter<'_> {
         let id = self.root(seen, &raw);
         for (entry, other) in self.walk(id, fd) {
             if self.tracker.model.has(other, Flag::ROOT) {
-                self.note_within(seen, entry, other);
+                self.note_nested(seen, entry, other);
             }
         }
         Ok(Some(id))
     }
 
-    /// Walks a PATH.
     fn walk(&mut self, id: Id, fd: OwnedFd) -> Vec<(Id, Id)> {
-        walk(self.tracker, self.inotify, self.own, self.how_far, id, fd)
+        walk(self.tracker, self.inotify, self.own, self.progress, id, fd)
     }
 
-    /// An entry for a PATH.
     fn root(&mut self, seen: &Seen, raw: &RawStat) -> Id {
         let tracker = &mut *self.tracker;
         let id = tracker.model.insert(None, b"", Kind::Directory);
@@ -163,16 +152,16 @@ impl Planter<'_> {
     }
 
     /// A single file: a name in a directory of which nothing else is told.
-    fn file(&mut self, seen: &Seen, planted: &[(usize, Id)]) -> Result<(), Error> {
+    fn file(&mut self, seen: &Seen, built: &[(usize, Id)]) -> Result<(), Error> {
         let (dir, name) = self.parent_of(seen)?;
-        if self.is_told_before(dir, &name, seen.number, planted) {
+        if self.is_reported_before(dir, &name, seen.number, built) {
             let known = self.tracker.model.find(dir, &name).unwrap_or(dir);
             self.note(seen, known);
             return Ok(());
         }
-        self.tracker.model.set(dir, Flag::RENAMED_ROOT);
+        self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
         let shown = seen.shown.clone();
-        self.tracker.named.push(Named {
+        self.tracker.named.push(FileRoot {
             dir,
             name: name.clone(),
             shown,
@@ -180,7 +169,7 @@ impl Planter<'_> {
         if self.tracker.model.find(dir, &name).is_none() {
             let raw = look(&seen.open)?;
             let id = self.tracker.model.insert(Some(dir), &name, raw.kind());
-            self.tracker.welcome(id, dir, raw.ino);
+            self.tracker.add_walked(id, dir, raw.ino);
         }
         Ok(())
     }
@@ -203,15 +192,21 @@ impl Planter<'_> {
             open: parent,
         };
         let dir = self.root(&hidden, &raw);
-        self.tracker.model.silence(dir);
+        self.tracker.model.hide(dir);
         self.tracker.model.set(dir, Flag::PARTIAL);
         self.tracker.model.set_wd(dir, Some(wd));
         Ok((dir, name))
     }
 
     /// Whether an earlier PATH tells of the file.
-    fn is_told_before(&self, dir: Id, name: &[u8], number: usize, planted: &[(usize, Id)]) -> bool {
-        let same = |named: &Named| named.dir == dir && named.name == name;
+    fn is_reported_before(
+        &self,
+        dir: Id,
+        name: &[u8],
+        number: usize,
+        built: &[(usize, Id)],
+    ) -> bool {
+        let same = |named: &FileRoot| named.dir == dir && named.name == name;
         if self.tracker.named.iter().any(same) {
             return true;
         }
@@ -219,7 +214,7 @@ impl Planter<'_> {
             return false; // A PATH is told, whatever hides it below another one.
         }
         let root = self.tracker.model.root(dir);
-        planted
+        built
             .iter()
             .any(|&(before, id)| id == root && before < number)
     }
@@ -241,7 +236,7 @@ impl Planter<'_> {
     }
 
     /// Notes that what lies in a PATH is told under an earlier one, as `known`.
-    fn note_within(&mut self, seen: &Seen, entry: Id, known: Id) {
+    fn note_nested(&mut self, seen: &Seen, entry: Id, known: Id) {
         let (one, other) = (self.shown(entry), self.shown(known));
         self.notes.push(if one == other {
             let path = escaped(&seen.shown);
@@ -264,7 +259,6 @@ fn look(given: &[u8]) -> Result<RawStat, Error> {
     file::with_c_str(given, stat_path).map_err(|error| Error::path("watch", given, error))
 }
 
-/// Opens a directory to list it.
 fn open_listing(path: &[u8]) -> Result<OwnedFd, Error> {
     let opened = file::with_c_str(path, |path| file::open(file::here(), path, Open::Listing));
     opened.map_err(|error| Error::path("watch", path, error))
@@ -307,7 +301,6 @@ fn absolute(path: &[u8]) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-/// A PATH as it is shown.
 fn without_slashes(path: &[u8]) -> Vec<u8> {
     let end = path
         .iter()

@@ -39,7 +39,6 @@ pub(crate) enum Class {
     Denied,
     /// ENOSPC: of watches, their limit.
     NoSpace,
-    /// Anything else.
     Other,
 }
 
@@ -48,7 +47,6 @@ pub(crate) fn is_short_of_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
-/// The class of an error.
 pub(crate) fn class(error: &io::Error) -> Class {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ESTALE | libc::ENXIO) => {

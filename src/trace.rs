@@ -1,7 +1,7 @@
 //! A kernel event as a line to learn from (`--trace`).
 
 use crate::escape::escaped;
-use crate::event::{Event, NameEvent, OwnEvent, Wd};
+use crate::event::{Event, NameEvent, SelfEvent, Wd};
 
 /// The event in inotify(7)'s words; `dir` is where its watch is.
 pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
@@ -16,15 +16,15 @@ pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
     match *event {
         Event::QueueOverflow => "trace: IN_Q_OVERFLOW wd=-1".to_owned(),
         Event::Unknown { wd, mask } => format!("trace: mask={mask:#x} {}", place(wd)),
-        Event::Own { wd, what } => {
+        Event::Inode { wd, what } => {
             let flag = match what {
-                OwnEvent::DeleteSelf => "IN_DELETE_SELF",
-                OwnEvent::MoveSelf => "IN_MOVE_SELF",
-                OwnEvent::Unmount => "IN_UNMOUNT",
-                OwnEvent::Ignored => "IN_IGNORED",
-                OwnEvent::Modify => "IN_MODIFY",
-                OwnEvent::CloseWrite => "IN_CLOSE_WRITE",
-                OwnEvent::Attrib => "IN_ATTRIB",
+                SelfEvent::DeleteSelf => "IN_DELETE_SELF",
+                SelfEvent::MoveSelf => "IN_MOVE_SELF",
+                SelfEvent::Unmount => "IN_UNMOUNT",
+                SelfEvent::Ignored => "IN_IGNORED",
+                SelfEvent::Modify => "IN_MODIFY",
+                SelfEvent::CloseWrite => "IN_CLOSE_WRITE",
+                SelfEvent::Attrib => "IN_ATTRIB",
             };
             format!("trace: {flag} {}", place(wd))
         }

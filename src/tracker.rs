@@ -7,25 +7,25 @@
 //! the model, and the model becomes the tree. Makes no system call: it asks a
 //! `Disk`, and time is a parameter.
 
-mod ahead;
+mod apply;
 mod attributes;
-mod birth;
-mod claim;
 pub(crate) mod content;
+pub(crate) mod disk;
+mod emit;
 mod links;
-mod look;
+mod lookahead;
 pub(crate) mod model;
 pub(crate) mod numbers;
-pub(crate) mod port;
+mod pending_create;
+mod reconcile;
 mod rename;
-mod report;
 mod roots;
 mod rules;
 mod scan;
 mod settings;
 mod table;
 mod timer;
-mod walked;
+mod walk_result;
 
 #[cfg(test)]
 mod fake;
@@ -37,22 +37,21 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::change::{Attributes, Batch, Digest, Kind};
 use crate::event::{Cookie, Wd};
 use crate::filter::Filter;
-use ahead::Ahead;
-use birth::Birth;
-use content::Why;
+use content::Evidence;
+use disk::{Disk, FsError, Inode, Target, Ticket};
 use links::Links;
+use lookahead::Lookahead;
 use model::{Flag, Id, Model};
 use numbers::Numbers;
-use port::{At, Disk, Fault, Inode, Ticket};
-use rename::Leaving;
-pub(crate) use roots::{Named, Root};
+use pending_create::PendingCreate;
+use rename::PendingMove;
+pub(crate) use roots::{FileRoot, Root};
 use scan::{DueName, Rescan, Scans, Schedule};
 pub(crate) use settings::{Counters, Hashing, Settings};
 use timer::Timers;
 
-/// When something is being done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct Timestamps {
     /// On the monotonic clock, in nanoseconds.
     pub(crate) tick: u64,
     /// Since 1970, in nanoseconds.
@@ -61,57 +60,47 @@ pub(crate) struct Moment {
 
 /// The model, its rules and what is left to be done.
 pub(crate) struct Tracker {
-    /// The tree as it was reported.
     pub(crate) model: Model,
-    /// The user's choices.
     pub(crate) settings: Settings,
-    /// Which names count.
     pub(crate) filter: Filter,
-    /// The PATHs, in the order given.
     pub(crate) roots: Vec<Root>,
     /// Watches on the directories by whose names the PATHs are reached.
     pub(crate) above: Vec<Wd>,
-    /// Those that are single files.
-    pub(crate) named: Vec<Named>,
+    pub(crate) named: Vec<FileRoot>,
     /// What is to be printed and said.
     pub(crate) batch: Batch,
     /// For `--stats`.
     pub(crate) counters: Counters,
-    /// Entries to look at.
     entries_due: VecDeque<Id>,
     /// Names to look at that the model does not have.
     names_due: VecDeque<DueName>,
-    /// Directories to scan.
     scans: Scans,
     /// The comparison of everything that is under way.
     rescan: Option<Rescan>,
     /// Counts the comparisons: a directory scanned in an older one is due.
     generation: u16,
     /// Renames of which the first half was read.
-    leaving: Numbers<Cookie, Leaving>,
+    pending_moves: Numbers<Cookie, PendingMove>,
     /// What the events at hand will take away.
-    ahead: Ahead,
+    lookahead: Lookahead,
     /// The file that was made by the event just read.
-    birth: Option<Birth>,
+    pending_create: Option<PendingCreate>,
     /// Files that were read after the events at hand were.
-    fresh: Vec<Id>,
-    /// Whether events are being applied.
+    read_this_batch: Vec<Id>,
     is_applying: bool,
     /// The file that was closed by the event just read.
-    hot: Option<Id>,
-    /// Files whose writer may have paused.
+    deferred_read: Option<Id>,
     timers: Timers,
     /// When everything is compared with the disk.
     schedule: Schedule,
     /// What was last reported under the names onto which files were renamed.
-    displaced: Numbers<Id, Option<Digest>>,
+    replaced: Numbers<Id, Option<Digest>>,
     /// Files with several names, and unnamed ones.
     links: Links,
     /// Entries that were not there at a look, and since when.
     missing: Numbers<Id, u64>,
     /// Files that are being read aside, and why.
-    reading: Numbers<Ticket, (Id, Why)>,
-    /// The last ticket.
+    reading: Numbers<Ticket, (Id, Evidence)>,
     ticket: Ticket,
     /// Modes and owners, where they are told.
     attributes: Numbers<Id, Attributes>,
@@ -128,12 +117,9 @@ pub(crate) struct Tracker {
 
 /// The tracker at work: with the disk, at a moment.
 pub(crate) struct Turn<'a> {
-    /// The model and its rules.
     pub(crate) t: &'a mut Tracker,
-    /// The disk.
     disk: &'a mut dyn Disk,
-    /// The time.
-    now: Moment,
+    now: Timestamps,
 }
 
 impl Tracker {
@@ -160,14 +146,14 @@ impl Tracker {
             scans: Scans::default(),
             rescan: None,
             generation: 0,
-            leaving: Numbers::default(),
-            ahead: Ahead::default(),
-            birth: None,
-            fresh: Vec::new(),
+            pending_moves: Numbers::default(),
+            lookahead: Lookahead::default(),
+            pending_create: None,
+            read_this_batch: Vec::new(),
             is_applying: false,
-            hot: None,
+            deferred_read: None,
             timers: Timers::default(),
-            displaced: Numbers::default(),
+            replaced: Numbers::default(),
             links: Links::default(),
             missing: Numbers::default(),
             reading: Numbers::default(),
@@ -181,7 +167,7 @@ impl Tracker {
     }
 
     /// At work with a disk, at a moment.
-    pub(crate) fn turn<'a>(&'a mut self, disk: &'a mut dyn Disk, now: Moment) -> Turn<'a> {
+    pub(crate) fn turn<'a>(&'a mut self, disk: &'a mut dyn Disk, now: Timestamps) -> Turn<'a> {
         Turn { t: self, disk, now }
     }
 
@@ -191,23 +177,23 @@ impl Tracker {
     }
 
     /// Puts an entry in the queue of those to look at.
-    pub(crate) fn nominate(&mut self, id: Id) {
-        if !self.model.has(id, Flag::NOMINATED) {
-            self.model.set(id, Flag::NOMINATED);
+    pub(crate) fn enqueue(&mut self, id: Id) {
+        if !self.model.has(id, Flag::QUEUED) {
+            self.model.set(id, Flag::QUEUED);
             self.entries_due.push_back(id);
         }
     }
 
     /// Puts a name in the queue of those to look at.
-    pub(crate) fn nominate_name(&mut self, dir: Id, name: &[u8]) {
+    pub(crate) fn enqueue_name(&mut self, dir: Id, name: &[u8]) {
         match self.model.find(dir, name) {
-            Some(id) => self.nominate(id),
+            Some(id) => self.enqueue(id),
             None => self.names_due.push_back(DueName::new(dir, name)),
         }
     }
 
     /// Whether a directory below `dir` is told and not entered.
-    fn is_edge(&self, dir: Id) -> bool {
+    fn is_not_entered(&self, dir: Id) -> bool {
         self.levels_left(dir).is_some_and(|left| left <= 1)
     }
 
@@ -221,7 +207,7 @@ impl Tracker {
 impl Turn<'_> {
     /// Looks at every name that the walk found, without telling anything: for modes and
     /// owners, and watches on files.
-    pub(crate) fn acquaint(&mut self) {
+    pub(crate) fn init_metadata(&mut self) {
         for id in self.t.model.all().collect::<Vec<_>>() {
             let Some(dir) = self.t.model.parent(id) else {
                 continue;
@@ -229,23 +215,23 @@ impl Turn<'_> {
             let name = self.t.model.name(id).to_vec();
             let stat = self
                 .enter(dir)
-                .and_then(|inode| self.disk.stat(At::In(inode, &name)));
+                .and_then(|inode| self.disk.stat(Target::In(inode, &name)));
             if let Ok(stat) = stat {
                 self.t.remember_attributes(id, &stat);
                 if stat.kind == Kind::File && self.t.model.kind(id) == Kind::File {
-                    self.guard(id, dir, &name);
+                    self.watch_file_inode(id, dir, &name);
                 }
             }
         }
     }
 
     /// Makes a directory of the model a place to look in.
-    fn enter(&mut self, dir: Id) -> Result<Inode, Fault> {
+    fn enter(&mut self, dir: Id) -> Result<Inode, FsError> {
         let model = &self.t.model;
         let inode = model.inode(dir);
         let roots = &self.t.roots;
         self.disk.enter(inode, &|path| {
-            model.write_route(dir, path);
+            model.write_relative_path(dir, path);
             let root = model.root(dir);
             let root = roots.iter().find(|at| at.entry == Some(root))?;
             Some(root.open.as_slice())
@@ -257,10 +243,10 @@ impl Turn<'_> {
 impl Tracker {
     /// A name that the first walk found, with that inode number: its file will be read by
     /// the baseline.
-    pub(crate) fn welcome(&mut self, id: Id, dir: Id, ino: u64) {
+    pub(crate) fn add_walked(&mut self, id: Id, dir: Id, ino: u64) {
         match self.model.kind(id) {
-            Kind::File => self.model.await_reading(id, ino),
-            Kind::Directory if self.is_edge(dir) => self.model.set(id, Flag::EDGE),
+            Kind::File => self.model.set_baseline_pending(id, ino),
+            Kind::Directory if self.is_not_entered(dir) => self.model.set(id, Flag::NOT_ENTERED),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@
 //! "." and no path is ever resolved. Invariant: a directory is watched before it is
 //! read, so what changes after the reading has an event.
 
-mod how_far;
+mod progress;
 mod shared;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,16 +12,16 @@ use std::{io, thread};
 
 use crate::change::Kind;
 use crate::event::Wd;
+use crate::file_status::{fs_error, inode};
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::inotify::Inotify;
 use crate::sys::listing;
 use crate::sys::process;
 use crate::sys::stat::{RawStat, stat_fd, stat_name};
 use crate::tracker::Tracker;
+use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::port::{Fault, Inode};
-use crate::words::{fault, inode};
-pub(crate) use how_far::HowFar;
+pub(crate) use progress::WalkProgress;
 use shared::{Job, Shared};
 
 /// Threads that walk: a third one finds the kernel's locks taken.
@@ -34,11 +34,11 @@ pub(crate) fn walk(
     tracker: &mut Tracker,
     inotify: &Inotify,
     own: &[Inode],
-    how_far: &HowFar,
+    progress: &WalkProgress,
     root: Id,
     fd: OwnedFd,
 ) -> Vec<(Id, Id)> {
-    let shared = Shared::new(tracker, inotify, own, how_far, root, fd);
+    let shared = Shared::new(tracker, inotify, own, progress, root, fd);
     thread::scope(|scope| {
         let mut started = 0;
         for _ in 0..THREADS {
@@ -58,32 +58,24 @@ pub(crate) fn walk(
     std::mem::take(&mut shared.lock().known)
 }
 
-/// A directory on the way down.
 struct Frame {
-    /// Open to list.
     fd: OwnedFd,
-    /// Its file system.
     dev: u64,
     /// Where its subdirectories that are left to walk begin.
     first: usize,
 }
 
-/// One thread's walk.
 struct Walker<'s, 'a> {
-    /// What is shared.
     shared: &'s Shared<'a>,
     /// Whether the thread has a working directory of its own.
     moves: bool,
-    /// Directory entries as they are read.
     buffer: Vec<u8>,
     /// Subdirectories left to walk, of all frames: entry and where the name ends.
     subs: Vec<(Id, usize)>,
-    /// Their names.
     names: Vec<u8>,
 }
 
 impl<'s, 'a> Walker<'s, 'a> {
-    /// In a thread made for it.
     fn new(shared: &'s Shared<'a>) -> Self {
         let moves = process::unshare_working_directory().is_ok();
         Self {
@@ -104,7 +96,6 @@ impl<'s, 'a> Walker<'s, 'a> {
         }
     }
 
-    /// Walks until nothing is left.
     fn run(&mut self) {
         while let Some(job) = self.shared.take() {
             let opened = match job.fd {
@@ -113,7 +104,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             };
             match opened {
                 Ok(fd) => self.descend(job.id, fd, job.dev),
-                Err(error) => self.odd(job.id, &error, None),
+                Err(error) => self.walk_error(job.id, &error, None),
             }
             self.shared.finished();
         }
@@ -124,7 +115,7 @@ impl<'s, 'a> Walker<'s, 'a> {
     fn reopen(&self, id: Id) -> io::Result<OwnedFd> {
         let mut route = Vec::new();
         let state = self.shared.lock();
-        state.tracker.model.write_route(id, &mut route);
+        state.tracker.model.write_relative_path(id, &mut route);
         drop(state);
         let root = self.shared.root.as_ref();
         let root = root.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
@@ -136,7 +127,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         let mut frames = Vec::new();
         self.arrive(&mut frames, id, fd, dev);
         while let Some(frame) = frames.last()
-            && !self.shared.how_far.is_ended()
+            && !self.shared.progress.is_ended()
         {
             if self.subs.len() == frame.first {
                 frames.pop();
@@ -151,7 +142,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             let opened = open_below(frame.fd.as_fd(), name);
             self.names.truncate(start);
             match opened {
-                Ok(fd) if self.shared.is_hungry() => {
+                Ok(fd) if self.shared.has_idle_worker() => {
                     self.shared.give(Job {
                         id,
                         fd: Some(fd),
@@ -164,30 +155,29 @@ impl<'s, 'a> Walker<'s, 'a> {
                     dev: Some(dev),
                 }),
                 Ok(fd) => self.arrive(&mut frames, id, fd, Some(dev)),
-                Err((error, raw)) => self.odd(id, &error, raw),
+                Err((error, raw)) => self.walk_error(id, &error, raw),
             }
         }
     }
 
-    /// Watches a directory, then reads it.
     fn arrive(&mut self, frames: &mut Vec<Frame>, id: Id, fd: OwnedFd, above: Option<u64>) {
         let raw = match stat_fd(fd.as_fd()) {
             Ok(raw) => raw,
-            Err(error) => return self.odd(id, &error, None),
+            Err(error) => return self.walk_error(id, &error, None),
         };
         let first = self.subs.len();
         let is_foreign = above.is_some_and(|above| above != raw.dev);
-        if is_foreign && self.lock_is_edge(id) {
+        if is_foreign && self.stop_at_file_system(id) {
             return;
         }
         let wd = self.watch(fd.as_fd());
-        self.shared.how_far.went_on();
+        self.shared.progress.went_on();
         let mut wd = Some(wd);
         loop {
             let count = match listing::read(fd.as_fd(), &mut self.buffer) {
                 Ok(count) => count,
                 Err(error) => {
-                    self.odd(id, &error, Some(raw));
+                    self.walk_error(id, &error, Some(raw));
                     0
                 }
             };
@@ -197,11 +187,11 @@ impl<'s, 'a> Walker<'s, 'a> {
                     .truncate(self.subs.last().map_or(0, |(_, end)| *end));
                 return;
             }
-            if count == 0 || self.shared.how_far.is_ended() {
+            if count == 0 || self.shared.progress.is_ended() {
                 break;
             }
             if count > listing::AT_ONCE / 2 {
-                self.shared.how_far.heed_signals();
+                self.shared.progress.check_signals();
             }
         }
         frames.push(Frame {
@@ -212,16 +202,15 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     /// With one file system only, another one is an edge.
-    fn lock_is_edge(&self, id: Id) -> bool {
+    fn stop_at_file_system(&self, id: Id) -> bool {
         let mut state = self.shared.lock();
-        let is_edge = state.tracker.settings.one_file_system;
-        if is_edge {
-            state.tracker.model.set(id, Flag::EDGE);
+        let is_not_entered = state.tracker.settings.one_file_system;
+        if is_not_entered {
+            state.tracker.model.set(id, Flag::NOT_ENTERED);
         }
-        is_edge
+        is_not_entered
     }
 
-    /// Sets the watch.
     fn watch(&self, fd: BorrowedFd<'_>) -> io::Result<Wd> {
         if self.moves && file::change_directory(fd).is_ok() {
             return self.shared.inotify.watch_directory(c".");
@@ -254,41 +243,41 @@ impl<'s, 'a> Walker<'s, 'a> {
             let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind())) else {
                 continue;
             };
-            let is_own = kind == Kind::File
+            let is_self_output = kind == Kind::File
                 && self.shared.own.iter().any(|own| own.ino == entry.ino)
                 && stat().is_some_and(|raw| self.shared.own.contains(&inode(&raw)));
-            if is_own || tracker.is_hidden(id, name, kind == Kind::Directory) {
+            if is_self_output || tracker.is_hidden(id, name, kind == Kind::Directory) {
                 continue;
             }
             // A directory that changes while it is read may give a name twice.
             let Some(child) = tracker.model.add(id, name, kind) else {
                 continue;
             };
-            tracker.welcome(child, id, entry.ino);
-            if kind == Kind::Directory && !tracker.model.has(child, Flag::EDGE) {
+            tracker.add_walked(child, id, entry.ino);
+            if kind == Kind::Directory && !tracker.model.has(child, Flag::NOT_ENTERED) {
                 self.names.extend(name);
                 self.subs.push((child, self.names.len()));
             }
         }
-        self.shared.how_far.note(tracker.model.counts());
+        self.shared.progress.note(tracker.model.counts());
         true
     }
 
     /// What could not be opened or read: it is said, and looked at again.
-    fn odd(&self, id: Id, error: &io::Error, raw: Option<RawStat>) {
+    fn walk_error(&self, id: Id, error: &io::Error, raw: Option<RawStat>) {
         let mut state = self.shared.lock();
-        let why = fault(error);
+        let why = fs_error(error);
         match raw {
-            Some(raw) if why != Fault::Absent && raw.kind() == Kind::Directory => {
+            Some(raw) if why != FsError::NotFound && raw.kind() == Kind::Directory => {
                 state.tracker.model.set_inode(id, inode(&raw));
                 if crate::sys::is_short_of_descriptors(error) {
                     // With fewer of them open it may be.
-                    state.tracker.nominate(id);
+                    state.tracker.enqueue(id);
                 } else {
                     state.tracker.cannot_watch(id, &why);
                 }
             }
-            _ => state.tracker.nominate(id),
+            _ => state.tracker.enqueue(id),
         }
     }
 }

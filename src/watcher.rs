@@ -4,13 +4,13 @@
 //! reader of stdout, and never wakes without a reason. The queue is what must not
 //! fill: it is drained between all slices of other work.
 
-mod above;
-mod blind;
-mod ending;
+mod ancestors;
+mod baseline;
+mod coverage;
+mod cycle;
 mod log;
-mod pump;
-mod reading;
 mod setup;
+mod stop;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -26,35 +26,28 @@ use crate::mounts::Mounts;
 use crate::notify::Service;
 use crate::output::Printer;
 use crate::output::sink::Sink;
-use crate::sys::epoll::{Bell, Epoll, Interest, Readiness};
+use crate::stderr::{Stderr, erase_progress};
+use crate::sys::epoll::{Epoll, EventFd, Interest, Readiness};
 use crate::sys::inotify::Inotify;
 use crate::sys::signal::{Signal, Signals};
-use crate::tracker::port::Disk;
-use crate::tracker::{Moment, Tracker};
-use crate::voice::{Voice, wipe};
-use above::Above;
-pub(crate) use ending::Ending;
-pub(crate) use setup::{Order, Output, Plan};
+use crate::tracker::disk::Disk;
+use crate::tracker::{Timestamps, Tracker};
+use ancestors::Above;
+pub(crate) use setup::{Config, Output, RunOptions};
+pub(crate) use stop::StopReason;
 
-/// What wakes the loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Token {
-    /// Events are queued.
     Events = 1,
-    /// A signal came.
     Signal,
-    /// A worker is done.
     Workers,
-    /// Something was mounted or unmounted.
     Mounts,
-    /// Something happened above the PATHs.
     Above,
     /// The reader of stdout took something, or is gone.
     Output,
 }
 
 impl Token {
-    /// The token of that number.
     fn of(number: u64) -> Option<Self> {
         let all = [
             Self::Events,
@@ -71,26 +64,23 @@ impl Token {
 /// Directories are held for no longer than this, however busy the loop is: 1 s.
 const HOLD: u64 = 1_000_000_000;
 
-/// Clocks, read together.
 pub(crate) struct Clock {
     /// Where the monotonic one begins.
     began: Instant,
 }
 
 impl Clock {
-    /// Begins now.
     pub(crate) fn new() -> Self {
         Self {
             began: Instant::now(),
         }
     }
 
-    /// The time.
-    pub(crate) fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Timestamps {
         let wall = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Moment {
+        Timestamps {
             tick: self.tick(),
             wall: i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX),
         }
@@ -102,51 +92,35 @@ impl Clock {
     }
 }
 
-/// A watch that is in place.
 pub(crate) struct Watcher {
     /// What the user chose of stopping and saying.
-    plan: Plan,
-    /// The time.
+    plan: RunOptions,
     clock: Clock,
-    /// The kernel's queue.
     inotify: Rc<Inotify>,
-    /// What the loop waits with.
     epoll: Epoll,
-    /// Signals, in the loop's time.
     signals: Signals,
-    /// Rung by the workers.
-    bell: Arc<Bell>,
+    bell: Arc<EventFd>,
     /// Where large files and the baseline are read.
     workers: Workers,
     /// The disk, as the tracker sees it.
     disk: RealDisk,
-    /// The model and its rules.
     tracker: Tracker,
-    /// What is left of the baseline.
     baseline: Option<Baseline>,
     /// What is above the PATHs, where that matters.
     above: Option<Above>,
-    /// What is mounted.
     mounts: Option<Mounts>,
-    /// How changes look.
     printer: Printer,
-    /// Where they go.
     sink: Sink,
-    /// What is said to a person.
-    voice: Voice,
-    /// Where events arrive.
+    stderr: Stderr,
     arriving: Box<[u8]>,
     /// Bytes of events that were read and not applied yet.
     unread: Vec<u8>,
-    /// How many changes were printed.
     printed: u64,
     /// When one last was, or the watch became ready: on the monotonic clock.
     last_change: u64,
-    /// When the watch became ready, likewise.
     ready: u64,
     /// Whether the loop waits for room in the output.
     awaits_room: bool,
-    /// Whether workers are done with something.
     has_answers: bool,
     /// Whether events are left in the kernel's queue until there is room.
     is_paused: bool,
@@ -154,14 +128,14 @@ pub(crate) struct Watcher {
     log: Option<Log>,
     /// Who wants to hear how we are.
     service: Service,
-    /// Why it ends, where that came before the loop began.
-    ended: Option<Ending>,
+    /// Evidence it ends, where that came before the loop began.
+    ended: Option<StopReason>,
     /// Whether events came just now: then more may come, and directories are held.
     is_busy: bool,
     /// Since when they are.
     held_since: u64,
     /// How many crowds of events have come one after the other, and this one.
-    crowds: u32,
+    bursts: u32,
 }
 
 impl Watcher {
@@ -169,17 +143,16 @@ impl Watcher {
     ///
     /// # Errors
     /// What makes going on impossible.
-    pub(crate) fn run(&mut self) -> Result<Ending, Error> {
-        let ended = self.turn_round();
-        wipe();
+    pub(crate) fn run(&mut self) -> Result<StopReason, Error> {
+        let ended = self.event_loop();
+        erase_progress();
         if self.plan.stats {
-            self.say_stats();
+            self.print_stats();
         }
         ended
     }
 
-    /// The loop.
-    fn turn_round(&mut self) -> Result<Ending, Error> {
+    fn event_loop(&mut self) -> Result<StopReason, Error> {
         if let Some(ending) = self.ended {
             if self.baseline.is_some() {
                 self.finish()?;
@@ -194,10 +167,10 @@ impl Watcher {
         ));
         let mut ready = Vec::new();
         loop {
-            if let Some(ending) = self.put_out()? {
+            if let Some(ending) = self.flush_output()? {
                 return Ok(ending);
             }
-            self.miss_paths();
+            self.check_missing_paths();
             if !self.tracker.is_alive() && !self.awaits() {
                 self.finish()?;
                 return Err(Error::NothingLeft);
@@ -227,7 +200,7 @@ impl Watcher {
     }
 
     /// Serves what woke the loop, but for events.
-    fn woken(&mut self, ready: &[Readiness]) -> Result<Option<Ending>, Error> {
+    fn woken(&mut self, ready: &[Readiness]) -> Result<Option<StopReason>, Error> {
         for readiness in ready {
             match Token::of(readiness.token) {
                 Some(Token::Signal) => {
@@ -241,27 +214,27 @@ impl Watcher {
                     self.has_answers = true;
                 }
                 Some(Token::Mounts) => self.remounted(),
-                Some(Token::Above) => self.happened_above(),
-                Some(Token::Output) if readiness.hung_up => return Ok(Some(Ending::ReaderGone)),
+                Some(Token::Above) => self.ancestors_changed(),
+                Some(Token::Output) if readiness.hung_up => {
+                    return Ok(Some(StopReason::ReaderGone));
+                }
                 Some(Token::Output | Token::Events) | None => {}
             }
         }
         self.time_is_up()
     }
 
-    /// Signals that came.
-    fn signalled(&mut self) -> Option<Ending> {
+    fn signalled(&mut self) -> Option<StopReason> {
         while let Some(signal) = self.signals.next() {
             match signal {
                 Signal::HangUp if self.log.is_some() => self.reopen_log(),
-                Signal::Stop | Signal::HangUp => return Some(Ending::Stopped),
-                Signal::User1 => self.say_stats(),
+                Signal::Stop | Signal::HangUp => return Some(StopReason::Stopped),
+                Signal::User1 => self.print_stats(),
             }
         }
         None
     }
 
-    /// How long the loop may wait.
     fn timeout(&self) -> Option<Duration> {
         let log = self.log.as_ref().and_then(Log::deadline);
         let always = [self.end_deadline(), self.service.deadline(), log];
@@ -298,12 +271,10 @@ impl Watcher {
         Ok(())
     }
 
-    /// How long it is until then.
     fn until(&self, deadline: Option<u64>) -> Option<Duration> {
         deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.clock.tick())))
     }
 
-    /// Waits for a descriptor.
     fn listen(
         epoll: &Epoll,
         fd: BorrowedFd<'_>,
@@ -321,7 +292,7 @@ impl Watcher {
             return;
         };
         for place in mounts.changed() {
-            self.tracker.nominate_path(&place);
+            self.tracker.enqueue_path(&place);
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What a change of content is, and what is none (contract, section 4, rules 3, 4
 //! and 7).
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 #![allow(clippy::print_stderr)] // What is skipped is skipped loudly.
 

@@ -1,5 +1,4 @@
 //! How it ends: exit statuses, and what is said on the way (contract, section 1).
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,5 +1,4 @@
 //! JSON Lines: the records, their fields and what these hold (contract, section 3).
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

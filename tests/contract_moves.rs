@@ -1,6 +1,5 @@
 //! Renames, replacements, and moves out of and into the tree (contract, section 4,
 //! rules 2, 5, 6 and 9).
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

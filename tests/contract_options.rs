@@ -1,6 +1,5 @@
 //! Options that change what is looked at: digests, limits, depth, rescans
 //! (contract, sections 5 to 7).
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

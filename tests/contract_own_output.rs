@@ -1,6 +1,5 @@
 //! What balerion writes itself is never reported, wherever it goes (contract,
 //! section 4, rule 10).
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -90,7 +89,6 @@ fn an_output_that_is_renamed_stays_our_own() {
     end(&tree, watch, &moved);
 }
 
-/// Whether a file holds a text.
 fn has(path: &Path, text: &str) -> bool {
     fs::read_to_string(path).is_ok_and(|found| found.contains(text))
 }

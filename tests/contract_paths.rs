@@ -1,6 +1,5 @@
 //! Which PATHs can be watched, how they are printed, and what happens between them
 //! (contract, section 1).
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! The default output: one line of text for each change (contract, section 2).
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

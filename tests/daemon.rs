@@ -1,6 +1,5 @@
 //! Going to the background: what the command that starts a daemon promises, its pid
 //! file, its lock, and its end.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

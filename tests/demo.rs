@@ -1,6 +1,5 @@
 //! The eight lines that balerion began with: what a shell session in an empty,
 //! watched directory looks like.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -40,7 +39,6 @@ fn a_shell_session_reads_as_it_happened() {
     watch.finish();
 }
 
-/// The same session without a pause.
 const SESSION: &str = "echo hello > a.txt; mv a.txt b.txt; rm b.txt; \
                        mkdir dir; touch dir/x.txt; rm dir/x.txt; rmdir dir";
 

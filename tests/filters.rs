@@ -1,5 +1,4 @@
 //! `--exclude`, `--include` and `--exclude-from`: what they hide is outside the tree.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,6 +1,5 @@
 //! `--gitignore`: what git would leave out, compared with git, and rules that change
 //! while they are followed.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

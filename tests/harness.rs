@@ -1,6 +1,5 @@
 //! The judge of all other tests: the strict fold, on streams that are right and on
 //! streams that are wrong in one way each.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

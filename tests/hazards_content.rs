@@ -1,5 +1,4 @@
 //! Bytes that change in unusual ways, and things that look like it and are not.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

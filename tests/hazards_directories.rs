@@ -1,5 +1,4 @@
 //! Directories that come, go and change places while they are being scanned.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

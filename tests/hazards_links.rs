@@ -1,5 +1,4 @@
 //! Bytes of a file that has no name yet, several, or another one than it was opened by.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 #![allow(clippy::print_stderr)] // Which of several cases fails has to be known.
 

@@ -1,6 +1,5 @@
 //! File systems that come and go within the tree, show a directory twice, or hide
 //! what happens on them. Needs namespaces; skipped loudly without.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

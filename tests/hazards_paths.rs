@@ -1,6 +1,5 @@
 //! Names that are no text, paths longer than the kernel takes, directories that may
 //! not be read, links that change their minds.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,6 +1,5 @@
 //! The kernel's queue overflows, its limits are reached, and whoever reads stdout
 //! stops reading.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -48,7 +47,6 @@ fn furnish(tree: &Tree) {
     tree.link("linked", "base/linked");
 }
 
-/// Changes whose events are lost.
 fn change(tree: &Tree) {
     tree.remove_all("base/d0");
     tree.append("base/d1/f", "unseen");

@@ -1,6 +1,5 @@
 //! What renames do to a watcher that assumes too much: victims that say nothing,
 //! halves that come apart, names that are gone by the time they are read.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

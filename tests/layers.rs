@@ -1,6 +1,5 @@
 //! Holds the table of which room of `src/` may know which against the source: each
 //! knows only rooms that stand before it, so there is no circle.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::collections::BTreeSet;
@@ -23,16 +22,35 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("filter", &["error"]),
     ("tracker", &["event", "change", "filter"]),
     ("trace", &["escape", "event"]),
-    ("voice", &["change", "error", "escape"]),
-    ("words", &["change", "sys", "tracker"]),
-    ("hash", &["change", "sys", "tracker", "words"]),
-    ("own", &["change", "sys", "tracker", "words"]),
-    ("disk", &["event", "hash", "own", "sys", "tracker", "words"]),
-    ("walk", &["change", "event", "sys", "tracker", "words"]),
+    ("stderr", &["change", "error", "escape"]),
+    ("file_status", &["change", "sys", "tracker"]),
+    ("hash", &["change", "sys", "tracker", "file_status"]),
+    ("self_output", &["change", "sys", "tracker", "file_status"]),
+    (
+        "disk",
+        &[
+            "event",
+            "hash",
+            "self_output",
+            "sys",
+            "tracker",
+            "file_status",
+        ],
+    ),
+    (
+        "walk",
+        &["change", "event", "sys", "tracker", "file_status"],
+    ),
     (
         "roots",
         &[
-            "change", "error", "escape", "sys", "tracker", "walk", "words",
+            "change",
+            "error",
+            "escape",
+            "sys",
+            "tracker",
+            "walk",
+            "file_status",
         ],
     ),
     ("baseline", &["change", "hash", "tracker"]),
@@ -41,21 +59,39 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("notify", &["sys"]),
     (
         "daemon",
-        &["change", "error", "escape", "lock", "sys", "voice"],
+        &["change", "error", "escape", "lock", "sys", "stderr"],
     ),
     (
         "watcher",
         &[
-            "escape", "event", "change", "filter", "mounts", "sys", "decode", "tracker", "output",
-            "error", "trace", "voice", "words", "hash", "own", "disk", "walk", "roots", "baseline",
-            "log", "notify",
+            "escape",
+            "event",
+            "change",
+            "filter",
+            "mounts",
+            "sys",
+            "decode",
+            "tracker",
+            "output",
+            "error",
+            "trace",
+            "stderr",
+            "file_status",
+            "hash",
+            "self_output",
+            "disk",
+            "walk",
+            "roots",
+            "baseline",
+            "log",
+            "notify",
         ],
     ),
     (
         "main",
         &[
             "cli", "manual", "daemon", "error", "filter", "log", "output", "sys", "tracker",
-            "voice", "watcher",
+            "stderr", "watcher",
         ],
     ),
 ];

@@ -1,6 +1,5 @@
 //! The log: appended to, opened anew when it was rotated, never told of, and never
 //! losing or tearing a record when the disk is full.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -130,7 +129,6 @@ fn a_new_file_that_has_the_number_of_an_old_log_is_told() {
 struct Small {
     tree: Tree,
     watch: Watch,
-    /// The mount, as seen from here.
     mount: PathBuf,
     start: Snapshot,
 }
@@ -170,7 +168,6 @@ impl Small {
         );
     }
 
-    /// Makes room.
     fn relieve(&self) {
         // With the source named, no option of before is given again: uids are others here.
         let remount = ["mount", "-o", "remount,size=64m", "none", "/mnt"];
@@ -204,7 +201,6 @@ impl Small {
         }
     }
 
-    /// How often the trouble was said.
     fn complaints(&self) -> usize {
         let lines = self.watch.err.lines_from(0);
         lines

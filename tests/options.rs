@@ -1,5 +1,4 @@
 //! The options that say what is printed and how, each in plain use.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,5 +1,4 @@
 //! The options that say what is watched, each in plain use.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -107,7 +106,6 @@ fn link_outside(tree: &Tree) -> PathBuf {
     outside
 }
 
-/// Appends through whatever name.
 fn append(path: &PathBuf, text: &str) {
     let mut file = File::options().append(true).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();

@@ -1,5 +1,4 @@
 //! The options that say when it ends, and those that tell about the program itself.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,5 +1,4 @@
 //! A long start moves on a terminal, and nowhere else.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -25,9 +24,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// A terminal, and what it is sent.
 struct Terminal {
-    /// Where to print.
     printer: OwnedFd,
-    /// All that was printed.
     sent: Arc<Stream>,
 }
 
@@ -38,12 +35,10 @@ impl Terminal {
         Self { printer, sent }
     }
 
-    /// Another way to the same terminal.
     fn printer(&self) -> OwnedFd {
         self.printer.try_clone().unwrap()
     }
 
-    /// All that was printed.
     fn text(&self) -> String {
         String::from_utf8(self.sent.bytes()).unwrap()
     }
@@ -68,14 +63,12 @@ impl Terminal {
         lines.filter(|line| !line.is_empty()).collect()
     }
 
-    /// Waits until something is to see.
     fn wait_for(&self, what: &str) {
         let is_there = || self.screen().iter().any(|line| line.starts_with(what));
         assert!(eventually(is_there), "no {what:?} in {:?}", self.text());
     }
 }
 
-/// Directories to walk.
 fn many_directories() -> Tree {
     let tree = Tree::new();
     for number in 0..DIRECTORIES {

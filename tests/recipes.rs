@@ -1,6 +1,5 @@
 //! Every recipe of the README, run as it is written there: only what it watches and
 //! how long it waits is replaced.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -44,9 +43,7 @@ fn recipe(comment: &str, replaced: &[(&str, &str)]) -> String {
 struct Shell {
     /// The shell, which leads a process group of its own.
     child: Child,
-    /// What the recipe prints.
     out: Arc<Stream>,
-    /// What is said on stderr.
     err: Arc<Stream>,
 }
 
@@ -99,12 +96,10 @@ impl Shell {
         lines.iter().any(|line| line.text() == wanted)
     }
 
-    /// Whether it has ended, and how.
     fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    /// Waits until it ends by itself.
     fn wait(&mut self) -> ExitStatus {
         assert!(eventually(|| self.ended().is_some()), "{}", self.said());
         self.ended().unwrap()

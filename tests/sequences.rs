@@ -1,6 +1,5 @@
 //! Any short sequence of operations, done without a pause, folds to the tree. What
 //! fails is shrunk to the fewest steps that still fail. `PROPTEST_CASES` makes it longer.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -31,13 +30,11 @@ enum Step {
     LinkSymbolic(usize),
     Leave(usize, u8),
     ComeBack(u8, usize),
-    /// Lets the watcher catch up.
     Settle,
     /// Stops the watcher until the next settling.
     Freeze,
 }
 
-/// Any one step.
 fn step() -> impl Strategy<Value = Step> {
     let name = || 0..NAMES.len();
     let small = || 0..3_u8;

@@ -1,5 +1,4 @@
 //! Statistics: a block on stderr at the end, however that comes, and on a signal.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

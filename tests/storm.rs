@@ -4,7 +4,6 @@
 //!
 //! `BALERION_STORM_SEED` repeats the choices of a run (not their interleaving), and
 //! `BALERION_STORM_ROUNDS` makes it longer.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 #![allow(clippy::print_stderr)] // The seed has to be known.
 
@@ -19,7 +18,6 @@ use std::time::SystemTime;
 const WRITERS: u64 = 4;
 const BURSTS: usize = 120;
 
-/// A number from the environment.
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -52,12 +50,10 @@ fn furnish(tree: &Tree) {
     tree.fifo("fifo");
 }
 
-/// Lets the writers loose.
 fn unleash(tree: &Tree, seed: u64) -> Vec<JoinHandle<()>> {
     load::unleash(&tree.root(), &tree.outside(""), seed, WRITERS, BURSTS)
 }
 
-/// Waits for the writers to end.
 fn join(writers: Vec<JoinHandle<()>>) {
     for writer in writers {
         writer.join().unwrap();

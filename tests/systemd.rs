@@ -1,5 +1,4 @@
 //! What a service manager is told (sd_notify(3)), heard on a socket as it has one.
-#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -13,7 +12,6 @@ use std::process::Command;
 /// Makes the wrapper's own number, which exec(2) keeps, the one of the watchdog.
 const OURS: &str = "WATCHDOG_PID=$$ exec \"$@\"";
 
-/// A service manager.
 struct Manager {
     socket: UnixDatagram,
     /// `NOTIFY_SOCKET=` and the name.
@@ -45,7 +43,6 @@ impl Manager {
         }
     }
 
-    /// The next message, as lines.
     fn hears(&self) -> Vec<String> {
         let mut message = [0; 4096];
         let length = self
@@ -68,7 +65,6 @@ impl Manager {
         }
     }
 
-    /// The messages that have come already.
     fn rest(&self) -> Vec<Vec<String>> {
         self.socket.set_nonblocking(true).unwrap();
         let mut rest = Vec::new();

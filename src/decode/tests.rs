@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Events, HEADER, Malformed};
-use crate::event::{Cookie, Event, NameEvent, OwnEvent, Wd};
+use crate::event::{Cookie, Event, NameEvent, SelfEvent, Wd};
 
 /// The bytes of one event; the name is padded to `len` bytes.
 fn raw(wd: i32, mask: u32, cookie: u32, name: &[u8], len: usize) -> Vec<u8> {
@@ -42,19 +42,19 @@ fn every_mask_bit_in_use_becomes_its_event() {
         }
     }
     let own = [
-        (libc::IN_DELETE_SELF, OwnEvent::DeleteSelf),
-        (libc::IN_MOVE_SELF | libc::IN_ISDIR, OwnEvent::MoveSelf),
-        (libc::IN_UNMOUNT | libc::IN_ISDIR, OwnEvent::Unmount),
-        (libc::IN_IGNORED, OwnEvent::Ignored),
-        (libc::IN_MODIFY, OwnEvent::Modify),
-        (libc::IN_CLOSE_WRITE, OwnEvent::CloseWrite),
-        (libc::IN_ATTRIB | libc::IN_ISDIR, OwnEvent::Attrib),
+        (libc::IN_DELETE_SELF, SelfEvent::DeleteSelf),
+        (libc::IN_MOVE_SELF | libc::IN_ISDIR, SelfEvent::MoveSelf),
+        (libc::IN_UNMOUNT | libc::IN_ISDIR, SelfEvent::Unmount),
+        (libc::IN_IGNORED, SelfEvent::Ignored),
+        (libc::IN_MODIFY, SelfEvent::Modify),
+        (libc::IN_CLOSE_WRITE, SelfEvent::CloseWrite),
+        (libc::IN_ATTRIB | libc::IN_ISDIR, SelfEvent::Attrib),
     ];
     for (mask, what) in own {
         let bytes = raw(4, mask, 0, b"", 0);
         assert_eq!(
             Events::new(&bytes).collect::<Vec<_>>(),
-            [Ok(Event::Own { wd: Wd(4), what })]
+            [Ok(Event::Inode { wd: Wd(4), what })]
         );
     }
     let bytes = raw(-1, libc::IN_Q_OVERFLOW, 0, b"", 0);

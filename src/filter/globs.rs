@@ -8,7 +8,7 @@ use std::path::Path;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{Error, Match};
 
-use super::Choice;
+use super::FilterOptions;
 use super::line::{Braces, translate};
 
 /// What a glob is, for whoever gave one that is none.
@@ -16,7 +16,6 @@ const SYNTAX: &str = "globs are written as in .gitignore";
 
 /// The globs of the command line, relative to each PATH.
 pub(super) struct Globs {
-    /// Those that hide, and their exceptions.
     exclude: Gitignore,
     /// Those of which one must match, if there are any.
     include: Option<Gitignore>,
@@ -32,8 +31,7 @@ impl Default for Globs {
 }
 
 impl Globs {
-    /// From the command line.
-    pub(super) fn new(choice: &Choice<'_>) -> Result<Self, String> {
+    pub(super) fn new(choice: &FilterOptions<'_>) -> Result<Self, String> {
         let mut exclude = builder();
         for file in choice.exclude_from {
             add_file(&mut exclude, file)?;
@@ -65,7 +63,6 @@ impl Globs {
         })
     }
 
-    /// Whether there are none.
     pub(super) fn are_none(&self) -> bool {
         self.exclude.is_empty() && self.include.is_none()
     }
@@ -108,7 +105,6 @@ fn add(builder: &mut GitignoreBuilder, glob: &str) -> Result<(), String> {
     add_line(builder, &glob)
 }
 
-/// Adds one line of globs.
 fn add_line(builder: &mut GitignoreBuilder, line: &str) -> Result<(), String> {
     let Some(glob) = translate(line, Braces::Alternatives).map_err(str::to_owned)? else {
         return Ok(());

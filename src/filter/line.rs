@@ -3,10 +3,8 @@
 //! They agree on nearly everything. They differ in what a `[class]` may hold and match,
 //! in braces, which mean nothing to git, and in which blanks at the end count.
 
-/// What braces mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Braces {
-    /// Themselves, as to git.
     Literal,
     /// `*.{c,h}` is `*.c` or `*.h`.
     Alternatives,
@@ -15,7 +13,6 @@ pub(super) enum Braces {
 /// A class that never ends.
 const UNCLOSED: &str = "a [ has no ] (write \\[ for the character itself)";
 
-/// A range that runs backwards.
 const BACKWARDS: &str = "a range in [ ] ends before it begins";
 
 /// A class that git would not know.
@@ -27,7 +24,6 @@ const NOTHING: &str = "[ ] holds nothing that a name could";
 /// A backslash before nothing.
 const DANGLING: &str = "a \\ at the end has nothing to quote";
 
-/// The lines of a rule file.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     bytes
@@ -97,9 +93,7 @@ fn anchored_as(line: &str, glob: String) -> String {
 
 /// What stands between `[` and `]`.
 struct Class {
-    /// Whether all other characters match.
     negated: bool,
-    /// First and last of each range.
     ranges: Vec<(char, char)>,
 }
 
@@ -227,7 +221,6 @@ impl Class {
     }
 }
 
-/// A character, which may be quoted.
 fn unquoted(rest: &mut std::str::Chars<'_>) -> Result<char, &'static str> {
     match rest.next().ok_or(UNCLOSED)? {
         '\\' => rest.next().ok_or(DANGLING),

@@ -24,11 +24,8 @@ use super::line::{Braces, lines, translate};
 /// begins.
 pub(super) const NAMES: [&[u8]; 3] = [b".gitignore", b".ignore", b".git"];
 
-/// All that was read.
 pub(super) struct Rules {
-    /// The user's own list.
     users: Option<PathBuf>,
-    /// What is known of each PATH.
     places: Vec<Place>,
     /// Rule files of which no event will tell, as they were before they were read.
     unseen: HashMap<PathBuf, Option<Print>>,
@@ -37,7 +34,6 @@ pub(super) struct Rules {
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Print {
-    /// Which file.
     inode: (u64, u64),
     /// Bytes.
     size: u64,
@@ -45,23 +41,18 @@ struct Print {
     times: [i64; 4],
 }
 
-/// One PATH.
 struct Place {
-    /// Its absolute path.
     path: Vec<u8>,
     /// The way to it from the root of its repository, with a `/` at the end, if it is
     /// below that.
     way: Vec<u8>,
-    /// The innermost level above it.
     above: Option<Arc<Level>>,
     /// By the way from the PATH: the level of a directory, or else of the next one
     /// above it that has rules.
     levels: HashMap<Box<[u8]>, Option<Arc<Level>>>,
 }
 
-/// A directory that has rules.
 struct Level {
-    /// The next one outwards.
     outer: Option<Arc<Level>>,
     /// Bytes of a path before what its matchers see.
     skip: usize,
@@ -74,7 +65,6 @@ struct Level {
 }
 
 impl Rules {
-    /// Nothing was read yet.
     pub(super) fn new(users: Option<PathBuf>) -> Self {
         Self {
             users,
@@ -260,7 +250,6 @@ impl Level {
 }
 
 impl Print {
-    /// Of a file that is there.
     fn of(file: &Path) -> Option<Self> {
         let print = |meta: Metadata| Self {
             inode: (meta.dev(), meta.ino()),

@@ -8,9 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::line::{Braces, lines, translate};
-use super::{Choice, Filter};
+use super::{Filter, FilterOptions};
 
-/// A filter by globs alone.
 fn globs(exclude: &[&str], include: &[&str]) -> Result<Filter, String> {
     let owned = |globs: &[&str]| {
         globs
@@ -19,7 +18,7 @@ fn globs(exclude: &[&str], include: &[&str]) -> Result<Filter, String> {
             .collect::<Vec<_>>()
     };
     let (exclude, include) = (owned(exclude), owned(include));
-    Filter::new(&Choice {
+    Filter::new(&FilterOptions {
         exclude: &exclude,
         exclude_from: &[],
         include: &include,
@@ -47,7 +46,6 @@ fn told<'a>(filter: &Filter, place: &Path, names: &[&'a str]) -> Vec<&'a str> {
     names.iter().filter(hides).copied().collect()
 }
 
-/// A directory with files in it.
 fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     let tree = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -218,7 +216,7 @@ fn files_of_globs_come_before_globs_and_are_refused_by_line() {
     let choose = |file: &str, exclude: &[&str]| {
         let files: Vec<PathBuf> = vec![tree.path().join(file)];
         let exclude: Vec<String> = exclude.iter().map(|&glob| glob.to_owned()).collect();
-        Filter::new(&Choice {
+        Filter::new(&FilterOptions {
             exclude: &exclude,
             exclude_from: &files,
             include: &[],

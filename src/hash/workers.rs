@@ -9,40 +9,31 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::errand::{self, Errand};
-use super::{Read1, digest_place};
-use crate::sys::epoll::Bell;
+use super::read_batch::{self, ReadBatch};
+use super::{FileDigest, digest_o_path};
+use crate::sys::epoll::EventFd;
 use crate::sys::process;
 use crate::sys::stat::RawStat;
+use crate::tracker::disk::{FsError, Ticket};
 use crate::tracker::model::Id;
-use crate::tracker::port::{Fault, Ticket};
 
-/// A piece of work.
 enum Work {
     /// A large file that something happened to.
     File(Ticket, OwnedFd, RawStat),
-    /// A part of the baseline.
-    Errands(Vec<Errand>),
+    Batches(Vec<ReadBatch>),
 }
 
-/// What a worker has done.
 pub(crate) enum Done {
-    /// A large file was read.
-    File(Ticket, Result<Read1, Fault>),
+    File(Ticket, Result<FileDigest, FsError>),
     /// A part of the baseline was read.
-    Errands(Vec<(Id, Result<Read1, Fault>)>),
+    Batches(Vec<(Id, Result<FileDigest, FsError>)>),
 }
 
-/// What workers and loop share.
 #[derive(Default)]
 struct Shared {
-    /// Work, the urgent in front.
     work: VecDeque<Work>,
-    /// What is done.
     done: Vec<Done>,
-    /// How many threads there are.
     threads: usize,
-    /// How many of them wait.
     waiting: usize,
 }
 
@@ -51,15 +42,12 @@ struct Shared {
 pub(crate) struct Workers {
     /// The work, and a bell for it.
     shared: Arc<(Mutex<Shared>, Condvar)>,
-    /// Wakes the loop.
-    bell: Arc<Bell>,
-    /// How many threads there may be.
+    bell: Arc<EventFd>,
     most: usize,
 }
 
 impl Workers {
-    /// None yet.
-    pub(crate) fn new(bell: Arc<Bell>) -> Self {
+    pub(crate) fn new(bell: Arc<EventFd>) -> Self {
         let most = thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
             shared: Arc::default(),
@@ -68,12 +56,10 @@ impl Workers {
         }
     }
 
-    /// How many threads there may be.
     pub(crate) fn most(&self) -> usize {
         self.most
     }
 
-    /// What is shared.
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,13 +72,12 @@ impl Workers {
     }
 
     /// A part of the baseline is read in its turn.
-    pub(crate) fn run(&self, errands: Vec<Errand>) {
+    pub(crate) fn run(&self, batches: Vec<ReadBatch>) {
         let mut shared = self.lock();
-        shared.work.push_back(Work::Errands(errands));
+        shared.work.push_back(Work::Batches(batches));
         self.start(shared);
     }
 
-    /// Wakes a thread, or starts one.
     fn start(&self, mut shared: MutexGuard<'_, Shared>) {
         if shared.waiting > 0 || shared.threads >= self.most {
             drop(shared);
@@ -115,12 +100,10 @@ impl Workers {
         }
     }
 
-    /// What is done by now.
     pub(crate) fn done(&self) -> Vec<Done> {
         std::mem::take(&mut self.lock().done)
     }
 
-    /// Tells the loop.
     fn finish(&self, done: Done) {
         let mut shared = self.lock();
         shared.done.push(done);
@@ -133,7 +116,7 @@ impl Workers {
 
     /// A thread's life: it ends when there has been nothing to do.
     fn work(&self) {
-        process::give_way();
+        process::lower_priority();
         let mut buffer = Vec::new();
         loop {
             let mut shared = self.lock();
@@ -158,10 +141,9 @@ impl Workers {
     }
 }
 
-/// Does a piece of work.
 fn perform(work: Work, buffer: &mut Vec<u8>) -> Done {
     match work {
-        Work::File(ticket, place, stat) => Done::File(ticket, digest_place(&place, &stat, buffer)),
-        Work::Errands(errands) => Done::Errands(errand::run(&errands, buffer)),
+        Work::File(ticket, place, stat) => Done::File(ticket, digest_o_path(&place, &stat, buffer)),
+        Work::Batches(batches) => Done::Batches(read_batch::run(&batches, buffer)),
     }
 }

@@ -9,18 +9,14 @@ use crate::change::{Attributes, Batch, Change, Content, Kind, Span};
 struct Record<'a> {
     /// RFC 3339, UTC, microseconds.
     time: &'a str,
-    /// What happened.
     event: &'static str,
-    /// What it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
-    /// The old path.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<Text<'a>>,
     /// The bytes of an old path that is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     from_hex: Option<String>,
-    /// The path.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<Text<'a>>,
     /// Its bytes, where they are not UTF-8.
@@ -29,16 +25,12 @@ struct Record<'a> {
     /// Bytes of content.
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
-    /// Their digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<&'a str>,
-    /// Permission bits.
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
-    /// Owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     uid: Option<u32>,
-    /// Group.
     #[serde(skip_serializing_if = "Option::is_none")]
     gid: Option<u32>,
     /// Permission bits before.
@@ -50,10 +42,8 @@ struct Record<'a> {
     /// Group before.
     #[serde(skip_serializing_if = "Option::is_none")]
     old_gid: Option<u32>,
-    /// Directories in the tree.
     #[serde(skip_serializing_if = "Option::is_none")]
     directories: Option<u64>,
-    /// All other names in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<u64>,
 }
@@ -73,7 +63,6 @@ fn path<'a>(batch: &'a Batch, span: &Span) -> (Option<Text<'a>>, Option<String>)
     }
 }
 
-/// The word for a kind.
 fn kind(kind: Kind) -> Option<&'static str> {
     Some(match kind {
         Kind::File => "file",

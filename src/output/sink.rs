@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::sys::stream::{self, Sort};
+use crate::sys::stream::{self, StreamKind};
 
 /// More than this is not kept: the loop stops reading events until the reader has
 /// taken some. 1 MiB.
@@ -11,15 +11,12 @@ const MOST: usize = 1 << 20;
 
 /// A stream and what it has not taken yet.
 pub(crate) struct Sink {
-    /// The stream.
     fd: OwnedFd,
     /// How it takes bytes.
-    sort: Sort,
-    /// Rendered records.
+    sort: StreamKind,
     pub(crate) bytes: Vec<u8>,
     /// How many of them it has taken.
     taken: usize,
-    /// What ends a record.
     end: u8,
 }
 
@@ -74,7 +71,7 @@ impl Sink {
     }
 
     /// Gives the record that was taken in part again, to whoever comes next.
-    pub(crate) fn untake(&mut self) {
+    pub(crate) fn rewind_torn(&mut self) {
         self.taken -= self.torn();
     }
 
@@ -93,7 +90,6 @@ impl Sink {
         Ok(std::mem::replace(&mut self.fd, fd))
     }
 
-    /// What ends a record.
     pub(crate) fn end(&self) -> u8 {
         self.end
     }
@@ -109,13 +105,12 @@ impl Sink {
     }
 
     /// epoll(7) does not take it: it is always ready, like a regular file.
-    pub(crate) fn is_always_ready(&mut self) {
-        self.sort = Sort::File;
+    pub(crate) fn set_always_ready(&mut self) {
+        self.sort = StreamKind::File;
     }
 
-    /// Whether it is always ready.
     pub(crate) fn is_file(&self) -> bool {
-        self.sort == Sort::File
+        self.sort == StreamKind::File
     }
 }
 

@@ -3,7 +3,6 @@
 use super::{Events, Format, Printer, Style};
 use crate::change::{Batch, Change, Content, EMPTY, Kind};
 
-/// A style without decoration.
 fn plain(format: Format) -> Style {
     Style {
         format,

@@ -14,7 +14,6 @@ use super::check;
 
 /// A child that has not been waited for.
 pub(crate) struct Child {
-    /// Its number.
     pid: libc::pid_t,
 }
 

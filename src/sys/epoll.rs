@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use super::{bits, check};
 
-/// What a descriptor is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Interest {
-    /// There is something to read.
     Readable,
     /// There is room to write, or the reader is gone.
     Writable,
@@ -22,13 +20,10 @@ pub(crate) enum Interest {
     HangUp,
 }
 
-/// An epoll instance.
 pub(crate) struct Epoll {
-    /// The descriptor.
     fd: OwnedFd,
 }
 
-/// One descriptor that is ready.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Readiness {
     /// The number that it was added with.
@@ -130,12 +125,11 @@ impl Epoll {
 }
 
 /// An eventfd(2): other threads ring, the loop wakes.
-pub(crate) struct Bell {
-    /// The descriptor.
+pub(crate) struct EventFd {
     file: File,
 }
 
-impl Bell {
+impl EventFd {
     /// eventfd(2), non-blocking.
     ///
     /// # Errors
@@ -150,19 +144,17 @@ impl Bell {
         })
     }
 
-    /// Wakes the loop.
     pub(crate) fn ring(&self) {
         // A full counter is a bell that rings already.
         let _rings = (&self.file).write(&1u64.to_ne_bytes());
     }
 
-    /// Silences it.
     pub(crate) fn silence(&self) {
         let _count = (&self.file).read(&mut [0; 8]);
     }
 }
 
-impl AsFd for Bell {
+impl AsFd for EventFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }

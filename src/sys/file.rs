@@ -10,20 +10,17 @@ use std::sync::OnceLock;
 
 use super::{bits, check};
 
-/// How a name is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Open {
     /// As a place only, whatever it is: a FIFO's writer is not woken (O_PATH).
-    Place,
+    Path,
     /// As a place only, and it must be a directory (O_PATH|O_DIRECTORY).
     Directory,
     /// To read its bytes: never waits, never becomes our terminal.
     Bytes,
     /// The same, and the time of its last reading stays (O_NOATIME): for its owner.
     Unnoticed,
-    /// To list it.
     Listing,
-    /// A pipe, to write what fits.
     Pipe,
 }
 
@@ -32,7 +29,7 @@ impl Open {
     fn flags(self) -> i32 {
         libc::O_CLOEXEC
             | match self {
-                Self::Place => libc::O_PATH,
+                Self::Path => libc::O_PATH,
                 Self::Directory => libc::O_PATH | libc::O_DIRECTORY,
                 Self::Bytes => libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY,
                 Self::Unnoticed => Self::Bytes.flags() | libc::O_NOATIME,
@@ -180,14 +177,11 @@ pub(crate) fn with_c_str<T>(
 
 /// `/proc/self/fd/N`, through which what a descriptor stands for is named again.
 pub(crate) struct FdPath {
-    /// The path and its NUL.
     bytes: [u8; 32],
-    /// Where the NUL is.
     end: usize,
 }
 
 impl FdPath {
-    /// The name of a descriptor.
     pub(crate) fn new(fd: BorrowedFd<'_>) -> Self {
         use std::io::Write;
         let mut bytes = [0; 32];
@@ -198,12 +192,10 @@ impl FdPath {
         Self { bytes, end }
     }
 
-    /// The number alone.
     fn number(&self) -> &CStr {
         CStr::from_bytes_with_nul(&self.bytes["/proc/self/fd/".len()..=self.end]).unwrap_or(c"")
     }
 
-    /// As a C string.
     pub(crate) fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_with_nul(&self.bytes[..=self.end]).unwrap_or(c"")
     }

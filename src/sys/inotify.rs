@@ -28,7 +28,6 @@ const FILE: u32 = libc::IN_MODIFY | libc::IN_CLOSE_WRITE | libc::IN_ATTRIB;
 
 /// An inotify instance: a file whose bytes are events.
 pub(crate) struct Inotify {
-    /// The descriptor.
     file: File,
 }
 
@@ -82,7 +81,6 @@ impl Inotify {
         self.add(path, appear | libc::IN_ONLYDIR | libc::IN_MASK_ADD)
     }
 
-    /// One watch with a mask.
     fn add(&self, path: &CStr, mask: u32) -> io::Result<Wd> {
         let fd = self.file.as_raw_fd();
         // SAFETY: `path` is NUL-terminated and outlives the call.

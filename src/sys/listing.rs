@@ -22,7 +22,6 @@ pub(crate) struct Dirent<'a> {
     pub(crate) ino: u64,
     /// What it is, where the file system says so there (not `DT_UNKNOWN`).
     pub(crate) kind: Option<Kind>,
-    /// The name and its NUL.
     pub(crate) name: &'a CStr,
 }
 

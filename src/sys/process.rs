@@ -23,7 +23,6 @@ pub(crate) fn raise_descriptor_limit(wanted: u64) {
     }
 }
 
-/// How many descriptors may be open.
 pub(crate) fn descriptor_limit() -> u64 {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -47,7 +46,7 @@ pub(crate) fn widen_descriptor_table(fd: BorrowedFd<'_>, least: i32) {
 
 /// Has the C library ask the kernel for each large piece of memory by itself, whatever
 /// was freed before: such a piece grows in place, and goes back when it is freed.
-pub(crate) fn keep_large_memory_apart() {
+pub(crate) fn set_mmap_threshold() {
     // Others than glibc do so anyway. SAFETY: takes no pointers; a failure is no harm.
     #[cfg(target_env = "gnu")]
     unsafe {
@@ -66,7 +65,7 @@ pub(crate) fn unshare_working_directory() -> io::Result<()> {
 }
 
 /// Lets the calling thread give way to others: setpriority(2) on its thread id.
-pub(crate) fn give_way() {
+pub(crate) fn lower_priority() {
     // SAFETY: takes no pointers; a failure leaves the thread as it is.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
 }

@@ -9,12 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::check;
 
-/// The signals that the loop knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Signal {
     /// SIGINT, SIGTERM or SIGQUIT-like requests to end.
     Stop,
-    /// SIGHUP.
     HangUp,
     /// SIGUSR1.
     User1,
@@ -22,7 +20,6 @@ pub(crate) enum Signal {
 
 /// A descriptor from which signals are read.
 pub(crate) struct Signals {
-    /// The descriptor.
     file: File,
 }
 

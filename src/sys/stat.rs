@@ -14,30 +14,22 @@ use crate::change::Kind;
 /// What statx(2) tells of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RawStat {
-    /// Type and permission bits.
     pub(crate) mode: u32,
-    /// The file system.
     pub(crate) dev: u64,
-    /// The inode's number on it.
     pub(crate) ino: u64,
-    /// How many names it has.
     pub(crate) nlink: u32,
     /// Bytes.
     pub(crate) size: u64,
     /// Last change of the bytes, in nanoseconds since 1970.
     pub(crate) mtime: i64,
-    /// Last change of the inode, likewise.
     pub(crate) ctime: i64,
-    /// Birth, where the file system tells it.
+    /// PendingCreate, where the file system tells it.
     pub(crate) btime: Option<i64>,
-    /// Owner.
     pub(crate) uid: u32,
-    /// Group.
     pub(crate) gid: u32,
 }
 
 impl RawStat {
-    /// What it is.
     pub(crate) fn kind(&self) -> Kind {
         match self.mode & libc::S_IFMT {
             libc::S_IFREG => Kind::File,

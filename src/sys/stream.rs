@@ -17,14 +17,13 @@ const ATOM: usize = 4096;
 
 /// How a stream takes bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Sort {
+pub(crate) enum StreamKind {
     /// A regular file, or what else is always ready.
     File,
     /// A pipe or FIFO that takes what fits.
     OwnPipe,
     /// A pipe or FIFO that would hold its writer up.
     SharedPipe,
-    /// A socket.
     Socket,
     /// A terminal or another device that may hold its writer up.
     Slow,
@@ -34,17 +33,17 @@ pub(crate) enum Sort {
 ///
 /// # Errors
 /// EBADF: it is closed.
-pub(crate) fn sort(fd: OwnedFd) -> io::Result<(OwnedFd, Sort)> {
+pub(crate) fn sort(fd: OwnedFd) -> io::Result<(OwnedFd, StreamKind)> {
     let stat = super::stat::stat_fd(fd.as_fd())?;
     Ok(match stat.mode & libc::S_IFMT {
         // Somebody else's pipe cannot be opened again.
         libc::S_IFIFO => match super::file::reopen(fd.as_fd(), Open::Pipe) {
-            Ok(own) => (own, Sort::OwnPipe),
-            Err(_) => (fd, Sort::SharedPipe),
+            Ok(own) => (own, StreamKind::OwnPipe),
+            Err(_) => (fd, StreamKind::SharedPipe),
         },
-        libc::S_IFSOCK => (fd, Sort::Socket),
-        libc::S_IFCHR => (fd, Sort::Slow),
-        _ => (fd, Sort::File),
+        libc::S_IFSOCK => (fd, StreamKind::Socket),
+        libc::S_IFCHR => (fd, StreamKind::Slow),
+        _ => (fd, StreamKind::File),
     })
 }
 
@@ -67,15 +66,15 @@ fn ready(fd: BorrowedFd<'_>) -> io::Result<bool> {
 ///
 /// # Errors
 /// EPIPE: the reader is gone; else those of write(2).
-pub(crate) fn write_some(fd: BorrowedFd<'_>, sort: Sort, bytes: &[u8]) -> io::Result<usize> {
+pub(crate) fn write_some(fd: BorrowedFd<'_>, sort: StreamKind, bytes: &[u8]) -> io::Result<usize> {
     let most = match sort {
-        Sort::File | Sort::OwnPipe | Sort::Socket => bytes.len(),
-        Sort::SharedPipe | Sort::Slow if ready(fd)? => ATOM,
-        Sort::SharedPipe | Sort::Slow => return Ok(0),
+        StreamKind::File | StreamKind::OwnPipe | StreamKind::Socket => bytes.len(),
+        StreamKind::SharedPipe | StreamKind::Slow if ready(fd)? => ATOM,
+        StreamKind::SharedPipe | StreamKind::Slow => return Ok(0),
     };
     let piece = &bytes[..bytes.len().min(most)];
     let (at, len) = (piece.as_ptr().cast::<libc::c_void>(), piece.len());
-    let written = if sort == Sort::Socket {
+    let written = if sort == StreamKind::Socket {
         // SAFETY: `at` points to `len` readable bytes.
         check(unsafe {
             libc::send(

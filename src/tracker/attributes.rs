@@ -1,8 +1,8 @@
 //! Modes and owners, where they are told: what was last reported, and what differs.
 
 use super::Tracker;
+use super::disk::Stat;
 use super::model::{Flag, Id};
-use super::port::Stat;
 use crate::change::{Attributes, Change};
 
 impl Tracker {
@@ -23,7 +23,7 @@ impl Tracker {
         if old != Some(stat.attributes) {
             let (kind, path) = (self.model.kind(id), self.path(id));
             self.remember_attributes(id, stat);
-            if old.is_some() && !self.model.has(id, Flag::SILENT) {
+            if old.is_some() && !self.model.has(id, Flag::HIDDEN) {
                 self.batch.push(Change::AttributesChanged {
                     kind,
                     path,

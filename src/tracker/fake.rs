@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use sha2::{Digest as _, Sha256};
 
-use super::port::{At, Inode, Stat, Ticket};
+use super::disk::{Inode, Stat, Target, Ticket};
 use crate::change::{Digest, Kind};
-use crate::event::{NameEvent, OwnEvent};
+use crate::event::{NameEvent, SelfEvent};
 pub(crate) use chance::Chance;
 use kernel::Kernel;
 pub(crate) use kernel::Queued;
@@ -25,33 +25,22 @@ pub(crate) use ops::{Op, SLOTS};
 pub(crate) use tree::Node;
 use tree::{Dentry, Tree};
 
-/// What an operation tells the kernel.
 enum Note {
-    /// Something happened to a name.
     Name {
-        /// The directory.
         dir: Node,
-        /// The name as it was then.
         name: Vec<u8>,
-        /// Whether it is a directory.
         is_dir: bool,
-        /// What happened.
         what: NameEvent,
     },
-    /// Something happened to an inode.
-    Own {
-        /// The inode.
+    SelfEvent {
         node: Node,
-        /// What happened.
-        what: OwnEvent,
+        what: SelfEvent,
     },
     /// An inode has lost what held it.
     Evict(Node),
 }
 
-/// A file that is read aside.
 struct Aside {
-    /// The file.
     node: Node,
     /// As it was before it was read.
     stat: Stat,
@@ -62,23 +51,15 @@ struct Aside {
 pub(crate) struct Odds {
     /// An operation before an answer.
     pub(crate) race: usize,
-    /// An event later than its change.
     pub(crate) late: usize,
-    /// A file read aside.
     pub(crate) aside: usize,
 }
 
-/// The disk.
 pub(crate) struct Fake {
-    /// The file system.
     tree: Tree,
-    /// The kernel.
     pub(crate) kernel: Kernel,
-    /// What is left to chance.
     pub(crate) chance: Chance,
-    /// How often.
     pub(crate) odds: Odds,
-    /// What programs will do.
     pub(crate) pending: VecDeque<Op>,
     /// Whether a write by a dead name must be told under the other names too.
     pub(crate) is_strict_about_dead_names: bool,
@@ -86,13 +67,10 @@ pub(crate) struct Fake {
     pub(crate) journal: Vec<String>,
     /// What may be told later than it happened.
     late: VecDeque<Note>,
-    /// Open files.
     handles: [Option<Handle>; SLOTS],
     /// The PATHs, whatever their names are now.
     roots: Vec<Node>,
-    /// Directories that have been entered.
     held: Vec<(Inode, Node)>,
-    /// Files that are read aside.
     aside: BTreeMap<Ticket, Aside>,
 }
 
@@ -102,7 +80,6 @@ pub(crate) fn digest(bytes: &[u8]) -> Digest {
 }
 
 impl Fake {
-    /// An empty disk.
     pub(crate) fn new(seed: u64, wall: i64) -> Self {
         Self {
             tree: Tree::new(wall),
@@ -120,34 +97,32 @@ impl Fake {
         }
     }
 
-    /// Keeps something for the journal.
-    fn note_down(&mut self, what: &str, at: At<'_>) {
+    fn note_down(&mut self, what: &str, at: Target<'_>) {
         let name = match at {
-            At::Root(name) | At::In(_, name) => String::from_utf8_lossy(name).into_owned(),
+            Target::Root(name) | Target::In(_, name) => String::from_utf8_lossy(name).into_owned(),
         };
         let dir = match at {
-            At::Root(_) => None,
-            At::In(inode, _) => Some(inode.ino),
+            Target::Root(_) => None,
+            Target::In(inode, _) => Some(inode.ino),
         };
         let found = self.find(at).map(|node| self.tree.inode(node).ino);
         self.journal
             .push(format!("      {what} {dir:?}/{name} is {found:?}"));
     }
 
-    /// It is that late.
     pub(crate) fn set_time(&mut self, wall: i64) {
         self.tree.wall = wall;
     }
 
     /// What is there now is a PATH.
-    pub(crate) fn plant(&mut self, path: &[u8]) -> Option<Node> {
+    pub(crate) fn build(&mut self, path: &[u8]) -> Option<Node> {
         let node = self.tree.at(path)?;
         self.roots.push(node);
         Some(node)
     }
 
     /// Whether a directory is below a PATH.
-    fn is_seen(&self, dir: Node) -> bool {
+    fn shows_progress(&self, dir: Node) -> bool {
         self.roots
             .iter()
             .any(|root| self.tree.is_within(dir, *root))
@@ -167,7 +142,7 @@ impl Fake {
 
     /// Something happened to bytes or attributes: nothing is locked, so the name in the
     /// event may be an old one when it comes.
-    fn content(&mut self, dentry: Dentry, what: NameEvent, own: OwnEvent) {
+    fn content(&mut self, dentry: Dentry, what: NameEvent, own: SelfEvent) {
         let body = self.tree.dentry(dentry);
         let (dir, name, node) = (body.dir, body.name.clone(), body.node);
         let is_told_late = |note: &Note| matches!(note, Note::Name { dir: at, name: other, .. } if (*at, other) == (dir, &name));
@@ -182,7 +157,7 @@ impl Fake {
                 is_dir,
                 what,
             },
-            Note::Own { node, what: own },
+            Note::SelfEvent { node, what: own },
         ];
         if self.tree.node(node).nlink == 1 && self.chance.happens(self.odds.late) {
             self.late.extend(notes);
@@ -191,14 +166,12 @@ impl Fake {
         }
     }
 
-    /// Everything that waits is told.
     pub(crate) fn tell_late(&mut self) {
         while let Some(note) = self.late.pop_front() {
             self.note(note);
         }
     }
 
-    /// Tells the kernel.
     fn note(&mut self, note: Note) {
         match note {
             Note::Name {
@@ -207,11 +180,11 @@ impl Fake {
                 is_dir,
                 what,
             } => self.kernel.name(dir, &name, is_dir, what),
-            Note::Own { node, what } => {
+            Note::SelfEvent { node, what } => {
                 let is_dir = self.tree.is_dir(node);
                 let is_asked = match what {
-                    OwnEvent::Attrib => true,
-                    OwnEvent::MoveSelf => is_dir,
+                    SelfEvent::Attrib => true,
+                    SelfEvent::MoveSelf => is_dir,
                     _ => !is_dir,
                 };
                 if is_asked {
@@ -226,7 +199,6 @@ impl Fake {
         }
     }
 
-    /// A program gets its turn, perhaps.
     fn race(&mut self) {
         if self.chance.happens(30)
             && let Some(note) = self.late.pop_front()
@@ -240,7 +212,6 @@ impl Fake {
         }
     }
 
-    /// Every open file is closed.
     pub(crate) fn shut_all(&mut self) {
         for slot in 0..SLOTS {
             self.perform(Op::Shut(slot));
@@ -270,7 +241,6 @@ impl Fake {
         self.tree.bytes(node)
     }
 
-    /// Whether an inode may be read.
     pub(crate) fn is_readable(&self, node: Node) -> bool {
         self.tree.node(node).is_readable
     }

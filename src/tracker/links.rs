@@ -5,9 +5,9 @@
 
 use std::collections::VecDeque;
 
+use super::disk::Stat;
 use super::model::{Flag, Id};
 use super::numbers::Numbers;
-use super::port::Stat;
 use super::{Tracker, model};
 use crate::event::Wd;
 
@@ -23,24 +23,22 @@ pub(super) struct Links {
     unnamed: VecDeque<u64>,
     /// Watches on files themselves (`--strict`).
     guards: Numbers<Wd, Vec<Id>>,
-    /// The same, the other way round.
     guarded: Numbers<Id, Wd>,
 }
 
 impl Links {
     /// Whether an inode was written to before it had a name.
-    pub(super) fn was_unnamed(&self, ino: u64) -> bool {
+    pub(super) fn was_tmpfile(&self, ino: u64) -> bool {
         self.unnamed.contains(&ino)
     }
 
-    /// Keeps a watch on a file.
-    pub(super) fn guard(&mut self, wd: Wd, id: Id) {
+    pub(super) fn add_file_watch(&mut self, wd: Wd, id: Id) {
         self.guards.entry(wd).or_default().push(id);
         self.guarded.insert(id, wd);
     }
 
     /// Forgets it; the watch, if no other name of the file needs it.
-    pub(super) fn unguard(&mut self, id: Id) -> Option<Wd> {
+    pub(super) fn remove_file_watch(&mut self, id: Id) -> Option<Wd> {
         let wd = self.guarded.remove(&id)?;
         let names = self.guards.get_mut(&wd)?;
         names.retain(|&other| other != id);
@@ -56,8 +54,7 @@ impl Links {
         self.guards.get(&wd).cloned().unwrap_or_default()
     }
 
-    /// How many watches are on files.
-    pub(super) fn guards(&self) -> usize {
+    pub(super) fn file_watches(&self) -> usize {
         self.guards.len()
     }
 }
@@ -65,16 +62,16 @@ impl Links {
 impl Tracker {
     /// Notes what a look at a file told of its names.
     pub(super) fn note_links(&mut self, id: Id, stat: &Stat) {
-        self.model.set_ident(id, model::ident(stat));
-        if stat.nlink > 1 || self.links.was_unnamed(stat.inode.ino) {
-            self.model.index_idents();
+        self.model.set_inode_key(id, model::inode_key(stat));
+        if stat.nlink > 1 || self.links.was_tmpfile(stat.inode.ino) {
+            self.model.index_inode_keys();
             self.model.set(id, Flag::LINKED);
-            for other in self.model.with_ident(model::ident(stat)) {
+            for other in self.model.with_inode_key(model::inode_key(stat)) {
                 self.model.set(other, Flag::LINKED);
             }
         } else if self.model.has(id, Flag::LINKED) {
             // What was read aside may have been looked at before the other name came.
-            let names = self.model.with_ident(model::ident(stat));
+            let names = self.model.with_inode_key(model::inode_key(stat));
             if names.iter().all(|&other| other == id) {
                 self.model.clear(id, Flag::LINKED);
             }
@@ -82,17 +79,17 @@ impl Tracker {
     }
 
     /// Remembers a young file, which may yet be written to under no name.
-    pub(super) fn remember_young(&mut self, stat: &Stat) {
+    pub(super) fn remember_recent(&mut self, stat: &Stat) {
         self.links
             .recent
-            .push_back((stat.inode.ino, model::ident(stat)));
+            .push_back((stat.inode.ino, model::inode_key(stat)));
         if self.links.recent.len() > RECENT {
             self.links.recent.pop_front();
         }
     }
 
     /// An event named `#<inode>`: the names that this inode has.
-    pub(super) fn names_of_unnamed(&mut self, name: &[u8]) -> Option<Vec<Id>> {
+    pub(super) fn names_of_tmpfile(&mut self, name: &[u8]) -> Option<Vec<Id>> {
         let digits = std::str::from_utf8(name.strip_prefix(b"#")?).ok()?;
         let ino = digits.parse().ok()?;
         if !self.links.unnamed.contains(&ino) {
@@ -101,19 +98,18 @@ impl Tracker {
                 self.links.unnamed.pop_front();
             }
         }
-        let ident = self
+        let inode_key = self
             .links
             .recent
             .iter()
             .rev()
             .find(|(young, _)| *young == ino)?
             .1;
-        self.model.index_idents();
-        Some(self.model.with_ident(ident))
+        self.model.index_inode_keys();
+        Some(self.model.with_inode_key(inode_key))
     }
 
-    /// How many watches files have.
-    pub(crate) fn guards(&self) -> usize {
-        self.links.guards()
+    pub(crate) fn file_watches(&self) -> usize {
+        self.links.file_watches()
     }
 }

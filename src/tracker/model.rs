@@ -7,30 +7,28 @@
 
 mod directories;
 mod files;
+mod fingerprint;
 mod flag;
 mod names;
-mod place;
-mod print;
+mod path;
 
 use super::table::{Table, hash};
 use crate::change::Kind;
 use directories::Directories;
 use files::Files;
+pub(super) use fingerprint::{NO_FINGERPRINT, fingerprint, inode_key};
 pub(crate) use flag::Flag;
 use flag::kind_bits;
 use names::Names;
-pub(super) use print::{UNSEEN, ident, print};
 
 /// An entry's number. It may be used again once the entry is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct Id(pub(super) u32);
 
-/// No entry, no body.
 const NONE: u32 = u32::MAX;
 
 /// One name: 24 bytes.
 struct Entry {
-    /// The directory that it is in.
     parent: u32,
     /// Where its name is among the names.
     name: u32,
@@ -38,36 +36,26 @@ struct Entry {
     next: u32,
     /// The child before it.
     prev: u32,
-    /// Its directory or file body.
     body: u32,
-    /// Its kind and flags.
     bits: u32,
 }
 
-/// The tree.
 pub(crate) struct Model {
-    /// Keeps the hashes from being guessed.
     seed: u64,
-    /// All entries.
     entries: Vec<Entry>,
-    /// The first free one.
     free: u32,
     /// The bytes of their names.
     names: Names,
-    /// Entries by directory and name.
     by_name: Table,
     /// What only directories have.
     directories: Directories,
     /// What only regular files have.
     files: Files,
-    /// How many directories are told.
-    told_directories: u64,
-    /// How many other names are told.
-    told_files: u64,
+    reported_directories: u64,
+    reported_files: u64,
 }
 
 impl Model {
-    /// An empty tree.
     pub(crate) fn new() -> Self {
         use std::hash::{BuildHasher, RandomState};
         Self::with_seed(RandomState::new().hash_one(0))
@@ -83,17 +71,15 @@ impl Model {
             by_name: Table::default(),
             directories: Directories::default(),
             files: Files::default(),
-            told_directories: 0,
-            told_files: 0,
+            reported_directories: 0,
+            reported_files: 0,
         }
     }
 
-    /// The entry.
     fn entry(&self, id: Id) -> &Entry {
         &self.entries[id.0 as usize]
     }
 
-    /// The entry, to change.
     fn entry_mut(&mut self, id: Id) -> &mut Entry {
         &mut self.entries[id.0 as usize]
     }
@@ -124,7 +110,7 @@ impl Model {
 
     /// How many directories and other names are told.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        (self.told_directories, self.told_files)
+        (self.reported_directories, self.reported_files)
     }
 
     // Coming and going.
@@ -227,7 +213,6 @@ impl Model {
         }
     }
 
-    /// The opposite.
     fn detach(&mut self, id: Id) {
         let Entry {
             parent, next, prev, ..
@@ -250,24 +235,23 @@ impl Model {
 
     /// Keeps the numbers of what is told.
     fn count(&mut self, id: Id, by: i64) {
-        if !self.has(id, Flag::SILENT) {
+        if !self.has(id, Flag::HIDDEN) {
             let count = match self.kind(id) {
-                Kind::Directory => &mut self.told_directories,
-                _ => &mut self.told_files,
+                Kind::Directory => &mut self.reported_directories,
+                _ => &mut self.reported_files,
             };
             *count = count.wrapping_add_signed(by);
         }
     }
 
     /// From now on it is never told.
-    pub(crate) fn silence(&mut self, id: Id) {
+    pub(crate) fn hide(&mut self, id: Id) {
         self.count(id, -1);
-        self.set(id, Flag::SILENT);
+        self.set(id, Flag::HIDDEN);
     }
 
-    /// From now on it is told.
-    pub(crate) fn unsilence(&mut self, id: Id) {
-        if self.clear(id, Flag::SILENT) {
+    pub(crate) fn unhide(&mut self, id: Id) {
+        if self.clear(id, Flag::HIDDEN) {
             self.count(id, 1);
         }
     }

@@ -5,10 +5,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map from numbers.
 pub(crate) type Numbers<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
 
-/// Mixes one number.
 #[derive(Default)]
 pub(crate) struct Mix(u64);
 

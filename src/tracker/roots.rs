@@ -6,27 +6,21 @@ use super::model::Id;
 use super::scan::Sweep;
 use crate::change::{Content, Kind};
 
-/// One PATH.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Root {
-    /// How it is opened.
     pub(crate) open: Vec<u8>,
     /// How it is shown, without trailing slashes.
     pub(crate) shown: Vec<u8>,
     /// Where it was at the start, as an absolute path.
     pub(crate) absolute: Vec<u8>,
-    /// Its entry while it is there.
     pub(crate) entry: Option<Id>,
 }
 
 /// A single file that is a PATH: a name in a directory, shown in its own way.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Named {
-    /// The directory.
+pub(crate) struct FileRoot {
     pub(crate) dir: Id,
-    /// The name in it.
     pub(crate) name: Vec<u8>,
-    /// How it is shown.
     pub(crate) shown: Vec<u8>,
 }
 
@@ -55,9 +49,9 @@ impl Tracker {
     }
 
     /// What is at an absolute path is looked at.
-    pub(crate) fn nominate_path(&mut self, place: &[u8]) {
+    pub(crate) fn enqueue_path(&mut self, place: &[u8]) {
         if let Some(id) = self.entry_at(place) {
-            self.nominate(id);
+            self.enqueue(id);
         }
     }
 
@@ -78,18 +72,17 @@ impl Tracker {
                 .any(|named| named.shown == shown && alive(named.dir))
     }
 
-    /// Every PATH is looked at.
-    pub(super) fn nominate_roots(&mut self) {
+    pub(super) fn enqueue_roots(&mut self) {
         let roots: Vec<Id> = self.roots.iter().filter_map(|root| root.entry).collect();
         for root in roots {
-            self.nominate(root);
+            self.enqueue(root);
         }
     }
 
     /// A PATH that was waited for is there: it is told, and all that is in it.
     pub(crate) fn root_appeared(&mut self, id: Id) {
-        self.is_unscanned(id);
-        self.tell_created(id, Content::default());
+        self.mark_unscanned(id);
+        self.emit_created(id, Content::default());
         self.scans.push(id, Sweep::New);
     }
 

@@ -23,7 +23,7 @@ impl Tracker {
         if self.filter.hides_nothing() {
             return false;
         }
-        let Some((root, mut route)) = self.way_to(dir) else {
+        let Some((root, mut route)) = self.root_and_relative_path(dir) else {
             return false;
         };
         if !route.is_empty() {
@@ -36,18 +36,18 @@ impl Tracker {
     }
 
     /// The number of the PATH that a directory is in, and the way to it from there.
-    fn way_to(&self, dir: Id) -> Option<(usize, Vec<u8>)> {
+    fn root_and_relative_path(&self, dir: Id) -> Option<(usize, Vec<u8>)> {
         let root = self.model.root(dir);
         let number = self.roots.iter().position(|at| at.entry == Some(root))?;
         let mut route = Vec::with_capacity(128);
-        self.model.write_route(dir, &mut route);
+        self.model.write_relative_path(dir, &mut route);
         Some((number, route))
     }
 
     /// A directory is gone, or elsewhere: what was read of its rules is old.
     pub(super) fn forget_rules(&self, dir: Id) {
         if self.filter.reads_rules()
-            && let Some((root, route)) = self.way_to(dir)
+            && let Some((root, route)) = self.root_and_relative_path(dir)
         {
             self.filter.forget(&self.roots[root].absolute, &route);
         }
@@ -67,7 +67,7 @@ impl Tracker {
     }
 
     /// Looks at rule files that lie where no event tells of them, when that is due.
-    pub(super) fn look_at_unseen_rules(&mut self, now: u64) {
+    pub(super) fn check_unwatched_rules(&mut self, now: u64) {
         if self.schedule.rules.is_none_or(|due| due > now) {
             return;
         }
@@ -88,7 +88,7 @@ impl Turn<'_> {
             what,
             NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib
         );
-        if is_content && let Some(names) = self.t.names_of_unnamed(name) {
+        if is_content && let Some(names) = self.t.names_of_tmpfile(name) {
             // A file without a name, whose own names are not hidden.
             for id in names {
                 self.file_event(id, what);
@@ -96,10 +96,10 @@ impl Turn<'_> {
             return;
         }
         if let NameEvent::MovedTo(cookie) = what {
-            self.moved_out_of_sight(cookie);
+            self.moved_to_hidden(cookie);
         }
         if self.t.model.find(dir, name).is_some() {
-            self.t.nominate_name(dir, name);
+            self.t.enqueue_name(dir, name);
         }
         if what != NameEvent::Attrib && self.t.filter.is_rule_file(name) {
             self.t.rules_changed(dir);

@@ -7,10 +7,10 @@
 mod rescan;
 mod schedule;
 
+use super::disk::FsError;
 use super::model::{Flag, Id};
-use super::port::Fault;
 use super::{Tracker, Turn};
-use crate::change::{Kind, Trouble};
+use crate::change::{Kind, Warning};
 pub(super) use rescan::Rescan;
 #[cfg(test)]
 pub(super) use schedule::POLL;
@@ -23,18 +23,14 @@ pub(super) enum Sweep {
     New,
     /// Also the files that the model has.
     Files,
-    /// Everything in it.
     All,
-    /// Everything in it and below it.
     Deep,
 }
 
 /// Directories to scan, the youngest first, and the one being scanned.
 #[derive(Default)]
 pub(super) struct Scans {
-    /// Those that wait.
     waiting: Vec<(Id, Sweep)>,
-    /// The one being scanned.
     dir: Option<Id>,
     /// Its names, each after its length in two bytes.
     names: Vec<u8>,
@@ -43,14 +39,12 @@ pub(super) struct Scans {
 }
 
 impl Scans {
-    /// Adds a directory.
     pub(super) fn push(&mut self, dir: Id, sweep: Sweep) {
         if self.waiting.last() != Some(&(dir, sweep)) {
             self.waiting.push((dir, sweep));
         }
     }
 
-    /// Whether none is left.
     fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.dir.is_none()
     }
@@ -73,15 +67,15 @@ impl Scans {
 
 impl Tracker {
     /// A directory is due to be scanned when it is looked at.
-    pub(super) fn is_unscanned(&mut self, dir: Id) {
+    pub(super) fn mark_unscanned(&mut self, dir: Id) {
         self.model.set_scanned(dir, self.generation.wrapping_sub(1));
     }
 
     /// Every directory from there down is looked at.
-    pub(super) fn nominate_directories(&mut self, top: Id) {
+    pub(super) fn enqueue_directories(&mut self, top: Id) {
         let mut left = vec![top];
         while let Some(dir) = left.pop() {
-            self.nominate(dir);
+            self.enqueue(dir);
             let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
             left.extend(self.model.children(dir).filter(is_dir));
         }
@@ -106,25 +100,25 @@ impl Turn<'_> {
     /// since they tell of what the scan has found.
     pub(crate) fn work(&mut self) -> bool {
         if let Some(id) = self.t.entries_due.pop_front() {
-            if self.t.model.is_live(id) && self.t.model.clear(id, Flag::NOMINATED) {
-                self.look_at(id);
+            if self.t.model.is_live(id) && self.t.model.clear(id, Flag::QUEUED) {
+                self.reconcile_entry(id);
             }
             return true;
         }
         if let Some(due) = self.t.names_due.pop_front() {
             if self.is_directory(due.dir) {
-                self.look_for(&due);
+                self.reconcile_missing(&due);
             }
             return true;
         }
         if let Some((dir, name)) = self.t.scans.next() {
             if self.is_directory(dir) && self.t.model.find(dir, &name).is_none() {
-                self.look(dir, &name);
+                self.reconcile_name(dir, &name);
             }
             return true;
         }
         if let Some((dir, sweep)) = self.t.scans.waiting.pop() {
-            if self.is_directory(dir) && !self.t.model.has(dir, Flag::EDGE) {
+            if self.is_directory(dir) && !self.t.model.has(dir, Flag::NOT_ENTERED) {
                 self.scan(dir, sweep);
             }
             return false;
@@ -132,7 +126,7 @@ impl Turn<'_> {
         if let Some(rescan) = self.t.rescan.take() {
             for (dir, name) in rescan.lost {
                 if self.is_directory(dir) {
-                    self.t.nominate_name(dir, &name);
+                    self.t.enqueue_name(dir, &name);
                 }
             }
         } else {
@@ -153,34 +147,37 @@ impl Turn<'_> {
                 self.t.scans.at = 0;
                 // A comparison of everything is not served by less: it must see all of a
                 // directory, unless that began during it.
-                let is_young = self.t.model.scanned(dir) == self.t.generation.wrapping_sub(1);
-                if matches!(sweep, Sweep::All | Sweep::Deep) || sweep == Sweep::New && is_young {
+                let changed_since_start =
+                    self.t.model.scanned(dir) == self.t.generation.wrapping_sub(1);
+                if matches!(sweep, Sweep::All | Sweep::Deep)
+                    || sweep == Sweep::New && changed_since_start
+                {
                     self.t.model.set_scanned(dir, self.t.generation);
                 }
                 if sweep != Sweep::New {
-                    self.nominate_children(dir, sweep);
+                    self.enqueue_children(dir, sweep);
                 }
             }
-            Err(Fault::Absent) => {
+            Err(FsError::NotFound) => {
                 // It is scanned when it is found where it is.
-                self.t.is_unscanned(dir);
-                self.t.nominate(dir);
+                self.t.mark_unscanned(dir);
+                self.t.enqueue(dir);
             }
-            Err(Fault::Denied) => {
-                self.t.say_unreadable(dir);
+            Err(FsError::PermissionDenied) => {
+                self.t.warn_unreadable(dir);
                 self.t.blocked.insert(dir);
             }
-            Err(Fault::Full) => {}
-            Err(Fault::Failed(why)) => self.t.trouble(dir, Trouble::Failed(why)),
+            Err(FsError::WatchLimit) => {}
+            Err(FsError::Io(why)) => self.t.trouble(dir, Warning::Failed(why)),
         }
     }
 
     /// What the model has in a directory is looked at.
-    fn nominate_children(&mut self, dir: Id, sweep: Sweep) {
+    fn enqueue_children(&mut self, dir: Id, sweep: Sweep) {
         for child in self.t.model.children(dir).collect::<Vec<_>>() {
             let is_dir = self.t.model.kind(child) == Kind::Directory;
             if !is_dir || sweep != Sweep::Files {
-                self.t.nominate(child);
+                self.t.enqueue(child);
             }
             if is_dir && sweep == Sweep::Deep {
                 self.t.scans.push(child, Sweep::Deep);

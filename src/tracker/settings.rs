@@ -1,12 +1,10 @@
 //! What the user chose, and what `--stats` counts: numbers that the rules are given, and
 //! numbers that they give.
 
-/// When files are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Hashing {
     /// All of them, behind the running watch.
     Eager,
-    /// When something happens to them.
     Lazy,
     /// Never.
     Off,
@@ -15,7 +13,6 @@ pub(crate) enum Hashing {
 /// What the user chose that the rules need to know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    /// When files are read.
     pub(crate) hashing: Hashing,
     /// Larger files go by inode, size and times. In bytes.
     pub(crate) hash_limit: u64,
@@ -39,13 +36,9 @@ pub(crate) struct Settings {
 /// What is counted for `--stats`.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Counters {
-    /// Events that were applied.
     pub(crate) events: u64,
-    /// Overflows of the queue.
     pub(crate) overflows: u64,
-    /// Comparisons of everything with the disk.
     pub(crate) rescans: u64,
-    /// Files that were read.
     pub(crate) hashes: u64,
     /// Their bytes.
     pub(crate) hashed_bytes: u64,

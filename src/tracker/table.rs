@@ -4,24 +4,19 @@
 //! probing; a removal shifts what follows back, so there are no tombstones. A slot's
 //! place grows with its hash, so that a larger table is filled from one end to the other.
 
-/// No number.
 const FREE: u32 = u32::MAX;
 
 /// A number, and the hash of what it stands for.
 #[derive(Clone, Copy)]
 struct Slot {
-    /// The hash.
     hash: u32,
-    /// The number.
     number: u32,
 }
 
 /// A set of numbers, found by the hash of something each stands for.
 #[derive(Default)]
 pub(super) struct Table {
-    /// The slots, of any count.
     slots: Vec<Slot>,
-    /// How many are taken.
     used: usize,
 }
 
@@ -36,7 +31,6 @@ impl Table {
         self.run(hash).filter(|&number| equal(number)).collect()
     }
 
-    /// The numbers that have this hash.
     fn run(&self, hash: u32) -> impl Iterator<Item = u32> {
         let mut at = self.home(hash);
         std::iter::from_fn(move || {
@@ -93,7 +87,6 @@ impl Table {
         usize::try_from(share).unwrap_or(0)
     }
 
-    /// The next slot, around the end.
     fn after(&self, at: usize) -> usize {
         if at + 1 == self.slots.len() {
             0
@@ -102,7 +95,6 @@ impl Table {
         }
     }
 
-    /// Into the first free slot.
     fn put(&mut self, slot: Slot) {
         let mut at = self.home(slot.hash);
         while self.slots[at].number != FREE {
@@ -111,7 +103,6 @@ impl Table {
         self.slots[at] = slot;
     }
 
-    /// Half as many slots again.
     fn grow(&mut self) {
         let count = self.slots.len();
         let free = Slot {

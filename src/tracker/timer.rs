@@ -9,30 +9,26 @@ use super::model::{Flag, Id};
 use super::numbers::Numbers;
 
 /// A writer that paused for so long may be looked at: 50 ms, in nanoseconds.
-pub(super) const QUIET: u64 = 50_000_000;
+pub(super) const DEBOUNCE: u64 = 50_000_000;
 
 /// One that never pauses is looked at that often: 1 s.
-pub(super) const CEILING: u64 = 1_000_000_000;
+pub(super) const DEBOUNCE_MAX: u64 = 1_000_000_000;
 
 /// Since when and until when something has been busy.
 struct Busy {
     /// The first event since it was last looked at.
     first: u64,
-    /// The last one.
     last: u64,
 }
 
 impl Busy {
-    /// When it is looked at.
     fn due(&self) -> u64 {
-        (self.last + QUIET).min(self.first + CEILING)
+        (self.last + DEBOUNCE).min(self.first + DEBOUNCE_MAX)
     }
 }
 
-/// Entries that are busy.
 #[derive(Default)]
 pub(super) struct Timers {
-    /// By entry.
     busy: Numbers<Id, Busy>,
     /// When each may be due; not before.
     heap: BinaryHeap<Reverse<(u64, Id)>>,
@@ -42,7 +38,6 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// Forgets an entry.
     pub(super) fn forget(&mut self, id: Id) {
         self.busy.remove(&id);
     }
@@ -52,7 +47,6 @@ impl Timers {
         self.heap.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// An entry that is due.
     fn pop(&mut self, now: u64) -> Option<Id> {
         while let Some(&Reverse((due, id))) = self.heap.peek() {
             if due > now {
@@ -79,19 +73,19 @@ impl Tracker {
     }
 
     /// All events at hand are applied: what was written and not read is busy.
-    pub(super) fn await_writers(&mut self, now: u64) {
+    pub(super) fn debounce_written(&mut self, now: u64) {
         for id in std::mem::take(&mut self.timers.written) {
-            if self.model.is_live(id) && self.model.has(id, Flag::WROTE) {
-                self.busy(id, now);
+            if self.model.is_live(id) && self.model.has(id, Flag::MODIFIED) {
+                self.debounce(id, now);
             }
         }
     }
 
     /// Something happened to an entry that may go on happening.
-    pub(super) fn busy(&mut self, id: Id, now: u64) {
-        self.model.set(id, Flag::BUSY);
+    pub(super) fn debounce(&mut self, id: Id, now: u64) {
+        self.model.set(id, Flag::DEBOUNCING);
         let busy = self.timers.busy.entry(id).or_insert_with(|| {
-            self.timers.heap.push(Reverse((now + QUIET, id)));
+            self.timers.heap.push(Reverse((now + DEBOUNCE, id)));
             Busy {
                 first: now,
                 last: now,
@@ -100,17 +94,15 @@ impl Tracker {
         busy.last = now;
     }
 
-    /// It is being looked at.
-    pub(super) fn no_longer_busy(&mut self, id: Id) {
-        if self.model.clear(id, Flag::BUSY) {
+    pub(super) fn cancel_debounce(&mut self, id: Id) {
+        if self.model.clear(id, Flag::DEBOUNCING) {
             self.timers.forget(id);
         }
     }
 
-    /// An entry whose time has come.
     pub(super) fn due(&mut self, now: u64) -> Option<Id> {
         let id = self.timers.pop(now)?;
-        self.model.clear(id, Flag::BUSY);
+        self.model.clear(id, Flag::DEBOUNCING);
         Some(id)
     }
 }

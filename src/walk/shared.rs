@@ -10,14 +10,14 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::how_far::HowFar;
+use super::progress::WalkProgress;
 use crate::event::Wd;
+use crate::file_status::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::tracker::Tracker;
+use crate::tracker::disk::Inode;
 use crate::tracker::model::Id;
-use crate::tracker::port::Inode;
-use crate::words::fault;
 
 /// Directories that a thread holds open on its way down; deeper ones are opened
 /// again by their way from the PATH.
@@ -31,28 +31,22 @@ const GIVEN: usize = 32;
 
 /// A directory to walk: open, or to be opened by its way.
 pub(super) struct Job {
-    /// Its entry.
     pub(super) id: Id,
-    /// Open to list.
     pub(super) fd: Option<OwnedFd>,
-    /// The file system of its parent.
     pub(super) dev: Option<u64>,
 }
 
-/// What the walkers share.
 pub(super) struct Shared<'a> {
-    /// Where watches are set.
     pub(super) inotify: &'a Inotify,
-    /// Our own outputs are left out.
     pub(super) own: &'a [Inode],
     /// Who wants to know how far it is.
-    pub(super) how_far: &'a HowFar,
+    pub(super) progress: &'a WalkProgress,
     /// The model that grows, and the work that is left.
     state: Mutex<State<'a>>,
     /// Rung when there is work, or none will come.
     bell: Condvar,
     /// How many threads have nothing to do.
-    hungry: AtomicUsize,
+    idle: AtomicUsize,
     /// The PATH, for those who open what is in it again.
     pub(super) root: Option<OwnedFd>,
     /// How many open directories are given to others and not taken yet.
@@ -61,13 +55,9 @@ pub(super) struct Shared<'a> {
     pub(super) depth: usize,
 }
 
-/// What the walkers take turns with.
 pub(super) struct State<'a> {
-    /// The tree so far.
     pub(super) tracker: &'a mut Tracker,
-    /// Directories to walk.
     jobs: VecDeque<Job>,
-    /// How many threads are walking.
     walking: usize,
     /// Directories that are known under another name.
     pub(super) known: Vec<(Id, Id)>,
@@ -81,7 +71,7 @@ impl State<'_> {
         match wd {
             Ok(wd) => {
                 if let Some(other) = tracker.model.watched(wd) {
-                    tracker.is_known_as(id);
+                    tracker.mark_alias(id);
                     self.known.push((id, other));
                     return false;
                 }
@@ -90,7 +80,7 @@ impl State<'_> {
             }
             Err(error) => {
                 tracker.model.set_inode(id, inode);
-                tracker.cannot_watch(id, &fault(&error));
+                tracker.cannot_watch(id, &fs_error(&error));
             }
         }
         true
@@ -103,7 +93,7 @@ impl<'a> Shared<'a> {
         tracker: &'a mut Tracker,
         inotify: &'a Inotify,
         own: &'a [Inode],
-        how_far: &'a HowFar,
+        progress: &'a WalkProgress,
         root: Id,
         fd: OwnedFd,
     ) -> Self {
@@ -122,10 +112,10 @@ impl<'a> Shared<'a> {
         Self {
             inotify,
             own,
-            how_far,
+            progress,
             state,
             bell: Condvar::new(),
-            hungry: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
             root: again,
             given: AtomicUsize::new(1), // The PATH itself.
             depth: usize::try_from(process::descriptor_limit() / SHARE)
@@ -133,7 +123,6 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// The shared state.
     pub(super) fn lock(&self) -> MutexGuard<'_, State<'a>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,9 +130,9 @@ impl<'a> Shared<'a> {
     /// The next directory; `None` when all are walked.
     pub(super) fn take(&self) -> Option<Job> {
         let mut state = self.lock();
-        self.hungry.fetch_add(1, Ordering::Relaxed);
+        self.idle.fetch_add(1, Ordering::Relaxed);
         let job = loop {
-            if self.how_far.is_ended() {
+            if self.progress.is_ended() {
                 break None;
             }
             if let Some(job) = state.jobs.pop_front() {
@@ -161,7 +150,7 @@ impl<'a> Shared<'a> {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         };
-        self.hungry.fetch_sub(1, Ordering::Relaxed);
+        self.idle.fetch_sub(1, Ordering::Relaxed);
         job
     }
 
@@ -169,15 +158,15 @@ impl<'a> Shared<'a> {
     pub(super) fn finished(&self) {
         let mut state = self.lock();
         state.walking -= 1;
-        if self.how_far.is_ended() || state.walking == 0 && state.jobs.is_empty() {
+        if self.progress.is_ended() || state.walking == 0 && state.jobs.is_empty() {
             self.bell.notify_all();
         }
     }
 
     /// Whether a thread has nothing to do, and not enough is given already: what is
     /// given is open, and descriptors are few.
-    pub(super) fn is_hungry(&self) -> bool {
-        self.hungry.load(Ordering::Relaxed) > 0 && self.given.load(Ordering::Relaxed) < GIVEN
+    pub(super) fn has_idle_worker(&self) -> bool {
+        self.idle.load(Ordering::Relaxed) > 0 && self.given.load(Ordering::Relaxed) < GIVEN
     }
 
     /// Gives a directory to whoever has nothing to do.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 
-use super::{Ending, Watcher};
+use super::{StopReason, Watcher};
 use crate::error::Error;
 use crate::log::{self, News};
 use crate::sys::stat::stat_fd;
@@ -15,11 +15,13 @@ impl Watcher {
     ///
     /// # Errors
     /// What waits can never be written.
-    pub(super) fn write(&mut self) -> Result<Option<Ending>, Error> {
+    pub(super) fn write(&mut self) -> Result<Option<StopReason>, Error> {
         let Some(log) = &mut self.log else {
             return match self.sink.flush() {
                 Ok(()) => Ok(None),
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Some(Ending::ReaderGone)),
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                    Ok(Some(StopReason::ReaderGone))
+                }
                 Err(error) => Err(Error::Output(error)),
             };
         };
@@ -39,12 +41,12 @@ impl Watcher {
                     "{} cannot be written: {why}; it is tried again every second",
                     log.shown()
                 );
-                self.voice.warn(&format!("warning: {text}"));
+                self.stderr.warn(&format!("warning: {text}"));
                 self.service.status(&text);
             }
             News::Freed => {
                 let text = format!("{} is written again, and nothing was lost", log.shown());
-                self.voice.warn(&text);
+                self.stderr.warn(&text);
                 self.service.status(&text);
             }
         }
@@ -62,7 +64,7 @@ impl Watcher {
         // no error here.
         let _written = self.write();
         if let Err(why) = self.change_log() {
-            self.voice.warn(&format!(
+            self.stderr.warn(&format!(
                 "warning: {why}; changes go to the file that was open before"
             ));
         }
@@ -81,12 +83,12 @@ impl Watcher {
             return Ok(());
         };
         // Before its event is looked at: the queue is read by this thread alone.
-        self.disk.own.add_place(log.path());
+        self.disk.own.add_path(log.path());
         if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
             self.disk.own.add(&raw);
         }
         if log::cut(&mut old, self.sink.torn()).is_ok() {
-            self.sink.untake();
+            self.sink.rewind_torn();
         }
         self.sink
             .move_to(opened.fd)
@@ -98,7 +100,7 @@ impl Watcher {
             self.disk.own.retire(&raw);
         }
         let shown = log.shown();
-        self.voice.note(&format!("{shown} was opened anew"));
+        self.stderr.note(&format!("{shown} was opened anew"));
         Ok(())
     }
 

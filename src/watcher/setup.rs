@@ -13,73 +13,59 @@ use crate::disk::RealDisk;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::hash::Workers;
-use crate::log::{Log, Opened};
+use crate::log::{Log, OpenedLog};
 use crate::mounts::Mounts;
 use crate::notify::Service;
 use crate::output::sink::Sink;
 use crate::output::{Printer, Style};
-use crate::own::Own;
-use crate::roots::Planter;
-use crate::sys::epoll::{Bell, Epoll, Interest};
+use crate::roots::RootBuilder;
+use crate::self_output::SelfOutputs;
+use crate::stderr::Stderr;
+use crate::sys::epoll::{Epoll, EventFd, Interest};
 use crate::sys::file;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::sys::signal::Signals;
 use crate::sys::stat::{stat_fd, stat_path};
+use crate::tracker::disk::Inode;
 use crate::tracker::model::Model;
-use crate::tracker::port::Inode;
 use crate::tracker::{Root, Settings, Tracker};
-use crate::voice::Voice;
-use crate::walk::HowFar;
+use crate::walk::WalkProgress;
 
 /// Descriptors that walking and looking may take.
 const DESCRIPTORS: u64 = 4096;
 
 /// What the user chose of stopping and saying.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct RunOptions {
     /// End after so many changes.
     pub(crate) count: Option<u64>,
     /// End that long after ready, in nanoseconds.
     pub(crate) timeout: Option<u64>,
     /// End when nothing has changed for so long, in nanoseconds.
     pub(crate) until_quiet: Option<u64>,
-    /// Show kernel events.
     pub(crate) trace: bool,
-    /// Print statistics at the end.
     pub(crate) stats: bool,
-    /// Warnings and errors alone.
     pub(crate) quiet: bool,
-    /// Begin with what is there.
     pub(crate) initial: bool,
     /// Wait for a PATH that is missing.
     pub(crate) waits: bool,
 }
 
-/// Where changes go.
 pub(crate) enum Output {
-    /// To whoever reads it.
     Stream(OwnedFd),
-    /// To a file of our own.
-    Log(Log, Opened),
+    Log(Log, OpenedLog),
 }
 
 /// All that a watch is made from.
-pub(crate) struct Order {
-    /// What is watched.
+pub(crate) struct Config {
     pub(crate) paths: Vec<Vec<u8>>,
-    /// Which names count.
     pub(crate) filter: Filter,
-    /// What the rules need to know.
     pub(crate) settings: Settings,
-    /// How changes look.
     pub(crate) style: Style,
-    /// Where they go.
     pub(crate) output: Output,
-    /// Other files that we write.
     pub(crate) files: Vec<PathBuf>,
-    /// Stopping and saying.
-    pub(crate) plan: Plan,
+    pub(crate) plan: RunOptions,
 }
 
 impl Watcher {
@@ -87,20 +73,20 @@ impl Watcher {
     ///
     /// # Errors
     /// A PATH that cannot be watched, or a limit that does not let us begin.
-    pub(crate) fn start(mut order: Order) -> Result<Self, Error> {
+    pub(crate) fn start(mut order: Config) -> Result<Self, Error> {
         let paths = std::mem::take(&mut order.paths);
         let waits = order.plan.waits;
         let writes_files = !order.files.is_empty();
         let mut watcher = Self::new(order)?;
         watcher.listen_to_all()?;
-        let present = |path: &&Vec<u8>| !waits || super::above::is_there(path);
+        let present = |path: &&Vec<u8>| !waits || super::ancestors::is_there(path);
         let there: Vec<_> = paths.iter().filter(present).cloned().collect();
         let known = watcher.disk.own.inodes();
-        watcher.plant(&there, &known)?;
+        watcher.build(&there, &known)?;
         if watcher.ended.is_some() {
             return Ok(watcher);
         }
-        watcher.look_above(&paths, waits)?;
+        watcher.watch_ancestors(&paths, waits)?;
         if watcher.log.is_none() && !writes_files {
             watcher.leave_working_directory(&paths);
         }
@@ -109,18 +95,18 @@ impl Watcher {
     }
 
     /// Everything that it needs, and no watch yet.
-    fn new(order: Order) -> Result<Self, Error> {
+    fn new(order: Config) -> Result<Self, Error> {
         let clock = Clock::new();
         let signals = Signals::new().map_err(Error::system("wait for signals"))?;
         let epoll = Epoll::new().map_err(Error::system("wait for events"))?;
-        let bell = Arc::new(Bell::new().map_err(Error::system("wait for events"))?);
+        let bell = Arc::new(EventFd::new().map_err(Error::system("wait for events"))?);
         let inotify = Rc::new(Inotify::new().map_err(Error::system("begin to watch"))?);
-        process::keep_large_memory_apart();
+        process::set_mmap_threshold();
         process::raise_descriptor_limit(DESCRIPTORS);
         process::widen_descriptor_table(inotify.as_fd(), 1000);
         let workers = Workers::new(Arc::clone(&bell));
         let (sink, log) = sink(order.output, order.style)?;
-        let own = own_outputs(&sink, log.as_ref(), &order.files);
+        let own = self_outputs(&sink, log.as_ref(), &order.files);
         let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own);
         let mut settings = order.settings;
         settings.began = clock.now().wall;
@@ -147,8 +133,8 @@ impl Watcher {
             mounts: Mounts::new().ok(),
             printer: Printer::new(order.style),
             sink,
-            voice: Voice::new(order.plan.quiet),
-            arriving: vec![0; super::pump::READ].into(),
+            stderr: Stderr::new(order.plan.quiet),
+            arriving: vec![0; super::cycle::READ].into(),
             unread: Vec::new(),
             printed: 0,
             last_change: 0,
@@ -161,11 +147,10 @@ impl Watcher {
             ended: None,
             is_busy: false,
             held_since: 0,
-            crowds: 1,
+            bursts: 1,
         })
     }
 
-    /// Waits for everything from now on.
     fn listen_to_all(&mut self) -> Result<(), Error> {
         let epoll = &self.epoll;
         Self::listen(
@@ -188,36 +173,35 @@ impl Watcher {
             .add(self.sink.as_fd(), Token::Output as u64, Interest::HangUp)
             .is_err()
         {
-            self.sink.is_always_ready();
+            self.sink.set_always_ready();
         }
         Ok(())
     }
 
-    /// Walks the PATHs.
-    fn plant(&mut self, paths: &[Vec<u8>], own: &[Inode]) -> Result<(), Error> {
-        let how_far = HowFar::new(self.log.is_none());
-        let mut planter = Planter {
+    fn build(&mut self, paths: &[Vec<u8>], own: &[Inode]) -> Result<(), Error> {
+        let progress = WalkProgress::new(self.log.is_none());
+        let mut builder = RootBuilder {
             tracker: &mut self.tracker,
             inotify: &self.inotify,
             own,
-            how_far: &how_far,
+            progress: &progress,
             notes: Vec::new(),
         };
-        let planted = self
-            .voice
-            .during(|| how_far.text(), || planter.plant(paths));
-        planted?;
-        for note in planter.notes {
-            self.voice.note(&note);
+        let built = self
+            .stderr
+            .during(|| progress.text(), || builder.build(paths));
+        built?;
+        for note in builder.notes {
+            self.stderr.note(&note);
         }
-        self.heed_signals();
+        self.check_signals();
         if self.ended.is_some() {
             return Ok(());
         }
         if self.tracker.unwatched > 0 {
             self.tracker.settings.began_coarse = next_tick();
         }
-        self.name_the_blind();
+        self.warn_of_incomplete_events();
         let (strict, attributes) = (
             self.tracker.settings.strict,
             self.tracker.settings.attributes,
@@ -225,7 +209,7 @@ impl Watcher {
         if strict || attributes {
             let now = self.clock.now();
             let mut turn = self.tracker.turn(&mut self.disk, now);
-            turn.acquaint();
+            turn.init_metadata();
         }
         Ok(())
     }
@@ -268,15 +252,15 @@ impl Watcher {
         if self.ended.is_some() {
             return Ok(());
         }
-        self.put_out_changes()?;
+        self.emit_changes()?;
         let (directories, files) = self.tracker.model.counts();
         self.tracker
             .batch
             .push(Change::Ready { directories, files });
-        self.put_out_changes()?;
+        self.emit_changes()?;
         let now = self.clock.now().tick;
         (self.ready, self.last_change) = (now, now);
-        self.voice
+        self.stderr
             .note(&format!("ready: {directories} directories, {files} files"));
         self.go_on_with_baseline();
         Ok(())
@@ -309,9 +293,8 @@ fn sink(output: Output, style: Style) -> Result<(Sink, Option<Log>), Error> {
     Ok((sink, log))
 }
 
-/// The regular files among our outputs.
-fn own_outputs(sink: &Sink, log: Option<&Log>, files: &[PathBuf]) -> Own {
-    let mut own = Own::default();
+fn self_outputs(sink: &Sink, log: Option<&Log>, files: &[PathBuf]) -> SelfOutputs {
+    let mut own = SelfOutputs::default();
     let stderr = std::io::stderr();
     let open = [stat_fd(sink.as_fd()), stat_fd(stderr.as_fd())];
     let named = files
@@ -325,7 +308,7 @@ fn own_outputs(sink: &Sink, log: Option<&Log>, files: &[PathBuf]) -> Own {
         .into_iter()
         .chain(files.iter().map(PathBuf::as_path))
     {
-        own.add_place(path);
+        own.add_path(path);
     }
     own
 }

@@ -60,22 +60,16 @@ struct Options {
     bench: bool,
 }
 
-/// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measure {
-    /// From exec to ready.
     Startup,
     /// From exec to every file having been hashed.
     Baseline,
-    /// The peak of the resident set.
     Memory,
-    /// From SIGTERM to gone.
     Exit,
     /// CPU time for many changes, and whether all were reported.
     Burst,
-    /// From one change to its line.
     Latency,
-    /// What doing nothing costs.
     Idle,
 }
 

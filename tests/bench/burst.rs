@@ -11,10 +11,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// Directories in which changes are made.
 const DIRECTORIES: usize = 200;
 
-/// What was seen of one burst.
 struct Burst {
     /// Seconds of CPU time for an operation.
     cpu: f64,
@@ -22,7 +20,6 @@ struct Burst {
     wrong: usize,
 }
 
-/// The rows of all bursts.
 pub(crate) fn measure(session: &mut Session) -> Fallible<Vec<Row>> {
     let mut rows = Vec::new();
     for (count, paced, pace) in [
@@ -35,7 +32,6 @@ pub(crate) fn measure(session: &mut Session) -> Fallible<Vec<Row>> {
     Ok(rows)
 }
 
-/// The rows of one burst.
 fn burst(session: &mut Session, writers: Writers, pace: &str) -> Fallible<Vec<Row>> {
     let wanted = session.sizes.burst;
     let name = format!("{} operations, {pace}", thousands(wanted));
@@ -58,7 +54,6 @@ fn burst(session: &mut Session, writers: Writers, pace: &str) -> Fallible<Vec<Ro
     ])
 }
 
-/// One burst, watched by one tool.
 fn one(tool: &Tool, tree: &Path, wanted: usize, writers: Writers) -> Fallible<Burst> {
     if tree.exists() {
         fs::remove_dir_all(tree)?;

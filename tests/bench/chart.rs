@@ -3,17 +3,13 @@
 //! it can be read on a light page and on a dark one.
 use crate::stats::{Row, short};
 
-/// Width of the card.
 const WIDTH: f64 = 860.0;
 /// Where the bars' field begins: the names stand left of it.
 const LEFT: f64 = 372.0;
 /// Where it ends: it leaves room for the figure of the longest bar.
 const RIGHT: f64 = WIDTH - 64.0;
-/// Where the first row begins.
 const TOP: f64 = 84.0;
-/// From one row to the next.
 const STEP: f64 = 28.0;
-/// Thickness of a bar.
 const BAR: f64 = 14.0;
 /// Under the rows: the axis, and what its sides mean.
 const BOTTOM: f64 = 62.0;
@@ -25,9 +21,7 @@ const STYLE: &str = "text{font:13px system-ui,-apple-system,'Segoe UI',sans-seri
 
 /// The scale of the axis: powers of two around all ratios.
 struct Scale {
-    /// The power at its left end.
     low: i32,
-    /// The power at its right end.
     high: i32,
 }
 
@@ -50,7 +44,6 @@ impl Scale {
         }
     }
 
-    /// Where a ratio lies.
     fn at(&self, ratio: f64) -> f64 {
         let share = (ratio.log2() - f64::from(self.low)) / f64::from(self.high - self.low);
         LEFT + share.clamp(0.0, 1.0) * (RIGHT - LEFT)
@@ -151,7 +144,6 @@ fn unity(scale: &Scale, end: f64) -> String {
     )
 }
 
-/// Text as SVG has it.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }

@@ -21,7 +21,6 @@ pub(crate) const HASH: &str = "floor-hash";
 /// What a floor says on stderr when all of that is done.
 pub(crate) const READY: &str = "floor: ready";
 
-/// Threads that share a walk.
 const THREADS: usize = 2;
 /// Bytes read at a time, from directories, files and the event queue.
 const CHUNK: usize = 1 << 16;
@@ -81,13 +80,11 @@ pub(crate) fn run(kind: &str, tree: &OsStr) -> io::Result<()> {
 struct Directory {
     /// What the name is relative to: the working directory, if nothing.
     parent: Option<Arc<OwnedFd>>,
-    /// Its name there.
     name: CString,
     /// Its path, for the floor that prints.
     path: Vec<u8>,
 }
 
-/// What the threads hand each other.
 #[derive(Default)]
 struct Queue {
     /// Directories which one thread had too many of.
@@ -100,11 +97,9 @@ struct Queue {
 struct Walk {
     /// Where watches go, if any are wanted.
     inotify: Option<File>,
-    /// Whether files are digested.
     hash: bool,
     /// Paths by watch descriptor, if they are kept.
     paths: Option<Mutex<Vec<Vec<u8>>>>,
-    /// Directories given away.
     queue: Mutex<Queue>,
     /// Rings when there is something in the queue, or never will be again.
     wake: Condvar,
@@ -113,7 +108,6 @@ struct Walk {
 }
 
 impl Walk {
-    /// The queue, locked.
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().expect("no thread panicked")
     }

@@ -19,7 +19,6 @@ struct Latency {
     changed: f64,
 }
 
-/// The rows of both.
 pub(crate) fn measure(session: &mut Session) -> Fallible<Vec<Row>> {
     let samples = session.sizes.samples;
     note("latency: one change every 5 ms");

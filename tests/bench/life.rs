@@ -6,7 +6,6 @@ use crate::tools::{EAGER, NOBODY, OFF, PEER, Tool};
 use crate::{Fallible, Measure, floor, trees};
 use std::path::Path;
 
-/// What was seen of one life.
 struct Life {
     /// Seconds from exec to ready.
     ready: f64,
@@ -75,7 +74,6 @@ pub(crate) fn measure(
     Ok(rows)
 }
 
-/// The start on a deep tree.
 fn deep(session: &mut Session) -> Fallible<Row> {
     let levels = session.sizes.deep;
     let tree = session.tree("deep", |path| trees::deep(path, levels))?;

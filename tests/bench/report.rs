@@ -7,14 +7,12 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-/// Above the table in RESULTS.md.
 const HEAD: &str = "# Benchmark
 
 Made by `cargo bench`: the figures are this machine's, the ratios are what counts.
 Below 1, balerion needs less.
 ";
 
-/// Below it.
 const FOOT: &str =
     "The tools take turns, A B C, then C B A. A figure is the median of the rounds, a ratio
 the median of the ratios within a round; of a count, the worst round is given. Times
@@ -37,7 +35,6 @@ reader who applies the lines in order has and the disk has not, or the other way
 of balerion's, a name with another digest than the disk's, too.
 ";
 
-/// The table.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut text = String::from(
         "| | balerion | inotifywait | floor | ÷ inotifywait | ÷ floor |\n\
@@ -53,7 +50,6 @@ pub(crate) fn table(rows: &[Row]) -> String {
     text
 }
 
-/// RESULTS.md.
 pub(crate) fn page(session: &Session, version: &str, table: &str) -> String {
     let peer = session.tools.peer_version.as_deref();
     let rounds = format!("{} rounds, trees {}", session.sizes.rounds, session.place());

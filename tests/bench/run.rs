@@ -11,7 +11,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(60);
 /// What the kernel gets to free the watches of a process that is gone.
 const AFTERMATH: Duration = Duration::from_millis(100);
@@ -19,30 +18,24 @@ const AFTERMATH: Duration = Duration::from_millis(100);
 /// What came out of a pipe so far.
 #[derive(Default)]
 struct Heard {
-    /// All of it.
     bytes: Vec<u8>,
     /// After each read: how much there was then, and when that was.
     reads: Vec<(usize, Instant)>,
-    /// Whether the other end is closed.
     ended: bool,
 }
 
 /// A pipe which a thread of its own empties as fast as it can.
 #[derive(Default)]
 struct Pipe {
-    /// What came out of it.
     heard: Mutex<Heard>,
-    /// Rings when that is more.
     more: Condvar,
 }
 
 impl Pipe {
-    /// What was heard, locked.
     fn heard(&self) -> MutexGuard<'_, Heard> {
         self.heard.lock().expect("the reader does not panic")
     }
 
-    /// Starts the thread.
     fn listen(mut from: impl Read + Send + 'static) -> (Arc<Self>, JoinHandle<()>) {
         let pipe = Arc::new(Self::default());
         let shared = Arc::clone(&pipe);
@@ -91,30 +84,21 @@ impl Pipe {
 
 /// One process under measurement. Dropping it kills it.
 pub(crate) struct Run {
-    /// The process.
     child: Child,
-    /// Its id, for the kernel.
     pid: libc::pid_t,
-    /// What it is called, for errors.
     label: &'static str,
-    /// Says that it is ready.
     ready: &'static str,
     /// Says that every file has been read, if it will.
     baseline: Option<&'static str>,
-    /// How its lines read.
     kind: Kind,
     /// Just before it was started.
     began: Instant,
-    /// Its stdout.
     out: Arc<Pipe>,
-    /// Its stderr.
     err: Arc<Pipe>,
-    /// The threads that read both.
     readers: Vec<JoinHandle<()>>,
 }
 
 impl Run {
-    /// Starts a tool on a tree.
     pub(crate) fn start(tool: &Tool, tree: &Path) -> Fallible<Self> {
         Self::start_then(tool, tree, || Ok(()))
     }
@@ -165,7 +149,6 @@ impl Run {
         Ok(())
     }
 
-    /// From exec to ready.
     pub(crate) fn ready(&self) -> Fallible<Duration> {
         let pipe = match self.kind {
             Kind::Balerion => &self.out,
@@ -196,7 +179,6 @@ impl Run {
         Ok(time.duration_since(self.began))
     }
 
-    /// The CPU time used so far.
     pub(crate) fn cpu(&self) -> Fallible<Duration> {
         Ok(sys::cpu_time(self.pid)?)
     }
@@ -236,7 +218,6 @@ impl Run {
         Ok(())
     }
 
-    /// From SIGTERM until it is gone.
     pub(crate) fn stop(&mut self) -> Fallible<Duration> {
         if let Some(status) = self.child.try_wait()? {
             return Err(format!("{} ended before it was asked to: {status}", self.label).into());

@@ -20,23 +20,16 @@ const IN_MEMORY: &str = "/dev/shm";
 /// Where the kernel says how many watches a user may have.
 const WATCHES: &str = "/proc/sys/fs/inotify/max_user_watches";
 
-/// How much of everything.
 pub(crate) struct Sizes {
-    /// Turns that every tool takes.
     pub(crate) rounds: usize,
-    /// Directories of the broad tree.
     pub(crate) broad: usize,
-    /// Levels of the deep tree.
     pub(crate) deep: usize,
-    /// Files of the wide directory.
     pub(crate) wide: usize,
     /// Files of 1 MiB.
     pub(crate) large: usize,
-    /// Operations of a burst.
     pub(crate) burst: usize,
     /// Changes of each kind whose latency is taken, in each turn.
     pub(crate) samples: usize,
-    /// How long nothing is done.
     pub(crate) idle: Duration,
 }
 
@@ -75,15 +68,10 @@ impl Sizes {
     }
 }
 
-/// One session of measuring.
 pub(crate) struct Session {
-    /// The tools that work.
     pub(crate) tools: Tools,
-    /// How much of everything.
     pub(crate) sizes: Sizes,
-    /// Whether a tool failed somewhere.
     pub(crate) failed: bool,
-    /// The trees, removed in the end.
     trees: TempDir,
 }
 
@@ -176,7 +164,6 @@ impl Session {
         Ok(turns)
     }
 
-    /// Where the trees are, in words.
     pub(crate) fn place(&self) -> &'static str {
         if self.trees.path().starts_with(IN_MEMORY) {
             "in memory (tmpfs)"
@@ -186,7 +173,6 @@ impl Session {
     }
 }
 
-/// Says something to whoever is waiting.
 pub(crate) fn note(text: &str) {
     eprintln!("bench: {text}");
 }

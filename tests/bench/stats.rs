@@ -65,17 +65,11 @@ pub(crate) enum Unit {
     Count,
 }
 
-/// One line of the table.
 pub(crate) struct Row {
-    /// What was measured.
     pub(crate) name: String,
-    /// What the figures are.
     pub(crate) unit: Unit,
-    /// balerion's.
     pub(crate) mine: Series,
-    /// inotifywait's.
     pub(crate) peer: Series,
-    /// The floor's.
     pub(crate) floor: Series,
 }
 
@@ -97,7 +91,6 @@ impl Row {
         })
     }
 
-    /// balerion's figure over another one's.
     pub(crate) fn ratio(&self, other: &Series) -> Option<f64> {
         let pairs = self.mine.iter().zip(other);
         let ratios = pairs.filter_map(|(mine, other)| match (mine, other) {
@@ -124,7 +117,6 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     })
 }
 
-/// A number to three figures.
 pub(crate) fn short(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -135,7 +127,6 @@ pub(crate) fn short(value: f64) -> String {
     }
 }
 
-/// A whole number with commas.
 pub(crate) fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -16,13 +16,9 @@ pub(crate) enum Kind {
 
 /// A program with its arguments; the tree follows them.
 pub(crate) struct Tool {
-    /// What the results know it by.
     pub(crate) label: &'static str,
-    /// How it speaks.
     pub(crate) kind: Kind,
-    /// What is executed.
     pub(crate) program: PathBuf,
-    /// With what.
     pub(crate) arguments: Vec<&'static str>,
     /// What says that it is ready, on stdout for balerion and on stderr for the others.
     pub(crate) ready: &'static str,
@@ -32,11 +28,8 @@ pub(crate) struct Tool {
     pub(crate) digests: bool,
 }
 
-/// balerion as it comes.
 pub(crate) const EAGER: &str = "balerion";
-/// balerion which reads no file.
 pub(crate) const OFF: &str = "balerion --hash off";
-/// The peer.
 pub(crate) const PEER: &str = "inotifywait";
 /// The label of no tool, for a figure which nobody else has.
 pub(crate) const NOBODY: &str = "";
@@ -80,7 +73,6 @@ impl Tools {
         Self { all, peer_version }
     }
 
-    /// Forgets the others.
     pub(crate) fn retain(&mut self, keep: impl FnMut(&Tool) -> bool) {
         self.all.retain(keep);
     }
@@ -92,7 +84,6 @@ impl Tools {
     }
 }
 
-/// inotifywait, asked for what balerion reports.
 fn peer() -> Tool {
     Tool {
         label: PEER,
@@ -122,23 +113,16 @@ pub(crate) fn first_line(command: &mut Command) -> Option<String> {
 
 /// What a line of output says of a path.
 pub(crate) enum Said {
-    /// The name appeared.
     Appeared,
-    /// The content changed.
     Changed,
-    /// The name moved here from there.
     Moved(String),
-    /// The name is gone.
     Gone,
 }
 
 /// One thing said: of which path, and with which digest.
 pub(crate) struct Saying {
-    /// What.
     pub(crate) said: Said,
-    /// Of which path, as printed.
     pub(crate) path: String,
-    /// The digest given with it.
     pub(crate) digest: Option<String>,
 }
 
@@ -152,7 +136,6 @@ impl Kind {
     }
 }
 
-/// A record of balerion's.
 fn read_json(record: &Value) -> Option<Saying> {
     let text = |field: &str| record.get(field).and_then(Value::as_str).map(str::to_owned);
     let said = match text("event")?.as_str() {

@@ -20,7 +20,6 @@ fn content(seed: usize, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Fills a directory with small files.
 fn fill(directory: &Path, seed: usize) -> io::Result<()> {
     (0..FILES).try_for_each(|file| {
         let bytes = content(seed * FILES + file, SMALL);
@@ -105,7 +104,6 @@ const PER_MILLISECOND: usize = 10;
 /// Who writes in a [`burst`].
 #[derive(Clone, Copy)]
 pub(crate) struct Writers {
-    /// How many there are.
     pub(crate) count: usize,
     /// Whether they wait for each millisecond.
     pub(crate) paced: bool,

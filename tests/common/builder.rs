@@ -16,21 +16,17 @@ use super::watch::Watch;
 
 /// The arguments of one run, and what the test knows about it.
 pub(crate) struct Builder {
-    /// The working directory.
     pub(crate) cwd: PathBuf,
     /// What runs the binary, if it is not run directly.
     wrapper: Vec<OsString>,
-    /// The options.
     args: Vec<OsString>,
     /// The PATHs as given; none stands for the working directory.
     paths: Vec<OsString>,
-    /// JSON was asked for.
     json: bool,
     /// The start waits until all files have been read.
     baseline: bool,
     /// The tree is being changed while the watch begins.
     early: bool,
-    /// Digests are expected of all files.
     hashes: bool,
     /// Where stdout goes instead of to the test.
     stdout: Option<Stdio>,
@@ -70,20 +66,17 @@ impl Builder {
         self.args(["--format", "json"])
     }
 
-    /// Adds options.
     pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.args
             .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
-    /// Adds a PATH.
     pub(crate) fn path(mut self, path: impl AsRef<OsStr>) -> Self {
         self.paths.push(path.as_ref().to_owned());
         self
     }
 
-    /// Stands somewhere else.
     pub(crate) fn from(mut self, cwd: impl AsRef<Path>) -> Self {
         self.cwd = self.cwd.join(cwd);
         self
@@ -110,19 +103,16 @@ impl Builder {
         self.args(["--initial"])
     }
 
-    /// Digests need not be told.
     pub(crate) fn without_hashes(mut self) -> Self {
         self.hashes = false;
         self
     }
 
-    /// Sends stdout elsewhere.
     pub(crate) fn stdout(mut self, to: impl Into<Stdio>) -> Self {
         self.stdout = Some(to.into());
         self
     }
 
-    /// Sends stderr elsewhere.
     pub(crate) fn stderr(mut self, to: impl Into<Stdio>) -> Self {
         self.stderr = Some(to.into());
         self
@@ -161,7 +151,6 @@ impl Builder {
             .collect()
     }
 
-    /// The command line.
     fn command(&self) -> Command {
         let mut words = self.wrapper.clone();
         words.push(env!("CARGO_BIN_EXE_balerion").into());

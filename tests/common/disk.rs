@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 use sha2::Digest as _;
 
-/// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// `file`, `directory`, `symlink` or `other`.
@@ -38,7 +37,6 @@ pub(crate) fn within(directory: &File, name: impl AsRef<Path>) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name)
 }
 
-/// The kind as balerion names it.
 pub(crate) fn kind_of(status: &Metadata) -> &'static str {
     let sort = status.file_type();
     if sort.is_file() {
@@ -132,13 +130,11 @@ fn digest(path: &Path) -> io::Result<(String, u64)> {
 /// and those of its files with several names.
 #[derive(Default, Debug)]
 pub(crate) struct Inodes {
-    /// Directories, the root too.
     pub(crate) directories: Vec<u64>,
     /// Files that have more than one name.
     pub(crate) linked: Vec<u64>,
 }
 
-/// The inodes of a tree.
 pub(crate) fn inodes(root: &Path, into: &mut Inodes) {
     let Ok(directory) = open_directory(root) else {
         return;

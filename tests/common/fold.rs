@@ -11,33 +11,27 @@ use super::record::Record;
 pub(crate) struct Fold {
     /// Holds each PATH under its own spelling.
     top: Node,
-    /// The PATHs as given.
     prefixes: Vec<Vec<u8>>,
     /// The tree changed already while the watch began: its start is what the
     /// `existing` records say.
     early: bool,
     /// The `ready` record has come.
     ready: bool,
-    /// What was wrong, with the record.
     pub(crate) violations: Vec<String>,
     /// How many records there were of each event.
     pub(crate) counts: BTreeMap<String, usize>,
 }
 
-/// A name of the folded tree.
 #[derive(Default)]
 struct Node {
-    /// As in the record.
     kind: String,
     /// The digest last told, under whatever name.
     sha256: Option<String>,
-    /// The size last told.
     size: Option<u64>,
     /// The digest last told under this name, if one was, when a rename has since put
     /// another file there: a `changed` must follow if the digests differ, and may if
     /// the old one is not known.
     displaced: Option<Option<String>>,
-    /// What is below.
     children: BTreeMap<Vec<u8>, Node>,
 }
 
@@ -75,7 +69,6 @@ impl Fold {
         fold
     }
 
-    /// Reads one line of stdout.
     pub(crate) fn feed(&mut self, line: &[u8]) {
         let result = Record::parse(line).and_then(|record| {
             *self.counts.entry(record.event().to_owned()).or_default() += 1;
@@ -126,7 +119,6 @@ impl Fold {
         }
     }
 
-    /// A name that appeared.
     fn created(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
         let place = split(&self.prefixes, path)?;
         let old = self.top.insert(&place, Node::told(record))?;
@@ -175,7 +167,6 @@ impl Fold {
         self.top.insert(&target, node).map(drop)
     }
 
-    /// A name that is gone.
     fn deleted(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
         self.known(record, path)?;
         let place = split(&self.prefixes, path)?;

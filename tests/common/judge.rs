@@ -10,7 +10,6 @@ use super::watch::{Ended, Watch};
 
 /// A fold and how far it has come.
 pub(crate) struct Folded {
-    /// The tree as told.
     pub(crate) fold: Fold,
     /// How many lines have been fed to it.
     pub(crate) fed: usize,

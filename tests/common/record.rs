@@ -8,7 +8,6 @@ use super::sha256;
 /// One line of `--format json`.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
-    /// The whole object.
     pub(crate) value: Value,
 }
 
@@ -34,7 +33,6 @@ impl Record {
         Ok(record)
     }
 
-    /// The shape of the record.
     fn check(&self) -> Result<(), String> {
         let event = self.text("event").ok_or("no event")?;
         let (_, fields) = FIELDS
@@ -87,17 +85,14 @@ impl Record {
         Ok(())
     }
 
-    /// A field that is a string.
     pub(crate) fn text(&self, field: &str) -> Option<&str> {
         self.value.get(field)?.as_str()
     }
 
-    /// A field that is a number.
     pub(crate) fn number(&self, field: &str) -> Option<u64> {
         self.value.get(field)?.as_u64()
     }
 
-    /// The event's name.
     pub(crate) fn event(&self) -> &str {
         self.text("event").unwrap_or_default()
     }
@@ -107,12 +102,10 @@ impl Record {
         self.text("kind").unwrap_or_default()
     }
 
-    /// The digest, if told.
     pub(crate) fn sha256(&self) -> Option<&str> {
         self.text("sha256")
     }
 
-    /// The size, if told.
     pub(crate) fn size(&self) -> Option<u64> {
         self.number("size")
     }

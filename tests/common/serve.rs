@@ -6,16 +6,11 @@ use std::process::{Command, Output, Stdio};
 
 use super::{Tree, eventually, fork, sys};
 
-/// The binary.
 const BALERION: &str = env!("CARGO_BIN_EXE_balerion");
 
-/// A daemon, killed when dropped.
 pub(crate) struct Daemon {
-    /// Where its number is.
     pid_file: PathBuf,
-    /// Its number.
     pub(crate) pid: u32,
-    /// Where its changes go.
     pub(crate) log: PathBuf,
     /// What the command that started it said on stderr.
     pub(crate) said: String,
@@ -32,7 +27,6 @@ pub(crate) fn run(tree: &Tree, args: &[&str]) -> Output {
     fork::output(&mut command).unwrap()
 }
 
-/// What was said on stderr.
 pub(crate) fn said(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
@@ -50,7 +44,6 @@ pub(crate) fn refused_in(tree: &Tree, args: &[&str]) -> String {
     said
 }
 
-/// The same, in an empty tree.
 pub(crate) fn refused(args: &[&str]) -> String {
     refused_in(&Tree::new(), args)
 }
@@ -93,13 +86,11 @@ impl Daemon {
         expect_in(&self.log, lines);
     }
 
-    /// Sends a signal.
     pub(crate) fn signal(&self, signal: i32) {
         assert!(is_running(self.pid), "it has ended");
         sys::kill(self.pid, signal).unwrap();
     }
 
-    /// Waits until it has ended.
     pub(crate) fn wait(&self) {
         assert!(eventually(|| !is_running(self.pid)), "it has not ended");
     }

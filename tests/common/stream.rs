@@ -21,18 +21,15 @@ struct State {
     bytes: Vec<u8>,
     /// For each complete line, where it ends and when it was read.
     lines: Vec<(usize, Instant)>,
-    /// The writer has closed its end.
     ended: bool,
     /// The reader pretends to be busy elsewhere.
     stalled: bool,
 }
 
-/// One line, without its newline.
 #[derive(Clone)]
 pub(crate) struct Line {
     /// The bytes of the line.
     pub(crate) bytes: Vec<u8>,
-    /// When it was read.
     pub(crate) at: Instant,
 }
 
@@ -97,7 +94,6 @@ impl Stream {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Stops or resumes the reading.
     pub(crate) fn stall(&self, stalled: bool) {
         self.lock().stalled = stalled;
         self.news.notify_all();
@@ -124,7 +120,6 @@ impl Stream {
         }
     }
 
-    /// How many complete lines there are.
     pub(crate) fn count(&self) -> usize {
         self.lock().lines.len()
     }

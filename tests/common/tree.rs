@@ -25,7 +25,6 @@ impl Default for Tree {
 }
 
 impl Tree {
-    /// An empty tree.
     pub(crate) fn new() -> Self {
         let place = tempfile::Builder::new()
             .prefix("balerion-test-")
@@ -38,7 +37,6 @@ impl Tree {
         Self { place }
     }
 
-    /// The tree itself.
     pub(crate) fn root(&self) -> PathBuf {
         self.place.path().join("tree")
     }
@@ -104,12 +102,10 @@ impl Tree {
         file.set_modified(then).unwrap();
     }
 
-    /// mkdir
     pub(crate) fn mkdir(&self, name: impl AsRef<Path>) {
         fs::create_dir(self.path(name)).unwrap();
     }
 
-    /// mkdir -p
     pub(crate) fn mkdirs(&self, name: impl AsRef<Path>) {
         fs::create_dir_all(self.path(name)).unwrap();
     }
@@ -134,7 +130,6 @@ impl Tree {
         fs::remove_dir(self.path(name)).unwrap();
     }
 
-    /// rm -r
     pub(crate) fn remove_all(&self, name: impl AsRef<Path>) {
         fs::remove_dir_all(self.path(name)).unwrap();
     }

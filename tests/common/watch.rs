@@ -12,13 +12,9 @@ use super::record::Record;
 use super::stream::{Line, Stream};
 use super::{DEADLINE, eventually, sys};
 
-/// A watcher, killed when dropped.
 pub(crate) struct Watch {
-    /// The process.
     pub(super) child: Child,
-    /// What it says on stdout.
     pub(crate) out: Arc<Stream>,
-    /// What it says on stderr.
     pub(crate) err: Arc<Stream>,
     /// How many lines of stdout the test has taken.
     pub(super) taken: usize,
@@ -26,19 +22,14 @@ pub(crate) struct Watch {
     pub(super) fold: Option<Folded>,
     /// Where each PATH lies on disk, and how it was given.
     pub(super) roots: Vec<(PathBuf, Vec<u8>)>,
-    /// Names left out of the comparison.
     pub(super) without: Vec<Vec<u8>>,
-    /// How many sentinels have been made.
     pub(super) sentinels: usize,
 }
 
 /// All that is left of a watcher that has ended.
 pub(crate) struct Ended {
-    /// How it ended.
     pub(crate) status: ExitStatus,
-    /// All of stdout.
     pub(crate) stdout: Vec<u8>,
-    /// All of stderr.
     pub(crate) stderr: String,
 }
 
@@ -64,7 +55,6 @@ impl Watch {
         }
     }
 
-    /// The number of the process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -215,7 +205,6 @@ impl Watch {
         between
     }
 
-    /// Shows that nothing more is told.
     pub(crate) fn silence(&mut self) {
         let between = self.sentinel();
         if !between.is_empty() {
@@ -227,7 +216,6 @@ impl Watch {
 
     // Signals and the end.
 
-    /// Sends a signal.
     pub(crate) fn signal(&self, signal: i32) {
         sys::kill(self.pid(), signal).unwrap();
     }
@@ -244,7 +232,6 @@ impl Watch {
         assert!(stopped, "SIGSTOP did not stop it");
     }
 
-    /// Lets it go on.
     pub(crate) fn thaw(&self) {
         self.signal(sys::SIGCONT);
     }
@@ -292,7 +279,6 @@ impl Ended {
         }
     }
 
-    /// stdout as lines.
     pub(crate) fn lines(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.stdout);
         text.lines().map(str::to_owned).collect()

@@ -18,7 +18,6 @@ use super::sys;
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    /// The next number.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -33,17 +32,13 @@ impl Random {
     }
 }
 
-/// One writer.
 pub(crate) struct Writer {
-    /// Decides everything.
     random: Random,
-    /// The directory that all writers share.
     top: PathBuf,
     /// A directory outside the tree, shared too.
     outside: PathBuf,
     /// A directory that only this writer changes, with files of several names.
     own: PathBuf,
-    /// Files that it keeps open.
     held: Vec<File>,
 }
 
@@ -112,7 +107,6 @@ impl Writer {
         }
     }
 
-    /// One of six short names.
     fn name(&mut self) -> &'static str {
         ["a", "b", "c", "d", "e", "f"][usize::try_from(self.random.below(6)).unwrap()]
     }
@@ -151,7 +145,6 @@ impl Writer {
         file.write_all(&self.data())
     }
 
-    /// mkdir
     fn make_directory(&mut self) -> io::Result<()> {
         fs::create_dir(self.path())
     }
@@ -175,19 +168,16 @@ impl Writer {
         self.put(&file, File::options().write(true).create(true))
     }
 
-    /// Truncates and writes.
     fn rewrite(&mut self) -> io::Result<()> {
         let path = self.path();
         let options = &mut File::options();
         self.put(&path, options.write(true).create(true).truncate(true))
     }
 
-    /// An empty file.
     fn create(&mut self) -> io::Result<()> {
         File::create_new(self.path()).map(drop)
     }
 
-    /// Appends.
     fn append(&mut self) -> io::Result<()> {
         let path = self.path();
         self.put(&path, File::options().append(true))
@@ -219,17 +209,14 @@ impl Writer {
         sys::rename_with(&one, &other, sys::RENAME_EXCHANGE)
     }
 
-    /// unlink
     fn unlink(&mut self) -> io::Result<()> {
         fs::remove_file(self.path())
     }
 
-    /// rmdir
     fn remove_directory(&mut self) -> io::Result<()> {
         fs::remove_dir(self.path())
     }
 
-    /// rm -rf
     fn remove_tree(&mut self) -> io::Result<()> {
         fs::remove_dir_all(self.path())
     }
@@ -239,7 +226,6 @@ impl Writer {
         symlink(self.name(), self.path())
     }
 
-    /// mkfifo
     fn make_fifo(&mut self) -> io::Result<()> {
         sys::fifo(&self.path())
     }
@@ -259,19 +245,16 @@ impl Writer {
         file.set_modified(SystemTime::now())
     }
 
-    /// O_TMPFILE and linkat
     fn link_nameless(&mut self) -> io::Result<()> {
         let path = self.path();
         sys::write_nameless(&path, &self.data())
     }
 
-    /// A move out of the tree.
     fn leave(&mut self) -> io::Result<()> {
         let name = self.random.below(8).to_string();
         fs::rename(self.path(), self.outside.join(name))
     }
 
-    /// A move into the tree.
     fn come_back(&mut self) -> io::Result<()> {
         let name = self.random.below(8).to_string();
         fs::rename(self.outside.join(name), self.path())
@@ -299,7 +282,6 @@ impl Writer {
         }
     }
 
-    /// Closes a file kept open.
     fn release(&mut self) -> io::Result<()> {
         self.held.pop();
         Ok(())

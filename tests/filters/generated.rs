@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 
 use super::common::{Record, Watch};
 
-/// What files and directories are called.
 const NAMES: [&str; 14] = [
     "a", "b", "ab", "build", "x.log", "y.log", "a b", "{a}", "[b]", "a]", "-a", "!a", "#b", "c\\d",
 ];
@@ -48,7 +47,6 @@ const PARTS: [&str; 27] = [
 pub(crate) struct Chance(u64);
 
 impl Chance {
-    /// From a seed.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
@@ -61,12 +59,10 @@ impl Chance {
         usize::try_from(self.0 >> 33).unwrap() % end
     }
 
-    /// One of these.
     pub(crate) fn of<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
         all[self.below(all.len())]
     }
 
-    /// A line of a rule file.
     fn rule(&mut self) -> String {
         let mut rule = String::from(if self.below(4) == 0 { "!" } else { "" });
         rule.push_str(if self.below(4) == 0 { "/" } else { "" });
@@ -83,7 +79,6 @@ impl Chance {
         rule
     }
 
-    /// A rule file.
     pub(crate) fn rules(&mut self) -> String {
         let mut text = String::new();
         for _ in 0..1 + self.below(4) {
@@ -162,7 +157,6 @@ pub(crate) fn git(dir: &Path) -> Command {
     git
 }
 
-/// Makes a repository of a directory.
 pub(crate) fn init(dir: &Path) {
     assert!(git(dir).args(["init", "-q"]).status().unwrap().success());
 }
@@ -216,14 +210,11 @@ fn list(dir: &Path, shown: &str, into: &mut Vec<(String, bool)>) {
 
 /// The names that a watcher's records leave, none told twice.
 pub(crate) struct Names {
-    /// The names.
     pub(crate) names: BTreeSet<String>,
-    /// How many lines were folded.
     fed: usize,
 }
 
 impl Names {
-    /// None yet.
     pub(crate) fn new() -> Self {
         Self {
             names: BTreeSet::new(),

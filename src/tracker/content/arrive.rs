@@ -1,44 +1,44 @@
 //! Files that come whole: moved in, linked, or found by a scan. Each is told once, with
 //! what could be read of it.
 
-use super::{Why, content};
-use crate::change::{Content, Kind, Trouble};
+use super::{Evidence, content};
+use crate::change::{Content, Kind, Warning};
 use crate::tracker::Turn;
+use crate::tracker::disk::{FsError, Reading, Stat, Target};
 use crate::tracker::model::{self, Flag, Id};
-use crate::tracker::port::{At, Fault, Reading, Stat};
 
 impl Turn<'_> {
     /// A file came whole: moved in, linked, or found by a scan.
     pub(in crate::tracker) fn arrive(&mut self, dir: Id, name: &[u8], stat: &Stat) {
-        for known in self.t.known_as(model::ident(stat)) {
+        for known in self.t.known_as(model::inode_key(stat)) {
             if !self.is_still_there(known, stat) {
                 // It moved while events were lost.
-                return self.rename_unseen(known, dir, name);
+                return self.rename_relocated(known, dir, name);
             }
         }
         let id = self.t.model.insert(Some(dir), name, Kind::File);
         self.t.remember_attributes(id, stat);
         self.t.note_links(id, stat);
-        self.t.remember_young(stat);
-        self.guard(id, dir, name);
+        self.t.remember_recent(stat);
+        self.watch_file_inode(id, dir, name);
         if self.t.goes_by_stat(stat.size) {
-            self.arrive_by_stat(id, stat);
+            self.add_by_stat(id, stat);
         } else {
             let content = self.read_first(id, dir, name, stat);
-            self.t.tell_created(id, content);
+            self.t.emit_created(id, content);
         }
     }
 
     /// A file that goes by inode, size and times came.
-    fn arrive_by_stat(&mut self, id: Id, stat: &Stat) {
+    fn add_by_stat(&mut self, id: Id, stat: &Stat) {
         self.t
             .model
-            .set_print(id, model::print(stat, false), model::ident(stat));
-        self.t.note_settled(id, stat, self.now.wall);
-        self.t.say_over_limit(id, stat.size);
-        self.t.tell_created(id, content(stat, None));
-        let is_young = self.t.is_young(id, stat, self.now.wall);
-        self.nominate_links(id, is_young);
+            .set_fingerprint(id, model::fingerprint(stat, false), model::inode_key(stat));
+        self.t.note_racy(id, stat, self.now.wall);
+        self.t.warn_over_limit(id, stat.size);
+        self.t.emit_created(id, content(stat, None));
+        let changed_since_start = self.t.changed_since_start(id, stat, self.now.wall);
+        self.enqueue_links(id, changed_since_start);
     }
 
     /// Reads it, here or aside: what is to be told of its bytes now.
@@ -46,22 +46,22 @@ impl Turn<'_> {
         let ticket = self.t.next_ticket();
         let parent = self.t.model.inode(dir);
         let limit = self.t.settings.hash_limit;
-        match self.disk.read(At::In(parent, name), limit, ticket) {
+        match self.disk.read(Target::In(parent, name), limit, ticket) {
             Ok(Reading::Done {
                 stat,
                 digest,
                 stable,
             }) => {
-                self.took(id, &stat, digest, stable);
-                let is_young = self.t.is_young(id, &stat, self.now.wall);
-                self.nominate_links(id, is_young);
+                self.store_digest(id, &stat, digest, stable);
+                let changed_since_start = self.t.changed_since_start(id, &stat, self.now.wall);
+                self.enqueue_links(id, changed_since_start);
                 return content(&stat, Some(digest));
             }
-            Ok(Reading::Later) => self.t.later(ticket, id, Why::WROTE),
-            Ok(Reading::OverLimit) => self.t.nominate(id),
+            Ok(Reading::Later) => self.t.later(ticket, id, Evidence::MODIFIED),
+            Ok(Reading::OverLimit) => self.t.enqueue(id),
             Err(fault) => {
                 // Told without its bytes: they are news once they can be read.
-                self.t.model.set(id, Flag::WROTE);
+                self.t.model.set(id, Flag::MODIFIED);
                 self.unread(id, fault);
             }
         }
@@ -76,22 +76,22 @@ impl Turn<'_> {
         let name = self.t.model.name(id).to_vec();
         let found = self
             .enter(dir)
-            .and_then(|inode| self.disk.stat(At::In(inode, &name)));
+            .and_then(|inode| self.disk.stat(Target::In(inode, &name)));
         found.is_ok_and(|found| found.inode == stat.inode)
     }
 
     /// Gives a file a watch of its own, where that is asked for.
-    pub(in crate::tracker) fn guard(&mut self, id: Id, dir: Id, name: &[u8]) {
-        if !self.t.settings.strict || self.t.model.has(id, Flag::GUARDED) {
+    pub(in crate::tracker) fn watch_file_inode(&mut self, id: Id, dir: Id, name: &[u8]) {
+        if !self.t.settings.strict || self.t.model.has(id, Flag::FILE_WATCH) {
             return;
         }
         let parent = self.t.model.inode(dir);
-        match self.disk.watch_file(At::In(parent, name)) {
+        match self.disk.watch_file(Target::In(parent, name)) {
             Ok(wd) => {
-                self.t.links.guard(wd, id);
-                self.t.model.set(id, Flag::GUARDED);
+                self.t.links.add_file_watch(wd, id);
+                self.t.model.set(id, Flag::FILE_WATCH);
             }
-            Err(Fault::Full) => self.t.trouble(id, Trouble::NoWatch),
+            Err(FsError::WatchLimit) => self.t.trouble(id, Warning::NoWatch),
             Err(_) => {}
         }
     }

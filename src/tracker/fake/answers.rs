@@ -5,22 +5,21 @@ use super::{Aside, Fake, Note, digest};
 use crate::change::{Digest, Kind};
 use crate::event::Wd;
 use crate::tracker::content::Answer;
-use crate::tracker::port::{
-    At, Disk, Fault, Inode, Reading, Stat, Ticket, Watched, Way, append_name,
+use crate::tracker::disk::{
+    Disk, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched, append_name,
 };
 
 impl Fake {
     /// The directory that was entered as that inode.
-    pub(super) fn entered(&self, inode: Inode) -> Result<Node, Fault> {
+    pub(super) fn entered(&self, inode: Inode) -> Result<Node, FsError> {
         let held = self.held.iter().find(|(held, _)| *held == inode);
-        held.map(|(_, node)| *node).ok_or(Fault::Absent)
+        held.map(|(_, node)| *node).ok_or(FsError::NotFound)
     }
 
-    /// What is at a place.
-    pub(super) fn find(&self, at: At<'_>) -> Result<Node, Fault> {
+    pub(super) fn find(&self, at: Target<'_>) -> Result<Node, FsError> {
         match at {
-            At::Root(path) => self.tree.at(path).ok_or(Fault::Absent),
-            At::In(inode, name) => {
+            Target::Root(path) => self.tree.at(path).ok_or(FsError::NotFound),
+            Target::In(inode, name) => {
                 let dir = self.entered(inode)?;
                 self.step(dir, name)
             }
@@ -28,19 +27,18 @@ impl Fake {
     }
 
     /// What a name leads to, as far as the directory may be looked into.
-    fn step(&self, dir: Node, name: &[u8]) -> Result<Node, Fault> {
+    fn step(&self, dir: Node, name: &[u8]) -> Result<Node, FsError> {
         if !self.tree.is_dir(dir) {
-            return Err(Fault::Absent);
+            return Err(FsError::NotFound);
         }
         if !self.tree.node(dir).is_readable {
-            return Err(Fault::Denied);
+            return Err(FsError::PermissionDenied);
         }
-        self.tree.child(dir, name).ok_or(Fault::Absent)
+        self.tree.child(dir, name).ok_or(FsError::NotFound)
     }
 
-    /// The way to a directory.
-    pub(crate) fn climb(&self, root: &[u8], route: &[u8]) -> Result<Node, Fault> {
-        let mut node = self.tree.at(root).ok_or(Fault::Absent)?;
+    pub(crate) fn find_stale_ancestor(&self, root: &[u8], route: &[u8]) -> Result<Node, FsError> {
+        let mut node = self.tree.at(root).ok_or(FsError::NotFound)?;
         for name in route
             .split(|byte| *byte == b'/')
             .filter(|name| !name.is_empty())
@@ -50,16 +48,14 @@ impl Fake {
         if self.tree.is_dir(node) {
             Ok(node)
         } else {
-            Err(Fault::Absent)
+            Err(FsError::NotFound)
         }
     }
 
-    /// One more descriptor holds an inode.
     fn pin(&mut self, node: Node) {
         self.tree.node_mut(node).pins += 1;
     }
 
-    /// One less.
     fn unpin(&mut self, node: Node) {
         self.tree.node_mut(node).pins -= 1;
         self.note(Note::Evict(node));
@@ -86,12 +82,10 @@ impl Fake {
         )
     }
 
-    /// The files that are read aside.
     pub(crate) fn tickets(&self) -> Vec<Ticket> {
         self.aside.keys().copied().collect()
     }
 
-    /// A file that was read aside.
     pub(crate) fn answer(&mut self, ticket: Ticket) -> Option<Answer> {
         let Aside { node, stat } = self.aside.remove(&ticket)?;
         let (stat, digest, stable) = self.read_halves(node, stat);
@@ -104,29 +98,29 @@ impl Fake {
     }
 
     /// What the baseline reads of a name: the way there must lead to that inode.
-    pub(crate) fn errand(
+    pub(crate) fn batch(
         &mut self,
         root: &[u8],
         route: &[u8],
         inode: Inode,
         name: &[u8],
         limit: u64,
-    ) -> Result<(Stat, Option<Digest>, bool), Fault> {
+    ) -> Result<(Stat, Option<Digest>, bool), FsError> {
         self.race();
-        let dir = self.climb(root, route)?;
+        let dir = self.find_stale_ancestor(root, route)?;
         if self.tree.inode(dir) != inode {
-            return Err(Fault::Absent);
+            return Err(FsError::NotFound);
         }
         let node = self.step(dir, name)?;
         if self.tree.kind(node) != Kind::File {
-            return Err(Fault::Absent);
+            return Err(FsError::NotFound);
         }
         let stat = self.tree.stat(node);
         if stat.size > limit {
             return Ok((stat, None, true));
         }
         if !self.tree.node(node).is_readable {
-            return Err(Fault::Denied);
+            return Err(FsError::PermissionDenied);
         }
         self.pin(node);
         let (stat, digest, stable) = self.read_halves(node, stat);
@@ -136,33 +130,33 @@ impl Fake {
 }
 
 impl Disk for Fake {
-    fn enter<'a>(&mut self, inode: Inode, way: &Way<'_, 'a>) -> Result<(), Fault> {
+    fn enter<'a>(&mut self, inode: Inode, way: &PathWriter<'_, 'a>) -> Result<(), FsError> {
         if self.entered(inode).is_ok() {
             return Ok(());
         }
         self.race();
         let mut path = Vec::new();
-        let root = way(&mut path).ok_or(Fault::Absent)?;
-        let node = self.climb(root, &path)?;
+        let root = way(&mut path).ok_or(FsError::NotFound)?;
+        let node = self.find_stale_ancestor(root, &path)?;
         if self.tree.inode(node) != inode {
-            return Err(Fault::Absent);
+            return Err(FsError::NotFound);
         }
         self.pin(node);
         self.held.push((inode, node));
         Ok(())
     }
 
-    fn stat(&mut self, at: At<'_>) -> Result<Stat, Fault> {
+    fn stat(&mut self, at: Target<'_>) -> Result<Stat, FsError> {
         self.race();
         self.note_down("stat", at);
         self.find(at).map(|node| self.tree.stat(node))
     }
 
-    fn watch(&mut self, at: At<'_>) -> Result<Watched, Fault> {
+    fn watch(&mut self, at: Target<'_>) -> Result<Watched, FsError> {
         self.race();
         let node = self.find(at)?;
         if !self.tree.is_dir(node) {
-            return Err(Fault::Absent);
+            return Err(FsError::NotFound);
         }
         self.pin(node);
         self.race();
@@ -170,7 +164,7 @@ impl Disk for Fake {
         let wd = if self.is_readable(node) {
             self.kernel.watch(node)
         } else {
-            Err(Fault::Denied)
+            Err(FsError::PermissionDenied)
         };
         self.race();
         let inode = self.tree.inode(node);
@@ -182,7 +176,7 @@ impl Disk for Fake {
         })
     }
 
-    fn watch_file(&mut self, at: At<'_>) -> Result<Wd, Fault> {
+    fn watch_file(&mut self, at: Target<'_>) -> Result<Wd, FsError> {
         self.race();
         let node = self.find(at)?;
         self.kernel.watch(node)
@@ -193,14 +187,14 @@ impl Disk for Fake {
         self.kernel.unwatch(wd);
     }
 
-    fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), Fault> {
+    fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), FsError> {
         self.race();
         // It waits for the directory's lock, under which names are told.
         self.tell_late();
         let dir = self.entered(inode)?;
         self.journal.push(format!("      list {}", inode.ino));
         if !self.is_readable(dir) {
-            return Err(Fault::Denied);
+            return Err(FsError::PermissionDenied);
         }
         let all = |disk: &Self| -> Vec<Vec<u8>> {
             disk.tree
@@ -228,12 +222,12 @@ impl Disk for Fake {
         Ok(())
     }
 
-    fn read(&mut self, at: At<'_>, limit: u64, ticket: Ticket) -> Result<Reading, Fault> {
+    fn read(&mut self, at: Target<'_>, limit: u64, ticket: Ticket) -> Result<Reading, FsError> {
         self.race();
         self.note_down("read", at);
         let node = self.find(at)?;
         if self.tree.kind(node) != Kind::File {
-            return Err(Fault::Absent);
+            return Err(FsError::NotFound);
         }
         let stat = self.tree.stat(node);
         if stat.size > limit {
@@ -246,7 +240,7 @@ impl Disk for Fake {
         }
         if !self.is_readable(node) {
             self.unpin(node);
-            return Err(Fault::Denied);
+            return Err(FsError::PermissionDenied);
         }
         let (stat, digest, stable) = self.read_halves(node, stat);
         self.unpin(node);
@@ -257,7 +251,7 @@ impl Disk for Fake {
         })
     }
 
-    fn is_own(&self, _inode: Inode) -> bool {
+    fn is_self_output(&self, _inode: Inode) -> bool {
         false
     }
 

@@ -4,12 +4,10 @@
 pub(crate) struct Chance(u64);
 
 impl Chance {
-    /// The sequence of that seed.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next number.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

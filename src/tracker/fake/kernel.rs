@@ -7,22 +7,19 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::tree::Node;
-use crate::event::{Cookie, Event, NameEvent, OwnEvent, Wd};
-use crate::tracker::port::Fault;
+use crate::event::{Cookie, Event, NameEvent, SelfEvent, Wd};
+use crate::tracker::disk::FsError;
 
 /// A queued event; it owns its name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Queued {
     /// About a name in a watched directory.
     Name(Wd, Vec<u8>, bool, NameEvent),
-    /// About the watched inode itself.
-    Own(Wd, OwnEvent),
-    /// The queue was full.
+    SelfOutputs(Wd, SelfEvent),
     Overflow,
 }
 
 impl Queued {
-    /// As the decoder gives it.
     pub(crate) fn event(&self) -> Event<'_> {
         match self {
             Self::Name(wd, name, is_dir, what) => Event::Name {
@@ -31,7 +28,7 @@ impl Queued {
                 is_dir: *is_dir,
                 what: *what,
             },
-            Self::Own(wd, what) => Event::Own {
+            Self::SelfOutputs(wd, what) => Event::Inode {
                 wd: *wd,
                 what: *what,
             },
@@ -51,7 +48,7 @@ impl Queued {
             (Self::Name(wd, name, is_dir, what), Self::Name(wd2, name2, is_dir2, what2)) => {
                 (wd, name, is_dir, plain(*what)) == (wd2, name2, is_dir2, plain(*what2))
             }
-            (Self::Own(_, OwnEvent::Ignored), _) => false,
+            (Self::SelfOutputs(_, SelfEvent::Ignored), _) => false,
             _ => self == last,
         }
     }
@@ -59,22 +56,17 @@ impl Queued {
 
 /// Watches and queue of one inotify instance.
 pub(crate) struct Kernel {
-    /// The watches, by inode.
     by_node: BTreeMap<Node, Wd>,
-    /// What is unread.
     queue: VecDeque<Queued>,
     /// `max_queued_events`.
     pub(crate) most_events: usize,
     /// `max_user_watches`.
     pub(crate) most_watches: usize,
-    /// The last watch descriptor.
     wd: i32,
-    /// The last cookie.
     cookie: u32,
 }
 
 impl Kernel {
-    /// An instance without limits.
     pub(crate) fn new() -> Self {
         let (by_node, queue) = (BTreeMap::new(), VecDeque::new());
         Self {
@@ -88,12 +80,12 @@ impl Kernel {
     }
 
     /// inotify_add_watch(2): the same inode gives the same descriptor.
-    pub(crate) fn watch(&mut self, node: Node) -> Result<Wd, Fault> {
+    pub(crate) fn watch(&mut self, node: Node) -> Result<Wd, FsError> {
         if let Some(wd) = self.by_node.get(&node) {
             return Ok(*wd);
         }
         if self.by_node.len() >= self.most_watches {
-            return Err(Fault::Full);
+            return Err(FsError::WatchLimit);
         }
         self.wd += 1;
         self.by_node.insert(node, Wd(self.wd));
@@ -105,7 +97,7 @@ impl Kernel {
         let before = self.by_node.len();
         self.by_node.retain(|_, other| *other != wd);
         if self.by_node.len() < before {
-            self.push(Queued::Own(wd, OwnEvent::Ignored));
+            self.push(Queued::SelfOutputs(wd, SelfEvent::Ignored));
         }
     }
 
@@ -115,18 +107,17 @@ impl Kernel {
             return;
         };
         if is_dir {
-            self.push(Queued::Own(wd, OwnEvent::DeleteSelf));
+            self.push(Queued::SelfOutputs(wd, SelfEvent::DeleteSelf));
         }
-        self.push(Queued::Own(wd, OwnEvent::Ignored));
+        self.push(Queued::SelfOutputs(wd, SelfEvent::Ignored));
     }
 
-    /// The file system is gone.
     pub(crate) fn unmount(&mut self, node: Node) {
         let Some(wd) = self.by_node.remove(&node) else {
             return;
         };
-        self.push(Queued::Own(wd, OwnEvent::Unmount));
-        self.push(Queued::Own(wd, OwnEvent::Ignored));
+        self.push(Queued::SelfOutputs(wd, SelfEvent::Unmount));
+        self.push(Queued::SelfOutputs(wd, SelfEvent::Ignored));
     }
 
     /// Something happened to a name in a directory.
@@ -136,14 +127,12 @@ impl Kernel {
         }
     }
 
-    /// Something happened to an inode.
-    pub(crate) fn own(&mut self, node: Node, what: OwnEvent) {
+    pub(crate) fn own(&mut self, node: Node, what: SelfEvent) {
         if let Some(wd) = self.by_node.get(&node) {
-            self.push(Queued::Own(*wd, what));
+            self.push(Queued::SelfOutputs(*wd, what));
         }
     }
 
-    /// A number that joins two halves.
     pub(crate) fn cookie(&mut self) -> Cookie {
         self.cookie += 1;
         Cookie(self.cookie)
@@ -167,12 +156,10 @@ impl Kernel {
         self.queue.drain(..count).collect()
     }
 
-    /// How many events are unread.
     pub(crate) fn unread(&self) -> usize {
         self.queue.len()
     }
 
-    /// Whether an inode is watched.
     pub(crate) fn is_watched(&self, node: Node) -> bool {
         self.by_node.contains_key(&node)
     }

@@ -55,7 +55,6 @@ pub(crate) enum Op {
     Bind(&'static str, &'static str),
 }
 
-/// How many files may be open.
 pub(crate) const SLOTS: usize = 4;
 
 impl Fake {
@@ -70,7 +69,6 @@ impl Fake {
         done
     }
 
-    /// Does it, without keeping a record.
     fn attempt(&mut self, op: Op) -> Option<()> {
         match op {
             Op::Open(slot, path) => self.open(slot, path.as_bytes()),

@@ -13,39 +13,27 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Node(pub(super) usize);
 
-/// A dentry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Dentry(usize);
 
-/// What an inode holds.
 pub(crate) enum Body {
-    /// Names.
     Directory(BTreeMap<Vec<u8>, Dentry>),
     /// Bytes.
     File(Vec<u8>),
-    /// A symbolic link.
     Symlink,
-    /// A FIFO or device.
     Other,
 }
 
-/// One inode.
 pub(crate) struct InodeBody {
-    /// What it holds.
     pub(crate) body: Body,
-    /// Its number while it lives.
     ino: u64,
-    /// Its birth.
     btime: i64,
     /// The last change of its bytes.
     pub(crate) mtime: i64,
-    /// The last change of itself.
     pub(crate) ctime: i64,
     /// Whether it may be read, and entered.
     pub(crate) is_readable: bool,
-    /// How many names it has.
     pub(crate) nlink: u32,
-    /// How many descriptors hold it.
     pub(crate) pins: u32,
     /// Whether it is gone and its number free.
     pub(crate) is_evicted: bool,
@@ -55,23 +43,16 @@ pub(crate) struct InodeBody {
     pub(crate) is_excused: bool,
 }
 
-/// One name.
 pub(crate) struct DentryBody {
     /// The directory that it is, or last was, in.
     pub(crate) dir: Node,
-    /// The name there.
     pub(crate) name: Vec<u8>,
-    /// What it leads to.
     pub(crate) node: Node,
-    /// Whether the directory still has it.
     pub(crate) is_live: bool,
 }
 
-/// The file system.
 pub(crate) struct Tree {
-    /// All inodes that ever were.
     nodes: Vec<InodeBody>,
-    /// All dentries that ever were.
     dentries: Vec<DentryBody>,
     /// Inode numbers to use again, the youngest last.
     free: Vec<u64>,
@@ -83,7 +64,6 @@ pub(crate) struct Tree {
 const TICK: i64 = 4_000_000;
 
 impl Tree {
-    /// Nothing but the topmost directory.
     pub(crate) fn new(wall: i64) -> Self {
         let mut tree = Self {
             nodes: Vec::new(),
@@ -96,7 +76,6 @@ impl Tree {
         tree
     }
 
-    /// The topmost directory.
     pub(crate) fn top(&self) -> Node {
         Node(0)
     }
@@ -106,7 +85,6 @@ impl Tree {
         self.wall - self.wall % TICK
     }
 
-    /// A new inode, without a name.
     pub(crate) fn make(&mut self, body: Body) -> Node {
         let fresh = self.nodes.len() as u64 + 100;
         let now = self.time();
@@ -126,17 +104,14 @@ impl Tree {
         Node(self.nodes.len() - 1)
     }
 
-    /// An inode.
     pub(crate) fn node(&self, node: Node) -> &InodeBody {
         &self.nodes[node.0]
     }
 
-    /// An inode, to change.
     pub(crate) fn node_mut(&mut self, node: Node) -> &mut InodeBody {
         &mut self.nodes[node.0]
     }
 
-    /// A dentry.
     pub(crate) fn dentry(&self, dentry: Dentry) -> &DentryBody {
         &self.dentries[dentry.0]
     }
@@ -207,7 +182,6 @@ impl Tree {
         self.node_mut(node).ctime = now;
     }
 
-    /// Exchanges two dentries.
     pub(crate) fn exchange(&mut self, one: Dentry, other: Dentry) {
         let (a, b) = (one.0, other.0);
         self.take(one);
@@ -236,7 +210,6 @@ impl Tree {
         true
     }
 
-    /// Every inode that has ever been.
     pub(crate) fn all(&self) -> impl Iterator<Item = Node> + use<> {
         (0..self.nodes.len()).map(Node)
     }

@@ -6,35 +6,26 @@
 use super::{Id, Model, NONE};
 use crate::change::Kind;
 use crate::event::Wd;
-use crate::tracker::port::Inode;
+use crate::tracker::disk::Inode;
 use crate::tracker::table::{Table, hash};
 
 /// What only a directory has: 24 bytes.
 struct Directory {
-    /// Which one it is.
     ino: u64,
-    /// Its entry.
     entry: u32,
     /// Its watch, or -1.
     wd: i32,
-    /// Its first child.
     first: u32,
     /// The file system, as an index, and the scan it was last part of.
     dev: u16,
-    /// The generation of its last scan.
     scanned: u16,
 }
 
-/// The directories' bodies.
 #[derive(Default)]
 pub(super) struct Directories {
-    /// All places.
     bodies: Vec<Directory>,
-    /// Those that are free.
     free: Vec<u32>,
-    /// Bodies by watch.
     by_wd: Table,
-    /// File systems.
     devs: Vec<u64>,
 }
 
@@ -59,19 +50,16 @@ impl Directories {
 }
 
 impl Model {
-    /// A directory's body.
     fn directory(&self, id: Id) -> &Directory {
         debug_assert_eq!(self.kind(id), Kind::Directory, "only a directory has this");
         &self.directories.bodies[self.entry(id).body as usize]
     }
 
-    /// A directory's body, to change.
     fn directory_mut(&mut self, id: Id) -> &mut Directory {
         let body = self.entry(id).body as usize;
         &mut self.directories.bodies[body]
     }
 
-    /// Its first child, to change.
     pub(super) fn first_mut(&mut self, id: Id) -> &mut u32 {
         &mut self.directory_mut(id).first
     }
@@ -83,19 +71,16 @@ impl Model {
         self.directories.free.push(self.entry(id).body);
     }
 
-    /// The directory with that watch.
     pub(crate) fn watched(&self, wd: Wd) -> Option<Id> {
         let Directories { bodies, by_wd, .. } = &self.directories;
         let at = by_wd.find(self.wd_hash(wd), |at| bodies[at as usize].wd == wd.0)?;
         Some(Id(bodies[at as usize].entry))
     }
 
-    /// The hash of a watch.
     fn wd_hash(&self, wd: Wd) -> u32 {
         hash(self.seed, u32::from_ne_bytes(wd.0.to_ne_bytes()), b"")
     }
 
-    /// Its watch, if it has one.
     pub(crate) fn wd(&self, id: Id) -> Option<Wd> {
         let wd = self.directory(id).wd;
         (wd >= 0).then_some(Wd(wd))
@@ -115,7 +100,6 @@ impl Model {
         old
     }
 
-    /// Which directory it is on disk.
     pub(crate) fn inode(&self, id: Id) -> Inode {
         let directory = self.directory(id);
         let dev = self
@@ -146,17 +130,14 @@ impl Model {
         directory.dev = u16::try_from(dev).unwrap_or(u16::MAX);
     }
 
-    /// The generation of its last scan.
     pub(crate) fn scanned(&self, id: Id) -> u16 {
         self.directory(id).scanned
     }
 
-    /// Sets it.
     pub(crate) fn set_scanned(&mut self, id: Id, generation: u16) {
         self.directory_mut(id).scanned = generation;
     }
 
-    /// Its first child.
     pub(crate) fn first_child(&self, id: Id) -> Option<Id> {
         if self.kind(id) != Kind::Directory {
             return None;
@@ -165,7 +146,6 @@ impl Model {
         (first != NONE).then_some(Id(first))
     }
 
-    /// Its children, youngest first.
     pub(crate) fn children(&self, id: Id) -> impl Iterator<Item = Id> {
         std::iter::successors(self.first_child(id), |&child| {
             let next = self.entry(child).next;

@@ -14,15 +14,14 @@ const CHUNK: usize = 128;
 #[derive(Default)]
 pub(super) struct Files {
     /// Fingerprints of inode, size and times; 0: never looked at.
-    prints: Vec<u64>,
+    fingerprints: Vec<u64>,
     /// Of inode and birth: the same under another name; 0: never looked at.
-    idents: Vec<u32>,
+    inode_keys: Vec<u32>,
     /// Digests, where one of the chunk is known.
     digests: Vec<Option<Box<[Digest; CHUNK]>>>,
-    /// Places that are free.
     free: Vec<u32>,
     /// Entries by identity, from when that is first needed: most trees never do.
-    by_ident: Option<Table>,
+    by_inode_key: Option<Table>,
 }
 
 impl Files {
@@ -31,12 +30,11 @@ impl Files {
         if let Some(at) = self.free.pop() {
             return at;
         }
-        self.prints.push(0);
-        self.idents.push(0);
-        u32::try_from(self.prints.len() - 1).expect("fewer than four billion names")
+        self.fingerprints.push(0);
+        self.inode_keys.push(0);
+        u32::try_from(self.fingerprints.len() - 1).expect("fewer than four billion names")
     }
 
-    /// Keeps a digest.
     fn set_digest(&mut self, at: usize, digest: Digest) {
         if self.digests.len() <= at / CHUNK {
             self.digests.resize_with(at / CHUNK + 1, || None);
@@ -47,7 +45,6 @@ impl Files {
 }
 
 impl Model {
-    /// Where a file's body is.
     fn file(&self, id: Id) -> usize {
         debug_assert_eq!(self.kind(id), Kind::File, "only a file has this");
         self.entry(id).body as usize
@@ -55,12 +52,11 @@ impl Model {
 
     /// Forgets all that is known of it, and gives its body back.
     pub(super) fn forget_file(&mut self, id: Id) {
-        self.set_print(id, 0, 0);
+        self.set_fingerprint(id, 0, 0);
         self.set_digest(id, None);
         self.files.free.push(self.entry(id).body);
     }
 
-    /// The digest last reported.
     pub(crate) fn digest(&self, id: Id) -> Option<Digest> {
         let at = self.file(id);
         if !self.has(id, Flag::DIGESTED) {
@@ -73,7 +69,6 @@ impl Model {
             .map(|chunk| chunk[at % CHUNK])
     }
 
-    /// Sets it.
     pub(crate) fn set_digest(&mut self, id: Id, digest: Option<Digest>) {
         let at = self.file(id);
         if let Some(digest) = digest {
@@ -85,81 +80,80 @@ impl Model {
     }
 
     /// Its fingerprint; 0 when it was never looked at.
-    pub(crate) fn print(&self, id: Id) -> u64 {
-        if self.has(id, Flag::AWAITED) {
+    pub(crate) fn fingerprint(&self, id: Id) -> u64 {
+        if self.has(id, Flag::BASELINE_PENDING) {
             0
         } else {
-            self.files.prints[self.file(id)]
+            self.files.fingerprints[self.file(id)]
         }
     }
 
     /// The walk has seen a file's name, and this inode number with it: 0 if it was not told.
-    pub(crate) fn await_reading(&mut self, id: Id, ino: u64) {
-        self.set(id, Flag::AWAITED);
+    pub(crate) fn set_baseline_pending(&mut self, id: Id, ino: u64) {
+        self.set(id, Flag::BASELINE_PENDING);
         let at = self.file(id);
-        self.files.prints[at] = ino;
+        self.files.fingerprints[at] = ino;
     }
 
     /// The inode number under which the walk saw a file that nobody has read yet.
     pub(crate) fn seen_as(&self, id: Id) -> Option<u64> {
-        let ino = self.files.prints[self.file(id)];
-        (self.has(id, Flag::AWAITED) && ino != 0).then_some(ino)
+        let ino = self.files.fingerprints[self.file(id)];
+        (self.has(id, Flag::BASELINE_PENDING) && ino != 0).then_some(ino)
     }
 
     /// Its identity under any name; 0 when it was never looked at.
-    pub(crate) fn ident(&self, id: Id) -> u32 {
-        self.files.idents[self.file(id)]
+    pub(crate) fn inode_key(&self, id: Id) -> u32 {
+        self.files.inode_keys[self.file(id)]
     }
 
     /// Sets both: it was looked at.
-    pub(crate) fn set_print(&mut self, id: Id, print: u64, ident: u32) {
-        self.clear(id, Flag::AWAITED);
+    pub(crate) fn set_fingerprint(&mut self, id: Id, print: u64, inode_key: u32) {
+        self.clear(id, Flag::BASELINE_PENDING);
         let at = self.file(id);
-        self.files.prints[at] = print;
-        self.set_ident(id, ident);
+        self.files.fingerprints[at] = print;
+        self.set_inode_key(id, inode_key);
     }
 
-    /// Sets its identity alone.
-    pub(crate) fn set_ident(&mut self, id: Id, ident: u32) {
-        let (at, old) = (self.file(id), self.ident(id));
-        if old == ident {
+    pub(crate) fn set_inode_key(&mut self, id: Id, inode_key: u32) {
+        let (at, old) = (self.file(id), self.inode_key(id));
+        if old == inode_key {
             return;
         }
-        self.files.idents[at] = ident;
+        self.files.inode_keys[at] = inode_key;
         let seed = self.seed;
-        let Some(table) = &mut self.files.by_ident else {
+        let Some(table) = &mut self.files.by_inode_key else {
             return;
         };
         if old != 0 {
             table.remove(hash(seed, old, b""), id.0);
         }
-        if ident != 0 {
-            table.insert(hash(seed, ident, b""), id.0);
+        if inode_key != 0 {
+            table.insert(hash(seed, inode_key, b""), id.0);
         }
     }
 
     /// From now on files are found by their identity.
-    pub(crate) fn index_idents(&mut self) {
-        if self.files.by_ident.is_some() {
+    pub(crate) fn index_inode_keys(&mut self) {
+        if self.files.by_inode_key.is_some() {
             return;
         }
         let mut table = Table::default();
         for id in self.all().filter(|&id| self.kind(id) == Kind::File) {
-            let ident = self.ident(id);
-            if ident != 0 {
-                table.insert(hash(self.seed, ident, b""), id.0);
+            let inode_key = self.inode_key(id);
+            if inode_key != 0 {
+                table.insert(hash(self.seed, inode_key, b""), id.0);
             }
         }
-        self.files.by_ident = Some(table);
+        self.files.by_inode_key = Some(table);
     }
 
     /// The files of that identity, once they are indexed.
-    pub(crate) fn with_ident(&self, ident: u32) -> Vec<Id> {
-        let Some(table) = self.files.by_ident.as_ref().filter(|_| ident != 0) else {
+    pub(crate) fn with_inode_key(&self, inode_key: u32) -> Vec<Id> {
+        let Some(table) = self.files.by_inode_key.as_ref().filter(|_| inode_key != 0) else {
             return Vec::new();
         };
-        let found = table.find_all(hash(self.seed, ident, b""), |id| {
-            self.ident(Id(id)) == ident
+        let found = table.find_all(hash(self.seed, inode_key, b""), |id| {
+            self.inode_key(Id(id)) == inode_key
         });
         found.into_iter().map(Id).collect()
     }

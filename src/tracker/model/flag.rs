@@ -9,62 +9,56 @@ use crate::change::Kind;
 pub(crate) struct Flag(u32);
 
 impl Flag {
-    /// A PATH; it has no parent.
     pub(crate) const ROOT: Self = Self(1 << 2);
     /// In the queue of names to look at.
-    pub(crate) const NOMINATED: Self = Self(1 << 3);
+    pub(crate) const QUEUED: Self = Self(1 << 3);
     /// Written to since it was last read.
-    pub(crate) const WROTE: Self = Self(1 << 4);
+    pub(crate) const MODIFIED: Self = Self(1 << 4);
     /// Closed after writing since it was last read.
-    pub(crate) const CLOSED: Self = Self(1 << 5);
+    pub(crate) const CLOSED_WRITE: Self = Self(1 << 5);
     /// Its attributes changed since it was last looked at.
-    pub(crate) const TOUCHED: Self = Self(1 << 6);
+    pub(crate) const ATTRIB: Self = Self(1 << 6);
     /// In the index of files with several names.
     pub(crate) const LINKED: Self = Self(1 << 7);
     /// Nobody has read it yet: its fingerprint is the inode number that the walk saw.
-    pub(crate) const AWAITED: Self = Self(1 << 8);
+    pub(crate) const BASELINE_PENDING: Self = Self(1 << 8);
     /// A rename put it over other bytes, and that is not told yet.
-    pub(crate) const DISPLACING: Self = Self(1 << 9);
-    /// Waiting for its writer to pause.
-    pub(crate) const BUSY: Self = Self(1 << 10);
-    /// Being read aside.
+    pub(crate) const REPLACED: Self = Self(1 << 9);
+    pub(crate) const DEBOUNCING: Self = Self(1 << 10);
     pub(crate) const READING: Self = Self(1 << 11);
     /// A directory that is told elsewhere: not entered here.
     pub(crate) const ALIAS: Self = Self(1 << 12);
     /// Never told.
-    pub(crate) const SILENT: Self = Self(1 << 13);
+    pub(crate) const HIDDEN: Self = Self(1 << 13);
     /// It may not be read, which has been said.
     pub(crate) const UNREADABLE: Self = Self(1 << 14);
     /// Its fingerprint was taken long enough after its last change to be trusted.
-    pub(crate) const SETTLED: Self = Self(1 << 15);
+    pub(crate) const NOT_RACY: Self = Self(1 << 15);
     /// A directory at the edge: told and not entered.
-    pub(crate) const EDGE: Self = Self(1 << 16);
+    pub(crate) const NOT_ENTERED: Self = Self(1 << 16);
     /// A directory of which only some names are watched (a PATH that is a file).
     pub(crate) const PARTIAL: Self = Self(1 << 17);
     /// A directory that could not be watched: looked at at intervals.
     pub(crate) const UNWATCHED: Self = Self(1 << 18);
-    /// Its mode and owner are remembered.
     pub(crate) const ATTRIBUTED: Self = Self(1 << 19);
     /// It has a watch of its own (`--strict`).
-    pub(crate) const GUARDED: Self = Self(1 << 20);
+    pub(crate) const FILE_WATCH: Self = Self(1 << 20);
     /// Its directory holds a name that prints in its own way.
-    pub(crate) const RENAMED_ROOT: Self = Self(1 << 21);
+    pub(crate) const HAS_FILE_ROOT: Self = Self(1 << 21);
     /// The first half of a rename took it away; the second is not read yet.
-    pub(crate) const LEAVING: Self = Self(1 << 22);
+    pub(crate) const MOVED_FROM: Self = Self(1 << 22);
     /// Read after the events at hand were: they tell nothing new about its bytes.
-    pub(crate) const FRESH: Self = Self(1 << 23);
-    /// Its digest is known.
+    pub(crate) const READ_THIS_BATCH: Self = Self(1 << 23);
     pub(crate) const DIGESTED: Self = Self(1 << 24);
     /// The baseline did not find it where it was: it is read when it is looked at.
-    pub(crate) const MISSED: Self = Self(1 << 25);
+    pub(crate) const BASELINE_MISSED: Self = Self(1 << 25);
     /// Looked at while it was being read aside: another file may be there by now.
-    pub(crate) const LOOKED: Self = Self(1 << 26);
+    pub(crate) const RECHECK: Self = Self(1 << 26);
     /// It was not there at a look, or an event said so: not there again, it is gone.
-    pub(crate) const GONE: Self = Self(1 << 27);
+    pub(crate) const CONFIRM_DELETE: Self = Self(1 << 27);
 }
 
 impl Model {
-    /// Its kind.
     pub(crate) fn kind(&self, id: Id) -> Kind {
         match self.entry(id).bits & 3 {
             0 => Kind::File,
@@ -74,12 +68,10 @@ impl Model {
         }
     }
 
-    /// Whether a flag is set.
     pub(crate) fn has(&self, id: Id, flag: Flag) -> bool {
         self.entry(id).bits & flag.0 != 0
     }
 
-    /// Sets a flag.
     pub(crate) fn set(&mut self, id: Id, flag: Flag) {
         self.entry_mut(id).bits |= flag.0;
     }
@@ -92,7 +84,6 @@ impl Model {
     }
 }
 
-/// The bits of a kind.
 pub(super) fn kind_bits(kind: Kind) -> u32 {
     match kind {
         Kind::File => 0,

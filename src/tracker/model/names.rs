@@ -5,7 +5,6 @@
 
 use super::NONE;
 
-/// Names, by where they begin.
 #[derive(Default)]
 pub(super) struct Names {
     /// Names, each after its length.
@@ -21,7 +20,6 @@ impl Names {
         &self.bytes[start..end]
     }
 
-    /// Keeps a name.
     pub(super) fn keep(&mut self, name: &[u8]) -> u32 {
         let at = u32::try_from(self.bytes.len()).expect("fewer than 4 GiB of names");
         match u8::try_from(name.len()) {

@@ -20,15 +20,14 @@ impl Tracker {
         self.schedule.restart = Some(now + wait);
     }
 
-    /// Begins the comparison.
     pub(super) fn rescan_now(&mut self) {
         self.counters.rescans += 1;
         self.filter.forget_all();
         self.generation = self.generation.wrapping_add(1);
         // Files that moved unseen are known by it.
-        self.model.index_idents();
+        self.model.index_inode_keys();
         self.rescan.get_or_insert_default();
-        self.nominate_roots();
+        self.enqueue_roots();
     }
 
     /// During a comparison, what is gone is reported at its end.
@@ -41,9 +40,9 @@ impl Tracker {
     }
 
     /// During a comparison, the entries that a file of that identity has.
-    pub(in crate::tracker) fn known_as(&self, ident: u32) -> Vec<Id> {
+    pub(in crate::tracker) fn known_as(&self, inode_key: u32) -> Vec<Id> {
         if self.rescan.is_some() {
-            self.model.with_ident(ident)
+            self.model.with_inode_key(inode_key)
         } else {
             Vec::new()
         }

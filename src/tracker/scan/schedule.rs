@@ -4,15 +4,13 @@
 
 use super::Sweep;
 use crate::change::Kind;
+use crate::tracker::disk::{FsError, Inode, Target};
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::port::{At, Fault, Inode};
 use crate::tracker::{Settings, Tracker, Turn};
 
 /// A name to look at that the model does not have.
 pub(in crate::tracker) struct DueName {
-    /// The directory.
     pub(super) dir: Id,
-    /// The name in it.
     name: Box<[u8]>,
     /// What was there a moment ago: which inode, and when it had last changed. Numbers
     /// are used again at once, but not with the same time.
@@ -33,7 +31,6 @@ impl DueName {
     }
 }
 
-/// When comparisons are due.
 #[derive(Default)]
 pub(in crate::tracker) struct Schedule {
     /// The next one, after an overflow.
@@ -46,18 +43,17 @@ pub(in crate::tracker) struct Schedule {
     poll: Option<u64>,
     /// The next look at rule files of which no event tells.
     pub(in crate::tracker) rules: Option<u64>,
-    /// Names to look at again soon.
-    parked: Vec<(u64, DueName)>,
+    retries: Vec<(u64, DueName)>,
 }
 
 /// What has no watch, or does not tell all, is looked at that often: 10 s.
 pub(in crate::tracker) const POLL: u64 = 10_000_000_000;
 
 /// How many of them are looked at by themselves; fewer in tests, which have few names.
-const MOST_PARKED: usize = if cfg!(test) { 2 } else { 16 };
+const MAX_RETRIES: usize = if cfg!(test) { 2 } else { 16 };
 
 /// A name whose directory was not where it should be is looked at again after 2 ms.
-const PARK: u64 = 2_000_000;
+const RETRY_DELAY: u64 = 2_000_000;
 
 impl Schedule {
     /// With the first of the comparisons that the user asked for, and of the looks at
@@ -72,61 +68,61 @@ impl Schedule {
     }
 
     /// A name that is missing is looked at again in a moment.
-    pub(in crate::tracker) fn miss(&mut self, dir: Id, name: &[u8], since: u64) {
+    pub(in crate::tracker) fn confirm_missing(&mut self, dir: Id, name: &[u8], since: u64) {
         let name = DueName {
             missing: Some(since),
             ..DueName::new(dir, name)
         };
-        self.parked.push((since + PARK, name));
+        self.retries.push((since + RETRY_DELAY, name));
     }
 }
 
 impl Tracker {
     /// A name is looked at again in a moment: the disk is changing under us.
-    pub(in crate::tracker) fn park(&mut self, dir: Id, name: &[u8], now: u64) {
+    pub(in crate::tracker) fn retry_later(&mut self, dir: Id, name: &[u8], now: u64) {
         let name = DueName::new(dir, name);
-        self.schedule.parked.push((now + PARK, name));
+        self.schedule.retries.push((now + RETRY_DELAY, name));
     }
 
     /// A name in a directory that is not where the model has it, because `lost` or
     /// something above it is not, is looked at when that is found: by itself, or, where
     /// there are many, in a scan. To look for each of many in vain, again and again, would
     /// leave no time to find it.
-    pub(in crate::tracker) fn put_off(&mut self, dir: Id, name: &[u8], lost: Id, now: u64) {
-        if self.schedule.parked.len() < MOST_PARKED {
-            return self.park(dir, name, now);
+    pub(in crate::tracker) fn defer_to_scan(&mut self, dir: Id, name: &[u8], lost: Id, now: u64) {
+        if self.schedule.retries.len() < MAX_RETRIES {
+            return self.retry_later(dir, name, now);
         }
         let mut at = dir;
-        self.is_unscanned(at);
+        self.mark_unscanned(at);
         while at != lost
             && let Some(parent) = self.model.parent(at)
         {
             at = parent;
-            self.is_unscanned(at);
+            self.mark_unscanned(at);
         }
-        self.nominate(at);
+        self.enqueue(at);
     }
 
     /// Whether nothing is left to look at, now or later.
     pub(crate) fn is_done(&self) -> bool {
         self.is_idle()
             && self.schedule.restart.is_none()
-            && self.schedule.parked.is_empty()
+            && self.schedule.retries.is_empty()
             && self.timers.next().is_none()
-            && self.leaving.is_empty()
+            && self.pending_moves.is_empty()
             && self.reading.is_empty()
     }
 
     /// When `tick` should be called next, on the monotonic clock.
     pub(crate) fn deadline(&self) -> Option<u64> {
         let schedule = &self.schedule;
-        let parked = schedule.parked.iter().map(|(due, _)| *due).min();
+        let retries = schedule.retries.iter().map(|(due, _)| *due).min();
         let planned = [
             schedule.restart,
             schedule.periodic,
             schedule.poll,
             schedule.rules,
-            parked,
+            retries,
         ];
         let sooner = [self.timers.next(), self.next_expiry()];
         planned.into_iter().chain(sooner).flatten().min()
@@ -151,7 +147,7 @@ impl Tracker {
             .filter(not_told)
             .collect::<Vec<_>>()
         {
-            self.nominate(id);
+            self.enqueue(id);
             self.scans.push(id, Sweep::All);
         }
     }
@@ -161,15 +157,15 @@ impl Turn<'_> {
     /// What is due by now. Called when no event is unread.
     pub(crate) fn tick(&mut self) {
         let now = self.now.tick;
-        self.expire_leaving(Some(now));
+        self.expire_pending_moves(Some(now));
         while let Some(id) = self.t.due(now) {
             if self.t.model.kind(id) == Kind::Directory {
                 self.t.scans.push(id, Sweep::Files);
             } else {
-                self.t.nominate(id);
+                self.t.enqueue(id);
             }
         }
-        self.nominate_parked(now);
+        self.enqueue_retries(now);
         if self.t.schedule.restart.is_some_and(|due| due <= now) {
             self.t.schedule.restart = None;
             self.t.rescan_now();
@@ -181,14 +177,14 @@ impl Turn<'_> {
             self.t.rescan_now();
         }
         self.t.poll(now);
-        self.t.look_at_unseen_rules(now);
+        self.t.check_unwatched_rules(now);
     }
 
     /// Names that were to be looked at again by now are looked at.
-    fn nominate_parked(&mut self, now: u64) {
-        let parked = std::mem::take(&mut self.t.schedule.parked);
-        let (due, later): (Vec<_>, Vec<_>) = parked.into_iter().partition(|(due, _)| *due <= now);
-        self.t.schedule.parked = later;
+    fn enqueue_retries(&mut self, now: u64) {
+        let retries = std::mem::take(&mut self.t.schedule.retries);
+        let (due, later): (Vec<_>, Vec<_>) = retries.into_iter().partition(|(due, _)| *due <= now);
+        self.t.schedule.retries = later;
         for (_, name) in due {
             if !self.is_directory(name.dir) {
                 continue;
@@ -198,9 +194,9 @@ impl Turn<'_> {
                     // Neither moved nor found since it was missed: the next look decides.
                     if name.missing.is_some() && self.t.missing.get(&known) == name.missing.as_ref()
                     {
-                        self.t.model.set(known, Flag::GONE);
+                        self.t.model.set(known, Flag::CONFIRM_DELETE);
                     }
-                    self.t.nominate(known);
+                    self.t.enqueue(known);
                 }
                 None => self.t.names_due.push_back(name),
             }
@@ -210,14 +206,14 @@ impl Turn<'_> {
     /// Looks at a name that the model does not have. If something is there, the event that
     /// tells of it may be on its way, and tells it as what it is: a rename, or a file that
     /// was made empty. So only what is still there a moment later is told by the look.
-    pub(super) fn look_for(&mut self, due: &DueName) {
+    pub(super) fn reconcile_missing(&mut self, due: &DueName) {
         let (dir, name) = (due.dir, &due.name);
         if self.t.model.find(dir, name).is_some() {
-            return self.look(dir, name);
+            return self.reconcile_name(dir, name);
         }
         match self
             .enter(dir)
-            .and_then(|inode| self.disk.stat(At::In(inode, name)))
+            .and_then(|inode| self.disk.stat(Target::In(inode, name)))
         {
             Ok(stat) if due.seen != Some((stat.inode, stat.ctime)) => {
                 let seen = Some((stat.inode, stat.ctime));
@@ -227,10 +223,13 @@ impl Turn<'_> {
                     seen,
                     missing: None,
                 };
-                self.t.schedule.parked.push((self.now.tick + PARK, name));
+                self.t
+                    .schedule
+                    .retries
+                    .push((self.now.tick + RETRY_DELAY, name));
             }
-            Err(Fault::Absent) if self.enter(dir).is_ok() => {}
-            _ => self.look(dir, name),
+            Err(FsError::NotFound) if self.enter(dir).is_ok() => {}
+            _ => self.reconcile_name(dir, name),
         }
     }
 }

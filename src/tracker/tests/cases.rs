@@ -1,14 +1,13 @@
 //! What a case is: a tree, what programs do to it, and the lines that tell it.
 
 use super::super::fake::{Odds, Op};
-use super::world::{Plan, World};
+use super::world::{RunOptions, World};
 
 /// Makes a file of four bytes, or writes them to it.
 pub(super) fn write(path: &'static str, data: u8) -> Vec<Op> {
     vec![Op::Open(3, path), Op::Put(3, data), Op::Shut(3)]
 }
 
-/// Makes an empty file.
 pub(super) fn touch(path: &'static str) -> Vec<Op> {
     vec![Op::Open(3, path), Op::Shut(3)]
 }
@@ -21,11 +20,10 @@ pub(super) fn all(parts: &[Vec<Op>]) -> Vec<Op> {
 /// What is told when all of it happens before the watcher looks. Whenever it looks
 /// otherwise, and whoever races it, what is told adds up to the disk.
 pub(super) fn tells(tree: &[Op], ops: &[Op], told: &[&str]) {
-    tells_with(&Plan::default(), tree, ops, told);
+    tells_with(&RunOptions::default(), tree, ops, told);
 }
 
-/// The same, with options.
-pub(super) fn tells_with(plan: &Plan, tree: &[Op], ops: &[Op], told: &[&str]) {
+pub(super) fn tells_with(plan: &RunOptions, tree: &[Op], ops: &[Op], told: &[&str]) {
     let mut world = World::quiet(plan, tree);
     world.does(ops);
     world.converges();
@@ -35,11 +33,10 @@ pub(super) fn tells_with(plan: &Plan, tree: &[Op], ops: &[Op], told: &[&str]) {
 
 /// Whatever is told adds up to the disk.
 pub(super) fn folds(tree: &[Op], ops: &[Op]) {
-    folds_with(&Plan::default(), tree, ops);
+    folds_with(&RunOptions::default(), tree, ops);
 }
 
-/// The same, with options.
-fn folds_with(plan: &Plan, tree: &[Op], ops: &[Op]) {
+fn folds_with(plan: &RunOptions, tree: &[Op], ops: &[Op]) {
     let mut world = World::quiet(plan, tree);
     world.does(ops);
     world.converges();
@@ -56,7 +53,7 @@ fn folds_with(plan: &Plan, tree: &[Op], ops: &[Op]) {
             aside: 10,
         };
         let mut world = World::new(
-            &Plan {
+            &RunOptions {
                 seed,
                 odds,
                 ..plan.clone()

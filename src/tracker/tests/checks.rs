@@ -7,7 +7,7 @@ use super::super::model::{Flag, Id};
 use super::super::scan::POLL;
 use super::fold;
 use super::world::{MS, World};
-use crate::change::{Change, Kind, Trouble};
+use crate::change::{Change, Kind, Warning};
 use crate::event::Wd;
 
 impl World {
@@ -22,8 +22,8 @@ impl World {
                 panic!("{wrong}, after {:#?}", self.disk.journal);
             }
         }
-        for (path, trouble) in batch.troubles() {
-            self.troubles.push((
+        for (path, trouble) in batch.warnings() {
+            self.warnings.push((
                 String::from_utf8_lossy(batch.bytes(path)).into_owned(),
                 trouble.clone(),
             ));
@@ -41,7 +41,7 @@ impl World {
     pub(super) fn compare_with_model(&self) {
         let model = &self.tracker.model;
         let mut count = 0;
-        for id in model.all().filter(|id| !model.has(*id, Flag::SILENT)) {
+        for id in model.all().filter(|id| !model.has(*id, Flag::HIDDEN)) {
             let mut path = Vec::new();
             self.tracker.write_path(id, &mut path);
             let shown = String::from_utf8_lossy(&path);
@@ -148,7 +148,7 @@ impl World {
         let model = &self.tracker.model;
         let mut known: Vec<Wd> = model
             .all()
-            .filter(|id| model.kind(*id) == Kind::Directory && !model.has(*id, Flag::EDGE))
+            .filter(|id| model.kind(*id) == Kind::Directory && !model.has(*id, Flag::NOT_ENTERED))
             .filter_map(|id| model.wd(id))
             .collect();
         known.sort();
@@ -167,7 +167,7 @@ impl World {
                 self.disk.journal
             );
         }
-        let unwatched = |id: &Id| model.wd(*id).is_none() && !model.has(*id, Flag::EDGE);
+        let unwatched = |id: &Id| model.wd(*id).is_none() && !model.has(*id, Flag::NOT_ENTERED);
         for id in model
             .all()
             .filter(|id| model.kind(*id) == Kind::Directory)
@@ -181,9 +181,9 @@ impl World {
             );
         }
         let faulty = self
-            .troubles
+            .warnings
             .iter()
-            .find(|(_, trouble)| matches!(trouble, Trouble::Failed(_)));
+            .find(|(_, trouble)| matches!(trouble, Warning::Failed(_)));
         assert_eq!(faulty, None, "nothing fails here");
     }
 }

@@ -3,12 +3,12 @@
 use super::super::Hashing;
 use super::super::fake::Op;
 use super::cases::{all, folds, tells, tells_with, touch, write};
-use super::world::{MS, Plan, World};
-use crate::change::Trouble;
+use super::world::{MS, RunOptions, World};
+use crate::change::Warning;
 
 /// A plan that reads files in that way.
-fn hashing(hashing: Hashing) -> Plan {
-    let mut plan = Plan::default();
+fn hashing(hashing: Hashing) -> RunOptions {
+    let mut plan = RunOptions::default();
     plan.settings.hashing = hashing;
     plan
 }
@@ -31,7 +31,7 @@ fn the_same_bytes_again_are_no_change() {
 
 #[test]
 fn a_file_that_is_never_closed_is_read_when_its_writer_pauses() {
-    let mut world = World::quiet(&Plan::default(), &write("t/log", 1));
+    let mut world = World::quiet(&RunOptions::default(), &write("t/log", 1));
     world.does(&[Op::Append(0, "t/log"), Op::Put(0, 2)]);
     world.catches_up();
     world.passes(49 * MS);
@@ -46,7 +46,7 @@ fn a_file_that_is_never_closed_is_read_when_its_writer_pauses() {
 
 #[test]
 fn a_writer_that_never_pauses_is_looked_at_every_second() {
-    let mut world = World::quiet(&Plan::default(), &write("t/log", 1));
+    let mut world = World::quiet(&RunOptions::default(), &write("t/log", 1));
     world.does(&[Op::Append(0, "t/log")]);
     for _ in 0..99 {
         world.does(&[Op::Put(0, 2)]);
@@ -72,9 +72,9 @@ fn a_truncation_by_name_is_seen() {
 fn what_changes_while_it_is_read_is_read_again() {
     for seed in 0..200 {
         let mut world = World::quiet(
-            &Plan {
+            &RunOptions {
                 seed,
-                ..Plan::default()
+                ..RunOptions::default()
             },
             &write("t/a", 1),
         );
@@ -87,7 +87,7 @@ fn what_changes_while_it_is_read_is_read_again() {
 
 #[test]
 fn a_large_file_is_read_aside_and_told_under_the_name_it_has_by_then() {
-    let mut world = World::quiet(&Plan::default(), &write("t/a", 1));
+    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
     world.disk.odds.aside = 100;
     world.does(&write("t/a", 2));
     world.catches_up();
@@ -102,7 +102,7 @@ fn a_large_file_is_read_aside_and_told_under_the_name_it_has_by_then() {
 #[test]
 fn a_file_exchanged_while_it_is_read_aside_is_read_again() {
     let tree = all(&[write("t/a", 1), write("t/b", 2)]);
-    let mut world = World::quiet(&Plan::default(), &tree);
+    let mut world = World::quiet(&RunOptions::default(), &tree);
     world.disk.odds.aside = 100;
     world.does(&write("t/a", 3));
     world.catches_up();
@@ -125,7 +125,7 @@ fn a_file_without_a_name_is_told_when_it_gets_one() {
 
 #[test]
 fn a_write_after_the_unnamed_file_got_its_name_is_told_under_it() {
-    let mut world = World::quiet(&Plan::default(), &[]);
+    let mut world = World::quiet(&RunOptions::default(), &[]);
     world.does(&[Op::Unnamed(0, "t"), Op::LinkOpen(0, "t/a")]);
     world.catches_up();
     world.does(&[Op::Put(0, 1), Op::Shut(0)]);
@@ -135,7 +135,7 @@ fn a_write_after_the_unnamed_file_got_its_name_is_told_under_it() {
 
 #[test]
 fn a_file_without_a_name_that_gets_one_elsewhere_is_followed_there() {
-    let mut world = World::quiet(&Plan::default(), &[Op::MakeDir("t/d")]);
+    let mut world = World::quiet(&RunOptions::default(), &[Op::MakeDir("t/d")]);
     world.does(&[Op::Unnamed(0, "t"), Op::Put(0, 1), Op::LinkOpen(0, "t/d/a")]);
     world.catches_up();
     assert_eq!(world.news(), ["created t/d/a 4"]);
@@ -146,7 +146,7 @@ fn a_file_without_a_name_that_gets_one_elsewhere_is_followed_there() {
 
 #[test]
 fn a_write_by_a_dead_name_is_found_in_its_directory() {
-    let mut world = World::quiet(&Plan::default(), &[]);
+    let mut world = World::quiet(&RunOptions::default(), &[]);
     world.disk.is_strict_about_dead_names = true;
     world.does(&[
         Op::Open(0, "t/tmp"),
@@ -194,7 +194,7 @@ fn a_write_by_a_name_that_no_watch_saw_is_told_under_the_others() {
         &ops,
         &["created t/d/", "changed t/a 4", "created t/d/b 4"],
     );
-    let mut world = World::quiet(&Plan::default(), &write("t/a", 1));
+    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
     world.does(&[
         Op::MakeDir("o/d"),
         Op::Link("t/a", "o/d/b"),
@@ -209,13 +209,13 @@ fn a_write_by_a_name_that_no_watch_saw_is_told_under_the_others() {
 #[test]
 fn an_unreadable_file_is_read_once_it_may_be() {
     let tree = all(&[write("o/a", 1), vec![Op::Chmod("o/a", false)]]);
-    let mut world = World::quiet(&Plan::default(), &tree);
+    let mut world = World::quiet(&RunOptions::default(), &tree);
     world.does(&[Op::Rename("o/a", "t/a")]);
     world.catches_up();
     assert_eq!(world.news(), ["created t/a 4"]);
     assert_eq!(
-        world.troubles,
-        [("t/a".to_owned(), Trouble::UnreadableFile)]
+        world.warnings,
+        [("t/a".to_owned(), Warning::UnreadableFile)]
     );
     world.does(&[Op::Chmod("t/a", true)]);
     world.converges();
@@ -243,7 +243,7 @@ fn a_known_file_that_was_unreadable_for_a_while_is_read_again() {
         write("o/a", 2),
         vec![Op::Chmod("o/a", false)],
     ]);
-    let mut world = World::quiet(&Plan::default(), &tree);
+    let mut world = World::quiet(&RunOptions::default(), &tree);
     world.does(&[Op::Rename("o/a", "t/a")]);
     world.catches_up();
     world.does(&[Op::Chmod("t/a", true)]);
@@ -282,7 +282,7 @@ fn a_lazy_watch_reads_a_file_when_something_happens_to_it() {
 
 #[test]
 fn a_file_over_the_limit_goes_by_its_size_and_times() {
-    let mut plan = Plan::default();
+    let mut plan = RunOptions::default();
     plan.settings.hash_limit = 3;
     let mut world = World::quiet(&plan, &write("t/a", 1));
     world.does(&write("t/a", 1));
@@ -295,7 +295,7 @@ fn a_file_over_the_limit_goes_by_its_size_and_times() {
 
 #[test]
 fn a_doubt_about_bytes_that_were_never_read_is_told() {
-    let mut world = World::new(&Plan::default(), &write("t/a", 1));
+    let mut world = World::new(&RunOptions::default(), &write("t/a", 1));
     world.does(&write("t/a", 1));
     world.converges();
     assert_eq!(world.news(), ["changed t/a 4"]);
@@ -309,17 +309,17 @@ fn a_file_replaced_before_the_baseline_came_to_it_is_not_taken_for_the_first() {
         Op::Rename("o/c", "t/a"),
         Op::Exchange("t/a", "t/b"),
     ] {
-        let mut world = World::new(&Plan::default(), &tree);
+        let mut world = World::new(&RunOptions::default(), &tree);
         world.does(&[op]);
-        world.errand(0);
-        world.errand(0);
+        world.batch(0);
+        world.batch(0);
         world.converges();
     }
 }
 
 #[test]
 fn attributes_are_told_where_they_are_asked_for() {
-    let mut plan = Plan::default();
+    let mut plan = RunOptions::default();
     plan.settings.attributes = true;
     let mut world = World::quiet(&plan, &write("t/a", 1));
     world.does(&[Op::Chmod("t/a", false)]);
@@ -329,7 +329,7 @@ fn attributes_are_told_where_they_are_asked_for() {
 
 #[test]
 fn a_watch_on_the_file_itself_sees_what_other_names_do() {
-    let mut plan = Plan::default();
+    let mut plan = RunOptions::default();
     plan.settings.strict = true;
     let mut world = World::quiet(&plan, &write("t/a", 1));
     world.does(&[
@@ -339,7 +339,7 @@ fn a_watch_on_the_file_itself_sees_what_other_names_do() {
     ]);
     world.catches_up();
     world.converges();
-    assert_eq!(world.tracker.guards(), 1);
+    assert_eq!(world.tracker.file_watches(), 1);
 }
 
 #[test]
@@ -347,15 +347,15 @@ fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_told() {
     // The clock of file systems is behind the precise one, and a program may set times.
     for behind in [0, 4_000_000] {
         let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
-        let plan = Plan {
+        let plan = RunOptions {
             most_watches: 1,
-            ..Plan::default()
+            ..RunOptions::default()
         };
         let mut world = World::new(&plan, &tree);
         world.tracker.settings.began_coarse -= behind;
         world.disk.set_time(world.tracker.settings.began - behind);
         world.does(&write("t/d/f", 2));
-        world.errand(0);
+        world.batch(0);
         world.catches_up();
         assert_eq!(world.news(), ["changed t/d/f 4"], "{behind} ns behind");
     }

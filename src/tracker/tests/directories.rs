@@ -3,8 +3,8 @@
 
 use super::super::fake::Op;
 use super::cases::{all, tells, tells_with, write};
-use super::world::{Plan, World};
-use crate::change::Trouble;
+use super::world::{RunOptions, World};
+use crate::change::Warning;
 
 #[test]
 fn a_path_of_directories_made_at_once_is_watched_to_its_end() {
@@ -30,7 +30,7 @@ fn a_path_of_directories_made_at_once_is_watched_to_its_end() {
 
 #[test]
 fn what_a_scan_and_an_event_both_see_is_told_once() {
-    let mut world = World::quiet(&Plan::default(), &[]);
+    let mut world = World::quiet(&RunOptions::default(), &[]);
     world.does(&[Op::MakeDir("t/d")]);
     world.drain(1);
     world.apply();
@@ -112,16 +112,16 @@ fn a_directory_where_a_file_was_is_told_after_it() {
 #[test]
 fn without_a_watch_to_spare_a_directory_is_looked_at_at_intervals() {
     let mut world = World::quiet(
-        &Plan {
+        &RunOptions {
             most_watches: 1,
-            ..Plan::default()
+            ..RunOptions::default()
         },
         &[],
     );
     world.does(&[Op::MakeDir("t/d")]);
     world.catches_up();
     assert_eq!(world.news(), ["created t/d/"]);
-    assert_eq!(world.troubles, [("t/d".to_owned(), Trouble::NoWatch)]);
+    assert_eq!(world.warnings, [("t/d".to_owned(), Warning::NoWatch)]);
     world.does(&write("t/d/f", 1));
     world.catches_up();
     assert_eq!(world.news(), Vec::<String>::new(), "nothing tells of it");
@@ -141,13 +141,13 @@ fn an_unreadable_directory_is_told_and_looked_into_once_it_is_readable() {
         write("o/d/f", 1),
         vec![Op::Chmod("o/d", false)],
     ]);
-    let mut world = World::quiet(&Plan::default(), &tree);
+    let mut world = World::quiet(&RunOptions::default(), &tree);
     world.does(&[Op::Rename("o/d", "t/d")]);
     world.catches_up();
     assert_eq!(world.news(), ["created t/d/"]);
     assert_eq!(
-        world.troubles,
-        [("t/d".to_owned(), Trouble::UnreadableDirectory)]
+        world.warnings,
+        [("t/d".to_owned(), Warning::UnreadableDirectory)]
     );
     world.does(&[Op::Chmod("t/d", true)]);
     world.converges();
@@ -158,7 +158,7 @@ fn an_unreadable_directory_is_told_and_looked_into_once_it_is_readable() {
 fn a_path_that_goes_away_takes_everything_with_it() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
     for (op, rest) in [(Op::Rename("t", "x"), ""), (Op::RemoveTree("t"), "at once")] {
-        let mut world = World::quiet(&Plan::default(), &tree);
+        let mut world = World::quiet(&RunOptions::default(), &tree);
         world.does(&[op]);
         world.settles();
         let mut news = world.news();
@@ -175,7 +175,7 @@ fn a_path_that_goes_away_takes_everything_with_it() {
 
 #[test]
 fn a_path_that_is_made_again_is_gone_all_the_same() {
-    let mut world = World::quiet(&Plan::default(), &write("t/f", 1));
+    let mut world = World::quiet(&RunOptions::default(), &write("t/f", 1));
     world.does(&[Op::RemoveTree("t"), Op::MakeDir("t")]);
     world.settles();
     assert_eq!(world.news(), ["deleted t/f", "deleted t/"]);
@@ -184,7 +184,7 @@ fn a_path_that_is_made_again_is_gone_all_the_same() {
 
 #[test]
 fn a_second_name_of_a_directory_that_holds_is_not_entered() {
-    let mut plan = Plan::default();
+    let mut plan = RunOptions::default();
     plan.settings.rescan = Some(60_000_000_000);
     let mut world = World::quiet(&plan, &all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]));
     world.does(&[Op::Bind("t/d", "t/e")]);
@@ -200,7 +200,7 @@ fn a_second_name_of_a_directory_that_holds_is_not_entered() {
 #[test]
 fn an_unmounted_directory_is_looked_at_again() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
-    let mut world = World::quiet(&Plan::default(), &tree);
+    let mut world = World::quiet(&RunOptions::default(), &tree);
     let watched = world.disk.kernel.watches();
     world.disk.kernel.unmount(watched[1].0);
     world.converges();
@@ -216,7 +216,7 @@ fn an_unmounted_directory_is_looked_at_again() {
 
 #[test]
 fn below_the_last_level_a_directory_is_told_and_not_entered() {
-    let mut plan = Plan::default();
+    let mut plan = RunOptions::default();
     plan.settings.max_depth = Some(1);
     let mut world = World::quiet(&plan, &[]);
     world.does(&all(&[
@@ -241,7 +241,7 @@ fn a_thing_that_is_no_file_has_a_name_alone() {
         Op::Unlink("t/p"),
     ];
     tells_with(
-        &Plan::default(),
+        &RunOptions::default(),
         &[],
         &ops,
         &[

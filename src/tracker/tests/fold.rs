@@ -5,45 +5,40 @@ use std::collections::BTreeMap;
 
 use crate::change::{Batch, Change, Content, Digest, Kind};
 
-/// A name as it was told.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
-    /// What it is.
     pub(super) kind: Kind,
     /// Its bytes.
     pub(super) digest: Option<Digest>,
-    /// How many.
     pub(super) size: Option<u64>,
     /// Whether the bytes were told, or read before anything happened to them.
     is_sure: bool,
     /// What was told under this name before a rename put another file there.
-    displaced: Option<Last>,
+    replaced: Option<Last>,
 }
 
 /// The bytes last told under a name.
 #[derive(Clone, Copy, Debug)]
 struct Last {
-    /// Their digest.
     digest: Option<Digest>,
     /// Whether they were told, or read before anything happened to them.
     is_sure: bool,
 }
 
 impl Told {
-    /// What a record tells.
     fn new(kind: Kind, content: Content) -> Self {
         Self {
             kind,
             digest: content.digest,
             size: content.size,
             is_sure: true,
-            displaced: None,
+            replaced: None,
         }
     }
 
     /// Whether a rename replaced bytes and nothing was said of them.
     pub(super) fn is_owed(&self) -> bool {
-        self.displaced.is_some_and(|last| {
+        self.replaced.is_some_and(|last| {
             last.digest.is_some() && self.digest.is_some() && last.digest != self.digest
         })
     }
@@ -52,18 +47,15 @@ impl Told {
 /// The tree as the records tell it, by path.
 #[derive(Default, Debug)]
 pub(super) struct Fold {
-    /// All names.
     pub(super) names: BTreeMap<Vec<u8>, Told>,
 }
 
-/// The directory of a path.
 fn above(path: &[u8]) -> Option<&[u8]> {
     path.iter()
         .rposition(|byte| *byte == b'/')
         .map(|cut| &path[..cut])
 }
 
-/// Whether a path lies below another.
 fn is_below(path: &[u8], top: &[u8]) -> bool {
     path.strip_prefix(top)
         .is_some_and(|rest| rest.first() == Some(&b'/'))
@@ -78,12 +70,11 @@ impl Fold {
             digest,
             size,
             is_sure: false,
-            displaced: None,
+            replaced: None,
         };
         self.names.insert(path.to_vec(), told);
     }
 
-    /// Applies a record.
     pub(super) fn apply(&mut self, batch: &Batch, change: &Change) -> Result<(), &'static str> {
         match change {
             Change::Created {
@@ -101,7 +92,6 @@ impl Fold {
         }
     }
 
-    /// A name that appeared.
     fn created(&mut self, path: &[u8], kind: Kind, content: Content) -> Result<(), &'static str> {
         self.has_directory(path)?;
         match self.names.insert(path.to_vec(), Told::new(kind, content)) {
@@ -139,7 +129,7 @@ impl Fold {
     fn changed(&mut self, path: &[u8], content: Content) -> Result<(), &'static str> {
         let told = self.known(path, Kind::File)?;
         let is_same = content.digest.is_some() && content.digest == told.digest;
-        let is_due = told.displaced.is_some_and(|last| {
+        let is_due = told.replaced.is_some_and(|last| {
             last.digest != content.digest || last.digest.is_none() || !last.is_sure
         });
         let is_twice = is_same && told.is_sure && !is_due;
@@ -158,7 +148,7 @@ impl Fold {
         if from == to || is_below(to, from) || is_below(from, to) {
             return Err("renamed to itself, or up or down its own branch");
         }
-        let mut displaced = None;
+        let mut replaced = None;
         if let Some(old) = self.names.get(to) {
             if (old.kind == Kind::Directory) != (kind == Kind::Directory) {
                 return Err("renamed onto another kind");
@@ -167,7 +157,7 @@ impl Fold {
                 return Err("renamed onto a directory that is not empty");
             }
             if old.kind == Kind::File && kind == Kind::File {
-                displaced = Some(old.displaced.unwrap_or(Last {
+                replaced = Some(old.replaced.unwrap_or(Last {
                     digest: old.digest,
                     is_sure: old.is_sure,
                 }));
@@ -184,12 +174,11 @@ impl Fold {
             self.names.insert([to, &path[from.len()..]].concat(), told);
         }
         if let Some(told) = self.names.get_mut(to) {
-            told.displaced = displaced;
+            told.replaced = replaced;
         }
         Ok(())
     }
 
-    /// A name that is gone.
     fn deleted(&mut self, path: &[u8], kind: Kind) -> Result<(), &'static str> {
         self.known(path, kind)?;
         self.names.remove(path);

@@ -6,7 +6,7 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 
 use super::super::Hashing;
 use super::super::fake::{Odds, Op, SLOTS};
-use super::world::{Plan, World};
+use super::world::{RunOptions, World};
 
 /// The names that programs play with: few, so that they meet.
 const NAMES: [&str; 14] = [
@@ -52,7 +52,7 @@ fn step() -> impl Strategy<Value = Vec<Op>> {
 }
 
 /// A world, and what happens in it.
-fn plan() -> impl Strategy<Value = Plan> {
+fn plan() -> impl Strategy<Value = RunOptions> {
     let odds = (0..3_usize, 0..3_usize, 0..3_usize);
     let odds = odds.prop_map(|(race, late, aside)| Odds {
         race: race * 20,
@@ -67,13 +67,13 @@ fn plan() -> impl Strategy<Value = Plan> {
     let watches = prop_oneof![8 => Just(usize::MAX), 1 => 2..6_usize];
     (any::<u64>(), odds, hashing, limit, roots, events, watches).prop_map(
         |(seed, odds, hashing, hash_limit, roots, most_events, most_watches)| {
-            let mut plan = Plan {
+            let mut plan = RunOptions {
                 seed,
                 odds,
                 roots,
                 most_events,
                 most_watches,
-                ..Plan::default()
+                ..RunOptions::default()
             };
             (plan.settings.hashing, plan.settings.hash_limit) = (hashing, hash_limit);
             plan
@@ -81,7 +81,6 @@ fn plan() -> impl Strategy<Value = Plan> {
     )
 }
 
-/// What is there at the start.
 const SETUP: [Op; 10] = [
     Op::MakeDir("t/d"),
     Op::MakeDir("t/d/e"),
@@ -96,7 +95,7 @@ const SETUP: [Op; 10] = [
 ];
 
 /// Lets the world go its way until all operations are done.
-fn run(plan: &Plan, steps: &[Vec<Op>]) {
+fn run(plan: &RunOptions, steps: &[Vec<Op>]) {
     let mut world = World::new(plan, &SETUP);
     world.lives_through(&steps.concat());
     world.converges();

@@ -2,13 +2,13 @@
 
 use super::super::fake::Op;
 use super::cases::{all, tells_with, write};
-use super::world::{Plan, World};
+use super::world::{RunOptions, World};
 
 /// A queue that holds no more than so many events.
-fn short(most_events: usize) -> Plan {
-    Plan {
+fn short(most_events: usize) -> RunOptions {
+    RunOptions {
         most_events,
-        ..Plan::default()
+        ..RunOptions::default()
     }
 }
 
@@ -95,7 +95,7 @@ fn a_directory_replaced_while_events_were_dropped_is_watched_anew() {
 
 #[test]
 fn comparisons_at_intervals_find_what_nothing_told() {
-    let mut plan = Plan::default();
+    let mut plan = RunOptions::default();
     plan.settings.rescan = Some(60_000_000_000);
     let mut world = World::quiet(&plan, &write("t/a", 1));
     world.does(&write("t/a", 2));

@@ -3,7 +3,7 @@
 
 use super::super::fake::Op;
 use super::cases::{all, folds, tells, tells_with, touch, write};
-use super::world::{Plan, World};
+use super::world::{RunOptions, World};
 
 #[test]
 fn an_atomic_save_is_a_rename_and_then_a_change() {
@@ -22,7 +22,7 @@ fn an_atomic_save_is_a_rename_and_then_a_change() {
 #[test]
 fn an_atomic_save_of_the_same_bytes_changes_nothing() {
     let ops = all(&[write("t/f.tmp", 1), vec![Op::Rename("t/f.tmp", "t/f")]]);
-    let mut world = World::quiet(&Plan::default(), &write("t/f", 1));
+    let mut world = World::quiet(&RunOptions::default(), &write("t/f", 1));
     world.does(&write("t/f.tmp", 1));
     world.catches_up();
     assert_eq!(world.news(), ["created t/f.tmp 0", "changed t/f.tmp 4"]);
@@ -210,7 +210,7 @@ fn what_came_moved_and_went_is_told() {
 
 #[test]
 fn a_file_that_moves_while_it_is_looked_at_has_moved() {
-    let mut world = World::quiet(&Plan::default(), &write("t/f", 1));
+    let mut world = World::quiet(&RunOptions::default(), &write("t/f", 1));
     world.does(&write("t/tmp", 2));
     world.drain(usize::MAX);
     world.does(&[Op::Rename("t/tmp", "t/f")]);
@@ -224,7 +224,7 @@ fn a_file_that_moves_while_it_is_looked_at_has_moved() {
 
 #[test]
 fn the_halves_of_a_rename_may_be_read_apart() {
-    let mut world = World::quiet(&Plan::default(), &write("t/a", 1));
+    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
     world.does(&[Op::Rename("t/a", "t/b")]);
     world.drain(1);
     world.apply();
@@ -241,7 +241,7 @@ fn the_halves_of_a_rename_may_be_read_apart() {
 
 #[test]
 fn a_first_half_that_stays_alone_is_a_deletion_after_a_grace() {
-    let mut world = World::quiet(&Plan::default(), &write("t/a", 1));
+    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
     world.does(&[Op::Rename("t/a", "o/a")]);
     world.catches_up();
     assert_eq!(world.news(), Vec::<String>::new());
@@ -263,9 +263,9 @@ fn a_file_moved_in_onto_the_same_bytes_is_no_change() {
 
 #[test]
 fn a_move_from_one_path_to_another_is_a_rename() {
-    let plan = Plan {
+    let plan = RunOptions {
         roots: vec!["t", "u"],
-        ..Plan::default()
+        ..RunOptions::default()
     };
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
     tells_with(

@@ -6,12 +6,12 @@ mod steps;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::super::disk::{Disk, Inode};
 use super::super::fake::{Fake, Node, Odds, Op, Queued, digest};
 use super::super::model::{Flag, Id, Model};
-use super::super::port::{Disk, Inode};
-use super::super::{Hashing, Moment, Root, Settings, Tracker};
+use super::super::{Hashing, Root, Settings, Timestamps, Tracker};
 use super::fold::Fold;
-use crate::change::{Content, Kind, Trouble};
+use crate::change::{Content, Kind, Warning};
 use crate::filter::Filter;
 
 /// The wall clock when the disk is made, in nanoseconds since 1970.
@@ -21,37 +21,27 @@ const BIRTH: i64 = 1_700_000_000_000_000_000;
 pub(super) const MS: u64 = 1_000_000;
 
 /// One file that the baseline will read.
-struct Errand {
-    /// The entry.
+struct ReadBatch {
     id: Id,
-    /// How its PATH is opened.
     root: Vec<u8>,
-    /// The way to its directory.
     route: Vec<u8>,
     /// Which directory must be there.
     inode: Inode,
-    /// Its name.
     name: Vec<u8>,
 }
 
-/// How a world is made.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
-    /// What the user chose.
+pub(super) struct RunOptions {
     pub(super) settings: Settings,
-    /// The PATHs.
     pub(super) roots: Vec<&'static str>,
-    /// What is left to chance.
     pub(super) seed: u64,
-    /// How often.
     pub(super) odds: Odds,
     /// How many events fit into the queue.
     pub(super) most_events: usize,
-    /// How many watches there may be.
     pub(super) most_watches: usize,
 }
 
-impl Default for Plan {
+impl Default for RunOptions {
     fn default() -> Self {
         let settings = Settings {
             hashing: Hashing::Eager,
@@ -76,29 +66,23 @@ impl Default for Plan {
     }
 }
 
-/// Everything together.
 pub(super) struct World {
-    /// The disk and the kernel.
     pub(super) disk: Fake,
-    /// The rules.
     pub(super) tracker: Tracker,
     /// What was told adds up to this.
     pub(super) fold: Fold,
-    /// What was told.
     pub(super) said: Vec<String>,
-    /// What was said to a person.
-    pub(super) troubles: Vec<(String, Trouble)>,
+    pub(super) warnings: Vec<(String, Warning)>,
     /// Events that were read and not applied.
     unread: VecDeque<Queued>,
-    /// What is left of the baseline.
-    errands: Vec<Errand>,
+    batches: Vec<ReadBatch>,
     /// The monotonic clock.
     pub(super) tick: u64,
 }
 
 impl World {
     /// Over a tree that those operations made some time ago.
-    pub(super) fn new(plan: &Plan, setup: &[Op]) -> Self {
+    pub(super) fn new(plan: &RunOptions, setup: &[Op]) -> Self {
         let mut disk = Fake::new(plan.seed, BIRTH);
         for op in [Op::MakeDir("t"), Op::MakeDir("u"), Op::MakeDir("o")]
             .iter()
@@ -123,33 +107,33 @@ impl World {
             Model::with_seed(1),
             0,
         );
-        let (fold, said, troubles) = (Fold::default(), Vec::new(), Vec::new());
-        let (unread, errands) = (VecDeque::new(), Vec::new());
+        let (fold, said, warnings) = (Fold::default(), Vec::new(), Vec::new());
+        let (unread, batches) = (VecDeque::new(), Vec::new());
         let mut world = Self {
             disk,
             tracker,
             fold,
             said,
-            troubles,
+            warnings,
             unread,
-            errands,
+            batches,
             tick: 0,
         };
         for root in &plan.roots {
-            world.plant(root.as_bytes());
+            world.build(root.as_bytes());
         }
         world.hand_out();
         world.disk.odds = plan.odds;
         if plan.settings.strict || plan.settings.attributes {
             let now = world.now();
-            world.tracker.turn(&mut world.disk, now).acquaint();
+            world.tracker.turn(&mut world.disk, now).init_metadata();
             world.disk.release();
         }
         world
     }
 
     /// One in which everything is known and has long been quiet.
-    pub(super) fn quiet(plan: &Plan, setup: &[Op]) -> Self {
+    pub(super) fn quiet(plan: &RunOptions, setup: &[Op]) -> Self {
         let mut world = Self::new(plan, setup);
         world.passes(5000 * MS);
         world.settles();
@@ -157,16 +141,14 @@ impl World {
         world
     }
 
-    /// The time.
-    fn now(&self) -> Moment {
+    fn now(&self) -> Timestamps {
         let wall = BIRTH + 10_000_000_000 + i64::try_from(self.tick).unwrap();
-        Moment {
+        Timestamps {
             tick: self.tick,
             wall,
         }
     }
 
-    /// Time passes.
     pub(super) fn passes(&mut self, by: u64) {
         self.tick += by;
         self.disk.set_time(self.now().wall);
@@ -174,9 +156,8 @@ impl World {
 
     // The watch begins.
 
-    /// Watches a PATH.
-    fn plant(&mut self, path: &[u8]) {
-        let node = self.disk.plant(path).expect("the PATH is there");
+    fn build(&mut self, path: &[u8]) {
+        let node = self.disk.build(path).expect("the PATH is there");
         let id = self.tracker.model.insert(None, b"", Kind::Directory);
         self.tracker.model.set(id, Flag::ROOT);
         let (open, shown, absolute) = (path.to_vec(), path.to_vec(), [b"/", path].concat());
@@ -226,11 +207,10 @@ impl World {
         let cut = path.iter().rposition(|byte| *byte == b'/').unwrap();
         let dir = ids[&path[..cut]];
         let id = self.tracker.model.insert(Some(dir), &path[cut + 1..], kind);
-        self.tracker.welcome(id, dir, self.disk.inode(node).ino);
+        self.tracker.add_walked(id, dir, self.disk.inode(node).ino);
         id
     }
 
-    /// The baseline knows what to read.
     fn hand_out(&mut self) {
         let model = &self.tracker.model;
         for id in model.all().filter(|id| model.kind(*id) == Kind::File) {
@@ -238,7 +218,7 @@ impl World {
                 continue;
             };
             let mut route = Vec::new();
-            model.write_route(dir, &mut route);
+            model.write_relative_path(dir, &mut route);
             let (inode, name) = (model.inode(dir), model.name(id).to_vec());
             let root = self
                 .tracker
@@ -246,7 +226,7 @@ impl World {
                 .iter()
                 .find(|at| at.entry == Some(model.root(id)));
             let root = root.unwrap().open.clone();
-            self.errands.push(Errand {
+            self.batches.push(ReadBatch {
                 id,
                 root,
                 route,

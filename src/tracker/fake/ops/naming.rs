@@ -6,12 +6,11 @@
 use std::collections::BTreeMap;
 
 use super::Op;
-use crate::event::{NameEvent, OwnEvent};
+use crate::event::{NameEvent, SelfEvent};
 use crate::tracker::fake::tree::{Body, Dentry, Node};
 use crate::tracker::fake::{Fake, Note};
 
 impl Fake {
-    /// A new name of something new.
     pub(super) fn make(&mut self, path: &[u8], body: Body) -> Option<()> {
         let (dir, name) = self.tree.place(path)?;
         if self.tree.find(dir, name).is_some() {
@@ -23,7 +22,6 @@ impl Fake {
         Some(())
     }
 
-    /// A note about a name.
     fn name_note(&self, dir: Node, name: &[u8], node: Node, what: NameEvent) -> Note {
         Note::Name {
             dir,
@@ -51,9 +49,9 @@ impl Fake {
         if !is_dir {
             notes.insert(
                 0,
-                Note::Own {
+                Note::SelfEvent {
                     node,
-                    what: OwnEvent::Attrib,
+                    what: SelfEvent::Attrib,
                 },
             );
         }
@@ -115,16 +113,16 @@ impl Fake {
         let mut notes = vec![
             self.name_note(old_dir, &old_name, node, NameEvent::MovedFrom(cookie)),
             self.name_note(dir, name, node, NameEvent::MovedTo(cookie)),
-            Note::Own {
+            Note::SelfEvent {
                 node,
-                what: OwnEvent::MoveSelf,
+                what: SelfEvent::MoveSelf,
             },
         ];
         if let Some(other) = victim_node {
             notes.extend([
-                Note::Own {
+                Note::SelfEvent {
                     node: other,
-                    what: OwnEvent::Attrib,
+                    what: SelfEvent::Attrib,
                 },
                 Note::Evict(other),
             ]);
@@ -136,7 +134,7 @@ impl Fake {
     /// What moves out of sight takes the names with it by which files were written to.
     fn lose_sight(&mut self, source: Dentry, dir: Node) {
         let (old_dir, node) = (self.tree.dentry(source).dir, self.tree.dentry(source).node);
-        if !self.is_seen(old_dir) || self.is_seen(dir) {
+        if !self.shows_progress(old_dir) || self.shows_progress(dir) {
             return;
         }
         if !self.tree.is_dir(node) {
@@ -148,7 +146,6 @@ impl Fake {
         }
     }
 
-    /// RENAME_EXCHANGE.
     pub(super) fn exchange(&mut self, one: &[u8], other: &[u8]) -> Option<()> {
         let (one, other) = (self.tree.dentry_at(one)?, self.tree.dentry_at(other)?);
         let of = |dentry| {
@@ -166,15 +163,15 @@ impl Fake {
         self.names(vec![
             self.name_note(a.0, &a.1, a.2, NameEvent::MovedFrom(there)),
             self.name_note(b.0, &b.1, a.2, NameEvent::MovedTo(there)),
-            Note::Own {
+            Note::SelfEvent {
                 node: a.2,
-                what: OwnEvent::MoveSelf,
+                what: SelfEvent::MoveSelf,
             },
             self.name_note(b.0, &b.1, b.2, NameEvent::MovedFrom(back)),
             self.name_note(a.0, &a.1, b.2, NameEvent::MovedTo(back)),
-            Note::Own {
+            Note::SelfEvent {
                 node: b.2,
-                what: OwnEvent::MoveSelf,
+                what: SelfEvent::MoveSelf,
             },
         ]);
         Some(())
@@ -186,7 +183,6 @@ impl Fake {
         self.link_node(node, to)
     }
 
-    /// Another name for an inode.
     pub(super) fn link_node(&mut self, node: Node, to: &[u8]) -> Option<()> {
         let (dir, name) = self.tree.place(to)?;
         if self.tree.find(dir, name).is_some() {
@@ -195,9 +191,9 @@ impl Fake {
         self.tree.hash(dir, name, node);
         let now = self.tree.time();
         self.tree.node_mut(node).ctime = now;
-        let own = Note::Own {
+        let own = Note::SelfEvent {
             node,
-            what: OwnEvent::Attrib,
+            what: SelfEvent::Attrib,
         };
         self.names(vec![
             own,

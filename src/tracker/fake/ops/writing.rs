@@ -2,11 +2,10 @@
 //!
 //! The events carry the name by which the file was reached, alive or dead.
 
-use crate::event::{NameEvent, OwnEvent};
+use crate::event::{NameEvent, SelfEvent};
 use crate::tracker::fake::tree::{Body, Dentry};
 use crate::tracker::fake::{Fake, Note};
 
-/// An open file.
 #[derive(Clone, Copy)]
 pub(in crate::tracker::fake) struct Handle {
     /// The name by which it was opened.
@@ -24,7 +23,6 @@ impl Fake {
         self.handles[slot] = Some(Handle { dentry, offset });
     }
 
-    /// O_CREAT|O_TRUNC.
     pub(super) fn open(&mut self, slot: usize, path: &[u8]) -> Option<()> {
         match self.tree.dentry_at(path) {
             Some(dentry) => {
@@ -42,7 +40,6 @@ impl Fake {
         Some(())
     }
 
-    /// O_APPEND of what is there.
     pub(super) fn append(&mut self, slot: usize, path: &[u8]) -> Option<()> {
         let dentry = self.tree.dentry_at(path)?;
         let node = self.tree.dentry(dentry).node;
@@ -80,7 +77,7 @@ impl Fake {
     /// close(2).
     pub(super) fn shut(&mut self, slot: usize) -> Option<()> {
         let Handle { dentry, .. } = self.handles[slot].take()?;
-        self.content(dentry, NameEvent::CloseWrite, OwnEvent::CloseWrite);
+        self.content(dentry, NameEvent::CloseWrite, SelfEvent::CloseWrite);
         let node = self.tree.dentry(dentry).node;
         self.tree.node_mut(node).pins -= 1;
         self.note(Note::Evict(node));
@@ -100,10 +97,10 @@ impl Fake {
     fn has_others(&self, dentry: Dentry) -> Option<bool> {
         let (dir, node) = (self.tree.dentry(dentry).dir, self.tree.dentry(dentry).node);
         // What has just left is known still, and may come back.
-        let is_known = |dir| self.is_seen(dir) || self.kernel.is_watched(dir);
+        let is_known = |dir| self.shows_progress(dir) || self.kernel.is_watched(dir);
         let is_other = |other| other != dentry && is_known(self.tree.dentry(other).dir);
         let has_others = self.tree.names_of(node).any(is_other);
-        let is_told = self.is_seen(dir) && self.kernel.is_watched(dir);
+        let is_told = self.shows_progress(dir) && self.kernel.is_watched(dir);
         (is_told || !has_others).then_some(has_others)
     }
 
@@ -124,7 +121,7 @@ impl Fake {
             change(bytes);
         }
         (body.mtime, body.ctime) = (now, now);
-        self.content(dentry, NameEvent::Modify, OwnEvent::Modify);
+        self.content(dentry, NameEvent::Modify, SelfEvent::Modify);
         Some(())
     }
 
@@ -136,7 +133,7 @@ impl Fake {
         let now = self.tree.time();
         let body = self.tree.node_mut(node);
         (body.mtime, body.ctime) = (now, now);
-        self.content(dentry, NameEvent::Attrib, OwnEvent::Attrib);
+        self.content(dentry, NameEvent::Attrib, SelfEvent::Attrib);
         Some(())
     }
 
@@ -149,7 +146,7 @@ impl Fake {
         let body = self.tree.node_mut(node);
         body.ctime = now;
         body.is_readable = readable;
-        self.content(dentry, NameEvent::Attrib, OwnEvent::Attrib);
+        self.content(dentry, NameEvent::Attrib, SelfEvent::Attrib);
         Some(())
     }
 

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use super::{Body, Dentry, DentryBody, Node, Tree};
 
 impl Tree {
-    /// The names in a directory.
     pub(crate) fn names(&self, dir: Node) -> Option<&BTreeMap<Vec<u8>, Dentry>> {
         match &self.node(dir).body {
             Body::Directory(names) => Some(names),
@@ -15,17 +14,14 @@ impl Tree {
         }
     }
 
-    /// Whether it is a directory.
     pub(crate) fn is_dir(&self, node: Node) -> bool {
         matches!(self.node(node).body, Body::Directory(_))
     }
 
-    /// The dentry of a name.
     pub(crate) fn find(&self, dir: Node, name: &[u8]) -> Option<Dentry> {
         self.names(dir)?.get(name).copied()
     }
 
-    /// What a name leads to.
     pub(crate) fn child(&self, dir: Node, name: &[u8]) -> Option<Node> {
         self.find(dir, name).map(|dentry| self.dentry(dentry).node)
     }
@@ -70,7 +66,6 @@ impl Tree {
         true
     }
 
-    /// The live names of an inode.
     pub(crate) fn names_of(&self, node: Node) -> impl Iterator<Item = Dentry> {
         let all = self.dentries.iter().enumerate();
         all.filter(move |(_, dentry)| dentry.is_live && dentry.node == node)

@@ -4,10 +4,9 @@
 
 use super::{Body, Node, Tree};
 use crate::change::{Attributes, Kind};
-use crate::tracker::port::{Inode, Stat};
+use crate::tracker::disk::{Inode, Stat};
 
 impl Tree {
-    /// What it is.
     pub(crate) fn kind(&self, node: Node) -> Kind {
         match self.node(node).body {
             Body::Directory(_) => Kind::Directory,

@@ -1,13 +1,12 @@
 //! What a test says of programs and of time, and how the watcher keeps up with it.
 
 use super::{MS, World};
+use crate::tracker::disk::Disk;
 use crate::tracker::fake::Op;
-use crate::tracker::port::Disk;
 
 impl World {
     // What a test says.
 
-    /// Programs do all that at once.
     pub(in crate::tracker::tests) fn does(&mut self, ops: &[Op]) {
         for op in ops {
             assert!(self.disk.perform(*op).is_some(), "{op:?} was possible");
@@ -35,7 +34,7 @@ impl World {
                     self.work(some);
                 }
                 16 => self.answer(some),
-                17 => self.errand(some),
+                17 => self.batch(some),
                 18 => self.passes(some as u64 * MS / 2),
                 _ => {
                     let span = [0, 4, 60, 60, 300, 2500][self.disk.chance.below(6)];
@@ -69,8 +68,8 @@ impl World {
             self.disk.perform(op);
         }
         self.disk.shut_all();
-        while !self.errands.is_empty() {
-            self.errand(0);
+        while !self.batches.is_empty() {
+            self.batch(0);
         }
         for _ in 0..1000 {
             self.catches_up();

@@ -3,15 +3,14 @@
 //! Whatever lets the rules tell something takes it in before it ends, so that every
 //! promise is checked then.
 
-use super::{Errand, World};
+use super::{ReadBatch, World};
 use crate::tracker::Hashing;
+use crate::tracker::disk::Disk;
 use crate::tracker::fake::Queued;
-use crate::tracker::port::Disk;
 
 impl World {
     // The steps of the main loop.
 
-    /// Reads so many events.
     pub(in crate::tracker::tests) fn drain(&mut self, most: usize) {
         let was_empty = self.unread.is_empty();
         let read = self.disk.kernel.read(most);
@@ -21,7 +20,6 @@ impl World {
         self.unread.extend(read);
     }
 
-    /// Applies all events that were read.
     pub(in crate::tracker::tests) fn apply(&mut self) {
         let now = self.now();
         let mut turn = self.tracker.turn(&mut self.disk, now);
@@ -83,17 +81,17 @@ impl World {
     }
 
     /// The baseline reads a file; `which` of those that are left.
-    pub(in crate::tracker::tests) fn errand(&mut self, which: usize) {
-        if self.errands.is_empty() {
+    pub(in crate::tracker::tests) fn batch(&mut self, which: usize) {
+        if self.batches.is_empty() {
             return;
         }
-        let Errand {
+        let ReadBatch {
             id,
             root,
             route,
             inode,
             name,
-        } = self.errands.swap_remove(which % self.errands.len());
+        } = self.batches.swap_remove(which % self.batches.len());
         let eager = self.tracker.settings.hashing == Hashing::Eager;
         let limit = if eager {
             self.tracker.settings.hash_limit
@@ -104,7 +102,7 @@ impl World {
         self.disk
             .journal
             .push(format!("  baseline reads {}", String::from_utf8_lossy(&at)));
-        let read = self.disk.errand(&root, &route, inode, &name, limit);
+        let read = self.disk.batch(&root, &route, inode, &name, limit);
         let now = self.now();
         self.tracker
             .turn(&mut self.disk, now)

@@ -2,11 +2,11 @@
 //! each. Two that differ are of two states; never is one 0, which stands for "never
 //! looked at".
 
-use crate::tracker::port::Stat;
+use crate::tracker::disk::Stat;
 use crate::tracker::table::hash;
 
 /// The fingerprint of a file that was told as empty and not looked at: no file has it.
-pub(in crate::tracker) const UNSEEN: u64 = 1;
+pub(in crate::tracker) const NO_FINGERPRINT: u64 = 1;
 
 /// A 32-bit mix of numbers; never 0, which stands for "never looked at".
 fn mix(words: &[u64]) -> u32 {
@@ -18,7 +18,7 @@ fn mix(words: &[u64]) -> u32 {
 }
 
 /// What stays the same under another name: inode and birth.
-pub(in crate::tracker) fn ident(stat: &Stat) -> u32 {
+pub(in crate::tracker) fn inode_key(stat: &Stat) -> u32 {
     mix(&[
         stat.inode.dev,
         stat.inode.ino,
@@ -28,7 +28,7 @@ pub(in crate::tracker) fn ident(stat: &Stat) -> u32 {
 
 /// The fingerprint by which a change is known without reading: its upper half is of
 /// inode and size, its lower half of the times; `with_ctime`: of that of the inode too.
-pub(in crate::tracker) fn print(stat: &Stat, with_ctime: bool) -> u64 {
+pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> u64 {
     let upper = mix(&[stat.inode.dev, stat.inode.ino, stat.size]);
     let ctime = if with_ctime {
         stat.ctime.cast_unsigned()

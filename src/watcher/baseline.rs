@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use super::Watcher;
 use crate::change::{Change, Content, Kind};
 use crate::error::Error;
+use crate::stderr::erase_progress;
 use crate::tracker::Hashing;
 use crate::tracker::model::{Flag, Id};
-use crate::voice::wipe;
 
 impl Watcher {
     /// Reads every file before anything is told, and tells what there is.
@@ -18,7 +18,7 @@ impl Watcher {
             self.epoll
                 .wait(self.until(self.progress_due()), &mut ready)
                 .map_err(Error::system("wait for events"))?;
-            self.heed_signals();
+            self.check_signals();
             if self.ended.is_some() {
                 return Ok(());
             }
@@ -31,11 +31,11 @@ impl Watcher {
             .baseline
             .as_mut()
             .and_then(|baseline| baseline.sizes.take());
-        self.tell_existing(&sizes.unwrap_or_default())
+        self.emit_existing(&sizes.unwrap_or_default())
     }
 
     /// Tells what was there when the watch began: parents before children.
-    fn tell_existing(&mut self, sizes: &[(Id, u64)]) -> Result<(), Error> {
+    fn emit_existing(&mut self, sizes: &[(Id, u64)]) -> Result<(), Error> {
         let roots: Vec<_> = self
             .tracker
             .roots
@@ -50,7 +50,7 @@ impl Watcher {
             let model = &self.tracker.model;
             let kind = model.kind(id);
             stack.extend(model.children(id));
-            if model.has(id, Flag::SILENT) {
+            if model.has(id, Flag::HIDDEN) {
                 continue;
             }
             let mut content = Content::default();
@@ -67,7 +67,7 @@ impl Watcher {
             if kind == Kind::File && content.digest.is_none() && reads_all && is_owed {
                 // It moved before it was read: its digest is told as soon as it is known.
                 self.tracker.model.set(id, Flag::UNREADABLE);
-                self.tracker.nominate(id);
+                self.tracker.enqueue(id);
             }
             let path = self.tracker.path(id);
             self.tracker.batch.push(Change::Existing {
@@ -76,10 +76,10 @@ impl Watcher {
                 content,
             });
             if self.tracker.batch.changes().len() >= 512 {
-                self.put_out_wholly()?;
+                self.write_all()?;
             }
         }
-        self.put_out_wholly()
+        self.write_all()
     }
 
     /// Keeps the workers busy with the baseline; `None`: it is over, or there is none.
@@ -92,7 +92,7 @@ impl Watcher {
     /// Keeps the workers busy with the baseline, and tells its end.
     pub(super) fn go_on_with_baseline(&mut self) {
         if self.baseline.is_some() && self.feed_baseline().is_none() {
-            wipe();
+            erase_progress();
             self.end_baseline();
         }
     }
@@ -101,7 +101,7 @@ impl Watcher {
     pub(super) fn progress_due(&self) -> Option<u64> {
         // Part of a line may stand on a terminal that is also stdout: nothing after it.
         let may_show = self.baseline.is_some() && self.sink.waiting() == 0;
-        self.voice.progress_due().filter(|_| may_show)
+        self.stderr.progress_due().filter(|_| may_show)
     }
 
     /// Shows how far the baseline is, if it is time to.
@@ -111,7 +111,7 @@ impl Watcher {
             && let Some(baseline) = &mut self.baseline
         {
             let text = baseline.text(&self.tracker);
-            self.voice.progress(now, &text);
+            self.stderr.progress(now, &text);
         }
     }
 
@@ -124,7 +124,7 @@ impl Watcher {
             let (files, bytes) = (baseline.files, baseline.bytes);
             let millis = self.clock.tick() / 1_000_000;
             let seconds = format!("{}.{:03}", millis / 1000, millis % 1000);
-            self.voice.note(&format!(
+            self.stderr.note(&format!(
                 "baseline complete: {files} files, {bytes} bytes, {seconds} s"
             ));
         }

@@ -1,4 +1,4 @@
-//! Why a file is read: the flags of what happened to it, taken from the model for as
+//! Evidence a file is read: the flags of what happened to it, taken from the model for as
 //! long as that takes, and given back if nothing comes of it.
 
 use crate::tracker::Tracker;
@@ -6,17 +6,13 @@ use crate::tracker::model::{Flag, Id};
 
 /// What happened to a file since it was read last.
 #[derive(Clone, Copy, Default)]
-pub(in crate::tracker) struct Why(u32);
+pub(in crate::tracker) struct Evidence(u32);
 
-impl Why {
-    /// It was written to.
-    pub(super) const WROTE: Self = Self(0b01);
-    /// It was written to, and closed.
-    pub(super) const CLOSED: Self = Self(0b11);
-    /// Its flags.
-    pub(super) const ALL: [Flag; 3] = [Flag::WROTE, Flag::CLOSED, Flag::TOUCHED];
+impl Evidence {
+    pub(super) const MODIFIED: Self = Self(0b01);
+    pub(super) const CLOSED_WRITE: Self = Self(0b11);
+    pub(super) const ALL: [Flag; 3] = [Flag::MODIFIED, Flag::CLOSED_WRITE, Flag::ATTRIB];
 
-    /// Whether this happened.
     pub(super) fn has(self, flag: Flag) -> bool {
         Self::ALL
             .iter()
@@ -24,29 +20,28 @@ impl Why {
             .is_some_and(|bit| self.0 & 1 << bit != 0)
     }
 
-    /// Whether somebody may have written.
     pub(super) fn is_written(self) -> bool {
-        self.has(Flag::WROTE) || self.has(Flag::CLOSED)
+        self.has(Flag::MODIFIED) || self.has(Flag::CLOSED_WRITE)
     }
 }
 
 impl Tracker {
     /// Takes what happened to a file since it was last read. Where events were dropped, a
     /// touch does not account for the times that are found: a write may be among them.
-    pub(super) fn take_why(&mut self, id: Id) -> Why {
+    pub(super) fn take_evidence(&mut self, id: Id) -> Evidence {
         let mut why = 0;
         if self.has_lost_events() {
-            self.model.clear(id, Flag::TOUCHED);
+            self.model.clear(id, Flag::ATTRIB);
         }
-        for (bit, flag) in Why::ALL.into_iter().enumerate() {
+        for (bit, flag) in Evidence::ALL.into_iter().enumerate() {
             why |= u32::from(self.model.clear(id, flag)) << bit;
         }
-        Why(why)
+        Evidence(why)
     }
 
     /// Gives it back: the file was not read.
-    pub(super) fn give_back(&mut self, id: Id, why: Why) {
-        for flag in Why::ALL {
+    pub(super) fn restore_evidence(&mut self, id: Id, why: Evidence) {
+        for flag in Evidence::ALL {
             if why.has(flag) {
                 self.model.set(id, flag);
             }

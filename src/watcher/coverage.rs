@@ -6,7 +6,7 @@
 use std::os::fd::AsFd;
 
 use super::Watcher;
-use crate::disk::{Blindness, blindness, blindness_by_name};
+use crate::disk::{Coverage, coverage, coverage_by_name};
 use crate::escape::escaped;
 use crate::sys::file::{self, Open};
 use crate::sys::process;
@@ -14,26 +14,25 @@ use crate::tracker::model::Id;
 
 impl Watcher {
     /// Names file systems that keep changes from us.
-    pub(super) fn name_the_blind(&mut self) {
+    pub(super) fn warn_of_incomplete_events(&mut self) {
         let mut named = Vec::new();
-        self.find_blind_roots(&mut named);
-        self.find_blind_mounts(&mut named);
+        self.find_incomplete_roots(&mut named);
+        self.find_incomplete_mounts(&mut named);
         for (path, blind) in named {
             let path = escaped(&path);
             match blind {
-                Blindness::None => {}
-                Blindness::Network(name) => self.voice.warn(&format!(
+                Coverage::None => {}
+                Coverage::Network(name) => self.stderr.warn(&format!(
                     "warning: {path} is on {name}: changes made on other hosts make no events, so it is looked at every 10 s"
                 )),
-                Blindness::Partial(name) => self.voice.warn(&format!(
+                Coverage::Partial(name) => self.stderr.warn(&format!(
                     "warning: {path} is on {name}: changes made below it make no events; --rescan SECONDS finds them"
                 )),
             }
         }
     }
 
-    /// What the PATHs are on.
-    fn find_blind_roots(&mut self, named: &mut Vec<(Vec<u8>, Blindness)>) {
+    fn find_incomplete_roots(&mut self, named: &mut Vec<(Vec<u8>, Coverage)>) {
         for root in self.tracker.roots.clone() {
             let opened = file::with_c_str(&root.open, |path| {
                 file::open(file::here(), path, Open::Directory)
@@ -41,7 +40,7 @@ impl Watcher {
             let magic = opened
                 .and_then(|fd| process::file_system(fd.as_fd()))
                 .unwrap_or(0);
-            let blind = blindness(magic);
+            let blind = coverage(magic);
             if let Some(id) = root.entry {
                 self.look_often(id, blind);
             }
@@ -49,8 +48,7 @@ impl Watcher {
         }
     }
 
-    /// What is mounted below them.
-    fn find_blind_mounts(&mut self, named: &mut Vec<(Vec<u8>, Blindness)>) {
+    fn find_incomplete_mounts(&mut self, named: &mut Vec<(Vec<u8>, Coverage)>) {
         let mounts = self
             .mounts
             .as_ref()
@@ -65,15 +63,15 @@ impl Watcher {
             let Some(id) = self.tracker.entry_at(&mount.place).filter(|_| !is_root) else {
                 continue;
             };
-            let blind = blindness_by_name(&mount.file_system);
+            let blind = coverage_by_name(&mount.file_system);
             self.look_often(id, blind);
             named.push((mount.place, blind));
         }
     }
 
     /// The rules look by themselves at what is changed on other hosts.
-    fn look_often(&mut self, id: Id, blind: Blindness) {
-        if matches!(blind, Blindness::Network(_)) {
+    fn look_often(&mut self, id: Id, blind: Coverage) {
+        if matches!(blind, Coverage::Network(_)) {
             self.tracker.blind.push(self.tracker.model.inode(id).dev);
         }
     }

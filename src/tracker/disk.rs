@@ -9,7 +9,6 @@ use crate::event::Wd;
 /// What tells one live inode from another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Inode {
-    /// The file system.
     pub(crate) dev: u64,
     /// The number on it; used again as soon as it is free.
     pub(crate) ino: u64,
@@ -18,58 +17,46 @@ pub(crate) struct Inode {
 /// What the disk tells of a name without opening it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stat {
-    /// What it is.
     pub(crate) kind: Kind,
-    /// Which one it is.
     pub(crate) inode: Inode,
-    /// How many names it has.
     pub(crate) nlink: u32,
     /// Bytes.
     pub(crate) size: u64,
     /// Last change of the bytes, in nanoseconds since 1970.
     pub(crate) mtime: i64,
-    /// Last change of the inode, likewise.
     pub(crate) ctime: i64,
-    /// Birth, where the file system tells it.
+    /// PendingCreate, where the file system tells it.
     pub(crate) btime: Option<i64>,
-    /// Mode and owner.
     pub(crate) attributes: Attributes,
 }
 
-/// Why the disk does not answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Fault {
+pub(crate) enum FsError {
     /// Not there now, or not what it was: another look elsewhere will tell.
-    Absent,
+    NotFound,
     /// It is there and may not be looked at.
-    Denied,
-    /// The limit on watches is reached.
-    Full,
+    PermissionDenied,
+    WatchLimit,
     /// Any other error, in the system's words.
-    Failed(String),
+    Io(String),
 }
 
-/// Where a name is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum At<'a> {
-    /// A PATH, followed wherever it leads.
+pub(crate) enum Target<'a> {
     Root(&'a [u8]),
     /// A name in a directory that has been entered.
     In(Inode, &'a [u8]),
 }
 
-/// What watching a directory gave.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Watched {
     /// Its identity, as far as there is a watch on it.
-    pub(crate) wd: Result<Wd, Fault>,
-    /// Which one it is.
+    pub(crate) wd: Result<Wd, FsError>,
     pub(crate) inode: Inode,
     /// Whether changes made elsewhere are never told (a network file system).
     pub(crate) blind: bool,
 }
 
-/// What reading a file gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reading {
     /// Its bytes, which did not change meanwhile if `stable`.
@@ -92,7 +79,7 @@ pub(crate) enum Reading {
 pub(crate) struct Ticket(pub(crate) u64);
 
 /// Writes the way to a directory, and tells from which PATH it goes.
-pub(crate) type Way<'w, 'a> = dyn Fn(&mut Vec<u8>) -> Option<&'a [u8]> + 'w;
+pub(crate) type PathWriter<'w, 'a> = dyn Fn(&mut Vec<u8>) -> Option<&'a [u8]> + 'w;
 
 /// Appends a name to those that [`Disk::list`] gives: after its length in two bytes.
 pub(crate) fn append_name(names: &mut Vec<u8>, name: &[u8]) {
@@ -104,21 +91,18 @@ pub(crate) fn append_name(names: &mut Vec<u8>, name: &[u8]) {
 pub(crate) trait Disk {
     /// Makes a directory a place to look in. `way` tells its PATH, and writes the way to
     /// it from there, if that is needed; what is found there must be `inode`.
-    fn enter<'a>(&mut self, inode: Inode, way: &Way<'_, 'a>) -> Result<(), Fault>;
-    /// Looks at a name.
-    fn stat(&mut self, at: At<'_>) -> Result<Stat, Fault>;
+    fn enter<'a>(&mut self, inode: Inode, way: &PathWriter<'_, 'a>) -> Result<(), FsError>;
+    fn stat(&mut self, at: Target<'_>) -> Result<Stat, FsError>;
     /// Opens the directory of that name, and watches it.
-    fn watch(&mut self, at: At<'_>) -> Result<Watched, Fault>;
+    fn watch(&mut self, at: Target<'_>) -> Result<Watched, FsError>;
     /// Watches the regular file of that name, as an inode.
-    fn watch_file(&mut self, at: At<'_>) -> Result<Wd, Fault>;
-    /// Removes a watch.
+    fn watch_file(&mut self, at: Target<'_>) -> Result<Wd, FsError>;
     fn unwatch(&mut self, wd: Wd);
     /// Appends the names in a directory that has been entered, as [`append_name`] does.
-    fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), Fault>;
+    fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), FsError>;
     /// Reads a regular file of at most `limit` bytes; a large one aside, under `ticket`.
-    fn read(&mut self, at: At<'_>, limit: u64, ticket: Ticket) -> Result<Reading, Fault>;
+    fn read(&mut self, at: Target<'_>, limit: u64, ticket: Ticket) -> Result<Reading, FsError>;
     /// Whether it is one of balerion's own outputs.
-    fn is_own(&self, inode: Inode) -> bool;
-    /// Holds no directory any longer.
+    fn is_self_output(&self, inode: Inode) -> bool;
     fn release(&mut self);
 }

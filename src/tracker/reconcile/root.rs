@@ -1,23 +1,23 @@
 //! A look at a PATH: whether it is still the directory that was meant. One that took its
 //! place is never watched for it.
 
+use crate::tracker::disk::{FsError, Inode, Stat, Target};
 use crate::tracker::model::Id;
-use crate::tracker::port::{At, Fault, Inode, Stat};
 use crate::tracker::scan::Sweep;
 use crate::tracker::{Tracker, Turn};
 
 impl Turn<'_> {
     /// Looks at a PATH that is a directory.
-    pub(super) fn look_at_root(&mut self, id: Id) {
+    pub(super) fn reconcile_root(&mut self, id: Id) {
         let Some(open) = self.t.root_of(id) else {
             return;
         };
         if self.is_left_behind(id, &open) {
             return self.unlink(id);
         }
-        let Ok(watched) = self.disk.watch(At::Root(&open)) else {
-            match self.disk.stat(At::Root(&open)) {
-                Err(Fault::Denied | Fault::Failed(_)) => {}
+        let Ok(watched) = self.disk.watch(Target::Root(&open)) else {
+            match self.disk.stat(Target::Root(&open)) {
+                Err(FsError::PermissionDenied | FsError::Io(_)) => {}
                 _ => self.unlink(id),
             }
             return;
@@ -31,7 +31,7 @@ impl Turn<'_> {
                     && self.t.model.wd(id).is_none() =>
             {
                 self.t.model.set_wd(id, Some(wd));
-                self.t.now_watched(id);
+                self.t.mark_watched(id);
                 self.t.scans.push(id, Sweep::All);
             }
             Err(_) if watched.inode == known => {}
@@ -45,7 +45,7 @@ impl Turn<'_> {
             }
             Err(_) => return self.unlink(id),
         }
-        if let Ok(stat) = self.disk.stat(At::Root(&open)) {
+        if let Ok(stat) = self.disk.stat(Target::Root(&open)) {
             self.same_directory(id, &stat);
         }
     }
@@ -57,7 +57,7 @@ impl Turn<'_> {
         let deleted = |stat: &Stat| stat.inode == inode && stat.nlink == 0;
         if self
             .disk
-            .stat(At::Root(open))
+            .stat(Target::Root(open))
             .is_ok_and(|stat| deleted(&stat))
         {
             return true;
@@ -76,17 +76,16 @@ impl Turn<'_> {
             .map(|root| root.absolute.clone());
         let found = absolute
             .filter(|path| !path.is_empty())
-            .map(|path| self.disk.stat(At::Root(&path)));
+            .map(|path| self.disk.stat(Target::Root(&path)));
         match found {
             Some(Ok(stat)) => stat.inode != inode,
-            Some(Err(fault)) => fault == Fault::Absent,
+            Some(Err(fault)) => fault == FsError::NotFound,
             None => false,
         }
     }
 }
 
 impl Tracker {
-    /// How a PATH is opened.
     pub(super) fn root_of(&self, id: Id) -> Option<Vec<u8>> {
         self.roots
             .iter()

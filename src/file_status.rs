@@ -7,15 +7,15 @@ use std::io;
 use crate::change::Attributes;
 use crate::sys::stat::RawStat;
 use crate::sys::{self, Class};
-use crate::tracker::port::{Fault, Inode, Stat};
+use crate::tracker::disk::{FsError, Inode, Stat};
 
 /// An error of a system call, in the tracker's words.
-pub(crate) fn fault(error: &io::Error) -> Fault {
+pub(crate) fn fs_error(error: &io::Error) -> FsError {
     match sys::class(error) {
-        Class::Absent => Fault::Absent,
-        Class::Denied => Fault::Denied,
-        Class::NoSpace => Fault::Full,
-        Class::Other => Fault::Failed(error.to_string()),
+        Class::Absent => FsError::NotFound,
+        Class::Denied => FsError::PermissionDenied,
+        Class::NoSpace => FsError::WatchLimit,
+        Class::Other => FsError::Io(error.to_string()),
     }
 }
 
@@ -37,7 +37,6 @@ pub(crate) fn stat(raw: &RawStat) -> Stat {
     }
 }
 
-/// Which file it is.
 pub(crate) fn inode(raw: &RawStat) -> Inode {
     Inode {
         dev: raw.dev,

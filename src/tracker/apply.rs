@@ -3,18 +3,17 @@
 //! A claim does no more disk work than it must, and leaves the name to be looked at
 //! where an event yet unread does not govern it.
 
+use super::disk::Target;
 use super::model::{Flag, Id};
-use super::port::At;
 use super::scan::Sweep;
 use super::{Hashing, Tracker, Turn};
 use crate::change::{Change, Kind};
-use crate::event::{Event, NameEvent, OwnEvent, Wd};
+use crate::event::{Event, NameEvent, SelfEvent, Wd};
 
 impl Turn<'_> {
-    /// Applies one event.
     pub(crate) fn event(&mut self, event: &Event<'_>) {
         self.t.counters.events += 1;
-        self.t.ahead.go_on();
+        self.t.lookahead.go_on();
         match *event {
             Event::Name {
                 wd,
@@ -22,20 +21,20 @@ impl Turn<'_> {
                 is_dir,
                 what,
             } => {
-                if self.joins_birth(wd, name, what) {
+                if self.join_pending_create(wd, name, what) {
                     return;
                 }
-                self.cool(wd, name);
+                self.flush_if_other(wd, name);
                 if let Some(dir) = self.t.model.watched(wd) {
                     self.name_event(dir, name, is_dir, what);
                 }
             }
-            Event::Own { wd, what } => {
-                self.bear();
-                self.own_event(wd, what);
+            Event::Inode { wd, what } => {
+                self.flush_create();
+                self.self_event(wd, what);
             }
             Event::QueueOverflow => {
-                self.bear();
+                self.flush_create();
                 self.overflow();
             }
             Event::Unknown { .. } => {}
@@ -44,43 +43,42 @@ impl Turn<'_> {
 
     /// A file that was closed is read as soon as the events go on to another name,
     /// so that lines come in the order of things.
-    fn cool(&mut self, wd: Wd, name: &[u8]) {
+    fn flush_if_other(&mut self, wd: Wd, name: &[u8]) {
         let model = &self.t.model;
-        if let Some(hot) = self.t.hot
+        if let Some(hot) = self.t.deferred_read
             && !(model.parent(hot) == model.watched(wd) && model.name(hot) == name)
         {
-            self.settle();
+            self.flush_deferred();
         }
     }
 
     /// Events come that were all read before now: what is read from here on is younger.
     pub(crate) fn begin_events<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
-        self.t.ahead.read(events);
-        for id in std::mem::take(&mut self.t.fresh) {
+        self.t.lookahead.read(events);
+        for id in std::mem::take(&mut self.t.read_this_batch) {
             if self.t.model.is_live(id) {
-                self.t.model.clear(id, Flag::FRESH);
+                self.t.model.clear(id, Flag::READ_THIS_BATCH);
             }
         }
         self.t.is_applying = true;
     }
 
-    /// All events at hand are applied.
     pub(crate) fn pause(&mut self) {
-        self.bear();
-        self.settle();
-        self.t.await_writers(self.now.tick);
+        self.flush_create();
+        self.flush_deferred();
+        self.t.debounce_written(self.now.tick);
         self.t.is_applying = false;
     }
 
     /// Reads the file that was last closed.
-    fn settle(&mut self) {
-        let Some(hot) = self.t.hot.take() else {
+    fn flush_deferred(&mut self) {
+        let Some(hot) = self.t.deferred_read.take() else {
             return;
         };
         if self.t.leaves(hot) {
-            self.t.nominate(hot);
+            self.t.enqueue(hot);
         } else {
-            self.look_at(hot);
+            self.reconcile_entry(hot);
         }
     }
 
@@ -90,9 +88,9 @@ impl Turn<'_> {
             what,
             NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib
         );
-        if is_claim && self.t.is_leaving(dir) {
+        if is_claim && self.t.is_moved_from(dir) {
             // Where it happened is not known before the other half of a rename is.
-            self.t.nominate_name(dir, name);
+            self.t.enqueue_name(dir, name);
             if self.t.filter.is_rule_file(name) {
                 self.t.rules_changed(dir);
             }
@@ -119,12 +117,12 @@ impl Turn<'_> {
             self.t.rules_changed(dir);
         }
         if let Some(known) = self.t.model.find(dir, name) {
-            self.arrived_on(dir, name);
-            self.t.nominate(known);
+            self.note_arrival(dir, name);
+            self.t.enqueue(known);
         } else if is_dir {
-            self.look(dir, name);
+            self.reconcile_name(dir, name);
         } else {
-            self.conceive(dir, name);
+            self.begin_create(dir, name);
         }
     }
 
@@ -139,10 +137,10 @@ impl Turn<'_> {
         let is_directory = self.t.model.kind(known) == Kind::Directory;
         if is_directory && is_dir {
             // Only the disk tells whether the one that is known is meant, or a younger.
-            self.t.model.set(known, Flag::GONE);
-            self.look_at(known);
+            self.t.model.set(known, Flag::CONFIRM_DELETE);
+            self.reconcile_entry(known);
         } else if is_directory || is_dir {
-            self.t.nominate(known);
+            self.t.enqueue(known);
         } else {
             self.unlink(known);
         }
@@ -153,15 +151,15 @@ impl Turn<'_> {
         match self.t.model.find(dir, name) {
             Some(id) if self.t.model.kind(id) == Kind::File => self.file_event(id, what),
             Some(id) if is_dir && what == NameEvent::Attrib => {
-                self.t.nominate(id);
-                self.unblock();
+                self.t.enqueue(id);
+                self.retry_blocked();
             }
             Some(id) if what == NameEvent::Attrib && self.t.settings.attributes => {
-                self.t.nominate(id)
+                self.t.enqueue(id)
             }
             Some(_) => {}
             None if is_dir => {}
-            None => match self.t.names_of_unnamed(name) {
+            None => match self.t.names_of_tmpfile(name) {
                 Some(names) => {
                     for id in names {
                         self.file_event(id, what);
@@ -170,10 +168,10 @@ impl Turn<'_> {
                 None if what == NameEvent::Attrib => {}
                 // A dead name: its bytes may live on under another one.
                 None => {
-                    self.look(dir, name);
+                    self.reconcile_name(dir, name);
                     let is_gone = self.is_directory(dir) && self.t.model.find(dir, name).is_none();
-                    if is_gone && !self.is_own(dir, name) {
-                        self.t.busy(dir, self.now.tick);
+                    if is_gone && !self.is_self_output(dir, name) {
+                        self.t.debounce(dir, self.now.tick);
                     }
                 }
             },
@@ -184,17 +182,17 @@ impl Turn<'_> {
     }
 
     /// Whether a name is one of our own outputs.
-    fn is_own(&mut self, dir: Id, name: &[u8]) -> bool {
+    fn is_self_output(&mut self, dir: Id, name: &[u8]) -> bool {
         let stat = self
             .enter(dir)
-            .and_then(|inode| self.disk.stat(At::In(inode, name)));
-        stat.is_ok_and(|stat| self.disk.is_own(stat.inode))
+            .and_then(|inode| self.disk.stat(Target::In(inode, name)));
+        stat.is_ok_and(|stat| self.disk.is_self_output(stat.inode))
     }
 
     /// The bytes or attributes of a file may have changed: under all its names.
     pub(super) fn file_event(&mut self, id: Id, what: NameEvent) {
         if self.t.model.has(id, Flag::LINKED) {
-            for other in self.t.model.with_ident(self.t.model.ident(id)) {
+            for other in self.t.model.with_inode_key(self.t.model.inode_key(id)) {
                 if other != id {
                     self.one_file_event(other, what, false);
                 }
@@ -205,63 +203,66 @@ impl Turn<'_> {
 
     /// Under one name; `hot`: it may be read before the next event.
     fn one_file_event(&mut self, id: Id, what: NameEvent, hot: bool) {
-        if self.t.model.has(id, Flag::FRESH) {
+        if self.t.model.has(id, Flag::READ_THIS_BATCH) {
             return; // It was read after this event was.
         }
         match what {
             NameEvent::Modify => {
-                self.t.model.set(id, Flag::WROTE);
+                self.t.model.set(id, Flag::MODIFIED);
                 self.t.was_written(id);
             }
             NameEvent::CloseWrite => {
-                self.t.model.set(id, Flag::CLOSED);
+                self.t.model.set(id, Flag::CLOSED_WRITE);
                 if hot {
-                    self.t.hot = Some(id);
+                    self.t.deferred_read = Some(id);
                 } else {
-                    self.t.nominate(id);
+                    self.t.enqueue(id);
                 }
             }
             _ => {
-                self.t.model.set(id, Flag::TOUCHED);
+                self.t.model.set(id, Flag::ATTRIB);
                 let by_stat =
                     self.t.settings.hashing == Hashing::Off || self.t.model.digest(id).is_none();
                 // It may be readable now, whatever was known of its bytes before.
                 if by_stat || self.t.settings.attributes || self.t.model.has(id, Flag::UNREADABLE) {
-                    self.t.nominate(id);
+                    self.t.enqueue(id);
                 }
             }
         }
     }
 
     /// An event about a watched inode itself.
-    fn own_event(&mut self, wd: Wd, what: OwnEvent) {
+    fn self_event(&mut self, wd: Wd, what: SelfEvent) {
         let name_event = match what {
-            OwnEvent::Modify => NameEvent::Modify,
-            OwnEvent::CloseWrite => NameEvent::CloseWrite,
-            OwnEvent::Attrib => NameEvent::Attrib,
-            OwnEvent::DeleteSelf | OwnEvent::MoveSelf | OwnEvent::Unmount | OwnEvent::Ignored => {
+            SelfEvent::Modify => NameEvent::Modify,
+            SelfEvent::CloseWrite => NameEvent::CloseWrite,
+            SelfEvent::Attrib => NameEvent::Attrib,
+            SelfEvent::DeleteSelf
+            | SelfEvent::MoveSelf
+            | SelfEvent::Unmount
+            | SelfEvent::Ignored => {
                 if self.t.above.contains(&wd) {
-                    self.t.nominate_roots();
+                    self.t.enqueue_roots();
                 }
                 if let Some(dir) = self.t.model.watched(wd) {
-                    if what == OwnEvent::Ignored {
+                    if what == SelfEvent::Ignored {
                         self.t.model.set_wd(dir, None);
                     }
-                    if what == OwnEvent::DeleteSelf && self.t.model.has(dir, Flag::ROOT) {
+                    if what == SelfEvent::DeleteSelf && self.t.model.has(dir, Flag::ROOT) {
                         // What stands at a PATH now is another, even if it got the number.
                         self.unlink(dir);
                     } else {
-                        self.t.nominate(dir);
+                        self.t.enqueue(dir);
                     }
                 }
                 return;
             }
         };
         if let Some(dir) = self.t.model.watched(wd) {
-            if what == OwnEvent::Attrib {
-                self.t.nominate(dir);
-                self.unblock();
-                self.retry_files(dir);
+            if what == SelfEvent::Attrib {
+                self.t.enqueue(dir);
+                self.retry_blocked();
+                self.retry_unreadable_files(dir);
             }
             return;
         }
@@ -274,22 +275,22 @@ impl Turn<'_> {
     fn overflow(&mut self) {
         self.t.counters.overflows += 1;
         self.t.batch.push(Change::Overflow);
-        self.expire_leaving(None);
+        self.expire_pending_moves(None);
         self.t.begin_rescan(self.now.tick);
     }
 
     /// Permissions changed somewhere: what could not be entered is tried again.
-    fn unblock(&mut self) {
+    fn retry_blocked(&mut self) {
         for dir in std::mem::take(&mut self.t.blocked) {
             if self.t.model.is_live(dir) && self.t.model.kind(dir) == Kind::Directory {
-                self.t.nominate(dir);
+                self.t.enqueue(dir);
                 self.t.scans.push(dir, Sweep::All);
             }
         }
     }
 
     /// Permissions of a directory changed: it may be why files in it could not be read.
-    fn retry_files(&mut self, dir: Id) {
+    fn retry_unreadable_files(&mut self, dir: Id) {
         let is_unread = |id: &Id| {
             self.t.model.kind(*id) == Kind::File && self.t.model.has(*id, Flag::UNREADABLE)
         };
@@ -300,7 +301,7 @@ impl Turn<'_> {
             .filter(is_unread)
             .collect::<Vec<_>>()
         {
-            self.t.nominate(id);
+            self.t.enqueue(id);
         }
     }
 }
@@ -310,6 +311,6 @@ impl Tracker {
     fn leaves(&self, id: Id) -> bool {
         let dir = self.model.parent(id);
         let wd = dir.and_then(|dir| self.model.wd(dir));
-        wd.is_some_and(|wd| self.ahead.takes(wd, self.model.name(id)))
+        wd.is_some_and(|wd| self.lookahead.takes(wd, self.model.name(id)))
     }
 }

@@ -5,7 +5,6 @@ use super::{Id, Model, NONE};
 use crate::tracker::table::hash;
 
 impl Model {
-    /// The hash of an entry's place.
     pub(super) fn hash_of(&self, id: Id) -> u32 {
         let entry = self.entry(id);
         hash(self.seed, entry.parent, self.names.get(entry.name))
@@ -36,7 +35,6 @@ impl Model {
         self.names.get(self.entry(id).name)
     }
 
-    /// The PATH that it is under.
     pub(crate) fn root(&self, mut id: Id) -> Id {
         while let Some(parent) = self.parent(id) {
             id = parent;
@@ -68,7 +66,7 @@ impl Model {
     }
 
     /// Appends the path below its PATH, with `/` between the names.
-    pub(crate) fn write_route(&self, id: Id, path: &mut Vec<u8>) {
+    pub(crate) fn write_relative_path(&self, id: Id, path: &mut Vec<u8>) {
         let start = path.len();
         let mut at = id;
         while let Some(parent) = self.parent(at) {

@@ -2,72 +2,71 @@
 //! they differ. Concludes nothing from what it could not look at.
 
 mod directory;
-mod elsewhere;
+mod relocated;
 mod root;
 
+use super::disk::{FsError, Stat, Target};
 use super::model::{Flag, Id};
-use super::port::{At, Fault, Stat};
 use super::{Tracker, Turn};
-use crate::change::{Content, Kind, Trouble};
+use crate::change::{Content, Kind, Warning};
 
 impl Turn<'_> {
-    /// Looks at an entry's own name.
-    pub(super) fn look_at(&mut self, id: Id) {
+    pub(super) fn reconcile_entry(&mut self, id: Id) {
         match self.t.model.parent(id) {
-            Some(_) if self.t.is_written(id) && self.read_written(id) => {}
+            Some(_) if self.t.is_written(id) && self.read_modified(id) => {}
             Some(dir) => {
                 let name = self.t.model.name(id).to_vec();
-                self.look(dir, &name);
+                self.reconcile_name(dir, &name);
             }
-            None => self.look_at_root(id),
+            None => self.reconcile_root(id),
         }
     }
 
     /// Looks at a name in a directory.
-    pub(crate) fn look(&mut self, dir: Id, name: &[u8]) {
+    pub(crate) fn reconcile_name(&mut self, dir: Id, name: &[u8]) {
         let known = self.t.model.find(dir, name);
-        if known.is_some_and(|id| self.t.model.has(id, Flag::LEAVING)) {
+        if known.is_some_and(|id| self.t.model.has(id, Flag::MOVED_FROM)) {
             return; // The second half of the rename, or its absence, will nominate it.
         }
         let inode = match self.enter(dir) {
             Ok(inode) => inode,
-            Err(Fault::Absent) => return self.climb(dir, name),
+            Err(FsError::NotFound) => return self.find_stale_ancestor(dir, name),
             Err(fault) => return self.blocked(dir, fault),
         };
-        match self.disk.stat(At::In(inode, name)) {
+        match self.disk.stat(Target::In(inode, name)) {
             Ok(stat) => self.present(dir, name, &stat),
-            Err(Fault::Absent) => self.absent(dir, name),
+            Err(FsError::NotFound) => self.absent(dir, name),
             Err(fault) => self.blocked(dir, fault),
         }
     }
 
     /// The directory is not where the model has it: the edge that is wrong is found
     /// and looked at, and the name again afterwards.
-    fn climb(&mut self, dir: Id, name: &[u8]) {
+    fn find_stale_ancestor(&mut self, dir: Id, name: &[u8]) {
         let mut at = dir;
         while let Some(parent) = self.t.model.parent(at) {
             match self.enter(parent) {
                 Ok(_) => break,
-                Err(Fault::Absent) => at = parent,
+                Err(FsError::NotFound) => at = parent,
                 Err(fault) => return self.blocked(parent, fault),
             }
         }
         // Where its rename is half read, it will soon be known where it is.
-        if !self.t.is_leaving(at) {
-            self.look_at(at);
+        if !self.t.is_moved_from(at) {
+            self.reconcile_entry(at);
         }
         if self.is_directory(dir) {
-            self.t.put_off(dir, name, at, self.now.tick);
+            self.t.defer_to_scan(dir, name, at, self.now.tick);
         }
     }
 
     /// The directory may not be looked into now: it is tried again when permissions
     /// change.
-    fn blocked(&mut self, dir: Id, fault: Fault) {
+    fn blocked(&mut self, dir: Id, fault: FsError) {
         if self.t.blocked.insert(dir) {
             match fault {
-                Fault::Failed(why) => self.t.trouble(dir, Trouble::Failed(why)),
-                _ => self.t.say_unreadable(dir),
+                FsError::Io(why) => self.t.trouble(dir, Warning::Failed(why)),
+                _ => self.t.warn_unreadable(dir),
             }
         }
     }
@@ -79,11 +78,11 @@ impl Turn<'_> {
         let Some(known) = self.t.model.find(dir, name) else {
             return;
         };
-        let is_said = self.t.model.has(known, Flag::GONE);
+        let is_said = self.t.model.has(known, Flag::CONFIRM_DELETE);
         if self.t.model.wd(dir).is_some() && !is_said {
             let since = self.now.tick;
             self.t.missing.entry(known).or_insert_with(|| {
-                self.t.schedule.miss(dir, name, since);
+                self.t.schedule.confirm_missing(dir, name, since);
                 since
             });
         } else if !self.t.defer_loss(dir, name) {
@@ -91,13 +90,12 @@ impl Turn<'_> {
         }
     }
 
-    /// The name is there.
     fn present(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         let is_dir = stat.kind == Kind::Directory;
         if let Some(known) = self.t.model.find(dir, name) {
-            self.t.is_found(known);
+            self.t.clear_missing(known);
         }
-        if self.disk.is_own(stat.inode) || self.t.is_hidden(dir, name, is_dir) {
+        if self.disk.is_self_output(stat.inode) || self.t.is_hidden(dir, name, is_dir) {
             if let Some(known) = self.t.model.find(dir, name) {
                 self.unlink(known);
             }
@@ -111,7 +109,7 @@ impl Turn<'_> {
             Some(id) if self.t.model.kind(id) == stat.kind => {
                 self.t.compare_attributes(id, stat);
                 if stat.kind == Kind::File {
-                    self.check_content(id, stat);
+                    self.reconcile_content(id, stat);
                 }
                 return;
             }
@@ -123,23 +121,23 @@ impl Turn<'_> {
         } else {
             let id = self.t.model.insert(Some(dir), name, stat.kind);
             self.t.remember_attributes(id, stat);
-            self.t.tell_created(id, Content::default());
+            self.t.emit_created(id, Content::default());
         }
     }
 }
 
 impl Tracker {
     /// An entry that may have been missed is where it was.
-    pub(super) fn is_found(&mut self, id: Id) {
-        self.model.clear(id, Flag::GONE);
+    pub(super) fn clear_missing(&mut self, id: Id) {
+        self.model.clear(id, Flag::CONFIRM_DELETE);
         self.missing.remove(&id);
     }
 
     /// Says once that a directory may not be read.
-    pub(super) fn say_unreadable(&mut self, id: Id) {
+    pub(super) fn warn_unreadable(&mut self, id: Id) {
         if !self.model.has(id, Flag::UNREADABLE) {
             self.model.set(id, Flag::UNREADABLE);
-            self.trouble(id, Trouble::UnreadableDirectory);
+            self.trouble(id, Warning::UnreadableDirectory);
         }
     }
 }

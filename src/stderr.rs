@@ -9,46 +9,43 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::change::Trouble;
+use crate::change::Warning;
 use crate::error::limit_remedy;
 use crate::escape::escaped;
 
-/// Our way to stderr.
-pub(crate) struct Voice {
+pub(crate) struct Stderr {
     /// Whether only warnings and errors are said.
     quiet: bool,
     /// Whether it was said that watches have run out.
-    said_full: bool,
+    warned_watch_limit: bool,
     /// Whether it was said that files are over the limit.
-    said_over_limit: bool,
+    warned_over_limit: bool,
     /// Whether somebody watches stderr on a terminal.
-    is_seen: bool,
+    shows_progress: bool,
     /// When progress may be shown next, on the loop's clock in nanoseconds.
     next: u64,
 }
 
 /// What takes less than this has no progress to show.
-const PATIENCE: Duration = Duration::from_millis(300);
+const FIRST_PROGRESS: Duration = Duration::from_millis(300);
 
-/// How often progress is shown then.
-const OFTEN: Duration = Duration::from_millis(100);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What takes the line of progress away again.
-const WIPE: &str = "\r\x1b[K";
+const ERASE_LINE: &str = "\r\x1b[K";
 
 /// Whether a line of progress stands on the terminal; held by whoever writes there.
 static STANDS: Mutex<bool> = Mutex::new(false);
 
-impl Voice {
-    /// Quiet or not.
+impl Stderr {
     pub(crate) fn new(quiet: bool) -> Self {
-        let is_seen = !quiet && std::io::stderr().is_terminal();
+        let shows_progress = !quiet && std::io::stderr().is_terminal();
         Self {
             quiet,
-            said_full: false,
-            said_over_limit: false,
-            is_seen,
-            next: nanos(PATIENCE),
+            warned_watch_limit: false,
+            warned_over_limit: false,
+            shows_progress,
+            next: nanos(FIRST_PROGRESS),
         }
     }
 
@@ -56,21 +53,21 @@ impl Voice {
     /// terminal.
     pub(crate) fn during<T>(
         &self,
-        how_far: impl Fn() -> String + Send,
+        progress: impl Fn() -> String + Send,
         work: impl FnOnce() -> T,
     ) -> T {
-        if !self.is_seen {
+        if !self.shows_progress {
             return work();
         }
         let (end, ended) = mpsc::channel::<()>();
         thread::scope(|scope| {
             let show = move || {
-                let mut wait = PATIENCE;
+                let mut wait = FIRST_PROGRESS;
                 while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                    show(&how_far());
-                    wait = OFTEN;
+                    show(&progress());
+                    wait = PROGRESS_INTERVAL;
                 }
-                wipe();
+                erase_progress();
             };
             // Without a thread there is no progress to see, and all else is as it was.
             let _shown = thread::Builder::new()
@@ -85,68 +82,65 @@ impl Voice {
 
     /// When progress is due, if somebody sees it.
     pub(crate) fn progress_due(&self) -> Option<u64> {
-        self.is_seen.then_some(self.next)
+        self.shows_progress.then_some(self.next)
     }
 
-    /// Shows how far something is.
     pub(crate) fn progress(&mut self, now: u64, text: &str) {
         // Once it is ready, a daemon lets go of its terminal.
-        self.is_seen &= std::io::stderr().is_terminal();
-        if self.is_seen {
-            self.next = now.saturating_add(nanos(OFTEN));
+        self.shows_progress &= std::io::stderr().is_terminal();
+        if self.shows_progress {
+            self.next = now.saturating_add(nanos(PROGRESS_INTERVAL));
             show(text);
         }
     }
 
-    /// Something good to know.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            say(text);
+            message(text);
         }
     }
 
     /// Something that a person must know.
     pub(crate) fn warn(&self, text: &str) {
-        say(text);
+        message(text);
     }
 
-    /// Trouble on one path; what would be said again for every path is said once.
-    pub(crate) fn trouble(&mut self, path: &[u8], trouble: &Trouble) {
+    /// Warning on one path; what would be said again for every path is said once.
+    pub(crate) fn trouble(&mut self, path: &[u8], trouble: &Warning) {
         let path = escaped(path);
         match trouble {
-            Trouble::UnreadableDirectory => self.warn(&format!(
+            Warning::UnreadableDirectory => self.warn(&format!(
                 "warning: {path} may not be read: what is in it is told when its permissions allow it"
             )),
-            Trouble::UnreadableFile => {
+            Warning::UnreadableFile => {
                 self.warn(&format!("warning: {path} may not be read: it is told without a digest until it can be"));
             }
-            Trouble::NoWatch => {
-                if !std::mem::replace(&mut self.said_full, true) {
+            Warning::NoWatch => {
+                if !std::mem::replace(&mut self.warned_watch_limit, true) {
                     let remedy = limit_remedy("max_user_watches", "");
                     self.warn(&format!(
                         "warning: no inotify watch is left for {path}; from here on, what finds none is looked at every 10 s instead{remedy}"
                     ));
                 }
             }
-            Trouble::OverLimit => {
-                if !std::mem::replace(&mut self.said_over_limit, true) {
+            Warning::OverLimit => {
+                if !std::mem::replace(&mut self.warned_over_limit, true) {
                     self.note(&format!(
                         "note: {path} is larger than --hash-limit: it, and what else is, goes by inode, size and times"
                     ));
                 }
             }
-            Trouble::Failed(why) => self.warn(&format!("warning: {path}: {why}")),
+            Warning::Failed(why) => self.warn(&format!("warning: {path}: {why}")),
         }
     }
 }
 
 /// A line on stderr. That nobody hears it is no reason to stop.
-pub(crate) fn say(text: &str) {
+pub(crate) fn message(text: &str) {
     write(&mut stands(), &format!("balerion: {text}\n"));
 }
 
-/// Takes progress away.
-pub(crate) fn wipe() {
+pub(crate) fn erase_progress() {
     let mut stands = stands();
     if *stands {
         write(&mut stands, "");
@@ -162,8 +156,12 @@ fn show(text: &str) {
 
 /// Writes, in one piece, where a line of progress may stand.
 fn write(stands: &mut bool, text: &str) {
-    let wipe = if std::mem::take(stands) { WIPE } else { "" };
-    let _heard = std::io::stderr().write_all(format!("{wipe}{text}").as_bytes());
+    let erase_progress = if std::mem::take(stands) {
+        ERASE_LINE
+    } else {
+        ""
+    };
+    let _heard = std::io::stderr().write_all(format!("{erase_progress}{text}").as_bytes());
 }
 
 /// Whether a line of progress stands, for as long as nobody else may write.
@@ -171,7 +169,6 @@ fn stands() -> MutexGuard<'static, bool> {
     STANDS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A duration on the loop's clock.
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

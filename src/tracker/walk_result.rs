@@ -4,8 +4,8 @@
 //! Never tells anything. Invariant: bytes are taken over in silence only from the inode
 //! that the walk saw, as it was before the watch began; all else is left to a look.
 
+use super::disk::{FsError, Stat};
 use super::model::{self, Flag, Id};
-use super::port::{Fault, Stat};
 use super::{Tracker, Turn};
 use crate::change::{Digest, Kind};
 
@@ -23,7 +23,7 @@ impl Tracker {
     /// Whether the times of a file say that it may have been written since the watch
     /// began. A time that a program has set to the future says nothing. Where no event
     /// tells of a write, all is doubted that happened to the file.
-    pub(super) fn is_young(&self, id: Id, stat: &Stat, wall: i64) -> bool {
+    pub(super) fn changed_since_start(&self, id: Id, stat: &Stat, wall: i64) -> bool {
         let dir = self.model.parent(id);
         if dir.is_some_and(|dir| self.model.wd(dir).is_none()) {
             return stat.ctime >= self.settings.began_coarse;
@@ -39,13 +39,21 @@ impl Turn<'_> {
     pub(crate) fn take_baseline(
         &mut self,
         id: Id,
-        read: Result<(Stat, Option<Digest>, bool), Fault>,
+        read: Result<(Stat, Option<Digest>, bool), FsError>,
     ) {
         let model = &self.t.model;
-        if !model.is_live(id) || model.kind(id) != Kind::File || !model.has(id, Flag::AWAITED) {
+        if !model.is_live(id)
+            || model.kind(id) != Kind::File
+            || !model.has(id, Flag::BASELINE_PENDING)
+        {
             return;
         }
-        let happened = [Flag::MISSED, Flag::WROTE, Flag::CLOSED, Flag::TOUCHED];
+        let happened = [
+            Flag::BASELINE_MISSED,
+            Flag::MODIFIED,
+            Flag::CLOSED_WRITE,
+            Flag::ATTRIB,
+        ];
         if happened.into_iter().any(|flag| model.has(id, flag)) {
             return;
         }
@@ -55,24 +63,26 @@ impl Turn<'_> {
             Ok((stat, _, stable))
                 if !stable
                     || stat.ctime >= self.t.settings.began
-                    || self.t.is_young(id, &stat, self.now.wall) =>
+                    || self.t.changed_since_start(id, &stat, self.now.wall) =>
             {
-                self.t.nominate(id);
+                self.t.enqueue(id);
             }
-            Ok((stat, Some(digest), stable)) => self.took(id, &stat, digest, stable),
+            Ok((stat, Some(digest), stable)) => self.store_digest(id, &stat, digest, stable),
             Ok((stat, None, _)) => {
                 let by_stat = self.t.goes_by_stat(stat.size);
                 self.t.note_links(id, &stat);
-                self.t
-                    .model
-                    .set_print(id, model::print(&stat, !by_stat), model::ident(&stat));
-                self.t.note_settled(id, &stat, self.now.wall);
-                self.t.say_over_limit(id, stat.size);
+                self.t.model.set_fingerprint(
+                    id,
+                    model::fingerprint(&stat, !by_stat),
+                    model::inode_key(&stat),
+                );
+                self.t.note_racy(id, &stat, self.now.wall);
+                self.t.warn_over_limit(id, stat.size);
             }
             // It moved, or may not be read, or something above it may not: a look tells.
             Err(_) => {
-                self.t.model.set(id, Flag::MISSED);
-                self.t.nominate(id);
+                self.t.model.set(id, Flag::BASELINE_MISSED);
+                self.t.enqueue(id);
             }
         }
     }

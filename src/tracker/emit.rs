@@ -2,7 +2,7 @@
 
 use super::model::{Flag, Id};
 use super::{Tracker, Turn};
-use crate::change::{Change, Content, Kind, Span, Trouble};
+use crate::change::{Change, Content, Kind, Span, Warning};
 
 impl Tracker {
     /// Appends an entry's path as the user would reach it.
@@ -14,7 +14,7 @@ impl Tracker {
             None if shown.is_empty() => path.push(b'/'),
             None => path.extend(shown),
             Some(dir) => {
-                if self.model.has(dir, Flag::RENAMED_ROOT)
+                if self.model.has(dir, Flag::HAS_FILE_ROOT)
                     && let Some(named) = self.named_entry(dir, id)
                 {
                     path.extend(named);
@@ -22,12 +22,11 @@ impl Tracker {
                 }
                 path.extend(shown);
                 path.push(b'/');
-                self.model.write_route(id, path);
+                self.model.write_relative_path(id, path);
             }
         }
     }
 
-    /// How a single-file PATH is shown.
     fn named_entry(&self, dir: Id, id: Id) -> Option<&[u8]> {
         let name = self.model.name(id);
         let named = self
@@ -45,19 +44,17 @@ impl Tracker {
         span
     }
 
-    /// Says trouble with an entry.
-    pub(crate) fn trouble(&mut self, id: Id, trouble: Trouble) {
+    pub(crate) fn trouble(&mut self, id: Id, trouble: Warning) {
         let path = self.path(id);
         self.batch.trouble(path, trouble);
     }
 
-    /// Tells that a name appeared.
-    pub(super) fn tell_created(&mut self, id: Id, content: Content) {
-        if self.model.has(id, Flag::SILENT) {
+    pub(super) fn emit_created(&mut self, id: Id, content: Content) {
+        if self.model.has(id, Flag::HIDDEN) {
             return;
         }
         let kind = self.model.kind(id);
-        let entered = kind == Kind::Directory && !self.model.has(id, Flag::EDGE);
+        let entered = kind == Kind::Directory && !self.model.has(id, Flag::NOT_ENTERED);
         let path = self.path(id);
         self.batch.push(Change::Created {
             kind,
@@ -68,7 +65,7 @@ impl Tracker {
     }
 
     /// Tells that a file's bytes differ.
-    pub(super) fn tell_changed(&mut self, id: Id, content: Content) {
+    pub(super) fn emit_changed(&mut self, id: Id, content: Content) {
         let path = self.path(id);
         self.batch.push(Change::Changed { path, content });
         if let Some(dir) = self.model.parent(id)
@@ -79,9 +76,8 @@ impl Tracker {
         }
     }
 
-    /// Tells that a name is gone.
-    fn tell_deleted(&mut self, id: Id) {
-        if !self.model.has(id, Flag::SILENT) {
+    fn emit_deleted(&mut self, id: Id) {
+        if !self.model.has(id, Flag::HIDDEN) {
             let kind = self.model.kind(id);
             let path = self.path(id);
             self.batch.push(Change::Deleted { kind, path });
@@ -93,16 +89,16 @@ impl Turn<'_> {
     /// Takes an entry and all below it out of the model, each reported after what
     /// is in it, with their watches.
     pub(super) fn unlink(&mut self, id: Id) {
-        self.take_out(id, true);
+        self.remove_subtree(id, true);
     }
 
     /// The same, but the entry itself is not reported: something replaces it.
     pub(super) fn unlink_replaced(&mut self, id: Id) {
-        self.take_out(id, false);
+        self.remove_subtree(id, false);
     }
 
     /// From the leaves up, without recursion: trees can be deep.
-    fn take_out(&mut self, top: Id, tell_top: bool) {
+    fn remove_subtree(&mut self, top: Id, tell_top: bool) {
         let mut at = top;
         loop {
             while let Some(child) = self.t.model.first_child(at) {
@@ -110,12 +106,12 @@ impl Turn<'_> {
             }
             let parent = self.t.model.parent(at);
             if at != top || tell_top {
-                self.t.tell_deleted(at);
+                self.t.emit_deleted(at);
             }
             self.forget(at);
             match parent {
                 Some(parent) if at != top => at = parent,
-                Some(parent) => return self.doubt_emptied(parent),
+                Some(parent) => return self.recheck_emptied_root(parent),
                 None => return,
             }
         }
@@ -123,10 +119,10 @@ impl Turn<'_> {
 
     /// A PATH in which nothing is left may be on its way out, too. If some process stands
     /// in it, no event will say so: it is looked at in a moment.
-    fn doubt_emptied(&mut self, dir: Id) {
+    fn recheck_emptied_root(&mut self, dir: Id) {
         let is_empty = self.t.model.first_child(dir).is_none();
         if is_empty && self.t.model.has(dir, Flag::ROOT) && !self.t.model.has(dir, Flag::PARTIAL) {
-            self.t.busy(dir, self.now.tick);
+            self.t.debounce(dir, self.now.tick);
         }
     }
 
@@ -143,15 +139,15 @@ impl Turn<'_> {
                 t.unwatched -= 1;
             }
         }
-        if t.model.has(id, Flag::GUARDED)
-            && let Some(wd) = t.links.unguard(id)
+        if t.model.has(id, Flag::FILE_WATCH)
+            && let Some(wd) = t.links.remove_file_watch(id)
         {
             self.disk.unwatch(wd);
         }
-        if t.model.has(id, Flag::DISPLACING) {
-            t.displaced.remove(&id);
+        if t.model.has(id, Flag::REPLACED) {
+            t.replaced.remove(&id);
         }
-        if t.model.has(id, Flag::BUSY) {
+        if t.model.has(id, Flag::DEBOUNCING) {
             t.timers.forget(id);
         }
         if t.model.has(id, Flag::ATTRIBUTED) {
@@ -161,8 +157,8 @@ impl Turn<'_> {
             t.reading.retain(|_, (reading, _)| *reading != id);
         }
         t.missing.remove(&id);
-        if t.hot == Some(id) {
-            t.hot = None;
+        if t.deferred_read == Some(id) {
+            t.deferred_read = None;
         }
         if t.model.has(id, Flag::ROOT) {
             for root in t.roots.iter_mut().filter(|root| root.entry == Some(id)) {

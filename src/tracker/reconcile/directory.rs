@@ -1,36 +1,36 @@
 //! A look found a directory: it is watched first, and by its watch it is known whether it
 //! is the one that the model has. A new one is told, then scanned.
 
-use crate::change::{Content, Kind, Trouble};
+use crate::change::{Content, Kind, Warning};
 use crate::event::Wd;
+use crate::tracker::disk::{FsError, Stat, Target, Watched};
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::port::{At, Fault, Stat, Watched};
 use crate::tracker::scan::Sweep;
 use crate::tracker::{Tracker, Turn};
 
 impl Turn<'_> {
-    /// The name is a directory's.
     pub(super) fn present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         let known = self.t.model.find(dir, name);
         let foreign =
             self.t.settings.one_file_system && stat.inode.dev != self.t.model.inode(dir).dev;
-        if foreign || self.t.is_edge(dir) {
-            let is_edge =
-                |id| self.t.model.kind(id) == Kind::Directory && self.t.model.has(id, Flag::EDGE);
+        if foreign || self.t.is_not_entered(dir) {
+            let is_not_entered = |id| {
+                self.t.model.kind(id) == Kind::Directory && self.t.model.has(id, Flag::NOT_ENTERED)
+            };
             match known {
-                Some(id) if is_edge(id) => self.t.compare_attributes(id, stat),
+                Some(id) if is_not_entered(id) => self.t.compare_attributes(id, stat),
                 _ => {
                     let id = self.new_directory(dir, name, stat);
-                    self.t.model.set(id, Flag::EDGE);
-                    self.t.tell_created(id, Content::default());
+                    self.t.model.set(id, Flag::NOT_ENTERED);
+                    self.t.emit_created(id, Content::default());
                 }
             }
             return;
         }
         let parent = self.t.model.inode(dir);
-        match self.disk.watch(At::In(parent, name)) {
+        match self.disk.watch(Target::In(parent, name)) {
             Ok(watched) => self.watched(dir, name, stat, &watched),
-            Err(Fault::Absent) => self.t.park(dir, name, self.now.tick),
+            Err(FsError::NotFound) => self.t.retry_later(dir, name, self.now.tick),
             Err(fault) => self.blocked(dir, fault),
         }
     }
@@ -41,7 +41,7 @@ impl Turn<'_> {
         let is_dir = |id: &Id| self.t.model.kind(*id) == Kind::Directory;
         let same_inode = known.filter(is_dir).filter(|&id| {
             !self.t.model.has(id, Flag::ALIAS)
-                && !self.t.model.has(id, Flag::EDGE)
+                && !self.t.model.has(id, Flag::NOT_ENTERED)
                 && self.t.model.inode(id) == watched.inode
         });
         match (&watched.wd, same_inode) {
@@ -50,11 +50,11 @@ impl Turn<'_> {
                     self.t.model.set_inode(other, watched.inode);
                     self.same_directory(other, stat);
                 }
-                Some(other) => self.elsewhere(other, dir, name, stat),
+                Some(other) => self.reconcile_relocated(other, dir, name, stat),
                 None => match same_inode.filter(|&id| self.t.model.wd(id).is_none()) {
                     Some(id) => {
                         self.t.model.set_wd(id, Some(*wd));
-                        self.t.now_watched(id);
+                        self.t.mark_watched(id);
                         self.t.scans.push(id, Sweep::All);
                     }
                     None => {
@@ -70,7 +70,7 @@ impl Turn<'_> {
             (Err(fault), None) => {
                 let id = self.new_directory(dir, name, stat);
                 self.t.model.set_inode(id, watched.inode);
-                self.t.tell_created(id, Content::default());
+                self.t.emit_created(id, Content::default());
                 self.t.cannot_watch(id, fault);
             }
         }
@@ -86,8 +86,8 @@ impl Turn<'_> {
 
     /// A directory with the number of the one that is known cannot be watched. One that
     /// has a watch could be: it is another, or the watch went with its `IN_IGNORED`.
-    fn lost_watch(&mut self, id: Id, fault: &Fault) {
-        if *fault == Fault::Full && !self.t.model.has(id, Flag::UNWATCHED) {
+    fn lost_watch(&mut self, id: Id, fault: &FsError) {
+        if *fault == FsError::WatchLimit && !self.t.model.has(id, Flag::UNWATCHED) {
             if let Some(wd) = self.t.model.set_wd(id, None) {
                 self.disk.unwatch(wd);
             }
@@ -109,33 +109,32 @@ impl Turn<'_> {
     fn begin(&mut self, id: Id, wd: Wd, watched: &Watched) {
         self.t.model.set_wd(id, Some(wd));
         self.t.model.set_inode(id, watched.inode);
-        self.t.is_unscanned(id);
+        self.t.mark_unscanned(id);
         if watched.blind && !self.t.blind.contains(&watched.inode.dev) {
             self.t.blind.push(watched.inode.dev);
         }
-        self.t.tell_created(id, Content::default());
+        self.t.emit_created(id, Content::default());
         self.t.scans.push(id, Sweep::New);
     }
 }
 
 impl Tracker {
     /// A directory has no watch of its own: its limit, or its permissions.
-    pub(crate) fn cannot_watch(&mut self, id: Id, fault: &Fault) {
+    pub(crate) fn cannot_watch(&mut self, id: Id, fault: &FsError) {
         match fault {
-            Fault::Full => {
+            FsError::WatchLimit => {
                 self.model.set(id, Flag::UNWATCHED);
                 self.unwatched += 1;
-                self.trouble(id, Trouble::NoWatch);
+                self.trouble(id, Warning::NoWatch);
                 self.scans.push(id, Sweep::All);
             }
-            Fault::Denied => self.say_unreadable(id),
-            Fault::Failed(why) => self.trouble(id, Trouble::Failed(why.clone())),
-            Fault::Absent => self.nominate(id),
+            FsError::PermissionDenied => self.warn_unreadable(id),
+            FsError::Io(why) => self.trouble(id, Warning::Failed(why.clone())),
+            FsError::NotFound => self.enqueue(id),
         }
     }
 
-    /// It has one now.
-    pub(super) fn now_watched(&mut self, id: Id) {
+    pub(super) fn mark_watched(&mut self, id: Id) {
         if self.model.clear(id, Flag::UNWATCHED) {
             self.unwatched -= 1;
         }

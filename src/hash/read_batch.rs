@@ -9,62 +9,59 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Read1, digest_file, digest_place, open_regular};
+use super::{FileDigest, digest_file, digest_o_path, open_regular};
 use crate::change::Kind;
+use crate::file_status::{fs_error, inode};
 use crate::sys::bytes;
 use crate::sys::file::{self, Open};
 use crate::sys::stat::{RawStat, stat_fd, stat_name};
+use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::Id;
-use crate::tracker::port::{Fault, Inode};
-use crate::words::{fault, inode};
 
 /// Some files of one directory, to be read behind the running watch.
-pub(crate) struct Errand {
-    /// The PATH that it is under.
+pub(crate) struct ReadBatch {
     pub(crate) root: Vec<u8>,
-    /// The way from there.
     pub(crate) route: Vec<u8>,
     /// Which directory must be found there.
     pub(crate) inode: Inode,
     /// The entries, and where their names end among the bytes.
     pub(crate) files: Vec<(Id, usize)>,
-    /// Their names.
     pub(crate) names: Vec<u8>,
     /// Larger files are not read; in bytes. 0: none is.
     pub(crate) limit: u64,
     /// When the watch began, in nanoseconds since 1970.
     pub(crate) began: i64,
-    /// Whether a write has an event.
     pub(crate) is_watched: bool,
 }
 
-/// Reads the files of some directories.
-pub(super) fn run(errands: &[Errand], buffer: &mut Vec<u8>) -> Vec<(Id, Result<Read1, Fault>)> {
-    let mut read = Vec::with_capacity(errands.iter().map(|errand| errand.files.len()).sum());
+pub(super) fn run(
+    batches: &[ReadBatch],
+    buffer: &mut Vec<u8>,
+) -> Vec<(Id, Result<FileDigest, FsError>)> {
+    let mut read = Vec::with_capacity(batches.iter().map(|batch| batch.files.len()).sum());
     let mut root = None;
-    for errand in errands {
-        let dir = open_directory(errand, &mut root);
-        run_one(errand, dir, buffer, &mut read);
+    for batch in batches {
+        let dir = open_directory(batch, &mut root);
+        run_one(batch, dir, buffer, &mut read);
     }
     read
 }
 
-/// Reads the files of one directory.
 fn run_one(
-    errand: &Errand,
-    dir: Result<(OwnedFd, RawStat), Fault>,
+    batch: &ReadBatch,
+    dir: Result<(OwnedFd, RawStat), FsError>,
     buffer: &mut Vec<u8>,
-    read: &mut Vec<(Id, Result<Read1, Fault>)>,
+    read: &mut Vec<(Id, Result<FileDigest, FsError>)>,
 ) {
-    let dir = dir.map(|(dir, raw)| (dir, is_settled(&raw, errand.began).then_some(raw.uid)));
+    let dir = dir.map(|(dir, raw)| (dir, is_settled(&raw, batch.began).then_some(raw.uid)));
     let mut start = 0;
-    for &(id, end) in &errand.files {
-        let name = &errand.names[start..end];
+    for &(id, end) in &batch.files {
+        let name = &batch.names[start..end];
         start = end;
         let result = match &dir {
             Ok((dir, owner)) => {
-                let read = read_one(dir.as_fd(), name, errand.limit, *owner, buffer);
-                if errand.is_watched {
+                let read = read_one(dir.as_fd(), name, batch.limit, *owner, buffer);
+                if batch.is_watched {
                     read
                 } else {
                     read.map(|read| doubt(dir.as_fd(), name, read))
@@ -78,13 +75,13 @@ fn run_one(
 
 /// Where no event tells of a write, what was read is stable only if nothing at all has
 /// happened to the file since the look before it.
-fn doubt(dir: BorrowedFd<'_>, name: &[u8], read: Read1) -> Read1 {
+fn doubt(dir: BorrowedFd<'_>, name: &[u8], read: FileDigest) -> FileDigest {
     let after = file::with_c_str(name, |name| stat_name(dir, name));
     let is_same = after.is_ok_and(|after| {
         (after.ino, after.ctime, after.mtime)
             == (read.stat.inode.ino, read.stat.ctime, read.stat.mtime)
     });
-    Read1 {
+    FileDigest {
         stable: read.stable && is_same,
         ..read
     }
@@ -93,33 +90,33 @@ fn doubt(dir: BorrowedFd<'_>, name: &[u8], read: Read1) -> Read1 {
 /// Opens the directory of an errand by its way from a PATH, which is kept open for the
 /// next one; what is found must be the one meant.
 fn open_directory<'e>(
-    errand: &'e Errand,
+    batch: &'e ReadBatch,
     held: &mut Option<(&'e [u8], OwnedFd)>,
-) -> Result<(OwnedFd, RawStat), Fault> {
+) -> Result<(OwnedFd, RawStat), FsError> {
     let mut open = || {
         let root = match held {
-            Some((path, root)) if *path == errand.root => root,
+            Some((path, root)) if *path == batch.root => root,
             _ => {
-                let opened = file::with_c_str(&errand.root, |path| {
+                let opened = file::with_c_str(&batch.root, |path| {
                     file::open(file::here(), path, Open::Directory)
                 })?;
-                &held.insert((&errand.root, opened)).1
+                &held.insert((&batch.root, opened)).1
             }
         };
-        let way: &[u8] = if errand.route.is_empty() {
+        let way: &[u8] = if batch.route.is_empty() {
             b"."
         } else {
-            &errand.route
+            &batch.route
         };
         let dir = file::open_path(root.as_fd(), way, Open::Directory)?;
         let found = stat_fd(dir.as_fd())?;
         Ok((dir, found))
     };
-    let (dir, found) = open().map_err(|error: io::Error| fault(&error))?;
-    if inode(&found) == errand.inode {
+    let (dir, found) = open().map_err(|error: io::Error| fs_error(&error))?;
+    if inode(&found) == batch.inode {
         Ok((dir, found))
     } else {
-        Err(Fault::Absent)
+        Err(FsError::NotFound)
     }
 }
 
@@ -140,33 +137,37 @@ fn read_one(
     limit: u64,
     owner: Option<u32>,
     buffer: &mut Vec<u8>,
-) -> Result<Read1, Fault> {
+) -> Result<FileDigest, FsError> {
     if limit == 0 {
-        let raw =
-            file::with_c_str(name, |name| stat_name(dir, name)).map_err(|error| fault(&error))?;
-        return Ok(Read1::unread(&raw));
+        let raw = file::with_c_str(name, |name| stat_name(dir, name))
+            .map_err(|error| fs_error(&error))?;
+        return Ok(FileDigest::unread(&raw));
     }
     let (raw, opened) = match owner {
         Some(owner) => open_settled(dir, name, owner)?,
         None => open_regular(dir, name)?,
     };
     if raw.size > limit {
-        return Ok(Read1::unread(&raw));
+        return Ok(FileDigest::unread(&raw));
     }
     if owner.is_some() {
-        return digest_file(&File::from(opened), &raw, buffer).map_err(|error| fault(&error));
+        return digest_file(&File::from(opened), &raw, buffer).map_err(|error| fs_error(&error));
     }
-    digest_place(&opened, &raw, buffer)
+    digest_o_path(&opened, &raw, buffer)
 }
 
 /// Opens a name to read it, in a directory in which no name has changed since the walk
 /// saw a regular file there. `owner`: the directory's.
-fn open_settled(dir: BorrowedFd<'_>, name: &[u8], owner: u32) -> Result<(RawStat, OwnedFd), Fault> {
+fn open_settled(
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+    owner: u32,
+) -> Result<(RawStat, OwnedFd), FsError> {
     let opened = file::with_c_str(name, |name| bytes::open(dir, name, owner));
-    let opened = opened.map_err(|error| fault(&error))?;
-    let raw = stat_fd(opened.as_fd()).map_err(|error| fault(&error))?;
+    let opened = opened.map_err(|error| fs_error(&error))?;
+    let raw = stat_fd(opened.as_fd()).map_err(|error| fs_error(&error))?;
     if raw.kind() != Kind::File {
-        return Err(Fault::Absent);
+        return Err(FsError::NotFound);
     }
     Ok((raw, opened))
 }

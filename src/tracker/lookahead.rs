@@ -10,14 +10,14 @@ use crate::event::{Event, NameEvent, Wd};
 
 /// The names that leave in the events at hand.
 #[derive(Default)]
-pub(super) struct Ahead {
+pub(super) struct Lookahead {
     /// In which event each is last taken away, by a hash of watch and name.
     last: Numbers<u32, u32>,
     /// The event that is being applied, counted from one.
     at: u32,
 }
 
-impl Ahead {
+impl Lookahead {
     /// Reads the events, none of which has been applied.
     pub(super) fn read<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
         self.last.clear();
@@ -31,7 +31,6 @@ impl Ahead {
         }
     }
 
-    /// The next event is applied.
     pub(super) fn go_on(&mut self) {
         self.at += 1;
     }
@@ -46,7 +45,6 @@ impl Ahead {
     }
 }
 
-/// A number for a name.
 fn key(wd: Wd, name: &[u8]) -> u32 {
     hash(0, wd.0.cast_unsigned(), name)
 }

@@ -8,21 +8,20 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::change::Kind;
+use crate::file_status::inode;
 use crate::sys::file;
 use crate::sys::stat::{RawStat, stat_path};
-use crate::tracker::port::{At, Inode};
-use crate::words::inode;
+use crate::tracker::disk::{Inode, Target};
 
-/// Our own files.
 #[derive(Default)]
-pub(crate) struct Own {
+pub(crate) struct SelfOutputs {
     /// Those that there are, with their births.
     files: Vec<(Inode, Option<i64>)>,
     /// Names under which whatever file there is, is ours: a directory and a name in it.
     places: Vec<(Inode, Vec<u8>)>,
 }
 
-impl Own {
+impl SelfOutputs {
     /// What an output is open on is ours, if it is a file.
     pub(crate) fn add(&mut self, raw: &RawStat) {
         if raw.kind() == Kind::File && !self.has(inode(raw)) {
@@ -32,7 +31,7 @@ impl Own {
 
     /// A name is ours, even before we have opened what is there: who rotates a log may
     /// make the new one for us.
-    pub(crate) fn add_place(&mut self, path: &Path) {
+    pub(crate) fn add_path(&mut self, path: &Path) {
         let parent = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
@@ -54,12 +53,11 @@ impl Own {
         }
     }
 
-    /// Something was looked at.
-    pub(crate) fn saw(&mut self, at: At<'_>, raw: &RawStat) {
+    pub(crate) fn saw(&mut self, at: Target<'_>, raw: &RawStat) {
         let seen = inode(raw);
         self.files
             .retain(|(own, birth)| *own != seen || *birth == raw.btime);
-        if let At::In(dir, name) = at
+        if let Target::In(dir, name) = at
             && self
                 .places
                 .iter()
@@ -69,12 +67,10 @@ impl Own {
         }
     }
 
-    /// Whether a file is ours.
     pub(crate) fn has(&self, inode: Inode) -> bool {
         self.files.iter().any(|(own, _)| *own == inode)
     }
 
-    /// All of them.
     pub(crate) fn inodes(&self) -> Vec<Inode> {
         self.files.iter().map(|(own, _)| *own).collect()
     }

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use super::{Ending, Token, Watcher};
+use super::{StopReason, Token, Watcher};
 use crate::decode::Events;
 use crate::error::Error;
-use crate::hash::{Done, Read1};
+use crate::hash::{Done, FileDigest};
+use crate::stderr::erase_progress;
 use crate::sys::epoll::Interest;
 use crate::tracker::content::Answer;
-use crate::voice::wipe;
 
 /// Bytes read at once: what costs nothing when little is queued.
 pub(super) const READ: usize = 64 << 10;
@@ -25,17 +25,17 @@ const SLICE: u64 = 1_000_000;
 const STRIDE: usize = 32;
 
 /// Events that are read ahead of being applied: as many as the kernel queues, mostly.
-const FORESEEN: usize = 16 << 10;
+const LOOKAHEAD: usize = 16 << 10;
 
 /// After more events than this at once there will be more: a nap lets them gather,
 /// which costs each less. Never after a single change.
-const CROWD: usize = 6;
+const BURST: usize = 6;
 
 /// How long the first nap is: the queue has room for many times what comes meanwhile.
-const NAP: Duration = Duration::from_micros(700);
+const COALESCE_DELAY: Duration = Duration::from_micros(700);
 
 /// How many times as long the longest one is.
-const LONGEST_NAP: u32 = 4;
+const MAX_COALESCE_FACTOR: u32 = 4;
 
 impl Watcher {
     /// Reads all that is queued, as far as there is room.
@@ -72,19 +72,19 @@ impl Watcher {
         let mut turn = self.tracker.turn(&mut self.disk, now);
         turn.tick();
         while !turn.t.is_idle() && turn.work() && self.clock.tick() - began < SLICE {}
-        self.put_out_changes()?;
-        self.rest(events);
+        self.emit_changes()?;
+        self.coalesce_delay(events);
         Ok(())
     }
 
     /// After a crowd of events, lets the next one gather; longer when crowd follows crowd.
     /// Not while anything waits: events to be applied, or a reader for the rest.
-    fn rest(&mut self, events: usize) {
-        if events > CROWD && self.unread.is_empty() && self.sink.waiting() == 0 {
-            std::thread::sleep(NAP * self.crowds);
-            self.crowds = (self.crowds + 1).min(LONGEST_NAP);
+    fn coalesce_delay(&mut self, events: usize) {
+        if events > BURST && self.unread.is_empty() && self.sink.waiting() == 0 {
+            std::thread::sleep(COALESCE_DELAY * self.bursts);
+            self.bursts = (self.bursts + 1).min(MAX_COALESCE_FACTOR);
         } else {
-            self.crowds = 1;
+            self.bursts = 1;
         }
     }
 
@@ -116,14 +116,14 @@ impl Watcher {
         let mut drained = began.tick;
         let mut turn = self.tracker.turn(&mut self.disk, began);
         let at_hand = events.clone().map_while(Result::ok);
-        turn.begin_events(at_hand.take(FORESEEN));
+        turn.begin_events(at_hand.take(LOOKAHEAD));
         while events.left() > 0 {
             let now = self.clock.now();
             if now.tick - drained > SLICE {
                 drained = now.tick;
                 self.service.alive(now.tick);
                 self.drain()?;
-                self.put_out_changes()?;
+                self.emit_changes()?;
                 if self.sink.is_full() {
                     break;
                 }
@@ -152,21 +152,21 @@ impl Watcher {
         let now = self.clock.now();
         let mut turn = self.tracker.turn(&mut self.disk, now);
         turn.pause();
-        self.put_out_changes()?;
+        self.emit_changes()?;
         Ok(bytes.len() - events.left())
     }
 
     /// Renders what was learned, and writes what the reader takes.
-    pub(super) fn put_out_changes(&mut self) -> Result<(), Error> {
+    pub(super) fn emit_changes(&mut self) -> Result<(), Error> {
         if self.tracker.batch.is_empty() {
             return Ok(());
         }
         let now = self.clock.now();
         let batch = std::mem::take(&mut self.tracker.batch);
         // stdout may be the same terminal.
-        wipe();
-        for (path, trouble) in batch.troubles() {
-            self.voice.trouble(batch.bytes(path), trouble);
+        erase_progress();
+        for (path, trouble) in batch.warnings() {
+            self.stderr.trouble(batch.bytes(path), trouble);
         }
         for change in batch.changes() {
             if self.plan.count.is_some_and(|most| self.printed >= most) {
@@ -187,14 +187,14 @@ impl Watcher {
     }
 
     /// Writes what waits, and asks to be woken when there is room for the rest.
-    pub(super) fn put_out(&mut self) -> Result<Option<Ending>, Error> {
-        self.put_out_changes()?;
+    pub(super) fn flush_output(&mut self) -> Result<Option<StopReason>, Error> {
+        self.emit_changes()?;
         if self.write()?.is_some() {
-            return Ok(Some(Ending::ReaderGone));
+            return Ok(Some(StopReason::ReaderGone));
         }
         let waits = self.sink.waiting() > 0;
         if self.plan.count.is_some_and(|most| self.printed >= most) && !waits {
-            return Ok(Some(Ending::Counted));
+            return Ok(Some(StopReason::Counted));
         }
         if waits != self.awaits_room && !self.sink.is_file() {
             self.awaits_room = waits;
@@ -220,7 +220,7 @@ impl Watcher {
             match done {
                 Done::File(
                     ticket,
-                    Ok(Read1 {
+                    Ok(FileDigest {
                         stat,
                         digest,
                         stable,
@@ -236,8 +236,8 @@ impl Watcher {
                         },
                     );
                 }
-                Done::File(ticket, Err(fault)) => turn.answered(ticket, Answer::Fault(fault)),
-                Done::Errands(read) => {
+                Done::File(ticket, Err(fault)) => turn.answered(ticket, Answer::Failed(fault)),
+                Done::Batches(read) => {
                     if let Some(baseline) = &mut self.baseline {
                         baseline.take(&mut turn, read);
                     }
@@ -265,7 +265,7 @@ impl Watcher {
             while !turn.t.is_idle() && self.clock.tick() < until {
                 turn.work();
             }
-            self.put_out_changes()?;
+            self.emit_changes()?;
             if self.write()?.is_some() || self.sink.waiting() == 0 {
                 break;
             }
@@ -275,21 +275,21 @@ impl Watcher {
     }
 
     /// Writes everything, however long the reader takes, unless we are to end.
-    pub(super) fn put_out_wholly(&mut self) -> Result<(), Error> {
-        self.put_out_changes()?;
+    pub(super) fn write_all(&mut self) -> Result<(), Error> {
+        self.emit_changes()?;
         while self.ended.is_none() {
             self.ended = self.write()?;
             if self.sink.waiting() == 0 {
                 break;
             }
-            self.heed_signals();
+            self.check_signals();
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }
 
     /// Serves the signals that came before the loop began.
-    pub(super) fn heed_signals(&mut self) {
+    pub(super) fn check_signals(&mut self) {
         if self.ended.is_none() {
             self.ended = self.signalled();
         }
@@ -299,13 +299,13 @@ impl Watcher {
     fn trace(&self, events: &Events<'_>) {
         if let Some(Ok(event)) = events.clone().next() {
             let mut path = Vec::new();
-            if let crate::event::Event::Name { wd, .. } | crate::event::Event::Own { wd, .. } =
+            if let crate::event::Event::Name { wd, .. } | crate::event::Event::Inode { wd, .. } =
                 event
                 && let Some(dir) = self.tracker.model.watched(wd)
             {
                 self.tracker.write_path(dir, &mut path);
             }
-            self.voice.warn(&crate::trace::line(&event, &path));
+            self.stderr.warn(&crate::trace::line(&event, &path));
         }
     }
 }

@@ -1,19 +1,16 @@
-//! Why a watch ends, and what is told of it.
+//! Evidence a watch ends, and what is told of it.
 
 use super::Watcher;
 use crate::change::Kind;
 use crate::error::Error;
+use crate::stderr::message;
 use crate::sys::process;
-use crate::voice::say;
 
-/// Why a watch ended well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Ending {
-    /// By a signal.
+pub(crate) enum StopReason {
     Stopped,
     /// `--count` was reached.
     Counted,
-    /// Nobody reads stdout any longer.
     ReaderGone,
     /// `--timeout` passed; whether a change was printed.
     TimedOut(bool),
@@ -21,8 +18,7 @@ pub(crate) enum Ending {
     Quiet,
 }
 
-impl Ending {
-    /// The exit status.
+impl StopReason {
     pub(crate) fn status(self) -> u8 {
         match self {
             Self::TimedOut(false) => 3,
@@ -32,7 +28,6 @@ impl Ending {
 }
 
 impl Watcher {
-    /// When the watch ends by itself.
     pub(super) fn end_deadline(&self) -> Option<u64> {
         let after = |from: u64, nanos: Option<u64>| nanos.map(|nanos| from.saturating_add(nanos));
         let timeout = after(self.ready, self.plan.timeout);
@@ -40,33 +35,31 @@ impl Watcher {
         [timeout, quiet].into_iter().flatten().min()
     }
 
-    /// Whether its time is up.
-    pub(super) fn time_is_up(&mut self) -> Result<Option<Ending>, Error> {
+    pub(super) fn time_is_up(&mut self) -> Result<Option<StopReason>, Error> {
         let now = self.clock.tick();
         let is_over = |from: u64, nanos: Option<u64>| {
             nanos.is_some_and(|nanos| from.saturating_add(nanos) <= now)
         };
         if is_over(self.ready, self.plan.timeout) {
             self.finish()?;
-            return Ok(Some(Ending::TimedOut(self.printed > 0)));
+            return Ok(Some(StopReason::TimedOut(self.printed > 0)));
         }
         if is_over(self.last_change, self.plan.until_quiet)
             && self.tracker.is_done()
             && self.unread.is_empty()
         {
             self.finish()?;
-            return Ok(Some(Ending::Quiet));
+            return Ok(Some(StopReason::Quiet));
         }
         Ok(None)
     }
 
-    /// Statistics, as one block.
-    pub(super) fn say_stats(&self) {
+    pub(super) fn print_stats(&self) {
         let counters = &self.tracker.counters;
         let (directories, files) = self.tracker.model.counts();
         let model = &self.tracker.model;
         let is_watched = |id: &_| model.kind(*id) == Kind::Directory && model.wd(*id).is_some();
-        let watches = model.all().filter(is_watched).count() + self.tracker.guards();
+        let watches = model.all().filter(is_watched).count() + self.tracker.file_watches();
         let (resident, peak) = process::resident().unwrap_or((0, 0));
         let mib = |bytes: u64| format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20);
         let seconds = self.clock.tick() / 1_000_000_000;
@@ -85,7 +78,7 @@ impl Watcher {
             ("running", format!("{seconds} s")),
         ];
         for (name, value) in rows {
-            say(&format!("stats: {name:<20} {value}"));
+            message(&format!("stats: {name:<20} {value}"));
         }
     }
 }

@@ -9,21 +9,19 @@ use std::rc::Rc;
 
 use super::{Token, Watcher};
 use crate::error::Error;
-use crate::roots::Planter;
+use crate::file_status::fs_error;
+use crate::roots::RootBuilder;
 use crate::sys::epoll::Interest;
 use crate::sys::file;
 use crate::sys::inotify::Inotify;
 use crate::sys::stat::stat_path;
-use crate::tracker::port::Fault;
-use crate::walk::HowFar;
-use crate::words::fault;
+use crate::tracker::disk::FsError;
+use crate::walk::WalkProgress;
 
 /// The directories in which a missing PATH may appear, on a queue of their own: what it
 /// tells is no change of the tree.
 pub(super) struct Above {
-    /// The queue.
     inotify: Inotify,
-    /// The PATHs as given.
     paths: Vec<Vec<u8>>,
     /// Whether one was missing when last looked.
     is_missing: bool,
@@ -70,9 +68,9 @@ pub(super) fn is_there(path: &[u8]) -> bool {
 
 impl Watcher {
     /// From now on the way to each PATH is watched; `awaits`: and what is missing.
-    pub(super) fn look_above(&mut self, paths: &[Vec<u8>], awaits: bool) -> Result<(), Error> {
+    pub(super) fn watch_ancestors(&mut self, paths: &[Vec<u8>], awaits: bool) -> Result<(), Error> {
         for path in paths {
-            self.watch_way(path);
+            self.watch_ancestors_of(path);
         }
         if awaits {
             let inotify = Inotify::new().map_err(Error::system("wait for a PATH"))?;
@@ -87,14 +85,14 @@ impl Watcher {
                 paths: paths.to_vec(),
                 is_missing: false,
             });
-            self.look_for_paths();
+            self.find_missing_paths();
         }
         Ok(())
     }
 
     /// Watches the directories by whose names a PATH is reached. Where that may not be, a
     /// PATH that is moved away with one goes unnoticed.
-    fn watch_way(&mut self, path: &[u8]) {
+    fn watch_ancestors_of(&mut self, path: &[u8]) {
         for above in way(path) {
             let bytes = above.as_os_str().as_bytes();
             if let Ok(wd) = file::with_c_str(bytes, |above| self.inotify.watch_moves(above))
@@ -106,15 +104,15 @@ impl Watcher {
     }
 
     /// Something happened above a PATH that is missing.
-    pub(super) fn happened_above(&mut self) {
+    pub(super) fn ancestors_changed(&mut self) {
         if let Some(above) = &self.above {
             above.silence(&mut self.arriving);
         }
-        self.look_for_paths();
+        self.find_missing_paths();
     }
 
     /// A PATH that is missing may have appeared: then it is watched from now on.
-    fn look_for_paths(&mut self) {
+    fn find_missing_paths(&mut self) {
         let Some(above) = self.above.take() else {
             return;
         };
@@ -126,7 +124,7 @@ impl Watcher {
             above.await_in(path);
             if is_there(path) {
                 self.appear(path);
-                self.watch_way(path);
+                self.watch_ancestors_of(path);
             }
         }
         self.above = Some(above);
@@ -136,27 +134,26 @@ impl Watcher {
     fn appear(&mut self, path: &[u8]) {
         let inotify = Rc::clone(&self.inotify);
         let own = self.disk.own.inodes();
-        let mut planter = Planter {
+        let mut builder = RootBuilder {
             tracker: &mut self.tracker,
             inotify: &inotify,
             own: &own,
-            how_far: &HowFar::new(false),
+            progress: &WalkProgress::new(false),
             notes: Vec::new(),
         };
-        if let Err(error) = planter.appear(path)
-            && !matches!(&error, Error::Path { source, .. } if fault(source) == Fault::Absent)
+        if let Err(error) = builder.appear(path)
+            && !matches!(&error, Error::Path { source, .. } if fs_error(source) == FsError::NotFound)
         {
-            self.voice.warn(&format!("warning: {error}"));
+            self.stderr.warn(&format!("warning: {error}"));
         }
     }
 
-    /// Whether a PATH may yet come.
     pub(super) fn awaits(&self) -> bool {
         self.above.is_some()
     }
 
     /// A PATH that has just gone may be back already.
-    pub(super) fn miss_paths(&mut self) {
+    pub(super) fn check_missing_paths(&mut self) {
         let Some(above) = self.above.as_mut() else {
             return;
         };
@@ -164,7 +161,7 @@ impl Watcher {
         let is_new = is_missing && !above.is_missing;
         above.is_missing = is_missing;
         if is_new {
-            self.look_for_paths();
+            self.find_missing_paths();
         }
     }
 }

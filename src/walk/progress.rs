@@ -11,20 +11,15 @@ use crate::sys::signal;
 const STRIDE: u64 = 64;
 
 /// How far the walks are, to be looked at from another thread, and whether they go on.
-pub(crate) struct HowFar {
-    /// Whether SIGHUP ends them, too.
+pub(crate) struct WalkProgress {
     hang_up: bool,
-    /// Whether a signal has ended them.
     is_ended: AtomicBool,
-    /// Directories watched.
     watched: AtomicU64,
-    /// Directories found.
     directories: AtomicU64,
-    /// Other names found.
     files: AtomicU64,
 }
 
-impl HowFar {
+impl WalkProgress {
     /// Nowhere yet. `hang_up`: whether SIGHUP ends the walks.
     pub(crate) fn new(hang_up: bool) -> Self {
         Self {
@@ -40,12 +35,12 @@ impl HowFar {
     pub(super) fn went_on(&self) {
         let watched = self.watched.fetch_add(1, Ordering::Relaxed);
         if watched.is_multiple_of(STRIDE) {
-            self.heed_signals();
+            self.check_signals();
         }
     }
 
     /// Looks whether a signal ends the walks.
-    pub(super) fn heed_signals(&self) {
+    pub(super) fn check_signals(&self) {
         if signal::end_is_waiting(self.hang_up) {
             self.is_ended.store(true, Ordering::Relaxed);
         }
@@ -56,13 +51,11 @@ impl HowFar {
         self.is_ended.load(Ordering::Relaxed)
     }
 
-    /// Takes down what the model holds.
     pub(super) fn note(&self, (directories, files): (u64, u64)) {
         self.directories.store(directories, Ordering::Relaxed);
         self.files.store(files, Ordering::Relaxed);
     }
 
-    /// As it is shown.
     pub(crate) fn text(&self) -> String {
         let [watched, directories, files] = [&self.watched, &self.directories, &self.files]
             .map(|count| count.load(Ordering::Relaxed));
