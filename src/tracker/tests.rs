@@ -5,6 +5,7 @@
 mod cases;
 mod checks;
 mod content;
+mod corpus;
 mod directories;
 mod fold;
 mod property;

@@ -16,6 +16,14 @@ impl World {
         }
     }
 
+    /// A program does that, if it can, and what follows from it.
+    pub(in crate::tracker::tests) fn perform(&mut self, op: Op) {
+        self.disk.perform(op);
+        while let Some(rest) = self.disk.pending.pop_front() {
+            self.disk.perform(rest);
+        }
+    }
+
     /// Programs do all that, and the watcher looks whenever it happens to.
     pub(in crate::tracker::tests) fn lives_through(&mut self, ops: &[Op]) {
         self.disk.pending.extend(ops);
