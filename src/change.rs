@@ -31,6 +31,18 @@ pub(crate) struct Content {
     pub(crate) size: Option<u64>,
     /// Of the bytes, where they were read.
     pub(crate) digest: Option<Digest>,
+    /// Of any kind of name, as it was when it was last looked at.
+    pub(crate) stat: Option<InodeTimes>,
+}
+
+/// Which inode a name leads to, and its times: nanoseconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct InodeTimes {
+    pub(crate) ino: u64,
+    pub(crate) mtime: i64,
+    pub(crate) ctime: i64,
+    /// Where the file system keeps it.
+    pub(crate) btime: Option<i64>,
 }
 
 /// Who may do what with a name.
@@ -50,8 +62,9 @@ pub(crate) enum Change {
     Existing {
         kind: Kind,
         path: Span,
-        /// A file's bytes.
         content: Content,
+        /// Where changes of them are asked for.
+        attributes: Option<Attributes>,
     },
     Ready {
         /// Directories in the tree, the PATHs too.
@@ -61,16 +74,27 @@ pub(crate) enum Change {
     Created {
         kind: Kind,
         path: Span,
-        /// A file's bytes.
         content: Content,
         /// For a directory: whether it is entered.
         entered: bool,
+        /// Where changes of them are asked for.
+        attributes: Option<Attributes>,
     },
-    /// The bytes differ from those last reported.
+    /// The bytes of a file differ from those last reported.
     Changed {
         path: Span,
-        /// Its bytes.
         content: Content,
+    },
+    /// A writer closed the file, and this is what it holds. Only where it is asked for.
+    Closed {
+        path: Span,
+        content: Content,
+    },
+    /// The mtime of a file changed and its bytes did not. Only where it is asked for.
+    Touched {
+        path: Span,
+        /// In nanoseconds since 1970.
+        mtime: i64,
     },
     /// The name, and everything below it, moved.
     Renamed {
@@ -88,6 +112,9 @@ pub(crate) enum Change {
         new: Attributes,
         /// As they were, where that is known.
         old: Option<Attributes>,
+        /// Names of the extended attributes that came, went or have another value, each
+        /// ended by NUL as listxattr(2) gives them.
+        xattrs: Span,
     },
     /// The kernel dropped events; the records that follow make up for them.
     Overflow,

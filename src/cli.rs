@@ -54,10 +54,11 @@ pub(crate) struct Cli {
     /// Do not enter other file systems
     #[arg(long, short = 'x', help_heading = CHOOSING)]
     pub(crate) one_file_system: bool,
-    /// Print only these events: created, changed, renamed, deleted, attributes
+    /// Print only these events: created, changed, renamed, deleted, attributes, closed, touched
     ///
-    /// The model still follows everything. `attributes` (changes of mode and owner) is off unless
-    /// named here.
+    /// The model still follows everything. `attributes` (mode, owner or extended attributes
+    /// changed), `closed` (a writer closed the file) and `touched` (the mtime changed and the
+    /// bytes did not) are off unless named here.
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = CHOOSING)]
     pub(crate) events: Vec<String>,
     /// Wait for a PATH that is not there, and again if it vanishes

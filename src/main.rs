@@ -176,7 +176,7 @@ fn events(names: &[String]) -> Result<Events, Error> {
     }
     names.iter().try_fold(Events::NONE, |events, name| {
         events.with(name.trim()).ok_or_else(|| {
-            let known = "created, changed, renamed, deleted, attributes";
+            let known = "created, changed, renamed, deleted, attributes, closed, touched";
             Error::Usage(format!(
                 "no event is called {name:?}: --events takes {known}"
             ))
@@ -199,6 +199,8 @@ fn settings(cli: &Cli, events: Events) -> Settings {
         },
         one_file_system: cli.one_file_system,
         attributes: events.has_attributes(),
+        closed: events.has_closed(),
+        touched: events.has_touched(),
         strict: cli.strict,
         rescan: cli.rescan.map(nanos),
         began: 0,

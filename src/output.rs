@@ -28,7 +28,15 @@ impl Events {
     pub(crate) const NONE: Self = Self(0);
 
     fn bit(name: &str) -> Option<u8> {
-        let names = ["created", "changed", "renamed", "deleted", "attributes"];
+        let names = [
+            "created",
+            "changed",
+            "renamed",
+            "deleted",
+            "attributes",
+            "closed",
+            "touched",
+        ];
         names
             .iter()
             .position(|each| *each == name)
@@ -45,6 +53,14 @@ impl Events {
         self.0 & 0b1_0000 != 0
     }
 
+    pub(crate) fn has_closed(self) -> bool {
+        self.0 & 0b10_0000 != 0
+    }
+
+    pub(crate) fn has_touched(self) -> bool {
+        self.0 & 0b100_0000 != 0
+    }
+
     /// Whether this change is among them; what is no change always is.
     fn has(self, change: &Change) -> bool {
         let bit = match change {
@@ -53,6 +69,8 @@ impl Events {
             Change::Renamed { .. } => 4,
             Change::Deleted { .. } => 8,
             Change::AttributesChanged { .. } => 16,
+            Change::Closed { .. } => 32,
+            Change::Touched { .. } => 64,
             Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => return true,
         };
         self.0 & bit != 0

@@ -104,6 +104,8 @@ pub(crate) struct Tracker {
     ticket: Ticket,
     /// Modes and owners, where they are told.
     attributes: Numbers<Id, Attributes>,
+    /// The last mtime of each file, where changes of it are asked for.
+    mtimes: Numbers<Id, i64>,
     /// Directories that may not be entered, looked at when permissions change.
     blocked: BTreeSet<Id>,
     /// How many directories could not be watched.
@@ -159,6 +161,7 @@ impl Tracker {
             reading: Numbers::default(),
             ticket: Ticket(0),
             attributes: Numbers::default(),
+            mtimes: Numbers::default(),
             blocked: BTreeSet::new(),
             unwatched: 0,
             blind: Vec::new(),

@@ -27,6 +27,9 @@ struct Record<'a> {
     size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<&'a str>,
+    /// RFC 3339, UTC, nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mtime: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +45,8 @@ struct Record<'a> {
     /// Group before.
     #[serde(skip_serializing_if = "Option::is_none")]
     old_gid: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    xattrs: Vec<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     directories: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,22 +112,41 @@ pub(super) fn write(batch: &Batch, change: &Change, time: &str, out: &mut Vec<u8
             kind,
             path,
             content,
+            attributes,
         } => {
             span = Some(path);
+            record.mode = attributes.as_ref().and_then(octal);
+            record.uid = attributes.map(|now| now.uid);
+            record.gid = attributes.map(|now| now.gid);
             named(&mut record, "existing", *kind, Some(content))
         }
         Change::Created {
             kind,
             path,
             content,
+            attributes,
             ..
         } => {
             span = Some(path);
+            record.mode = attributes.as_ref().and_then(octal);
+            record.uid = attributes.map(|now| now.uid);
+            record.gid = attributes.map(|now| now.gid);
             named(&mut record, "created", *kind, Some(content))
         }
         Change::Changed { path, content } => {
             span = Some(path);
             named(&mut record, "changed", Kind::File, Some(content))
+        }
+        Change::Closed { path, content } => {
+            span = Some(path);
+            named(&mut record, "closed", Kind::File, Some(content))
+        }
+        Change::Touched { path, mtime } => {
+            span = Some(path);
+            record.mtime = jiff::Timestamp::from_nanosecond(i128::from(*mtime))
+                .ok()
+                .map(|time| format!("{time:.9}"));
+            named(&mut record, "touched", Kind::File, None)
         }
         Change::Renamed {
             kind,
@@ -142,8 +166,15 @@ pub(super) fn write(batch: &Batch, change: &Change, time: &str, out: &mut Vec<u8
             path,
             new,
             old,
+            xattrs,
         } => {
             span = Some(path);
+            record.xattrs = batch
+                .bytes(xattrs)
+                .split(|&byte| byte == 0)
+                .filter(|name| !name.is_empty())
+                .map(String::from_utf8_lossy)
+                .collect();
             (record.mode, record.uid, record.gid) = (octal(new), Some(new.uid), Some(new.gid));
             record.old_mode = old.as_ref().and_then(octal);
             record.old_uid = old.map(|old| old.uid);

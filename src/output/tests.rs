@@ -39,6 +39,7 @@ fn text_is_one_sentence_a_change() {
             path,
             content,
             entered,
+            attributes: None,
         });
         assert_eq!(text, line);
     }
@@ -89,6 +90,7 @@ fn json_names_digest_size_and_the_bytes_of_a_path_that_is_not_utf8() {
     let content = Content {
         size: Some(0),
         digest: Some(EMPTY),
+        stat: None,
     };
     let line = printed(plain(Format::Json), b"./\xff", |path| Change::Changed {
         path,

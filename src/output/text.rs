@@ -8,7 +8,10 @@ use crate::escape::escape;
 fn color(change: &Change) -> &'static [u8] {
     match change {
         Change::Created { .. } => b"\x1b[32m",
-        Change::Changed { .. } | Change::AttributesChanged { .. } => b"\x1b[33m",
+        Change::Changed { .. }
+        | Change::AttributesChanged { .. }
+        | Change::Closed { .. }
+        | Change::Touched { .. } => b"\x1b[33m",
         Change::Renamed { .. } => b"\x1b[34m",
         Change::Deleted { .. } => b"\x1b[31m",
         Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => b"",
@@ -35,6 +38,8 @@ fn words(change: &Change) -> Option<(&'static str, &Span, Option<&Span>)> {
         Change::Deleted { kind, path } if is_dir(kind) => ("Deleted directory", path, None),
         Change::Deleted { path, .. } => ("Deleted", path, None),
         Change::AttributesChanged { path, .. } => ("Attributes changed", path, None),
+        Change::Closed { path, .. } => ("Closed", path, None),
+        Change::Touched { path, .. } => ("Touched", path, None),
         Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => return None,
     })
 }

@@ -224,7 +224,11 @@ impl Turn<'_> {
                 let by_stat =
                     self.t.settings.hashing == Hashing::Off || self.t.model.digest(id).is_none();
                 // It may be readable now, whatever was known of its bytes before.
-                if by_stat || self.t.settings.attributes || self.t.model.has(id, Flag::UNREADABLE) {
+                if by_stat
+                    || self.t.settings.attributes
+                    || self.t.settings.touched
+                    || self.t.model.has(id, Flag::UNREADABLE)
+                {
                     self.t.enqueue(id);
                 }
             }

@@ -115,6 +115,10 @@ impl Turn<'_> {
         if !model.has(id, Flag::BASELINE_PENDING) {
             model.set_fingerprint(id, new, model::inode_key(stat));
             self.t.note_racy(id, stat, self.now.wall);
+            if self.t.has_new_mtime(id, stat) {
+                self.t.emit_touched(id, stat);
+            }
+            self.t.remember_mtime(id, stat);
         }
         false
     }
@@ -261,5 +265,6 @@ pub(super) fn content(stat: &Stat, digest: Option<Digest>) -> Content {
     Content {
         size: Some(stat.size),
         digest,
+        stat: Some(stat.times()),
     }
 }

@@ -3,7 +3,7 @@
 //! A place is a name in a directory that was entered, or a PATH. What a real disk
 //! answers may be old by the time it is read; the rules know.
 
-use crate::change::{Attributes, Digest, Kind};
+use crate::change::{Attributes, Digest, InodeTimes, Kind};
 use crate::event::Wd;
 
 /// What tells one live inode from another.
@@ -28,6 +28,18 @@ pub(crate) struct Stat {
     /// PendingCreate, where the file system tells it.
     pub(crate) btime: Option<i64>,
     pub(crate) attributes: Attributes,
+}
+
+impl Stat {
+    /// What of it is emitted where it is asked for.
+    pub(crate) fn times(&self) -> InodeTimes {
+        InodeTimes {
+            ino: self.inode.ino,
+            mtime: self.mtime,
+            ctime: self.ctime,
+            btime: self.btime,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,5 +1,6 @@
 //! How a mutation of the model is told: paths and records.
 
+use super::disk::Stat;
 use super::model::{Flag, Id};
 use super::{Tracker, Turn};
 use crate::change::{Change, Content, Kind, Span, Warning};
@@ -61,6 +62,7 @@ impl Tracker {
             path,
             content,
             entered,
+            attributes: self.attributes.get(&id).copied(),
         });
     }
 
@@ -73,6 +75,21 @@ impl Tracker {
         {
             // Where no event told of it, that is how it is learned.
             self.rules_changed(dir);
+        }
+    }
+
+    /// The mtime differs and the bytes do not.
+    pub(super) fn emit_touched(&mut self, id: Id, stat: &Stat) {
+        let path = self.path(id);
+        let mtime = stat.mtime;
+        self.batch.push(Change::Touched { path, mtime });
+    }
+
+    /// A writer closed the file, and it was read since: reported where it is asked for.
+    pub(super) fn emit_closed(&mut self, id: Id, content: Content) {
+        if self.settings.closed {
+            let path = self.path(id);
+            self.batch.push(Change::Closed { path, content });
         }
     }
 
@@ -153,6 +170,7 @@ impl Turn<'_> {
         if t.model.has(id, Flag::ATTRIBUTED) {
             t.attributes.remove(&id);
         }
+        t.mtimes.remove(&id);
         if t.model.has(id, Flag::READING) {
             t.reading.retain(|_, (reading, _)| *reading != id);
         }

@@ -242,6 +242,7 @@ impl Turn<'_> {
             Content {
                 size: Some(0),
                 digest,
+                stat: None,
             },
         );
         id

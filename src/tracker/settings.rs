@@ -22,6 +22,10 @@ pub(crate) struct Settings {
     pub(crate) one_file_system: bool,
     /// Whether changes of mode and owner are told.
     pub(crate) attributes: bool,
+    /// Whether each closing of a file by a writer is reported.
+    pub(crate) closed: bool,
+    /// Whether a new mtime is reported where the bytes are the same.
+    pub(crate) touched: bool,
     /// Whether every regular file has a watch of its own.
     pub(crate) strict: bool,
     /// When everything is compared with the disk, in nanoseconds.

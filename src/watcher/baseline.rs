@@ -58,6 +58,7 @@ impl Watcher {
                 content = Content {
                     size: sizes.get(&id).copied(),
                     digest: model.digest(id),
+                    stat: None,
                 };
             }
             let reads_all = self.tracker.settings.hashing == Hashing::Eager;
@@ -74,6 +75,7 @@ impl Watcher {
                 kind,
                 path,
                 content,
+                attributes: None,
             });
             if self.tracker.batch.changes().len() >= 512 {
                 self.write_all()?;

@@ -206,7 +206,7 @@ impl Watcher {
             self.tracker.settings.strict,
             self.tracker.settings.attributes,
         );
-        if strict || attributes {
+        if strict || attributes || self.tracker.settings.touched {
             let now = self.clock.now();
             let mut turn = self.tracker.turn(&mut self.disk, now);
             turn.init_metadata();

@@ -54,12 +54,19 @@ impl Turn<'_> {
             }
         };
         let was_linked = self.t.model.has(id, Flag::LINKED);
+        let is_touched = !news && self.t.has_new_mtime(id, stat);
         self.store_digest(id, stat, digest, stable);
         self.join_links(id, was_linked);
         if news {
             self.t.emit_changed(id, content(stat, Some(digest)));
         } else if why.is_written() {
             self.t.counters.same_content += 1;
+        }
+        if is_touched {
+            self.t.emit_touched(id, stat);
+        }
+        if why.has(Flag::CLOSED_WRITE) && stable {
+            self.t.emit_closed(id, content(stat, Some(digest)));
         }
         self.retry_links(id);
         if news || is_another {
@@ -91,11 +98,16 @@ impl Turn<'_> {
         } else {
             old != new
         };
+        let is_touched = !news && self.t.has_new_mtime(id, stat);
         self.t.model.set_digest(id, None);
         self.t
             .model
             .set_fingerprint(id, new, model::inode_key(stat));
         self.t.note_racy(id, stat, self.now.wall);
+        self.t.remember_mtime(id, stat);
+        if is_touched {
+            self.t.emit_touched(id, stat);
+        }
         if news {
             self.t.warn_over_limit(id, stat.size);
             self.t.emit_changed(id, content(stat, None));
@@ -104,6 +116,9 @@ impl Turn<'_> {
         } else if old != new {
             // A write that was seen with a touch may have its event yet to come.
             self.t.model.clear(id, Flag::NOT_RACY);
+        }
+        if why.has(Flag::CLOSED_WRITE) {
+            self.t.emit_closed(id, content(stat, None));
         }
     }
 
@@ -121,6 +136,7 @@ impl Turn<'_> {
         model.set_digest(id, Some(digest));
         model.set_fingerprint(id, model::fingerprint(stat, true), model::inode_key(stat));
         self.t.note_racy(id, stat, self.now.wall);
+        self.t.remember_mtime(id, stat);
         if !stable {
             self.t.model.set(id, Flag::MODIFIED);
             self.t.debounce(id, self.now.tick);

@@ -1,7 +1,7 @@
 //! What files hold: read when it may have changed, told when it has.
 
-use super::super::Hashing;
 use super::super::fake::Op;
+use super::super::{Hashing, Settings};
 use super::cases::{all, folds, tells, tells_with, touch, write};
 use super::world::{MS, RunOptions, World};
 use crate::change::Warning;
@@ -359,4 +359,61 @@ fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_told() {
         world.catches_up();
         assert_eq!(world.news(), ["changed t/d/f 4"], "{behind} ns behind");
     }
+}
+
+fn asking(read: Hashing, ask: fn(&mut Settings)) -> RunOptions {
+    let mut plan = hashing(read);
+    ask(&mut plan.settings);
+    plan
+}
+
+#[test]
+fn a_file_that_a_writer_closed_is_told_with_what_it_holds_whether_that_is_news_or_not() {
+    for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
+        let plan = asking(hashing, |settings| settings.closed = true);
+        let mut world = World::quiet(&plan, &write("t/a", 1));
+        world.does(&write("t/a", 2));
+        world.catches_up();
+        assert_eq!(world.news(), ["changed t/a 4", "closed t/a 4"]);
+        world.does(&[Op::Append(0, "t/a"), Op::Shut(0)]);
+        world.converges();
+        assert_eq!(world.news(), ["closed t/a 4"], "{hashing:?}");
+        world.does(&[Op::Append(0, "t/a"), Op::Put(0, 3)]);
+        world.catches_up();
+        world.waits();
+        assert_eq!(world.news(), ["changed t/a 8"], "it is not closed");
+        world.converges();
+        assert_eq!(world.news(), ["closed t/a 8"]);
+    }
+}
+
+#[test]
+fn a_new_file_is_told_as_closed_after_its_bytes() {
+    let plan = asking(Hashing::Eager, |settings| settings.closed = true);
+    tells_with(
+        &plan,
+        &[],
+        &write("t/a", 1),
+        &["created t/a 0", "changed t/a 4", "closed t/a 4"],
+    );
+}
+
+#[test]
+fn a_new_mtime_with_the_same_bytes_is_told_where_it_is_asked_for() {
+    for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
+        let plan = asking(hashing, |settings| settings.touched = true);
+        let mut world = World::quiet(&plan, &write("t/a", 1));
+        world.does(&[Op::Touch("t/a")]);
+        world.catches_up();
+        assert_eq!(world.news(), ["touched t/a"], "{hashing:?}");
+        world.passes(5000 * MS);
+        world.does(&[Op::Chmod("t/a", true)]);
+        world.catches_up();
+        assert_eq!(world.news(), Vec::<String>::new(), "{hashing:?}");
+        world.does(&write("t/a", 2));
+        world.converges();
+        assert_eq!(world.news(), ["changed t/a 4"], "{hashing:?}");
+    }
+    let plan = asking(Hashing::Eager, |settings| settings.touched = true);
+    tells_with(&plan, &write("t/a", 1), &write("t/a", 1), &["touched t/a"]);
 }

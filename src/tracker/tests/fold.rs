@@ -64,7 +64,7 @@ fn is_below(path: &[u8], top: &[u8]) -> bool {
 impl Fold {
     /// A name that was there at `ready`.
     pub(super) fn start(&mut self, path: &[u8], kind: Kind, content: Content) {
-        let Content { digest, size } = content;
+        let Content { digest, size, .. } = content;
         let told = Told {
             kind,
             digest,
@@ -213,6 +213,8 @@ pub(super) fn line(batch: &Batch, change: &Change) -> String {
         Change::AttributesChanged { path, new, .. } => {
             format!("attributes {} {:o}", show(path), new.mode)
         }
+        Change::Closed { path, content } => format!("closed {}{}", show(path), size(content)),
+        Change::Touched { path, .. } => format!("touched {}", show(path)),
         Change::Overflow => "overflow".to_owned(),
         other => format!("{other:?}"),
     }

@@ -49,6 +49,8 @@ impl Default for RunOptions {
             max_depth: None,
             one_file_system: false,
             attributes: false,
+            closed: false,
+            touched: false,
             strict: false,
             rescan: None,
             began: 0,
@@ -124,7 +126,13 @@ impl World {
         }
         world.hand_out();
         world.disk.odds = plan.odds;
-        if plan.settings.strict || plan.settings.attributes {
+        let Settings {
+            strict,
+            attributes,
+            touched,
+            ..
+        } = plan.settings;
+        if strict || attributes || touched {
             let now = world.now();
             world.tracker.turn(&mut world.disk, now).init_metadata();
             world.disk.release();
@@ -180,6 +188,7 @@ impl World {
             let content = Content {
                 size: bytes.map(|bytes| bytes.len() as u64),
                 digest: bytes.map(digest),
+                stat: None,
             };
             self.fold.start(&at, kind, content);
             if kind == Kind::Directory {
