@@ -4,8 +4,8 @@
 //! back into the model. Few are under way at once: the watch goes before.
 
 use crate::change::Kind;
-use crate::hash::{FileDigest, ReadBatch, Workers, bytes_read};
-use crate::tracker::disk::FsError;
+use crate::hash::{ReadBatch, Workers, bytes_read};
+use crate::tracker::disk::{FileDigest, FsError};
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::{Hashing, Tracker, Turn};
 
@@ -118,7 +118,6 @@ impl Baseline {
                     sizes.push((id, read.stat.size));
                 }
             }
-            let result = result.map(|read| (read.stat, read.digest, read.stable));
             turn.take_baseline(id, result);
         }
     }

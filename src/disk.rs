@@ -18,7 +18,8 @@ use crate::sys::listing;
 use crate::sys::process;
 use crate::sys::stat::{stat_fd, stat_name, stat_path};
 use crate::tracker::disk::{
-    Disk, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched, append_name,
+    Disk, FileDigest, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
+    append_name,
 };
 use crate::tracker::numbers::Numbers;
 
@@ -228,19 +229,14 @@ impl Disk for RealDisk {
         };
         self.own.saw(at, &raw);
         if raw.size > limit {
-            return Ok(Reading::OverLimit);
+            return Ok(Reading::Done(FileDigest::unread(file_status::stat(&raw))));
         }
         if raw.size > ASIDE {
             self.workers.read(ticket, place, raw);
             return Ok(Reading::Later);
         }
         let read = hash::digest_o_path(&place, &raw, &mut self.buffer)?;
-        let digest = read.digest.unwrap_or_default();
-        Ok(Reading::Done {
-            stat: read.stat,
-            digest,
-            stable: read.stable,
-        })
+        Ok(Reading::Done(read))
     }
 
     fn is_self_output(&self, inode: Inode) -> bool {

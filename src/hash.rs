@@ -10,40 +10,21 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::change::{Digest, Kind};
+use crate::change::Kind;
 use crate::file_status::{fs_error, stat};
 use crate::sys::bytes;
 use crate::sys::file::{self, Open};
 use crate::sys::stat::{RawStat, stat_fd};
-use crate::tracker::disk::{FsError, Stat};
+use crate::tracker::disk::{FileDigest, FsError, Stat};
 pub(crate) use read_batch::ReadBatch;
 pub(crate) use workers::{Done, Workers};
 
 /// Bytes read at once.
 const CHUNK: usize = 128 << 10;
-
-pub(crate) struct FileDigest {
-    /// As it was before.
-    pub(crate) stat: Stat,
-    /// Of its bytes; none if only its times were wanted.
-    pub(crate) digest: Option<Digest>,
-    /// Whether it was the same afterwards.
-    pub(crate) stable: bool,
-}
-
-impl FileDigest {
-    /// Of a file that was only looked at.
-    fn unread(raw: &RawStat) -> Self {
-        Self {
-            stat: stat(raw),
-            digest: None,
-            stable: true,
-        }
-    }
-}
 
 /// Opens a name as a place, and again to read if it is a regular file: a FIFO's
 /// writer must not notice us.
@@ -93,6 +74,7 @@ fn digest_file(
         .saturating_add(1)
         .min(CHUNK);
     let buffer = &mut buffer[..want];
+    let began = Instant::now();
     let mut hasher = Sha256::new();
     let mut size = 0;
     loop {
@@ -126,5 +108,6 @@ fn digest_file(
         stat,
         digest: Some(hasher.finalize().into()),
         stable,
+        took: u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
     })
 }

@@ -9,13 +9,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{FileDigest, digest_file, digest_o_path, open_regular};
+use super::{digest_file, digest_o_path, open_regular};
 use crate::change::Kind;
-use crate::file_status::{fs_error, inode};
+use crate::file_status::{self, fs_error, inode};
 use crate::sys::bytes;
 use crate::sys::file::{self, Open};
 use crate::sys::stat::{RawStat, stat_fd, stat_name};
-use crate::tracker::disk::{FsError, Inode};
+use crate::tracker::disk::{FileDigest, FsError, Inode};
 use crate::tracker::model::Id;
 
 /// Some files of one directory, to be read behind the running watch.
@@ -141,14 +141,14 @@ fn read_one(
     if limit == 0 {
         let raw = file::with_c_str(name, |name| stat_name(dir, name))
             .map_err(|error| fs_error(&error))?;
-        return Ok(FileDigest::unread(&raw));
+        return Ok(FileDigest::unread(file_status::stat(&raw)));
     }
     let (raw, opened) = match owner {
         Some(owner) => open_settled(dir, name, owner)?,
         None => open_regular(dir, name)?,
     };
     if raw.size > limit {
-        return Ok(FileDigest::unread(&raw));
+        return Ok(FileDigest::unread(file_status::stat(&raw)));
     }
     if owner.is_some() {
         return digest_file(&File::from(opened), &raw, buffer).map_err(|error| fs_error(&error));

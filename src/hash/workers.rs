@@ -9,12 +9,12 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use super::digest_o_path;
 use super::read_batch::{self, ReadBatch};
-use super::{FileDigest, digest_o_path};
 use crate::sys::epoll::EventFd;
 use crate::sys::process;
 use crate::sys::stat::RawStat;
-use crate::tracker::disk::{FsError, Ticket};
+use crate::tracker::disk::{FileDigest, FsError, Ticket};
 use crate::tracker::model::Id;
 
 enum Work {

@@ -8,25 +8,12 @@ mod compare;
 mod evidence;
 mod linked;
 
-use super::disk::{FsError, Reading, Stat, Target, Ticket};
+use super::disk::{FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Flag, Id};
 use super::{Hashing, Tracker, Turn};
 use crate::change::{Content, Digest, Kind, Warning};
 use compare::is_another;
 pub(super) use evidence::Evidence;
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Answer {
-    Read {
-        /// As it was before it was read.
-        stat: Stat,
-        /// Of the bytes that were read.
-        digest: Digest,
-        /// Whether it was the same before and after.
-        stable: bool,
-    },
-    Failed(FsError),
-}
 
 impl Tracker {
     /// Whether a regular file may have been written to since it was read.
@@ -135,13 +122,14 @@ impl Turn<'_> {
             self.t.settings.hash_limit,
             ticket,
         ) {
-            Ok(Reading::Done {
+            Ok(Reading::Done(FileDigest {
                 stat,
-                digest,
+                digest: Some(digest),
                 stable,
-            }) => self.compare(id, &stat, digest, stable, why),
+                ..
+            })) => self.compare(id, &stat, digest, stable, why),
             Ok(Reading::Later) => self.t.later(ticket, id, why),
-            Ok(Reading::OverLimit) | Err(FsError::NotFound) => {
+            Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
                 self.t.restore_evidence(id, why);
                 self.t.enqueue(id);
             }
@@ -172,11 +160,12 @@ impl Turn<'_> {
             .disk
             .read(Target::In(inode, &name), self.t.settings.hash_limit, ticket)
         {
-            Ok(Reading::Done {
+            Ok(Reading::Done(FileDigest {
                 stat,
-                digest,
+                digest: Some(digest),
                 stable,
-            }) if !self.disk.is_self_output(stat.inode) => {
+                ..
+            })) if !self.disk.is_self_output(stat.inode) => {
                 self.t.clear_missing(id);
                 self.t.cancel_debounce(id);
                 let why = self.t.take_evidence(id);
@@ -194,17 +183,18 @@ impl Turn<'_> {
         }
     }
 
-    pub(crate) fn answered(&mut self, ticket: Ticket, answer: Answer) {
+    pub(crate) fn answered(&mut self, ticket: Ticket, answer: Result<FileDigest, FsError>) {
         let Some((id, why)) = self.t.reading.remove(&ticket) else {
             return;
         };
         self.t.model.clear(id, Flag::READING);
         match answer {
-            Answer::Read {
+            Ok(FileDigest {
                 stat,
-                digest,
+                digest: Some(digest),
                 stable,
-            } => {
+                ..
+            }) => {
                 self.compare(id, &stat, digest, stable, why);
                 // What happened meanwhile is looked at in its turn.
                 let again = Evidence::ALL
@@ -217,11 +207,11 @@ impl Turn<'_> {
                     self.t.enqueue(id);
                 }
             }
-            Answer::Failed(FsError::NotFound) => {
+            Ok(_) | Err(FsError::NotFound) => {
                 self.t.restore_evidence(id, why);
                 self.t.enqueue(id);
             }
-            Answer::Failed(fault) => self.became_unreadable(id, fault, why),
+            Err(fault) => self.became_unreadable(id, fault, why),
         }
     }
 

@@ -69,21 +69,36 @@ pub(crate) struct Watched {
     pub(crate) blind: bool,
 }
 
+/// What reading a regular file gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct FileDigest {
+    /// As it was when it was opened; `size` is that of the bytes read.
+    pub(crate) stat: Stat,
+    /// `None`: only its status was wanted, or it is, or grew, larger than the limit.
+    pub(crate) digest: Option<Digest>,
+    /// Whether nothing has changed it while it was read.
+    pub(crate) stable: bool,
+    /// How long the reading took, without the wait for its turn; in nanoseconds.
+    pub(crate) took: u64,
+}
+
+impl FileDigest {
+    /// Of a file that was looked at and not read.
+    pub(crate) fn unread(stat: Stat) -> Self {
+        Self {
+            stat,
+            digest: None,
+            stable: true,
+            took: 0,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reading {
-    /// Its bytes, which did not change meanwhile if `stable`.
-    Done {
-        /// As it was before it was read.
-        stat: Stat,
-        /// Of the bytes that were read.
-        digest: Digest,
-        /// Whether it was the same before and after.
-        stable: bool,
-    },
-    /// It is large: the answer comes later, under the ticket.
+    Done(FileDigest),
+    /// It is large or slow: a worker reads it, and answers under the ticket.
     Later,
-    /// It is larger than it may be, and was not read.
-    OverLimit,
 }
 
 /// A piece of work that is done aside.

@@ -4,7 +4,7 @@
 //! event after it, so that one look serves for them all.
 
 use super::content::content;
-use super::disk::{Reading, Stat, Target};
+use super::disk::{FileDigest, Reading, Stat, Target};
 use super::model::Id;
 use super::{Hashing, Turn, model};
 use crate::change::{Content, EMPTY, Kind};
@@ -110,11 +110,12 @@ impl Turn<'_> {
             .enter(dir)
             .and_then(|inode| self.disk.read(Target::In(inode, name), limit, ticket));
         match read {
-            Ok(Reading::Done {
+            Ok(Reading::Done(FileDigest {
                 stat,
-                digest,
+                digest: Some(digest),
                 stable,
-            }) if !self.disk.is_self_output(stat.inode) => {
+                ..
+            })) if !self.disk.is_self_output(stat.inode) => {
                 if self.arrived_complete(&stat) {
                     let id = self.t.model.insert(Some(dir), name, Kind::File);
                     self.store_digest(id, &stat, digest, stable);

@@ -4,10 +4,10 @@
 //! Never tells anything. Invariant: bytes are taken over in silence only from the inode
 //! that the walk saw, as it was before the watch began; all else is left to a look.
 
-use super::disk::{FsError, Stat};
+use super::disk::{FileDigest, FsError, Stat};
 use super::model::{self, Flag, Id};
 use super::{Tracker, Turn};
-use crate::change::{Digest, Kind};
+use crate::change::Kind;
 
 impl Tracker {
     /// Whether a file that nobody has read since the watch began is another one than the
@@ -36,11 +36,7 @@ impl Tracker {
 impl Turn<'_> {
     /// The baseline has read a file, or looked at it: what was there when the watch
     /// began is known, unless something has happened since.
-    pub(crate) fn take_baseline(
-        &mut self,
-        id: Id,
-        read: Result<(Stat, Option<Digest>, bool), FsError>,
-    ) {
+    pub(crate) fn take_baseline(&mut self, id: Id, read: Result<FileDigest, FsError>) {
         let model = &self.t.model;
         if !model.is_live(id)
             || model.kind(id) != Kind::File
@@ -60,15 +56,22 @@ impl Turn<'_> {
         match read {
             // Something has happened to it, and its event may be unread; or it is another
             // file, renamed to that name. With what is known then, it is read again.
-            Ok((stat, _, stable))
+            Ok(FileDigest { stat, stable, .. })
                 if !stable
                     || stat.ctime >= self.t.settings.began
                     || self.t.changed_since_start(id, &stat, self.now.wall) =>
             {
                 self.t.enqueue(id);
             }
-            Ok((stat, Some(digest), stable)) => self.store_digest(id, &stat, digest, stable),
-            Ok((stat, None, _)) => {
+            Ok(FileDigest {
+                stat,
+                digest: Some(digest),
+                stable,
+                ..
+            }) => self.store_digest(id, &stat, digest, stable),
+            Ok(FileDigest {
+                stat, digest: None, ..
+            }) => {
                 let by_stat = self.t.goes_by_stat(stat.size);
                 self.t.note_links(id, &stat);
                 self.t.model.set_fingerprint(

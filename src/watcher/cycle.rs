@@ -6,10 +6,9 @@ use std::time::Duration;
 use super::{StopReason, Token, Watcher};
 use crate::decode::Events;
 use crate::error::Error;
-use crate::hash::{Done, FileDigest};
+use crate::hash::Done;
 use crate::stderr::erase_progress;
 use crate::sys::epoll::Interest;
-use crate::tracker::content::Answer;
 
 /// Bytes read at once: what costs nothing when little is queued.
 pub(super) const READ: usize = 64 << 10;
@@ -218,25 +217,7 @@ impl Watcher {
             let now = self.clock.now();
             let mut turn = self.tracker.turn(&mut self.disk, now);
             match done {
-                Done::File(
-                    ticket,
-                    Ok(FileDigest {
-                        stat,
-                        digest,
-                        stable,
-                    }),
-                ) => {
-                    let digest = digest.unwrap_or_default();
-                    turn.answered(
-                        ticket,
-                        Answer::Read {
-                            stat,
-                            digest,
-                            stable,
-                        },
-                    );
-                }
-                Done::File(ticket, Err(fault)) => turn.answered(ticket, Answer::Failed(fault)),
+                Done::File(ticket, read) => turn.answered(ticket, read),
                 Done::Batches(read) => {
                     if let Some(baseline) = &mut self.baseline {
                         baseline.take(&mut turn, read);

@@ -4,7 +4,7 @@
 use super::{Evidence, content};
 use crate::change::{Content, Kind, Warning};
 use crate::tracker::Turn;
-use crate::tracker::disk::{FsError, Reading, Stat, Target};
+use crate::tracker::disk::{FileDigest, FsError, Reading, Stat, Target};
 use crate::tracker::model::{self, Flag, Id};
 
 impl Turn<'_> {
@@ -47,18 +47,19 @@ impl Turn<'_> {
         let parent = self.t.model.inode(dir);
         let limit = self.t.settings.hash_limit;
         match self.disk.read(Target::In(parent, name), limit, ticket) {
-            Ok(Reading::Done {
+            Ok(Reading::Done(FileDigest {
                 stat,
-                digest,
+                digest: Some(digest),
                 stable,
-            }) => {
+                ..
+            })) => {
                 self.store_digest(id, &stat, digest, stable);
                 let changed_since_start = self.t.changed_since_start(id, &stat, self.now.wall);
                 self.enqueue_links(id, changed_since_start);
                 return content(&stat, Some(digest));
             }
             Ok(Reading::Later) => self.t.later(ticket, id, Evidence::MODIFIED),
-            Ok(Reading::OverLimit) => self.t.enqueue(id),
+            Ok(Reading::Done(_)) => self.t.enqueue(id),
             Err(fault) => {
                 // Told without its bytes: they are news once they can be read.
                 self.t.model.set(id, Flag::MODIFIED);

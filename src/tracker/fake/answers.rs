@@ -2,11 +2,11 @@
 
 use super::tree::Node;
 use super::{Aside, Fake, Note, digest};
-use crate::change::{Digest, Kind};
+use crate::change::Kind;
 use crate::event::Wd;
-use crate::tracker::content::Answer;
 use crate::tracker::disk::{
-    Disk, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched, append_name,
+    Disk, FileDigest, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
+    append_name,
 };
 
 impl Fake {
@@ -62,7 +62,7 @@ impl Fake {
     }
 
     /// Reads a file in two halves, with programs at work between them.
-    fn read_halves(&mut self, node: Node, stat: Stat) -> (Stat, Digest, bool) {
+    fn read_halves(&mut self, node: Node, stat: Stat) -> FileDigest {
         let mut bytes = self.tree.bytes(node).to_vec();
         let half = bytes.len() / 2;
         bytes.truncate(half);
@@ -72,29 +72,26 @@ impl Fake {
         self.race();
         let after = self.tree.stat(node);
         let is_stable = (stat.size, stat.mtime) == (after.size, after.mtime);
-        (
-            Stat {
+        FileDigest {
+            stat: Stat {
                 size: bytes.len() as u64,
                 ..stat
             },
-            read,
-            is_stable,
-        )
+            digest: Some(read),
+            stable: is_stable,
+            took: 0,
+        }
     }
 
     pub(crate) fn tickets(&self) -> Vec<Ticket> {
         self.aside.keys().copied().collect()
     }
 
-    pub(crate) fn answer(&mut self, ticket: Ticket) -> Option<Answer> {
+    pub(crate) fn answer(&mut self, ticket: Ticket) -> Option<Result<FileDigest, FsError>> {
         let Aside { node, stat } = self.aside.remove(&ticket)?;
-        let (stat, digest, stable) = self.read_halves(node, stat);
+        let read = self.read_halves(node, stat);
         self.unpin(node);
-        Some(Answer::Read {
-            stat,
-            digest,
-            stable,
-        })
+        Some(Ok(read))
     }
 
     /// What the baseline reads of a name: the way there must lead to that inode.
@@ -105,7 +102,7 @@ impl Fake {
         inode: Inode,
         name: &[u8],
         limit: u64,
-    ) -> Result<(Stat, Option<Digest>, bool), FsError> {
+    ) -> Result<FileDigest, FsError> {
         self.race();
         let dir = self.find_stale_ancestor(root, route)?;
         if self.tree.inode(dir) != inode {
@@ -117,15 +114,15 @@ impl Fake {
         }
         let stat = self.tree.stat(node);
         if stat.size > limit {
-            return Ok((stat, None, true));
+            return Ok(FileDigest::unread(stat));
         }
         if !self.tree.node(node).is_readable {
             return Err(FsError::PermissionDenied);
         }
         self.pin(node);
-        let (stat, digest, stable) = self.read_halves(node, stat);
+        let read = self.read_halves(node, stat);
         self.unpin(node);
-        Ok((stat, Some(digest), stable))
+        Ok(read)
     }
 }
 
@@ -231,7 +228,7 @@ impl Disk for Fake {
         }
         let stat = self.tree.stat(node);
         if stat.size > limit {
-            return Ok(Reading::OverLimit);
+            return Ok(Reading::Done(FileDigest::unread(stat)));
         }
         self.pin(node);
         if self.chance.happens(self.odds.aside) {
@@ -242,13 +239,9 @@ impl Disk for Fake {
             self.unpin(node);
             return Err(FsError::PermissionDenied);
         }
-        let (stat, digest, stable) = self.read_halves(node, stat);
+        let read = self.read_halves(node, stat);
         self.unpin(node);
-        Ok(Reading::Done {
-            stat,
-            digest,
-            stable,
-        })
+        Ok(Reading::Done(read))
     }
 
     fn is_self_output(&self, _inode: Inode) -> bool {
