@@ -115,7 +115,7 @@ fn keeps_stderr() -> bool {
     });
     // systemd names the stream it has given us, as device:inode.
     let journal = std::env::var("JOURNAL_STREAM").ok();
-    raw.kind() == Kind::File || (journal.is_some() && journal == number)
+    raw.kind == Kind::File || (journal.is_some() && journal == number)
 }
 
 /// A file with our process number, locked while we live and removed at the end.

@@ -9,10 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use crate::event::Wd;
-use crate::file_status::{self, fs_error};
 use crate::hash::{self, Workers};
 use crate::self_output::SelfOutputs;
 use crate::sys::file::{self, FdPath, Open};
+use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::listing;
 use crate::sys::process;
@@ -155,7 +155,7 @@ impl Disk for RealDisk {
         self.route = path;
         let opened = opened?;
         let found = stat_fd(opened.as_fd()).map_err(|error| fs_error(&error))?;
-        if file_status::inode(&found) != inode {
+        if found.inode != inode {
             return Err(FsError::NotFound);
         }
         if self.held.len() >= self.most_held {
@@ -175,7 +175,7 @@ impl Disk for RealDisk {
         };
         let raw = raw.map_err(|error| fs_error(&error))?;
         self.own.saw(at, &raw);
-        Ok(file_status::stat(&raw))
+        Ok(raw)
     }
 
     fn watch(&mut self, at: Target<'_>) -> Result<Watched, FsError> {
@@ -186,10 +186,10 @@ impl Disk for RealDisk {
             .watch_directory(path.as_c_str())
             .map_err(|error| fs_error(&error));
         let raw = stat_fd(opened.as_fd()).map_err(|error| fs_error(&error))?;
-        let blind = self.is_incomplete(raw.dev, opened.as_fd());
+        let blind = self.is_incomplete(raw.inode.dev, opened.as_fd());
         Ok(Watched {
             wd,
-            inode: file_status::inode(&raw),
+            inode: raw.inode,
             blind,
         })
     }
@@ -229,7 +229,7 @@ impl Disk for RealDisk {
         };
         self.own.saw(at, &raw);
         if raw.size > limit {
-            return Ok(Reading::Done(FileDigest::unread(file_status::stat(&raw))));
+            return Ok(Reading::Done(FileDigest::unread(raw)));
         }
         if raw.size > ASIDE {
             self.workers.read(ticket, place, raw);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::escape::escaped;
+pub(crate) use crate::file_status::message as plain;
 
 #[derive(Debug)]
 pub(crate) enum Error {
@@ -70,15 +71,6 @@ impl fmt::Display for Error {
             Self::Output(source) => write!(f, "cannot write changes: {}", plain(source)),
             Self::NothingLeft => write!(f, "nothing is left to watch: every PATH is gone"),
         }
-    }
-}
-
-/// An error in the system's words, without its number.
-pub(crate) fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
     }
 }
 

@@ -1,45 +1,79 @@
-//! Turns what system calls tell, of files and of failures, into the tracker's words.
+//! What the kernel answers about a name: what statx(2) tells of it, or why it does not.
 //!
-//! Never asks the disk.
+//! Plain values, for the system calls that make them and for all who read them. Never
+//! asks the disk.
 
 use std::io;
 
-use crate::change::Attributes;
-use crate::sys::stat::RawStat;
-use crate::sys::{self, Class};
-use crate::tracker::disk::{FsError, Inode, Stat};
+use crate::change::{Attributes, InodeTimes, Kind};
 
-/// An error of a system call, in the tracker's words.
-pub(crate) fn fs_error(error: &io::Error) -> FsError {
-    match sys::class(error) {
-        Class::Absent => FsError::NotFound,
-        Class::Denied => FsError::PermissionDenied,
-        Class::NoSpace => FsError::WatchLimit,
-        Class::Other => FsError::Io(error.to_string()),
+/// What tells one live inode from another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Inode {
+    pub(crate) dev: u64,
+    /// Used again as soon as it is free.
+    pub(crate) ino: u64,
+}
+
+/// What statx(2) tells of a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Stat {
+    pub(crate) kind: Kind,
+    pub(crate) inode: Inode,
+    pub(crate) nlink: u32,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// Last change of the bytes, in nanoseconds since 1970; saturated, since a file system
+    /// may tell any 64 bits of seconds.
+    pub(crate) mtime: i64,
+    /// Last change of the inode, likewise.
+    pub(crate) ctime: i64,
+    /// Birth, where the file system knows it.
+    pub(crate) btime: Option<i64>,
+    pub(crate) attributes: Attributes,
+    /// Number of the mount in /proc/self/mountinfo; 0 where the kernel does not tell it
+    /// (before Linux 5.8, or where a sandbox refuses statx).
+    pub(crate) mount: u64,
+    /// Whether a mount begins here, also on a file (`STATX_ATTR_MOUNT_ROOT`).
+    pub(crate) is_mount_root: bool,
+}
+
+impl Stat {
+    /// What of it is emitted where it is asked for.
+    pub(crate) fn times(&self) -> InodeTimes {
+        InodeTimes {
+            ino: self.inode.ino,
+            mtime: self.mtime,
+            ctime: self.ctime,
+            btime: self.btime,
+        }
     }
 }
 
-/// What statx(2) told, in the tracker's words.
-pub(crate) fn stat(raw: &RawStat) -> Stat {
-    Stat {
-        kind: raw.kind(),
-        inode: inode(raw),
-        nlink: raw.nlink,
-        size: raw.size,
-        mtime: raw.mtime,
-        ctime: raw.ctime,
-        btime: raw.btime,
-        attributes: Attributes {
-            mode: raw.mode & 0o7777,
-            uid: raw.uid,
-            gid: raw.gid,
-        },
-    }
+/// Why a question about a name was not answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum FsError {
+    /// Not there now, or not what it was: ENOENT, ENOTDIR, ELOOP, ESTALE, ENXIO.
+    NotFound,
+    /// EACCES, EPERM.
+    PermissionDenied,
+    /// ENOSPC of inotify_add_watch(2): `fs.inotify.max_user_watches` is reached.
+    WatchLimit,
+    /// It works, and not just now (a lease is held, a descriptor is short): soon.
+    Busy,
+    /// The file system has not answered in time; that is reported once for the whole of
+    /// it. Later.
+    #[expect(dead_code, reason = "all file systems are asked directly so far")]
+    Stalled,
+    /// Any other error, in the system's words and without its number.
+    Io(String),
 }
 
-pub(crate) fn inode(raw: &RawStat) -> Inode {
-    Inode {
-        dev: raw.dev,
-        ino: raw.ino,
+/// An error in the system's words, without its number.
+pub(crate) fn message(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
     }
 }

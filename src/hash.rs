@@ -15,10 +15,10 @@ use std::time::Instant;
 use sha2::{Digest as _, Sha256};
 
 use crate::change::Kind;
-use crate::file_status::{fs_error, stat};
 use crate::sys::bytes;
 use crate::sys::file::{self, Open};
-use crate::sys::stat::{RawStat, stat_fd};
+use crate::sys::fs_error;
+use crate::sys::stat::stat_fd;
 use crate::tracker::disk::{FileDigest, FsError, Stat};
 pub(crate) use read_batch::ReadBatch;
 pub(crate) use workers::{Done, Workers};
@@ -28,14 +28,11 @@ const CHUNK: usize = 128 << 10;
 
 /// Opens a name as a place, and again to read if it is a regular file: a FIFO's
 /// writer must not notice us.
-pub(crate) fn open_regular(
-    dir: BorrowedFd<'_>,
-    name: &[u8],
-) -> Result<(RawStat, OwnedFd), FsError> {
+pub(crate) fn open_regular(dir: BorrowedFd<'_>, name: &[u8]) -> Result<(Stat, OwnedFd), FsError> {
     let place = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
     let place = place.map_err(|error| fs_error(&error))?;
     let raw = stat_fd(place.as_fd()).map_err(|error| fs_error(&error))?;
-    if raw.kind() != Kind::File {
+    if raw.kind != Kind::File {
         return Err(FsError::NotFound);
     }
     Ok((raw, place))
@@ -44,10 +41,11 @@ pub(crate) fn open_regular(
 /// Reads what is open as a place.
 pub(crate) fn digest_o_path(
     place: &OwnedFd,
-    before: &RawStat,
+    before: &Stat,
     buffer: &mut Vec<u8>,
 ) -> Result<FileDigest, FsError> {
-    let opened = bytes::reopen(place.as_fd(), before.uid).map_err(|error| fs_error(&error))?;
+    let opened =
+        bytes::reopen(place.as_fd(), before.attributes.uid).map_err(|error| fs_error(&error))?;
     digest_file(&File::from(opened), before, buffer).map_err(|error| fs_error(&error))
 }
 
@@ -60,11 +58,7 @@ pub(crate) fn bytes_read() -> u64 {
 }
 
 /// Reads an open file from its start.
-fn digest_file(
-    mut opened: &File,
-    before: &RawStat,
-    buffer: &mut Vec<u8>,
-) -> io::Result<FileDigest> {
+fn digest_file(mut opened: &File, before: &Stat, buffer: &mut Vec<u8>) -> io::Result<FileDigest> {
     if buffer.len() < CHUNK {
         buffer.resize(CHUNK, 0);
     }
@@ -100,10 +94,7 @@ fn digest_file(
         (after.size, after.mtime) == (before.size, before.mtime)
     };
     // The size that belongs to the digest is that of the bytes.
-    let stat = Stat {
-        size,
-        ..stat(before)
-    };
+    let stat = Stat { size, ..*before };
     Ok(FileDigest {
         stat,
         digest: Some(hasher.finalize().into()),

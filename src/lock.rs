@@ -97,7 +97,7 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let path = path.as_os_str().as_bytes();
     let there = file::with_c_str(path, |path| stat_name(file::here(), path));
     match (opened, there) {
-        (Ok(opened), Ok(there)) => (opened.dev, opened.ino) == (there.dev, there.ino),
+        (Ok(opened), Ok(there)) => opened.inode == there.inode,
         _ => false,
     }
 }
@@ -107,9 +107,9 @@ fn holder(file: &File) -> Option<u32> {
     let raw = stat_fd(file.as_fd()).ok()?;
     let place = format!(
         "{:02x}:{:02x}:{}",
-        raw.dev >> 32,
-        raw.dev & 0xffff_ffff,
-        raw.ino
+        raw.inode.dev >> 32,
+        raw.inode.dev & 0xffff_ffff,
+        raw.inode.ino
     );
     let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
     let mut locks = locks

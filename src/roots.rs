@@ -9,10 +9,11 @@ use std::path::Path;
 use crate::change::Kind;
 use crate::error::Error;
 use crate::escape::escaped;
-use crate::file_status::{fs_error, inode};
+use crate::file_status::Stat;
 use crate::sys::file::{self, FdPath, Open};
+use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
-use crate::sys::stat::{RawStat, stat_fd, stat_path};
+use crate::sys::stat::{stat_fd, stat_path};
 use crate::tracker::disk::Inode;
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::{FileRoot, Root, Tracker};
@@ -48,11 +49,11 @@ impl RootBuilder<'_> {
                 number,
                 open: given.clone(),
             };
-            if raw.kind() == Kind::Directory {
+            if raw.kind == Kind::Directory {
                 if let Some(id) = self.directory(&seen)? {
                     built.push((number, id));
                 }
-            } else if raw.kind() == Kind::File || given.last() != Some(&b'/') {
+            } else if raw.kind == Kind::File || given.last() != Some(&b'/') {
                 files.push(seen);
             }
         }
@@ -74,7 +75,7 @@ impl RootBuilder<'_> {
             open: given.to_vec(),
         };
         self.tracker.forget_lost_roots();
-        if raw.kind() == Kind::Directory {
+        if raw.kind == Kind::Directory {
             let fd = open_listing(given)?;
             let raw = stat_fd(fd.as_fd()).map_err(|error| Error::path("read", given, error))?;
             let wd = self
@@ -135,11 +136,11 @@ impl RootBuilder<'_> {
         walk(self.tracker, self.inotify, self.own, self.progress, id, fd)
     }
 
-    fn root(&mut self, seen: &Seen, raw: &RawStat) -> Id {
+    fn root(&mut self, seen: &Seen, raw: &Stat) -> Id {
         let tracker = &mut *self.tracker;
         let id = tracker.model.insert(None, b"", Kind::Directory);
         tracker.model.set(id, Flag::ROOT);
-        tracker.model.set_inode(id, inode(raw));
+        tracker.model.set_inode(id, raw.inode);
         let (open, shown) = (seen.open.clone(), seen.shown.clone());
         let absolute = absolute(&open);
         tracker.roots.push(Root {
@@ -168,8 +169,8 @@ impl RootBuilder<'_> {
         });
         if self.tracker.model.find(dir, &name).is_none() {
             let raw = look(&seen.open)?;
-            let id = self.tracker.model.insert(Some(dir), &name, raw.kind());
-            self.tracker.add_walked(id, dir, raw.ino);
+            let id = self.tracker.model.insert(Some(dir), &name, raw.kind);
+            self.tracker.add_walked(id, dir, raw.inode.ino);
         }
         Ok(())
     }
@@ -255,7 +256,7 @@ impl RootBuilder<'_> {
 }
 
 /// Looks at a PATH, wherever it leads.
-fn look(given: &[u8]) -> Result<RawStat, Error> {
+fn look(given: &[u8]) -> Result<Stat, Error> {
     file::with_c_str(given, stat_path).map_err(|error| Error::path("watch", given, error))
 }
 

@@ -8,9 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::change::Kind;
-use crate::file_status::inode;
+use crate::file_status::Stat;
 use crate::sys::file;
-use crate::sys::stat::{RawStat, stat_path};
+use crate::sys::stat::stat_path;
 use crate::tracker::disk::{Inode, Target};
 
 #[derive(Default)]
@@ -23,9 +23,9 @@ pub(crate) struct SelfOutputs {
 
 impl SelfOutputs {
     /// What an output is open on is ours, if it is a file.
-    pub(crate) fn add(&mut self, raw: &RawStat) {
-        if raw.kind() == Kind::File && !self.has(inode(raw)) {
-            self.files.push((inode(raw), raw.btime));
+    pub(crate) fn add(&mut self, raw: &Stat) {
+        if raw.kind == Kind::File && !self.has(raw.inode) {
+            self.files.push((raw.inode, raw.btime));
         }
     }
 
@@ -38,7 +38,7 @@ impl SelfOutputs {
         let parent = parent.unwrap_or(Path::new("."));
         let found = file::with_c_str(parent.as_os_str().as_bytes(), stat_path);
         if let (Ok(raw), Some(name)) = (found, path.file_name()) {
-            let place = (inode(&raw), name.as_bytes().to_vec());
+            let place = (raw.inode, name.as_bytes().to_vec());
             if !self.places.contains(&place) {
                 self.places.push(place);
             }
@@ -47,14 +47,14 @@ impl SelfOutputs {
 
     /// A file that is no longer written to: it stays ours if it can be told from a new
     /// one of its number.
-    pub(crate) fn retire(&mut self, raw: &RawStat) {
+    pub(crate) fn retire(&mut self, raw: &Stat) {
         if raw.btime.is_none() {
-            self.files.retain(|(own, _)| *own != inode(raw));
+            self.files.retain(|(own, _)| *own != raw.inode);
         }
     }
 
-    pub(crate) fn saw(&mut self, at: Target<'_>, raw: &RawStat) {
-        let seen = inode(raw);
+    pub(crate) fn saw(&mut self, at: Target<'_>, raw: &Stat) {
+        let seen = raw.inode;
         self.files
             .retain(|(own, birth)| *own != seen || *birth == raw.btime);
         if let Target::In(dir, name) = at

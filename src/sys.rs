@@ -16,6 +16,8 @@ pub(crate) mod stream;
 
 use std::io;
 
+use crate::file_status::{FsError, message};
+
 /// One error for -1: the C convention of all these calls.
 fn check<T: PartialOrd + Default>(returned: T) -> io::Result<T> {
     if returned < T::default() {
@@ -30,30 +32,22 @@ fn bits(flag: libc::c_int) -> u32 {
     u32::from_ne_bytes(flag.to_ne_bytes())
 }
 
-/// What an error means for a name that is looked at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Class {
-    /// ENOENT, ENOTDIR, ELOOP, ESTALE, ENXIO: it is not there now.
-    Absent,
-    /// EACCES, EPERM: it may not be looked at.
-    Denied,
-    /// ENOSPC: of watches, their limit.
-    NoSpace,
-    Other,
-}
-
 /// Whether no descriptor is free: EMFILE, ENFILE.
 pub(crate) fn is_short_of_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
-pub(crate) fn class(error: &io::Error) -> Class {
+/// Why a call failed, for whoever asked about a name.
+pub(crate) fn fs_error(error: &io::Error) -> FsError {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ESTALE | libc::ENXIO) => {
-            Class::Absent
+            FsError::NotFound
         }
-        Some(libc::EACCES | libc::EPERM) => Class::Denied,
-        Some(libc::ENOSPC) => Class::NoSpace,
-        _ => Class::Other,
+        Some(libc::EACCES | libc::EPERM) => FsError::PermissionDenied,
+        Some(libc::ENOSPC) => FsError::WatchLimit,
+        Some(libc::EWOULDBLOCK | libc::ETXTBSY | libc::EINTR | libc::EMFILE | libc::ENFILE) => {
+            FsError::Busy
+        }
+        _ => FsError::Io(message(error)),
     }
 }

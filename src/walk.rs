@@ -12,12 +12,13 @@ use std::{io, thread};
 
 use crate::change::Kind;
 use crate::event::Wd;
-use crate::file_status::{fs_error, inode};
+use crate::file_status::Stat;
 use crate::sys::file::{self, FdPath, Open};
+use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::listing;
 use crate::sys::process;
-use crate::sys::stat::{RawStat, stat_fd, stat_name};
+use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::Tracker;
 use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::{Flag, Id};
@@ -166,7 +167,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             Err(error) => return self.walk_error(id, &error, None),
         };
         let first = self.subs.len();
-        let is_foreign = above.is_some_and(|above| above != raw.dev);
+        let is_foreign = above.is_some_and(|above| above != raw.inode.dev);
         if is_foreign && self.stop_at_file_system(id) {
             return;
         }
@@ -196,7 +197,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         }
         frames.push(Frame {
             fd,
-            dev: raw.dev,
+            dev: raw.inode.dev,
             first,
         });
     }
@@ -225,14 +226,14 @@ impl<'s, 'a> Walker<'s, 'a> {
     fn enter(
         &mut self,
         id: Id,
-        raw: &RawStat,
+        raw: &Stat,
         wd: Option<io::Result<Wd>>,
         fd: BorrowedFd<'_>,
         count: usize,
     ) -> bool {
         let mut state = self.shared.lock();
         if let Some(wd) = wd
-            && !state.arrived(id, inode(raw), wd)
+            && !state.arrived(id, raw.inode, wd)
         {
             return false;
         }
@@ -240,12 +241,12 @@ impl<'s, 'a> Walker<'s, 'a> {
         for entry in listing::entries(&self.buffer[..count]) {
             let name = entry.name.to_bytes();
             let stat = || stat_name(fd, entry.name).ok();
-            let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind())) else {
+            let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind)) else {
                 continue;
             };
             let is_self_output = kind == Kind::File
                 && self.shared.own.iter().any(|own| own.ino == entry.ino)
-                && stat().is_some_and(|raw| self.shared.own.contains(&inode(&raw)));
+                && stat().is_some_and(|raw| self.shared.own.contains(&raw.inode));
             if is_self_output || tracker.is_hidden(id, name, kind == Kind::Directory) {
                 continue;
             }
@@ -264,12 +265,12 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     /// What could not be opened or read: it is said, and looked at again.
-    fn walk_error(&self, id: Id, error: &io::Error, raw: Option<RawStat>) {
+    fn walk_error(&self, id: Id, error: &io::Error, raw: Option<Stat>) {
         let mut state = self.shared.lock();
         let why = fs_error(error);
         match raw {
-            Some(raw) if why != FsError::NotFound && raw.kind() == Kind::Directory => {
-                state.tracker.model.set_inode(id, inode(&raw));
+            Some(raw) if why != FsError::NotFound && raw.kind == Kind::Directory => {
+                state.tracker.model.set_inode(id, raw.inode);
                 if crate::sys::is_short_of_descriptors(error) {
                     // With fewer of them open it may be.
                     state.tracker.enqueue(id);
@@ -283,7 +284,7 @@ impl<'s, 'a> Walker<'s, 'a> {
 }
 
 /// Opens a subdirectory; where that fails, what is there is told, too.
-fn open_below(dir: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, (io::Error, Option<RawStat>)> {
+fn open_below(dir: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, (io::Error, Option<Stat>)> {
     let opened = file::with_c_str(name, |name| file::open_name(dir, name, Open::Listing));
     opened.map_err(|error| {
         let raw = file::with_c_str(name, |name| stat_name(dir, name)).ok();

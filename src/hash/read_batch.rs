@@ -11,10 +11,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{digest_file, digest_o_path, open_regular};
 use crate::change::Kind;
-use crate::file_status::{self, fs_error, inode};
+use crate::file_status::Stat;
 use crate::sys::bytes;
 use crate::sys::file::{self, Open};
-use crate::sys::stat::{RawStat, stat_fd, stat_name};
+use crate::sys::fs_error;
+use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::disk::{FileDigest, FsError, Inode};
 use crate::tracker::model::Id;
 
@@ -49,11 +50,16 @@ pub(super) fn run(
 
 fn run_one(
     batch: &ReadBatch,
-    dir: Result<(OwnedFd, RawStat), FsError>,
+    dir: Result<(OwnedFd, Stat), FsError>,
     buffer: &mut Vec<u8>,
     read: &mut Vec<(Id, Result<FileDigest, FsError>)>,
 ) {
-    let dir = dir.map(|(dir, raw)| (dir, is_settled(&raw, batch.began).then_some(raw.uid)));
+    let dir = dir.map(|(dir, raw)| {
+        (
+            dir,
+            is_settled(&raw, batch.began).then_some(raw.attributes.uid),
+        )
+    });
     let mut start = 0;
     for &(id, end) in &batch.files {
         let name = &batch.names[start..end];
@@ -78,7 +84,7 @@ fn run_one(
 fn doubt(dir: BorrowedFd<'_>, name: &[u8], read: FileDigest) -> FileDigest {
     let after = file::with_c_str(name, |name| stat_name(dir, name));
     let is_same = after.is_ok_and(|after| {
-        (after.ino, after.ctime, after.mtime)
+        (after.inode.ino, after.ctime, after.mtime)
             == (read.stat.inode.ino, read.stat.ctime, read.stat.mtime)
     });
     FileDigest {
@@ -92,7 +98,7 @@ fn doubt(dir: BorrowedFd<'_>, name: &[u8], read: FileDigest) -> FileDigest {
 fn open_directory<'e>(
     batch: &'e ReadBatch,
     held: &mut Option<(&'e [u8], OwnedFd)>,
-) -> Result<(OwnedFd, RawStat), FsError> {
+) -> Result<(OwnedFd, Stat), FsError> {
     let mut open = || {
         let root = match held {
             Some((path, root)) if *path == batch.root => root,
@@ -113,7 +119,7 @@ fn open_directory<'e>(
         Ok((dir, found))
     };
     let (dir, found) = open().map_err(|error: io::Error| fs_error(&error))?;
-    if inode(&found) == batch.inode {
+    if found.inode == batch.inode {
         Ok((dir, found))
     } else {
         Err(FsError::NotFound)
@@ -122,7 +128,7 @@ fn open_directory<'e>(
 
 /// Whether no name in a directory has changed since before the watch began, nor for two
 /// seconds, which is the coarsest clock of a file system.
-fn is_settled(dir: &RawStat, began: i64) -> bool {
+fn is_settled(dir: &Stat, began: i64) -> bool {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -141,14 +147,14 @@ fn read_one(
     if limit == 0 {
         let raw = file::with_c_str(name, |name| stat_name(dir, name))
             .map_err(|error| fs_error(&error))?;
-        return Ok(FileDigest::unread(file_status::stat(&raw)));
+        return Ok(FileDigest::unread(raw));
     }
     let (raw, opened) = match owner {
         Some(owner) => open_settled(dir, name, owner)?,
         None => open_regular(dir, name)?,
     };
     if raw.size > limit {
-        return Ok(FileDigest::unread(file_status::stat(&raw)));
+        return Ok(FileDigest::unread(raw));
     }
     if owner.is_some() {
         return digest_file(&File::from(opened), &raw, buffer).map_err(|error| fs_error(&error));
@@ -158,15 +164,11 @@ fn read_one(
 
 /// Opens a name to read it, in a directory in which no name has changed since the walk
 /// saw a regular file there. `owner`: the directory's.
-fn open_settled(
-    dir: BorrowedFd<'_>,
-    name: &[u8],
-    owner: u32,
-) -> Result<(RawStat, OwnedFd), FsError> {
+fn open_settled(dir: BorrowedFd<'_>, name: &[u8], owner: u32) -> Result<(Stat, OwnedFd), FsError> {
     let opened = file::with_c_str(name, |name| bytes::open(dir, name, owner));
     let opened = opened.map_err(|error| fs_error(&error))?;
     let raw = stat_fd(opened.as_fd()).map_err(|error| fs_error(&error))?;
-    if raw.kind() != Kind::File {
+    if raw.kind != Kind::File {
         return Err(FsError::NotFound);
     }
     Ok((raw, opened))

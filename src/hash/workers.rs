@@ -11,15 +11,15 @@ use std::thread;
 
 use super::digest_o_path;
 use super::read_batch::{self, ReadBatch};
+use crate::file_status::Stat;
 use crate::sys::epoll::EventFd;
 use crate::sys::process;
-use crate::sys::stat::RawStat;
 use crate::tracker::disk::{FileDigest, FsError, Ticket};
 use crate::tracker::model::Id;
 
 enum Work {
     /// A large file that something happened to.
-    File(Ticket, OwnedFd, RawStat),
+    File(Ticket, OwnedFd, Stat),
     Batches(Vec<ReadBatch>),
 }
 
@@ -65,7 +65,7 @@ impl Workers {
     }
 
     /// A large file is read before any baseline.
-    pub(crate) fn read(&self, ticket: Ticket, place: OwnedFd, stat: RawStat) {
+    pub(crate) fn read(&self, ticket: Ticket, place: OwnedFd, stat: Stat) {
         let mut shared = self.lock();
         shared.work.push_front(Work::File(ticket, place, stat));
         self.start(shared);

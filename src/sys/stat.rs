@@ -9,42 +9,14 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::check;
 use super::file::here;
-use crate::change::Kind;
-
-/// What statx(2) tells of a file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct RawStat {
-    pub(crate) mode: u32,
-    pub(crate) dev: u64,
-    pub(crate) ino: u64,
-    pub(crate) nlink: u32,
-    /// Bytes.
-    pub(crate) size: u64,
-    /// Last change of the bytes, in nanoseconds since 1970.
-    pub(crate) mtime: i64,
-    pub(crate) ctime: i64,
-    /// PendingCreate, where the file system tells it.
-    pub(crate) btime: Option<i64>,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-}
-
-impl RawStat {
-    pub(crate) fn kind(&self) -> Kind {
-        match self.mode & libc::S_IFMT {
-            libc::S_IFREG => Kind::File,
-            libc::S_IFDIR => Kind::Directory,
-            libc::S_IFLNK => Kind::Symlink,
-            _ => Kind::Other,
-        }
-    }
-}
+use crate::change::{Attributes, Kind};
+use crate::file_status::{Inode, Stat};
 
 /// statx(2) of a name in a directory; a symbolic link is not followed.
 ///
 /// # Errors
 /// Those of the call.
-pub(crate) fn stat_name(at: BorrowedFd<'_>, name: &CStr) -> io::Result<RawStat> {
+pub(crate) fn stat_name(at: BorrowedFd<'_>, name: &CStr) -> io::Result<Stat> {
     statx(at, name, libc::AT_SYMLINK_NOFOLLOW)
 }
 
@@ -52,7 +24,7 @@ pub(crate) fn stat_name(at: BorrowedFd<'_>, name: &CStr) -> io::Result<RawStat> 
 ///
 /// # Errors
 /// Those of the call.
-pub(crate) fn stat_path(path: &CStr) -> io::Result<RawStat> {
+pub(crate) fn stat_path(path: &CStr) -> io::Result<Stat> {
     statx(here(), path, 0)
 }
 
@@ -60,41 +32,110 @@ pub(crate) fn stat_path(path: &CStr) -> io::Result<RawStat> {
 ///
 /// # Errors
 /// Those of the call.
-pub(crate) fn stat_fd(fd: BorrowedFd<'_>) -> io::Result<RawStat> {
+pub(crate) fn stat_fd(fd: BorrowedFd<'_>) -> io::Result<Stat> {
     statx(fd, c"", libc::AT_EMPTY_PATH)
 }
 
 /// statx(2).
-fn statx(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<RawStat> {
+fn statx(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<Stat> {
     let mut buffer = MaybeUninit::<libc::statx>::uninit();
-    let mask = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
+    let mask = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_MNT_ID;
     // SAFETY: `path` is NUL-terminated, `buffer` is memory for one statx.
-    check(unsafe {
+    let called = check(unsafe {
         libc::statx(
             at.as_raw_fd(),
             path.as_ptr(),
-            flags,
+            flags | libc::AT_NO_AUTOMOUNT,
             mask,
             buffer.as_mut_ptr(),
         )
-    })?;
+    });
+    match called {
+        // SAFETY: the call succeeded, so it filled the buffer.
+        Ok(_) => Ok(from_statx(&unsafe { buffer.assume_init() })),
+        // statx(2) itself gives neither: a sandbox refuses it.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS)) => {
+            fstatat(at, path, flags)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// fstatat(2), which tells neither births nor mounts.
+fn fstatat(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<Stat> {
+    let mut buffer = MaybeUninit::<libc::stat>::uninit();
+    let flags = (flags & !libc::AT_STATX_DONT_SYNC) | libc::AT_NO_AUTOMOUNT;
+    // SAFETY: `path` is NUL-terminated, `buffer` is memory for one stat.
+    check(unsafe { libc::fstatat(at.as_raw_fd(), path.as_ptr(), buffer.as_mut_ptr(), flags) })?;
     // SAFETY: the call succeeded, so it filled the buffer.
     let stat = unsafe { buffer.assume_init() };
+    let nanos = |seconds: libc::time_t, nanos: i64| {
+        seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+    };
+    let (major, minor) = (libc::major(stat.st_dev), libc::minor(stat.st_dev));
+    Ok(Stat {
+        kind: kind(stat.st_mode),
+        inode: Inode {
+            dev: u64::from(major) << 32 | u64::from(minor),
+            ino: stat.st_ino,
+        },
+        // A count of links that does not fit is more than one.
+        nlink: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        mtime: nanos(stat.st_mtime, stat.st_mtime_nsec),
+        ctime: nanos(stat.st_ctime, stat.st_ctime_nsec),
+        btime: None,
+        attributes: Attributes {
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+        },
+        mount: 0,
+        is_mount_root: false,
+    })
+}
+
+/// `STATX_ATTR_MOUNT_ROOT`: the root of a mount, since Linux 5.8.
+const MOUNT_ROOT: u64 = 0x2000;
+
+fn from_statx(stat: &libc::statx) -> Stat {
     let nanos = |time: libc::statx_timestamp| {
         time.tv_sec
             .saturating_mul(1_000_000_000)
             .saturating_add(i64::from(time.tv_nsec))
     };
-    Ok(RawStat {
-        mode: u32::from(stat.stx_mode),
-        dev: u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor),
-        ino: stat.stx_ino,
+    let has = |field: u32| stat.stx_mask & field != 0;
+    let mode = u32::from(stat.stx_mode);
+    Stat {
+        kind: kind(mode),
+        inode: Inode {
+            dev: u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor),
+            ino: stat.stx_ino,
+        },
         nlink: stat.stx_nlink,
         size: stat.stx_size,
         mtime: nanos(stat.stx_mtime),
         ctime: nanos(stat.stx_ctime),
-        btime: (stat.stx_mask & libc::STATX_BTIME != 0).then(|| nanos(stat.stx_btime)),
-        uid: stat.stx_uid,
-        gid: stat.stx_gid,
-    })
+        btime: has(libc::STATX_BTIME).then(|| nanos(stat.stx_btime)),
+        attributes: Attributes {
+            mode: mode & 0o7777,
+            uid: stat.stx_uid,
+            gid: stat.stx_gid,
+        },
+        mount: if has(libc::STATX_MNT_ID) {
+            stat.stx_mnt_id
+        } else {
+            0
+        },
+        is_mount_root: stat.stx_attributes & MOUNT_ROOT != 0,
+    }
+}
+
+fn kind(mode: u32) -> Kind {
+    match mode & libc::S_IFMT {
+        libc::S_IFREG => Kind::File,
+        libc::S_IFDIR => Kind::Directory,
+        libc::S_IFLNK => Kind::Symlink,
+        _ => Kind::Other,
+    }
 }

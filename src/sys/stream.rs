@@ -6,8 +6,10 @@
 
 #![allow(unsafe_code)]
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
 
 use super::check;
 use super::file::Open;
@@ -34,16 +36,21 @@ pub(crate) enum StreamKind {
 /// # Errors
 /// EBADF: it is closed.
 pub(crate) fn sort(fd: OwnedFd) -> io::Result<(OwnedFd, StreamKind)> {
-    let stat = super::stat::stat_fd(fd.as_fd())?;
-    Ok(match stat.mode & libc::S_IFMT {
+    let file = File::from(fd);
+    let kind = file.metadata()?.file_type();
+    let fd = OwnedFd::from(file);
+    Ok(if kind.is_fifo() {
         // Somebody else's pipe cannot be opened again.
-        libc::S_IFIFO => match super::file::reopen(fd.as_fd(), Open::Pipe) {
+        match super::file::reopen(fd.as_fd(), Open::Pipe) {
             Ok(own) => (own, StreamKind::OwnPipe),
             Err(_) => (fd, StreamKind::SharedPipe),
-        },
-        libc::S_IFSOCK => (fd, StreamKind::Socket),
-        libc::S_IFCHR => (fd, StreamKind::Slow),
-        _ => (fd, StreamKind::File),
+        }
+    } else if kind.is_socket() {
+        (fd, StreamKind::Socket)
+    } else if kind.is_char_device() {
+        (fd, StreamKind::Slow)
+    } else {
+        (fd, StreamKind::File)
     })
 }
 

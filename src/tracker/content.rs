@@ -240,6 +240,7 @@ impl Turn<'_> {
                     self.t.trouble(id, Warning::Failed(why));
                 }
             }
+            FsError::Busy | FsError::Stalled => self.t.debounce(id, self.now.tick),
             FsError::PermissionDenied | FsError::WatchLimit => {
                 if !said {
                     self.t.trouble(id, Warning::UnreadableFile);

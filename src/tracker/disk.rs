@@ -3,55 +3,9 @@
 //! A place is a name in a directory that was entered, or a PATH. What a real disk
 //! answers may be old by the time it is read; the rules know.
 
-use crate::change::{Attributes, Digest, InodeTimes, Kind};
+use crate::change::Digest;
 use crate::event::Wd;
-
-/// What tells one live inode from another.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub(crate) struct Inode {
-    pub(crate) dev: u64,
-    /// The number on it; used again as soon as it is free.
-    pub(crate) ino: u64,
-}
-
-/// What the disk tells of a name without opening it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Stat {
-    pub(crate) kind: Kind,
-    pub(crate) inode: Inode,
-    pub(crate) nlink: u32,
-    /// Bytes.
-    pub(crate) size: u64,
-    /// Last change of the bytes, in nanoseconds since 1970.
-    pub(crate) mtime: i64,
-    pub(crate) ctime: i64,
-    /// PendingCreate, where the file system tells it.
-    pub(crate) btime: Option<i64>,
-    pub(crate) attributes: Attributes,
-}
-
-impl Stat {
-    /// What of it is emitted where it is asked for.
-    pub(crate) fn times(&self) -> InodeTimes {
-        InodeTimes {
-            ino: self.inode.ino,
-            mtime: self.mtime,
-            ctime: self.ctime,
-            btime: self.btime,
-        }
-    }
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum FsError {
-    /// Not there now, or not what it was: another look elsewhere will tell.
-    NotFound,
-    /// It is there and may not be looked at.
-    PermissionDenied,
-    WatchLimit,
-    /// Any other error, in the system's words.
-    Io(String),
-}
+pub(crate) use crate::file_status::{FsError, Inode, Stat};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Target<'a> {

@@ -167,6 +167,10 @@ impl Turn<'_> {
                 self.t.warn_unreadable(dir);
                 self.t.blocked.insert(dir);
             }
+            Err(FsError::Busy | FsError::Stalled) => {
+                self.t.mark_unscanned(dir);
+                self.t.debounce(dir, self.now.tick);
+            }
             Err(FsError::WatchLimit) => {}
             Err(FsError::Io(why)) => self.t.trouble(dir, Warning::Failed(why)),
         }

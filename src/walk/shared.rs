@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::progress::WalkProgress;
 use crate::event::Wd;
-use crate::file_status::fs_error;
+use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::tracker::Tracker;

@@ -9,10 +9,10 @@ use std::rc::Rc;
 
 use super::{Token, Watcher};
 use crate::error::Error;
-use crate::file_status::fs_error;
 use crate::roots::RootBuilder;
 use crate::sys::epoll::Interest;
 use crate::sys::file;
+use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::stat::stat_path;
 use crate::tracker::disk::FsError;

@@ -227,11 +227,7 @@ impl Watcher {
         {
             return;
         }
-        let inode = |path: &[u8]| {
-            file::with_c_str(path, stat_path)
-                .ok()
-                .map(|raw| (raw.dev, raw.ino))
-        };
+        let inode = |path: &[u8]| file::with_c_str(path, stat_path).ok().map(|raw| raw.inode);
         let same =
             |root: &Root| !root.absolute.is_empty() && inode(&root.absolute) == inode(&root.open);
         if self.tracker.roots.iter().all(same) {

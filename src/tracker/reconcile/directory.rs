@@ -130,7 +130,7 @@ impl Tracker {
             }
             FsError::PermissionDenied => self.warn_unreadable(id),
             FsError::Io(why) => self.trouble(id, Warning::Failed(why.clone())),
-            FsError::NotFound => self.enqueue(id),
+            FsError::NotFound | FsError::Busy | FsError::Stalled => self.enqueue(id),
         }
     }
 

@@ -49,6 +49,8 @@ impl Tree {
                 uid: 0,
                 gid: 0,
             },
+            mount: 1,
+            is_mount_root: false,
         }
     }
 }
