@@ -1,4 +1,13 @@
-//! Turns the command line into what the watch needs to know.
+//! Turns the command line into values that are checked one by one. Never looks at the disk.
+//!
+//! Invariant: a choice that has names on the command line is one enum, defined where it is
+//! used, and parsed by its own names.
+
+pub(crate) mod answers;
+mod event_names;
+mod globs;
+mod notes;
+pub(crate) mod quantity;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,97 +15,120 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
-/// Watch directories and files, and tell every change.
+use crate::output::{EventName, Format};
+use crate::tracker::Hashing;
+use event_names::EventNames;
+use quantity::{positive_time, size, time};
+
+/// Watch directories and files, and print every change
 #[derive(Parser, Debug)]
-#[command(name = "balerion", version = env!("BALERION_VERSION"), about, max_term_width = 100, after_help = SHORT_HELP, after_long_help = LONG_HELP)]
+#[command(
+    name = "balerion",
+    version = env!("BALERION_VERSION"),
+    about,
+    max_term_width = 100,
+    args_override_self = true,
+    after_help = SHORT_HELP,
+    after_long_help = LONG_HELP,
+)]
 pub(crate) struct Cli {
-    /// Directories (recursively) or single files to watch
-    #[arg(value_name = "PATH", default_value = ".")]
+    /// Directories (recursively) or single files to watch [default: .]
+    #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<OsString>,
 
+    /// Read PATHs from a file, or from stdin (-), one a line
+    ///
+    /// They come after those given as arguments. Empty lines are skipped, and a PATH stands as it
+    /// is written, without quotes. With -0 each ends with NUL, so that it may hold a newline.
+    #[arg(long, value_name = "FILE", help_heading = CHOOSING)]
+    pub(crate) paths_from: Vec<PathBuf>,
     /// Leave out what matches, in gitignore syntax, relative to each PATH
     ///
-    /// `target/` is every directory called so, `/target` only the one in PATH, `*.{o,tmp}` two
-    /// sorts of file anywhere. What is left out costs nothing: it is not watched, scanned or read.
-    /// Of several globs the last one that matches decides, and `!GLOB` brings back, also what
-    /// --gitignore would hide; but nothing comes back from a directory that is left out. A PATH
-    /// itself is never left out.
+    /// `target/` is every directory of that name, `/target` only the one in PATH, `*.{o,tmp}` two
+    /// kinds of file anywhere. A directory that is left out is not watched, scanned or read. Of
+    /// several globs the last one that matches decides, and `!GLOB` brings back, also what
+    /// --gitignore would leave out; but nothing comes back from a directory that is left out. A
+    /// PATH itself is never left out.
     #[arg(long, value_name = "GLOB", help_heading = CHOOSING)]
     pub(crate) exclude: Vec<String>,
-    /// Tell only what matches, in gitignore syntax, relative to each PATH
+    /// Print only what matches, in gitignore syntax, relative to each PATH
     ///
-    /// A glob that matches a directory includes all that is in it. Directories are told and
-    /// followed whether they match or not, since what matches may come to be in them; --exclude
+    /// A glob that matches a directory includes all that is in it. Directories are reported and
+    /// entered whether they match or not, since what matches may come to be in them; --exclude
     /// prunes them. What --exclude or --gitignore leaves out stays out. `!GLOB` takes out again.
     #[arg(long, value_name = "GLOB", help_heading = CHOOSING)]
     pub(crate) include: Vec<String>,
-    /// Read globs to leave out from a file, one a line
+    /// Read globs to leave out from a file, or from stdin (-), one a line
     ///
     /// As if they were given by --exclude, before those that are: empty lines and those that
-    /// begin with # mean nothing. The file is read once.
+    /// begin with # are skipped. The file is read once.
     #[arg(long, value_name = "FILE", help_heading = CHOOSING)]
     pub(crate) exclude_from: Vec<PathBuf>,
     /// Leave out what .gitignore, .ignore and .git/info/exclude name, and .git
     ///
     /// As git does: nested, with the rules above PATH up to the root of its repository, each
-    /// repository by its own, and the user's core.excludesFile; only that whether a file is
-    /// tracked is not asked. .gitignore counts outside repositories too; .ignore, as ripgrep and
-    /// fd read it, beats .gitignore. Rules are read again when they change: what they show is
-    /// created, what they hide is deleted. Those above PATH or in .git are looked at once a second.
+    /// repository by its own, and the user's core.excludesFile; but whether a file is tracked does
+    /// not count. .gitignore counts outside repositories too; .ignore, as ripgrep and fd read it,
+    /// beats .gitignore. Rules are read again when they change: what they show is created, what
+    /// they hide is deleted. Those above PATH or in .git are looked at once a second.
     #[arg(long, help_heading = CHOOSING)]
     pub(crate) gitignore: bool,
-    /// Tell only what is directly in PATH
+    /// Report only what is directly in PATH
     #[arg(long, help_heading = CHOOSING)]
     pub(crate) no_recursive: bool,
-    /// Tell only so many levels below PATH
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "no_recursive", help_heading = CHOOSING)]
+    /// Report only so many levels below PATH
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true, conflicts_with = "no_recursive", help_heading = CHOOSING)]
     pub(crate) max_depth: Option<u32>,
     /// Do not enter other file systems
     #[arg(long, short = 'x', help_heading = CHOOSING)]
     pub(crate) one_file_system: bool,
-    /// Print only these events: created, changed, renamed, deleted, attributes, closed, touched
+    /// Print only these events, separated by commas
     ///
-    /// The model still follows everything. `attributes` (mode, owner or extended attributes
-    /// changed), `closed` (a writer closed the file) and `touched` (the mtime changed and the
-    /// bytes did not) are off unless named here.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = CHOOSING)]
-    pub(crate) events: Vec<String>,
-    /// Wait for a PATH that is not there, and again if it vanishes
+    /// The records of all others are left out; the model still follows everything. attributes,
+    /// closed and touched are printed only where they are named here. The names of inotifywait
+    /// mean ours: create is created, modify is changed, move is renamed, delete is deleted, attrib
+    /// is attributes, close_write is closed.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = EventNames, help_heading = CHOOSING)]
+    pub(crate) events: Vec<EventName>,
+    /// Wait for a PATH that is not there, and again if it goes away
     #[arg(long, help_heading = CHOOSING)]
     pub(crate) wait_for_path: bool,
-    /// Watch every regular file's inode too
+    /// Watch the inode of every regular file too
     ///
-    /// Writes through names outside the tree, through unnamed files and dead names are then seen.
-    /// It costs one inotify watch for each file.
+    /// Writes through names outside the tree, through files without a name and through deleted
+    /// names are then seen. It takes one inotify watch for each file.
     #[arg(long, help_heading = CHOOSING)]
     pub(crate) strict: bool,
-    /// Compare everything with the disk every so often
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = CHOOSING)]
+    /// Compare the whole tree with the disk at this interval
+    #[arg(long, value_name = "TIME", value_parser = positive_time, allow_negative_numbers = true, help_heading = CHOOSING)]
     pub(crate) rescan: Option<Duration>,
 
-    /// When files are read
-    #[arg(long, value_name = "WHEN", default_value = "eager", help_heading = CONTENT)]
-    pub(crate) hash: HashWhen,
-    /// Larger files go by inode, size and times (64K, 1M, 2G)
-    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size, help_heading = CONTENT)]
+    /// When files are read [default: eager]
+    #[arg(long, value_name = "WHEN", help_heading = CONTENT)]
+    pub(crate) hash: Option<Hashing>,
+    /// Do not read larger files: they go by inode, size and times
+    ///
+    /// SIZE is in bytes, or has a unit: K, M, G, T (or KiB, MiB, GiB, TiB) are powers of 1,024, and
+    /// KB, MB, GB, TB are powers of 1,000. A fraction is possible: 1.5G.
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size, allow_negative_numbers = true, help_heading = CONTENT)]
     pub(crate) hash_limit: u64,
 
     /// How changes are printed
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = PRINTING)]
-    pub(crate) format: FormatName,
+    pub(crate) format: Format,
     /// End every record with NUL; paths in text are raw bytes
     #[arg(long, short = '0', help_heading = PRINTING)]
     pub(crate) print0: bool,
     /// Put the local time (RFC 3339) before each line of text
     #[arg(long, help_heading = PRINTING)]
     pub(crate) timestamps: bool,
-    /// Colour text on a terminal
+    /// Colour text
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = PRINTING)]
     pub(crate) color: ColorWhen,
-    /// Begin with what is there, as `existing` records in JSON
+    /// Begin with a snapshot: `existing` records in JSON
     #[arg(long, help_heading = PRINTING)]
     pub(crate) initial: bool,
-    /// Say nothing on stderr but warnings and errors
+    /// Write only warnings and errors to stderr
     #[arg(long, short = 'q', help_heading = PRINTING)]
     pub(crate) quiet: bool,
     /// Show each kernel event on stderr as it arrives
@@ -107,16 +139,19 @@ pub(crate) struct Cli {
     pub(crate) stats: bool,
 
     /// End after so many changes were printed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = STOPPING)]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true, help_heading = STOPPING)]
     pub(crate) count: Option<u64>,
     /// End after one change: --count 1
     #[arg(short = '1', long = "one", conflicts_with = "count", help_heading = STOPPING)]
     pub(crate) one: bool,
     /// End that long after ready; status 3 if no change was printed
-    #[arg(long, value_name = "SECONDS", value_parser = seconds_or_zero, help_heading = STOPPING)]
+    ///
+    /// TIME, here and elsewhere, is a number of seconds, with a fraction if you like, or has a
+    /// unit: 500ms, 2s, 5m, 1h.
+    #[arg(long, value_name = "TIME", value_parser = time, allow_negative_numbers = true, help_heading = STOPPING)]
     pub(crate) timeout: Option<Duration>,
     /// End when nothing has changed for so long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = STOPPING)]
+    #[arg(long, value_name = "TIME", value_parser = positive_time, allow_negative_numbers = true, help_heading = STOPPING)]
     pub(crate) until_quiet: Option<Duration>,
 
     /// Go to the background once every watch is in place
@@ -125,7 +160,7 @@ pub(crate) struct Cli {
     /// Append changes to a file instead of stdout; SIGHUP reopens it
     #[arg(long, value_name = "FILE", help_heading = SERVING)]
     pub(crate) log_file: Option<PathBuf>,
-    /// Write the process number to a file, and lock it
+    /// Write the process ID to a file, and lock it
     #[arg(long, value_name = "FILE", help_heading = SERVING)]
     pub(crate) pid_file: Option<PathBuf>,
 
@@ -135,35 +170,33 @@ pub(crate) struct Cli {
     /// Print the man page
     #[arg(long, exclusive = true, help_heading = MORE)]
     pub(crate) man: bool,
+    /// Print a hardened systemd unit, and how logrotate rotates its log
+    #[arg(long, exclusive = true, help_heading = MORE)]
+    pub(crate) print_unit: bool,
 
-    /// What inotifywait's fingers type
+    /// Accepted for users of inotifywait; no effect
     #[arg(long, short = 'm', hide = true, action = ArgAction::SetTrue)]
     pub(crate) monitor: bool,
-    /// What inotifywait's fingers type
+    /// Accepted for users of inotifywait; no effect
     #[arg(long, short = 'r', hide = true, action = ArgAction::SetTrue)]
     pub(crate) recursive: bool,
 }
 
-/// Headings of the help.
+/// The bytes of the default of `--hash-limit`.
+const DEFAULT_HASH_LIMIT: u64 = 1 << 30;
+
 const CHOOSING: &str = "Choosing what is watched";
-/// Likewise.
 const CONTENT: &str = "Content";
-/// Likewise.
 const PRINTING: &str = "Printing";
-/// Likewise.
 const STOPPING: &str = "Stopping";
-/// Likewise.
 const SERVING: &str = "Serving";
-/// Likewise.
 const MORE: &str = "More";
 
-/// The end of `-h`.
-const SHORT_HELP: &str = "Changes go to stdout, everything else to stderr. `--help` tells more.";
+const SHORT_HELP: &str = "Changes go to stdout, everything else to stderr. More: --help, --man.";
 
-/// The end of `--help`.
 const LONG_HELP: &str = "\
 Examples:
-  balerion                                  watch the directory you are in
+  balerion                                  watch the current directory
   balerion src tests --gitignore            watch two trees, without what git ignores
   balerion | grep --line-buffered '\\.rs$'   lines are written as changes happen
   balerion --format json /srv | jq .path    records with SHA-256 digests
@@ -180,120 +213,25 @@ Exit status:
 Signals: SIGTERM and SIGINT end it, SIGUSR1 prints statistics on stderr, SIGHUP ends it, or
 reopens the log of --log-file.";
 
-/// `--hash`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum HashWhen {
-    /// All of them, behind the running watch
-    Eager,
-    /// When something happens to them
-    Lazy,
-    /// Never: inode, size and times tell
-    Off,
-}
-
-/// `--format`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum FormatName {
-    /// A sentence a change
-    Text,
-    /// A JSON object a change
-    Json,
-    /// A path a change
-    Paths,
-}
-
-/// `--color`.
+/// When text is coloured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum ColorWhen {
     /// On a terminal, unless NO_COLOR is set
     Auto,
-    /// Also into a pipe
+    /// Also into a pipe or a file
     Always,
     /// Never
     Never,
 }
 
-/// Seconds, perhaps with a fraction; more than none.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let duration = seconds_or_zero(text)?;
-    if duration.is_zero() {
-        Err("it must be more than 0".to_owned())
-    } else {
-        Ok(duration)
-    }
-}
-
-/// Seconds, perhaps with a fraction.
-fn seconds_or_zero(text: &str) -> Result<Duration, String> {
-    let number: f64 = text
-        .parse()
-        .map_err(|_| "not a number of seconds, such as 10 or 0.5".to_owned())?;
-    if !number.is_finite() || number.is_sign_negative() {
-        return Err("not a number of seconds, such as 10 or 0.5".to_owned());
-    }
-    Duration::try_from_secs_f64(number).map_err(|_| "too many seconds".to_owned())
-}
-
-/// A size in bytes: digits and K, M, G or T, by 1,024.
-fn size(text: &str) -> Result<u64, String> {
-    let wrong = || "not a size, such as 64K, 1M or 2G".to_owned();
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, unit @ ('K' | 'k' | 'M' | 'm' | 'G' | 'g' | 'T' | 't'))) => {
-            let shift = match unit.to_ascii_uppercase() {
-                'K' => 10,
-                'M' => 20,
-                'G' => 30,
-                _ => 40,
-            };
-            (&text[..at], shift)
-        }
-        _ => (text, 0),
-    };
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| "too large a size".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::CommandFactory;
 
-    use super::{Cli, seconds, seconds_or_zero, size};
+    use super::Cli;
 
     #[test]
     fn the_definition_of_the_command_line_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_have_units_by_1024() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("17", 17),
-            ("64K", 65_536),
-            ("1M", 1 << 20),
-            ("2G", 2 << 30),
-            ("1t", 1 << 40),
-        ] {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-        for text in ["", "K", "-1", "+1", "1.5M", "1KB", "99999999999T", "M1"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn seconds_may_have_a_fraction_and_are_finite() {
-        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
-        assert_eq!(seconds_or_zero("0"), Ok(Duration::ZERO));
-        for text in ["0", "-1", "inf", "nan", "", "1s", "1e300"] {
-            assert!(seconds(text).is_err(), "{text}");
-        }
     }
 }

@@ -16,15 +16,23 @@ mod tests;
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use globs::Globs;
 use rules::Rules;
 
+/// A file of globs that was read.
+#[derive(Debug)]
+pub(crate) struct GlobFile {
+    /// Its name, as messages show it.
+    pub(crate) shown: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FilterOptions<'a> {
     pub(crate) exclude: &'a [String],
-    pub(crate) exclude_from: &'a [PathBuf],
+    pub(crate) exclude_from: &'a [GlobFile],
     /// Globs of which one must match.
     pub(crate) include: &'a [String],
     pub(crate) gitignore: bool,
@@ -41,7 +49,7 @@ impl Filter {
     /// From the command line.
     ///
     /// # Errors
-    /// A sentence about a glob that is none, or a file of globs that cannot be read.
+    /// A sentence about a glob that is none.
     pub(crate) fn new(choice: &FilterOptions<'_>) -> Result<Self, String> {
         let globs = Globs::new(choice)?;
         let rules = choice

@@ -14,6 +14,7 @@ mod event;
 mod file_status;
 mod filter;
 mod hash;
+mod input;
 mod lock;
 mod log;
 mod manual;
@@ -36,12 +37,13 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use cli::{Cli, ColorWhen, FormatName, HashWhen};
+use cli::{Cli, ColorWhen};
 use daemon::{Daemonize, PidFile};
 use error::Error;
-use filter::{Filter, FilterOptions};
+use filter::{Filter, FilterOptions, GlobFile};
+use input::{Input, Stdin};
 use log::Log;
-use output::{Events, Format, Style};
+use output::{EventName, Events, Style};
 use tracker::{Hashing, Settings};
 use watcher::{Config, Output, RunOptions, StopReason, Watcher};
 
@@ -57,6 +59,7 @@ fn main() {
         let _read = printed;
         sys::process::exit_now(0);
     }
+    let stdin = Stdin::keep();
     // Before anything else: only a process of one thread may fork.
     let launch = if cli.daemon {
         Daemonize::behind()
@@ -65,7 +68,7 @@ fn main() {
     };
     let status = match launch {
         Ok(mut launch) => {
-            let status = status(run(&cli, &mut launch));
+            let status = status(run(&cli, stdin, &mut launch).map_err(cli::answers::explain));
             launch.failed(status);
             status
         }
@@ -79,7 +82,8 @@ fn main() {
 fn about_itself(cli: &Cli) -> Option<std::io::Result<()>> {
     match cli.completions {
         Some(shell) => Some(manual::completions(shell)),
-        None => cli.man.then(manual::man),
+        None if cli.man => Some(manual::man()),
+        None => cli.print_unit.then(manual::unit),
     }
 }
 
@@ -96,6 +100,10 @@ fn status(ended: Result<StopReason, Error>) -> u8 {
 
 /// Help and version go to stdout; what is wrong with the arguments to stderr.
 fn refuse(error: &clap::Error) -> ! {
+    if let Some(answer) = cli::answers::answer(error) {
+        stderr::message(&answer);
+        sys::process::exit_now(2)
+    }
     if error.use_stderr() {
         let text = error.render().to_string();
         let text = text.strip_prefix("error: ").unwrap_or(&text);
@@ -110,12 +118,15 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 /// The program's outline: what to watch, every watch in place, the loop.
-fn run(cli: &Cli, launch: &mut Daemonize) -> Result<StopReason, Error> {
+fn run(cli: &Cli, stdin: Stdin, launch: &mut Daemonize) -> Result<StopReason, Error> {
     // Who reads the pid file may send a signal at once.
     sys::signal::hold().map_err(Error::system("wait for signals"))?;
+    let Some(named) = named(cli, stdin)? else {
+        return Ok(StopReason::Stopped);
+    };
     // It is removed when it is dropped: at the end, however that comes.
     let _pid_file = cli.pid_file.as_deref().map(PidFile::take).transpose()?;
-    let mut watcher = Watcher::start(order(cli)?)?;
+    let mut watcher = Watcher::start(order(cli, named)?)?;
     if !launch.ready() {
         return Ok(StopReason::Stopped);
     }
@@ -125,17 +136,62 @@ fn run(cli: &Cli, launch: &mut Daemonize) -> Result<StopReason, Error> {
     ending
 }
 
-fn order(cli: &Cli) -> Result<Config, Error> {
-    let paths = cli
+/// What the command line names, with the files that it names for it.
+struct Named {
+    paths: Vec<Vec<u8>>,
+    exclude_from: Vec<GlobFile>,
+}
+
+/// Reads those files; `None`: a signal asked to end meanwhile.
+fn named(cli: &Cli, mut stdin: Stdin) -> Result<Option<Named>, Error> {
+    let mut paths: Vec<_> = cli
         .paths
         .iter()
         .map(|path| path.as_bytes().to_vec())
         .collect();
-    let events = events(&cli.events)?;
-    let style = style(cli, events);
-    Ok(Config {
+    for file in &cli.paths_from {
+        match input::read("--paths-from", file, &mut stdin)? {
+            Input::Bytes(bytes) => paths.extend(input::split_paths(&bytes, cli.print0)),
+            Input::Stopped => return Ok(None),
+        }
+    }
+    if paths.iter().any(Vec::is_empty) {
+        let why = "a PATH is empty ('' names nothing): give a directory or a file";
+        return Err(Error::Usage(why.to_owned()));
+    }
+    if paths.is_empty() {
+        if let Some(file) = cli.paths_from.first() {
+            let shown = escape::escaped(file.as_os_str().as_bytes());
+            return Err(Error::Usage(format!("--paths-from {shown} names no PATH")));
+        }
+        paths.push(b".".to_vec());
+    }
+    let mut exclude_from = Vec::new();
+    for file in &cli.exclude_from {
+        let shown = escape::escaped(file.as_os_str().as_bytes());
+        match input::read("--exclude-from", file, &mut stdin)? {
+            Input::Bytes(bytes) => exclude_from.push(GlobFile { shown, bytes }),
+            Input::Stopped => return Ok(None),
+        }
+    }
+    Ok(Some(Named {
         paths,
-        filter: filter(cli)?,
+        exclude_from,
+    }))
+}
+
+fn order(cli: &Cli, named: Named) -> Result<Config, Error> {
+    let events = events(&cli.events);
+    let style = style(cli, events);
+    if !cli.quiet {
+        let directory = std::env::current_dir().unwrap_or_default();
+        for note in cli.notes(&named.paths, directory.as_os_str().as_bytes()) {
+            stderr::message(&format!("note: {note}"));
+        }
+    }
+    Ok(Config {
+        filter: filter(cli, &named.exclude_from)?,
+        paths: named.paths,
         settings: settings(cli, events),
         style,
         output: output(cli, style)?,
@@ -144,10 +200,10 @@ fn order(cli: &Cli) -> Result<Config, Error> {
     })
 }
 
-fn filter(cli: &Cli) -> Result<Filter, Error> {
+fn filter(cli: &Cli, exclude_from: &[GlobFile]) -> Result<Filter, Error> {
     let choice = FilterOptions {
         exclude: &cli.exclude,
-        exclude_from: &cli.exclude_from,
+        exclude_from,
         include: &cli.include,
         gitignore: cli.gitignore,
     };
@@ -170,27 +226,17 @@ fn output(cli: &Cli, style: Style) -> Result<Output, Error> {
     Ok(Output::Stream(stdout))
 }
 
-fn events(names: &[String]) -> Result<Events, Error> {
+fn events(names: &[EventName]) -> Events {
     if names.is_empty() {
-        return Ok(Events::DEFAULT);
+        return Events::DEFAULT;
     }
-    names.iter().try_fold(Events::NONE, |events, name| {
-        events.with(name.trim()).ok_or_else(|| {
-            let known = "created, changed, renamed, deleted, attributes, closed, touched";
-            Error::Usage(format!(
-                "no event is called {name:?}: --events takes {known}"
-            ))
-        })
-    })
+    let names = names.iter().copied();
+    names.fold(Events::NONE, Events::with)
 }
 
 fn settings(cli: &Cli, events: Events) -> Settings {
     Settings {
-        hashing: match cli.hash {
-            HashWhen::Eager => Hashing::Eager,
-            HashWhen::Lazy => Hashing::Lazy,
-            HashWhen::Off => Hashing::Off,
-        },
+        hashing: cli.hash.unwrap_or(Hashing::Eager),
         hash_limit: cli.hash_limit,
         max_depth: if cli.no_recursive {
             Some(1)
@@ -198,9 +244,9 @@ fn settings(cli: &Cli, events: Events) -> Settings {
             cli.max_depth
         },
         one_file_system: cli.one_file_system,
-        attributes: events.has_attributes(),
-        closed: events.has_closed(),
-        touched: events.has_touched(),
+        attributes: events.contains(EventName::Attributes),
+        closed: events.contains(EventName::Closed),
+        touched: events.contains(EventName::Touched),
         strict: cli.strict,
         rescan: cli.rescan.map(nanos),
         began: 0,
@@ -209,11 +255,6 @@ fn settings(cli: &Cli, events: Events) -> Settings {
 }
 
 fn style(cli: &Cli, events: Events) -> Style {
-    let format = match cli.format {
-        FormatName::Text => Format::Text,
-        FormatName::Json => Format::Json,
-        FormatName::Paths => Format::Paths,
-    };
     let is_terminal = || {
         std::io::stdout().is_terminal()
             && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
@@ -224,7 +265,7 @@ fn style(cli: &Cli, events: Events) -> Style {
         ColorWhen::Never => false,
     };
     Style {
-        format,
+        format: cli.format,
         nul: cli.print0,
         timestamps: cli.timestamps,
         color,

@@ -39,3 +39,11 @@ pub(crate) fn man() -> io::Result<()> {
     clap_mangen::Man::new(Cli::command()).render(&mut text)?;
     io::stdout().write_all(&text)
 }
+
+/// Prints the systemd unit, with the rules for logrotate in comments at its end.
+///
+/// # Errors
+/// stdout does not take it.
+pub(crate) fn unit() -> io::Result<()> {
+    io::stdout().write_all(include_bytes!("manual/balerion.service"))
+}

@@ -11,11 +11,40 @@ use std::fmt::Write;
 
 use crate::change::{Batch, Change};
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// `--format`; the comments are its help.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Format {
+    /// A sentence a change
     Text,
+    /// A JSON object a change
     Json,
+    /// A path a change
     Paths,
+}
+
+/// An event that `--events` takes; the comments are its help, the aliases inotifywait's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum EventName {
+    /// A name appeared
+    #[value(alias = "create")]
+    Created,
+    /// The bytes of a file differ
+    #[value(alias = "modify")]
+    Changed,
+    /// A name moved within the tree
+    #[value(aliases = ["move", "moved_from", "moved_to", "move_self"])]
+    Renamed,
+    /// A name is gone
+    #[value(aliases = ["delete", "delete_self", "unmount"])]
+    Deleted,
+    /// Mode, owner or extended attributes changed (only where it is named)
+    #[value(alias = "attrib")]
+    Attributes,
+    /// A writer closed the file, and its digest is final (only where it is named)
+    #[value(alias = "close_write")]
+    Closed,
+    /// The mtime changed and the bytes did not (only where it is named)
+    Touched,
 }
 
 /// Which changes are printed: a bit for each event that can be named.
@@ -23,57 +52,40 @@ pub(crate) enum Format {
 pub(crate) struct Events(u8);
 
 impl Events {
-    pub(crate) const DEFAULT: Self = Self(0b0_1111);
-
     pub(crate) const NONE: Self = Self(0);
 
-    fn bit(name: &str) -> Option<u8> {
-        let names = [
-            "created",
-            "changed",
-            "renamed",
-            "deleted",
-            "attributes",
-            "closed",
-            "touched",
-        ];
-        names
-            .iter()
-            .position(|each| *each == name)
-            .map(|at| 1 << at)
+    /// What is printed where `--events` is not given.
+    pub(crate) const DEFAULT: Self = Self::NONE
+        .with(EventName::Created)
+        .with(EventName::Changed)
+        .with(EventName::Renamed)
+        .with(EventName::Deleted);
+
+    const fn bit(name: EventName) -> u8 {
+        1 << name as u8
     }
 
-    /// With one more event; `None` when there is none of that name.
-    pub(crate) fn with(self, name: &str) -> Option<Self> {
-        Self::bit(name).map(|bit| Self(self.0 | bit))
+    pub(crate) const fn with(self, name: EventName) -> Self {
+        Self(self.0 | Self::bit(name))
     }
 
-    /// Whether changes of mode and owner are among them.
-    pub(crate) fn has_attributes(self) -> bool {
-        self.0 & 0b1_0000 != 0
-    }
-
-    pub(crate) fn has_closed(self) -> bool {
-        self.0 & 0b10_0000 != 0
-    }
-
-    pub(crate) fn has_touched(self) -> bool {
-        self.0 & 0b100_0000 != 0
+    pub(crate) const fn contains(self, name: EventName) -> bool {
+        self.0 & Self::bit(name) != 0
     }
 
     /// Whether this change is among them; what is no change always is.
     fn has(self, change: &Change) -> bool {
-        let bit = match change {
-            Change::Created { .. } => 1,
-            Change::Changed { .. } => 2,
-            Change::Renamed { .. } => 4,
-            Change::Deleted { .. } => 8,
-            Change::AttributesChanged { .. } => 16,
-            Change::Closed { .. } => 32,
-            Change::Touched { .. } => 64,
+        let name = match change {
+            Change::Created { .. } => EventName::Created,
+            Change::Changed { .. } => EventName::Changed,
+            Change::Renamed { .. } => EventName::Renamed,
+            Change::Deleted { .. } => EventName::Deleted,
+            Change::AttributesChanged { .. } => EventName::Attributes,
+            Change::Closed { .. } => EventName::Closed,
+            Change::Touched { .. } => EventName::Touched,
             Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => return true,
         };
-        self.0 & bit != 0
+        self.contains(name)
     }
 }
 

@@ -13,9 +13,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("change", &[]),
     ("file_status", &["change"]),
     ("mounts", &[]),
-    ("cli", &[]),
     ("build", &[]),
-    ("manual", &["cli"]),
     ("sys", &["event", "change", "file_status"]),
     ("decode", &["event"]),
     ("output", &["change", "escape", "sys"]),
@@ -53,6 +51,9 @@ const HOUSE: &[(&str, &[&str])] = &[
             "file_status",
         ],
     ),
+    ("cli", &["error", "escape", "output", "tracker"]),
+    ("manual", &["cli"]),
+    ("input", &["error", "escape", "sys"]),
     ("baseline", &["change", "hash", "tracker"]),
     ("lock", &["error", "escape", "sys"]),
     ("log", &["error", "escape", "lock", "sys"]),
@@ -90,8 +91,8 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "main",
         &[
-            "cli", "manual", "daemon", "error", "filter", "log", "output", "sys", "tracker",
-            "stderr", "watcher",
+            "cli", "escape", "input", "manual", "daemon", "error", "filter", "log", "output",
+            "sys", "tracker", "stderr", "watcher",
         ],
     ),
 ];

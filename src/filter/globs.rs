@@ -8,8 +8,8 @@ use std::path::Path;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{Error, Match};
 
-use super::FilterOptions;
 use super::line::{Braces, translate};
+use super::{FilterOptions, GlobFile};
 
 /// What a glob is, for whoever gave one that is none.
 const SYNTAX: &str = "globs are written as in .gitignore";
@@ -117,15 +117,9 @@ fn add_line(builder: &mut GitignoreBuilder, line: &str) -> Result<(), String> {
 }
 
 /// Adds the globs of a file, one a line.
-fn add_file(builder: &mut GitignoreBuilder, file: &Path) -> Result<(), String> {
-    let shown = file.display();
-    let bytes = std::fs::read(file).map_err(|error| {
-        let why = crate::error::plain(&error);
-        format!(
-            "cannot read {shown}: {why}; --exclude-from takes a readable file with one glob a line"
-        )
-    })?;
-    for (line, number) in super::line::lines(&bytes).zip(1..) {
+fn add_file(builder: &mut GitignoreBuilder, file: &GlobFile) -> Result<(), String> {
+    let shown = &file.shown;
+    for (line, number) in super::line::lines(&file.bytes).zip(1..) {
         let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned());
         text.and_then(|text| add_line(builder, text))
             .map_err(|why| {

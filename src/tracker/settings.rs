@@ -1,12 +1,14 @@
 //! What the user chose, and what `--stats` counts: numbers that the rules are given, and
 //! numbers that they give.
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// `--hash`; the comments are its help.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Hashing {
-    /// All of them, behind the running watch.
+    /// All files, behind the running watch
     Eager,
+    /// When something happens to them
     Lazy,
-    /// Never.
+    /// Never: inode, size and times decide
     Off,
 }
 

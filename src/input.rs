@@ -1,0 +1,132 @@
+//! Reads the files that the command line names whole: lists of PATHs and of globs, `-`
+//! being stdin.
+//!
+//! A FIFO without a writer, a terminal and a slow pipe are waited for, and a signal that
+//! asks to end is heard meanwhile. Invariant: no more than [`MAX_BYTES`] are read.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::error::{Error, plain};
+use crate::escape::escaped;
+use crate::sys::epoll::{Epoll, Interest, Readiness};
+use crate::sys::file::{Open, here, open_path};
+use crate::sys::signal::{Signal, Signals};
+
+/// A list of PATHs or of globs is shorter; `/dev/zero` is not.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// stdin, kept from before a daemon gave it away; it can be read once.
+pub(crate) struct Stdin(Option<OwnedFd>);
+
+impl Stdin {
+    pub(crate) fn keep() -> Self {
+        Self(io::stdin().as_fd().try_clone_to_owned().ok())
+    }
+}
+
+/// What reading gave.
+pub(crate) enum Input {
+    Bytes(Vec<u8>),
+    /// A signal asked to end.
+    Stopped,
+}
+
+/// Reads a file that `option` names.
+///
+/// # Errors
+/// It cannot be opened or read, or is too long; stdin was read before.
+pub(crate) fn read(option: &str, path: &Path, stdin: &mut Stdin) -> Result<Input, Error> {
+    let name = path.as_os_str().as_bytes();
+    let failed = |error: io::Error| {
+        let (shown, why) = (escaped(name), plain(&error));
+        Error::Usage(format!(
+            "cannot read {shown}: {why}; {option} takes a readable file, or - for stdin"
+        ))
+    };
+    let file = if name == b"-" {
+        let Some(fd) = stdin.0.take() else {
+            return Err(Error::Usage(format!(
+                "{option} -: stdin is closed, or is read by another option"
+            )));
+        };
+        File::from(fd)
+    } else {
+        File::from(open_path(here(), name, Open::Bytes).map_err(failed)?)
+    };
+    read_whole(&file).map_err(failed)
+}
+
+fn read_whole(file: &File) -> io::Result<Input> {
+    const FILE: u64 = 0;
+    const SIGNAL: u64 = 1;
+    let epoll = Epoll::new()?;
+    let signals = Signals::new()?;
+    epoll.add(signals.as_fd(), SIGNAL, Interest::Readable)?;
+    // EPERM: a regular file, which is always ready.
+    let waits = epoll.add(file.as_fd(), FILE, Interest::Readable).is_ok();
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 64 << 10];
+    let mut ready: Vec<Readiness> = Vec::new();
+    loop {
+        if waits {
+            epoll.wait(None, &mut ready)?;
+            if ready.iter().any(|each| each.token == SIGNAL) && is_end(&signals) {
+                return Ok(Input::Stopped);
+            }
+            if !ready.iter().any(|each| each.token == FILE) {
+                continue;
+            }
+        }
+        match (&*file).read(&mut chunk) {
+            Ok(0) => return Ok(Input::Bytes(bytes)),
+            Ok(length) => bytes.extend(&chunk[..length]),
+            Err(error) if is_transient(&error) => {}
+            Err(error) => return Err(error),
+        }
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(io::Error::other("it is longer than 64 MiB"));
+        }
+    }
+}
+
+/// Whether the signals that came ask to end. Statistics, asked for before there are any,
+/// do not.
+fn is_end(signals: &Signals) -> bool {
+    std::iter::from_fn(|| signals.next()).any(|signal| signal != Signal::User1)
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+    )
+}
+
+/// The PATHs of a list: one a line, or each ended by NUL.
+pub(crate) fn split_paths(bytes: &[u8], nul: bool) -> Vec<Vec<u8>> {
+    let end = if nul { 0 } else { b'\n' };
+    bytes
+        .split(|&byte| byte == end)
+        .filter(|path| !path.is_empty())
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_paths;
+
+    #[test]
+    fn a_list_has_a_path_a_line_or_one_before_each_nul() {
+        let lines: [&[u8]; 2] = [b"a b", b" c\r"];
+        assert_eq!(split_paths(b"a b\n\n c\r\n", false), lines);
+        let raw: [&[u8]; 2] = [b"a\nb", b"\xff"];
+        assert_eq!(split_paths(b"a\nb\0\xff", true), raw);
+        assert_eq!(split_paths(b"", false), Vec::<Vec<u8>>::new());
+        assert_eq!(split_paths(b"\n", false), Vec::<Vec<u8>>::new());
+    }
+}
