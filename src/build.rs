@@ -1,22 +1,59 @@
-//! Tells the compiler which commit is built, for `--version`. Without git, or outside a
-//! checkout, the version stands alone.
+//! Gives the compiler the version that `--version` prints: that of the package, and the
+//! commit, where the package is the top of a git checkout. In a tarball, or inside another
+//! repository, the version stands alone.
+//!
+//! Invariant: cargo is told to look at files that exist alone. One that does not would be
+//! taken as changed at every build.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    for file in [".git/HEAD", ".git/logs/HEAD"] {
-        println!("cargo::rerun-if-changed={file}");
-    }
     println!("cargo::rerun-if-changed=src/build.rs");
     let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
-    let said = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output();
-    let commit = said.ok().filter(|said| said.status.success());
-    let commit = commit.and_then(|said| String::from_utf8(said.stdout).ok());
-    let version = match commit.as_deref().map(str::trim) {
-        Some(commit) if !commit.is_empty() => format!("{version} ({commit})"),
-        _ => version,
+    let version = match commit() {
+        Some(commit) => format!("{version} ({commit})"),
+        None => version,
     };
     println!("cargo::rustc-env=BALERION_VERSION={version}");
+}
+
+/// The commit that is checked out here; names to cargo the files that change with it.
+fn commit() -> Option<String> {
+    let package = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR")?)
+        .canonicalize()
+        .ok()?;
+    if PathBuf::from(git(&["rev-parse", "--show-toplevel"])?)
+        .canonicalize()
+        .ok()?
+        != package
+    {
+        return None;
+    }
+    let branch = git(&["symbolic-ref", "-q", "HEAD"]);
+    // The log of HEAD changes with every commit; without one, the branch's own file or the
+    // packed ones do.
+    let names = ["HEAD", "logs/HEAD", "packed-refs"];
+    for name in names.into_iter().chain(branch.as_deref()) {
+        // In a worktree these are outside `.git`, which is a file there.
+        if let Some(path) = git(&["rev-parse", "--git-path", name])
+            && Path::new(&path).exists()
+        {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
+    git(&["rev-parse", "--short=12", "HEAD"])
+}
+
+/// What git prints, where it succeeds, and nothing in the environment leads it elsewhere.
+fn git(args: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .args(args)
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let text = text.trim_end_matches('\n');
+    (output.status.success() && !text.is_empty()).then(|| text.to_owned())
 }

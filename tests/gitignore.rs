@@ -6,7 +6,7 @@ mod common;
 #[path = "filters/generated.rs"]
 mod generated;
 
-use common::{Builder, Tree, Watch, eventually};
+use common::{Builder, Tree, Watch, eventually, has_program};
 use generated::{Chance, Names, git, init, visible};
 use std::fs;
 
@@ -43,6 +43,12 @@ fn agrees_with_git(watch: &Watch, names: &mut Names, dir: &std::path::Path, what
 
 #[test]
 fn what_is_told_of_a_generated_tree_is_what_git_check_ignore_leaves() {
+    if !has_program(
+        "what_is_told_of_a_generated_tree_is_what_git_check_ignore_leaves",
+        "git",
+    ) {
+        return;
+    }
     for seed in 0..25 {
         let tree = Tree::new();
         init(&tree.root());
@@ -64,6 +70,12 @@ fn what_is_told_of_a_generated_tree_is_what_git_check_ignore_leaves() {
 
 #[test]
 fn from_a_subdirectory_the_rules_above_it_count_as_git_check_ignore_has_them() {
+    if !has_program(
+        "from_a_subdirectory_the_rules_above_it_count_as_git_check_ignore_has_them",
+        "git",
+    ) {
+        return;
+    }
     for seed in 100..115 {
         let tree = Tree::new();
         init(&tree.root());
@@ -89,6 +101,12 @@ fn from_a_subdirectory_the_rules_above_it_count_as_git_check_ignore_has_them() {
 
 #[test]
 fn through_changes_of_rules_and_names_what_is_told_stays_what_git_leaves() {
+    if !has_program(
+        "through_changes_of_rules_and_names_what_is_told_stays_what_git_leaves",
+        "git",
+    ) {
+        return;
+    }
     for seed in 200..208 {
         let tree = Tree::new();
         init(&tree.root());
@@ -153,6 +171,12 @@ fn what_rules_show_is_created_with_its_content_and_what_they_hide_is_deleted() {
 
 #[test]
 fn a_file_that_rules_hide_while_it_is_written_is_deleted() {
+    if !has_program(
+        "a_file_that_rules_hide_while_it_is_written_is_deleted",
+        "git",
+    ) {
+        return;
+    }
     use std::io::Write as _;
 
     let tree = Tree::new();
@@ -238,6 +262,12 @@ fn rule_files_that_are_themselves_hidden_still_rule() {
 
 #[test]
 fn rules_above_the_path_and_in_the_repository_are_followed_too() {
+    if !has_program(
+        "rules_above_the_path_and_in_the_repository_are_followed_too",
+        "git",
+    ) {
+        return;
+    }
     let tree = Tree::new();
     init(&tree.root());
     tree.mkdirs("one/two");
@@ -307,6 +337,9 @@ fn a_directory_under_an_old_name_does_not_inherit_rules() {
 
 #[test]
 fn the_repository_itself_is_left_out_and_has_no_watch() {
+    if !has_program("the_repository_itself_is_left_out_and_has_no_watch", "git") {
+        return;
+    }
     let tree = Tree::new();
     let mut watch = watch(&tree).start();
     tree.touch("a.o");

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::stream::Stream;
-use common::{DEADLINE, Tree, eventually, sha256, skipped};
+use common::{DEADLINE, Tree, eventually, has_program, sha256};
 
 /// The recipes of the README, each with its comment.
 fn recipes() -> Vec<String> {
@@ -115,20 +115,6 @@ impl Drop for Shell {
             let _ = self.child.wait();
         }
     }
-}
-
-/// Whether a program is there; said loudly where it is not.
-fn has_program(test: &str, program: &str) -> bool {
-    let found = Command::new(program)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    let is_there = found.is_ok_and(|status| status.success());
-    if !is_there {
-        skipped(test, &format!("there is no {program} here"));
-    }
-    is_there
 }
 
 /// Does something to the tree again and again until its consequence is there: a quiet

@@ -18,6 +18,7 @@ pub(crate) mod load;
 pub(crate) mod namespace;
 pub(crate) mod record;
 pub(crate) mod serve;
+pub(crate) mod skips;
 pub(crate) mod stream;
 pub(crate) mod sys;
 pub(crate) mod terminal;
@@ -27,6 +28,7 @@ pub(crate) mod writers;
 
 pub(crate) use builder::Builder;
 pub(crate) use record::Record;
+pub(crate) use skips::{has_program, skipped};
 pub(crate) use tree::Tree;
 pub(crate) use watch::{Ended, Watch};
 
@@ -51,11 +53,6 @@ pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
         }
         std::thread::sleep(LOOK);
     }
-}
-
-/// Says loudly that a test proved nothing, and why.
-pub(crate) fn skipped(test: &str, why: &str) {
-    eprintln!("SKIPPED {test}: {why}");
 }
 
 /// The lower-case hexadecimal SHA-256 of some bytes, as balerion reports it.
