@@ -1,13 +1,13 @@
 //! Which names count: what is hidden is outside the tree.
 //!
 //! Joins the user's globs with the rule files that git and ripgrep read; the `ignore`
-//! crate does the matching. Each option only ever narrows what is told, but for a
-//! negated `--exclude`, which has the last word over rule files. Answers for one name
-//! at a time: that the directories above it are not hidden is the caller's to know.
+//! crate does the matching. Each option only narrows what is reported, but for a
+//! negated `--exclude`, which overrides rule files. Answers for one name at a time: that
+//! the directories above it are not hidden is the caller's to know.
 
 mod git;
 mod globs;
-mod line;
+mod rule_file;
 mod rules;
 
 #[cfg(test)]
@@ -16,8 +16,9 @@ mod tests;
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::escape::escaped;
 use globs::Globs;
 use rules::Rules;
 
@@ -54,7 +55,7 @@ impl Filter {
         let globs = Globs::new(choice)?;
         let rules = choice
             .gitignore
-            .then(|| RefCell::new(Rules::new(git::users_excludes())));
+            .then(|| RefCell::new(Rules::new(git::user_excludes_file())));
         Ok(Self { globs, rules })
     }
 
@@ -62,12 +63,13 @@ impl Filter {
         self.globs.are_none() && self.rules.is_none()
     }
 
-    /// Whether a name is hidden, by its way from the PATH at `place`, an absolute path.
-    pub(crate) fn hides(&self, place: &[u8], route: &[u8], is_dir: bool) -> bool {
-        let path = Path::new(OsStr::from_bytes(route));
+    /// Whether a name is hidden, by its path relative to the PATH at `root`, which is
+    /// absolute.
+    pub(crate) fn hides(&self, root: &[u8], relative_path: &[u8], is_dir: bool) -> bool {
+        let path = Path::new(OsStr::from_bytes(relative_path));
         let hidden = match (self.globs.excludes(path, is_dir), &self.rules) {
             (Some(hidden), _) => hidden,
-            (None, Some(rules)) => rules.borrow_mut().hide(place, route, is_dir),
+            (None, Some(rules)) => rules.borrow_mut().hide(root, relative_path, is_dir),
             (None, None) => false,
         };
         // What is not included may hold what is: directories are followed.
@@ -78,16 +80,16 @@ impl Filter {
         self.rules.is_some()
     }
 
-    /// Whether what is called so, in a directory, has a say in what is hidden there.
+    /// Whether a file of that name decides what is hidden in its directory.
     pub(crate) fn is_rule_file(&self, name: &[u8]) -> bool {
         self.reads_rules() && rules::NAMES.contains(&name)
     }
 
     /// Rules of a directory and of all below it are to be read again: they changed, or
     /// it is another one now.
-    pub(crate) fn forget(&self, place: &[u8], route: &[u8]) {
+    pub(crate) fn forget(&self, root: &[u8], relative_path: &[u8]) {
         if let Some(rules) = &self.rules {
-            rules.borrow_mut().forget(place, route);
+            rules.borrow_mut().forget(root, relative_path);
         }
     }
 
@@ -98,10 +100,23 @@ impl Filter {
         }
     }
 
-    /// Whether rule files changed that lie where no event tells of them.
-    pub(crate) fn changed_unseen(&self) -> bool {
+    /// Whether rule files changed that no watch covers.
+    pub(crate) fn has_unwatched_change(&self) -> bool {
         self.rules
             .as_ref()
-            .is_some_and(|rules| rules.borrow().changed_unseen())
+            .is_some_and(|rules| rules.borrow().has_unwatched_change())
+    }
+
+    /// A sentence for each rule file of which a part was left out, once.
+    pub(crate) fn take_warnings(&self) -> Vec<String> {
+        let cut = |rules: &RefCell<Rules>| rules.borrow_mut().take_cut();
+        let cut = self.rules.as_ref().map(cut).unwrap_or_default();
+        let sentence = |path: PathBuf| {
+            let path = escaped(path.as_os_str().as_bytes());
+            format!(
+                "warning: {path} has more rules than are read (2,000 globs and 256 KiB a file, 20,000 globs in all): the rest is left out"
+            )
+        };
+        cut.into_iter().map(sentence).collect()
     }
 }

@@ -303,13 +303,13 @@ fn globs_and_files_that_cannot_be_used_are_refused() {
     for (args, why) in [
         (
             ["--exclude", "a[b"],
-            "--exclude \"a[b\" is no glob: a [ has no ]",
+            "--exclude \"a[b\" is no glob: unclosed character class",
         ),
         (["--include", "*.{rs"], "--include \"*.{rs\" is no glob: "),
         (["--include", ""], "--include \"\" is no glob: it is empty"),
         (
             ["--include", "!*.rs"],
-            "--include \"!*.rs\" leaves nothing to tell: ",
+            "--include \"!*.rs\" leaves nothing to report: ",
         ),
         (
             ["--exclude-from", "absent"],
@@ -321,7 +321,7 @@ fn globs_and_files_that_cannot_be_used_are_refused() {
         ),
         (
             ["--exclude-from", "bad"],
-            "line 2 of bad is no glob: \"a[b\": a [ has no ]",
+            "line 2 of bad is no glob: \"a[b\": unclosed character class",
         ),
         (
             ["--exclude-from", "binary"],
@@ -338,4 +338,20 @@ fn globs_and_files_that_cannot_be_used_are_refused() {
         );
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     }
+}
+
+#[test]
+fn a_file_of_globs_that_nobody_writes_to_can_be_interrupted() {
+    let tree = Tree::new();
+    tree.fifo("globs");
+    let watch = tree.watch().args(["--exclude-from", "globs"]).spawn();
+    // It waits in open(2), as `<(command)` in a shell may make it do.
+    assert!(common::eventually(|| {
+        let call = std::fs::read_to_string(format!("/proc/{}/wchan", watch.pid()));
+        call.is_ok_and(|call| call.contains("fifo") || call.contains("wait_for_partner"))
+    }));
+    watch.signal(libc::SIGINT);
+    let ended = watch.wait();
+    assert!(!ended.status.success());
+    assert!(ended.stdout.is_empty());
 }

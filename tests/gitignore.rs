@@ -372,3 +372,89 @@ fn without_the_option_rule_files_are_files_like_any_other() {
     watch.expect(&["New file: ./.git/index"]);
     watch.finish();
 }
+
+#[test]
+fn a_fifo_that_takes_the_place_of_a_rule_file_is_never_waited_for() {
+    let tree = Tree::new();
+    tree.fifo(tree.outside("fifo"));
+    tree.write("rules", "*.o\n");
+    tree.rename("rules", ".gitignore");
+    let mut watch = watch(&tree).start();
+    // Each exchange makes the rules read again, while the next one is under way.
+    for _ in 0..3_000 {
+        tree.exchange(tree.outside("fifo"), ".gitignore");
+    }
+    tree.write("after", "");
+    watch.until("New file: ./after");
+    watch.stop();
+}
+
+#[test]
+fn a_rule_file_that_is_too_large_is_cut_and_reported_once() {
+    let tree = Tree::new();
+    let globs: String = (0..200_000)
+        .map(|n| format!("/some/name{n}*.o\n"))
+        .collect();
+    let mut watch = watch(&tree).start();
+    tree.write("rules", &globs);
+    watch.until("Content changed: ./rules");
+    tree.rename("rules", ".gitignore");
+    watch.until("Renamed: ./rules -> ./.gitignore");
+    watch.said_where("a warning", |line| {
+        line.contains("/.gitignore has more rules than are read")
+    });
+    tree.write("after", "");
+    watch.until("New file: ./after");
+    let status = fs::read_to_string(format!("/proc/{}/status", watch.pid())).unwrap();
+    let peak = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
+    let kib: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(kib < 100 << 10, "{peak}");
+    watch.stop();
+}
+
+#[test]
+fn a_repository_that_begins_above_the_path_is_noticed() {
+    let tree = Tree::new();
+    tree.mkdirs("one/two");
+    tree.write(".gitignore", "a\n");
+    tree.write("one/two/a", "");
+    let mut watch = watch(&tree).from("one").path("two").start();
+    init(&tree.root());
+    watch.expect(&["Deleted: two/a"]);
+    tree.remove_all(".git");
+    watch.expect(&["New file: two/a"]);
+    watch.finish();
+}
+
+#[test]
+fn the_users_own_list_is_read_in_the_spellings_that_git_has() {
+    for config in [
+        "[core]\n excludesFile = LIST\n",
+        "[user]\n name = x\n[core]\n pager = cat\n[core]\n excludesfile = \"LIST\"\n",
+        "[include]\n path = other\n",
+    ] {
+        let tree = Tree::new();
+        init(&tree.root());
+        let home = tree.outside("home");
+        fs::create_dir(&home).unwrap();
+        let list = home.join("the list");
+        fs::write(&list, "a\n").unwrap();
+        let with_list = |text: &str| text.replace("LIST", list.to_str().unwrap());
+        let other = "[core]\n excludesFile = LIST\n";
+        fs::write(home.join("other"), with_list(other)).unwrap();
+        fs::write(home.join(".gitconfig"), with_list(config)).unwrap();
+        let home = format!("HOME={}", home.display());
+        let mut watch = tree
+            .watch()
+            .through(&["env", "-u", "XDG_CONFIG_HOME", &home])
+            .args(["--gitignore"])
+            .start();
+        tree.write("a", "");
+        tree.write("b", "");
+        watch.expect(&["New file: ./b"]);
+        watch.finish();
+    }
+}

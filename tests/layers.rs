@@ -18,7 +18,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("decode", &["event"]),
     ("output", &["change", "escape", "sys"]),
     ("error", &["escape", "file_status"]),
-    ("filter", &["error"]),
+    ("filter", &["error", "escape", "sys"]),
     ("tracker", &["event", "change", "file_status", "filter"]),
     ("trace", &["escape", "event"]),
     ("stderr", &["change", "error", "escape"]),

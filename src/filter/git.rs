@@ -1,57 +1,134 @@
-//! Where git keeps what is not in the tree: repositories, and their own and the user's
-//! lists of what to leave out.
+//! Where git keeps rules that are not in the tree: the repository's own list and the
+//! user's.
 
-use std::ffi::OsStr;
-use std::fs::File;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-/// What git reads of a rule file at most, and we too: 100 MiB.
-const LIMIT: u64 = 100 << 20;
+use crate::sys::file;
 
-/// The user's own list (`core.excludesFile`).
-pub(super) fn users_excludes() -> Option<PathBuf> {
+/// A path in `.git` or `commondir`, which is all that such a file holds.
+const MAX_POINTER: u64 = 8 << 10;
+
+/// How long git may take to print one setting: its files may lie anywhere.
+const GIT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The user's own list: `core.excludesFile`, else `git/ignore` where the user's
+/// configuration is. git itself is asked where it is installed, since its files have
+/// sections, quotes, `~user` and includes; else the plain spellings are read.
+pub(super) fn user_excludes_file() -> Option<PathBuf> {
+    for scope in ["--global", "--system"] {
+        match git_setting(scope) {
+            Answer::Value(path) => return (!path.as_os_str().is_empty()).then_some(path),
+            Answer::Unset => {}
+            Answer::NoGit => return plain_excludes_file(),
+        }
+    }
+    default_excludes_file()
+}
+
+enum Answer {
+    Value(PathBuf),
+    Unset,
+    NoGit,
+}
+
+/// `git config --get`: status 1 where there is no such setting.
+fn git_setting(scope: &str) -> Answer {
+    let child = Command::new("git")
+        .args(["config", scope, "--includes", "--get", "--type=path"])
+        .arg("core.excludesFile")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else {
+        return Answer::NoGit;
+    };
+    let deadline = Instant::now() + GIT_TIMEOUT;
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            _ => {
+                // Its configuration is something to wait for, such as a FIFO.
+                let _killed = child.kill().and_then(|()| child.wait());
+                return Answer::Unset;
+            }
+        }
+    };
+    let mut value = Vec::new();
+    let read = child
+        .stdout
+        .take()
+        .map_or(Ok(0), |mut stdout| stdout.read_to_end(&mut value));
+    if !status.success() || read.is_err() {
+        return Answer::Unset;
+    }
+    if value.last() == Some(&b'\n') {
+        value.pop();
+    }
+    Answer::Value(PathBuf::from(OsString::from_vec(value)))
+}
+
+/// The setting as the `ignore` crate finds it, where the files that it opens are regular.
+fn plain_excludes_file() -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from)?;
+    let files = [home.join(".gitconfig"), config_home()?.join("git/config")];
+    let is_odd = |path: &PathBuf| path.metadata().is_ok_and(|found| !found.is_file());
+    if files.iter().any(is_odd) {
+        return default_excludes_file();
+    }
     ignore::gitignore::gitconfig_excludes_path()
+}
+
+fn default_excludes_file() -> Option<PathBuf> {
+    Some(config_home()?.join("git/ignore"))
+}
+
+/// `$XDG_CONFIG_HOME`, else `~/.config`.
+fn config_home() -> Option<PathBuf> {
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))
+}
+
+/// What begins a repository, a work tree or a submodule in a directory.
+pub(super) fn marker(dir: &Path) -> PathBuf {
+    dir.join(".git")
 }
 
 /// Whether a directory is the root of a repository, a work tree or a submodule.
 pub(super) fn is_repository(dir: &Path) -> bool {
-    dir.join(".git").symlink_metadata().is_ok()
+    marker(dir).symlink_metadata().is_ok()
 }
 
 /// The repository's own list, if the directory is the root of one.
-pub(super) fn excludes(dir: &Path) -> PathBuf {
-    let git = dir.join(".git");
+pub(super) fn excludes_file(dir: &Path) -> PathBuf {
+    let git = marker(dir);
     let git = match pointer(&git, b"gitdir:") {
-        Some(elsewhere) => dir.join(elsewhere),
+        Some(target) => dir.join(target),
         None => git,
     };
     let common = match pointer(&git.join("commondir"), b"") {
-        Some(elsewhere) => git.join(elsewhere),
+        Some(target) => git.join(target),
         None => git,
     };
     common.join("info/exclude")
 }
 
 /// The path that a file consists of, after a word.
-fn pointer(file: &Path, word: &[u8]) -> Option<PathBuf> {
-    let text = read(file)?;
-    let path = text.strip_prefix(word)?.trim_ascii();
-    Some(PathBuf::from(OsStr::from_bytes(path)))
-}
-
-/// What a regular file holds. Like git, it follows no symbolic link; and a FIFO of that
-/// name is not waited for.
-pub(super) fn read(file: &Path) -> Option<Vec<u8>> {
-    if !file.symlink_metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    File::open(file)
-        .ok()?
-        .take(LIMIT)
-        .read_to_end(&mut bytes)
-        .ok()?;
-    Some(bytes)
+fn pointer(path: &Path, word: &[u8]) -> Option<PathBuf> {
+    let text = file::read_regular(path, MAX_POINTER)?.bytes;
+    let target = text.strip_prefix(word)?.trim_ascii();
+    Some(PathBuf::from(OsStr::from_bytes(target)))
 }

@@ -1,17 +1,17 @@
-//! Turns the globs of the command line into matchers, or into a sentence about what is
-//! wrong with one.
+//! The globs of the command line to matchers, or to a sentence about what is wrong with
+//! one.
 //!
-//! Later globs have the last word: those of files come before those given themselves.
+//! Later globs override earlier ones: those of files come before those of `--exclude`.
 
 use std::path::Path;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ignore::{Error, Match};
 
-use super::line::{Braces, translate};
+use super::rule_file::lines;
 use super::{FilterOptions, GlobFile};
 
-/// What a glob is, for whoever gave one that is none.
+/// The end of a sentence about a glob that is none.
 const SYNTAX: &str = "globs are written as in .gitignore";
 
 /// The globs of the command line, relative to each PATH.
@@ -48,7 +48,7 @@ impl Globs {
         {
             let glob = first.trim_start_matches('!');
             return Err(format!(
-                "--include {first:?} leaves nothing to tell: for all but what matches, say --exclude {glob:?}"
+                "--include {first:?} leaves nothing to report: for all but what matches, use --exclude {glob:?}"
             ));
         }
         let built = |builder: GitignoreBuilder| builder.build().map_err(|error| too_much(&error));
@@ -67,7 +67,7 @@ impl Globs {
         self.exclude.is_empty() && self.include.is_none()
     }
 
-    /// Whether a name is excluded, or expressly not; `None`: nothing is said of it.
+    /// Whether a name is excluded, or expressly not; `None`: it matches none.
     pub(super) fn excludes(&self, path: &Path, is_dir: bool) -> Option<bool> {
         match self.exclude.matched(path, is_dir) {
             Match::None => None,
@@ -84,7 +84,7 @@ impl Globs {
     }
 }
 
-/// Of globs that match the way from a PATH.
+/// For globs that match a path relative to a PATH.
 fn builder() -> GitignoreBuilder {
     let mut builder = GitignoreBuilder::new("");
     builder.allow_unclosed_class(false);
@@ -96,7 +96,7 @@ fn add(builder: &mut GitignoreBuilder, glob: &str) -> Result<(), String> {
     if glob.trim().is_empty() {
         return Err("it is empty".to_owned());
     }
-    // There are no comments here; and ./ is how shells and people say "in this directory".
+    // No line is a comment here, and `./` stands for "in this directory".
     let glob = match glob.strip_prefix('.').filter(|rest| rest.starts_with('/')) {
         Some(rest) => rest.to_owned(),
         None if glob.starts_with('#') => format!("\\{glob}"),
@@ -106,10 +106,7 @@ fn add(builder: &mut GitignoreBuilder, glob: &str) -> Result<(), String> {
 }
 
 fn add_line(builder: &mut GitignoreBuilder, line: &str) -> Result<(), String> {
-    let Some(glob) = translate(line, Braces::Alternatives).map_err(str::to_owned)? else {
-        return Ok(());
-    };
-    match builder.add_line(None, &glob) {
+    match builder.add_line(None, line) {
         Ok(_) => Ok(()),
         Err(Error::Glob { err, .. }) => Err(err),
         Err(error) => Err(error.to_string()),
@@ -119,7 +116,7 @@ fn add_line(builder: &mut GitignoreBuilder, line: &str) -> Result<(), String> {
 /// Adds the globs of a file, one a line.
 fn add_file(builder: &mut GitignoreBuilder, file: &GlobFile) -> Result<(), String> {
     let shown = &file.shown;
-    for (line, number) in super::line::lines(&file.bytes).zip(1..) {
+    for (line, number) in lines(&file.bytes).zip(1..) {
         let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned());
         text.and_then(|text| add_line(builder, text))
             .map_err(|why| {

@@ -1,10 +1,10 @@
-//! Rules that are read from the disk, kept for each directory.
+//! Rule files of the tree to an answer for one name, kept for each directory.
 //!
-//! A *level* is a directory that has rules. Its matchers see a path as it goes from
-//! there, and what they say nothing of is asked of the next level outwards: first all
-//! `.ignore` files, then, up to the root of the repository, `.gitignore` files, then
-//! what the repository and the user leave out. What is read is kept until it is
-//! forgotten; whoever sees a rule file change has to say so.
+//! A *level* is a directory that has rules. Its matchers see a path relative to it, and
+//! what they do not match is asked of the next level outwards: first all `.ignore` files,
+//! then, up to the root of the repository, `.gitignore` files, then the lists of the
+//! repository and the user. What was read is kept until it is forgotten: who sees a rule
+//! file change has to call for it.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -15,39 +15,50 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::gitignore::Gitignore;
 
 use super::git;
-use super::line::{Braces, lines, translate};
+use super::rule_file::{Budget, RuleFile};
 
-/// What has a say in what is hidden beside and below it: rules, and that a repository
-/// begins.
+/// Names that decide what is hidden beside and below them: rules, and the beginning of a
+/// repository.
 pub(super) const NAMES: [&[u8]; 3] = [b".gitignore", b".ignore", b".git"];
 
 pub(super) struct Rules {
-    users: Option<PathBuf>,
-    places: Vec<Place>,
-    /// Rule files of which no event will tell, as they were before they were read.
-    unseen: HashMap<PathBuf, Option<Print>>,
+    /// `core.excludesFile`.
+    user_excludes: Option<PathBuf>,
+    roots: Vec<RootRules>,
+    /// Files that no watch covers, as they were before they were read.
+    unwatched: HashMap<PathBuf, FileState>,
+    budget: Budget,
+    /// Rule files of which a part was left out, to be reported once each.
+    cut: Vec<PathBuf>,
+    reported: Vec<PathBuf>,
 }
 
-/// What tells one state of a file from another.
+/// What tells one state of a rule file from another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Print {
-    inode: (u64, u64),
-    /// Bytes.
-    size: u64,
-    /// Last changes of its bytes and of itself: seconds and nanoseconds.
-    times: [i64; 4],
+enum FileState {
+    Missing,
+    /// A repository: its times change with every use.
+    Marker {
+        inode: (u64, u64),
+    },
+    Rules {
+        inode: (u64, u64),
+        size: u64,
+        /// mtime and ctime, in seconds and nanoseconds.
+        times: [i64; 4],
+    },
 }
 
-struct Place {
+/// The rules of one PATH.
+struct RootRules {
     path: Vec<u8>,
-    /// The way to it from the root of its repository, with a `/` at the end, if it is
-    /// below that.
-    way: Vec<u8>,
+    /// From the root of its repository to it, with a `/` at the end, if it is below that.
+    prefix: Vec<u8>,
     above: Option<Arc<Level>>,
-    /// By the way from the PATH: the level of a directory, or else of the next one
+    /// By relative path of a directory: its level, or else that of the next directory
     /// above it that has rules.
     levels: HashMap<Box<[u8]>, Option<Arc<Level>>>,
 }
@@ -57,128 +68,147 @@ struct Level {
     /// Bytes of a path before what its matchers see.
     skip: usize,
     /// `.ignore`.
-    ignore: Gitignore,
+    ignore: RuleFile,
     /// `.gitignore`.
-    git: Gitignore,
+    git: RuleFile,
     /// Where a repository begins: its own list and the user's.
-    repository: Option<[Gitignore; 2]>,
+    repository: Option<[RuleFile; 2]>,
 }
 
 impl Rules {
-    pub(super) fn new(users: Option<PathBuf>) -> Self {
+    pub(super) fn new(user_excludes: Option<PathBuf>) -> Self {
         Self {
-            users,
-            places: Vec::new(),
-            unseen: HashMap::new(),
+            user_excludes,
+            roots: Vec::new(),
+            unwatched: HashMap::new(),
+            budget: Budget::default(),
+            cut: Vec::new(),
+            reported: Vec::new(),
         }
     }
 
-    /// Whether rules hide a name, by its way from the PATH at `place`.
-    pub(super) fn hide(&mut self, place: &[u8], route: &[u8], is_dir: bool) -> bool {
-        let (dir, name) = match route.iter().rposition(|&byte| byte == b'/') {
-            Some(slash) => (&route[..slash], &route[slash + 1..]),
-            None => (&b""[..], route),
+    /// Whether rules hide a name, by its path relative to the PATH at `root`.
+    pub(super) fn hide(&mut self, root: &[u8], relative_path: &[u8], is_dir: bool) -> bool {
+        let (dir, name) = match relative_path.iter().rposition(|&byte| byte == b'/') {
+            Some(slash) => (&relative_path[..slash], &relative_path[slash + 1..]),
+            None => (&b""[..], relative_path),
         };
         if name == b".git" {
             return true; // To git, that is the repository and no part of its tree.
         }
-        let number = self.place(place);
-        let Some(level) = self.level(number, dir) else {
+        let index = self.root(root);
+        let Some(level) = self.level(index, dir) else {
             return false;
         };
-        let way = &self.places[number].way;
-        if way.is_empty() {
-            level.hides(route, is_dir)
+        let prefix = &self.roots[index].prefix;
+        if prefix.is_empty() {
+            level.hides(relative_path, is_dir)
         } else {
-            level.hides(&[way, route].concat(), is_dir)
+            level.hides(&[prefix, relative_path].concat(), is_dir)
         }
     }
 
     /// Rules of a directory and of all below it are to be read again.
-    pub(super) fn forget(&mut self, place: &[u8], route: &[u8]) {
-        let Some(place) = self.places.iter_mut().find(|known| known.path == place) else {
+    pub(super) fn forget(&mut self, root: &[u8], relative_path: &[u8]) {
+        let Some(root) = self.roots.iter_mut().find(|known| known.path == root) else {
             return;
         };
-        place.levels.retain(|dir, _| {
-            let below = dir.strip_prefix(route);
-            !(route.is_empty() || below.is_some_and(|rest| rest.is_empty() || rest[0] == b'/'))
+        let mut dropped = Vec::new();
+        root.levels.retain(|dir, level| {
+            let below = dir.strip_prefix(relative_path);
+            let is_kept = !(relative_path.is_empty()
+                || below.is_some_and(|rest| rest.is_empty() || rest[0] == b'/'));
+            if !is_kept {
+                dropped.extend(level.take());
+            }
+            is_kept
         });
+        // Inner levels hold outer ones: the last holder gives the globs back.
+        for level in dropped {
+            self.budget.release(level);
+        }
     }
 
     /// All rules are to be read again.
     pub(super) fn forget_all(&mut self) {
-        self.places.clear();
-        self.unseen.clear();
+        self.roots.clear();
+        self.unwatched.clear();
+        self.budget = Budget::default();
     }
 
-    /// Whether a file changed of which no event tells.
-    pub(super) fn changed_unseen(&self) -> bool {
-        self.unseen
+    /// Whether a file changed that no watch covers.
+    pub(super) fn has_unwatched_change(&self) -> bool {
+        self.unwatched
             .iter()
-            .any(|(file, print)| Print::of(file) != *print)
+            .any(|(file, state)| FileState::of(file) != *state)
     }
 
-    /// The number of a PATH; the rules above it are read when it is new.
-    fn place(&mut self, path: &[u8]) -> usize {
-        if let Some(number) = self.places.iter().position(|known| known.path == path) {
-            return number;
+    /// Rule files that were too large, once each.
+    pub(super) fn take_cut(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.cut)
+    }
+
+    /// The index of a PATH; the rules above it are read when it is new.
+    fn root(&mut self, path: &[u8]) -> usize {
+        if let Some(index) = self.roots.iter().position(|known| known.path == path) {
+            return index;
         }
-        let (mut way, mut above) = (Vec::new(), None);
-        let here = Path::new(OsStr::from_bytes(path));
-        let outer: Vec<&Path> = here.ancestors().collect();
-        // Without a repository, what lies above is none of its rules.
-        if let Some(root) = outer
-            .iter()
-            .position(|dir| git::is_repository(dir))
-            .filter(|&root| root > 0)
-        {
-            let bytes = |dir: &Path| dir.as_os_str().as_bytes().len();
-            let start = bytes(outer[root]) + usize::from(outer[root] != Path::new("/"));
-            for dir in outer[1..=root].iter().rev() {
-                let skip = if *dir == outer[root] {
+        let (mut prefix, mut above) = (Vec::new(), None);
+        let ancestors: Vec<&Path> = Path::new(OsStr::from_bytes(path)).ancestors().collect();
+        // A repository may begin, or end, at any directory above.
+        for dir in &ancestors[1..] {
+            self.note_unwatched(git::marker(dir));
+        }
+        // Without a repository, nothing above has rules for it.
+        let repository = ancestors.iter().position(|dir| git::is_repository(dir));
+        if let Some(top) = repository.filter(|&top| top > 0) {
+            let length = |dir: &Path| dir.as_os_str().as_bytes().len();
+            let start = length(ancestors[top]) + usize::from(ancestors[top] != Path::new("/"));
+            for dir in ancestors[1..=top].iter().rev() {
+                let skip = if *dir == ancestors[top] {
                     0
                 } else {
-                    bytes(dir) + 1 - start
+                    length(dir) + 1 - start
                 };
                 for name in [".ignore", ".gitignore"] {
-                    self.note_unseen(dir.join(name));
+                    self.note_unwatched(dir.join(name));
                 }
                 above = self.read_level(dir, skip, above);
             }
-            way = [&path[start..], b"/"].concat();
+            prefix = [&path[start..], b"/"].concat();
         }
-        self.places.push(Place {
+        self.roots.push(RootRules {
             path: path.to_vec(),
-            way,
+            prefix,
             above,
             levels: HashMap::new(),
         });
-        self.places.len() - 1
+        self.roots.len() - 1
     }
 
-    /// The innermost level of a directory, by its way from a PATH.
-    fn level(&mut self, number: usize, dir: &[u8]) -> Option<Arc<Level>> {
+    /// The innermost level of a directory, by its path relative to a PATH.
+    fn level(&mut self, index: usize, dir: &[u8]) -> Option<Arc<Level>> {
         let mut missing = Vec::new();
-        let mut at = Some(dir);
+        let mut next = Some(dir);
         let mut outer = loop {
-            let Some(dir) = at else {
-                break self.places[number].above.clone();
+            let Some(dir) = next else {
+                break self.roots[index].above.clone();
             };
-            if let Some(known) = self.places[number].levels.get(dir) {
+            if let Some(known) = self.roots[index].levels.get(dir) {
                 break known.clone();
             }
             missing.push(dir);
-            at = match dir.iter().rposition(|&byte| byte == b'/') {
+            next = match dir.iter().rposition(|&byte| byte == b'/') {
                 Some(slash) => Some(&dir[..slash]),
                 None => (!dir.is_empty()).then_some(&b""[..]),
             };
         };
         for dir in missing.into_iter().rev() {
-            let place = &self.places[number];
-            let path = Path::new(OsStr::from_bytes(&place.path)).join(OsStr::from_bytes(dir));
-            let skip = place.way.len() + dir.len() + usize::from(!dir.is_empty());
+            let root = &self.roots[index];
+            let path = Path::new(OsStr::from_bytes(&root.path)).join(OsStr::from_bytes(dir));
+            let skip = root.prefix.len() + dir.len() + usize::from(!dir.is_empty());
             outer = self.read_level(&path, skip, outer);
-            self.places[number].levels.insert(dir.into(), outer.clone());
+            self.roots[index].levels.insert(dir.into(), outer.clone());
         }
         outer
     }
@@ -191,14 +221,12 @@ impl Rules {
         outer: Option<Arc<Level>>,
     ) -> Option<Arc<Level>> {
         let repository = git::is_repository(dir).then(|| {
-            let lists = [Some(git::excludes(dir)), self.users.clone()];
-            lists.map(|list| list.map_or_else(Gitignore::empty, |file| self.read_unseen(file)))
+            let lists = [Some(git::excludes_file(dir)), self.user_excludes.clone()];
+            lists.map(|list| list.map_or_else(RuleFile::empty, |file| self.read_unwatched(file)))
         });
-        let (ignore, git) = (
-            matcher(&dir.join(".ignore")),
-            matcher(&dir.join(".gitignore")),
-        );
-        if ignore.is_empty() && git.is_empty() && repository.is_none() {
+        let ignore = self.read(&dir.join(".ignore"));
+        let git = self.read(&dir.join(".gitignore"));
+        if ignore.matcher.is_empty() && git.matcher.is_empty() && repository.is_none() {
             return outer;
         }
         Some(Arc::new(Level {
@@ -210,83 +238,96 @@ impl Rules {
         }))
     }
 
-    /// Reads a file of which no event will tell.
-    fn read_unseen(&mut self, file: PathBuf) -> Gitignore {
-        self.note_unseen(file.clone());
-        matcher(&file)
+    fn read(&mut self, path: &Path) -> RuleFile {
+        let rules = RuleFile::read(path, &mut self.budget);
+        if rules.is_cut && !self.reported.iter().any(|known| known == path) {
+            self.reported.push(path.to_owned());
+            self.cut.push(path.to_owned());
+        }
+        rules
     }
 
-    /// Notes how a file is of which no event will tell. What was noted at an older
-    /// reading stays: in doubt it has changed.
-    fn note_unseen(&mut self, file: PathBuf) {
-        let print = Print::of(&file);
-        self.unseen.entry(file).or_insert(print);
+    /// Reads a file that no watch covers.
+    fn read_unwatched(&mut self, path: PathBuf) -> RuleFile {
+        self.note_unwatched(path.clone());
+        self.read(&path)
+    }
+
+    /// Notes the state of a file that no watch covers. What was noted at an earlier reading
+    /// stays: in doubt it has changed.
+    fn note_unwatched(&mut self, path: PathBuf) {
+        let state = FileState::of(&path);
+        self.unwatched.entry(path).or_insert(state);
+    }
+}
+
+impl Budget {
+    /// Gives back the globs of a level, and of the outer ones that only it holds.
+    fn release(&mut self, level: Arc<Level>) {
+        let mut next = Some(level);
+        while let Some(level) = next.and_then(Arc::into_inner) {
+            let lists = level.repository.iter().flatten();
+            for rules in [&level.ignore, &level.git].into_iter().chain(lists) {
+                self.give_back(rules);
+            }
+            next = level.outer;
+        }
     }
 }
 
 impl Level {
-    /// Whether a path, from the outermost level on, is hidden.
+    /// Whether a path, relative to the outermost level, is hidden.
     fn hides(&self, path: &[u8], is_dir: bool) -> bool {
         let mut by_git = None;
-        let mut is_outside = false;
-        let mut at = Some(self);
-        while let Some(level) = at {
+        let mut is_outside_repository = false;
+        let mut next = Some(self);
+        while let Some(level) = next {
             let path = Path::new(OsStr::from_bytes(&path[level.skip..]));
-            if let Some(hidden) = verdict(&level.ignore, path, is_dir) {
+            if let Some(hidden) = matched(&level.ignore.matcher, path, is_dir) {
                 return hidden;
             }
-            if by_git.is_none() && !is_outside {
+            if by_git.is_none() && !is_outside_repository {
                 let lists = level.repository.iter().flatten();
                 by_git = [&level.git]
                     .into_iter()
                     .chain(lists)
-                    .find_map(|list| verdict(list, path, is_dir));
-                is_outside = level.repository.is_some();
+                    .find_map(|rules| matched(&rules.matcher, path, is_dir));
+                is_outside_repository = level.repository.is_some();
             }
-            at = level.outer.as_deref();
+            next = level.outer.as_deref();
         }
         by_git.unwrap_or(false)
     }
 }
 
-impl Print {
-    fn of(file: &Path) -> Option<Self> {
-        let print = |meta: Metadata| Self {
-            inode: (meta.dev(), meta.ino()),
-            size: meta.size(),
-            times: [
-                meta.mtime(),
-                meta.mtime_nsec(),
-                meta.ctime(),
-                meta.ctime_nsec(),
-            ],
+impl FileState {
+    fn of(path: &Path) -> Self {
+        let is_marker = path.file_name() == Some(OsStr::new(".git"));
+        let state = |found: Metadata| {
+            let inode = (found.dev(), found.ino());
+            if is_marker {
+                return Self::Marker { inode };
+            }
+            Self::Rules {
+                inode,
+                size: found.size(),
+                times: [
+                    found.mtime(),
+                    found.mtime_nsec(),
+                    found.ctime(),
+                    found.ctime_nsec(),
+                ],
+            }
         };
-        file.symlink_metadata().ok().map(print)
+        path.symlink_metadata().map_or(Self::Missing, state)
     }
 }
 
-/// What a list says of a path; `None`: nothing.
-fn verdict(list: &Gitignore, path: &Path, is_dir: bool) -> Option<bool> {
-    match list.matched(path, is_dir) {
+/// Whether a matcher hides a path (`true`), brings it back, or does not match it (`None`).
+fn matched(matcher: &Gitignore, path: &Path, is_dir: bool) -> Option<bool> {
+    match matcher.matched(path, is_dir) {
         Match::None => None,
         Match::Ignore(_) => Some(true),
         Match::Whitelist(_) => Some(false),
     }
-}
-
-/// The matcher of a rule file. A line that is no glob matches nothing, as with git.
-fn matcher(file: &Path) -> Gitignore {
-    let Some(bytes) = git::read(file) else {
-        return Gitignore::empty();
-    };
-    let mut builder = GitignoreBuilder::new("");
-    for line in lines(&bytes).filter_map(|line| std::str::from_utf8(line).ok()) {
-        if let Ok(Some(glob)) = translate(line, Braces::Literal) {
-            let _refused = builder
-                .allow_unclosed_class(false)
-                .add_line(None, &glob)
-                .is_err();
-        }
-    }
-    builder.build().unwrap_or_else(|_| Gitignore::empty())
 }

@@ -72,7 +72,7 @@ impl Tracker {
             return;
         }
         self.schedule.rules = Some(now + LOOK);
-        if self.filter.changed_unseen() {
+        if self.filter.has_unwatched_change() {
             self.filter.forget_all();
             for root in self.roots.iter().filter_map(|root| root.entry) {
                 self.scans.push(root, Sweep::Deep);

@@ -157,6 +157,9 @@ impl Watcher {
 
     /// Renders what was learned, and writes what the reader takes.
     pub(super) fn emit_changes(&mut self) -> Result<(), Error> {
+        for warning in self.tracker.filter.take_warnings() {
+            self.stderr.warn(&warning);
+        }
         if self.tracker.batch.is_empty() {
             return Ok(());
         }

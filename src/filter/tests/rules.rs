@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::super::rules::Rules;
-use super::{Filter, told, tree, with_rules};
+use super::{Filter, reported, tree, with_rules};
 
 #[test]
 fn inner_rules_beat_outer_ones_and_ignore_beats_gitignore() {
@@ -37,11 +37,11 @@ fn inner_rules_beat_outer_ones_and_ignore_beats_gitignore() {
         "sub/deep/told.log",
         "hidden.txt",
     ];
-    assert_eq!(told(&filter, tree.path(), &names), left);
+    assert_eq!(reported(&filter, tree.path(), &names), left);
     // The command line has the last word.
     let filter = with_rules(&["!/a.log", "!.git", "hidden.txt"], &[".git", "*.log"]);
     assert_eq!(
-        told(
+        reported(
             &filter,
             tree.path(),
             &[
@@ -78,14 +78,14 @@ fn rules_above_a_path_count_up_to_the_root_of_its_repository() {
         "inner/three",
     ];
     let filter = with_rules(&[], &[]);
-    let place = tree.path().join("repo/one/two");
+    let root = tree.path().join("repo/one/two");
     assert_eq!(
-        told(&filter, &place, &names),
+        reported(&filter, &root, &names),
         ["far", "a.log", "inner/near"]
     );
     // Without a repository, what lies above has no say.
     fs::remove_dir_all(tree.path().join("repo/.git")).unwrap();
-    assert!(filter.changed_unseen());
+    assert!(filter.has_unwatched_change());
     filter.forget_all();
     let left = [
         "far",
@@ -96,7 +96,7 @@ fn rules_above_a_path_count_up_to_the_root_of_its_repository() {
         "b.log",
         "inner/near",
     ];
-    assert_eq!(told(&filter, &place, &names), left);
+    assert_eq!(reported(&filter, &root, &names), left);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_repository_has_rules_of_its_own() {
         "a", "x", "y", "inner/a", "inner/x", "inner/b", "inner/y", "inner/i", "tree/x", "tree/y",
     ];
     assert_eq!(
-        told(&filter, tree.path(), &names),
+        reported(&filter, tree.path(), &names),
         ["y", "inner/a", "inner/x", "tree/x"]
     );
     let users = tempfile::NamedTempFile::new().unwrap();
@@ -126,7 +126,7 @@ fn a_repository_has_rules_of_its_own() {
         ..Filter::default()
     };
     assert_eq!(
-        told(&filter, tree.path(), &["a", "u", "inner/u", "z"]),
+        reported(&filter, tree.path(), &["a", "u", "inner/u", "z"]),
         ["z"]
     );
 }
@@ -138,25 +138,25 @@ fn rules_are_kept_until_they_are_forgotten() {
         ("subway/.gitignore", "a\n"),
         (".git/info/exclude", "e\n"),
     ]);
-    let (filter, place) = (with_rules(&[], &[]), tree.path());
+    let (filter, root) = (with_rules(&[], &[]), tree.path());
     let names = ["sub/a", "sub/deep/a", "subway/a", "e"];
-    assert_eq!(told(&filter, place, &names), [""; 0]);
+    assert_eq!(reported(&filter, root, &names), [""; 0]);
     for dir in ["sub", "subway"] {
-        fs::write(place.join(dir).join(".gitignore"), "").unwrap();
+        fs::write(root.join(dir).join(".gitignore"), "").unwrap();
     }
-    assert_eq!(told(&filter, place, &names), [""; 0]);
-    filter.forget(place.as_os_str().as_bytes(), b"sub");
-    assert_eq!(told(&filter, place, &names), ["sub/a", "sub/deep/a"]);
-    filter.forget(place.as_os_str().as_bytes(), b"");
+    assert_eq!(reported(&filter, root, &names), [""; 0]);
+    filter.forget(root.as_os_str().as_bytes(), b"sub");
+    assert_eq!(reported(&filter, root, &names), ["sub/a", "sub/deep/a"]);
+    filter.forget(root.as_os_str().as_bytes(), b"");
     assert_eq!(
-        told(&filter, place, &names),
+        reported(&filter, root, &names),
         ["sub/a", "sub/deep/a", "subway/a"]
     );
-    assert!(!filter.changed_unseen());
-    fs::write(place.join(".git/info/exclude"), "").unwrap();
-    assert!(filter.changed_unseen());
+    assert!(!filter.has_unwatched_change());
+    fs::write(root.join(".git/info/exclude"), "").unwrap();
+    assert!(filter.has_unwatched_change());
     filter.forget_all();
-    assert_eq!(told(&filter, place, &names), names);
+    assert_eq!(reported(&filter, root, &names), names);
 }
 
 #[test]
@@ -164,12 +164,12 @@ fn what_is_no_regular_file_holds_no_rules() {
     let tree = tree(&[("rules", "a\n"), ("d/.gitignore/x", "")]);
     std::os::unix::fs::symlink("rules", tree.path().join(".gitignore")).unwrap();
     assert_eq!(
-        told(&with_rules(&[], &[]), tree.path(), &["a", "d/a"]),
+        reported(&with_rules(&[], &[]), tree.path(), &["a", "d/a"]),
         ["a", "d/a"]
     );
     fs::write(tree.path().join(".ignore"), b"\xff\n[\nb\n").unwrap();
     assert_eq!(
-        told(&with_rules(&[], &[]), tree.path(), &["a", "b", "["]),
+        reported(&with_rules(&[], &[]), tree.path(), &["a", "b", "["]),
         ["a", "["]
     );
 }

@@ -1,0 +1,160 @@
+//! One file of rules to a matcher: read as the regular file that it must be, and no more
+//! of it than a bound.
+//!
+//! The files lie in the watched tree, where any user may put anything: a FIFO, a device, a
+//! symbolic link, millions of globs. `ignore::IncrementalIgnore` opens them by path and
+//! compiles whatever it finds, so that only the matcher of that crate is used here.
+//! Invariant: nothing but a regular file is opened, and what is compiled is bounded for
+//! each file and for all of them together.
+
+use std::path::Path;
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::sys::file;
+
+/// Bytes read of one rule file. The largest that are known have a tenth of it.
+const MAX_BYTES: u64 = 256 << 10;
+
+/// Globs of one rule file: a compiled glob takes some 7 KiB and 60 µs.
+const MAX_GLOBS: usize = 2_000;
+
+/// Globs of all rule files that are held together.
+const MAX_GLOBS_IN_ALL: usize = 20_000;
+
+/// How many more globs may be held.
+#[derive(Debug)]
+pub(super) struct Budget {
+    left: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            left: MAX_GLOBS_IN_ALL,
+        }
+    }
+}
+
+impl Budget {
+    /// The globs of a matcher that is dropped may be used again.
+    pub(super) fn give_back(&mut self, rules: &RuleFile) {
+        self.left += rules.globs;
+    }
+}
+
+/// A compiled rule file.
+#[derive(Debug)]
+pub(super) struct RuleFile {
+    pub(super) matcher: Gitignore,
+    /// Counted against the budget.
+    globs: usize,
+    pub(super) is_cut: bool,
+}
+
+impl RuleFile {
+    pub(super) fn empty() -> Self {
+        Self {
+            matcher: Gitignore::empty(),
+            globs: 0,
+            is_cut: false,
+        }
+    }
+
+    /// Reads and compiles a file; what is no regular file has no rules. A line that is no
+    /// glob matches nothing, as with git.
+    pub(super) fn read(path: &Path, budget: &mut Budget) -> Self {
+        let Some(read) = file::read_regular(path, MAX_BYTES) else {
+            return Self::empty();
+        };
+        Self::compile(&read.bytes, read.is_cut, budget)
+    }
+
+    fn compile(bytes: &[u8], mut is_cut: bool, budget: &mut Budget) -> Self {
+        let mut builder = GitignoreBuilder::new("");
+        builder.allow_unclosed_class(false); // As with git, `[` alone is no glob.
+        let mut globs = 0;
+        let whole = if is_cut {
+            last_whole_line(bytes)
+        } else {
+            bytes
+        };
+        for line in lines(whole).filter_map(|line| std::str::from_utf8(line).ok()) {
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if globs == MAX_GLOBS.min(budget.left) {
+                is_cut = true;
+                break;
+            }
+            globs += usize::from(builder.add_line(None, line).is_ok());
+        }
+        budget.left -= globs;
+        Self {
+            matcher: builder.build().unwrap_or_else(|_| Gitignore::empty()),
+            globs,
+            is_cut,
+        }
+    }
+}
+
+/// The lines of a rule file, without the mark and the ends that editors elsewhere write.
+pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    bytes
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+/// What was read up to the last end of a line: half a glob would be another glob.
+fn last_whole_line(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
+    &bytes[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Budget, MAX_GLOBS, MAX_GLOBS_IN_ALL, RuleFile, lines};
+
+    #[test]
+    fn lines_end_as_in_any_editor() {
+        let bytes = "\u{feff}a\r\nb\n\nc".as_bytes();
+        assert_eq!(
+            lines(bytes).collect::<Vec<_>>(),
+            [&b"a"[..], b"b", b"", b"c"]
+        );
+    }
+
+    #[test]
+    fn a_file_holds_no_more_globs_than_its_bound_and_says_that_it_was_cut() {
+        let mut budget = Budget::default();
+        let text: String = (0..MAX_GLOBS + 5).map(|n| format!("/name{n}\n")).collect();
+        let rules = RuleFile::compile(text.as_bytes(), false, &mut budget);
+        assert!(rules.is_cut);
+        let is_ignored = |name: &str| rules.matcher.matched(Path::new(name), false).is_ignore();
+        assert!(is_ignored(&format!("name{}", MAX_GLOBS - 1)));
+        assert!(!is_ignored(&format!("name{MAX_GLOBS}")));
+        budget.give_back(&rules);
+        assert_eq!(budget.left, MAX_GLOBS_IN_ALL);
+    }
+
+    #[test]
+    fn all_files_together_hold_no_more_globs_than_the_budget() {
+        let mut budget = Budget { left: 3 };
+        let first = RuleFile::compile(b"a\n# comment\n\nb\n", false, &mut budget);
+        let second = RuleFile::compile(b"c\nd\n", false, &mut budget);
+        assert!(!first.is_cut && second.is_cut);
+        assert!(second.matcher.matched(Path::new("c"), false).is_ignore());
+        assert!(second.matcher.matched(Path::new("d"), false).is_none());
+    }
+
+    #[test]
+    fn half_a_line_at_the_bound_is_no_glob() {
+        let rules = RuleFile::compile(b"abc\nde", true, &mut Budget::default());
+        assert!(rules.is_cut);
+        assert!(rules.matcher.matched(Path::new("abc"), false).is_ignore());
+        assert!(rules.matcher.matched(Path::new("de"), false).is_none());
+    }
+}
