@@ -346,8 +346,8 @@ fn a_file_of_globs_that_nobody_writes_to_can_be_interrupted() {
     tree.fifo("globs");
     let watch = tree.watch().args(["--exclude-from", "globs"]).spawn();
     // It waits in open(2), as `<(command)` in a shell may make it do.
-    assert!(common::eventually(|| {
-        let call = std::fs::read_to_string(format!("/proc/{}/wchan", watch.pid()));
+    assert!(eventually(|| {
+        let call = fs::read_to_string(format!("/proc/{}/wchan", watch.pid()));
         call.is_ok_and(|call| call.contains("fifo") || call.contains("wait_for_partner"))
     }));
     watch.signal(libc::SIGINT);
