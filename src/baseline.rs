@@ -128,7 +128,7 @@ fn begin(tracker: &Tracker, dir: Id) -> Option<ReadBatch> {
     let root = tracker.roots.iter().find(|at| at.entry == Some(root))?;
     let mut route = Vec::new();
     tracker.model.write_relative_path(dir, &mut route);
-    let eager = tracker.settings.hashing == Hashing::Eager;
+    let eager = tracker.hashing(tracker.model.inode(dir).dev) == Hashing::Eager;
     Some(ReadBatch {
         root: root.open.clone(),
         route,

@@ -103,7 +103,7 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "TIME", value_parser = positive_time, allow_negative_numbers = true, help_heading = CHOOSING)]
     pub(crate) rescan: Option<Duration>,
 
-    /// When files are read [default: eager]
+    /// When files are read [default: eager, but lazy on network and FUSE mounts]
     #[arg(long, value_name = "WHEN", help_heading = CONTENT)]
     pub(crate) hash: Option<Hashing>,
     /// Do not read larger files: they go by inode, size and times

@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use crate::event::Wd;
 use crate::hash::{self, Workers};
+use crate::mounts::MountTable;
 use crate::self_output::SelfOutputs;
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::fs_error;
@@ -18,7 +19,7 @@ use crate::sys::listing;
 use crate::sys::process;
 use crate::sys::stat::{stat_fd, stat_name, stat_path};
 use crate::tracker::disk::{
-    Disk, FileDigest, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
+    Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
     append_name,
 };
 use crate::tracker::numbers::Numbers;
@@ -35,48 +36,6 @@ const SHORT: usize = 1024;
 /// Larger files are read aside: 256 KiB take a fraction of a millisecond.
 const ASIDE: u64 = 256 << 10;
 
-/// The file systems that do not tell what is changed elsewhere.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Coverage {
-    None,
-    /// Changes made on other hosts are not told: it is looked at at intervals.
-    Network(&'static str),
-    /// Changes made in another way are not told, nor found by looking.
-    Partial(&'static str),
-}
-
-/// What of a file system inotify cannot see, by its magic number (statfs(2)).
-pub(crate) fn coverage(magic: u32) -> Coverage {
-    match magic {
-        0x6969 => Coverage::Network("NFS"),
-        0xff53_4d42 | 0xfe53_4d42 | 0x517b => Coverage::Network("SMB"),
-        0x6573_5546 => Coverage::Network("FUSE"),
-        0x0102_1997 => Coverage::Network("9p"),
-        0x00c3_6400 => Coverage::Network("Ceph"),
-        0x5346_414f | 0x6b41_4653 => Coverage::Network("AFS"),
-        0x794c_7630 => Coverage::Partial("overlayfs"),
-        0x9fa0 => Coverage::Partial("proc"),
-        0x6265_6572 => Coverage::Partial("sysfs"),
-        _ => Coverage::None,
-    }
-}
-
-/// The same by the name that /proc/self/mountinfo gives.
-pub(crate) fn coverage_by_name(name: &str) -> Coverage {
-    match name {
-        "nfs" | "nfs4" => Coverage::Network("NFS"),
-        "cifs" | "smb3" => Coverage::Network("SMB"),
-        "9p" => Coverage::Network("9p"),
-        "ceph" => Coverage::Network("Ceph"),
-        "afs" => Coverage::Network("AFS"),
-        "overlay" => Coverage::Partial("overlayfs"),
-        "proc" => Coverage::Partial("proc"),
-        "sysfs" => Coverage::Partial("sysfs"),
-        _ if name.starts_with("fuse") => Coverage::Network("FUSE"),
-        _ => Coverage::None,
-    }
-}
-
 pub(crate) struct RealDisk {
     inotify: Rc<Inotify>,
     workers: Workers,
@@ -86,15 +45,15 @@ pub(crate) struct RealDisk {
     /// PATHs that have been opened in this turn.
     roots: Vec<(Vec<u8>, OwnedFd)>,
     pub(crate) own: SelfOutputs,
-    /// File systems, and whether they tell everything.
-    known: Vec<(u64, bool)>,
+    pub(crate) mounts: Rc<MountTable>,
     buffer: Vec<u8>,
     route: Vec<u8>,
 }
 
 impl RealDisk {
     pub(crate) fn new(inotify: Rc<Inotify>, workers: Workers, own: SelfOutputs) -> Self {
-        let (roots, known) = (Vec::new(), Vec::new());
+        let roots = Vec::new();
+        let mounts = Rc::new(MountTable::new());
         let (buffer, route) = (Vec::new(), Vec::new());
         let share = process::descriptor_limit() / SHARE;
         let most_held = usize::try_from(share).map_or(HELD, |share| share.clamp(1, HELD));
@@ -105,7 +64,7 @@ impl RealDisk {
             most_held,
             roots,
             own,
-            known,
+            mounts,
             buffer,
             route,
         }
@@ -129,20 +88,13 @@ impl RealDisk {
         };
         opened.map_err(|error| fs_error(&error))
     }
-
-    /// Whether a file system keeps things from us.
-    fn is_incomplete(&mut self, dev: u64, fd: BorrowedFd<'_>) -> bool {
-        if let Some((_, blind)) = self.known.iter().find(|(known, _)| *known == dev) {
-            return *blind;
-        }
-        let magic = process::file_system(fd).unwrap_or(0);
-        let blind = matches!(coverage(magic), Coverage::Network(_));
-        self.known.push((dev, blind));
-        blind
-    }
 }
 
 impl Disk for RealDisk {
+    fn class(&mut self, stat: &Stat) -> FsClass {
+        self.mounts.class(stat)
+    }
+
     fn enter<'a>(&mut self, inode: Inode, way: &PathWriter<'_, 'a>) -> Result<(), FsError> {
         if self.held.contains_key(&inode) {
             return Ok(());
@@ -186,11 +138,10 @@ impl Disk for RealDisk {
             .watch_directory(path.as_c_str())
             .map_err(|error| fs_error(&error));
         let raw = stat_fd(opened.as_fd()).map_err(|error| fs_error(&error))?;
-        let blind = self.is_incomplete(raw.inode.dev, opened.as_fd());
         Ok(Watched {
             wd,
             inode: raw.inode,
-            blind,
+            class: self.mounts.class(&raw),
         })
     }
 
@@ -228,7 +179,9 @@ impl Disk for RealDisk {
             Target::In(inode, name) => hash::open_regular(self.dir(inode)?, name)?,
         };
         self.own.saw(at, &raw);
-        if raw.size > limit {
+        // A file is on the file system of its directory, or is itself a mount point.
+        let is_pseudo = raw.is_mount_root && matches!(self.mounts.class(&raw), FsClass::Pseudo(_));
+        if raw.size > limit || is_pseudo {
             return Ok(Reading::Done(FileDigest::unread(raw)));
         }
         if raw.size > ASIDE {

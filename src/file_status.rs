@@ -36,6 +36,32 @@ pub(crate) struct Stat {
     pub(crate) mount: u64,
     /// Whether a mount begins here, also on a file (`STATX_ATTR_MOUNT_ROOT`).
     pub(crate) is_mount_root: bool,
+    /// Whether to open it would mount something (`STATX_ATTR_AUTOMOUNT`).
+    pub(crate) is_automount: bool,
+}
+
+/// What may be done on a file system without harm, and what inotify tells of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum FsClass {
+    /// It answers at once, and all changes are made through it.
+    #[default]
+    Local,
+    /// A process or another host answers: perhaps late, perhaps never. What is changed
+    /// elsewhere makes no event, and is found by polling.
+    Remote(&'static str),
+    /// Changes made below it make no events, and looking does not find them for certain.
+    Layered(&'static str),
+    /// Its files are an interface of the kernel: to open one may do anything.
+    Pseudo(&'static str),
+    /// Where autofs mounts something as soon as a name is opened.
+    Automount,
+}
+
+impl FsClass {
+    /// Whether it is asked by a thread that may wait for as long as it takes.
+    pub(crate) fn may_stall(self) -> bool {
+        matches!(self, Self::Remote(_))
+    }
 }
 
 impl Stat {

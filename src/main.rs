@@ -237,6 +237,7 @@ fn events(names: &[EventName]) -> Events {
 fn settings(cli: &Cli, events: Events) -> Settings {
     Settings {
         hashing: cli.hash.unwrap_or(Hashing::Eager),
+        reads_remote: cli.hash == Some(Hashing::Eager),
         hash_limit: cli.hash_limit,
         max_depth: if cli.no_recursive {
             Some(1)

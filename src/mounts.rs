@@ -1,24 +1,78 @@
-//! What is mounted where: turns `/proc/self/mountinfo` into the places that changed.
+//! What is mounted where: turns `/proc/self/mountinfo` into mount points that changed, and
+//! into the class of a file system.
 //!
-//! A mount over a directory makes no event; the kernel tells of it here. Keeps only
-//! mount numbers and places, and holds no descriptor of any mount.
+//! Never touches a mounted file system, so that none can make it wait. Holds no descriptor
+//! of any mount.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
 
+use crate::file_status::{FsClass, Stat};
+use crate::sys::epoll::is_exceptional;
+
+/// The file, which is exceptional (EPOLLPRI) when a mount has come or gone.
+const MOUNTINFO: &str = "/proc/self/mountinfo";
+
+/// The class of a file system by its name in mountinfo.
+fn class_of(file_system: &str) -> FsClass {
+    match file_system {
+        "nfs" | "nfs4" => FsClass::Remote("NFS"),
+        "cifs" | "smb3" | "smbfs" => FsClass::Remote("SMB"),
+        "9p" => FsClass::Remote("9p"),
+        "virtiofs" => FsClass::Remote("virtiofs"),
+        "ceph" => FsClass::Remote("Ceph"),
+        "afs" => FsClass::Remote("AFS"),
+        "coda" | "gfs2" | "lustre" | "ocfs2" | "pvfs2" | "vboxsf" => {
+            FsClass::Remote("a shared file system")
+        }
+        "autofs" => FsClass::Automount,
+        "overlay" => FsClass::Layered("overlayfs"),
+        "fusectl" => FsClass::Pseudo("fusectl"),
+        "proc" => FsClass::Pseudo("proc"),
+        "sysfs" => FsClass::Pseudo("sysfs"),
+        "cgroup" | "cgroup2" => FsClass::Pseudo("cgroup"),
+        "debugfs" => FsClass::Pseudo("debugfs"),
+        "tracefs" => FsClass::Pseudo("tracefs"),
+        "configfs" => FsClass::Pseudo("configfs"),
+        "securityfs" => FsClass::Pseudo("securityfs"),
+        "bpf" => FsClass::Pseudo("bpf"),
+        "pstore" => FsClass::Pseudo("pstore"),
+        "efivarfs" => FsClass::Pseudo("efivarfs"),
+        "selinuxfs" => FsClass::Pseudo("selinuxfs"),
+        "devpts" => FsClass::Pseudo("devpts"),
+        "mqueue" => FsClass::Pseudo("mqueue"),
+        "binfmt_misc" | "functionfs" | "ipathfs" | "nfsd" | "nsfs" | "openpromfs" | "pidfs"
+        | "resctrl" | "rpc_pipefs" | "smackfs" | "spufs" | "usbfs" | "xenfs" => {
+            FsClass::Pseudo("a file system of the kernel")
+        }
+        // "fuse", "fuseblk", "fuse.sshfs".
+        _ if file_system.starts_with("fuse") => FsClass::Remote("FUSE"),
+        _ => FsClass::Local,
+    }
+}
+
+/// One mount.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Mount {
-    /// Where: an absolute path.
-    pub(crate) place: Vec<u8>,
+    /// An absolute path.
+    pub(crate) mount_point: Vec<u8>,
     number: u64,
-    pub(crate) file_system: String,
+    /// Major and minor number, as in [`Stat`].
+    dev: u64,
+    file_system: String,
+}
+
+impl Mount {
+    pub(crate) fn class(&self) -> FsClass {
+        class_of(&self.file_system)
+    }
 }
 
 /// The mounts of this process, and how to learn of others.
 pub(crate) struct Mounts {
-    /// `/proc/self/mountinfo`, which is exceptional when it has changed.
     file: File,
     pub(crate) mounts: BTreeSet<Mount>,
 }
@@ -29,29 +83,87 @@ impl Mounts {
     /// # Errors
     /// There is no /proc.
     pub(crate) fn new() -> io::Result<Self> {
-        let mut file = File::open("/proc/self/mountinfo")?;
+        let mut file = File::open(MOUNTINFO)?;
         let mounts = read(&mut file)?;
         Ok(Self { file, mounts })
     }
 
-    /// Reads it again: the places where something was mounted or unmounted.
+    /// Reads it again: the mount points where something was mounted or unmounted.
     pub(crate) fn changed(&mut self) -> Vec<Vec<u8>> {
         // Without an answer nothing is known to have changed; the next change tells.
         let Ok(new) = read(&mut self.file) else {
             return Vec::new();
         };
-        let places = new
+        let mount_points = new
             .symmetric_difference(&self.mounts)
-            .map(|mount| mount.place.clone())
+            .map(|mount| mount.mount_point.clone())
             .collect();
         self.mounts = new;
-        places
+        mount_points
     }
 }
 
 impl AsFd for Mounts {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+}
+
+/// Tells the class of what statx(2) found. It has a descriptor of its own, since each one
+/// tells of a change once.
+pub(crate) struct MountTable {
+    known: Mutex<Known>,
+}
+
+struct Known {
+    /// `None` without /proc: then every file system is taken for a local one.
+    file: Option<File>,
+    mounts: BTreeSet<Mount>,
+}
+
+impl MountTable {
+    pub(crate) fn new() -> Self {
+        let mut file = File::open(MOUNTINFO).ok();
+        let mounts = file.as_mut().and_then(|file| read(file).ok());
+        Self {
+            known: Mutex::new(Known {
+                file,
+                mounts: mounts.unwrap_or_default(),
+            }),
+        }
+    }
+
+    /// The class of the file system that this is on, by what is mounted at this moment.
+    /// A mount's number is used again: so the table is read again if anything has changed.
+    pub(crate) fn class(&self, stat: &Stat) -> FsClass {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.refresh();
+        let is_it = |mount: &&Mount| match stat.mount {
+            0 => mount.dev == stat.inode.dev,
+            number => mount.number == number,
+        };
+        // What is not in the table is a subvolume, or a mount of another namespace.
+        let found = known.mounts.iter().find(is_it);
+        found.map_or(FsClass::Local, Mount::class)
+    }
+
+    /// Whether there is a file system on which opening a name may mount something.
+    pub(crate) fn has_automounts(&self) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.refresh();
+        let mut mounts = known.mounts.iter();
+        mounts.any(|mount| mount.class() == FsClass::Automount)
+    }
+}
+
+impl Known {
+    fn refresh(&mut self) {
+        if let Some(file) = &mut self.file
+            && is_exceptional(file.as_fd())
+            && let Ok(mounts) = read(file)
+        {
+            self.mounts = mounts;
+        }
     }
 }
 
@@ -65,16 +177,21 @@ fn read(file: &mut File) -> io::Result<BTreeSet<Mount>> {
         .collect())
 }
 
-/// A line: number, parent, device, root, place, options, any more, "-", file system.
+/// proc_pid_mountinfo(5): number, parent, device, root, mount point, options, any more,
+/// "-", file system.
 fn parse(line: &[u8]) -> Option<Mount> {
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
     let mut fields = line.split(|&byte| byte == b' ');
-    let number = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-    let place = unescaped(fields.nth(3)?);
+    let id = number(fields.next()?)?;
+    let mut device = fields.nth(1)?.splitn(2, |&byte| byte == b':');
+    let (major, minor) = (number(device.next()?)?, number(device.next()?)?);
+    let mount_point = unescaped(fields.nth(1)?);
     let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
     let file_system = String::from_utf8_lossy(fields.next()?).into_owned();
     Some(Mount {
-        place,
-        number,
+        mount_point,
+        number: id,
+        dev: major << 32 | minor,
         file_system,
     })
 }
@@ -103,16 +220,42 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{class_of, parse};
+    use crate::file_status::FsClass;
 
     #[test]
-    fn a_line_gives_number_place_and_file_system() {
-        let line = br"36 35 98:0 /mnt1 /mnt\040two/a\134b rw,noatime master:1 shared:2 - ext3 /dev/root rw";
+    fn a_line_gives_number_device_mount_point_and_file_system() {
+        let line = br"36 35 98:5 /mnt1 /mnt\040two/a\134b rw,noatime master:1 shared:2 - ext3 /dev/root rw";
         let mount = parse(line).expect("a mount");
         assert_eq!(mount.number, 36);
-        assert_eq!(mount.place, br"/mnt two/a\b");
+        assert_eq!(mount.dev, 98 << 32 | 5);
+        assert_eq!(mount.mount_point, br"/mnt two/a\b");
         assert_eq!(mount.file_system, "ext3");
         assert_eq!(parse(b""), None);
         assert_eq!(parse(b"36 35 98:0 / /x rw"), None);
+    }
+
+    #[test]
+    fn a_file_system_is_known_by_its_name() {
+        for name in [
+            "fuse",
+            "fuseblk",
+            "fuse.sshfs",
+            "nfs4",
+            "cifs",
+            "9p",
+            "ceph",
+        ] {
+            assert!(class_of(name).may_stall(), "{name}");
+        }
+        let pseudo = "proc sysfs debugfs tracefs configfs securityfs cgroup cgroup2 bpf pstore \
+                      efivarfs selinuxfs binfmt_misc mqueue devpts fusectl rpc_pipefs nsfs";
+        for name in pseudo.split_whitespace() {
+            assert!(matches!(class_of(name), FsClass::Pseudo(_)), "{name}");
+        }
+        for name in ["ext4", "xfs", "btrfs", "tmpfs", "zfs", "devtmpfs", "ramfs"] {
+            assert_eq!(class_of(name), FsClass::Local, "{name}");
+        }
+        assert_eq!(class_of("autofs"), FsClass::Automount);
     }
 }

@@ -10,6 +10,7 @@ use crate::change::Kind;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::file_status::Stat;
+use crate::mounts::MountTable;
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
@@ -22,6 +23,8 @@ use crate::walk::{WalkProgress, walk};
 pub(crate) struct RootBuilder<'a> {
     pub(crate) tracker: &'a mut Tracker,
     pub(crate) inotify: &'a Inotify,
+    /// What is mounted where.
+    pub(crate) mounts: &'a MountTable,
     pub(crate) own: &'a [Inode],
     pub(crate) progress: &'a WalkProgress,
     /// What a person should know: a PATH that is told under another one.
@@ -133,7 +136,15 @@ impl RootBuilder<'_> {
     }
 
     fn walk(&mut self, id: Id, fd: OwnedFd) -> Vec<(Id, Id)> {
-        walk(self.tracker, self.inotify, self.own, self.progress, id, fd)
+        walk(
+            self.tracker,
+            self.inotify,
+            self.mounts,
+            self.own,
+            self.progress,
+            id,
+            fd,
+        )
     }
 
     fn root(&mut self, seen: &Seen, raw: &Stat) -> Id {
@@ -141,12 +152,15 @@ impl RootBuilder<'_> {
         let id = tracker.model.insert(None, b"", Kind::Directory);
         tracker.model.set(id, Flag::ROOT);
         tracker.model.set_inode(id, raw.inode);
+        let class = self.mounts.class(raw);
+        tracker.file_systems.note(raw.inode.dev, class);
         let (open, shown) = (seen.open.clone(), seen.shown.clone());
         let absolute = absolute(&open);
         tracker.roots.push(Root {
             open,
             shown,
             absolute,
+            class,
             entry: Some(id),
         });
         id

@@ -12,6 +12,7 @@ mod attributes;
 pub(crate) mod content;
 pub(crate) mod disk;
 mod emit;
+mod file_systems;
 mod links;
 mod lookahead;
 pub(crate) mod model;
@@ -39,6 +40,7 @@ use crate::event::{Cookie, Wd};
 use crate::filter::Filter;
 use content::Evidence;
 use disk::{Disk, FsError, Inode, Target, Ticket};
+use file_systems::FileSystems;
 use links::Links;
 use lookahead::Lookahead;
 use model::{Flag, Id, Model};
@@ -111,7 +113,7 @@ pub(crate) struct Tracker {
     /// How many directories could not be watched.
     pub(crate) unwatched: usize,
     /// Whether a file system is watched that does not tell all.
-    pub(crate) blind: Vec<u64>,
+    pub(crate) file_systems: FileSystems,
     /// When the queue was last seen empty, in nanoseconds since 1970: what is born
     /// before did not come by an event that was queued after.
     queue_empty: i64,
@@ -164,7 +166,7 @@ impl Tracker {
             mtimes: Numbers::default(),
             blocked: BTreeSet::new(),
             unwatched: 0,
-            blind: Vec::new(),
+            file_systems: FileSystems::default(),
             queue_empty: settings.began,
         }
     }

@@ -12,18 +12,19 @@ use std::{io, thread};
 
 use crate::change::Kind;
 use crate::event::Wd;
-use crate::file_status::Stat;
+use crate::file_status::{FsClass, Stat};
+use crate::mounts::MountTable;
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::listing;
 use crate::sys::process;
-use crate::sys::stat::{stat_fd, stat_name};
+use crate::sys::stat::{stat_fd, stat_fd_cached, stat_name, stat_name_cached};
 use crate::tracker::Tracker;
 use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::{Flag, Id};
 pub(crate) use progress::WalkProgress;
-use shared::{Job, Shared};
+use shared::{FileSystem, Job, Shared};
 
 /// Threads that walk: a third one finds the kernel's locks taken.
 const THREADS: usize = 2;
@@ -34,12 +35,13 @@ const THREADS: usize = 2;
 pub(crate) fn walk(
     tracker: &mut Tracker,
     inotify: &Inotify,
+    mounts: &MountTable,
     own: &[Inode],
     progress: &WalkProgress,
     root: Id,
     fd: OwnedFd,
 ) -> Vec<(Id, Id)> {
-    let shared = Shared::new(tracker, inotify, own, progress, root, fd);
+    let shared = Shared::new(tracker, inotify, mounts, own, progress, root, fd);
     thread::scope(|scope| {
         let mut started = 0;
         for _ in 0..THREADS {
@@ -61,7 +63,7 @@ pub(crate) fn walk(
 
 struct Frame {
     fd: OwnedFd,
-    dev: u64,
+    on: FileSystem,
     /// Where its subdirectories that are left to walk begin.
     first: usize,
 }
@@ -104,7 +106,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 None => self.reopen(job.id),
             };
             match opened {
-                Ok(fd) => self.descend(job.id, fd, job.dev),
+                Ok(fd) => self.descend(job.id, fd, job.above),
                 Err(error) => self.walk_error(job.id, &error, None),
             }
             self.shared.finished();
@@ -124,9 +126,9 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     /// Walks a directory and what is below it, without recursion.
-    fn descend(&mut self, id: Id, fd: OwnedFd, dev: Option<u64>) {
+    fn descend(&mut self, id: Id, fd: OwnedFd, above: Option<FileSystem>) {
         let mut frames = Vec::new();
-        self.arrive(&mut frames, id, fd, dev);
+        self.arrive(&mut frames, id, fd, above);
         while let Some(frame) = frames.last()
             && !self.shared.progress.is_ended()
         {
@@ -138,39 +140,48 @@ impl<'s, 'a> Walker<'s, 'a> {
                 return;
             };
             let start = self.subs.last().map_or(0, |(_, end)| *end);
-            let dev = frame.dev;
+            let above = Some(frame.on);
             let name = &self.names[start..end];
-            let opened = open_below(frame.fd.as_fd(), name);
+            let opened = self.open_below(id, frame.fd.as_fd(), name, frame.on);
             self.names.truncate(start);
             match opened {
-                Ok(fd) if self.shared.has_idle_worker() => {
+                Ok(None) => {}
+                Ok(Some(fd)) if self.shared.has_idle_worker() => {
+                    let fd = Some(fd);
+                    self.shared.give(Job { id, fd, above });
+                }
+                Ok(Some(_)) if frames.len() >= self.shared.depth => {
                     self.shared.give(Job {
                         id,
-                        fd: Some(fd),
-                        dev: Some(dev),
+                        fd: None,
+                        above,
                     });
                 }
-                Ok(_) if frames.len() >= self.shared.depth => self.shared.give(Job {
-                    id,
-                    fd: None,
-                    dev: Some(dev),
-                }),
-                Ok(fd) => self.arrive(&mut frames, id, fd, Some(dev)),
+                Ok(Some(fd)) => self.arrive(&mut frames, id, fd, above),
                 Err((error, raw)) => self.walk_error(id, &error, raw),
             }
         }
     }
 
-    fn arrive(&mut self, frames: &mut Vec<Frame>, id: Id, fd: OwnedFd, above: Option<u64>) {
+    fn arrive(&mut self, frames: &mut Vec<Frame>, id: Id, fd: OwnedFd, above: Option<FileSystem>) {
         let raw = match stat_fd(fd.as_fd()) {
             Ok(raw) => raw,
             Err(error) => return self.walk_error(id, &error, None),
         };
         let first = self.subs.len();
-        let is_foreign = above.is_some_and(|above| above != raw.inode.dev);
-        if is_foreign && self.stop_at_file_system(id) {
-            return;
+        // A subvolume is another device within a mount.
+        let is_foreign = above.is_some_and(|above| above.dev != raw.inode.dev);
+        if is_foreign && self.shared.one_file_system {
+            return self.do_not_enter(id, raw.inode);
         }
+        let on = match above {
+            Some(above) if above.mount == raw.mount && !is_foreign => above,
+            _ => FileSystem {
+                dev: raw.inode.dev,
+                mount: raw.mount,
+                class: self.shared.mounts.class(&raw),
+            },
+        };
         let wd = self.watch(fd.as_fd());
         self.shared.progress.went_on();
         let mut wd = Some(wd);
@@ -182,7 +193,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                     0
                 }
             };
-            if !self.enter(id, &raw, wd.take(), fd.as_fd(), count) {
+            if !self.enter(id, &raw, on.class, wd.take(), fd.as_fd(), count) {
                 self.subs.truncate(first);
                 self.names
                     .truncate(self.subs.last().map_or(0, |(_, end)| *end));
@@ -195,21 +206,67 @@ impl<'s, 'a> Walker<'s, 'a> {
                 self.shared.progress.check_signals();
             }
         }
-        frames.push(Frame {
-            fd,
-            dev: raw.inode.dev,
-            first,
-        });
+        frames.push(Frame { fd, on, first });
     }
 
-    /// With one file system only, another one is an edge.
-    fn stop_at_file_system(&self, id: Id) -> bool {
-        let mut state = self.shared.lock();
-        let is_not_entered = state.tracker.settings.one_file_system;
-        if is_not_entered {
-            state.tracker.model.set(id, Flag::NOT_ENTERED);
+    /// Opens a subdirectory, if it is to be entered; where that fails, tells what is there.
+    fn open_below(
+        &self,
+        id: Id,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        above: FileSystem,
+    ) -> Result<Option<OwnedFd>, (io::Error, Option<Stat>)> {
+        // Where opening a name may mount something, it is looked at first.
+        if !self.shared.has_automounts {
+            let opened =
+                file::with_c_str(name, |name| file::open_in_mount(dir, name, Open::Listing));
+            match opened {
+                Ok(fd) => return Ok(Some(fd)),
+                // Another mount, or a kernel or sandbox without openat2(2).
+                Err(error) if file::is_refused_by_openat2(&error) => {}
+                Err(error) => {
+                    let raw = file::with_c_str(name, |name| stat_name_cached(dir, name)).ok();
+                    return Err((error, raw));
+                }
+            }
         }
-        is_not_entered
+        self.look_below(id, dir, name, above)
+    }
+
+    /// The same for what may be on another file system: what is not to be entered is never
+    /// opened, and nothing is mounted by looking.
+    fn look_below(
+        &self,
+        id: Id,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        above: FileSystem,
+    ) -> Result<Option<OwnedFd>, (io::Error, Option<Stat>)> {
+        let failed = |error| (error, None);
+        let place = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
+        let place = place.map_err(failed)?;
+        let raw = stat_fd_cached(place.as_fd()).map_err(failed)?;
+        if raw.kind != Kind::Directory {
+            return Err((io::ErrorKind::NotFound.into(), None));
+        }
+        let is_foreign = raw.inode.dev != above.dev;
+        let class = self.shared.mounts.class(&raw);
+        if raw.is_automount
+            || class == FsClass::Automount
+            || is_foreign && self.shared.one_file_system
+        {
+            self.do_not_enter(id, raw.inode);
+            return Ok(None);
+        }
+        let opened = file::open_name(place.as_fd(), c".", Open::Listing);
+        opened.map(Some).map_err(|error| (error, Some(raw)))
+    }
+
+    fn do_not_enter(&self, id: Id, inode: Inode) {
+        let mut state = self.shared.lock();
+        state.tracker.model.set_inode(id, inode);
+        state.tracker.model.set(id, Flag::NOT_ENTERED);
     }
 
     fn watch(&self, fd: BorrowedFd<'_>) -> io::Result<Wd> {
@@ -227,13 +284,14 @@ impl<'s, 'a> Walker<'s, 'a> {
         &mut self,
         id: Id,
         raw: &Stat,
+        class: FsClass,
         wd: Option<io::Result<Wd>>,
         fd: BorrowedFd<'_>,
         count: usize,
     ) -> bool {
         let mut state = self.shared.lock();
         if let Some(wd) = wd
-            && !state.arrived(id, raw.inode, wd)
+            && !state.arrived(id, raw.inode, class, wd)
         {
             return false;
         }
@@ -281,13 +339,4 @@ impl<'s, 'a> Walker<'s, 'a> {
             _ => state.tracker.enqueue(id),
         }
     }
-}
-
-/// Opens a subdirectory; where that fails, what is there is told, too.
-fn open_below(dir: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, (io::Error, Option<Stat>)> {
-    let opened = file::with_c_str(name, |name| file::open_name(dir, name, Open::Listing));
-    opened.map_err(|error| {
-        let raw = file::with_c_str(name, |name| stat_name(dir, name)).ok();
-        (error, raw)
-    })
 }

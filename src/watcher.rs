@@ -291,8 +291,8 @@ impl Watcher {
         let Some(mounts) = &mut self.mounts else {
             return;
         };
-        for place in mounts.changed() {
-            self.tracker.enqueue_path(&place);
+        for mount_point in mounts.changed() {
+            self.tracker.enqueue_path(&mount_point);
         }
     }
 }

@@ -124,6 +124,18 @@ impl Epoll {
     }
 }
 
+/// Whether something exceptional has happened to a descriptor (POLLPRI), without waiting:
+/// poll(2). /proc/self/mountinfo tells of each change once.
+pub(crate) fn is_exceptional(fd: BorrowedFd<'_>) -> bool {
+    let mut poll = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLPRI,
+        revents: 0,
+    };
+    // SAFETY: `poll` is one valid pollfd.
+    unsafe { libc::poll(&raw mut poll, 1, 0) > 0 }
+}
+
 /// An eventfd(2): other threads ring, the loop wakes.
 pub(crate) struct EventFd {
     file: File,

@@ -81,10 +81,23 @@ fn open_with(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<OwnedFd>
 /// # Errors
 /// Those of the call; ELOOP where there is one; ENOSYS before Linux 5.6.
 pub(crate) fn open_straight(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::Result<OwnedFd> {
+    open_resolving(at, path, how, 0)
+}
+
+/// The same, where it leads into no other mount either: none is asked for anything.
+///
+/// # Errors
+/// Those of the call; EXDEV where a mount begins.
+pub(crate) fn open_in_mount(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::Result<OwnedFd> {
+    open_resolving(at, path, how, libc::RESOLVE_NO_XDEV)
+}
+
+/// openat2(2).
+fn open_resolving(at: BorrowedFd<'_>, path: &CStr, how: Open, resolve: u64) -> io::Result<OwnedFd> {
     // SAFETY: open_how is three integers, for which all bits zero are valid.
     let mut wanted: libc::open_how = unsafe { MaybeUninit::zeroed().assume_init() };
     wanted.flags = u64::from(bits(how.flags() | libc::O_NOFOLLOW));
-    wanted.resolve = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
+    wanted.resolve = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS | resolve;
     loop {
         // SAFETY: `path` is NUL-terminated, `wanted` an open_how of the size given, and
         // both outlive the call.
@@ -105,6 +118,14 @@ pub(crate) fn open_straight(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::R
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether it is openat2(2) itself, or a mount on the way, that a call failed at.
+pub(crate) fn is_refused_by_openat2(error: &io::Error) -> bool {
+    let refused = [libc::EXDEV, libc::ENOSYS, libc::EPERM];
+    error
+        .raw_os_error()
+        .is_some_and(|code| refused.contains(&code))
 }
 
 /// Opens a relative path of any length below `at`, following no symbolic link.

@@ -5,7 +5,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::{bits, check};
+use super::check;
 
 /// Raises the soft limit on descriptors to `wanted`, or as far as the hard one goes.
 pub(crate) fn raise_descriptor_limit(wanted: u64) {
@@ -103,20 +103,6 @@ pub(crate) fn coarse_nanos() -> i64 {
     time.tv_sec
         .saturating_mul(1_000_000_000)
         .saturating_add(time.tv_nsec)
-}
-
-/// The file system's magic number: fstatfs(2).
-///
-/// # Errors
-/// Those of the call.
-pub(crate) fn file_system(fd: BorrowedFd<'_>) -> io::Result<u32> {
-    let mut buffer = std::mem::MaybeUninit::<libc::statfs>::uninit();
-    // SAFETY: `buffer` is memory for one statfs.
-    check(unsafe { libc::fstatfs(fd.as_raw_fd(), buffer.as_mut_ptr()) })?;
-    // SAFETY: the call succeeded, so it filled the buffer.
-    let filled = unsafe { buffer.assume_init() };
-    // The magic numbers are 32 bits wide, whatever the field's type here.
-    Ok(u32::try_from(filled.f_type & 0xffff_ffff).unwrap_or_else(|_| bits(-1)))
 }
 
 /// Peak resident memory in bytes, as the kernel counts it.

@@ -20,6 +20,27 @@ pub(crate) fn stat_name(at: BorrowedFd<'_>, name: &CStr) -> io::Result<Stat> {
     statx(at, name, libc::AT_SYMLINK_NOFOLLOW)
 }
 
+/// The same from what the kernel has of it: where a mount begins there that does not
+/// answer, it is not asked (AT_STATX_DONT_SYNC). On a local file system it is no other.
+///
+/// # Errors
+/// Those of the call.
+pub(crate) fn stat_name_cached(at: BorrowedFd<'_>, name: &CStr) -> io::Result<Stat> {
+    statx(
+        at,
+        name,
+        libc::AT_SYMLINK_NOFOLLOW | libc::AT_STATX_DONT_SYNC,
+    )
+}
+
+/// statx(2) of what a descriptor stands for, from what the kernel has of it.
+///
+/// # Errors
+/// Those of the call.
+pub(crate) fn stat_fd_cached(fd: BorrowedFd<'_>) -> io::Result<Stat> {
+    statx(fd, c"", libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC)
+}
+
 /// statx(2) of a path, wherever it leads.
 ///
 /// # Errors
@@ -92,11 +113,15 @@ fn fstatat(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<Stat> {
         },
         mount: 0,
         is_mount_root: false,
+        is_automount: false,
     })
 }
 
 /// `STATX_ATTR_MOUNT_ROOT`: the root of a mount, since Linux 5.8.
 const MOUNT_ROOT: u64 = 0x2000;
+
+/// `STATX_ATTR_AUTOMOUNT`: a directory that mounts something when it is opened.
+const AUTOMOUNT: u64 = 0x1000;
 
 fn from_statx(stat: &libc::statx) -> Stat {
     let nanos = |time: libc::statx_timestamp| {
@@ -128,6 +153,7 @@ fn from_statx(stat: &libc::statx) -> Stat {
             0
         },
         is_mount_root: stat.stx_attributes & MOUNT_ROOT != 0,
+        is_automount: stat.stx_attributes & AUTOMOUNT != 0,
     }
 }
 

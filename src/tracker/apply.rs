@@ -6,7 +6,7 @@
 use super::disk::Target;
 use super::model::{Flag, Id};
 use super::scan::Sweep;
-use super::{Hashing, Tracker, Turn};
+use super::{Tracker, Turn};
 use crate::change::{Change, Kind};
 use crate::event::{Event, NameEvent, SelfEvent, Wd};
 
@@ -221,8 +221,7 @@ impl Turn<'_> {
             }
             _ => {
                 self.t.model.set(id, Flag::ATTRIB);
-                let by_stat =
-                    self.t.settings.hashing == Hashing::Off || self.t.model.digest(id).is_none();
+                let by_stat = self.t.model.digest(id).is_none();
                 // It may be readable now, whatever was known of its bytes before.
                 if by_stat
                     || self.t.settings.attributes

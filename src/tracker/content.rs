@@ -22,9 +22,16 @@ impl Tracker {
         wrote && self.model.kind(id) == Kind::File
     }
 
-    /// Whether a file of that size goes by inode, size and times.
-    pub(crate) fn goes_by_stat(&self, size: u64) -> bool {
-        self.settings.hashing == Hashing::Off || size > self.settings.hash_limit
+    /// Whether a file goes by inode, size and times.
+    pub(crate) fn goes_by_stat(&self, stat: &Stat) -> bool {
+        self.hashing(stat.inode.dev) == Hashing::Off || stat.size > self.settings.hash_limit
+    }
+
+    /// When files on that device are read.
+    pub(crate) fn hashing(&self, dev: u64) -> Hashing {
+        let settings = &self.settings;
+        self.file_systems
+            .hashing(dev, settings.hashing, settings.reads_remote)
     }
 
     /// A number for a piece of work.
@@ -39,8 +46,9 @@ impl Tracker {
     }
 
     /// Says that a file is larger than is digested.
-    pub(super) fn warn_over_limit(&mut self, id: Id, size: u64) {
-        if self.settings.hashing != Hashing::Off && size > self.settings.hash_limit {
+    pub(super) fn warn_over_limit(&mut self, id: Id, stat: &Stat) {
+        let is_read = self.hashing(stat.inode.dev) != Hashing::Off;
+        if is_read && stat.size > self.settings.hash_limit {
             self.trouble(id, Warning::OverLimit);
         }
     }
@@ -60,7 +68,7 @@ impl Turn<'_> {
         }
         self.t.cancel_debounce(id);
         let why = self.t.take_evidence(id);
-        if self.t.goes_by_stat(stat.size) {
+        if self.t.goes_by_stat(stat) {
             self.compare_stat(id, stat, why);
         } else if self.needs_read(id, stat, why) {
             self.read(id, why);
@@ -70,6 +78,7 @@ impl Turn<'_> {
     /// Whether only the bytes can tell.
     fn needs_read(&mut self, id: Id, stat: &Stat, why: Evidence) -> bool {
         let changed_since_start = self.t.changed_since_start(id, stat, self.now.wall);
+        let hashing = self.t.hashing(stat.inode.dev);
         let model = &mut self.t.model;
         if why.is_written() || model.has(id, Flag::REPLACED) {
             return true;
@@ -85,8 +94,7 @@ impl Turn<'_> {
         if model.digest(id).is_some() {
             return old != new || !model.has(id, Flag::NOT_RACY);
         }
-        let missed =
-            self.t.settings.hashing == Hashing::Eager && !model.has(id, Flag::BASELINE_PENDING);
+        let missed = hashing == Hashing::Eager && !model.has(id, Flag::BASELINE_PENDING);
         if missed || model.has(id, Flag::UNREADABLE) {
             return true;
         }
@@ -142,12 +150,14 @@ impl Turn<'_> {
     pub(super) fn read_modified(&mut self, id: Id) -> bool {
         let t = &mut *self.t;
         let blockers = [Flag::MOVED_FROM, Flag::READING];
-        let is_plain = t.settings.hashing != Hashing::Off
-            && !t.settings.attributes
-            && !blockers.into_iter().any(|flag| t.model.has(id, flag));
+        let is_plain =
+            !t.settings.attributes && !blockers.into_iter().any(|flag| t.model.has(id, flag));
         let Some(dir) = t.model.parent(id).filter(|_| is_plain) else {
             return false;
         };
+        if t.hashing(t.model.inode(dir).dev) == Hashing::Off {
+            return false;
+        }
         let name = self.t.model.name(id).to_vec();
         if self.t.is_hidden(dir, &name, false) {
             return false;

@@ -5,7 +5,7 @@
 
 use crate::change::Digest;
 use crate::event::Wd;
-pub(crate) use crate::file_status::{FsError, Inode, Stat};
+pub(crate) use crate::file_status::{FsClass, FsError, Inode, Stat};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Target<'a> {
@@ -19,8 +19,7 @@ pub(crate) struct Watched {
     /// Its identity, as far as there is a watch on it.
     pub(crate) wd: Result<Wd, FsError>,
     pub(crate) inode: Inode,
-    /// Whether changes made elsewhere are never told (a network file system).
-    pub(crate) blind: bool,
+    pub(crate) class: FsClass,
 }
 
 /// What reading a regular file gave.
@@ -74,6 +73,8 @@ pub(crate) trait Disk {
     /// it from there, if that is needed; what is found there must be `inode`.
     fn enter<'a>(&mut self, inode: Inode, way: &PathWriter<'_, 'a>) -> Result<(), FsError>;
     fn stat(&mut self, at: Target<'_>) -> Result<Stat, FsError>;
+    /// What may be done with what was found, and what inotify tells of it.
+    fn class(&mut self, stat: &Stat) -> FsClass;
     /// Opens the directory of that name, and watches it.
     fn watch(&mut self, at: Target<'_>) -> Result<Watched, FsError>;
     /// Watches the regular file of that name, as an inode.

@@ -97,7 +97,8 @@ impl Turn<'_> {
             self.flush_create();
             return false;
         };
-        if settings.hashing == Hashing::Off {
+        let dev = self.t.model.inode(pending_create.dir).dev;
+        if self.t.hashing(dev) == Hashing::Off {
             return self.flush_create_unread(pending_create);
         }
         let (dir, name, limit) = (
@@ -208,7 +209,7 @@ impl Turn<'_> {
         self.t.remember_recent(stat);
         self.t.remember_attributes(id, stat);
         if stat.size == 0 {
-            let by_stat = self.t.goes_by_stat(0);
+            let by_stat = self.t.goes_by_stat(stat);
             self.t.model.set_fingerprint(
                 id,
                 model::fingerprint(stat, !by_stat),
@@ -234,7 +235,8 @@ impl Turn<'_> {
     /// A file without bytes, as open(2) makes it.
     fn insert_empty(&mut self, dir: Id, name: &[u8]) -> Id {
         let id = self.t.model.insert(Some(dir), name, Kind::File);
-        let digest = (self.t.settings.hashing != Hashing::Off).then_some(EMPTY);
+        let dev = self.t.model.inode(dir).dev;
+        let digest = (self.t.hashing(dev) != Hashing::Off).then_some(EMPTY);
         self.t.model.set_digest(id, digest);
         // Whatever is found there differs from what is told here, unless a look tells.
         self.t.model.set_fingerprint(id, model::NO_FINGERPRINT, 0);

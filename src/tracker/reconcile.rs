@@ -101,6 +101,10 @@ impl Turn<'_> {
             }
             return;
         }
+        if stat.is_mount_root {
+            let class = self.disk.class(stat);
+            self.t.file_systems.note(stat.inode.dev, class);
+        }
         if is_dir {
             return self.present_directory(dir, name, stat);
         }

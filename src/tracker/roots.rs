@@ -5,6 +5,7 @@ use super::Tracker;
 use super::model::Id;
 use super::scan::Sweep;
 use crate::change::{Content, Kind};
+use crate::file_status::FsClass;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Root {
@@ -13,6 +14,8 @@ pub(crate) struct Root {
     pub(crate) shown: Vec<u8>,
     /// Where it was at the start, as an absolute path.
     pub(crate) absolute: Vec<u8>,
+    /// What it was on at the start.
+    pub(crate) class: FsClass,
     pub(crate) entry: Option<Id>,
 }
 

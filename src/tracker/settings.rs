@@ -16,6 +16,8 @@ pub(crate) enum Hashing {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) hashing: Hashing,
+    /// Whether eager hashing was asked for, and so is done on remote file systems too.
+    pub(crate) reads_remote: bool,
     /// Larger files go by inode, size and times. In bytes.
     pub(crate) hash_limit: u64,
     /// How many levels below a PATH are told.

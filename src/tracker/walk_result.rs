@@ -72,7 +72,7 @@ impl Turn<'_> {
             Ok(FileDigest {
                 stat, digest: None, ..
             }) => {
-                let by_stat = self.t.goes_by_stat(stat.size);
+                let by_stat = self.t.goes_by_stat(&stat);
                 self.t.note_links(id, &stat);
                 self.t.model.set_fingerprint(
                     id,
@@ -80,7 +80,7 @@ impl Turn<'_> {
                     model::inode_key(&stat),
                 );
                 self.t.note_racy(id, &stat, self.now.wall);
-                self.t.warn_over_limit(id, stat.size);
+                self.t.warn_over_limit(id, &stat);
             }
             // It moved, or may not be read, or something above it may not: a look tells.
             Err(_) => {

@@ -12,6 +12,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::progress::WalkProgress;
 use crate::event::Wd;
+use crate::file_status::FsClass;
+use crate::mounts::MountTable;
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
@@ -33,11 +35,25 @@ const GIVEN: usize = 32;
 pub(super) struct Job {
     pub(super) id: Id,
     pub(super) fd: Option<OwnedFd>,
-    pub(super) dev: Option<u64>,
+    /// What its parent is on; `None` for a PATH.
+    pub(super) above: Option<FileSystem>,
+}
+
+/// What a directory is on.
+#[derive(Clone, Copy)]
+pub(super) struct FileSystem {
+    pub(super) dev: u64,
+    /// As in [`Stat`](crate::file_status::Stat).
+    pub(super) mount: u64,
+    pub(super) class: FsClass,
 }
 
 pub(super) struct Shared<'a> {
     pub(super) inotify: &'a Inotify,
+    pub(super) mounts: &'a MountTable,
+    /// Whether opening a name may mount something.
+    pub(super) has_automounts: bool,
+    pub(super) one_file_system: bool,
     pub(super) own: &'a [Inode],
     /// Who wants to know how far it is.
     pub(super) progress: &'a WalkProgress,
@@ -66,8 +82,15 @@ pub(super) struct State<'a> {
 impl State<'_> {
     /// Takes the watch on a directory into the model. `false`: it is known under another
     /// name already.
-    pub(super) fn arrived(&mut self, id: Id, inode: Inode, wd: io::Result<Wd>) -> bool {
+    pub(super) fn arrived(
+        &mut self,
+        id: Id,
+        inode: Inode,
+        class: FsClass,
+        wd: io::Result<Wd>,
+    ) -> bool {
         let tracker = &mut *self.tracker;
+        tracker.file_systems.note(inode.dev, class);
         match wd {
             Ok(wd) => {
                 if let Some(other) = tracker.model.watched(wd) {
@@ -92,6 +115,7 @@ impl<'a> Shared<'a> {
     pub(super) fn new(
         tracker: &'a mut Tracker,
         inotify: &'a Inotify,
+        mounts: &'a MountTable,
         own: &'a [Inode],
         progress: &'a WalkProgress,
         root: Id,
@@ -101,8 +125,9 @@ impl<'a> Shared<'a> {
         let jobs = VecDeque::from([Job {
             id: root,
             fd: Some(fd),
-            dev: None,
+            above: None,
         }]);
+        let one_file_system = tracker.settings.one_file_system;
         let state = Mutex::new(State {
             tracker,
             jobs,
@@ -111,6 +136,9 @@ impl<'a> Shared<'a> {
         });
         Self {
             inotify,
+            mounts,
+            has_automounts: mounts.has_automounts(),
+            one_file_system,
             own,
             progress,
             state,

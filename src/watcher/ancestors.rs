@@ -132,11 +132,12 @@ impl Watcher {
 
     /// A PATH is there: it is told, and all that is in it.
     fn appear(&mut self, path: &[u8]) {
-        let inotify = Rc::clone(&self.inotify);
+        let (inotify, mounts) = (Rc::clone(&self.inotify), Rc::clone(&self.disk.mounts));
         let own = self.disk.own.inodes();
         let mut builder = RootBuilder {
             tracker: &mut self.tracker,
             inotify: &inotify,
+            mounts: &mounts,
             own: &own,
             progress: &WalkProgress::new(false),
             notes: Vec::new(),

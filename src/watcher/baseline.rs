@@ -61,10 +61,10 @@ impl Watcher {
                     stat: None,
                 };
             }
-            let reads_all = self.tracker.settings.hashing == Hashing::Eager;
-            let is_owed = content
-                .size
-                .is_none_or(|size| !self.tracker.goes_by_stat(size));
+            let dev = model.parent(id).map_or(0, |dir| model.inode(dir).dev);
+            let reads_all = self.tracker.hashing(dev) == Hashing::Eager;
+            let limit = self.tracker.settings.hash_limit;
+            let is_owed = content.size.is_none_or(|size| size <= limit);
             if kind == Kind::File && content.digest.is_none() && reads_all && is_owed {
                 // It moved before it was read: its digest is told as soon as it is known.
                 self.tracker.model.set(id, Flag::UNREADABLE);

@@ -1,78 +1,62 @@
-//! Which of the watched file systems keep changes from us, said to the user.
+//! Which of the watched file systems need a word to the user: what makes no event there, and
+//! what is not read.
 //!
-//! Looks at the PATHs, and at what is mounted below them; sets no watch. What happens on
-//! other hosts is found by looking, so the model is told where.
-
-use std::os::fd::AsFd;
+//! Asks the mount table, and no file system.
 
 use super::Watcher;
-use crate::disk::{Coverage, coverage, coverage_by_name};
 use crate::escape::escaped;
-use crate::sys::file::{self, Open};
-use crate::sys::process;
-use crate::tracker::model::Id;
+use crate::file_status::FsClass;
+use crate::tracker::Hashing;
 
 impl Watcher {
-    /// Names file systems that keep changes from us.
+    /// Names, once, the file systems that are not simply local.
     pub(super) fn warn_of_incomplete_events(&mut self) {
-        let mut named = Vec::new();
-        self.find_incomplete_roots(&mut named);
-        self.find_incomplete_mounts(&mut named);
-        for (path, blind) in named {
-            let path = escaped(&path);
-            match blind {
-                Coverage::None => {}
-                Coverage::Network(name) => self.stderr.warn(&format!(
-                    "warning: {path} is on {name}: changes made on other hosts make no events, so it is looked at every 10 s"
-                )),
-                Coverage::Partial(name) => self.stderr.warn(&format!(
-                    "warning: {path} is on {name}: changes made below it make no events; --rescan SECONDS finds them"
-                )),
+        for (path, class) in self.special_mounts() {
+            if let Some(text) = self.describe(class) {
+                self.stderr
+                    .warn(&format!("warning: {} is on {text}", escaped(&path)));
             }
         }
     }
 
-    fn find_incomplete_roots(&mut self, named: &mut Vec<(Vec<u8>, Coverage)>) {
-        for root in self.tracker.roots.clone() {
-            let opened = file::with_c_str(&root.open, |path| {
-                file::open(file::here(), path, Open::Directory)
-            });
-            let magic = opened
-                .and_then(|fd| process::file_system(fd.as_fd()))
-                .unwrap_or(0);
-            let blind = coverage(magic);
-            if let Some(id) = root.entry {
-                self.look_often(id, blind);
+    /// The PATHs, and the mount points below them, that the model has.
+    fn special_mounts(&self) -> Vec<(Vec<u8>, FsClass)> {
+        let roots = &self.tracker.roots;
+        let mut found: Vec<_> = roots
+            .iter()
+            .filter(|root| root.entry.is_some())
+            .map(|root| (root.shown.clone(), root.class))
+            .collect();
+        for mount in self.mounts.iter().flat_map(|mounts| &mounts.mounts) {
+            let is_root = roots.iter().any(|root| root.absolute == mount.mount_point);
+            if !is_root && self.tracker.entry_at(&mount.mount_point).is_some() {
+                found.push((mount.mount_point.clone(), mount.class()));
             }
-            named.push((root.shown, blind));
         }
+        found
     }
 
-    fn find_incomplete_mounts(&mut self, named: &mut Vec<(Vec<u8>, Coverage)>) {
-        let mounts = self
-            .mounts
-            .as_ref()
-            .map(|mounts| mounts.mounts.clone())
-            .unwrap_or_default();
-        for mount in mounts {
-            let is_root = self
-                .tracker
-                .roots
-                .iter()
-                .any(|root| root.absolute == mount.place);
-            let Some(id) = self.tracker.entry_at(&mount.place).filter(|_| !is_root) else {
-                continue;
-            };
-            let blind = coverage_by_name(&mount.file_system);
-            self.look_often(id, blind);
-            named.push((mount.place, blind));
-        }
-    }
-
-    /// The rules look by themselves at what is changed on other hosts.
-    fn look_often(&mut self, id: Id, blind: Coverage) {
-        if matches!(blind, Coverage::Network(_)) {
-            self.tracker.blind.push(self.tracker.model.inode(id).dev);
+    fn describe(&self, class: FsClass) -> Option<String> {
+        let settings = &self.tracker.settings;
+        match class {
+            FsClass::Local | FsClass::Automount => None,
+            FsClass::Remote(name) => {
+                let is_lazy = settings.hashing == Hashing::Eager && !settings.reads_remote;
+                let lazily = if is_lazy {
+                    "; files there are read when they change (--hash eager reads all)"
+                } else {
+                    ""
+                };
+                Some(format!(
+                    "{name}: changes made on other hosts make no events, so it is looked at every 10 s{lazily}"
+                ))
+            }
+            FsClass::Layered(name) => Some(format!(
+                "{name}: changes made below it make no events; --rescan SECONDS finds them"
+            )),
+            FsClass::Pseudo(name) => Some(format!(
+                "{name}: its files are never opened, so they go by size and times; most changes there make no events"
+            )),
         }
     }
 }

@@ -183,6 +183,7 @@ impl Watcher {
         let mut builder = RootBuilder {
             tracker: &mut self.tracker,
             inotify: &self.inotify,
+            mounts: &self.disk.mounts,
             own,
             progress: &progress,
             notes: Vec::new(),

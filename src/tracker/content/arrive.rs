@@ -21,7 +21,7 @@ impl Turn<'_> {
         self.t.note_links(id, stat);
         self.t.remember_recent(stat);
         self.watch_file_inode(id, dir, name);
-        if self.t.goes_by_stat(stat.size) {
+        if self.t.goes_by_stat(stat) {
             self.add_by_stat(id, stat);
         } else {
             let content = self.read_first(id, dir, name, stat);
@@ -35,7 +35,7 @@ impl Turn<'_> {
             .model
             .set_fingerprint(id, model::fingerprint(stat, false), model::inode_key(stat));
         self.t.note_racy(id, stat, self.now.wall);
-        self.t.warn_over_limit(id, stat.size);
+        self.t.warn_over_limit(id, stat);
         self.t.emit_created(id, content(stat, None));
         let changed_since_start = self.t.changed_since_start(id, stat, self.now.wall);
         self.enqueue_links(id, changed_since_start);

@@ -109,7 +109,7 @@ impl Turn<'_> {
             self.t.emit_touched(id, stat);
         }
         if news {
-            self.t.warn_over_limit(id, stat.size);
+            self.t.warn_over_limit(id, stat);
             self.t.emit_changed(id, content(stat, None));
             self.enqueue_links(id, true);
             self.mark_read_this_batch(id);

@@ -5,7 +5,7 @@ use super::{Aside, Fake, Note, digest};
 use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::disk::{
-    Disk, FileDigest, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
+    Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
     append_name,
 };
 
@@ -127,6 +127,10 @@ impl Fake {
 }
 
 impl Disk for Fake {
+    fn class(&mut self, _: &Stat) -> FsClass {
+        FsClass::Local
+    }
+
     fn enter<'a>(&mut self, inode: Inode, way: &PathWriter<'_, 'a>) -> Result<(), FsError> {
         if self.entered(inode).is_ok() {
             return Ok(());
@@ -169,7 +173,7 @@ impl Disk for Fake {
         Ok(Watched {
             wd,
             inode,
-            blind: false,
+            class: FsClass::Local,
         })
     }
 

@@ -110,9 +110,7 @@ impl Turn<'_> {
         self.t.model.set_wd(id, Some(wd));
         self.t.model.set_inode(id, watched.inode);
         self.t.mark_unscanned(id);
-        if watched.blind && !self.t.blind.contains(&watched.inode.dev) {
-            self.t.blind.push(watched.inode.dev);
-        }
+        self.t.file_systems.note(watched.inode.dev, watched.class);
         self.t.emit_created(id, Content::default());
         self.t.scans.push(id, Sweep::New);
     }

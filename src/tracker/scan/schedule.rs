@@ -130,7 +130,7 @@ impl Tracker {
 
     /// Looks regularly at what has no watch or does not tell all.
     fn poll(&mut self, now: u64) {
-        let needed = self.unwatched > 0 || !self.blind.is_empty();
+        let needed = self.unwatched > 0 || self.file_systems.has_polled();
         if self.schedule.poll.is_none_or(|due| due > now) || !needed {
             self.schedule.poll = needed.then(|| self.schedule.poll.unwrap_or(now + POLL));
             return;
@@ -138,7 +138,8 @@ impl Tracker {
         self.schedule.poll = Some(now + POLL);
         let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
         let not_told = |id: &Id| {
-            self.model.has(*id, Flag::UNWATCHED) || self.blind.contains(&self.model.inode(*id).dev)
+            self.model.has(*id, Flag::UNWATCHED)
+                || self.file_systems.is_polled(self.model.inode(*id).dev)
         };
         for id in self
             .model

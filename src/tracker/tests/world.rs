@@ -45,6 +45,7 @@ impl Default for RunOptions {
     fn default() -> Self {
         let settings = Settings {
             hashing: Hashing::Eager,
+            reads_remote: true,
             hash_limit: 1 << 30,
             max_depth: None,
             one_file_system: false,
@@ -173,6 +174,7 @@ impl World {
             open,
             shown,
             absolute,
+            class: crate::file_status::FsClass::Local,
             entry: Some(id),
         });
         let mut ids = BTreeMap::new();

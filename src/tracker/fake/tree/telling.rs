@@ -51,6 +51,7 @@ impl Tree {
             },
             mount: 1,
             is_mount_root: false,
+            is_automount: false,
         }
     }
 }

@@ -1,0 +1,90 @@
+//! Which of the file systems that are watched may be read, and which must be polled.
+//!
+//! Never asks the disk: it is given a class with each directory that is watched.
+
+use super::settings::Hashing;
+use crate::file_status::FsClass;
+
+/// The file systems that are not simply local, by their device.
+#[derive(Default)]
+pub(crate) struct FileSystems {
+    known: Vec<(u64, FsClass)>,
+}
+
+impl FileSystems {
+    /// Something on that device is watched from now on.
+    pub(crate) fn note(&mut self, dev: u64, class: FsClass) {
+        match self.known.iter_mut().find(|(known, _)| *known == dev) {
+            // The number of a device that was unmounted is used again.
+            Some((_, known)) => *known = class,
+            None if class == FsClass::Local => {}
+            None => self.known.push((dev, class)),
+        }
+    }
+
+    fn class(&self, dev: u64) -> FsClass {
+        let found = self.known.iter().find(|(known, _)| *known == dev);
+        found.map_or(FsClass::Local, |(_, class)| *class)
+    }
+
+    /// Whether changes that make no event are looked for there.
+    pub(crate) fn is_polled(&self, dev: u64) -> bool {
+        self.class(dev).may_stall()
+    }
+
+    pub(crate) fn has_polled(&self) -> bool {
+        self.known.iter().any(|(dev, _)| self.is_polled(*dev))
+    }
+
+    /// When files on that device are read.
+    /// `wanted`: by the user, for all; `reads_remote`: also for remote file systems, where
+    /// a baseline would fetch everything.
+    pub(crate) fn hashing(&self, dev: u64, wanted: Hashing, reads_remote: bool) -> Hashing {
+        match self.class(dev) {
+            FsClass::Pseudo(_) => Hashing::Off,
+            FsClass::Remote(_) if wanted == Hashing::Eager && !reads_remote => Hashing::Lazy,
+            _ => wanted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FileSystems, FsClass, Hashing};
+
+    #[test]
+    fn what_may_be_read_depends_on_the_file_system_and_on_what_was_asked_for() {
+        let mut all = FileSystems::default();
+        all.note(1, FsClass::Local);
+        all.note(2, FsClass::Remote("FUSE"));
+        all.note(3, FsClass::Pseudo("proc"));
+        for (hashing, reads_remote, expected) in [
+            (
+                Hashing::Eager,
+                false,
+                [Hashing::Eager, Hashing::Lazy, Hashing::Off],
+            ),
+            (
+                Hashing::Eager,
+                true,
+                [Hashing::Eager, Hashing::Eager, Hashing::Off],
+            ),
+            (
+                Hashing::Lazy,
+                false,
+                [Hashing::Lazy, Hashing::Lazy, Hashing::Off],
+            ),
+            (Hashing::Off, false, [Hashing::Off; 3]),
+        ] {
+            let found = [1, 2, 3].map(|dev| all.hashing(dev, hashing, reads_remote));
+            assert_eq!(found, expected);
+        }
+        assert_eq!(
+            [1, 2, 3].map(|dev| all.is_polled(dev)),
+            [false, true, false]
+        );
+        assert!(all.has_polled());
+        all.note(2, FsClass::Local);
+        assert!(!all.has_polled());
+    }
+}
