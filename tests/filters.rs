@@ -339,19 +339,3 @@ fn globs_and_files_that_cannot_be_used_are_refused() {
         assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     }
 }
-
-#[test]
-fn a_file_of_globs_that_nobody_writes_to_can_be_interrupted() {
-    let tree = Tree::new();
-    tree.fifo("globs");
-    let watch = tree.watch().args(["--exclude-from", "globs"]).spawn();
-    // It waits in open(2), as `<(command)` in a shell may make it do.
-    assert!(eventually(|| {
-        let call = fs::read_to_string(format!("/proc/{}/wchan", watch.pid()));
-        call.is_ok_and(|call| call.contains("fifo") || call.contains("wait_for_partner"))
-    }));
-    watch.signal(libc::SIGINT);
-    let ended = watch.wait();
-    assert!(!ended.status.success());
-    assert!(ended.stdout.is_empty());
-}
