@@ -1,4 +1,8 @@
-//! What is printed about the program itself: completions for a shell, and the man page.
+//! What is printed about the program itself: completions, the man page, the systemd unit.
+//!
+//! Never knows an option by its name: all come from the definition of the command line.
+
+mod page;
 
 use std::io::{self, Write};
 
@@ -35,9 +39,7 @@ fn without_hidden(full: &Command) -> Command {
 /// # Errors
 /// stdout does not take it.
 pub(crate) fn man() -> io::Result<()> {
-    let mut text = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut text)?;
-    io::stdout().write_all(&text)
+    io::stdout().write_all(page::render(&Cli::command())?.as_bytes())
 }
 
 /// Prints the systemd unit, with the rules for logrotate in comments at its end.

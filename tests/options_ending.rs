@@ -210,7 +210,15 @@ fn completions_are_scripts_that_the_shells_accept() {
 #[test]
 fn the_man_page_renders_without_a_complaint() {
     let page = printed(&["--man"]);
-    assert!(page.contains(".TH balerion 1"), "{page}");
+    assert!(page.contains(".TH BALERION 1"), "{page}");
+    if let Some(output) = on_file(
+        "the_man_page_renders…",
+        &["mandoc", "-Tlint", "-Wwarning"],
+        &page,
+    ) {
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}");
+    }
     let words = ["man", "--warnings", "-l"];
     let Some(output) = on_file("the_man_page_renders…", &words, &page) else {
         return;
@@ -225,7 +233,17 @@ fn the_man_page_renders_without_a_complaint() {
         return;
     }
     assert_eq!(said, "");
-    for wanted in ["--until-quiet", "--hash-limit", "--wait-for-path"] {
+    for wanted in [
+        "[--until-quiet TIME]",
+        "[--hash-limit SIZE]",
+        "--wait-for-path",
+        "EXIT STATUS",
+        "SIGNALS",
+        "ENVIRONMENT",
+        // Examples keep their columns, and characters that shells know stay what they are.
+        "    balerion src | grep --line-buffered '\\.rs$'\n",
+        "      while read -r -t 0.5 _; do :; done\n",
+    ] {
         assert!(text.contains(wanted), "{wanted} in\n{text}");
     }
 }
