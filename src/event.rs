@@ -9,7 +9,7 @@
 pub(crate) struct Wd(pub(crate) i32);
 
 /// What joins the two halves of a rename.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct Cookie(pub(crate) u32);
 
 /// One event, its name still in the buffer that it was read into.

@@ -18,6 +18,7 @@ mod lookahead;
 pub(crate) mod model;
 pub(crate) mod numbers;
 mod pending_create;
+mod queue;
 mod reconcile;
 mod rename;
 mod roots;
@@ -25,15 +26,13 @@ mod rules;
 mod scan;
 mod settings;
 mod table;
-mod timer;
 mod walk_result;
+mod work;
 
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod tests;
-
-use std::collections::{BTreeSet, VecDeque};
 
 use crate::change::{Attributes, Batch, Digest, Kind};
 use crate::event::{Cookie, Wd};
@@ -46,11 +45,11 @@ use lookahead::Lookahead;
 use model::{Flag, Id, Model};
 use numbers::Numbers;
 use pending_create::PendingCreate;
+use queue::{Key, WorkQueue};
 use rename::PendingMove;
 pub(crate) use roots::{FileRoot, Root};
-use scan::{DueName, Rescan, Scans, Schedule};
+use scan::{ActiveScan, Rescan};
 pub(crate) use settings::{Counters, Hashing, Settings};
-use timer::Timers;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Timestamps {
@@ -73,14 +72,11 @@ pub(crate) struct Tracker {
     pub(crate) batch: Batch,
     /// For `--stats`.
     pub(crate) counters: Counters,
-    entries_due: VecDeque<Id>,
-    /// Names to look at that the model does not have.
-    names_due: VecDeque<DueName>,
-    scans: Scans,
-    /// The comparison of everything that is under way.
-    rescan: Option<Rescan>,
-    /// Counts the comparisons: a directory scanned in an older one is due.
-    generation: u16,
+    /// What is to be compared with the disk, now or later.
+    queue: WorkQueue,
+    /// The directory whose names are being compared.
+    scan: Option<ActiveScan>,
+    rescan: Rescan,
     /// Renames of which the first half was read.
     pending_moves: Numbers<Cookie, PendingMove>,
     /// What the events at hand will take away.
@@ -92,9 +88,9 @@ pub(crate) struct Tracker {
     is_applying: bool,
     /// The file that was closed by the event just read.
     deferred_read: Option<Id>,
-    timers: Timers,
-    /// When everything is compared with the disk.
-    schedule: Schedule,
+    /// Files of which the events just applied say that they were written: most are closed,
+    /// and read, before those are over.
+    written: Vec<Id>,
     /// What was last reported under the names onto which files were renamed.
     replaced: Numbers<Id, Option<Digest>>,
     /// Files with several names, and unnamed ones.
@@ -108,8 +104,6 @@ pub(crate) struct Tracker {
     attributes: Numbers<Id, Attributes>,
     /// The last mtime of each file, where changes of it are asked for.
     mtimes: Numbers<Id, i64>,
-    /// Directories that may not be entered, looked at when permissions change.
-    blocked: BTreeSet<Id>,
     /// How many directories could not be watched.
     pub(crate) unwatched: usize,
     /// Whether a file system is watched that does not tell all.
@@ -135,8 +129,15 @@ impl Tracker {
         model: Model,
         now: u64,
     ) -> Self {
+        let mut queue = WorkQueue::default();
+        queue.set_now(now);
+        if let Some(every) = settings.rescan {
+            queue.add_timer(Key::Periodic, now.saturating_add(every));
+        }
+        if filter.reads_rules() {
+            queue.add_timer(Key::Rules, now);
+        }
         Self {
-            schedule: Schedule::new(&settings, filter.reads_rules(), now),
             model,
             settings,
             filter,
@@ -145,18 +146,16 @@ impl Tracker {
             named: Vec::new(),
             batch: Batch::default(),
             counters: Counters::default(),
-            entries_due: VecDeque::new(),
-            names_due: VecDeque::new(),
-            scans: Scans::default(),
-            rescan: None,
-            generation: 0,
+            queue,
+            scan: None,
+            rescan: Rescan::default(),
             pending_moves: Numbers::default(),
             lookahead: Lookahead::default(),
             pending_create: None,
             read_this_batch: Vec::new(),
             is_applying: false,
             deferred_read: None,
-            timers: Timers::default(),
+            written: Vec::new(),
             replaced: Numbers::default(),
             links: Links::default(),
             missing: Numbers::default(),
@@ -164,7 +163,6 @@ impl Tracker {
             ticket: Ticket(0),
             attributes: Numbers::default(),
             mtimes: Numbers::default(),
-            blocked: BTreeSet::new(),
             unwatched: 0,
             file_systems: FileSystems::default(),
             queue_empty: settings.began,
@@ -173,6 +171,7 @@ impl Tracker {
 
     /// At work with a disk, at a moment.
     pub(crate) fn turn<'a>(&'a mut self, disk: &'a mut dyn Disk, now: Timestamps) -> Turn<'a> {
+        self.queue.set_now(now.tick);
         Turn { t: self, disk, now }
     }
 
@@ -183,17 +182,14 @@ impl Tracker {
 
     /// Puts an entry in the queue of those to look at.
     pub(crate) fn enqueue(&mut self, id: Id) {
-        if !self.model.has(id, Flag::QUEUED) {
-            self.model.set(id, Flag::QUEUED);
-            self.entries_due.push_back(id);
-        }
+        self.queue.add_entry(id, self.model.parent(id));
     }
 
     /// Puts a name in the queue of those to look at.
     pub(crate) fn enqueue_name(&mut self, dir: Id, name: &[u8]) {
         match self.model.find(dir, name) {
             Some(id) => self.enqueue(id),
-            None => self.names_due.push_back(DueName::new(dir, name)),
+            None => self.queue.add_name(dir, name),
         }
     }
 
@@ -221,11 +217,14 @@ impl Turn<'_> {
             let stat = self
                 .enter(dir)
                 .and_then(|inode| self.disk.stat(Target::In(inode, &name)));
-            if let Ok(stat) = stat {
-                self.t.remember_attributes(id, &stat);
-                if stat.kind == Kind::File && self.t.model.kind(id) == Kind::File {
-                    self.watch_file_inode(id, dir, &name);
+            match stat {
+                Ok(stat) => {
+                    self.t.remember_attributes(id, &stat);
+                    if stat.kind == Kind::File && self.t.model.kind(id) == Kind::File {
+                        self.watch_file_inode(id, dir, &name);
+                    }
                 }
+                Err(_) => self.t.enqueue(id),
             }
         }
     }

@@ -5,7 +5,6 @@
 
 use super::disk::Target;
 use super::model::{Flag, Id};
-use super::scan::Sweep;
 use super::{Tracker, Turn};
 use crate::change::{Change, Kind};
 use crate::event::{Event, NameEvent, SelfEvent, Wd};
@@ -66,7 +65,7 @@ impl Turn<'_> {
     pub(crate) fn pause(&mut self) {
         self.flush_create();
         self.flush_deferred();
-        self.t.debounce_written(self.now.tick);
+        self.t.debounce_written();
         self.t.is_applying = false;
     }
 
@@ -152,7 +151,7 @@ impl Turn<'_> {
             Some(id) if self.t.model.kind(id) == Kind::File => self.file_event(id, what),
             Some(id) if is_dir && what == NameEvent::Attrib => {
                 self.t.enqueue(id);
-                self.retry_blocked();
+                self.t.retry_denied(id);
             }
             Some(id) if what == NameEvent::Attrib && self.t.settings.attributes => {
                 self.t.enqueue(id)
@@ -171,7 +170,7 @@ impl Turn<'_> {
                     self.reconcile_name(dir, name);
                     let is_gone = self.is_directory(dir) && self.t.model.find(dir, name).is_none();
                     if is_gone && !self.is_self_output(dir, name) {
-                        self.t.debounce(dir, self.now.tick);
+                        self.t.debounce(dir);
                     }
                 }
             },
@@ -264,7 +263,7 @@ impl Turn<'_> {
         if let Some(dir) = self.t.model.watched(wd) {
             if what == SelfEvent::Attrib {
                 self.t.enqueue(dir);
-                self.retry_blocked();
+                self.t.retry_denied(dir);
                 self.retry_unreadable_files(dir);
             }
             return;
@@ -278,18 +277,8 @@ impl Turn<'_> {
     fn overflow(&mut self) {
         self.t.counters.overflows += 1;
         self.t.batch.push(Change::Overflow);
-        self.expire_pending_moves(None);
-        self.t.begin_rescan(self.now.tick);
-    }
-
-    /// Permissions changed somewhere: what could not be entered is tried again.
-    fn retry_blocked(&mut self) {
-        for dir in std::mem::take(&mut self.t.blocked) {
-            if self.t.model.is_live(dir) && self.t.model.kind(dir) == Kind::Directory {
-                self.t.enqueue(dir);
-                self.t.scans.push(dir, Sweep::All);
-            }
-        }
+        self.expire_all_pending_moves();
+        self.t.request_rescan(self.now.tick);
     }
 
     /// Permissions of a directory changed: it may be why files in it could not be read.
@@ -310,6 +299,27 @@ impl Turn<'_> {
 }
 
 impl Tracker {
+    /// Permissions of a directory changed: what could not be entered below it is tried.
+    fn retry_denied(&mut self, dir: Id) {
+        let model = &self.model;
+        self.queue
+            .hasten_denied(|denied| model.is_live(denied) && model.is_within(denied, dir));
+    }
+
+    /// A file was written to: if it is not read before the batch is over, its writer's
+    /// pause is waited for.
+    fn was_written(&mut self, id: Id) {
+        self.written.push(id);
+    }
+
+    fn debounce_written(&mut self) {
+        for id in std::mem::take(&mut self.written) {
+            if self.model.is_live(id) && self.model.has(id, Flag::MODIFIED) {
+                self.debounce(id);
+            }
+        }
+    }
+
     /// Whether the events at hand take an entry away from its name.
     fn leaves(&self, id: Id) -> bool {
         let dir = self.model.parent(id);

@@ -66,7 +66,7 @@ impl Turn<'_> {
             self.t.model.set(id, Flag::RECHECK);
             return;
         }
-        self.t.cancel_debounce(id);
+        self.t.queue.cancel_debounce(id);
         let why = self.t.take_evidence(id);
         if self.t.goes_by_stat(stat) {
             self.compare_stat(id, stat, why);
@@ -139,7 +139,7 @@ impl Turn<'_> {
             Ok(Reading::Later) => self.t.later(ticket, id, why),
             Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
                 self.t.restore_evidence(id, why);
-                self.t.enqueue(id);
+                self.t.retry_entry(id, &FsError::NotFound);
             }
             Err(fault) => self.became_unreadable(id, fault, why),
         }
@@ -177,14 +177,14 @@ impl Turn<'_> {
                 ..
             })) if !self.disk.is_self_output(stat.inode) => {
                 self.t.clear_missing(id);
-                self.t.cancel_debounce(id);
+                self.t.queue.cancel_debounce(id);
                 let why = self.t.take_evidence(id);
                 self.compare(id, &stat, digest, stable, why);
                 true
             }
             Ok(Reading::Later) => {
                 self.t.clear_missing(id);
-                self.t.cancel_debounce(id);
+                self.t.queue.cancel_debounce(id);
                 let why = self.t.take_evidence(id);
                 self.t.later(ticket, id, why);
                 true
@@ -211,7 +211,7 @@ impl Turn<'_> {
                     .into_iter()
                     .any(|flag| self.t.model.has(id, flag));
                 if again || !stable {
-                    self.t.debounce(id, self.now.tick);
+                    self.t.debounce(id);
                 }
                 if self.t.model.clear(id, Flag::RECHECK) {
                     self.t.enqueue(id);
@@ -219,7 +219,7 @@ impl Turn<'_> {
             }
             Ok(_) | Err(FsError::NotFound) => {
                 self.t.restore_evidence(id, why);
-                self.t.enqueue(id);
+                self.t.retry_entry(id, &FsError::NotFound);
             }
             Err(fault) => self.became_unreadable(id, fault, why),
         }
@@ -234,23 +234,21 @@ impl Turn<'_> {
         self.unread(id, fault);
     }
 
-    /// It cannot be read: that is said once, and it is tried again when its
-    /// permissions change, or soon if that is not why.
+    /// It cannot be read: that is said once, and it is tried again, sooner when its
+    /// permissions change.
     fn unread(&mut self, id: Id, fault: FsError) {
         let said = self.t.model.has(id, Flag::UNREADABLE);
+        // The baseline takes no bytes in silence from here on.
+        self.t.model.set(id, Flag::BASELINE_MISSED);
+        self.t.retry_entry(id, &fault);
         match fault {
-            FsError::NotFound => {
-                self.t.model.set(id, Flag::BASELINE_MISSED);
-                self.t.enqueue(id);
-                return;
-            }
+            FsError::NotFound => return,
+            FsError::Busy | FsError::Stalled => {}
             FsError::Io(why) => {
-                self.t.debounce(id, self.now.tick);
                 if !said {
                     self.t.trouble(id, Warning::Failed(why));
                 }
             }
-            FsError::Busy | FsError::Stalled => self.t.debounce(id, self.now.tick),
             FsError::PermissionDenied | FsError::WatchLimit => {
                 if !said {
                     self.t.trouble(id, Warning::UnreadableFile);

@@ -139,7 +139,7 @@ impl Turn<'_> {
     fn recheck_emptied_root(&mut self, dir: Id) {
         let is_empty = self.t.model.first_child(dir).is_none();
         if is_empty && self.t.model.has(dir, Flag::ROOT) && !self.t.model.has(dir, Flag::PARTIAL) {
-            self.t.debounce(dir, self.now.tick);
+            self.t.debounce(dir);
         }
     }
 
@@ -163,9 +163,6 @@ impl Turn<'_> {
         }
         if t.model.has(id, Flag::REPLACED) {
             t.replaced.remove(&id);
-        }
-        if t.model.has(id, Flag::DEBOUNCING) {
-            t.timers.forget(id);
         }
         if t.model.has(id, Flag::ATTRIBUTED) {
             t.attributes.remove(&id);

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use sha2::{Digest as _, Sha256};
 
-use super::disk::{Inode, Stat, Target, Ticket};
+use super::disk::{FsError, Inode, Stat, Target, Ticket};
 use crate::change::{Digest, Kind};
 use crate::event::{NameEvent, SelfEvent};
 pub(crate) use chance::Chance;
@@ -53,6 +53,8 @@ pub(crate) struct Odds {
     pub(crate) race: usize,
     pub(crate) late: usize,
     pub(crate) aside: usize,
+    /// An error instead of an answer.
+    pub(crate) error: usize,
 }
 
 pub(crate) struct Fake {
@@ -60,6 +62,8 @@ pub(crate) struct Fake {
     pub(crate) kernel: Kernel,
     pub(crate) chance: Chance,
     pub(crate) odds: Odds,
+    /// How many errors were injected.
+    pub(crate) errors: usize,
     pub(crate) pending: VecDeque<Op>,
     /// Whether a write by a dead name must be told under the other names too.
     pub(crate) is_strict_about_dead_names: bool,
@@ -86,6 +90,7 @@ impl Fake {
             kernel: Kernel::new(),
             chance: Chance::new(seed),
             odds: Odds::default(),
+            errors: 0,
             pending: VecDeque::new(),
             is_strict_about_dead_names: false,
             journal: Vec::new(),
@@ -197,6 +202,25 @@ impl Fake {
                 }
             }
         }
+    }
+
+    /// Answers with an error, perhaps. That a name is not there is an answer: only where
+    /// nothing is concluded from it is it given falsely.
+    fn fail(&mut self, is_conclusive: bool) -> Result<(), FsError> {
+        if !self.chance.happens(self.odds.error) {
+            return Ok(());
+        }
+        self.errors += 1;
+        let error = match self.chance.below(if is_conclusive { 5 } else { 6 }) {
+            0 => FsError::PermissionDenied,
+            1 => FsError::WatchLimit,
+            2 => FsError::Io("injected".into()),
+            3 => FsError::Busy,
+            4 => FsError::Stalled,
+            _ => FsError::NotFound,
+        };
+        self.journal.push(format!("      fails: {error:?}"));
+        Err(error)
     }
 
     fn race(&mut self) {

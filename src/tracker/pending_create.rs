@@ -92,7 +92,7 @@ impl Turn<'_> {
                 .t
                 .lookahead
                 .takes(pending_create.wd, &pending_create.name);
-            is_plain && !leaves && self.t.rescan.is_none()
+            is_plain && !leaves && !self.t.rescan.is_running()
         }) else {
             self.flush_create();
             return false;
@@ -219,7 +219,7 @@ impl Turn<'_> {
             // Its bytes came with the look: their events follow, if they have not been lost.
             // A link that comes before they are read finds it by its identity.
             self.t.model.set_inode_key(id, model::inode_key(stat));
-            self.t.debounce(id, self.now.tick);
+            self.t.debounce(id);
         }
         self.watch_file_inode(id, dir, name);
     }

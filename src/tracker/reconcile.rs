@@ -7,6 +7,8 @@ mod root;
 
 use super::disk::{FsError, Stat, Target};
 use super::model::{Flag, Id};
+use super::queue::RETRY_DELAY;
+use super::scan::Sweep;
 use super::{Tracker, Turn};
 use crate::change::{Content, Kind, Warning};
 
@@ -31,12 +33,12 @@ impl Turn<'_> {
         let inode = match self.enter(dir) {
             Ok(inode) => inode,
             Err(FsError::NotFound) => return self.find_stale_ancestor(dir, name),
-            Err(fault) => return self.blocked(dir, fault),
+            Err(why) => return self.cannot_enter(dir, dir, name, &why),
         };
         match self.disk.stat(Target::In(inode, name)) {
             Ok(stat) => self.present(dir, name, &stat),
             Err(FsError::NotFound) => self.absent(dir, name),
-            Err(fault) => self.blocked(dir, fault),
+            Err(why) => self.cannot_stat(dir, name, &why),
         }
     }
 
@@ -48,7 +50,7 @@ impl Turn<'_> {
             match self.enter(parent) {
                 Ok(_) => break,
                 Err(FsError::NotFound) => at = parent,
-                Err(fault) => return self.blocked(parent, fault),
+                Err(why) => return self.cannot_enter(parent, dir, name, &why),
             }
         }
         // Where its rename is half read, it will soon be known where it is.
@@ -56,19 +58,41 @@ impl Turn<'_> {
             self.reconcile_entry(at);
         }
         if self.is_directory(dir) {
-            self.t.defer_to_scan(dir, name, at, self.now.tick);
+            self.t.defer_to_scan(dir, name, at);
         }
     }
 
-    /// The directory may not be looked into now: it is tried again when permissions
-    /// change.
-    fn blocked(&mut self, dir: Id, fault: FsError) {
-        if self.t.blocked.insert(dir) {
-            match fault {
-                FsError::Io(why) => self.t.trouble(dir, Warning::Failed(why)),
-                _ => self.t.warn_unreadable(dir),
-            }
+    /// A directory may not be entered now, so that a name below it cannot be looked at:
+    /// that directory is scanned when it can, or the name tried again where it is another.
+    fn cannot_enter(&mut self, blocked: Id, dir: Id, name: &[u8], why: &FsError) {
+        let is_first = self.t.queue.retry_scan(blocked, Sweep::All, why);
+        if blocked != dir {
+            self.t.queue.retry_scan(dir, Sweep::All, why);
+            self.t.mark_unscanned(dir);
         }
+        let is_listed = self.t.model.find(dir, name).is_some();
+        if !is_listed {
+            self.t.mark_unscanned(dir);
+        }
+        self.warn_blocked(blocked, why, is_first);
+    }
+
+    fn warn_blocked(&mut self, dir: Id, why: &FsError, is_first: bool) {
+        match why {
+            FsError::Io(text) if is_first => self.t.trouble(dir, Warning::Failed(text.clone())),
+            FsError::Io(_) => {}
+            _ => self.t.warn_unreadable(dir),
+        }
+    }
+
+    /// The directory was entered, and the name cannot be looked at.
+    fn cannot_stat(&mut self, dir: Id, name: &[u8], why: &FsError) {
+        let is_first = match why {
+            // It may be listed, and not searched: so it is with all names in it.
+            FsError::PermissionDenied => self.t.queue.retry_scan(dir, Sweep::All, why),
+            _ => self.t.retry_later(dir, name, why),
+        };
+        self.warn_blocked(dir, why, is_first);
     }
 
     /// The name is not there. The event that tells where it went may be on its way, and
@@ -78,14 +102,18 @@ impl Turn<'_> {
         let Some(known) = self.t.model.find(dir, name) else {
             return;
         };
+        let now = self.now.tick;
         let is_said = self.t.model.has(known, Flag::CONFIRM_DELETE);
         if self.t.model.wd(dir).is_some() && !is_said {
-            let since = self.now.tick;
-            self.t.missing.entry(known).or_insert_with(|| {
-                self.t.schedule.confirm_missing(dir, name, since);
-                since
-            });
-        } else if !self.t.defer_loss(dir, name) {
+            let since = *self.t.missing.entry(known).or_insert(now);
+            if now < since.saturating_add(RETRY_DELAY) {
+                self.t.queue.recheck_entry(known, Some(dir));
+                return;
+            }
+        }
+        if self.t.rescan.is_running() {
+            self.t.queue.hold(dir, name);
+        } else {
             self.unlink(known);
         }
     }
@@ -113,6 +141,7 @@ impl Turn<'_> {
             Some(id) if self.t.model.kind(id) == stat.kind => {
                 self.t.compare_attributes(id, stat);
                 if stat.kind == Kind::File {
+                    self.watch_file_inode(id, dir, name);
                     self.reconcile_content(id, stat);
                 }
                 return;

@@ -4,18 +4,18 @@
 //! A half that stays alone expires, and the disk is asked.
 
 use super::model::{Flag, Id};
+use super::queue::Key;
 use super::{Timestamps, Tracker, Turn};
 use crate::change::{Change, Kind};
 use crate::event::Cookie;
 
-/// How long the other half of a rename may take: 50 ms, in nanoseconds. Nothing
-/// but the beauty of the stream rests on it.
+/// Maximum wait for IN_MOVED_TO: 50 ms, in nanoseconds. Only the form of the record
+/// depends on it: a late pair is emitted as deleted and created.
 const GRACE: u64 = 50_000_000;
 
 pub(super) struct PendingMove {
     dir: Id,
     name: Box<[u8]>,
-    since: u64,
 }
 
 impl Tracker {
@@ -29,9 +29,10 @@ impl Tracker {
                 PendingMove {
                     dir,
                     name: name.into(),
-                    since: now.tick,
                 },
             );
+            let due = now.tick.saturating_add(GRACE);
+            self.queue.add_timer(Key::PendingMove(cookie), due);
         }
         if self.filter.is_rule_file(name) {
             self.rules_changed(dir);
@@ -41,6 +42,7 @@ impl Tracker {
     /// Takes the waiting entry out of its wait, if it is still there.
     fn take_pending_move(&mut self, cookie: Cookie) -> Option<(Id, PendingMove)> {
         let pending_moves = self.pending_moves.remove(&cookie)?;
+        self.queue.remove(&Key::PendingMove(cookie));
         if !self.model.is_live(pending_moves.dir) {
             return None;
         }
@@ -64,13 +66,6 @@ impl Tracker {
             at = self.model.parent(id);
         }
         false
-    }
-
-    pub(super) fn next_expiry(&self) -> Option<u64> {
-        self.pending_moves
-            .values()
-            .map(|pending_moves| pending_moves.since + GRACE)
-            .min()
     }
 }
 
@@ -130,27 +125,23 @@ impl Turn<'_> {
         }
     }
 
-    /// Halves that stayed alone are looked at: all of them, or those that waited
-    /// long enough by now.
-    pub(super) fn expire_pending_moves(&mut self, now: Option<u64>) {
-        let is_over =
-            |pending_moves: &PendingMove| now.is_none_or(|now| pending_moves.since + GRACE <= now);
-        let mut over: Vec<Cookie> = self
-            .t
-            .pending_moves
-            .iter()
-            .filter(|(_, pending_moves)| is_over(pending_moves))
-            .map(|(&cookie, _)| cookie)
-            .collect();
-        over.sort_unstable_by_key(|cookie| cookie.0);
-        for cookie in over {
-            if let Some((id, _)) = self.t.take_pending_move(cookie) {
-                self.t.model.set(id, Flag::CONFIRM_DELETE);
-                if self.t.model.kind(id) == Kind::Directory {
-                    self.t.mark_unscanned(id);
-                }
-                self.t.enqueue(id);
+    /// Halves of which the other may be lost: the disk is asked.
+    pub(super) fn expire_all_pending_moves(&mut self) {
+        let mut all: Vec<Cookie> = self.t.pending_moves.keys().copied().collect();
+        all.sort_unstable();
+        for cookie in all {
+            self.expire_pending_move(cookie);
+        }
+    }
+
+    /// A half that stayed alone: the disk is asked.
+    pub(super) fn expire_pending_move(&mut self, cookie: Cookie) {
+        if let Some((id, _)) = self.t.take_pending_move(cookie) {
+            self.t.model.set(id, Flag::CONFIRM_DELETE);
+            if self.t.model.kind(id) == Kind::Directory {
+                self.t.mark_unscanned(id);
             }
+            self.t.enqueue(id);
         }
     }
 

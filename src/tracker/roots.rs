@@ -86,7 +86,7 @@ impl Tracker {
     pub(crate) fn root_appeared(&mut self, id: Id) {
         self.mark_unscanned(id);
         self.emit_created(id, Content::default());
-        self.scans.push(id, Sweep::New);
+        self.queue.add_scan(id, Sweep::New);
     }
 
     /// PATHs that are gone, and single files in directories that are, are forgotten.

@@ -2,6 +2,7 @@
 //! forgotten, and everything that they had a say in is looked at.
 
 use super::model::{Flag, Id};
+use super::queue::Key;
 use super::scan::Sweep;
 use super::{Tracker, Turn};
 use crate::event::NameEvent;
@@ -56,7 +57,7 @@ impl Tracker {
     /// The rules in a directory changed: all below it may have appeared or gone.
     pub(super) fn rules_changed(&mut self, dir: Id) {
         self.forget_rules(dir);
-        self.scans.push(dir, Sweep::Deep);
+        self.queue.add_scan(dir, Sweep::Deep);
     }
 
     /// A directory moved: rules see other paths in it.
@@ -66,16 +67,13 @@ impl Tracker {
         }
     }
 
-    /// Looks at rule files that lie where no event tells of them, when that is due.
+    /// Looks at rule files that lie where no event tells of them.
     pub(super) fn check_unwatched_rules(&mut self, now: u64) {
-        if self.schedule.rules.is_none_or(|due| due > now) {
-            return;
-        }
-        self.schedule.rules = Some(now + LOOK);
+        self.queue.add_timer(Key::Rules, now.saturating_add(LOOK));
         if self.filter.has_unwatched_change() {
             self.filter.forget_all();
             for root in self.roots.iter().filter_map(|root| root.entry) {
-                self.scans.push(root, Sweep::Deep);
+                self.queue.add_scan(root, Sweep::Deep);
             }
         }
     }

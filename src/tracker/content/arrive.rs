@@ -69,7 +69,8 @@ impl Turn<'_> {
         content(stat, None)
     }
 
-    /// Whether the file is found under the name that the model has for it.
+    /// Whether the file is found under the name that the model has for it, as far as that
+    /// can be known.
     fn is_still_there(&mut self, id: Id, stat: &Stat) -> bool {
         let Some(dir) = self.t.model.parent(id) else {
             return true;
@@ -78,7 +79,10 @@ impl Turn<'_> {
         let found = self
             .enter(dir)
             .and_then(|inode| self.disk.stat(Target::In(inode, &name)));
-        found.is_ok_and(|found| found.inode == stat.inode)
+        match found {
+            Ok(found) => found.inode == stat.inode,
+            Err(why) => why != FsError::NotFound,
+        }
     }
 
     /// Gives a file a watch of its own, where that is asked for.
@@ -92,8 +96,12 @@ impl Turn<'_> {
                 self.t.links.add_file_watch(wd, id);
                 self.t.model.set(id, Flag::FILE_WATCH);
             }
-            Err(FsError::WatchLimit) => self.t.trouble(id, Warning::NoWatch),
-            Err(_) => {}
+            Err(why) => {
+                let is_first = self.t.queue.retry_entry(id, Some(dir), &why);
+                if is_first && why == FsError::WatchLimit {
+                    self.t.trouble(id, Warning::NoWatch);
+                }
+            }
         }
     }
 }

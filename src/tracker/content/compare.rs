@@ -139,7 +139,7 @@ impl Turn<'_> {
         self.t.remember_mtime(id, stat);
         if !stable {
             self.t.model.set(id, Flag::MODIFIED);
-            self.t.debounce(id, self.now.tick);
+            self.t.debounce(id);
         } else {
             self.mark_read_this_batch(id);
         }

@@ -89,6 +89,10 @@ impl Fake {
 
     pub(crate) fn answer(&mut self, ticket: Ticket) -> Option<Result<FileDigest, FsError>> {
         let Aside { node, stat } = self.aside.remove(&ticket)?;
+        if let Err(why) = self.fail(false) {
+            self.unpin(node);
+            return Some(Err(why));
+        }
         let read = self.read_halves(node, stat);
         self.unpin(node);
         Some(Ok(read))
@@ -104,6 +108,7 @@ impl Fake {
         limit: u64,
     ) -> Result<FileDigest, FsError> {
         self.race();
+        self.fail(false)?;
         let dir = self.find_stale_ancestor(root, route)?;
         if self.tree.inode(dir) != inode {
             return Err(FsError::NotFound);
@@ -136,6 +141,7 @@ impl Disk for Fake {
             return Ok(());
         }
         self.race();
+        self.fail(false)?;
         let mut path = Vec::new();
         let root = way(&mut path).ok_or(FsError::NotFound)?;
         let node = self.find_stale_ancestor(root, &path)?;
@@ -150,6 +156,7 @@ impl Disk for Fake {
     fn stat(&mut self, at: Target<'_>) -> Result<Stat, FsError> {
         self.race();
         self.note_down("stat", at);
+        self.fail(true)?;
         self.find(at).map(|node| self.tree.stat(node))
     }
 
@@ -162,8 +169,13 @@ impl Disk for Fake {
         self.pin(node);
         self.race();
         self.note_down("watch", at);
+        let opened = self.fail(false);
+        if let Err(why) = opened {
+            self.unpin(node);
+            return Err(why);
+        }
         let wd = if self.is_readable(node) {
-            self.kernel.watch(node)
+            self.fail(false).and_then(|()| self.kernel.watch(node))
         } else {
             Err(FsError::PermissionDenied)
         };
@@ -180,6 +192,7 @@ impl Disk for Fake {
     fn watch_file(&mut self, at: Target<'_>) -> Result<Wd, FsError> {
         self.race();
         let node = self.find(at)?;
+        self.fail(false)?;
         self.kernel.watch(node)
     }
 
@@ -194,6 +207,7 @@ impl Disk for Fake {
         self.tell_late();
         let dir = self.entered(inode)?;
         self.journal.push(format!("      list {}", inode.ino));
+        self.fail(false)?;
         if !self.is_readable(dir) {
             return Err(FsError::PermissionDenied);
         }
@@ -226,6 +240,7 @@ impl Disk for Fake {
     fn read(&mut self, at: Target<'_>, limit: u64, ticket: Ticket) -> Result<Reading, FsError> {
         self.race();
         self.note_down("read", at);
+        self.fail(false)?;
         let node = self.find(at)?;
         if self.tree.kind(node) != Kind::File {
             return Err(FsError::NotFound);

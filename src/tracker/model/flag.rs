@@ -10,8 +10,6 @@ pub(crate) struct Flag(u32);
 
 impl Flag {
     pub(crate) const ROOT: Self = Self(1 << 2);
-    /// In the queue of names to look at.
-    pub(crate) const QUEUED: Self = Self(1 << 3);
     /// Written to since it was last read.
     pub(crate) const MODIFIED: Self = Self(1 << 4);
     /// Closed after writing since it was last read.
@@ -24,7 +22,6 @@ impl Flag {
     pub(crate) const BASELINE_PENDING: Self = Self(1 << 8);
     /// A rename put it over other bytes, and that is not told yet.
     pub(crate) const REPLACED: Self = Self(1 << 9);
-    pub(crate) const DEBOUNCING: Self = Self(1 << 10);
     pub(crate) const READING: Self = Self(1 << 11);
     /// A directory that is told elsewhere: not entered here.
     pub(crate) const ALIAS: Self = Self(1 << 12);

@@ -30,8 +30,7 @@ impl Turn<'_> {
         let parent = self.t.model.inode(dir);
         match self.disk.watch(Target::In(parent, name)) {
             Ok(watched) => self.watched(dir, name, stat, &watched),
-            Err(FsError::NotFound) => self.t.retry_later(dir, name, self.now.tick),
-            Err(fault) => self.blocked(dir, fault),
+            Err(why) => drop(self.t.retry_later(dir, name, &why)),
         }
     }
 
@@ -55,7 +54,7 @@ impl Turn<'_> {
                     Some(id) => {
                         self.t.model.set_wd(id, Some(*wd));
                         self.t.mark_watched(id);
-                        self.t.scans.push(id, Sweep::All);
+                        self.t.queue.add_scan(id, Sweep::All);
                     }
                     None => {
                         let id = self.new_directory(dir, name, stat);
@@ -79,8 +78,8 @@ impl Turn<'_> {
     /// A directory that is where it was.
     pub(super) fn same_directory(&mut self, id: Id, stat: &Stat) {
         self.t.compare_attributes(id, stat);
-        if self.t.model.scanned(id) != self.t.generation {
-            self.t.scans.push(id, Sweep::All);
+        if self.t.model.scanned(id) != self.t.rescan.generation() {
+            self.t.queue.ensure_scan(id, Sweep::All);
         }
     }
 
@@ -92,6 +91,8 @@ impl Turn<'_> {
                 self.disk.unwatch(wd);
             }
             self.t.cannot_watch(id, fault);
+        } else {
+            self.t.queue.retry_entry(id, self.t.model.parent(id), fault);
         }
     }
 
@@ -112,23 +113,31 @@ impl Turn<'_> {
         self.t.mark_unscanned(id);
         self.t.file_systems.note(watched.inode.dev, watched.class);
         self.t.emit_created(id, Content::default());
-        self.t.scans.push(id, Sweep::New);
+        self.t.queue.add_scan(id, Sweep::New);
     }
 }
 
 impl Tracker {
     /// A directory has no watch of its own: its limit, or its permissions.
     pub(crate) fn cannot_watch(&mut self, id: Id, fault: &FsError) {
+        // Those for which there is no room are polled all together.
+        if *fault != FsError::WatchLimit {
+            self.queue.retry_entry(id, self.model.parent(id), fault);
+        }
         match fault {
-            FsError::WatchLimit => {
-                self.model.set(id, Flag::UNWATCHED);
-                self.unwatched += 1;
-                self.trouble(id, Warning::NoWatch);
-                self.scans.push(id, Sweep::All);
+            FsError::WatchLimit | FsError::Io(_) => {
+                if !self.model.has(id, Flag::UNWATCHED) {
+                    self.model.set(id, Flag::UNWATCHED);
+                    self.unwatched += 1;
+                    match fault {
+                        FsError::Io(why) => self.trouble(id, Warning::Failed(why.clone())),
+                        _ => self.trouble(id, Warning::NoWatch),
+                    }
+                }
+                self.queue.add_scan(id, Sweep::All);
             }
             FsError::PermissionDenied => self.warn_unreadable(id),
-            FsError::Io(why) => self.trouble(id, Warning::Failed(why.clone())),
-            FsError::NotFound | FsError::Busy | FsError::Stalled => self.enqueue(id),
+            FsError::NotFound | FsError::Busy | FsError::Stalled => {}
         }
     }
 

@@ -2,7 +2,7 @@
 //! has two names. Invariant: it is entered under one of them only.
 
 use crate::change::{Content, Kind};
-use crate::tracker::disk::{Stat, Target};
+use crate::tracker::disk::{FsError, Stat, Target};
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::scan::Sweep;
 use crate::tracker::{Tracker, Turn};
@@ -10,7 +10,13 @@ use crate::tracker::{Tracker, Turn};
 impl Turn<'_> {
     /// The directory under this name is known under another one.
     pub(super) fn reconcile_relocated(&mut self, other: Id, dir: Id, name: &[u8], stat: &Stat) {
-        let holds = self.is_still_at(other);
+        let holds = match self.is_still_at(other) {
+            Ok(holds) => holds,
+            Err(why) => {
+                self.t.retry_later(dir, name, &why);
+                return;
+            }
+        };
         let above = self.t.model.is_within(dir, other);
         if holds {
             // A bind mount, or a PATH within another one: not entered twice.
@@ -26,10 +32,10 @@ impl Turn<'_> {
                     self.t.model.parent(id)
                 };
             }
-            self.t.retry_later(dir, name, self.now.tick);
+            self.t.retry_later(dir, name, &FsError::NotFound);
         } else if self.t.model.has(other, Flag::ROOT) {
             self.reconcile_root(other);
-            self.t.retry_later(dir, name, self.now.tick);
+            self.t.retry_later(dir, name, &FsError::NotFound);
         } else {
             self.relocate(other, dir, name);
         }
@@ -42,19 +48,20 @@ impl Turn<'_> {
             self.unlink(known);
             if holds_it {
                 // It went with what it replaces, and is found again as new.
-                self.t.retry_later(dir, name, self.now.tick);
+                self.t.retry_later(dir, name, &FsError::NotFound);
                 return;
             }
         }
         self.t.model.clear(other, Flag::MOVED_FROM);
         self.rename_relocated(other, dir, name);
-        if self.t.model.is_live(other) && self.t.model.scanned(other) != self.t.generation {
-            self.t.scans.push(other, Sweep::All);
+        if self.t.model.is_live(other) && self.t.model.scanned(other) != self.t.rescan.generation()
+        {
+            self.t.queue.add_scan(other, Sweep::All);
         }
     }
 
-    /// Whether a directory is still where the model has it.
-    fn is_still_at(&mut self, id: Id) -> bool {
+    /// Whether a directory is still where the model has it; or why that is not known.
+    fn is_still_at(&mut self, id: Id) -> Result<bool, FsError> {
         let found = match self.t.model.parent(id) {
             Some(dir) => {
                 let name = self.t.model.name(id).to_vec();
@@ -63,11 +70,15 @@ impl Turn<'_> {
             }
             None => match self.t.root_of(id) {
                 Some(open) => self.disk.stat(Target::Root(&open)),
-                None => return false,
+                None => return Ok(false),
             },
         };
         let inode = self.t.model.inode(id);
-        found.is_ok_and(|stat| stat.kind == Kind::Directory && stat.inode == inode)
+        match found {
+            Ok(stat) => Ok(stat.kind == Kind::Directory && stat.inode == inode),
+            Err(FsError::NotFound) => Ok(false),
+            Err(why) => Err(why),
+        }
     }
 
     /// A second name of a directory that is told elsewhere.

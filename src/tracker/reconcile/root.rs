@@ -1,6 +1,7 @@
 //! A look at a PATH: whether it is still the directory that was meant. One that took its
 //! place is never watched for it.
 
+use crate::change::Kind;
 use crate::tracker::disk::{FsError, Inode, Stat, Target};
 use crate::tracker::model::Id;
 use crate::tracker::scan::Sweep;
@@ -15,12 +16,9 @@ impl Turn<'_> {
         if self.is_left_behind(id, &open) {
             return self.unlink(id);
         }
-        let Ok(watched) = self.disk.watch(Target::Root(&open)) else {
-            match self.disk.stat(Target::Root(&open)) {
-                Err(FsError::PermissionDenied | FsError::Io(_)) => {}
-                _ => self.unlink(id),
-            }
-            return;
+        let watched = match self.disk.watch(Target::Root(&open)) {
+            Ok(watched) => watched,
+            Err(why) => return self.unwatchable_root(id, &open, &why),
         };
         let known: Inode = self.t.model.inode(id);
         match watched.wd {
@@ -32,9 +30,11 @@ impl Turn<'_> {
             {
                 self.t.model.set_wd(id, Some(wd));
                 self.t.mark_watched(id);
-                self.t.scans.push(id, Sweep::All);
+                self.t.queue.add_scan(id, Sweep::All);
             }
-            Err(_) if watched.inode == known => {}
+            Err(why) if watched.inode == known => {
+                self.t.queue.retry_entry(id, None, &why);
+            }
             Ok(wd) => {
                 // Another directory stands there: the PATH that was meant is gone.
                 if self.t.model.watched(wd).is_none() {
@@ -45,8 +45,22 @@ impl Turn<'_> {
             }
             Err(_) => return self.unlink(id),
         }
-        if let Ok(stat) = self.disk.stat(Target::Root(&open)) {
-            self.same_directory(id, &stat);
+        match self.disk.stat(Target::Root(&open)) {
+            Ok(stat) => self.same_directory(id, &stat),
+            Err(why) => drop(self.t.queue.retry_entry(id, None, &why)),
+        }
+    }
+
+    /// A PATH could not be opened: it is gone only if nothing, or something else, is there.
+    fn unwatchable_root(&mut self, id: Id, open: &[u8], why: &FsError) {
+        let is_it = match self.disk.stat(Target::Root(open)) {
+            Ok(stat) => stat.kind == Kind::Directory && stat.inode == self.t.model.inode(id),
+            Err(error) => error != FsError::NotFound,
+        };
+        if is_it {
+            self.t.queue.retry_entry(id, None, why);
+        } else {
+            self.unlink(id);
         }
     }
 

@@ -1,47 +1,80 @@
 //! The comparison of everything with the disk, after events were dropped or when the user
-//! asked for it. What is gone is told at its end only: it may have moved to where the
-//! comparison has not looked yet.
+//! asked for it. What is gone is reported at its end only: it may have moved to where the
+//! rescan has not looked yet.
 
 use crate::tracker::Tracker;
 use crate::tracker::model::Id;
+use crate::tracker::queue::Key;
+use crate::tracker::scan::Sweep;
 
-/// A comparison of everything with the disk.
+/// How long the second of two rescans that follow each other waits: 20 ms, and twice as
+/// long each time, up to 1 s.
+const FIRST_WAIT: u64 = 20_000_000;
+const LONGEST_WAIT: u64 = 1_000_000_000;
+
+/// Whether a rescan is under way, and which.
 #[derive(Default)]
 pub(in crate::tracker) struct Rescan {
-    /// Names that are gone: they may have moved to where it has not looked yet.
-    pub(super) lost: Vec<(Id, Box<[u8]>)>,
+    is_running: bool,
+    /// Counts them: a directory scanned in an older one is due.
+    generation: u16,
+    /// How long the next one waits, in nanoseconds.
+    wait: u64,
+}
+
+impl Rescan {
+    pub(in crate::tracker) fn is_running(&self) -> bool {
+        self.is_running
+    }
+
+    pub(in crate::tracker) fn generation(&self) -> u16 {
+        self.generation
+    }
+
+    /// The generation of a directory that no rescan has seen.
+    pub(in crate::tracker) fn unscanned(&self) -> u16 {
+        self.generation.wrapping_sub(1)
+    }
 }
 
 impl Tracker {
-    /// Everything is to be compared with the disk: at once, unless that was so lately.
-    pub(in crate::tracker) fn begin_rescan(&mut self, now: u64) {
-        let wait = self.schedule.back_off;
-        self.schedule.back_off = (wait * 2).clamp(20_000_000, 1_000_000_000);
-        self.schedule.restart = Some(now + wait);
+    /// Events were dropped: everything is compared, at once unless that was so lately.
+    pub(in crate::tracker) fn request_rescan(&mut self, now: u64) {
+        let wait = self.rescan.wait;
+        self.rescan.wait = (wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
+        self.queue
+            .add_timer(Key::Overflow, now.saturating_add(wait));
     }
 
-    pub(super) fn rescan_now(&mut self) {
+    pub(in crate::tracker) fn begin_rescan(&mut self) {
         self.counters.rescans += 1;
         self.filter.forget_all();
-        self.generation = self.generation.wrapping_add(1);
+        self.rescan.generation = self.rescan.generation.wrapping_add(1);
+        self.rescan.is_running = true;
         // Files that moved unseen are known by it.
         self.model.index_inode_keys();
-        self.rescan.get_or_insert_default();
         self.enqueue_roots();
+        let roots: Vec<Id> = self.roots.iter().filter_map(|root| root.entry).collect();
+        for root in roots {
+            self.queue.add_scan(root, Sweep::All);
+        }
     }
 
-    /// During a comparison, what is gone is reported at its end.
-    pub(in crate::tracker) fn defer_loss(&mut self, dir: Id, name: &[u8]) -> bool {
-        let Some(rescan) = &mut self.rescan else {
-            return false;
-        };
-        rescan.lost.push((dir, name.into()));
-        true
+    /// Every directory that could be scanned was: what is still missing is gone.
+    pub(in crate::tracker) fn end_rescan_if_over(&mut self) {
+        if self.scan.is_some() || self.queue.has_full_scans() {
+            return;
+        }
+        if std::mem::take(&mut self.rescan.is_running) {
+            self.queue.release_held();
+        } else if !self.queue.has_ready() && !self.queue.has(&Key::Overflow) {
+            self.rescan.wait = 0;
+        }
     }
 
-    /// During a comparison, the entries that a file of that identity has.
+    /// Whether a file or directory may have moved without an event that tells of it.
     pub(in crate::tracker) fn known_as(&self, inode_key: u32) -> Vec<Id> {
-        if self.rescan.is_some() {
+        if self.rescan.is_running {
             self.model.with_inode_key(inode_key)
         } else {
             Vec::new()
@@ -50,6 +83,6 @@ impl Tracker {
 
     /// Whether events were dropped that are not made up for yet.
     pub(in crate::tracker) fn has_lost_events(&self) -> bool {
-        self.rescan.is_some() || self.schedule.restart.is_some()
+        self.rescan.is_running || self.queue.has(&Key::Overflow)
     }
 }

@@ -51,6 +51,7 @@ fn folds_with(plan: &RunOptions, tree: &[Op], ops: &[Op]) {
             race: 20,
             late: 20,
             aside: 10,
+            error: 0,
         };
         let mut world = World::new(
             &RunOptions {

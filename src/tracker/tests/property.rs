@@ -58,6 +58,7 @@ fn plan() -> impl Strategy<Value = RunOptions> {
         race: race * 20,
         late: late * 25,
         aside: aside * 30,
+        error: 0,
     });
     let hashing =
         prop_oneof![6 => Just(Hashing::Eager), 2 => Just(Hashing::Lazy), 1 => Just(Hashing::Off)];
@@ -101,19 +102,46 @@ fn run(plan: &RunOptions, steps: &[Vec<Op>]) {
     world.converges();
 }
 
-#[test]
-fn whatever_happens_the_stream_adds_up_to_the_model_and_then_to_the_disk() {
-    // A failure is shown in full; a file of them beside the sources helps nobody.
+/// Runs worlds until one is wrong, which is shown in full: a file of failures beside the
+/// sources helps nobody.
+fn check(worlds: impl Strategy<Value = RunOptions>, run: fn(&RunOptions, &[Vec<Op>])) {
     let config = Config {
         failure_persistence: None,
         ..Config::default()
     };
     let steps = proptest::collection::vec(step(), 1..60);
-    let result = TestRunner::new(config).run(&(plan(), steps), |(plan, steps)| {
+    let result = TestRunner::new(config).run(&(worlds, steps), |(plan, steps)| {
         run(&plan, &steps);
         Ok(())
     });
     if let Err(TestError::Fail(why, (plan, steps))) = result {
         panic!("{plan:?}\n{steps:?}\n{why}");
     }
+}
+
+#[test]
+fn whatever_happens_the_stream_adds_up_to_the_model_and_then_to_the_disk() {
+    check(plan(), run);
+}
+
+/// Where the disk answers with errors for a while.
+fn failing() -> impl Strategy<Value = RunOptions> {
+    (plan(), 1..40_usize, any::<bool>()).prop_map(|(mut plan, error, strict)| {
+        plan.odds.error = error;
+        plan.settings.strict = strict;
+        plan
+    })
+}
+
+/// The same, and once nothing fails any longer all is as if nothing had.
+fn run_failing(plan: &RunOptions, steps: &[Vec<Op>]) {
+    let mut world = World::new(plan, &SETUP);
+    world.lives_through(&steps.concat());
+    world.disk.odds.error = 0;
+    world.converges();
+}
+
+#[test]
+fn whatever_fails_for_a_while_the_model_becomes_the_disk() {
+    check(failing(), run_failing);
 }

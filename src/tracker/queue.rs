@@ -1,0 +1,599 @@
+//! The work queue: keys of what is to be compared with the disk, each once, some of them
+//! not before a deadline. It knows neither the tree nor the disk.
+//!
+//! Ready keys are served first in, first out, in turns between kinds and between
+//! directories, so that no flood of one sort keeps the rest waiting. What fails is put
+//! back by [`WorkQueue::retry`], later each time.
+//!
+//! Invariant: a key that was added is ready, delayed or held until it is taken or removed.
+
+mod fair;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::disk::{FsError, Inode};
+use super::model::Id;
+use super::scan::Sweep;
+use crate::event::Cookie;
+use fair::Fair;
+
+/// A millisecond, in the clock's unit.
+const MS: u64 = 1_000_000;
+
+/// A writer that paused for this long is taken to be done: 50 ms.
+pub(super) const QUIET: u64 = 50 * MS;
+
+/// What the disk is changing under us, or answered once with an error, is tried again
+/// after 2 ms.
+pub(super) const RETRY_DELAY: u64 = 2 * MS;
+
+/// Keys of one kind that are served in a row while others wait.
+const ROW: u32 = 16;
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(super) enum Key {
+    /// An entry is compared with the disk.
+    Entry(Id),
+    /// A name that is not in the tree is looked for.
+    Name(Id, Arc<[u8]>),
+    /// All names of a directory are compared.
+    Scan(Id),
+    /// The other half of a rename has not come.
+    PendingMove(Cookie),
+    /// Events were dropped: all is compared.
+    Overflow,
+    /// All is compared because the user asked for it.
+    Periodic,
+    /// Directories without a watch are compared.
+    Poll,
+    /// Rule files outside the tree are looked at.
+    Rules,
+}
+
+/// The kinds between which the queue takes turns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Entry,
+    Name,
+    Scan,
+    /// What costs next to nothing and happens at a time: served first.
+    Timer,
+}
+
+impl Key {
+    fn class(&self) -> Class {
+        match self {
+            Self::Entry(_) => Class::Entry,
+            Self::Name(..) => Class::Name,
+            Self::Scan(_) => Class::Scan,
+            Self::PendingMove(_) | Self::Overflow | Self::Periodic | Self::Poll | Self::Rules => {
+                Class::Timer
+            }
+        }
+    }
+
+    /// Whether it comes back for as long as the watch lasts.
+    fn is_standing(&self) -> bool {
+        matches!(self, Self::Periodic | Self::Poll | Self::Rules)
+    }
+}
+
+/// What is known of a key beside its name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Detail {
+    Nothing,
+    /// How much of a directory is compared.
+    Sweep(Sweep),
+    /// What was found under a name: which inode, and its ctime. Numbers are used again at
+    /// once, but not with the same time.
+    Seen(Inode, i64),
+}
+
+/// When a key is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Ready,
+    /// Not before this time.
+    Delayed(u64),
+    /// When its writer has paused, and at `latest` if it never does.
+    Debounced {
+        last: u64,
+        latest: u64,
+    },
+    /// When the rescan is over.
+    Held,
+}
+
+impl State {
+    fn due(self) -> Option<u64> {
+        match self {
+            Self::Ready | Self::Held => None,
+            Self::Delayed(due) => Some(due),
+            Self::Debounced { last, latest } => Some(last.saturating_add(QUIET).min(latest)),
+        }
+    }
+}
+
+struct Item {
+    state: State,
+    /// The deadline under which the heap has it: any other is out of date.
+    in_heap: u64,
+    /// With whom it shares its turn: a directory.
+    group: u32,
+    /// How often it has failed in a row.
+    failures: u8,
+    /// It has failed, and nothing says that it will work soon.
+    is_stuck: bool,
+    detail: Detail,
+}
+
+/// A key that was taken off the queue, to be served now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Work {
+    pub(super) key: Key,
+    pub(super) detail: Detail,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct WorkQueue {
+    items: HashMap<Key, Item>,
+    entries: Fair,
+    names: Fair,
+    scans: VecDeque<Key>,
+    timers: VecDeque<Key>,
+    /// Deadlines, the next one first.
+    later: BinaryHeap<Reverse<(u64, Key)>>,
+    /// Keys that wait for the end of a rescan.
+    held: Vec<Key>,
+    /// Directories that may not be read, and are tried again when permissions change.
+    denied: BTreeSet<Id>,
+    /// How many scans of a whole directory are ready.
+    full_scans: usize,
+    /// How many names are delayed.
+    delayed_names: usize,
+    /// On the monotonic clock, in nanoseconds.
+    now: u64,
+    /// The key being served, and how often it has failed.
+    serving: Option<(Key, u8)>,
+    /// How often each kind may still be served in this round.
+    left_in_round: [u32; 3],
+}
+
+/// Whether a scan compares all that is in a directory.
+fn is_full(detail: Detail) -> bool {
+    matches!(detail, Detail::Sweep(Sweep::All | Sweep::Deep))
+}
+
+impl WorkQueue {
+    /// It is that late.
+    pub(super) fn set_now(&mut self, now: u64) {
+        self.now = now;
+    }
+
+    // What is to be done now.
+
+    pub(super) fn add_entry(&mut self, id: Id, dir: Option<Id>) {
+        let group = dir.map_or(u32::MAX, |dir| dir.0);
+        self.make_ready(Key::Entry(id), group, Detail::Nothing);
+    }
+
+    pub(super) fn add_name(&mut self, dir: Id, name: &[u8]) {
+        self.make_ready(Key::Name(dir, name.into()), dir.0, Detail::Nothing);
+    }
+
+    /// A directory that is on the queue is compared as fully as any of those who asked.
+    pub(super) fn add_scan(&mut self, dir: Id, sweep: Sweep) {
+        self.make_ready(Key::Scan(dir), dir.0, Detail::Sweep(sweep));
+    }
+
+    /// Adds a scan that no one else has asked for: one that failed keeps its time.
+    pub(super) fn ensure_scan(&mut self, dir: Id, sweep: Sweep) {
+        if self.items.contains_key(&Key::Scan(dir)) {
+            self.item(&Key::Scan(dir), dir.0, Detail::Sweep(sweep));
+        } else {
+            self.add_scan(dir, sweep);
+        }
+    }
+
+    pub(super) fn add_timer(&mut self, key: Key, due: u64) {
+        self.delay(key, u32::MAX, Detail::Nothing, due);
+    }
+
+    fn make_ready(&mut self, key: Key, group: u32, detail: Detail) {
+        let item = self.item(&key, group, detail);
+        if item.state == State::Ready {
+            return;
+        }
+        let old = std::mem::replace(&mut item.state, State::Ready);
+        let (group, is_full) = (item.group, is_full(item.detail));
+        self.left(&key, old);
+        self.full_scans += usize::from(is_full);
+        match key.class() {
+            Class::Entry => self.entries.push(group, key),
+            Class::Name => self.names.push(group, key),
+            Class::Scan => self.scans.push_back(key),
+            Class::Timer => self.timers.push_back(key),
+        }
+    }
+
+    /// The key's item; a new one is held until its state is set.
+    fn item(&mut self, key: &Key, group: u32, detail: Detail) -> &mut Item {
+        let failures = match &self.serving {
+            Some((serving, failures)) if serving == key => *failures,
+            _ => 0,
+        };
+        let item = self.items.entry(key.clone()).or_insert(Item {
+            state: State::Held,
+            in_heap: 0,
+            group,
+            failures,
+            is_stuck: false,
+            detail,
+        });
+        item.group = group;
+        match (item.detail, detail) {
+            (Detail::Sweep(old), Detail::Sweep(new)) => {
+                let was_full = is_full(item.detail);
+                item.detail = Detail::Sweep(old.max(new));
+                if item.state == State::Ready && is_full(item.detail) && !was_full {
+                    self.full_scans += 1;
+                }
+            }
+            (_, Detail::Nothing) => {}
+            (_, new) => item.detail = new,
+        }
+        item
+    }
+
+    /// A key leaves a state: the counts follow.
+    fn left(&mut self, key: &Key, old: State) {
+        if matches!(old, State::Delayed(_)) && matches!(key, Key::Name(..)) {
+            self.delayed_names -= 1;
+        }
+        if let Key::Scan(dir) = key {
+            self.denied.remove(dir);
+        }
+    }
+
+    // What is to be done later.
+
+    /// Serves an entry in a moment, or sooner if it is added.
+    pub(super) fn recheck_entry(&mut self, id: Id, dir: Option<Id>) {
+        let group = dir.map_or(u32::MAX, |dir| dir.0);
+        let due = self.now.saturating_add(RETRY_DELAY);
+        self.delay(Key::Entry(id), group, Detail::Nothing, due);
+    }
+
+    /// The same of a name under which something was found that no event has named yet.
+    pub(super) fn recheck_name(&mut self, dir: Id, name: &[u8], seen: Inode, ctime: i64) {
+        let detail = Detail::Seen(seen, ctime);
+        let due = self.now.saturating_add(RETRY_DELAY);
+        self.delay(Key::Name(dir, name.into()), dir.0, detail, due);
+    }
+
+    fn delay(&mut self, key: Key, group: u32, detail: Detail, due: u64) {
+        let is_new = !self.items.contains_key(&key);
+        let item = self.item(&key, group, detail);
+        let old = item.state;
+        let is_sooner = match old {
+            State::Ready => false,
+            State::Held => is_new,
+            State::Delayed(_) | State::Debounced { .. } => old.due().is_some_and(|old| due < old),
+        };
+        if !is_sooner {
+            return;
+        }
+        item.state = State::Delayed(due);
+        item.in_heap = due;
+        self.left(&key, old);
+        if matches!(key, Key::Name(..)) {
+            self.delayed_names += 1;
+        }
+        self.push_later(due, key);
+    }
+
+    fn push_later(&mut self, due: u64, key: Key) {
+        self.later.push(Reverse((due, key)));
+        // Deadlines that were moved leave their old ones behind.
+        if self.later.len() > 64 + 4 * self.items.len() {
+            let items = &self.items;
+            self.later.retain(|Reverse((due, key))| {
+                items
+                    .get(key)
+                    .is_some_and(|item| item.in_heap == *due && item.state.due().is_some())
+            });
+        }
+    }
+
+    /// Something happened that may go on happening: it is served when that pauses, and
+    /// `ceiling` after it began if it never does.
+    pub(super) fn debounce_entry(&mut self, id: Id, dir: Option<Id>, ceiling: u64) {
+        let group = dir.map_or(u32::MAX, |dir| dir.0);
+        self.debounce(Key::Entry(id), group, Detail::Nothing, ceiling);
+    }
+
+    /// The same of a directory: names in it that are dead may live under others.
+    pub(super) fn debounce_scan(&mut self, dir: Id, sweep: Sweep, ceiling: u64) {
+        self.debounce(Key::Scan(dir), dir.0, Detail::Sweep(sweep), ceiling);
+    }
+
+    fn debounce(&mut self, key: Key, group: u32, detail: Detail, ceiling: u64) {
+        let now = self.now;
+        let is_new = !self.items.contains_key(&key);
+        let item = self.item(&key, group, detail);
+        let begun = State::Debounced {
+            last: now,
+            latest: now.saturating_add(ceiling),
+        };
+        let old = item.state;
+        match old {
+            State::Debounced { latest, .. } => {
+                item.state = State::Debounced { last: now, latest };
+                return;
+            }
+            State::Delayed(due) if due <= now.saturating_add(QUIET) => return,
+            State::Held if !is_new => return,
+            State::Ready => return,
+            State::Delayed(_) | State::Held => {}
+        }
+        let due = now.saturating_add(QUIET.min(ceiling));
+        item.state = begun;
+        item.in_heap = due;
+        self.left(&key, old);
+        self.push_later(due, key);
+    }
+
+    /// The writer's pause is waited for no longer: the file is being read.
+    pub(super) fn cancel_debounce(&mut self, id: Id) {
+        let key = Key::Entry(id);
+        let is_debounced = |item: &Item| matches!(item.state, State::Debounced { .. });
+        if self.items.get(&key).is_some_and(is_debounced) {
+            self.items.remove(&key);
+        }
+    }
+
+    /// Puts an entry back that the disk answered with an error: later each time that it
+    /// fails. Whether this is the first time in a row, as of the other retries.
+    pub(super) fn retry_entry(&mut self, id: Id, dir: Option<Id>, why: &FsError) -> bool {
+        let group = dir.map_or(u32::MAX, |dir| dir.0);
+        self.retry(Key::Entry(id), group, Detail::Nothing, why)
+    }
+
+    pub(super) fn retry_name(&mut self, dir: Id, name: &[u8], why: &FsError) -> bool {
+        self.retry(Key::Name(dir, name.into()), dir.0, Detail::Nothing, why)
+    }
+
+    pub(super) fn retry_scan(&mut self, dir: Id, sweep: Sweep, why: &FsError) -> bool {
+        let is_first = self.retry(Key::Scan(dir), dir.0, Detail::Sweep(sweep), why);
+        let is_delayed = |item: &Item| matches!(item.state, State::Delayed(_));
+        if *why == FsError::PermissionDenied
+            && self.items.get(&Key::Scan(dir)).is_some_and(is_delayed)
+        {
+            self.denied.insert(dir);
+        }
+        is_first
+    }
+
+    fn retry(&mut self, key: Key, group: u32, detail: Detail, why: &FsError) -> bool {
+        let now = self.now;
+        let is_new = !self.items.contains_key(&key);
+        let item = self.item(&key, group, detail);
+        let is_first = item.failures == 0;
+        if !is_new {
+            return is_first; // Something has put it back already: that comes sooner.
+        }
+        let due = now.saturating_add(back_off(why, item.failures));
+        item.failures = item.failures.saturating_add(1);
+        item.is_stuck = match why {
+            FsError::PermissionDenied | FsError::WatchLimit | FsError::Stalled => true,
+            FsError::NotFound | FsError::Busy | FsError::Io(_) => item.failures > 9,
+        };
+        item.state = State::Held;
+        self.delay_new(key, due);
+        is_first
+    }
+
+    /// Sets the deadline of an item that was just put on the queue.
+    fn delay_new(&mut self, key: Key, due: u64) {
+        if let Some(item) = self.items.get_mut(&key) {
+            item.state = State::Delayed(due);
+            item.in_heap = due;
+        }
+        if matches!(key, Key::Name(..)) {
+            self.delayed_names += 1;
+        }
+        self.push_later(due, key);
+    }
+
+    /// Serves directories that may not be read now: permissions have changed.
+    pub(super) fn hasten_denied(&mut self, is_meant: impl Fn(Id) -> bool) {
+        let meant: Vec<Id> = self
+            .denied
+            .iter()
+            .copied()
+            .filter(|&dir| is_meant(dir))
+            .collect();
+        for dir in meant {
+            let sweep = match self.items.get(&Key::Scan(dir)).map(|item| item.detail) {
+                Some(Detail::Sweep(sweep)) => sweep,
+                _ => Sweep::All,
+            };
+            self.add_scan(dir, sweep);
+        }
+    }
+
+    /// Keeps a name that is gone until the rescan is over: it may be found elsewhere.
+    pub(super) fn hold(&mut self, dir: Id, name: &[u8]) {
+        let key = Key::Name(dir, name.into());
+        if !self.items.contains_key(&key) {
+            self.item(&key, dir.0, Detail::Nothing);
+            self.held.push(key);
+        }
+    }
+
+    /// The rescan is over.
+    pub(super) fn release_held(&mut self) {
+        for key in std::mem::take(&mut self.held) {
+            if let Some(item) = self.items.get(&key)
+                && item.state == State::Held
+            {
+                let group = item.group;
+                self.make_ready(key, group, Detail::Nothing);
+            }
+        }
+    }
+
+    /// What it stands for is no longer there.
+    pub(super) fn remove(&mut self, key: &Key) {
+        if let Some(item) = self.items.remove(key) {
+            self.full_scans -= usize::from(item.state == State::Ready && is_full(item.detail));
+            self.left(key, item.state);
+        }
+    }
+
+    // What is next.
+
+    /// What is due by now is ready.
+    pub(super) fn advance(&mut self) {
+        let now = self.now;
+        while let Some(Reverse((due, _))) = self.later.peek()
+            && *due <= now
+        {
+            let Some(Reverse((due, key))) = self.later.pop() else {
+                return;
+            };
+            let Some(item) = self.items.get_mut(&key).filter(|item| item.in_heap == due) else {
+                continue;
+            };
+            match item.state.due() {
+                None => {}
+                Some(due) if due > now => {
+                    item.in_heap = due;
+                    self.later.push(Reverse((due, key)));
+                }
+                Some(_) => {
+                    let group = item.group;
+                    self.make_ready(key, group, Detail::Nothing);
+                }
+            }
+        }
+    }
+
+    /// The next deadline; nothing may be due then.
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        self.later.peek().map(|Reverse((due, _))| *due)
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.entries.is_empty()
+            || !self.names.is_empty()
+            || !self.scans.is_empty()
+            || !self.timers.is_empty()
+    }
+
+    /// Whether whole directories are ready to be compared.
+    pub(super) fn has_full_scans(&self) -> bool {
+        self.full_scans > 0
+    }
+
+    /// How many names wait to be looked for again.
+    pub(super) fn delayed_names(&self) -> usize {
+        self.delayed_names
+    }
+
+    /// Whether nothing is on the queue but what comes back for as long as the watch lasts,
+    /// and what fails and is not expected to work soon.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let is_at_rest = |(key, item): (&Key, &Item)| key.is_standing() || item.is_stuck;
+        self.items.iter().all(is_at_rest)
+    }
+
+    /// Whether anything on it has failed.
+    #[cfg(test)]
+    pub(super) fn has_failed(&self) -> bool {
+        self.items.values().any(|item| item.failures > 0)
+    }
+
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.items.contains_key(key)
+    }
+
+    /// Takes the next key; `None`: of all kinds, it is the turn of the scan under way,
+    /// or nothing is ready.
+    pub(super) fn take(&mut self, is_scanning: bool) -> Option<Work> {
+        loop {
+            let class = self.next_class(is_scanning)?;
+            let key = match class {
+                Class::Timer => self.timers.pop_front(),
+                Class::Entry => self.entries.pop(),
+                Class::Name => self.names.pop(),
+                // The scan under way is served before another begins.
+                Class::Scan if is_scanning => {
+                    self.serving = None;
+                    return None;
+                }
+                Class::Scan => self.scans.pop_front(),
+            }?;
+            // Out of date if it was removed, or served already.
+            let is_ready = |item: &Item| item.state == State::Ready;
+            if !self.items.get(&key).is_some_and(is_ready) {
+                continue;
+            }
+            let item = self.items.remove(&key)?;
+            self.full_scans -= usize::from(is_full(item.detail));
+            self.serving = Some((key.clone(), item.failures));
+            let detail = item.detail;
+            return Some(Work { key, detail });
+        }
+    }
+
+    /// What is served next is served no longer: a retry from here on is a first one.
+    pub(super) fn served(&mut self) {
+        self.serving = None;
+    }
+
+    /// The kind whose turn it is: in a round each may be served `ROW` times.
+    fn next_class(&mut self, is_scanning: bool) -> Option<Class> {
+        if !self.timers.is_empty() {
+            return Some(Class::Timer);
+        }
+        let ready = [
+            (Class::Entry, !self.entries.is_empty()),
+            (Class::Name, !self.names.is_empty()),
+            (Class::Scan, is_scanning || !self.scans.is_empty()),
+        ];
+        for _ in 0..2 {
+            for (left, (class, is_ready)) in self.left_in_round.iter_mut().zip(ready) {
+                if is_ready && *left > 0 {
+                    *left -= 1;
+                    return Some(class);
+                }
+            }
+            self.left_in_round = [ROW; 3];
+        }
+        None
+    }
+}
+
+/// How long what has failed so often waits: what does not work goes to minutes.
+fn back_off(why: &FsError, failures: u8) -> u64 {
+    let (first, longest) = match why {
+        // Something is changing right now.
+        FsError::NotFound => (RETRY_DELAY, 10_000 * MS),
+        // A change of permissions has an event, mostly.
+        FsError::PermissionDenied => (1000 * MS, 300_000 * MS),
+        FsError::WatchLimit => (10_000 * MS, 300_000 * MS),
+        FsError::Busy => (10 * MS, 1000 * MS),
+        FsError::Stalled => (1000 * MS, 30_000 * MS),
+        FsError::Io(_) => (RETRY_DELAY, 120_000 * MS),
+    };
+    let delay = first.saturating_mul(1 << failures.min(30));
+    delay.min(longest)
+}
+
+#[cfg(test)]
+mod tests;

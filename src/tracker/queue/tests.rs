@@ -1,0 +1,193 @@
+//! The queue by itself: each key once, turns, deadlines, and no key that is lost.
+
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+use super::*;
+
+fn io() -> FsError {
+    FsError::Io("it does not work".into())
+}
+
+fn keys(queue: &mut WorkQueue) -> Vec<Key> {
+    std::iter::from_fn(|| queue.take(false).map(|work| work.key)).collect()
+}
+
+fn name(dir: u32, name: &str) -> Key {
+    Key::Name(Id(dir), name.as_bytes().into())
+}
+
+#[test]
+fn a_key_that_is_added_twice_is_served_once() {
+    let mut queue = WorkQueue::default();
+    for _ in 0..1000 {
+        queue.add_entry(Id(1), Some(Id(0)));
+        queue.add_name(Id(0), b"a");
+        queue.add_scan(Id(0), Sweep::New);
+        queue.add_scan(Id(0), Sweep::All);
+    }
+    let works: Vec<Work> = std::iter::from_fn(|| queue.take(false)).collect();
+    let of = |key: Key, detail| Work { key, detail };
+    assert_eq!(
+        works,
+        [
+            of(Key::Entry(Id(1)), Detail::Nothing),
+            of(name(0, "a"), Detail::Nothing),
+            of(Key::Scan(Id(0)), Detail::Sweep(Sweep::All)),
+        ]
+    );
+    assert!(!queue.has_ready() && !queue.has_full_scans() && queue.items.is_empty());
+}
+
+#[test]
+fn no_kind_keeps_another_waiting_for_more_than_its_row() {
+    let mut queue = WorkQueue::default();
+    queue.add_name(Id(0), b"a");
+    queue.add_scan(Id(7), Sweep::New);
+    let mut served = Vec::new();
+    for id in 0..100 {
+        queue.add_entry(Id(id), Some(Id(0)));
+        queue.add_entry(Id(1000 + id), Some(Id(0)));
+        served.extend(queue.take(false).map(|work| work.key));
+    }
+    let at = |key: &Key| served.iter().position(|other| other == key);
+    assert_eq!(at(&name(0, "a")), Some(16));
+    assert_eq!(at(&Key::Scan(Id(7))), Some(17));
+}
+
+#[test]
+fn no_directory_keeps_another_waiting_for_more_than_its_row() {
+    let mut queue = WorkQueue::default();
+    for id in 0..1000 {
+        queue.add_entry(Id(id), Some(Id(9000)));
+    }
+    queue.add_entry(Id(5000), Some(Id(9001)));
+    let served = keys(&mut queue);
+    assert_eq!(
+        served.iter().position(|key| *key == Key::Entry(Id(5000))),
+        Some(8)
+    );
+    assert_eq!(served.len(), 1001);
+}
+
+#[test]
+fn the_scan_under_way_has_its_turn_too() {
+    let mut queue = WorkQueue::default();
+    let mut turns = 0;
+    for id in 0..100 {
+        queue.add_entry(Id(id), Some(Id(0)));
+        queue.add_entry(Id(1000 + id), Some(Id(0)));
+        turns += usize::from(queue.take(true).is_none());
+    }
+    assert_eq!(turns, 48, "sixteen in each round");
+}
+
+#[test]
+fn a_debounced_key_waits_for_a_pause_and_no_longer_than_its_ceiling() {
+    let mut queue = WorkQueue::default();
+    for now in (0..200).map(|step| step * 10 * MS) {
+        queue.set_now(now);
+        queue.debounce_entry(Id(1), None, 1000 * MS);
+        queue.advance();
+        let due = now >= 1000 * MS;
+        assert_eq!(queue.take(false).is_some(), due, "at {now}");
+        if due {
+            break;
+        }
+    }
+    queue = WorkQueue::default();
+    queue.debounce_entry(Id(1), None, 1000 * MS);
+    assert_eq!(queue.next_deadline(), Some(QUIET));
+    queue.set_now(QUIET);
+    queue.advance();
+    assert_eq!(keys(&mut queue), [Key::Entry(Id(1))]);
+}
+
+#[test]
+fn what_fails_is_tried_again_and_later_each_time() {
+    let mut queue = WorkQueue::default();
+    let mut now = 0;
+    let mut waits = Vec::new();
+    queue.add_scan(Id(1), Sweep::All);
+    for _ in 0..20 {
+        queue.take(false).expect("it is never dropped");
+        queue.retry_scan(Id(1), Sweep::All, &io());
+        assert!(!queue.has_ready());
+        let due = queue.next_deadline().expect("it is tried again");
+        waits.push((due - now) / MS);
+        now = due;
+        queue.set_now(now);
+        queue.advance();
+    }
+    assert_eq!(waits[..5], [2, 4, 8, 16, 32]);
+    assert_eq!(waits[19], 120_000);
+    // What has worked once begins anew.
+    assert!(queue.take(false).is_some());
+    queue.served();
+    queue.retry_scan(Id(1), Sweep::All, &io());
+    assert_eq!(queue.next_deadline(), Some(now + 2 * MS));
+}
+
+#[test]
+fn a_hint_tries_sooner_and_does_not_forget_the_failures() {
+    let mut queue = WorkQueue::default();
+    let denied = FsError::PermissionDenied;
+    queue.add_scan(Id(1), Sweep::Deep);
+    queue.take(false).unwrap();
+    queue.retry_scan(Id(1), Sweep::Deep, &denied);
+    queue.hasten_denied(|dir| dir == Id(2));
+    assert!(!queue.has_ready());
+    queue.hasten_denied(|dir| dir == Id(1));
+    let work = queue.take(false).unwrap();
+    assert_eq!(work.detail, Detail::Sweep(Sweep::Deep));
+    queue.retry_scan(Id(1), Sweep::New, &denied);
+    queue.set_now(1999 * MS);
+    queue.advance();
+    assert!(
+        !queue.has_ready(),
+        "the second failure waits for twice as long"
+    );
+    queue.set_now(2000 * MS);
+    queue.advance();
+    assert!(queue.has_ready());
+}
+
+#[test]
+fn deadlines_that_were_moved_take_no_room() {
+    let mut queue = WorkQueue::default();
+    for _ in 0..100_000 {
+        queue.retry_scan(Id(1), Sweep::All, &io());
+        queue.add_scan(Id(1), Sweep::New);
+        queue.take(false);
+        queue.debounce_entry(Id(2), None, 1000 * MS);
+        queue.cancel_debounce(Id(2));
+    }
+    assert!(queue.later.len() < 200, "{} deadlines", queue.later.len());
+}
+
+#[test]
+fn what_is_held_comes_when_the_rescan_is_over() {
+    let mut queue = WorkQueue::default();
+    queue.hold(Id(0), b"a");
+    queue.hold(Id(0), b"a");
+    queue.hold(Id(0), b"b");
+    assert!(!queue.has_ready() && queue.next_deadline().is_none());
+    queue.add_name(Id(0), b"b");
+    assert_eq!(keys(&mut queue), [name(0, "b")]);
+    queue.release_held();
+    assert_eq!(keys(&mut queue), [name(0, "a")]);
+}
+
+#[test]
+fn a_removed_key_is_not_served() {
+    let mut queue = WorkQueue::default();
+    queue.add_scan(Id(1), Sweep::All);
+    queue.recheck_entry(Id(2), None);
+    queue.remove(&Key::Scan(Id(1)));
+    queue.remove(&Key::Entry(Id(2)));
+    queue.set_now(RETRY_DELAY);
+    queue.advance();
+    assert_eq!(keys(&mut queue), []);
+    assert!(queue.is_at_rest() && !queue.has_full_scans());
+    queue.add_scan(Id(1), Sweep::New);
+    assert_eq!(keys(&mut queue), [Key::Scan(Id(1))]);
+}

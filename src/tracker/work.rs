@@ -1,0 +1,191 @@
+//! Serves the work queue: a key is taken, what it names is compared with the disk, and it
+//! comes back if that did not work. Events are read between any two keys.
+
+use super::disk::{FsError, Inode, Target};
+use super::model::{Flag, Id};
+use super::queue::{Detail, Key, Work};
+use super::scan::Sweep;
+use super::{Tracker, Turn};
+use crate::change::Kind;
+
+/// How often what has no watch, or does not tell all, is compared: 10 s.
+pub(super) const POLL: u64 = 10_000_000_000;
+
+/// How long a writer that never pauses is waited for: 1 s.
+const CEILING: u64 = 1_000_000_000;
+
+/// How many names may wait, each by itself, for their directory to be found; fewer in
+/// tests, which have few names.
+const MAX_DELAYED_NAMES: usize = if cfg!(test) { 2 } else { 16 };
+
+impl Tracker {
+    /// Something happened to an entry that may go on happening. Of a directory: names in
+    /// it were written to that are gone, so what has other names in it is compared.
+    pub(super) fn debounce(&mut self, id: Id) {
+        match self.model.kind(id) {
+            Kind::Directory => self.queue.debounce_scan(id, Sweep::Files, CEILING),
+            _ => self
+                .queue
+                .debounce_entry(id, self.model.parent(id), CEILING),
+        }
+    }
+
+    /// A name could not be looked at: it is tried again. Whether that failed for the first
+    /// time in a row.
+    pub(super) fn retry_later(&mut self, dir: Id, name: &[u8], why: &FsError) -> bool {
+        match self.model.find(dir, name) {
+            Some(id) => self.queue.retry_entry(id, Some(dir), why),
+            None => self.queue.retry_name(dir, name, why),
+        }
+    }
+
+    /// The same of an entry.
+    pub(super) fn retry_entry(&mut self, id: Id, why: &FsError) {
+        self.queue.retry_entry(id, self.model.parent(id), why);
+    }
+
+    /// A name in a directory that is not where the model has it, because `lost` or
+    /// something above it is not, is looked at when that is found: by itself, or, where
+    /// there are many, in a scan. To look for each of many in vain, again and again, would
+    /// leave no time to find it.
+    pub(super) fn defer_to_scan(&mut self, dir: Id, name: &[u8], lost: Id) {
+        if self.queue.delayed_names() < MAX_DELAYED_NAMES {
+            self.queue.retry_name(dir, name, &FsError::NotFound);
+            return;
+        }
+        let mut at = dir;
+        self.mark_unscanned(at);
+        while at != lost
+            && let Some(parent) = self.model.parent(at)
+        {
+            at = parent;
+            self.mark_unscanned(at);
+        }
+        self.queue
+            .retry_entry(at, self.model.parent(at), &FsError::NotFound);
+    }
+
+    /// Whether nothing is left to look at now.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.queue.has_ready() && self.scan.is_none() && !self.rescan.is_running()
+    }
+
+    /// Whether nothing is left to look at, now or soon.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_idle() && self.queue.is_at_rest() && self.reading.is_empty()
+    }
+
+    /// When `tick` should be called next, on the monotonic clock.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        if self.needs_poll() && !self.queue.has(&Key::Poll) {
+            return Some(0);
+        }
+        self.queue.next_deadline()
+    }
+
+    fn needs_poll(&self) -> bool {
+        self.unwatched > 0 || self.file_systems.has_polled()
+    }
+
+    /// Compares what has no watch or does not tell all.
+    fn poll(&mut self) {
+        let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
+        let not_told = |id: &Id| {
+            self.model.has(*id, Flag::UNWATCHED)
+                || self.file_systems.is_polled(self.model.inode(*id).dev)
+        };
+        let dirs = self.model.all().filter(is_dir).filter(not_told);
+        for id in dirs.collect::<Vec<_>>() {
+            self.enqueue(id);
+            self.queue.add_scan(id, Sweep::All);
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// Whether the number stands for a directory now.
+    pub(super) fn is_directory(&self, id: Id) -> bool {
+        self.t.model.is_live(id) && self.t.model.kind(id) == Kind::Directory
+    }
+
+    /// What is due by now is ready. Called when no event is unread.
+    pub(crate) fn tick(&mut self) {
+        if self.t.needs_poll() && !self.t.queue.has(&Key::Poll) {
+            let due = self.now.tick.saturating_add(POLL);
+            self.t.queue.add_timer(Key::Poll, due);
+        }
+        self.t.queue.advance();
+    }
+
+    /// Serves one key, or one name of the scan under way. `false`: events should be read
+    /// first, since they tell of what the scan has found.
+    pub(crate) fn work(&mut self) -> bool {
+        let goes_on = match self.t.queue.take(self.t.scan.is_some()) {
+            Some(Work { key, detail }) => self.serve(key, detail),
+            None if self.t.scan.is_some() => {
+                self.scan_step();
+                true
+            }
+            None => false,
+        };
+        self.t.queue.served();
+        self.t.end_rescan_if_over();
+        goes_on
+    }
+
+    fn serve(&mut self, key: Key, detail: Detail) -> bool {
+        match key {
+            Key::Entry(id) => {
+                if self.t.model.is_live(id) {
+                    self.reconcile_entry(id);
+                }
+            }
+            Key::Name(dir, name) => {
+                if self.is_directory(dir) {
+                    self.reconcile_missing(dir, &name, detail);
+                }
+            }
+            Key::Scan(dir) => {
+                if let Detail::Sweep(sweep) = detail
+                    && self.is_directory(dir)
+                    && !self.t.model.has(dir, Flag::NOT_ENTERED)
+                {
+                    self.begin_scan(dir, sweep);
+                }
+                return false;
+            }
+            Key::PendingMove(cookie) => self.expire_pending_move(cookie),
+            Key::Overflow => self.t.begin_rescan(),
+            Key::Periodic => {
+                if let Some(every) = self.t.settings.rescan {
+                    let due = self.now.tick.saturating_add(every);
+                    self.t.queue.add_timer(Key::Periodic, due);
+                    self.t.begin_rescan();
+                }
+            }
+            Key::Poll => self.t.poll(),
+            Key::Rules => self.t.check_unwatched_rules(self.now.tick),
+        }
+        true
+    }
+
+    /// Looks at a name that the model does not have. If something is there, the event that
+    /// tells of it may be on its way, and tells it as what it is: a rename, or a file that
+    /// was made empty. So only what is still there a moment later is told by the look.
+    fn reconcile_missing(&mut self, dir: Id, name: &[u8], detail: Detail) {
+        if self.t.model.find(dir, name).is_some() {
+            return self.reconcile_name(dir, name);
+        }
+        let is_seen = |inode: Inode, ctime| detail == Detail::Seen(inode, ctime);
+        let Ok(parent) = self.enter(dir) else {
+            return self.reconcile_name(dir, name);
+        };
+        match self.disk.stat(Target::In(parent, name)) {
+            Ok(stat) if !is_seen(stat.inode, stat.ctime) => {
+                self.t.queue.recheck_name(dir, name, stat.inode, stat.ctime);
+            }
+            Err(FsError::NotFound) => {}
+            Ok(_) | Err(_) => self.reconcile_name(dir, name),
+        }
+    }
+}
