@@ -24,21 +24,17 @@ pub(crate) struct Baseline {
     all: Option<usize>,
     /// Bytes that were read.
     pub(crate) bytes: u64,
-    /// Sizes, where they are to be told (`--initial`).
-    pub(crate) sizes: Option<Vec<(Id, u64)>>,
     handed_out: bool,
 }
 
 impl Baseline {
-    pub(crate) fn new(keep_sizes: bool) -> Self {
-        let sizes = keep_sizes.then(Vec::new);
+    pub(crate) fn new() -> Self {
         Self {
             next: 0,
             under_way: 0,
             files: 0,
             all: None,
             bytes: 0,
-            sizes,
             handed_out: false,
         }
     }
@@ -113,9 +109,6 @@ impl Baseline {
                 self.files += 1;
                 if read.digest.is_some() {
                     self.bytes += read.stat.size;
-                }
-                if let Some(sizes) = &mut self.sizes {
-                    sizes.push((id, read.stat.size));
                 }
             }
             turn.take_baseline(id, result);

@@ -120,6 +120,23 @@ pub(crate) enum Change {
     Overflow,
 }
 
+impl Change {
+    /// Whether it changes the tree or what is known of it; the others are about the
+    /// stream itself.
+    pub(crate) fn is_of_the_tree(&self) -> bool {
+        match self {
+            Self::Created { .. }
+            | Self::Changed { .. }
+            | Self::Renamed { .. }
+            | Self::Deleted { .. }
+            | Self::AttributesChanged { .. }
+            | Self::Closed { .. }
+            | Self::Touched { .. } => true,
+            Self::Existing { .. } | Self::Ready { .. } | Self::Overflow => false,
+        }
+    }
+}
+
 /// Warning on one path: said to a person, and the watch goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Warning {

@@ -125,6 +125,18 @@ pub(crate) struct Cli {
     /// Colour text
     #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = PRINTING)]
     pub(crate) color: ColorWhen,
+    /// Put this name, the session and a number into every record of JSON (auto: the node name)
+    ///
+    /// Records are then numbered in `seq` from 0 without a gap, and each start is a session of its
+    /// own: host, session and seq together are the key of a record, in whatever store.
+    #[arg(long, value_name = "NAME", help_heading = PRINTING)]
+    pub(crate) host: Option<String>,
+    /// Print a rename as deleted and created, with all that is below, for stores that know paths only
+    #[arg(long, help_heading = PRINTING)]
+    pub(crate) no_renames: bool,
+    /// Add inode, mtime and ctime to the records of files in JSON
+    #[arg(long, help_heading = PRINTING)]
+    pub(crate) stat: bool,
     /// Begin with a snapshot: `existing` records in JSON
     #[arg(long, help_heading = PRINTING)]
     pub(crate) initial: bool,

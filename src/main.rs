@@ -43,7 +43,7 @@ use error::Error;
 use filter::{Filter, FilterOptions, GlobFile};
 use input::{Input, Stdin};
 use log::Log;
-use output::{EventName, Events, Style};
+use output::{EventName, Events, Header, LineTime, Style};
 use tracker::{Hashing, Settings};
 use watcher::{Config, Output, RunOptions, StopReason, Watcher};
 
@@ -191,9 +191,11 @@ fn order(cli: &Cli, named: Named) -> Result<Config, Error> {
     }
     Ok(Config {
         filter: filter(cli, &named.exclude_from)?,
+        header: header(cli, &named.paths),
         paths: named.paths,
         settings: settings(cli, events),
         style,
+        host: host(cli)?,
         output: output(cli, style)?,
         files: cli.pid_file.iter().cloned().collect(),
         plan: plan(cli),
@@ -246,6 +248,7 @@ fn settings(cli: &Cli, events: Events) -> Settings {
         },
         one_file_system: cli.one_file_system,
         attributes: events.contains(EventName::Attributes),
+        no_renames: cli.no_renames,
         closed: events.contains(EventName::Closed),
         touched: events.contains(EventName::Touched),
         strict: cli.strict,
@@ -256,22 +259,45 @@ fn settings(cli: &Cli, events: Events) -> Settings {
 }
 
 fn style(cli: &Cli, events: Events) -> Style {
-    let is_terminal = || {
-        std::io::stdout().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
-    };
+    let to_terminal = cli.log_file.is_none() && std::io::stdout().is_terminal();
     let color = match cli.color {
-        ColorWhen::Auto => cli.log_file.is_none() && is_terminal(),
+        ColorWhen::Auto => {
+            to_terminal && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+        }
         ColorWhen::Always => true,
         ColorWhen::Never => false,
     };
     Style {
         format: cli.format,
         nul: cli.print0,
-        timestamps: cli.timestamps,
+        line_time: match (cli.timestamps, to_terminal) {
+            (false, _) => LineTime::None,
+            (true, false) => LineTime::Rfc3339,
+            (true, true) => LineTime::Clock,
+        },
         color,
         events,
+        stat: cli.stat,
     }
+}
+
+/// The host that records carry, where they do.
+fn host(cli: &Cli) -> Result<Option<String>, Error> {
+    match cli.host.as_deref() {
+        Some("") => Err(Error::Usage("--host must not be empty".to_owned())),
+        Some("auto") => Ok(Some(sys::process::node_name())),
+        name => Ok(name.map(str::to_owned)),
+    }
+}
+
+/// What a session says about itself.
+fn header(cli: &Cli, paths: &[Vec<u8>]) -> Header {
+    let hash = match cli.hash.unwrap_or(Hashing::Eager) {
+        Hashing::Eager => "eager",
+        Hashing::Lazy => "lazy",
+        Hashing::Off => "off",
+    };
+    Header::new(paths, hash)
 }
 
 fn plan(cli: &Cli) -> RunOptions {

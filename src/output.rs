@@ -4,12 +4,15 @@
 //! line or a terminal, unless records end in NUL and the reader asked for raw bytes.
 
 mod json;
+mod session;
 pub(crate) mod sink;
 mod text;
-
-use std::fmt::Write;
+mod time;
 
 use crate::change::{Batch, Change};
+pub(crate) use session::Header;
+use session::Session;
+use time::{TimeFormat, TimeText};
 
 /// `--format`; the comments are its help.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -73,7 +76,7 @@ impl Events {
         self.0 & Self::bit(name) != 0
     }
 
-    /// Whether this change is among them; what is no change always is.
+    /// Whether this change is among them; what is no change of the tree always is.
     fn has(self, change: &Change) -> bool {
         let name = match change {
             Change::Created { .. } => EventName::Created,
@@ -89,14 +92,25 @@ impl Events {
     }
 }
 
+/// What stands before each line of text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LineTime {
+    None,
+    /// RFC 3339 with the offset of the local zone.
+    Rfc3339,
+    /// The local time of day, for a person at a terminal.
+    Clock,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     pub(crate) format: Format,
     pub(crate) nul: bool,
-    /// Local time before each line of text.
-    pub(crate) timestamps: bool,
+    pub(crate) line_time: LineTime,
     pub(crate) color: bool,
     pub(crate) events: Events,
+    /// Whether inode and times of files are in JSON.
+    pub(crate) stat: bool,
 }
 
 impl Style {
@@ -108,15 +122,44 @@ impl Style {
 pub(crate) struct Printer {
     style: Style,
     /// The time of the batch, as it is printed.
-    stamp: TimeText,
+    time: TimeText,
+    session: Session,
 }
 
 impl Printer {
-    pub(crate) fn new(style: Style) -> Self {
+    /// `host`: what each record is to carry, with its session and its number.
+    pub(crate) fn new(style: Style, host: Option<String>) -> Self {
+        let time = match (style.format, style.line_time) {
+            (Format::Json, _) => TimeFormat::Utc,
+            (_, LineTime::Clock) => TimeFormat::Clock,
+            (_, LineTime::Rfc3339 | LineTime::None) => TimeFormat::Local,
+        };
         Self {
             style,
-            stamp: TimeText::new(style.format == Format::Text),
+            time: TimeText::new(time),
+            session: Session::new(host),
         }
+    }
+
+    /// Whether the stream has sessions: whether a snapshot shows in it.
+    pub(crate) fn has_sessions(&self) -> bool {
+        self.style.format == Format::Json
+    }
+
+    /// Begins a session, and appends its first record where the format has one. Records
+    /// of changes come after it.
+    pub(crate) fn begin_session(&mut self, header: &Header, wall: i64, out: &mut Vec<u8>) {
+        if !self.has_sessions() {
+            return;
+        }
+        self.session.begin();
+        let envelope = json::Envelope {
+            time: self.time.at(wall),
+            key: self.session.key(),
+        };
+        envelope.write_start(self.session.id(), header, out);
+        out.push(self.style.end());
+        self.session.advance();
     }
 
     /// Appends one record to `out`; whether it was a change that was printed, which
@@ -131,80 +174,30 @@ impl Printer {
         if !self.style.events.has(change) {
             return false;
         }
-        let stamp = self.stamp.at(wall);
         let before = out.len();
         match self.style.format {
-            Format::Text => text::write(&self.style, batch, change, stamp, out),
-            Format::Json => json::write(batch, change, stamp, out),
+            Format::Text => {
+                let time = match self.style.line_time {
+                    LineTime::None => "",
+                    LineTime::Rfc3339 | LineTime::Clock => self.time.at(wall),
+                };
+                text::write(&self.style, batch, change, time, out);
+            }
+            Format::Json => {
+                let envelope = json::Envelope {
+                    time: self.time.at(wall),
+                    key: self.session.key(),
+                };
+                envelope.write(batch, change, self.style.stat, out);
+            }
             Format::Paths => text::write_path(&self.style, batch, change, out),
         }
-        if out.len() > before {
-            out.push(self.style.end());
+        if out.len() == before {
+            return false;
         }
-        let is_change = !matches!(
-            change,
-            Change::Existing { .. } | Change::Ready { .. } | Change::Overflow
-        );
-        is_change && out.len() > before
-    }
-}
-
-/// A time as RFC 3339 with microseconds. Date and zone are worked out once a second.
-struct TimeText {
-    /// Local time, or UTC.
-    local: bool,
-    /// When it is, in nanoseconds since 1970.
-    wall: i64,
-    text: String,
-    /// How much of it is the same for a whole second.
-    length: usize,
-    zone: String,
-}
-
-impl TimeText {
-    fn new(local: bool) -> Self {
-        Self {
-            local,
-            wall: i64::MIN,
-            text: String::new(),
-            length: 0,
-            zone: String::new(),
-        }
-    }
-
-    fn at(&mut self, wall: i64) -> &str {
-        const SECOND: i64 = 1_000_000_000;
-        if wall != self.wall {
-            if wall.div_euclid(SECOND) != self.wall.div_euclid(SECOND) {
-                self.format_second(wall);
-            }
-            self.wall = wall;
-            let micros = wall.rem_euclid(SECOND) / 1000;
-            self.text.truncate(self.length);
-            // Writing to a String cannot fail.
-            let _written = write!(self.text, ".{micros:06}{}", self.zone);
-        }
-        &self.text
-    }
-
-    /// Works out what is the same for a whole second.
-    fn format_second(&mut self, wall: i64) {
-        let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(wall)) else {
-            return;
-        };
-        let zone = if self.local {
-            jiff::tz::TimeZone::system()
-        } else {
-            jiff::tz::TimeZone::UTC
-        };
-        let zoned = time.to_zoned(zone);
-        self.text = zoned.strftime("%Y-%m-%dT%H:%M:%S").to_string();
-        self.length = self.text.len();
-        self.zone = if self.local {
-            zoned.strftime("%:z").to_string()
-        } else {
-            "Z".to_owned()
-        };
+        out.push(self.style.end());
+        self.session.advance();
+        change.is_of_the_tree()
     }
 }
 

@@ -16,6 +16,7 @@ mod file_systems;
 mod links;
 mod lookahead;
 pub(crate) mod model;
+mod no_renames;
 pub(crate) mod numbers;
 mod pending_create;
 mod queue;

@@ -9,6 +9,7 @@ mod baseline;
 mod coverage;
 mod cycle;
 mod log;
+mod session;
 mod setup;
 mod stop;
 
@@ -24,8 +25,8 @@ use crate::hash::Workers;
 use crate::log::Log;
 use crate::mounts::Mounts;
 use crate::notify::Service;
-use crate::output::Printer;
 use crate::output::sink::Sink;
+use crate::output::{Header, Printer};
 use crate::stderr::{Stderr, erase_progress};
 use crate::sys::epoll::{Epoll, EventFd, Interest, Readiness};
 use crate::sys::inotify::Inotify;
@@ -110,6 +111,8 @@ pub(crate) struct Watcher {
     above: Option<Above>,
     mounts: Option<Mounts>,
     printer: Printer,
+    /// What the first record of a session says.
+    header: Header,
     sink: Sink,
     stderr: Stderr,
     arriving: Box<[u8]>,

@@ -153,7 +153,8 @@ fn initial_tells_what_is_there_parents_first_and_then_ready() {
     assert!(place("existing directory ./a/b") < place("existing file ./a/b/file"));
     assert!(place("existing directory ./a") < place("existing symlink ./a/link"));
     assert_eq!(told.len(), 7);
-    let line = &watch.out.lines_from(0)[place("existing file ./a/b/file")];
+    // After the start of the session.
+    let line = &watch.out.lines_from(1)[place("existing file ./a/b/file")];
     let file = Record::parse(&line.bytes).unwrap();
     assert_eq!(file.sha256(), Some(sha256(b"content").as_str()));
     assert_eq!(file.size(), Some(7));

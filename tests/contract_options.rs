@@ -167,7 +167,7 @@ fn attributes_have_a_line_of_text() {
     tree.write("a", "x");
     let mut watch = tree.watch().args(["--events", EVERY]).baseline().start();
     tree.chmod("a", 0o604);
-    watch.expect(&["Attributes changed: ./a"]);
+    watch.expect(&["Attributes changed: ./a (mode 0644 -> 0604)"]);
     watch.finish();
 }
 

@@ -135,6 +135,7 @@ fn what_was_there_is_not_printed_in_text_even_when_asked_for() {
     let tree = Tree::new();
     tree.write("there", "before");
     let watch = tree.watch().args(["--initial"]).start();
+    watch.said("balerion: note: --initial has no effect with --format text");
     watch.finish();
 }
 
@@ -194,8 +195,9 @@ fn print0_ends_json_records_with_nul_too() {
     let said = std::fs::read(to).unwrap();
     assert!(!said.contains(&b'\n'));
     let records: Vec<_> = said.split(|byte| *byte == 0).collect();
-    assert_eq!(records.len(), 3, "{}", String::from_utf8_lossy(&said));
-    assert_eq!(records[2], b"");
-    let record = common::Record::parse(records[1]).unwrap();
+    // start, ready, the change, and nothing after its end.
+    assert_eq!(records.len(), 4, "{}", String::from_utf8_lossy(&said));
+    assert_eq!(records[3], b"");
+    let record = common::Record::parse(records[2]).unwrap();
     assert_eq!(record.summary(), "created file ./plain");
 }

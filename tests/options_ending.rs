@@ -23,7 +23,7 @@ fn printed(args: &[&str]) -> String {
 
 #[test]
 fn a_count_ends_after_exactly_so_many_changes_whatever_else_is_printed() {
-    for (args, others) in [(&[][..], 1), (&["--initial"], 3)] {
+    for (args, others) in [(&[][..], 2), (&["--initial"], 4)] {
         let tree = Tree::new();
         tree.write("there", "x");
         let watch = tree.watch().json().args(["--count", "3"]).args(args);
@@ -81,7 +81,12 @@ fn no_time_at_all_is_enough_to_get_ready() {
     let args = ["--timeout", "0", "--format", "json", "--initial"];
     let output = serve::run(&tree, &args);
     assert_eq!(output.status.code(), Some(3));
-    assert_eq!(output.stdout.split(|byte| *byte == b'\n').count(), 4);
+    let events = ["start", "existing", "existing", "ready"];
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(lines.lines().count(), events.len());
+    for (line, event) in lines.lines().zip(events) {
+        assert!(line.contains(&format!("\"event\":\"{event}\"")), "{line}");
+    }
 }
 
 #[test]

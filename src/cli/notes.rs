@@ -27,10 +27,10 @@ impl Cli {
     fn without_effect(&self) -> Vec<String> {
         let json = self.format == Format::Json;
         let text = self.format == Format::Text;
-        let with_format = if json {
-            "with --format json"
+        let for_json = if text {
+            "with --format text: it is for --format json"
         } else {
-            "with --format paths"
+            "with --format paths: it is for --format json"
         };
         let cases = [
             (
@@ -41,13 +41,21 @@ impl Cli {
             (
                 self.timestamps && !text && !json,
                 "--timestamps",
-                with_format,
+                "with --format paths",
             ),
             (
-                self.color == ColorWhen::Always && !text,
+                self.color == ColorWhen::Always && json,
                 "--color always",
-                with_format,
+                "with --format json",
             ),
+            (
+                self.color == ColorWhen::Always && !text && !json,
+                "--color always",
+                "with --format paths",
+            ),
+            (self.initial && !json, "--initial", for_json),
+            (self.host.is_some() && !json, "--host", for_json),
+            (self.stat && !json, "--stat", for_json),
             (
                 self.hash == Some(Hashing::Off) && self.hash_limit != super::DEFAULT_HASH_LIMIT,
                 "--hash-limit",

@@ -1,193 +1,415 @@
-//! Changes as JSON objects.
+//! Changes to JSON Lines: one object a record, `time` first, the other fields of an event
+//! always in the same order.
+//!
+//! Writes into the caller's buffer and allocates only for a path that is not UTF-8.
+//! Invariant: an object holds no control character, C1 and DEL included, and no newline.
 
-use serde::Serialize;
+use std::fmt;
+use std::io::{self, Write};
 
-use crate::change::{Attributes, Batch, Change, Content, Kind, Span};
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
 
-/// A record; fields without a meaning for the event are left out.
-#[derive(Serialize, Default)]
+use super::session::{Header, Key};
+use super::time::nanoseconds;
+use crate::change::{Attributes, Batch, Change, Content, Digest, InodeTimes, Kind, Span};
+
+/// What every record has.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct Envelope<'a> {
+    pub(super) time: &'a str,
+    #[serde(flatten)]
+    pub(super) key: Option<Key<'a>>,
+}
+
+#[derive(Serialize)]
 struct Record<'a> {
-    /// RFC 3339, UTC, microseconds.
-    time: &'a str,
-    event: &'static str,
+    #[serde(flatten)]
+    envelope: Envelope<'a>,
+    #[serde(flatten)]
+    event: Event<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event<'a> {
+    Start(Start<'a>),
+    Existing(Entry<'a>),
+    Ready { directories: u64, files: u64 },
+    Created(Entry<'a>),
+    Changed(Entry<'a>),
+    Renamed(Move<'a>),
+    Deleted(Name<'a>),
+    Attributes(NewAttributes<'a>),
+    Closed(Entry<'a>),
+    Touched(Touched<'a>),
+    Overflow,
+}
+
+#[derive(Serialize)]
+struct Start<'a> {
+    version: &'a str,
+    paths: Texts<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
+    paths_hex: Option<Hexes<'a>>,
+    absolute: Texts<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<Text<'a>>,
-    /// The bytes of an old path that is not UTF-8.
+    absolute_hex: Option<Hexes<'a>>,
+    /// Left out where the key has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    from_hex: Option<String>,
+    session: Option<&'a str>,
+    hash: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<Text<'a>>,
-    /// Its bytes, where they are not UTF-8.
+    resumes: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Name<'a> {
+    kind: &'static str,
+    path: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    path_hex: Option<String>,
-    /// Bytes of content.
+    path_hex: Option<Hex<'a>>,
+}
+
+#[derive(Serialize)]
+struct Move<'a> {
+    kind: &'static str,
+    from: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_hex: Option<Hex<'a>>,
+    path: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<Hex<'a>>,
+}
+
+/// A name and what is known of what it stands for.
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(flatten)]
+    name: Name<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<&'a str>,
-    /// RFC 3339, UTC, nanoseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mtime: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mode: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gid: Option<u32>,
-    /// Permission bits before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    old_mode: Option<String>,
-    /// Owner before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    old_uid: Option<u32>,
-    /// Group before.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    old_gid: Option<u32>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    xattrs: Vec<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    directories: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    files: Option<u64>,
+    sha256: Option<Sha256>,
+    #[serde(flatten)]
+    stat: Option<Stat>,
+    #[serde(flatten)]
+    owner: Option<Owner>,
 }
 
-/// Text with U+FFFD for what is not UTF-8.
-type Text<'a> = std::borrow::Cow<'a, str>;
+#[derive(Serialize)]
+struct Stat {
+    inode: u64,
+    mtime: Time,
+    ctime: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    btime: Option<Time>,
+}
 
-/// A path, and its bytes where they are not UTF-8.
-fn path<'a>(batch: &'a Batch, span: &Span) -> (Option<Text<'a>>, Option<String>) {
-    let bytes = batch.bytes(span);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => (Some(text.into()), None),
-        Err(_) => (
-            Some(String::from_utf8_lossy(bytes)),
-            Some(hex::encode(bytes)),
-        ),
+#[derive(Serialize)]
+struct Owner {
+    mode: Octal,
+    uid: u32,
+    gid: u32,
+}
+
+#[derive(Serialize)]
+struct NewAttributes<'a> {
+    #[serde(flatten)]
+    name: Name<'a>,
+    #[serde(flatten)]
+    owner: Owner,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_mode: Option<Octal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_uid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_gid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xattrs: Option<Names<'a>>,
+}
+
+#[derive(Serialize)]
+struct Touched<'a> {
+    #[serde(flatten)]
+    name: Name<'a>,
+    mtime: Time,
+}
+
+/// Bytes as text, with U+FFFD for what is not UTF-8.
+struct Text<'a>(&'a [u8]);
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&String::from_utf8_lossy(self.0))
     }
 }
 
-fn kind(kind: Kind) -> Option<&'static str> {
-    Some(match kind {
+/// Bytes in hexadecimal digits, lower case.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+impl Serialize for Hex<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+struct Texts<'a>(&'a [Vec<u8>]);
+
+impl Serialize for Texts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|bytes| Text(bytes)))
+    }
+}
+
+struct Hexes<'a>(&'a [Vec<u8>]);
+
+impl Serialize for Hexes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|bytes| Hex(bytes)))
+    }
+}
+
+/// Names that each end in NUL, as listxattr(2) gives them.
+struct Names<'a>(&'a [u8]);
+
+impl Serialize for Names<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let names = self.0.split(|&byte| byte == 0);
+        serializer.collect_seq(names.filter(|name| !name.is_empty()).map(Text))
+    }
+}
+
+struct Sha256(Digest);
+
+impl Serialize for Sha256 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut digits = [0; 64];
+        hex::encode_to_slice(self.0, &mut digits).map_err(serde::ser::Error::custom)?;
+        let digits = std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(digits)
+    }
+}
+
+/// Permission bits, as chmod(1) takes them.
+struct Octal(u32);
+
+impl Serialize for Octal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:04o}", self.0))
+    }
+}
+
+/// Nanoseconds since 1970 as RFC 3339.
+struct Time(i64);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&nanoseconds(self.0))
+    }
+}
+
+impl From<&InodeTimes> for Stat {
+    fn from(stat: &InodeTimes) -> Self {
+        Self {
+            inode: stat.ino,
+            mtime: Time(stat.mtime),
+            ctime: Time(stat.ctime),
+            btime: stat.btime.map(Time),
+        }
+    }
+}
+
+impl From<&Attributes> for Owner {
+    fn from(attributes: &Attributes) -> Self {
+        Self {
+            mode: Octal(attributes.mode),
+            uid: attributes.uid,
+            gid: attributes.gid,
+        }
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
         Kind::File => "file",
         Kind::Directory => "directory",
         Kind::Symlink => "symlink",
         Kind::Other => "other",
-    })
+    }
 }
 
-/// Permission bits as an octal string.
-fn octal(attributes: &Attributes) -> Option<String> {
-    Some(format!("{:04o}", attributes.mode))
+fn is_utf8(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok()
 }
 
-/// Appends a change as an object, without its end.
-pub(super) fn write(batch: &Batch, change: &Change, time: &str, out: &mut Vec<u8>) {
-    let mut hex = [0; 64];
-    let mut record = Record {
-        time,
-        ..Record::default()
-    };
-    let mut named = |record: &mut Record<'_>, event, what, content: Option<&Content>| {
-        record.event = event;
-        record.kind = kind(what);
-        record.size = content.and_then(|content| content.size);
-        content
-            .and_then(|content| content.digest)
-            .map(|digest| hex::encode_to_slice(digest, &mut hex))
-    };
-    let mut span = None;
-    let digest = match change {
-        Change::Ready { directories, files } => {
-            record.event = "ready";
-            (record.directories, record.files) = (Some(*directories), Some(*files));
-            None
-        }
-        Change::Overflow => {
-            record.event = "overflow";
-            None
-        }
-        Change::Existing {
-            kind,
-            path,
-            content,
-            attributes,
-        } => {
-            span = Some(path);
-            record.mode = attributes.as_ref().and_then(octal);
-            record.uid = attributes.map(|now| now.uid);
-            record.gid = attributes.map(|now| now.gid);
-            named(&mut record, "existing", *kind, Some(content))
-        }
-        Change::Created {
-            kind,
-            path,
-            content,
-            attributes,
-            ..
-        } => {
-            span = Some(path);
-            record.mode = attributes.as_ref().and_then(octal);
-            record.uid = attributes.map(|now| now.uid);
-            record.gid = attributes.map(|now| now.gid);
-            named(&mut record, "created", *kind, Some(content))
-        }
-        Change::Changed { path, content } => {
-            span = Some(path);
-            named(&mut record, "changed", Kind::File, Some(content))
-        }
-        Change::Closed { path, content } => {
-            span = Some(path);
-            named(&mut record, "closed", Kind::File, Some(content))
-        }
-        Change::Touched { path, mtime } => {
-            span = Some(path);
-            record.mtime = jiff::Timestamp::from_nanosecond(i128::from(*mtime))
-                .ok()
-                .map(|time| format!("{time:.9}"));
-            named(&mut record, "touched", Kind::File, None)
-        }
-        Change::Renamed {
-            kind,
-            from,
-            path: to,
-        } => {
-            span = Some(to);
-            (record.from, record.from_hex) = path(batch, from);
-            named(&mut record, "renamed", *kind, None)
-        }
-        Change::Deleted { kind, path } => {
-            span = Some(path);
-            named(&mut record, "deleted", *kind, None)
-        }
-        Change::AttributesChanged {
-            kind,
-            path,
-            new,
-            old,
-            xattrs,
-        } => {
-            span = Some(path);
-            record.xattrs = batch
-                .bytes(xattrs)
-                .split(|&byte| byte == 0)
-                .filter(|name| !name.is_empty())
-                .map(String::from_utf8_lossy)
-                .collect();
-            (record.mode, record.uid, record.gid) = (octal(new), Some(new.uid), Some(new.gid));
-            record.old_mode = old.as_ref().and_then(octal);
-            record.old_uid = old.map(|old| old.uid);
-            record.old_gid = old.map(|old| old.gid);
-            named(&mut record, "attributes", *kind, None)
-        }
-    };
-    if let Some(span) = span {
-        (record.path, record.path_hex) = path(batch, span);
+/// The text of a path, and its bytes where they are not UTF-8.
+fn path_fields(path: &[u8]) -> (Text<'_>, Option<Hex<'_>>) {
+    (Text(path), (!is_utf8(path)).then_some(Hex(path)))
+}
+
+impl Envelope<'_> {
+    /// Appends a change as an object, without its end; `stat`: with inode and times.
+    pub(super) fn write(self, batch: &Batch, change: &Change, stat: bool, out: &mut Vec<u8>) {
+        self.write_event(Fields { batch, stat }.event(change), out);
     }
-    if digest.is_some() {
-        record.sha256 = std::str::from_utf8(&hex).ok();
+
+    /// Appends the first record of a session.
+    pub(super) fn write_start(self, session: &str, header: &Header, out: &mut Vec<u8>) {
+        let all_text = |paths: &[Vec<u8>]| paths.iter().all(|path| is_utf8(path));
+        let (paths, absolute) = (&header.paths, &header.absolute);
+        let start = Start {
+            version: header.version,
+            paths: Texts(paths),
+            paths_hex: (!all_text(paths)).then_some(Hexes(paths)),
+            absolute: Texts(absolute),
+            absolute_hex: (!all_text(absolute)).then_some(Hexes(absolute)),
+            session: self.key.is_none().then_some(session),
+            hash: header.hash,
+            resumes: header.resumes.as_deref(),
+        };
+        self.write_event(Event::Start(start), out);
     }
-    // A Vec takes every byte, and every field can be serialised.
-    let _written = serde_json::to_writer(&mut *out, &record);
+
+    fn write_event(self, event: Event<'_>, out: &mut Vec<u8>) {
+        let record = Record {
+            envelope: self,
+            event,
+        };
+        let mut serializer = serde_json::Serializer::with_formatter(out, Escaping);
+        record
+            .serialize(&mut serializer)
+            .expect("a Vec takes every byte, and every field can be serialised");
+    }
+}
+
+/// Finds the fields of a change.
+#[derive(Clone, Copy)]
+struct Fields<'a> {
+    batch: &'a Batch,
+    stat: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn bytes(self, path: &Span) -> &'a [u8] {
+        self.batch.bytes(path)
+    }
+
+    fn name(self, kind: Kind, path: &Span) -> Name<'a> {
+        let (path, path_hex) = path_fields(self.bytes(path));
+        Name {
+            kind: kind_name(kind),
+            path,
+            path_hex,
+        }
+    }
+
+    fn entry(
+        self,
+        kind: Kind,
+        path: &Span,
+        content: &Content,
+        attributes: Option<&Attributes>,
+    ) -> Entry<'a> {
+        let stat = content.stat.as_ref().filter(|_| self.stat);
+        Entry {
+            name: self.name(kind, path),
+            size: content.size,
+            sha256: content.digest.map(Sha256),
+            stat: stat.map(Stat::from),
+            owner: attributes.map(Owner::from),
+        }
+    }
+
+    fn event(self, change: &Change) -> Event<'a> {
+        match change {
+            Change::Existing {
+                kind,
+                path,
+                content,
+                attributes,
+            } => Event::Existing(self.entry(*kind, path, content, attributes.as_ref())),
+            Change::Ready { directories, files } => Event::Ready {
+                directories: *directories,
+                files: *files,
+            },
+            Change::Created {
+                kind,
+                path,
+                content,
+                attributes,
+                entered: _,
+            } => Event::Created(self.entry(*kind, path, content, attributes.as_ref())),
+            Change::Changed { path, content } => {
+                Event::Changed(self.entry(Kind::File, path, content, None))
+            }
+            Change::Renamed { kind, from, path } => {
+                let (from, from_hex) = path_fields(self.bytes(from));
+                let (path, path_hex) = path_fields(self.bytes(path));
+                Event::Renamed(Move {
+                    kind: kind_name(*kind),
+                    from,
+                    from_hex,
+                    path,
+                    path_hex,
+                })
+            }
+            Change::Deleted { kind, path } => Event::Deleted(self.name(*kind, path)),
+            Change::AttributesChanged {
+                kind,
+                path,
+                new,
+                old,
+                xattrs,
+            } => Event::Attributes(NewAttributes {
+                name: self.name(*kind, path),
+                owner: new.into(),
+                old_mode: old.map(|old| Octal(old.mode)),
+                old_uid: old.map(|old| old.uid),
+                old_gid: old.map(|old| old.gid),
+                xattrs: (!xattrs.is_empty()).then(|| Names(self.bytes(xattrs))),
+            }),
+            Change::Closed { path, content } => {
+                Event::Closed(self.entry(Kind::File, path, content, None))
+            }
+            Change::Touched { path, mtime } => Event::Touched(Touched {
+                name: self.name(Kind::File, path),
+                mtime: Time(*mtime),
+            }),
+            Change::Overflow => Event::Overflow,
+        }
+    }
+}
+
+/// JSON as compact as serde_json's own, with DEL and C1 (U+0080 to U+009F) escaped too:
+/// some terminals take these as the start of a control sequence.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if fragment.bytes().all(|byte| byte < 0x7f) {
+            return writer.write_all(fragment.as_bytes());
+        }
+        let mut written = 0;
+        for (at, character) in fragment.char_indices() {
+            if character.is_control() {
+                writer.write_all(&fragment.as_bytes()[written..at])?;
+                write!(writer, "\\u{:04x}", u32::from(character))?;
+                written = at + character.len_utf8();
+            }
+        }
+        writer.write_all(&fragment.as_bytes()[written..])
+    }
 }

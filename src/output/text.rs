@@ -1,10 +1,15 @@
 //! Changes as sentences, or as bare paths.
 
-use super::Style;
-use crate::change::{Batch, Change, Kind, Span};
+use std::io::Write;
+
+use super::{LineTime, Style};
+use crate::change::{Attributes, Batch, Change, Kind, Span};
 use crate::escape::escape;
 
-/// The colour of a change's words: green comes, yellow differs, blue moves, red goes.
+const RESET: &[u8] = b"\x1b[0m";
+const DIM: &[u8] = b"\x1b[2m";
+
+/// The colour of a change's label: green comes, yellow differs, blue moves, red goes.
 fn color(change: &Change) -> &'static [u8] {
     match change {
         Change::Created { .. } => b"\x1b[32m",
@@ -18,8 +23,8 @@ fn color(change: &Change) -> &'static [u8] {
     }
 }
 
-/// The words before the path, and the path or both of them.
-fn words(change: &Change) -> Option<(&'static str, &Span, Option<&Span>)> {
+/// The label before the path, and the path or both of them.
+fn label(change: &Change) -> Option<(&'static str, &Span, Option<&Span>)> {
     let is_dir = |kind: &Kind| *kind == Kind::Directory;
     Some(match change {
         Change::Created {
@@ -45,42 +50,128 @@ fn words(change: &Change) -> Option<(&'static str, &Span, Option<&Span>)> {
 }
 
 /// Appends a change as a sentence, without its end.
-pub(super) fn write(style: &Style, batch: &Batch, change: &Change, stamp: &str, out: &mut Vec<u8>) {
-    let Some((words, first, second)) = words(change) else {
+pub(super) fn write(style: &Style, batch: &Batch, change: &Change, time: &str, out: &mut Vec<u8>) {
+    let Some((label, first, second)) = label(change) else {
         return;
     };
-    if style.timestamps {
-        out.extend(stamp.as_bytes());
-        out.push(b' ');
-    }
+    write_time(style, time, out);
     if style.color {
         out.extend(color(change));
     }
-    out.extend(words.as_bytes());
+    out.extend(label.as_bytes());
     out.push(b':');
     if style.color {
-        out.extend(b"\x1b[0m");
+        out.extend(RESET);
     }
     out.push(b' ');
-    put(style, batch.bytes(first), out);
-    if let Some(second) = second {
-        out.extend(b" -> ");
-        put(style, batch.bytes(second), out);
+    match second {
+        None => write_name(style, batch.bytes(first), out),
+        Some(second) => {
+            write_end_of_rename(style, batch.bytes(first), out);
+            out.extend(b" -> ");
+            write_end_of_rename(style, batch.bytes(second), out);
+        }
+    }
+    if let Change::AttributesChanged {
+        new, old, xattrs, ..
+    } = change
+    {
+        write_attributes(new, old.as_ref(), batch.bytes(xattrs), out);
     }
 }
 
 /// Appends the path that a change is about, as it is now.
 pub(super) fn write_path(style: &Style, batch: &Batch, change: &Change, out: &mut Vec<u8>) {
-    if let Some((_, first, second)) = words(change) {
-        put(style, batch.bytes(second.unwrap_or(first)), out);
+    if let Some((_, first, second)) = label(change) {
+        write_name(style, batch.bytes(second.unwrap_or(first)), out);
     }
 }
 
+fn write_time(style: &Style, time: &str, out: &mut Vec<u8>) {
+    if style.line_time == LineTime::None {
+        return;
+    }
+    let dimmed = style.color && style.line_time == LineTime::Clock;
+    if dimmed {
+        out.extend(DIM);
+    }
+    out.extend(time.as_bytes());
+    if dimmed {
+        out.extend(RESET);
+    }
+    out.push(b' ');
+}
+
 /// A path: raw where records end in NUL, else escaped.
-fn put(style: &Style, path: &[u8], out: &mut Vec<u8>) {
+fn write_name(style: &Style, path: &[u8], out: &mut Vec<u8>) {
     if style.nul {
         out.extend(path);
     } else {
         escape(path, out);
     }
+}
+
+/// One of the two paths of a rename. It is quoted where it could be taken for more or less
+/// than one path, so that the first ` -> ` outside quotes always stands between the two.
+fn write_end_of_rename(style: &Style, path: &[u8], out: &mut Vec<u8>) {
+    const ARROW: &[u8] = b" -> ";
+    let is_ambiguous = path.starts_with(b"\"")
+        || path.starts_with(&ARROW[1..])
+        || path.ends_with(&ARROW[..3])
+        || path.windows(ARROW.len()).any(|part| part == ARROW);
+    if style.nul || !is_ambiguous {
+        return write_name(style, path, out);
+    }
+    out.push(b'"');
+    for (index, part) in path.split(|&byte| byte == b'"').enumerate() {
+        if index > 0 {
+            out.extend(b"\\\"");
+        }
+        escape(part, out);
+    }
+    out.push(b'"');
+}
+
+/// What changed of mode, owner and extended attributes, in parentheses. Where the old
+/// ones are not known, all that is known.
+fn write_attributes(new: &Attributes, old: Option<&Attributes>, xattrs: &[u8], out: &mut Vec<u8>) {
+    let begin = out.len();
+    let separate = |out: &mut Vec<u8>| {
+        let separator: &[u8] = if out.len() == begin { b" (" } else { b", " };
+        out.extend(separator);
+    };
+    let mode = old.map(|old| old.mode);
+    if mode != Some(new.mode) {
+        separate(out);
+        out.extend(b"mode ");
+        if let Some(mode) = mode {
+            print(out, format_args!("{mode:04o} -> "));
+        }
+        print(out, format_args!("{:04o}", new.mode));
+    }
+    let owner = old.map(|old| (old.uid, old.gid));
+    if owner != Some((new.uid, new.gid)) {
+        separate(out);
+        out.extend(b"owner ");
+        if let Some((uid, gid)) = owner {
+            print(out, format_args!("{uid}:{gid} -> "));
+        }
+        print(out, format_args!("{}:{}", new.uid, new.gid));
+    }
+    if !xattrs.is_empty() {
+        separate(out);
+        out.extend(b"xattrs");
+        let names = xattrs.split(|&byte| byte == 0);
+        for name in names.filter(|name| !name.is_empty()) {
+            out.push(b' ');
+            escape(name, out);
+        }
+    }
+    if out.len() > begin {
+        out.push(b')');
+    }
+}
+
+fn print(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a Vec takes every byte");
 }

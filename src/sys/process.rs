@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -21,6 +22,17 @@ pub(crate) fn raise_descriptor_limit(wanted: u64) {
         // SAFETY: `limit` is a valid rlimit. That it stays as it is, is no harm.
         unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
     }
+}
+
+/// The name of this machine among others, as `uname -n` prints it: of the UTS namespace.
+pub(crate) fn node_name() -> String {
+    // SAFETY: all fields are arrays of bytes, for which zeros are a value: empty strings.
+    let mut names: libc::utsname = unsafe { std::mem::zeroed() };
+    // SAFETY: `names` is a valid utsname to fill; it fails with no other pointer.
+    unsafe { libc::uname(&raw mut names) };
+    // SAFETY: the kernel ends each name with NUL within its array, and zeros were there.
+    let name = unsafe { CStr::from_ptr(names.nodename.as_ptr()) };
+    name.to_string_lossy().into_owned()
 }
 
 pub(crate) fn descriptor_limit() -> u64 {

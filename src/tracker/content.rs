@@ -6,6 +6,7 @@
 mod arrive;
 mod compare;
 mod evidence;
+mod known;
 mod linked;
 
 use super::disk::{FileDigest, FsError, Reading, Stat, Target, Ticket};

@@ -66,6 +66,21 @@ impl Tracker {
         });
     }
 
+    /// A name of a snapshot.
+    pub(crate) fn emit_existing(&mut self, id: Id, content: Content) {
+        if self.model.has(id, Flag::HIDDEN) {
+            return;
+        }
+        let kind = self.model.kind(id);
+        let path = self.path(id);
+        self.batch.push(Change::Existing {
+            kind,
+            path,
+            content,
+            attributes: self.attributes.get(&id).copied(),
+        });
+    }
+
     /// Tells that a file's bytes differ.
     pub(super) fn emit_changed(&mut self, id: Id, content: Content) {
         let path = self.path(id);
@@ -93,7 +108,7 @@ impl Tracker {
         }
     }
 
-    fn emit_deleted(&mut self, id: Id) {
+    pub(super) fn emit_deleted(&mut self, id: Id) {
         if !self.model.has(id, Flag::HIDDEN) {
             let kind = self.model.kind(id);
             let path = self.path(id);

@@ -166,6 +166,7 @@ impl Turn<'_> {
             return;
         }
         let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
+        let apart = self.t.settings.no_renames.then(|| self.emit_left(id));
         let t = &mut *self.t;
         if t.model.clear(id, Flag::REPLACED) {
             t.replaced.remove(&id);
@@ -190,8 +191,13 @@ impl Turn<'_> {
             // What is at the edge, or beyond it, is another now.
             t.enqueue_directories(id);
         }
-        let path = t.path(id);
-        t.batch.push(Change::Renamed { kind, from, path });
+        if let Some(subtree) = apart {
+            self.emit_arrived(subtree);
+        } else {
+            let path = t.path(id);
+            t.batch.push(Change::Renamed { kind, from, path });
+        }
+        let t = &mut *self.t;
         if kind == Kind::Directory {
             t.rules_moved(id);
         }
@@ -222,6 +228,10 @@ impl Turn<'_> {
     #[allow(clippy::option_option)]
     fn remove_replaced(&mut self, id: Id, victim: Id) -> Option<Option<crate::change::Digest>> {
         let t = &mut *self.t;
+        if t.settings.no_renames {
+            self.unlink(victim);
+            return None;
+        }
         let (kind, old) = (t.model.kind(id), t.model.kind(victim));
         let replaced = (kind == Kind::File && old == Kind::File).then(|| {
             let before = t.replaced.get(&victim).copied();

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) one_file_system: bool,
     /// Whether changes of mode and owner are told.
     pub(crate) attributes: bool,
+    /// Whether a rename is emitted as deleted and created.
+    pub(crate) no_renames: bool,
     /// Whether each closing of a file by a writer is reported.
     pub(crate) closed: bool,
     /// Whether a new mtime is reported where the bytes are the same.

@@ -1,14 +1,11 @@
 //! The baseline as a part of the loop: fed, shown to whoever sits at a terminal, told
 //! where that is asked for, and ended.
 
-use std::collections::HashMap;
-
 use super::Watcher;
-use crate::change::{Change, Content, Kind};
+use crate::change::{Content, Kind};
 use crate::error::Error;
 use crate::stderr::erase_progress;
 use crate::tracker::Hashing;
-use crate::tracker::model::{Flag, Id};
 
 impl Watcher {
     /// Reads every file before anything is told, and tells what there is.
@@ -27,56 +24,24 @@ impl Watcher {
             self.show_progress();
             self.drain()?;
         }
-        let sizes = self
-            .baseline
-            .as_mut()
-            .and_then(|baseline| baseline.sizes.take());
-        self.emit_existing(&sizes.unwrap_or_default())
+        self.emit_snapshot()
     }
 
-    /// Tells what was there when the watch began: parents before children.
-    fn emit_existing(&mut self, sizes: &[(Id, u64)]) -> Result<(), Error> {
-        let roots: Vec<_> = self
-            .tracker
-            .roots
-            .iter()
-            .filter_map(|root| root.entry)
-            .collect();
-        let mut stack: Vec<_> = roots.into_iter().rev().collect();
-        let sizes: HashMap<_, _> = sizes.iter().copied().collect();
+    /// Emits what is there, parents before children.
+    fn emit_snapshot(&mut self) -> Result<(), Error> {
+        let roots = self.tracker.roots.iter().rev();
+        let mut stack: Vec<_> = roots.filter_map(|root| root.entry).collect();
         while self.ended.is_none()
             && let Some(id) = stack.pop()
         {
-            let model = &self.tracker.model;
-            let kind = model.kind(id);
-            stack.extend(model.children(id));
-            if model.has(id, Flag::HIDDEN) {
-                continue;
-            }
-            let mut content = Content::default();
-            if kind == Kind::File {
-                content = Content {
-                    size: sizes.get(&id).copied(),
-                    digest: model.digest(id),
-                    stat: None,
-                };
-            }
-            let dev = model.parent(id).map_or(0, |dir| model.inode(dir).dev);
-            let reads_all = self.tracker.hashing(dev) == Hashing::Eager;
-            let limit = self.tracker.settings.hash_limit;
-            let is_owed = content.size.is_none_or(|size| size <= limit);
-            if kind == Kind::File && content.digest.is_none() && reads_all && is_owed {
-                // It moved before it was read: its digest is told as soon as it is known.
-                self.tracker.model.set(id, Flag::UNREADABLE);
-                self.tracker.enqueue(id);
-            }
-            let path = self.tracker.path(id);
-            self.tracker.batch.push(Change::Existing {
-                kind,
-                path,
-                content,
-                attributes: None,
-            });
+            stack.extend(self.tracker.model.children(id));
+            let now = self.clock.now();
+            let mut turn = self.tracker.turn(&mut self.disk, now);
+            let content = match turn.t.model.kind(id) {
+                Kind::File => turn.known_content(id),
+                Kind::Directory | Kind::Symlink | Kind::Other => Content::default(),
+            };
+            self.tracker.emit_existing(id, content);
             if self.tracker.batch.changes().len() >= 512 {
                 self.write_all()?;
             }

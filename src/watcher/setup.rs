@@ -17,7 +17,7 @@ use crate::log::{Log, OpenedLog};
 use crate::mounts::Mounts;
 use crate::notify::Service;
 use crate::output::sink::Sink;
-use crate::output::{Printer, Style};
+use crate::output::{Header, Printer, Style};
 use crate::roots::RootBuilder;
 use crate::self_output::SelfOutputs;
 use crate::stderr::Stderr;
@@ -63,6 +63,9 @@ pub(crate) struct Config {
     pub(crate) filter: Filter,
     pub(crate) settings: Settings,
     pub(crate) style: Style,
+    /// What each record carries of its origin, where it does.
+    pub(crate) host: Option<String>,
+    pub(crate) header: Header,
     pub(crate) output: Output,
     pub(crate) files: Vec<PathBuf>,
     pub(crate) plan: RunOptions,
@@ -131,7 +134,8 @@ impl Watcher {
             baseline: None,
             above: None,
             mounts: Mounts::new().ok(),
-            printer: Printer::new(order.style),
+            printer: Printer::new(order.style, order.host),
+            header: order.header,
             sink,
             stderr: Stderr::new(order.plan.quiet),
             arriving: vec![0; super::cycle::READ].into(),
@@ -242,7 +246,8 @@ impl Watcher {
 
     /// Tells that every watch is in place, and begins to read what is there.
     fn begin(&mut self) -> Result<(), Error> {
-        self.baseline = Some(Baseline::new(self.plan.initial));
+        self.begin_session();
+        self.baseline = Some(Baseline::new());
         if self.plan.initial {
             self.read_all()?;
         }

@@ -85,6 +85,10 @@ impl Fold {
     fn apply(&mut self, record: &Record) -> Result<(), String> {
         let path = record.bytes("path");
         match record.event() {
+            "start" => {
+                self.start_again();
+                Ok(())
+            }
             "ready" if self.ready => Err("ready again".to_owned()),
             "ready" => {
                 self.ready = true;
@@ -97,6 +101,17 @@ impl Fold {
             "deleted" => self.deleted(record, &path),
             "attributes" => self.known(record, &path).map(drop),
             _ => Ok(()),
+        }
+    }
+
+    /// A session after the first lists the whole tree: nothing else is known of it.
+    fn start_again(&mut self) {
+        if self.ready {
+            self.ready = false;
+            self.early = true;
+            for root in self.top.children.values_mut() {
+                root.children.clear();
+            }
         }
     }
 

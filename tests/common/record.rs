@@ -12,7 +12,11 @@ pub(crate) struct Record {
 }
 
 /// The fields that each event must have besides `event` and `time`.
-const FIELDS: [(&str, &[&str]); 8] = [
+const FIELDS: [(&str, &[&str]); 11] = [
+    (
+        "start",
+        &["version", "paths", "absolute", "session", "hash"],
+    ),
     ("existing", &["kind", "path"]),
     ("ready", &["directories", "files"]),
     ("created", &["kind", "path"]),
@@ -20,6 +24,8 @@ const FIELDS: [(&str, &[&str]); 8] = [
     ("renamed", &["kind", "from", "path"]),
     ("deleted", &["kind", "path"]),
     ("attributes", &["kind", "path", "mode", "uid", "gid"]),
+    ("closed", &["kind", "path"]),
+    ("touched", &["kind", "path", "mtime"]),
     ("overflow", &[]),
 ];
 
@@ -137,7 +143,7 @@ impl Record {
     pub(crate) fn summary(&self) -> String {
         let path = || String::from_utf8_lossy(&self.bytes("path")).into_owned();
         match self.event() {
-            event @ ("ready" | "overflow") => event.to_owned(),
+            event @ ("start" | "ready" | "overflow") => event.to_owned(),
             "renamed" => format!(
                 "renamed {} {} -> {}",
                 self.kind(),

@@ -173,10 +173,11 @@ impl Watch {
         }
     }
 
-    /// Every line of stdout so far, in short.
+    /// Every line of stdout so far, in short, but for the start of a session.
     pub(crate) fn told(&self) -> Vec<String> {
         let lines = self.out.lines_from(0);
-        lines.iter().map(|line| self.brief(line)).collect()
+        let briefs = lines.iter().map(|line| self.brief(line));
+        briefs.filter(|brief| brief != "start").collect()
     }
 
     // Silence.

@@ -50,6 +50,7 @@ impl Default for RunOptions {
             max_depth: None,
             one_file_system: false,
             attributes: false,
+            no_renames: false,
             closed: false,
             touched: false,
             strict: false,

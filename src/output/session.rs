@@ -1,0 +1,144 @@
+//! A session: what one start says, its records numbered from 0 without a gap.
+//!
+//! Knows nothing of what the records hold. Invariant: (host, session, seq) is given once.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+/// What the first record of a session says about it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Header {
+    pub(crate) version: &'static str,
+    /// The PATHs as given.
+    pub(crate) paths: Vec<Vec<u8>>,
+    /// The same as absolute paths, in the same order.
+    pub(crate) absolute: Vec<Vec<u8>>,
+    /// The value of `--hash`.
+    pub(crate) hash: &'static str,
+    /// The session that this one goes on from.
+    pub(crate) resumes: Option<String>,
+}
+
+/// What tells a record from all others, of whatever host.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct Key<'a> {
+    host: &'a str,
+    session: &'a str,
+    seq: u64,
+}
+
+impl Header {
+    /// Of these PATHs as given, seen from the working directory.
+    pub(crate) fn new(paths: &[Vec<u8>], hash: &'static str) -> Self {
+        Self {
+            version: env!("BALERION_VERSION"),
+            paths: paths.to_vec(),
+            absolute: paths.iter().map(|path| absolute(path)).collect(),
+            hash,
+            resumes: None,
+        }
+    }
+}
+
+/// The absolute path of a PATH, without trailing slashes. A symbolic link keeps its own:
+/// the PATH stays the same when it is switched.
+fn absolute(given: &[u8]) -> Vec<u8> {
+    let path = Path::new(OsStr::from_bytes(given));
+    let goes_up = path.components().any(|part| part == Component::ParentDir);
+    let resolved = goes_up.then(|| path.canonicalize().ok()).flatten();
+    let path = resolved
+        .or_else(|| std::path::absolute(path).ok())
+        .unwrap_or_else(|| path.to_path_buf());
+    let plain: std::path::PathBuf = path.components().collect();
+    plain.into_os_string().into_vec()
+}
+
+pub(super) struct Session {
+    /// A UUIDv7 in its usual form.
+    id: String,
+    host: Option<String>,
+    /// The number of the next record.
+    seq: u64,
+}
+
+impl Session {
+    /// The session before the first: of no host, and nothing in it is numbered.
+    pub(super) fn new(host: Option<String>) -> Self {
+        Self {
+            id: String::new(),
+            host,
+            seq: 0,
+        }
+    }
+
+    /// Begins the next session.
+    pub(super) fn begin(&mut self) {
+        self.id = Uuid::now_v7().to_string();
+        self.seq = 0;
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The key of the next record, where records have one.
+    pub(super) fn key(&self) -> Option<Key<'_>> {
+        let host = self.host.as_deref()?;
+        Some(Key {
+            host,
+            session: &self.id,
+            seq: self.seq,
+        })
+    }
+
+    /// The record with that key was written.
+    pub(super) fn advance(&mut self) {
+        self.seq += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::{Uuid, Version};
+
+    use super::{Session, absolute};
+
+    #[test]
+    fn absolute_paths_are_without_dots_and_trailing_slashes() {
+        let here = std::env::current_dir().expect("a working directory");
+        let of = |given: &str| String::from_utf8(absolute(given.as_bytes())).expect("UTF-8");
+        let below = |name: &str| here.join(name).to_string_lossy().into_owned();
+        assert_eq!(of("."), here.to_string_lossy());
+        assert_eq!(of("src//"), below("src"));
+        assert_eq!(of("./nothing-here/"), below("nothing-here"));
+        assert_eq!(of("src/.."), here.to_string_lossy());
+        assert_eq!(of("/srv/"), "/srv");
+        assert_eq!(of("/"), "/");
+    }
+
+    #[test]
+    fn each_session_has_a_new_time_ordered_uuid_and_is_numbered_from_0() {
+        let mut session = Session::new(Some("h".to_owned()));
+        session.begin();
+        let first = session.id().to_owned();
+        let version = Uuid::parse_str(&first).expect("a UUID").get_version();
+        assert_eq!(version, Some(Version::SortRand));
+        session.advance();
+        session.advance();
+        assert_eq!(session.key().map(|key| key.seq), Some(2));
+        session.begin();
+        assert!(session.id() > first.as_str());
+        assert_eq!(session.key().map(|key| key.seq), Some(0));
+    }
+
+    #[test]
+    fn without_a_host_records_have_no_key() {
+        let mut session = Session::new(None);
+        session.begin();
+        assert!(session.key().is_none());
+    }
+}

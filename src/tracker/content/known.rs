@@ -1,0 +1,66 @@
+//! What is known of a file whose name is emitted again: in a snapshot, or in two records
+//! of a rename.
+//!
+//! Emits nothing. Invariant: a digest that should be known and is not will be emitted as
+//! changed once it is.
+
+use super::compare::is_another;
+use super::content;
+use crate::change::{Content, EMPTY};
+use crate::tracker::disk::{Stat, Target};
+use crate::tracker::model::{self, Flag, Id};
+use crate::tracker::{Hashing, Turn};
+
+impl Turn<'_> {
+    /// The digest last emitted, and what the disk says of the file that holds these bytes.
+    pub(crate) fn known_content(&mut self, id: Id) -> Content {
+        let digest = self.t.model.digest(id);
+        if digest == Some(EMPTY) {
+            return Content {
+                size: Some(0),
+                digest,
+                stat: self.stat_of(id).map(|stat| stat.times()),
+            };
+        }
+        let stat = self.stat_of(id);
+        let known = self.t.model.fingerprint(id);
+        let is_same = |stat: &Stat| !is_another(known, model::fingerprint(stat, true));
+        match stat {
+            Some(stat) if digest.is_none() || is_same(&stat) => {
+                if digest.is_none() && self.is_digest_due(id, Some(&stat)) {
+                    self.owe_digest(id);
+                }
+                content(&stat, digest)
+            }
+            // It was written to, replaced or moved: the size would be that of other bytes.
+            _ => {
+                if digest.is_some() || self.is_digest_due(id, None) {
+                    self.owe_digest(id);
+                }
+                Content::default()
+            }
+        }
+    }
+
+    /// It is emitted without a digest, which will follow.
+    fn owe_digest(&mut self, id: Id) {
+        self.t.model.set_digest(id, None);
+        self.t.model.set(id, Flag::UNREADABLE);
+        self.t.enqueue(id);
+    }
+
+    /// Whether a file without a digest is one that is to have one.
+    fn is_digest_due(&self, id: Id, stat: Option<&Stat>) -> bool {
+        let model = &self.t.model;
+        let dev = model.parent(id).map_or(0, |dir| model.inode(dir).dev);
+        let limit = self.t.settings.hash_limit;
+        self.t.hashing(dev) == Hashing::Eager && stat.is_none_or(|stat| stat.size <= limit)
+    }
+
+    fn stat_of(&mut self, id: Id) -> Option<Stat> {
+        let dir = self.t.model.parent(id)?;
+        let name = self.t.model.name(id).to_vec();
+        let inode = self.enter(dir).ok()?;
+        self.disk.stat(Target::In(inode, &name)).ok()
+    }
+}
