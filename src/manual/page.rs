@@ -10,6 +10,9 @@ use clap::{Arg, ArgAction, Command};
 
 const PAGE: &str = include_str!("page.md");
 
+/// When the text was last revised.
+const DATE: &str = "2026-11-26";
+
 /// Renders the page.
 ///
 /// # Errors
@@ -18,7 +21,7 @@ pub(super) fn render(command: &Command) -> io::Result<String> {
     let mut command = command.clone();
     command.build();
     let version = env!("BALERION_VERSION");
-    let mut page = format!(".TH BALERION 1 \"\" \"balerion {version}\" \"User Commands\"\n");
+    let mut page = format!(".TH BALERION 1 {DATE} \"balerion {version}\" \"User Commands\"\n");
     // Neither hyphenated nor spread out: options stay whole, and can be searched for.
     page += ".nh\n.ad l\n";
     let mut is_example = false;
@@ -38,6 +41,11 @@ pub(super) fn render(command: &Command) -> io::Result<String> {
             (None, "@OPTIONS") => page += &options(&command)?,
             (None, _) => page += &block(line),
         }
+    }
+    // The first paragraph of a section begins by itself.
+    for heading in PAGE.lines().filter(|line| line.starts_with('#')) {
+        let heading = block(heading);
+        page = page.replace(&format!("{heading}.PP\n"), &heading);
     }
     Ok(page)
 }
@@ -156,7 +164,9 @@ fn options(command: &Command) -> io::Result<String> {
             // One section of several parts: its own title stands in the page.
             (Some(_), Some(heading)) => text += &format!(".SS {heading}\n"),
             (Some(_), None) => {}
-            // An empty line inside a list is a paragraph of it.
+            // An empty line inside a list is a paragraph of it, and breaks the line.
+            (None, _) if line == ".br" => {}
+            (None, _) if line.is_empty() && text.ends_with(".sp\n") => {}
             (None, _) if line.is_empty() => text += ".sp\n",
             (None, _) => text += &format!("{line}\n"),
         }
