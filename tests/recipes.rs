@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::stream::Stream;
-use common::{DEADLINE, Tree, eventually, has_program, sha256};
+use common::{DEADLINE, Tree, eventually, has_program, sha256, terminal};
 
 /// The recipes of the README, each with its comment.
 fn recipes() -> Vec<String> {
@@ -52,7 +53,12 @@ impl Shell {
     fn start(tree: &Tree, script: &str) -> Self {
         let ours = Path::new(env!("CARGO_BIN_EXE_balerion")).parent().unwrap();
         let others = std::env::var("PATH").unwrap_or_default();
-        let mut child = Command::new("sh")
+        let shell = if script.contains("bash") {
+            "bash"
+        } else {
+            "sh"
+        };
+        let mut child = Command::new(shell)
             .args(["-c", script])
             .current_dir(tree.root())
             .env("PATH", format!("{}:{others}", ours.display()))
@@ -208,15 +214,19 @@ fn digests_are_told_as_they_become_known() {
 }
 
 #[test]
-fn a_shell_reads_a_line_at_a_time() {
+fn a_shell_reads_a_path_at_a_time() {
+    if !has_program("a_shell_reads_a_path_at_a_time", "bash") {
+        return;
+    }
     let tree = Tree::new();
     tree.mkdir("src");
-    let mut shell = Shell::start(&tree, &recipe("A line at a time", &[]));
-    let write = || tree.append("src/ a  b", "x");
-    let holds = repeat_until(write, || shell.has("now: src/ a  b"));
+    let mut shell = Shell::start(&tree, &recipe("A path at a time", &[]));
+    let write = || tree.append("src/ a  b\\", "x");
+    let holds = repeat_until(write, || shell.has("now: src/ a  b\\"));
     assert!(holds, "{}", shell.said());
-    tree.rename("src/ a  b", "src/c  d");
-    shell.expect("now: src/c  d");
+    tree.rename("src/ a  b\\", "src/c\nd");
+    shell.expect("now: src/c");
+    shell.expect("d");
     tree.remove_all("src");
     shell.wait();
     // Quiet as it is: that nothing is left to watch is an error, and is said.
@@ -226,25 +236,105 @@ fn a_shell_reads_a_line_at_a_time() {
 /// What `make` does: a line more for each time.
 const MAKEFILE: &str = "built: FORCE\n\techo again >> built\nFORCE:\n";
 
+/// A build that takes as long as the test wants: it copies the source, and then waits
+/// until it is let go.
+const SLOW_MAKEFILE: &str = "\
+built: FORCE
+\tcp source copied
+\twhile ! test -e ../outside/go; do sleep 0.02; done
+\tmv copied built
+FORCE:
+";
+
 #[test]
-fn a_source_that_changes_is_built_again() {
-    if !has_program("a_source_that_changes…", "make") {
+fn a_source_that_changes_while_it_is_built_is_built_again() {
+    let test = "a_source_that_changes_while_it_is_built_is_built_again";
+    if !has_program(test, "make") || !has_program(test, "bash") {
         return;
     }
     let tree = Tree::new();
-    tree.write("Makefile", MAKEFILE);
-    tree.write(".gitignore", "built\n");
+    tree.write("Makefile", SLOW_MAKEFILE);
+    tree.write(".gitignore", "built\ncopied\n");
+    tree.write("source", "0");
     let shell = Shell::start(&tree, &recipe("Rebuild when a source", &[]));
-    let times = || {
-        let built = fs::read_to_string(tree.path("built"));
-        built.map_or(0, |built| built.lines().count())
-    };
-    for _ in 0..2 {
-        let before = times();
-        let holds = repeat_until(|| tree.append("source", "x"), || times() > before);
-        assert!(holds, "{}", shell.said());
+    let read = |name: &str| fs::read_to_string(tree.path(name)).unwrap_or_default();
+    for round in 1..=3 {
+        let first = format!("{round} first");
+        let is_building = || read("copied").starts_with(&first);
+        // Other bytes each time: the same again are no change.
+        let mut times = 0;
+        let edit = || {
+            times += 1;
+            tree.write("source", format!("{first} {times}"));
+        };
+        assert!(repeat_until(edit, is_building), "{}", shell.said());
+        // make has read it; now it changes.
+        let second = format!("{round} second");
+        tree.write("source", &second);
+        fs::write(tree.outside("go"), "").unwrap();
+        let is_built = || read("built") == second;
+        assert!(eventually(is_built), "an edit is lost: {}", shell.said());
+        fs::remove_file(tree.outside("go")).unwrap();
     }
     assert_eq!(shell.err.bytes(), b"", "{}", shell.said());
+}
+
+#[test]
+fn the_rebuilding_ends_with_ctrl_c() {
+    let test = "the_rebuilding_ends_with_ctrl_c";
+    if !has_program(test, "setsid") || !has_program(test, "make") || !has_program(test, "bash") {
+        return;
+    }
+    for is_building in [false, true] {
+        let tree = Tree::new();
+        tree.write("Makefile", SLOW_MAKEFILE);
+        tree.write(".gitignore", "built\ncopied\n");
+        tree.write("source", "0");
+        let (reader, printer) = terminal::open().unwrap();
+        let mut keyboard = reader.try_clone().unwrap();
+        let shown = Stream::collect(reader);
+        let ours = Path::new(env!("CARGO_BIN_EXE_balerion")).parent().unwrap();
+        let others = std::env::var("PATH").unwrap_or_default();
+        // A session of its own, whose terminal this is: what is typed there is a signal.
+        let mut shell = Command::new("setsid")
+            .args([
+                "--ctty",
+                "bash",
+                "-c",
+                &recipe("Rebuild when a source", &[]),
+            ])
+            .current_dir(tree.root())
+            .env("PATH", format!("{}:{others}", ours.display()))
+            .stdin(printer.try_clone().unwrap())
+            .stdout(printer.try_clone().unwrap())
+            .stderr(printer)
+            .spawn()
+            .unwrap();
+        let is_copied = || tree.path("copied").exists();
+        if is_building {
+            assert!(repeat_until(|| tree.append("source", "x"), is_copied));
+        } else {
+            // Long enough to be read by someone: it has begun to watch.
+            fs::write(tree.outside("go"), "").unwrap();
+            let is_built = || tree.path("built").exists();
+            assert!(repeat_until(|| tree.append("source", "x"), is_built));
+        }
+        keyboard.write_all(b"\x03").unwrap();
+        let ended = || shell.try_wait().unwrap().is_some();
+        let has_ended = eventually(ended);
+        if !has_ended {
+            let _ = shell.kill();
+        }
+        assert!(has_ended, "building: {is_building}: {:?}", shown.bytes());
+        // Nothing is left that would go on.
+        let cwd = tree.root();
+        let left = || {
+            let processes = fs::read_dir("/proc").unwrap().flatten();
+            let mut dirs = processes.filter_map(|each| fs::read_link(each.path().join("cwd")).ok());
+            dirs.any(|dir| dir == cwd)
+        };
+        assert!(eventually(|| !left()), "a process stays");
+    }
 }
 
 #[test]
