@@ -22,7 +22,7 @@ use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
     append_name,
 };
-use crate::tracker::numbers::Numbers;
+use foldhash::HashMap;
 
 /// How many directories are held while the loop is busy.
 const HELD: usize = 256;
@@ -40,7 +40,7 @@ pub(crate) struct RealDisk {
     inotify: Rc<Inotify>,
     workers: Workers,
     /// Directories that have been entered in this turn.
-    held: Numbers<Inode, OwnedFd>,
+    held: HashMap<Inode, OwnedFd>,
     most_held: usize,
     /// PATHs that have been opened in this turn.
     roots: Vec<(Vec<u8>, OwnedFd)>,
@@ -60,7 +60,7 @@ impl RealDisk {
         Self {
             inotify,
             workers,
-            held: Numbers::default(),
+            held: HashMap::default(),
             most_held,
             roots,
             own,

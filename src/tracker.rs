@@ -17,7 +17,6 @@ mod links;
 mod lookahead;
 pub(crate) mod model;
 mod no_renames;
-pub(crate) mod numbers;
 mod pending_create;
 mod queue;
 mod reconcile;
@@ -26,7 +25,6 @@ mod roots;
 mod rules;
 mod scan;
 mod settings;
-mod table;
 mod walk_result;
 mod work;
 
@@ -41,10 +39,10 @@ use crate::filter::Filter;
 use content::Evidence;
 use disk::{Disk, FsError, Inode, Target, Ticket};
 use file_systems::FileSystems;
+use foldhash::HashMap;
 use links::Links;
 use lookahead::Lookahead;
 use model::{Flag, Id, Model};
-use numbers::Numbers;
 use pending_create::PendingCreate;
 use queue::{Key, WorkQueue};
 use rename::PendingMove;
@@ -79,7 +77,7 @@ pub(crate) struct Tracker {
     scan: Option<ActiveScan>,
     rescan: Rescan,
     /// Renames of which the first half was read.
-    pending_moves: Numbers<Cookie, PendingMove>,
+    pending_moves: HashMap<Cookie, PendingMove>,
     /// What the events at hand will take away.
     lookahead: Lookahead,
     /// The file that was made by the event just read.
@@ -93,18 +91,18 @@ pub(crate) struct Tracker {
     /// and read, before those are over.
     written: Vec<Id>,
     /// What was last reported under the names onto which files were renamed.
-    replaced: Numbers<Id, Option<Digest>>,
+    replaced: HashMap<Id, Option<Digest>>,
     /// Files with several names, and unnamed ones.
     links: Links,
     /// Entries that were not there at a look, and since when.
-    missing: Numbers<Id, u64>,
+    missing: HashMap<Id, u64>,
     /// Files that are being read aside, and why.
-    reading: Numbers<Ticket, (Id, Evidence)>,
+    reading: HashMap<Ticket, (Id, Evidence)>,
     ticket: Ticket,
     /// Modes and owners, where they are told.
-    attributes: Numbers<Id, Attributes>,
+    attributes: HashMap<Id, Attributes>,
     /// The last mtime of each file, where changes of it are asked for.
-    mtimes: Numbers<Id, i64>,
+    mtimes: HashMap<Id, i64>,
     /// How many directories could not be watched.
     pub(crate) unwatched: usize,
     /// Whether a file system is watched that does not tell all.
@@ -150,20 +148,20 @@ impl Tracker {
             queue,
             scan: None,
             rescan: Rescan::default(),
-            pending_moves: Numbers::default(),
+            pending_moves: HashMap::default(),
             lookahead: Lookahead::default(),
             pending_create: None,
             read_this_batch: Vec::new(),
             is_applying: false,
             deferred_read: None,
             written: Vec::new(),
-            replaced: Numbers::default(),
+            replaced: HashMap::default(),
             links: Links::default(),
-            missing: Numbers::default(),
-            reading: Numbers::default(),
+            missing: HashMap::default(),
+            reading: HashMap::default(),
             ticket: Ticket(0),
-            attributes: Numbers::default(),
-            mtimes: Numbers::default(),
+            attributes: HashMap::default(),
+            mtimes: HashMap::default(),
             unwatched: 0,
             file_systems: FileSystems::default(),
             queue_empty: settings.began,

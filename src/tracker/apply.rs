@@ -158,12 +158,9 @@ impl Turn<'_> {
             }
             Some(_) => {}
             None if is_dir => {}
-            None => match self.t.names_of_tmpfile(name) {
-                Some(names) => {
-                    for id in names {
-                        self.file_event(id, what);
-                    }
-                }
+            None => match self.t.name_of_tmpfile(name) {
+                Some(Some(id)) => self.file_event(id, what),
+                Some(None) => {}
                 None if what == NameEvent::Attrib => {}
                 // A dead name: its bytes may live on under another one.
                 None => {
@@ -188,19 +185,21 @@ impl Turn<'_> {
         stat.is_ok_and(|stat| self.disk.is_self_output(stat.inode))
     }
 
-    /// The bytes or attributes of a file may have changed: under all its names.
+    /// The bytes or attributes of a file may have changed. Once it was read under this name,
+    /// its others follow.
     pub(super) fn file_event(&mut self, id: Id, what: NameEvent) {
-        if self.t.model.has(id, Flag::LINKED) {
-            for other in self.t.model.with_inode_key(self.t.model.inode_key(id)) {
-                if other != id {
-                    self.one_file_event(other, what, false);
-                }
+        let is_linked = self.t.model.has(id, Flag::LINKED);
+        if what == NameEvent::Attrib && is_linked {
+            let key = self.t.model.inode_key(id);
+            // It may be readable now.
+            if let Some(other) = key.and_then(|key| self.t.links.unreadable(key)) {
+                self.t.enqueue(other);
             }
         }
         self.one_file_event(id, what, true);
     }
 
-    /// Under one name; `hot`: it may be read before the next event.
+    /// `hot`: it may be read before the next event.
     fn one_file_event(&mut self, id: Id, what: NameEvent, hot: bool) {
         if self.t.model.has(id, Flag::READ_THIS_BATCH) {
             return; // It was read after this event was.
@@ -270,6 +269,9 @@ impl Turn<'_> {
         }
         for id in self.t.links.behind(wd) {
             self.one_file_event(id, name_event, false);
+            if self.t.model.has(id, Flag::LINKED) {
+                break; // The others follow it.
+            }
         }
     }
 

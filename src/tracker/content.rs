@@ -13,7 +13,6 @@ use super::disk::{FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Flag, Id};
 use super::{Hashing, Tracker, Turn};
 use crate::change::{Content, Digest, Kind, Warning};
-use compare::is_another;
 pub(super) use evidence::Evidence;
 
 impl Tracker {
@@ -59,9 +58,7 @@ impl Turn<'_> {
     /// A regular file is where the model has one: its bytes are compared, if they may
     /// have changed.
     pub(super) fn reconcile_content(&mut self, id: Id, stat: &Stat) {
-        let was_linked = self.t.model.has(id, Flag::LINKED);
         self.t.note_links(id, stat);
-        self.join_links(id, was_linked);
         if self.t.model.has(id, Flag::READING) {
             // The answer will find the flags of what happened meanwhile.
             self.t.model.set(id, Flag::RECHECK);
@@ -72,7 +69,10 @@ impl Turn<'_> {
         if self.t.goes_by_stat(stat) {
             self.compare_stat(id, stat, why);
         } else if self.needs_read(id, stat, why) {
-            self.read(id, why);
+            match self.t.read_by_other_name(id, stat, why) {
+                Some(digest) => self.compare(id, stat, digest, true, why),
+                None => self.read(id, why),
+            }
         }
     }
 
@@ -93,24 +93,20 @@ impl Turn<'_> {
             return true; // Whoever reads it must know what happened to it: not the baseline.
         }
         if model.digest(id).is_some() {
-            return old != new || !model.has(id, Flag::NOT_RACY);
+            return old != Some(new) || !model.has(id, Flag::NOT_RACY);
         }
         let missed = hashing == Hashing::Eager && !model.has(id, Flag::BASELINE_PENDING);
         if missed || model.has(id, Flag::UNREADABLE) {
             return true;
         }
         // Never read. Nothing says that it was written to, unless its times do.
-        let changed = if old == 0 {
-            changed_since_start
-        } else {
-            old != new
-        };
-        if changed && (!why.has(Flag::ATTRIB) || is_another(old, new)) {
+        let changed = old.map_or(changed_since_start, |old| old != new);
+        let is_another = old.is_some_and(|old| old.is_another(new));
+        if changed && (!why.has(Flag::ATTRIB) || is_another) {
             return true;
         }
         if !model.has(id, Flag::BASELINE_PENDING) {
-            model.set_fingerprint(id, new, model::inode_key(stat));
-            self.t.note_racy(id, stat, self.now.wall);
+            self.t.keep_fingerprint(id, stat, true, self.now.wall);
             if self.t.has_new_mtime(id, stat) {
                 self.t.emit_touched(id, stat);
             }
@@ -136,7 +132,10 @@ impl Turn<'_> {
                 digest: Some(digest),
                 stable,
                 ..
-            })) => self.compare(id, &stat, digest, stable, why),
+            })) => {
+                self.t.count_reading(&stat);
+                self.compare(id, &stat, digest, stable, why);
+            }
             Ok(Reading::Later) => self.t.later(ticket, id, why),
             Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
                 self.t.restore_evidence(id, why);
@@ -180,6 +179,7 @@ impl Turn<'_> {
                 self.t.clear_missing(id);
                 self.t.queue.cancel_debounce(id);
                 let why = self.t.take_evidence(id);
+                self.t.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
                 true
             }
@@ -206,6 +206,7 @@ impl Turn<'_> {
                 stable,
                 ..
             }) => {
+                self.t.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
                 // What happened meanwhile is looked at in its turn.
                 let again = Evidence::ALL
@@ -257,6 +258,11 @@ impl Turn<'_> {
             }
         }
         self.t.model.set(id, Flag::UNREADABLE);
+        if self.t.model.has(id, Flag::LINKED)
+            && let Some(key) = self.t.model.inode_key(id)
+        {
+            self.t.links.set_unreadable(key, Some(id));
+        }
     }
 }
 

@@ -162,6 +162,9 @@ impl Turn<'_> {
     /// knows its number.
     fn forget(&mut self, id: Id) {
         let t = &mut *self.t;
+        if t.model.kind(id) == Kind::File {
+            t.pass_evidence_on(id, false);
+        }
         if t.model.kind(id) == Kind::Directory {
             t.forget_rules(id);
             if let Some(wd) = t.model.set_wd(id, None) {

@@ -5,10 +5,12 @@
 
 use std::collections::VecDeque;
 
+use foldhash::HashMap;
+
 use super::disk::Stat;
-use super::model::{Flag, Id};
-use super::numbers::Numbers;
+use super::model::{Fingerprint, Flag, Id, InodeKey};
 use super::{Tracker, model};
+use crate::change::Digest;
 use crate::event::Wd;
 
 /// How many of the youngest files are remembered by inode number.
@@ -18,15 +20,57 @@ const RECENT: usize = 256;
 #[derive(Default)]
 pub(super) struct Links {
     /// The youngest files: inode number and identity.
-    recent: VecDeque<(u64, u32)>,
+    recent: VecDeque<(u64, InodeKey)>,
+    /// What was last read of inodes with several names.
+    readings: HashMap<InodeKey, InodeReading>,
+    /// One name each of inodes with several names that could not be read.
+    pub(super) unreadable: HashMap<InodeKey, Id>,
     /// Inode numbers that were written to without a name.
     unnamed: VecDeque<u64>,
     /// Watches on files themselves (`--strict`).
-    guards: Numbers<Wd, Vec<Id>>,
-    guarded: Numbers<Id, Wd>,
+    guards: HashMap<Wd, Vec<Id>>,
+    guarded: HashMap<Id, Wd>,
+}
+
+/// What a reading of an inode gave, under whichever of its names.
+#[derive(Clone, Copy)]
+pub(super) struct InodeReading {
+    pub(super) fingerprint: Fingerprint,
+    /// None where it goes by inode, size and times, or could not be read.
+    pub(super) digest: Option<Digest>,
+    pub(super) is_racy: bool,
 }
 
 impl Links {
+    pub(super) fn reading(&self, key: InodeKey) -> Option<&InodeReading> {
+        self.readings.get(&key)
+    }
+
+    /// Keeps what was read; whether it is another than what was read before.
+    pub(super) fn note_reading(&mut self, key: InodeKey, new: InodeReading) -> bool {
+        match self.readings.insert(key, new) {
+            Some(old) if old.digest.is_some() && new.digest.is_some() => old.digest != new.digest,
+            Some(old) => old.fingerprint != new.fingerprint,
+            None => true,
+        }
+    }
+
+    pub(super) fn forget_reading(&mut self, key: InodeKey) {
+        self.readings.remove(&key);
+    }
+
+    /// A name of the inode that could not be read.
+    pub(super) fn unreadable(&self, key: InodeKey) -> Option<Id> {
+        self.unreadable.get(&key).copied()
+    }
+
+    pub(super) fn set_unreadable(&mut self, key: InodeKey, name: Option<Id>) {
+        match name {
+            Some(name) => self.unreadable.insert(key, name),
+            None => self.unreadable.remove(&key),
+        };
+    }
+
     /// Whether an inode was written to before it had a name.
     pub(super) fn was_tmpfile(&self, ino: u64) -> bool {
         self.unnamed.contains(&ino)
@@ -62,19 +106,29 @@ impl Links {
 impl Tracker {
     /// Notes what a look at a file told of its names.
     pub(super) fn note_links(&mut self, id: Id, stat: &Stat) {
-        self.model.set_inode_key(id, model::inode_key(stat));
+        let (old, key) = (self.model.inode_key(id), model::inode_key(stat));
+        if self.model.has(id, Flag::BASELINE_PENDING) {
+            return; // It is noted with its fingerprint.
+        }
+        if old != Some(key) {
+            // Another file, by now. What happened through this name may have happened to the
+            // one before, which has other names.
+            self.pass_evidence_on(id, true);
+            self.model.clear(id, Flag::LINKED);
+            self.model.set_inode_key(id, key);
+        }
         if stat.nlink > 1 || self.links.was_tmpfile(stat.inode.ino) {
             self.model.index_inode_keys();
             self.model.set(id, Flag::LINKED);
-            for other in self.model.with_inode_key(model::inode_key(stat)) {
+            // Of more than two, all but this one are known to be linked.
+            if let &[one, other] = self.model.with_inode_key(key) {
+                self.model.set(one, Flag::LINKED);
                 self.model.set(other, Flag::LINKED);
             }
-        } else if self.model.has(id, Flag::LINKED) {
-            // What was read aside may have been looked at before the other name came.
-            let names = self.model.with_inode_key(model::inode_key(stat));
-            if names.iter().all(|&other| other == id) {
-                self.model.clear(id, Flag::LINKED);
-            }
+        } else if self.model.has(id, Flag::LINKED) && self.model.with_inode_key(key).len() <= 1 {
+            // More than one: what was read aside was looked at before the other name came.
+            self.model.clear(id, Flag::LINKED);
+            self.links.forget_reading(key);
         }
     }
 
@@ -88,8 +142,8 @@ impl Tracker {
         }
     }
 
-    /// An event named `#<inode>`: the names that this inode has.
-    pub(super) fn names_of_tmpfile(&mut self, name: &[u8]) -> Option<Vec<Id>> {
+    /// An event named `#<inode>`: a name that this inode has, if the model has one.
+    pub(super) fn name_of_tmpfile(&mut self, name: &[u8]) -> Option<Option<Id>> {
         let digits = std::str::from_utf8(name.strip_prefix(b"#")?).ok()?;
         let ino = digits.parse().ok()?;
         if !self.links.unnamed.contains(&ino) {
@@ -98,15 +152,10 @@ impl Tracker {
                 self.links.unnamed.pop_front();
             }
         }
-        let inode_key = self
-            .links
-            .recent
-            .iter()
-            .rev()
-            .find(|(young, _)| *young == ino)?
-            .1;
+        let recent = self.links.recent.iter().rev();
+        let key = recent.clone().find(|(recent, _)| *recent == ino)?.1;
         self.model.index_inode_keys();
-        Some(self.model.with_inode_key(inode_key))
+        Some(self.model.with_inode_key(key).first().copied())
     }
 
     pub(crate) fn file_watches(&self) -> usize {

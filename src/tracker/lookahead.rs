@@ -4,15 +4,18 @@
 //! A hint only: what it says of a name is also right of none, and leaves the name to be
 //! looked at.
 
-use super::numbers::Numbers;
-use super::table::hash;
+use std::hash::BuildHasher;
+
 use crate::event::{Event, NameEvent, Wd};
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
 
 /// The names that leave in the events at hand.
 #[derive(Default)]
 pub(super) struct Lookahead {
     /// In which event each is last taken away, by a hash of watch and name.
-    last: Numbers<u32, u32>,
+    last: HashMap<u64, u32>,
+    state: RandomState,
     /// The event that is being applied, counted from one.
     at: u32,
 }
@@ -26,7 +29,7 @@ impl Lookahead {
             if let Event::Name { wd, name, what, .. } = event
                 && matches!(what, NameEvent::Delete | NameEvent::MovedFrom(_))
             {
-                self.last.insert(key(wd, name), at);
+                self.last.insert(self.state.hash_one((wd, name)), at);
             }
         }
     }
@@ -40,11 +43,7 @@ impl Lookahead {
         !self.last.is_empty()
             && self
                 .last
-                .get(&key(wd, name))
+                .get(&self.state.hash_one((wd, name)))
                 .is_some_and(|&last| last >= self.at)
     }
-}
-
-fn key(wd: Wd, name: &[u8]) -> u32 {
-    hash(0, wd.0.cast_unsigned(), name)
 }

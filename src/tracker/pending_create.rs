@@ -123,7 +123,7 @@ impl Turn<'_> {
                     self.t.remember_recent(&stat);
                     self.t.emit_created(id, content(&stat, Some(digest)));
                     // It was written through this name: its others have the bytes, too.
-                    self.enqueue_links(id, true);
+                    self.enqueue_links(id, &stat, true);
                 } else {
                     let id = self.insert_empty(dir, name);
                     self.t.remember_recent(&stat);
@@ -210,11 +210,8 @@ impl Turn<'_> {
         self.t.remember_attributes(id, stat);
         if stat.size == 0 {
             let by_stat = self.t.goes_by_stat(stat);
-            self.t.model.set_fingerprint(
-                id,
-                model::fingerprint(stat, !by_stat),
-                model::inode_key(stat),
-            );
+            let fingerprint = model::fingerprint(stat, !by_stat);
+            self.t.model.set_fingerprint(id, fingerprint);
         } else {
             // Its bytes came with the look: their events follow, if they have not been lost.
             // A link that comes before they are read finds it by its identity.
@@ -239,7 +236,7 @@ impl Turn<'_> {
         let digest = (self.t.hashing(dev) != Hashing::Off).then_some(EMPTY);
         self.t.model.set_digest(id, digest);
         // Whatever is found there differs from what is told here, unless a look tells.
-        self.t.model.set_fingerprint(id, model::NO_FINGERPRINT, 0);
+        self.t.model.set_unmatched(id);
         self.t.emit_created(
             id,
             Content {

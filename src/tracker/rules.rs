@@ -86,9 +86,9 @@ impl Turn<'_> {
             what,
             NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib
         );
-        if is_content && let Some(names) = self.t.names_of_tmpfile(name) {
+        if is_content && let Some(known) = self.t.name_of_tmpfile(name) {
             // A file without a name, whose own names are not hidden.
-            for id in names {
+            if let Some(id) = known {
                 self.file_event(id, what);
             }
             return;

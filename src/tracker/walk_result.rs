@@ -5,7 +5,7 @@
 //! that the walk saw, as it was before the watch began; all else is left to a look.
 
 use super::disk::{FileDigest, FsError, Stat};
-use super::model::{self, Flag, Id};
+use super::model::{Flag, Id};
 use super::{Tracker, Turn};
 use crate::change::Kind;
 
@@ -73,13 +73,7 @@ impl Turn<'_> {
                 stat, digest: None, ..
             }) => {
                 let by_stat = self.t.goes_by_stat(&stat);
-                self.t.note_links(id, &stat);
-                self.t.model.set_fingerprint(
-                    id,
-                    model::fingerprint(&stat, !by_stat),
-                    model::inode_key(&stat),
-                );
-                self.t.note_racy(id, &stat, self.now.wall);
+                self.t.keep_fingerprint(id, &stat, !by_stat, self.now.wall);
                 self.t.warn_over_limit(id, &stat);
             }
             // It moved, or may not be read, or something above it may not: a look tells.

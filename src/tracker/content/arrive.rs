@@ -31,18 +31,19 @@ impl Turn<'_> {
 
     /// A file that goes by inode, size and times came.
     fn add_by_stat(&mut self, id: Id, stat: &Stat) {
-        self.t
-            .model
-            .set_fingerprint(id, model::fingerprint(stat, false), model::inode_key(stat));
-        self.t.note_racy(id, stat, self.now.wall);
+        self.t.keep_fingerprint(id, stat, false, self.now.wall);
         self.t.warn_over_limit(id, stat);
         self.t.emit_created(id, content(stat, None));
         let changed_since_start = self.t.changed_since_start(id, stat, self.now.wall);
-        self.enqueue_links(id, changed_since_start);
+        self.enqueue_links(id, stat, changed_since_start);
     }
 
     /// Reads it, here or aside: what is to be told of its bytes now.
     fn read_first(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) -> Content {
+        if let Some(digest) = self.t.read_by_other_name(id, stat, Evidence::default()) {
+            self.keep_digest(id, stat, digest, true);
+            return content(stat, Some(digest));
+        }
         let ticket = self.t.next_ticket();
         let parent = self.t.model.inode(dir);
         let limit = self.t.settings.hash_limit;
@@ -55,7 +56,7 @@ impl Turn<'_> {
             })) => {
                 self.store_digest(id, &stat, digest, stable);
                 let changed_since_start = self.t.changed_since_start(id, &stat, self.now.wall);
-                self.enqueue_links(id, changed_since_start);
+                self.enqueue_links(id, &stat, changed_since_start);
                 return content(&stat, Some(digest));
             }
             Ok(Reading::Later) => self.t.later(ticket, id, Evidence::MODIFIED),

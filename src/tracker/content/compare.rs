@@ -20,6 +20,7 @@ impl Turn<'_> {
         digest: Digest,
         stable: bool,
     ) {
+        self.t.count_reading(stat);
         self.compare(id, stat, digest, stable, Evidence::CLOSED_WRITE);
     }
 
@@ -38,8 +39,9 @@ impl Turn<'_> {
         why: Evidence,
     ) {
         let old = self.t.model.digest(id);
-        let (old_print, new_print) = (self.t.model.fingerprint(id), model::fingerprint(stat, true));
-        let is_another = self.t.was_replaced(id, stat) || is_another(old_print, new_print);
+        let (before, now) = (self.t.model.fingerprint(id), model::fingerprint(stat, true));
+        let is_another =
+            self.t.was_replaced(id, stat) || before.is_some_and(|before| before.is_another(now));
         let changed_since_start = self.t.changed_since_start(id, stat, self.now.wall);
         let was_unreadable = self.t.model.clear(id, Flag::UNREADABLE);
         let replaced = self.t.take_replaced(id);
@@ -48,15 +50,14 @@ impl Turn<'_> {
             (Some(old), None) => old != digest,
             (None, None) => {
                 let written = why.has(Flag::MODIFIED)
-                    || why.has(Flag::CLOSED_WRITE) && !why.has(Flag::ATTRIB);
-                let looked = old_print != 0 && old_print != new_print && !why.has(Flag::ATTRIB);
+                    || (why.has(Flag::CLOSED_WRITE) || why.has(Flag::OTHER_NAME))
+                        && !why.has(Flag::ATTRIB);
+                let looked = before.is_some_and(|before| before != now) && !why.has(Flag::ATTRIB);
                 was_unreadable || is_another || written || looked || !stable || changed_since_start
             }
         };
-        let was_linked = self.t.model.has(id, Flag::LINKED);
         let is_touched = !news && self.t.has_new_mtime(id, stat);
-        self.store_digest(id, stat, digest, stable);
-        self.join_links(id, was_linked);
+        self.keep_digest(id, stat, digest, stable);
         if news {
             self.t.emit_changed(id, content(stat, Some(digest)));
         } else if why.is_written() {
@@ -68,10 +69,10 @@ impl Turn<'_> {
         if why.has(Flag::CLOSED_WRITE) && stable {
             self.t.emit_closed(id, content(stat, Some(digest)));
         }
-        self.retry_links(id);
-        if news || is_another {
-            self.enqueue_links(id, news || changed_since_start);
+        if was_unreadable {
+            self.retry_links(stat);
         }
+        self.enqueue_links(id, stat, news || changed_since_start);
     }
 
     /// A file that goes by inode, size and times.
@@ -87,23 +88,20 @@ impl Turn<'_> {
         let news = if replaced || was_read || was_replaced {
             true
         } else if why.has(Flag::MODIFIED) {
-            old != new || !self.t.model.has(id, Flag::NOT_RACY)
+            old != Some(new) || !self.t.model.has(id, Flag::NOT_RACY)
         } else if why.has(Flag::ATTRIB) && !self.t.model.has(id, Flag::LINKED) {
             // Of several names, another one may have been used to write.
-            is_another(old, new)
-        } else if why.has(Flag::CLOSED_WRITE) {
+            old.is_some_and(|old| old.is_another(new))
+        } else if why.has(Flag::CLOSED_WRITE) || why.has(Flag::OTHER_NAME) {
+            old != Some(new)
+        } else if let Some(old) = old {
             old != new
-        } else if old == 0 {
-            self.t.changed_since_start(id, stat, self.now.wall)
         } else {
-            old != new
+            self.t.changed_since_start(id, stat, self.now.wall)
         };
         let is_touched = !news && self.t.has_new_mtime(id, stat);
         self.t.model.set_digest(id, None);
-        self.t
-            .model
-            .set_fingerprint(id, new, model::inode_key(stat));
-        self.t.note_racy(id, stat, self.now.wall);
+        self.t.keep_fingerprint(id, stat, false, self.now.wall);
         self.t.remember_mtime(id, stat);
         if is_touched {
             self.t.emit_touched(id, stat);
@@ -111,9 +109,9 @@ impl Turn<'_> {
         if news {
             self.t.warn_over_limit(id, stat);
             self.t.emit_changed(id, content(stat, None));
-            self.enqueue_links(id, true);
+            self.enqueue_links(id, stat, true);
             self.mark_read_this_batch(id);
-        } else if old != new {
+        } else if old != Some(new) {
             // A write that was seen with a touch may have its event yet to come.
             self.t.model.clear(id, Flag::NOT_RACY);
         }
@@ -129,13 +127,14 @@ impl Turn<'_> {
         digest: Digest,
         stable: bool,
     ) {
-        self.t.counters.hashes += 1;
-        self.t.counters.hashed_bytes += stat.size;
-        self.t.note_links(id, stat);
-        let model = &mut self.t.model;
-        model.set_digest(id, Some(digest));
-        model.set_fingerprint(id, model::fingerprint(stat, true), model::inode_key(stat));
-        self.t.note_racy(id, stat, self.now.wall);
+        self.t.count_reading(stat);
+        self.keep_digest(id, stat, digest, stable);
+    }
+
+    /// The digest is known, by whatever name the file was read.
+    pub(super) fn keep_digest(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool) {
+        self.t.model.set_digest(id, Some(digest));
+        self.t.keep_fingerprint(id, stat, true, self.now.wall);
         self.t.remember_mtime(id, stat);
         if !stable {
             self.t.model.set(id, Flag::MODIFIED);
@@ -165,6 +164,29 @@ impl Tracker {
         }
     }
 
+    pub(super) fn count_reading(&mut self, stat: &Stat) {
+        self.counters.hashes += 1;
+        self.counters.hashed_bytes += stat.size;
+    }
+
+    /// Keeps what says that a file is unchanged, as it is now.
+    pub(in crate::tracker) fn keep_fingerprint(
+        &mut self,
+        id: Id,
+        stat: &Stat,
+        with_ctime: bool,
+        wall: i64,
+    ) {
+        self.note_links(id, stat);
+        let was_pending = self.model.has(id, Flag::BASELINE_PENDING);
+        self.model
+            .set_fingerprint(id, model::fingerprint(stat, with_ctime));
+        if was_pending {
+            self.note_links(id, stat);
+        }
+        self.note_racy(id, stat, wall);
+    }
+
     /// Notes that the fingerprint just taken can, or can't, be trusted.
     pub(in crate::tracker) fn note_racy(&mut self, id: Id, stat: &Stat, wall: i64) {
         if wall - stat.ctime.max(stat.mtime) > RACY {
@@ -173,9 +195,4 @@ impl Tracker {
             self.model.clear(id, Flag::NOT_RACY);
         }
     }
-}
-
-/// Whether two fingerprints are of two inodes, or of two sizes; 0 is of none.
-pub(super) fn is_another(old: u64, new: u64) -> bool {
-    old != 0 && old >> 32 != new >> 32
 }

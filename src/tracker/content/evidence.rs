@@ -11,7 +11,12 @@ pub(in crate::tracker) struct Evidence(u32);
 impl Evidence {
     pub(super) const MODIFIED: Self = Self(0b01);
     pub(super) const CLOSED_WRITE: Self = Self(0b11);
-    pub(super) const ALL: [Flag; 3] = [Flag::MODIFIED, Flag::CLOSED_WRITE, Flag::ATTRIB];
+    pub(super) const ALL: [Flag; 4] = [
+        Flag::MODIFIED,
+        Flag::CLOSED_WRITE,
+        Flag::ATTRIB,
+        Flag::OTHER_NAME,
+    ];
 
     pub(super) fn has(self, flag: Flag) -> bool {
         Self::ALL
@@ -20,8 +25,13 @@ impl Evidence {
             .is_some_and(|bit| self.0 & 1 << bit != 0)
     }
 
+    /// Whether the file is only known to have been read by another name.
+    pub(super) fn is_only_other_name(self) -> bool {
+        self.0 == 1 << 3
+    }
+
     pub(super) fn is_written(self) -> bool {
-        self.has(Flag::MODIFIED) || self.has(Flag::CLOSED_WRITE)
+        self.has(Flag::MODIFIED) || self.has(Flag::CLOSED_WRITE) || self.has(Flag::OTHER_NAME)
     }
 }
 

@@ -4,7 +4,6 @@
 //! Emits nothing. Invariant: a digest that should be known and is not will be emitted as
 //! changed once it is.
 
-use super::compare::is_another;
 use super::content;
 use crate::change::{Content, EMPTY};
 use crate::tracker::disk::{Stat, Target};
@@ -24,7 +23,9 @@ impl Turn<'_> {
         }
         let stat = self.stat_of(id);
         let known = self.t.model.fingerprint(id);
-        let is_same = |stat: &Stat| !is_another(known, model::fingerprint(stat, true));
+        let is_same = |stat: &Stat| {
+            known.is_none_or(|known| !known.is_another(model::fingerprint(stat, true)))
+        };
         match stat {
             Some(stat) if digest.is_none() || is_same(&stat) => {
                 if digest.is_none() && self.is_digest_due(id, Some(&stat)) {

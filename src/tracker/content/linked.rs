@@ -1,52 +1,103 @@
-//! The other names of a file: what was read under one of them is so under all, and each
-//! is told by a look of its own. Reads nothing, and tells nothing itself.
+//! The other names of a file: what was read under one of them is so under all, and is read
+//! once for all. Reads nothing, and emits nothing itself.
+//!
+//! Invariant: an event costs the same however many names its file has; only news cost a
+//! step for each of them.
 
-use crate::tracker::Turn;
-use crate::tracker::model::{Flag, Id};
+use super::Evidence;
+use crate::change::Digest;
+use crate::tracker::disk::Stat;
+use crate::tracker::links::InodeReading;
+use crate::tracker::model::{self, Flag, Id};
+use crate::tracker::{Tracker, Turn};
 
 impl Turn<'_> {
-    /// The file's other names have the same bytes; what was told of them may be older,
-    /// since an event comes for one name only, and for none before its directory is
-    /// watched. `is_written`: the bytes are younger than the watch.
-    pub(in crate::tracker) fn enqueue_links(&mut self, id: Id, is_written: bool) {
-        if !self.t.model.has(id, Flag::LINKED) {
+    /// The file was read under one name. What was reported of the others may be older, since
+    /// an event comes for one name only, and for none before its directory is watched: if
+    /// this is not what was last read of the inode, they are reconciled. `is_written`: the
+    /// bytes are younger than the watch.
+    pub(in crate::tracker) fn enqueue_links(&mut self, id: Id, stat: &Stat, is_written: bool) {
+        let t = &mut *self.t;
+        if !t.model.has(id, Flag::LINKED) {
             return;
         }
-        let digest = self.t.model.digest(id);
-        for other in self.t.model.with_inode_key(self.t.model.inode_key(id)) {
-            let known = self.t.model.digest(other);
-            let is_older = if known.is_some() {
-                known != digest
-            } else {
-                is_written
+        let digest = t.model.digest(id);
+        let reading = InodeReading {
+            fingerprint: model::fingerprint(stat, !t.goes_by_stat(stat)),
+            digest,
+            is_racy: !t.model.has(id, Flag::NOT_RACY),
+        };
+        if !t.links.note_reading(model::inode_key(stat), reading) {
+            return;
+        }
+        let names = t.model.with_inode_key(model::inode_key(stat)).to_vec();
+        for other in names.into_iter().filter(|&other| other != id) {
+            let known = t.model.digest(other);
+            let is_older = match known {
+                Some(_) => known != digest,
+                None => is_written,
             };
-            if other != id && is_older {
-                self.t.model.set(other, Flag::CLOSED_WRITE);
-                self.t.enqueue(other);
+            if is_older {
+                t.model.set(other, Flag::OTHER_NAME);
+                t.enqueue(other);
             }
         }
     }
 
-    /// A name that turns out to be one of several: until now, what was written through it
-    /// was not taken to be theirs.
-    pub(super) fn join_links(&mut self, id: Id, was_linked: bool) {
-        if !was_linked && self.t.model.has(id, Flag::LINKED) {
-            for other in self.t.model.with_inode_key(self.t.model.inode_key(id)) {
-                if other != id {
-                    self.t.enqueue(other);
-                }
-            }
-        }
-    }
-
-    /// The file can be read: under its other names, too, where that has failed.
-    pub(super) fn retry_links(&mut self, id: Id) {
-        if self.t.model.has(id, Flag::LINKED) {
-            for other in self.t.model.with_inode_key(self.t.model.inode_key(id)) {
+    /// An unreadable file can be read: under its other names, too.
+    pub(super) fn retry_links(&mut self, stat: &Stat) {
+        let key = model::inode_key(stat);
+        if self.t.links.unreadable.remove(&key).is_some() {
+            for other in self.t.model.with_inode_key(key).to_vec() {
                 if self.t.model.has(other, Flag::UNREADABLE) {
                     self.t.enqueue(other);
                 }
             }
+        }
+    }
+}
+
+impl Tracker {
+    /// The digest that was read by another name of the same inode, if it is still that of
+    /// this file: nothing else has happened to it since, or its fingerprint proves it.
+    pub(super) fn read_by_other_name(&self, id: Id, stat: &Stat, why: Evidence) -> Option<Digest> {
+        if !self.model.has(id, Flag::LINKED) {
+            return None;
+        }
+        let reading = self.links.reading(model::inode_key(stat))?;
+        let is_same = reading.fingerprint == model::fingerprint(stat, true);
+        let is_trusted = !reading.is_racy || why.is_only_other_name();
+        reading.digest.filter(|_| is_same && is_trusted)
+    }
+
+    /// A name is going, or leads to another inode. What happened to the file through it, and
+    /// was not read yet, is looked for under another of its names. `is_written`: something
+    /// may have happened that the entry does not have as evidence.
+    pub(in crate::tracker) fn pass_evidence_on(&mut self, id: Id, is_written: bool) {
+        if !self.model.has(id, Flag::LINKED) {
+            return;
+        }
+        let Some(key) = self.model.inode_key(id) else {
+            return;
+        };
+        let names = self.model.with_inode_key(key);
+        let other = names.iter().copied().find(|&other| other != id);
+        let reads = |(reading, why): &(Id, Evidence)| *reading == id && why.is_written();
+        let is_read = self.model.has(id, Flag::READING) && self.reading.values().any(reads);
+        if self.links.unreadable.get(&key) == Some(&id) {
+            let is_unreadable =
+                |other: &&Id| **other != id && self.model.has(**other, Flag::UNREADABLE);
+            let next = names.iter().find(is_unreadable).copied();
+            self.links.set_unreadable(key, next);
+        }
+        if names.len() <= 2 {
+            self.links.forget_reading(key);
+        }
+        if let Some(other) = other
+            && (is_written || is_read || self.is_written(id))
+        {
+            self.model.set(other, Flag::MODIFIED);
+            self.enqueue(other);
         }
     }
 }

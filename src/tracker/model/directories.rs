@@ -3,82 +3,118 @@
 //!
 //! Invariant: a watch is one directory's, which is found by it.
 
-use super::{Id, Model, NONE};
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::arena::{Arena, Slot};
+use super::{Id, Model, NONE, Node};
 use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::disk::Inode;
-use crate::tracker::table::{Table, hash};
 
-/// What only a directory has: 24 bytes.
-struct Directory {
-    ino: u64,
-    entry: u32,
+/// A directory: 40 bytes.
+pub(super) struct Directory {
+    pub(super) node: Node,
     /// Its watch, or -1.
     wd: i32,
     first: u32,
-    /// The file system, as an index, and the scan it was last part of.
+    /// The file system, as an index.
     dev: u16,
+    /// The generation of its last scan.
     scanned: u16,
+    ino: u64,
+}
+
+impl Slot for Directory {
+    fn node(&self) -> &Node {
+        &self.node
+    }
+
+    fn node_mut(&mut self) -> &mut Node {
+        &mut self.node
+    }
 }
 
 #[derive(Default)]
 pub(super) struct Directories {
-    bodies: Vec<Directory>,
-    free: Vec<u32>,
-    by_wd: Table,
+    pub(super) all: Arena<Directory>,
+    /// Slots of directories by watch.
+    by_wd: HashTable<u32>,
+    state: RandomState,
     devs: Vec<u64>,
 }
 
 impl Directories {
-    /// A directory of which nothing is known but its entry.
-    pub(super) fn add(&mut self, id: Id) -> u32 {
-        let directory = Directory {
-            ino: 0,
-            entry: id.0,
+    /// A directory of which nothing is known but its node.
+    pub(super) fn add(&mut self, node: Node) -> Id {
+        Id::directory(self.all.add(Directory {
+            node,
             wd: -1,
             first: NONE,
             dev: 0,
             scanned: 0,
-        };
-        if let Some(at) = self.free.pop() {
-            self.bodies[at as usize] = directory;
-            return at;
+            ino: 0,
+        }))
+    }
+
+    fn wd_hash(&self, wd: i32) -> u64 {
+        self.state.hash_one(wd)
+    }
+
+    fn index_wd(&mut self, at: u32, wd: i32) {
+        let hash = self.wd_hash(wd);
+        let Self {
+            all, by_wd, state, ..
+        } = self;
+        by_wd.insert_unique(hash, at, |&at| state.hash_one(all.get(at as usize).wd));
+    }
+
+    fn unindex_wd(&mut self, at: u32, wd: i32) {
+        let hash = self.wd_hash(wd);
+        if let Ok(entry) = self.by_wd.find_entry(hash, |&other| other == at) {
+            entry.remove();
         }
-        self.bodies.push(directory);
-        u32::try_from(self.bodies.len() - 1).expect("fewer than four billion names")
+        let Self {
+            all, by_wd, state, ..
+        } = self;
+        if by_wd.len() < by_wd.num_buckets() / 8 {
+            by_wd.shrink_to(by_wd.len() * 2, |&at| {
+                state.hash_one(all.get(at as usize).wd)
+            });
+        }
     }
 }
 
 impl Model {
     fn directory(&self, id: Id) -> &Directory {
-        debug_assert_eq!(self.kind(id), Kind::Directory, "only a directory has this");
-        &self.directories.bodies[self.entry(id).body as usize]
+        debug_assert!(id.is_directory(), "only a directory has this");
+        self.directories.all.get(id.index())
     }
 
     fn directory_mut(&mut self, id: Id) -> &mut Directory {
-        let body = self.entry(id).body as usize;
-        &mut self.directories.bodies[body]
+        debug_assert!(id.is_directory(), "only a directory has this");
+        self.directories.all.get_mut(id.index())
     }
 
+    /// Its first child, to change.
     pub(super) fn first_mut(&mut self, id: Id) -> &mut u32 {
         &mut self.directory_mut(id).first
     }
 
-    /// Gives its body back; it has no children.
-    pub(super) fn forget_directory(&mut self, id: Id) {
+    /// Frees its slot; it has no children.
+    pub(super) fn remove_directory(&mut self, id: Id) {
         debug_assert_eq!(self.directory(id).first, NONE, "it is empty");
         self.set_wd(id, None);
-        self.directories.free.push(self.entry(id).body);
+        self.directories.all.remove(id.index());
     }
 
     pub(crate) fn watched(&self, wd: Wd) -> Option<Id> {
-        let Directories { bodies, by_wd, .. } = &self.directories;
-        let at = by_wd.find(self.wd_hash(wd), |at| bodies[at as usize].wd == wd.0)?;
-        Some(Id(bodies[at as usize].entry))
-    }
-
-    fn wd_hash(&self, wd: Wd) -> u32 {
-        hash(self.seed, u32::from_ne_bytes(wd.0.to_ne_bytes()), b"")
+        let Directories { all, by_wd, .. } = &self.directories;
+        let hash = self.directories.wd_hash(wd.0);
+        let at = by_wd.find(hash, |&at| all.get(at as usize).wd == wd.0)?;
+        Some(Id::directory(*at as usize))
     }
 
     pub(crate) fn wd(&self, id: Id) -> Option<Wd> {
@@ -88,48 +124,39 @@ impl Model {
 
     /// Sets its watch, which no other directory has; returns the one it had.
     pub(crate) fn set_wd(&mut self, id: Id, wd: Option<Wd>) -> Option<Wd> {
-        let body = self.entry(id).body;
+        let at = u32::try_from(id.index()).expect("numbers have 31 bits");
         let old = self.wd(id);
         if let Some(old) = old {
-            self.directories.by_wd.remove(self.wd_hash(old), body);
+            self.directories.unindex_wd(at, old.0);
         }
         self.directory_mut(id).wd = wd.map_or(-1, |wd| wd.0);
         if let Some(wd) = wd {
-            self.directories.by_wd.insert(self.wd_hash(wd), body);
+            self.directories.index_wd(at, wd.0);
         }
         old
     }
 
     pub(crate) fn inode(&self, id: Id) -> Inode {
-        let directory = self.directory(id);
-        let dev = self
-            .directories
-            .devs
-            .get(usize::from(directory.dev))
-            .copied()
-            .unwrap_or(0);
-        Inode {
-            dev,
-            ino: directory.ino,
-        }
+        let &Directory { dev, ino, .. } = self.directory(id);
+        let dev = self.directories.devs.get(usize::from(dev));
+        let dev = dev.copied().unwrap_or(0);
+        Inode { dev, ino }
     }
 
     /// Sets which directory it is on disk.
     pub(crate) fn set_inode(&mut self, id: Id, inode: Inode) {
-        let dev = self
-            .directories
-            .devs
-            .iter()
-            .position(|&dev| dev == inode.dev)
-            .unwrap_or_else(|| {
-                self.directories.devs.push(inode.dev);
-                self.directories.devs.len() - 1
-            });
+        let devs = &mut self.directories.devs;
+        let known = devs.iter().position(|&dev| dev == inode.dev);
+        let dev = known.unwrap_or_else(|| {
+            devs.push(inode.dev);
+            devs.len() - 1
+        });
         let directory = self.directory_mut(id);
         directory.ino = inode.ino;
         directory.dev = u16::try_from(dev).unwrap_or(u16::MAX);
     }
 
+    /// The generation of its last scan.
     pub(crate) fn scanned(&self, id: Id) -> u16 {
         self.directory(id).scanned
     }
@@ -146,9 +173,10 @@ impl Model {
         (first != NONE).then_some(Id(first))
     }
 
+    /// Its children, youngest first.
     pub(crate) fn children(&self, id: Id) -> impl Iterator<Item = Id> {
         std::iter::successors(self.first_child(id), |&child| {
-            let next = self.entry(child).next;
+            let next = self.node(child).next;
             (next != NONE).then_some(Id(next))
         })
     }

@@ -1,40 +1,97 @@
-//! Fingerprints: what the disk says of a file, in so few bits that they can be kept for
-//! each. Two that differ are of two states; never is one 0, which stands for "never
-//! looked at".
+//! What the disk says of a file, in so few bits that they can be kept for each.
+//!
+//! Hashed with a key of this process: who may set a file's times cannot find another
+//! state of it that has the same fingerprint.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 
 use crate::tracker::disk::Stat;
-use crate::tracker::table::hash;
 
-/// The fingerprint of a file that was told as empty and not looked at: no file has it.
-pub(in crate::tracker) const NO_FINGERPRINT: u64 = 1;
+/// The key: SipHash of the standard library, seeded by the kernel's random numbers.
+static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// A 32-bit mix of numbers; never 0, which stands for "never looked at".
-fn mix(words: &[u64]) -> u32 {
-    let mut bytes = [0; 48];
-    for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
-        to.copy_from_slice(&word.to_le_bytes());
+/// In the place of a fingerprint: whatever is found there is another.
+pub(super) const UNMATCHED: u64 = 1;
+
+/// How many bits are kept of the size alone.
+pub(super) const SIZE_BITS: u32 = 3;
+
+/// Device, inode number and birth: what stays the same under another name. Never 0.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(in crate::tracker) struct InodeKey(pub(super) u64);
+
+/// Inode, size and times: what says "unchanged" without reading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::tracker) struct Fingerprint {
+    pub(super) inode: InodeKey,
+    /// Of size and times. Never 0, and [`UNMATCHED`] of no file that was looked at.
+    pub(super) state: u64,
+    /// Of the size alone: where an event accounts for other times, but for no other size.
+    pub(super) size: u8,
+}
+
+impl Fingerprint {
+    /// Whether two are of two inodes, or of two sizes.
+    pub(in crate::tracker) fn is_another(self, new: Self) -> bool {
+        self.state == UNMATCHED || self.inode != new.inode || self.size != new.size
     }
-    hash(0x5bd1_e995_9d1b_54a5, 0, &bytes).max(1)
 }
 
-/// What stays the same under another name: inode and birth.
-pub(in crate::tracker) fn inode_key(stat: &Stat) -> u32 {
-    mix(&[
-        stat.inode.dev,
-        stat.inode.ino,
-        stat.btime.unwrap_or(0).cast_unsigned(),
-    ])
+pub(in crate::tracker) fn inode_key(stat: &Stat) -> InodeKey {
+    let btime = stat.btime.unwrap_or(0);
+    InodeKey(KEY.hash_one((stat.inode.dev, stat.inode.ino, btime)).max(1))
 }
 
-/// The fingerprint by which a change is known without reading: its upper half is of
-/// inode and size, its lower half of the times; `with_ctime`: of that of the inode too.
-pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> u64 {
-    let upper = mix(&[stat.inode.dev, stat.inode.ino, stat.size]);
-    let ctime = if with_ctime {
-        stat.ctime.cast_unsigned()
-    } else {
-        0
-    };
-    let lower = mix(&[stat.mtime.cast_unsigned(), ctime]);
-    u64::from(upper) << 32 | u64::from(lower)
+/// The fingerprint by which a change is known without reading; `with_ctime`: any change of
+/// the inode is one.
+pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> Fingerprint {
+    let ctime = if with_ctime { stat.ctime } else { 0 };
+    Fingerprint {
+        inode: inode_key(stat),
+        state: KEY.hash_one((stat.size, stat.mtime, ctime)).max(2),
+        size: (KEY.hash_one(stat.size) >> (64 - SIZE_BITS)) as u8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fingerprint, inode_key};
+    use crate::change::{Attributes, Kind};
+    use crate::tracker::disk::{Inode, Stat};
+
+    fn stat(ino: u64, mtime: i64) -> Stat {
+        Stat {
+            kind: Kind::File,
+            inode: Inode { dev: 1, ino },
+            nlink: 1,
+            size: 4,
+            mtime,
+            ctime: 5,
+            btime: None,
+            mount: 0,
+            is_mount_root: false,
+            is_automount: false,
+            attributes: Attributes {
+                mode: 0o644,
+                uid: 0,
+                gid: 0,
+            },
+        }
+    }
+
+    #[test]
+    fn no_two_of_many_inodes_have_one_key() {
+        let keys: std::collections::HashSet<_> =
+            (0..300_000).map(|ino| inode_key(&stat(ino, 0))).collect();
+        assert_eq!(keys.len(), 300_000, "of 32 bits ten would be the same");
+    }
+
+    #[test]
+    fn no_two_of_many_times_have_one_fingerprint() {
+        let states: std::collections::HashSet<_> = (0..300_000)
+            .map(|mtime| fingerprint(&stat(1, mtime), true).state)
+            .collect();
+        assert_eq!(states.len(), 300_000, "of 32 bits ten would be the same");
+    }
 }

@@ -53,11 +53,13 @@ impl Flag {
     pub(crate) const RECHECK: Self = Self(1 << 26);
     /// It was not there at a look, or an event said so: not there again, it is gone.
     pub(crate) const CONFIRM_DELETE: Self = Self(1 << 27);
+    /// Other bytes were read under another name of the same inode.
+    pub(crate) const OTHER_NAME: Self = Self(1 << 28);
 }
 
 impl Model {
     pub(crate) fn kind(&self, id: Id) -> Kind {
-        match self.entry(id).bits & 3 {
+        match self.node(id).bits & 3 {
             0 => Kind::File,
             1 => Kind::Directory,
             2 => Kind::Symlink,
@@ -66,17 +68,17 @@ impl Model {
     }
 
     pub(crate) fn has(&self, id: Id, flag: Flag) -> bool {
-        self.entry(id).bits & flag.0 != 0
+        self.node(id).bits & flag.0 != 0
     }
 
     pub(crate) fn set(&mut self, id: Id, flag: Flag) {
-        self.entry_mut(id).bits |= flag.0;
+        self.node_mut(id).bits |= flag.0;
     }
 
     /// Clears a flag; whether it was set.
     pub(crate) fn clear(&mut self, id: Id, flag: Flag) -> bool {
         let was = self.has(id, flag);
-        self.entry_mut(id).bits &= !flag.0;
+        self.node_mut(id).bits &= !flag.0;
         was
     }
 }

@@ -1,38 +1,18 @@
-//! Where an entry is: from a directory and a name to an entry, and from an entry up to
-//! its PATH. Paths are derived by walking up, never stored.
+//! Where an entry is: from an entry up to its PATH. Paths are derived by walking up, never
+//! stored.
 
 use super::{Id, Model, NONE};
-use crate::tracker::table::hash;
 
 impl Model {
-    pub(super) fn hash_of(&self, id: Id) -> u32 {
-        let entry = self.entry(id);
-        hash(self.seed, entry.parent, self.names.get(entry.name))
-    }
-
-    /// The entry of that name in a directory.
-    pub(crate) fn find(&self, parent: Id, name: &[u8]) -> Option<Id> {
-        self.find_hashed(hash(self.seed, parent.0, name), parent, name)
-    }
-
-    /// The same, with the hash of the place.
-    pub(super) fn find_hashed(&self, hash: u32, parent: Id, name: &[u8]) -> Option<Id> {
-        let found = self.by_name.find(hash, |id| {
-            let entry = &self.entries[id as usize];
-            entry.parent == parent.0 && self.names.get(entry.name) == name
-        });
-        found.map(Id)
-    }
-
     /// The directory that it is in; a PATH has none.
     pub(crate) fn parent(&self, id: Id) -> Option<Id> {
-        let parent = self.entry(id).parent;
+        let parent = self.node(id).parent;
         (parent != NONE).then_some(Id(parent))
     }
 
     /// Its name; of a PATH, nothing of meaning.
     pub(crate) fn name(&self, id: Id) -> &[u8] {
-        self.names.get(self.entry(id).name)
+        self.names.get(self.node(id).name)
     }
 
     pub(crate) fn root(&self, mut id: Id) -> Id {

@@ -3,7 +3,7 @@
 //! rescan has not looked yet.
 
 use crate::tracker::Tracker;
-use crate::tracker::model::Id;
+use crate::tracker::model::{Id, InodeKey};
 use crate::tracker::queue::Key;
 use crate::tracker::scan::Sweep;
 
@@ -73,9 +73,9 @@ impl Tracker {
     }
 
     /// Whether a file or directory may have moved without an event that tells of it.
-    pub(in crate::tracker) fn known_as(&self, inode_key: u32) -> Vec<Id> {
+    pub(in crate::tracker) fn known_as(&self, key: InodeKey) -> Vec<Id> {
         if self.rescan.is_running {
-            self.model.with_inode_key(inode_key)
+            self.model.with_inode_key(key).to_vec()
         } else {
             Vec::new()
         }

@@ -417,3 +417,44 @@ fn a_new_mtime_with_the_same_bytes_is_told_where_it_is_asked_for() {
     let plan = asking(Hashing::Eager, |settings| settings.touched = true);
     tells_with(&plan, &write("t/a", 1), &write("t/a", 1), &["touched t/a"]);
 }
+
+#[test]
+fn a_write_by_one_of_many_names_is_read_once_and_told_of_all() {
+    let mut tree = write("t/a", 1);
+    let names: Vec<&'static str> = (0..500).map(|each| &*format!("t/{each}").leak()).collect();
+    tree.extend(names.iter().map(|name| Op::Link("t/a", name)));
+    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let before = world.tracker.counters.hashes;
+    world.does(&write("t/7", 2));
+    world.converges();
+    let mut news = world.news();
+    assert_eq!(news[0], "changed t/7 4");
+    news.sort();
+    news.dedup();
+    assert_eq!(news.len(), 501);
+    assert_eq!(world.tracker.counters.hashes, before + 1);
+}
+
+#[test]
+fn a_write_by_a_name_that_is_gone_before_it_is_read_is_told_of_the_others() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut world = World::quiet(&RunOptions::default(), &tree);
+    world.does(&write("t/a", 2));
+    world.does(&[Op::Unlink("t/a")]);
+    world.converges();
+    assert_eq!(world.news(), ["deleted t/a", "changed t/b 4"]);
+}
+
+#[test]
+fn a_write_by_a_name_that_another_file_has_before_it_is_read_is_told_of_the_others() {
+    let tree = all(&[
+        write("t/a", 1),
+        write("t/b", 3),
+        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/a")],
+    ]);
+    let mut world = World::quiet(&RunOptions::default(), &tree);
+    world.does(&[Op::Append(0, "t/a"), Op::Put(0, 2), Op::Shut(0)]);
+    world.does(&[Op::Rename("t/b", "t/a")]);
+    world.converges();
+    assert!(world.news().contains(&"changed t/d/a 8".to_owned()));
+}

@@ -104,13 +104,7 @@ impl World {
             began_coarse: began,
             ..plan.settings
         };
-        let tracker = Tracker::new(
-            settings,
-            Filter::default(),
-            Vec::new(),
-            Model::with_seed(1),
-            0,
-        );
+        let tracker = Tracker::new(settings, Filter::default(), Vec::new(), Model::new(), 0);
         let (fold, said, warnings) = (Fold::default(), Vec::new(), Vec::new());
         let (unread, batches) = (VecDeque::new(), Vec::new());
         let mut world = Self {

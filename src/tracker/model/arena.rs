@@ -1,0 +1,178 @@
+//! Slots by number, used again once they are free.
+//!
+//! Moves no value to another number. Gives memory back when the slots at its end are
+//! free, so that a burst that is over costs nothing.
+
+use super::{NONE, Node};
+
+/// With fewer slots than this nothing is given back.
+const KEPT: usize = 4096;
+
+/// Slots that become free between two looks for some at the end, at least.
+const STRIDE: usize = 256;
+
+/// What is in a slot: a node, which says whether the slot is free, and perhaps more.
+pub(super) trait Slot {
+    fn node(&self) -> &Node;
+    fn node_mut(&mut self) -> &mut Node;
+}
+
+impl Slot for Node {
+    fn node(&self) -> &Node {
+        self
+    }
+
+    fn node_mut(&mut self) -> &mut Node {
+        self
+    }
+}
+
+pub(super) struct Arena<T> {
+    slots: Vec<T>,
+    /// The first free slot; its node names the next one.
+    free: u32,
+    free_count: usize,
+    /// So many free slots are worth looking for some at the end.
+    trim_at: usize,
+}
+
+impl<T> Default for Arena<T> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: NONE,
+            free_count: 0,
+            trim_at: KEPT,
+        }
+    }
+}
+
+impl<T: Slot> Arena<T> {
+    /// One past the highest number in use.
+    pub(super) fn end(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn add(&mut self, value: T) -> usize {
+        if self.free == NONE {
+            self.slots.push(value);
+            return self.slots.len() - 1;
+        }
+        let at = self.free as usize;
+        self.free = self.slots[at].node().next;
+        self.free_count -= 1;
+        self.slots[at] = value;
+        at
+    }
+
+    /// Frees a slot. `true`: [`Self::end`] is lower than it was.
+    pub(super) fn remove(&mut self, at: usize) -> bool {
+        self.free_slot(at);
+        self.free_count += 1;
+        let is_worth_it = self.free_count >= self.trim_at
+            || self.free_count == self.slots.len()
+            || at + 1 == self.slots.len() && self.free_count > self.slots.len() / 2;
+        is_worth_it && self.trim()
+    }
+
+    fn free_slot(&mut self, at: usize) {
+        let next = self.free;
+        self.free = u32::try_from(at).expect("numbers have 31 bits");
+        let node = self.slots[at].node_mut();
+        node.bits = NONE;
+        node.next = next;
+    }
+
+    /// Drops the free slots at the end, and lists the others anew.
+    fn trim(&mut self) -> bool {
+        let last = self.slots.iter().rposition(|slot| slot.node().bits != NONE);
+        let end = last.map_or(0, |last| last + 1);
+        let is_shorter = end < self.slots.len();
+        if is_shorter {
+            self.slots.truncate(end);
+            self.slots.shrink_to(end + end / 4);
+            (self.free, self.free_count) = (NONE, 0);
+            // From the end, so that the lowest are used first.
+            for at in (0..end).rev() {
+                if self.slots[at].node().bits == NONE {
+                    self.free_slot(at);
+                    self.free_count += 1;
+                }
+            }
+        }
+        // Looking costs a step a slot: a burst that ends is looked through so often as it
+        // can be halved, and few slots are not looked through for each that becomes free.
+        let live = self.slots.len() - self.free_count;
+        self.trim_at = self.free_count + (live / 2).max(STRIDE);
+        self.trim_at = self.trim_at.max(KEPT);
+        is_shorter
+    }
+
+    pub(super) fn get(&self, at: usize) -> &T {
+        &self.slots[at]
+    }
+
+    pub(super) fn get_mut(&mut self, at: usize) -> &mut T {
+        &mut self.slots[at]
+    }
+
+    pub(super) fn is_live(&self, at: usize) -> bool {
+        let slot = self.slots.get(at);
+        slot.is_some_and(|slot| slot.node().bits != NONE)
+    }
+
+    /// The next slot in use, from `from` on.
+    pub(super) fn next_live(&self, from: usize) -> Option<usize> {
+        (from..self.slots.len()).find(|&at| self.is_live(at))
+    }
+
+    pub(super) fn live_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let slots = self.slots.iter_mut();
+        slots.filter(|slot| slot.node().bits != NONE)
+    }
+
+    pub(super) fn live(&self) -> impl Iterator<Item = (usize, &T)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter(|(_, slot)| slot.node().bits != NONE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Node;
+    use super::{Arena, KEPT, NONE};
+
+    fn node(parent: u32) -> Node {
+        Node {
+            parent,
+            name: 0,
+            next: NONE,
+            prev: NONE,
+            bits: 0,
+        }
+    }
+
+    #[test]
+    fn what_a_burst_took_is_given_back_and_what_stays_keeps_its_number() {
+        let mut arena = Arena::default();
+        let mut numbers: Vec<_> = (0..100_000).map(|each| arena.add(node(each))).collect();
+        // As rm(1) removes them: in the order of their hashes.
+        numbers.sort_by_key(|&at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let (kept, gone): (Vec<_>, Vec<_>) = numbers
+            .into_iter()
+            .partition(|&at| at < 1000 && at % 2 == 0);
+        for at in gone {
+            arena.remove(at);
+        }
+        assert!(arena.end() <= 1000 + KEPT, "{} slots are left", arena.end());
+        assert!(arena.slots.capacity() < 8 * KEPT);
+        for at in kept {
+            assert_eq!(arena.get(at).parent as usize, at);
+        }
+        let live = arena.live().count();
+        let added: std::collections::BTreeSet<_> =
+            (0..10_000).map(|each| arena.add(node(each))).collect();
+        assert_eq!(added.len(), 10_000, "each has a slot of its own");
+        assert_eq!(arena.live().count(), live + 10_000);
+    }
+}

@@ -1,0 +1,106 @@
+//! Files by inode, for hard links and for files that moved unseen.
+//!
+//! Invariant: each step costs the same however many names an inode has.
+
+use foldhash::{HashMap, HashMapExt};
+use hashbrown::HashTable;
+
+use super::Id;
+use super::fingerprint::InodeKey;
+
+#[derive(Default)]
+pub(super) struct ByInode {
+    /// Inodes with one name. A key is a keyed hash already.
+    single: HashTable<Id>,
+    /// Inodes with several names, and all of them.
+    several: HashMap<InodeKey, Vec<Id>>,
+    /// Where each of these names is in its list.
+    positions: HashMap<Id, usize>,
+}
+
+impl ByInode {
+    /// The names of an inode. `keys`: of all files, by number.
+    pub(super) fn names(&self, keys: &[u64], key: InodeKey) -> &[Id] {
+        if let Some(names) = self.several.get(&key) {
+            return names;
+        }
+        let found = self.single.find(key.0, |id| keys[id.index()] == key.0);
+        found.map_or(&[], std::slice::from_ref)
+    }
+
+    /// Adds a name, whose key is among `keys` already.
+    pub(super) fn insert(&mut self, keys: &[u64], id: Id, key: InodeKey) {
+        if let Some(names) = self.several.get_mut(&key) {
+            self.positions.insert(id, names.len());
+            names.push(id);
+            return;
+        }
+        let is_other = |other: &Id| *other != id && keys[other.index()] == key.0;
+        if let Ok(first) = self.single.find_entry(key.0, is_other) {
+            let (first, _) = first.remove();
+            self.positions.insert(first, 0);
+            self.positions.insert(id, 1);
+            self.several.insert(key, vec![first, id]);
+        } else {
+            self.single.insert_unique(key.0, id, |id| keys[id.index()]);
+        }
+    }
+
+    /// Removes a name, whose key is still among `keys`.
+    pub(super) fn remove(&mut self, keys: &[u64], id: Id, key: InodeKey) {
+        let Some(at) = self.positions.remove(&id) else {
+            if let Ok(entry) = self.single.find_entry(key.0, |other| *other == id) {
+                entry.remove();
+            }
+            return;
+        };
+        let Some(names) = self.several.get_mut(&key) else {
+            return;
+        };
+        names.swap_remove(at);
+        if let Some(moved) = names.get(at) {
+            self.positions.insert(*moved, at);
+        }
+        if let &mut [last] = names.as_mut_slice() {
+            self.several.remove(&key);
+            self.positions.remove(&last);
+            self.single
+                .insert_unique(key.0, last, |id| keys[id.index()]);
+        }
+        if self.several.is_empty() {
+            self.several = HashMap::new();
+            self.positions = HashMap::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{ByInode, Id, InodeKey};
+
+    proptest! {
+        #[test]
+        fn it_holds_what_a_set_would(steps in prop::collection::vec((0usize..40, 0u64..6), 0..300)) {
+            let mut keys = vec![0; 40];
+            let mut index = ByInode::default();
+            for (at, key) in steps {
+                let id = Id::leaf(at);
+                if keys[at] != 0 {
+                    index.remove(&keys, id, InodeKey(keys[at]));
+                }
+                keys[at] = key;
+                if key != 0 {
+                    index.insert(&keys, id, InodeKey(key));
+                }
+                for key in 1..6 {
+                    let mut names = index.names(&keys, InodeKey(key)).to_vec();
+                    names.sort();
+                    let all = (0..40).filter(|&at| keys[at] == key).map(Id::leaf);
+                    prop_assert_eq!(names, all.collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Entries by directory and name: five bytes a slot, the keys stay where they are.
+//!
+//! Invariant: the table grows here only, from the entries in their order, so that each
+//! name is read once, in sequence, and the old table is gone before the new one is made.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::{Id, Model};
+
+/// With fewer slots than this nothing is given back.
+const KEPT: usize = 8192;
+
+#[derive(Default)]
+pub(super) struct ByName {
+    /// Others choose the names: the hash has a key that they do not know.
+    state: RandomState,
+    table: HashTable<Id>,
+}
+
+/// A directory and a name in it, hashed.
+#[derive(Clone, Copy)]
+pub(super) struct NameHash(u64);
+
+impl Model {
+    pub(super) fn name_hash(&self, parent: Id, name: &[u8]) -> NameHash {
+        NameHash(hash(&self.by_name.state, parent.0, name))
+    }
+
+    /// The entry of that name in a directory.
+    pub(crate) fn find(&self, parent: Id, name: &[u8]) -> Option<Id> {
+        self.find_hashed(self.name_hash(parent, name), parent, name)
+    }
+
+    pub(super) fn find_hashed(&self, hash: NameHash, parent: Id, name: &[u8]) -> Option<Id> {
+        let is_it = |id: &Id| {
+            let node = self.node(*id);
+            node.parent == parent.0 && self.names.get(node.name) == name
+        };
+        self.by_name.table.find(hash.0, is_it).copied()
+    }
+
+    /// Makes an entry findable, which has a parent and a name that are not in the table.
+    pub(super) fn index_name(&mut self, id: Id, hash: NameHash) {
+        let ByName { table, .. } = &mut self.by_name;
+        if table.len() == table.capacity() {
+            // With room for half as many again: twice the slots, or, where the slots are
+            // taken by what was removed, as many as now. It finds this entry, too.
+            let room = table.len() + table.len() / 2 + 1;
+            return self.rebuild_by_name(room);
+        }
+        table.insert_unique(hash.0, id, |_| unreachable!("there is room for one more"));
+    }
+
+    pub(super) fn unindex_name(&mut self, id: Id) {
+        let node = self.node(id);
+        let hash = self.name_hash(Id(node.parent), self.names.get(node.name));
+        let ByName { table, .. } = &mut self.by_name;
+        let found = table.find_entry(hash.0, |other| *other == id);
+        if let Ok(entry) = found {
+            entry.remove();
+        }
+        let (used, room) = (table.len(), table.num_buckets());
+        if room > KEPT && used < room / 8 {
+            // The entry itself is still in its list: it is taken out again.
+            self.rebuild_by_name(used * 2);
+            let ByName { table, .. } = &mut self.by_name;
+            if let Ok(entry) = table.find_entry(hash.0, |other| *other == id) {
+                entry.remove();
+            }
+        }
+    }
+
+    /// Every entry that has a parent, in a new table with room for so many at least.
+    fn rebuild_by_name(&mut self, room: usize) {
+        let ByName { state, table } = &mut self.by_name;
+        drop(std::mem::take(table));
+        let count = self.directories.all.live().count() + self.leaves.all.live().count();
+        *table = HashTable::with_capacity(room.max(count));
+        let directories = self.directories.all.live();
+        let directories = directories.map(|(at, body)| (Id::directory(at), &body.node));
+        let leaves = self
+            .leaves
+            .all
+            .live()
+            .map(|(at, node)| (Id::leaf(at), node));
+        for (id, node) in directories.chain(leaves) {
+            if Id(node.parent) != Id::NONE {
+                let hash = hash(state, node.parent, self.names.get(node.name));
+                table.insert_unique(hash, id, |_| unreachable!("there is room for all"));
+            }
+        }
+    }
+}
+
+fn hash(state: &RandomState, parent: u32, name: &[u8]) -> u64 {
+    let mut hasher = state.build_hasher();
+    hasher.write_u32(parent);
+    hasher.write(name);
+    hasher.finish()
+}
