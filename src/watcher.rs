@@ -87,6 +87,12 @@ impl Clock {
         }
     }
 
+    /// A time of the monotonic clock, as [`Clock::tick`] gives it.
+    pub(crate) fn at(&self, time: Instant) -> u64 {
+        let since = time.saturating_duration_since(self.began);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// The time since the beginning, in nanoseconds.
     pub(crate) fn tick(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
@@ -240,7 +246,12 @@ impl Watcher {
 
     fn timeout(&self) -> Option<Duration> {
         let log = self.log.as_ref().and_then(Log::deadline);
-        let always = [self.end_deadline(), self.service.deadline(), log];
+        let always = [
+            self.end_deadline(),
+            self.service.deadline(),
+            self.help_due(),
+            log,
+        ];
         let always = always.into_iter().flatten().min();
         if self.sink.is_full() {
             return self.until(always);

@@ -60,6 +60,7 @@ impl Watcher {
     /// Applies what was read, then does other work for a while.
     pub(super) fn slice(&mut self) -> Result<(), Error> {
         let events = self.apply_all()?;
+        self.help_workers();
         if self.has_answers && self.unread.is_empty() {
             self.has_answers = false;
             self.take_answers();
@@ -221,7 +222,7 @@ impl Watcher {
             let mut turn = self.tracker.turn(&mut self.disk, now);
             match done {
                 Done::File(ticket, read) => turn.answered(ticket, read),
-                Done::Batches(read) => {
+                Done::Batch(read) => {
                     if let Some(baseline) = &mut self.baseline {
                         baseline.take(&mut turn, read);
                     }
