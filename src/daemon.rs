@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use crate::change::Kind;
 use crate::error::{Error, plain};
 use crate::escape::escaped;
-use crate::lock;
-use crate::stderr::message;
-use crate::sys::daemon::{Standard, fork, new_session, replace};
+use crate::lock::{self, LockedByReader};
+use crate::stderr::{self, message};
+use crate::sys::daemon::{Standard, fork_single_threaded, new_session, replace};
 use crate::sys::process;
 use crate::sys::stat::stat_fd;
 
@@ -39,12 +39,13 @@ impl Daemonize {
     pub(crate) fn behind() -> Result<Self, Error> {
         let failed = || Error::system("go to the background");
         let (mut reader, writer) = io::pipe().map_err(failed())?;
-        if let Some(child) = fork().map_err(failed())? {
+        if let Some(child) = fork_single_threaded().map_err(failed())? {
             drop(writer);
             child.wait();
             let mut status = [0];
             if reader.read_exact(&mut status).is_err() {
                 message("the daemon has died before it was ready");
+                stderr::close();
                 status = [1];
             }
             process::exit_now(status[0]);
@@ -53,12 +54,13 @@ impl Daemonize {
         let mut launch = Self {
             parent: Some(writer),
         };
-        match new_session().and_then(|()| fork()) {
+        match new_session().and_then(|()| fork_single_threaded()) {
             Ok(Some(_stays)) => process::exit_now(0),
             Ok(None) => {}
             Err(error) => {
                 let error = failed()(error);
                 message(&error.to_string());
+                stderr::close();
                 launch.failed(error.status());
                 process::exit_now(error.status());
             }
@@ -76,6 +78,8 @@ impl Daemonize {
         let Some(mut parent) = self.parent.take() else {
             return true;
         };
+        // What is known is for whoever has started us, not for the next owner of stderr.
+        stderr::close();
         if !keeps_stderr()
             && let Ok(nothing) = nothing()
         {
@@ -130,7 +134,8 @@ impl PidFile {
     /// # Errors
     /// Somebody else has it, or it holds something that is no process number.
     pub(crate) fn take(path: &Path) -> Result<Self, Error> {
-        let file = lock::claim(path, 0o644).map_err(Error::Usage)?;
+        let claimed = lock::claim(path, 0o644, LockedByReader::Replace);
+        let file = claimed.map_err(Error::Usage)?.file;
         let shown = escaped(path.as_os_str().as_bytes());
         if let Err(error) = lock::recorded(&file) {
             return Err(Error::Usage(match error.kind() {

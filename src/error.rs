@@ -21,6 +21,8 @@ pub(crate) enum Error {
         source: io::Error,
     },
     Output(io::Error),
+    /// The reader has not taken so many records in time.
+    Unwritten(usize),
     NothingLeft,
 }
 
@@ -43,7 +45,7 @@ impl Error {
     pub(crate) fn status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Path { .. } => 2,
-            Self::System { .. } | Self::Output(_) | Self::NothingLeft => 1,
+            Self::System { .. } | Self::Output(_) | Self::Unwritten(_) | Self::NothingLeft => 1,
         }
     }
 }
@@ -69,6 +71,11 @@ impl fmt::Display for Error {
                 write!(f, "cannot {action}: {}{}", plain(source), remedy(source))
             }
             Self::Output(source) => write!(f, "cannot write changes: {}", plain(source)),
+            Self::Unwritten(1) => write!(f, "1 record was not written: nobody has read it in time"),
+            Self::Unwritten(count) => write!(
+                f,
+                "{count} records were not written: nobody has read them in time"
+            ),
             Self::NothingLeft => write!(f, "nothing is left to watch: every PATH is gone"),
         }
     }

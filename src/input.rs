@@ -32,14 +32,19 @@ impl Stdin {
 pub(crate) enum Input {
     Bytes(Vec<u8>),
     /// A signal asked to end.
-    Stopped,
+    Stopped(Signal),
 }
 
 /// Reads a file that `option` names.
 ///
 /// # Errors
 /// It cannot be opened or read, or is too long; stdin was read before.
-pub(crate) fn read(option: &str, path: &Path, stdin: &mut Stdin) -> Result<Input, Error> {
+pub(crate) fn read(
+    option: &str,
+    path: &Path,
+    stdin: &mut Stdin,
+    signals: &Signals,
+) -> Result<Input, Error> {
     let name = path.as_os_str().as_bytes();
     let failed = |error: io::Error| {
         let (shown, why) = (escaped(name), plain(&error));
@@ -57,14 +62,13 @@ pub(crate) fn read(option: &str, path: &Path, stdin: &mut Stdin) -> Result<Input
     } else {
         File::from(open_path(here(), name, Open::Bytes).map_err(failed)?)
     };
-    read_whole(&file).map_err(failed)
+    read_whole(&file, signals).map_err(failed)
 }
 
-fn read_whole(file: &File) -> io::Result<Input> {
+fn read_whole(file: &File, signals: &Signals) -> io::Result<Input> {
     const FILE: u64 = 0;
     const SIGNAL: u64 = 1;
     let epoll = Epoll::new()?;
-    let signals = Signals::new()?;
     epoll.add(signals.as_fd(), SIGNAL, Interest::Readable)?;
     // EPERM: a regular file, which is always ready.
     let waits = epoll.add(file.as_fd(), FILE, Interest::Readable).is_ok();
@@ -74,8 +78,10 @@ fn read_whole(file: &File) -> io::Result<Input> {
     loop {
         if waits {
             epoll.wait(None, &mut ready)?;
-            if ready.iter().any(|each| each.token == SIGNAL) && is_end(&signals) {
-                return Ok(Input::Stopped);
+            if ready.iter().any(|each| each.token == SIGNAL)
+                && let Some(signal) = end(signals)
+            {
+                return Ok(Input::Stopped(signal));
             }
             if !ready.iter().any(|each| each.token == FILE) {
                 continue;
@@ -93,10 +99,9 @@ fn read_whole(file: &File) -> io::Result<Input> {
     }
 }
 
-/// Whether the signals that came ask to end. Statistics, asked for before there are any,
-/// do not.
-fn is_end(signals: &Signals) -> bool {
-    std::iter::from_fn(|| signals.next()).any(|signal| signal != Signal::User1)
+/// The first signal that came and asks for the end.
+fn end(signals: &Signals) -> Option<Signal> {
+    std::iter::from_fn(|| signals.next()).find(|signal| *signal != Signal::User1)
 }
 
 fn is_transient(error: &io::Error) -> bool {

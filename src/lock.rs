@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use crate::error::plain;
 use crate::escape::escaped;
+use crate::sys::daemon::{self, Lock};
+use crate::sys::file;
 use crate::sys::stat::{stat_fd, stat_name};
-use crate::sys::{daemon, file};
 
 /// How often it is tried: the holder may be about to end.
 const TRIES: usize = 10;
@@ -22,21 +23,56 @@ const TRIES: usize = 10;
 /// Between two attempts: they last for a fifth of a second.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// What is done with a file that a reader has locked. No balerion locks so, and any user who
+/// may read the file can.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LockedByReader {
+    /// It is removed, and another is made under its name.
+    Replace,
+    /// It is written to without a lock.
+    Share,
+}
+
+/// A file of ours.
+pub(crate) struct Claimed {
+    pub(crate) file: File,
+    /// Whether no other balerion can have it.
+    pub(crate) is_locked: bool,
+}
+
 /// Opens a file of ours and locks it, for as long as it stays open.
 ///
 /// # Errors
 /// A sentence that names the file, why it cannot be had, and what to do.
-pub(crate) fn claim(path: &Path, mode: u32) -> Result<File, String> {
+pub(crate) fn claim(
+    path: &Path,
+    mode: u32,
+    locked_by_reader: LockedByReader,
+) -> Result<Claimed, String> {
     let shown = escaped(path.as_os_str().as_bytes());
     let mut holder = None;
     for _ in 0..TRIES {
         let file = open(path, mode).map_err(|why| format!("cannot open {shown}: {why}"))?;
-        match daemon::lock(&file) {
-            Ok(true) if is_at(&file, path) => return Ok(file),
+        let lock = daemon::lock(&file);
+        match lock.map_err(|error| format!("cannot lock {shown}: {}", plain(&error)))? {
+            Lock::Taken if is_at(&file, path) => {
+                let is_locked = true;
+                return Ok(Claimed { file, is_locked });
+            }
             // Its holder has just removed it, and another may be there by now.
-            Ok(true) => continue,
-            Ok(false) => holder = self::holder(&file),
-            Err(error) => return Err(format!("cannot lock {shown}: {}", plain(&error))),
+            Lock::Taken => continue,
+            Lock::HeldByReader if locked_by_reader == LockedByReader::Share => {
+                let is_locked = false;
+                return Ok(Claimed { file, is_locked });
+            }
+            Lock::HeldByReader => {
+                if is_at(&file, path) {
+                    let removed = fs::remove_file(path);
+                    removed.map_err(|error| format!("cannot remove {shown}: {}", plain(&error)))?;
+                }
+                continue;
+            }
+            Lock::HeldByWriter => holder = self::holder(&file),
         }
         if holder == Some(std::process::id()) {
             return Err(format!(
@@ -102,23 +138,31 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Who holds the lock: by the kernel's list, else as a pid file tells.
+/// Who holds the lock: by what the kernel tells of open files, else as a pid file tells.
 fn holder(file: &File) -> Option<u32> {
-    let raw = stat_fd(file.as_fd()).ok()?;
-    let place = format!(
-        "{:02x}:{:02x}:{}",
-        raw.inode.dev >> 32,
-        raw.inode.dev & 0xffff_ffff,
-        raw.inode.ino
-    );
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-    let mut locks = locks
-        .lines()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let ours =
-        locks.find(|words| words.get(1) == Some(&"FLOCK") && words.get(5) == Some(&place.as_str()));
-    let pid = ours.and_then(|words| words.get(4)?.parse().ok());
-    pid.or_else(|| recorded(file).ok().flatten())
+    let ino = stat_fd(file.as_fd()).ok()?.inode.ino;
+    let this = std::process::id();
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut pids = std::iter::once(this).chain(all);
+    let by_kernel = pids.find(|&pid| has_locked(pid, ino));
+    by_kernel.or_else(|| recorded(file).ok().flatten())
+}
+
+/// Whether a process has a lock of an open file description on an inode of that number, in
+/// `lock: 1: OFDLCK ADVISORY WRITE -1 00:1b:4711 0 EOF` of its /proc/PID/fdinfo (proc(5)).
+fn has_locked(pid: u32, ino: u64) -> bool {
+    let place = format!(":{ino}");
+    let is_lock = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words.first() == Some(&"lock:")
+            && words.get(2) == Some(&"OFDLCK")
+            && words.get(4) == Some(&"WRITE")
+            && words.get(6).is_some_and(|word| word.ends_with(&place))
+    };
+    let open = fs::read_dir(format!("/proc/{pid}/fdinfo"));
+    let mut infos = open.into_iter().flatten().flatten();
+    infos.any(|info| fs::read_to_string(info.path()).is_ok_and(|text| text.lines().any(is_lock)))
 }
 
 /// The number that a pid file holds.

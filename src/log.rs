@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, plain};
 use crate::escape::escaped;
-use crate::lock;
-use crate::sys::daemon;
+use crate::lock::{self, Claimed, LockedByReader};
 
 /// Between two attempts to write: 1 s.
 const AGAIN: u64 = 1_000_000_000;
@@ -32,6 +31,8 @@ pub(crate) struct OpenedLog {
     pub(crate) fd: OwnedFd,
     /// Whether its last record has no end: who wrote it has died over it.
     pub(crate) is_cut: bool,
+    /// What a person must know.
+    pub(crate) warning: Option<String>,
 }
 
 /// What was learned from an attempt to write.
@@ -50,7 +51,6 @@ impl Log {
     /// Somebody else has it, or it is nothing to write to.
     pub(crate) fn open(path: &Path, end: u8) -> Result<(Self, OpenedLog), Error> {
         let opened = open(path, end).map_err(Error::Usage)?;
-        daemon::ignore_file_size_signal();
         Ok((
             Self {
                 path: path.to_path_buf(),
@@ -88,7 +88,7 @@ impl Log {
         self.trouble.as_ref().map(|(_, next)| *next)
     }
 
-    pub(crate) fn hurry(&mut self) {
+    pub(crate) fn retry_now(&mut self) {
         if let Some((_, next)) = &mut self.trouble {
             *next = 0;
         }
@@ -117,13 +117,19 @@ impl Log {
 }
 
 fn open(path: &Path, end: u8) -> Result<OpenedLog, String> {
-    let file = lock::claim(path, MODE)?;
+    let Claimed { file, is_locked } = lock::claim(path, MODE, LockedByReader::Share)?;
     let mut last = [end];
     let length = file.metadata().map_or(0, |found| found.len());
     let read = length > 0 && file.read_at(&mut last, length - 1).is_ok();
     Ok(OpenedLog {
         fd: file.into(),
         is_cut: read && last != [end],
+        warning: (!is_locked).then(|| {
+            let shown = escaped(path.as_os_str().as_bytes());
+            format!(
+                "{shown} is locked by a process that reads it: another balerion that writes to it would not be refused"
+            )
+        }),
     })
 }
 

@@ -15,6 +15,7 @@ mod file_status;
 mod filter;
 mod hash;
 mod input;
+mod interrupt;
 mod lock;
 mod log;
 mod manual;
@@ -44,10 +45,12 @@ use filter::{Filter, FilterOptions, GlobFile};
 use input::{Input, Stdin};
 use log::Log;
 use output::{EventName, Events, Header, LineTime, Style};
+use sys::signal::{self, Held, Signal, Signals};
 use tracker::{Hashing, Settings};
-use watcher::{Config, Output, RunOptions, StopReason, Watcher};
+use watcher::{Config, Destination, Exit, RunOptions, StopOptions, StopReason, Watcher};
 
 fn main() {
+    signal::block_file_size_signal();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -66,16 +69,25 @@ fn main() {
     } else {
         Ok(Daemonize::in_front())
     };
-    let status = match launch {
+    let exit = match launch {
         Ok(mut launch) => {
-            let status = status(run(&cli, stdin, &mut launch).map_err(cli::answers::explain));
-            launch.failed(status);
-            status
+            let exit = exit(run(&cli, stdin, &mut launch).map_err(cli::answers::explain));
+            launch.failed(exit.code());
+            exit
         }
-        Err(error) => status(Err(error)),
+        Err(error) => exit(Err(error)),
     };
+    end(exit)
+}
+
+/// Ends the process as it was found out that it should.
+fn end(exit: Exit) -> ! {
+    stderr::close();
+    if let Exit::Signal(signal) = exit {
+        signal.end_process();
+    }
     // The kernel takes watches and memory back faster than we could give them.
-    sys::process::exit_now(status)
+    sys::process::exit_now(exit.code())
 }
 
 /// What is printed about the program itself, where that is asked for.
@@ -87,13 +99,13 @@ fn about_itself(cli: &Cli) -> Option<std::io::Result<()>> {
     }
 }
 
-/// The exit status, where a failure is said.
-fn status(ended: Result<StopReason, Error>) -> u8 {
+/// How it ends; a failure is written to stderr.
+fn exit(ended: Result<StopReason, Error>) -> Exit {
     match ended {
-        Ok(ending) => ending.status(),
+        Ok(reason) => reason.exit(),
         Err(error) => {
             stderr::message(&error.to_string());
-            error.status()
+            Exit::Status(error.status())
         }
     }
 }
@@ -102,7 +114,7 @@ fn status(ended: Result<StopReason, Error>) -> u8 {
 fn refuse(error: &clap::Error) -> ! {
     if let Some(answer) = cli::answers::answer(error) {
         stderr::message(&answer);
-        sys::process::exit_now(2)
+        end(Exit::Status(2))
     }
     if error.use_stderr() {
         let text = error.render().to_string();
@@ -110,7 +122,7 @@ fn refuse(error: &clap::Error) -> ! {
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             stderr::message(line);
         }
-        sys::process::exit_now(2)
+        end(Exit::Status(2))
     }
     // That nobody reads the help is no failure.
     let _read = error.print();
@@ -119,16 +131,21 @@ fn refuse(error: &clap::Error) -> ! {
 
 /// The program's outline: what to watch, every watch in place, the loop.
 fn run(cli: &Cli, stdin: Stdin, launch: &mut Daemonize) -> Result<StopReason, Error> {
-    // Who reads the pid file may send a signal at once.
-    sys::signal::hold().map_err(Error::system("wait for signals"))?;
-    let Some(named) = named(cli, stdin)? else {
-        return Ok(StopReason::Stopped);
+    // Who reads the pid file may send a signal at once, and whichever ends us removes it.
+    let held = match cli.pid_file {
+        Some(_) => Held::AllThatEnd,
+        None => Held::Usual,
+    };
+    let signals = Signals::hold(held).map_err(Error::system("wait for signals"))?;
+    let named = match named(cli, stdin, &signals)? {
+        Ok(named) => named,
+        Err(signal) => return Ok(stop(cli).before_start(signal)),
     };
     // It is removed when it is dropped: at the end, however that comes.
     let _pid_file = cli.pid_file.as_deref().map(PidFile::take).transpose()?;
-    let mut watcher = Watcher::start(order(cli, named)?)?;
+    let mut watcher = Watcher::start(order(cli, named)?, signals)?;
     if !launch.ready() {
-        return Ok(StopReason::Stopped);
+        return Ok(StopReason::Signal);
     }
     let ending = watcher.run();
     // What it holds goes with the process; to free a large model would take longer.
@@ -142,17 +159,17 @@ struct Named {
     exclude_from: Vec<GlobFile>,
 }
 
-/// Reads those files; `None`: a signal asked to end meanwhile.
-fn named(cli: &Cli, mut stdin: Stdin) -> Result<Option<Named>, Error> {
+/// Reads those files, unless a signal asks for the end meanwhile.
+fn named(cli: &Cli, mut stdin: Stdin, signals: &Signals) -> Result<Result<Named, Signal>, Error> {
     let mut paths: Vec<_> = cli
         .paths
         .iter()
         .map(|path| path.as_bytes().to_vec())
         .collect();
     for file in &cli.paths_from {
-        match input::read("--paths-from", file, &mut stdin)? {
+        match input::read("--paths-from", file, &mut stdin, signals)? {
             Input::Bytes(bytes) => paths.extend(input::split_paths(&bytes, cli.print0)),
-            Input::Stopped => return Ok(None),
+            Input::Stopped(signal) => return Ok(Err(signal)),
         }
     }
     if paths.iter().any(Vec::is_empty) {
@@ -169,12 +186,12 @@ fn named(cli: &Cli, mut stdin: Stdin) -> Result<Option<Named>, Error> {
     let mut exclude_from = Vec::new();
     for file in &cli.exclude_from {
         let shown = escape::escaped(file.as_os_str().as_bytes());
-        match input::read("--exclude-from", file, &mut stdin)? {
+        match input::read("--exclude-from", file, &mut stdin, signals)? {
             Input::Bytes(bytes) => exclude_from.push(GlobFile { shown, bytes }),
-            Input::Stopped => return Ok(None),
+            Input::Stopped(signal) => return Ok(Err(signal)),
         }
     }
-    Ok(Some(Named {
+    Ok(Ok(Named {
         paths,
         exclude_from,
     }))
@@ -196,9 +213,10 @@ fn order(cli: &Cli, named: Named) -> Result<Config, Error> {
         settings: settings(cli, events),
         style,
         host: host(cli)?,
-        output: output(cli, style)?,
+        destination: destination(cli, style)?,
         files: cli.pid_file.iter().cloned().collect(),
         plan: plan(cli),
+        stop: stop(cli),
     })
 }
 
@@ -212,10 +230,10 @@ fn filter(cli: &Cli, exclude_from: &[GlobFile]) -> Result<Filter, Error> {
     Filter::new(&choice).map_err(Error::Usage)
 }
 
-fn output(cli: &Cli, style: Style) -> Result<Output, Error> {
+fn destination(cli: &Cli, style: Style) -> Result<Destination, Error> {
     if let Some(path) = &cli.log_file {
         let (log, opened) = Log::open(path, style.end())?;
-        return Ok(Output::Log(log, opened));
+        return Ok(Destination::Log(log, opened));
     }
     if sys::daemon::stdout_was_closed() {
         let why = "stdout is closed; give it somewhere to go, or use --log-file FILE";
@@ -225,7 +243,7 @@ fn output(cli: &Cli, style: Style) -> Result<Output, Error> {
         .as_fd()
         .try_clone_to_owned()
         .map_err(Error::Output)?;
-    Ok(Output::Stream(stdout))
+    Ok(Destination::Stdout(stdout))
 }
 
 fn events(names: &[EventName]) -> Events {
@@ -302,14 +320,20 @@ fn header(cli: &Cli, paths: &[Vec<u8>]) -> Header {
 
 fn plan(cli: &Cli) -> RunOptions {
     RunOptions {
-        count: if cli.one { Some(1) } else { cli.count },
-        timeout: cli.timeout.map(nanos),
-        until_quiet: cli.until_quiet.map(nanos),
         trace: cli.trace,
         stats: cli.stats,
         quiet: cli.quiet,
         initial: cli.initial,
         waits: cli.wait_for_path,
+    }
+}
+
+/// The end that was asked for.
+fn stop(cli: &Cli) -> StopOptions {
+    StopOptions {
+        count: if cli.one { Some(1) } else { cli.count },
+        timeout: cli.timeout.map(nanos),
+        until_quiet: cli.until_quiet.map(nanos),
     }
 }
 

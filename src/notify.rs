@@ -1,26 +1,38 @@
 //! What a service manager is told: sd_notify(3), without its library.
 //!
-//! Nothing here fails: that nobody listens is the usual case, and a manager that does
-//! not take a message must not hold the watch up.
+//! Nothing here fails or waits: that there is no manager is the usual case. A message that it
+//! must not miss and does not take is kept, the latest of its kind, and tried again.
 
+use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
 
 use crate::sys::process;
 
-/// How long a message may wait for a manager that is busy.
-const FIRST_PROGRESS: Duration = Duration::from_secs(1);
+/// Between two attempts to give a manager what it did not take, in nanoseconds: 100 ms.
+const RETRY: u64 = 100_000_000;
 
 /// The manager that has started us, if one has.
 pub(crate) struct Service {
     socket: Option<(UnixDatagram, SocketAddr)>,
-    /// How often it wants to hear that the loop runs, in nanoseconds.
+    /// How often it wants to know that the loop runs, in nanoseconds.
     every: Option<u64>,
+    /// When it is told next.
     next: u64,
+    /// Messages that were not taken, in the order in which they became due.
+    unsent: Vec<(Kind, String)>,
+    retry: u64,
+}
+
+/// What a message is about; a younger one replaces an older one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    State,
+    Status,
 }
 
 impl Service {
+    /// As NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID say.
     pub(crate) fn from_environment() -> Self {
         let socket = std::env::var("NOTIFY_SOCKET")
             .ok()
@@ -37,57 +49,83 @@ impl Service {
             socket,
             every,
             next: 0,
+            unsent: Vec::new(),
+            retry: 0,
         }
     }
 
-    fn tell(&self, text: &str) {
-        if let Some((socket, manager)) = &self.socket {
-            let _heard = socket.send_to_addr(text.as_bytes(), manager);
+    /// One message; false where the manager is busy and may take it later.
+    fn send(&self, text: &str) -> bool {
+        let Some((socket, manager)) = &self.socket else {
+            return true;
+        };
+        match socket.send_to_addr(text.as_bytes(), manager) {
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+            Ok(_) => true,
         }
     }
 
-    /// Every watch is in place. The number is told for the sake of a daemon, which is
-    /// not the process that was started.
-    pub(crate) fn ready(&self, status: &str) {
-        self.tell(&format!(
-            "READY=1\nMAINPID={}\nSTATUS={status}",
-            std::process::id()
-        ));
+    /// A message that is tried again until it is taken or there is a younger one.
+    fn send_surely(&mut self, kind: Kind, text: String) {
+        self.unsent.retain(|(unsent, _)| *unsent != kind);
+        if !self.unsent.is_empty() || !self.send(&text) {
+            self.unsent.push((kind, text));
+        }
+    }
+
+    /// Every watch is in place. The number is given for the sake of a daemon, which is not the
+    /// process that was started.
+    pub(crate) fn ready(&mut self, status: &str) {
+        let pid = std::process::id();
+        let text = format!("READY=1\nMAINPID={pid}\nSTATUS={status}");
+        self.send_surely(Kind::State, text);
     }
 
     /// How it goes, for a person to read.
-    pub(crate) fn status(&self, status: &str) {
-        self.tell(&format!("STATUS={status}"));
+    pub(crate) fn status(&mut self, status: &str) {
+        self.send_surely(Kind::Status, format!("STATUS={status}"));
     }
 
-    pub(crate) fn reloading(&self) {
-        self.tell(&format!(
-            "RELOADING=1\nMONOTONIC_USEC={}",
-            process::monotonic_micros()
-        ));
+    /// The log is being reopened.
+    pub(crate) fn reloading(&mut self) {
+        let micros = process::monotonic_micros();
+        let text = format!("RELOADING=1\nMONOTONIC_USEC={micros}");
+        self.send_surely(Kind::State, text);
     }
 
-    pub(crate) fn reloaded(&self) {
-        self.tell("READY=1");
+    /// It has been.
+    pub(crate) fn reloaded(&mut self) {
+        self.send_surely(Kind::State, "READY=1".to_owned());
     }
 
+    /// The end has begun.
     pub(crate) fn stopping(&self) {
-        self.tell("STOPPING=1\nSTATUS=Stopping");
+        self.send("STOPPING=1\nSTATUS=Stopping");
     }
 
-    /// Tells that the loop runs, when that is due.
+    /// Tells that the loop runs, where that is due, and what was not taken before.
     pub(crate) fn alive(&mut self, now: u64) {
+        if !self.unsent.is_empty() && now >= self.retry {
+            while let Some((_, text)) = self.unsent.first()
+                && self.send(text)
+            {
+                self.unsent.remove(0);
+            }
+            self.retry = now.saturating_add(RETRY);
+        }
         if let Some(every) = self.every
             && now >= self.next
         {
             self.next = now.saturating_add(every);
-            self.tell("WATCHDOG=1");
+            self.send("WATCHDOG=1");
         }
     }
 
-    /// When the next such message is due.
+    /// When something is due.
     pub(crate) fn deadline(&self) -> Option<u64> {
-        self.every.map(|_| self.next)
+        let retry = (!self.unsent.is_empty()).then_some(self.retry);
+        let alive = self.every.map(|_| self.next);
+        [retry, alive].into_iter().flatten().min()
     }
 }
 
@@ -99,6 +137,6 @@ fn connect(name: &str) -> Option<(UnixDatagram, SocketAddr)> {
         None => return None,
     };
     let socket = UnixDatagram::unbound().ok()?;
-    socket.set_write_timeout(Some(FIRST_PROGRESS)).ok()?;
+    socket.set_nonblocking(true).ok()?;
     Some((socket, manager))
 }

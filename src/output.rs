@@ -5,9 +5,9 @@
 
 mod json;
 mod session;
-pub(crate) mod sink;
 mod text;
 mod time;
+pub(crate) mod writer;
 
 use crate::change::{Batch, Change};
 pub(crate) use session::Header;

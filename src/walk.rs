@@ -203,7 +203,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 break;
             }
             if count > listing::AT_ONCE / 2 {
-                self.shared.progress.check_signals();
+                self.shared.progress.check_interrupt();
             }
         }
         frames.push(Frame { fd, on, first });

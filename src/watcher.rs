@@ -8,14 +8,17 @@ mod ancestors;
 mod baseline;
 mod coverage;
 mod cycle;
+mod events;
 mod log;
+mod output;
+mod poller;
 mod session;
 mod setup;
+mod stats;
 mod stop;
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::baseline::Baseline;
@@ -25,42 +28,20 @@ use crate::hash::Workers;
 use crate::log::Log;
 use crate::mounts::Mounts;
 use crate::notify::Service;
-use crate::output::sink::Sink;
-use crate::output::{Header, Printer};
+use crate::output::Header;
 use crate::stderr::{Stderr, erase_progress};
-use crate::sys::epoll::{Epoll, EventFd, Interest, Readiness};
 use crate::sys::inotify::Inotify;
 use crate::sys::signal::{Signal, Signals};
 use crate::tracker::disk::Disk;
 use crate::tracker::{Timestamps, Tracker};
 use ancestors::Above;
-pub(crate) use setup::{Config, Output, RunOptions};
-pub(crate) use stop::StopReason;
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Token {
-    Events = 1,
-    Signal,
-    Workers,
-    Mounts,
-    Above,
-    /// The reader of stdout took something, or is gone.
-    Output,
-}
-
-impl Token {
-    fn of(number: u64) -> Option<Self> {
-        let all = [
-            Self::Events,
-            Self::Signal,
-            Self::Workers,
-            Self::Mounts,
-            Self::Above,
-            Self::Output,
-        ];
-        all.into_iter().find(|token| *token as u64 == number)
-    }
-}
+use cycle::Pace;
+use events::EventBytes;
+use output::Output;
+use poller::{Poller, Wake, Wakes};
+pub(crate) use setup::{Config, Destination, RunOptions};
+use stop::StopConditions;
+pub(crate) use stop::{Exit, StopOptions, StopReason};
 
 /// Directories are held for no longer than this, however busy the loop is: 1 s.
 const HOLD: u64 = 1_000_000_000;
@@ -87,28 +68,24 @@ impl Clock {
         }
     }
 
-    /// A time of the monotonic clock, as [`Clock::tick`] gives it.
-    pub(crate) fn at(&self, time: Instant) -> u64 {
-        let since = time.saturating_duration_since(self.began);
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-    }
-
     /// The time since the beginning, in nanoseconds.
     pub(crate) fn tick(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
+/// A watch that is in place, and the loop that serves it.
 pub(crate) struct Watcher {
-    /// What the user chose of stopping and saying.
     plan: RunOptions,
     clock: Clock,
-    inotify: Rc<Inotify>,
-    epoll: Epoll,
+    poller: Poller,
     signals: Signals,
-    bell: Arc<EventFd>,
+    inotify: Rc<Inotify>,
+    events: EventBytes,
     /// Where large files and the baseline are read.
     workers: Workers,
+    /// Whether they are done with something.
+    has_answers: bool,
     /// The disk, as the tracker sees it.
     disk: RealDisk,
     tracker: Tracker,
@@ -116,45 +93,27 @@ pub(crate) struct Watcher {
     /// What is above the PATHs, where that matters.
     above: Option<Above>,
     mounts: Option<Mounts>,
-    printer: Printer,
     /// What the first record of a session says.
     header: Header,
-    sink: Sink,
+    output: Output,
     stderr: Stderr,
-    arriving: Box<[u8]>,
-    /// Bytes of events that were read and not applied yet.
-    unread: Vec<u8>,
-    printed: u64,
-    /// When one last was, or the watch became ready: on the monotonic clock.
-    last_change: u64,
-    ready: u64,
-    /// Whether the loop waits for room in the output.
-    awaits_room: bool,
-    has_answers: bool,
-    /// Whether events are left in the kernel's queue until there is room.
-    is_paused: bool,
-    /// The file that changes go to instead of stdout.
-    log: Option<Log>,
-    /// Who wants to hear how we are.
+    /// The service manager.
     service: Service,
-    /// Evidence it ends, where that came before the loop began.
+    stop: StopConditions,
+    /// Why it ends, where that came before the loop began.
     ended: Option<StopReason>,
-    /// Whether events came just now: then more may come, and directories are held.
-    is_busy: bool,
-    /// Since when they are.
-    held_since: u64,
-    /// How many crowds of events have come one after the other, and this one.
-    bursts: u32,
+    pace: Pace,
 }
 
 impl Watcher {
-    /// Runs until something ends it, and tells statistics where they are asked for.
+    /// Runs until something ends it, and prints statistics where they are asked for.
     ///
     /// # Errors
     /// What makes going on impossible.
     pub(crate) fn run(&mut self) -> Result<StopReason, Error> {
         let ended = self.event_loop();
         erase_progress();
+        self.stderr.summarize(u64::MAX);
         if self.plan.stats {
             self.print_stats();
         }
@@ -162,45 +121,44 @@ impl Watcher {
     }
 
     fn event_loop(&mut self) -> Result<StopReason, Error> {
-        if let Some(ending) = self.ended {
-            if self.baseline.is_some() {
+        if let Some(reason) = self.ended {
+            // In the middle of the walk nothing is known that could be written.
+            if self.baseline.is_some() && reason != StopReason::ReaderGone {
                 self.finish()?;
-            } else {
-                self.close_log()?; // In the middle of the walk: nothing has been told.
             }
-            return Ok(ending);
+            return Ok(reason);
         }
         let (directories, files) = self.tracker.model.counts();
         self.service.ready(&format!(
             "Watching: {directories} directories, {files} files"
         ));
-        let mut ready = Vec::new();
         loop {
-            if let Some(ending) = self.flush_output()? {
-                return Ok(ending);
+            if let Some(reason) = self.flush_output()? {
+                return Ok(reason);
             }
             self.check_missing_paths();
             if !self.tracker.is_alive() && !self.awaits() {
                 self.finish()?;
                 return Err(Error::NothingLeft);
             }
-            self.pause_or_go_on()?;
-            self.service.alive(self.clock.tick());
+            self.poller
+                .pause_events(self.inotify.as_fd(), self.output.is_full())?;
+            let now = self.clock.tick();
+            self.service.alive(now);
+            self.stderr.summarize(now);
             let timeout = self.timeout();
             if timeout.is_none_or(|timeout| !timeout.is_zero())
-                || self.clock.tick() > self.held_since + HOLD
+                || now > self.pace.held_since.saturating_add(HOLD)
             {
                 self.disk.release();
-                self.held_since = self.clock.tick();
+                self.pace.held_since = now;
             }
-            self.epoll
-                .wait(timeout, &mut ready)
-                .map_err(Error::system("wait for events"))?;
-            self.is_busy &= !ready.is_empty();
-            if let Some(ending) = self.woken(&ready)? {
-                return Ok(ending);
+            let wakes = self.poller.wait(timeout)?;
+            self.pace.is_busy &= !wakes.is_empty();
+            if let Some(reason) = self.woken(wakes)? {
+                return Ok(reason);
             }
-            if !self.sink.is_full() {
+            if !self.output.is_full() {
                 self.drain()?;
                 self.slice()?;
             }
@@ -209,95 +167,71 @@ impl Watcher {
     }
 
     /// Serves what woke the loop, but for events.
-    fn woken(&mut self, ready: &[Readiness]) -> Result<Option<StopReason>, Error> {
-        for readiness in ready {
-            match Token::of(readiness.token) {
-                Some(Token::Signal) => {
-                    if let Some(ending) = self.signalled() {
-                        self.finish()?;
-                        return Ok(Some(ending));
-                    }
-                }
-                Some(Token::Workers) => {
-                    self.bell.silence();
-                    self.has_answers = true;
-                }
-                Some(Token::Mounts) => self.remounted(),
-                Some(Token::Above) => self.ancestors_changed(),
-                Some(Token::Output) if readiness.hung_up => {
-                    return Ok(Some(StopReason::ReaderGone));
-                }
-                Some(Token::Output | Token::Events) | None => {}
-            }
+    fn woken(&mut self, wakes: Wakes) -> Result<Option<StopReason>, Error> {
+        if wakes.has(Wake::ReaderGone) {
+            return Ok(Some(StopReason::ReaderGone));
         }
-        self.time_is_up()
+        if wakes.has(Wake::Signal)
+            && let Some(reason) = self.signalled()
+        {
+            self.finish()?;
+            return Ok(Some(reason));
+        }
+        self.has_answers |= wakes.has(Wake::Workers);
+        if wakes.has(Wake::Mounts) {
+            self.remounted();
+        }
+        if wakes.has(Wake::Ancestors) {
+            self.ancestors_changed();
+        }
+        let reason = self.stop.time_is_up(self.clock.tick(), self.is_done());
+        if reason.is_some() {
+            self.finish()?;
+        }
+        Ok(reason)
     }
 
+    /// Serves the signals that came; why it ends, if one asks for that.
     fn signalled(&mut self) -> Option<StopReason> {
         while let Some(signal) = self.signals.next() {
             match signal {
-                Signal::HangUp if self.log.is_some() => self.reopen_log(),
-                Signal::Stop | Signal::HangUp => return Some(StopReason::Stopped),
+                Signal::HangUp if self.output.log.is_some() => self.reopen_log(),
                 Signal::User1 => self.print_stats(),
+                signal => return Some(self.stop.signalled(signal)),
             }
         }
         None
     }
 
+    /// Whether nothing that is known is left to be looked at.
+    fn is_done(&self) -> bool {
+        self.tracker.is_done() && self.events.is_empty()
+    }
+
+    /// How long the loop may wait.
     fn timeout(&self) -> Option<Duration> {
-        let log = self.log.as_ref().and_then(Log::deadline);
+        let now = self.clock.tick();
         let always = [
-            self.end_deadline(),
+            self.stop.deadline(now, self.is_done()),
             self.service.deadline(),
-            self.help_due(),
-            log,
+            self.stderr.summary_due(),
+            self.output.log.as_ref().and_then(Log::deadline),
         ];
         let always = always.into_iter().flatten().min();
-        if self.sink.is_full() {
+        if self.output.is_full() && !self.output.can_render() {
             return self.until(always);
         }
-        if self.is_busy || !self.unread.is_empty() || !self.tracker.is_idle() {
+        let has_work = self.pace.is_busy || !self.events.is_empty() || !self.tracker.is_idle();
+        if has_work || self.output.can_render() {
             return Some(Duration::ZERO);
         }
-        self.until(
-            [self.tracker.deadline(), self.progress_due(), always]
-                .into_iter()
-                .flatten()
-                .min(),
-        )
+        let due = [self.tracker.deadline(), self.progress_due(), always];
+        self.until(due.into_iter().flatten().min())
     }
 
-    /// With a full output the kernel's queue is left alone, and must not wake us. When
-    /// it overflows meanwhile, the scan that follows makes up for it.
-    fn pause_or_go_on(&mut self) -> Result<(), Error> {
-        if self.sink.is_full() != self.is_paused {
-            self.is_paused = !self.is_paused;
-            let interest = if self.is_paused {
-                Interest::HangUp
-            } else {
-                Interest::Readable
-            };
-            let modified = self
-                .epoll
-                .modify(self.inotify.as_fd(), Token::Events as u64, interest);
-            modified.map_err(Error::system("wait for events"))?;
-        }
-        Ok(())
-    }
-
+    /// How long it is until then; `None`: for ever.
     fn until(&self, deadline: Option<u64>) -> Option<Duration> {
         deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.clock.tick())))
-    }
-
-    fn listen(
-        epoll: &Epoll,
-        fd: BorrowedFd<'_>,
-        token: Token,
-        interest: Interest,
-    ) -> Result<(), Error> {
-        epoll
-            .add(fd, token as u64, interest)
-            .map_err(Error::system("wait for events"))
     }
 
     /// Mounts changed: what is below the places that changed is looked at.

@@ -21,7 +21,8 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("filter", &["error", "escape", "sys"]),
     ("tracker", &["event", "change", "file_status", "filter"]),
     ("trace", &["escape", "event"]),
-    ("stderr", &["change", "error", "escape"]),
+    ("stderr", &["change", "error", "escape", "sys"]),
+    ("interrupt", &["sys"]),
     ("hash", &["change", "sys", "tracker", "file_status"]),
     ("self_output", &["change", "sys", "tracker", "file_status"]),
     (
@@ -38,7 +39,15 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     (
         "walk",
-        &["change", "event", "mounts", "sys", "tracker", "file_status"],
+        &[
+            "change",
+            "event",
+            "interrupt",
+            "mounts",
+            "sys",
+            "tracker",
+            "file_status",
+        ],
     ),
     (
         "roots",
@@ -88,6 +97,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "baseline",
             "log",
             "notify",
+            "interrupt",
         ],
     ),
     (

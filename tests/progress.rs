@@ -60,7 +60,9 @@ impl Terminal {
             let last = line.rsplit("\r\x1b[K").next();
             last.unwrap_or_default().to_owned()
         });
-        lines.filter(|line| !line.is_empty()).collect()
+        // That --initial shows in JSON alone is no matter of progress.
+        let counts = |line: &String| !line.is_empty() && !line.contains("--initial has no effect");
+        lines.filter(counts).collect()
     }
 
     fn wait_for(&self, what: &str) {

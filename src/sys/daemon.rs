@@ -1,9 +1,9 @@
-//! What serving asks of the system: fork(2), setsid(2), flock(2), descriptors put in
+//! What serving asks of the system: fork(2), setsid(2), record locks, descriptors put in
 //! the place of others, and files of our own.
 
 #![allow(unsafe_code)]
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -27,14 +27,26 @@ impl Child {
     }
 }
 
-/// fork(2): the child in the parent, `None` in the child. To be called while there is
-/// one thread: a lock that another one held would be held for ever.
+/// fork(2): the child in the parent, `None` in the child.
 ///
 /// # Errors
-/// EAGAIN: a limit on processes is reached; ENOMEM.
-pub(crate) fn fork() -> io::Result<Option<Child>> {
-    // SAFETY: takes no pointers. `main` calls this before anything starts a thread, so
-    // that the child finds no lock held and no structure half changed.
+/// EAGAIN: a limit on processes is reached; ENOMEM; `Unsupported`: the process has more than
+/// one thread, or /proc is not there to tell.
+pub(crate) fn fork_single_threaded() -> io::Result<Option<Child>> {
+    if fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    // SAFETY: the calling thread is the only one, and only it could start another.
+    unsafe { fork() }
+}
+
+/// fork(2): the child in the parent, `None` in the child.
+///
+/// # Safety
+/// The process has one thread. The child has a copy of that alone: a lock that another one
+/// held would be held there for ever, and what it was changing would stay half changed.
+unsafe fn fork() -> io::Result<Option<Child>> {
+    // SAFETY: takes no pointers; the caller promises what the child relies on.
     let pid = check(unsafe { libc::fork() })?;
     Ok((pid > 0).then_some(Child { pid }))
 }
@@ -76,16 +88,48 @@ pub(crate) fn replace(which: Standard, fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// flock(2), exclusive, without waiting. `false`: somebody else holds it.
+/// What a lock was answered with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Lock {
+    Taken,
+    /// Somebody has it who may write to the file.
+    HeldByWriter,
+    /// Somebody has a shared one, for which the right to read is enough.
+    HeldByReader,
+}
+
+/// Locks the whole of a file that is open for writing, without waiting: F_OFD_SETLK. Unlike
+/// flock(2)'s, this lock needs the right to write; it belongs to the open file description.
 ///
 /// # Errors
 /// ENOLCK and its like: the file system has no locks.
-pub(crate) fn lock(file: &File) -> io::Result<bool> {
-    // SAFETY: takes no pointers.
-    match check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(error),
+pub(crate) fn lock(file: &File) -> io::Result<Lock> {
+    let mut lock = whole_file();
+    // SAFETY: `lock` is a valid flock for the length of the call.
+    let taken = check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) });
+    match taken {
+        Ok(_) => return Ok(Lock::Taken),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => {}
+        Err(error) => return Err(error),
+    }
+    // SAFETY: `lock` is a valid flock to read and to fill.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) })?;
+    Ok(if libc::c_int::from(lock.l_type) == libc::F_RDLCK {
+        Lock::HeldByReader
+    } else {
+        Lock::HeldByWriter
+    })
+}
+
+/// An exclusive lock on all bytes of a file, those to come too.
+fn whole_file() -> libc::flock {
+    let short = |flag: libc::c_int| libc::c_short::try_from(flag).expect("a flag of one byte");
+    libc::flock {
+        l_type: short(libc::F_WRLCK),
+        l_whence: short(libc::SEEK_SET),
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
     }
 }
 
@@ -111,12 +155,6 @@ pub(crate) fn open_own(path: &Path, mode: u32) -> io::Result<File> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => open(false),
         other => other,
     }
-}
-
-/// Lets a write beyond RLIMIT_FSIZE be an error (EFBIG) and not our end.
-pub(crate) fn ignore_file_size_signal() {
-    // SAFETY: SIG_IGN installs no handler of ours.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// Whether stdout was closed when the program began.

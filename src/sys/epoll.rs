@@ -66,6 +66,14 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_MOD, fd, token, interest)
     }
 
+    /// Waits for a descriptor no longer.
+    ///
+    /// # Errors
+    /// ENOENT: it was not added.
+    pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_DEL, fd, 0, Interest::HangUp)
+    }
+
     /// epoll_ctl(2).
     fn control(
         &self,
@@ -100,22 +108,22 @@ impl Epoll {
         const MOST: usize = 8;
         ready.clear();
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; MOST];
+        let most = libc::c_int::try_from(MOST).expect("MOST is small");
         // Rounded up, so that a deadline has passed when we wake for it.
         let millis = timeout.map_or(-1, |t| {
             i32::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
         });
-        // SAFETY: `events` has room for MOST events.
+        // SAFETY: `events` has room for MOST events, and no more are asked for.
         let count =
-            unsafe { libc::epoll_wait(self.fd.as_raw_fd(), events.as_mut_ptr(), 8, millis) };
+            unsafe { libc::epoll_wait(self.fd.as_raw_fd(), events.as_mut_ptr(), most, millis) };
         match check(count) {
             Ok(count) => {
+                let count = usize::try_from(count).expect("a count that is not -1");
                 let gone = bits(libc::EPOLLERR | libc::EPOLLHUP);
-                ready.extend(events.iter().take(usize::try_from(count).unwrap_or(0)).map(
-                    |event| Readiness {
-                        token: event.u64,
-                        hung_up: event.events & gone != 0,
-                    },
-                ));
+                ready.extend(events[..count].iter().map(|event| Readiness {
+                    token: event.u64,
+                    hung_up: event.events & gone != 0,
+                }));
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),

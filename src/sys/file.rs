@@ -22,7 +22,10 @@ pub(crate) enum Open {
     /// The same, and the time of its last reading stays (O_NOATIME): for its owner.
     Unnoticed,
     Listing,
+    /// To write to without waiting for the reader.
     Pipe,
+    /// The same, and it never becomes our terminal.
+    Terminal,
 }
 
 impl Open {
@@ -35,6 +38,7 @@ impl Open {
                 Self::Bytes => libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY,
                 Self::Unnoticed => Self::Bytes.flags() | libc::O_NOATIME,
                 Self::Pipe => libc::O_WRONLY | libc::O_NONBLOCK,
+                Self::Terminal => Self::Pipe.flags() | libc::O_NOCTTY,
                 Self::Listing => libc::O_RDONLY | libc::O_DIRECTORY,
             }
     }

@@ -1,4 +1,7 @@
 //! signalfd(2): signals as bytes to read, in the loop's own time.
+//!
+//! Installs no handler. Invariant: a signal that was ignored when the program began is never
+//! blocked, so that it stays ignored.
 
 #![allow(unsafe_code)]
 
@@ -9,79 +12,188 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::check;
 
+/// A signal that came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Signal {
-    /// SIGINT, SIGTERM or SIGQUIT-like requests to end.
-    Stop,
+    /// SIGINT.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGHUP.
     HangUp,
     /// SIGUSR1.
     User1,
+    /// Any other that ends a process, by its number.
+    Other(i32),
+}
+
+/// Which signals are read from the descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Held {
+    /// SIGINT, SIGTERM, SIGHUP and SIGUSR1.
+    Usual,
+    /// Every signal whose default action ends the process, but for those that stand for a
+    /// fault in the program: something has to be removed first.
+    AllThatEnd,
+}
+
+impl Signal {
+    fn of(number: i32) -> Self {
+        match number {
+            libc::SIGINT => Self::Interrupt,
+            libc::SIGTERM => Self::Terminate,
+            libc::SIGHUP => Self::HangUp,
+            libc::SIGUSR1 => Self::User1,
+            other => Self::Other(other),
+        }
+    }
+
+    /// Its number, as signal(7) lists it.
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            Self::Interrupt => libc::SIGINT,
+            Self::Terminate => libc::SIGTERM,
+            Self::HangUp => libc::SIGHUP,
+            Self::User1 => libc::SIGUSR1,
+            Self::Other(number) => number,
+        }
+    }
+
+    /// Ends the process as the signal does where nobody holds it. Returns where that has no
+    /// effect: the first process of a container is not ended by its own signals.
+    pub(crate) fn end_process(self) {
+        let mut set = Set::empty();
+        set.add(self.number());
+        // SAFETY: SIG_DFL installs no handler.
+        unsafe { libc::signal(self.number(), libc::SIG_DFL) };
+        // SAFETY: takes no pointers. The signal waits until it is unblocked.
+        unsafe { libc::raise(self.number()) };
+        // SAFETY: the set is initialised; the old one is not asked for.
+        unsafe { libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set.0, std::ptr::null_mut()) };
+    }
+}
+
+/// A set of signals.
+#[derive(Clone, Copy)]
+pub(crate) struct Set(libc::sigset_t);
+
+impl Set {
+    fn empty() -> Self {
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: `set` is memory for one sigset_t, which the call fills.
+        unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+        // SAFETY: sigemptyset(3) has initialised it; it cannot fail on a valid pointer.
+        Self(unsafe { set.assume_init() })
+    }
+
+    fn add(&mut self, signal: i32) {
+        // SAFETY: the set is initialised. A number that is no signal is refused.
+        unsafe { libc::sigaddset(&raw mut self.0, signal) };
+    }
+
+    fn remove(&mut self, signal: i32) {
+        // SAFETY: the set is initialised. A number that is no signal is refused.
+        unsafe { libc::sigdelset(&raw mut self.0, signal) };
+    }
+
+    /// The signals that are held: those of `held` that were not ignored when we began.
+    fn of(held: Held) -> Self {
+        let mut set = Self::empty();
+        let usual = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1];
+        usual
+            .into_iter()
+            .for_each(|signal| set.add_unless_ignored(signal));
+        if held == Held::AllThatEnd {
+            let others = [
+                libc::SIGQUIT,
+                libc::SIGTRAP,
+                libc::SIGABRT,
+                libc::SIGUSR2,
+                libc::SIGALRM,
+                libc::SIGSTKFLT,
+                libc::SIGXCPU,
+                libc::SIGVTALRM,
+                libc::SIGPROF,
+                libc::SIGIO,
+                libc::SIGPWR,
+                libc::SIGSYS,
+            ];
+            let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
+            others
+                .into_iter()
+                .chain(real_time)
+                .for_each(|signal| set.add_unless_ignored(signal));
+        }
+        set
+    }
+
+    fn add_unless_ignored(&mut self, signal: i32) {
+        let mut action = MaybeUninit::<libc::sigaction>::uninit();
+        // SAFETY: nothing is set, and `action` is memory for one sigaction.
+        if unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) } != 0 {
+            return;
+        }
+        // SAFETY: sigaction(2) succeeded, so it filled the buffer.
+        let action = unsafe { action.assume_init() };
+        if action.sa_sigaction != libc::SIG_IGN {
+            self.add(signal);
+        }
+    }
+
+    /// Whether one of them waits to be read, by this process: sigpending(2).
+    pub(crate) fn is_pending(&self) -> bool {
+        let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: `pending` is memory for one sigset_t.
+        if unsafe { libc::sigpending(pending.as_mut_ptr()) } != 0 {
+            return false;
+        }
+        // SAFETY: sigpending(2) succeeded, so it filled the set.
+        let pending = unsafe { pending.assume_init() };
+        (1..=libc::SIGRTMAX()).any(|signal| has(&self.0, signal) && has(&pending, signal))
+    }
+}
+
+fn has(set: &libc::sigset_t, signal: i32) -> bool {
+    // SAFETY: the set is initialised. A number that is no signal is in none.
+    unsafe { libc::sigismember(&raw const *set, signal) == 1 }
+}
+
+/// Lets a write beyond RLIMIT_FSIZE be EFBIG and not the end of the process: SIGXFSZ is
+/// blocked for good. Blocked rather than ignored, since exec(2) would hand that on.
+pub(crate) fn block_file_size_signal() {
+    let mut set = Set::empty();
+    set.add(libc::SIGXFSZ);
+    // SAFETY: the set is initialised; the old one is not asked for.
+    unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set.0, std::ptr::null_mut()) };
 }
 
 /// A descriptor from which signals are read.
 pub(crate) struct Signals {
     file: File,
-}
-
-/// The set of signals that are read and no longer delivered.
-fn set() -> libc::sigset_t {
-    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: `set` is memory for one sigset_t, which the call fills.
-    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-    // SAFETY: sigemptyset(3) has initialised it, and it cannot fail on a valid pointer.
-    let mut set = unsafe { set.assume_init() };
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1] {
-        // SAFETY: `set` is an initialised sigset_t, and the signal a valid one.
-        unsafe { libc::sigaddset(&raw mut set, signal) };
-    }
-    set
-}
-
-/// Lets the signals wait, in this thread and those it will start, until they are read.
-/// To be called before any thread is, and before anybody can know our number.
-///
-/// # Errors
-/// None that is known.
-pub(crate) fn hold() -> io::Result<()> {
-    let set = set();
-    // SAFETY: `set` is initialised; the old set is not asked for. SIGPIPE needs
-    // no care: Rust ignores it, and a write gives EPIPE.
-    check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) })?;
-    Ok(())
-}
-
-/// Whether a signal that asks to end waits to be read; `hang_up`: whether SIGHUP is one.
-pub(crate) fn end_is_waiting(hang_up: bool) -> bool {
-    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: `set` is memory for one sigset_t.
-    if unsafe { libc::sigpending(set.as_mut_ptr()) } != 0 {
-        return false;
-    }
-    // SAFETY: sigpending(2) succeeded, so it filled the set.
-    let set = unsafe { set.assume_init() };
-    let signals = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP];
-    let ends = &signals[..if hang_up { 3 } else { 2 }];
-    // SAFETY: `set` is an initialised sigset_t, and the signals are valid ones.
-    let waits = |&signal: &i32| unsafe { libc::sigismember(&raw const set, signal) } == 1;
-    ends.iter().any(waits)
+    set: Set,
 }
 
 impl Signals {
-    /// Opens the descriptor, from which the signals that are held are read.
+    /// Holds the signals, in this thread and those it will start, until they are read. To be
+    /// called before any thread is started, and before anybody can know our number.
     ///
     /// # Errors
     /// EMFILE or ENFILE: no descriptor is free.
-    pub(crate) fn new() -> io::Result<Self> {
-        hold()?;
-        let set = set();
-        // SAFETY: `set` is initialised.
-        let fd =
-            unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
-        let fd = check(fd)?;
+    pub(crate) fn hold(held: Held) -> io::Result<Self> {
+        let set = Set::of(held);
+        // SAFETY: the set is initialised; the old one is not asked for. SIGPIPE needs no
+        // care: it is ignored from the start, and a write gives EPIPE.
+        check(unsafe {
+            libc::sigprocmask(libc::SIG_BLOCK, &raw const set.0, std::ptr::null_mut())
+        })?;
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        // SAFETY: the set is initialised.
+        let fd = check(unsafe { libc::signalfd(-1, &raw const set.0, flags) })?;
         // SAFETY: the kernel has just made this descriptor, and nothing else owns it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self {
             file: File::from(fd),
+            set,
         })
     }
 
@@ -91,11 +203,18 @@ impl Signals {
         let read = (&self.file).read(&mut info).ok()?;
         // `ssi_signo`, a u32, is the record's first field.
         let (number, _) = info[..read].split_first_chunk()?;
-        match i32::try_from(u32::from_ne_bytes(*number)).ok()? {
-            libc::SIGHUP => Some(Signal::HangUp),
-            libc::SIGUSR1 => Some(Signal::User1),
-            _ => Some(Signal::Stop),
+        let number = i32::try_from(u32::from_ne_bytes(*number));
+        number.ok().map(Signal::of)
+    }
+
+    /// Those that ask for the end; SIGHUP where it does not reopen a log.
+    pub(crate) fn that_end(&self, hang_up: bool) -> Set {
+        let mut set = self.set;
+        set.remove(libc::SIGUSR1);
+        if !hang_up {
+            set.remove(libc::SIGHUP);
         }
+        set
     }
 }
 

@@ -1,18 +1,18 @@
 //! How far the walks are, counted by the threads that walk and shown by another, and
-//! whether a signal has ended them.
+//! whether something has ended them.
 //!
 //! Never ends a walk by itself: who walks asks. Invariant: what is ended stays ended.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::sys::signal;
+use crate::interrupt::Interrupt;
 
-/// Directories walked between two looks at the signals: some tenths of a millisecond.
+/// Directories walked between two looks at what ends it: some tenths of a millisecond.
 const STRIDE: u64 = 64;
 
 /// How far the walks are, to be looked at from another thread, and whether they go on.
 pub(crate) struct WalkProgress {
-    hang_up: bool,
+    interrupt: Option<Interrupt>,
     is_ended: AtomicBool,
     watched: AtomicU64,
     directories: AtomicU64,
@@ -20,10 +20,10 @@ pub(crate) struct WalkProgress {
 }
 
 impl WalkProgress {
-    /// Nowhere yet. `hang_up`: whether SIGHUP ends the walks.
-    pub(crate) fn new(hang_up: bool) -> Self {
+    /// Nowhere yet; `interrupt` ends the walks.
+    pub(crate) fn new(interrupt: Option<Interrupt>) -> Self {
         Self {
-            hang_up,
+            interrupt,
             is_ended: AtomicBool::new(false),
             watched: AtomicU64::new(0),
             directories: AtomicU64::new(0),
@@ -31,17 +31,17 @@ impl WalkProgress {
         }
     }
 
-    /// One more directory is watched; now and then, the signals are looked at.
+    /// One more directory is watched; now and then, it is asked whether to go on.
     pub(super) fn went_on(&self) {
         let watched = self.watched.fetch_add(1, Ordering::Relaxed);
         if watched.is_multiple_of(STRIDE) {
-            self.check_signals();
+            self.check_interrupt();
         }
     }
 
-    /// Looks whether a signal ends the walks.
-    pub(super) fn check_signals(&self) {
-        if signal::end_is_waiting(self.hang_up) {
+    /// Ends the walks where somebody asks for it.
+    pub(super) fn check_interrupt(&self) {
+        if self.interrupt.as_ref().is_some_and(Interrupt::is_pending) {
             self.is_ended.store(true, Ordering::Relaxed);
         }
     }

@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 use std::rc::Rc;
 
-use super::{Token, Watcher};
+use super::Watcher;
+use super::poller::Wake;
 use crate::error::Error;
 use crate::roots::RootBuilder;
 use crate::sys::epoll::Interest;
@@ -28,11 +29,6 @@ pub(super) struct Above {
 }
 
 impl Above {
-    /// Reads away what was told: that something happened is enough.
-    fn silence(&self, buffer: &mut [u8]) {
-        while self.inotify.read(buffer).is_ok_and(|read| read > 0) {}
-    }
-
     /// Watches the nearest directory above a missing PATH for what appears in it.
     fn await_in(&self, path: &[u8]) {
         for above in Path::new(OsStr::from_bytes(path)).ancestors().skip(1) {
@@ -74,12 +70,8 @@ impl Watcher {
         }
         if awaits {
             let inotify = Inotify::new().map_err(Error::system("wait for a PATH"))?;
-            Self::listen(
-                &self.epoll,
-                inotify.as_fd(),
-                Token::Above,
-                Interest::Readable,
-            )?;
+            let poller = &self.poller;
+            poller.listen(inotify.as_fd(), Wake::Ancestors, Interest::Readable)?;
             self.above = Some(Above {
                 inotify,
                 paths: paths.to_vec(),
@@ -106,7 +98,7 @@ impl Watcher {
     /// Something happened above a PATH that is missing.
     pub(super) fn ancestors_changed(&mut self) {
         if let Some(above) = &self.above {
-            above.silence(&mut self.arriving);
+            self.events.discard(&above.inotify);
         }
         self.find_missing_paths();
     }
@@ -139,7 +131,7 @@ impl Watcher {
             inotify: &inotify,
             mounts: &mounts,
             own: &own,
-            progress: &WalkProgress::new(false),
+            progress: &WalkProgress::new(None),
             notes: Vec::new(),
         };
         if let Err(error) = builder.appear(path)

@@ -1,39 +1,25 @@
 //! The baseline as a part of the loop: fed, shown to whoever sits at a terminal, told
 //! where that is asked for, and ended.
 
-use std::time::{Duration, Instant};
-
-use super::{StopReason, Token, Watcher};
+use super::poller::Wake;
+use super::{StopReason, Watcher};
 use crate::change::{Content, Kind};
 use crate::error::Error;
 use crate::stderr::erase_progress;
-use crate::sys::epoll::Readiness;
 use crate::tracker::Hashing;
-
-/// How long the loop does the workers' work before it looks at events and signals again.
-const HELP: Duration = Duration::from_millis(1);
 
 impl Watcher {
     /// Reads every file before anything is told, and tells what there is.
     pub(super) fn read_all(&mut self) -> Result<(), Error> {
-        let mut ready = Vec::new();
         while self.feed_baseline().is_some() {
-            let due = [self.progress_due(), self.help_due()];
-            let timeout = self.until(due.into_iter().flatten().min());
-            self.epoll
-                .wait(timeout, &mut ready)
-                .map_err(Error::system("wait for events"))?;
+            let wakes = self.poller.wait(self.until(self.progress_due()))?;
             self.check_signals();
-            let is_reader_gone =
-                |ready: &Readiness| Token::of(ready.token) == Some(Token::Output) && ready.hung_up;
-            if ready.iter().any(is_reader_gone) {
+            if wakes.has(Wake::ReaderGone) {
                 self.ended = Some(StopReason::ReaderGone);
             }
             if self.ended.is_some() {
                 return Ok(());
             }
-            self.help_workers();
-            self.bell.silence();
             self.take_answers();
             self.show_progress();
             self.drain()?;
@@ -63,18 +49,6 @@ impl Watcher {
         self.write_all()
     }
 
-    /// When the loop has to do the workers' work, if it has to.
-    pub(super) fn help_due(&self) -> Option<u64> {
-        self.workers.help_due().map(|due| self.clock.at(due))
-    }
-
-    /// Where no thread can be made, does some of the workers' work.
-    pub(super) fn help_workers(&self) {
-        if self.help_due().is_some_and(|due| due <= self.clock.tick()) {
-            self.workers.help(Instant::now() + HELP);
-        }
-    }
-
     /// Keeps the workers busy with the baseline; `None`: it is over, or there is none.
     pub(super) fn feed_baseline(&mut self) -> Option<()> {
         let baseline = self.baseline.as_mut()?;
@@ -93,7 +67,7 @@ impl Watcher {
     /// When it is to be shown next how far the baseline is.
     pub(super) fn progress_due(&self) -> Option<u64> {
         // Part of a line may stand on a terminal that is also stdout: nothing after it.
-        let may_show = self.baseline.is_some() && self.sink.waiting() == 0;
+        let may_show = self.baseline.is_some() && self.output.writer.waiting() == 0;
         self.stderr.progress_due().filter(|_| may_show)
     }
 

@@ -1,21 +1,18 @@
-//! A slice of the loop's work: drain the queue, apply what was read, look at names,
-//! put out what is known.
+//! A slice of the loop's work: drain the queue, apply what was read, reconcile names, emit
+//! what is known.
+//!
+//! Invariant: a slice takes some milliseconds, however much there is to do, so that signals
+//! are heard between two of them.
 
 use std::time::Duration;
 
-use super::{StopReason, Token, Watcher};
-use crate::decode::Events;
+use super::output::{Output, Written};
+use super::{StopReason, Watcher};
+use crate::decode::{Events, Malformed};
 use crate::error::Error;
+use crate::event::Event;
 use crate::hash::Done;
 use crate::stderr::erase_progress;
-use crate::sys::epoll::Interest;
-
-/// Bytes read at once: what costs nothing when little is queued.
-pub(super) const READ: usize = 64 << 10;
-
-/// Bytes of events kept while they wait to be applied: with more, the kernel's own
-/// queue fills, and tells when it has overflowed. 16 MiB.
-const KEPT: usize = 16 << 20;
 
 /// How long other work goes on before the queue is drained again: 1 ms.
 const SLICE: u64 = 1_000_000;
@@ -36,82 +33,110 @@ const COALESCE_DELAY: Duration = Duration::from_micros(700);
 /// How many times as long the longest one is.
 const MAX_COALESCE_FACTOR: u32 = 4;
 
+/// How long events are applied before signals are heard: 5 ms.
+const APPLY: u64 = 5_000_000;
+
+/// How long the end may take: 1 s.
+const FINISH: u64 = 1_000_000_000;
+
+/// Whether the kernel's queue is drained while events are applied.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Draining {
+    On,
+    /// The end has begun: what is queued from now on is not waited for.
+    Off,
+}
+
+/// How the loop is paced: what belongs together is given time to gather.
+pub(super) struct Pace {
+    /// Whether events came just now: then more may come, and directories are held open.
+    pub(super) is_busy: bool,
+    /// Since when they are.
+    pub(super) held_since: u64,
+    /// Consecutive bursts, this one included; the coalescing delay grows with it.
+    bursts: u32,
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self {
+            is_busy: false,
+            held_since: 0,
+            bursts: 1,
+        }
+    }
+
+    /// How long to wait after so many events, where nothing else is to be done.
+    fn coalesce_delay(&mut self, events: usize, is_idle: bool) -> Option<Duration> {
+        if events <= BURST || !is_idle {
+            self.bursts = 1;
+            return None;
+        }
+        let delay = COALESCE_DELAY * self.bursts;
+        self.bursts = (self.bursts + 1).min(MAX_COALESCE_FACTOR);
+        Some(delay)
+    }
+}
+
 impl Watcher {
     /// Reads all that is queued, as far as there is room.
     pub(super) fn drain(&mut self) -> Result<(), Error> {
-        let was_empty = self.unread.is_empty();
+        let was_empty = self.events.is_empty();
         let before = self.clock.now().wall;
-        while self.unread.len() < KEPT {
-            let read = self
-                .inotify
-                .read(&mut self.arriving)
-                .map_err(Error::system("read events"))?;
-            self.unread.extend_from_slice(&self.arriving[..read]);
-            if read == 0 && was_empty && self.unread.is_empty() {
-                self.tracker.queue_was_empty(before);
-            }
-            if read < READ / 2 {
-                break;
-            }
+        let read = self.events.read(&self.inotify);
+        let read = read.map_err(Error::system("read events"))?;
+        if read == 0 && was_empty {
+            self.tracker.queue_was_empty(before);
         }
         Ok(())
     }
 
     /// Applies what was read, then does other work for a while.
     pub(super) fn slice(&mut self) -> Result<(), Error> {
-        let events = self.apply_all()?;
-        self.help_workers();
-        if self.has_answers && self.unread.is_empty() {
+        let events = self.apply(Draining::On)?;
+        if self.has_answers && self.events.is_empty() {
             self.has_answers = false;
             self.take_answers();
             self.go_on_with_baseline();
         }
-        self.is_busy = events > 0;
+        self.pace.is_busy = events > 0;
+        self.reconcile();
+        self.emit_changes()?;
+        let is_idle = self.events.is_empty() && self.output.writer.waiting() == 0;
+        if let Some(delay) = self.pace.coalesce_delay(events, is_idle) {
+            std::thread::sleep(delay);
+        }
+        Ok(())
+    }
+
+    /// Looks at names for a while.
+    fn reconcile(&mut self) {
         let began = self.clock.tick();
         let now = self.clock.now();
         let mut turn = self.tracker.turn(&mut self.disk, now);
         turn.tick();
         while !turn.t.is_idle() && turn.work() && self.clock.tick() - began < SLICE {}
-        self.emit_changes()?;
-        self.coalesce_delay(events);
-        Ok(())
     }
 
-    /// After a crowd of events, lets the next one gather; longer when crowd follows crowd.
-    /// Not while anything waits: events to be applied, or a reader for the rest.
-    fn coalesce_delay(&mut self, events: usize) {
-        if events > BURST && self.unread.is_empty() && self.sink.waiting() == 0 {
-            std::thread::sleep(COALESCE_DELAY * self.bursts);
-            self.bursts = (self.bursts + 1).min(MAX_COALESCE_FACTOR);
-        } else {
-            self.bursts = 1;
+    /// Applies events that were read, for a while; how many.
+    fn apply(&mut self, draining: Draining) -> Result<usize, Error> {
+        if self.events.is_empty() || self.output.is_full() {
+            return Ok(0);
         }
+        let (bytes, applied) = self.events.take();
+        let mut events = Events::new(&bytes[applied..]);
+        let count = self.apply_events(&mut events, draining);
+        let applied = bytes.len() - events.left();
+        self.events.put_back(bytes, applied);
+        count
     }
 
-    /// Applies all events that were read; how many there were.
-    fn apply_all(&mut self) -> Result<usize, Error> {
+    fn apply_events(
+        &mut self,
+        events: &mut Events<'_>,
+        draining: Draining,
+    ) -> Result<usize, Error> {
         let mut count = 0;
-        while !self.unread.is_empty() && !self.sink.is_full() {
-            let bytes = std::mem::take(&mut self.unread);
-            let done = self.apply(&bytes, &mut count)?;
-            if done < bytes.len() {
-                // More was read meanwhile, or the output is full: the rest goes first.
-                let newer = std::mem::take(&mut self.unread);
-                self.unread = bytes;
-                self.unread.drain(..done);
-                self.unread.extend(newer);
-            } else if self.unread.capacity() == 0 {
-                self.unread = bytes;
-                self.unread.clear();
-                self.unread.shrink_to(READ);
-            }
-        }
-        Ok(count)
-    }
-
-    /// Applies events; how many of the bytes are done. The queue is drained meanwhile.
-    fn apply(&mut self, bytes: &[u8], count: &mut usize) -> Result<usize, Error> {
-        let mut events = Events::new(bytes);
         let began = self.clock.now();
         let mut drained = began.tick;
         let mut turn = self.tracker.turn(&mut self.disk, began);
@@ -122,94 +147,67 @@ impl Watcher {
             if now.tick - drained > SLICE {
                 drained = now.tick;
                 self.service.alive(now.tick);
-                self.drain()?;
+                if draining == Draining::On {
+                    self.drain()?;
+                }
                 self.emit_changes()?;
-                if self.sink.is_full() {
+                if self.output.is_full() || now.tick - began.tick > APPLY {
                     break;
                 }
             }
             if self.plan.trace {
-                self.trace(&events);
+                self.trace(events);
             }
+            let stride = if self.plan.trace { 1 } else { STRIDE };
             let mut turn = self.tracker.turn(&mut self.disk, now);
-            for event in events
-                .by_ref()
-                .take(if self.plan.trace { 1 } else { STRIDE })
-            {
-                match event {
-                    Ok(event) => turn.event(&event),
-                    Err(malformed) => {
-                        let why = format!("{} bytes that make no event", malformed.left);
-                        return Err(Error::System {
-                            action: "read events",
-                            source: std::io::Error::other(why),
-                        });
-                    }
-                }
-                *count += 1;
+            for event in events.by_ref().take(stride) {
+                turn.event(&event.map_err(malformed)?);
+                count += 1;
             }
         }
         let now = self.clock.now();
         let mut turn = self.tracker.turn(&mut self.disk, now);
         turn.pause();
         self.emit_changes()?;
-        Ok(bytes.len() - events.left())
+        Ok(count)
     }
 
-    /// Renders what was learned, and writes what the reader takes.
+    /// Renders what was learned, and writes what the reader takes, for a while.
     pub(super) fn emit_changes(&mut self) -> Result<(), Error> {
         for warning in self.tracker.filter.take_warnings() {
             self.stderr.warn(&warning);
         }
-        if self.tracker.batch.is_empty() {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let batch = std::mem::take(&mut self.tracker.batch);
-        // stdout may be the same terminal.
-        erase_progress();
-        for (path, trouble) in batch.warnings() {
-            self.stderr.trouble(batch.bytes(path), trouble);
-        }
-        for change in batch.changes() {
-            if self.plan.count.is_some_and(|most| self.printed >= most) {
-                break;
+        for _ in Output::pieces() {
+            let now = self.clock.now();
+            if let Some(batch) = self.output.take(&mut self.tracker.batch) {
+                // stdout may be the same terminal.
+                erase_progress();
+                for (path, warning) in batch.warnings() {
+                    self.stderr.warning(batch.bytes(path), warning, now.tick);
+                }
+            } else if !self.output.can_render() {
+                return Ok(());
             }
-            if self
-                .printer
-                .print(&batch, change, now.wall, &mut self.sink.bytes)
-            {
-                self.printed += 1;
-            }
-            self.last_change = now.tick;
+            self.output.render(&mut self.stop, now.wall, now.tick);
+            // If the reader is gone, the loop ends at its next turn.
+            self.write()?;
         }
-        self.tracker.batch = batch;
-        self.tracker.batch.clear();
-        // If the reader is gone, the loop ends at its next turn.
-        self.write().map(drop)
+        Ok(())
     }
 
     /// Writes what waits, and asks to be woken when there is room for the rest.
     pub(super) fn flush_output(&mut self) -> Result<Option<StopReason>, Error> {
         self.emit_changes()?;
-        if self.write()?.is_some() {
+        if self.write()? == Written::ReaderGone {
             return Ok(Some(StopReason::ReaderGone));
         }
-        let waits = self.sink.waiting() > 0;
-        if self.plan.count.is_some_and(|most| self.printed >= most) && !waits {
+        if self.stop.is_counted() && self.output.writer.waiting() == 0 {
             return Ok(Some(StopReason::Counted));
         }
-        if waits != self.awaits_room && !self.sink.is_file() {
-            self.awaits_room = waits;
-            let interest = if waits {
-                Interest::Writable
-            } else {
-                Interest::HangUp
-            };
-            let fd = std::os::fd::AsFd::as_fd(&self.sink);
-            self.epoll
-                .modify(fd, Token::Output as u64, interest)
-                .map_err(Error::system("wait for output"))?;
+        if self.output.wants_other_interest() {
+            use std::os::fd::AsFd;
+            let awaits = self.output.awaits_room();
+            self.poller.await_room(self.output.as_fd(), awaits)?;
         }
         Ok(None)
     }
@@ -222,7 +220,7 @@ impl Watcher {
             let mut turn = self.tracker.turn(&mut self.disk, now);
             match done {
                 Done::File(ticket, read) => turn.answered(ticket, read),
-                Done::Batch(read) => {
+                Done::Batches(read) => {
                     if let Some(baseline) = &mut self.baseline {
                         baseline.take(&mut turn, read);
                     }
@@ -231,44 +229,55 @@ impl Watcher {
         }
     }
 
-    /// At the end: what is known is written, as far as the reader takes it within
-    /// a second.
+    /// At the end: what is known is written, as far as the reader takes it within a second
+    /// and no second signal comes.
     ///
     /// # Errors
     /// It could not be written.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
         self.service.stopping();
         self.drain()?;
-        if let Some(log) = &mut self.log {
-            log.hurry();
+        if let Some(log) = &mut self.output.log {
+            log.retry_now();
         }
-        self.apply_all()?;
-        let until = self.clock.tick() + 1_000_000_000;
-        while self.clock.tick() < until {
-            let now = self.clock.now();
-            let mut turn = self.tracker.turn(&mut self.disk, now);
-            while !turn.t.is_idle() && self.clock.tick() < until {
-                turn.work();
+        let until = self.clock.tick().saturating_add(FINISH);
+        loop {
+            self.apply(Draining::Off)?;
+            if !self.output.is_full() {
+                self.reconcile();
             }
             self.emit_changes()?;
-            if self.write()?.is_some() || self.sink.waiting() == 0 {
+            if self.write()? == Written::ReaderGone {
+                return Ok(());
+            }
+            let is_known = self.events.is_empty() && self.tracker.is_idle();
+            if is_known && self.output.unwritten() == 0 || self.clock.tick() > until {
                 break;
             }
-            std::thread::sleep(Duration::from_millis(1));
+            if self.signalled().is_some() {
+                break;
+            }
+            if is_known || self.output.is_full() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
-        self.close_log()
+        self.close_output()
     }
 
     /// Writes everything, however long the reader takes, unless we are to end.
     pub(super) fn write_all(&mut self) -> Result<(), Error> {
-        self.emit_changes()?;
         while self.ended.is_none() {
-            self.ended = self.write()?;
-            if self.sink.waiting() == 0 {
+            self.emit_changes()?;
+            if self.write()? == Written::ReaderGone {
+                self.ended = Some(StopReason::ReaderGone);
+            } else if self.output.unwritten() == 0 {
                 break;
+            } else {
+                self.check_signals();
+                if !self.output.can_render() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
             }
-            self.check_signals();
-            std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }
@@ -284,13 +293,20 @@ impl Watcher {
     fn trace(&self, events: &Events<'_>) {
         if let Some(Ok(event)) = events.clone().next() {
             let mut path = Vec::new();
-            if let crate::event::Event::Name { wd, .. } | crate::event::Event::Inode { wd, .. } =
-                event
+            if let Event::Name { wd, .. } | Event::Inode { wd, .. } = event
                 && let Some(dir) = self.tracker.model.watched(wd)
             {
                 self.tracker.write_path(dir, &mut path);
             }
             self.stderr.warn(&crate::trace::line(&event, &path));
         }
+    }
+}
+
+fn malformed(malformed: Malformed) -> Error {
+    let why = format!("{} bytes that make no event", malformed.left);
+    Error::System {
+        action: "read events",
+        source: std::io::Error::other(why),
     }
 }

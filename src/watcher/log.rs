@@ -5,32 +5,38 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 
-use super::{StopReason, Watcher};
+use super::Watcher;
+use super::output::{Output, Written};
 use crate::error::Error;
 use crate::log::{self, News};
 use crate::sys::stat::stat_fd;
 
 impl Watcher {
-    /// Writes what is taken now; an ending if the reader is gone.
+    /// Writes what is taken now.
     ///
     /// # Errors
     /// What waits can never be written.
-    pub(super) fn write(&mut self) -> Result<Option<StopReason>, Error> {
-        let Some(log) = &mut self.log else {
-            return match self.sink.flush() {
-                Ok(()) => Ok(None),
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                    Ok(Some(StopReason::ReaderGone))
+    pub(super) fn write(&mut self) -> Result<Written, Error> {
+        let Output { writer, log, .. } = &mut self.output;
+        let Some(log) = log else {
+            return match writer.flush() {
+                Ok(()) => Ok(Written::AsFarAsPossible),
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Written::ReaderGone),
+                Err(error) => {
+                    // No record is left torn in a file.
+                    if let Ok(copied) = writer.as_fd().try_clone_to_owned() {
+                        let _whole = log::cut(&mut File::from(copied), writer.torn());
+                    }
+                    Err(Error::Output(error))
                 }
-                Err(error) => Err(Error::Output(error)),
             };
         };
         let now = self.clock.tick();
         if !log.is_due(now) {
-            return Ok(None);
+            return Ok(Written::AsFarAsPossible);
         }
-        let written = self.sink.flush();
-        let all = written.and_then(|()| match self.sink.waiting() {
+        let written = writer.flush();
+        let all = written.and_then(|()| match writer.waiting() {
             0 => Ok(()),
             _ => Err(io::Error::from(ErrorKind::WriteZero)),
         });
@@ -50,15 +56,15 @@ impl Watcher {
                 self.service.status(&text);
             }
         }
-        Ok(None)
+        Ok(Written::AsFarAsPossible)
     }
 
     /// The log may have been renamed: what comes from now on goes to the file that is at
     /// its path. Whatever goes wrong, there is one to write to.
     pub(super) fn reopen_log(&mut self) {
         self.service.reloading();
-        if let Some(log) = &mut self.log {
-            log.hurry();
+        if let Some(log) = &mut self.output.log {
+            log.retry_now();
         }
         // What is known already belongs to the old file, if that takes it. A log gives
         // no error here.
@@ -68,18 +74,20 @@ impl Watcher {
                 "warning: {why}; changes go to the file that was open before"
             ));
         }
-        if let Some(log) = &mut self.log {
-            log.hurry();
+        if let Some(log) = &mut self.output.log {
+            log.retry_now();
         }
         self.service.reloaded();
     }
 
     /// Goes on in the file that is at the log's path.
     fn change_log(&mut self) -> Result<(), String> {
-        let Some(log) = &self.log else { return Ok(()) };
-        let copied = self.sink.as_fd().try_clone_to_owned();
+        let Some(log) = &self.output.log else {
+            return Ok(());
+        };
+        let copied = self.output.writer.as_fd().try_clone_to_owned();
         let mut old = File::from(copied.map_err(|error| error.to_string())?);
-        let Some(opened) = log.reopen(&old, self.sink.end())? else {
+        let Some(opened) = log.reopen(&old, self.output.writer.end())? else {
             return Ok(());
         };
         // Before its event is looked at: the queue is read by this thread alone.
@@ -87,37 +95,43 @@ impl Watcher {
         if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
             self.disk.own.add(&raw);
         }
-        if log::cut(&mut old, self.sink.torn()).is_ok() {
-            self.sink.rewind_torn();
+        if log::cut(&mut old, self.output.writer.torn()).is_ok() {
+            self.output.writer.rewind_torn();
         }
-        self.sink
+        self.output
+            .writer
             .move_to(opened.fd)
             .map_err(|error| error.to_string())?;
         if opened.is_cut {
-            self.sink.end_first();
+            self.output.writer.end_first();
         }
         if let Ok(raw) = stat_fd(old.as_fd()) {
             self.disk.own.retire(&raw);
         }
         let shown = log.shown();
+        if let Some(warning) = opened.warning {
+            self.stderr.warn(&format!("warning: {warning}"));
+        }
         self.stderr.note(&format!("{shown} was opened anew"));
         Ok(())
     }
 
-    /// At the end: no record is left torn, and what was not taken is lost, which is said.
+    /// At the end: no record is left torn in a log, and what was not written is lost, which
+    /// is an error.
     ///
     /// # Errors
     /// Something was lost.
-    pub(super) fn close_log(&mut self) -> Result<(), Error> {
-        let Some(log) = &mut self.log else {
-            return Ok(());
-        };
-        if self.sink.waiting() == 0 {
+    pub(super) fn close_output(&mut self) -> Result<(), Error> {
+        if self.output.unwritten() == 0 {
             return Ok(());
         }
-        if let Ok(copied) = self.sink.as_fd().try_clone_to_owned() {
-            let _whole = log::cut(&mut File::from(copied), self.sink.torn());
+        let torn = self.output.writer.torn();
+        if let Ok(copied) = self.output.as_fd().try_clone_to_owned() {
+            let _whole = log::cut(&mut File::from(copied), torn);
         }
-        Err(Error::Output(log.why()))
+        match &mut self.output.log {
+            Some(log) => Err(Error::Output(log.why())),
+            None => Err(Error::Unwritten(self.output.unwritten())),
+        }
     }
 }

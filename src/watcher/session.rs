@@ -6,7 +6,6 @@ impl Watcher {
     /// Begins a session: its first record is put before all that is emitted from now on.
     pub(super) fn begin_session(&mut self) {
         let now = self.clock.now();
-        self.printer
-            .begin_session(&self.header, now.wall, &mut self.sink.bytes);
+        self.output.begin_session(&self.header, now.wall);
     }
 }

@@ -4,29 +4,35 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use super::{Clock, Token, Watcher};
+use super::cycle::Pace;
+use super::events::EventBytes;
+use super::output::Output;
+use super::poller::{Poller, Wake};
+use super::stop::StopConditions;
+use super::{Clock, StopOptions, StopReason, Watcher};
 use crate::baseline::Baseline;
 use crate::change::Change;
 use crate::disk::RealDisk;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::hash::Workers;
+use crate::interrupt::Interrupt;
 use crate::log::{Log, OpenedLog};
 use crate::mounts::Mounts;
 use crate::notify::Service;
-use crate::output::sink::Sink;
+use crate::output::writer::RecordWriter;
 use crate::output::{Header, Printer, Style};
 use crate::roots::RootBuilder;
 use crate::self_output::SelfOutputs;
 use crate::stderr::Stderr;
-use crate::sys::epoll::{Epoll, EventFd, Interest};
+use crate::sys::epoll::Interest;
 use crate::sys::file;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::sys::signal::Signals;
 use crate::sys::stat::{stat_fd, stat_path};
+use crate::sys::stream::is_hung_up;
 use crate::tracker::disk::Inode;
 use crate::tracker::model::Model;
 use crate::tracker::{Root, Settings, Tracker};
@@ -35,15 +41,9 @@ use crate::walk::WalkProgress;
 /// Descriptors that walking and looking may take.
 const DESCRIPTORS: u64 = 4096;
 
-/// What the user chose of stopping and saying.
+/// What the user chose that is a matter of the loop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunOptions {
-    /// End after so many changes.
-    pub(crate) count: Option<u64>,
-    /// End that long after ready, in nanoseconds.
-    pub(crate) timeout: Option<u64>,
-    /// End when nothing has changed for so long, in nanoseconds.
-    pub(crate) until_quiet: Option<u64>,
     pub(crate) trace: bool,
     pub(crate) stats: bool,
     pub(crate) quiet: bool,
@@ -52,8 +52,9 @@ pub(crate) struct RunOptions {
     pub(crate) waits: bool,
 }
 
-pub(crate) enum Output {
-    Stream(OwnedFd),
+/// Where records go.
+pub(crate) enum Destination {
+    Stdout(OwnedFd),
     Log(Log, OpenedLog),
 }
 
@@ -66,9 +67,10 @@ pub(crate) struct Config {
     /// What each record carries of its origin, where it does.
     pub(crate) host: Option<String>,
     pub(crate) header: Header,
-    pub(crate) output: Output,
+    pub(crate) destination: Destination,
     pub(crate) files: Vec<PathBuf>,
     pub(crate) plan: RunOptions,
+    pub(crate) stop: StopOptions,
 }
 
 impl Watcher {
@@ -76,12 +78,19 @@ impl Watcher {
     ///
     /// # Errors
     /// A PATH that cannot be watched, or a limit that does not let us begin.
-    pub(crate) fn start(mut order: Config) -> Result<Self, Error> {
+    pub(crate) fn start(mut order: Config, signals: Signals) -> Result<Self, Error> {
         let paths = std::mem::take(&mut order.paths);
         let waits = order.plan.waits;
         let writes_files = !order.files.is_empty();
-        let mut watcher = Self::new(order)?;
+        let warning = match &mut order.destination {
+            Destination::Log(_, opened) => opened.warning.take(),
+            Destination::Stdout(_) => None,
+        };
+        let mut watcher = Self::new(order, signals)?;
         watcher.listen_to_all()?;
+        if let Some(warning) = warning {
+            watcher.stderr.warn(&format!("warning: {warning}"));
+        }
         let present = |path: &&Vec<u8>| !waits || super::ancestors::is_there(path);
         let there: Vec<_> = paths.iter().filter(present).cloned().collect();
         let known = watcher.disk.own.inodes();
@@ -90,7 +99,7 @@ impl Watcher {
             return Ok(watcher);
         }
         watcher.watch_ancestors(&paths, waits)?;
-        if watcher.log.is_none() && !writes_files {
+        if watcher.output.log.is_none() && !writes_files {
             watcher.leave_working_directory(&paths);
         }
         watcher.begin()?;
@@ -98,18 +107,17 @@ impl Watcher {
     }
 
     /// Everything that it needs, and no watch yet.
-    fn new(order: Config) -> Result<Self, Error> {
+    fn new(order: Config, signals: Signals) -> Result<Self, Error> {
         let clock = Clock::new();
-        let signals = Signals::new().map_err(Error::system("wait for signals"))?;
-        let epoll = Epoll::new().map_err(Error::system("wait for events"))?;
-        let bell = Arc::new(EventFd::new().map_err(Error::system("wait for events"))?);
+        let poller = Poller::new()?;
         let inotify = Rc::new(Inotify::new().map_err(Error::system("begin to watch"))?);
         process::set_mmap_threshold();
         process::raise_descriptor_limit(DESCRIPTORS);
         process::widen_descriptor_table(inotify.as_fd(), 1000);
-        let workers = Workers::new(Arc::clone(&bell));
-        let (sink, log) = sink(order.output, order.style)?;
-        let own = self_outputs(&sink, log.as_ref(), &order.files);
+        let workers = Workers::new(poller.bell());
+        let printer = Printer::new(order.style, order.host);
+        let output = open_output(order.destination, printer, order.style)?;
+        let own = self_outputs(&output, &order.files);
         let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own);
         let mut settings = order.settings;
         settings.began = clock.now().wall;
@@ -124,66 +132,48 @@ impl Watcher {
         Ok(Self {
             plan: order.plan,
             clock,
-            inotify,
-            epoll,
+            poller,
             signals,
-            bell,
+            inotify,
+            events: EventBytes::new(),
             workers,
+            has_answers: false,
             disk,
             tracker,
             baseline: None,
             above: None,
             mounts: Mounts::new().ok(),
-            printer: Printer::new(order.style, order.host),
             header: order.header,
-            sink,
+            output,
             stderr: Stderr::new(order.plan.quiet),
-            arriving: vec![0; super::cycle::READ].into(),
-            unread: Vec::new(),
-            printed: 0,
-            last_change: 0,
-            ready: 0,
-            awaits_room: false,
-            has_answers: false,
-            is_paused: false,
-            log,
             service: Service::from_environment(),
+            stop: StopConditions::new(order.stop),
             ended: None,
-            is_busy: false,
-            held_since: 0,
-            bursts: 1,
+            pace: Pace::new(),
         })
     }
 
     fn listen_to_all(&mut self) -> Result<(), Error> {
-        let epoll = &self.epoll;
-        Self::listen(
-            epoll,
-            self.inotify.as_fd(),
-            Token::Events,
-            Interest::Readable,
-        )?;
-        Self::listen(
-            epoll,
-            self.signals.as_fd(),
-            Token::Signal,
-            Interest::Readable,
-        )?;
-        Self::listen(epoll, self.bell.as_fd(), Token::Workers, Interest::Readable)?;
+        let poller = &self.poller;
+        poller.listen(self.inotify.as_fd(), Wake::Events, Interest::Readable)?;
+        poller.listen(self.signals.as_fd(), Wake::Signal, Interest::Readable)?;
         if let Some(mounts) = &self.mounts {
-            Self::listen(epoll, mounts.as_fd(), Token::Mounts, Interest::Priority)?;
+            poller.listen(mounts.as_fd(), Wake::Mounts, Interest::Priority)?;
         }
-        if epoll
-            .add(self.sink.as_fd(), Token::Output as u64, Interest::HangUp)
-            .is_err()
-        {
-            self.sink.set_always_ready();
+        if !poller.listen_to_output(self.output.as_fd()) {
+            self.output.writer.set_always_ready();
         }
         Ok(())
     }
 
+    /// What ends the walk where it is.
+    fn interrupt(&self) -> Interrupt {
+        let ends = self.signals.that_end(self.output.log.is_none());
+        Interrupt::new(ends, self.output.writer.reader())
+    }
+
     fn build(&mut self, paths: &[Vec<u8>], own: &[Inode]) -> Result<(), Error> {
-        let progress = WalkProgress::new(self.log.is_none());
+        let progress = WalkProgress::new(Some(self.interrupt()));
         let mut builder = RootBuilder {
             tracker: &mut self.tracker,
             inotify: &self.inotify,
@@ -200,6 +190,8 @@ impl Watcher {
             self.stderr.note(&note);
         }
         self.check_signals();
+        let is_gone = self.output.writer.reader().is_some_and(is_hung_up);
+        self.ended = self.ended.or(is_gone.then_some(StopReason::ReaderGone));
         if self.ended.is_some() {
             return Ok(());
         }
@@ -260,8 +252,7 @@ impl Watcher {
             .batch
             .push(Change::Ready { directories, files });
         self.emit_changes()?;
-        let now = self.clock.now().tick;
-        (self.ready, self.last_change) = (now, now);
+        self.stop.set_ready(self.clock.tick());
         self.stderr
             .note(&format!("ready: {directories} directories, {files} files"));
         self.go_on_with_baseline();
@@ -282,34 +273,30 @@ fn next_tick() -> i64 {
     }
 }
 
-/// Where records go, and the log if that is one.
-fn sink(output: Output, style: Style) -> Result<(Sink, Option<Log>), Error> {
-    let (fd, log, is_cut) = match output {
-        Output::Stream(fd) => (fd, None, false),
-        Output::Log(log, opened) => (opened.fd, Some(log), opened.is_cut),
+fn open_output(destination: Destination, printer: Printer, style: Style) -> Result<Output, Error> {
+    let (fd, log, is_cut) = match destination {
+        Destination::Stdout(fd) => (fd, None, false),
+        Destination::Log(log, opened) => (opened.fd, Some(log), opened.is_cut),
     };
-    let mut sink = Sink::new(fd, style.end()).map_err(Error::Output)?;
+    let mut writer = RecordWriter::new(fd, style.end()).map_err(Error::Output)?;
     if is_cut {
-        sink.end_first();
+        writer.end_first();
     }
-    Ok((sink, log))
+    Ok(Output::new(printer, writer, log))
 }
 
-fn self_outputs(sink: &Sink, log: Option<&Log>, files: &[PathBuf]) -> SelfOutputs {
+fn self_outputs(output: &Output, files: &[PathBuf]) -> SelfOutputs {
     let mut own = SelfOutputs::default();
     let stderr = std::io::stderr();
-    let open = [stat_fd(sink.as_fd()), stat_fd(stderr.as_fd())];
+    let open = [stat_fd(output.as_fd()), stat_fd(stderr.as_fd())];
     let named = files
         .iter()
         .map(|path| file::with_c_str(path.as_os_str().as_bytes(), stat_path));
     for raw in open.into_iter().chain(named).flatten() {
         own.add(&raw);
     }
-    for path in log
-        .map(Log::path)
-        .into_iter()
-        .chain(files.iter().map(PathBuf::as_path))
-    {
+    let log = output.log.as_ref().map(Log::path).into_iter();
+    for path in log.chain(files.iter().map(PathBuf::as_path)) {
         own.add_path(path);
     }
     own

@@ -1,84 +1,236 @@
-//! Evidence a watch ends, and what is told of it.
+//! When and why a watch ends.
+//!
+//! Turns what was printed, the time and the signals that came into a reason to stop. Asks
+//! nothing and writes nothing; time is a parameter, in nanoseconds on the loop's clock.
 
-use super::Watcher;
-use crate::change::Kind;
-use crate::error::Error;
-use crate::stderr::message;
-use crate::sys::process;
+use crate::sys::signal::Signal;
 
+/// Why a watch ended well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum StopReason {
-    Stopped,
+    /// A signal asked for the end, and that is a good one.
+    Signal,
+    /// A signal came before the end that was asked for: the process ends by it.
+    EndedBy(Signal),
     /// `--count` was reached.
     Counted,
     ReaderGone,
     /// `--timeout` passed; whether a change was printed.
-    TimedOut(bool),
+    TimedOut {
+        printed: bool,
+    },
     /// `--until-quiet`: nothing has changed for so long.
     Quiet,
 }
 
+/// How the process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    Status(u8),
+    Signal(Signal),
+}
+
 impl StopReason {
-    pub(crate) fn status(self) -> u8 {
+    pub(crate) fn exit(self) -> Exit {
         match self {
-            Self::TimedOut(false) => 3,
-            _ => 0,
+            Self::Signal | Self::Counted | Self::ReaderGone | Self::Quiet => Exit::Status(0),
+            Self::TimedOut { printed } => Exit::Status(if printed { 0 } else { 3 }),
+            Self::EndedBy(signal) => Exit::Signal(signal),
         }
     }
 }
 
-impl Watcher {
-    pub(super) fn end_deadline(&self) -> Option<u64> {
-        let after = |from: u64, nanos: Option<u64>| nanos.map(|nanos| from.saturating_add(nanos));
-        let timeout = after(self.ready, self.plan.timeout);
-        let quiet = after(self.last_change, self.plan.until_quiet);
-        [timeout, quiet].into_iter().flatten().min()
+impl Exit {
+    /// As a shell shows it.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Status(status) => status,
+            Self::Signal(signal) => 128 | u8::try_from(signal.number()).unwrap_or(0),
+        }
+    }
+}
+
+/// The end that was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct StopOptions {
+    /// End after so many changes.
+    pub(crate) count: Option<u64>,
+    /// End that long after ready, in nanoseconds.
+    pub(crate) timeout: Option<u64>,
+    /// End when nothing has changed for so long, in nanoseconds.
+    pub(crate) until_quiet: Option<u64>,
+}
+
+impl StopOptions {
+    /// What a signal means that came before there was a watch.
+    pub(crate) fn before_start(self, signal: Signal) -> StopReason {
+        StopConditions::new(self).signalled(signal)
+    }
+}
+
+/// What the end depends on.
+#[derive(Debug)]
+pub(super) struct StopConditions {
+    options: StopOptions,
+    printed: u64,
+    ready: Option<u64>,
+    /// When the last change was learned, or the watch became ready.
+    last_change: u64,
+}
+
+impl StopConditions {
+    pub(super) fn new(options: StopOptions) -> Self {
+        Self {
+            options,
+            printed: 0,
+            ready: None,
+            last_change: 0,
+        }
     }
 
-    pub(super) fn time_is_up(&mut self) -> Result<Option<StopReason>, Error> {
-        let now = self.clock.tick();
-        let is_over = |from: u64, nanos: Option<u64>| {
-            nanos.is_some_and(|nanos| from.saturating_add(nanos) <= now)
+    /// Every watch is in place.
+    pub(super) fn set_ready(&mut self, now: u64) {
+        self.ready = Some(now);
+        self.last_change = self.last_change.max(now);
+    }
+
+    /// A change was learned, and printed or not.
+    pub(super) fn add_change(&mut self, printed: bool, now: u64) {
+        self.printed += u64::from(printed);
+        self.last_change = self.last_change.max(now);
+    }
+
+    pub(super) fn printed(&self) -> u64 {
+        self.printed
+    }
+
+    /// Whether as many changes were printed as `--count` asks for.
+    pub(super) fn is_counted(&self) -> bool {
+        self.options
+            .count
+            .is_some_and(|count| self.printed >= count)
+    }
+
+    /// When the watch ends by itself. Once it has been quiet for long enough, what is left to
+    /// be looked at wakes the loop when it is done.
+    pub(super) fn deadline(&self, now: u64, is_done: bool) -> Option<u64> {
+        let quiet_end = self.quiet_end().filter(|&end| is_done || end > now);
+        [self.timeout_end(), quiet_end].into_iter().flatten().min()
+    }
+
+    /// Whether its time is up. `is_done`: nothing that is known is left to be looked at.
+    pub(super) fn time_is_up(&self, now: u64, is_done: bool) -> Option<StopReason> {
+        let has_passed = |end: Option<u64>| end.is_some_and(|end| end <= now);
+        if has_passed(self.timeout_end()) {
+            let printed = self.printed > 0;
+            Some(StopReason::TimedOut { printed })
+        } else if is_done && has_passed(self.quiet_end()) {
+            Some(StopReason::Quiet)
+        } else {
+            None
+        }
+    }
+
+    /// What a signal that ends the watch means: where an end was asked for and has not come,
+    /// who waits for it must be able to tell.
+    pub(super) fn signalled(&self, signal: Signal) -> StopReason {
+        let asks_for_end = self.options != StopOptions::default();
+        match signal {
+            Signal::Other(_) => StopReason::EndedBy(signal),
+            _ if asks_for_end && !self.is_counted() => StopReason::EndedBy(signal),
+            _ => StopReason::Signal,
+        }
+    }
+
+    fn timeout_end(&self) -> Option<u64> {
+        let (ready, timeout) = (self.ready?, self.options.timeout?);
+        Some(ready.saturating_add(timeout))
+    }
+
+    fn quiet_end(&self) -> Option<u64> {
+        self.ready?;
+        Some(self.last_change.saturating_add(self.options.until_quiet?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exit, StopConditions, StopOptions, StopReason};
+    use crate::sys::signal::Signal;
+
+    fn ready(options: StopOptions) -> StopConditions {
+        let mut stop = StopConditions::new(options);
+        stop.set_ready(100);
+        stop
+    }
+
+    #[test]
+    fn the_timeout_counts_from_ready_and_tells_whether_a_change_was_printed() {
+        let timeout = Some(50);
+        let options = StopOptions {
+            timeout,
+            ..StopOptions::default()
         };
-        if is_over(self.ready, self.plan.timeout) {
-            self.finish()?;
-            return Ok(Some(StopReason::TimedOut(self.printed > 0)));
-        }
-        if is_over(self.last_change, self.plan.until_quiet)
-            && self.tracker.is_done()
-            && self.unread.is_empty()
-        {
-            self.finish()?;
-            return Ok(Some(StopReason::Quiet));
-        }
-        Ok(None)
+        assert_eq!(StopConditions::new(options).deadline(0, true), None);
+        let mut stop = ready(options);
+        assert_eq!(stop.deadline(120, true), Some(150));
+        assert_eq!(stop.deadline(160, false), Some(150));
+        assert_eq!(stop.time_is_up(149, true), None);
+        let timed_out = |printed| Some(StopReason::TimedOut { printed });
+        assert_eq!(stop.time_is_up(150, false), timed_out(false));
+        stop.add_change(false, 130);
+        assert_eq!(stop.time_is_up(150, false), timed_out(false));
+        stop.add_change(true, 130);
+        assert_eq!(stop.time_is_up(150, false), timed_out(true));
     }
 
-    pub(super) fn print_stats(&self) {
-        let counters = &self.tracker.counters;
-        let (directories, files) = self.tracker.model.counts();
-        let model = &self.tracker.model;
-        let is_watched = |id: &_| model.kind(*id) == Kind::Directory && model.wd(*id).is_some();
-        let watches = model.all().filter(is_watched).count() + self.tracker.file_watches();
-        let (resident, peak) = process::resident().unwrap_or((0, 0));
-        let mib = |bytes: u64| format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20);
-        let seconds = self.clock.tick() / 1_000_000_000;
-        let rows = [
-            ("watches", watches.to_string()),
-            ("directories", directories.to_string()),
-            ("files", files.to_string()),
-            ("events", counters.events.to_string()),
-            ("changes printed", self.printed.to_string()),
-            ("overflows", counters.overflows.to_string()),
-            ("rescans", counters.rescans.to_string()),
-            ("hashes", counters.hashes.to_string()),
-            ("bytes hashed", counters.hashed_bytes.to_string()),
-            ("same-content writes", counters.same_content.to_string()),
-            ("memory", format!("{} (peak {})", mib(resident), mib(peak))),
-            ("running", format!("{seconds} s")),
-        ];
-        for (name, value) in rows {
-            message(&format!("stats: {name:<20} {value}"));
-        }
+    #[test]
+    fn quiet_counts_from_the_last_change_and_waits_until_all_is_looked_at() {
+        let options = StopOptions {
+            until_quiet: Some(50),
+            ..StopOptions::default()
+        };
+        let mut stop = ready(options);
+        stop.add_change(false, 130);
+        assert_eq!(stop.deadline(140, false), Some(180));
+        assert_eq!(stop.time_is_up(179, true), None);
+        assert_eq!(stop.time_is_up(180, false), None);
+        // It must not make the loop turn until then.
+        assert_eq!(stop.deadline(180, false), None);
+        assert_eq!(stop.deadline(190, true), Some(180));
+        assert_eq!(stop.time_is_up(180, true), Some(StopReason::Quiet));
+    }
+
+    #[test]
+    fn times_without_end_do_not_overflow() {
+        let stop = ready(StopOptions {
+            count: None,
+            timeout: Some(u64::MAX),
+            until_quiet: Some(u64::MAX - 1),
+        });
+        assert_eq!(stop.deadline(0, true), Some(u64::MAX));
+        assert_eq!(stop.time_is_up(1 << 60, true), None);
+    }
+
+    #[test]
+    fn a_signal_before_the_end_that_was_asked_for_is_how_it_ends() {
+        let counted = StopOptions {
+            count: Some(1),
+            ..StopOptions::default()
+        };
+        let signal = Signal::Interrupt;
+        let by_signal = StopReason::EndedBy(signal);
+        assert_eq!(by_signal.exit(), Exit::Signal(signal));
+        assert_eq!(by_signal.exit().code(), 130);
+        let mut stop = StopConditions::new(counted);
+        assert_eq!(stop.signalled(signal), by_signal);
+        stop.set_ready(1);
+        assert_eq!(stop.signalled(signal), by_signal);
+        stop.add_change(true, 2);
+        assert_eq!(stop.signalled(signal), StopReason::Signal);
+        let endless = ready(StopOptions::default());
+        assert_eq!(endless.signalled(signal), StopReason::Signal);
+        let quit = Signal::Other(3);
+        assert_eq!(endless.signalled(quit), StopReason::EndedBy(quit));
     }
 }

@@ -8,7 +8,9 @@
 
 use std::io;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard};
+
+use super::sys;
 
 /// Held shared while a file is written to, and alone while a process is started.
 static FORKING: RwLock<()> = RwLock::new(());
@@ -20,6 +22,10 @@ pub(crate) fn none() -> RwLockReadGuard<'static, ()> {
 
 /// Starts a process; when this returns it executes its own program.
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    static DEFAULTS: Once = Once::new();
+    // A test that runs in the background of a shell has SIGINT ignored, and so would its
+    // children.
+    DEFAULTS.call_once(sys::default_signals);
     let _alone = FORKING.write().unwrap_or_else(PoisonError::into_inner);
     command.spawn()
 }

@@ -11,7 +11,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 pub(crate) use libc::{RENAME_EXCHANGE, RENAME_WHITEOUT};
-pub(crate) use libc::{SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM};
+pub(crate) use libc::{
+    SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2,
+};
 
 /// A path as the C library wants it.
 fn c_path(path: &Path) -> CString {
@@ -32,6 +34,44 @@ pub(crate) fn kill(pid: u32, signal: c_int) -> io::Result<()> {
     // SAFETY: kill takes two numbers and touches no memory of ours; the caller
     // holds the child unreaped, or has just looked, so the number is still its own.
     checked(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// Gives the signals that a shell may have ignored their default effect, for this process
+/// and those it starts.
+pub(crate) fn default_signals() {
+    for signal in [SIGINT, SIGQUIT, SIGHUP, SIGTERM] {
+        // SAFETY: SIG_DFL installs no handler.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// A lock on the whole of an open file that belongs to the open file description; `shared`
+/// needs the right to read alone. False: another lock is in the way.
+pub(crate) fn lock(file: &File, shared: bool) -> bool {
+    let kind = if shared { libc::F_RDLCK } else { libc::F_WRLCK };
+    let lock = libc::flock {
+        l_type: libc::c_short::try_from(kind).unwrap(),
+        l_whence: 0,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    // SAFETY: the descriptor is open while `file` is borrowed, and `lock` outlives the call.
+    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) != -1 }
+}
+
+/// flock(2), exclusive, without waiting. False: somebody else holds it.
+pub(crate) fn flock(file: &File) -> bool {
+    // SAFETY: the descriptor is open while `file` is borrowed; the rest are numbers.
+    unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) != -1 }
+}
+
+/// How many bytes wait in a pipe to be read.
+pub(crate) fn waiting(pipe: &OwnedFd) -> usize {
+    let mut count: c_int = 0;
+    // SAFETY: `count` is one int to fill.
+    checked(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) }).unwrap();
+    usize::try_from(count).unwrap()
 }
 
 /// Whether the tests run as the superuser, whom no mode bits bind.

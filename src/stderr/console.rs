@@ -1,0 +1,298 @@
+//! The process's stderr: lines on their way to whoever reads it, and a line of progress
+//! below them on a terminal.
+//!
+//! Never waits for the reader while the watch runs. What does not fit into a bounded buffer is
+//! dropped and counted, and the count is a line of its own as soon as there is room.
+//! Invariant: a line of progress is erased before anything else is written.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::sys::stream::Stream;
+
+/// Lines that wait for the reader, in bytes.
+const BUFFER: usize = 64 << 10;
+
+/// A longer line is cut: it holds a path of PATH_MAX bytes, each of which is escaped.
+const LONGEST_LINE: usize = 20 << 10;
+
+/// How long the end waits for the reader to take what is left.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// What takes the line of progress away.
+const ERASE_LINE: &str = "\r\x1b[K";
+
+/// Before every line.
+const NAME: &str = "balerion: ";
+
+/// Every thread may write: the walk shows progress on one of its own.
+static CONSOLE: Mutex<Console> = Mutex::new(Console::new());
+
+struct Console {
+    /// Opened at the first line; stderr may be another one after a while.
+    stream: Option<Stream>,
+    pending: Vec<u8>,
+    /// Lines that were dropped since there was room.
+    dropped: u64,
+    shows_progress: bool,
+}
+
+/// Writes a line, or keeps it until the reader takes it.
+pub(crate) fn message(text: &str) {
+    let mut console = lock();
+    console.line(text);
+    console.flush();
+}
+
+/// Shows a line of progress in place of the one before, where that is still to be taken away.
+pub(super) fn show_progress(text: &str) {
+    let mut console = lock();
+    console.flush();
+    // Progress is worth no place in the buffer.
+    if console.pending.is_empty() {
+        console.erase_progress();
+        console.pending.extend(format!("{NAME}{text}").as_bytes());
+        console.shows_progress = true;
+        console.flush();
+    }
+}
+
+pub(crate) fn erase_progress() {
+    let mut console = lock();
+    if console.shows_progress {
+        console.erase_progress();
+        console.flush();
+    }
+}
+
+/// Writes what the reader takes now; whether something is left.
+pub(crate) fn flush() -> bool {
+    let mut console = lock();
+    console.flush();
+    !console.pending.is_empty()
+}
+
+/// Whether lines wait for the reader.
+pub(crate) fn is_waiting() -> bool {
+    !lock().pending.is_empty()
+}
+
+/// The stream, to wait for room in it.
+///
+/// # Errors
+/// Those of `with`; there is no stream before the first line.
+pub(crate) fn with_stream<T>(with: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
+    match &lock().stream {
+        Some(stream) => with(stream.as_fd()),
+        None => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+/// Waits for the reader to take what is left, for a second at most, and lets go of the
+/// stream: the next line opens stderr as it is then.
+pub(crate) fn close() {
+    let mut console = lock();
+    let until = Instant::now() + LAST_WAIT;
+    loop {
+        console.flush();
+        let left = until.saturating_duration_since(Instant::now());
+        let Some(stream) = &console.stream else { break };
+        if console.pending.is_empty() || left.is_zero() {
+            break;
+        }
+        stream.wait_for_room(50);
+    }
+    console.pending.clear();
+    console.stream = None;
+}
+
+fn lock() -> MutexGuard<'static, Console> {
+    CONSOLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Console {
+    const fn new() -> Self {
+        Self {
+            stream: None,
+            pending: Vec::new(),
+            dropped: 0,
+            shows_progress: false,
+        }
+    }
+
+    /// Adds a line, if it fits.
+    fn line(&mut self, text: &str) {
+        self.count_dropped();
+        let text = cut(text);
+        let length = NAME.len() + text.len() + 1;
+        if self.dropped > 0 || self.pending.len() + length > BUFFER {
+            self.dropped += 1;
+            return;
+        }
+        self.erase_progress();
+        for part in [NAME, text, "\n"] {
+            self.pending.extend(part.as_bytes());
+        }
+    }
+
+    /// Tells how many lines were dropped, once all before them have been taken.
+    fn count_dropped(&mut self) {
+        if self.dropped > 0 && self.pending.is_empty() {
+            let count = std::mem::take(&mut self.dropped);
+            let lines = if count == 1 { "line was" } else { "lines were" };
+            self.line(&format!(
+                "warning: {count} {lines} lost here: nobody read stderr"
+            ));
+        }
+    }
+
+    fn erase_progress(&mut self) {
+        if std::mem::take(&mut self.shows_progress) {
+            self.pending.extend(ERASE_LINE.as_bytes());
+        }
+    }
+
+    /// Writes what the reader takes now. That nobody reads is no reason to stop.
+    fn flush(&mut self) {
+        self.write_pending();
+        if self.pending.is_empty() && self.dropped > 0 {
+            self.count_dropped();
+            self.write_pending();
+        }
+    }
+
+    fn write_pending(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        if self.stream.is_none() {
+            let stderr = io::stderr().as_fd().try_clone_to_owned();
+            self.stream = stderr.and_then(Stream::new).ok();
+        }
+        let taken = match &self.stream {
+            Some(stream) => write(stream, &self.pending),
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        match taken {
+            Ok(taken) => drop(self.pending.drain(..taken)),
+            // The reader is gone, or a disk is full: what comes later may still be read.
+            Err(_) => self.pending.clear(),
+        }
+    }
+}
+
+/// Writes as much as the stream takes.
+fn write(stream: &Stream, bytes: &[u8]) -> io::Result<usize> {
+    let mut taken = 0;
+    while taken < bytes.len() {
+        let rest = &bytes[taken..];
+        let room = stream.room(rest.len())?;
+        let piece = &rest[..room];
+        // A piece ends with a line where it can: others may write to the same pipe.
+        let last = piece.iter().rposition(|&byte| byte == b'\n');
+        let piece = last.map_or(piece, |last| &piece[..=last]);
+        match stream.write(piece)? {
+            0 => break,
+            count => taken += count,
+        }
+        if room == 0 {
+            break;
+        }
+    }
+    Ok(taken)
+}
+
+/// A line of bounded length.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(LONGEST_LINE);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{PipeReader, Read, pipe};
+
+    use super::{BUFFER, Console, LONGEST_LINE, Stream};
+
+    fn console() -> (PipeReader, Console) {
+        let (reader, writer) = pipe().expect("a pipe");
+        let mut console = Console::new();
+        console.stream = Stream::new(writer.into()).ok();
+        (reader, console)
+    }
+
+    fn read_all(mut reader: PipeReader, console: Console) -> String {
+        drop(console);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).expect("text");
+        text
+    }
+
+    #[test]
+    fn lines_that_do_not_fit_are_counted_where_they_are_missing() {
+        let (mut reader, mut console) = console();
+        for number in 0..10_000 {
+            console.line(&format!("line {number}"));
+            console.flush();
+            assert!(console.pending.len() <= BUFFER);
+        }
+        let dropped = console.dropped;
+        assert!(dropped > 0);
+        // The reader begins to read again, until all that was kept has been taken.
+        let mut text = Vec::new();
+        while !console.pending.is_empty() || console.dropped > 0 {
+            let mut some = [0; 4096];
+            let count = reader.read(&mut some).expect("text");
+            text.extend(&some[..count]);
+            console.flush();
+        }
+        console.line("last");
+        console.flush();
+        let text = String::from_utf8(text).expect("text") + &read_all(reader, console);
+        let lines: Vec<_> = text.lines().collect();
+        let kept = lines.len() - 2;
+        assert_eq!(kept as u64 + dropped, 10_000);
+        for (number, line) in lines[..kept].iter().enumerate() {
+            assert_eq!(*line, format!("balerion: line {number}"));
+        }
+        let missing =
+            format!("balerion: warning: {dropped} lines were lost here: nobody read stderr");
+        assert_eq!(lines[kept..], [&missing, "balerion: last"]);
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_costs_nothing() {
+        let (reader, mut console) = console();
+        drop(reader);
+        for _ in 0..10 {
+            console.line("line");
+            console.flush();
+        }
+        assert!(console.pending.is_empty());
+    }
+
+    #[test]
+    fn progress_is_erased_before_a_line() {
+        let (reader, mut console) = console();
+        console.pending.extend(b"balerion: half");
+        console.shows_progress = true;
+        console.line("whole");
+        console.flush();
+        let text = read_all(reader, console);
+        assert_eq!(text, "balerion: half\r\x1b[Kbalerion: whole\n");
+    }
+
+    #[test]
+    fn a_line_is_cut_between_two_characters() {
+        let (reader, mut console) = console();
+        console.line(&"é".repeat(LONGEST_LINE));
+        console.flush();
+        let text = read_all(reader, console);
+        assert!(text.len() <= LONGEST_LINE + 20 && text.ends_with("é\n"));
+    }
+}

@@ -1,0 +1,173 @@
+//! Which warnings are written: the first of each kind, and then how many more there were.
+//!
+//! Writes nothing itself; time is a parameter, in nanoseconds on the loop's clock.
+//! Invariant: however many warnings come, the lines grow with the logarithm of the time.
+
+use crate::change::Warning;
+
+/// After the first warning that is left out, the number is written this much later: 1 s.
+const FIRST_DELAY: u64 = 1_000_000_000;
+
+/// The delay doubles up to this: an hour.
+const LONGEST_DELAY: u64 = 3600 * FIRST_DELAY;
+
+/// A kind of warning.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// As `--stats` names it.
+    row: &'static str,
+    /// As it follows a number.
+    what: &'static str,
+    /// How many are written one by one.
+    shown: u64,
+}
+
+const KINDS: [Kind; 5] = [
+    Kind {
+        row: "unreadable dirs",
+        what: "directories that may not be read",
+        shown: 10,
+    },
+    Kind {
+        row: "unreadable files",
+        what: "files that may not be read",
+        shown: 10,
+    },
+    Kind {
+        row: "unwatched dirs",
+        what: "directories without a watch",
+        shown: 1,
+    },
+    Kind {
+        row: "over the limit",
+        what: "files larger than --hash-limit",
+        shown: 1,
+    },
+    Kind {
+        row: "other errors",
+        what: "errors",
+        shown: 10,
+    },
+];
+
+fn kind(warning: &Warning) -> usize {
+    match warning {
+        Warning::UnreadableDirectory => 0,
+        Warning::UnreadableFile => 1,
+        Warning::NoWatch => 2,
+        Warning::OverLimit => 3,
+        Warning::Failed(_) => 4,
+    }
+}
+
+/// How many of a kind there were.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    total: u64,
+    /// How many of them a person has been told of, one by one or as a number.
+    written: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Warnings {
+    counts: [Count; KINDS.len()],
+    due: Option<u64>,
+    delay: u64,
+}
+
+impl Warnings {
+    /// Counts a warning; whether it is written.
+    pub(super) fn is_shown(&mut self, warning: &Warning, now: u64) -> bool {
+        let kind = kind(warning);
+        let shown = KINDS[kind].shown;
+        let count = &mut self.counts[kind];
+        count.total += 1;
+        if count.total <= shown {
+            count.written += 1;
+            return true;
+        }
+        // Of what is written once the first line says that there will be more.
+        if shown > 1 && self.due.is_none() {
+            self.delay = (self.delay * 2).clamp(FIRST_DELAY, LONGEST_DELAY);
+            self.due = Some(now.saturating_add(self.delay));
+        }
+        false
+    }
+
+    /// When the next summary is due.
+    pub(super) fn due(&self) -> Option<u64> {
+        self.due
+    }
+
+    /// How many were left out since the last one, a line a kind.
+    pub(super) fn summary(&mut self, now: u64) -> Vec<String> {
+        self.due = self.due.filter(|&due| due > now);
+        let mut lines = Vec::new();
+        for (count, kind) in self.counts.iter_mut().zip(KINDS) {
+            let more = count.total - count.written;
+            if more > 0 && kind.shown > 1 {
+                count.written = count.total;
+                let what = kind.what;
+                lines.push(format!("and {more} more {what} (--stats lists the counts)"));
+            }
+        }
+        lines
+    }
+
+    pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.counts.iter().zip(KINDS);
+        let counts = counts.map(|(count, kind)| (kind.row, count.total));
+        counts.filter(|(_, total)| *total > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FIRST_DELAY, LONGEST_DELAY, Warnings};
+    use crate::change::Warning;
+
+    #[test]
+    fn ten_of_a_kind_are_written_and_then_their_number() {
+        let mut warnings = Warnings::default();
+        for number in 0..2700 {
+            let is_shown = warnings.is_shown(&Warning::UnreadableDirectory, number);
+            assert_eq!(is_shown, number < 10);
+        }
+        assert!(warnings.is_shown(&Warning::UnreadableFile, 2700));
+        let due = warnings.due().expect("a summary");
+        assert_eq!(due, 10 + FIRST_DELAY);
+        let line = "and 2690 more directories that may not be read (--stats lists the counts)";
+        assert_eq!(warnings.summary(due), [line]);
+        assert_eq!(warnings.due(), None);
+        let counts: Vec<_> = warnings.counts().collect();
+        assert_eq!(counts, [("unreadable dirs", 2700), ("unreadable files", 1)]);
+    }
+
+    #[test]
+    fn summaries_become_rare() {
+        let mut warnings = Warnings::default();
+        let mut now = 0;
+        let mut lines = 0;
+        // A warning each second, for two days.
+        for _ in 0..2 * 24 * 3600 {
+            now += FIRST_DELAY;
+            warnings.is_shown(&Warning::Failed(String::new()), now);
+            if warnings.due().is_some_and(|due| due <= now) {
+                lines += warnings.summary(now).len();
+            }
+        }
+        assert!((12..60).contains(&lines), "{lines}");
+        assert!(warnings.delay <= LONGEST_DELAY);
+    }
+
+    #[test]
+    fn what_is_written_once_has_no_summary() {
+        let mut warnings = Warnings::default();
+        for number in 0..100 {
+            let is_shown = warnings.is_shown(&Warning::NoWatch, number);
+            assert_eq!(is_shown, number == 0);
+        }
+        assert_eq!(warnings.due(), None);
+        assert_eq!(warnings.summary(100), Vec::<String>::new());
+    }
+}

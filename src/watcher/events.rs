@@ -1,0 +1,115 @@
+//! The bytes of events between the kernel's queue and the tracker.
+//!
+//! Decodes nothing. Invariant: bytes leave in the order in which they were read, and no more
+//! than [`KEPT`] and one read are kept: what does not fit waits in the kernel's queue, which
+//! reports its overflow.
+
+use std::io;
+
+use crate::sys::inotify::Inotify;
+
+/// Bytes read at once: what costs nothing when little is queued.
+const READ: usize = 64 << 10;
+
+/// Bytes of events kept while they wait to be applied. 16 MiB.
+const KEPT: usize = 16 << 20;
+
+pub(super) struct EventBytes {
+    arriving: Box<[u8]>,
+    bytes: Vec<u8>,
+    /// How many of `bytes` were applied.
+    applied: usize,
+}
+
+impl EventBytes {
+    pub(super) fn new() -> Self {
+        Self {
+            arriving: vec![0; READ].into(),
+            bytes: Vec::new(),
+            applied: 0,
+        }
+    }
+
+    /// Whether all that was read was applied.
+    pub(super) fn is_empty(&self) -> bool {
+        self.applied == self.bytes.len()
+    }
+
+    /// Reads what is queued, as far as there is room; how many bytes that were.
+    ///
+    /// # Errors
+    /// Those of read(2).
+    pub(super) fn read(&mut self, queue: &Inotify) -> io::Result<usize> {
+        let mut count = 0;
+        while self.bytes.len() - self.applied < KEPT {
+            let read = queue.read(&mut self.arriving)?;
+            self.bytes.extend_from_slice(&self.arriving[..read]);
+            count += read;
+            if read < READ / 2 {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Reads away what is queued, where only that something happened counts: of a queue that
+    /// others keep full, no more than some.
+    pub(super) fn discard(&mut self, queue: &Inotify) {
+        for _ in 0..16 {
+            if !queue.read(&mut self.arriving).is_ok_and(|read| read > 0) {
+                break;
+            }
+        }
+    }
+
+    /// Takes the bytes out that were not applied, and where they begin. Meanwhile more may be
+    /// read.
+    pub(super) fn take(&mut self) -> (Vec<u8>, usize) {
+        let applied = std::mem::take(&mut self.applied);
+        (std::mem::take(&mut self.bytes), applied)
+    }
+
+    /// Gives bytes back of which so many are applied; what was read meanwhile follows them.
+    pub(super) fn put_back(&mut self, mut bytes: Vec<u8>, mut applied: usize) {
+        if applied == bytes.len() {
+            applied = 0;
+            bytes.clear();
+            bytes.shrink_to(READ);
+        } else if applied > bytes.len() / 2 {
+            bytes.drain(..applied);
+            applied = 0;
+        }
+        bytes.append(&mut self.bytes);
+        self.bytes = bytes;
+        self.applied = applied;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventBytes;
+
+    #[test]
+    fn bytes_leave_in_order_whatever_part_of_them_is_applied() {
+        let mut events = EventBytes::new();
+        let mut expected = Vec::new();
+        let mut applied: Vec<u8> = Vec::new();
+        for round in 0..200_u8 {
+            let news: Vec<u8> = (0..round % 7).map(|each| each ^ round).collect();
+            expected.extend(&news);
+            events.bytes.extend(&news);
+            let (bytes, from) = events.take();
+            let to = from + (bytes.len() - from) * usize::from(round % 4) / 3;
+            applied.extend(&bytes[from..to]);
+            // Read while those were applied.
+            expected.push(round);
+            events.bytes.push(round);
+            events.put_back(bytes, to);
+        }
+        let (bytes, from) = events.take();
+        applied.extend(&bytes[from..]);
+        assert_eq!(applied, expected);
+        events.put_back(Vec::new(), 0);
+        assert!(events.is_empty());
+    }
+}

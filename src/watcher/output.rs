@@ -1,0 +1,142 @@
+//! From changes to bytes that were written: rendering in bounded pieces, to stdout or a log.
+//!
+//! Never waits for the reader, and never renders more than it may take soon. Invariant:
+//! records are written in the order in which their changes were learned, each once.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::stop::StopConditions;
+use crate::change::Batch;
+use crate::log::Log;
+use crate::output::writer::RecordWriter;
+use crate::output::{Header, Printer};
+
+/// Rendered at once before some is written: what a pipe holds.
+const PIECE: usize = 64 << 10;
+
+/// Pieces rendered in a row; between them and the next the loop looks at the signals.
+const PIECES: usize = 8;
+
+/// What became of what was known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Written {
+    /// As much as the reader takes now.
+    AsFarAsPossible,
+    /// Nobody reads any longer.
+    ReaderGone,
+}
+
+pub(super) struct Output {
+    printer: Printer,
+    pub(super) writer: RecordWriter,
+    /// The file that records go to instead of stdout.
+    pub(super) log: Option<Log>,
+    /// Changes that were taken from the tracker, of which the first `rendered` are done.
+    batch: Batch,
+    rendered: usize,
+    /// Whether the loop waits for room in the stream.
+    awaits_room: bool,
+}
+
+impl Output {
+    pub(super) fn new(printer: Printer, writer: RecordWriter, log: Option<Log>) -> Self {
+        Self {
+            printer,
+            writer,
+            log,
+            batch: Batch::default(),
+            rendered: 0,
+            awaits_room: false,
+        }
+    }
+
+    /// Begins a session: its first record comes before all that is rendered from now on.
+    pub(super) fn begin_session(&mut self, header: &Header, wall: i64) {
+        let printer = &mut self.printer;
+        self.writer
+            .append(|out| printer.begin_session(header, wall, out));
+    }
+
+    /// Takes a batch over, if the one before is done.
+    pub(super) fn take(&mut self, batch: &mut Batch) -> Option<&Batch> {
+        if self.has_backlog() || batch.is_empty() {
+            return None;
+        }
+        self.batch.clear();
+        self.rendered = 0;
+        std::mem::swap(&mut self.batch, batch);
+        Some(&self.batch)
+    }
+
+    /// Whether changes are left to be rendered.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.rendered < self.batch.changes().len()
+    }
+
+    /// Renders the next piece of the batch; whether there is more to render and room for it.
+    pub(super) fn render(&mut self, stop: &mut StopConditions, wall: i64, now: u64) -> bool {
+        let before = self.writer.waiting();
+        let changes = self.batch.changes();
+        while let Some(change) = changes.get(self.rendered)
+            && !self.writer.is_full()
+            && self.writer.waiting() < before + PIECE
+        {
+            if stop.is_counted() {
+                self.rendered = changes.len();
+                break;
+            }
+            self.rendered += 1;
+            let (printer, batch) = (&mut self.printer, &self.batch);
+            let render = |out: &mut Vec<u8>| printer.print(batch, change, wall, out);
+            let is_printed = self.writer.append(render);
+            stop.add_change(is_printed, now);
+        }
+        if !self.has_backlog() {
+            self.batch.clear();
+            self.rendered = 0;
+        }
+        self.has_backlog() && !self.writer.is_full()
+    }
+
+    /// How many pieces may be rendered before signals are looked at again.
+    pub(super) fn pieces() -> std::ops::Range<usize> {
+        0..PIECES
+    }
+
+    /// Whether nothing should be added: the reader has to take some first.
+    pub(super) fn is_full(&self) -> bool {
+        self.writer.is_full() || self.has_backlog()
+    }
+
+    /// Whether the loop may go on at once with what is left to render.
+    pub(super) fn can_render(&self) -> bool {
+        self.has_backlog() && !self.writer.is_full()
+    }
+
+    /// How many records are known and were not written.
+    pub(super) fn unwritten(&self) -> usize {
+        let left = self.batch.changes().len() - self.rendered;
+        self.writer.records_waiting() + left
+    }
+
+    /// Whether what the loop waits for has changed: room for what waits, or only that the
+    /// reader goes away.
+    pub(super) fn wants_other_interest(&mut self) -> bool {
+        let waits = self.writer.waiting() > 0;
+        if waits == self.awaits_room || self.writer.is_always_ready() {
+            return false;
+        }
+        self.awaits_room = waits;
+        true
+    }
+
+    pub(super) fn awaits_room(&self) -> bool {
+        self.awaits_room
+    }
+}
+
+impl AsFd for Output {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.writer.as_fd()
+    }
+}

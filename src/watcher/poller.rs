@@ -1,0 +1,208 @@
+//! What the loop waits for, and which of it came.
+//!
+//! Turns readiness of descriptors into [`Wake`]s. Reads nothing from any of them but the
+//! workers' eventfd. Invariant: a descriptor is waited for only while somebody will serve it,
+//! so that the loop never turns without work.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::stderr;
+use crate::sys::epoll::{Epoll, EventFd, Interest, Readiness};
+
+/// What wakes the loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wake {
+    Events,
+    Signal,
+    /// A worker is done.
+    Workers,
+    /// Something was mounted or unmounted.
+    Mounts,
+    /// Something happened above the PATHs.
+    Ancestors,
+    /// There is room in the output.
+    Output,
+    /// The reader of the output is gone.
+    ReaderGone,
+    /// There is room in stderr, or its reader is gone.
+    Stderr,
+}
+
+impl Wake {
+    const ALL: [Self; 8] = [
+        Self::Events,
+        Self::Signal,
+        Self::Workers,
+        Self::Mounts,
+        Self::Ancestors,
+        Self::Output,
+        Self::ReaderGone,
+        Self::Stderr,
+    ];
+
+    fn token(self) -> u64 {
+        self as u64
+    }
+
+    fn of(readiness: &Readiness) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        match all.find(|wake| wake.token() == readiness.token)? {
+            Self::Output if readiness.hung_up => Some(Self::ReaderGone),
+            wake => Some(wake),
+        }
+    }
+}
+
+/// A set of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Wakes(u8);
+
+impl Wakes {
+    fn add(&mut self, wake: Wake) {
+        self.0 |= 1 << wake as u8;
+    }
+
+    pub(super) fn has(self, wake: Wake) -> bool {
+        self.0 & (1 << wake as u8) != 0
+    }
+
+    /// Whether nothing came.
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+pub(super) struct Poller {
+    epoll: Epoll,
+    /// Rung by the workers.
+    bell: Arc<EventFd>,
+    ready: Vec<Readiness>,
+    /// Whether events are left in the kernel's queue until there is room for their records.
+    is_paused: bool,
+    /// Whether room in stderr is waited for.
+    awaits_stderr: bool,
+}
+
+impl Poller {
+    /// # Errors
+    /// EMFILE or ENFILE: no descriptor is free.
+    pub(super) fn new() -> Result<Self, Error> {
+        let epoll = Epoll::new().map_err(cannot_wait())?;
+        let bell = Arc::new(EventFd::new().map_err(cannot_wait())?);
+        let poller = Self {
+            epoll,
+            bell,
+            ready: Vec::new(),
+            is_paused: false,
+            awaits_stderr: false,
+        };
+        poller.listen(poller.bell.as_fd(), Wake::Workers, Interest::Readable)?;
+        Ok(poller)
+    }
+
+    /// What the workers ring.
+    pub(super) fn bell(&self) -> Arc<EventFd> {
+        Arc::clone(&self.bell)
+    }
+
+    /// Waits for a descriptor from now on.
+    ///
+    /// # Errors
+    /// ENOSPC: the limit on what may be waited for is reached.
+    pub(super) fn listen(
+        &self,
+        fd: BorrowedFd<'_>,
+        wake: Wake,
+        interest: Interest,
+    ) -> Result<(), Error> {
+        let added = self.epoll.add(fd, wake.token(), interest);
+        added.map_err(cannot_wait())
+    }
+
+    /// Waits until the reader of the output goes away; false where that is never known, as of
+    /// a regular file.
+    pub(super) fn listen_to_output(&self, fd: BorrowedFd<'_>) -> bool {
+        let token = Wake::Output.token();
+        self.epoll.add(fd, token, Interest::HangUp).is_ok()
+    }
+
+    /// Waits for room in the output, too, or no longer.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub(super) fn await_room(&self, fd: BorrowedFd<'_>, awaits: bool) -> Result<(), Error> {
+        let interest = if awaits {
+            Interest::Writable
+        } else {
+            Interest::HangUp
+        };
+        let modified = self.epoll.modify(fd, Wake::Output.token(), interest);
+        modified.map_err(cannot_wait())
+    }
+
+    /// Leaves events in the kernel's queue, or not. When it overflows meanwhile, the rescan
+    /// makes up for it.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub(super) fn pause_events(
+        &mut self,
+        queue: BorrowedFd<'_>,
+        is_paused: bool,
+    ) -> Result<(), Error> {
+        if self.is_paused == is_paused {
+            return Ok(());
+        }
+        self.is_paused = is_paused;
+        let interest = if is_paused {
+            Interest::HangUp
+        } else {
+            Interest::Readable
+        };
+        let modified = self.epoll.modify(queue, Wake::Events.token(), interest);
+        modified.map_err(cannot_wait())
+    }
+
+    /// Waits for room in stderr exactly as long as lines wait for it.
+    fn follow_stderr(&mut self) {
+        let awaits = stderr::is_waiting();
+        if awaits == self.awaits_stderr {
+            return;
+        }
+        let token = Wake::Stderr.token();
+        let done = stderr::with_stream(|fd| match awaits {
+            true => self.epoll.add(fd, token, Interest::Writable),
+            false => self.epoll.remove(fd),
+        });
+        // What is always ready is not added: it has taken everything already.
+        self.awaits_stderr = awaits && done.is_ok();
+    }
+
+    /// Waits for at most `timeout` (`None`: for ever); what came.
+    ///
+    /// # Errors
+    /// Those of epoll_wait(2).
+    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> Result<Wakes, Error> {
+        self.follow_stderr();
+        let waited = self.epoll.wait(timeout, &mut self.ready);
+        waited.map_err(cannot_wait())?;
+        let mut wakes = Wakes::default();
+        for wake in self.ready.iter().filter_map(Wake::of) {
+            wakes.add(wake);
+        }
+        if wakes.has(Wake::Workers) {
+            self.bell.silence();
+        }
+        if wakes.has(Wake::Stderr) {
+            stderr::flush();
+        }
+        Ok(wakes)
+    }
+}
+
+fn cannot_wait() -> impl FnOnce(std::io::Error) -> Error {
+    Error::system("wait for events")
+}

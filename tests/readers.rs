@@ -1,0 +1,343 @@
+//! Readers of stdout and stderr that stop, are slow or go away, and whoever else could keep
+//! the loop from its work (contract, sections 1, 4.11 and 7).
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Tree, Watch, eventually, fork, serve, skipped, sys};
+
+/// What a pipe holds, where nobody has changed it.
+const PIPE: usize = 64 << 10;
+
+/// Touches files until the watcher has reported one: its ready line is not to be read.
+fn wait_until_it_watches(tree: &Tree, watch: &Watch) {
+    let mut number = 0;
+    assert!(eventually(|| {
+        number += 1;
+        tree.touch(format!("probe{number}"));
+        watch.out.count() > 0
+    }));
+}
+
+/// Waits until stdout has a line, and fails with what there is of stderr otherwise.
+fn wait_for_line(watch: &Watch, line: &str) {
+    let is_there = || {
+        let lines = watch.out.lines_from(0);
+        lines.iter().any(|each| each.text() == line)
+    };
+    assert!(eventually(is_there), "no {line:?}");
+}
+
+/// All of a pipe's text, whose writers have ended.
+fn rest(pipe: OwnedFd) -> String {
+    let mut text = String::new();
+    File::from(pipe).read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_reader_of_stderr_that_has_stopped_costs_lines_of_stderr_and_nothing_else() {
+    let tree = Tree::new();
+    let (unread, stderr) = sys::pipe().unwrap();
+    let watch = tree.watch().args(["--trace"]).stderr(stderr).spawn();
+    wait_until_it_watches(&tree, &watch);
+    for number in 0..2000 {
+        tree.touch(format!("a-name-of-some-length-{number}"));
+    }
+    wait_for_line(&watch, "New file: ./a-name-of-some-length-1999");
+    // It is read again: what is missing is said where it is missing.
+    let mut reader = BufReader::new(File::from(unread));
+    let mut line = String::new();
+    let lost = loop {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).unwrap(), 0, "no count of lines");
+        if line.contains(" lines were lost here") {
+            break line.clone();
+        }
+        assert!(line.starts_with("balerion: "), "{line:?}");
+    };
+    let number = lost.strip_prefix("balerion: warning: ").unwrap();
+    let number = number.split(' ').next().unwrap();
+    assert!(number.parse::<u64>().unwrap() > 100, "{lost}");
+    tree.touch("after");
+    while !line.contains("name=after") {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).unwrap(), 0, "nothing after");
+    }
+    watch.signal(sys::SIGTERM);
+    assert_eq!(watch.wait().status.code(), Some(0));
+}
+
+#[test]
+fn signals_that_ask_for_statistics_do_not_stop_it_either() {
+    let tree = Tree::new();
+    let (unread, stderr) = sys::pipe().unwrap();
+    let watch = tree.watch().stderr(stderr).spawn();
+    wait_until_it_watches(&tree, &watch);
+    // Signals of one number are not counted while one waits, so each is waited for.
+    for number in 0..200 {
+        watch.signal(sys::SIGUSR1);
+        let name = format!("{number}");
+        tree.touch(&name);
+        wait_for_line(&watch, &format!("New file: ./{name}"));
+    }
+    watch.signal(sys::SIGTERM);
+    assert_eq!(watch.wait().status.code(), Some(0));
+    drop(unread);
+}
+
+#[test]
+fn a_daemon_comes_up_though_nobody_reads_its_stderr() {
+    let tree = Tree::new();
+    let (unread, stderr) = sys::pipe().unwrap();
+    let mut full = File::from(stderr);
+    full.write_all(&[b'\n'; PIPE]).unwrap();
+    let args = ["--daemon", "--log-file", "../outside/log", "--pid-file"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_balerion"));
+    command.args(args).arg("../outside/pid");
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(full).current_dir(tree.root());
+    let mut starter = fork::spawn(&mut command).unwrap();
+    let mut status = None;
+    let has_ended = eventually(|| {
+        status = starter.try_wait().unwrap();
+        status.is_some()
+    });
+    drop(command);
+    let pid = fs::read_to_string(tree.outside("pid")).unwrap();
+    let pid = pid.trim().parse().unwrap();
+    assert!(has_ended, "the command has not returned");
+    assert_eq!(status.unwrap().code(), Some(0));
+    tree.touch("a");
+    serve::expect_in(&tree.outside("log"), &["New file: ./a"]);
+    sys::kill(pid, sys::SIGTERM).unwrap();
+    assert!(eventually(|| !serve::is_running(pid)));
+    // It has let go of the pipe, so that who waits for its end is not held up.
+    assert_eq!(rest(unread).trim(), "");
+}
+
+#[test]
+fn a_reader_of_stdout_that_has_stopped_has_whole_records_and_the_rest_is_counted() {
+    let tree = Tree::new();
+    let (unread, stdout) = sys::pipe().unwrap();
+    for number in 0..3000 {
+        tree.touch(format!("there-{number}"));
+    }
+    let args = ["--format", "json", "--initial", "--hash", "off"];
+    let watch = tree.watch().args(args).stdout(stdout).spawn();
+    // As much was written as the pipe holds.
+    let is_full = || sys::waiting(&unread) > PIPE * 3 / 4;
+    assert!(eventually(is_full));
+    watch.signal(sys::SIGTERM);
+    let ended = watch.wait();
+    let text = rest(unread);
+    assert!(
+        text.ends_with("}\n"),
+        "a torn record: {:?}",
+        text.lines().last()
+    );
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+    let count = ended.stderr.lines().find_map(|line| {
+        let line = line.strip_prefix("balerion: ")?;
+        let count = line.split_once(" records were not written: ")?.0;
+        count.parse::<usize>().ok()
+    });
+    assert!(count.is_some_and(|count| count > 0), "{}", ended.stderr);
+}
+
+#[test]
+fn a_slow_reader_has_whole_records_at_the_end() {
+    let tree = Tree::new();
+    let (slow, stdout) = sys::pipe().unwrap();
+    let watch = tree.watch().json().stdout(stdout).spawn();
+    let mut reader = BufReader::new(File::from(slow));
+    let mut line = String::new();
+    while !line.contains("\"ready\"") {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).unwrap(), 0);
+    }
+    for number in 0..3000 {
+        tree.touch(format!("a-name-of-some-length-{number}"));
+    }
+    let mut some = vec![0; 5000];
+    let mut read = Vec::new();
+    for _ in 0..5 {
+        let count = reader.read(&mut some).unwrap();
+        read.extend_from_slice(&some[..count]);
+    }
+    watch.signal(sys::SIGTERM);
+    let status = watch.wait().status.code();
+    let mut more = Vec::new();
+    reader.read_to_end(&mut more).unwrap();
+    read.extend(more);
+    assert!(read.ends_with(b"}\n"), "a torn record");
+    assert_eq!(status, Some(1));
+}
+
+#[test]
+fn a_reader_that_is_gone_ends_the_walk() {
+    const DIRECTORIES: usize = 4000;
+    let tree = Tree::new();
+    for number in 0..DIRECTORIES {
+        tree.mkdir(format!("d{number}"));
+    }
+    let (unread, stdout) = sys::pipe().unwrap();
+    drop(unread);
+    let watch = tree.watch().args(["--stats"]).stdout(stdout).spawn();
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    let watches = ended.stderr.lines().find_map(|line| {
+        let row = line.strip_prefix("balerion: stats: watches")?;
+        row.trim().parse::<usize>().ok()
+    });
+    assert!(watches.unwrap() < DIRECTORIES / 2, "{}", ended.stderr);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_first_reading() {
+    let tree = Tree::new();
+    for number in 0..64 {
+        // Holes: nothing on disk, and more than can be read in a minute.
+        let file = File::create(tree.path(format!("f{number}"))).unwrap();
+        file.set_len(1 << 30).unwrap();
+    }
+    for (reader, stdout) in [
+        sys::pipe().unwrap(),
+        UnixStream::pair()
+            .map(|(one, other)| (one.into(), other.into()))
+            .unwrap(),
+    ] {
+        let args = ["--initial", "--format", "json", "--hash-limit", "2G"];
+        let watch = tree.watch().args(args).stdout(stdout).spawn();
+        // It reads: its memory and threads are those of a reader.
+        let status = format!("/proc/{}/status", watch.pid());
+        let is_reading = || {
+            let text = fs::read_to_string(&status).unwrap_or_default();
+            text.lines().any(|line| {
+                let threads = line.strip_prefix("Threads:");
+                threads.is_some_and(|count| count.trim() != "1")
+            })
+        };
+        assert!(eventually(is_reading));
+        drop(reader);
+        let ended = watch.wait();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn signals_are_heard_under_any_load() {
+    let tree = Tree::new();
+    for number in 0..400 {
+        // Holes: what has to be read at each closing, and takes no room.
+        let file = File::create(tree.path(format!("f{number}"))).unwrap();
+        file.set_len(256 << 10).unwrap();
+    }
+    let watch = tree.watch().stdout(Stdio::null()).start();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in (0..400).cycle() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let path = tree.path(format!("f{number}"));
+                drop(File::options().write(true).open(&path).unwrap());
+            }
+        });
+        thread::sleep(Duration::from_secs(1));
+        let asked = Instant::now();
+        watch.signal(sys::SIGUSR1);
+        let answer = watch.said("balerion: stats: running");
+        let after = answer.at.duration_since(asked);
+        watch.signal(sys::SIGTERM);
+        let ended = watch.wait();
+        let whole = asked.elapsed();
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+        // Some milliseconds, on a machine that does nothing else.
+        assert!(after < Duration::from_secs(3), "{after:?}");
+        assert!(whole < Duration::from_secs(8), "{whole:?}");
+    });
+}
+
+#[test]
+fn of_each_kind_of_warning_ten_are_written_and_then_their_number() {
+    let test = "of_each_kind_of_warning_ten_are_written_and_then_their_number";
+    let tree = Tree::new();
+    for number in 0..300 {
+        let name = format!("d{number}");
+        tree.mkdir(&name);
+        tree.chmod(&name, 0o000);
+    }
+    for quiet in [&[][..], &["--quiet"]] {
+        let mut builder = tree.watch().args(quiet).args(["--timeout", "0", "--stats"]);
+        if sys::is_root() {
+            builder = builder.user(65534);
+        }
+        let watch = match builder.try_spawn() {
+            Ok(watch) => watch,
+            Err(error) => return skipped(test, &format!("as another user: {error}")),
+        };
+        let ended = watch.wait();
+        let single = ended.stderr.lines().filter(|line| {
+            line.starts_with("balerion: warning: ./d") && line.contains("may not be read")
+        });
+        assert_eq!(single.count(), 10, "{}", ended.stderr);
+        let more = "balerion: warning: and 290 more directories that may not be read (--stats lists the counts)\n";
+        assert!(ended.stderr.contains(more), "{}", ended.stderr);
+        let row = |line: &str| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words == ["balerion:", "stats:", "unreadable", "dirs", "300"]
+        };
+        assert!(ended.stderr.lines().any(row), "{}", ended.stderr);
+    }
+    for number in 0..300 {
+        tree.chmod(format!("d{number}"), 0o755);
+    }
+}
+
+#[test]
+fn a_service_manager_that_takes_nothing_does_not_stop_the_loop() {
+    let tree = Tree::new();
+    let path = tree.outside("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    // As many messages as it takes, which it does not read.
+    let other = UnixDatagram::unbound().unwrap();
+    other.set_nonblocking(true).unwrap();
+    while other.send_to(b"X=1", &path).is_ok() {}
+    let socket = format!("NOTIFY_SOCKET={}", path.display());
+    let words = ["env", &socket, "WATCHDOG_USEC=200000"];
+    let mut watch = tree.watch().through(&words).spawn();
+    watch.wait_ready();
+    let began = Instant::now();
+    let mut longest = Duration::ZERO;
+    for number in 0..40 {
+        let touched = Instant::now();
+        tree.touch(number.to_string());
+        watch.expect(&[&format!("New file: ./{number}")]);
+        longest = longest.max(touched.elapsed());
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(began.elapsed() > Duration::from_secs(2));
+    assert!(longest < Duration::from_millis(700), "{longest:?}");
+    // What the manager must know is kept until it takes it.
+    let mut message = [0; 4096];
+    manager.set_read_timeout(Some(common::DEADLINE)).unwrap();
+    loop {
+        let length = manager.recv(&mut message).expect("READY=1 was lost");
+        if message[..length].starts_with(b"READY=1") {
+            break;
+        }
+    }
+    watch.stop();
+}
