@@ -4,8 +4,7 @@
 //! back into the model. Few are under way at once: the watch goes before.
 
 use crate::change::Kind;
-use crate::hash::{ReadBatch, Workers, bytes_read};
-use crate::tracker::disk::{FileDigest, FsError};
+use crate::hash::{Answers, DirectoryPath, ReadBatch, Workers, bytes_read};
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::{Hashing, Tracker, Turn};
 
@@ -55,13 +54,13 @@ impl Baseline {
 
     /// Hands out errands, as many as the workers need to stay busy.
     pub(crate) fn feed(&mut self, tracker: &Tracker, workers: &Workers) {
-        while !self.handed_out && self.under_way < workers.most() * AHEAD {
+        while !self.handed_out && self.under_way < workers.max_threads() * AHEAD {
             let batches = self.gather(tracker);
             if batches.is_empty() {
                 self.handed_out = true;
             } else {
                 self.under_way += 1;
-                workers.run(batches);
+                workers.read_batches(batches);
             }
         }
     }
@@ -75,7 +74,7 @@ impl Baseline {
         while count < FILES
             && let Some((id, next)) = model.from(self.next)
         {
-            self.next = next;
+            let before = std::mem::replace(&mut self.next, next);
             if model.kind(id) != Kind::File || !model.has(id, Flag::BASELINE_PENDING) {
                 continue;
             }
@@ -86,6 +85,14 @@ impl Baseline {
                 let Some(batch) = begin(tracker, parent) else {
                     continue;
                 };
+                let device = |batch: &ReadBatch| batch.dir.inode.dev;
+                if batches
+                    .last()
+                    .is_some_and(|last| device(last) != device(&batch))
+                {
+                    self.next = before;
+                    break;
+                }
                 batches.push(batch);
                 dir = Some(parent);
             }
@@ -98,11 +105,7 @@ impl Baseline {
         batches
     }
 
-    pub(crate) fn take(
-        &mut self,
-        turn: &mut Turn<'_>,
-        read: Vec<(Id, Result<FileDigest, FsError>)>,
-    ) {
+    pub(crate) fn take(&mut self, turn: &mut Turn<'_>, read: Answers) {
         self.under_way -= 1;
         for (id, result) in read {
             if let Ok(read) = &result {
@@ -119,16 +122,17 @@ impl Baseline {
 fn begin(tracker: &Tracker, dir: Id) -> Option<ReadBatch> {
     let root = tracker.model.root(dir);
     let root = tracker.roots.iter().find(|at| at.entry == Some(root))?;
-    let mut route = Vec::new();
-    tracker.model.write_relative_path(dir, &mut route);
+    let mut relative = Vec::new();
+    tracker.model.write_relative_path(dir, &mut relative);
     let eager = tracker.hashing(tracker.model.inode(dir).dev) == Hashing::Eager;
     Some(ReadBatch {
-        root: root.open.clone(),
-        route,
-        inode: tracker.model.inode(dir),
+        dir: DirectoryPath {
+            root: root.open.clone(),
+            relative,
+            inode: tracker.model.inode(dir),
+        },
         files: Vec::new(),
         names: Vec::new(),
-        began: tracker.settings.began,
         limit: if eager {
             tracker.settings.hash_limit
         } else {

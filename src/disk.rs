@@ -7,9 +7,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::time::Instant;
 
 use crate::event::Wd;
-use crate::hash::{self, Workers};
+use crate::hash::{DirectoryPath, FileJob, InPlace, RegularFile, Workers};
 use crate::mounts::MountTable;
 use crate::self_output::SelfOutputs;
 use crate::sys::file::{self, FdPath, Open};
@@ -33,20 +34,24 @@ const SHARE: u64 = 4;
 /// Paths up to this may be opened in one call: well below PATH_MAX.
 const SHORT: usize = 1024;
 
-/// Larger files are read aside: 256 KiB take a fraction of a millisecond.
-const ASIDE: u64 = 256 << 10;
+/// A directory that has been entered, and the path by which it was found.
+struct HeldDirectory {
+    fd: OwnedFd,
+    root: Vec<u8>,
+    relative: Vec<u8>,
+}
 
 pub(crate) struct RealDisk {
     inotify: Rc<Inotify>,
     workers: Workers,
     /// Directories that have been entered in this turn.
-    held: HashMap<Inode, OwnedFd>,
+    held: HashMap<Inode, HeldDirectory>,
     most_held: usize,
     /// PATHs that have been opened in this turn.
     roots: Vec<(Vec<u8>, OwnedFd)>,
     pub(crate) own: SelfOutputs,
     pub(crate) mounts: Rc<MountTable>,
-    buffer: Vec<u8>,
+    in_place: InPlace,
     route: Vec<u8>,
 }
 
@@ -54,7 +59,7 @@ impl RealDisk {
     pub(crate) fn new(inotify: Rc<Inotify>, workers: Workers, own: SelfOutputs) -> Self {
         let roots = Vec::new();
         let mounts = Rc::new(MountTable::new());
-        let (buffer, route) = (Vec::new(), Vec::new());
+        let route = Vec::new();
         let share = process::descriptor_limit() / SHARE;
         let most_held = usize::try_from(share).map_or(HELD, |share| share.clamp(1, HELD));
         Self {
@@ -65,14 +70,14 @@ impl RealDisk {
             roots,
             own,
             mounts,
-            buffer,
+            in_place: InPlace::default(),
             route,
         }
     }
 
     fn dir(&self, inode: Inode) -> Result<BorrowedFd<'_>, FsError> {
         let held = self.held.get(&inode);
-        held.map(AsFd::as_fd).ok_or(FsError::NotFound)
+        held.map(|held| held.fd.as_fd()).ok_or(FsError::NotFound)
     }
 
     /// Opens what is at a place, as a place.
@@ -101,19 +106,23 @@ impl Disk for RealDisk {
         }
         let mut path = std::mem::take(&mut self.route);
         path.clear();
-        let opened = way(&mut path)
-            .ok_or(FsError::NotFound)
-            .and_then(|root| self.open_relative(root, &path));
+        let held = way(&mut path).ok_or(FsError::NotFound).and_then(|root| {
+            Ok(HeldDirectory {
+                fd: self.open_relative(root, &path)?,
+                root: root.to_vec(),
+                relative: path.clone(),
+            })
+        });
         self.route = path;
-        let opened = opened?;
-        let found = stat_fd(opened.as_fd()).map_err(|error| fs_error(&error))?;
+        let held = held?;
+        let found = stat_fd(held.fd.as_fd()).map_err(|error| fs_error(&error))?;
         if found.inode != inode {
             return Err(FsError::NotFound);
         }
         if self.held.len() >= self.most_held {
             self.held.clear();
         }
-        self.held.insert(inode, opened);
+        self.held.insert(inode, held);
         Ok(())
     }
 
@@ -174,22 +183,31 @@ impl Disk for RealDisk {
     }
 
     fn read(&mut self, at: Target<'_>, limit: u64, ticket: Ticket) -> Result<Reading, FsError> {
-        let (raw, place) = match at {
-            Target::Root(path) => hash::open_regular(file::here(), path)?,
-            Target::In(inode, name) => hash::open_regular(self.dir(inode)?, name)?,
+        // A root that is a file is read as a name in its directory.
+        let Target::In(inode, name) = at else {
+            return Err(FsError::NotFound);
         };
-        self.own.saw(at, &raw);
+        let file = RegularFile::open(self.dir(inode)?, name)?;
+        let stat = file.stat;
+        self.own.saw(at, &stat);
         // A file is on the file system of its directory, or is itself a mount point.
-        let is_pseudo = raw.is_mount_root && matches!(self.mounts.class(&raw), FsClass::Pseudo(_));
-        if raw.size > limit || is_pseudo {
-            return Ok(Reading::Done(FileDigest::unread(raw)));
+        let is_pseudo =
+            stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));
+        if stat.size > limit || is_pseudo {
+            return Ok(Reading::Done(FileDigest::unread(stat)));
         }
-        if raw.size > ASIDE {
-            self.workers.read(ticket, place, raw);
-            return Ok(Reading::Later);
+        if self.in_place.allows(&stat, Instant::now()) {
+            return self.in_place.digest(&file, limit).map(Reading::Done);
         }
-        let read = hash::digest_o_path(&place, &raw, &mut self.buffer)?;
-        Ok(Reading::Done(read))
+        let held = self.held.get(&inode).ok_or(FsError::NotFound)?;
+        let dir = DirectoryPath {
+            root: held.root.clone(),
+            relative: held.relative.clone(),
+            inode,
+        };
+        self.workers
+            .read(FileJob::new(ticket, dir, name, &stat, limit));
+        Ok(Reading::Later)
     }
 
     fn is_self_output(&self, inode: Inode) -> bool {
@@ -199,6 +217,7 @@ impl Disk for RealDisk {
     fn release(&mut self) {
         self.held.clear();
         self.roots.clear();
+        self.in_place.release();
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod apply;
 mod attributes;
+mod clock;
 pub(crate) mod content;
 pub(crate) mod disk;
 mod emit;
@@ -36,6 +37,7 @@ mod tests;
 use crate::change::{Attributes, Batch, Digest, Kind};
 use crate::event::{Cookie, Wd};
 use crate::filter::Filter;
+use clock::WallClock;
 use content::Evidence;
 use disk::{Disk, FsError, Inode, Target, Ticket};
 use file_systems::FileSystems;
@@ -110,6 +112,7 @@ pub(crate) struct Tracker {
     /// When the queue was last seen empty, in nanoseconds since 1970: what is born
     /// before did not come by an event that was queued after.
     queue_empty: i64,
+    clock: WallClock,
 }
 
 /// The tracker at work: with the disk, at a moment.
@@ -165,12 +168,20 @@ impl Tracker {
             unwatched: 0,
             file_systems: FileSystems::default(),
             queue_empty: settings.began,
+            clock: WallClock::new(Timestamps {
+                tick: now,
+                wall: settings.began,
+            }),
         }
     }
 
     /// At work with a disk, at a moment.
     pub(crate) fn turn<'a>(&'a mut self, disk: &'a mut dyn Disk, now: Timestamps) -> Turn<'a> {
         self.queue.set_now(now.tick);
+        if self.clock.observe(now) {
+            // By a clock that was set since, nothing is older than the queue.
+            self.queue_empty = i64::MIN;
+        }
         Turn { t: self, disk, now }
     }
 

@@ -68,6 +68,12 @@ impl Clock {
         }
     }
 
+    /// A time of the monotonic clock, as [`Clock::tick`] gives it.
+    pub(crate) fn at(&self, time: Instant) -> u64 {
+        let since = time.saturating_duration_since(self.began);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// The time since the beginning, in nanoseconds.
     pub(crate) fn tick(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
@@ -214,6 +220,7 @@ impl Watcher {
         let always = [
             self.stop.deadline(now, self.is_done()),
             self.service.deadline(),
+            self.help_due(),
             self.stderr.summary_due(),
             self.output.log.as_ref().and_then(Log::deadline),
         ];

@@ -1,102 +1,262 @@
-//! The threads that read behind the loop: work in, answers out, and a bell when there
-//! are some.
+//! The threads that read behind the loop: jobs in, answers out, and an eventfd that
+//! wakes the loop when there are some.
 //!
-//! Never decides what is read. Invariant: a large file that something happened to is
-//! read before any baseline, and whoever gave work is never left without its answer.
+//! Never decides what is read. Invariants: whoever gave a job gets its answer; the
+//! directories take turns, as do single files and the baseline; a device that is slow or
+//! hangs has a thread of its own and keeps no other device waiting; where no thread can be
+//! made, the loop itself does the work, a slice at a time.
 
+use std::any::Any;
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use super::digest_o_path;
-use super::read_batch::{self, ReadBatch};
-use crate::file_status::Stat;
+use super::job::{Answers, BatchJob, FileJob, ReadBatch};
+use super::queue::FairQueue;
+use crate::file_status::FsError;
 use crate::sys::epoll::EventFd;
 use crate::sys::process;
-use crate::tracker::disk::{FileDigest, FsError, Ticket};
-use crate::tracker::model::Id;
+use crate::tracker::disk::{FileDigest, Ticket};
 
-enum Work {
-    /// A large file that something happened to.
-    File(Ticket, OwnedFd, Stat),
-    Batches(Vec<ReadBatch>),
+/// How long a thread stays with one job while others wait.
+const SLICE: Duration = Duration::from_millis(20);
+
+/// A file up to this takes less than a slice, and so is never left half read: 8 MiB.
+const SHORT: u64 = 8 << 20;
+
+/// Larger files that are open at once, half read, for each set of threads.
+const MAX_BEGUN: usize = 4;
+
+/// Jobs for single files between two parts of the baseline.
+const FILES_IN_A_ROW: u32 = 3;
+
+/// Devices with a thread of their own; those beyond are read as the others.
+const MAX_DEVICES: usize = 8;
+
+/// When no thread could be made, it is tried again after this.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A device on which a single slice took longer gets a lane of its own.
+const SLOW: Duration = Duration::from_secs(1);
+
+const THREAD_STACK: usize = 256 << 10;
+
+enum Job {
+    File(FileJob),
+    Batch(BatchJob),
+}
+
+impl Job {
+    fn device(&self) -> u64 {
+        match self {
+            Self::File(job) => job.inode.dev,
+            Self::Batch(job) => job.device(),
+        }
+    }
 }
 
 pub(crate) enum Done {
     File(Ticket, Result<FileDigest, FsError>),
     /// A part of the baseline was read.
-    Batches(Vec<(Id, Result<FileDigest, FsError>)>),
+    Batch(Answers),
 }
 
+/// Threads, and the jobs that they share.
 #[derive(Default)]
-struct Shared {
-    work: VecDeque<Work>,
-    done: Vec<Done>,
+struct Lane {
+    /// `None`: all devices that have no lane of their own.
+    device: Option<u64>,
+    files: FairQueue<FileJob>,
+    batches: VecDeque<BatchJob>,
+    /// Jobs in both queues.
+    queued: usize,
+    /// Jobs for single files since the last part of the baseline.
+    in_a_row: u32,
+    /// Files in the queue that are half read and so have a descriptor.
+    begun: usize,
     threads: usize,
     waiting: usize,
+    wake: Arc<Condvar>,
 }
 
-/// The worker threads, started when there is work.
+impl Lane {
+    fn push(&mut self, job: Job) {
+        self.queued += 1;
+        match job {
+            Job::File(job) => self.files.push(job.dir.inode, job),
+            Job::Batch(job) => self.batches.push_back(job),
+        }
+    }
+
+    /// Takes back a job that is not done. A part of the baseline goes on first, so that
+    /// no more of them are half read than there are threads.
+    fn put_back(&mut self, job: Job) {
+        self.queued += 1;
+        match job {
+            Job::File(job) => {
+                self.begun += usize::from(job.is_begun());
+                self.files.put_back(job.dir.inode, job);
+            }
+            Job::Batch(job) => self.batches.push_front(job),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Job> {
+        let is_baselines_turn = self.in_a_row >= FILES_IN_A_ROW && !self.batches.is_empty();
+        let file = if is_baselines_turn {
+            None
+        } else {
+            let is_room = self.begun < MAX_BEGUN;
+            self.files
+                .pop(|job| job.is_begun() || job.size <= SHORT || is_room)
+        };
+        let job = if let Some((_, job)) = file {
+            self.begun -= usize::from(job.is_begun());
+            self.in_a_row += 1;
+            Job::File(job)
+        } else {
+            self.in_a_row = 0;
+            Job::Batch(self.batches.pop_front()?)
+        };
+        self.queued -= 1;
+        Some(job)
+    }
+}
+
+struct Shared {
+    /// The first one is that of all devices without one.
+    lanes: Vec<Lane>,
+    done: Vec<Done>,
+    /// When a thread could not be made last.
+    failed: Option<Instant>,
+}
+
+/// The worker threads, started when there is work. They do not end: a thread that waits
+/// costs nothing but its stack.
 #[derive(Clone)]
 pub(crate) struct Workers {
-    /// The work, and a bell for it.
-    shared: Arc<(Mutex<Shared>, Condvar)>,
-    bell: Arc<EventFd>,
-    most: usize,
+    shared: Arc<Mutex<Shared>>,
+    event: Arc<EventFd>,
+    max_threads: usize,
 }
 
 impl Workers {
-    pub(crate) fn new(bell: Arc<EventFd>) -> Self {
-        let most = thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    pub(crate) fn new(event: Arc<EventFd>) -> Self {
+        let cpus = thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let shared = Shared {
+            lanes: vec![Lane::default()],
+            done: Vec::new(),
+            failed: None,
+        };
         Self {
-            shared: Arc::default(),
-            bell,
-            most: most.clamp(1, 8),
+            shared: Arc::new(Mutex::new(shared)),
+            event,
+            max_threads: cpus.clamp(1, 8),
         }
     }
 
-    pub(crate) fn most(&self) -> usize {
-        self.most
+    pub(crate) fn max_threads(&self) -> usize {
+        self.max_threads
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A large file is read before any baseline.
-    pub(crate) fn read(&self, ticket: Ticket, place: OwnedFd, stat: Stat) {
+    /// From now on, what lies on this device is read by a thread of its own.
+    pub(crate) fn isolate(&self, device: u64) {
         let mut shared = self.lock();
-        shared.work.push_front(Work::File(ticket, place, stat));
-        self.start(shared);
+        let has_room = shared.lanes.len() <= MAX_DEVICES;
+        if has_room && shared.lane_of(device) == 0 {
+            shared.lanes.push(Lane {
+                device: Some(device),
+                ..Lane::default()
+            });
+        }
     }
 
-    /// A part of the baseline is read in its turn.
-    pub(crate) fn run(&self, batches: Vec<ReadBatch>) {
+    pub(crate) fn read(&self, job: FileJob) {
+        self.submit(Job::File(job));
+    }
+
+    /// Reads a part of the baseline, which lies on one device.
+    pub(crate) fn read_batches(&self, batches: Vec<ReadBatch>) {
+        self.submit(Job::Batch(BatchJob::new(batches)));
+    }
+
+    fn submit(&self, job: Job) {
         let mut shared = self.lock();
-        shared.work.push_back(Work::Batches(batches));
-        self.start(shared);
+        let number = shared.lane_of(job.device());
+        shared.lanes[number].push(job);
+        self.start(shared, number);
     }
 
-    fn start(&self, mut shared: MutexGuard<'_, Shared>) {
-        if shared.waiting > 0 || shared.threads >= self.most {
+    /// Wakes a thread of a lane, or makes one. Never with the lock held over either: a
+    /// thread that cannot be made must not keep those that can work from it.
+    fn start(&self, mut shared: MutexGuard<'_, Shared>, number: usize) {
+        let max_threads = if number == 0 { self.max_threads } else { 1 };
+        let may_try = shared.failed.is_none_or(|failed| failed.elapsed() >= RETRY);
+        let lane = &mut shared.lanes[number];
+        if lane.queued <= lane.waiting || lane.threads >= max_threads || !may_try {
+            let wake = Arc::clone(&lane.wake);
             drop(shared);
-            self.shared.1.notify_one();
+            wake.notify_one();
             return;
         }
-        shared.threads += 1;
+        lane.threads += 1;
+        let wake = Arc::clone(&lane.wake);
         drop(shared);
         let worker = self.clone();
-        let started = thread::Builder::new()
+        let builder = thread::Builder::new()
             .name("hash".into())
-            .stack_size(256 << 10);
-        if started.spawn(move || worker.work()).is_err() {
-            // Without a thread, the work is done here.
-            self.lock().threads -= 1;
-            if let Some(work) = self.lock().work.pop_front() {
-                let done = perform(work, &mut Vec::new());
-                self.finish(done);
+            .stack_size(THREAD_STACK);
+        let started = builder.spawn(move || worker.work(number, &wake));
+        let mut shared = self.lock();
+        if started.is_ok() {
+            shared.failed = None;
+        } else {
+            shared.lanes[number].threads -= 1;
+            shared.failed = Some(Instant::now());
+        }
+    }
+
+    /// When the loop is to call [`Workers::help`], if it has to.
+    pub(crate) fn help_due(&self) -> Option<Instant> {
+        let shared = self.lock();
+        let failed = shared.failed?;
+        let is_stuck = |lane: &Lane| lane.queued > 0 && lane.threads == 0;
+        if is_stuck(&shared.lanes[0]) {
+            return Some(failed);
+        }
+        shared.lanes.iter().any(is_stuck).then_some(failed + RETRY)
+    }
+
+    /// Where no thread could be made: tries again at intervals, and does the work of the
+    /// devices that are not slow here, until the time is up.
+    pub(crate) fn help(&self, until: Instant) {
+        // Not in the head of the loop, where the lock would be held throughout.
+        let lanes = self.lock().lanes.len();
+        for number in 0..lanes {
+            let shared = self.lock();
+            let lane = &shared.lanes[number];
+            if lane.queued > 0 && lane.threads == 0 {
+                self.start(shared, number);
             }
+        }
+        let mut buffer = Vec::new();
+        while Instant::now() < until {
+            let mut shared = self.lock();
+            let lane = &mut shared.lanes[0];
+            if lane.threads > 0 {
+                return;
+            }
+            let Some(job) = lane.pop() else {
+                return;
+            };
+            drop(shared);
+            self.perform(0, job, until, &mut buffer);
         }
     }
 
@@ -104,46 +264,81 @@ impl Workers {
         std::mem::take(&mut self.lock().done)
     }
 
-    fn finish(&self, done: Done) {
+    /// Does a job until it is done or the time is up.
+    fn perform(&self, number: usize, mut job: Job, until: Instant, buffer: &mut Vec<u8>) {
+        let began = Instant::now();
+        let step = catch_unwind(AssertUnwindSafe(|| step(&mut job, until, buffer)));
+        let done = step.unwrap_or_else(|panic| give_up(&mut job, &*panic));
+        if began.elapsed() > SLOW {
+            self.isolate(job.device());
+        }
         let mut shared = self.lock();
+        let Some(done) = done else {
+            shared.lanes[number].put_back(job);
+            return;
+        };
         shared.done.push(done);
-        let first = shared.done.len() == 1;
+        let is_first = shared.done.len() == 1;
         drop(shared);
-        if first {
-            self.bell.ring();
+        if is_first {
+            self.event.ring();
         }
     }
 
-    /// A thread's life: it ends when there has been nothing to do.
-    fn work(&self) {
-        process::lower_priority();
+    /// A thread's life.
+    fn work(&self, number: usize, wake: &Condvar) {
+        process::schedule_as_batch();
         let mut buffer = Vec::new();
         loop {
             let mut shared = self.lock();
-            while shared.work.is_empty() {
-                shared.waiting += 1;
-                // A buffer is little to keep, and nothing to those who never hash again.
+            let job = loop {
+                let lane = &mut shared.lanes[number];
+                if let Some(job) = lane.pop() {
+                    break job;
+                }
+                lane.waiting += 1;
+                // An idle thread keeps no buffer.
                 buffer = Vec::new();
-                shared = self
-                    .shared
-                    .1
-                    .wait(shared)
-                    .unwrap_or_else(PoisonError::into_inner);
-                shared.waiting -= 1;
-            }
-            let Some(work) = shared.work.pop_front() else {
-                continue;
+                shared = wake.wait(shared).unwrap_or_else(PoisonError::into_inner);
+                shared.lanes[number].waiting -= 1;
             };
             drop(shared);
-            let done = perform(work, &mut buffer);
-            self.finish(done);
+            self.perform(number, job, Instant::now() + SLICE, &mut buffer);
         }
     }
 }
 
-fn perform(work: Work, buffer: &mut Vec<u8>) -> Done {
-    match work {
-        Work::File(ticket, place, stat) => Done::File(ticket, digest_o_path(&place, &stat, buffer)),
-        Work::Batches(batches) => Done::Batches(read_batch::run(&batches, buffer)),
+impl Shared {
+    fn lane_of(&self, device: u64) -> usize {
+        let is_its = |lane: &Lane| lane.device == Some(device);
+        self.lanes.iter().position(is_its).unwrap_or(0)
+    }
+}
+
+/// `None`: there is more to do.
+fn step(job: &mut Job, until: Instant, buffer: &mut Vec<u8>) -> Option<Done> {
+    match job {
+        Job::File(job) => {
+            let read = job.step(until, buffer)?;
+            Some(Done::File(job.ticket, read))
+        }
+        Job::Batch(job) => job
+            .step(until, buffer)
+            .then(|| Done::Batch(std::mem::take(&mut job.answers))),
+    }
+}
+
+/// A job that panicked: the file it was at cannot be read, as after any other error, and
+/// is tried again later; the rest of a batch goes on.
+fn give_up(job: &mut Job, panic: &(dyn Any + Send)) -> Option<Done> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let error = FsError::Io(format!("reading it panicked: {}", text.unwrap_or("?")));
+    match job {
+        Job::File(job) => Some(Done::File(job.ticket, Err(error))),
+        Job::Batch(job) => {
+            job.skip(error);
+            None
+        }
     }
 }

@@ -76,10 +76,15 @@ pub(crate) fn unshare_working_directory() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the calling thread give way to others: setpriority(2) on its thread id.
-pub(crate) fn lower_priority() {
-    // SAFETY: takes no pointers; a failure leaves the thread as it is.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
+/// Lets the calling thread preempt no other that wakes up, at a fair share of the
+/// processor: SCHED_BATCH, sched(7). A lower priority would give way to everyone, and not
+/// only to the loop.
+pub(crate) fn schedule_as_batch() {
+    // SAFETY: all bits zero are valid for a sched_param.
+    let param: libc::sched_param = unsafe { std::mem::MaybeUninit::zeroed().assume_init() };
+    // SAFETY: `param` is a valid sched_param for the length of the call; a failure leaves
+    // the thread as it is.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const param) };
 }
 
 /// Ends the process at once: no destructors, no freeing, _exit(2).

@@ -78,7 +78,7 @@ impl Turn<'_> {
 
     /// Whether only the bytes can tell.
     fn needs_read(&mut self, id: Id, stat: &Stat, why: Evidence) -> bool {
-        let changed_since_start = self.t.changed_since_start(id, stat, self.now.wall);
+        let changed_since_start = self.t.changed_since_start(id, stat);
         let hashing = self.t.hashing(stat.inode.dev);
         let model = &mut self.t.model;
         if why.is_written() || model.has(id, Flag::REPLACED) {
@@ -87,7 +87,7 @@ impl Turn<'_> {
         let (old, new) = (model.fingerprint(id), model::fingerprint(stat, true));
         if model.has(id, Flag::BASELINE_PENDING)
             && (model.has(id, Flag::BASELINE_MISSED)
-                || stat.ctime >= self.t.settings.began
+                || self.t.clock.has_shown(stat.ctime)
                 || changed_since_start)
         {
             return true; // Whoever reads it must know what happened to it: not the baseline.

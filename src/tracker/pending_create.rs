@@ -225,7 +225,7 @@ impl Turn<'_> {
     fn arrived_complete(&self, stat: &Stat) -> bool {
         let is_old = stat
             .btime
-            .is_some_and(|birth| birth < self.t.queue_empty - COARSE);
+            .is_some_and(|birth| birth < self.t.queue_empty.saturating_sub(COARSE));
         stat.nlink > 1 || is_old || self.t.links.was_tmpfile(stat.inode.ino)
     }
 

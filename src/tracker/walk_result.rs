@@ -14,22 +14,24 @@ impl Tracker {
     /// walk saw. A rename, a link or a birth shows in the times, so the numbers are asked
     /// only then: on some file systems a listing's are not those of the files.
     pub(super) fn was_replaced(&self, id: Id, stat: &Stat) -> bool {
-        let began = self.settings.began;
-        let is_other =
-            |ino| ino != stat.inode.ino || stat.btime.is_some_and(|birth| birth >= began);
-        stat.ctime >= began && self.model.seen_as(id).is_some_and(is_other)
+        let is_other = |ino| {
+            ino != stat.inode.ino || stat.btime.is_some_and(|birth| self.clock.has_shown(birth))
+        };
+        self.clock.has_shown(stat.ctime) && self.model.seen_as(id).is_some_and(is_other)
     }
 
     /// Whether the times of a file say that it may have been written since the watch
-    /// began. A time that a program has set to the future says nothing. Where no event
-    /// tells of a write, all is doubted that happened to the file.
-    pub(super) fn changed_since_start(&self, id: Id, stat: &Stat, wall: i64) -> bool {
+    /// began: the wall clock has shown them since. One that a program has set to the future
+    /// says nothing, unless it was set since. Where no event tells of a write, all is
+    /// doubted that happened to the file.
+    pub(super) fn changed_since_start(&self, id: Id, stat: &Stat) -> bool {
         let dir = self.model.parent(id);
         if dir.is_some_and(|dir| self.model.wd(dir).is_none()) {
-            return stat.ctime >= self.settings.began_coarse;
+            let from = self.settings.began_coarse;
+            return self.clock.has_shown_from(stat.ctime, from);
         }
-        let began = self.settings.began;
-        stat.mtime >= began && (stat.ctime >= began || stat.mtime <= wall)
+        let is_set = || stat.mtime > stat.ctime && self.clock.has_shown(stat.ctime);
+        self.clock.has_shown(stat.mtime) || is_set()
     }
 }
 
@@ -58,8 +60,8 @@ impl Turn<'_> {
             // file, renamed to that name. With what is known then, it is read again.
             Ok(FileDigest { stat, stable, .. })
                 if !stable
-                    || stat.ctime >= self.t.settings.began
-                    || self.t.changed_since_start(id, &stat, self.now.wall) =>
+                    || self.t.clock.has_shown(stat.ctime)
+                    || self.t.changed_since_start(id, &stat) =>
             {
                 self.t.enqueue(id);
             }

@@ -1,6 +1,8 @@
 //! The baseline as a part of the loop: fed, shown to whoever sits at a terminal, told
 //! where that is asked for, and ended.
 
+use std::time::{Duration, Instant};
+
 use super::poller::Wake;
 use super::{StopReason, Watcher};
 use crate::change::{Content, Kind};
@@ -8,11 +10,16 @@ use crate::error::Error;
 use crate::stderr::erase_progress;
 use crate::tracker::Hashing;
 
+/// How long the loop does the workers' work before it looks at events and signals again.
+const HELP: Duration = Duration::from_millis(1);
+
 impl Watcher {
     /// Reads every file before anything is told, and tells what there is.
     pub(super) fn read_all(&mut self) -> Result<(), Error> {
         while self.feed_baseline().is_some() {
-            let wakes = self.poller.wait(self.until(self.progress_due()))?;
+            let due = [self.progress_due(), self.help_due()];
+            let timeout = self.until(due.into_iter().flatten().min());
+            let wakes = self.poller.wait(timeout)?;
             self.check_signals();
             if wakes.has(Wake::ReaderGone) {
                 self.ended = Some(StopReason::ReaderGone);
@@ -20,6 +27,7 @@ impl Watcher {
             if self.ended.is_some() {
                 return Ok(());
             }
+            self.help_workers();
             self.take_answers();
             self.show_progress();
             self.drain()?;
@@ -47,6 +55,18 @@ impl Watcher {
             }
         }
         self.write_all()
+    }
+
+    /// When the loop has to do the workers' work, if it has to.
+    pub(super) fn help_due(&self) -> Option<u64> {
+        self.workers.help_due().map(|due| self.clock.at(due))
+    }
+
+    /// Where no thread can be made, does some of the workers' work.
+    pub(super) fn help_workers(&self) {
+        if self.help_due().is_some_and(|due| due <= self.clock.tick()) {
+            self.workers.help(Instant::now() + HELP);
+        }
     }
 
     /// Keeps the workers busy with the baseline; `None`: it is over, or there is none.

@@ -94,6 +94,7 @@ impl Watcher {
     /// Applies what was read, then does other work for a while.
     pub(super) fn slice(&mut self) -> Result<(), Error> {
         let events = self.apply(Draining::On)?;
+        self.help_workers();
         if self.has_answers && self.events.is_empty() {
             self.has_answers = false;
             self.take_answers();
@@ -220,7 +221,7 @@ impl Watcher {
             let mut turn = self.tracker.turn(&mut self.disk, now);
             match done {
                 Done::File(ticket, read) => turn.answered(ticket, read),
-                Done::Batches(read) => {
+                Done::Batch(read) => {
                     if let Some(baseline) = &mut self.baseline {
                         baseline.take(&mut turn, read);
                     }

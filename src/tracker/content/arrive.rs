@@ -34,7 +34,7 @@ impl Turn<'_> {
         self.t.keep_fingerprint(id, stat, false, self.now.wall);
         self.t.warn_over_limit(id, stat);
         self.t.emit_created(id, content(stat, None));
-        let changed_since_start = self.t.changed_since_start(id, stat, self.now.wall);
+        let changed_since_start = self.t.changed_since_start(id, stat);
         self.enqueue_links(id, stat, changed_since_start);
     }
 
@@ -55,7 +55,7 @@ impl Turn<'_> {
                 ..
             })) => {
                 self.store_digest(id, &stat, digest, stable);
-                let changed_since_start = self.t.changed_since_start(id, &stat, self.now.wall);
+                let changed_since_start = self.t.changed_since_start(id, &stat);
                 self.enqueue_links(id, &stat, changed_since_start);
                 return content(&stat, Some(digest));
             }

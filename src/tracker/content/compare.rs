@@ -42,7 +42,7 @@ impl Turn<'_> {
         let (before, now) = (self.t.model.fingerprint(id), model::fingerprint(stat, true));
         let is_another =
             self.t.was_replaced(id, stat) || before.is_some_and(|before| before.is_another(now));
-        let changed_since_start = self.t.changed_since_start(id, stat, self.now.wall);
+        let changed_since_start = self.t.changed_since_start(id, stat);
         let was_unreadable = self.t.model.clear(id, Flag::UNREADABLE);
         let replaced = self.t.take_replaced(id);
         let news = match (old, replaced) {
@@ -97,7 +97,7 @@ impl Turn<'_> {
         } else if let Some(old) = old {
             old != new
         } else {
-            self.t.changed_since_start(id, stat, self.now.wall)
+            self.t.changed_since_start(id, stat)
         };
         let is_touched = !news && self.t.has_new_mtime(id, stat);
         self.t.model.set_digest(id, None);

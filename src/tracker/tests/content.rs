@@ -3,7 +3,7 @@
 use super::super::fake::Op;
 use super::super::{Hashing, Settings};
 use super::cases::{all, folds, tells, tells_with, touch, write};
-use super::world::{MS, RunOptions, World};
+use super::world::{BIRTH, MS, RunOptions, World};
 use crate::change::Warning;
 
 /// A plan that reads files in that way.
@@ -457,4 +457,41 @@ fn a_write_by_a_name_that_another_file_has_before_it_is_read_is_told_of_the_othe
     world.does(&[Op::Rename("t/b", "t/a")]);
     world.converges();
     assert!(world.news().contains(&"changed t/d/a 8".to_owned()));
+}
+
+#[test]
+fn a_clock_that_is_years_behind_the_files_makes_no_change_of_them() {
+    let year = 365 * 24 * 3600 * 1_000_000_000;
+    let tree = all(&[write("t/a", 1), vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
+    for most_watches in [usize::MAX, 1] {
+        let plan = RunOptions {
+            clock: BIRTH - 20 * year,
+            most_watches,
+            ..RunOptions::default()
+        };
+        let mut world = World::quiet(&plan, &tree);
+        world.does(&write("t/a", 2));
+        world.does(&write("t/d/f", 2));
+        world.converges();
+        world.passes(10_000 * MS);
+        // A time server is found.
+        world.clock += 20 * year;
+        world.passes(10_000 * MS);
+        world.work(1);
+        world.converges();
+        assert_eq!(world.news().len(), 2, "two files were written");
+    }
+    // The clock is set between the walk and the first reading.
+    let plan = RunOptions {
+        clock: BIRTH - 20 * year,
+        ..RunOptions::default()
+    };
+    let mut world = World::new(&plan, &tree);
+    world.passes(5000 * MS);
+    world.work(1);
+    world.clock += 21 * year;
+    world.passes(5000 * MS);
+    world.work(1);
+    world.converges();
+    assert_eq!(world.news(), Vec::<String>::new());
 }

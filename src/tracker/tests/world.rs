@@ -15,7 +15,7 @@ use crate::change::{Content, Kind, Warning};
 use crate::filter::Filter;
 
 /// The wall clock when the disk is made, in nanoseconds since 1970.
-const BIRTH: i64 = 1_700_000_000_000_000_000;
+pub(super) const BIRTH: i64 = 1_700_000_000_000_000_000;
 
 /// A millisecond.
 pub(super) const MS: u64 = 1_000_000;
@@ -39,6 +39,8 @@ pub(super) struct RunOptions {
     /// How many events fit into the queue.
     pub(super) most_events: usize,
     pub(super) most_watches: usize,
+    /// What the wall clock shows when the watch begins; the tree was made at [`BIRTH`].
+    pub(super) clock: i64,
 }
 
 impl Default for RunOptions {
@@ -66,6 +68,7 @@ impl Default for RunOptions {
             odds,
             most_events: none,
             most_watches: none,
+            clock: BIRTH + 10_000_000_000,
         }
     }
 }
@@ -82,6 +85,8 @@ pub(super) struct World {
     batches: Vec<ReadBatch>,
     /// The monotonic clock.
     pub(super) tick: u64,
+    /// What the wall clock showed when it began.
+    pub(super) clock: i64,
 }
 
 impl World {
@@ -95,7 +100,7 @@ impl World {
             assert!(disk.perform(*op).is_some(), "{op:?} was possible");
         }
         disk.shut_all();
-        let began = BIRTH + 10_000_000_000;
+        let began = plan.clock;
         disk.set_time(began);
         disk.kernel.most_events = plan.most_events;
         disk.kernel.most_watches = plan.most_watches;
@@ -116,6 +121,7 @@ impl World {
             unread,
             batches,
             tick: 0,
+            clock: began,
         };
         for root in &plan.roots {
             world.build(root.as_bytes());
@@ -146,7 +152,7 @@ impl World {
     }
 
     fn now(&self) -> Timestamps {
-        let wall = BIRTH + 10_000_000_000 + i64::try_from(self.tick).unwrap();
+        let wall = self.clock + i64::try_from(self.tick).unwrap();
         Timestamps {
             tick: self.tick,
             wall,

@@ -1,0 +1,149 @@
+//! Which files the loop reads by itself, and the reading: small ones, so that records
+//! come in the order of things, unless they or their device have shown that it may take
+//! long.
+//!
+//! Invariant: a file that could not be read, and for a while any file of a device on which
+//! a small one took long, is left to the workers.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::reader::RegularFile;
+use crate::file_status::{FsError, Inode, Stat};
+use crate::tracker::disk::FileDigest;
+
+/// Larger files are read by workers: 256 KiB take a fraction of a millisecond.
+const LARGEST: u64 = 256 << 10;
+
+/// A small file that takes longer shows that its device is slow: well above what a busy
+/// processor makes of a read from the page cache.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// How long a device counts as slow.
+const SLOW_FOR: Duration = Duration::from_secs(60);
+
+/// Files that could not be read are remembered up to this many, then forgotten.
+const MAX_FAILED: usize = 64 << 10;
+
+/// A buffer up to this is kept while nothing happens.
+const KEPT_BUFFER: usize = 16 << 10;
+
+#[derive(Default)]
+pub(crate) struct InPlace {
+    slow: Vec<(u64, Instant)>,
+    failed: HashSet<Inode>,
+    buffer: Vec<u8>,
+}
+
+impl InPlace {
+    pub(crate) fn allows(&self, stat: &Stat, now: Instant) -> bool {
+        let is_slow = |(device, until): &(u64, Instant)| *device == stat.inode.dev && now < *until;
+        stat.size <= LARGEST
+            && !self.slow.iter().any(is_slow)
+            && (self.failed.is_empty() || !self.failed.contains(&stat.inode))
+    }
+
+    /// Reads a file that it allows.
+    pub(crate) fn digest(&mut self, file: &RegularFile, limit: u64) -> Result<FileDigest, FsError> {
+        let began = Instant::now();
+        let read = file.digest(limit, &mut self.buffer);
+        self.note(file.stat.inode, read.as_ref().err(), began, Instant::now());
+        read
+    }
+
+    fn note(&mut self, inode: Inode, error: Option<&FsError>, began: Instant, ended: Instant) {
+        if let Some(FsError::Io(_) | FsError::Stalled) = error {
+            if self.failed.len() >= MAX_FAILED {
+                self.failed = HashSet::new();
+            }
+            self.failed.insert(inode);
+        }
+        if ended.duration_since(began) > SLOW {
+            self.slow.retain(|(device, _)| *device != inode.dev);
+            self.slow.push((inode.dev, ended + SLOW_FOR));
+        }
+    }
+
+    /// Nothing happens at the moment.
+    pub(crate) fn release(&mut self) {
+        if self.buffer.capacity() > KEPT_BUFFER {
+            self.buffer = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Attributes, Kind};
+
+    fn file(dev: u64, ino: u64, size: u64) -> Stat {
+        Stat {
+            kind: Kind::File,
+            inode: Inode { dev, ino },
+            nlink: 1,
+            size,
+            mtime: 0,
+            ctime: 0,
+            btime: None,
+            attributes: Attributes {
+                mode: 0o644,
+                uid: 0,
+                gid: 0,
+            },
+            mount: 0,
+            is_mount_root: false,
+            is_automount: false,
+        }
+    }
+
+    #[test]
+    fn small_files_are_read_in_place_and_large_ones_are_not() {
+        let now = Instant::now();
+        let rules = InPlace::default();
+        assert!(rules.allows(&file(1, 1, LARGEST), now));
+        assert!(!rules.allows(&file(1, 1, LARGEST + 1), now));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_left_to_the_workers_and_a_busy_one_is_not() {
+        let now = Instant::now();
+        let mut rules = InPlace::default();
+        let (failed, busy) = (file(1, 1, 1), file(1, 2, 1));
+        rules.note(
+            failed.inode,
+            Some(&FsError::Io("input/output error".into())),
+            now,
+            now,
+        );
+        rules.note(busy.inode, Some(&FsError::Busy), now, now);
+        assert!(!rules.allows(&failed, now));
+        assert!(rules.allows(&busy, now));
+    }
+
+    #[test]
+    fn a_slow_device_is_left_to_the_workers_for_a_while() {
+        let now = Instant::now();
+        let mut rules = InPlace::default();
+        let late = now + Duration::from_secs(2);
+        rules.note(file(1, 1, 1).inode, None, now, late);
+        assert!(!rules.allows(&file(1, 2, 1), late), "another file of it");
+        assert!(rules.allows(&file(2, 1, 1), late), "another device");
+        assert!(rules.allows(&file(1, 2, 1), late + SLOW_FOR));
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_not_remembered_without_a_bound() {
+        let now = Instant::now();
+        let mut rules = InPlace::default();
+        for ino in 0..=MAX_FAILED as u64 {
+            rules.note(
+                file(1, ino, 1).inode,
+                Some(&FsError::Io(String::new())),
+                now,
+                now,
+            );
+        }
+        assert_eq!(rules.failed.len(), 1);
+    }
+}

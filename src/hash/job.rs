@@ -1,0 +1,259 @@
+//! What the workers do: one file that something happened to, or a part of the baseline,
+//! each in steps, so that it can be left for a while and others get their turn.
+//!
+//! Holds no descriptor before its first step, and between two steps none but that of the
+//! file it is in the middle of. Invariant: a directory is opened by its path from its
+//! root, over no symbolic link, and is the inode that was meant, or nothing is read.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use super::reader::{Reader, RegularFile, status, status_of};
+use crate::change::Kind;
+use crate::file_status::{FsError, Inode, Stat};
+use crate::sys::file::{self, Open};
+use crate::sys::fs_error;
+use crate::tracker::disk::{FileDigest, Ticket};
+use crate::tracker::model::Id;
+
+/// Where a directory is found.
+#[derive(Clone)]
+pub(crate) struct DirectoryPath {
+    /// The root above it, as it is opened.
+    pub(crate) root: Vec<u8>,
+    /// From there; empty for the root itself.
+    pub(crate) relative: Vec<u8>,
+    /// The directory that is meant.
+    pub(crate) inode: Inode,
+}
+
+/// The root opened last, with its path: directories come in the order of their roots.
+type OpenRoot = Option<(Vec<u8>, OwnedFd)>;
+
+impl DirectoryPath {
+    fn open(&self, held: &mut OpenRoot) -> Result<OwnedFd, FsError> {
+        let root = match held {
+            Some((path, root)) if *path == self.root => root,
+            _ => {
+                let open = |path: &_| file::open(file::here(), path, Open::Directory);
+                let opened =
+                    file::with_c_str(&self.root, open).map_err(|error| fs_error(&error))?;
+                &held.insert((self.root.clone(), opened)).1
+            }
+        };
+        let path: &[u8] = if self.relative.is_empty() {
+            b"."
+        } else {
+            &self.relative
+        };
+        let dir = file::open_path(root.as_fd(), path, Open::Directory)
+            .map_err(|error| fs_error(&error))?;
+        if status(dir.as_fd())?.inode == self.inode {
+            Ok(dir)
+        } else {
+            Err(FsError::NotFound)
+        }
+    }
+}
+
+/// A file that something happened to.
+pub(crate) struct FileJob {
+    pub(super) ticket: Ticket,
+    pub(super) dir: DirectoryPath,
+    name: Vec<u8>,
+    /// The file that is meant.
+    pub(super) inode: Inode,
+    /// As it was when it was put in the queue.
+    pub(super) size: u64,
+    limit: u64,
+    reader: Option<Reader>,
+}
+
+impl FileJob {
+    /// `stat`: what the file was when its directory was open. Larger files than `limit`
+    /// bytes are not read.
+    pub(crate) fn new(
+        ticket: Ticket,
+        dir: DirectoryPath,
+        name: &[u8],
+        stat: &Stat,
+        limit: u64,
+    ) -> Self {
+        Self {
+            ticket,
+            dir,
+            name: name.to_vec(),
+            inode: stat.inode,
+            size: stat.size,
+            limit,
+            reader: None,
+        }
+    }
+
+    /// Whether it is half read, and so has a descriptor.
+    pub(super) fn is_begun(&self) -> bool {
+        self.reader.is_some()
+    }
+
+    /// `None`: there is more to do.
+    pub(super) fn step(
+        &mut self,
+        until: Instant,
+        buffer: &mut Vec<u8>,
+    ) -> Option<Result<FileDigest, FsError>> {
+        let mut step = || {
+            if self.reader.is_none() {
+                let dir = self.dir.open(&mut None)?;
+                let file = RegularFile::open(dir.as_fd(), &self.name)?;
+                if file.stat.inode != self.inode {
+                    return Err(FsError::NotFound);
+                }
+                if file.stat.size > self.limit {
+                    return Ok(Some(FileDigest::unread(file.stat)));
+                }
+                self.reader = Some(file.reader(self.limit)?);
+            }
+            match &mut self.reader {
+                Some(reader) => reader.step(Some(until), buffer),
+                None => Ok(None),
+            }
+        };
+        step().transpose()
+    }
+}
+
+/// Some files of one directory, to be read behind the running watch.
+pub(crate) struct ReadBatch {
+    pub(crate) dir: DirectoryPath,
+    /// The entries, and where their names end in `names`.
+    pub(crate) files: Vec<(Id, usize)>,
+    pub(crate) names: Vec<u8>,
+    /// Larger files are not read; in bytes. 0: none is.
+    pub(crate) limit: u64,
+    /// Whether a write to one of them has an event.
+    pub(crate) is_watched: bool,
+}
+
+impl ReadBatch {
+    fn name(&self, file: usize) -> &[u8] {
+        let start = if file == 0 { 0 } else { self.files[file - 1].1 };
+        &self.names[start..self.files[file].1]
+    }
+
+    /// Where no event tells of a write, what was read is stable only if nothing at all
+    /// has happened to the file since it was opened.
+    fn verify(&self, dir: BorrowedFd<'_>, file: usize, read: &mut FileDigest) {
+        let is_same = status_of(dir, self.name(file)).is_ok_and(|after| {
+            (after.inode, after.ctime, after.mtime)
+                == (read.stat.inode, read.stat.ctime, read.stat.mtime)
+        });
+        read.stable &= is_same;
+    }
+}
+
+/// What was read of each file.
+pub(crate) type Answers = Vec<(Id, Result<FileDigest, FsError>)>;
+
+/// A part of the baseline.
+pub(super) struct BatchJob {
+    batches: Vec<ReadBatch>,
+    /// The batch, and the file of it, that is next.
+    batch: usize,
+    file: usize,
+    reader: Option<Reader>,
+    pub(super) answers: Answers,
+}
+
+impl BatchJob {
+    pub(super) fn new(batches: Vec<ReadBatch>) -> Self {
+        let count = batches.iter().map(|batch| batch.files.len()).sum();
+        Self {
+            batches,
+            batch: 0,
+            file: 0,
+            reader: None,
+            answers: Vec::with_capacity(count),
+        }
+    }
+
+    pub(super) fn device(&self) -> u64 {
+        self.batches.first().map_or(0, |batch| batch.dir.inode.dev)
+    }
+
+    /// Whether all was read; the answers are complete then.
+    pub(super) fn step(&mut self, until: Instant, buffer: &mut Vec<u8>) -> bool {
+        let mut root = None;
+        while let Some(batch) = self.batches.get(self.batch) {
+            let dir = batch.dir.open(&mut root);
+            while let Some((id, _)) = batch.files.get(self.file) {
+                let read = match &dir {
+                    Ok(dir) => read_one(batch, self.file, dir, &mut self.reader, until, buffer),
+                    Err(error) => Err(error.clone()),
+                };
+                if let Some(read) = read.transpose() {
+                    self.answers.push((*id, read));
+                    self.reader = None;
+                    self.file += 1;
+                }
+                if Instant::now() >= until {
+                    return false;
+                }
+            }
+            self.file = 0;
+            self.batch += 1;
+        }
+        true
+    }
+
+    /// Gives up on the file that is next, with this answer.
+    pub(super) fn skip(&mut self, error: FsError) {
+        self.reader = None;
+        if let Some(batch) = self.batches.get(self.batch)
+            && let Some((id, _)) = batch.files.get(self.file)
+        {
+            self.answers.push((*id, Err(error)));
+            self.file += 1;
+        }
+    }
+}
+
+/// Reads a file of a batch, or goes on with it. `None`: there is more to read.
+fn read_one(
+    batch: &ReadBatch,
+    file: usize,
+    dir: &OwnedFd,
+    reader: &mut Option<Reader>,
+    until: Instant,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<FileDigest>, FsError> {
+    let dir = dir.as_fd();
+    let name = batch.name(file);
+    if batch.limit == 0 {
+        let stat = status_of(dir, name)?;
+        return match stat.kind {
+            Kind::File => Ok(Some(FileDigest::unread(stat))),
+            _ => Err(FsError::NotFound),
+        };
+    }
+    let reader = match reader {
+        Some(reader) => reader,
+        None => {
+            let opened = RegularFile::open(dir, name)?;
+            if opened.stat.is_mount_root {
+                // Whoever knows the mounts decides whether it is read.
+                return Err(FsError::NotFound);
+            }
+            if opened.stat.size > batch.limit {
+                return Ok(Some(FileDigest::unread(opened.stat)));
+            }
+            reader.insert(opened.reader(batch.limit)?)
+        }
+    };
+    let mut read = reader.step(Some(until), buffer)?;
+    if let Some(read) = &mut read
+        && !batch.is_watched
+    {
+        batch.verify(dir, file, read);
+    }
+    Ok(read)
+}

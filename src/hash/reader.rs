@@ -1,0 +1,342 @@
+//! Turns one regular file into its digest, in steps of bounded time.
+//!
+//! Invariant: nothing is opened for reading that was not seen, through an O_PATH
+//! descriptor, to be a regular file (a FIFO's writer would be woken, and a device may do
+//! anything), and no more of it is read than the size that was seen then.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::change::Kind;
+use crate::file_status::{FsError, Stat};
+use crate::sys::bytes;
+use crate::sys::file::{self, Open};
+use crate::sys::fs_error;
+use crate::sys::stat::{stat_fd, stat_name};
+use crate::tracker::disk::FileDigest;
+
+/// Bytes read at once. More is slower: it no longer stays in the second-level cache
+/// between read(2) and the digest.
+pub(super) const CHUNK: usize = 128 << 10;
+
+/// What a buffer has at least, so that it is not made anew for each small file.
+const MIN_BUFFER: usize = 4096;
+
+/// Bytes that were read, of everything.
+static READ: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes that were read until now, also of files that are not done.
+pub(crate) fn bytes_read() -> u64 {
+    READ.load(Ordering::Relaxed)
+}
+
+/// A regular file, open with O_PATH: its name may lead elsewhere by now, and its kind is
+/// what was seen.
+pub(crate) struct RegularFile {
+    fd: OwnedFd,
+    pub(crate) stat: Stat,
+}
+
+impl RegularFile {
+    /// Opens a name in a directory; a symbolic link is not followed.
+    ///
+    /// # Errors
+    /// [`FsError::NotFound`] also for what is there and no regular file.
+    pub(crate) fn open(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Self, FsError> {
+        let opened = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
+        let fd = opened.map_err(|error| fs_error(&error))?;
+        let stat = status(fd.as_fd())?;
+        if stat.kind != Kind::File {
+            return Err(FsError::NotFound);
+        }
+        Ok(Self { fd, stat })
+    }
+
+    /// Opens it for reading.
+    ///
+    /// # Errors
+    /// Those of openat(2).
+    pub(super) fn reader(&self, limit: u64) -> Result<Reader, FsError> {
+        let began = Instant::now();
+        let uid = self.stat.attributes.uid;
+        let opened = bytes::reopen(self.fd.as_fd(), uid).map_err(|error| fs_error(&error))?;
+        let file = File::from(opened);
+        let hasher = Sha256::new();
+        let (read, reads, is_longer) = (0, 0, false);
+        Ok(Reader {
+            file,
+            stat: self.stat,
+            limit,
+            hasher,
+            read,
+            reads,
+            is_longer,
+            took: nanos_since(began),
+        })
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// Those of openat(2) and read(2).
+    pub(crate) fn digest(&self, limit: u64, buffer: &mut Vec<u8>) -> Result<FileDigest, FsError> {
+        if self.stat.size > limit {
+            return Ok(FileDigest::unread(self.stat));
+        }
+        let mut reader = self.reader(limit)?;
+        loop {
+            if let Some(digest) = reader.step(None, buffer)? {
+                return Ok(digest);
+            }
+        }
+    }
+}
+
+/// What is known of an open file.
+pub(super) fn status(fd: BorrowedFd<'_>) -> Result<Stat, FsError> {
+    stat_fd(fd).map_err(|error| fs_error(&error))
+}
+
+/// What is known of a name.
+pub(super) fn status_of(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Stat, FsError> {
+    file::with_c_str(name, |name| stat_name(dir, name)).map_err(|error| fs_error(&error))
+}
+
+/// A regular file that is being read.
+pub(super) struct Reader {
+    file: File,
+    /// As it was seen before it was opened for reading.
+    stat: Stat,
+    limit: u64,
+    hasher: Sha256,
+    /// Bytes in the digest so far.
+    read: u64,
+    /// Calls of read(2) so far.
+    reads: u32,
+    /// Whether it was found to have more bytes than `stat` says.
+    is_longer: bool,
+    took: u64,
+}
+
+impl Reader {
+    /// Reads until the time is up (`None`: as long as it takes). `None`: there is more.
+    ///
+    /// # Errors
+    /// Those of read(2).
+    pub(super) fn step(
+        &mut self,
+        until: Option<Instant>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<FileDigest>, FsError> {
+        let began = Instant::now();
+        let ended = self.read_until(until, buffer);
+        self.took += nanos_since(began);
+        match ended {
+            Ok(true) => self.finish().map(Some),
+            Ok(false) => Ok(None),
+            Err(error) => Err(fs_error(&error)),
+        }
+    }
+
+    /// Whether all of it has been read.
+    fn read_until(&mut self, until: Option<Instant>, buffer: &mut Vec<u8>) -> io::Result<bool> {
+        loop {
+            // A byte more than is left, so that a short read tells the end.
+            let left = self.stat.size.saturating_sub(self.read);
+            let want =
+                usize::try_from(left).map_or(CHUNK, |left| left.saturating_add(1).min(CHUNK));
+            if buffer.len() < want {
+                buffer.resize(want.next_power_of_two().max(MIN_BUFFER), 0);
+            }
+            let count = match self.file.read(&mut buffer[..want]) {
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let known = usize::try_from(left).map_or(count, |left| left.min(count));
+            self.hasher.update(&buffer[..known]);
+            self.reads = self.reads.saturating_add(1);
+            self.read += known as u64;
+            self.is_longer = known < count;
+            READ.fetch_add(count as u64, Ordering::Relaxed);
+            // A short read of a regular file is its last.
+            if count < want || self.is_longer {
+                return Ok(true);
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// What one read(2) gave in full was read at once, and a write since then has an
+    /// event. What took several, or is longer or shorter than was seen, is compared with
+    /// what it is now.
+    fn finish(&mut self) -> Result<FileDigest, FsError> {
+        let mut digest = FileDigest {
+            stat: Stat {
+                size: self.read,
+                ..self.stat
+            },
+            digest: Some(self.hasher.finalize_reset().into()),
+            stable: true,
+            took: self.took,
+        };
+        if self.reads == 1 && self.read == self.stat.size && !self.is_longer {
+            return Ok(digest);
+        }
+        let after = status(self.file.as_fd())?;
+        let is_same = (after.size, after.mtime) == (self.stat.size, self.stat.mtime);
+        if self.is_longer && is_same {
+            // Read again, it would be found so again.
+            return Err(FsError::Io("it has more bytes than its size".to_owned()));
+        }
+        digest.stable = is_same && self.read == self.stat.size;
+        if after.size > self.limit {
+            digest = FileDigest {
+                took: self.took,
+                ..FileDigest::unread(after)
+            };
+        }
+        Ok(digest)
+    }
+}
+
+fn nanos_since(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+    use std::os::unix::fs::FileExt as _;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// No limit that matters.
+    const LIMIT: u64 = 1 << 40;
+
+    fn write(dir: &Path, bytes: &[u8]) -> File {
+        std::fs::write(dir.join("f"), bytes).unwrap();
+        File::options().write(true).open(dir.join("f")).unwrap()
+    }
+
+    fn opened(dir: &Path) -> RegularFile {
+        let dir = File::open(dir).unwrap();
+        RegularFile::open(dir.as_fd(), b"f").unwrap()
+    }
+
+    fn sha256(bytes: &[u8]) -> Option<[u8; 32]> {
+        Some(Sha256::digest(bytes).into())
+    }
+
+    /// Reads to the end in steps that are over at once; how many there were.
+    fn in_steps(reader: &mut Reader) -> (Result<FileDigest, FsError>, usize) {
+        let mut buffer = Vec::new();
+        for steps in 1.. {
+            match reader.step(Some(Instant::now()), &mut buffer).transpose() {
+                Some(read) => return (read, steps),
+                None => assert!(steps < 10_000, "it reads for ever"),
+            }
+        }
+        unreachable!()
+    }
+
+    #[test]
+    fn a_file_is_read_in_steps_to_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let bytes: Vec<u8> = (0..=255).cycle().take(3 * CHUNK + 17).collect();
+        write(dir.path(), &bytes);
+        let (read, steps) = in_steps(&mut opened(dir.path()).reader(LIMIT).unwrap());
+        let read = read.unwrap();
+        assert_eq!(read.digest, sha256(&bytes));
+        assert!(read.stable && read.took > 0);
+        assert_eq!((read.stat.size, steps), (bytes.len() as u64, 4));
+    }
+
+    #[test]
+    fn a_small_file_that_grew_before_it_was_read_is_not_read_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = write(dir.path(), b"x");
+        let seen = opened(dir.path());
+        std::thread::sleep(Duration::from_millis(20)); // Of another mtime.
+        file.set_len(1 << 36).unwrap(); // Sparse: 64 GiB.
+        let mut buffer = Vec::new();
+        let before = bytes_read();
+        let read = seen.digest(LIMIT, &mut buffer).unwrap();
+        assert!(!read.stable);
+        assert_eq!((read.stat.size, read.digest), (1, sha256(b"x")));
+        // Other tests of this process read at the same time, and little.
+        assert!(bytes_read() - before < 1 << 30);
+    }
+
+    #[test]
+    fn a_large_file_that_grows_while_it_is_read_is_read_to_the_size_that_was_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = write(dir.path(), &vec![7; 2 * CHUNK]);
+        let mut reader = opened(dir.path()).reader(LIMIT).unwrap();
+        let first = reader.step(Some(Instant::now()), &mut Vec::new()).unwrap();
+        assert_eq!(first, None);
+        std::thread::sleep(Duration::from_millis(20));
+        file.set_len(1 << 40).unwrap();
+        let (read, steps) = in_steps(&mut reader);
+        let read = read.unwrap();
+        assert!(!read.stable && steps <= 2);
+        assert_eq!(read.digest, sha256(&vec![7; 2 * CHUNK]));
+    }
+
+    #[test]
+    fn a_file_that_grows_past_the_limit_while_it_is_read_has_no_digest() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = write(dir.path(), &vec![7; 2 * CHUNK]);
+        let limit = 3 * CHUNK as u64;
+        let mut reader = opened(dir.path()).reader(limit).unwrap();
+        reader.step(Some(Instant::now()), &mut Vec::new()).unwrap();
+        file.set_len(4 * CHUNK as u64).unwrap();
+        let read = in_steps(&mut reader).0.unwrap();
+        assert_eq!((read.digest, read.stat.size), (None, 4 * CHUNK as u64));
+    }
+
+    #[test]
+    fn a_file_that_is_cut_or_written_while_it_is_read_is_not_stable() {
+        for cuts in [true, false] {
+            let dir = tempfile::tempdir().unwrap();
+            let file = write(dir.path(), &vec![7; 2 * CHUNK]);
+            let mut reader = opened(dir.path()).reader(LIMIT).unwrap();
+            reader.step(Some(Instant::now()), &mut Vec::new()).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            if cuts {
+                file.set_len(CHUNK as u64 + 5).unwrap();
+            } else {
+                file.write_all_at(b"new", 0).unwrap();
+            }
+            let read = in_steps(&mut reader).0.unwrap();
+            assert!(!read.stable, "cut: {cuts}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("f")).unwrap();
+        let opened = RegularFile::open(File::open(dir.path()).unwrap().as_fd(), b"f");
+        assert_eq!(opened.err(), Some(FsError::NotFound));
+    }
+
+    #[test]
+    fn the_buffer_of_a_small_file_is_small() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), b"twelve bytes");
+        let mut buffer = Vec::new();
+        opened(dir.path()).digest(LIMIT, &mut buffer).unwrap();
+        assert!(buffer.len() <= 4096);
+    }
+}

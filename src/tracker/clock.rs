@@ -1,0 +1,145 @@
+//! Which times the wall clock has shown since the watch began: what changed since then has
+//! one of them.
+//!
+//! A clock may be years behind the files (a board before NTP) and may be set at any time, so
+//! a time later than the beginning says nothing by itself. Invariant: the spans cover all
+//! that the clock has shown, however it was set.
+
+use super::Timestamps;
+
+/// The clock may gain or lose that much between two looks without having been set:
+/// adjtime(3) slews, and a look takes time. 100 ms.
+const TOLERANCE: i64 = 100_000_000;
+
+/// A file may be younger than the last look at the clock by that much: 10 s.
+const AHEAD: i64 = 10_000_000_000;
+
+/// With more spans than this two are joined, with the time between them.
+const MOST: usize = 16;
+
+/// Times in nanoseconds since 1970, the first and the last one.
+struct Span {
+    first: i64,
+    last: i64,
+}
+
+pub(super) struct WallClock {
+    /// The last one goes on; a setting of the clock begins another.
+    spans: Vec<Span>,
+    /// When the clock was last looked at.
+    seen: Timestamps,
+}
+
+impl WallClock {
+    pub(super) fn new(now: Timestamps) -> Self {
+        let (first, last) = (now.wall, now.wall);
+        Self {
+            spans: vec![Span { first, last }],
+            seen: now,
+        }
+    }
+
+    /// Looks at the clock; whether it was set since the last look.
+    pub(super) fn observe(&mut self, now: Timestamps) -> bool {
+        let passed = now.tick.saturating_sub(self.seen.tick);
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+        let expected = self.seen.wall.saturating_add(passed);
+        let tolerance = TOLERANCE.saturating_add(passed / 1000);
+        let was_set = now.wall.abs_diff(expected) > tolerance.unsigned_abs();
+        self.seen = now;
+        if let Some(span) = self.spans.last_mut() {
+            // It was set at some time between the two looks.
+            span.last = span.last.max(if was_set { expected } else { now.wall });
+        }
+        if was_set {
+            self.spans.push(Span {
+                first: now.wall.saturating_sub(passed).saturating_sub(tolerance),
+                last: now.wall,
+            });
+        }
+        if self.spans.len() > MOST {
+            let Span { first, last } = self.spans.remove(1);
+            let span = &mut self.spans[0];
+            (span.first, span.last) = (span.first.min(first), span.last.max(last));
+        }
+        was_set
+    }
+
+    /// Whether the clock has shown a time since the watch began.
+    pub(super) fn has_shown(&self, time: i64) -> bool {
+        self.has_shown_from(time, i64::MIN)
+    }
+
+    /// The same, where the watch counts from another time of the first span.
+    pub(super) fn has_shown_from(&self, time: i64, from: i64) -> bool {
+        self.spans.iter().enumerate().any(|(at, span)| {
+            let is_last = at + 1 == self.spans.len();
+            let last = span.last.saturating_add(if is_last { AHEAD } else { 0 });
+            let first = if at == 0 {
+                if from == i64::MIN { span.first } else { from }
+            } else {
+                span.first
+            };
+            (first..=last).contains(&time)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AHEAD, WallClock};
+    use crate::tracker::Timestamps;
+
+    const SECOND: i64 = 1_000_000_000;
+    const YEAR: i64 = 365 * 24 * 3600 * SECOND;
+
+    fn at(seconds: u64, wall: i64) -> Timestamps {
+        Timestamps {
+            tick: seconds * 1_000_000_000,
+            wall,
+        }
+    }
+
+    #[test]
+    fn a_time_between_the_beginning_and_now_was_shown() {
+        let mut clock = WallClock::new(at(0, 50 * YEAR));
+        clock.observe(at(100, 50 * YEAR + 100 * SECOND));
+        assert!(!clock.has_shown(50 * YEAR - 1));
+        assert!(clock.has_shown(50 * YEAR));
+        assert!(clock.has_shown(50 * YEAR + 100 * SECOND));
+        assert!(!clock.has_shown(50 * YEAR + 101 * SECOND + AHEAD));
+        assert!(
+            !clock.has_shown(51 * YEAR),
+            "it is of a clock that was right once"
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_has_not_shown_what_lies_between() {
+        let mut clock = WallClock::new(at(0, 0));
+        assert!(!clock.observe(at(10, 10 * SECOND)));
+        assert!(clock.observe(at(20, 50 * YEAR)));
+        assert!(!clock.observe(at(30, 50 * YEAR + 10 * SECOND)));
+        for (time, shown) in [
+            (5 * SECOND, true),
+            (20 * SECOND, true),
+            (YEAR, false),
+            (50 * YEAR - 20 * SECOND, false),
+            (50 * YEAR - 5 * SECOND, true),
+            (50 * YEAR + 5 * SECOND, true),
+        ] {
+            assert_eq!(clock.has_shown(time), shown, "{time}");
+        }
+        assert!(clock.observe(at(40, 20 * SECOND)), "and back again");
+        assert!(clock.has_shown(25 * SECOND));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_all_the_time_takes_no_more_memory() {
+        let mut clock = WallClock::new(at(0, 0));
+        for step in 1..1000 {
+            clock.observe(at(step, i64::try_from(step).unwrap() % 7 * YEAR));
+        }
+        assert!(clock.spans.len() <= super::MOST);
+    }
+}
