@@ -214,6 +214,28 @@ fn digests_are_told_as_they_become_known() {
 }
 
 #[test]
+fn the_digest_of_an_upload_is_printed_once_its_writer_has_closed_it() {
+    if !has_program("the_digest_of_an_upload_is_printed…", "jq") {
+        return;
+    }
+    let tree = Tree::new();
+    tree.mkdir("src");
+    let mut shell = Shell::start(&tree, &recipe("The digest of each upload", &[]));
+    shell.wait_ready();
+    let mut upload = tree.open("src/upload");
+    upload.write_all(b"half").unwrap();
+    // Another file, that is closed, comes first.
+    tree.write("src/beside", "whole");
+    shell.expect(&format!("{}  src/beside", sha256(b"whole")));
+    upload.write_all(b" and half").unwrap();
+    drop(upload);
+    shell.expect(&format!("{}  src/upload", sha256(b"half and half")));
+    tree.remove_all("src");
+    shell.wait();
+    assert_eq!(shell.out.count(), 2, "{}", shell.said());
+}
+
+#[test]
 fn a_shell_reads_a_path_at_a_time() {
     if !has_program("a_shell_reads_a_path_at_a_time", "bash") {
         return;
