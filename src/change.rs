@@ -59,6 +59,8 @@ pub(crate) type Span = Range<usize>;
 /// One change; see the contract for what each promises.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Change {
+    /// A session begins: what was emitted before belongs to another.
+    Start,
     Existing {
         kind: Kind,
         path: Span,
@@ -132,7 +134,7 @@ impl Change {
             | Self::AttributesChanged { .. }
             | Self::Closed { .. }
             | Self::Touched { .. } => true,
-            Self::Existing { .. } | Self::Ready { .. } | Self::Overflow => false,
+            Self::Start | Self::Existing { .. } | Self::Ready { .. } | Self::Overflow => false,
         }
     }
 }

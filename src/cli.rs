@@ -134,6 +134,12 @@ pub(crate) struct Cli {
     /// Print a rename as deleted and created, with all that is below, for stores that know paths only
     #[arg(long, help_heading = PRINTING)]
     pub(crate) no_renames: bool,
+    /// Begin a new session with a snapshot at this interval, in JSON
+    ///
+    /// The watch goes on. So does a log that is reopened to a new file: each can be read alone.
+    /// --initial is for the session before.
+    #[arg(long, value_name = "TIME", value_parser = positive_time, allow_negative_numbers = true, help_heading = PRINTING)]
+    pub(crate) snapshot: Option<Duration>,
     /// Add inode, mtime and ctime to the records of files in JSON
     #[arg(long, help_heading = PRINTING)]
     pub(crate) stat: bool,

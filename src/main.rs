@@ -324,6 +324,7 @@ fn plan(cli: &Cli) -> RunOptions {
         stats: cli.stats,
         quiet: cli.quiet,
         initial: cli.initial,
+        snapshot: cli.snapshot.map(nanos),
         waits: cli.wait_for_path,
     }
 }

@@ -86,7 +86,9 @@ impl Events {
             Change::AttributesChanged { .. } => EventName::Attributes,
             Change::Closed { .. } => EventName::Closed,
             Change::Touched { .. } => EventName::Touched,
-            Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => return true,
+            Change::Start | Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => {
+                return true;
+            }
         };
         self.contains(name)
     }
@@ -128,7 +130,7 @@ pub(crate) struct Printer {
 
 impl Printer {
     /// `host`: what each record is to carry, with its session and its number.
-    pub(crate) fn new(style: Style, host: Option<String>) -> Self {
+    pub(crate) fn new(style: Style, host: Option<String>, header: Header) -> Self {
         let time = match (style.format, style.line_time) {
             (Format::Json, _) => TimeFormat::Utc,
             (_, LineTime::Clock) => TimeFormat::Clock,
@@ -137,29 +139,8 @@ impl Printer {
         Self {
             style,
             time: TimeText::new(time),
-            session: Session::new(host),
+            session: Session::new(host, header),
         }
-    }
-
-    /// Whether the stream has sessions: whether a snapshot shows in it.
-    pub(crate) fn has_sessions(&self) -> bool {
-        self.style.format == Format::Json
-    }
-
-    /// Begins a session, and appends its first record where the format has one. Records
-    /// of changes come after it.
-    pub(crate) fn begin_session(&mut self, header: &Header, wall: i64, out: &mut Vec<u8>) {
-        if !self.has_sessions() {
-            return;
-        }
-        self.session.begin();
-        let envelope = json::Envelope {
-            time: self.time.at(wall),
-            key: self.session.key(),
-        };
-        envelope.write_start(self.session.id(), header, out);
-        out.push(self.style.end());
-        self.session.advance();
     }
 
     /// Appends one record to `out`; whether it was a change that was printed, which
@@ -184,11 +165,19 @@ impl Printer {
                 text::write(&self.style, batch, change, time, out);
             }
             Format::Json => {
+                if *change == Change::Start {
+                    self.session.begin();
+                }
                 let envelope = json::Envelope {
                     time: self.time.at(wall),
                     key: self.session.key(),
                 };
-                envelope.write(batch, change, self.style.stat, out);
+                let fields = json::Fields {
+                    batch,
+                    session: &self.session,
+                    stat: self.style.stat,
+                };
+                envelope.write(fields, change, out);
             }
             Format::Paths => text::write_path(&self.style, batch, change, out),
         }

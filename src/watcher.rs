@@ -28,7 +28,6 @@ use crate::hash::Workers;
 use crate::log::Log;
 use crate::mounts::Mounts;
 use crate::notify::Service;
-use crate::output::Header;
 use crate::stderr::{Stderr, erase_progress};
 use crate::sys::inotify::Inotify;
 use crate::sys::signal::{Signal, Signals};
@@ -39,6 +38,7 @@ use cycle::Pace;
 use events::EventBytes;
 use output::Output;
 use poller::{Poller, Wake, Wakes};
+use session::Session;
 pub(crate) use setup::{Config, Destination, RunOptions};
 use stop::StopConditions;
 pub(crate) use stop::{Exit, StopOptions, StopReason};
@@ -99,8 +99,7 @@ pub(crate) struct Watcher {
     /// What is above the PATHs, where that matters.
     above: Option<Above>,
     mounts: Option<Mounts>,
-    /// What the first record of a session says.
-    header: Header,
+    session: Session,
     output: Output,
     stderr: Stderr,
     /// The service manager.
@@ -166,7 +165,9 @@ impl Watcher {
             }
             if !self.output.is_full() {
                 self.drain()?;
-                self.slice()?;
+                if !self.list_slice()? {
+                    self.slice()?;
+                }
             }
             self.show_progress();
         }
@@ -211,7 +212,7 @@ impl Watcher {
 
     /// Whether nothing that is known is left to be looked at.
     fn is_done(&self) -> bool {
-        self.tracker.is_done() && self.events.is_empty()
+        self.tracker.is_done() && self.events.is_empty() && !self.session.is_listing()
     }
 
     /// How long the loop may wait.
@@ -229,10 +230,15 @@ impl Watcher {
             return self.until(always);
         }
         let has_work = self.pace.is_busy || !self.events.is_empty() || !self.tracker.is_idle();
-        if has_work || self.output.can_render() {
+        if has_work || self.output.can_render() || self.session.is_listing() {
             return Some(Duration::ZERO);
         }
-        let due = [self.tracker.deadline(), self.progress_due(), always];
+        let due = [
+            self.tracker.deadline(),
+            self.progress_due(),
+            self.snapshot_due(),
+            always,
+        ];
         self.until(due.into_iter().flatten().min())
     }
 

@@ -56,6 +56,7 @@ impl Cli {
             (self.initial && !json, "--initial", for_json),
             (self.host.is_some() && !json, "--host", for_json),
             (self.stat && !json, "--stat", for_json),
+            (self.snapshot.is_some() && !json, "--snapshot", for_json),
             (
                 self.hash == Some(Hashing::Off) && self.hash_limit != super::DEFAULT_HASH_LIMIT,
                 "--hash-limit",

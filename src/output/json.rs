@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use super::session::{Header, Key};
+use super::session::{Key, Session};
 use super::time::nanoseconds;
 use crate::change::{Attributes, Batch, Change, Content, Digest, InodeTimes, Kind, Span};
 
@@ -257,32 +257,11 @@ fn path_fields(path: &[u8]) -> (Text<'_>, Option<Hex<'_>>) {
 }
 
 impl Envelope<'_> {
-    /// Appends a change as an object, without its end; `stat`: with inode and times.
-    pub(super) fn write(self, batch: &Batch, change: &Change, stat: bool, out: &mut Vec<u8>) {
-        self.write_event(Fields { batch, stat }.event(change), out);
-    }
-
-    /// Appends the first record of a session.
-    pub(super) fn write_start(self, session: &str, header: &Header, out: &mut Vec<u8>) {
-        let all_text = |paths: &[Vec<u8>]| paths.iter().all(|path| is_utf8(path));
-        let (paths, absolute) = (&header.paths, &header.absolute);
-        let start = Start {
-            version: header.version,
-            paths: Texts(paths),
-            paths_hex: (!all_text(paths)).then_some(Hexes(paths)),
-            absolute: Texts(absolute),
-            absolute_hex: (!all_text(absolute)).then_some(Hexes(absolute)),
-            session: self.key.is_none().then_some(session),
-            hash: header.hash,
-            resumes: header.resumes.as_deref(),
-        };
-        self.write_event(Event::Start(start), out);
-    }
-
-    fn write_event(self, event: Event<'_>, out: &mut Vec<u8>) {
+    /// Appends a change as an object, without its end.
+    pub(super) fn write(self, fields: Fields<'_>, change: &Change, out: &mut Vec<u8>) {
         let record = Record {
             envelope: self,
-            event,
+            event: fields.event(change),
         };
         let mut serializer = serde_json::Serializer::with_formatter(out, Escaping);
         record
@@ -291,14 +270,32 @@ impl Envelope<'_> {
     }
 }
 
-/// Finds the fields of a change.
+/// What the fields of an event are found in.
 #[derive(Clone, Copy)]
-struct Fields<'a> {
-    batch: &'a Batch,
-    stat: bool,
+pub(super) struct Fields<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) session: &'a Session,
+    /// Whether inode and times are printed.
+    pub(super) stat: bool,
 }
 
 impl<'a> Fields<'a> {
+    fn start(self) -> Start<'a> {
+        let header = self.session.header();
+        let all_text = |paths: &[Vec<u8>]| paths.iter().all(|path| is_utf8(path));
+        let (paths, absolute) = (&header.paths, &header.absolute);
+        Start {
+            version: header.version,
+            paths: Texts(paths),
+            paths_hex: (!all_text(paths)).then_some(Hexes(paths)),
+            absolute: Texts(absolute),
+            absolute_hex: (!all_text(absolute)).then_some(Hexes(absolute)),
+            session: self.session.key().is_none().then(|| self.session.id()),
+            hash: header.hash,
+            resumes: header.resumes.as_deref(),
+        }
+    }
+
     fn bytes(self, path: &Span) -> &'a [u8] {
         self.batch.bytes(path)
     }
@@ -331,6 +328,7 @@ impl<'a> Fields<'a> {
 
     fn event(self, change: &Change) -> Event<'a> {
         match change {
+            Change::Start => Event::Start(self.start()),
             Change::Existing {
                 kind,
                 path,

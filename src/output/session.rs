@@ -61,24 +61,34 @@ pub(super) struct Session {
     /// A UUIDv7 in its usual form.
     id: String,
     host: Option<String>,
+    header: Header,
     /// The number of the next record.
     seq: u64,
 }
 
 impl Session {
     /// The session before the first: of no host, and nothing in it is numbered.
-    pub(super) fn new(host: Option<String>) -> Self {
+    pub(super) fn new(host: Option<String>, header: Header) -> Self {
         Self {
             id: String::new(),
             host,
+            header,
             seq: 0,
         }
     }
 
     /// Begins the next session.
     pub(super) fn begin(&mut self) {
+        if !self.id.is_empty() {
+            // A later one begins with a snapshot: nothing before it is needed.
+            self.header.resumes = None;
+        }
         self.id = Uuid::now_v7().to_string();
         self.seq = 0;
+    }
+
+    pub(super) fn header(&self) -> &Header {
+        &self.header
     }
 
     pub(super) fn id(&self) -> &str {
@@ -105,7 +115,7 @@ impl Session {
 mod tests {
     use uuid::{Uuid, Version};
 
-    use super::{Session, absolute};
+    use super::{Header, Session, absolute};
 
     #[test]
     fn absolute_paths_are_without_dots_and_trailing_slashes() {
@@ -121,8 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn only_the_first_session_resumes_another() {
+        let header = Header {
+            resumes: Some("before".to_owned()),
+            ..Header::default()
+        };
+        let mut session = Session::new(None, header);
+        session.begin();
+        assert_eq!(session.header().resumes.as_deref(), Some("before"));
+        session.begin();
+        assert_eq!(session.header().resumes, None);
+    }
+
+    #[test]
     fn each_session_has_a_new_time_ordered_uuid_and_is_numbered_from_0() {
-        let mut session = Session::new(Some("h".to_owned()));
+        let mut session = Session::new(Some("h".to_owned()), Header::default());
         session.begin();
         let first = session.id().to_owned();
         let version = Uuid::parse_str(&first).expect("a UUID").get_version();
@@ -137,7 +160,7 @@ mod tests {
 
     #[test]
     fn without_a_host_records_have_no_key() {
-        let mut session = Session::new(None);
+        let mut session = Session::new(None, Header::default());
         session.begin();
         assert!(session.key().is_none());
     }

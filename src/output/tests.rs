@@ -24,7 +24,12 @@ fn printed(style: Style, path: &[u8], change: impl Fn(std::ops::Range<usize>) ->
     let mut batch = Batch::default();
     let span = batch.path(|bytes| bytes.extend(path));
     let mut out = Vec::new();
-    Printer::new(style, None).print(&batch, &change(span), 1_700_000_000_123_456_789, &mut out);
+    Printer::new(style, None, Header::default()).print(
+        &batch,
+        &change(span),
+        1_700_000_000_123_456_789,
+        &mut out,
+    );
     String::from_utf8(out).expect("text")
 }
 
@@ -140,7 +145,12 @@ fn record_of(style: Style, fill: impl Fn(&mut Batch) -> Change) -> String {
     let mut batch = Batch::default();
     let change = fill(&mut batch);
     let mut out = Vec::new();
-    Printer::new(style, None).print(&batch, &change, 1_700_000_000_123_456_789, &mut out);
+    Printer::new(style, None, Header::default()).print(
+        &batch,
+        &change,
+        1_700_000_000_123_456_789,
+        &mut out,
+    );
     String::from_utf8(out).expect("UTF-8")
 }
 
@@ -298,12 +308,12 @@ fn a_session_begins_with_start_and_its_records_are_numbered_without_a_gap() {
         events,
         ..plain(Format::Json)
     };
-    let mut printer = Printer::new(style, Some("here".to_owned()));
+    let mut printer = Printer::new(style, Some("here".to_owned()), header);
     let mut out = Vec::new();
     let mut batch = Batch::default();
     let path = span(&mut batch, b"x");
     for session in 0..2 {
-        printer.begin_session(&header, session, &mut out);
+        assert!(!printer.print(&batch, &Change::Start, session, &mut out));
         let gone = Change::Deleted {
             kind: Kind::File,
             path: path.clone(),
@@ -350,9 +360,9 @@ fn a_session_begins_with_start_and_its_records_are_numbered_without_a_gap() {
 
 #[test]
 fn without_a_host_only_start_has_a_session() {
-    let mut printer = Printer::new(plain(Format::Json), None);
+    let mut printer = Printer::new(plain(Format::Json), None, Header::default());
     let mut out = Vec::new();
-    printer.begin_session(&Header::default(), 0, &mut out);
+    printer.print(&Batch::default(), &Change::Start, 0, &mut out);
     printer.print(&Batch::default(), &Change::Overflow, 0, &mut out);
     let text = String::from_utf8(out).expect("UTF-8");
     let lines: Vec<_> = text.lines().collect();
@@ -366,9 +376,10 @@ fn without_a_host_only_start_has_a_session() {
         r#"{"time":"1970-01-01T00:00:00.000000Z","event":"overflow"}"#
     );
     for format in [Format::Text, Format::Paths] {
-        let mut printer = Printer::new(plain(format), Some("here".to_owned()));
+        let host = Some("here".to_owned());
+        let mut printer = Printer::new(plain(format), host, Header::default());
         let mut out = Vec::new();
-        printer.begin_session(&Header::default(), 0, &mut out);
+        printer.print(&Batch::default(), &Change::Start, 0, &mut out);
         assert!(out.is_empty(), "{format:?} has no sessions");
     }
 }

@@ -19,7 +19,7 @@ fn color(change: &Change) -> &'static [u8] {
         | Change::Touched { .. } => b"\x1b[33m",
         Change::Renamed { .. } => b"\x1b[34m",
         Change::Deleted { .. } => b"\x1b[31m",
-        Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => b"",
+        Change::Start | Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => b"",
     }
 }
 
@@ -45,7 +45,9 @@ fn label(change: &Change) -> Option<(&'static str, &Span, Option<&Span>)> {
         Change::AttributesChanged { path, .. } => ("Attributes changed", path, None),
         Change::Closed { path, .. } => ("Closed", path, None),
         Change::Touched { path, .. } => ("Touched", path, None),
-        Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => return None,
+        Change::Start | Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => {
+            return None;
+        }
     })
 }
 

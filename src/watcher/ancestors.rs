@@ -104,7 +104,10 @@ impl Watcher {
     }
 
     /// A PATH that is missing may have appeared: then it is watched from now on.
-    fn find_missing_paths(&mut self) {
+    pub(super) fn find_missing_paths(&mut self) {
+        if self.session.is_listing() {
+            return; // It is called again at the end of the list.
+        }
         let Some(above) = self.above.take() else {
             return;
         };

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::poller::Wake;
 use super::{StopReason, Watcher};
-use crate::change::{Content, Kind};
 use crate::error::Error;
 use crate::stderr::erase_progress;
 use crate::tracker::Hashing;
@@ -14,7 +13,7 @@ use crate::tracker::Hashing;
 const HELP: Duration = Duration::from_millis(1);
 
 impl Watcher {
-    /// Reads every file before anything is told, and tells what there is.
+    /// Reads every file before anything is emitted of it.
     pub(super) fn read_all(&mut self) -> Result<(), Error> {
         while self.feed_baseline().is_some() {
             let due = [self.progress_due(), self.help_due()];
@@ -32,29 +31,7 @@ impl Watcher {
             self.show_progress();
             self.drain()?;
         }
-        self.emit_snapshot()
-    }
-
-    /// Emits what is there, parents before children.
-    fn emit_snapshot(&mut self) -> Result<(), Error> {
-        let roots = self.tracker.roots.iter().rev();
-        let mut stack: Vec<_> = roots.filter_map(|root| root.entry).collect();
-        while self.ended.is_none()
-            && let Some(id) = stack.pop()
-        {
-            stack.extend(self.tracker.model.children(id));
-            let now = self.clock.now();
-            let mut turn = self.tracker.turn(&mut self.disk, now);
-            let content = match turn.t.model.kind(id) {
-                Kind::File => turn.known_content(id),
-                Kind::Directory | Kind::Symlink | Kind::Other => Content::default(),
-            };
-            self.tracker.emit_existing(id, content);
-            if self.tracker.batch.changes().len() >= 512 {
-                self.write_all()?;
-            }
-        }
-        self.write_all()
+        Ok(())
     }
 
     /// When the loop has to do the workers' work, if it has to.

@@ -243,15 +243,23 @@ impl Watcher {
         }
         let until = self.clock.tick().saturating_add(FINISH);
         loop {
-            self.apply(Draining::Off)?;
-            if !self.output.is_full() {
-                self.reconcile();
+            if self.session.is_listing() {
+                // A list that was begun is completed: what comes after it changes it.
+                if !self.output.is_full() {
+                    self.list_slice()?;
+                }
+            } else {
+                self.apply(Draining::Off)?;
+                if !self.output.is_full() {
+                    self.reconcile();
+                }
             }
             self.emit_changes()?;
             if self.write()? == Written::ReaderGone {
                 return Ok(());
             }
-            let is_known = self.events.is_empty() && self.tracker.is_idle();
+            let is_known =
+                self.events.is_empty() && self.tracker.is_idle() && !self.session.is_listing();
             if is_known && self.output.unwritten() == 0 || self.clock.tick() > until {
                 break;
             }

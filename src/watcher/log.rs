@@ -68,11 +68,13 @@ impl Watcher {
         }
         // What is known already belongs to the old file, if that takes it. A log gives
         // no error here.
-        let _written = self.write();
-        if let Err(why) = self.change_log() {
-            self.stderr.warn(&format!(
+        let _written = self.emit_changes().and_then(|()| self.write());
+        match self.change_log() {
+            Ok(true) => self.begin_again(),
+            Ok(false) => {}
+            Err(why) => self.stderr.warn(&format!(
                 "warning: {why}; changes go to the file that was open before"
-            ));
+            )),
         }
         if let Some(log) = &mut self.output.log {
             log.retry_now();
@@ -80,15 +82,15 @@ impl Watcher {
         self.service.reloaded();
     }
 
-    /// Goes on in the file that is at the log's path.
-    fn change_log(&mut self) -> Result<(), String> {
+    /// Goes on in the file that is at the log's path; whether that is another one.
+    fn change_log(&mut self) -> Result<bool, String> {
         let Some(log) = &self.output.log else {
-            return Ok(());
+            return Ok(false);
         };
         let copied = self.output.writer.as_fd().try_clone_to_owned();
         let mut old = File::from(copied.map_err(|error| error.to_string())?);
         let Some(opened) = log.reopen(&old, self.output.writer.end())? else {
-            return Ok(());
+            return Ok(false);
         };
         // Before its event is looked at: the queue is read by this thread alone.
         self.disk.own.add_path(log.path());
@@ -113,7 +115,7 @@ impl Watcher {
             self.stderr.warn(&format!("warning: {warning}"));
         }
         self.stderr.note(&format!("{shown} was opened anew"));
-        Ok(())
+        Ok(true)
     }
 
     /// At the end: no record is left torn in a log, and what was not written is lost, which

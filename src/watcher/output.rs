@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::stop::StopConditions;
 use crate::change::Batch;
 use crate::log::Log;
+use crate::output::Printer;
 use crate::output::writer::RecordWriter;
-use crate::output::{Header, Printer};
 
 /// Rendered at once before some is written: what a pipe holds.
 const PIECE: usize = 64 << 10;
@@ -50,13 +50,6 @@ impl Output {
         }
     }
 
-    /// Begins a session: its first record comes before all that is rendered from now on.
-    pub(super) fn begin_session(&mut self, header: &Header, wall: i64) {
-        let printer = &mut self.printer;
-        self.writer
-            .append(|out| printer.begin_session(header, wall, out));
-    }
-
     /// Takes a batch over, if the one before is done.
     pub(super) fn take(&mut self, batch: &mut Batch) -> Option<&Batch> {
         if self.has_backlog() || batch.is_empty() {
@@ -89,7 +82,9 @@ impl Output {
             let (printer, batch) = (&mut self.printer, &self.batch);
             let render = |out: &mut Vec<u8>| printer.print(batch, change, wall, out);
             let is_printed = self.writer.append(render);
-            stop.add_change(is_printed, now);
+            if change.is_of_the_tree() {
+                stop.add_change(is_printed, now);
+            }
         }
         if !self.has_backlog() {
             self.batch.clear();

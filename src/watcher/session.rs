@@ -1,11 +1,162 @@
-//! Sessions of the running watch.
+//! Sessions of the running watch: when one begins, and the listing of the tree for its
+//! snapshot.
+//!
+//! While the tree is listed the model stands still: events are read and kept, and applied
+//! after `ready`. Invariant: from `start` to `ready` nothing is emitted but the tree as it
+//! is known, so that it and the records after it fold to the truth.
 
 use super::Watcher;
+use crate::change::{Batch, Change, Content, Kind};
+use crate::error::Error;
+use crate::output::Format;
+use crate::tracker::model::Id;
+
+/// Names listed between two looks at the clock, the signals and the reader.
+const NAMES: usize = 256;
+
+/// How far the session is.
+enum Phase {
+    /// It has not begun: the PATHs are being walked.
+    Walking,
+    /// It has begun, and is not ready: files are read first, so that the list has their
+    /// digests.
+    Reading,
+    /// The tree is being listed. What is left: each entry stands for all that is in it.
+    Listing(Vec<Id>),
+    /// Changes are emitted as they happen.
+    Following,
+}
+
+pub(super) struct Session {
+    phase: Phase,
+    /// Whether sessions show: only then is the tree listed.
+    is_shown: bool,
+    /// Between the beginnings of two sessions, in nanoseconds.
+    interval: Option<u64>,
+    /// When the next one begins.
+    due: Option<u64>,
+}
+
+impl Session {
+    pub(super) fn new(interval: Option<u64>, format: Format) -> Self {
+        let is_shown = format == Format::Json;
+        Self {
+            phase: Phase::Walking,
+            is_shown,
+            interval: interval.filter(|_| is_shown),
+            due: None,
+        }
+    }
+
+    /// The first session begins.
+    pub(super) fn begin(&mut self, batch: &mut Batch) {
+        batch.push(Change::Start);
+        self.phase = Phase::Reading;
+    }
+
+    pub(super) fn is_listing(&self) -> bool {
+        matches!(self.phase, Phase::Listing(_))
+    }
+
+    /// The session is ready at this moment.
+    fn follow(&mut self, now: u64) {
+        self.phase = Phase::Following;
+        self.due = self.interval.map(|interval| now.saturating_add(interval));
+    }
+}
 
 impl Watcher {
-    /// Begins a session: its first record is put before all that is emitted from now on.
-    pub(super) fn begin_session(&mut self) {
+    /// Every watch is in place, and the list, if there is one, is whole.
+    pub(super) fn emit_ready(&mut self) {
+        let (directories, files) = self.tracker.model.counts();
+        let ready = Change::Ready { directories, files };
+        self.tracker.batch.push(ready);
+        self.session.follow(self.clock.tick());
+    }
+
+    /// The file that records go to is another one now: it begins with a session of its own.
+    pub(super) fn begin_again(&mut self) {
+        if !self.session.is_shown {
+            return;
+        }
+        match self.session.phase {
+            Phase::Walking => {}
+            Phase::Reading => self.tracker.batch.push(Change::Start),
+            Phase::Listing(_) | Phase::Following => self.begin_snapshot(),
+        }
+    }
+
+    fn begin_snapshot(&mut self) {
+        self.tracker.batch.push(Change::Start);
+        self.begin_list();
+    }
+
+    fn begin_list(&mut self) {
+        let roots = self.tracker.roots.iter().rev();
+        let roots = roots.filter_map(|root| root.entry).collect();
+        self.session.phase = Phase::Listing(roots);
+    }
+
+    /// When the next snapshot is due: not before every file was read once.
+    pub(super) fn snapshot_due(&self) -> Option<u64> {
+        self.session.due.filter(|_| self.baseline.is_none())
+    }
+
+    /// Goes on with the list of a snapshot, or begins a new one if it is time to. Whether
+    /// it did: then nothing else may change the model.
+    pub(super) fn list_slice(&mut self) -> Result<bool, Error> {
+        if self
+            .snapshot_due()
+            .is_some_and(|due| due <= self.clock.tick())
+        {
+            self.session.due = None;
+            self.begin_snapshot();
+        }
+        if !self.session.is_listing() {
+            return Ok(false);
+        }
+        if self.list_some() {
+            self.emit_ready();
+            self.find_missing_paths();
+        }
+        self.emit_changes()?;
+        Ok(true)
+    }
+
+    /// Lists the next names, parents before children; whether that was all.
+    fn list_some(&mut self) -> bool {
         let now = self.clock.now();
-        self.output.begin_session(&self.header, now.wall);
+        let mut turn = self.tracker.turn(&mut self.disk, now);
+        let Phase::Listing(left) = &mut self.session.phase else {
+            return true;
+        };
+        for _ in 0..NAMES {
+            let Some(id) = left.pop() else {
+                return true;
+            };
+            left.extend(turn.t.model.children(id));
+            let content = match turn.t.model.kind(id) {
+                Kind::File => turn.known_content(id),
+                Kind::Directory | Kind::Symlink | Kind::Other => Content::default(),
+            };
+            turn.t.emit_existing(id, content);
+        }
+        false
+    }
+
+    /// Lists the whole tree before the watch is ready, unless it is to end.
+    pub(super) fn list_all(&mut self) -> Result<(), Error> {
+        if !self.session.is_shown {
+            return Ok(());
+        }
+        self.begin_list();
+        while self.ended.is_none() {
+            let is_whole = self.list_some();
+            self.write_all()?;
+            if is_whole {
+                break;
+            }
+        }
+        Ok(())
     }
 }

@@ -9,10 +9,10 @@ use super::cycle::Pace;
 use super::events::EventBytes;
 use super::output::Output;
 use super::poller::{Poller, Wake};
+use super::session::Session;
 use super::stop::StopConditions;
 use super::{Clock, StopOptions, StopReason, Watcher};
 use crate::baseline::Baseline;
-use crate::change::Change;
 use crate::disk::RealDisk;
 use crate::error::Error;
 use crate::filter::Filter;
@@ -48,6 +48,8 @@ pub(crate) struct RunOptions {
     pub(crate) stats: bool,
     pub(crate) quiet: bool,
     pub(crate) initial: bool,
+    /// Between two snapshots, in nanoseconds.
+    pub(crate) snapshot: Option<u64>,
     /// Wait for a PATH that is missing.
     pub(crate) waits: bool,
 }
@@ -115,7 +117,7 @@ impl Watcher {
         process::raise_descriptor_limit(DESCRIPTORS);
         process::widen_descriptor_table(inotify.as_fd(), 1000);
         let workers = Workers::new(poller.bell());
-        let printer = Printer::new(order.style, order.host);
+        let printer = Printer::new(order.style, order.host, order.header);
         let output = open_output(order.destination, printer, order.style)?;
         let own = self_outputs(&output, &order.files);
         let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own);
@@ -143,7 +145,7 @@ impl Watcher {
             baseline: None,
             above: None,
             mounts: Mounts::new().ok(),
-            header: order.header,
+            session: Session::new(order.plan.snapshot, order.style.format),
             output,
             stderr: Stderr::new(order.plan.quiet),
             service: Service::from_environment(),
@@ -238,20 +240,18 @@ impl Watcher {
 
     /// Tells that every watch is in place, and begins to read what is there.
     fn begin(&mut self) -> Result<(), Error> {
-        self.begin_session();
+        self.session.begin(&mut self.tracker.batch);
         self.baseline = Some(Baseline::new());
         if self.plan.initial {
             self.read_all()?;
+            self.list_all()?;
         }
         if self.ended.is_some() {
             return Ok(());
         }
+        self.emit_ready();
         self.emit_changes()?;
         let (directories, files) = self.tracker.model.counts();
-        self.tracker
-            .batch
-            .push(Change::Ready { directories, files });
-        self.emit_changes()?;
         self.stop.set_ready(self.clock.tick());
         self.stderr
             .note(&format!("ready: {directories} directories, {files} files"));

@@ -13,6 +13,9 @@ use crate::tracker::{Hashing, Turn};
 impl Turn<'_> {
     /// The digest last emitted, and what the disk says of the file that holds these bytes.
     pub(crate) fn known_content(&mut self, id: Id) -> Content {
+        // From here on this is what was last reported under the name.
+        self.t.model.clear(id, Flag::REPLACED);
+        self.t.replaced.remove(&id);
         let digest = self.t.model.digest(id);
         if digest == Some(EMPTY) {
             return Content {
