@@ -38,7 +38,7 @@ use crate::change::{Attributes, Batch, Digest, Kind};
 use crate::event::{Cookie, Wd};
 use crate::filter::Filter;
 use clock::WallClock;
-use content::Evidence;
+use content::{BackOffs, Evidence};
 use disk::{Disk, FsError, Inode, Target, Ticket};
 use file_systems::FileSystems;
 use foldhash::HashMap;
@@ -100,6 +100,7 @@ pub(crate) struct Tracker {
     missing: HashMap<Id, u64>,
     /// Files that are being read aside, and why.
     reading: HashMap<Ticket, (Id, Evidence)>,
+    back_offs: BackOffs,
     ticket: Ticket,
     /// Modes and owners, where they are told.
     attributes: HashMap<Id, Attributes>,
@@ -162,6 +163,7 @@ impl Tracker {
             links: Links::default(),
             missing: HashMap::default(),
             reading: HashMap::default(),
+            back_offs: BackOffs::default(),
             ticket: Ticket(0),
             attributes: HashMap::default(),
             mtimes: HashMap::default(),

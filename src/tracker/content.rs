@@ -4,6 +4,7 @@
 //! Invariant: what happened to a file is kept until it is read, or known not to matter.
 
 mod arrive;
+mod back_off;
 mod compare;
 mod evidence;
 mod known;
@@ -13,6 +14,7 @@ use super::disk::{FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Flag, Id};
 use super::{Hashing, Tracker, Turn};
 use crate::change::{Content, Digest, Kind, Warning};
+pub(super) use back_off::BackOffs;
 pub(super) use evidence::Evidence;
 
 impl Tracker {
@@ -119,6 +121,11 @@ impl Turn<'_> {
         let Some(dir) = self.t.model.parent(id) else {
             return;
         };
+        if let Some(due) = self.t.back_offs.wait(id, self.now.tick) {
+            self.t.restore_evidence(id, why);
+            self.t.queue.delay_entry(id, Some(dir), due);
+            return;
+        }
         let name = self.t.model.name(id).to_vec();
         let parent = self.t.model.inode(dir);
         let ticket = self.t.next_ticket();
@@ -150,8 +157,9 @@ impl Turn<'_> {
     pub(super) fn read_modified(&mut self, id: Id) -> bool {
         let t = &mut *self.t;
         let blockers = [Flag::MOVED_FROM, Flag::READING];
-        let is_plain =
-            !t.settings.attributes && !blockers.into_iter().any(|flag| t.model.has(id, flag));
+        let is_plain = !t.settings.attributes
+            && !t.back_offs.is_waiting(id, self.now.tick)
+            && !blockers.into_iter().any(|flag| t.model.has(id, flag));
         let Some(dir) = t.model.parent(id).filter(|_| is_plain) else {
             return false;
         };
@@ -204,7 +212,7 @@ impl Turn<'_> {
                 stat,
                 digest: Some(digest),
                 stable,
-                ..
+                took,
             }) => {
                 self.t.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
@@ -213,7 +221,10 @@ impl Turn<'_> {
                     .into_iter()
                     .any(|flag| self.t.model.has(id, flag));
                 if again || !stable {
+                    self.t.back_offs.note(id, self.now.tick, took);
                     self.t.debounce(id);
+                } else {
+                    self.t.back_offs.remove(id);
                 }
                 if self.t.model.clear(id, Flag::RECHECK) {
                     self.t.enqueue(id);

@@ -275,6 +275,12 @@ impl WorkQueue {
         self.delay(Key::Name(dir, name.into()), dir.0, detail, due);
     }
 
+    /// Serves an entry at a time, or sooner if it is added.
+    pub(super) fn delay_entry(&mut self, id: Id, dir: Option<Id>, due: u64) {
+        let group = dir.map_or(u32::MAX, |dir| dir.0);
+        self.delay(Key::Entry(id), group, Detail::Nothing, due);
+    }
+
     fn delay(&mut self, key: Key, group: u32, detail: Detail, due: u64) {
         let is_new = !self.items.contains_key(&key);
         let item = self.item(&key, group, detail);

@@ -1,0 +1,120 @@
+//! When a file that was written to while a worker read it is read again: once it has been
+//! quiet for as long as that took, and for 50 ms at least; while it never is, after ten
+//! times as long, and after 1 s at least. So a large log costs a tenth of a thread.
+//!
+//! Times are of the monotonic clock, in nanoseconds.
+
+use std::collections::HashMap;
+
+use crate::tracker::model::Id;
+use crate::tracker::queue::QUIET;
+
+/// A file that is never quiet is read again after this at the earliest: 1 s.
+const MIN_INTERVAL: u64 = 1_000_000_000;
+
+/// And after this many times as long as the last reading took.
+const FACTOR: u64 = 10;
+
+/// More files than this are looked through for those that need no entry any longer.
+const MANY: usize = 64;
+
+struct BackOff {
+    quiet: u64,
+    last_event: u64,
+    until: u64,
+}
+
+impl BackOff {
+    fn due(&self) -> u64 {
+        self.last_event.saturating_add(self.quiet).min(self.until)
+    }
+}
+
+#[derive(Default)]
+pub(in crate::tracker) struct BackOffs {
+    files: HashMap<Id, BackOff>,
+}
+
+impl BackOffs {
+    /// A file was written to while it was read.
+    pub(super) fn note(&mut self, id: Id, now: u64, took: u64) {
+        if self.files.len() > MANY {
+            self.files.retain(|_, file| file.until > now);
+        }
+        let interval = took.saturating_mul(FACTOR).max(MIN_INTERVAL);
+        let file = BackOff {
+            quiet: took.max(QUIET),
+            last_event: now,
+            until: now.saturating_add(interval),
+        };
+        self.files.insert(id, file);
+    }
+
+    /// A file was read, and nothing happened to it meanwhile.
+    pub(super) fn remove(&mut self, id: Id) {
+        self.files.remove(&id);
+    }
+
+    pub(super) fn is_waiting(&self, id: Id, now: u64) -> bool {
+        self.files.get(&id).is_some_and(|file| now < file.due())
+    }
+
+    /// A file is to be read: when it may be, if that is not now. Whoever asks too early
+    /// does so because something happened to it.
+    pub(super) fn wait(&mut self, id: Id, now: u64) -> Option<u64> {
+        let file = self.files.get_mut(&id)?;
+        if now >= file.due() {
+            self.files.remove(&id);
+            return None;
+        }
+        file.last_event = now;
+        Some(file.due())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+    const FILE: Id = Id(7);
+
+    #[test]
+    fn a_file_that_becomes_quiet_is_read_after_as_long_as_it_took() {
+        for (took, quiet) in [(5 * MS, 50 * MS), (400 * MS, 400 * MS)] {
+            let mut files = BackOffs::default();
+            files.note(FILE, 0, took);
+            assert_eq!(files.wait(FILE, 10 * MS), Some(10 * MS + quiet));
+            assert!(files.is_waiting(FILE, 9 * MS + quiet));
+            assert_eq!(files.wait(FILE, 10 * MS + quiet), None);
+            assert!(files.files.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_never_quiet_is_read_after_ten_times_as_long_and_after_a_second() {
+        for (took, interval) in [(5 * MS, 1000 * MS), (400 * MS, 4000 * MS)] {
+            let mut files = BackOffs::default();
+            files.note(FILE, 0, took);
+            let step = 20 * MS;
+            let served = (0..1000).find(|n| files.wait(FILE, n * step).is_none());
+            assert_eq!(served.map(|n| n * step), Some(interval));
+        }
+    }
+
+    #[test]
+    fn files_that_are_gone_do_not_stay() {
+        let mut files = BackOffs::default();
+        for number in 0..10_000 {
+            files.note(Id(number), u64::from(number) * 100 * MS, 5 * MS);
+        }
+        assert!(files.files.len() <= MANY + 1);
+    }
+
+    #[test]
+    fn times_that_overflow_saturate() {
+        let mut files = BackOffs::default();
+        files.note(FILE, 1, u64::MAX);
+        assert_eq!(files.wait(FILE, 2), Some(u64::MAX));
+    }
+}
