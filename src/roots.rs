@@ -241,12 +241,12 @@ impl RootBuilder<'_> {
         // The directory of a single file is no PATH.
         let is_path = root == known || self.tracker.model.has(root, Flag::PARTIAL);
         self.notes.push(if one != other {
-            format!("note: {one} is the same as {other}, and is told once, as that")
+            format!("note: {one} is the same as {other}, and is reported once, as that")
         } else if is_path {
-            format!("note: {one} is given twice, and is told once")
+            format!("note: {one} is given twice, and is reported once")
         } else {
             let root = self.shown(root);
-            format!("note: {one} lies in {root}, and is told once, under that")
+            format!("note: {one} lies in {root}, and is reported once, under that")
         });
     }
 
@@ -255,9 +255,9 @@ impl RootBuilder<'_> {
         let (one, other) = (self.shown(entry), self.shown(known));
         self.notes.push(if one == other {
             let path = escaped(&seen.shown);
-            format!("note: {one} lies in {path} as well, and is told once, by itself")
+            format!("note: {one} lies in {path} as well, and is reported once, by itself")
         } else {
-            format!("note: {one} is the same as {other}, and is told once, as that")
+            format!("note: {one} is the same as {other}, and is reported once, as that")
         });
     }
 

@@ -99,7 +99,7 @@ fn an_option_of_another_tool_is_answered_with_ours_in_one_sentence() {
 fn a_command_is_not_run_and_that_is_said() {
     for typed in [&["--", "sh"][..], &[".", "sh"], &["--", "sh", "-c", "x"]] {
         let answer = refused(typed);
-        assert!(answer.contains("the command sh is not run"), "{answer}");
+        assert!(answer.contains("no file sh here to watch"), "{answer}");
         assert!(answer.contains("balerion runs no commands"), "{answer}");
     }
     let answer = refused(&["no such thing"]);
@@ -139,7 +139,7 @@ fn what_has_no_effect_and_what_is_no_glob_is_noted_unless_it_is_to_be_quiet() {
         &["--timeout=0", "--exclude", absolute.to_str().unwrap()],
     );
     assert!(
-        said(&output).contains("it would be '/target'"),
+        said(&output).contains("glob for that path would be '/target'"),
         "{}",
         said(&output)
     );

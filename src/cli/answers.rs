@@ -65,8 +65,8 @@ const ANSWERS: &[(&str, &str)] = &[
         "--max-depth N prints so many levels below PATH",
     ),
     (
-        "--recursive --no-recurse --non-recursive",
-        "--no-recursive prints what is directly in PATH, and without it all levels are",
+        "--no-recurse --non-recursive",
+        "--no-recursive reports only what is directly in PATH",
     ),
     (
         "--no-hash --no-checksum --nohash",
@@ -118,7 +118,13 @@ pub(crate) fn answer(error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
-    // A flag that was given a value is shown with its names: `--recursive`.
+    // A flag that was given a value is shown with its names.
+    if error.kind() == ErrorKind::TooManyValues && typed.contains("--recursive") {
+        return Some(
+            "--recursive takes no value: --no-recursive reports only what is directly in PATH"
+                .to_owned(),
+        );
+    }
     let name = typed.split(['=', ' ', ',']).next().unwrap_or(typed);
     let ours = ours(name)?;
     Some(if ours == NO_COMMANDS {
@@ -145,7 +151,7 @@ pub(crate) fn explain(error: Error) -> Error {
         {
             let shown = escaped(path);
             Error::Usage(format!(
-                "there is no file {shown} here, and the command {shown} is not run: {NO_COMMANDS}"
+                "there is no file {shown} here to watch, and {NO_COMMANDS}"
             ))
         }
         _ => error,

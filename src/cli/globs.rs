@@ -28,7 +28,7 @@ pub(super) fn note(option: &str, glob: &str, roots: &[NamedRoot]) -> Option<Stri
     }
     let meant = relative(bare, roots)?;
     Some(format!(
-        "{option} '{glob}' is relative to each PATH, and hardly matches there: for {bare} in a PATH it would be '{bang}{meant}'"
+        "{option} '{glob}' is relative to each PATH, where it hardly matches: the glob for that path would be '{bang}{meant}'"
     ))
 }
 
@@ -72,7 +72,8 @@ fn translated(regex: &str) -> Option<String> {
                     rest.next();
                     glob.push('*');
                 }
-                _ => glob.push('?'),
+                // Strictly any character; in a name, a dot is meant.
+                _ => glob.push('.'),
             },
             '\\' => match rest.next()? {
                 c if c.is_ascii_alphanumeric() => return None,
@@ -156,6 +157,7 @@ mod tests {
             (r".*/node_modules/.*", "node_modules/"),
             (r"^./target/.*", "/target/"),
             (r"build-.+", "build-*"),
+            (r".*.swp$", "*.swp"),
         ] {
             let note = note("--exclude", regex, &[root(".", "/w")]).expect(regex);
             let end = format!("looks like a regular expression: the glob would be '{glob}'");
