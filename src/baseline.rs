@@ -5,7 +5,7 @@
 
 use crate::change::Kind;
 use crate::hash::{Answers, DirectoryPath, ReadBatch, Workers, bytes_read};
-use crate::tracker::model::{Flag, Id};
+use crate::tracker::model::Id;
 use crate::tracker::{Hashing, Tracker, Turn};
 
 /// Files in one hand-over to a worker: it costs tens of microseconds.
@@ -75,7 +75,7 @@ impl Baseline {
             && let Some((id, next)) = model.from(self.next)
         {
             let before = std::mem::replace(&mut self.next, next);
-            if model.kind(id) != Kind::File || !model.has(id, Flag::BASELINE_PENDING) {
+            if model.kind(id) != Kind::File || !model.is_unread(id) {
                 continue;
             }
             let Some(parent) = model.parent(id) else {

@@ -44,7 +44,7 @@ use file_systems::FileSystems;
 use foldhash::HashMap;
 use links::Links;
 use lookahead::Lookahead;
-use model::{Flag, Id, Model};
+use model::{Flag, Id, Knowledge, Model};
 use pending_create::PendingCreate;
 use queue::{Key, WorkQueue};
 use rename::PendingMove;
@@ -261,7 +261,11 @@ impl Tracker {
     /// the baseline.
     pub(crate) fn add_walked(&mut self, id: Id, dir: Id, ino: u64) {
         match self.model.kind(id) {
-            Kind::File => self.model.set_baseline_pending(id, ino),
+            Kind::File => {
+                let is_missed = false;
+                self.model
+                    .set_knowledge(id, Knowledge::Unread { ino, is_missed });
+            }
             Kind::Directory if self.is_not_entered(dir) => self.model.set(id, Flag::NOT_ENTERED),
             _ => {}
         }

@@ -224,7 +224,7 @@ impl Turn<'_> {
                 if by_stat
                     || self.t.settings.attributes
                     || self.t.settings.touched
-                    || self.t.model.has(id, Flag::UNREADABLE)
+                    || self.t.model.is_unreadable(id)
                 {
                     self.t.enqueue(id);
                 }
@@ -285,9 +285,8 @@ impl Turn<'_> {
 
     /// Permissions of a directory changed: it may be why files in it could not be read.
     fn retry_unreadable_files(&mut self, dir: Id) {
-        let is_unread = |id: &Id| {
-            self.t.model.kind(*id) == Kind::File && self.t.model.has(*id, Flag::UNREADABLE)
-        };
+        let is_unread =
+            |id: &Id| self.t.model.kind(*id) == Kind::File && self.t.model.is_unreadable(*id);
         for id in self
             .t
             .model

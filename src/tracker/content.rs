@@ -11,7 +11,7 @@ mod known;
 mod linked;
 
 use super::disk::{FileDigest, FsError, Reading, Stat, Target, Ticket};
-use super::model::{self, Flag, Id};
+use super::model::{self, Flag, Id, Knowledge};
 use super::{Hashing, Tracker, Turn};
 use crate::change::{Content, Digest, Kind, Warning};
 pub(super) use back_off::BackOffs;
@@ -47,6 +47,31 @@ impl Tracker {
         self.reading.insert(ticket, (id, why));
     }
 
+    /// Whether only the bytes can tell whether a file has changed.
+    fn needs_read(&self, id: Id, stat: &Stat, why: Evidence) -> bool {
+        if why.is_written() || self.model.has(id, Flag::REPLACED) {
+            return true;
+        }
+        let is_read = self.hashing(stat.inode.dev) == Hashing::Eager;
+        match (self.model.knowledge(id), self.model.digest(id)) {
+            (Knowledge::Unseen | Knowledge::Unreadable { .. }, _) => true,
+            // Whoever reads it must know what happened to it: not the baseline.
+            (Knowledge::Unread { is_missed, .. }, _) => {
+                is_missed || self.clock.has_shown(stat.ctime) || self.changed_since_start(id, stat)
+            }
+            (
+                Knowledge::Known {
+                    fingerprint,
+                    is_racy,
+                },
+                Some(_),
+            ) => is_racy || fingerprint != model::fingerprint(stat, true),
+            (Knowledge::Known { fingerprint, .. }, None) => {
+                is_read || why.leaves_unexplained(fingerprint, stat, true)
+            }
+        }
+    }
+
     /// Says that a file is larger than is digested.
     pub(super) fn warn_over_limit(&mut self, id: Id, stat: &Stat) {
         let is_read = self.hashing(stat.inode.dev) != Hashing::Off;
@@ -70,54 +95,22 @@ impl Turn<'_> {
         let why = self.t.take_evidence(id);
         if self.t.goes_by_stat(stat) {
             self.compare_stat(id, stat, why);
-        } else if self.needs_read(id, stat, why) {
+        } else if self.t.needs_read(id, stat, why) {
             match self.t.read_by_other_name(id, stat, why) {
                 Some(digest) => self.compare(id, stat, digest, true, why),
-                None => self.read(id, why),
+                None => self.read(id, stat, why),
             }
-        }
-    }
-
-    /// Whether only the bytes can tell.
-    fn needs_read(&mut self, id: Id, stat: &Stat, why: Evidence) -> bool {
-        let changed_since_start = self.t.changed_since_start(id, stat);
-        let hashing = self.t.hashing(stat.inode.dev);
-        let model = &mut self.t.model;
-        if why.is_written() || model.has(id, Flag::REPLACED) {
-            return true;
-        }
-        let (old, new) = (model.fingerprint(id), model::fingerprint(stat, true));
-        if model.has(id, Flag::BASELINE_PENDING)
-            && (model.has(id, Flag::BASELINE_MISSED)
-                || self.t.clock.has_shown(stat.ctime)
-                || changed_since_start)
-        {
-            return true; // Whoever reads it must know what happened to it: not the baseline.
-        }
-        if model.digest(id).is_some() {
-            return old != Some(new) || !model.has(id, Flag::NOT_RACY);
-        }
-        let missed = hashing == Hashing::Eager && !model.has(id, Flag::BASELINE_PENDING);
-        if missed || model.has(id, Flag::UNREADABLE) {
-            return true;
-        }
-        // Never read. Nothing says that it was written to, unless its times do.
-        let changed = old.map_or(changed_since_start, |old| old != new);
-        let is_another = old.is_some_and(|old| old.is_another(new));
-        if changed && (!why.has(Flag::ATTRIB) || is_another) {
-            return true;
-        }
-        if !model.has(id, Flag::BASELINE_PENDING) {
+        } else if !self.t.model.is_unread(id) && self.t.model.digest(id).is_none() {
+            // A touch accounts for what differs.
             self.t.keep_fingerprint(id, stat, true, self.now.wall);
             if self.t.has_new_mtime(id, stat) {
                 self.t.emit_touched(id, stat);
             }
             self.t.remember_mtime(id, stat);
         }
-        false
     }
 
-    fn read(&mut self, id: Id, why: Evidence) {
+    fn read(&mut self, id: Id, stat: &Stat, why: Evidence) {
         let Some(dir) = self.t.model.parent(id) else {
             return;
         };
@@ -148,7 +141,7 @@ impl Turn<'_> {
                 self.t.restore_evidence(id, why);
                 self.t.retry_entry(id, &FsError::NotFound);
             }
-            Err(fault) => self.became_unreadable(id, fault, why),
+            Err(error) => self.reading_failed(id, stat, error, why),
         }
     }
 
@@ -234,45 +227,69 @@ impl Turn<'_> {
                 self.t.restore_evidence(id, why);
                 self.t.retry_entry(id, &FsError::NotFound);
             }
-            Err(fault) => self.became_unreadable(id, fault, why),
+            Err(error) => match self.stat_of(id) {
+                Some(stat) => self.reading_failed(id, &stat, error, why),
+                None => {
+                    self.t.restore_evidence(id, why);
+                    self.t.retry_entry(id, &error);
+                }
+            },
         }
     }
 
-    /// A file that was, or might be, read before cannot be read now.
-    fn became_unreadable(&mut self, id: Id, fault: FsError, why: Evidence) {
-        if why.is_written() && !self.t.model.has(id, Flag::UNREADABLE) {
+    /// A file cannot be read now. A write to it is a change all the same.
+    fn reading_failed(&mut self, id: Id, stat: &Stat, error: FsError, why: Evidence) {
+        if matches!(error, FsError::NotFound | FsError::Busy | FsError::Stalled) {
+            self.t.restore_evidence(id, why);
+            self.t.model.mark_missed(id);
+            self.t.retry_entry(id, &error);
+            return;
+        }
+        let is_written = why.is_written()
+            || match self.t.model.knowledge(id) {
+                Knowledge::Unread { .. } => self.t.changed_since_start(id, stat),
+                Knowledge::Unseen => self.t.model.digest(id).is_some() && stat.size > 0,
+                Knowledge::Known { fingerprint, .. } => {
+                    self.t.has_lost_events() && fingerprint != model::fingerprint(stat, true)
+                }
+                Knowledge::Unreadable { fingerprint } => {
+                    fingerprint != model::fingerprint(stat, false)
+                }
+            };
+        if is_written {
             self.t.model.set_digest(id, None);
-            self.t.emit_changed(id, Content::default());
+            self.t.emit_changed(id, content(stat, None));
+            if why.has(Flag::CLOSED_WRITE) {
+                self.t.emit_closed(id, content(stat, None));
+            }
         }
-        self.unread(id, fault);
+        self.mark_unreadable(id, stat, error);
+        if is_written {
+            self.enqueue_links(id, stat, true);
+        }
     }
 
-    /// It cannot be read: that is said once, and it is tried again, sooner when its
+    /// That it cannot be read is said once, and it is tried again, sooner when its
     /// permissions change.
-    fn unread(&mut self, id: Id, fault: FsError) {
-        let said = self.t.model.has(id, Flag::UNREADABLE);
-        // The baseline takes no bytes in silence from here on.
-        self.t.model.set(id, Flag::BASELINE_MISSED);
-        self.t.retry_entry(id, &fault);
-        match fault {
-            FsError::NotFound => return,
-            FsError::Busy | FsError::Stalled => {}
-            FsError::Io(why) => {
-                if !said {
-                    self.t.trouble(id, Warning::Failed(why));
-                }
-            }
-            FsError::PermissionDenied | FsError::WatchLimit => {
-                if !said {
-                    self.t.trouble(id, Warning::UnreadableFile);
-                }
-            }
+    fn mark_unreadable(&mut self, id: Id, stat: &Stat, error: FsError) {
+        let is_first = !self.t.model.is_unreadable(id);
+        self.t.note_links(id, stat);
+        let fingerprint = model::fingerprint(stat, false);
+        self.t
+            .model
+            .set_knowledge(id, Knowledge::Unreadable { fingerprint });
+        if self.t.model.has(id, Flag::LINKED) {
+            self.t
+                .links
+                .set_unreadable(model::inode_key(stat), Some(id));
         }
-        self.t.model.set(id, Flag::UNREADABLE);
-        if self.t.model.has(id, Flag::LINKED)
-            && let Some(key) = self.t.model.inode_key(id)
-        {
-            self.t.links.set_unreadable(key, Some(id));
+        self.t.retry_entry(id, &error);
+        if is_first {
+            let warning = match error {
+                FsError::Io(why) => Warning::Failed(why),
+                _ => Warning::UnreadableFile,
+            };
+            self.t.trouble(id, warning);
         }
     }
 }

@@ -107,7 +107,7 @@ impl Tracker {
     /// Notes what a look at a file told of its names.
     pub(super) fn note_links(&mut self, id: Id, stat: &Stat) {
         let (old, key) = (self.model.inode_key(id), model::inode_key(stat));
-        if self.model.has(id, Flag::BASELINE_PENDING) {
+        if self.model.is_unread(id) {
             return; // It is noted with its fingerprint.
         }
         if old != Some(key) {

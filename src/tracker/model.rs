@@ -11,6 +11,7 @@ mod by_name;
 mod directories;
 mod fingerprint;
 mod flag;
+mod knowledge;
 mod leaves;
 mod names;
 mod path;
@@ -22,6 +23,7 @@ use directories::Directories;
 pub(super) use fingerprint::{Fingerprint, InodeKey, fingerprint, inode_key};
 pub(crate) use flag::Flag;
 use flag::kind_bits;
+pub(super) use knowledge::Knowledge;
 use leaves::Leaves;
 use names::Names;
 

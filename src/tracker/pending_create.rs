@@ -5,7 +5,7 @@
 
 use super::content::content;
 use super::disk::{FileDigest, Reading, Stat, Target};
-use super::model::Id;
+use super::model::{Id, Knowledge};
 use super::{Hashing, Turn, model};
 use crate::change::{Content, EMPTY, Kind};
 use crate::event::{NameEvent, Wd};
@@ -210,8 +210,7 @@ impl Turn<'_> {
         self.t.remember_attributes(id, stat);
         if stat.size == 0 {
             let by_stat = self.t.goes_by_stat(stat);
-            let fingerprint = model::fingerprint(stat, !by_stat);
-            self.t.model.set_fingerprint(id, fingerprint);
+            self.t.keep_fingerprint(id, stat, !by_stat, self.now.wall);
         } else {
             // Its bytes came with the look: their events follow, if they have not been lost.
             // A link that comes before they are read finds it by its identity.
@@ -236,7 +235,7 @@ impl Turn<'_> {
         let digest = (self.t.hashing(dev) != Hashing::Off).then_some(EMPTY);
         self.t.model.set_digest(id, digest);
         // Whatever is found there differs from what is told here, unless a look tells.
-        self.t.model.set_unmatched(id);
+        self.t.model.set_knowledge(id, Knowledge::Unseen);
         self.t.emit_created(
             id,
             Content {

@@ -111,7 +111,7 @@ impl Turn<'_> {
     /// read, never will be.
     pub(super) fn note_arrival(&mut self, dir: Id, name: &[u8]) {
         if let Some(known) = self.t.model.find(dir, name)
-            && self.t.model.has(known, Flag::BASELINE_PENDING)
+            && self.t.model.is_unread(known)
         {
             self.t.model.set(known, Flag::MODIFIED);
         }
@@ -175,10 +175,10 @@ impl Turn<'_> {
         t.model.clear(id, Flag::MOVED_FROM);
         t.model.clear(id, Flag::CONFIRM_DELETE);
         // What the baseline reads under the old name may be another file by now.
-        if t.model.has(id, Flag::BASELINE_PENDING) {
-            t.model.set(id, Flag::BASELINE_MISSED);
-        }
         let kind = t.model.kind(id);
+        if kind == Kind::File {
+            t.model.mark_missed(id);
+        }
         let from = t.path(id);
         if kind == Kind::Directory {
             t.forget_rules(id);

@@ -5,7 +5,7 @@
 //! that the walk saw, as it was before the watch began; all else is left to a look.
 
 use super::disk::{FileDigest, FsError, Stat};
-use super::model::{Flag, Id};
+use super::model::{Flag, Id, Knowledge};
 use super::{Tracker, Turn};
 use crate::change::Kind;
 
@@ -17,7 +17,12 @@ impl Tracker {
         let is_other = |ino| {
             ino != stat.inode.ino || stat.btime.is_some_and(|birth| self.clock.has_shown(birth))
         };
-        self.clock.has_shown(stat.ctime) && self.model.seen_as(id).is_some_and(is_other)
+        match self.model.knowledge(id) {
+            Knowledge::Unread { ino, .. } if ino != 0 => {
+                self.clock.has_shown(stat.ctime) && is_other(ino)
+            }
+            _ => false,
+        }
     }
 
     /// Whether the times of a file say that it may have been written since the watch
@@ -40,18 +45,16 @@ impl Turn<'_> {
     /// began is known, unless something has happened since.
     pub(crate) fn take_baseline(&mut self, id: Id, read: Result<FileDigest, FsError>) {
         let model = &self.t.model;
-        if !model.is_live(id)
-            || model.kind(id) != Kind::File
-            || !model.has(id, Flag::BASELINE_PENDING)
-        {
+        if !model.is_live(id) || model.kind(id) != Kind::File {
             return;
         }
-        let happened = [
-            Flag::BASELINE_MISSED,
-            Flag::MODIFIED,
-            Flag::CLOSED_WRITE,
-            Flag::ATTRIB,
-        ];
+        let Knowledge::Unread {
+            is_missed: false, ..
+        } = model.knowledge(id)
+        else {
+            return;
+        };
+        let happened = [Flag::MODIFIED, Flag::CLOSED_WRITE, Flag::ATTRIB];
         if happened.into_iter().any(|flag| model.has(id, flag)) {
             return;
         }
@@ -80,7 +83,7 @@ impl Turn<'_> {
             }
             // It moved, or may not be read, or something above it may not: a look tells.
             Err(_) => {
-                self.t.model.set(id, Flag::BASELINE_MISSED);
+                self.t.model.mark_missed(id);
                 self.t.enqueue(id);
             }
         }

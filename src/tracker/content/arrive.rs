@@ -60,12 +60,12 @@ impl Turn<'_> {
                 return content(&stat, Some(digest));
             }
             Ok(Reading::Later) => self.t.later(ticket, id, Evidence::MODIFIED),
-            Ok(Reading::Done(_)) => self.t.enqueue(id),
-            Err(fault) => {
-                // Told without its bytes: they are news once they can be read.
-                self.t.model.set(id, Flag::MODIFIED);
-                self.unread(id, fault);
+            // It grew: it goes by its status from the next look on.
+            Ok(Reading::Done(_)) => {
+                self.t.keep_fingerprint(id, stat, false, self.now.wall);
+                self.t.enqueue(id);
             }
+            Err(error) => self.mark_unreadable(id, stat, error),
         }
         content(stat, None)
     }

@@ -4,7 +4,7 @@
 use super::{Evidence, content};
 use crate::change::Digest;
 use crate::tracker::disk::Stat;
-use crate::tracker::model::{self, Flag, Id};
+use crate::tracker::model::{self, Flag, Id, Knowledge};
 use crate::tracker::{Tracker, Turn};
 
 /// A fingerprint is trusted when it was taken that much after the last change: the
@@ -39,21 +39,21 @@ impl Turn<'_> {
         why: Evidence,
     ) {
         let old = self.t.model.digest(id);
-        let (before, now) = (self.t.model.fingerprint(id), model::fingerprint(stat, true));
-        let is_another =
-            self.t.was_replaced(id, stat) || before.is_some_and(|before| before.is_another(now));
+        let knowledge = self.t.model.knowledge(id);
         let changed_since_start = self.t.changed_since_start(id, stat);
-        let was_unreadable = self.t.model.clear(id, Flag::UNREADABLE);
-        let replaced = self.t.take_replaced(id);
-        let news = match (old, replaced) {
-            (_, Some(last)) => !(old == Some(digest) && last == Some(digest)),
-            (Some(old), None) => old != digest,
+        let news = match (self.t.take_replaced(id), old) {
+            (Some(last), _) => old != Some(digest) || last != Some(digest),
+            (None, Some(old)) => old != digest,
+            // Other bytes, or none, were reported: when in doubt, these are news.
             (None, None) => {
-                let written = why.has(Flag::MODIFIED)
-                    || (why.has(Flag::CLOSED_WRITE) || why.has(Flag::OTHER_NAME))
-                        && !why.has(Flag::ATTRIB);
-                let looked = before.is_some_and(|before| before != now) && !why.has(Flag::ATTRIB);
-                was_unreadable || is_another || written || looked || !stable || changed_since_start
+                let is_doubtful = why.says_written() || !stable || changed_since_start;
+                match knowledge {
+                    Knowledge::Unseen | Knowledge::Unreadable { .. } => true,
+                    Knowledge::Unread { .. } => is_doubtful || self.t.was_replaced(id, stat),
+                    Knowledge::Known { fingerprint, .. } => {
+                        is_doubtful || why.leaves_unexplained(fingerprint, stat, true)
+                    }
+                }
             }
         };
         let is_touched = !news && self.t.has_new_mtime(id, stat);
@@ -69,7 +69,7 @@ impl Turn<'_> {
         if why.has(Flag::CLOSED_WRITE) && stable {
             self.t.emit_closed(id, content(stat, Some(digest)));
         }
-        if was_unreadable {
+        if matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
         }
         self.enqueue_links(id, stat, news || changed_since_start);
@@ -77,27 +77,36 @@ impl Turn<'_> {
 
     /// A file that goes by inode, size and times.
     pub(super) fn compare_stat(&mut self, id: Id, stat: &Stat, why: Evidence) {
-        let (old, new) = (
-            self.t.model.fingerprint(id),
-            model::fingerprint(stat, false),
-        );
-        let was_replaced = self.t.was_replaced(id, stat);
-        let was_read = self.t.model.digest(id).is_some();
-        let replaced = self.t.model.clear(id, Flag::REPLACED);
-        self.t.replaced.remove(&id);
-        let news = if replaced || was_read || was_replaced {
-            true
-        } else if why.has(Flag::MODIFIED) {
-            old != Some(new) || !self.t.model.has(id, Flag::NOT_RACY)
-        } else if why.has(Flag::ATTRIB) && !self.t.model.has(id, Flag::LINKED) {
-            // Of several names, another one may have been used to write.
-            old.is_some_and(|old| old.is_another(new))
-        } else if why.has(Flag::CLOSED_WRITE) || why.has(Flag::OTHER_NAME) {
-            old != Some(new)
-        } else if let Some(old) = old {
-            old != new
-        } else {
-            self.t.changed_since_start(id, stat)
+        let knowledge = self.t.model.knowledge(id);
+        let last = self.t.model.digest(id);
+        let is_linked = stat.nlink > 1 || self.t.model.has(id, Flag::LINKED);
+        let has_new_fingerprint = match knowledge {
+            Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
+                fingerprint != model::fingerprint(stat, false)
+            }
+            Knowledge::Unseen | Knowledge::Unread { .. } => true,
+        };
+        let news = match (self.t.take_replaced(id), knowledge) {
+            (Some(_), _) | (None, Knowledge::Unseen) => true,
+            (None, _) if last.is_some() => true,
+            (None, Knowledge::Unread { .. }) => {
+                let is_touched = why.has(Flag::ATTRIB) && !is_linked;
+                let is_doubtful = why.is_written() || self.t.changed_since_start(id, stat);
+                self.t.was_replaced(id, stat)
+                    || why.has(Flag::MODIFIED)
+                    || is_doubtful && !is_touched
+            }
+            (None, Knowledge::Known { is_racy, .. }) if why.has(Flag::MODIFIED) => {
+                is_racy || has_new_fingerprint
+            }
+            (
+                None,
+                Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint },
+            ) => {
+                // Of several names, another one may have been used to write.
+                let why = if is_linked { why.without_attrib() } else { why };
+                why.leaves_unexplained(fingerprint, stat, false)
+            }
         };
         let is_touched = !news && self.t.has_new_mtime(id, stat);
         self.t.model.set_digest(id, None);
@@ -111,9 +120,9 @@ impl Turn<'_> {
             self.t.emit_changed(id, content(stat, None));
             self.enqueue_links(id, stat, true);
             self.mark_read_this_batch(id);
-        } else if old != Some(new) {
+        } else if has_new_fingerprint {
             // A write that was seen with a touch may have its event yet to come.
-            self.t.model.clear(id, Flag::NOT_RACY);
+            self.t.model.mark_racy(id);
         }
         if why.has(Flag::CLOSED_WRITE) {
             self.t.emit_closed(id, content(stat, None));
@@ -178,21 +187,23 @@ impl Tracker {
         wall: i64,
     ) {
         self.note_links(id, stat);
-        let was_pending = self.model.has(id, Flag::BASELINE_PENDING);
-        self.model
-            .set_fingerprint(id, model::fingerprint(stat, with_ctime));
-        if was_pending {
+        let was_unread = self.model.is_unread(id);
+        let fingerprint = model::fingerprint(stat, with_ctime);
+        let is_racy = is_racy(stat, wall);
+        self.model.set_knowledge(
+            id,
+            Knowledge::Known {
+                fingerprint,
+                is_racy,
+            },
+        );
+        if was_unread {
             self.note_links(id, stat);
         }
-        self.note_racy(id, stat, wall);
     }
+}
 
-    /// Notes that the fingerprint just taken can, or can't, be trusted.
-    pub(in crate::tracker) fn note_racy(&mut self, id: Id, stat: &Stat, wall: i64) {
-        if wall - stat.ctime.max(stat.mtime) > RACY {
-            self.model.set(id, Flag::NOT_RACY);
-        } else {
-            self.model.clear(id, Flag::NOT_RACY);
-        }
-    }
+/// Whether a file changed so shortly before now that its fingerprint proves nothing.
+pub(super) fn is_racy(stat: &Stat, wall: i64) -> bool {
+    wall.saturating_sub(stat.ctime.max(stat.mtime)) <= RACY
 }

@@ -2,7 +2,8 @@
 //! long as that takes, and given back if nothing comes of it.
 
 use crate::tracker::Tracker;
-use crate::tracker::model::{Flag, Id};
+use crate::tracker::disk::Stat;
+use crate::tracker::model::{self, Fingerprint, Flag, Id};
 
 /// What happened to a file since it was read last.
 #[derive(Clone, Copy, Default)]
@@ -23,6 +24,25 @@ impl Evidence {
             .iter()
             .position(|&each| each == flag)
             .is_some_and(|bit| self.0 & 1 << bit != 0)
+    }
+
+    pub(super) fn without_attrib(self) -> Self {
+        Self(self.0 & !(1 << 2))
+    }
+
+    /// Whether an event tells of a write, and of none that is only an open file touched.
+    pub(super) fn says_written(self) -> bool {
+        self.has(Flag::MODIFIED) || self.is_written() && !self.has(Flag::ATTRIB)
+    }
+
+    /// Whether a file differs from its fingerprint in more than an `IN_ATTRIB` accounts for.
+    pub(super) fn leaves_unexplained(self, old: Fingerprint, stat: &Stat, ctime: bool) -> bool {
+        let new = model::fingerprint(stat, ctime);
+        if self.has(Flag::ATTRIB) {
+            old.is_another(new)
+        } else {
+            old != new
+        }
     }
 
     /// Whether the file is only known to have been read by another name.

@@ -7,7 +7,7 @@
 use super::content;
 use crate::change::{Content, EMPTY};
 use crate::tracker::disk::{Stat, Target};
-use crate::tracker::model::{self, Flag, Id};
+use crate::tracker::model::{self, Flag, Id, Knowledge};
 use crate::tracker::{Hashing, Turn};
 
 impl Turn<'_> {
@@ -25,9 +25,13 @@ impl Turn<'_> {
             };
         }
         let stat = self.stat_of(id);
-        let known = self.t.model.fingerprint(id);
-        let is_same = |stat: &Stat| {
-            known.is_none_or(|known| !known.is_another(model::fingerprint(stat, true)))
+        let known = self.t.model.knowledge(id);
+        let is_same = |stat: &Stat| match known {
+            Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
+                !fingerprint.is_another(model::fingerprint(stat, true))
+            }
+            Knowledge::Unread { .. } => true,
+            Knowledge::Unseen => false,
         };
         match stat {
             Some(stat) if digest.is_none() || is_same(&stat) => {
@@ -49,7 +53,7 @@ impl Turn<'_> {
     /// It is emitted without a digest, which will follow.
     fn owe_digest(&mut self, id: Id) {
         self.t.model.set_digest(id, None);
-        self.t.model.set(id, Flag::UNREADABLE);
+        self.t.model.set_knowledge(id, Knowledge::Unseen);
         self.t.enqueue(id);
     }
 
@@ -61,7 +65,7 @@ impl Turn<'_> {
         self.t.hashing(dev) == Hashing::Eager && stat.is_none_or(|stat| stat.size <= limit)
     }
 
-    fn stat_of(&mut self, id: Id) -> Option<Stat> {
+    pub(super) fn stat_of(&mut self, id: Id) -> Option<Stat> {
         let dir = self.t.model.parent(id)?;
         let name = self.t.model.name(id).to_vec();
         let inode = self.enter(dir).ok()?;

@@ -5,6 +5,7 @@
 //! step for each of them.
 
 use super::Evidence;
+use super::compare::is_racy;
 use crate::change::Digest;
 use crate::tracker::disk::Stat;
 use crate::tracker::links::InodeReading;
@@ -25,7 +26,7 @@ impl Turn<'_> {
         let reading = InodeReading {
             fingerprint: model::fingerprint(stat, !t.goes_by_stat(stat)),
             digest,
-            is_racy: !t.model.has(id, Flag::NOT_RACY),
+            is_racy: is_racy(stat, self.now.wall),
         };
         if !t.links.note_reading(model::inode_key(stat), reading) {
             return;
@@ -49,7 +50,7 @@ impl Turn<'_> {
         let key = model::inode_key(stat);
         if self.t.links.unreadable.remove(&key).is_some() {
             for other in self.t.model.with_inode_key(key).to_vec() {
-                if self.t.model.has(other, Flag::UNREADABLE) {
+                if self.t.model.is_unreadable(other) {
                     self.t.enqueue(other);
                 }
             }
@@ -85,8 +86,7 @@ impl Tracker {
         let reads = |(reading, why): &(Id, Evidence)| *reading == id && why.is_written();
         let is_read = self.model.has(id, Flag::READING) && self.reading.values().any(reads);
         if self.links.unreadable.get(&key) == Some(&id) {
-            let is_unreadable =
-                |other: &&Id| **other != id && self.model.has(**other, Flag::UNREADABLE);
+            let is_unreadable = |other: &&Id| **other != id && self.model.is_unreadable(**other);
             let next = names.iter().find(is_unreadable).copied();
             self.links.set_unreadable(key, next);
         }

@@ -11,11 +11,8 @@ use crate::tracker::disk::Stat;
 /// The key: SipHash of the standard library, seeded by the kernel's random numbers.
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// In the place of a fingerprint: whatever is found there is another.
-pub(super) const UNMATCHED: u64 = 1;
-
 /// How many bits are kept of the size alone.
-pub(super) const SIZE_BITS: u32 = 3;
+pub(super) const SIZE_BITS: u32 = 4;
 
 /// Device, inode number and birth: what stays the same under another name. Never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,7 +22,7 @@ pub(in crate::tracker) struct InodeKey(pub(super) u64);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::tracker) struct Fingerprint {
     pub(super) inode: InodeKey,
-    /// Of size and times. Never 0, and [`UNMATCHED`] of no file that was looked at.
+    /// Of size and times.
     pub(super) state: u64,
     /// Of the size alone: where an event accounts for other times, but for no other size.
     pub(super) size: u8,
@@ -34,7 +31,7 @@ pub(in crate::tracker) struct Fingerprint {
 impl Fingerprint {
     /// Whether two are of two inodes, or of two sizes.
     pub(in crate::tracker) fn is_another(self, new: Self) -> bool {
-        self.state == UNMATCHED || self.inode != new.inode || self.size != new.size
+        self.inode != new.inode || self.size != new.size
     }
 }
 
@@ -49,7 +46,7 @@ pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> Fingerpr
     let ctime = if with_ctime { stat.ctime } else { 0 };
     Fingerprint {
         inode: inode_key(stat),
-        state: KEY.hash_one((stat.size, stat.mtime, ctime)).max(2),
+        state: KEY.hash_one((stat.size, stat.mtime, ctime)),
         size: (KEY.hash_one(stat.size) >> (64 - SIZE_BITS)) as u8,
     }
 }

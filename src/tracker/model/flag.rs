@@ -1,5 +1,6 @@
 //! What an entry is, in one word: its kind in the lowest two bits, and what is a fact
-//! about it or not, a bit each. What follows from a flag is for the rules to know.
+//! about it or not, a bit each; of files, `knowledge` and the size of the fingerprint have
+//! bits in it, too. What follows from a flag is for the rules to know.
 
 use super::{Id, Model};
 use crate::change::Kind;
@@ -18,8 +19,8 @@ impl Flag {
     pub(crate) const ATTRIB: Self = Self(1 << 6);
     /// In the index of files with several names.
     pub(crate) const LINKED: Self = Self(1 << 7);
-    /// Nobody has read it yet: its fingerprint is the inode number that the walk saw.
-    pub(crate) const BASELINE_PENDING: Self = Self(1 << 8);
+    /// Other bytes were read under another name of the same inode.
+    pub(crate) const OTHER_NAME: Self = Self(1 << 8);
     /// A rename put it over other bytes, and that is not told yet.
     pub(crate) const REPLACED: Self = Self(1 << 9);
     pub(crate) const READING: Self = Self(1 << 11);
@@ -27,10 +28,8 @@ impl Flag {
     pub(crate) const ALIAS: Self = Self(1 << 12);
     /// Never told.
     pub(crate) const HIDDEN: Self = Self(1 << 13);
-    /// It may not be read, which has been said.
+    /// A directory that may not be read, which has been said.
     pub(crate) const UNREADABLE: Self = Self(1 << 14);
-    /// Its fingerprint was taken long enough after its last change to be trusted.
-    pub(crate) const NOT_RACY: Self = Self(1 << 15);
     /// A directory at the edge: told and not entered.
     pub(crate) const NOT_ENTERED: Self = Self(1 << 16);
     /// A directory of which only some names are watched (a PATH that is a file).
@@ -47,14 +46,10 @@ impl Flag {
     /// Read after the events at hand were: they tell nothing new about its bytes.
     pub(crate) const READ_THIS_BATCH: Self = Self(1 << 23);
     pub(crate) const DIGESTED: Self = Self(1 << 24);
-    /// The baseline did not find it where it was: it is read when it is looked at.
-    pub(crate) const BASELINE_MISSED: Self = Self(1 << 25);
     /// Looked at while it was being read aside: another file may be there by now.
-    pub(crate) const RECHECK: Self = Self(1 << 26);
+    pub(crate) const RECHECK: Self = Self(1 << 3);
     /// It was not there at a look, or an event said so: not there again, it is gone.
     pub(crate) const CONFIRM_DELETE: Self = Self(1 << 27);
-    /// Other bytes were read under another name of the same inode.
-    pub(crate) const OTHER_NAME: Self = Self(1 << 28);
 }
 
 impl Model {

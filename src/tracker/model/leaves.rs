@@ -5,8 +5,8 @@
 
 use super::arena::Arena;
 use super::by_inode::ByInode;
-use super::fingerprint::{Fingerprint, InodeKey, SIZE_BITS, UNMATCHED};
-use super::{Flag, Id, Model, Node};
+use super::fingerprint::{Fingerprint, InodeKey, SIZE_BITS};
+use super::{Flag, Id, Knowledge, Model, Node};
 use crate::change::{Digest, Kind};
 
 /// Digests are kept by so many, so that where none is known none takes room.
@@ -15,8 +15,8 @@ const CHUNK: usize = 128;
 /// The size's part of a file's fingerprint is in the highest bits of its node.
 const SIZE_SHIFT: u32 = 32 - SIZE_BITS;
 
-/// A file that nobody has looked at has no fingerprint.
-const NEVER: u64 = 0;
+/// In the place of an inode key: nobody has looked at the file.
+const NO_KEY: u64 = 0;
 
 /// Digests of consecutive files.
 struct Chunk {
@@ -44,10 +44,10 @@ impl Leaves {
     pub(super) fn add(&mut self, node: Node) -> Id {
         let at = self.all.add(node);
         if at == self.states.len() {
-            self.states.push(NEVER);
-            self.inodes.push(0);
+            self.states.push(0);
+            self.inodes.push(NO_KEY);
         } else {
-            (self.states[at], self.inodes[at]) = (NEVER, 0);
+            (self.states[at], self.inodes[at]) = (0, NO_KEY);
         }
         Id::leaf(at)
     }
@@ -97,7 +97,8 @@ impl Model {
     /// Forgets all that is known of it, and frees its slot.
     pub(super) fn remove_leaf(&mut self, id: Id) {
         if self.kind(id) == Kind::File {
-            self.set_indexed_key(id, None);
+            self.set_knowledge(id, Knowledge::Unseen);
+            self.set_key(id, None);
             self.set_digest(id, None);
         }
         if self.leaves.all.remove(id.index()) {
@@ -128,80 +129,47 @@ impl Model {
         }
     }
 
-    /// Its fingerprint; `None` when it was never looked at.
-    pub(in crate::tracker) fn fingerprint(&self, id: Id) -> Option<Fingerprint> {
+    /// Of a file that was looked at.
+    pub(super) fn fingerprint(&self, id: Id) -> Fingerprint {
         let at = self.file(id);
-        let state = self.leaves.states[at];
-        (state != NEVER).then(|| Fingerprint {
+        Fingerprint {
             inode: InodeKey(self.leaves.inodes[at]),
-            state,
+            state: self.leaves.states[at],
             size: (self.node(id).bits >> SIZE_SHIFT) as u8,
-        })
-    }
-
-    /// It was looked at.
-    pub(in crate::tracker) fn set_fingerprint(&mut self, id: Id, fingerprint: Fingerprint) {
-        self.end_baseline_pending(id);
-        self.set_indexed_key(id, Some(fingerprint.inode));
-        self.set_state(id, fingerprint.state, fingerprint.size);
-    }
-
-    /// It was reported without a look at it.
-    pub(in crate::tracker) fn set_unmatched(&mut self, id: Id) {
-        self.end_baseline_pending(id);
-        self.set_indexed_key(id, None);
-        self.set_state(id, UNMATCHED, 0);
-    }
-
-    fn set_state(&mut self, id: Id, state: u64, size: u8) {
-        let at = self.file(id);
-        self.leaves.states[at] = state;
-        let bits = &mut self.node_mut(id).bits;
-        *bits &= (1 << SIZE_SHIFT) - 1;
-        *bits |= u32::from(size) << SIZE_SHIFT;
-    }
-
-    /// The walk has seen a file's name, and this inode number with it: 0 if it was not told.
-    pub(crate) fn set_baseline_pending(&mut self, id: Id, ino: u64) {
-        let at = self.file(id);
-        self.set(id, Flag::BASELINE_PENDING);
-        self.leaves.inodes[at] = ino;
-    }
-
-    /// The number that the walk saw is kept no longer.
-    fn end_baseline_pending(&mut self, id: Id) {
-        if self.clear(id, Flag::BASELINE_PENDING) {
-            self.leaves.inodes[id.index()] = 0;
         }
     }
 
-    /// The inode number under which the walk saw a file that nobody has read yet.
-    pub(crate) fn seen_as(&self, id: Id) -> Option<u64> {
-        let ino = self.leaves.inodes[self.file(id)];
-        (self.has(id, Flag::BASELINE_PENDING) && ino != 0).then_some(ino)
+    pub(super) fn set_fingerprint(&mut self, id: Id, fingerprint: Fingerprint) {
+        self.set_key(id, Some(fingerprint.inode));
+        let at = self.file(id);
+        self.leaves.states[at] = fingerprint.state;
+        let bits = &mut self.node_mut(id).bits;
+        *bits &= (1 << SIZE_SHIFT) - 1;
+        *bits |= u32::from(fingerprint.size) << SIZE_SHIFT;
+    }
+
+    /// The inode number of a file that nobody has looked at.
+    pub(super) fn listed_ino(&self, id: Id) -> u64 {
+        self.leaves.inodes[self.file(id)]
+    }
+
+    pub(super) fn set_listed_ino(&mut self, id: Id, ino: u64) {
+        let at = self.file(id);
+        self.leaves.inodes[at] = ino;
+    }
+
+    pub(super) fn forget_listed_ino(&mut self, id: Id) {
+        self.set_listed_ino(id, NO_KEY);
     }
 
     /// What its inode is known by under any name; `None` when it was never looked at.
     pub(in crate::tracker) fn inode_key(&self, id: Id) -> Option<InodeKey> {
         let key = self.leaves.inodes[self.file(id)];
-        (!self.has(id, Flag::BASELINE_PENDING) && key != 0).then_some(InodeKey(key))
+        (!self.is_unread(id) && key != NO_KEY).then_some(InodeKey(key))
     }
 
-    /// A look has told which inode it is, if not what it holds: the fingerprint of another
-    /// one is void. Of a file that waits for the baseline, the number that the walk saw is
-    /// kept instead.
-    pub(in crate::tracker) fn set_inode_key(&mut self, id: Id, key: InodeKey) {
-        if self.has(id, Flag::BASELINE_PENDING) {
-            return;
-        }
-        let at = self.file(id);
-        if self.leaves.states[at] != NEVER && self.inode_key(id) != Some(key) {
-            self.leaves.states[at] = UNMATCHED;
-        }
-        self.set_indexed_key(id, Some(key));
-    }
-
-    fn set_indexed_key(&mut self, id: Id, key: Option<InodeKey>) {
+    /// Keeps the key, and finds the file by it from now on.
+    pub(super) fn set_key(&mut self, id: Id, key: Option<InodeKey>) {
         let old = self.inode_key(id);
         if old == key {
             return;
@@ -213,12 +181,12 @@ impl Model {
             if let Some(old) = old {
                 index.remove(inodes, id, old);
             }
-            inodes[id.index()] = key.map_or(0, |key| key.0);
+            inodes[id.index()] = key.map_or(NO_KEY, |key| key.0);
             if let Some(key) = key {
                 index.insert(inodes, id, key);
             }
         } else {
-            inodes[id.index()] = key.map_or(0, |key| key.0);
+            inodes[id.index()] = key.map_or(NO_KEY, |key| key.0);
         }
     }
 

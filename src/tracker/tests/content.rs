@@ -246,6 +246,7 @@ fn a_known_file_that_was_unreadable_for_a_while_is_read_again() {
     let mut world = World::quiet(&RunOptions::default(), &tree);
     world.does(&[Op::Rename("o/a", "t/a")]);
     world.catches_up();
+    assert_eq!(world.news(), ["changed t/a 4"], "to what is not known");
     world.does(&[Op::Chmod("t/a", true)]);
     world.converges();
     assert_eq!(world.news(), ["changed t/a 4"]);
@@ -494,4 +495,55 @@ fn a_clock_that_is_years_behind_the_files_makes_no_change_of_them() {
     world.work(1);
     world.converges();
     assert_eq!(world.news(), Vec::<String>::new());
+}
+
+#[test]
+fn each_write_to_an_unreadable_file_is_a_change_and_so_is_its_becoming_readable() {
+    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.catches_up();
+    world.passes(5000 * MS);
+    world.work(1);
+    assert_eq!(world.news(), Vec::<String>::new(), "nobody has written");
+    for byte in [2, 3] {
+        world.does(&write("t/a", byte));
+        world.catches_up();
+        assert_eq!(world.news(), ["changed t/a 4"]);
+        world.passes(5000 * MS);
+        world.work(1);
+        world.catches_up();
+        assert_eq!(world.news(), Vec::<String>::new(), "it is tried again");
+    }
+    assert_eq!(world.warnings.len(), 1, "and told once");
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+    assert_eq!(world.news(), ["changed t/a 4"]);
+}
+
+#[test]
+fn a_file_that_is_unreadable_for_a_while_and_not_written_is_no_change() {
+    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
+    for is_readable in [false, true] {
+        world.does(&[Op::Touch("t/a"), Op::Chmod("t/a", is_readable)]);
+        world.catches_up();
+        world.passes(5000 * MS);
+        world.work(1);
+        world.converges();
+    }
+    assert_eq!(world.news(), Vec::<String>::new());
+}
+
+#[test]
+fn a_write_to_an_unreadable_file_is_told_of_all_its_names() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut world = World::quiet(&RunOptions::default(), &tree);
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    assert_eq!(world.news(), ["changed t/a 4", "changed t/b 4"]);
+    world.does(&[Op::Chmod("t/b", true)]);
+    world.converges();
+    let mut news = world.news();
+    news.sort();
+    assert_eq!(news, ["changed t/a 4", "changed t/b 4"]);
 }
