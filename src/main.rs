@@ -5,6 +5,7 @@
 mod baseline;
 mod change;
 mod cli;
+mod coalesce;
 mod daemon;
 mod decode;
 mod disk;

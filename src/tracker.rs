@@ -11,14 +11,13 @@ mod apply;
 mod attributes;
 mod clock;
 pub(crate) mod content;
+mod create;
 pub(crate) mod disk;
 mod emit;
 mod file_systems;
 mod links;
-mod lookahead;
 pub(crate) mod model;
 mod no_renames;
-mod pending_create;
 mod queue;
 mod reconcile;
 mod rename;
@@ -37,15 +36,15 @@ mod tests;
 use crate::change::{Attributes, Batch, Digest, Kind};
 use crate::event::{Cookie, Wd};
 use crate::filter::Filter;
+use apply::Applying;
 use clock::WallClock;
 use content::{BackOffs, Evidence};
+use create::UnseenCreates;
 use disk::{Disk, FsError, Inode, Target, Ticket};
 use file_systems::FileSystems;
 use foldhash::HashMap;
 use links::Links;
-use lookahead::Lookahead;
 use model::{Flag, Id, Knowledge, Model};
-use pending_create::PendingCreate;
 use queue::{Key, WorkQueue};
 use rename::PendingMove;
 pub(crate) use roots::{FileRoot, Root};
@@ -80,18 +79,10 @@ pub(crate) struct Tracker {
     rescan: Rescan,
     /// Renames of which the first half was read.
     pending_moves: HashMap<Cookie, PendingMove>,
-    /// What the events at hand will take away.
-    lookahead: Lookahead,
-    /// The file that was made by the event just read.
-    pending_create: Option<PendingCreate>,
-    /// Files that were read after the events at hand were.
-    read_this_batch: Vec<Id>,
-    is_applying: bool,
-    /// The file that was closed by the event just read.
-    deferred_read: Option<Id>,
-    /// Files of which the events just applied say that they were written: most are closed,
-    /// and read, before those are over.
-    written: Vec<Id>,
+    /// Names that were made and had left when they were looked at.
+    unseen: UnseenCreates,
+    /// The batch that is being applied.
+    applying: Option<Applying>,
     /// What was last reported under the names onto which files were renamed.
     replaced: HashMap<Id, Option<Digest>>,
     /// Files with several names, and unnamed ones.
@@ -153,12 +144,8 @@ impl Tracker {
             scan: None,
             rescan: Rescan::default(),
             pending_moves: HashMap::default(),
-            lookahead: Lookahead::default(),
-            pending_create: None,
-            read_this_batch: Vec::new(),
-            is_applying: false,
-            deferred_read: None,
-            written: Vec::new(),
+            unseen: UnseenCreates::default(),
+            applying: None,
             replaced: HashMap::default(),
             links: Links::default(),
             missing: HashMap::default(),

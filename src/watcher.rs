@@ -212,7 +212,7 @@ impl Watcher {
 
     /// Whether nothing that is known is left to be looked at.
     fn is_done(&self) -> bool {
-        self.tracker.is_done() && self.events.is_empty() && !self.session.is_listing()
+        self.tracker.is_done() && !self.has_events() && !self.session.is_listing()
     }
 
     /// How long the loop may wait.
@@ -229,7 +229,7 @@ impl Watcher {
         if self.output.is_full() && !self.output.can_render() {
             return self.until(always);
         }
-        let has_work = self.pace.is_busy || !self.events.is_empty() || !self.tracker.is_idle();
+        let has_work = self.pace.is_busy || self.has_events() || !self.tracker.is_idle();
         if has_work || self.output.can_render() || self.session.is_listing() {
             return Some(Duration::ZERO);
         }

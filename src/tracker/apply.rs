@@ -1,136 +1,126 @@
-//! Claims: each event is applied to the model in queue order, and so reported.
+//! Each step is applied to the model in queue order, and so reported.
 //!
-//! A claim does no more disk work than it must, and leaves the name to be looked at
-//! where an event yet unread does not govern it.
+//! Asks the disk for no more than it must, and puts the name on the work queue where an
+//! event yet unread does not govern it.
+
+use std::collections::HashSet;
 
 use super::disk::Target;
 use super::model::{Flag, Id};
 use super::{Tracker, Turn};
 use crate::change::{Change, Kind};
-use crate::event::{Event, NameEvent, SelfEvent, Wd};
+use crate::coalesce::{ContentEvents, NameStep, Step, Steps, What};
+use crate::event::{Event, SelfEvent, Wd};
+
+/// Bytes that are read in place in one batch; what is over that is read by the work queue,
+/// in turns with other directories. 16 MiB.
+const IN_PLACE: u64 = 16 << 20;
+
+/// The batch that is being applied.
+pub(super) struct Applying {
+    steps: Steps,
+    /// Files that were read after its events were: those say nothing new of them.
+    pub(super) read: HashSet<Id>,
+    /// How many bytes had been hashed when it began.
+    hashed_before: u64,
+}
 
 impl Turn<'_> {
-    pub(crate) fn event(&mut self, event: &Event<'_>) {
-        self.t.counters.events += 1;
-        self.t.lookahead.go_on();
-        match *event {
-            Event::Name {
-                wd,
-                name,
-                is_dir,
-                what,
-            } => {
-                if self.join_pending_create(wd, name, what) {
-                    return;
-                }
-                self.flush_if_other(wd, name);
-                if let Some(dir) = self.t.model.watched(wd) {
-                    self.name_event(dir, name, is_dir, what);
-                }
-            }
-            Event::Inode { wd, what } => {
-                self.flush_create();
-                self.self_event(wd, what);
-            }
-            Event::QueueOverflow => {
-                self.flush_create();
-                self.overflow();
-            }
-            Event::Unknown { .. } => {}
-        }
+    /// Events that were all read before now become the batch to apply.
+    pub(crate) fn begin_batch<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
+        let counters = &mut self.t.counters;
+        let steps = Steps::of(events.inspect(|_| counters.events += 1));
+        self.t.applying = Some(Applying {
+            steps,
+            read: HashSet::new(),
+            hashed_before: self.t.counters.hashed_bytes,
+        });
     }
 
-    /// A file that was closed is read as soon as the events go on to another name,
-    /// so that lines come in the order of things.
-    fn flush_if_other(&mut self, wd: Wd, name: &[u8]) {
-        let model = &self.t.model;
-        if let Some(hot) = self.t.deferred_read
-            && !(model.parent(hot) == model.watched(wd) && model.name(hot) == name)
-        {
-            self.flush_deferred();
-        }
-    }
-
-    /// Events come that were all read before now: what is read from here on is younger.
-    pub(crate) fn begin_events<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
-        self.t.lookahead.read(events);
-        for id in std::mem::take(&mut self.t.read_this_batch) {
-            if self.t.model.is_live(id) {
-                self.t.model.clear(id, Flag::READ_THIS_BATCH);
-            }
-        }
-        self.t.is_applying = true;
-    }
-
-    pub(crate) fn pause(&mut self) {
-        self.flush_create();
-        self.flush_deferred();
-        self.t.debounce_written();
-        self.t.is_applying = false;
-    }
-
-    /// Reads the file that was last closed.
-    fn flush_deferred(&mut self) {
-        let Some(hot) = self.t.deferred_read.take() else {
-            return;
+    /// Applies the next step of the batch; `false`: all are applied.
+    pub(crate) fn apply_next(&mut self) -> bool {
+        let Some(applying) = &mut self.t.applying else {
+            return false;
         };
-        if self.t.leaves(hot) {
-            self.t.enqueue(hot);
-        } else {
-            self.reconcile_entry(hot);
+        let Some(at) = applying.steps.take() else {
+            self.t.applying = None;
+            return false;
+        };
+        // Its names are needed while the model changes.
+        let steps = std::mem::take(&mut applying.steps);
+        match steps.step(at) {
+            Step::Name(step) => {
+                if let Some(dir) = self.t.model.watched(step.wd) {
+                    self.apply_name(dir, &steps, at, &step);
+                }
+            }
+            Step::Inode(wd, what) => self.self_event(wd, what),
+            Step::InodeContent(wd, content) => self.inode_content(wd, content),
+            Step::Overflow => self.overflow(),
         }
+        if let Some(applying) = &mut self.t.applying {
+            applying.steps = steps;
+        }
+        true
     }
 
-    /// An event about a name in a watched directory.
-    fn name_event(&mut self, dir: Id, name: &[u8], is_dir: bool, what: NameEvent) {
-        let is_claim = !matches!(
-            what,
-            NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib
-        );
-        if is_claim && self.t.is_moved_from(dir) {
+    /// Whether a file is read at once, so that records come in the order of things.
+    pub(super) fn may_read_in_place(&self) -> bool {
+        let hashed = self.t.counters.hashed_bytes;
+        let is_within = |applying: &Applying| hashed - applying.hashed_before < IN_PLACE;
+        self.t.applying.as_ref().is_some_and(is_within)
+    }
+
+    /// What happened to a name in a watched directory.
+    fn apply_name(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) {
+        let name = steps.name(at);
+        if step.what != What::Content && self.t.is_moved_from(dir) {
             // Where it happened is not known before the other half of a rename is.
             self.t.enqueue_name(dir, name);
             if self.t.filter.is_rule_file(name) {
                 self.t.rules_changed(dir);
             }
+        } else if self.t.is_hidden(dir, name, step.is_dir) {
+            return self.hidden_step(dir, name, step);
+        } else if self.apply_structure(dir, steps, at, step) {
             return;
         }
-        if self.t.is_hidden(dir, name, is_dir) {
-            self.hidden_event(dir, name, what);
-            return;
-        }
-        match what {
-            NameEvent::Create => self.create(dir, name, is_dir),
-            NameEvent::Delete => self.delete(dir, name, is_dir),
-            NameEvent::MovedFrom(cookie) => self.t.moved_from(dir, name, cookie, self.now),
-            NameEvent::MovedTo(cookie) => self.moved_to(dir, name, cookie),
-            NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib => {
-                self.content_event(dir, name, is_dir, what);
-            }
+        if step.content != ContentEvents::default() && self.is_directory(dir) {
+            self.content_events(dir, name, step);
         }
     }
 
-    /// `IN_CREATE`.
-    fn create(&mut self, dir: Id, name: &[u8], is_dir: bool) {
-        if self.t.filter.is_rule_file(name) {
+    /// A name was made, moved or removed. Whether the content events of the step were
+    /// served, too.
+    fn apply_structure(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) -> bool {
+        let name = steps.name(at);
+        if step.what != What::Content && self.t.filter.is_rule_file(name) {
             self.t.rules_changed(dir);
         }
-        if let Some(known) = self.t.model.find(dir, name) {
-            self.note_arrival(dir, name);
-            self.t.enqueue(known);
-        } else if is_dir {
-            self.reconcile_name(dir, name);
-        } else {
-            self.begin_create(dir, name);
+        match step.what {
+            What::Created => match self.t.model.find(dir, name) {
+                Some(known) => {
+                    self.note_arrival(dir, name);
+                    self.t.enqueue(known);
+                }
+                None if step.is_dir => self.reconcile_name(dir, name),
+                None => return self.create(dir, name, step.content, steps.fate(at)),
+            },
+            What::Deleted => self.delete(dir, name, step.is_dir),
+            What::MovedFrom(cookie) => self.t.moved_from(dir, name, cookie, self.now),
+            What::MovedTo(cookie) => self.moved_to(dir, name, cookie, steps.fate(at)),
+            What::Content => {}
         }
+        false
     }
 
     /// `IN_DELETE`.
     fn delete(&mut self, dir: Id, name: &[u8], is_dir: bool) {
-        if self.t.filter.is_rule_file(name) {
-            self.t.rules_changed(dir);
-        }
+        let was_unseen = self.t.unseen.remove(dir, name);
         let Some(known) = self.t.model.find(dir, name) else {
+            if was_unseen && !is_dir {
+                self.delete_unseen(dir, name);
+            }
             return;
         };
         let is_directory = self.t.model.kind(known) == Kind::Directory;
@@ -146,34 +136,39 @@ impl Turn<'_> {
     }
 
     /// `IN_MODIFY`, `IN_CLOSE_WRITE` and `IN_ATTRIB` of a name.
-    pub(super) fn content_event(&mut self, dir: Id, name: &[u8], is_dir: bool, what: NameEvent) {
+    fn content_events(&mut self, dir: Id, name: &[u8], step: &NameStep) {
+        let content = step.content;
+        let is_written = content.modified || content.closed;
         match self.t.model.find(dir, name) {
-            Some(id) if self.t.model.kind(id) == Kind::File => self.file_event(id, what),
-            Some(id) if is_dir && what == NameEvent::Attrib => {
+            Some(id) if self.t.model.kind(id) == Kind::File => {
+                self.file_events(id, content, !step.leaves);
+            }
+            Some(id) if step.is_dir && content.attrib => {
                 self.t.enqueue(id);
                 self.t.retry_denied(id);
             }
-            Some(id) if what == NameEvent::Attrib && self.t.settings.attributes => {
-                self.t.enqueue(id)
-            }
+            Some(id) if content.attrib && self.t.settings.attributes => self.t.enqueue(id),
             Some(_) => {}
-            None if is_dir => {}
+            None if step.is_dir => {}
             None => match self.t.name_of_tmpfile(name) {
-                Some(Some(id)) => self.file_event(id, what),
+                Some(Some(id)) => self.file_events(id, content, true),
                 Some(None) => {}
-                None if what == NameEvent::Attrib => {}
-                // A dead name: its bytes may live on under another one.
-                None => {
-                    self.reconcile_name(dir, name);
-                    let is_gone = self.is_directory(dir) && self.t.model.find(dir, name).is_none();
-                    if is_gone && !self.is_self_output(dir, name) {
-                        self.t.debounce(dir);
-                    }
-                }
+                None if is_written => self.dead_name(dir, name),
+                None => {}
             },
         }
-        if what != NameEvent::Attrib && self.t.filter.is_rule_file(name) {
+        if is_written && self.t.filter.is_rule_file(name) {
             self.t.rules_changed(dir);
+        }
+    }
+
+    /// A name was written to that is not known: if it is gone, its bytes may live on under
+    /// another one.
+    fn dead_name(&mut self, dir: Id, name: &[u8]) {
+        self.reconcile_name(dir, name);
+        let is_gone = self.is_directory(dir) && self.t.model.find(dir, name).is_none();
+        if is_gone && !self.is_self_output(dir, name) {
+            self.t.debounce(dir);
         }
     }
 
@@ -186,81 +181,55 @@ impl Turn<'_> {
     }
 
     /// The bytes or attributes of a file may have changed. Once it was read under this name,
-    /// its others follow.
-    pub(super) fn file_event(&mut self, id: Id, what: NameEvent) {
-        let is_linked = self.t.model.has(id, Flag::LINKED);
-        if what == NameEvent::Attrib && is_linked {
+    /// its others follow. `in_place`: it may be read before the next step.
+    pub(super) fn file_events(&mut self, id: Id, content: ContentEvents, in_place: bool) {
+        if content.attrib && self.t.model.has(id, Flag::LINKED) {
             let key = self.t.model.inode_key(id);
             // It may be readable now.
             if let Some(other) = key.and_then(|key| self.t.links.unreadable(key)) {
                 self.t.enqueue(other);
             }
         }
-        self.one_file_event(id, what, true);
+        self.one_file(id, content, in_place);
     }
 
-    /// `hot`: it may be read before the next event.
-    fn one_file_event(&mut self, id: Id, what: NameEvent, hot: bool) {
-        if self.t.model.has(id, Flag::READ_THIS_BATCH) {
-            return; // It was read after this event was.
+    /// Under one name.
+    fn one_file(&mut self, id: Id, content: ContentEvents, in_place: bool) {
+        let is_read = |applying: &Applying| applying.read.contains(&id);
+        if self.t.applying.as_ref().is_some_and(is_read) {
+            return; // It was read after these events were.
         }
-        match what {
-            NameEvent::Modify => {
-                self.t.model.set(id, Flag::MODIFIED);
-                self.t.was_written(id);
+        let settings = &self.t.settings;
+        let wants_attributes = settings.attributes || settings.touched;
+        if content.attrib {
+            self.t.model.set(id, Flag::ATTRIB);
+            // It may be readable now, whatever was known of its bytes before.
+            if self.t.model.digest(id).is_none()
+                || wants_attributes
+                || self.t.model.is_unreadable(id)
+            {
+                self.t.enqueue(id);
             }
-            NameEvent::CloseWrite => {
-                self.t.model.set(id, Flag::CLOSED_WRITE);
-                if hot {
-                    self.t.deferred_read = Some(id);
-                } else {
-                    self.t.enqueue(id);
-                }
+        }
+        if content.modified {
+            self.t.model.set(id, Flag::MODIFIED);
+        }
+        if content.closed {
+            self.t.model.set(id, Flag::CLOSED_WRITE);
+            if in_place && self.may_read_in_place() {
+                self.reconcile_entry(id);
+            } else {
+                self.t.enqueue(id);
             }
-            _ => {
-                self.t.model.set(id, Flag::ATTRIB);
-                let by_stat = self.t.model.digest(id).is_none();
-                // It may be readable now, whatever was known of its bytes before.
-                if by_stat
-                    || self.t.settings.attributes
-                    || self.t.settings.touched
-                    || self.t.model.is_unreadable(id)
-                {
-                    self.t.enqueue(id);
-                }
-            }
+        } else if content.modified {
+            self.t.debounce(id);
         }
     }
 
-    /// An event about a watched inode itself.
-    fn self_event(&mut self, wd: Wd, what: SelfEvent) {
-        let name_event = match what {
-            SelfEvent::Modify => NameEvent::Modify,
-            SelfEvent::CloseWrite => NameEvent::CloseWrite,
-            SelfEvent::Attrib => NameEvent::Attrib,
-            SelfEvent::DeleteSelf
-            | SelfEvent::MoveSelf
-            | SelfEvent::Unmount
-            | SelfEvent::Ignored => {
-                if self.t.above.contains(&wd) {
-                    self.t.enqueue_roots();
-                }
-                if let Some(dir) = self.t.model.watched(wd) {
-                    if what == SelfEvent::Ignored {
-                        self.t.model.set_wd(dir, None);
-                    }
-                    if what == SelfEvent::DeleteSelf && self.t.model.has(dir, Flag::ROOT) {
-                        // What stands at a PATH now is another, even if it got the number.
-                        self.unlink(dir);
-                    } else {
-                        self.t.enqueue(dir);
-                    }
-                }
-                return;
-            }
-        };
+    /// Something happened to the bytes or attributes of a watched inode.
+    fn inode_content(&mut self, wd: Wd, content: ContentEvents) {
         if let Some(dir) = self.t.model.watched(wd) {
-            if what == SelfEvent::Attrib {
+            if content.attrib {
                 self.t.enqueue(dir);
                 self.t.retry_denied(dir);
                 self.retry_unreadable_files(dir);
@@ -268,10 +237,29 @@ impl Turn<'_> {
             return;
         }
         for id in self.t.links.behind(wd) {
-            self.one_file_event(id, name_event, false);
+            self.one_file(id, content, false);
             if self.t.model.has(id, Flag::LINKED) {
                 break; // The others follow it.
             }
+        }
+    }
+
+    /// A watched inode is gone, or elsewhere, or its watch is.
+    fn self_event(&mut self, wd: Wd, what: SelfEvent) {
+        if self.t.above.contains(&wd) {
+            self.t.enqueue_roots();
+        }
+        let Some(dir) = self.t.model.watched(wd) else {
+            return;
+        };
+        if what == SelfEvent::Ignored {
+            self.t.model.set_wd(dir, None);
+        }
+        if what == SelfEvent::DeleteSelf && self.t.model.has(dir, Flag::ROOT) {
+            // What stands at a PATH now is another, even if it got the number.
+            self.unlink(dir);
+        } else {
+            self.t.enqueue(dir);
         }
     }
 
@@ -307,24 +295,8 @@ impl Tracker {
             .hasten_denied(|denied| model.is_live(denied) && model.is_within(denied, dir));
     }
 
-    /// A file was written to: if it is not read before the batch is over, its writer's
-    /// pause is waited for.
-    fn was_written(&mut self, id: Id) {
-        self.written.push(id);
-    }
-
-    fn debounce_written(&mut self) {
-        for id in std::mem::take(&mut self.written) {
-            if self.model.is_live(id) && self.model.has(id, Flag::MODIFIED) {
-                self.debounce(id);
-            }
-        }
-    }
-
-    /// Whether the events at hand take an entry away from its name.
-    fn leaves(&self, id: Id) -> bool {
-        let dir = self.model.parent(id);
-        let wd = dir.and_then(|dir| self.model.wd(dir));
-        wd.is_some_and(|wd| self.lookahead.takes(wd, self.model.name(id)))
+    /// Whether events are left to apply.
+    pub(crate) fn is_applying(&self) -> bool {
+        self.applying.is_some()
     }
 }

@@ -190,8 +190,8 @@ impl Turn<'_> {
             t.reading.retain(|_, (reading, _)| *reading != id);
         }
         t.missing.remove(&id);
-        if t.deferred_read == Some(id) {
-            t.deferred_read = None;
+        if let Some(applying) = &mut t.applying {
+            applying.read.remove(&id);
         }
         if t.model.has(id, Flag::ROOT) {
             for root in t.roots.iter_mut().filter(|root| root.entry == Some(id)) {

@@ -10,8 +10,10 @@
 mod fair;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::disk::{FsError, Inode};
 use super::model::Id;
@@ -313,6 +315,12 @@ impl WorkQueue {
                     .is_some_and(|item| item.in_heap == *due && item.state.due().is_some())
             });
         }
+    }
+
+    /// A name of which an event is expected: if none comes, it is looked for.
+    pub(super) fn add_name_later(&mut self, dir: Id, name: &[u8]) {
+        let due = self.now.saturating_add(QUIET);
+        self.delay(Key::Name(dir, name.into()), dir.0, Detail::Nothing, due);
     }
 
     /// Something happened that may go on happening: it is served when that pauses, and

@@ -7,6 +7,7 @@ use super::model::{Flag, Id};
 use super::queue::Key;
 use super::{Timestamps, Tracker, Turn};
 use crate::change::{Change, Kind};
+use crate::coalesce::Fate;
 use crate::event::Cookie;
 
 /// Maximum wait for IN_MOVED_TO: 50 ms, in nanoseconds. Only the form of the record
@@ -16,27 +17,40 @@ const GRACE: u64 = 50_000_000;
 pub(super) struct PendingMove {
     dir: Id,
     name: Box<[u8]>,
+    /// It was made by an event, and had left when it was looked at: it is no entry yet.
+    is_unseen: bool,
 }
 
 impl Tracker {
     /// `IN_MOVED_FROM`: the entry waits for the second half.
     pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie, now: Timestamps) {
-        if let Some(id) = self.model.find(dir, name) {
+        let is_unseen = self.unseen.remove(dir, name);
+        let known = self.model.find(dir, name);
+        if let Some(id) = known {
             self.missing.remove(&id);
             self.model.set(id, Flag::MOVED_FROM);
+        }
+        if known.is_some() || is_unseen {
             self.pending_moves.insert(
                 cookie,
                 PendingMove {
                     dir,
                     name: name.into(),
+                    is_unseen: known.is_none(),
                 },
             );
             let due = now.tick.saturating_add(GRACE);
             self.queue.add_timer(Key::PendingMove(cookie), due);
         }
-        if self.filter.is_rule_file(name) {
-            self.rules_changed(dir);
-        }
+    }
+
+    /// Takes a half of which there is no entry out of its wait.
+    fn take_unseen_move(&mut self, cookie: Cookie) -> Option<PendingMove> {
+        self.pending_moves
+            .get(&cookie)
+            .filter(|half| half.is_unseen)?;
+        self.queue.remove(&Key::PendingMove(cookie));
+        self.pending_moves.remove(&cookie)
     }
 
     /// Takes the waiting entry out of its wait, if it is still there.
@@ -71,10 +85,8 @@ impl Tracker {
 
 impl Turn<'_> {
     /// `IN_MOVED_TO`: with its first half a rename, else an arrival.
-    pub(super) fn moved_to(&mut self, dir: Id, name: &[u8], cookie: Cookie) {
-        if self.t.filter.is_rule_file(name) {
-            self.t.rules_changed(dir);
-        }
+    pub(super) fn moved_to(&mut self, dir: Id, name: &[u8], cookie: Cookie, fate: Fate<'_>) {
+        let unseen = self.t.take_unseen_move(cookie);
         match self.t.take_pending_move(cookie) {
             Some((id, pending_moves)) => {
                 self.rename(id, dir, name);
@@ -84,9 +96,14 @@ impl Turn<'_> {
                 }
             }
             None => {
-                self.note_arrival(dir, name);
-                self.cancel_pending_move(dir, name);
-                self.reconcile_name(dir, name);
+                let is_told = unseen.is_some_and(|unseen| {
+                    self.move_unseen((unseen.dir, &unseen.name), dir, name, fate)
+                });
+                if !is_told {
+                    self.note_arrival(dir, name);
+                    self.cancel_pending_move(dir, name);
+                    self.reconcile_name(dir, name);
+                }
             }
         }
     }
@@ -136,6 +153,9 @@ impl Turn<'_> {
 
     /// A half that stayed alone: the disk is asked.
     pub(super) fn expire_pending_move(&mut self, cookie: Cookie) {
+        if let Some(unseen) = self.t.take_unseen_move(cookie) {
+            return self.delete_unseen(unseen.dir, &unseen.name);
+        }
         if let Some((id, _)) = self.t.take_pending_move(cookie) {
             self.t.model.set(id, Flag::CONFIRM_DELETE);
             if self.t.model.kind(id) == Kind::Directory {

@@ -5,7 +5,7 @@ use super::model::{Flag, Id};
 use super::queue::Key;
 use super::scan::Sweep;
 use super::{Tracker, Turn};
-use crate::event::NameEvent;
+use crate::coalesce::{ContentEvents, NameStep, What};
 
 /// Rule files that lie where no event tells of them are looked at that often: 1 s.
 const LOOK: u64 = 1_000_000_000;
@@ -81,25 +81,24 @@ impl Tracker {
 
 impl Turn<'_> {
     /// An event about a name that counts as outside the tree.
-    pub(super) fn hidden_event(&mut self, dir: Id, name: &[u8], what: NameEvent) {
-        let is_content = matches!(
-            what,
-            NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib
-        );
-        if is_content && let Some(known) = self.t.name_of_tmpfile(name) {
+    pub(super) fn hidden_step(&mut self, dir: Id, name: &[u8], step: &NameStep) {
+        if step.content != ContentEvents::default()
+            && let Some(known) = self.t.name_of_tmpfile(name)
+        {
             // A file without a name, whose own names are not hidden.
             if let Some(id) = known {
-                self.file_event(id, what);
+                self.file_events(id, step.content, true);
             }
-            return;
         }
-        if let NameEvent::MovedTo(cookie) = what {
+        if let What::MovedTo(cookie) = step.what {
             self.moved_to_hidden(cookie);
         }
         if self.t.model.find(dir, name).is_some() {
             self.t.enqueue_name(dir, name);
         }
-        if what != NameEvent::Attrib && self.t.filter.is_rule_file(name) {
+        let is_touched =
+            step.what == What::Content && !step.content.modified && !step.content.closed;
+        if !is_touched && self.t.filter.is_rule_file(name) {
             self.t.rules_changed(dir);
         }
     }

@@ -141,6 +141,7 @@ impl Turn<'_> {
                 }
             }
             Key::Name(dir, name) => {
+                self.t.unseen.remove(dir, &name);
                 if self.is_directory(dir) {
                     self.reconcile_missing(dir, &name, detail);
                 }

@@ -17,11 +17,11 @@ use crate::stderr::erase_progress;
 /// How long other work goes on before the queue is drained again: 1 ms.
 const SLICE: u64 = 1_000_000;
 
-/// Events applied between two looks at the clock.
+/// Steps applied between two looks at the clock.
 const STRIDE: usize = 32;
 
-/// Events that are read ahead of being applied: as many as the kernel queues, mostly.
-const LOOKAHEAD: usize = 16 << 10;
+/// The most events of a batch: as many as the kernel queues, mostly.
+const BATCH: usize = 16 << 10;
 
 /// After more events than this at once there will be more: a nap lets them gather,
 /// which costs each less. Never after a single change.
@@ -81,7 +81,7 @@ impl Pace {
 impl Watcher {
     /// Reads all that is queued, as far as there is room.
     pub(super) fn drain(&mut self) -> Result<(), Error> {
-        let was_empty = self.events.is_empty();
+        let was_empty = !self.has_events();
         let before = self.clock.now().wall;
         let read = self.events.read(&self.inotify);
         let read = read.map_err(Error::system("read events"))?;
@@ -95,7 +95,7 @@ impl Watcher {
     pub(super) fn slice(&mut self) -> Result<(), Error> {
         let events = self.apply(Draining::On)?;
         self.help_workers();
-        if self.has_answers && self.events.is_empty() {
+        if self.has_answers && !self.has_events() {
             self.has_answers = false;
             self.take_answers();
             self.go_on_with_baseline();
@@ -103,7 +103,7 @@ impl Watcher {
         self.pace.is_busy = events > 0;
         self.reconcile();
         self.emit_changes()?;
-        let is_idle = self.events.is_empty() && self.output.writer.waiting() == 0;
+        let is_idle = !self.has_events() && self.output.writer.waiting() == 0;
         if let Some(delay) = self.pace.coalesce_delay(events, is_idle) {
             std::thread::sleep(delay);
         }
@@ -119,31 +119,24 @@ impl Watcher {
         while !turn.t.is_idle() && turn.work() && self.clock.tick() - began < SLICE {}
     }
 
-    /// Applies events that were read, for a while; how many.
-    fn apply(&mut self, draining: Draining) -> Result<usize, Error> {
-        if self.events.is_empty() || self.output.is_full() {
-            return Ok(0);
-        }
-        let (bytes, applied) = self.events.take();
-        let mut events = Events::new(&bytes[applied..]);
-        let count = self.apply_events(&mut events, draining);
-        let applied = bytes.len() - events.left();
-        self.events.put_back(bytes, applied);
-        count
+    /// Whether events were read and are not applied.
+    pub(super) fn has_events(&self) -> bool {
+        self.tracker.is_applying() || !self.events.is_empty()
     }
 
-    fn apply_events(
-        &mut self,
-        events: &mut Events<'_>,
-        draining: Draining,
-    ) -> Result<usize, Error> {
-        let mut count = 0;
-        let began = self.clock.now();
-        let mut drained = began.tick;
-        let mut turn = self.tracker.turn(&mut self.disk, began);
-        let at_hand = events.clone().map_while(Result::ok);
-        turn.begin_events(at_hand.take(LOOKAHEAD));
-        while events.left() > 0 {
+    /// Applies a batch of what was read, for a while; how many events were coalesced, or
+    /// are still applied.
+    fn apply(&mut self, draining: Draining) -> Result<usize, Error> {
+        if !self.has_events() || self.output.is_full() {
+            return Ok(0);
+        }
+        let mut count = 1;
+        if !self.tracker.is_applying() {
+            count = self.begin_batch()?;
+        }
+        let began = self.clock.tick();
+        let mut drained = began;
+        while self.tracker.is_applying() {
             let now = self.clock.now();
             if now.tick - drained > SLICE {
                 drained = now.tick;
@@ -152,25 +145,36 @@ impl Watcher {
                     self.drain()?;
                 }
                 self.emit_changes()?;
-                if self.output.is_full() || now.tick - began.tick > APPLY {
-                    break;
+                if self.output.is_full() || now.tick - began > APPLY {
+                    return Ok(count);
                 }
             }
-            if self.plan.trace {
-                self.trace(events);
-            }
-            let stride = if self.plan.trace { 1 } else { STRIDE };
             let mut turn = self.tracker.turn(&mut self.disk, now);
-            for event in events.by_ref().take(stride) {
-                turn.event(&event.map_err(malformed)?);
-                count += 1;
+            for _ in 0..STRIDE {
+                turn.apply_next();
             }
         }
-        let now = self.clock.now();
-        let mut turn = self.tracker.turn(&mut self.disk, now);
-        turn.pause();
         self.emit_changes()?;
         Ok(count)
+    }
+
+    /// Makes a batch of what was read; of how many events.
+    fn begin_batch(&mut self) -> Result<usize, Error> {
+        let (bytes, applied) = self.events.take();
+        let mut events = Events::new(&bytes[applied..]);
+        if self.plan.trace {
+            let at_hand = events.clone().take(BATCH);
+            at_hand.flatten().for_each(|event| self.trace(&event));
+        }
+        let mut count = 0;
+        let mut left = None;
+        let at_hand = events.by_ref().take(BATCH).inspect(|_| count += 1);
+        let decoded = at_hand.map_while(|event| event.map_err(|error| left = Some(error)).ok());
+        let now = self.clock.now();
+        self.tracker.turn(&mut self.disk, now).begin_batch(decoded);
+        let applied = bytes.len() - events.left();
+        self.events.put_back(bytes, applied);
+        left.map_or(Ok(count), |left| Err(malformed(left)))
     }
 
     /// Renders what was learned, and writes what the reader takes, for a while.
@@ -259,7 +263,7 @@ impl Watcher {
                 return Ok(());
             }
             let is_known =
-                self.events.is_empty() && self.tracker.is_idle() && !self.session.is_listing();
+                !self.has_events() && self.tracker.is_idle() && !self.session.is_listing();
             if is_known && self.output.unwritten() == 0 || self.clock.tick() > until {
                 break;
             }
@@ -298,17 +302,15 @@ impl Watcher {
         }
     }
 
-    /// Shows the next event as the kernel told it.
-    fn trace(&self, events: &Events<'_>) {
-        if let Some(Ok(event)) = events.clone().next() {
-            let mut path = Vec::new();
-            if let Event::Name { wd, .. } | Event::Inode { wd, .. } = event
-                && let Some(dir) = self.tracker.model.watched(wd)
-            {
-                self.tracker.write_path(dir, &mut path);
-            }
-            self.stderr.warn(&crate::trace::line(&event, &path));
+    /// Shows an event as the kernel told it.
+    fn trace(&self, event: &Event<'_>) {
+        let mut path = Vec::new();
+        if let Event::Name { wd, .. } | Event::Inode { wd, .. } = *event
+            && let Some(dir) = self.tracker.model.watched(wd)
+        {
+            self.tracker.write_path(dir, &mut path);
         }
+        self.stderr.warn(&crate::trace::line(event, &path));
     }
 }
 

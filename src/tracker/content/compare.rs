@@ -155,9 +155,8 @@ impl Turn<'_> {
 
     /// What is known of a file's bytes is younger than the events at hand.
     fn mark_read_this_batch(&mut self, id: Id) {
-        if self.t.is_applying {
-            self.t.model.set(id, Flag::READ_THIS_BATCH);
-            self.t.read_this_batch.push(id);
+        if let Some(applying) = &mut self.t.applying {
+            applying.read.insert(id);
         }
     }
 }

@@ -43,8 +43,6 @@ impl Flag {
     pub(crate) const HAS_FILE_ROOT: Self = Self(1 << 21);
     /// The first half of a rename took it away; the second is not read yet.
     pub(crate) const MOVED_FROM: Self = Self(1 << 22);
-    /// Read after the events at hand were: they tell nothing new about its bytes.
-    pub(crate) const READ_THIS_BATCH: Self = Self(1 << 23);
     pub(crate) const DIGESTED: Self = Self(1 << 24);
     /// Looked at while it was being read aside: another file may be there by now.
     pub(crate) const RECHECK: Self = Self(1 << 3);

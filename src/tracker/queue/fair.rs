@@ -2,7 +2,9 @@
 //!
 //! Invariant: a directory is in `turns` once, as long as it has a key.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use foldhash::HashMap;
 
 use super::Key;
 

@@ -245,12 +245,10 @@ fn a_thing_that_is_no_file_has_a_name_alone() {
         &[],
         &ops,
         &[
-            "created t/l 0",
+            "created t/l",
             "created t/p 0",
             "renamed t/l -> t/m",
             "deleted t/p",
-            "deleted t/m",
-            "created t/m",
         ],
     );
 }

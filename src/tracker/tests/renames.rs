@@ -304,3 +304,35 @@ fn an_empty_file_renamed_over_another_replaces_its_bytes() {
         &["renamed t/b -> t/a", "changed t/a 0"],
     );
 }
+
+/// What `ln -sfn` makes of a link that is there, read in pieces of so many events.
+fn switched_link(pieces: &[usize]) -> Vec<String> {
+    let mut world = World::quiet(&RunOptions::default(), &[Op::Symlink("t/current")]);
+    let all = [Op::Symlink("t/tmp"), Op::Rename("t/tmp", "t/current")];
+    world.does(&all);
+    for &piece in pieces {
+        world.drain(piece);
+        world.apply();
+        world.work(10);
+    }
+    world.converges();
+    world.news()
+}
+
+#[test]
+fn a_link_that_is_switched_is_never_taken_for_a_file() {
+    let records = ["created t/tmp", "renamed t/tmp -> t/current"];
+    assert_eq!(switched_link(&[]), records, "all at once");
+    assert_eq!(switched_link(&[1]), records, "its creation first");
+    assert_eq!(switched_link(&[1, 1]), records, "each event by itself");
+    assert_eq!(switched_link(&[2]), records, "half the rename");
+}
+
+#[test]
+fn what_was_made_and_left_the_tree_unseen_is_reported_so() {
+    tells(
+        &[],
+        &[Op::Symlink("t/l"), Op::Rename("t/l", "o/l")],
+        &["created t/l 0", "deleted t/l"],
+    );
+}

@@ -21,25 +21,22 @@ impl World {
     }
 
     pub(in crate::tracker::tests) fn apply(&mut self) {
+        let events: Vec<_> = self.unread.drain(..).collect();
+        self.disk
+            .journal
+            .extend(events.iter().map(|event| format!("  {event:?}")));
         let now = self.now();
         let mut turn = self.tracker.turn(&mut self.disk, now);
-        turn.begin_events(self.unread.iter().map(Queued::event));
-        while !self.unread.is_empty() {
+        turn.begin_batch(events.iter().map(Queued::event));
+        while self.tracker.is_applying() {
             let stride = 1 + self.disk.chance.below(4);
             let now = self.now();
-            let events: Vec<_> = self.unread.drain(..stride.min(self.unread.len())).collect();
-            self.disk
-                .journal
-                .extend(events.iter().map(|event| format!("  {event:?}")));
             let mut turn = self.tracker.turn(&mut self.disk, now);
-            for event in &events {
-                turn.event(&event.event());
+            for _ in 0..stride {
+                turn.apply_next();
             }
             self.absorb();
         }
-        let now = self.now();
-        let mut turn = self.tracker.turn(&mut self.disk, now);
-        turn.pause();
         self.absorb();
         self.let_go(30);
     }

@@ -1,0 +1,304 @@
+//! Folds the events of one batch into steps: all that happened to the bytes and
+//! attributes of a name, from one step that made, moved or removed it to the next, is one
+//! step at the place of the first event. No system call, no tree.
+//!
+//! Invariant: nothing is folded across a rename or removal of the name, nor across one of
+//! any directory, so that applying the steps is applying the events one by one.
+
+use std::hash::BuildHasher;
+
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
+
+use crate::event::{Cookie, Event, NameEvent, SelfEvent, Wd};
+
+/// No step.
+const NONE: u32 = u32::MAX;
+
+/// What happened to the bytes or attributes of a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct ContentEvents {
+    /// `IN_MODIFY`.
+    pub(crate) modified: bool,
+    /// `IN_CLOSE_WRITE`.
+    pub(crate) closed: bool,
+    /// `IN_ATTRIB`.
+    pub(crate) attrib: bool,
+}
+
+/// What happened to a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum What {
+    Created,
+    Deleted,
+    MovedFrom(Cookie),
+    MovedTo(Cookie),
+    /// Its bytes or attributes alone.
+    Content,
+}
+
+/// One or more events about a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NameStep {
+    pub(crate) wd: Wd,
+    pub(crate) is_dir: bool,
+    pub(crate) what: What,
+    /// What came with it, or after it, until the next step of the name.
+    pub(crate) content: ContentEvents,
+    /// A later step of the batch takes the name away: it has left the disk already.
+    pub(crate) leaves: bool,
+}
+
+/// What becomes of what a name stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate<'a> {
+    /// The name stays: what the disk has there is it, or younger.
+    Stays,
+    /// It ends under this name.
+    Moved { wd: Wd, name: &'a [u8] },
+    /// It is removed, or replaced.
+    Removed,
+    /// Half a rename: the other is not in the batch.
+    Unknown,
+}
+
+/// What is applied at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    Name(NameStep),
+    /// About the watched inode itself: its watch is gone, or it is.
+    Inode(Wd, SelfEvent),
+    /// The same of its bytes or attributes.
+    InodeContent(Wd, ContentEvents),
+    Overflow,
+}
+
+struct Slot {
+    step: Step,
+    /// Where its name is.
+    name: (u32, u32),
+    /// The next step of that name.
+    next: u32,
+    /// Of a `MovedFrom`: the `MovedTo` that belongs to it, if it is in the batch.
+    to: u32,
+}
+
+/// The steps of one batch, and how many of them were taken.
+#[derive(Default)]
+pub(crate) struct Steps {
+    slots: Vec<Slot>,
+    /// The names, one after the other.
+    names: Vec<u8>,
+    taken: usize,
+}
+
+impl Steps {
+    /// Of events in the kernel's order.
+    pub(crate) fn of<'e>(events: impl Iterator<Item = Event<'e>>) -> Self {
+        let mut folder = Folder::default();
+        for event in events {
+            folder.fold(&event);
+        }
+        let mut steps = folder.steps;
+        steps.mark_leaving();
+        steps
+    }
+
+    /// The next step, by its number.
+    pub(crate) fn take(&mut self) -> Option<usize> {
+        let at = (self.taken < self.slots.len()).then_some(self.taken)?;
+        self.taken += 1;
+        Some(at)
+    }
+
+    pub(crate) fn step(&self, at: usize) -> Step {
+        self.slots[at].step
+    }
+
+    /// The name that a step is about; empty if it is about none.
+    pub(crate) fn name(&self, at: usize) -> &[u8] {
+        let (start, end) = self.slots[at].name;
+        &self.names[start as usize..end as usize]
+    }
+
+    /// What the later steps of the batch do with what the step's name stands for.
+    pub(crate) fn fate(&self, at: usize) -> Fate<'_> {
+        if !matches!(self.slots[at].step, Step::Name(step) if step.leaves) {
+            return Fate::Stays;
+        }
+        let mut at = at;
+        // Each of them is a later one, so this ends.
+        while let Some(next) = self.slots.get(self.slots[at].next as usize) {
+            let Step::Name(step) = next.step else {
+                return Fate::Unknown;
+            };
+            at = match step.what {
+                What::Content => self.slots[at].next as usize,
+                What::MovedFrom(_) if next.to == NONE => return Fate::Unknown,
+                What::MovedFrom(_) => next.to as usize,
+                What::Created | What::Deleted | What::MovedTo(_) => return Fate::Removed,
+            };
+        }
+        match self.slots[at].step {
+            Step::Name(step) => Fate::Moved {
+                wd: step.wd,
+                name: self.name(at),
+            },
+            Step::Inode(..) | Step::InodeContent(..) | Step::Overflow => Fate::Unknown,
+        }
+    }
+
+    /// From the end, each step learns whether a later one takes its name away.
+    fn mark_leaving(&mut self) {
+        for at in (0..self.slots.len()).rev() {
+            let leaves = self
+                .slots
+                .get(self.slots[at].next as usize)
+                .is_some_and(|next| {
+                    matches!(&next.step, Step::Name(step) if step.leaves
+                    || matches!(step.what, What::Deleted | What::MovedFrom(_)))
+                });
+            if let Step::Name(step) = &mut self.slots[at].step {
+                step.leaves = leaves;
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Folder {
+    steps: Steps,
+    /// Keyed: other users choose the names.
+    hasher: RandomState,
+    /// The last step of each name, by the hash of watch and name; those whose hashes are
+    /// the same are not folded.
+    last: HashMap<u64, u32>,
+    /// First halves of renames that wait for the other.
+    moves: HashMap<Cookie, u32>,
+    /// The last step about the bytes of each watched inode.
+    inodes: HashMap<Wd, u32>,
+    /// Steps before this one are not folded into: a directory was moved or removed.
+    barrier: u32,
+}
+
+impl Folder {
+    fn fold(&mut self, event: &Event<'_>) {
+        match *event {
+            Event::Name {
+                wd,
+                name,
+                is_dir,
+                what,
+            } => self.fold_name(wd, name, is_dir, what),
+            Event::Inode { wd, what } => self.fold_inode(wd, what),
+            Event::QueueOverflow => {
+                self.push(Step::Overflow, b"");
+                self.barrier = self.end();
+            }
+            Event::Unknown { .. } => {}
+        }
+    }
+
+    fn end(&self) -> u32 {
+        u32::try_from(self.steps.slots.len()).unwrap_or(NONE)
+    }
+
+    fn push(&mut self, step: Step, name: &[u8]) -> u32 {
+        let at = self.end();
+        let offset = |at: usize| u32::try_from(at).unwrap_or(NONE);
+        let start = offset(self.steps.names.len());
+        self.steps.names.extend_from_slice(name);
+        self.steps.slots.push(Slot {
+            step,
+            name: (start, offset(self.steps.names.len())),
+            next: NONE,
+            to: NONE,
+        });
+        at
+    }
+
+    fn fold_name(&mut self, wd: Wd, name: &[u8], is_dir: bool, what: NameEvent) {
+        let hash = self.hasher.hash_one((wd, name));
+        let last = self.last.get(&hash).copied().filter(|&at| {
+            let is_same = |step: &Step| matches!(step, Step::Name(step) if step.wd == wd);
+            is_same(&self.steps.slots[at as usize].step) && self.steps.name(at as usize) == name
+        });
+        let content = ContentEvents {
+            modified: what == NameEvent::Modify,
+            closed: what == NameEvent::CloseWrite,
+            attrib: what == NameEvent::Attrib,
+        };
+        let what = match what {
+            NameEvent::Create => What::Created,
+            NameEvent::Delete => What::Deleted,
+            NameEvent::MovedFrom(cookie) => What::MovedFrom(cookie),
+            NameEvent::MovedTo(cookie) => What::MovedTo(cookie),
+            NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib => What::Content,
+        };
+        if what == What::Content
+            && let Some(at) = last.filter(|&at| at >= self.barrier)
+            && let Step::Name(step) = &mut self.steps.slots[at as usize].step
+            && step.is_dir == is_dir
+            && matches!(step.what, What::Created | What::MovedTo(_) | What::Content)
+        {
+            step.content.add(content);
+            return;
+        }
+        let step = NameStep {
+            wd,
+            is_dir,
+            what,
+            content,
+            leaves: false,
+        };
+        let at = self.push(Step::Name(step), name);
+        self.last.insert(hash, at);
+        if let Some(last) = last {
+            self.steps.slots[last as usize].next = at;
+        }
+        match what {
+            What::MovedFrom(cookie) => drop(self.moves.insert(cookie, at)),
+            What::MovedTo(cookie) => {
+                if let Some(from) = self.moves.remove(&cookie) {
+                    self.steps.slots[from as usize].to = at;
+                }
+            }
+            What::Created | What::Deleted | What::Content => {}
+        }
+        if is_dir && !matches!(what, What::Created | What::Content) {
+            self.barrier = self.end();
+        }
+    }
+
+    fn fold_inode(&mut self, wd: Wd, what: SelfEvent) {
+        let content = ContentEvents {
+            modified: what == SelfEvent::Modify,
+            closed: what == SelfEvent::CloseWrite,
+            attrib: what == SelfEvent::Attrib,
+        };
+        if content == ContentEvents::default() {
+            self.push(Step::Inode(wd, what), b"");
+            self.inodes.remove(&wd);
+            return;
+        }
+        if let Some(&at) = self.inodes.get(&wd).filter(|&&at| at >= self.barrier)
+            && let Step::InodeContent(_, known) = &mut self.steps.slots[at as usize].step
+        {
+            known.add(content);
+            return;
+        }
+        let at = self.push(Step::InodeContent(wd, content), b"");
+        self.inodes.insert(wd, at);
+    }
+}
+
+impl ContentEvents {
+    fn add(&mut self, other: Self) {
+        self.modified |= other.modified;
+        self.closed |= other.closed;
+        self.attrib |= other.attrib;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! New names that are no directories: made by open(2), and then empty, or come whole.
+//!
+//! What has left its name before it could be looked at is known by where it went: its kind
+//! is not guessed. Invariant: a file that was made, written and closed in one batch costs
+//! one look.
+
+use super::content::content;
+use super::disk::{FileDigest, FsError, Reading, Stat, Target};
+use super::model::{self, Id, Knowledge};
+use super::{Hashing, Turn};
+use crate::change::{Content, EMPTY, Kind};
+use crate::coalesce::{ContentEvents, Fate};
+use crate::event::Wd;
+use foldhash::HashMap;
+
+/// A file born so much before the queue was last seen empty was not made by the
+/// event: clocks of file systems are that coarse. 20 ms, in nanoseconds.
+const COARSE: i64 = 20_000_000;
+
+/// Names that were made, and had left the disk when they were looked at: the event that
+/// says where they went is unread.
+#[derive(Default)]
+pub(super) struct UnseenCreates {
+    names: HashMap<Id, Vec<Box<[u8]>>>,
+}
+
+impl UnseenCreates {
+    fn add(&mut self, dir: Id, name: &[u8]) {
+        let names = self.names.entry(dir).or_default();
+        if !names.iter().any(|known| **known == *name) {
+            names.push(name.into());
+        }
+    }
+
+    /// Forgets a name; whether it was one of them.
+    pub(super) fn remove(&mut self, dir: Id, name: &[u8]) -> bool {
+        let Some(names) = self.names.get_mut(&dir) else {
+            return false;
+        };
+        let at = names.iter().position(|known| **known == *name);
+        if let Some(at) = at {
+            names.swap_remove(at);
+        }
+        if names.is_empty() {
+            self.names.remove(&dir);
+        }
+        at.is_some()
+    }
+}
+
+impl Turn<'_> {
+    /// `IN_CREATE` of what is no directory and not known. Whether `content` was served, too.
+    pub(super) fn create(
+        &mut self,
+        dir: Id,
+        name: &[u8],
+        content: ContentEvents,
+        fate: Fate<'_>,
+    ) -> bool {
+        match fate {
+            Fate::Stays if content.closed && self.create_closed(dir, name) => true,
+            Fate::Stays => {
+                self.create_name(dir, name);
+                false
+            }
+            Fate::Moved { wd, name: last } => {
+                let kind = self.kind_of_watched(wd, last);
+                self.insert_unseen(dir, name, kind);
+                false
+            }
+            // By then nobody can tell any longer what it was.
+            Fate::Removed => {
+                self.insert_unseen(dir, name, None);
+                false
+            }
+            Fate::Unknown => {
+                self.unseen_create(dir, name);
+                false
+            }
+        }
+    }
+
+    fn kind_of_watched(&mut self, wd: Wd, name: &[u8]) -> Option<Kind> {
+        let dir = self.t.model.watched(wd)?;
+        self.kind_at(dir, name)
+    }
+
+    fn kind_at(&mut self, dir: Id, name: &[u8]) -> Option<Kind> {
+        let parent = self.enter(dir).ok()?;
+        let stat = self.disk.stat(Target::In(parent, name)).ok()?;
+        Some(stat.kind)
+    }
+
+    /// A new name that is known by its events alone; a file, unless its kind was seen
+    /// where it went.
+    fn insert_unseen(&mut self, dir: Id, name: &[u8], kind: Option<Kind>) -> Id {
+        let id = match kind {
+            Some(kind @ (Kind::Symlink | Kind::Other)) => {
+                let id = self.t.model.insert(Some(dir), name, kind);
+                self.t.emit_created(id, Content::default());
+                id
+            }
+            Some(Kind::File | Kind::Directory) | None => self.insert_empty(dir, name),
+        };
+        self.t.enqueue(id);
+        id
+    }
+
+    /// Where it went is read soon; if not, the name is looked at.
+    fn unseen_create(&mut self, dir: Id, name: &[u8]) {
+        self.t.unseen.add(dir, name);
+        self.t.queue.add_name_later(dir, name);
+    }
+
+    /// A name that was made and never seen is gone.
+    pub(super) fn delete_unseen(&mut self, dir: Id, name: &[u8]) {
+        if self.is_directory(dir) && self.t.model.find(dir, name).is_none() {
+            let id = self.insert_empty(dir, name);
+            self.unlink(id);
+        }
+    }
+
+    /// A name that was made and never seen is now another one. `false`: its first name is
+    /// another's by now.
+    pub(super) fn move_unseen(
+        &mut self,
+        from: (Id, &[u8]),
+        dir: Id,
+        name: &[u8],
+        fate: Fate<'_>,
+    ) -> bool {
+        let (old_dir, old_name) = from;
+        if !self.is_directory(old_dir) || self.t.model.find(old_dir, old_name).is_some() {
+            return false;
+        }
+        let kind = match fate {
+            Fate::Stays => self.kind_at(dir, name),
+            Fate::Moved { wd, name } => self.kind_of_watched(wd, name),
+            Fate::Removed | Fate::Unknown => None,
+        };
+        let id = self.insert_unseen(old_dir, old_name, kind);
+        self.rename(id, dir, name);
+        true
+    }
+
+    /// A file that was closed since: it is reported, and what it holds. `false`: that takes
+    /// more than one look.
+    fn create_closed(&mut self, dir: Id, name: &[u8]) -> bool {
+        let settings = &self.t.settings;
+        let is_plain = !settings.attributes && !settings.strict;
+        if !is_plain || self.t.rescan.is_running() || !self.may_read_in_place() {
+            return false;
+        }
+        let limit = settings.hash_limit;
+        let dev = self.t.model.inode(dir).dev;
+        if self.t.hashing(dev) == Hashing::Off {
+            return self.create_closed_unread(dir, name);
+        }
+        let ticket = self.t.next_ticket();
+        let read = self
+            .enter(dir)
+            .and_then(|inode| self.disk.read(Target::In(inode, name), limit, ticket));
+        match read {
+            Ok(Reading::Done(FileDigest {
+                stat,
+                digest: Some(digest),
+                stable,
+                ..
+            })) if !self.disk.is_self_output(stat.inode) => {
+                if self.arrived_complete(&stat) {
+                    let id = self.t.model.insert(Some(dir), name, Kind::File);
+                    self.store_digest(id, &stat, digest, stable);
+                    self.t.remember_recent(&stat);
+                    self.t.emit_created(id, content(&stat, Some(digest)));
+                    // It was written through this name: its others have the bytes, too.
+                    self.enqueue_links(id, &stat, true);
+                } else {
+                    let id = self.insert_empty(dir, name);
+                    self.t.remember_recent(&stat);
+                    self.compare_closed(id, &stat, digest, stable);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The same where files go by size and times.
+    fn create_closed_unread(&mut self, dir: Id, name: &[u8]) -> bool {
+        let stat = self
+            .enter(dir)
+            .and_then(|inode| self.disk.stat(Target::In(inode, name)));
+        match stat {
+            Ok(stat)
+                if stat.kind == Kind::File
+                    && stat.size > 0
+                    && !self.disk.is_self_output(stat.inode)
+                    && !self.arrived_complete(&stat) =>
+            {
+                let id = self.insert_empty(dir, name);
+                self.t.remember_recent(&stat);
+                self.t.note_links(id, &stat);
+                self.compare_closed_stat(id, &stat);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// As it is on the disk now.
+    fn create_name(&mut self, dir: Id, name: &[u8]) {
+        let parent = match self.enter(dir) {
+            Ok(parent) => parent,
+            Err(FsError::NotFound) => return self.unseen_create(dir, name),
+            Err(_) => return self.reconcile_name(dir, name),
+        };
+        match self.disk.stat(Target::In(parent, name)) {
+            Ok(stat) if self.disk.is_self_output(stat.inode) => {}
+            Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat),
+            Ok(stat) if stat.kind != Kind::Directory => {
+                let id = self.t.model.insert(Some(dir), name, stat.kind);
+                self.t.remember_attributes(id, &stat);
+                self.t.emit_created(id, Content::default());
+            }
+            // It is gone or replaced: the events that follow tell.
+            Ok(_) | Err(FsError::NotFound) => self.unseen_create(dir, name),
+            Err(why) => drop(self.t.retry_later(dir, name, &why)),
+        }
+    }
+
+    fn create_file(&mut self, dir: Id, name: &[u8], stat: &Stat) {
+        if self.arrived_complete(stat) {
+            self.arrive(dir, name, stat);
+            return;
+        }
+        let id = self.insert_empty(dir, name);
+        self.t.remember_recent(stat);
+        self.t.remember_attributes(id, stat);
+        if stat.size == 0 {
+            let by_stat = self.t.goes_by_stat(stat);
+            self.t.keep_fingerprint(id, stat, !by_stat, self.now.wall);
+        } else {
+            // Its bytes came with the look: their events follow, if they have not been lost.
+            // A link that comes before they are read finds it by its identity.
+            self.t.model.set_inode_key(id, model::inode_key(stat));
+            self.t.debounce(id);
+        }
+        self.watch_file_inode(id, dir, name);
+    }
+
+    /// Whether a file was there before its name: linked, not made by open(2).
+    fn arrived_complete(&self, stat: &Stat) -> bool {
+        let is_old = stat
+            .btime
+            .is_some_and(|birth| birth < self.t.queue_empty.saturating_sub(COARSE));
+        stat.nlink > 1 || is_old || self.t.links.was_tmpfile(stat.inode.ino)
+    }
+
+    /// A file without bytes, as open(2) makes it.
+    fn insert_empty(&mut self, dir: Id, name: &[u8]) -> Id {
+        let id = self.t.model.insert(Some(dir), name, Kind::File);
+        let dev = self.t.model.inode(dir).dev;
+        let digest = (self.t.hashing(dev) != Hashing::Off).then_some(EMPTY);
+        self.t.model.set_digest(id, digest);
+        // Whatever is found there differs from what is told here, unless a look tells.
+        self.t.model.set_knowledge(id, Knowledge::Unseen);
+        self.t.emit_created(
+            id,
+            Content {
+                size: Some(0),
+                digest,
+                stat: None,
+            },
+        );
+        id
+    }
+}
