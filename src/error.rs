@@ -36,6 +36,14 @@ impl Error {
         }
     }
 
+    /// The same of a path as the user gave it.
+    pub(crate) fn with_path(self, given: &[u8]) -> Self {
+        match self {
+            Self::Path { action, source, .. } => Self::path(action, given, source),
+            other => other,
+        }
+    }
+
     /// A step that failed, for `map_err`.
     pub(crate) fn system(action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { action, source }
@@ -109,6 +117,6 @@ pub(crate) fn limit_remedy(name: &str, or: &str) -> String {
         format!(", {or}")
     };
     format!(
-        "; the limit fs.inotify.{name} is {value}{or}: raise it with `sysctl fs.inotify.{name}={raised}`"
+        "; the limit fs.inotify.{name} is {value}{or}: raise it with `sysctl fs.inotify.{name}={raised}`, and for good with the line `fs.inotify.{name} = {raised}` in /etc/sysctl.d/90-inotify.conf"
     )
 }

@@ -70,10 +70,10 @@ impl RootBuilder<'_> {
     ///
     /// # Errors
     /// It is gone again, or cannot be watched.
-    pub(crate) fn appear(&mut self, given: &[u8]) -> Result<(), Error> {
+    pub(crate) fn appear(&mut self, given: &[u8], shown: &[u8]) -> Result<(), Error> {
         let raw = look(given)?;
         let seen = Seen {
-            shown: without_slashes(given),
+            shown: without_slashes(shown),
             number: 0,
             open: given.to_vec(),
         };
@@ -174,6 +174,7 @@ impl RootBuilder<'_> {
             self.note(seen, known);
             return Ok(());
         }
+        self.note_file_in(seen, dir, &name, built);
         self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
         let shown = seen.shown.clone();
         self.tracker.named.push(FileRoot {
@@ -250,15 +251,30 @@ impl RootBuilder<'_> {
         });
     }
 
+    /// Notes that a later PATH reaches a single file, too.
+    fn note_file_in(&mut self, seen: &Seen, dir: Id, name: &[u8], built: &[(usize, Id)]) {
+        let root = self.tracker.model.root(dir);
+        let is_in_path = built.iter().any(|&(_, id)| id == root);
+        if is_in_path && !self.tracker.is_hidden(dir, name, false) {
+            let (file, path) = (escaped(&seen.shown), self.shown(root));
+            self.notes.push(format!(
+                "note: {file} lies in {path} as well, and is reported once, by itself"
+            ));
+        }
+    }
+
     /// Notes that what lies in a PATH is told under an earlier one, as `known`.
     fn note_nested(&mut self, seen: &Seen, entry: Id, known: Id) {
         let (one, other) = (self.shown(entry), self.shown(known));
-        self.notes.push(if one == other {
-            let path = escaped(&seen.shown);
-            format!("note: {one} lies in {path} as well, and is reported once, by itself")
-        } else {
-            format!("note: {one} is the same as {other}, and is reported once, as that")
-        });
+        let path = escaped(&seen.shown);
+        self.notes
+            .push(if self.tracker.model.parent(known).is_none() {
+                format!("note: {other} lies in {path} as well, and is reported once, by itself")
+            } else {
+                format!(
+                    "note: {one} in {path} is the same as {other}, and is reported once, as that"
+                )
+            });
     }
 
     /// An entry's path as it is said.

@@ -47,7 +47,7 @@ use links::Links;
 use model::{Flag, Id, Knowledge, Model};
 use queue::{Key, WorkQueue};
 use rename::PendingMove;
-pub(crate) use roots::{FileRoot, Root};
+pub(crate) use roots::{FileRoot, Root, RootPlace};
 use scan::{ActiveScan, Rescan};
 pub(crate) use settings::{Counters, Hashing, Settings};
 

@@ -12,6 +12,7 @@ mod events;
 mod log;
 mod output;
 mod poller;
+mod ready;
 mod session;
 mod setup;
 mod stats;

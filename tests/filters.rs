@@ -129,7 +129,7 @@ fn only_what_is_included_is_told_with_the_directories_on_the_way() {
     let mut watch = watch.start();
     assert_eq!(
         watch.said("balerion: ready: ").text(),
-        "balerion: ready: 2 directories, 1 files"
+        "balerion: ready: 2 directories, 1 file"
     );
     tree.write("src/a.md", "unseen");
     tree.symlink("a.rs", "src/link");

@@ -30,7 +30,11 @@ fn without_recursion_a_directory_there_and_a_new_one_are_told_and_not_entered() 
     let before = watch.until("ready");
     assert_eq!(
         before,
-        ["existing directory .", "existing directory ./there"]
+        [
+            "start",
+            "existing directory .",
+            "existing directory ./there"
+        ]
     );
     tree.append("there/unseen", "y");
     tree.mkdir("new");

@@ -75,7 +75,7 @@ fn no_time_at_all_is_enough_to_get_ready() {
     tree.write("there", "x");
     let ended = tree.watch().args(["--timeout", "0"]).spawn().wait();
     assert_eq!(ended.status.code(), Some(3), "{}", ended.stderr);
-    let ready = "balerion: ready: 1 directories, 1 files\n";
+    let ready = "balerion: ready: 1 directory, 1 file\n";
     assert!(ended.stderr.starts_with(ready), "{}", ended.stderr);
     assert_eq!(ended.stdout, b"");
     let args = ["--timeout", "0", "--format", "json", "--initial"];

@@ -71,14 +71,15 @@ impl Inotify {
         self.add(path, moves | libc::IN_ONLYDIR | libc::IN_MASK_ADD)
     }
 
-    /// A watch on a directory for what appears in it, beside what it has already.
+    /// A watch on a directory for the names that come to be and go in it, beside what it has
+    /// already.
     ///
     /// # Errors
     /// As for a directory.
-    pub(crate) fn watch_appearing(&self, path: &CStr) -> io::Result<Wd> {
-        let appear =
-            libc::IN_CREATE | libc::IN_MOVED_TO | libc::IN_MOVE_SELF | libc::IN_DELETE_SELF;
-        self.add(path, appear | libc::IN_ONLYDIR | libc::IN_MASK_ADD)
+    pub(crate) fn watch_names(&self, path: &CStr) -> io::Result<Wd> {
+        let names = libc::IN_CREATE | libc::IN_DELETE | libc::IN_MOVED_FROM | libc::IN_MOVED_TO;
+        let itself = libc::IN_MOVE_SELF | libc::IN_DELETE_SELF | libc::IN_ATTRIB;
+        self.add(path, names | itself | libc::IN_ONLYDIR | libc::IN_MASK_ADD)
     }
 
     fn add(&self, path: &CStr, mask: u32) -> io::Result<Wd> {

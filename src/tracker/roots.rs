@@ -1,11 +1,11 @@
 //! The PATHs: where each is, and whether it is there. Never opens one: that is for a look,
 //! and, where one is waited for, for those outside.
 
-use super::Tracker;
-use super::model::Id;
+use super::model::{Flag, Id};
 use super::scan::Sweep;
+use super::{Tracker, Turn};
 use crate::change::{Content, Kind};
-use crate::file_status::FsClass;
+use crate::file_status::{FsClass, Inode};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Root {
@@ -27,7 +27,61 @@ pub(crate) struct FileRoot {
     pub(crate) shown: Vec<u8>,
 }
 
+/// What is watched for a PATH.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RootPlace<'a> {
+    Directory(Inode),
+    /// A name in a directory.
+    File(Inode, &'a [u8]),
+}
+
+fn without_slashes(given: &[u8]) -> &[u8] {
+    let end = given.iter().rposition(|&byte| byte != b'/');
+    &given[..end.map_or(0, |last| last + 1)]
+}
+
+impl Turn<'_> {
+    /// A PATH leads elsewhere: what was watched for it is gone.
+    pub(crate) fn lose_root(&mut self, given: &[u8]) {
+        let shown = without_slashes(given);
+        let roots = self.t.roots.iter();
+        let root = roots
+            .filter(|root| root.shown == shown)
+            .find_map(|root| root.entry);
+        let is_path = |id: &Id| !self.t.model.has(*id, Flag::PARTIAL);
+        if let Some(id) = root.filter(is_path) {
+            self.unlink(id);
+        }
+        let is_lost = |named: &FileRoot| named.shown == shown;
+        if let Some(number) = self.t.named.iter().position(is_lost) {
+            let dir = self.t.named[number].dir;
+            if let Some(id) = self.t.model.find(dir, &self.t.named[number].name) {
+                self.unlink(id);
+            }
+            self.t.named.remove(number);
+            let is_left = self.t.named.iter().any(|named| named.dir == dir);
+            if !is_left && self.t.model.is_live(dir) && self.t.model.has(dir, Flag::PARTIAL) {
+                self.unlink(dir);
+            }
+        }
+        self.t.forget_lost_roots();
+    }
+}
+
 impl Tracker {
+    /// What is watched for a PATH as it was given; `None`: nothing.
+    pub(crate) fn place_of_root(&self, given: &[u8]) -> Option<RootPlace<'_>> {
+        let shown = without_slashes(given);
+        let mut named = self.named.iter().filter(|named| named.shown == shown);
+        if let Some(named) = named.find(|named| self.model.is_live(named.dir)) {
+            let directory = self.model.inode(named.dir);
+            return Some(RootPlace::File(directory, &named.name));
+        }
+        let mut roots = self.roots.iter().filter(|root| root.shown == shown);
+        let id = roots.find_map(|root| root.entry)?;
+        Some(RootPlace::Directory(self.model.inode(id)))
+    }
+
     /// Whether a PATH is left to watch.
     pub(crate) fn is_alive(&self) -> bool {
         self.roots.iter().any(|root| root.entry.is_some())
@@ -60,11 +114,7 @@ impl Tracker {
 
     /// Whether a PATH as it was given is watched now.
     pub(crate) fn is_rooted(&self, given: &[u8]) -> bool {
-        let end = given
-            .iter()
-            .rposition(|&byte| byte != b'/')
-            .map_or(0, |at| at + 1);
-        let shown = &given[..end];
+        let shown = without_slashes(given);
         let alive = |dir: Id| self.model.is_live(dir) && self.model.kind(dir) == Kind::Directory;
         self.roots
             .iter()

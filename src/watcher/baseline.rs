@@ -75,7 +75,8 @@ impl Watcher {
             && let Some(baseline) = &mut self.baseline
         {
             let text = baseline.text(&self.tracker);
-            self.stderr.progress(now, &text);
+            self.stderr
+                .progress(now, &format!("{text} (--hash lazy skips this)"));
         }
     }
 

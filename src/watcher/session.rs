@@ -117,7 +117,7 @@ impl Watcher {
         }
         if self.list_some() {
             self.emit_ready();
-            self.find_missing_paths();
+            self.find_paths();
         }
         self.emit_changes()?;
         Ok(true)

@@ -9,6 +9,7 @@ use super::cycle::Pace;
 use super::events::EventBytes;
 use super::output::Output;
 use super::poller::{Poller, Wake};
+use super::ready;
 use super::session::Session;
 use super::stop::StopConditions;
 use super::{Clock, StopOptions, StopReason, Watcher};
@@ -34,7 +35,7 @@ use crate::sys::signal::Signals;
 use crate::sys::stat::{stat_fd, stat_path};
 use crate::sys::stream::is_hung_up;
 use crate::tracker::disk::Inode;
-use crate::tracker::model::Model;
+use crate::tracker::model::{Flag, Model};
 use crate::tracker::{Root, Settings, Tracker};
 use crate::walk::WalkProgress;
 
@@ -213,6 +214,23 @@ impl Watcher {
         Ok(())
     }
 
+    /// What is watched, for a person.
+    fn ready_text(&self) -> String {
+        let missing = self.missing_paths();
+        let roots = self.tracker.roots.iter().filter(|root| {
+            let is_path = |id| !self.tracker.model.has(id, Flag::PARTIAL);
+            root.entry.is_some_and(is_path)
+        });
+        let directories = roots.map(|root| root.shown.as_slice());
+        let files = self
+            .tracker
+            .named
+            .iter()
+            .map(|named| named.shown.as_slice());
+        let watched: Vec<_> = directories.chain(files).collect();
+        ready::text(self.tracker.model.counts(), &watched, &missing)
+    }
+
     /// A working directory that somebody stands in makes no event when it is removed. So
     /// that it is not us, it is left, where no PATH needs it.
     fn leave_working_directory(&mut self, paths: &[Vec<u8>]) {
@@ -251,10 +269,8 @@ impl Watcher {
         }
         self.emit_ready();
         self.emit_changes()?;
-        let (directories, files) = self.tracker.model.counts();
         self.stop.set_ready(self.clock.tick());
-        self.stderr
-            .note(&format!("ready: {directories} directories, {files} files"));
+        self.stderr.note(&format!("ready: {}", self.ready_text()));
         self.go_on_with_baseline();
         Ok(())
     }

@@ -1,0 +1,191 @@
+//! What happens above the PATHs: links on the way that are switched, PATHs that are waited
+//! for, and PATHs that reach the same (contract, sections 1 and 7).
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use std::fs;
+
+use common::{Tree, serve, skipped, sys};
+
+#[test]
+fn a_path_through_a_link_is_followed_where_the_link_leads_now() {
+    let tree = Tree::new();
+    tree.mkdirs("releases/1/app");
+    tree.mkdirs("releases/2/app");
+    tree.write("releases/1/app/one", "1");
+    tree.write("releases/2/app/two", "2");
+    tree.symlink("releases/1", "current");
+    let absolute = tree.path("current/app");
+    let absolute = absolute.to_str().unwrap();
+    for path in ["current/app", absolute] {
+        let mut watch = tree.watch().baseline().path(path).start();
+        for (gone, there, release) in [("one", "two", "2"), ("two", "one", "1")] {
+            // As `ln -sfn` does it.
+            tree.symlink(format!("releases/{release}"), "next");
+            tree.rename("next", "current");
+            watch.expect(&[
+                &format!("Deleted: {path}/{gone}"),
+                &format!("Deleted directory: {path}"),
+                &format!("Watching new directory: {path}"),
+                &format!("New file: {path}/{there}"),
+            ]);
+            tree.touch(format!("releases/{release}/app/new"));
+            watch.expect(&[&format!("New file: {path}/new")]);
+            tree.remove(format!("releases/{release}/app/new"));
+            watch.expect(&[&format!("Deleted: {path}/new")]);
+        }
+        watch.stop();
+    }
+}
+
+#[test]
+fn a_file_through_a_link_that_is_switched_is_the_other_file() {
+    let tree = Tree::new();
+    // As Kubernetes lays out a ConfigMap.
+    tree.mkdir("..1");
+    tree.mkdir("..2");
+    tree.write("..1/app.yaml", "one");
+    tree.write("..2/app.yaml", "two");
+    tree.symlink("..1", "..data");
+    tree.symlink("..data/app.yaml", "app.yaml");
+    let mut watch = tree.watch().baseline().path("app.yaml").start();
+    tree.symlink("..2", "..tmp");
+    tree.rename("..tmp", "..data");
+    watch.expect(&["Deleted: app.yaml", "New file: app.yaml"]);
+    tree.append("..2/app.yaml", "more");
+    watch.expect(&["Content changed: app.yaml"]);
+    tree.append("..1/app.yaml", "unseen");
+    tree.remove("..2/app.yaml");
+    watch.expect(&["Deleted: app.yaml"]);
+    tree.write("..2/app.yaml", "");
+    watch.expect(&["New file: app.yaml"]);
+    watch.stop();
+}
+
+#[test]
+fn the_working_directory_is_waited_for_where_it_was() {
+    let tree = Tree::new();
+    tree.mkdir("here");
+    let watch = tree.watch().from("here").args(["--wait-for-path"]);
+    let mut watch = watch.path(".").start();
+    for _ in 0..2 {
+        tree.touch("here/a");
+        watch.expect(&["New file: ./a"]);
+        tree.remove_all("here");
+        watch.expect(&["Deleted: ./a", "Deleted directory: ."]);
+        tree.mkdir("here");
+        watch.expect(&["Watching new directory: ."]);
+    }
+    watch.stop();
+}
+
+#[test]
+fn a_path_that_may_not_be_read_is_warned_of_once() {
+    let test = "a_path_that_may_not_be_read_is_warned_of_once";
+    let tree = Tree::new();
+    let mut builder = tree
+        .watch()
+        .args(["--wait-for-path"])
+        .path("here")
+        .path("later");
+    if sys::is_root() {
+        builder = builder.user(65534);
+    }
+    tree.mkdir("here");
+    let mut watch = match builder.try_spawn() {
+        Ok(watch) => watch,
+        Err(error) => return skipped(test, &format!("as another user: {error}")),
+    };
+    let ready = watch.wait_ready().text();
+    assert_eq!(
+        ready,
+        "balerion: ready: 1 directory, 0 files in here; waiting for later"
+    );
+    tree.mkdir("later");
+    watch.expect(&["Watching new directory: later"]);
+    tree.rmdir("later");
+    watch.expect(&["Deleted directory: later"]);
+    fs::create_dir(tree.outside("later")).unwrap();
+    tree.chmod(tree.outside("later"), 0o000);
+    tree.rename(tree.outside("later"), "later");
+    watch.said("balerion: warning: cannot watch later: ");
+    for number in 0..20 {
+        tree.touch(number.to_string());
+        tree.touch(format!("here/{number}"));
+        watch.expect(&[&format!("New file: here/{number}")]);
+    }
+    let lines = watch.err.lines_from(0);
+    let warnings = lines.iter().filter(|line| line.text().contains("later: "));
+    assert_eq!(warnings.count(), 1, "{}", lines.len());
+    tree.chmod("later", 0o755);
+    watch.expect(&["Watching new directory: later"]);
+    watch.stop();
+}
+
+#[test]
+fn where_nothing_can_be_seen_to_appear_that_is_said() {
+    let test = "where_nothing_can_be_seen_to_appear_that_is_said";
+    let tree = Tree::new();
+    tree.mkdir("shut");
+    tree.chmod("shut", 0o000);
+    let mut builder = tree.watch().args(["--wait-for-path"]).path("shut/later");
+    if sys::is_root() {
+        builder = builder.user(65534);
+    }
+    let watch = match builder.try_spawn() {
+        Ok(watch) => watch,
+        Err(error) => return skipped(test, &format!("as another user: {error}")),
+    };
+    let warning = watch.said("balerion: warning: shut/later cannot be seen to appear: ");
+    assert!(
+        warning.text().ends_with("/shut may not be read"),
+        "{}",
+        warning.text()
+    );
+    tree.chmod("shut", 0o755);
+    watch.stop();
+}
+
+#[test]
+fn a_note_names_the_other_path_in_whatever_order_they_are_given() {
+    for (paths, note) in [
+        (
+            [".", "a"],
+            "a is the same as ./a, and is reported once, as that",
+        ),
+        (
+            ["a", "."],
+            "a lies in . as well, and is reported once, by itself",
+        ),
+        (
+            ["a/b", "a"],
+            "a/b lies in a as well, and is reported once, by itself",
+        ),
+        (
+            ["a/f", "a"],
+            "a/f lies in a as well, and is reported once, by itself",
+        ),
+        (
+            ["a/f", "."],
+            "a/f lies in . as well, and is reported once, by itself",
+        ),
+        (
+            ["a", "a/f"],
+            "a/f lies in a, and is reported once, under that",
+        ),
+    ] {
+        let tree = Tree::new();
+        tree.mkdirs("a/b");
+        tree.touch("a/f");
+        let output = serve::run(&tree, &["--timeout", "0", paths[0], paths[1]]);
+        let text = serve::said(&output);
+        let wanted = format!("balerion: note: {note}\n");
+        assert!(text.starts_with(&wanted), "{paths:?}: {text}");
+        assert_eq!(
+            text.lines().filter(|line| line.contains("note")).count(),
+            1,
+            "{text}"
+        );
+    }
+}
