@@ -417,6 +417,9 @@ fn a_rule_file_that_is_too_large_is_cut_and_reported_once() {
 
 #[test]
 fn a_repository_that_begins_above_the_path_is_noticed() {
+    if !has_program("a_repository_that_begins_above_the_path_is_noticed", "git") {
+        return;
+    }
     let tree = Tree::new();
     tree.mkdirs("one/two");
     tree.write(".gitignore", "a\n");
@@ -431,6 +434,12 @@ fn a_repository_that_begins_above_the_path_is_noticed() {
 
 #[test]
 fn the_users_own_list_is_read_in_the_spellings_that_git_has() {
+    if !has_program(
+        "the_users_own_list_is_read_in_the_spellings_that_git_has",
+        "git",
+    ) {
+        return;
+    }
     for config in [
         "[core]\n excludesFile = LIST\n",
         "[user]\n name = x\n[core]\n pager = cat\n[core]\n excludesfile = \"LIST\"\n",
