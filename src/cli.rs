@@ -119,7 +119,7 @@ pub(crate) struct Cli {
     /// End every record with NUL; paths in text are raw bytes
     #[arg(long, short = '0', help_heading = PRINTING)]
     pub(crate) print0: bool,
-    /// Put the local time (RFC 3339) before each line of text
+    /// Put the local time before each line of text: HH:MM:SS.mmm on a terminal, else RFC 3339
     #[arg(long, help_heading = PRINTING)]
     pub(crate) timestamps: bool,
     /// Colour text
