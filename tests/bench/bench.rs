@@ -22,6 +22,7 @@ mod stats;
 mod sys;
 mod tools;
 mod trees;
+mod work;
 
 use clap::{Parser, ValueEnum};
 use session::{Session, Sizes};
@@ -71,6 +72,8 @@ enum Measure {
     Burst,
     Latency,
     Idle,
+    /// Real commands beside a watcher.
+    Work,
 }
 
 fn main() -> ExitCode {
@@ -107,7 +110,12 @@ fn bench(options: &Options) -> Fallible<()> {
     let version = report::balerion_version(&balerion);
     let mut session = Session::new(Tools::find(balerion, env::current_exe()?), sizes)?;
     let rows = measure(&mut session, &options.only)?;
-    let table = report::table(&rows);
+    let mut table = report::table(&rows);
+    let mut shares = Vec::new();
+    if options.only.is_empty() || options.only.contains(&Measure::Work) {
+        shares = work::measure(&mut session)?;
+        table += &report::shares(&shares);
+    }
     println!("{table}");
     if session.tools.named(&[EAGER]).is_empty() || session.failed {
         return Err("not everything could be measured: nothing is written".into());
@@ -117,7 +125,7 @@ fn bench(options: &Options) -> Fallible<()> {
         let text = report::page(&session, &version, &table);
         fs::write(home.join("RESULTS.md"), text)?;
         eprintln!("bench: wrote tests/bench/RESULTS.md");
-        if let Some(svg) = chart::draw(&rows) {
+        if let Some(svg) = chart::draw(&rows, &shares) {
             fs::write(home.join("chart.svg"), svg)?;
             eprintln!("bench: wrote tests/bench/chart.svg");
         }

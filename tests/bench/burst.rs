@@ -71,8 +71,8 @@ fn one(tool: &Tool, tree: &Path, wanted: usize, writers: Writers) -> Fallible<Bu
     run.settle(quiet)?;
     let cpu = run.cpu()? - before;
     run.stop()?;
-    for (_, saying) in run.sayings() {
-        known.apply(saying);
+    for (_, line) in run.lines() {
+        known.apply(line);
     }
     let wrong = known.wrong(&Model::of_disk(tree)?, tool.digests);
     Ok(Burst {

@@ -1,7 +1,8 @@
 //! The ratios to inotifywait as a bar chart in SVG. The axis is logarithmic, so that
 //! half and twice as much are equally long; the card has a ground of its own, so that
 //! it can be read on a light page and on a dark one.
-use crate::stats::{Row, short};
+use crate::stats::{Row, Shares, short};
+use crate::tools::{EAGER, WATCHERS};
 
 const WIDTH: f64 = 860.0;
 /// Where the bars' field begins: the names stand left of it.
@@ -51,10 +52,13 @@ impl Scale {
 }
 
 /// The chart; nothing if there are no ratios to inotifywait.
-pub(crate) fn draw(rows: &[Row]) -> Option<String> {
-    let ratios: Vec<(&str, f64)> = rows
+pub(crate) fn draw(rows: &[Row], shares: &[Shares]) -> Option<String> {
+    let beside = beside(shares);
+    let measured = rows
         .iter()
-        .filter_map(|row| Some((row.name.as_str(), row.ratio(&row.peer)?)))
+        .filter_map(|row| Some((row.name.as_str(), row.ratio(&row.peer)?)));
+    let ratios: Vec<(&str, f64)> = measured
+        .chain(beside.iter().map(|(name, ratio)| (name.as_str(), *ratio)))
         .filter(|(_, ratio)| *ratio > 0.0 && ratio.is_finite())
         .collect();
     if ratios.is_empty() {
@@ -66,10 +70,10 @@ pub(crate) fn draw(rows: &[Row]) -> Option<String> {
     let scale = Scale::around(&ratios);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-         width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-label=\"balerion ÷ inotifywait\">\n\
+         width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-label=\"balerion beside other watchers\">\n\
          <style>{STYLE}</style>\n\
          <rect x=\"0.5\" y=\"0.5\" width=\"{}\" height=\"{}\" rx=\"10\" fill=\"#0d1117\" stroke=\"#30363d\"/>\n\
-         <text class=\"head\" x=\"24\" y=\"36\">balerion ÷ inotifywait</text>\n\
+         <text class=\"head\" x=\"24\" y=\"36\">balerion ÷ inotifywait, and ÷ each watcher beside a command</text>\n\
          <text class=\"soft\" x=\"24\" y=\"57\">median ratios, the tools measured by turns \
          in one run</text>\n",
         WIDTH - 1.0,
@@ -80,6 +84,23 @@ pub(crate) fn draw(rows: &[Row]) -> Option<String> {
         svg += &bar(&scale, TOP + f64::from(row) * STEP, name, *ratio);
     }
     Some(svg + &unity(&scale, end) + "</svg>\n")
+}
+
+/// balerion beside each other watcher, for every command.
+fn beside(shares: &[Shares]) -> Vec<(String, f64)> {
+    let share_of = |row: &Shares, label: &str| {
+        let index = WATCHERS.iter().position(|known| *known == label)?;
+        row.shares[index].filter(|share| *share > 0.0)
+    };
+    let mut ratios = Vec::new();
+    for row in shares {
+        for peer in WATCHERS.iter().filter(|label| !label.starts_with(EAGER)) {
+            if let (Some(mine), Some(other)) = (share_of(row, EAGER), share_of(row, peer)) {
+                ratios.push((format!("CPU beside {}: ÷ {peer}", row.name), mine / other));
+            }
+        }
+    }
+    ratios
 }
 
 /// The grid, a line at every power of two, and what 1 means.

@@ -1,6 +1,6 @@
 //! The tree as a reader of the lines knows it: what was there before, and everything
 //! that was said applied to it in order. It must come out as the tree on disk.
-use crate::tools::{Said, Saying};
+use crate::tools::{Change, Line};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,22 +35,22 @@ impl Model {
     }
 
     /// Applies one thing that was said, to the letter: nothing is guessed from it.
-    pub(crate) fn apply(&mut self, saying: Saying) {
-        match saying.said {
-            Said::Appeared => {
-                self.0.insert(saying.path, saying.digest);
+    pub(crate) fn apply(&mut self, line: Line) {
+        match line.change {
+            Change::Appeared => {
+                self.0.insert(line.path, line.digest);
             }
-            Said::Changed => {
-                if let Some(known) = self.0.get_mut(&saying.path) {
-                    *known = saying.digest;
+            Change::Changed => {
+                if let Some(known) = self.0.get_mut(&line.path) {
+                    *known = line.digest;
                 }
             }
-            Said::Gone => drop(self.take(&saying.path)),
-            Said::Moved(from) => {
-                drop(self.take(&saying.path));
+            Change::Gone => drop(self.take(&line.path)),
+            Change::Moved(from) => {
+                drop(self.take(&line.path));
                 for (name, digest) in self.take(&from) {
                     self.0
-                        .insert(format!("{}{}", saying.path, &name[from.len()..]), digest);
+                        .insert(format!("{}{}", line.path, &name[from.len()..]), digest);
                 }
             }
         }

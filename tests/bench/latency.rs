@@ -4,7 +4,7 @@ use crate::run::Run;
 use crate::session::{Session, note};
 use crate::stats::{Row, Unit, median};
 use crate::sys::Cpus;
-use crate::tools::{EAGER, PEER, Said, Tool};
+use crate::tools::{Change, EAGER, PEER, Tool};
 use crate::{Fallible, floor, trees};
 use std::collections::HashMap;
 use std::fs;
@@ -50,11 +50,11 @@ fn one(tool: &Tool, tree: &Path, samples: usize, all: Cpus) -> Fallible<Latency>
     run.stop()?;
 
     let (mut appeared, mut changed) = (HashMap::new(), HashMap::new());
-    for (time, saying) in run.sayings() {
-        match saying.said {
-            Said::Appeared => appeared.entry(saying.path).or_insert(time),
-            Said::Changed => changed.entry(saying.path).or_insert(time),
-            Said::Moved(_) | Said::Gone => continue,
+    for (time, line) in run.lines() {
+        match line.change {
+            Change::Appeared => appeared.entry(line.path).or_insert(time),
+            Change::Changed => changed.entry(line.path).or_insert(time),
+            Change::Moved(_) | Change::Gone => continue,
         };
     }
     let (mut created, mut rewritten) = (Vec::new(), Vec::new());

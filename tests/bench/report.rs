@@ -1,7 +1,7 @@
 //! The results as Markdown: one table, and what one must know to read it.
 use crate::session::Session;
-use crate::stats::{Row, short};
-use crate::tools::first_line;
+use crate::stats::{Row, Shares, short};
+use crate::tools::{WATCHERS, first_line};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -33,6 +33,11 @@ Memory, SIGTERM to gone and idle are those of the first tree. An operation creat
 rewrites, renames or unlinks a small file in 200 directories. Wrong is a name which a
 reader who applies the lines in order has and the disk has not, or the other way round;
 of balerion's, a name with another digest than the disk's, too.
+
+Beside a command, a watcher's CPU time is counted from its start until it is at rest
+again. `git checkout` changes every file of a repository of small files, `tar x` unpacks
+small files, `cargo build` compiles a package without dependencies. fswatch, watchman and
+watchexec are measured where they are installed.
 ";
 
 pub(crate) fn table(rows: &[Row]) -> String {
@@ -46,6 +51,23 @@ pub(crate) fn table(rows: &[Row]) -> String {
         let ratios = ratios.map(|ratio| ratio.map_or("–".into(), short));
         let cells = [&[row.name.clone()][..], &figures, &ratios].concat();
         text += &format!("| {} |\n", cells.join(" | "));
+    }
+    text
+}
+
+/// The watchers beside real commands.
+pub(crate) fn shares(rows: &[Shares]) -> String {
+    let mut text = format!(
+        "\nCPU time of the watcher, as a share of the command's own:\n\n| | {} |\n| --- |{}\n",
+        WATCHERS.join(" | "),
+        " ---: |".repeat(WATCHERS.len())
+    );
+    for row in rows {
+        let cell = |share: &Option<f64>| {
+            share.map_or("–".into(), |share| format!("{} %", short(share * 100.0)))
+        };
+        let cells: Vec<String> = row.shares.iter().map(cell).collect();
+        text += &format!("| {} | {} |\n", row.name, cells.join(" | "));
     }
     text
 }

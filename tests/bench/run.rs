@@ -2,7 +2,7 @@
 //! times are taken when the bytes have been read from its pipe, for every tool alike.
 use crate::Fallible;
 use crate::sys;
-use crate::tools::{Kind, Saying, Tool};
+use crate::tools::{Kind, Line, Tool};
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
@@ -13,11 +13,13 @@ use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// What the kernel gets to free the watches of a process that is gone.
+/// What a tool gets that does not say when it is ready.
+const UNANNOUNCED: Duration = Duration::from_secs(1);
 const AFTERMATH: Duration = Duration::from_millis(100);
 
 /// What came out of a pipe so far.
 #[derive(Default)]
-struct Heard {
+struct Received {
     bytes: Vec<u8>,
     /// After each read: how much there was then, and when that was.
     reads: Vec<(usize, Instant)>,
@@ -27,13 +29,13 @@ struct Heard {
 /// A pipe which a thread of its own empties as fast as it can.
 #[derive(Default)]
 struct Pipe {
-    heard: Mutex<Heard>,
+    received: Mutex<Received>,
     more: Condvar,
 }
 
 impl Pipe {
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().expect("the reader does not panic")
+    fn received(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().expect("the reader does not panic")
     }
 
     fn listen(mut from: impl Read + Send + 'static) -> (Arc<Self>, JoinHandle<()>) {
@@ -44,13 +46,13 @@ impl Pipe {
             loop {
                 let length = from.read(&mut chunk).unwrap_or(0);
                 let now = Instant::now();
-                let mut heard = shared.heard();
-                heard.bytes.extend_from_slice(&chunk[..length]);
-                let total = heard.bytes.len();
-                heard.reads.push((total, now));
-                heard.ended = length == 0;
+                let mut received = shared.received();
+                received.bytes.extend_from_slice(&chunk[..length]);
+                let total = received.bytes.len();
+                received.reads.push((total, now));
+                received.ended = length == 0;
                 shared.more.notify_all();
-                if heard.ended {
+                if received.ended {
                     return;
                 }
             }
@@ -62,22 +64,22 @@ impl Pipe {
     fn wait_for(&self, word: &str) -> Option<Instant> {
         let until = Instant::now() + LIMIT;
         let mut from = 0;
-        let mut heard = self.heard();
+        let mut received = self.received();
         loop {
-            let found = heard.bytes[from..]
+            let found = received.bytes[from..]
                 .windows(word.len())
                 .position(|window| window == word.as_bytes());
             if let Some(at) = found {
                 let end = from + at + word.len();
-                let enough = heard.reads.iter().find(|(length, _)| *length >= end);
+                let enough = received.reads.iter().find(|(length, _)| *length >= end);
                 return enough.map(|(_, time)| *time);
             }
             let left = until.saturating_duration_since(Instant::now());
-            if heard.ended || left.is_zero() {
+            if received.ended || left.is_zero() {
                 return None;
             }
-            from = (heard.bytes.len() + 1).saturating_sub(word.len());
-            heard = self.more.wait_timeout(heard, left).ok()?.0;
+            from = (received.bytes.len() + 1).saturating_sub(word.len());
+            received = self.more.wait_timeout(received, left).ok()?.0;
         }
     }
 }
@@ -150,26 +152,31 @@ impl Run {
     }
 
     pub(crate) fn ready(&self) -> Fallible<Duration> {
+        if self.ready.is_empty() {
+            thread::sleep(UNANNOUNCED);
+            self.settle(UNANNOUNCED)?;
+            return Ok(self.began.elapsed());
+        }
         let pipe = match self.kind {
             Kind::Balerion => &self.out,
             Kind::Inotifywait => &self.err,
         };
-        self.said(pipe, self.ready)
+        self.time_of(pipe, self.ready)
     }
 
     /// From exec to every file having been read, if it says so.
     pub(crate) fn baseline(&self) -> Fallible<Option<Duration>> {
         self.baseline
-            .map(|word| self.said(&self.err, word))
+            .map(|word| self.time_of(&self.err, word))
             .transpose()
     }
 
     /// From exec to a word on one of the pipes.
-    fn said(&self, pipe: &Pipe, word: &str) -> Fallible<Duration> {
+    fn time_of(&self, pipe: &Pipe, word: &str) -> Fallible<Duration> {
         let Some(time) = pipe.wait_for(word) else {
-            let heard = self.err.heard();
-            let said = String::from_utf8_lossy(&heard.bytes);
-            let last = said.lines().last().unwrap_or("nothing");
+            let received = self.err.received();
+            let text = String::from_utf8_lossy(&received.bytes);
+            let last = text.lines().last().unwrap_or("nothing");
             return Err(format!(
                 "{} never said `{word}`; stderr ended with: {last}",
                 self.label
@@ -206,7 +213,7 @@ impl Run {
         let until = Instant::now() + LIMIT;
         let (mut size, mut cpu, mut since) = (0, Duration::ZERO, Instant::now());
         while since.elapsed() < quiet {
-            let (size_now, cpu_now) = (self.out.heard().bytes.len(), self.cpu()?);
+            let (size_now, cpu_now) = (self.out.received().bytes.len(), self.cpu()?);
             if size_now != size || cpu_now > cpu + Duration::from_millis(1) {
                 (size, cpu, since) = (size_now, cpu_now, Instant::now());
             }
@@ -239,17 +246,17 @@ impl Run {
     }
 
     /// All that it said of paths, and when each line could be read.
-    pub(crate) fn sayings(&self) -> Vec<(Instant, Saying)> {
-        let heard = self.out.heard();
-        let mut reads = heard.reads.iter().peekable();
-        let (mut end, mut sayings) = (0, Vec::new());
-        for line in heard.bytes.split_inclusive(|byte| *byte == b'\n') {
+    pub(crate) fn lines(&self) -> Vec<(Instant, Line)> {
+        let received = self.out.received();
+        let mut reads = received.reads.iter().peekable();
+        let (mut end, mut lines) = (0, Vec::new());
+        for line in received.bytes.split_inclusive(|byte| *byte == b'\n') {
             end += line.len();
             while reads.next_if(|(length, _)| *length < end).is_some() {}
-            let saying = self.kind.read(line.trim_ascii_end());
-            sayings.extend(reads.peek().map(|(_, time)| *time).zip(saying));
+            let line = self.kind.read(line.trim_ascii_end());
+            lines.extend(reads.peek().map(|(_, time)| *time).zip(line));
         }
-        sayings
+        lines
     }
 }
 

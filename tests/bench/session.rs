@@ -5,7 +5,7 @@ use crate::floor;
 use crate::run::Run;
 use crate::stats::{Turns, thousands};
 use crate::sys;
-use crate::tools::{EAGER, OFF, PEER, Tool, Tools};
+use crate::tools::{Tool, Tools, WATCHERS};
 use crate::trees;
 use std::env;
 use std::fs;
@@ -103,7 +103,8 @@ impl Session {
     /// Leaves out the tools that cannot watch a small tree.
     fn try_all(&mut self) -> Fallible<()> {
         let tree = self.tree("trial", |path| trees::flat(path, 3))?;
-        let all = [floor::WALK, floor::ECHO, floor::HASH, PEER, EAGER, OFF];
+        let floors = [floor::WALK, floor::ECHO, floor::HASH];
+        let all = [&floors[..], &WATCHERS].concat();
         let turns = self.by_turns(&all, |tool| Run::start_and_wait(tool, &tree)?.stop())?;
         self.tools.retain(|tool| turns.worked(tool.label));
         Ok(())

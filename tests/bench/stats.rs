@@ -44,6 +44,16 @@ impl<T> Turns<T> {
         }
     }
 
+    /// The median of a tool's turns; nothing if it had none or failed in one.
+    pub(crate) fn median(&self, label: &str) -> Option<f64>
+    where
+        T: Copy + Into<f64>,
+    {
+        let turns = self.0.get(label)?;
+        let figures: Option<Vec<f64>> = turns.iter().map(|turn| turn.map(Into::into)).collect();
+        median(figures?)
+    }
+
     /// One figure out of each turn of a tool; empty if it had none.
     fn series(&self, label: &str, figure: impl Fn(&T) -> Option<f64>) -> Series {
         let turns = self.0.get(label).map_or(&[][..], Vec::as_slice);
@@ -137,4 +147,11 @@ pub(crate) fn thousands(number: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// The CPU time of every watcher beside a command, as a share of the command's own.
+pub(crate) struct Shares {
+    pub(crate) name: String,
+    /// In the order of the watchers; nothing for one that is not installed.
+    pub(crate) shares: Vec<Option<f64>>,
 }

@@ -90,6 +90,20 @@ pub(crate) fn cpu_time(pid: libc::pid_t) -> io::Result<Duration> {
     ))
 }
 
+/// getrusage(2): CPU time of all children that were waited for.
+pub(crate) fn children_time() -> io::Result<Duration> {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: `usage` is a place for the one rusage that is written.
+    check(unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, usage.as_mut_ptr()) })?;
+    // SAFETY: it is integers alone, for which all bits zero are valid, and was written.
+    let usage = unsafe { usage.assume_init() };
+    let time = |value: libc::timeval| {
+        Duration::from_secs(u64::try_from(value.tv_sec).unwrap_or(0))
+            + Duration::from_micros(u64::try_from(value.tv_usec).unwrap_or(0))
+    };
+    Ok(time(usage.ru_utime) + time(usage.ru_stime))
+}
+
 /// kill(2) with SIGTERM.
 pub(crate) fn terminate(pid: libc::pid_t) -> io::Result<()> {
     // SAFETY: takes two numbers; the caller has not reaped the child, so the id is its own.

@@ -20,7 +20,8 @@ pub(crate) struct Tool {
     pub(crate) kind: Kind,
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<&'static str>,
-    /// What says that it is ready, on stdout for balerion and on stderr for the others.
+    /// What says that it is ready, on stdout for balerion and on stderr for the others;
+    /// empty: nothing does, and it is waited until it rests.
     pub(crate) ready: &'static str,
     /// What says, on stderr, that every file has been read, if it does so.
     pub(crate) baseline: Option<&'static str>,
@@ -31,6 +32,11 @@ pub(crate) struct Tool {
 pub(crate) const EAGER: &str = "balerion";
 pub(crate) const OFF: &str = "balerion --hash off";
 pub(crate) const PEER: &str = "inotifywait";
+const FSWATCH: &str = "fswatch";
+const WATCHMAN: &str = "watchman";
+const WATCHEXEC: &str = "watchexec";
+/// Those that are measured beside real commands.
+pub(crate) const WATCHERS: [&str; 6] = [EAGER, OFF, PEER, FSWATCH, WATCHMAN, WATCHEXEC];
 /// The label of no tool, for a figure which nobody else has.
 pub(crate) const NOBODY: &str = "";
 
@@ -68,6 +74,7 @@ impl Tools {
         if peer_version.is_some() {
             all.push(peer());
         }
+        all.extend(others().into_iter().filter(Tool::is_installed));
         all.push(ours(EAGER, None));
         all.push(ours(OFF, Some("--hash=off")));
         Self { all, peer_version }
@@ -83,6 +90,55 @@ impl Tools {
         self.all.iter().filter(wanted).collect()
     }
 }
+
+impl Tool {
+    fn is_installed(&self) -> bool {
+        first_line(Command::new(self.label).arg("--version")).is_some()
+    }
+}
+
+/// Watchers whose lines are not read, but whose CPU time is measured.
+fn others() -> [Tool; 3] {
+    let other = |label: &'static str, arguments: &[&'static str]| Tool {
+        label,
+        kind: Kind::Inotifywait,
+        program: label.into(),
+        arguments: arguments.to_vec(),
+        ready: "",
+        baseline: None,
+        digests: false,
+    };
+    // As a server in the foreground, told what to watch by its configuration.
+    let watchman = Tool {
+        program: "sh".into(),
+        ..other(WATCHMAN, &["-c", WATCHMAN_SERVER, "sh"])
+    };
+    [
+        other(FSWATCH, &["-r", "-l", "0.1"]),
+        watchman,
+        other(
+            WATCHEXEC,
+            &[
+                "--only-emit-events",
+                "--ignore-nothing",
+                "--emit-events-to=json-stdio",
+                "-w",
+            ],
+        ),
+    ]
+}
+
+/// Starts watchman's server in place of the shell, and a client that watches and
+/// subscribes.
+const WATCHMAN_SERVER: &str = r#"
+command -v watchman >/dev/null || exit 1
+d="$1.watchman"; rm -rf "$d"; mkdir "$d"
+o="--sockname=$d/sock --logfile=$d/log --statefile=$d/state --pidfile=$d/pid --no-save-state"
+( until [ -S "$d/sock" ]; do sleep 0.05; done
+  watchman $o watch "$1" >&2
+  printf '["subscribe","%s","bench",{"fields":["name","exists"]}]' "$1" |
+      exec watchman $o --no-pretty -j -p ) &
+exec watchman $o --foreground"#;
 
 fn peer() -> Tool {
     Tool {
@@ -112,23 +168,23 @@ pub(crate) fn first_line(command: &mut Command) -> Option<String> {
 }
 
 /// What a line of output says of a path.
-pub(crate) enum Said {
+pub(crate) enum Change {
     Appeared,
     Changed,
     Moved(String),
     Gone,
 }
 
-/// One thing said: of which path, and with which digest.
-pub(crate) struct Saying {
-    pub(crate) said: Said,
+/// One thing change: of which path, and with which digest.
+pub(crate) struct Line {
+    pub(crate) change: Change,
     pub(crate) path: String,
     pub(crate) digest: Option<String>,
 }
 
 impl Kind {
     /// What one line says; nothing for a line about no path, such as `ready`.
-    pub(crate) fn read(self, line: &[u8]) -> Option<Saying> {
+    pub(crate) fn read(self, line: &[u8]) -> Option<Line> {
         match self {
             Self::Balerion => read_json(&serde_json::from_slice(line).ok()?),
             Self::Inotifywait => read_events(str::from_utf8(line).ok()?),
@@ -136,33 +192,33 @@ impl Kind {
     }
 }
 
-fn read_json(record: &Value) -> Option<Saying> {
+fn read_json(record: &Value) -> Option<Line> {
     let text = |field: &str| record.get(field).and_then(Value::as_str).map(str::to_owned);
-    let said = match text("event")?.as_str() {
-        "created" => Said::Appeared,
-        "changed" => Said::Changed,
-        "renamed" => Said::Moved(text("from")?),
-        "deleted" => Said::Gone,
+    let change = match text("event")?.as_str() {
+        "created" => Change::Appeared,
+        "changed" => Change::Changed,
+        "renamed" => Change::Moved(text("from")?),
+        "deleted" => Change::Gone,
         _ => return None,
     };
-    Some(Saying {
-        said,
+    Some(Line {
+        change,
         path: text("path")?,
         digest: text("sha256"),
     })
 }
 
 /// `EVENTS PATH`, as inotifywait is asked to print it.
-fn read_events(line: &str) -> Option<Saying> {
+fn read_events(line: &str) -> Option<Line> {
     let (events, path) = line.split_once(' ')?;
-    let said = match events.split(',').next()? {
-        "CREATE" | "MOVED_TO" => Said::Appeared,
-        "CLOSE_WRITE" => Said::Changed,
-        "DELETE" | "MOVED_FROM" => Said::Gone,
+    let change = match events.split(',').next()? {
+        "CREATE" | "MOVED_TO" => Change::Appeared,
+        "CLOSE_WRITE" => Change::Changed,
+        "DELETE" | "MOVED_FROM" => Change::Gone,
         _ => return None,
     };
-    Some(Saying {
-        said,
+    Some(Line {
+        change,
         path: path.to_owned(),
         digest: None,
     })

@@ -40,6 +40,23 @@ pub(crate) fn broad(root: &Path, directories: usize) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives every file of a tree that [`broad`] made other bytes.
+pub(crate) fn rewrite(root: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            if path.file_name() != Some(".git".as_ref()) {
+                rewrite(&path)?;
+            }
+        } else {
+            let mut bytes = fs::read(&path)?;
+            bytes.reverse();
+            fs::write(&path, bytes)?;
+        }
+    }
+    Ok(())
+}
+
 /// Directories beside each one of the chain in [`deep`].
 const SIDES: usize = 6;
 
