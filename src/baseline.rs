@@ -1,16 +1,18 @@
-//! Reads, behind the running watch, every file that was there when it began.
+//! The baseline: every file that was there at `ready` is read behind the running watch.
 //!
-//! The loop hands out errands, a directory's files at a time, and takes what comes
-//! back into the model. Few are under way at once: the watch goes before.
+//! Hands a directory's files at a time to the workers, and what was read to the tracker.
+//! Reads nothing itself. Invariant: only few batches are with the workers at once, so that
+//! what changes is read soon.
 
 use crate::change::Kind;
 use crate::hash::{Answers, DirectoryPath, ReadBatch, Workers, bytes_read};
 use crate::tracker::model::Id;
 use crate::tracker::{Hashing, Tracker, Turn};
 
-/// Files in one hand-over to a worker: it costs tens of microseconds.
+/// Files in one job for the workers: to hand it over costs tens of microseconds.
 const FILES: usize = 64;
 
+/// Jobs with the workers, for each of their threads.
 const AHEAD: usize = 3;
 
 pub(crate) struct Baseline {
@@ -52,7 +54,7 @@ impl Baseline {
         format!("baseline: {} of {all} files, {mib} MiB read", self.files)
     }
 
-    /// Hands out errands, as many as the workers need to stay busy.
+    /// Hands over as many jobs as the workers need to stay busy.
     pub(crate) fn feed(&mut self, tracker: &Tracker, workers: &Workers) {
         while !self.handed_out && self.under_way < workers.max_threads() * AHEAD {
             let batches = self.gather(tracker);

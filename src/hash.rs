@@ -5,6 +5,7 @@
 
 mod in_place;
 mod job;
+mod lane;
 mod queue;
 mod reader;
 mod workers;

@@ -257,3 +257,37 @@ fn read_one(
     }
     Ok(read)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+    use std::fs::File;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
+
+    use super::*;
+
+    pub(in crate::hash) const LIMIT: u64 = 1 << 30;
+
+    pub(in crate::hash) fn dir_path(dir: &Path) -> DirectoryPath {
+        let opened = File::open(dir).unwrap();
+        DirectoryPath {
+            root: dir.as_os_str().as_bytes().to_vec(),
+            relative: Vec::new(),
+            inode: status(opened.as_fd()).unwrap().inode,
+        }
+    }
+
+    pub(in crate::hash) fn job(dir: &Path, number: u64) -> FileJob {
+        let name = format!("f{number}").into_bytes();
+        let opened = File::open(dir).unwrap();
+        let file = RegularFile::open(opened.as_fd(), &name).unwrap();
+        FileJob::new(Ticket(number), dir_path(dir), &name, &file.stat, LIMIT)
+    }
+
+    pub(in crate::hash) fn file_of(bytes: u64, dir: &Path, number: u64) {
+        let file = File::create(dir.join(format!("f{number}"))).unwrap();
+        file.set_len(bytes).unwrap();
+    }
+}

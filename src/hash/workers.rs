@@ -6,15 +6,17 @@
 //! hangs has a thread of its own and keeps no other device waiting; where no thread can be
 //! made, the loop itself does the work, a slice at a time.
 
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::job::{Answers, BatchJob, FileJob, ReadBatch};
-use super::queue::FairQueue;
+use super::lane::{Job, Lane};
 use crate::file_status::FsError;
 use crate::sys::epoll::EventFd;
 use crate::sys::process;
@@ -22,15 +24,6 @@ use crate::tracker::disk::{FileDigest, Ticket};
 
 /// How long a thread stays with one job while others wait.
 const SLICE: Duration = Duration::from_millis(20);
-
-/// A file up to this takes less than a slice, and so is never left half read: 8 MiB.
-const SHORT: u64 = 8 << 20;
-
-/// Larger files that are open at once, half read, for each set of threads.
-const MAX_BEGUN: usize = 4;
-
-/// Jobs for single files between two parts of the baseline.
-const FILES_IN_A_ROW: u32 = 3;
 
 /// Devices with a thread of their own; those beyond are read as the others.
 const MAX_DEVICES: usize = 8;
@@ -43,86 +36,10 @@ const SLOW: Duration = Duration::from_secs(1);
 
 const THREAD_STACK: usize = 256 << 10;
 
-enum Job {
-    File(FileJob),
-    Batch(BatchJob),
-}
-
-impl Job {
-    fn device(&self) -> u64 {
-        match self {
-            Self::File(job) => job.inode.dev,
-            Self::Batch(job) => job.device(),
-        }
-    }
-}
-
 pub(crate) enum Done {
     File(Ticket, Result<FileDigest, FsError>),
     /// A part of the baseline was read.
     Batch(Answers),
-}
-
-/// Threads, and the jobs that they share.
-#[derive(Default)]
-struct Lane {
-    /// `None`: all devices that have no lane of their own.
-    device: Option<u64>,
-    files: FairQueue<FileJob>,
-    batches: VecDeque<BatchJob>,
-    /// Jobs in both queues.
-    queued: usize,
-    /// Jobs for single files since the last part of the baseline.
-    in_a_row: u32,
-    /// Files in the queue that are half read and so have a descriptor.
-    begun: usize,
-    threads: usize,
-    waiting: usize,
-    wake: Arc<Condvar>,
-}
-
-impl Lane {
-    fn push(&mut self, job: Job) {
-        self.queued += 1;
-        match job {
-            Job::File(job) => self.files.push(job.dir.inode, job),
-            Job::Batch(job) => self.batches.push_back(job),
-        }
-    }
-
-    /// Takes back a job that is not done. A part of the baseline goes on first, so that
-    /// no more of them are half read than there are threads.
-    fn put_back(&mut self, job: Job) {
-        self.queued += 1;
-        match job {
-            Job::File(job) => {
-                self.begun += usize::from(job.is_begun());
-                self.files.put_back(job.dir.inode, job);
-            }
-            Job::Batch(job) => self.batches.push_front(job),
-        }
-    }
-
-    fn pop(&mut self) -> Option<Job> {
-        let is_baselines_turn = self.in_a_row >= FILES_IN_A_ROW && !self.batches.is_empty();
-        let file = if is_baselines_turn {
-            None
-        } else {
-            let is_room = self.begun < MAX_BEGUN;
-            self.files
-                .pop(|job| job.is_begun() || job.size <= SHORT || is_room)
-        };
-        let job = if let Some((_, job)) = file {
-            self.begun -= usize::from(job.is_begun());
-            self.in_a_row += 1;
-            Job::File(job)
-        } else {
-            self.in_a_row = 0;
-            Job::Batch(self.batches.pop_front()?)
-        };
-        self.queued -= 1;
-        Some(job)
-    }
 }
 
 struct Shared {
@@ -170,10 +87,7 @@ impl Workers {
         let mut shared = self.lock();
         let has_room = shared.lanes.len() <= MAX_DEVICES;
         if has_room && shared.lane_of(device) == 0 {
-            shared.lanes.push(Lane {
-                device: Some(device),
-                ..Lane::default()
-            });
+            shared.lanes.push(Lane::of(device));
         }
     }
 

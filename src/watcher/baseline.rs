@@ -1,5 +1,5 @@
-//! The baseline as a part of the loop: fed, shown to whoever sits at a terminal, told
-//! where that is asked for, and ended.
+//! The baseline as a part of the loop: the workers are kept busy with it, a terminal shows
+//! how far it is, `--initial` waits for it, and stderr has its end.
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,153 @@
+//! The jobs that wait for the same threads: single files and parts of the baseline.
+//!
+//! Makes no thread and reads nothing. Invariants: of both sorts each gets its turn; no more
+//! than a few files are half read at once, since each has a descriptor.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar};
+
+use super::job::{BatchJob, FileJob};
+use super::queue::FairQueue;
+
+/// A file up to this takes less than a slice, and so is never left half read: 8 MiB.
+const SHORT: u64 = 8 << 20;
+
+/// Larger files that are open at once, half read, for each set of threads.
+const MAX_BEGUN: usize = 4;
+
+/// Jobs for single files between two parts of the baseline.
+const FILES_IN_A_ROW: u32 = 3;
+
+pub(super) enum Job {
+    File(FileJob),
+    Batch(BatchJob),
+}
+
+impl Job {
+    pub(super) fn device(&self) -> u64 {
+        match self {
+            Self::File(job) => job.inode.dev,
+            Self::Batch(job) => job.device(),
+        }
+    }
+}
+
+/// Threads, and the jobs that they share.
+#[derive(Default)]
+pub(super) struct Lane {
+    /// `None`: all devices that have no lane of their own.
+    pub(super) device: Option<u64>,
+    files: FairQueue<FileJob>,
+    batches: VecDeque<BatchJob>,
+    /// Jobs in both queues.
+    pub(super) queued: usize,
+    /// Jobs for single files since the last part of the baseline.
+    in_a_row: u32,
+    /// Files in the queue that are half read and so have a descriptor.
+    begun: usize,
+    pub(super) threads: usize,
+    pub(super) waiting: usize,
+    pub(super) wake: Arc<Condvar>,
+}
+
+impl Lane {
+    pub(super) fn of(device: u64) -> Self {
+        Self {
+            device: Some(device),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn push(&mut self, job: Job) {
+        self.queued += 1;
+        match job {
+            Job::File(job) => self.files.push(job.dir.inode, job),
+            Job::Batch(job) => self.batches.push_back(job),
+        }
+    }
+
+    /// Takes back a job that is not done. A part of the baseline goes on first, so that
+    /// no more of them are half read than there are threads.
+    pub(super) fn put_back(&mut self, job: Job) {
+        self.queued += 1;
+        match job {
+            Job::File(job) => {
+                self.begun += usize::from(job.is_begun());
+                self.files.put_back(job.dir.inode, job);
+            }
+            Job::Batch(job) => self.batches.push_front(job),
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Job> {
+        let is_baselines_turn = self.in_a_row >= FILES_IN_A_ROW && !self.batches.is_empty();
+        let file = if is_baselines_turn {
+            None
+        } else {
+            let is_room = self.begun < MAX_BEGUN;
+            self.files
+                .pop(|job| job.is_begun() || job.size <= SHORT || is_room)
+        };
+        let job = if let Some((_, job)) = file {
+            self.begun -= usize::from(job.is_begun());
+            self.in_a_row += 1;
+            Job::File(job)
+        } else {
+            self.in_a_row = 0;
+            Job::Batch(self.batches.pop_front()?)
+        };
+        self.queued -= 1;
+        Some(job)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+    use std::time::Instant;
+
+    use super::super::job::tests::{dir_path, file_of, job};
+    use super::*;
+
+    #[test]
+    fn the_baseline_gets_its_turn_while_files_wait() {
+        let dir = tempfile::tempdir().unwrap();
+        file_of(1, dir.path(), 0);
+        let mut lane = Lane::default();
+        for _ in 0..10 {
+            lane.push(Job::File(job(dir.path(), 0)));
+        }
+        lane.push(Job::Batch(BatchJob::new(Vec::new())));
+        let order: Vec<_> = std::iter::from_fn(|| lane.pop())
+            .map(|job| matches!(job, Job::Batch(_)))
+            .collect();
+        assert_eq!(order.iter().position(|is_batch| *is_batch), Some(3));
+        assert_eq!((order.len(), lane.queued), (11, 0));
+    }
+
+    #[test]
+    fn few_large_files_are_half_read_at_once_and_all_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut lane = Lane::default();
+        for number in 0..20 {
+            file_of(SHORT + 1, dir.path(), number);
+            // Each in a directory of its own, as far as the queue knows.
+            let mut job = job(dir.path(), number);
+            job.dir.inode.ino += number;
+            job.dir.inode.dev = 0;
+            lane.push(Job::File(job));
+        }
+        let mut done = 0;
+        let mut buffer = Vec::new();
+        while let Some(Job::File(mut job)) = lane.pop() {
+            job.dir = dir_path(dir.path());
+            match job.step(Instant::now(), &mut buffer) {
+                Some(read) => done += usize::from(read.unwrap().digest.is_some()),
+                None => lane.put_back(Job::File(job)),
+            }
+            assert!(lane.begun <= MAX_BEGUN);
+        }
+        assert_eq!((done, lane.queued, lane.begun), (20, 0, 0));
+    }
+}

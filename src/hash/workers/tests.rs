@@ -1,0 +1,107 @@
+//! The threads at work on a real directory.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+use super::super::job::tests::{LIMIT, dir_path, file_of, job};
+use super::*;
+use crate::tracker::model::Id;
+
+fn workers() -> Workers {
+    Workers::new(Arc::new(EventFd::new().unwrap()))
+}
+
+/// As if no thread could be made.
+fn refuse_threads(workers: &Workers) {
+    workers.lock().failed = Some(Instant::now() + Duration::from_secs(3600));
+}
+
+#[test]
+fn every_job_is_answered_by_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    let workers = workers();
+    for number in 0..50 {
+        file_of(300 << 10, dir.path(), number);
+        workers.read(job(dir.path(), number));
+    }
+    let mut answered = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while answered.len() < 50 && Instant::now() < deadline {
+        for done in workers.done() {
+            let Done::File(ticket, read) = done else {
+                unreachable!()
+            };
+            assert!(read.unwrap().digest.is_some());
+            answered.push(ticket.0);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, (0..50).collect::<Vec<_>>());
+    assert_eq!(workers.help_due(), None);
+}
+
+#[test]
+fn without_threads_the_loop_does_the_work_in_slices() {
+    let dir = tempfile::tempdir().unwrap();
+    let workers = workers();
+    refuse_threads(&workers);
+    file_of(16 << 20, dir.path(), 0);
+    workers.read(job(dir.path(), 0));
+    let mut slices = 0;
+    let done = loop {
+        assert!(workers.help_due().is_some());
+        workers.help(Instant::now() + Duration::from_micros(100));
+        slices += 1;
+        if let Some(done) = workers.done().pop() {
+            break done;
+        }
+    };
+    assert!(matches!(done, Done::File(Ticket(0), Ok(_))));
+    assert!(slices > 1, "all of it in one slice");
+    assert_eq!(workers.help_due(), None);
+}
+
+#[test]
+fn a_slow_device_has_a_thread_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let workers = workers();
+    file_of(1, dir.path(), 0);
+    let device = job(dir.path(), 0).inode.dev;
+    workers.isolate(device);
+    workers.isolate(device);
+    assert_eq!(workers.lock().lane_of(device), 1);
+    assert_eq!(workers.lock().lane_of(device + 1), 0);
+    workers.read(job(dir.path(), 0));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while workers.done().is_empty() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let shared = workers.lock();
+    assert_eq!((shared.lanes[0].threads, shared.lanes[1].threads), (0, 1));
+}
+
+#[test]
+fn after_a_panic_the_file_is_answered_and_the_rest_of_the_batch_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    file_of(1, dir.path(), 0);
+    file_of(1, dir.path(), 1);
+    let batch = ReadBatch {
+        dir: dir_path(dir.path()),
+        files: vec![(Id::numbered(7), 2), (Id::numbered(8), 4)],
+        names: b"f0f1".to_vec(),
+        limit: LIMIT,
+        is_watched: true,
+    };
+    let mut part = Job::Batch(BatchJob::new(vec![batch]));
+    assert!(give_up(&mut part, &"overflow").is_none());
+    let until = Instant::now() + Duration::from_secs(60);
+    let Some(Done::Batch(answers)) = step(&mut part, until, &mut Vec::new()) else {
+        unreachable!()
+    };
+    let is_read: Vec<_> = answers.iter().map(|(_, read)| read.is_ok()).collect();
+    assert_eq!(is_read, [false, true]);
+    let mut single = Job::File(job(dir.path(), 0));
+    let Some(Done::File(_, Err(FsError::Io(why)))) = give_up(&mut single, &"overflow") else {
+        unreachable!()
+    };
+    assert!(why.contains("overflow"));
+}
