@@ -5,8 +5,11 @@
 //! loop is busy and no longer, so that nothing keeps a file system from being
 //! unmounted.
 
+use std::ffi::CStr;
+use std::hash::{BuildHasher as _, RandomState};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use crate::event::Wd;
@@ -19,9 +22,10 @@ use crate::sys::inotify::Inotify;
 use crate::sys::listing;
 use crate::sys::process;
 use crate::sys::stat::{stat_fd, stat_name, stat_path};
+use crate::sys::xattr;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
-    append_name,
+    Xattr, append_name,
 };
 use foldhash::HashMap;
 
@@ -208,6 +212,24 @@ impl Disk for RealDisk {
         self.workers
             .read(FileJob::new(ticket, dir, name, &stat, limit));
         Ok(Reading::Later)
+    }
+
+    fn xattrs(&mut self, at: Target<'_>) -> Result<Vec<Xattr>, FsError> {
+        /// So that no two values that a user chooses are taken for one.
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let Target::In(inode, name) = at else {
+            return Ok(Vec::new());
+        };
+        let mut xattrs = Vec::new();
+        let each = |name: &CStr, value: &[u8]| {
+            xattrs.push(Xattr {
+                name: name.to_bytes().into(),
+                value: KEY.hash_one(value),
+            });
+        };
+        let read = xattr::each(self.dir(inode)?, name, each);
+        read.map_err(|error| fs_error(&error))?;
+        Ok(xattrs)
     }
 
     fn is_self_output(&self, inode: Inode) -> bool {

@@ -13,6 +13,7 @@ pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod stat;
 pub(crate) mod stream;
+pub(crate) mod xattr;
 
 use std::io;
 

@@ -40,7 +40,7 @@ use apply::Applying;
 use clock::WallClock;
 use content::{BackOffs, Evidence};
 use create::UnseenCreates;
-use disk::{Disk, FsError, Inode, Target, Ticket};
+use disk::{Disk, FsError, Inode, Target, Ticket, Xattr};
 use file_systems::FileSystems;
 use foldhash::HashMap;
 use links::Links;
@@ -97,6 +97,8 @@ pub(crate) struct Tracker {
     attributes: HashMap<Id, Attributes>,
     /// The last mtime of each file, where changes of it are asked for.
     mtimes: HashMap<Id, i64>,
+    /// The extended attributes of entries that have some, where they are reported.
+    xattrs: HashMap<Id, Box<[Xattr]>>,
     /// How many directories could not be watched.
     pub(crate) unwatched: usize,
     /// Whether a file system is watched that does not tell all.
@@ -154,6 +156,7 @@ impl Tracker {
             ticket: Ticket(0),
             attributes: HashMap::default(),
             mtimes: HashMap::default(),
+            xattrs: HashMap::default(),
             unwatched: 0,
             file_systems: FileSystems::default(),
             queue_empty: settings.began,
@@ -218,7 +221,7 @@ impl Turn<'_> {
                 .and_then(|inode| self.disk.stat(Target::In(inode, &name)));
             match stat {
                 Ok(stat) => {
-                    self.t.remember_attributes(id, &stat);
+                    self.remember_attributes(id, &stat);
                     if stat.kind == Kind::File && self.t.model.kind(id) == Kind::File {
                         self.watch_file_inode(id, dir, &name);
                     }

@@ -1,21 +1,95 @@
-//! Modes, owners and mtimes, where changes of them are asked for: what was last reported,
-//! and what differs.
+//! Modes, owners, extended attributes and mtimes, where changes of them are asked for: what
+//! was last reported, and what differs.
 
-use super::Tracker;
-use super::disk::Stat;
+use super::disk::{Stat, Target, Xattr};
 use super::model::{Flag, Id};
+use super::{Tracker, Turn};
 use crate::change::{Attributes, Change, Kind};
 
-impl Tracker {
-    /// Remembers mode and owner, where they are told.
+impl Turn<'_> {
+    /// Remembers mode, owner and extended attributes, where they are reported.
     pub(super) fn remember_attributes(&mut self, id: Id, stat: &Stat) {
         if stat.kind == Kind::File {
-            self.remember_mtime(id, stat);
+            self.t.remember_mtime(id, stat);
         }
-        if self.settings.attributes {
-            self.attributes.insert(id, stat.attributes);
-            self.model.set(id, Flag::ATTRIBUTED);
+        if self.t.settings.attributes {
+            let xattrs = self.xattrs(id).unwrap_or_default();
+            self.t.store_attributes(id, stat, xattrs);
         }
+    }
+
+    /// Reports a change of mode, owner or extended attributes, where that is asked for.
+    pub(super) fn compare_attributes(&mut self, id: Id, stat: &Stat) {
+        if !self.t.settings.attributes {
+            return;
+        }
+        let Some(old) = self.t.attributes.get(&id).copied() else {
+            return self.remember_attributes(id, stat);
+        };
+        let old_xattrs = self.t.xattrs.get(&id).cloned().unwrap_or_default();
+        // Where they cannot be read now, they are those that were reported.
+        let xattrs = self.xattrs(id).unwrap_or_else(|| old_xattrs.clone());
+        if old != stat.attributes || old_xattrs != xattrs {
+            if !self.t.model.has(id, Flag::HIDDEN) {
+                self.t
+                    .emit_attributes(id, old, stat.attributes, &old_xattrs, &xattrs);
+            }
+            self.t.store_attributes(id, stat, xattrs);
+        }
+    }
+
+    /// In the order of their names. `None`: they cannot be read.
+    fn xattrs(&mut self, id: Id) -> Option<Box<[Xattr]>> {
+        let dir = self.t.model.parent(id)?;
+        let name = self.t.model.name(id).to_vec();
+        let inode = self.enter(dir).ok()?;
+        let mut xattrs = self.disk.xattrs(Target::In(inode, &name)).ok()?;
+        xattrs.sort_unstable();
+        Some(xattrs.into())
+    }
+}
+
+impl Tracker {
+    fn store_attributes(&mut self, id: Id, stat: &Stat, xattrs: Box<[Xattr]>) {
+        self.attributes.insert(id, stat.attributes);
+        if xattrs.is_empty() {
+            self.xattrs.remove(&id);
+        } else {
+            self.xattrs.insert(id, xattrs);
+        }
+        self.model.set(id, Flag::ATTRIBUTED);
+    }
+
+    fn emit_attributes(
+        &mut self,
+        id: Id,
+        old: Attributes,
+        new: Attributes,
+        old_xattrs: &[Xattr],
+        xattrs: &[Xattr],
+    ) {
+        let (kind, path) = (self.model.kind(id), self.path(id));
+        let old = Some(old);
+        let mut names: Vec<&[u8]> = Vec::new();
+        for (these, those) in [(old_xattrs, xattrs), (xattrs, old_xattrs)] {
+            let others = these.iter().filter(|each| !those.contains(each));
+            names.extend(others.map(|each| &*each.name));
+        }
+        names.sort_unstable();
+        names.dedup();
+        let xattrs = self.batch.path(|bytes| {
+            for name in names {
+                bytes.extend(name);
+                bytes.push(0);
+            }
+        });
+        self.batch.push(Change::AttributesChanged {
+            kind,
+            path,
+            new,
+            old,
+            xattrs,
+        });
     }
 
     /// Remembers the mtime of a file, where changes of it are asked for.
@@ -29,26 +103,5 @@ impl Tracker {
     pub(super) fn has_new_mtime(&self, id: Id, stat: &Stat) -> bool {
         let old = self.mtimes.get(&id);
         old.is_some_and(|&old| old != stat.mtime)
-    }
-
-    /// Tells a change of mode or owner, where that is asked for.
-    pub(super) fn compare_attributes(&mut self, id: Id, stat: &Stat) {
-        if !self.settings.attributes {
-            return;
-        }
-        let old: Option<Attributes> = self.attributes.get(&id).copied();
-        if old != Some(stat.attributes) {
-            let (kind, path) = (self.model.kind(id), self.path(id));
-            self.remember_attributes(id, stat);
-            if old.is_some() && !self.model.has(id, Flag::HIDDEN) {
-                self.batch.push(Change::AttributesChanged {
-                    kind,
-                    path,
-                    new: stat.attributes,
-                    old,
-                    xattrs: 0..0,
-                });
-            }
-        }
     }
 }

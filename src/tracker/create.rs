@@ -100,7 +100,7 @@ impl Turn<'_> {
                 self.t.emit_created(id, Content::default());
                 id
             }
-            Some(Kind::File | Kind::Directory) | None => self.insert_empty(dir, name),
+            Some(Kind::File | Kind::Directory) | None => self.insert_empty(dir, name, None),
         };
         self.t.enqueue(id);
         id
@@ -115,7 +115,7 @@ impl Turn<'_> {
     /// A name that was made and never seen is gone.
     pub(super) fn delete_unseen(&mut self, dir: Id, name: &[u8]) {
         if self.is_directory(dir) && self.t.model.find(dir, name).is_none() {
-            let id = self.insert_empty(dir, name);
+            let id = self.insert_empty(dir, name, None);
             self.unlink(id);
         }
     }
@@ -175,7 +175,7 @@ impl Turn<'_> {
                     // It was written through this name: its others have the bytes, too.
                     self.enqueue_links(id, &stat, true);
                 } else {
-                    let id = self.insert_empty(dir, name);
+                    let id = self.insert_empty(dir, name, Some(&stat));
                     self.t.remember_recent(&stat);
                     self.compare_closed(id, &stat, digest, stable);
                 }
@@ -197,7 +197,7 @@ impl Turn<'_> {
                     && !self.disk.is_self_output(stat.inode)
                     && !self.arrived_complete(&stat) =>
             {
-                let id = self.insert_empty(dir, name);
+                let id = self.insert_empty(dir, name, Some(&stat));
                 self.t.remember_recent(&stat);
                 self.t.note_links(id, &stat);
                 self.compare_closed_stat(id, &stat);
@@ -219,7 +219,7 @@ impl Turn<'_> {
             Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat),
             Ok(stat) if stat.kind != Kind::Directory => {
                 let id = self.t.model.insert(Some(dir), name, stat.kind);
-                self.t.remember_attributes(id, &stat);
+                self.remember_attributes(id, &stat);
                 self.t.emit_created(id, Content::default());
             }
             // It is gone or replaced: the events that follow tell.
@@ -233,9 +233,8 @@ impl Turn<'_> {
             self.arrive(dir, name, stat);
             return;
         }
-        let id = self.insert_empty(dir, name);
+        let id = self.insert_empty(dir, name, Some(stat));
         self.t.remember_recent(stat);
-        self.t.remember_attributes(id, stat);
         if stat.size == 0 {
             let by_stat = self.t.goes_by_stat(stat);
             self.t.keep_fingerprint(id, stat, !by_stat, self.now.wall);
@@ -257,8 +256,11 @@ impl Turn<'_> {
     }
 
     /// A file without bytes, as open(2) makes it.
-    fn insert_empty(&mut self, dir: Id, name: &[u8]) -> Id {
+    fn insert_empty(&mut self, dir: Id, name: &[u8], stat: Option<&Stat>) -> Id {
         let id = self.t.model.insert(Some(dir), name, Kind::File);
+        if let Some(stat) = stat {
+            self.remember_attributes(id, stat);
+        }
         let dev = self.t.model.inode(dir).dev;
         let digest = (self.t.hashing(dev) != Hashing::Off).then_some(EMPTY);
         self.t.model.set_digest(id, digest);
@@ -269,7 +271,7 @@ impl Turn<'_> {
             Content {
                 size: Some(0),
                 digest,
-                stat: None,
+                stat: stat.map(Stat::times),
             },
         );
         id

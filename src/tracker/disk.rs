@@ -14,6 +14,14 @@ pub(crate) enum Target<'a> {
     In(Inode, &'a [u8]),
 }
 
+/// An extended attribute.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Xattr {
+    pub(crate) name: Box<[u8]>,
+    /// A keyed hash of its value.
+    pub(crate) value: u64,
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Watched {
     /// Its identity, as far as there is a watch on it.
@@ -84,6 +92,8 @@ pub(crate) trait Disk {
     fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), FsError>;
     /// Reads a regular file of at most `limit` bytes; a large one aside, under `ticket`.
     fn read(&mut self, at: Target<'_>, limit: u64, ticket: Ticket) -> Result<Reading, FsError>;
+    /// The extended attributes of a name in a directory that has been entered.
+    fn xattrs(&mut self, at: Target<'_>) -> Result<Vec<Xattr>, FsError>;
     /// Whether it is one of balerion's own outputs.
     fn is_self_output(&self, inode: Inode) -> bool;
     fn release(&mut self);

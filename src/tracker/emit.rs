@@ -184,6 +184,7 @@ impl Turn<'_> {
         }
         if t.model.has(id, Flag::ATTRIBUTED) {
             t.attributes.remove(&id);
+            t.xattrs.remove(&id);
         }
         t.mtimes.remove(&id);
         if t.model.has(id, Flag::READING) {

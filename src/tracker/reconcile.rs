@@ -139,7 +139,7 @@ impl Turn<'_> {
         let known = self.t.model.find(dir, name);
         match known {
             Some(id) if self.t.model.kind(id) == stat.kind => {
-                self.t.compare_attributes(id, stat);
+                self.compare_attributes(id, stat);
                 if stat.kind == Kind::File {
                     self.watch_file_inode(id, dir, name);
                     self.reconcile_content(id, stat);
@@ -153,7 +153,7 @@ impl Turn<'_> {
             self.arrive(dir, name, stat);
         } else {
             let id = self.t.model.insert(Some(dir), name, stat.kind);
-            self.t.remember_attributes(id, stat);
+            self.remember_attributes(id, stat);
             self.t.emit_created(id, Content::default());
         }
     }

@@ -195,3 +195,19 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let write = unsafe { OwnedFd::from_raw_fd(ends[1]) };
     Ok((read, write))
 }
+
+/// setxattr(2).
+pub(crate) fn set_xattr(path: &Path, name: &str, value: &[u8]) -> io::Result<()> {
+    let (path, name) = (c_path(path), CString::new(name).unwrap());
+    // SAFETY: both strings are NUL-terminated, `value` is as long as it says.
+    checked(unsafe {
+        libc::setxattr(
+            path.as_ptr(),
+            name.as_ptr(),
+            value.as_ptr().cast(),
+            value.len(),
+            0,
+        )
+    })
+    .map(drop)
+}

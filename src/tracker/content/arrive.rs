@@ -17,7 +17,7 @@ impl Turn<'_> {
             }
         }
         let id = self.t.model.insert(Some(dir), name, Kind::File);
-        self.t.remember_attributes(id, stat);
+        self.remember_attributes(id, stat);
         self.t.note_links(id, stat);
         self.t.remember_recent(stat);
         self.watch_file_inode(id, dir, name);

@@ -6,7 +6,7 @@ use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
-    append_name,
+    Xattr, append_name,
 };
 
 impl Fake {
@@ -261,6 +261,10 @@ impl Disk for Fake {
         let read = self.read_halves(node, stat);
         self.unpin(node);
         Ok(Reading::Done(read))
+    }
+
+    fn xattrs(&mut self, at: Target<'_>) -> Result<Vec<Xattr>, FsError> {
+        self.find(at).map(|_| Vec::new())
     }
 
     fn is_self_output(&self, _inode: Inode) -> bool {

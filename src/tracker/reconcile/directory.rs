@@ -18,7 +18,7 @@ impl Turn<'_> {
                 self.t.model.kind(id) == Kind::Directory && self.t.model.has(id, Flag::NOT_ENTERED)
             };
             match known {
-                Some(id) if is_not_entered(id) => self.t.compare_attributes(id, stat),
+                Some(id) if is_not_entered(id) => self.compare_attributes(id, stat),
                 _ => {
                     let id = self.new_directory(dir, name, stat);
                     self.t.model.set(id, Flag::NOT_ENTERED);
@@ -77,7 +77,7 @@ impl Turn<'_> {
 
     /// A directory that is where it was.
     pub(super) fn same_directory(&mut self, id: Id, stat: &Stat) {
-        self.t.compare_attributes(id, stat);
+        self.compare_attributes(id, stat);
         if self.t.model.scanned(id) != self.t.rescan.generation() {
             self.t.queue.ensure_scan(id, Sweep::All);
         }
@@ -102,7 +102,7 @@ impl Turn<'_> {
             self.unlink(old);
         }
         let id = self.t.model.insert(Some(dir), name, Kind::Directory);
-        self.t.remember_attributes(id, stat);
+        self.remember_attributes(id, stat);
         id
     }
 

@@ -1,0 +1,49 @@
+//! Mode, owner and extended attributes, where they are asked for.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+
+use common::{Tree, skipped, sys};
+
+const EVERY: [&str; 2] = ["--events", "created,changed,renamed,deleted,attributes"];
+
+#[test]
+fn a_file_is_created_with_the_mode_that_it_has_however_it_came() {
+    let tree = Tree::new();
+    fs::create_dir(tree.outside("tree")).unwrap();
+    fs::write(tree.outside("tree/setuid"), "").unwrap();
+    fs::set_permissions(
+        tree.outside("tree/setuid"),
+        fs::Permissions::from_mode(0o4755),
+    )
+    .unwrap();
+    let mut watch = tree.watch().json().args(EVERY).start();
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).mode(0o4700);
+    drop(options.open(tree.path("made")).unwrap());
+    let made = &watch.expect(&["created file ./made"])[0];
+    assert_eq!(made.value["mode"], "4700");
+    fs::rename(tree.outside("tree"), tree.path("moved")).unwrap();
+    let moved = watch.expect(&["created directory ./moved", "created file ./moved/setuid"]);
+    assert_eq!(moved[1].value["mode"], "4755");
+    watch.finish();
+}
+
+#[test]
+fn an_extended_attribute_that_comes_or_changes_is_reported_by_its_name() {
+    let tree = Tree::new();
+    tree.write("a", "one");
+    if let Err(error) = sys::set_xattr(&tree.path("a"), "user.old", b"1") {
+        return skipped("an_extended_attribute…", &error.to_string());
+    }
+    let mut watch = tree.watch().json().args(EVERY).start();
+    for (name, value) in [("user.new", b"1"), ("user.old", b"2"), ("user.new", b"2")] {
+        sys::set_xattr(&tree.path("a"), name, value).unwrap();
+        let record = &watch.expect(&["attributes file ./a"])[0];
+        assert_eq!(record.value["xattrs"], serde_json::json!([name]));
+    }
+    watch.finish();
+}
