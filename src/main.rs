@@ -2,6 +2,8 @@
 //!
 //! Turns arguments into a running watch, and its end into an exit status.
 
+#![cfg_attr(not(test), no_main)]
+
 mod baseline;
 mod change;
 mod cli;
@@ -46,13 +48,18 @@ use filter::{Filter, FilterOptions, GlobFile};
 use input::{Input, Stdin};
 use log::Log;
 use output::{EventName, Events, Header, LineTime, Style};
+use sys::entry::Start;
 use sys::signal::{self, Held, Signal, Signals};
 use tracker::{Hashing, Settings};
 use watcher::{Config, Destination, Exit, RunOptions, StopOptions, StopReason, Watcher};
 
-fn main() {
+sys::entry::entry!(program);
+
+/// The program: from its arguments to its end.
+#[cfg_attr(test, allow(dead_code))] // Unit tests have an entry of their own.
+fn program(start: Start) -> ! {
     signal::block_file_size_signal();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(&start.args) {
         Ok(cli) => cli,
         Err(error) => {
             refuse(&error);
@@ -72,7 +79,7 @@ fn main() {
     };
     let exit = match launch {
         Ok(mut launch) => {
-            let exit = exit(run(&cli, stdin, &mut launch).map_err(cli::answers::explain));
+            let exit = exit(run(&cli, &start, stdin, &mut launch).map_err(cli::answers::explain));
             launch.failed(exit.code());
             exit
         }
@@ -131,7 +138,12 @@ fn refuse(error: &clap::Error) -> ! {
 }
 
 /// The program's outline: what to watch, every watch in place, the loop.
-fn run(cli: &Cli, stdin: Stdin, launch: &mut Daemonize) -> Result<StopReason, Error> {
+fn run(
+    cli: &Cli,
+    start: &Start,
+    stdin: Stdin,
+    launch: &mut Daemonize,
+) -> Result<StopReason, Error> {
     // Who reads the pid file may send a signal at once, and whichever ends us removes it.
     let held = match cli.pid_file {
         Some(_) => Held::AllThatEnd,
@@ -144,7 +156,7 @@ fn run(cli: &Cli, stdin: Stdin, launch: &mut Daemonize) -> Result<StopReason, Er
     };
     // It is removed when it is dropped: at the end, however that comes.
     let _pid_file = cli.pid_file.as_deref().map(PidFile::take).transpose()?;
-    let mut watcher = Watcher::start(order(cli, named)?, signals)?;
+    let mut watcher = Watcher::start(order(cli, start, named)?, signals)?;
     if !launch.ready() {
         return Ok(StopReason::Signal);
     }
@@ -198,7 +210,7 @@ fn named(cli: &Cli, mut stdin: Stdin, signals: &Signals) -> Result<Result<Named,
     }))
 }
 
-fn order(cli: &Cli, named: Named) -> Result<Config, Error> {
+fn order(cli: &Cli, start: &Start, named: Named) -> Result<Config, Error> {
     let events = events(&cli.events);
     let style = style(cli, events);
     if !cli.quiet {
@@ -214,7 +226,7 @@ fn order(cli: &Cli, named: Named) -> Result<Config, Error> {
         settings: settings(cli, events),
         style,
         host: host(cli)?,
-        destination: destination(cli, style)?,
+        destination: destination(cli, start, style)?,
         files: cli.pid_file.iter().cloned().collect(),
         plan: plan(cli),
         stop: stop(cli),
@@ -231,12 +243,12 @@ fn filter(cli: &Cli, exclude_from: &[GlobFile]) -> Result<Filter, Error> {
     Filter::new(&choice).map_err(Error::Usage)
 }
 
-fn destination(cli: &Cli, style: Style) -> Result<Destination, Error> {
+fn destination(cli: &Cli, start: &Start, style: Style) -> Result<Destination, Error> {
     if let Some(path) = &cli.log_file {
         let (log, opened) = Log::open(path, style.end())?;
         return Ok(Destination::Log(log, opened));
     }
-    if sys::daemon::stdout_was_closed() {
+    if !start.has_stdout {
         let why = "stdout is closed; give it somewhere to go, or use --log-file FILE";
         return Err(Error::Output(std::io::Error::other(why)));
     }

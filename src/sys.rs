@@ -5,6 +5,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod daemon;
+pub(crate) mod entry;
 pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod inotify;

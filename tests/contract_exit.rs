@@ -103,6 +103,16 @@ fn no_stdout_at_all_is_a_failure() {
 }
 
 #[test]
+fn a_closed_stderr_does_not_make_a_file_of_ours_stderr() {
+    let tree = Tree::new();
+    let closed = ["sh", "-c", "exec \"$@\" <&- 2>&-", "sh"];
+    let args = ["--timeout", "0", "--trace", "--log-file", "../outside/log"];
+    let ended = tree.watch().through(&closed).args(args).spawn().wait();
+    assert_eq!(ended.status.code(), Some(3), "{}", ended.stderr);
+    assert_eq!(fs::read(tree.outside("log")).unwrap(), b"");
+}
+
+#[test]
 fn unusable_arguments_are_refused() {
     for args in [
         &["--no-such-option"][..],

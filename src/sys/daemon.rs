@@ -8,7 +8,6 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::check;
 
@@ -155,27 +154,4 @@ pub(crate) fn open_own(path: &Path, mode: u32) -> io::Result<File> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => open(false),
         other => other,
     }
-}
-
-/// Whether stdout was closed when the program began.
-static STDOUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
-
-/// Looks at stdout before the runtime does, which opens /dev/null in its place: after
-/// that, nobody can tell it from a /dev/null that was asked for.
-extern "C" fn look_at_stdout() {
-    // SAFETY: takes no pointers, and asks for nothing but the descriptor's flags.
-    let flags = unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) };
-    STDOUT_WAS_CLOSED.store(flags == -1, Ordering::Relaxed);
-}
-
-/// The loader calls what is listed in this section before `main`.
-// SAFETY: the section holds pointers to functions of the C convention, and this is one;
-// it needs nothing of the runtime: it makes one system call and stores one flag.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static LOOK_AT_STDOUT: extern "C" fn() = look_at_stdout;
-
-/// Whether there was no stdout to write to when the program began.
-pub(crate) fn stdout_was_closed() -> bool {
-    STDOUT_WAS_CLOSED.load(Ordering::Relaxed)
 }

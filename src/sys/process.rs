@@ -105,7 +105,7 @@ pub(crate) fn monotonic_micros() -> u64 {
         .tv_sec
         .saturating_mul(1_000_000)
         .saturating_add(time.tv_nsec / 1000);
-    u64::try_from(micros).unwrap_or(0)
+    u64::try_from(micros).expect("a clock that began at boot")
 }
 
 /// The time of day as the kernel writes it into inodes, in nanoseconds since 1970: it
@@ -122,7 +122,7 @@ pub(crate) fn coarse_nanos() -> i64 {
         .saturating_add(time.tv_nsec)
 }
 
-/// Peak resident memory in bytes, as the kernel counts it.
+/// Resident memory and its peak in bytes, as the kernel counts them: VmRSS and VmHWM.
 pub(crate) fn resident() -> Option<(u64, u64)> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let field = |name: &str| {

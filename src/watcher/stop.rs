@@ -45,7 +45,7 @@ impl Exit {
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Status(status) => status,
-            Self::Signal(signal) => 128 | u8::try_from(signal.number()).unwrap_or(0),
+            Self::Signal(signal) => 128 | u8::try_from(signal.number()).expect("64 signals"),
         }
     }
 }
