@@ -120,13 +120,12 @@ impl Turn<'_> {
             return;
         }
         let name = self.t.model.name(id).to_vec();
-        let parent = self.t.model.inode(dir);
         let ticket = self.t.next_ticket();
-        match self.disk.read(
-            Target::In(parent, &name),
-            self.t.settings.hash_limit,
-            ticket,
-        ) {
+        let limit = self.t.settings.hash_limit;
+        let read = self
+            .enter(dir)
+            .and_then(|parent| self.disk.read(Target::In(parent, &name), limit, ticket));
+        match read {
             Ok(Reading::Done(FileDigest {
                 stat,
                 digest: Some(digest),

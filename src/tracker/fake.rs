@@ -75,6 +75,8 @@ pub(crate) struct Fake {
     /// The PATHs, whatever their names are now.
     roots: Vec<Node>,
     held: Vec<(Inode, Node)>,
+    /// How many may be: one more closes all others.
+    pub(crate) most_held: usize,
     aside: BTreeMap<Ticket, Aside>,
 }
 
@@ -98,6 +100,7 @@ impl Fake {
             handles: [None; SLOTS],
             roots: Vec::new(),
             held: Vec::new(),
+            most_held: usize::MAX,
             aside: BTreeMap::new(),
         }
     }

@@ -45,9 +45,11 @@ impl Turn<'_> {
             return content(stat, Some(digest));
         }
         let ticket = self.t.next_ticket();
-        let parent = self.t.model.inode(dir);
         let limit = self.t.settings.hash_limit;
-        match self.disk.read(Target::In(parent, name), limit, ticket) {
+        let read = self
+            .enter(dir)
+            .and_then(|parent| self.disk.read(Target::In(parent, name), limit, ticket));
+        match read {
             Ok(Reading::Done(FileDigest {
                 stat,
                 digest: Some(digest),
@@ -91,8 +93,10 @@ impl Turn<'_> {
         if !self.t.settings.strict || self.t.model.has(id, Flag::FILE_WATCH) {
             return;
         }
-        let parent = self.t.model.inode(dir);
-        match self.disk.watch_file(Target::In(parent, name)) {
+        let watched = self
+            .enter(dir)
+            .and_then(|parent| self.disk.watch_file(Target::In(parent, name)));
+        match watched {
             Ok(wd) => {
                 self.t.links.add_file_watch(wd, id);
                 self.t.model.set(id, Flag::FILE_WATCH);

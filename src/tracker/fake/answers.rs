@@ -149,6 +149,9 @@ impl Disk for Fake {
             return Err(FsError::NotFound);
         }
         self.pin(node);
+        if self.held.len() >= self.most_held {
+            self.release();
+        }
         self.held.push((inode, node));
         Ok(())
     }

@@ -27,8 +27,10 @@ impl Turn<'_> {
             }
             return;
         }
-        let parent = self.t.model.inode(dir);
-        match self.disk.watch(Target::In(parent, name)) {
+        let watched = self
+            .enter(dir)
+            .and_then(|parent| self.disk.watch(Target::In(parent, name)));
+        match watched {
             Ok(watched) => self.watched(dir, name, stat, &watched),
             Err(why) => drop(self.t.retry_later(dir, name, &why)),
         }

@@ -107,3 +107,22 @@ fn comparisons_at_intervals_find_what_nothing_told() {
     world.catches_up();
     assert_eq!(world.news(), ["changed t/a 4"]);
 }
+
+#[test]
+fn a_directory_that_was_closed_is_opened_again_for_its_file_watch() {
+    let tree = all(&[
+        vec![Op::MakeDir("t/d"), Op::MakeDir("t/e")],
+        write("t/d/f", 1),
+        write("t/x", 1),
+    ]);
+    let mut plan = short(1);
+    plan.settings.strict = true;
+    let mut world = World::quiet(&plan, &tree);
+    world.disk.most_held = 1;
+    let before = world.tracker.file_watches();
+    // The event is lost: the rescan looks at the old name before it takes the new one.
+    world.does(&[Op::Touch("t/x"), Op::Link("t/d/f", "t/e/g")]);
+    world.does(&[Op::Open(3, "t/e/h"), Op::Shut(3)]);
+    world.converges();
+    assert_eq!(world.tracker.file_watches(), before + 1);
+}
