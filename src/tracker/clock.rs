@@ -138,7 +138,10 @@ mod tests {
     fn a_clock_that_is_set_all_the_time_takes_no_more_memory() {
         let mut clock = WallClock::new(at(0, 0));
         for step in 1..1000 {
-            clock.observe(at(step, i64::try_from(step).unwrap() % 7 * YEAR));
+            clock.observe(at(
+                step,
+                i64::try_from(step).expect("a few steps") % 7 * YEAR,
+            ));
         }
         assert!(clock.spans.len() <= super::MOST);
     }
