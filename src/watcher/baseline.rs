@@ -53,7 +53,7 @@ impl Watcher {
         (!baseline.is_complete()).then_some(())
     }
 
-    /// Keeps the workers busy with the baseline, and tells its end.
+    /// Keeps the workers busy with the baseline, and reports its end.
     pub(super) fn go_on_with_baseline(&mut self) {
         if self.baseline.is_some() && self.feed_baseline().is_none() {
             erase_progress();
@@ -80,7 +80,7 @@ impl Watcher {
         }
     }
 
-    /// The baseline is complete, which is told if it has read anything.
+    /// The baseline is complete, which is reported where files were to be read.
     pub(super) fn end_baseline(&mut self) {
         let Some(baseline) = self.baseline.take() else {
             return;
