@@ -180,7 +180,7 @@ impl Watcher {
     /// Renders what was learned, and writes what the reader takes, for a while.
     pub(super) fn emit_changes(&mut self) -> Result<(), Error> {
         for warning in self.tracker.filter.take_warnings() {
-            self.stderr.warn(&warning);
+            self.stderr.warn_of_many(&warning, self.clock.tick());
         }
         for _ in Output::pieces() {
             let now = self.clock.now();
