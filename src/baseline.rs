@@ -4,8 +4,12 @@
 //! Reads nothing itself. Invariant: only few batches are with the workers at once, so that
 //! what changes is read soon.
 
-use crate::change::Kind;
+use std::sync::Arc;
+
+use crate::change::{InodeTimes, Kind};
+use crate::file_status::Stat;
 use crate::hash::{Answers, DirectoryPath, ReadBatch, Workers, bytes_read};
+use crate::since::Since;
 use crate::tracker::model::Id;
 use crate::tracker::{Hashing, Tracker, Turn};
 
@@ -26,10 +30,14 @@ pub(crate) struct Baseline {
     /// Bytes that were read.
     pub(crate) bytes: u64,
     handed_out: bool,
+    /// What was reported before this watch.
+    since: Option<Arc<Since>>,
+    /// Sizes and times of files, by entry, where they are compared with that.
+    found: Vec<Option<(u64, InodeTimes)>>,
 }
 
 impl Baseline {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(since: Option<Arc<Since>>) -> Self {
         Self {
             next: 0,
             under_way: 0,
@@ -37,7 +45,23 @@ impl Baseline {
             all: None,
             bytes: 0,
             handed_out: false,
+            since,
+            found: Vec::new(),
         }
+    }
+
+    /// What was found of the files, by entry.
+    pub(crate) fn take_found(&mut self) -> Vec<Option<(u64, InodeTimes)>> {
+        self.since = None;
+        self.bytes = bytes_read();
+        std::mem::take(&mut self.found)
+    }
+
+    fn keep_found(&mut self, id: Id, stat: &Stat) {
+        if self.found.len() <= id.index() {
+            self.found.resize(id.index() + 1, None);
+        }
+        self.found[id.index()] = Some((stat.size, stat.times()));
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -84,7 +108,7 @@ impl Baseline {
                 continue;
             };
             if dir != Some(parent) {
-                let Some(batch) = begin(tracker, parent) else {
+                let Some(batch) = begin(tracker, parent, self.since.as_ref()) else {
                     continue;
                 };
                 let device = |batch: &ReadBatch| batch.dir.inode.dev;
@@ -112,7 +136,11 @@ impl Baseline {
         for (id, result) in read {
             if let Ok(read) = &result {
                 self.files += 1;
-                if read.digest.is_some() {
+                if self.since.is_some() {
+                    self.keep_found(id, &read.stat);
+                }
+                // With `since`, a digest does not mean that the file was read.
+                if read.digest.is_some() && self.since.is_none() {
                     self.bytes += read.stat.size;
                 }
             }
@@ -121,12 +149,17 @@ impl Baseline {
     }
 }
 
-fn begin(tracker: &Tracker, dir: Id) -> Option<ReadBatch> {
+fn begin(tracker: &Tracker, dir: Id, since: Option<&Arc<Since>>) -> Option<ReadBatch> {
     let root = tracker.model.root(dir);
     let root = tracker.roots.iter().find(|at| at.entry == Some(root))?;
     let mut relative = Vec::new();
     tracker.model.write_relative_path(dir, &mut relative);
-    let eager = tracker.hashing(tracker.model.inode(dir).dev) == Hashing::Eager;
+    // What differs from what was reported is read by `--hash lazy`, too.
+    let reads = match tracker.hashing(tracker.model.inode(dir).dev) {
+        Hashing::Eager => true,
+        Hashing::Lazy => since.is_some(),
+        Hashing::Off => false,
+    };
     Some(ReadBatch {
         dir: DirectoryPath {
             root: root.open.clone(),
@@ -135,11 +168,12 @@ fn begin(tracker: &Tracker, dir: Id) -> Option<ReadBatch> {
         },
         files: Vec::new(),
         names: Vec::new(),
-        limit: if eager {
+        limit: if reads {
             tracker.settings.hash_limit
         } else {
             0
         },
         is_watched: tracker.model.wd(dir).is_some(),
+        since: since.cloned(),
     })
 }

@@ -14,7 +14,7 @@ pub(crate) const EMPTY: Digest = [
     0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
 ];
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Kind {
     File,
     Directory,
@@ -153,12 +153,24 @@ pub(crate) enum Warning {
     Failed(String),
 }
 
+/// What stood under a name before it changed: for who folds changes into their net effect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Before {
+    pub(crate) kind: Kind,
+    /// The digest last reported, where one was.
+    pub(crate) digest: Option<Digest>,
+}
+
 /// Changes and troubles in the order in which they were learned.
 #[derive(Default)]
 pub(crate) struct Batch {
     /// The paths, one after the other.
     bytes: Vec<u8>,
     changes: Vec<Change>,
+    /// What stood there before some of them, by their number.
+    before: Vec<(usize, Before)>,
+    /// Whether anybody asks for that.
+    keeps_before: bool,
     warnings: Vec<(Span, Warning)>,
 }
 
@@ -172,6 +184,30 @@ impl Batch {
 
     pub(crate) fn push(&mut self, change: Change) {
         self.changes.push(change);
+    }
+
+    /// From now on it is kept what stood there before each change.
+    pub(crate) fn keep_before(&mut self) {
+        self.keeps_before = true;
+    }
+
+    /// A change of what stood there; for a rename: of what it replaced.
+    pub(crate) fn push_over(&mut self, change: Change, before: Option<Before>) {
+        if let Some(before) = before.filter(|_| self.keeps_before) {
+            self.before.push((self.changes.len(), before));
+        }
+        self.changes.push(change);
+    }
+
+    /// Takes all changes out; their paths stay.
+    pub(crate) fn take_changes(&mut self) -> Vec<(Change, Option<Before>)> {
+        let mut before = std::mem::take(&mut self.before).into_iter().peekable();
+        let changes = std::mem::take(&mut self.changes).into_iter().enumerate();
+        let pair = |(number, change)| {
+            let found = before.next_if(|(other, _)| *other == number);
+            (change, found.map(|(_, before)| before))
+        };
+        changes.map(pair).collect()
     }
 
     pub(crate) fn trouble(&mut self, path: Span, trouble: Warning) {
@@ -199,6 +235,7 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.changes.clear();
+        self.before.clear();
         self.warnings.clear();
         self.bytes.shrink_to(64 << 10);
         self.changes.shrink_to(512);

@@ -146,6 +146,29 @@ pub(crate) struct Cli {
     /// Begin with a snapshot: `existing` records in JSON
     #[arg(long, help_heading = PRINTING)]
     pub(crate) initial: bool,
+    /// Print the net effect of changes once the tree has been quiet for so long
+    ///
+    /// Created and changed is created, created and deleted is nothing, a chain of renames is one.
+    /// At the latest after ten times TIME.
+    #[arg(long, value_name = "TIME", value_parser = positive_time, allow_negative_numbers = true, help_heading = PRINTING)]
+    pub(crate) settle: Option<Duration>,
+    /// Begin with what differs from a JSON stream that was written before
+    ///
+    /// FILE is a snapshot or a log (--format json --initial): its last complete session and those
+    /// that resume it. Before `ready`, in any format, come the differences from then to the disk:
+    /// created, changed, renamed and deleted. A file whose inode, size, mtime and ctime are those
+    /// in FILE is not read; without --stat in FILE all are. FILE must be of the same PATHs.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["initial", "resume"], help_heading = PRINTING)]
+    pub(crate) since: Option<PathBuf>,
+    /// Go on in the log of --log-file: --since it, and append; a snapshot if there is none yet
+    ///
+    /// So the log always folds to the disk, over restarts and crashes. A line that a crash has
+    /// torn is cut off first. It implies --stat and takes --format json alone.
+    #[arg(long, requires = "log_file", conflicts_with = "initial", help_heading = PRINTING)]
+    pub(crate) resume: bool,
+    /// With --since and --resume: read every file, whatever its times say
+    #[arg(long, help_heading = PRINTING)]
+    pub(crate) verify: bool,
     /// Write only warnings and errors to stderr
     #[arg(long, short = 'q', help_heading = PRINTING)]
     pub(crate) quiet: bool,

@@ -8,6 +8,7 @@ mod baseline;
 mod change;
 mod cli;
 mod coalesce;
+mod condense;
 mod daemon;
 mod decode;
 mod disk;
@@ -27,6 +28,8 @@ mod notify;
 mod output;
 mod roots;
 mod self_output;
+mod settle;
+mod since;
 mod stderr;
 mod sys;
 mod trace;
@@ -47,11 +50,13 @@ use error::Error;
 use filter::{Filter, FilterOptions, GlobFile};
 use input::{Input, Stdin};
 use log::Log;
-use output::{EventName, Events, Header, LineTime, Style};
+use output::{EventName, Events, Format, Header, LineTime, Style};
 use sys::entry::Start;
 use sys::signal::{self, Held, Signal, Signals};
 use tracker::{Hashing, Settings};
-use watcher::{Config, Destination, Exit, RunOptions, StopOptions, StopReason, Watcher};
+use watcher::{
+    Config, Destination, Exit, Memory, Resumption, RunOptions, StopOptions, StopReason, Watcher,
+};
 
 sys::entry::entry!(program);
 
@@ -212,6 +217,7 @@ fn named(cli: &Cli, mut stdin: Stdin, signals: &Signals) -> Result<Result<Named,
 
 fn order(cli: &Cli, start: &Start, named: Named) -> Result<Config, Error> {
     let events = events(&cli.events);
+    let resumption = resumption(cli, events)?;
     let style = style(cli, events);
     if !cli.quiet {
         let directory = std::env::current_dir().unwrap_or_default();
@@ -230,7 +236,31 @@ fn order(cli: &Cli, start: &Start, named: Named) -> Result<Config, Error> {
         files: cli.pid_file.iter().cloned().collect(),
         plan: plan(cli),
         stop: stop(cli),
+        resumption,
     })
+}
+
+/// What was there before, where that is to be gone on from.
+fn resumption(cli: &Cli, events: Events) -> Result<Option<Resumption>, Error> {
+    let refuse = |why: &str| Err(Error::Usage(why.to_owned()));
+    let memory = match &cli.since {
+        Some(path) => Memory::File(path.clone()),
+        None if cli.resume => Memory::Log,
+        None if cli.verify => return refuse("--verify goes with --since FILE or --resume"),
+        None => return Ok(None),
+    };
+    if cli.resume && cli.format != Format::Json {
+        return refuse("--resume goes on in a log of JSON; add --format json");
+    }
+    if cli.resume && !events.has_all(Events::DEFAULT) {
+        return refuse(
+            "--resume needs every change in the log: name created, changed, renamed and deleted in --events, or leave it out",
+        );
+    }
+    Ok(Some(Resumption {
+        memory,
+        verifies: cli.verify,
+    }))
 }
 
 fn filter(cli: &Cli, exclude_from: &[GlobFile]) -> Result<Filter, Error> {
@@ -308,7 +338,7 @@ fn style(cli: &Cli, events: Events) -> Style {
         },
         color,
         events,
-        stat: cli.stat,
+        stat: cli.stat || cli.resume,
     }
 }
 
@@ -338,6 +368,8 @@ fn plan(cli: &Cli) -> RunOptions {
         quiet: cli.quiet,
         initial: cli.initial,
         snapshot: cli.snapshot.map(nanos),
+        stat: cli.stat || cli.resume,
+        settle: cli.settle.map(nanos),
         waits: cli.wait_for_path,
     }
 }

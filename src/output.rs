@@ -76,7 +76,11 @@ impl Events {
         self.0 & Self::bit(name) != 0
     }
 
-    /// Whether this change is among them; what is no change of the tree always is.
+    pub(crate) const fn has_all(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
+
+    /// Whether this change is among them; what is no change always is.
     fn has(self, change: &Change) -> bool {
         let name = match change {
             Change::Created { .. } => EventName::Created,
@@ -141,6 +145,11 @@ impl Printer {
             time: TimeText::new(time),
             session: Session::new(host, header),
         }
+    }
+
+    /// What sessions say about themselves.
+    pub(crate) fn header(&mut self) -> &mut Header {
+        self.session.header_mut()
     }
 
     /// Appends one record to `out`; whether it was a change that was printed, which

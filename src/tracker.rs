@@ -20,6 +20,7 @@ pub(crate) mod model;
 mod no_renames;
 mod queue;
 mod reconcile;
+mod remembered;
 mod rename;
 mod roots;
 mod rules;

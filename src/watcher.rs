@@ -15,11 +15,13 @@ mod poller;
 mod ready;
 mod session;
 mod setup;
+mod since;
 mod stats;
 mod stop;
 
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::baseline::Baseline;
@@ -29,6 +31,8 @@ use crate::hash::Workers;
 use crate::log::Log;
 use crate::mounts::Mounts;
 use crate::notify::Service;
+use crate::settle::Settle;
+use crate::since::Since;
 use crate::stderr::{Stderr, erase_progress};
 use crate::sys::inotify::Inotify;
 use crate::sys::signal::{Signal, Signals};
@@ -41,6 +45,7 @@ use output::Output;
 use poller::{Poller, Wake, Wakes};
 use session::Session;
 pub(crate) use setup::{Config, Destination, RunOptions};
+pub(crate) use since::{Memory, Resumption};
 use stop::StopConditions;
 pub(crate) use stop::{Exit, StopOptions, StopReason};
 
@@ -97,6 +102,10 @@ pub(crate) struct Watcher {
     disk: RealDisk,
     tracker: Tracker,
     baseline: Option<Baseline>,
+    /// Changes that are held until their net effect is known.
+    settle: Option<Settle>,
+    /// What was there before, until it is compared with what is.
+    since: Option<Arc<Since>>,
     /// What is above the PATHs, where that matters.
     above: Option<Above>,
     mounts: Option<Mounts>,
@@ -193,10 +202,12 @@ impl Watcher {
             self.ancestors_changed();
         }
         let reason = self.stop.time_is_up(self.clock.tick(), self.is_done());
-        if reason.is_some() {
-            self.finish()?;
-        }
-        Ok(reason)
+        let Some(reason) = reason else {
+            return Ok(None);
+        };
+        self.finish()?;
+        // What was held until now counts, too.
+        Ok(Some(self.stop.with_all_printed(reason)))
     }
 
     /// Serves the signals that came; why it ends, if one asks for that.
@@ -225,6 +236,7 @@ impl Watcher {
             self.help_due(),
             self.stderr.summary_due(),
             self.output.log.as_ref().and_then(Log::deadline),
+            self.settle.as_ref().and_then(Settle::deadline),
         ];
         let always = always.into_iter().flatten().min();
         if self.output.is_full() && !self.output.can_render() {

@@ -27,7 +27,23 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("trace", &["escape", "event"]),
     ("stderr", &["change", "error", "escape", "sys"]),
     ("interrupt", &["sys"]),
-    ("hash", &["change", "sys", "tracker", "file_status"]),
+    ("condense", &["change"]),
+    ("settle", &["change", "condense"]),
+    (
+        "since",
+        &[
+            "change",
+            "condense",
+            "escape",
+            "file_status",
+            "sys",
+            "tracker",
+        ],
+    ),
+    (
+        "hash",
+        &["change", "sys", "tracker", "file_status", "since"],
+    ),
     ("self_output", &["change", "sys", "tracker", "file_status"]),
     (
         "disk",
@@ -69,7 +85,10 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("cli", &["error", "escape", "output", "tracker"]),
     ("manual", &["cli"]),
     ("input", &["error", "escape", "sys"]),
-    ("baseline", &["change", "hash", "tracker"]),
+    (
+        "baseline",
+        &["change", "file_status", "hash", "since", "tracker"],
+    ),
     ("lock", &["error", "escape", "sys"]),
     ("log", &["error", "escape", "lock", "sys"]),
     ("notify", &["sys"]),
@@ -102,6 +121,9 @@ const HOUSE: &[(&str, &[&str])] = &[
             "log",
             "notify",
             "interrupt",
+            "condense",
+            "settle",
+            "since",
         ],
     ),
     (

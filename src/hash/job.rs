@@ -6,11 +6,13 @@
 //! root, over no symbolic link, and is the inode that was meant, or nothing is read.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::reader::{Reader, RegularFile, status, status_of};
 use crate::change::Kind;
 use crate::file_status::{FsError, Inode, Stat};
+use crate::since::Since;
 use crate::sys::file::{self, Open};
 use crate::sys::fs_error;
 use crate::tracker::disk::{FileDigest, Ticket};
@@ -132,12 +134,28 @@ pub(crate) struct ReadBatch {
     pub(crate) limit: u64,
     /// Whether a write to one of them has an event.
     pub(crate) is_watched: bool,
+    /// What was reported before this watch: what is as it was then is not read.
+    pub(crate) since: Option<Arc<Since>>,
 }
 
 impl ReadBatch {
     fn name(&self, file: usize) -> &[u8] {
         let start = if file == 0 { 0 } else { self.files[file - 1].1 };
         &self.names[start..self.files[file].1]
+    }
+
+    /// A file that is as it was reported before this watch.
+    fn unchanged(&self, dir: BorrowedFd<'_>, file: usize) -> Option<FileDigest> {
+        let since = self.since.as_ref()?;
+        let stat = status_of(dir, self.name(file)).ok()?;
+        if stat.kind != Kind::File || stat.is_mount_root || stat.size > self.limit {
+            return None;
+        }
+        let digest = since.unchanged(stat.size, &stat.times())?;
+        Some(FileDigest {
+            digest,
+            ..FileDigest::unread(stat)
+        })
     }
 
     /// Where no event tells of a write, what was read is stable only if nothing at all
@@ -238,6 +256,9 @@ fn read_one(
     let reader = match reader {
         Some(reader) => reader,
         None => {
+            if let Some(found) = batch.unchanged(dir, file) {
+                return Ok(Some(found));
+            }
             let opened = RegularFile::open(dir, name)?;
             if opened.stat.is_mount_root {
                 // Whoever knows the mounts decides whether it is read.

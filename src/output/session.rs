@@ -87,6 +87,10 @@ impl Session {
         self.seq = 0;
     }
 
+    pub(super) fn header_mut(&mut self) -> &mut Header {
+        &mut self.header
+    }
+
     pub(super) fn header(&self) -> &Header {
         &self.header
     }

@@ -89,6 +89,11 @@ impl RecordWriter {
         self.bytes.insert(self.taken, self.end);
     }
 
+    /// Takes back all that was not written.
+    pub(crate) fn forget_unwritten(&mut self) {
+        self.bytes.truncate(self.taken);
+    }
+
     /// Goes on elsewhere.
     ///
     /// # Errors

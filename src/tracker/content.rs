@@ -256,8 +256,9 @@ impl Turn<'_> {
                 }
             };
         if is_written {
+            let old = self.t.model.digest(id);
             self.t.model.set_digest(id, None);
-            self.t.emit_changed(id, content(stat, None));
+            self.t.emit_changed(id, content(stat, None), old);
             if why.has(Flag::CLOSED_WRITE) {
                 self.t.emit_closed(id, content(stat, None));
             }

@@ -3,7 +3,7 @@
 use super::disk::Stat;
 use super::model::{Flag, Id};
 use super::{Tracker, Turn};
-use crate::change::{Change, Content, Kind, Span, Warning};
+use crate::change::{Before, Change, Content, Digest, Kind, Span, Warning};
 
 impl Tracker {
     /// Appends an entry's path as the user would reach it.
@@ -81,10 +81,16 @@ impl Tracker {
         });
     }
 
-    /// Tells that a file's bytes differ.
-    pub(super) fn emit_changed(&mut self, id: Id, content: Content) {
+    /// Tells that a file's bytes differ; `old`: from what was last reported, where that is
+    /// known.
+    pub(super) fn emit_changed(&mut self, id: Id, content: Content, old: Option<Digest>) {
         let path = self.path(id);
-        self.batch.push(Change::Changed { path, content });
+        let before = Before {
+            kind: Kind::File,
+            digest: old,
+        };
+        let change = Change::Changed { path, content };
+        self.batch.push_over(change, Some(before));
         if let Some(dir) = self.model.parent(id)
             && self.filter.is_rule_file(self.model.name(id))
         {
@@ -112,8 +118,20 @@ impl Tracker {
         if !self.model.has(id, Flag::HIDDEN) {
             let kind = self.model.kind(id);
             let path = self.path(id);
-            self.batch.push(Change::Deleted { kind, path });
+            let before = self.before(id);
+            self.batch.push_over(Change::Deleted { kind, path }, before);
         }
+    }
+
+    /// What an entry was last reported as; `None`: it never was.
+    pub(super) fn before(&self, id: Id) -> Option<Before> {
+        let kind = self.model.kind(id);
+        let is_file = kind == Kind::File;
+        let is_reported = !self.model.has(id, Flag::HIDDEN);
+        is_reported.then(|| Before {
+            kind,
+            digest: is_file.then(|| self.model.digest(id)).flatten(),
+        })
     }
 }
 

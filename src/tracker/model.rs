@@ -58,7 +58,7 @@ impl Id {
     }
 
     /// Its slot among the directories or the leaves.
-    fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         (self.0 & !DIRECTORY) as usize
     }
 }

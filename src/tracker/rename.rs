@@ -185,6 +185,7 @@ impl Turn<'_> {
             self.reconcile_name(dir, name);
             return;
         }
+        let before = victim.and_then(|victim| self.t.before(victim));
         let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
         let apart = self.t.settings.no_renames.then(|| self.emit_left(id));
         let t = &mut *self.t;
@@ -215,7 +216,11 @@ impl Turn<'_> {
             self.emit_arrived(subtree);
         } else {
             let path = t.path(id);
-            t.batch.push(Change::Renamed { kind, from, path });
+            // Of another sort, it was reported as deleted.
+            let before = before
+                .filter(|before| (before.kind == Kind::Directory) == (kind == Kind::Directory));
+            let change = Change::Renamed { kind, from, path };
+            t.batch.push_over(change, before);
         }
         let t = &mut *self.t;
         if kind == Kind::Directory {

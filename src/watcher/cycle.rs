@@ -184,6 +184,7 @@ impl Watcher {
         }
         for _ in Output::pieces() {
             let now = self.clock.now();
+            self.settle(now.tick);
             if let Some(batch) = self.output.take(&mut self.tracker.batch) {
                 // stdout may be the same terminal.
                 erase_progress();
@@ -198,6 +199,25 @@ impl Watcher {
             self.write()?;
         }
         Ok(())
+    }
+
+    /// With `--settle`, holds the changes at hand, and lets go of what is due.
+    fn settle(&mut self, now: u64) {
+        let Some(settle) = &mut self.settle else {
+            return;
+        };
+        if self.output.has_backlog() {
+            return; // What was let go of before is still to be taken.
+        }
+        let batch = &mut self.tracker.batch;
+        settle.pass(batch, now);
+        if let Some(last) = settle.last() {
+            self.stop.add_change(false, last);
+        }
+        if batch.is_empty() {
+            batch.clear();
+        }
+        batch.keep_before();
     }
 
     /// Writes what waits, and asks to be woken when there is room for the rest.
@@ -241,6 +261,9 @@ impl Watcher {
     /// It could not be written.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
         self.service.stopping();
+        if let Some(settle) = &mut self.settle {
+            settle.end();
+        }
         self.drain()?;
         if let Some(log) = &mut self.output.log {
             log.retry_now();

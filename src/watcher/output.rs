@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use super::stop::StopConditions;
 use crate::change::Batch;
 use crate::log::Log;
-use crate::output::Printer;
 use crate::output::writer::RecordWriter;
+use crate::output::{Header, Printer};
 
 /// Rendered at once before some is written: what a pipe holds.
 const PIECE: usize = 64 << 10;
@@ -48,6 +48,11 @@ impl Output {
             rendered: 0,
             awaits_room: false,
         }
+    }
+
+    /// What sessions say about themselves.
+    pub(super) fn header(&mut self) -> &mut Header {
+        self.printer.header()
     }
 
     /// Takes a batch over, if the one before is done.

@@ -12,7 +12,7 @@ use super::poller::{Poller, Wake};
 use super::ready;
 use super::session::Session;
 use super::stop::StopConditions;
-use super::{Clock, StopOptions, StopReason, Watcher};
+use super::{Clock, Resumption, StopOptions, StopReason, Watcher};
 use crate::baseline::Baseline;
 use crate::disk::RealDisk;
 use crate::error::Error;
@@ -26,6 +26,7 @@ use crate::output::writer::RecordWriter;
 use crate::output::{Header, Printer, Style};
 use crate::roots::RootBuilder;
 use crate::self_output::SelfOutputs;
+use crate::settle::Settle;
 use crate::stderr::Stderr;
 use crate::sys::epoll::Interest;
 use crate::sys::file;
@@ -51,6 +52,10 @@ pub(crate) struct RunOptions {
     pub(crate) initial: bool,
     /// Between two snapshots, in nanoseconds.
     pub(crate) snapshot: Option<u64>,
+    /// Print net effects once it was quiet for so long, in nanoseconds.
+    pub(crate) settle: Option<u64>,
+    /// Records tell which inode a name is.
+    pub(crate) stat: bool,
     /// Wait for a PATH that is missing.
     pub(crate) waits: bool,
 }
@@ -74,6 +79,8 @@ pub(crate) struct Config {
     pub(crate) files: Vec<PathBuf>,
     pub(crate) plan: RunOptions,
     pub(crate) stop: StopOptions,
+    /// What was there before, where that is to be gone on from.
+    pub(crate) resumption: Option<Resumption>,
 }
 
 impl Watcher {
@@ -89,10 +96,17 @@ impl Watcher {
             Destination::Log(_, opened) => opened.warning.take(),
             Destination::Stdout(_) => None,
         };
+        let resumption = order.resumption.take();
         let mut watcher = Self::new(order, signals)?;
         watcher.listen_to_all()?;
         if let Some(warning) = warning {
             watcher.stderr.warn(&format!("warning: {warning}"));
+        }
+        if let Some(resumption) = &resumption {
+            watcher.remember(resumption)?;
+            if watcher.ended.is_some() {
+                return Ok(watcher);
+            }
         }
         let present = |path: &&Vec<u8>| !waits || super::ancestors::is_there(path);
         let there: Vec<_> = paths.iter().filter(present).cloned().collect();
@@ -125,13 +139,16 @@ impl Watcher {
         let mut settings = order.settings;
         settings.began = clock.now().wall;
         settings.began_coarse = settings.began;
-        let tracker = Tracker::new(
+        let mut tracker = Tracker::new(
             settings,
             order.filter,
             Vec::new(),
             Model::new(),
             clock.tick(),
         );
+        if order.plan.settle.is_some() {
+            tracker.batch.keep_before();
+        }
         Ok(Self {
             plan: order.plan,
             clock,
@@ -144,6 +161,8 @@ impl Watcher {
             disk,
             tracker,
             baseline: None,
+            settle: order.plan.settle.map(Settle::new),
+            since: None,
             above: None,
             mounts: Mounts::new().ok(),
             session: Session::new(order.plan.snapshot, order.style.format),
@@ -259,8 +278,11 @@ impl Watcher {
     /// Tells that every watch is in place, and begins to read what is there.
     fn begin(&mut self) -> Result<(), Error> {
         self.session.begin(&mut self.tracker.batch);
-        self.baseline = Some(Baseline::new());
-        if self.plan.initial {
+        self.baseline = Some(Baseline::new(self.since.clone()));
+        if self.since.is_some() {
+            self.read_all()?;
+            self.emit_differences()?;
+        } else if self.plan.initial {
             self.read_all()?;
             self.list_all()?;
         }

@@ -131,6 +131,16 @@ impl StopConditions {
         }
     }
 
+    /// The reason, after what was known at the end was printed.
+    pub(super) fn with_all_printed(&self, reason: StopReason) -> StopReason {
+        match reason {
+            StopReason::TimedOut { .. } => StopReason::TimedOut {
+                printed: self.printed > 0,
+            },
+            other => other,
+        }
+    }
+
     /// What a signal that ends the watch means: where an end was asked for and has not come,
     /// who waits for it must be able to tell.
     pub(super) fn signalled(&self, signal: Signal) -> StopReason {

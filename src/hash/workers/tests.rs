@@ -90,6 +90,7 @@ fn after_a_panic_the_file_is_answered_and_the_rest_of_the_batch_goes_on() {
         names: b"f0f1".to_vec(),
         limit: LIMIT,
         is_watched: true,
+        since: None,
     };
     let mut part = Job::Batch(BatchJob::new(vec![batch]));
     assert!(give_up(&mut part, &"overflow").is_none());

@@ -59,7 +59,7 @@ impl Turn<'_> {
         let is_touched = !news && self.t.has_new_mtime(id, stat);
         self.keep_digest(id, stat, digest, stable);
         if news {
-            self.t.emit_changed(id, content(stat, Some(digest)));
+            self.t.emit_changed(id, content(stat, Some(digest)), old);
         } else if why.is_written() {
             self.t.counters.same_content += 1;
         }
@@ -117,7 +117,7 @@ impl Turn<'_> {
         }
         if news {
             self.t.warn_over_limit(id, stat);
-            self.t.emit_changed(id, content(stat, None));
+            self.t.emit_changed(id, content(stat, None), last);
             self.enqueue_links(id, stat, true);
             self.mark_read_this_batch(id);
         } else if has_new_fingerprint {

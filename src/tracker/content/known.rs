@@ -50,6 +50,14 @@ impl Turn<'_> {
         }
     }
 
+    /// What tells a directory from others under whatever name.
+    pub(crate) fn known_directory(&mut self, id: Id) -> Content {
+        Content {
+            stat: self.stat_of(id).map(|stat| stat.times()),
+            ..Content::default()
+        }
+    }
+
     /// It is emitted without a digest, which will follow.
     fn owe_digest(&mut self, id: Id) {
         self.t.model.set_digest(id, None);

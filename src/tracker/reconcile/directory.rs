@@ -60,7 +60,7 @@ impl Turn<'_> {
                     }
                     None => {
                         let id = self.new_directory(dir, name, stat);
-                        self.begin(id, *wd, watched);
+                        self.begin(id, *wd, watched, stat);
                     }
                 },
             },
@@ -109,12 +109,16 @@ impl Turn<'_> {
     }
 
     /// A new directory that is watched: told, then scanned.
-    fn begin(&mut self, id: Id, wd: Wd, watched: &Watched) {
+    fn begin(&mut self, id: Id, wd: Wd, watched: &Watched, stat: &Stat) {
         self.t.model.set_wd(id, Some(wd));
         self.t.model.set_inode(id, watched.inode);
         self.t.mark_unscanned(id);
         self.t.file_systems.note(watched.inode.dev, watched.class);
-        self.t.emit_created(id, Content::default());
+        let content = Content {
+            stat: Some(stat.times()),
+            ..Content::default()
+        };
+        self.t.emit_created(id, content);
         self.t.queue.add_scan(id, Sweep::New);
     }
 }

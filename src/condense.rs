@@ -1,0 +1,298 @@
+//! Folds changes into their net effect: what was created and changed is created, what
+//! was created and deleted is nothing, a chain of renames is one.
+//!
+//! Pure: no disk, no clock. Invariant: the records that come out fold to the same tree
+//! as those that went in, and no shorter list of true ones does.
+
+mod net;
+mod plan;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use crate::change::{Attributes, Content, Digest, Kind};
+pub(crate) use net::{Edge, Net, NodeId};
+pub(crate) use plan::plan;
+pub(crate) use step::{Replaced, Step};
+
+/// More nodes and names than this are not kept: who asks is to take what there is.
+const MOST: usize = 250_000;
+
+/// Names at which nothing was that are remembered, for what changes names with another.
+const VACANT: usize = 64;
+
+/// Changes since the last time that they were taken.
+#[derive(Default)]
+pub(crate) struct Condenser {
+    net: Net,
+    /// Which node is at an edge now.
+    current: HashMap<Edge, NodeId>,
+    /// Which node was at an edge at the start; none: nothing was.
+    origins: HashMap<Edge, Option<NodeId>>,
+    /// How many nodes are in each directory now, as far as that is known.
+    children: HashMap<NodeId, usize>,
+}
+
+/// The net effect of some records.
+#[cfg(test)]
+fn condense(steps: &[Step]) -> Vec<Step> {
+    let mut condenser = Condenser::default();
+    for step in steps {
+        condenser.apply(step);
+    }
+    condenser.take()
+}
+
+/// What is at a path.
+enum At {
+    Node(NodeId),
+    /// Nothing.
+    Nothing(Edge),
+    /// Whatever the next record says: the path was not spoken of yet.
+    Unknown(Edge),
+}
+
+impl Condenser {
+    /// Whether so much is kept that it is to be taken now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.net.nodes.len() + self.net.names.len() > MOST
+    }
+
+    /// The net effect of all that was applied; the next one begins.
+    pub(crate) fn take(&mut self) -> Vec<Step> {
+        plan(std::mem::take(self).net)
+    }
+
+    pub(crate) fn apply(&mut self, step: &Step) {
+        match step {
+            Step::Created {
+                kind,
+                path,
+                content,
+                entered,
+                attributes,
+            } => {
+                let id = self.created(path, *kind, *content, *entered);
+                self.net.set_attributes(id, *attributes);
+            }
+            Step::Changed { path, content, old } => {
+                if let Some(id) = self.known(path, Kind::File, *old) {
+                    self.net.set_content(id, *content);
+                }
+            }
+            Step::Deleted { kind, path, old } => {
+                if let Some(id) = self.known(path, *kind, *old) {
+                    self.remove(id);
+                }
+            }
+            Step::Renamed {
+                kind,
+                from,
+                path,
+                replaced,
+            } => self.renamed(from, path, *kind, *replaced),
+            Step::Closed { path, content } => {
+                if let Some(id) = self.known(path, Kind::File, None) {
+                    self.net.notes(id).closed = Some(*content);
+                }
+            }
+            Step::Touched { path, mtime } => {
+                if let Some(id) = self.known(path, Kind::File, None) {
+                    self.net.notes(id).mtime = Some(*mtime);
+                }
+            }
+            Step::Attributes {
+                kind,
+                path,
+                new,
+                old,
+                xattrs,
+            } => {
+                if let Some(id) = self.known(path, *kind, None) {
+                    self.attributes(id, *new, *old, xattrs);
+                }
+            }
+        }
+    }
+
+    /// Mode and owner changed, or extended attributes of these names.
+    fn attributes(&mut self, id: NodeId, new: Attributes, old: Option<Attributes>, xattrs: &[u8]) {
+        self.net.renew_attributes(id, new);
+        let notes = self.net.notes(id);
+        let first = notes.attributes.map_or(old, |(first, _)| first);
+        notes.attributes = Some((first, new));
+        for name in xattrs.split_inclusive(|&byte| byte == 0) {
+            let mut known = notes.xattrs.split_inclusive(|&byte| byte == 0);
+            if !known.any(|known| known == name) {
+                notes.xattrs.extend(name);
+            }
+        }
+    }
+
+    fn created(&mut self, path: &[u8], kind: Kind, content: Content, entered: bool) -> NodeId {
+        let edge = match self.find(path) {
+            At::Node(id) => {
+                // Not by the records of a tree; the younger one counts.
+                let edge = self.edge_of(id);
+                self.remove(id);
+                edge
+            }
+            At::Nothing(edge) => edge,
+            At::Unknown(edge) => {
+                self.origins.insert(edge, None);
+                self.note_vacant(edge);
+                edge
+            }
+        };
+        let id = self.net.add_new(edge, kind, content, entered);
+        self.enter(id, edge);
+        id
+    }
+
+    fn renamed(&mut self, from: &[u8], path: &[u8], kind: Kind, replaced: Option<Replaced>) {
+        let Some(id) = self.known(from, kind, None) else {
+            return;
+        };
+        let to = match self.find(path) {
+            At::Node(other) if other == id => return,
+            At::Node(other) => {
+                let edge = self.edge_of(other);
+                self.remove(other);
+                edge
+            }
+            At::Nothing(edge) => edge,
+            At::Unknown(edge) => {
+                if let Some(Replaced { kind, digest }) = replaced {
+                    let other = self.net.add_old(edge, kind, digest);
+                    self.net.set_destination(other, None);
+                    self.origins.insert(edge, Some(other));
+                } else {
+                    self.origins.insert(edge, None);
+                    self.note_vacant(edge);
+                }
+                edge
+            }
+        };
+        if !self.is_within(to.parent, id) {
+            self.leave(id);
+            self.net.set_destination(id, Some(to));
+            self.enter(id, to);
+        }
+    }
+
+    /// Remembers a free name, in a directory that was there at the start.
+    fn note_vacant(&mut self, edge: Edge) {
+        let is_old =
+            edge.parent == NodeId::TOP || self.net.nodes[edge.parent.index()].origin.is_some();
+        if is_old && self.net.vacant.len() < VACANT {
+            self.net.add_vacant(edge);
+        }
+    }
+
+    /// The node of a path of which a record speaks: it is there.
+    fn known(&mut self, path: &[u8], kind: Kind, old: Option<Digest>) -> Option<NodeId> {
+        match self.find(path) {
+            At::Node(id) => {
+                self.net.learn_old(id, old);
+                Some(id)
+            }
+            At::Nothing(_) => None, // Not by the records of a tree.
+            At::Unknown(edge) => Some(self.add_old(edge, kind, old)),
+        }
+    }
+
+    fn add_old(&mut self, edge: Edge, kind: Kind, old: Option<Digest>) -> NodeId {
+        let id = self.net.add_old(edge, kind, old);
+        self.origins.insert(edge, Some(id));
+        self.enter(id, edge);
+        id
+    }
+
+    /// What is at a path; the directories on the way to it become nodes.
+    fn find(&mut self, path: &[u8]) -> At {
+        let path = if path == b"/" { b"" } else { path };
+        let mut parent = NodeId::TOP;
+        let mut names = path.split(|&byte| byte == b'/').peekable();
+        loop {
+            let name = names.next().unwrap_or_default();
+            let edge = self.net.edge(parent, name);
+            let at = self.at(edge);
+            if names.peek().is_none() {
+                return at;
+            }
+            parent = match at {
+                At::Node(id) => id,
+                At::Unknown(edge) => self.add_old(edge, Kind::Directory, None),
+                At::Nothing(edge) => {
+                    // Not by the records of a tree.
+                    let id = self
+                        .net
+                        .add_new(edge, Kind::Directory, Content::default(), true);
+                    self.enter(id, edge);
+                    id
+                }
+            };
+        }
+    }
+
+    fn at(&self, edge: Edge) -> At {
+        if let Some(&id) = self.current.get(&edge) {
+            return At::Node(id);
+        }
+        let is_new =
+            edge.parent != NodeId::TOP && self.net.nodes[edge.parent.index()].origin.is_none();
+        if is_new || self.origins.contains_key(&edge) {
+            At::Nothing(edge)
+        } else {
+            At::Unknown(edge)
+        }
+    }
+
+    fn edge_of(&self, id: NodeId) -> Edge {
+        let edge = self.net.nodes[id.index()].destination;
+        edge.expect("what is found at an edge has one")
+    }
+
+    fn enter(&mut self, id: NodeId, edge: Edge) {
+        self.current.insert(edge, id);
+        *self.children.entry(edge.parent).or_default() += 1;
+    }
+
+    fn leave(&mut self, id: NodeId) {
+        let edge = self.edge_of(id);
+        self.current.remove(&edge);
+        if let Some(count) = self.children.get_mut(&edge.parent) {
+            *count -= 1;
+        }
+    }
+
+    /// It is gone, and with it what is still in it.
+    fn remove(&mut self, id: NodeId) {
+        let mut gone = vec![id];
+        while let Some(id) = gone.pop() {
+            if self.children.get(&id).is_some_and(|&count| count > 0) {
+                let below = self.current.iter().filter(|(edge, _)| edge.parent == id);
+                gone.extend(below.map(|(_, &id)| id));
+            }
+            self.leave(id);
+            self.net.set_destination(id, None);
+        }
+    }
+
+    /// Whether a directory is the node, or below it.
+    fn is_within(&self, dir: NodeId, id: NodeId) -> bool {
+        let mut at = dir;
+        while at != NodeId::TOP {
+            if at == id {
+                return true;
+            }
+            let Some(edge) = self.net.nodes[at.index()].destination else {
+                return false;
+            };
+            at = edge.parent;
+        }
+        false
+    }
+}

@@ -1,0 +1,77 @@
+//! `--settle`: changes are held until the tree has been quiet for a while, and their net
+//! effect is put in their place.
+//!
+//! Time is a parameter. Invariant: what is held is emitted at the latest after ten times
+//! as long as it is to be quiet, and what is held has a bound.
+
+use crate::change::Batch;
+use crate::condense::{Condenser, Step};
+
+/// How many times as long changes are held at most.
+const MOST: u64 = 10;
+
+pub(crate) struct Settle {
+    /// How long it is to be quiet, in nanoseconds.
+    quiet: u64,
+    condenser: Condenser,
+    /// When the first of the changes came, and the last: on the monotonic clock.
+    held: Option<(u64, u64)>,
+}
+
+impl Settle {
+    pub(crate) fn new(quiet: u64) -> Self {
+        Self {
+            quiet,
+            condenser: Condenser::default(),
+            held: None,
+        }
+    }
+
+    /// Takes the changes out of a batch, and puts in what is due. What is no change of the
+    /// tree goes on at once, after all that came before it.
+    pub(crate) fn pass(&mut self, batch: &mut Batch, now: u64) {
+        let changes = batch.take_changes();
+        for (change, before) in changes {
+            match Step::of(batch, &change, before) {
+                Some(step) => {
+                    let (first, _) = self.held.unwrap_or((now, now));
+                    self.held = Some((first, now));
+                    self.condenser.apply(&step);
+                }
+                None => {
+                    self.flush(batch);
+                    batch.push(change);
+                }
+            }
+        }
+        if self.deadline().is_some_and(|due| due <= now) || self.condenser.is_full() {
+            self.flush(batch);
+        }
+    }
+
+    /// From now on nothing is held.
+    pub(crate) fn end(&mut self) {
+        self.quiet = 0;
+    }
+
+    /// When the last of what is held came.
+    pub(crate) fn last(&self) -> Option<u64> {
+        self.held.map(|(_, last)| last)
+    }
+
+    /// When what is held is due.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        let (first, last) = self.held?;
+        let most = first.saturating_add(self.quiet.saturating_mul(MOST));
+        Some(last.saturating_add(self.quiet).min(most))
+    }
+
+    /// Puts in all that is held.
+    fn flush(&mut self, batch: &mut Batch) {
+        if self.held.take().is_some() {
+            for step in self.condenser.take() {
+                step.push(batch);
+            }
+        }
+    }
+}

@@ -1,0 +1,515 @@
+//! The differences from a tree that was folded to the model of the disk, as records.
+//!
+//! What has the same inode and birth under another name was renamed, with all below it;
+//! the rest was deleted and created, or has other content. Reads nothing itself.
+//! Invariant: the records fold the one tree to the other.
+
+use std::collections::{HashMap, HashSet};
+
+use super::tree::{OldId, Tree};
+use crate::change::{Content, Digest, InodeTimes, Kind};
+use crate::condense::{Edge, Net, NodeId, Step, plan};
+use crate::tracker::Tracker;
+use crate::tracker::model::{Flag, Id};
+
+/// What of the model is not in it.
+pub(crate) trait Disk {
+    /// Inode and times of an entry, as they were when the baseline looked; of what it
+    /// does not look at, as they are.
+    fn times(&mut self, id: Id) -> Option<InodeTimes>;
+    /// The size of a file, likewise.
+    fn size(&mut self, id: Id) -> Option<u64>;
+}
+
+/// What comes of a comparison.
+pub(crate) struct Difference {
+    pub(crate) steps: Vec<Step>,
+    /// Files of which nothing can be said yet, with the digest that was last reported:
+    /// they are to be read.
+    pub(crate) doubtful: Vec<(Id, Option<Digest>)>,
+}
+
+/// How trees are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Comparison {
+    /// Whether a digest that FILE does not know is a difference.
+    pub(crate) completes_digests: bool,
+    /// Whether renames are looked for.
+    pub(crate) renames: bool,
+}
+
+pub(crate) fn diff(
+    tree: &Tree,
+    tracker: &Tracker,
+    disk: &mut dyn Disk,
+    comparison: Comparison,
+) -> Difference {
+    let mut differ = Differ {
+        tree,
+        tracker,
+        disk,
+        comparison,
+        of_old: vec![None; tree.end()],
+        of_new: HashMap::new(),
+        old_left: Vec::new(),
+        new_left: Vec::new(),
+        changed: Vec::new(),
+        doubtful: Vec::new(),
+    };
+    differ.match_names();
+    if comparison.renames {
+        differ.match_inodes();
+    }
+    differ.finish()
+}
+
+struct Differ<'a> {
+    tree: &'a Tree,
+    tracker: &'a Tracker,
+    disk: &'a mut dyn Disk,
+    comparison: Comparison,
+    /// The entry of the model that each old one is now.
+    of_old: Vec<Option<Id>>,
+    /// The old one of each entry that is, or is in, what has no old one of its name.
+    of_new: HashMap<Id, Option<OldId>>,
+    /// What is not there, or is something else, with all below it.
+    old_left: Vec<OldId>,
+    /// What is new, likewise.
+    new_left: Vec<Id>,
+    /// Files whose content is another.
+    changed: Vec<(OldId, Content)>,
+    doubtful: Vec<(Id, Option<Digest>)>,
+}
+
+impl Differ<'_> {
+    /// Pairs what has the same name and, as far as that is known, the same inode.
+    fn match_names(&mut self) {
+        let tree = self.tree;
+        let mut seen = vec![false; tree.end()];
+        for (path, id) in self.tops() {
+            match tree.at(&path) {
+                Some(old) if tree.kind(old).is_some() => {
+                    seen[old.index()] = true;
+                    self.consider(old, id);
+                }
+                _ => self.new_left.push(id),
+            }
+        }
+        // PATHs, and what is above them, where no record speaks of it.
+        let mut stack = vec![OldId::TOP];
+        while let Some(old) = stack.pop() {
+            if old != OldId::TOP && tree.kind(old).is_some() {
+                if !seen[old.index()] {
+                    self.old_left.push(old);
+                }
+            } else {
+                stack.extend(tree.children(old));
+            }
+        }
+    }
+
+    /// What PATHs lead to, each with its path as it is reported.
+    fn tops(&self) -> Vec<(Vec<u8>, Id)> {
+        let (tracker, model) = (self.tracker, &self.tracker.model);
+        let roots = tracker.roots.iter().filter_map(|root| root.entry);
+        let named = &tracker.named;
+        let files = named
+            .iter()
+            .filter_map(|named| model.find(named.dir, &named.name));
+        let tops = roots
+            .chain(files)
+            .filter(|&id| !model.has(id, Flag::HIDDEN));
+        tops.map(|id| (path_of(tracker, id), id)).collect()
+    }
+
+    /// An old entry and a new one of the same name: the same thing, or both are left.
+    fn consider(&mut self, old: OldId, new: Id) {
+        let mut stack = vec![(old, new)];
+        while let Some((old, new)) = stack.pop() {
+            if !self.is_same(old, new) {
+                self.old_left.push(old);
+                self.new_left.push(new);
+                continue;
+            }
+            self.pair(old, new);
+            if self.tree.kind(old) == Some(Kind::Directory) {
+                self.pair_children(old, new, &mut stack);
+            }
+        }
+    }
+
+    fn pair_children(&mut self, old: OldId, new: Id, stack: &mut Vec<(OldId, Id)>) {
+        let (tree, model) = (self.tree, &self.tracker.model);
+        let before = stack.len();
+        for child in model.children(new) {
+            if model.has(child, Flag::HIDDEN) || self.is_named_root(new, child) {
+                continue;
+            }
+            match tree.child(old, model.name(child)) {
+                Some(other) if tree.kind(other).is_some() => stack.push((other, child)),
+                _ => self.new_left.push(child),
+            }
+        }
+        let paired = stack.len() - before;
+        let olds = tree
+            .children(old)
+            .filter(|&child| tree.kind(child).is_some());
+        if olds.count() > paired {
+            let found: HashSet<OldId> = stack[before..].iter().map(|&(old, _)| old).collect();
+            let gone = tree
+                .children(old)
+                .filter(|&child| tree.kind(child).is_some());
+            self.old_left
+                .extend(gone.filter(|child| !found.contains(child)));
+        }
+    }
+
+    /// Whether an entry is told by a PATH of its own, and not below its directory.
+    fn is_named_root(&self, dir: Id, id: Id) -> bool {
+        let model = &self.tracker.model;
+        model.has(dir, Flag::HAS_FILE_ROOT) && {
+            let name = model.name(id);
+            let mut named = self.tracker.named.iter();
+            named.any(|named| named.dir == dir && named.name == name)
+        }
+    }
+
+    /// Whether what has the same name is, as far as is known, the same.
+    fn is_same(&mut self, old: OldId, new: Id) -> bool {
+        let kind = self.tracker.model.kind(new);
+        if self.tree.kind(old) != Some(kind) {
+            return false;
+        }
+        let Some(before) = self.tree.times(old) else {
+            return true;
+        };
+        match kind {
+            // Its birth is asked for only if the number is no longer the same.
+            Kind::Directory if self.tracker.model.inode(new).ino == before.ino => true,
+            Kind::Directory | Kind::File => {
+                let now = self.disk.times(new);
+                now.is_none_or(|now| is_same_inode(&before, &now))
+            }
+            Kind::Symlink | Kind::Other => true,
+        }
+    }
+
+    fn pair(&mut self, old: OldId, new: Id) {
+        self.of_old[old.index()] = Some(new);
+        if self.tracker.model.kind(new) == Kind::File {
+            self.compare(old, new);
+        }
+    }
+
+    /// The content of a file that was there and is.
+    fn compare(&mut self, old: OldId, new: Id) {
+        let (before, now) = (self.tree.digest(old), self.tracker.model.digest(new));
+        let times = self.disk.times(new);
+        let is_new = match (before, now) {
+            (Some(before), Some(now)) => before != now,
+            (None, Some(_)) if self.comparison.completes_digests => true,
+            (_, None) if times.is_none() || self.tracker.is_to_be_read(new) => {
+                self.doubtful.push((new, before));
+                false
+            }
+            _ => match (self.tree.times(old), times) {
+                // A rename, a link or a new mode moves the ctime alone.
+                (Some(before), Some(now)) => {
+                    (before.ino, before.mtime) != (now.ino, now.mtime)
+                        || self.tree.size(old) != self.disk.size(new)
+                }
+                _ => self.tree.size(old) != self.disk.size(new),
+            },
+        };
+        if is_new {
+            let content = self.content(new);
+            self.changed.push((old, content));
+        }
+    }
+
+    fn content(&mut self, id: Id) -> Content {
+        match self.tracker.model.kind(id) {
+            Kind::File => Content {
+                size: self.disk.size(id),
+                digest: self.tracker.model.digest(id),
+                stat: self.disk.times(id),
+            },
+            _ => Content {
+                stat: self.disk.times(id),
+                ..Content::default()
+            },
+        }
+    }
+
+    /// Pairs what is left by inode and birth, each with what is below it.
+    fn match_inodes(&mut self) {
+        let mut by_inode = self.new_by_inode();
+        if by_inode.is_empty() {
+            return;
+        }
+        let mut next = std::mem::take(&mut self.old_left);
+        next.reverse();
+        while let Some(old) = next.pop() {
+            if self.of_old[old.index()].is_some() {
+                continue;
+            }
+            let found = self.tree.times(old).and_then(|times| {
+                let candidates = by_inode.get_mut(&times.ino)?;
+                let at = candidates.iter().position(|&new| self.is_moved(old, new))?;
+                Some(candidates.swap_remove(at))
+            });
+            if let Some(new) = found {
+                self.pair_moved(old, new, &mut next);
+            } else {
+                self.old_left.push(old);
+                // What is in it may have moved out of it.
+                next.extend(self.tree.children(old));
+            }
+        }
+    }
+
+    fn pair_moved(&mut self, old: OldId, new: Id, next: &mut Vec<OldId>) {
+        let mut stack = vec![(old, new)];
+        while let Some((old, new)) = stack.pop() {
+            if self.of_new.get(&new).is_some_and(Option::is_some) || !self.is_same(old, new) {
+                next.push(old);
+                continue;
+            }
+            self.of_new.insert(new, Some(old));
+            self.pair(old, new);
+            if self.tree.kind(old) != Some(Kind::Directory) {
+                continue;
+            }
+            for child in self.tree.children(old) {
+                match self.tracker.model.find(new, self.tree.name(child)) {
+                    Some(other) => stack.push((child, other)),
+                    None => next.push(child),
+                }
+            }
+        }
+    }
+
+    /// All that is left in the model, by inode number; none of it has an old entry yet.
+    fn new_by_inode(&mut self) -> HashMap<u64, Vec<Id>> {
+        let mut by_inode: HashMap<u64, Vec<Id>> = HashMap::new();
+        let mut stack = self.new_left.clone();
+        while let Some(id) = stack.pop() {
+            let model = &self.tracker.model;
+            self.of_new.insert(id, None);
+            stack.extend(
+                model
+                    .children(id)
+                    .filter(|&child| !model.has(child, Flag::HIDDEN)),
+            );
+            let ino = match model.kind(id) {
+                Kind::Directory => Some(model.inode(id).ino),
+                Kind::File => self.disk.times(id).map(|times| times.ino),
+                Kind::Symlink | Kind::Other => None,
+            };
+            if let Some(ino) = ino {
+                by_inode.entry(ino).or_default().push(id);
+            }
+        }
+        by_inode
+    }
+
+    /// Whether an entry is the old one under another name.
+    fn is_moved(&mut self, old: OldId, new: Id) -> bool {
+        if self.of_new.get(&new).is_none_or(Option::is_some)
+            || self.tree.kind(old) != Some(self.tracker.model.kind(new))
+        {
+            return false;
+        }
+        let (Some(before), Some(now)) = (self.tree.times(old), self.disk.times(new)) else {
+            return false;
+        };
+        if before.btime.is_some() && now.btime.is_some() {
+            return is_same_inode(&before, &now);
+        }
+        // Without a birth the number may have been used again.
+        before.ino == now.ino
+            && before.mtime == now.mtime
+            && self.tree.size(old) == self.disk.size(new)
+            && self.tracker.model.kind(new) == Kind::File
+    }
+
+    /// From pairs, and what has none, to records.
+    fn finish(mut self) -> Difference {
+        let mut stack = self.new_left.clone();
+        while let Some(id) = stack.pop() {
+            let model = &self.tracker.model;
+            self.of_new.entry(id).or_insert(None);
+            stack.extend(
+                model
+                    .children(id)
+                    .filter(|&child| !model.has(child, Flag::HIDDEN)),
+            );
+        }
+        let mut builder = NetBuilder {
+            differ: &mut self,
+            net: Net::default(),
+            olds: HashMap::new(),
+            news: HashMap::new(),
+        };
+        builder.build();
+        let NetBuilder { net, .. } = builder;
+        Difference {
+            steps: plan(net),
+            doubtful: self.doubtful,
+        }
+    }
+}
+
+/// Whether both are of one inode: by number and, where both are known, birth.
+fn is_same_inode(before: &InodeTimes, now: &InodeTimes) -> bool {
+    let is_birth = before.btime.is_none() || now.btime.is_none() || before.btime == now.btime;
+    before.ino == now.ino && is_birth
+}
+
+/// The path of an entry as it is reported, but that of `/` is empty: names in it follow
+/// a slash.
+fn path_of(tracker: &Tracker, id: Id) -> Vec<u8> {
+    let mut path = Vec::new();
+    tracker.write_path(id, &mut path);
+    if path == b"/" {
+        path.clear();
+    }
+    path
+}
+
+/// Makes nodes of what differs, and of the directories on the way.
+struct NetBuilder<'d, 'a> {
+    differ: &'d mut Differ<'a>,
+    net: Net,
+    olds: HashMap<OldId, NodeId>,
+    news: HashMap<Id, NodeId>,
+}
+
+impl NetBuilder<'_, '_> {
+    fn build(&mut self) {
+        let mut gone = std::mem::take(&mut self.differ.old_left);
+        while let Some(old) = gone.pop() {
+            if self.differ.of_old[old.index()].is_none() {
+                let node = self.node_of(old);
+                self.net.set_destination(node, None);
+                gone.extend(self.differ.tree.children(old));
+            }
+        }
+        let changed = std::mem::take(&mut self.differ.changed);
+        for (old, content) in changed {
+            let node = self.node_of(old);
+            self.net.set_content(node, content);
+        }
+        let mut news: Vec<Id> = self.differ.of_new.keys().copied().collect();
+        news.sort_unstable();
+        for new in news {
+            match self.differ.of_new[&new] {
+                Some(old) => self.moved(old, new),
+                None => {
+                    self.created(new);
+                }
+            }
+        }
+    }
+
+    /// The node of an old entry, and those of the directories that it is in.
+    fn node_of(&mut self, old: OldId) -> NodeId {
+        let tree = self.differ.tree;
+        let mut chain = vec![old];
+        while let Some(parent) = chain.last().and_then(|&id| tree.parent(id))
+            && parent != OldId::TOP
+            && !self.olds.contains_key(&parent)
+        {
+            chain.push(parent);
+        }
+        let mut node = NodeId::TOP;
+        for &id in chain.iter().rev() {
+            if let Some(&known) = self.olds.get(&id) {
+                node = known;
+                continue;
+            }
+            let parent = tree.parent(id).and_then(|parent| self.olds.get(&parent));
+            let parent = parent.copied().unwrap_or(NodeId::TOP);
+            let edge = self.net.edge(parent, tree.name(id));
+            let kind = tree.kind(id).unwrap_or(Kind::Directory);
+            node = self.net.add_old(edge, kind, tree.digest(id));
+            self.olds.insert(id, node);
+        }
+        node
+    }
+
+    fn moved(&mut self, old: OldId, new: Id) {
+        let node = self.node_of(old);
+        let edge = self.edge(new);
+        self.net.set_destination(node, Some(edge));
+    }
+
+    fn created(&mut self, id: Id) -> NodeId {
+        // Parents first, without recursion.
+        let mut chain = vec![id];
+        while let Some(parent) = chain
+            .last()
+            .and_then(|&id| self.differ.tracker.model.parent(id))
+            && self.differ.of_new.get(&parent) == Some(&None)
+            && !self.news.contains_key(&parent)
+        {
+            chain.push(parent);
+        }
+        let mut node = NodeId::TOP;
+        for &id in chain.iter().rev() {
+            if let Some(&known) = self.news.get(&id) {
+                node = known;
+                continue;
+            }
+            let edge = self.edge(id);
+            let kind = self.differ.tracker.model.kind(id);
+            let content = self.differ.content(id);
+            let entered = !self.differ.tracker.model.has(id, Flag::NOT_ENTERED);
+            node = self.net.add_new(edge, kind, content, entered);
+            self.net
+                .set_attributes(node, self.differ.tracker.known_attributes(id));
+            self.news.insert(id, node);
+        }
+        node
+    }
+
+    /// Where an entry of the model is: in the node of its directory, or below TOP by the
+    /// names of its path if it is a PATH.
+    fn edge(&mut self, id: Id) -> Edge {
+        let tracker = self.differ.tracker;
+        let model = &tracker.model;
+        if let Some(dir) = model.parent(id)
+            && !model.has(dir, Flag::HIDDEN)
+            && !self.differ.is_named_root(dir, id)
+        {
+            let parent = if let Some(old) = self.differ.of_new.get(&dir) {
+                match old {
+                    Some(old) => self.node_of(*old),
+                    None => self
+                        .news
+                        .get(&dir)
+                        .copied()
+                        .unwrap_or_else(|| self.created(dir)),
+                }
+            } else {
+                // Its directory has an old entry of the same name.
+                match self.differ.tree.at(&path_of(tracker, dir)) {
+                    Some(old) => self.node_of(old),
+                    None => NodeId::TOP,
+                }
+            };
+            return self.net.edge(parent, model.name(id));
+        }
+        let path = path_of(tracker, id);
+        let names: Vec<_> = path.split(|&byte| byte == b'/').collect();
+        let mut above = OldId::TOP;
+        let mut parent = NodeId::TOP;
+        for name in &names[..names.len() - 1] {
+            let Some(child) = self.differ.tree.child(above, name) else {
+                break;
+            };
+            (above, parent) = (child, self.node_of(child));
+        }
+        self.net.edge(parent, names[names.len() - 1])
+    }
+}

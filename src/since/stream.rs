@@ -1,0 +1,437 @@
+//! A JSON stream, as bytes that arrive, to the tree of its last complete session and of
+//! those that resume it.
+//!
+//! Lines end in a newline or, with `--print0`, in NUL, as the first one does; a run of NULs
+//! is what a power loss makes of a tail. Memory is that of the tree and of one line. Invariant: a session in
+//! which a record is missing gives no tree.
+
+use super::record::{Record, Start};
+use super::tree::Tree;
+
+/// No line of ours is longer: 4 MiB.
+const LONGEST: usize = 4 << 20;
+
+/// What a stream folded to.
+pub(super) struct Folded {
+    pub(super) tree: Tree,
+    /// The session that comes last in it, whether it got to `ready` or not.
+    pub(super) start: Start,
+}
+
+/// Why there is no tree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NoTree {
+    /// Nothing in it is a record of ours.
+    NoStream,
+    /// No session has a snapshot and got to `ready`, or records are missing after it.
+    NoSession,
+}
+
+/// A fold that goes on with each piece.
+#[derive(Default)]
+pub(super) struct Folder {
+    /// The beginning of a line whose end has not come.
+    line: Vec<u8>,
+    /// What ends a record, once there was one.
+    separator: Option<u8>,
+    /// Whether the line is too long to be one, and is left out.
+    is_too_long: bool,
+    /// Whether there was a record.
+    has_records: bool,
+    /// Whether there was a whole line that is none.
+    has_others: bool,
+    /// The tree of sessions that are complete.
+    complete: Option<Folded>,
+    /// A session that is not, or not yet.
+    pending: Option<Pending>,
+    /// A line that is no record has come: harmless if a session begins after it.
+    is_damaged: bool,
+    /// Where the last record ends, in bytes from the start.
+    end: u64,
+    /// Bytes until now.
+    read: u64,
+}
+
+/// A session that may become complete.
+struct Pending {
+    folded: Folded,
+    has_snapshot: bool,
+    is_broken: bool,
+}
+
+impl Folder {
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some(at) = self.line_end(rest) {
+            let (line, after) = (&rest[..at], &rest[at + 1..]);
+            self.read += at as u64 + 1;
+            let separator = rest[at];
+            rest = after;
+            if self.line.is_empty() && !self.is_too_long {
+                self.line(line, separator);
+            } else {
+                self.line.extend(line);
+                let line = std::mem::take(&mut self.line);
+                self.line(&line, separator);
+                self.line = line;
+                self.line.clear();
+            }
+        }
+        self.read += rest.len() as u64;
+        if self.line.len() + rest.len() > LONGEST {
+            self.is_too_long = true;
+            self.line.clear();
+        } else if !self.is_too_long {
+            self.line.extend(rest);
+        }
+    }
+
+    fn line_end(&self, bytes: &[u8]) -> Option<usize> {
+        bytes.iter().position(|&byte| {
+            let is_either = matches!(byte, b'\n' | 0);
+            self.separator
+                .map_or(is_either, |separator| byte == separator)
+        })
+    }
+
+    fn line(&mut self, line: &[u8], separator: u8) {
+        if std::mem::take(&mut self.is_too_long) {
+            self.is_damaged = true;
+            return;
+        }
+        if line.is_empty() {
+            // A run of NULs stands for bytes that were lost.
+            self.is_damaged |= separator == 0;
+            return;
+        }
+        let Some(record) = Record::parse(line) else {
+            self.is_damaged = true;
+            self.has_others = true;
+            return;
+        };
+        self.separator = Some(separator);
+        self.has_records = true;
+        self.end = self.read;
+        self.record(record);
+    }
+
+    fn record(&mut self, record: Record) {
+        if let Record::Start(start) = record {
+            self.is_damaged = false;
+            return self.begin(start);
+        }
+        if self.is_damaged {
+            // Records are missing: what follows is of a tree that is not known.
+            self.pending = None;
+            self.complete = None;
+            return;
+        }
+        let is_ready = record == Record::Ready;
+        let is_snapshot = matches!(record, Record::Existing(..));
+        if let Some(pending) = &mut self.pending {
+            pending.has_snapshot |= is_snapshot;
+            pending.is_broken |= !apply(&mut pending.folded.tree, record);
+            if is_ready {
+                let pending = self.pending.take();
+                let ok = pending.filter(|pending| pending.has_snapshot && !pending.is_broken);
+                self.complete = ok.map(|pending| pending.folded);
+            }
+        } else if let Some(folded) = &mut self.complete
+            && !apply(&mut folded.tree, record)
+        {
+            self.complete = None;
+        }
+    }
+
+    /// A session begins: it goes on from the complete one, or replaces it once it is.
+    fn begin(&mut self, start: Start) {
+        self.pending = None;
+        if let Some(resumed) = &start.resumes
+            && let Some(folded) = &mut self.complete
+            && folded.start.session == *resumed
+        {
+            folded.start = start;
+            return;
+        }
+        let mut tree = Tree::default();
+        for path in &start.paths {
+            tree.add_path(plain(path));
+        }
+        self.pending = Some(Pending {
+            // What resumes a session that is not here can never be complete by itself.
+            is_broken: start.resumes.is_some(),
+            folded: Folded { tree, start },
+            has_snapshot: false,
+        });
+    }
+
+    /// Where the last record ends; what comes after it is torn.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether something comes after the last record.
+    pub(super) fn is_torn(&self) -> bool {
+        self.read > self.end
+    }
+
+    /// Whether it is a stream of ours, or what a crash leaves of its first record.
+    pub(super) fn is_ours(&self) -> bool {
+        let begins = |line: &[u8]| {
+            let first = b"{\"time\":\"";
+            line.starts_with(first) || first.starts_with(line)
+        };
+        self.has_records || !self.has_others && !self.is_too_long && begins(&self.line)
+    }
+
+    pub(super) fn finish(self) -> Result<Folded, NoTree> {
+        if !self.has_records {
+            return Err(NoTree::NoStream);
+        }
+        self.complete.ok_or(NoTree::NoSession)
+    }
+}
+
+/// A PATH as its records begin: without slashes at the end.
+pub(super) fn plain(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|&byte| byte != b'/');
+    end.map_or(b"", |end| &path[..=end])
+}
+
+/// Applies a record. `false`: it cannot be applied, so records are missing.
+fn apply(tree: &mut Tree, record: Record) -> bool {
+    match record {
+        Record::Existing(path, told) | Record::Created(path, told) => {
+            tree.set(root_as_plain(&path), told)
+        }
+        Record::Changed(path, told) => tree.change(root_as_plain(&path), told),
+        Record::Renamed { from, path } => tree.rename(&from, &path),
+        Record::Deleted(path) => tree.delete(root_as_plain(&path)),
+        Record::Start(_) | Record::Ready | Record::Other => true,
+    }
+}
+
+/// The PATH `/` is told as that, and what is in it begins with a slash.
+fn root_as_plain(path: &[u8]) -> &[u8] {
+    if path == b"/" { b"" } else { path }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Folder, NoTree};
+
+    const TIME: &str = "1970-01-01T00:00:09Z";
+
+    fn line(event: &str, fields: &str) -> String {
+        format!("{{\"time\":\"{TIME}\",\"event\":\"{event}\"{fields}}}\n")
+    }
+
+    fn start(session: &str, resumes: Option<&str>) -> String {
+        let resumes = resumes.map_or(String::new(), |id| format!(",\"resumes\":\"{id}\""));
+        line(
+            "start",
+            &format!(
+                ",\"paths\":[\"r\"],\"absolute\":[\"/r\"],\"session\":\"{session}\",\"hash\":\"eager\"{resumes}"
+            ),
+        )
+    }
+
+    fn name(event: &str, path: &str, digest: u8) -> String {
+        let (kind, digest) = match digest {
+            0 => ("directory", String::new()),
+            digest => (
+                "file",
+                format!(",\"sha256\":\"{}\"", hex::encode([digest; 32])),
+            ),
+        };
+        line(
+            event,
+            &format!(",\"kind\":\"{kind}\",\"path\":\"{path}\"{digest}"),
+        )
+    }
+
+    fn snapshot(session: &str) -> String {
+        [
+            start(session, None),
+            name("existing", "r", 0),
+            name("existing", "r/a", 1),
+            name("existing", "r/d", 0),
+            name("existing", "r/d/b", 2),
+            line("ready", ",\"directories\":2,\"files\":2"),
+        ]
+        .concat()
+    }
+
+    /// What the bytes fold to, in pieces of any size.
+    fn fold(bytes: &[u8]) -> Result<(String, String), NoTree> {
+        let mut results = Vec::new();
+        for size in [1, 7, 1 << 20] {
+            let mut folder = Folder::default();
+            for piece in bytes.chunks(size) {
+                folder.feed(piece);
+            }
+            results.push(folder.finish().map(|folded| {
+                let names = folded.tree.list().into_iter().map(|(path, _, digest)| {
+                    digest.map_or(path.clone(), |digest| format!("{path}={digest}"))
+                });
+                (names.collect::<Vec<_>>().join(" "), folded.start.session)
+            }));
+        }
+        assert!(
+            results.iter().all(|result| *result == results[0]),
+            "{results:?}"
+        );
+        results.swap_remove(0)
+    }
+
+    fn ok(tree: &str, session: &str) -> Result<(String, String), NoTree> {
+        Ok((tree.to_owned(), session.to_owned()))
+    }
+
+    const BASE: &str = "r r/a=1 r/d r/d/b=2";
+
+    #[test]
+    fn the_last_complete_session_is_folded_with_what_follows_it() {
+        let changes = [
+            name("created", "r/c", 3),
+            name("changed", "r/a", 4),
+            line(
+                "renamed",
+                ",\"kind\":\"directory\",\"from\":\"r/d\",\"path\":\"r/e\"",
+            ),
+            name("deleted", "r/e/b", 2),
+            line("frobnicated", ""),
+        ]
+        .concat();
+        let cases = [
+            ("a snapshot", snapshot("1"), ok(BASE, "1")),
+            (
+                "with changes",
+                snapshot("1") + &changes,
+                ok("r r/a=4 r/c=3 r/e", "1"),
+            ),
+            (
+                "two sessions",
+                snapshot("1") + &changes + &snapshot("2"),
+                ok(BASE, "2"),
+            ),
+            (
+                "a session that did not become ready",
+                snapshot("1") + &changes + &start("2", None) + &name("existing", "r", 0),
+                ok("r r/a=4 r/c=3 r/e", "1"),
+            ),
+            (
+                "one that resumes",
+                snapshot("1") + &start("2", Some("1")) + &name("created", "r/c", 3),
+                ok("r r/a=1 r/c=3 r/d r/d/b=2", "2"),
+            ),
+            (
+                "one that resumes over one that did not become ready",
+                snapshot("1")
+                    + &start("2", None)
+                    + &start("3", Some("1"))
+                    + &name("deleted", "r/a", 1),
+                ok("r r/d r/d/b=2", "3"),
+            ),
+            (
+                "a chain of them",
+                snapshot("1")
+                    + &start("2", Some("1"))
+                    + &start("3", Some("2"))
+                    + &name("deleted", "r/a", 1),
+                ok("r r/d r/d/b=2", "3"),
+            ),
+        ];
+        for (case, stream, expected) in cases {
+            assert_eq!(fold(stream.as_bytes()), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_complete_session_gives_no_tree() {
+        let cases = [
+            ("nothing", String::new(), NoTree::NoStream),
+            ("text", "New file: ./a\n".to_owned(), NoTree::NoStream),
+            ("other JSON", "{\"a\":1}\n[]\n".to_owned(), NoTree::NoStream),
+            ("NULs", "\0".repeat(5000), NoTree::NoStream),
+            (
+                "no ready",
+                snapshot("1").replace("\"ready\"", "\"readier\""),
+                NoTree::NoSession,
+            ),
+            (
+                "no snapshot",
+                start("1", None) + &line("ready", ",\"directories\":2,\"files\":2"),
+                NoTree::NoSession,
+            ),
+            (
+                "it resumes what is not here",
+                start("2", Some("1")) + &name("created", "r/c", 3) + &line("ready", ""),
+                NoTree::NoSession,
+            ),
+            (
+                "a record is missing",
+                snapshot("1") + &name("created", "r/x/c", 3),
+                NoTree::NoSession,
+            ),
+            (
+                "a line in the middle is none",
+                snapshot("1") + "{\"time\":\"\n" + &name("created", "r/c", 3),
+                NoTree::NoSession,
+            ),
+            (
+                "zeroes in the middle",
+                snapshot("1") + &"\0".repeat(99) + &name("created", "r/c", 3),
+                NoTree::NoSession,
+            ),
+        ];
+        for (case, stream, expected) in cases {
+            assert_eq!(fold(stream.as_bytes()), Err(expected), "{case}");
+        }
+    }
+
+    #[test]
+    fn a_torn_or_zeroed_tail_is_left_out() {
+        let whole = snapshot("1") + &name("created", "r/c", 3);
+        let last = whole.len() - name("created", "r/c", 3).len();
+        for cut in last..whole.len() {
+            for tail in ["", "\0", "\0\0\0\0"] {
+                let mut bytes = whole.as_bytes()[..cut].to_vec();
+                bytes.extend(tail.bytes());
+                assert_eq!(fold(&bytes), ok(BASE, "1"), "{cut} {tail:?}");
+            }
+        }
+        // What comes after the tear begins a session.
+        let torn = snapshot("1") + "{\"ti\n" + &snapshot("2");
+        assert_eq!(fold(torn.as_bytes()), ok(BASE, "2"));
+        let resumed = snapshot("1") + "{\"ti\n" + &start("2", Some("1"));
+        assert_eq!(fold(resumed.as_bytes()), ok(BASE, "2"));
+    }
+
+    #[test]
+    fn nul_may_end_records_and_long_lines_are_none() {
+        let nul = snapshot("1").replace('\n', "\0");
+        assert_eq!(fold(nul.as_bytes()), ok(BASE, "1"));
+        let long = snapshot("1") + &"x".repeat(super::LONGEST + 9) + "\n" + &start("2", Some("1"));
+        let mut folder = Folder::default();
+        for piece in long.as_bytes().chunks(1 << 16) {
+            folder.feed(piece);
+        }
+        assert_eq!(
+            folder.finish().map(|folded| folded.start.session).ok(),
+            Some("2".to_owned())
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(cut in 0..2000usize, at in 0..2000usize, byte: u8, junk in proptest::collection::vec(0..=255u8, 0..40)) {
+            let mut bytes = (snapshot("1") + &start("2", Some("1")) + &name("created", "r/c", 3)).into_bytes();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            let cut = cut % bytes.len();
+            bytes.splice(cut..cut, junk);
+            let _any = fold(&bytes);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Files that were reported before this watch began (`--since`): what the model is told
+//! of them, and what it tells of them.
+//!
+//! Emits nothing. Invariant: what was reported before is taken over only where it will
+//! be compared with the bytes.
+
+use super::Tracker;
+use super::model::{Flag, Id, Knowledge};
+use crate::change::{Attributes, Digest, Kind};
+
+impl Tracker {
+    /// Whether the baseline could not tell what a file holds, so that it is still to be
+    /// read.
+    pub(crate) fn is_to_be_read(&self, id: Id) -> bool {
+        let evidence = [Flag::MODIFIED, Flag::CLOSED_WRITE, Flag::ATTRIB];
+        let is_seen = !matches!(
+            self.model.knowledge(id),
+            Knowledge::Unseen | Knowledge::Unread { .. }
+        );
+        !is_seen || evidence.into_iter().any(|flag| self.model.has(id, flag))
+    }
+
+    /// A file is read, and what it holds is emitted if it is not what was reported.
+    pub(crate) fn expect_digest(&mut self, id: Id, reported: Option<Digest>) {
+        if self.model.kind(id) == Kind::File && self.model.digest(id).is_none() {
+            self.model.set_digest(id, reported);
+            self.model.set_knowledge(id, Knowledge::Unseen);
+            self.enqueue(id);
+        }
+    }
+
+    /// Mode and owner, where they are reported.
+    pub(crate) fn known_attributes(&self, id: Id) -> Option<Attributes> {
+        self.attributes.get(&id).copied()
+    }
+}

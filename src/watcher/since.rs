@@ -1,0 +1,190 @@
+//! What was there by a stream of before (`--since`, `--resume`): read before the walk,
+//! compared after the baseline, and emitted before `ready`.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Watcher;
+use crate::change::{InodeTimes, Kind};
+use crate::error::Error;
+use crate::since::{Comparison, Disk, Reader, diff};
+use crate::sys::file::{self, Open};
+use crate::sys::stat::stat_fd;
+use crate::tracker::model::Id;
+use crate::tracker::{Hashing, Tracker};
+
+/// Changes between two looks at the output.
+const PIECE: usize = 512;
+
+/// Where it is known from what was there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Memory {
+    /// From a stream, which stays as it is.
+    File(PathBuf),
+    /// From the log, which is gone on with; from a snapshot, if there is none.
+    Log,
+}
+
+/// What the user chose of going on from before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Resumption {
+    pub(crate) memory: Memory,
+    /// Whether all files are read, whatever their times say.
+    pub(crate) verifies: bool,
+}
+
+impl Watcher {
+    /// Reads what was there.
+    ///
+    /// # Errors
+    /// It cannot be read, or is about something else.
+    pub(super) fn remember(&mut self, resumption: &Resumption) -> Result<(), Error> {
+        let is_log = resumption.memory == Memory::Log;
+        let (mut reader, shown) = match &resumption.memory {
+            Memory::File(path) => Reader::open(path).map_err(Error::Usage)?,
+            Memory::Log => self.log_reader()?,
+        };
+        while reader.step().map_err(Error::Usage)? {
+            self.check_signals();
+            if self.ended.is_some() {
+                return Ok(());
+            }
+        }
+        let read = reader.finish(
+            resumption.verifies,
+            self.tracker.settings.hashing == Hashing::Eager,
+        );
+        let header = self.output.header();
+        match read.since {
+            Ok(since) if since.is_of(&header.paths, &header.absolute) => {
+                header.resumes = Some(since.session().to_owned());
+                self.since = Some(Arc::new(since));
+            }
+            Ok(since) => {
+                return Err(Error::Usage(format!(
+                    "{shown} is about other PATHs ({}); give the same ones, from the same directory",
+                    since.shown_paths()
+                )));
+            }
+            Err(why) if is_log && read.is_ours => {
+                if !read.is_empty {
+                    self.stderr
+                        .warn(&format!("{why}; it is gone on with by a snapshot"));
+                }
+                self.plan.initial = true;
+            }
+            Err(why) => return Err(Error::Usage(why)),
+        }
+        match read.torn_at {
+            Some(end) if is_log => self.cut_log(end, &shown),
+            Some(_) => {
+                self.stderr.warn(&format!(
+                    "the last line of {shown} is torn, and is left out"
+                ));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn log_reader(&self) -> Result<(Reader, String), Error> {
+        let copied = self.output.as_fd().try_clone_to_owned();
+        let file = File::from(copied.map_err(Error::Output)?);
+        let shown = self
+            .output
+            .log
+            .as_ref()
+            .map_or_else(String::new, crate::log::Log::shown);
+        Ok((Reader::new(file, shown.clone()), shown))
+    }
+
+    /// Takes away what a crash has left of a record.
+    fn cut_log(&mut self, end: u64, shown: &str) -> Result<(), Error> {
+        let copied = self.output.as_fd().try_clone_to_owned();
+        let file = File::from(copied.map_err(Error::Output)?);
+        file.set_len(end).map_err(Error::Output)?;
+        self.output.writer.forget_unwritten();
+        self.stderr.warn(&format!(
+            "the last line of {shown} was torn, and is cut off"
+        ));
+        Ok(())
+    }
+
+    /// Emits what differs from what was there.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub(super) fn emit_differences(&mut self) -> Result<(), Error> {
+        let (Some(since), Some(baseline)) = (self.since.take(), &mut self.baseline) else {
+            return Ok(());
+        };
+        let found = baseline.take_found();
+        let mut disk = AsFound {
+            found: &found,
+            tracker: &self.tracker,
+        };
+        let comparison = Comparison {
+            completes_digests: self.output.log.is_some()
+                && self.tracker.settings.hashing == Hashing::Eager,
+            renames: !self.tracker.settings.no_renames,
+        };
+        let difference = diff(since.tree(), &self.tracker, &mut disk, comparison);
+        for (id, digest) in difference.doubtful {
+            self.tracker.expect_digest(id, digest);
+        }
+        for step in difference.steps {
+            step.push(&mut self.tracker.batch);
+            if self.tracker.batch.changes().len() >= PIECE {
+                self.write_all()?;
+                if self.ended.is_some() {
+                    return Ok(());
+                }
+            }
+        }
+        self.write_all()
+    }
+}
+
+/// Files as the baseline found them, by their slots; directories as they are.
+struct AsFound<'a> {
+    found: &'a [Option<(u64, InodeTimes)>],
+    tracker: &'a Tracker,
+}
+
+impl AsFound<'_> {
+    fn file(&self, id: Id) -> Option<(u64, InodeTimes)> {
+        self.found.get(id.index()).copied().flatten()
+    }
+}
+
+impl Disk for AsFound<'_> {
+    fn times(&mut self, id: Id) -> Option<InodeTimes> {
+        let tracker = self.tracker;
+        match tracker.model.kind(id) {
+            Kind::File => return self.file(id).map(|(_, times)| times),
+            Kind::Symlink | Kind::Other => return None,
+            Kind::Directory => {}
+        }
+        let top = tracker.model.root(id);
+        let root = tracker.roots.iter().find(|root| root.entry == Some(top))?;
+        let mut path = Vec::new();
+        tracker.model.write_relative_path(id, &mut path);
+        let path: &[u8] = if path.is_empty() { b"." } else { &path };
+        let root = file::with_c_str(&root.open, |path| {
+            file::open(file::here(), path, Open::Directory)
+        });
+        let times = |root: BorrowedFd<'_>| {
+            let opened = file::open_path(root, path, Open::Directory)?;
+            stat_fd(opened.as_fd())
+        };
+        let stat = times(root.ok()?.as_fd()).ok()?;
+        (stat.inode == tracker.model.inode(id)).then(|| stat.times())
+    }
+
+    fn size(&mut self, id: Id) -> Option<u64> {
+        let is_file = self.tracker.model.kind(id) == Kind::File;
+        self.file(id).filter(|_| is_file).map(|(size, _)| size)
+    }
+}
