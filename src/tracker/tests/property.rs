@@ -66,20 +66,33 @@ fn plan() -> impl Strategy<Value = RunOptions> {
     let roots = prop_oneof![3 => Just(vec!["t"]), 1 => Just(vec!["t", "u"])];
     let events = prop_oneof![3 => Just(usize::MAX), 1 => 1..20_usize];
     let watches = prop_oneof![8 => Just(usize::MAX), 1 => 2..6_usize];
-    (any::<u64>(), odds, hashing, limit, roots, events, watches).prop_map(
-        |(seed, odds, hashing, hash_limit, roots, most_events, most_watches)| {
-            let mut plan = RunOptions {
-                seed,
-                odds,
-                roots,
-                most_events,
-                most_watches,
-                ..RunOptions::default()
-            };
-            (plan.settings.hashing, plan.settings.hash_limit) = (hashing, hash_limit);
-            plan
-        },
+    let no_renames = prop_oneof![3 => Just(false), 1 => Just(true)];
+    (
+        any::<u64>(),
+        odds,
+        hashing,
+        limit,
+        roots,
+        events,
+        watches,
+        no_renames,
     )
+        .prop_map(
+            |(seed, odds, hashing, hash_limit, roots, most_events, most_watches, no_renames)| {
+                let mut plan = RunOptions {
+                    seed,
+                    odds,
+                    roots,
+                    most_events,
+                    most_watches,
+                    ..RunOptions::default()
+                };
+                (plan.settings.hashing, plan.settings.hash_limit) = (hashing, hash_limit);
+                // With lazy hashing what was never read is created without a digest, and stays so.
+                plan.settings.no_renames = no_renames && hashing != Hashing::Lazy;
+                plan
+            },
+        )
 }
 
 const SETUP: [Op; 10] = [
