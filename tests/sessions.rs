@@ -206,6 +206,9 @@ fn with_stat_files_carry_inode_and_times() {
     tree.write("old", "22");
     watch.until("changed file ./old");
     check(&of(&watch, "changed", "./old"), "old");
+    std::fs::File::create(tree.path("empty")).unwrap();
+    watch.until("created file ./empty");
+    check(&of(&watch, "created", "./empty"), "empty");
     tree.write("../outside/in", "333");
     tree.rename("../outside/in", "in");
     watch.until("created file ./in");

@@ -15,17 +15,17 @@ use super::time::nanoseconds;
 use crate::change::{Attributes, Batch, Change, Content, Digest, InodeTimes, Kind, Span};
 
 /// What every record has.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy)]
 pub(super) struct Envelope<'a> {
     pub(super) time: &'a str,
-    #[serde(flatten)]
     pub(super) key: Option<Key<'a>>,
 }
 
 #[derive(Serialize)]
 struct Record<'a> {
+    time: &'a str,
     #[serde(flatten)]
-    envelope: Envelope<'a>,
+    key: Option<Key<'a>>,
     #[serde(flatten)]
     event: Event<'a>,
 }
@@ -85,8 +85,10 @@ struct Move<'a> {
 /// A name and what is known of what it stands for.
 #[derive(Serialize)]
 struct Entry<'a> {
-    #[serde(flatten)]
-    name: Name<'a>,
+    kind: &'static str,
+    path: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -260,7 +262,8 @@ impl Envelope<'_> {
     /// Appends a change as an object, without its end.
     pub(super) fn write(self, fields: Fields<'_>, change: &Change, out: &mut Vec<u8>) {
         let record = Record {
-            envelope: self,
+            time: self.time,
+            key: self.key,
             event: fields.event(change),
         };
         let mut serializer = serde_json::Serializer::with_formatter(out, Escaping);
@@ -317,8 +320,11 @@ impl<'a> Fields<'a> {
         attributes: Option<&Attributes>,
     ) -> Entry<'a> {
         let stat = content.stat.as_ref().filter(|_| self.stat);
+        let (path, path_hex) = path_fields(self.bytes(path));
         Entry {
-            name: self.name(kind, path),
+            kind: kind_name(kind),
+            path,
+            path_hex,
             size: content.size,
             sha256: content.digest.map(Sha256),
             stat: stat.map(Stat::from),

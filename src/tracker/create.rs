@@ -255,7 +255,7 @@ impl Turn<'_> {
         stat.nlink > 1 || is_old || self.t.links.was_tmpfile(stat.inode.ino)
     }
 
-    /// A file without bytes, as open(2) makes it.
+    /// A file without bytes, as open(2) makes it; `stat`: as it was found, if it was.
     fn insert_empty(&mut self, dir: Id, name: &[u8], stat: Option<&Stat>) -> Id {
         let id = self.t.model.insert(Some(dir), name, Kind::File);
         if let Some(stat) = stat {
