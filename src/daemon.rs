@@ -2,8 +2,8 @@
 //!
 //! The process that was started waits for the one that stays, which tells it, through
 //! a pipe, that every watch is in place, or with which status it has failed. Until then
-//! the one that stays has the stderr that it was started with, and says there itself
-//! what there is to say. Invariant: nothing is forked once there is a second thread.
+//! the one that stays has the stderr that it was started with, and writes its messages
+//! there. Invariant: nothing is forked once there is a second thread.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, PipeWriter, Read, Write};
@@ -72,7 +72,7 @@ impl Daemonize {
         Ok(launch)
     }
 
-    /// Tells that every watch is in place, and lets go of the terminal. `false`: the one
+    /// Reports that every watch is in place, and lets go of the terminal. `false`: the one
     /// who waited is gone, so that nobody knows of us.
     pub(crate) fn ready(&mut self) -> bool {
         let Some(mut parent) = self.parent.take() else {

@@ -1,4 +1,4 @@
-//! What ends the program, said in one sentence with what to do about it.
+//! What ends the program, as one sentence with what to do about it.
 
 use std::fmt;
 use std::io;

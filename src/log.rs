@@ -17,7 +17,7 @@ use crate::lock::{self, Claimed, LockedByReader};
 /// Between two attempts to write: 1 s.
 const AGAIN: u64 = 1_000_000_000;
 
-/// Others may not read what is told of a tree that they may not read.
+/// The log names what is in a tree that others may not read, so they may not read it either.
 const MODE: u32 = 0o640;
 
 /// The log, but for the descriptor, which is where records go.

@@ -1,4 +1,4 @@
-//! What a service manager is told: sd_notify(3), without its library.
+//! Messages to a service manager: sd_notify(3), without its library.
 //!
 //! Nothing here fails or waits: that there is no manager is the usual case. A message that it
 //! must not miss and does not take is kept, the latest of its kind, and tried again.
@@ -17,7 +17,7 @@ pub(crate) struct Service {
     socket: Option<(UnixDatagram, SocketAddr)>,
     /// How often it wants to know that the loop runs, in nanoseconds.
     every: Option<u64>,
-    /// When it is told next.
+    /// When the next such message is due.
     next: u64,
     /// Messages that were not taken, in the order in which they became due.
     unsent: Vec<(Kind, String)>,

@@ -64,7 +64,7 @@ fn kind(warning: &Warning) -> usize {
 #[derive(Clone, Copy, Default)]
 struct Count {
     total: u64,
-    /// How many of them a person has been told of, one by one or as a number.
+    /// How many of them were written, one by one or as a number.
     written: u64,
 }
 

@@ -45,7 +45,7 @@ struct AwaitedPath {
     /// The absolute path, symbolic links and all: the working directory may be left.
     absolute: Vec<u8>,
     has_links: bool,
-    /// Whether a person has been told that it cannot be watched.
+    /// Whether it was warned that it cannot be watched.
     is_warned: bool,
 }
 
@@ -280,7 +280,7 @@ impl Watcher {
     }
 
     /// A PATH is there: it is reported, and all that is in it. False: it cannot be watched,
-    /// which a person is told once.
+    /// of which one warning is written.
     fn appear(&mut self, path: &AwaitedPath) -> bool {
         let (inotify, mounts) = (Rc::clone(&self.inotify), Rc::clone(&self.disk.mounts));
         let own = self.disk.own.inodes();

@@ -275,7 +275,7 @@ impl Watcher {
         }
     }
 
-    /// Tells that every watch is in place, and begins to read what is there.
+    /// Emits that every watch is in place, and begins to read what is there.
     fn begin(&mut self) -> Result<(), Error> {
         self.session.begin(&mut self.tracker.batch);
         self.baseline = Some(Baseline::new(self.since.clone()));
