@@ -381,7 +381,11 @@ mod tests {
             ),
             (
                 "zeroes in the middle",
-                snapshot("1") + &"\0".repeat(99) + &name("created", "r/c", 3),
+                // The first record after them goes with them.
+                snapshot("1")
+                    + &"\0".repeat(99)
+                    + &name("created", "r/c", 3)
+                    + &name("created", "r/e", 3),
                 NoTree::NoSession,
             ),
         ];
