@@ -121,7 +121,8 @@ impl Steps {
         &self.names[start as usize..end as usize]
     }
 
-    /// What the later steps of the batch do with what the step's name stands for.
+    /// What the later steps of the batch do with what the step's name stands for. Follows
+    /// its renames: to be asked once for each object, not for each rename.
     pub(crate) fn fate(&self, at: usize) -> Fate<'_> {
         if !matches!(self.slots[at].step, Step::Name(step) if step.leaves) {
             return Fate::Stays;

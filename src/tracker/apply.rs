@@ -108,7 +108,7 @@ impl Turn<'_> {
             },
             What::Deleted => self.delete(dir, name, step.is_dir),
             What::MovedFrom(cookie) => self.t.moved_from(dir, name, cookie, self.now),
-            What::MovedTo(cookie) => self.moved_to(dir, name, cookie, steps.fate(at)),
+            What::MovedTo(cookie) => self.moved_to(dir, steps, at, cookie),
             What::Content => {}
         }
         false

@@ -7,7 +7,7 @@ use super::model::{Flag, Id};
 use super::queue::Key;
 use super::{Timestamps, Tracker, Turn};
 use crate::change::{Change, Kind};
-use crate::coalesce::Fate;
+use crate::coalesce::Steps;
 use crate::event::Cookie;
 
 /// Maximum wait for IN_MOVED_TO: 50 ms, in nanoseconds. Only the form of the record
@@ -85,7 +85,8 @@ impl Tracker {
 
 impl Turn<'_> {
     /// `IN_MOVED_TO`: with its first half a rename, else an arrival.
-    pub(super) fn moved_to(&mut self, dir: Id, name: &[u8], cookie: Cookie, fate: Fate<'_>) {
+    pub(super) fn moved_to(&mut self, dir: Id, steps: &Steps, at: usize, cookie: Cookie) {
+        let name = steps.name(at);
         let unseen = self.t.take_unseen_move(cookie);
         match self.t.take_pending_move(cookie) {
             Some((id, pending_moves)) => {
@@ -97,7 +98,7 @@ impl Turn<'_> {
             }
             None => {
                 let is_told = unseen.is_some_and(|unseen| {
-                    self.move_unseen((unseen.dir, &unseen.name), dir, name, fate)
+                    self.move_unseen((unseen.dir, &unseen.name), dir, name, steps.fate(at))
                 });
                 if !is_told {
                     self.note_arrival(dir, name);
