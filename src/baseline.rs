@@ -150,6 +150,10 @@ impl Baseline {
 }
 
 fn begin(tracker: &Tracker, dir: Id, since: Option<&Arc<Since>>) -> Option<ReadBatch> {
+    // What may not answer is asked by a thread of its own, file by file.
+    if tracker.file_systems.is_polled(tracker.model.inode(dir).dev) {
+        return None;
+    }
     let root = tracker.model.root(dir);
     let root = tracker.roots.iter().find(|at| at.entry == Some(root))?;
     let mut relative = Vec::new();

@@ -1,17 +1,20 @@
 //! The tracker's questions, answered by the real disk through descriptors.
 //!
-//! No path is trusted: a directory is opened by its way from a PATH, following no
-//! symbolic link, and must be the inode that was meant. Descriptors are kept while the
-//! loop is busy and no longer, so that nothing keeps a file system from being
-//! unmounted.
+//! No path is trusted: a directory is opened by its path from a PATH, following no
+//! symbolic link, and must be the inode that was meant. What lies on a file system that
+//! may not answer is asked by a thread of its mount. Descriptors are kept while the loop
+//! is busy and no longer, so that nothing keeps a file system from being unmounted.
+
+pub(crate) mod path;
+pub(crate) mod remote;
 
 use std::ffi::CStr;
 use std::hash::{BuildHasher as _, RandomState};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
-use std::sync::LazyLock;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
+use crate::change::Kind;
 use crate::event::Wd;
 use crate::hash::{DirectoryPath, FileJob, InPlace, RegularFile, Workers};
 use crate::mounts::MountTable;
@@ -19,15 +22,16 @@ use crate::self_output::SelfOutputs;
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
-use crate::sys::listing;
 use crate::sys::process;
-use crate::sys::stat::{stat_fd, stat_name, stat_path};
+use crate::sys::stat::{stat_fd_cached, stat_name_cached};
 use crate::sys::xattr;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
     Xattr, append_name,
 };
 use foldhash::HashMap;
+use path::{Opened, RemotePath};
+use remote::{Answer, Ask, NoAnswer, Place, Question, Remotes};
 
 /// How many directories are held while the loop is busy.
 const HELD: usize = 256;
@@ -35,35 +39,48 @@ const HELD: usize = 256;
 /// And no more than that part of those that may be open.
 const SHARE: u64 = 4;
 
-/// Paths up to this may be opened in one call: well below PATH_MAX.
-const SHORT: usize = 1024;
+/// A directory that has been entered.
+enum Held {
+    Here(OpenDirectory),
+    /// A thread of its mount looks in it.
+    Remote(RemotePath),
+}
 
-/// A directory that has been entered, and the path by which it was found.
-struct HeldDirectory {
+/// A directory that is open (O_PATH), and the path by which it was found.
+struct OpenDirectory {
     fd: OwnedFd,
+    stat: Stat,
     root: Vec<u8>,
     relative: Vec<u8>,
 }
 
+/// Where what is asked about was found.
+enum Located {
+    Here(OwnedFd, Stat),
+    Remote(Place),
+}
+
 pub(crate) struct RealDisk {
-    inotify: Rc<Inotify>,
+    inotify: Arc<Inotify>,
     workers: Workers,
     /// Directories that have been entered in this turn.
-    held: HashMap<Inode, HeldDirectory>,
+    held: HashMap<Inode, Held>,
     most_held: usize,
     /// PATHs that have been opened in this turn.
-    roots: Vec<(Vec<u8>, OwnedFd)>,
+    roots: Vec<(Vec<u8>, Opened)>,
     pub(crate) own: SelfOutputs,
-    pub(crate) mounts: Rc<MountTable>,
+    pub(crate) mounts: Arc<MountTable>,
+    pub(crate) remotes: Remotes,
+    /// Remote directories that were not where they should be.
+    moved: Vec<Inode>,
     in_place: InPlace,
     route: Vec<u8>,
 }
 
 impl RealDisk {
-    pub(crate) fn new(inotify: Rc<Inotify>, workers: Workers, own: SelfOutputs) -> Self {
-        let roots = Vec::new();
-        let mounts = Rc::new(MountTable::new());
-        let route = Vec::new();
+    pub(crate) fn new(inotify: Arc<Inotify>, workers: Workers, own: SelfOutputs) -> Self {
+        let mounts = Arc::new(MountTable::new());
+        let remotes = Remotes::new(Arc::clone(&inotify), Arc::clone(&mounts), workers.clone());
         let share = process::descriptor_limit() / SHARE;
         let most_held = usize::try_from(share).map_or(HELD, |share| share.clamp(1, HELD));
         Self {
@@ -71,31 +88,110 @@ impl RealDisk {
             workers,
             held: HashMap::default(),
             most_held,
-            roots,
+            roots: Vec::new(),
             own,
             mounts,
+            remotes,
+            moved: Vec::new(),
             in_place: InPlace::default(),
-            route,
+            route: Vec::new(),
         }
     }
 
-    fn dir(&self, inode: Inode) -> Result<BorrowedFd<'_>, FsError> {
-        let held = self.held.get(&inode);
-        held.map(|held| held.fd.as_fd()).ok_or(FsError::NotFound)
+    fn held(&self, inode: Inode) -> Result<&Held, FsError> {
+        self.held.get(&inode).ok_or(FsError::NotFound)
     }
 
-    /// Opens what is at a place, as a place.
-    fn open(&self, at: Target<'_>, how: Open) -> Result<OwnedFd, FsError> {
-        let opened = match at {
+    /// Opens with O_PATH what is asked about, or finds who may be asked.
+    fn locate(&self, at: Target<'_>) -> Result<Located, FsError> {
+        let (inode, name) = match at {
             Target::Root(path) => {
-                file::with_c_str(path, |path| file::open(file::here(), path, how))
+                let opened = path::open(&self.mounts, path).map_err(|error| fs_error(&error))?;
+                return Ok(match opened {
+                    Opened::Here(fd, stat) => Located::Here(fd, stat),
+                    Opened::Remote(path) => Located::Remote(Place::Path(path)),
+                });
             }
-            Target::In(inode, name) => {
-                let dir = self.dir(inode)?;
-                file::with_c_str(name, |name| file::open_name(dir, name, how))
+            Target::In(inode, name) => (inode, name),
+        };
+        let (dir, on) = match self.held(inode)? {
+            Held::Here(dir) => (dir.fd.as_fd(), &dir.stat),
+            Held::Remote(path) => {
+                let place = Place::In(path.clone(), inode, name.to_vec());
+                return Ok(Located::Remote(place));
             }
         };
-        opened.map_err(|error| fs_error(&error))
+        let opened = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
+        let opened = opened.map_err(|error| fs_error(&error))?;
+        let stat = stat_fd_cached(opened.as_fd()).map_err(|error| fs_error(&error))?;
+        Ok(if self.is_remote_root(on, &stat) {
+            Located::Remote(Place::Path(RemotePath::at(opened, &stat)))
+        } else {
+            Located::Here(opened, stat)
+        })
+    }
+
+    /// Whether what was found in a local directory is the root of a remote mount.
+    fn is_remote_root(&self, dir: &Stat, found: &Stat) -> bool {
+        let is_crossing = found.is_mount_root || found.inode.dev != dir.inode.dev;
+        is_crossing && self.mounts.class(found).may_stall()
+    }
+
+    /// Asks the mount that a place is on.
+    fn ask(&mut self, ask: Ask, place: Place) -> Result<Answer, FsError> {
+        let inode = match &place {
+            Place::Path(_) => None,
+            Place::In(_, inode, _) => Some(*inode),
+        };
+        self.remotes
+            .ask(Question { ask, place })
+            .map_err(|why| match why {
+                NoAnswer::Failed(error) => error,
+                NoAnswer::DirectoryMoved => {
+                    // The next one who enters it learns so.
+                    if let Some(inode) = inode {
+                        self.held.remove(&inode);
+                        self.moved.push(inode);
+                    }
+                    FsError::Busy
+                }
+            })
+    }
+
+    /// Opens a directory, which must be that inode.
+    fn open_held(&mut self, inode: Inode, root: &[u8], relative: &[u8]) -> Result<Held, FsError> {
+        let opened = self.open_relative(root, relative);
+        match opened.map_err(|error| fs_error(&error))? {
+            Opened::Here(_, stat) if stat.inode != inode => Err(FsError::NotFound),
+            Opened::Here(fd, stat) => Ok(Held::Here(OpenDirectory {
+                fd,
+                stat,
+                root: root.to_vec(),
+                relative: relative.to_vec(),
+            })),
+            // Each question proves that it is the inode.
+            Opened::Remote(path) => Ok(Held::Remote(path)),
+        }
+    }
+
+    /// Opens a directory by its path from a PATH.
+    fn open_relative(&mut self, root: &[u8], relative: &[u8]) -> std::io::Result<Opened> {
+        let known = self.roots.iter().position(|(path, _)| path == root);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let opened = path::open(&self.mounts, root)?;
+                self.roots.push((root.to_vec(), opened));
+                self.roots.len() - 1
+            }
+        };
+        match &self.roots[index].1 {
+            Opened::Here(fd, stat) if relative.is_empty() => {
+                Ok(Opened::Here(fd.try_clone()?, *stat))
+            }
+            Opened::Here(fd, stat) => path::open_below(&self.mounts, fd.as_fd(), stat, relative),
+            Opened::Remote(path) => Ok(Opened::Remote(path.join(relative))),
+        }
     }
 }
 
@@ -108,21 +204,18 @@ impl Disk for RealDisk {
         if self.held.contains_key(&inode) {
             return Ok(());
         }
-        let mut path = std::mem::take(&mut self.route);
-        path.clear();
-        let held = way(&mut path).ok_or(FsError::NotFound).and_then(|root| {
-            Ok(HeldDirectory {
-                fd: self.open_relative(root, &path)?,
-                root: root.to_vec(),
-                relative: path.clone(),
-            })
-        });
-        self.route = path;
-        let held = held?;
-        let found = stat_fd(held.fd.as_fd()).map_err(|error| fs_error(&error))?;
-        if found.inode != inode {
+        if let Some(index) = self.moved.iter().position(|moved| *moved == inode) {
+            self.moved.swap_remove(index);
             return Err(FsError::NotFound);
         }
+        let mut path = std::mem::take(&mut self.route);
+        path.clear();
+        let held = match way(&mut path) {
+            Some(root) => self.open_held(inode, root, &path),
+            None => Err(FsError::NotFound),
+        };
+        self.route = path;
+        let held = held?;
         if self.held.len() >= self.most_held {
             self.held.clear();
         }
@@ -131,39 +224,57 @@ impl Disk for RealDisk {
     }
 
     fn stat(&mut self, at: Target<'_>) -> Result<Stat, FsError> {
-        let raw = match at {
-            Target::Root(path) => file::with_c_str(path, stat_path),
-            Target::In(inode, name) => {
-                let dir = self.dir(inode)?;
-                file::with_c_str(name, |name| stat_name(dir, name))
-            }
+        if let Target::In(inode, name) = at
+            && let Held::Here(dir) = self.held(inode)?
+        {
+            // Of the root of a remote mount, the kernel tells without asking.
+            let stat = file::with_c_str(name, |name| stat_name_cached(dir.fd.as_fd(), name));
+            let stat = stat.map_err(|error| fs_error(&error))?;
+            self.own.saw(at, &stat);
+            return Ok(stat);
+        }
+        let stat = match self.locate(at)? {
+            Located::Here(_, stat) => stat,
+            Located::Remote(place) => match self.ask(Ask::Stat, place)? {
+                Answer::Stat(stat) => stat,
+                _ => return Err(FsError::Busy),
+            },
         };
-        let raw = raw.map_err(|error| fs_error(&error))?;
-        self.own.saw(at, &raw);
-        Ok(raw)
+        self.own.saw(at, &stat);
+        Ok(stat)
     }
 
     fn watch(&mut self, at: Target<'_>) -> Result<Watched, FsError> {
-        let opened = self.open(at, Open::Directory)?;
-        let path = FdPath::new(opened.as_fd());
-        let wd = self
-            .inotify
-            .watch_directory(path.as_c_str())
-            .map_err(|error| fs_error(&error));
-        let raw = stat_fd(opened.as_fd()).map_err(|error| fs_error(&error))?;
-        Ok(Watched {
-            wd,
-            inode: raw.inode,
-            class: self.mounts.class(&raw),
-        })
+        match self.locate(at)? {
+            Located::Here(_, stat) if stat.kind != Kind::Directory => Err(FsError::NotFound),
+            Located::Here(opened, stat) => {
+                let path = FdPath::new(opened.as_fd());
+                let wd = self.inotify.watch_directory(path.as_c_str());
+                Ok(Watched {
+                    wd: wd.map_err(|error| fs_error(&error)),
+                    inode: stat.inode,
+                    class: self.mounts.class(&stat),
+                })
+            }
+            Located::Remote(place) => match self.ask(Ask::Watch, place)? {
+                Answer::Watched(watched) => Ok(watched),
+                _ => Err(FsError::Busy),
+            },
+        }
     }
 
     fn watch_file(&mut self, at: Target<'_>) -> Result<Wd, FsError> {
-        let opened = self.open(at, Open::Path)?;
-        let path = FdPath::new(opened.as_fd());
-        self.inotify
-            .watch_file(path.as_c_str())
-            .map_err(|error| fs_error(&error))
+        match self.locate(at)? {
+            Located::Here(opened, _) => {
+                let path = FdPath::new(opened.as_fd());
+                let wd = self.inotify.watch_file(path.as_c_str());
+                wd.map_err(|error| fs_error(&error))
+            }
+            Located::Remote(place) => match self.ask(Ask::WatchFile, place)? {
+                Answer::Wd(wd) => Ok(wd),
+                _ => Err(FsError::Busy),
+            },
+        }
     }
 
     fn unwatch(&mut self, wd: Wd) {
@@ -171,19 +282,21 @@ impl Disk for RealDisk {
     }
 
     fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), FsError> {
-        let dir = self.dir(inode)?;
-        let opened = file::open_name(dir, c".", Open::Listing).map_err(|error| fs_error(&error))?;
-        let mut buffer = vec![0; listing::AT_ONCE];
-        loop {
-            let count =
-                listing::read(opened.as_fd(), &mut buffer).map_err(|error| fs_error(&error))?;
-            if count == 0 {
-                return Ok(());
+        let dir = match self.held(inode)? {
+            Held::Here(dir) => dir.fd.as_fd(),
+            Held::Remote(path) => {
+                let place = Place::In(path.clone(), inode, b".".to_vec());
+                return match self.ask(Ask::List, place)? {
+                    Answer::Names(found) => {
+                        names.extend(found);
+                        Ok(())
+                    }
+                    _ => Err(FsError::Busy),
+                };
             }
-            for entry in listing::entries(&buffer[..count]) {
-                append_name(names, entry.name.to_bytes());
-            }
-        }
+        };
+        remote::list(dir, |entry| append_name(names, entry.name.to_bytes()))
+            .map_err(|error| fs_error(&error))
     }
 
     fn read(&mut self, at: Target<'_>, limit: u64, ticket: Ticket) -> Result<Reading, FsError> {
@@ -191,8 +304,14 @@ impl Disk for RealDisk {
         let Target::In(inode, name) = at else {
             return Err(FsError::NotFound);
         };
-        let file = RegularFile::open(self.dir(inode)?, name)?;
-        let stat = file.stat;
+        let (opened, stat) = match self.locate(at)? {
+            Located::Here(opened, stat) => (opened, stat),
+            Located::Remote(place) => {
+                self.remotes.read(place, limit, ticket);
+                return Ok(Reading::Later);
+            }
+        };
+        let file = RegularFile::new(opened, stat)?;
         self.own.saw(at, &stat);
         // A file is on the file system of its directory, or is itself a mount point.
         let is_pseudo =
@@ -203,7 +322,9 @@ impl Disk for RealDisk {
         if self.in_place.allows(&stat, Instant::now()) {
             return self.in_place.digest(&file, limit).map(Reading::Done);
         }
-        let held = self.held.get(&inode).ok_or(FsError::NotFound)?;
+        let Held::Here(held) = self.held(inode)? else {
+            return Err(FsError::Busy);
+        };
         let dir = DirectoryPath {
             root: held.root.clone(),
             relative: held.relative.clone(),
@@ -227,7 +348,11 @@ impl Disk for RealDisk {
                 value: KEY.hash_one(value),
             });
         };
-        let read = xattr::each(self.dir(inode)?, name, each);
+        // On a remote mount they are not known: nobody waits for them.
+        let Held::Here(dir) = self.held(inode)? else {
+            return Ok(xattrs);
+        };
+        let read = xattr::each(dir.fd.as_fd(), name, each);
         read.map_err(|error| fs_error(&error))?;
         Ok(xattrs)
     }
@@ -240,32 +365,5 @@ impl Disk for RealDisk {
         self.held.clear();
         self.roots.clear();
         self.in_place.release();
-    }
-}
-
-impl RealDisk {
-    /// Opens a directory by its way from a PATH.
-    fn open_relative(&mut self, root: &[u8], route: &[u8]) -> Result<OwnedFd, FsError> {
-        if route.is_empty() {
-            return self.open(Target::Root(root), Open::Directory);
-        }
-        // One call, where no symbolic link leads to the PATH and both are short.
-        let whole = [root, b"/", route].concat();
-        if whole.len() < SHORT {
-            let straight = |path: &_| file::open_straight(file::here(), path, Open::Directory);
-            if let Ok(opened) = file::with_c_str(&whole, straight) {
-                return Ok(opened);
-            }
-        }
-        if !self.roots.iter().any(|(path, _)| path == root) {
-            let opened = self.open(Target::Root(root), Open::Directory)?;
-            self.roots.push((root.to_vec(), opened));
-        }
-        let held = self
-            .roots
-            .iter()
-            .find(|(path, _)| path == root)
-            .ok_or(FsError::NotFound)?;
-        file::open_path(held.1.as_fd(), route, Open::Directory).map_err(|error| fs_error(&error))
     }
 }

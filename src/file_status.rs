@@ -89,10 +89,6 @@ pub(crate) enum FsError {
     Busy,
     /// The file system has not answered in time; that is reported once for the whole of
     /// it. Later.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "all file systems are asked directly so far")
-    )]
     Stalled,
     /// Any other error, in the system's words and without its number.
     Io(String),

@@ -59,7 +59,7 @@ fn class_of(file_system: &str) -> FsClass {
 pub(crate) struct Mount {
     /// An absolute path.
     pub(crate) mount_point: Vec<u8>,
-    number: u64,
+    pub(crate) number: u64,
     /// Major and minor number, as in [`Stat`].
     dev: u64,
     file_system: String,
@@ -86,6 +86,10 @@ impl Mounts {
         let mut file = File::open(MOUNTINFO)?;
         let mounts = read(&mut file)?;
         Ok(Self { file, mounts })
+    }
+
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.mounts.iter().any(|mount| mount.number == number)
     }
 
     /// Reads it again: the mount points where something was mounted or unmounted.

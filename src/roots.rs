@@ -3,30 +3,25 @@
 //! A directory is watched, recursively; a single file through its directory, for
 //! that name alone, so that it survives an editor's atomic save.
 
-use std::os::fd::{AsFd, OwnedFd};
+mod find;
+
 use std::path::Path;
 
 use crate::change::Kind;
 use crate::error::Error;
 use crate::escape::escaped;
-use crate::file_status::Stat;
-use crate::mounts::MountTable;
-use crate::sys::file::{self, FdPath, Open};
-use crate::sys::fs_error;
-use crate::sys::inotify::Inotify;
-use crate::sys::stat::{stat_fd, stat_path};
-use crate::tracker::disk::Inode;
+use crate::sys::io_error;
+use crate::tracker::disk::FsError;
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::{FileRoot, Root, Tracker};
-use crate::walk::{WalkProgress, walk};
+use crate::walk::{WalkContext, walk, walk_remote};
+use find::{Found, Listing};
 
 pub(crate) struct RootBuilder<'a> {
     pub(crate) tracker: &'a mut Tracker,
-    pub(crate) inotify: &'a Inotify,
-    /// What is mounted where.
-    pub(crate) mounts: &'a MountTable,
-    pub(crate) own: &'a [Inode],
-    pub(crate) progress: &'a WalkProgress,
+    pub(crate) context: WalkContext<'a>,
+    /// Whether a file system that does not answer is waited for: before the loop begins.
+    pub(crate) may_wait: bool,
     /// What a person should know: a PATH that is told under another one.
     pub(crate) notes: Vec<String>,
 }
@@ -43,20 +38,29 @@ impl RootBuilder<'_> {
     /// # Errors
     /// A PATH that cannot be watched.
     pub(crate) fn build(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
+        match self.build_all(paths) {
+            // A signal came while a file system did not answer.
+            Err(_) if self.context.progress.is_ended() => Ok(()),
+            built => built,
+        }
+    }
+
+    fn build_all(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
         let mut files = Vec::new();
         let mut built: Vec<(usize, Id)> = Vec::new();
         for (number, given) in paths.iter().enumerate() {
-            let raw = look(given)?;
+            let found = self.find(given)?;
+            let kind = found.stat.kind;
             let seen = Seen {
                 shown: without_slashes(given),
                 number,
                 open: given.clone(),
             };
-            if raw.kind == Kind::Directory {
-                if let Some(id) = self.directory(&seen)? {
+            if kind == Kind::Directory {
+                if let Some(id) = self.directory(&seen, found)? {
                     built.push((number, id));
                 }
-            } else if raw.kind == Kind::File || given.last() != Some(&b'/') {
+            } else if kind == Kind::File || given.last() != Some(&b'/') {
                 files.push(seen);
             }
         }
@@ -71,22 +75,18 @@ impl RootBuilder<'_> {
     /// # Errors
     /// It is gone again, or cannot be watched.
     pub(crate) fn appear(&mut self, given: &[u8], shown: &[u8]) -> Result<(), Error> {
-        let raw = look(given)?;
+        let found = self.find(given)?;
         let seen = Seen {
             shown: without_slashes(shown),
             number: 0,
             open: given.to_vec(),
         };
         self.tracker.forget_lost_roots();
-        if raw.kind == Kind::Directory {
-            let fd = open_listing(given)?;
-            let raw = stat_fd(fd.as_fd()).map_err(|error| Error::path("read", given, error))?;
-            let wd = self
-                .inotify
-                .watch_directory(FdPath::new(fd.as_fd()).as_c_str());
-            let wd = wd.map_err(|error| Error::path("watch", given, error))?;
+        if found.stat.kind == Kind::Directory {
+            let wd = self.watch(given, &found)?.wd;
+            let wd = wd.map_err(|error| Error::path("watch", given, io_error(&error)))?;
             if self.tracker.model.watched(wd).is_none() {
-                let id = self.root(&seen, &raw);
+                let id = self.root(&seen, &found);
                 self.tracker.model.set_wd(id, Some(wd));
                 self.tracker.root_appeared(id);
             }
@@ -104,30 +104,26 @@ impl RootBuilder<'_> {
     }
 
     /// A directory, unless it is told already.
-    fn directory(&mut self, seen: &Seen) -> Result<Option<Id>, Error> {
-        let fd = open_listing(&seen.open)?;
-        let raw = stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &seen.open, error))?;
-        let wd = self
-            .inotify
-            .watch_directory(FdPath::new(fd.as_fd()).as_c_str());
-        if let Ok(wd) = wd
+    fn directory(&mut self, seen: &Seen, found: Found) -> Result<Option<Id>, Error> {
+        let watched = self.watch(&seen.open, &found)?;
+        if let Ok(wd) = watched.wd
             && let Some(known) = self.tracker.model.watched(wd)
         {
             self.note(seen, known);
             return Ok(None);
         }
-        if let Err(error) = &wd
+        if let Err(error) = &watched.wd
             && self.tracker.roots.is_empty()
-            && !matches!(fs_error(error), crate::tracker::disk::FsError::WatchLimit)
+            && *error != FsError::WatchLimit
         {
-            return Err(Error::path(
-                "watch",
-                &seen.open,
-                std::io::Error::from(error.kind()),
-            ));
+            return Err(Error::path("watch", &seen.open, io_error(error)));
         }
-        let id = self.root(seen, &raw);
-        for (entry, other) in self.walk(id, fd) {
+        let id = self.root(seen, &found);
+        let aliases = match self.open_listing(&seen.open, found)? {
+            Listing::Local(fd) => walk(self.tracker, &mut self.context, id, fd),
+            Listing::Remote(path) => walk_remote(self.tracker, &mut self.context, id, path),
+        };
+        for (entry, other) in aliases {
             if self.tracker.model.has(other, Flag::ROOT) {
                 self.note_nested(seen, entry, other);
             }
@@ -135,31 +131,17 @@ impl RootBuilder<'_> {
         Ok(Some(id))
     }
 
-    fn walk(&mut self, id: Id, fd: OwnedFd) -> Vec<(Id, Id)> {
-        walk(
-            self.tracker,
-            self.inotify,
-            self.mounts,
-            self.own,
-            self.progress,
-            id,
-            fd,
-        )
-    }
-
-    fn root(&mut self, seen: &Seen, raw: &Stat) -> Id {
+    fn root(&mut self, seen: &Seen, found: &Found) -> Id {
         let tracker = &mut *self.tracker;
         let id = tracker.model.insert(None, b"", Kind::Directory);
         tracker.model.set(id, Flag::ROOT);
-        tracker.model.set_inode(id, raw.inode);
-        let class = self.mounts.class(raw);
-        tracker.file_systems.note(raw.inode.dev, class);
-        let (open, shown) = (seen.open.clone(), seen.shown.clone());
-        let absolute = absolute(&open);
+        tracker.model.set_inode(id, found.stat.inode);
+        let class = self.context.mounts.class(&found.stat);
+        tracker.file_systems.note(found.stat.inode.dev, class);
         tracker.roots.push(Root {
-            open,
-            shown,
-            absolute,
+            open: seen.open.clone(),
+            shown: seen.shown.clone(),
+            absolute: found.absolute(),
             class,
             entry: Some(id),
         });
@@ -183,9 +165,13 @@ impl RootBuilder<'_> {
             shown,
         });
         if self.tracker.model.find(dir, &name).is_none() {
-            let raw = look(&seen.open)?;
-            let id = self.tracker.model.insert(Some(dir), &name, raw.kind);
-            self.tracker.add_walked(id, dir, raw.inode.ino);
+            let found = self.find(&seen.open)?;
+            let id = self.tracker.model.insert(Some(dir), &name, found.stat.kind);
+            if found.is_remote() {
+                self.tracker.enqueue(id);
+            } else {
+                self.tracker.add_walked(id, dir, found.stat.inode.ino);
+            }
         }
         Ok(())
     }
@@ -193,21 +179,18 @@ impl RootBuilder<'_> {
     /// The directory of a single file, watched for it, and its name there.
     fn parent_of(&mut self, seen: &Seen) -> Result<(Id, Vec<u8>), Error> {
         let (parent, name) = resolve(&seen.open)?;
-        let fd = open_listing(&parent)?;
-        let wd = self
-            .inotify
-            .watch_directory(FdPath::new(fd.as_fd()).as_c_str());
-        let wd = wd.map_err(|error| Error::path("watch", &seen.open, error))?;
+        let found = self.find(&parent)?;
+        let wd = self.watch(&seen.open, &found)?.wd;
+        let wd = wd.map_err(|error| Error::path("watch", &seen.open, io_error(&error)))?;
         if let Some(dir) = self.tracker.model.watched(wd) {
             return Ok((dir, name));
         }
-        let raw = stat_fd(fd.as_fd()).map_err(|error| Error::path("read", &parent, error))?;
         let hidden = Seen {
             shown: without_slashes(&parent),
             number: seen.number,
             open: parent,
         };
-        let dir = self.root(&hidden, &raw);
+        let dir = self.root(&hidden, &found);
         self.tracker.model.hide(dir);
         self.tracker.model.set(dir, Flag::PARTIAL);
         self.tracker.model.set_wd(dir, Some(wd));
@@ -285,16 +268,6 @@ impl RootBuilder<'_> {
     }
 }
 
-/// Looks at a PATH, wherever it leads.
-fn look(given: &[u8]) -> Result<Stat, Error> {
-    file::with_c_str(given, stat_path).map_err(|error| Error::path("watch", given, error))
-}
-
-fn open_listing(path: &[u8]) -> Result<OwnedFd, Error> {
-    let opened = file::with_c_str(path, |path| file::open(file::here(), path, Open::Listing));
-    opened.map_err(|error| Error::path("watch", path, error))
-}
-
 /// The directory and the name of a file, where a symbolic link is followed.
 fn resolve(given: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -321,15 +294,6 @@ fn resolve(given: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
             std::io::ErrorKind::NotFound.into(),
         )),
     }
-}
-
-/// The absolute path of what a PATH leads to.
-fn absolute(path: &[u8]) -> Vec<u8> {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    let path = Path::new(std::ffi::OsStr::from_bytes(path));
-    path.canonicalize()
-        .map(|path| path.into_os_string().into_vec())
-        .unwrap_or_default()
 }
 
 fn without_slashes(path: &[u8]) -> Vec<u8> {

@@ -53,3 +53,15 @@ pub(crate) fn fs_error(error: &io::Error) -> FsError {
         _ => FsError::Io(message(error)),
     }
 }
+
+/// The error that is reported for it, where the reason is all that is left of one.
+pub(crate) fn io_error(error: &FsError) -> io::Error {
+    match error {
+        FsError::NotFound => io::Error::from_raw_os_error(libc::ENOENT),
+        FsError::PermissionDenied => io::Error::from_raw_os_error(libc::EACCES),
+        FsError::WatchLimit => io::Error::from_raw_os_error(libc::ENOSPC),
+        FsError::Busy => io::Error::other("it is busy"),
+        FsError::Stalled => io::Error::other("its file system does not answer"),
+        FsError::Io(why) => io::Error::other(why.clone()),
+    }
+}

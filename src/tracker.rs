@@ -248,6 +248,11 @@ impl Turn<'_> {
 }
 
 impl Tracker {
+    /// A file system that did not answer does again.
+    pub(crate) fn hasten_stuck(&mut self) {
+        self.queue.hasten_stuck();
+    }
+
     /// A name that the first walk found, with that inode number: its file will be read by
     /// the baseline.
     pub(crate) fn add_walked(&mut self, id: Id, dir: Id, ino: u64) {

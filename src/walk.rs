@@ -5,12 +5,15 @@
 //! read, so what changes after the reading has an event.
 
 mod progress;
+mod remote;
 mod shared;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::{io, thread};
 
 use crate::change::Kind;
+use crate::disk::path::RemotePath;
+use crate::disk::remote::Remotes;
 use crate::event::Wd;
 use crate::file_status::{FsClass, Stat};
 use crate::mounts::MountTable;
@@ -24,24 +27,56 @@ use crate::tracker::Tracker;
 use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::{Flag, Id};
 pub(crate) use progress::WalkProgress;
+pub(crate) use remote::walk_remote;
 use shared::{FileSystem, Job, Shared};
 
 /// Threads that walk: a third one finds the kernel's locks taken.
 const THREADS: usize = 2;
 
-/// Walks the tree below a PATH whose entry and open directory are given. What is odd
-/// about it is left nominated. Gives the directories that are known under another name,
-/// and what that is.
+/// What a walk needs beside the tracker.
+pub(crate) struct WalkContext<'a> {
+    pub(crate) inotify: &'a Inotify,
+    pub(crate) mounts: &'a MountTable,
+    pub(crate) remotes: &'a mut Remotes,
+    /// Our own outputs are left out.
+    pub(crate) own: &'a [Inode],
+    pub(crate) progress: &'a WalkProgress,
+}
+
+/// Walks the tree below a PATH whose entry and open directory are given. What could not be
+/// walked is left on the work queue. Gives the directories that are known under another
+/// name, and what that is.
 pub(crate) fn walk(
     tracker: &mut Tracker,
-    inotify: &Inotify,
-    mounts: &MountTable,
-    own: &[Inode],
-    progress: &WalkProgress,
+    context: &mut WalkContext<'_>,
     root: Id,
     fd: OwnedFd,
 ) -> Vec<(Id, Id)> {
-    let shared = Shared::new(tracker, inotify, mounts, own, progress, root, fd);
+    let (mut known, remote) = walk_local(tracker, context, root, fd);
+    for (id, path) in remote {
+        known.extend(walk_remote(tracker, context, id, path));
+    }
+    known
+}
+
+type Aliases = Vec<(Id, Id)>;
+
+/// Walks all that answers at once; gives the roots of remote mounts, too.
+fn walk_local(
+    tracker: &mut Tracker,
+    context: &WalkContext<'_>,
+    root: Id,
+    fd: OwnedFd,
+) -> (Aliases, Vec<(Id, RemotePath)>) {
+    let shared = Shared::new(
+        tracker,
+        context.inotify,
+        context.mounts,
+        context.own,
+        context.progress,
+        root,
+        fd,
+    );
     thread::scope(|scope| {
         let mut started = 0;
         for _ in 0..THREADS {
@@ -58,7 +93,9 @@ pub(crate) fn walk(
             Walker::on_this_thread(&shared).run();
         }
     });
-    std::mem::take(&mut shared.lock().known)
+    let mut state = shared.lock();
+    let known = std::mem::take(&mut state.known);
+    (known, std::mem::take(&mut state.remote))
 }
 
 struct Frame {
@@ -252,11 +289,17 @@ impl<'s, 'a> Walker<'s, 'a> {
         }
         let is_foreign = raw.inode.dev != above.dev;
         let class = self.shared.mounts.class(&raw);
+        let is_remote = (raw.is_mount_root || is_foreign) && class.may_stall();
         if raw.is_automount
             || class == FsClass::Automount
             || is_foreign && self.shared.one_file_system
         {
             self.do_not_enter(id, raw.inode);
+            return Ok(None);
+        }
+        if is_remote {
+            let path = RemotePath::at(place, &raw);
+            self.shared.lock().remote.push((id, path));
             return Ok(None);
         }
         let opened = file::open_name(place.as_fd(), c".", Open::Listing);

@@ -20,13 +20,13 @@ mod stats;
 mod stop;
 
 use std::os::fd::AsFd;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::baseline::Baseline;
 use crate::disk::RealDisk;
 use crate::error::Error;
+use crate::escape::escaped;
 use crate::hash::Workers;
 use crate::log::Log;
 use crate::mounts::Mounts;
@@ -92,7 +92,7 @@ pub(crate) struct Watcher {
     clock: Clock,
     poller: Poller,
     signals: Signals,
-    inotify: Rc<Inotify>,
+    inotify: Arc<Inotify>,
     events: EventBytes,
     /// Where large files and the baseline are read.
     workers: Workers,
@@ -156,6 +156,7 @@ impl Watcher {
                 self.finish()?;
                 return Err(Error::NothingLeft);
             }
+            self.report_stalled();
             self.poller
                 .pause_events(self.inotify.as_fd(), self.output.is_full())?;
             let now = self.clock.tick();
@@ -267,6 +268,23 @@ impl Watcher {
         };
         for mount_point in mounts.changed() {
             self.tracker.enqueue_path(&mount_point);
+        }
+        self.disk.remotes.retain(|mount| mounts.has(mount));
+    }
+
+    /// Reports file systems that do not answer, each once until it answers again.
+    fn report_stalled(&mut self) {
+        if self.disk.remotes.take_recovered() {
+            self.tracker.hasten_stuck();
+        }
+        for mount in self.disk.remotes.take_stalled() {
+            let mounts = self.mounts.iter().flat_map(|mounts| &mounts.mounts);
+            let point = mounts.filter(|known| known.number == mount);
+            let point = point.map(|known| escaped(&known.mount_point)).next();
+            let point = point.unwrap_or_else(|| "a file system".to_owned());
+            self.stderr.warn(&format!(
+                "warning: {point} does not answer: what is on it is not known, and is asked again"
+            ));
         }
     }
 }

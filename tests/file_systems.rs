@@ -6,8 +6,9 @@
 
 mod common;
 
-use common::Tree;
 use common::fuse::Fuse;
+use common::{Tree, eventually};
+use std::time::Duration;
 
 /// A watcher of the tree with a FUSE file system at `mnt`.
 fn builder(tree: &Tree, fuse: &Fuse) -> common::Builder {
@@ -77,6 +78,113 @@ fn files_of_a_fuse_mount_are_read_when_they_change_and_all_of_them_if_asked_for(
         .args(["--hash", "eager"])
         .baseline()
         .start();
-    assert_eq!(fuse.opened(), 2);
+    assert!(
+        eventually(|| fuse.opened() == 2),
+        "{} opened",
+        fuse.opened()
+    );
     watch.stop();
+}
+
+#[test]
+fn a_server_that_is_stopped_before_the_start_stops_nothing_else() {
+    let test = "a_server_that_is_stopped_before_the_start…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("d/b", "2")]) else {
+        return;
+    };
+    fuse.stop();
+    let mut watch = builder(&tree, &fuse).start();
+    watch.said_where("that it does not answer", |line| {
+        line.contains("mnt") && line.contains("does not answer")
+    });
+    tree.touch("new");
+    watch.expect(&["New file: ./new"]);
+    // What is there is learned as soon as it answers.
+    fuse.go_on();
+    let told = watch.until("New file: ./mnt/d/b");
+    if !told.iter().any(|line| line == "New file: ./mnt/a") {
+        watch.until("New file: ./mnt/a");
+    }
+    watch.stop();
+}
+
+#[test]
+fn a_server_that_is_stopped_after_ready_stops_nothing_else() {
+    let test = "a_server_that_is_stopped_after_ready…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("d/b", "2")]) else {
+        return;
+    };
+    let mut watch = builder(&tree, &fuse).args(["--rescan", "0.3"]).start();
+    fuse.stop();
+    watch.said_where("that it does not answer", |line| {
+        line.contains("mnt") && line.contains("does not answer")
+    });
+    for name in ["one", "two", "three"] {
+        tree.touch(name);
+        watch.expect(&[&format!("New file: ./{name}")]);
+    }
+    fuse.go_on();
+    fuse.put("late", "from another host");
+    watch.until("New file: ./mnt/late");
+    watch.until("Content changed: ./mnt/late");
+    // No file is open there now: the kernel waits for no answer to FUSE_FLUSH.
+    fuse.stop();
+    watch.stop();
+}
+
+#[test]
+fn a_path_on_a_server_that_is_stopped_leaves_the_start_open_to_signals() {
+    let test = "a_path_on_a_server_that_is_stopped…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1")]) else {
+        return;
+    };
+    fuse.stop();
+    let watch = builder(&tree, &fuse).path("mnt").spawn();
+    watch.said_where("that it does not answer", |line| {
+        line.contains("mnt does not answer")
+    });
+    watch.stop();
+}
+
+#[test]
+fn a_slow_server_converges() {
+    let test = "a_slow_server_converges";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("d/b", "2")]) else {
+        return;
+    };
+    fuse.delay(Duration::from_millis(50));
+    let mut watch = builder(&tree, &fuse).args(["--rescan", "1"]).start();
+    fuse.put("d/new", "from another host");
+    watch.expect(&["New file: ./mnt/d/new"]);
+    let written = fuse.inside(&[
+        "sh",
+        "-c",
+        &format!("echo x > {}", tree.path("mnt/own").display()),
+    ]);
+    written.unwrap();
+    watch.until("New file: ./mnt/own");
+    tree.touch("local-2");
+    watch.until("New file: ./local-2");
+    watch.stop();
+}
+
+#[test]
+fn times_that_no_clock_has_are_no_trouble() {
+    let test = "times_that_no_clock_has…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("d/b", "2")]) else {
+        return;
+    };
+    fuse.tell_time(i64::MIN);
+    let mut watch = builder(&tree, &fuse)
+        .args(["--hash", "eager", "--rescan", "0.3"])
+        .baseline()
+        .start();
+    tree.touch("new");
+    watch.expect(&["New file: ./new"]);
+    fuse.tell_time(i64::MAX);
+    assert!(eventually(|| fuse.opened() >= 2));
+    tree.touch("newer");
+    watch.until("New file: ./newer");
+    let ended = watch.stop();
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }

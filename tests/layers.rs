@@ -49,6 +49,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         "disk",
         &[
             "event",
+            "change",
             "hash",
             "self_output",
             "sys",
@@ -61,6 +62,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         "walk",
         &[
             "change",
+            "disk",
             "event",
             "interrupt",
             "mounts",
@@ -78,6 +80,8 @@ const HOUSE: &[(&str, &[&str])] = &[
             "sys",
             "tracker",
             "walk",
+            "disk",
+            "stderr",
             "file_status",
             "mounts",
         ],

@@ -51,6 +51,14 @@ impl RegularFile {
         let opened = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
         let fd = opened.map_err(|error| fs_error(&error))?;
         let stat = status(fd.as_fd())?;
+        Self::new(fd, stat)
+    }
+
+    /// What is open with O_PATH, and what is known of it.
+    ///
+    /// # Errors
+    /// [`FsError::NotFound`] for what is no regular file.
+    pub(crate) fn new(fd: OwnedFd, stat: Stat) -> Result<Self, FsError> {
         if stat.kind != Kind::File {
             return Err(FsError::NotFound);
         }

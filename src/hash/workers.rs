@@ -178,6 +178,16 @@ impl Workers {
         std::mem::take(&mut self.lock().done)
     }
 
+    /// Wakes the loop.
+    pub(crate) fn wake(&self) {
+        self.event.ring();
+    }
+
+    /// A file was read by somebody else.
+    pub(crate) fn deliver(&self, ticket: Ticket, read: Result<FileDigest, FsError>) {
+        self.publish(Done::File(ticket, read));
+    }
+
     /// Does a job until it is done or the time is up.
     fn perform(&self, number: usize, mut job: Job, until: Instant, buffer: &mut Vec<u8>) {
         let began = Instant::now();
@@ -191,6 +201,13 @@ impl Workers {
             shared.lanes[number].put_back(job);
             return;
         };
+        drop(shared);
+        self.publish(done);
+    }
+
+    /// Hands over what was read.
+    fn publish(&self, done: Done) {
+        let mut shared = self.lock();
         shared.done.push(done);
         let is_first = shared.done.len() == 1;
         drop(shared);

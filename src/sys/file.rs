@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
 
 use super::{bits, check};
@@ -96,12 +97,28 @@ pub(crate) fn open_in_mount(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::R
     open_resolving(at, path, how, libc::RESOLVE_NO_XDEV)
 }
 
-/// openat2(2).
+/// openat2(2) with O_PATH of a path that is followed over symbolic links, as long as it
+/// stays on the mount that it begins on: no other is asked for anything.
+///
+/// # Errors
+/// Those of the call; EXDEV where it leaves the mount, ELOOP at a link of /proc.
+pub(crate) fn open_followed_in_mount(path: &CStr) -> io::Result<OwnedFd> {
+    let resolve = libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_MAGICLINKS;
+    openat2(here(), path, Open::Path.flags(), resolve)
+}
+
+/// openat2(2), following no symbolic link.
 fn open_resolving(at: BorrowedFd<'_>, path: &CStr, how: Open, resolve: u64) -> io::Result<OwnedFd> {
+    let resolve = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS | resolve;
+    openat2(at, path, how.flags() | libc::O_NOFOLLOW, resolve)
+}
+
+/// openat2(2).
+fn openat2(at: BorrowedFd<'_>, path: &CStr, flags: i32, resolve: u64) -> io::Result<OwnedFd> {
     // SAFETY: open_how is three integers, for which all bits zero are valid.
     let mut wanted: libc::open_how = unsafe { MaybeUninit::zeroed().assume_init() };
-    wanted.flags = u64::from(bits(how.flags() | libc::O_NOFOLLOW));
-    wanted.resolve = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS | resolve;
+    wanted.flags = u64::from(bits(flags));
+    wanted.resolve = resolve;
     loop {
         // SAFETY: `path` is NUL-terminated, `wanted` an open_how of the size given, and
         // both outlive the call.
@@ -137,6 +154,70 @@ pub(crate) fn is_refused_by_openat2(error: &io::Error) -> bool {
 /// # Errors
 /// Those of openat(2).
 pub(crate) fn open_path(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<OwnedFd> {
+    open_pieces(at, path, |from, path, is_last| {
+        let how = if is_last { how } else { Open::Directory };
+        match open_straight(from, path, how) {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                open_one_by_one(from, path.to_bytes(), how)
+            }
+            other => other,
+        }
+    })
+}
+
+/// Opens with O_PATH a relative path of any length that leads over no symbolic link and
+/// into no other mount.
+///
+/// # Errors
+/// Those of openat2(2); EXDEV where a mount begins.
+pub(crate) fn open_path_in_mount(at: BorrowedFd<'_>, path: &[u8]) -> io::Result<OwnedFd> {
+    open_pieces(at, path, |from, path, _| {
+        open_in_mount(from, path, Open::Path)
+    })
+}
+
+/// What the kernel answers where a symbolic link is in the way, or too many are.
+pub(crate) fn not_followed() -> io::Error {
+    io::Error::from_raw_os_error(libc::ELOOP)
+}
+
+/// The path under which the kernel knows what is open: a link of /proc, for which no file
+/// system is asked.
+///
+/// # Errors
+/// There is no /proc.
+pub(crate) fn path_of(fd: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
+    Ok(link.into_os_string().into_vec())
+}
+
+/// getcwd(3): no file system is asked either.
+///
+/// # Errors
+/// ENOENT: it was removed.
+pub(crate) fn path_of_working_directory() -> io::Result<Vec<u8>> {
+    Ok(std::env::current_dir()?.into_os_string().into_vec())
+}
+
+/// readlinkat(2) of a symbolic link that is open with O_PATH.
+///
+/// # Errors
+/// Those of the call.
+pub(crate) fn read_link(link: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    let mut target = vec![0_u8; 4096]; // PATH_MAX
+    let (bytes, length) = (target.as_mut_ptr().cast(), target.len());
+    // SAFETY: the empty name is NUL-terminated, and `bytes` are `length` writable ones.
+    let read = check(unsafe { libc::readlinkat(link.as_raw_fd(), c"".as_ptr(), bytes, length) })?;
+    target.truncate(usize::try_from(read).unwrap_or(0));
+    Ok(target)
+}
+
+/// Opens a path in pieces that are each shorter than PATH_MAX.
+fn open_pieces(
+    at: BorrowedFd<'_>,
+    path: &[u8],
+    open: impl Fn(BorrowedFd<'_>, &CStr, bool) -> io::Result<OwnedFd>,
+) -> io::Result<OwnedFd> {
     /// Less than PATH_MAX; a piece ends between two names.
     const PIECE: usize = 3800;
     let mut held: Option<OwnedFd> = None;
@@ -151,17 +232,9 @@ pub(crate) fn open_path(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Resul
                 .rposition(|&byte| byte == b'/')
                 .unwrap_or(rest.len())
         };
-        let last = cut == rest.len();
-        let piece = if last { how } else { Open::Directory };
-        let opened = with_c_str(&rest[..cut], |path| {
-            match open_straight(from, path, piece) {
-                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
-                    open_one_by_one(from, path.to_bytes(), piece)
-                }
-                other => other,
-            }
-        })?;
-        if last {
+        let is_last = cut == rest.len();
+        let opened = with_c_str(&rest[..cut], |path| open(from, path, is_last))?;
+        if is_last {
             return Ok(opened);
         }
         held = Some(opened);

@@ -100,7 +100,10 @@ impl Turn<'_> {
                 Some(digest) => self.compare(id, stat, digest, true, why),
                 None => self.read(id, stat, why),
             }
-        } else if !self.t.model.is_unread(id) && self.t.model.digest(id).is_none() {
+        } else if self.t.model.digest(id).is_none()
+            // The baseline passes over what is polled: the first look is taken as it is.
+            && (!self.t.model.is_unread(id) || self.t.file_systems.is_polled(stat.inode.dev))
+        {
             // A touch accounts for what differs.
             self.t.keep_fingerprint(id, stat, true, self.now.wall);
             if self.t.has_new_mtime(id, stat) {

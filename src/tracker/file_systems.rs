@@ -22,7 +22,7 @@ impl FileSystems {
         }
     }
 
-    fn class(&self, dev: u64) -> FsClass {
+    pub(crate) fn class(&self, dev: u64) -> FsClass {
         let found = self.known.iter().find(|(known, _)| *known == dev);
         found.map_or(FsClass::Local, |(_, class)| *class)
     }

@@ -440,6 +440,21 @@ impl WorkQueue {
         }
     }
 
+    /// Serves what waits for long, now: a file system answers again.
+    pub(super) fn hasten_stuck(&mut self) {
+        let now = self.now;
+        let mut stuck = Vec::new();
+        for (key, item) in &mut self.items {
+            if item.is_stuck && matches!(item.state, State::Delayed(_)) {
+                (item.state, item.in_heap, item.failures) = (State::Delayed(now), now, 0);
+                stuck.push(key.clone());
+            }
+        }
+        for key in stuck {
+            self.push_later(now, key);
+        }
+    }
+
     /// Keeps a name that is gone until the rescan is over: it may be found elsewhere.
     pub(super) fn hold(&mut self, dir: Id, name: &[u8]) {
         let key = Key::Name(dir, name.into());

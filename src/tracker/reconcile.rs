@@ -80,8 +80,13 @@ impl Turn<'_> {
     fn warn_blocked(&mut self, dir: Id, why: &FsError, is_first: bool) {
         match why {
             FsError::Io(text) if is_first => self.t.trouble(dir, Warning::Failed(text.clone())),
-            FsError::Io(_) => {}
-            _ => self.t.warn_unreadable(dir),
+            FsError::PermissionDenied => self.t.warn_unreadable(dir),
+            // That a whole file system does not answer is reported once for all of it.
+            FsError::Io(_)
+            | FsError::Busy
+            | FsError::NotFound
+            | FsError::Stalled
+            | FsError::WatchLimit => {}
         }
     }
 

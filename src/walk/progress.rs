@@ -40,14 +40,14 @@ impl WalkProgress {
     }
 
     /// Ends the walks where somebody asks for it.
-    pub(super) fn check_interrupt(&self) {
+    pub(crate) fn check_interrupt(&self) {
         if self.interrupt.as_ref().is_some_and(Interrupt::is_pending) {
             self.is_ended.store(true, Ordering::Relaxed);
         }
     }
 
     /// Whether the walks are to end where they are.
-    pub(super) fn is_ended(&self) -> bool {
+    pub(crate) fn is_ended(&self) -> bool {
         self.is_ended.load(Ordering::Relaxed)
     }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::progress::WalkProgress;
+use crate::disk::path::RemotePath;
 use crate::event::Wd;
 use crate::file_status::FsClass;
 use crate::mounts::MountTable;
@@ -18,7 +19,7 @@ use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::tracker::Tracker;
-use crate::tracker::disk::Inode;
+use crate::tracker::disk::{Inode, Watched};
 use crate::tracker::model::Id;
 
 /// Directories that a thread holds open on its way down; deeper ones are opened
@@ -77,6 +78,8 @@ pub(super) struct State<'a> {
     walking: usize,
     /// Directories that are known under another name.
     pub(super) known: Vec<(Id, Id)>,
+    /// Roots of remote mounts, which are walked last.
+    pub(super) remote: Vec<(Id, RemotePath)>,
 }
 
 impl State<'_> {
@@ -89,25 +92,38 @@ impl State<'_> {
         class: FsClass,
         wd: io::Result<Wd>,
     ) -> bool {
-        let tracker = &mut *self.tracker;
-        tracker.file_systems.note(inode.dev, class);
-        match wd {
-            Ok(wd) => {
-                if let Some(other) = tracker.model.watched(wd) {
-                    tracker.mark_alias(id);
-                    self.known.push((id, other));
-                    return false;
-                }
-                tracker.model.set_wd(id, Some(wd));
-                tracker.model.set_inode(id, inode);
-            }
-            Err(error) => {
-                tracker.model.set_inode(id, inode);
-                tracker.cannot_watch(id, &fs_error(&error));
+        let wd = wd.map_err(|error| fs_error(&error));
+        match take_watch(self.tracker, id, &Watched { wd, inode, class }) {
+            Ok(()) => true,
+            Err(other) => {
+                self.known.push((id, other));
+                false
             }
         }
-        true
     }
+}
+
+/// Takes the watch on a directory into the model.
+///
+/// # Errors
+/// It is known under this other name already.
+pub(super) fn take_watch(tracker: &mut Tracker, id: Id, watched: &Watched) -> Result<(), Id> {
+    tracker.file_systems.note(watched.inode.dev, watched.class);
+    match &watched.wd {
+        Ok(wd) => {
+            if let Some(other) = tracker.model.watched(*wd) {
+                tracker.mark_alias(id);
+                return Err(other);
+            }
+            tracker.model.set_wd(id, Some(*wd));
+            tracker.model.set_inode(id, watched.inode);
+        }
+        Err(error) => {
+            tracker.model.set_inode(id, watched.inode);
+            tracker.cannot_watch(id, error);
+        }
+    }
+    Ok(())
 }
 
 impl<'a> Shared<'a> {
@@ -133,6 +149,7 @@ impl<'a> Shared<'a> {
             jobs,
             walking: 0,
             known: Vec::new(),
+            remote: Vec::new(),
         });
         Self {
             inotify,

@@ -9,7 +9,6 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
-use std::rc::Rc;
 
 use super::Watcher;
 use super::poller::Wake;
@@ -23,7 +22,7 @@ use crate::sys::inotify::Inotify;
 use crate::sys::stat::stat_path;
 use crate::tracker::RootPlace;
 use crate::tracker::disk::FsError;
-use crate::walk::WalkProgress;
+use crate::walk::{WalkContext, WalkProgress};
 
 /// Symbolic links followed on the way to a PATH, as the kernel does: path_resolution(7).
 const MAX_LINKS: usize = 40;
@@ -282,14 +281,17 @@ impl Watcher {
     /// A PATH is there: it is reported, and all that is in it. False: it cannot be watched,
     /// of which one warning is written.
     fn appear(&mut self, path: &AwaitedPath) -> bool {
-        let (inotify, mounts) = (Rc::clone(&self.inotify), Rc::clone(&self.disk.mounts));
         let own = self.disk.own.inodes();
         let mut builder = RootBuilder {
             tracker: &mut self.tracker,
-            inotify: &inotify,
-            mounts: &mounts,
-            own: &own,
-            progress: &WalkProgress::new(None),
+            context: WalkContext {
+                inotify: &self.inotify,
+                mounts: &self.disk.mounts,
+                remotes: &mut self.disk.remotes,
+                own: &own,
+                progress: &WalkProgress::new(None),
+            },
+            may_wait: false,
             notes: Vec::new(),
         };
         match builder.appear(&path.absolute, &path.given) {

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::cycle::Pace;
 use super::events::EventBytes;
@@ -38,7 +38,7 @@ use crate::sys::stream::is_hung_up;
 use crate::tracker::disk::Inode;
 use crate::tracker::model::{Flag, Model};
 use crate::tracker::{Root, Settings, Tracker};
-use crate::walk::WalkProgress;
+use crate::walk::{WalkContext, WalkProgress};
 
 /// Descriptors that walking and looking may take.
 const DESCRIPTORS: u64 = 4096;
@@ -127,7 +127,7 @@ impl Watcher {
     fn new(order: Config, signals: Signals) -> Result<Self, Error> {
         let clock = Clock::new();
         let poller = Poller::new()?;
-        let inotify = Rc::new(Inotify::new().map_err(Error::system("begin to watch"))?);
+        let inotify = Arc::new(Inotify::new().map_err(Error::system("begin to watch"))?);
         process::set_mmap_threshold();
         process::raise_descriptor_limit(DESCRIPTORS);
         process::widen_descriptor_table(inotify.as_fd(), 1000);
@@ -135,7 +135,7 @@ impl Watcher {
         let printer = Printer::new(order.style, order.host, order.header);
         let output = open_output(order.destination, printer, order.style)?;
         let own = self_outputs(&output, &order.files);
-        let disk = RealDisk::new(Rc::clone(&inotify), workers.clone(), own);
+        let disk = RealDisk::new(Arc::clone(&inotify), workers.clone(), own);
         let mut settings = order.settings;
         settings.began = clock.now().wall;
         settings.began_coarse = settings.began;
@@ -198,10 +198,14 @@ impl Watcher {
         let progress = WalkProgress::new(Some(self.interrupt()));
         let mut builder = RootBuilder {
             tracker: &mut self.tracker,
-            inotify: &self.inotify,
-            mounts: &self.disk.mounts,
-            own,
-            progress: &progress,
+            context: WalkContext {
+                inotify: &self.inotify,
+                mounts: &self.disk.mounts,
+                remotes: &mut self.disk.remotes,
+                own,
+                progress: &progress,
+            },
+            may_wait: true,
             notes: Vec::new(),
         };
         let built = self

@@ -33,11 +33,11 @@ enum Conduct {
 
 struct State {
     nodes: Vec<Node>,
+    /// Seconds since 1970 of the times of each node.
+    times: Vec<i64>,
     conduct: Conduct,
     delay: Duration,
     fails_reads: bool,
-    /// Seconds since 1970 of every time that it tells.
-    seconds: i64,
     /// Requests answered, without FORGET and INIT.
     served: u64,
     /// Files opened.
@@ -49,6 +49,21 @@ pub(crate) struct Fuse {
     shared: Arc<(Mutex<State>, Condvar)>,
     /// Holds the namespaces.
     holder: libc::pid_t,
+}
+
+/// The times of what has not changed, in seconds since 1970.
+const START: i64 = 1_600_000_000;
+
+impl State {
+    /// Something happened to a node: its times are those of the clock.
+    fn touch(&mut self, node: usize) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = i64::try_from(now.unwrap().as_secs()).unwrap();
+        if self.times.len() <= node {
+            self.times.resize(node + 1, START);
+        }
+        self.times[node] = now.max(self.times[node].saturating_add(1));
+    }
 }
 
 fn lock(shared: &(Mutex<State>, Condvar)) -> MutexGuard<'_, State> {
@@ -78,11 +93,11 @@ impl Fuse {
         }
         let (holder, device) = hold_mount(point)?;
         let state = State {
+            times: vec![START; nodes.len()],
             nodes,
             conduct: Conduct::Answers,
             delay: Duration::ZERO,
             fails_reads: false,
-            seconds: 1_600_000_000,
             served: 0,
             opened: 0,
         };
@@ -142,14 +157,14 @@ impl Fuse {
 
     /// Every time that is told is that many seconds after 1970.
     pub(crate) fn tell_time(&self, seconds: i64) {
-        lock(&self.shared).seconds = seconds;
+        lock(&self.shared).times.fill(seconds);
     }
 
     /// A file appears, or has other bytes, as if by another host: no event tells of it.
     pub(crate) fn put(&self, path: &str, text: &str) {
         let mut state = lock(&self.shared);
-        add(&mut state.nodes, path, text.as_bytes());
-        state.seconds += 1;
+        let node = add(&mut state.nodes, path, text.as_bytes());
+        state.touch(node);
     }
 
     /// How many requests were answered.
@@ -173,8 +188,8 @@ impl Drop for Fuse {
     }
 }
 
-/// Adds a file and the directories above it, or gives it other bytes.
-fn add(nodes: &mut Vec<Node>, path: &str, bytes: &[u8]) {
+/// Adds a file and the directories above it, or gives it other bytes; its index.
+fn add(nodes: &mut Vec<Node>, path: &str, bytes: &[u8]) -> usize {
     let mut dir = 0;
     let mut names = path.split('/').peekable();
     while let Some(name) = names.next() {
@@ -197,6 +212,7 @@ fn add(nodes: &mut Vec<Node>, path: &str, bytes: &[u8]) {
             nodes[dir] = Node::File(bytes.to_vec());
         }
     }
+    dir
 }
 
 /// Starts a process in namespaces of its own that mounts the file system and then waits;
@@ -414,7 +430,7 @@ fn answer(state: &mut State, opcode: u64, request: &[u8]) -> Result<Vec<u8>, i32
             const SIZE: u64 = 1 << 3;
             if body(0, 4) & SIZE != 0 {
                 let size = usize::try_from(body(16, 8)).unwrap();
-                state.seconds += 1;
+                state.touch(index(node));
                 file(state, node)?.resize(size, 0);
             }
             Ok(attributes_for_none(state, node))
@@ -424,6 +440,7 @@ fn answer(state: &mut State, opcode: u64, request: &[u8]) -> Result<Vec<u8>, i32
             let id = state.nodes.len() as u64 + 1;
             directory(state, node)?.push((name, id));
             state.nodes.push(Node::File(Vec::new()));
+            state.touch(index(id));
             let mut out = entry(state, id);
             out.resize(out.len() + 16, 0);
             Ok(out)
@@ -451,7 +468,7 @@ fn answer(state: &mut State, opcode: u64, request: &[u8]) -> Result<Vec<u8>, i32
                 usize::try_from(size).unwrap(),
             );
             let bytes = &request[HEADER + 40..HEADER + 40 + size];
-            state.seconds += 1;
+            state.touch(index(node));
             let file = file(state, node)?;
             file.resize(file.len().max(from + size), 0);
             file[from..from + size].copy_from_slice(bytes);
@@ -516,7 +533,8 @@ fn attributes(state: &State, node: u64) -> Vec<u8> {
         Node::Directory(_) => (libc::S_IFDIR | 0o755, 0),
         Node::File(bytes) => (libc::S_IFREG | 0o644, bytes.len() as u64),
     };
-    let time = state.seconds.cast_unsigned();
+    let time = state.times.get(index(node)).copied().unwrap_or(START);
+    let time = time.cast_unsigned();
     let mut out = Vec::new();
     for field in [node, size, size.div_ceil(512), time, time, time] {
         out.extend(field.to_ne_bytes());

@@ -3,7 +3,7 @@
 
 use crate::change::{Content, Kind, Warning};
 use crate::event::Wd;
-use crate::tracker::disk::{FsError, Stat, Target, Watched};
+use crate::tracker::disk::{FsClass, FsError, Stat, Target, Watched};
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::scan::Sweep;
 use crate::tracker::{Tracker, Turn};
@@ -13,7 +13,7 @@ impl Turn<'_> {
         let known = self.t.model.find(dir, name);
         let foreign =
             self.t.settings.one_file_system && stat.inode.dev != self.t.model.inode(dir).dev;
-        if foreign || self.t.is_not_entered(dir) {
+        if foreign || self.is_automount(dir, stat) || self.t.is_not_entered(dir) {
             let is_not_entered = |id| {
                 self.t.model.kind(id) == Kind::Directory && self.t.model.has(id, Flag::NOT_ENTERED)
             };
@@ -36,14 +36,23 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether to open a directory would mount something: it is entered when that is done.
+    fn is_automount(&mut self, dir: Id, stat: &Stat) -> bool {
+        let above = self.t.file_systems.class(self.t.model.inode(dir).dev);
+        stat.is_automount
+            || stat.is_mount_root && self.disk.class(stat) == FsClass::Automount
+            || !stat.is_mount_root && above == FsClass::Automount
+    }
+
     /// A directory was opened and, where that could be done, is watched.
     fn watched(&mut self, dir: Id, name: &[u8], stat: &Stat, watched: &Watched) {
         let known = self.t.model.find(dir, name);
         let is_dir = |id: &Id| self.t.model.kind(*id) == Kind::Directory;
         let same_inode = known.filter(is_dir).filter(|&id| {
-            !self.t.model.has(id, Flag::ALIAS)
-                && !self.t.model.has(id, Flag::NOT_ENTERED)
-                && self.t.model.inode(id) == watched.inode
+            let inode = self.t.model.inode(id);
+            // One that the walk could not ask has no number yet.
+            let may_be = inode.ino == 0 || inode == watched.inode;
+            !self.t.model.has(id, Flag::ALIAS) && !self.t.model.has(id, Flag::NOT_ENTERED) && may_be
         });
         match (&watched.wd, same_inode) {
             (Ok(wd), _) => match self.t.model.watched(*wd) {
@@ -54,6 +63,8 @@ impl Turn<'_> {
                 Some(other) => self.reconcile_relocated(other, dir, name, stat),
                 None => match same_inode.filter(|&id| self.t.model.wd(id).is_none()) {
                     Some(id) => {
+                        self.t.model.set_inode(id, watched.inode);
+                        self.t.file_systems.note(watched.inode.dev, watched.class);
                         self.t.model.set_wd(id, Some(*wd));
                         self.t.mark_watched(id);
                         self.t.queue.add_scan(id, Sweep::All);

@@ -1,0 +1,126 @@
+//! Turns a PATH into what it leads to, without waiting for a file system that does not
+//! answer for longer than the user wants.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::RootBuilder;
+use crate::disk::path::{self, Opened};
+use crate::disk::remote::{Answer, Ask, NoAnswer, Place, Question, STALLED_AFTER};
+use crate::error::Error;
+use crate::escape::escaped;
+use crate::file_status::{FsError, Stat};
+use crate::stderr::message;
+use crate::sys::file::{self, FdPath, Open};
+use crate::sys::{fs_error, io_error};
+use crate::tracker::disk::Watched;
+
+/// What a PATH leads to.
+pub(super) struct Found {
+    opened: Opened,
+    pub(super) stat: Stat,
+}
+
+/// A directory as the walk takes it.
+pub(super) enum Listing {
+    Local(OwnedFd),
+    Remote(path::RemotePath),
+}
+
+impl RootBuilder<'_> {
+    /// Finds what is at a PATH, wherever it leads.
+    pub(super) fn find(&mut self, given: &[u8]) -> Result<Found, Error> {
+        let opened = path::open(self.context.mounts, given);
+        let opened = opened.map_err(|error| Error::path("watch", given, error))?;
+        let stat = match &opened {
+            Opened::Here(_, stat) => *stat,
+            Opened::Remote(path) => match self.ask(given, Ask::Stat, path)? {
+                Answer::Stat(stat) => stat,
+                _ => return Err(no_answer(given, &FsError::Busy)),
+            },
+        };
+        Ok(Found { opened, stat })
+    }
+
+    /// Watches it, a directory. That it cannot be watched stands in the answer.
+    pub(super) fn watch(&mut self, given: &[u8], found: &Found) -> Result<Watched, Error> {
+        match &found.opened {
+            Opened::Here(fd, stat) => {
+                let wd = self
+                    .context
+                    .inotify
+                    .watch_directory(FdPath::new(fd.as_fd()).as_c_str());
+                Ok(Watched {
+                    wd: wd.map_err(|error| fs_error(&error)),
+                    inode: stat.inode,
+                    class: self.context.mounts.class(stat),
+                })
+            }
+            Opened::Remote(path) => match self.ask(given, Ask::Watch, path)? {
+                Answer::Watched(watched) => Ok(watched),
+                _ => Err(no_answer(given, &FsError::Busy)),
+            },
+        }
+    }
+
+    /// Opens it to be walked.
+    pub(super) fn open_listing(&self, given: &[u8], found: Found) -> Result<Listing, Error> {
+        match found.opened {
+            Opened::Here(fd, _) => {
+                let opened = file::open_name(fd.as_fd(), c".", Open::Listing);
+                let opened = opened.map_err(|error| Error::path("watch", given, error))?;
+                Ok(Listing::Local(opened))
+            }
+            Opened::Remote(path) => Ok(Listing::Remote(path)),
+        }
+    }
+
+    /// Asks a mount that may not answer for as long as the user waits, who is told so.
+    fn ask(&mut self, given: &[u8], ask: Ask, path: &path::RemotePath) -> Result<Answer, Error> {
+        let place = Place::Path(path.clone());
+        let question = Question { ask, place };
+        let progress = self.context.progress;
+        let is_over = || {
+            progress.check_interrupt();
+            progress.is_ended()
+        };
+        let remotes = &mut *self.context.remotes;
+        let mut answer = if self.may_wait {
+            remotes.ask_patiently(question.clone(), Some(STALLED_AFTER), is_over)
+        } else {
+            remotes.ask(question.clone())
+        };
+        let is_late = matches!(
+            answer,
+            Err(NoAnswer::Failed(FsError::Stalled | FsError::Busy))
+        );
+        if is_late && self.may_wait && !progress.is_ended() {
+            let path = escaped(given);
+            message(&format!(
+                "{path} does not answer: waiting for its file system"
+            ));
+            answer = remotes.ask_patiently(question, None, is_over);
+        }
+        answer.map_err(|why| match why {
+            NoAnswer::Failed(error) => no_answer(given, &error),
+            NoAnswer::DirectoryMoved => no_answer(given, &FsError::NotFound),
+        })
+    }
+}
+
+impl Found {
+    /// Its absolute path, as the kernel has it: no file system is asked.
+    pub(super) fn absolute(&self) -> Vec<u8> {
+        match &self.opened {
+            Opened::Here(fd, _) => file::path_of(fd.as_fd()).unwrap_or_default(),
+            Opened::Remote(path) => path.absolute(),
+        }
+    }
+
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.opened, Opened::Remote(_))
+    }
+}
+
+fn no_answer(given: &[u8], error: &FsError) -> Error {
+    Error::path("watch", given, io_error(error))
+}

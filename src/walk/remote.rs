@@ -1,0 +1,81 @@
+//! Walks a remote mount through the thread that asks it, for as long as it answers.
+//!
+//! Invariant: what has not answered in time is on the work queue, and the walk ends.
+
+use super::WalkContext;
+use super::shared::take_watch;
+use crate::change::Kind;
+use crate::disk::path::RemotePath;
+use crate::disk::remote::{Answer, Ask, NoAnswer, Place, Question, STALLED_AFTER};
+use crate::file_status::FsError;
+use crate::tracker::model::{Flag, Id};
+use crate::tracker::{Hashing, Tracker};
+
+/// Walks what is below a directory on a remote mount. Gives the directories that are known
+/// under another name, and what that is.
+pub(crate) fn walk_remote(
+    tracker: &mut Tracker,
+    context: &mut WalkContext<'_>,
+    id: Id,
+    path: RemotePath,
+) -> Vec<(Id, Id)> {
+    let mut known = Vec::new();
+    let mut left = vec![(id, path)];
+    while let Some((id, path)) = left.pop() {
+        let progress = context.progress;
+        progress.check_interrupt();
+        if progress.is_ended() {
+            break;
+        }
+        let question = Question {
+            ask: Ask::Walk,
+            place: Place::Path(path.clone()),
+        };
+        let is_over = || {
+            progress.check_interrupt();
+            progress.is_ended()
+        };
+        let most = Some(STALLED_AFTER);
+        let walked = match context.remotes.ask_patiently(question, most, is_over) {
+            Ok(Answer::Walked(walked)) => walked,
+            Err(NoAnswer::Failed(FsError::PermissionDenied)) => {
+                tracker.cannot_watch(id, &FsError::PermissionDenied);
+                continue;
+            }
+            _ => {
+                // It may answer later: each is looked at as soon as it does.
+                let rest = left.drain(..).map(|(id, _)| id);
+                for id in std::iter::once(id).chain(rest) {
+                    tracker.enqueue(id);
+                }
+                break;
+            }
+        };
+        if let Err(other) = take_watch(tracker, id, &walked.watched) {
+            known.push((id, other));
+            continue;
+        }
+        progress.went_on();
+        for (kind, ino, name) in walked.entries {
+            if tracker.is_hidden(id, &name, kind == Kind::Directory) {
+                continue;
+            }
+            let Some(child) = tracker.model.add(id, &name, kind) else {
+                continue;
+            };
+            tracker.add_walked(child, id, ino);
+            if kind == Kind::File {
+                // The baseline waits for no file system that may not answer.
+                if tracker.hashing(walked.watched.inode.dev) == Hashing::Eager {
+                    tracker.model.mark_missed(child);
+                }
+                tracker.enqueue(child);
+            }
+            if kind == Kind::Directory && !tracker.model.has(child, Flag::NOT_ENTERED) {
+                left.push((child, path.join(&name)));
+            }
+        }
+        progress.note(tracker.model.counts());
+    }
+    known
+}
