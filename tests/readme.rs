@@ -32,17 +32,9 @@ const OTHERS: [&str; 16] = [
     "--now",
 ];
 
-/// Options that README.md need not have: another name of one that it has, what every program
-/// has, and what is described in `--help` before it is here.
-const ELSEWHERE: [&str; 7] = [
-    "--one",
-    "--version",
-    "--since",
-    "--resume",
-    "--verify",
-    "--settle",
-    "--snapshot",
-];
+/// Options that README.md need not have: another name of one that it has, and what every
+/// program has.
+const ELSEWHERE: [&str; 2] = ["--one", "--version"];
 
 fn readme() -> String {
     fs::read_to_string(Path::new(PACKAGE).join("README.md")).unwrap()

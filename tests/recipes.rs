@@ -392,6 +392,27 @@ fn whether_anything_changes_within_a_minute_is_a_status() {
 }
 
 #[test]
+fn what_is_another_than_at_the_last_look_is_a_status_and_a_list() {
+    let tree = Tree::new();
+    tree.mkdir("etc");
+    tree.write("etc/passwd", "root");
+    tree.write("etc/group", "root");
+    let first = ("quiet /etc > base", "quiet etc > base");
+    let script = recipe("What is another", &[first, ("quiet /etc", "quiet etc")]);
+    let mut shell = Shell::start(&tree, &script);
+    assert_eq!(shell.wait().code(), Some(3), "{}", shell.said());
+    assert_eq!(shell.said(), "stdout:\nstderr:\n");
+    tree.append("etc/passwd", "toor");
+    tree.rename("etc/group", "etc/groups");
+    let second = script.lines().last().unwrap();
+    let mut shell = Shell::start(&tree, second);
+    assert_eq!(shell.wait().code(), Some(0), "{}", shell.said());
+    shell.expect("Content changed: etc/passwd");
+    shell.expect("Renamed: etc/group -> etc/groups");
+    assert!(eventually(|| shell.out.count() == 2), "{}", shell.said());
+}
+
+#[test]
 fn a_daemon_misses_nothing_of_what_make_does() {
     if !has_program("a_daemon_misses_nothing…", "make") {
         return;

@@ -25,8 +25,16 @@ const ANSWERS: &[(&str, &str)] = &[
         "--timeout TIME ends the watch that long after it is ready",
     ),
     (
-        "-d --daemonize",
+        "-d",
+        "--daemon --log-file FILE goes to the background, and --settle TIME prints net effects",
+    ),
+    (
+        "--daemonize --background",
         "--daemon --log-file FILE goes to the background",
+    ),
+    (
+        "-l --latency --debounce --delay",
+        "--settle TIME prints the net effect once the tree has been quiet for that long",
     ),
     (
         "-c --csv --clear",
