@@ -126,7 +126,7 @@ impl Turn<'_> {
         let is_directory = self.t.model.kind(known) == Kind::Directory;
         if is_directory && is_dir {
             // Only the disk tells whether the one that is known is meant, or a younger.
-            self.t.model.set(known, Flag::CONFIRM_DELETE);
+            self.t.model.mark_deleted(known);
             self.reconcile_entry(known);
         } else if is_directory || is_dir {
             self.t.enqueue(known);

@@ -151,10 +151,10 @@ impl Turn<'_> {
     /// more than that.
     pub(super) fn read_modified(&mut self, id: Id) -> bool {
         let t = &mut *self.t;
-        let blockers = [Flag::MOVED_FROM, Flag::READING];
         let is_plain = !t.settings.attributes
             && !t.back_offs.is_waiting(id, self.now.tick)
-            && !blockers.into_iter().any(|flag| t.model.has(id, flag));
+            && !t.model.is_moved_from(id)
+            && !t.model.has(id, Flag::READING);
         let Some(dir) = t.model.parent(id).filter(|_| is_plain) else {
             return false;
         };

@@ -15,6 +15,7 @@ mod knowledge;
 mod leaves;
 mod names;
 mod path;
+mod presence;
 
 use crate::change::Kind;
 use arena::Slot;
@@ -26,6 +27,7 @@ use flag::kind_bits;
 pub(super) use knowledge::Knowledge;
 use leaves::Leaves;
 use names::Names;
+pub(crate) use presence::Presence;
 
 /// An entry's number: the highest bit says that it is a directory's. It may be used again
 /// once the entry is gone.

@@ -6,7 +6,7 @@ mod relocated;
 mod root;
 
 use super::disk::{FsError, Stat, Target};
-use super::model::{Flag, Id};
+use super::model::{Flag, Id, Presence};
 use super::queue::RETRY_DELAY;
 use super::scan::Sweep;
 use super::{Tracker, Turn};
@@ -27,7 +27,7 @@ impl Turn<'_> {
     /// Looks at a name in a directory.
     pub(crate) fn reconcile_name(&mut self, dir: Id, name: &[u8]) {
         let known = self.t.model.find(dir, name);
-        if known.is_some_and(|id| self.t.model.has(id, Flag::MOVED_FROM)) {
+        if known.is_some_and(|id| self.t.model.is_moved_from(id)) {
             return; // The second half of the rename, or its absence, will nominate it.
         }
         let inode = match self.enter(dir) {
@@ -108,8 +108,11 @@ impl Turn<'_> {
             return;
         };
         let now = self.now.tick;
-        let is_said = self.t.model.has(known, Flag::CONFIRM_DELETE);
-        if self.t.model.wd(dir).is_some() && !is_said {
+        let awaits_event = match self.t.model.presence(known) {
+            Presence::There | Presence::MovedFrom => self.t.model.wd(dir).is_some(),
+            Presence::ConfirmDelete => false,
+        };
+        if awaits_event {
             let since = *self.t.missing.entry(known).or_insert(now);
             if now < since.saturating_add(RETRY_DELAY) {
                 self.t.queue.recheck_entry(known, Some(dir));
@@ -167,7 +170,7 @@ impl Turn<'_> {
 impl Tracker {
     /// An entry that may have been missed is where it was.
     pub(super) fn clear_missing(&mut self, id: Id) {
-        self.model.clear(id, Flag::CONFIRM_DELETE);
+        self.model.set_presence(id, Presence::There);
         self.missing.remove(&id);
     }
 

@@ -3,7 +3,7 @@
 //! The first half leaves the entry in place and marks it; the second one moves it.
 //! A half that stays alone expires, and the disk is asked.
 
-use super::model::{Flag, Id};
+use super::model::{Flag, Id, Presence};
 use super::queue::Key;
 use super::{Timestamps, Tracker, Turn};
 use crate::change::{Change, Kind};
@@ -28,7 +28,7 @@ impl Tracker {
         let known = self.model.find(dir, name);
         if let Some(id) = known {
             self.missing.remove(&id);
-            self.model.set(id, Flag::MOVED_FROM);
+            self.model.set_presence(id, Presence::MovedFrom);
         }
         if known.is_some() || is_unseen {
             self.pending_moves.insert(
@@ -62,9 +62,7 @@ impl Tracker {
         }
         let id = self.model.find(pending_moves.dir, &pending_moves.name)?;
         // Without the mark it is a younger one of that name.
-        self.model
-            .clear(id, Flag::MOVED_FROM)
-            .then_some((id, pending_moves))
+        self.model.end_moved_from(id).then_some((id, pending_moves))
     }
 
     /// Whether the directory or one above it waits for the second half of a rename.
@@ -74,7 +72,7 @@ impl Tracker {
         }
         let mut at = Some(dir);
         while let Some(id) = at {
-            if self.model.has(id, Flag::MOVED_FROM) {
+            if self.model.is_moved_from(id) {
                 return true;
             }
             at = self.model.parent(id);
@@ -115,7 +113,7 @@ impl Turn<'_> {
         let Some(known) = self.t.model.find(dir, name) else {
             return;
         };
-        if self.t.model.clear(known, Flag::MOVED_FROM) {
+        if self.t.model.end_moved_from(known) {
             self.t
                 .pending_moves
                 .retain(|_, left| !(left.dir == dir && *left.name == *name));
@@ -158,7 +156,7 @@ impl Turn<'_> {
             return self.delete_unseen(unseen.dir, &unseen.name);
         }
         if let Some((id, _)) = self.t.take_pending_move(cookie) {
-            self.t.model.set(id, Flag::CONFIRM_DELETE);
+            self.t.model.set_presence(id, Presence::ConfirmDelete);
             if self.t.model.kind(id) == Kind::Directory {
                 self.t.mark_unscanned(id);
             }
@@ -194,8 +192,7 @@ impl Turn<'_> {
             t.replaced.remove(&id);
         }
         // Found elsewhere before its second half was read: it waits no longer.
-        t.model.clear(id, Flag::MOVED_FROM);
-        t.model.clear(id, Flag::CONFIRM_DELETE);
+        t.clear_missing(id);
         // What the baseline reads under the old name may be another file by now.
         let kind = t.model.kind(id);
         if kind == Kind::File {
@@ -205,8 +202,6 @@ impl Turn<'_> {
         if kind == Kind::Directory {
             t.forget_rules(id);
         }
-        t.missing.remove(&id);
-        t.model.clear(id, Flag::CONFIRM_DELETE);
         let old_edge = t.model.parent(id).and_then(|old| t.levels_left(old));
         t.model.relink(id, dir, name);
         if kind == Kind::Directory && t.levels_left(dir) != old_edge {

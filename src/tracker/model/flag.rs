@@ -1,6 +1,6 @@
 //! What an entry is, in one word: its kind in the lowest two bits, and what is a fact
-//! about it or not, a bit each; of files, `knowledge` and the size of the fingerprint have
-//! bits in it, too. What follows from a flag is for the rules to know.
+//! about it or not, a bit each; `presence` and, of files, `knowledge` and the size of the
+//! fingerprint have bits in it, too. What follows from a flag is for the rules to know.
 
 use super::{Id, Model};
 use crate::change::Kind;
@@ -41,13 +41,9 @@ impl Flag {
     pub(crate) const FILE_WATCH: Self = Self(1 << 20);
     /// Its directory holds a name that prints in its own way.
     pub(crate) const HAS_FILE_ROOT: Self = Self(1 << 21);
-    /// The first half of a rename took it away; the second is not read yet.
-    pub(crate) const MOVED_FROM: Self = Self(1 << 22);
     pub(crate) const DIGESTED: Self = Self(1 << 24);
     /// Looked at while it was being read aside: another file may be there by now.
     pub(crate) const RECHECK: Self = Self(1 << 3);
-    /// It was not there at a look, or an event said so: not there again, it is gone.
-    pub(crate) const CONFIRM_DELETE: Self = Self(1 << 27);
 }
 
 impl Model {

@@ -52,7 +52,7 @@ impl Turn<'_> {
                 return;
             }
         }
-        self.t.model.clear(other, Flag::MOVED_FROM);
+        self.t.model.end_moved_from(other);
         self.rename_relocated(other, dir, name);
         if self.t.model.is_live(other) && self.t.model.scanned(other) != self.t.rescan.generation()
         {

@@ -1,0 +1,63 @@
+//! Whether an entry is where the model has it, as one state in two bits. Looks at no disk:
+//! what follows from a state is for the rules to know.
+
+use super::{Id, Model};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Presence {
+    /// As far as is known.
+    There,
+    /// `IN_MOVED_FROM` took it away, and the second half of the rename is awaited. What the
+    /// disk has under its name is another entry.
+    MovedFrom,
+    /// An event says that it went, or the second half of its rename did not come: if its
+    /// name leads nowhere at the next look, it is deleted without a second one.
+    ConfirmDelete,
+}
+
+const SHIFT: u32 = 22;
+const STATE: u32 = 0b11 << SHIFT;
+
+impl Model {
+    pub(crate) fn presence(&self, id: Id) -> Presence {
+        match (self.node(id).bits & STATE) >> SHIFT {
+            0 => Presence::There,
+            1 => Presence::MovedFrom,
+            _ => Presence::ConfirmDelete,
+        }
+    }
+
+    pub(crate) fn set_presence(&mut self, id: Id, new: Presence) {
+        let state = match new {
+            Presence::There => 0,
+            Presence::MovedFrom => 1,
+            Presence::ConfirmDelete => 2,
+        };
+        let bits = &mut self.node_mut(id).bits;
+        *bits = *bits & !STATE | state << SHIFT;
+    }
+
+    pub(crate) fn is_moved_from(&self, id: Id) -> bool {
+        self.presence(id) == Presence::MovedFrom
+    }
+
+    /// An event says that it was deleted. Of one that is moved from, that is said of
+    /// another entry, which had its name since.
+    pub(crate) fn mark_deleted(&mut self, id: Id) {
+        match self.presence(id) {
+            Presence::There => self.set_presence(id, Presence::ConfirmDelete),
+            Presence::MovedFrom | Presence::ConfirmDelete => {}
+        }
+    }
+
+    /// It is awaited no longer; whether it was.
+    pub(crate) fn end_moved_from(&mut self, id: Id) -> bool {
+        match self.presence(id) {
+            Presence::MovedFrom => {
+                self.set_presence(id, Presence::There);
+                true
+            }
+            Presence::There | Presence::ConfirmDelete => false,
+        }
+    }
+}
