@@ -3,11 +3,13 @@
 //! Knows nothing of what the records hold. Invariant: (host, session, seq) is given once.
 
 use std::ffi::OsStr;
+use std::hash::{BuildHasher, RandomState};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 /// What the first record of a session says about it.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +44,19 @@ impl Header {
             resumes: None,
         }
     }
+}
+
+/// A UUIDv7. Its random part comes from the keys of the standard library, which are random
+/// in every process: where neither getrandom(2) nor /dev/urandom is found, as by a static
+/// binary in a bare root directory, uuid's own source aborts.
+fn new_id() -> Uuid {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let millis = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+    let keys = RandomState::new();
+    let mut random = [0; 10];
+    random[..8].copy_from_slice(&keys.hash_one(0).to_ne_bytes());
+    random[8..].copy_from_slice(&keys.hash_one(1).to_ne_bytes()[..2]);
+    Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
 /// The absolute path of a PATH, without trailing slashes. A symbolic link keeps its own:
@@ -83,7 +98,7 @@ impl Session {
             // A later one begins with a snapshot: nothing before it is needed.
             self.header.resumes = None;
         }
-        self.id = Uuid::now_v7().to_string();
+        self.id = new_id().to_string();
         self.seq = 0;
     }
 
