@@ -5,7 +5,7 @@
 //! as those that went in, and no shorter list of true ones does.
 
 mod net;
-mod plan;
+mod shortest;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use crate::change::{Attributes, Content, Digest, Kind};
 pub(crate) use net::{Edge, Net, NodeId};
-pub(crate) use plan::plan;
+pub(crate) use shortest::plan;
 pub(crate) use step::{Replaced, Step};
 
 /// More nodes and names than this are not kept: who asks is to take what there is.

@@ -5,10 +5,10 @@
 //! negated `--exclude`, which overrides rule files. Answers for one name at a time: that
 //! the directories above it are not hidden is the caller's to know.
 
-mod git;
+mod git_config;
+mod gitignore;
 mod globs;
 mod rule_file;
-mod rules;
 
 #[cfg(test)]
 mod tests;
@@ -19,8 +19,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::escape::escaped;
+use gitignore::Rules;
 use globs::Globs;
-use rules::Rules;
 
 /// A file of globs that was read.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Filter {
         let globs = Globs::new(choice)?;
         let rules = choice
             .gitignore
-            .then(|| RefCell::new(Rules::new(git::user_excludes_file())));
+            .then(|| RefCell::new(Rules::new(git_config::user_excludes_file())));
         Ok(Self { globs, rules })
     }
 
@@ -82,7 +82,7 @@ impl Filter {
 
     /// Whether a file of that name decides what is hidden in its directory.
     pub(crate) fn is_rule_file(&self, name: &[u8]) -> bool {
-        self.reads_rules() && rules::NAMES.contains(&name)
+        self.reads_rules() && gitignore::NAMES.contains(&name)
     }
 
     /// Rules of a directory and of all below it are to be read again: they changed, or

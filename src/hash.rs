@@ -3,14 +3,14 @@
 //! Never decides what is read or whether it is news. Invariant: a digest comes with what
 //! the file was before it was read, and whether that was still so after.
 
+mod device_lane;
+mod fair_queue;
+mod file_reader;
 mod in_place;
 mod job;
-mod lane;
-mod queue;
-mod reader;
 mod workers;
 
+pub(crate) use file_reader::{RegularFile, bytes_read};
 pub(crate) use in_place::InPlace;
 pub(crate) use job::{Answers, DirectoryPath, FileJob, ReadBatch};
-pub(crate) use reader::{RegularFile, bytes_read};
 pub(crate) use workers::{Done, Workers};

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use crate::error::plain;
 use crate::escape::escaped;
-use crate::sys::daemon::{self, Lock};
 use crate::sys::file;
+use crate::sys::lock::{self, Lock};
 use crate::sys::stat::{stat_fd, stat_name};
 
 /// How often it is tried: the holder may be about to end.
@@ -53,7 +53,7 @@ pub(crate) fn claim(
     let mut holder = None;
     for _ in 0..TRIES {
         let file = open(path, mode).map_err(|why| format!("cannot open {shown}: {why}"))?;
-        let lock = daemon::lock(&file);
+        let lock = lock::lock(&file);
         match lock.map_err(|error| format!("cannot lock {shown}: {}", plain(&error)))? {
             Lock::Taken if is_at(&file, path) => {
                 let is_locked = true;
@@ -93,7 +93,7 @@ fn open(path: &Path, mode: u32) -> Result<File, String> {
     if let Ok(found) = fs::symlink_metadata(path) {
         refuse(found.file_type())?;
     }
-    let file = match daemon::open_own(path, mode) {
+    let file = match lock::open_appending(path, mode) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err("its directory is not there; make it first".to_owned());

@@ -6,8 +6,8 @@
 //! reported with, long enough after the last change.
 
 mod diff;
+mod read_stream;
 mod record;
-mod stream;
 mod tree;
 
 use std::fs::File;
@@ -23,8 +23,8 @@ use crate::file_status::message;
 use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
 pub(crate) use diff::{Comparison, Disk, diff};
+use read_stream::{Folded, Folder, NoTree, plain};
 use record::Start;
-use stream::{Folded, Folder, NoTree, plain};
 use tree::{OldId, Tree};
 
 /// Bytes read at once.
@@ -80,7 +80,7 @@ impl Reader {
             if stat.kind != Kind::File {
                 return Ok(None);
             }
-            crate::sys::bytes::reopen(path.as_fd(), stat.attributes.uid).map(Some)
+            crate::sys::noatime::open_for_reading(path.as_fd(), stat.attributes.uid).map(Some)
         };
         match open() {
             Ok(Some(fd)) => Ok((Self::new(File::from(fd), shown.clone()), shown)),

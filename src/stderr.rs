@@ -3,7 +3,7 @@
 //! Turns warnings and notes into lines, of each kind of warning only the first. Never waits
 //! for the reader: [`console`] keeps what fits and drops the rest.
 
-mod console;
+mod buffer;
 mod warnings;
 
 use std::io::IsTerminal;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::change::Warning;
 use crate::error::limit_remedy;
 use crate::escape::escaped;
-pub(crate) use console::{close, erase_progress, flush, is_waiting, message, with_stream};
+pub(crate) use buffer::{close, erase_progress, flush, is_waiting, message, with_stream};
 use warnings::Warnings;
 
 /// Progress is shown of what takes longer than this.
@@ -59,7 +59,7 @@ impl Stderr {
             let show = move || {
                 let mut wait = FIRST_PROGRESS;
                 while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                    console::show_progress(&progress());
+                    buffer::show_progress(&progress());
                     wait = PROGRESS_INTERVAL;
                 }
                 erase_progress();
@@ -85,7 +85,7 @@ impl Stderr {
         self.shows_progress &= std::io::stderr().is_terminal();
         if self.shows_progress {
             self.next_progress = now.saturating_add(nanos(PROGRESS_INTERVAL));
-            console::show_progress(text);
+            buffer::show_progress(text);
         }
     }
 

@@ -3,13 +3,14 @@
 //! Every descriptor is an `OwnedFd` from birth, close-on-exec; every failure an
 //! `io::Error`. `unsafe` is allowed below here and in `decode.rs`, nowhere else.
 
-pub(crate) mod bytes;
 pub(crate) mod daemon;
 pub(crate) mod entry;
 pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod inotify;
 pub(crate) mod listing;
+pub(crate) mod lock;
+pub(crate) mod noatime;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod stat;

@@ -14,8 +14,9 @@ pub(crate) mod content;
 mod create;
 pub(crate) mod disk;
 mod emit;
-mod file_systems;
-mod links;
+mod fs_classes;
+mod hard_links;
+mod hidden;
 pub(crate) mod model;
 mod no_renames;
 mod queue;
@@ -23,7 +24,6 @@ mod reconcile;
 mod remembered;
 mod rename;
 mod roots;
-mod rules;
 mod scan;
 mod settings;
 mod walk_result;
@@ -39,12 +39,12 @@ use crate::event::{Cookie, Wd};
 use crate::filter::Filter;
 use apply::Applying;
 use clock::WallClock;
-use content::{BackOffs, Evidence};
+use content::{Evidence, RereadDelays};
 use create::UnseenCreates;
 use disk::{Disk, FsError, Inode, Target, Ticket, Xattr};
-use file_systems::FileSystems;
 use foldhash::HashMap;
-use links::Links;
+use fs_classes::FileSystems;
+use hard_links::Links;
 use model::{Flag, Id, Knowledge, Model};
 use queue::{Key, WorkQueue};
 use rename::PendingMove;
@@ -92,7 +92,7 @@ pub(crate) struct Tracker {
     missing: HashMap<Id, u64>,
     /// Files that are being read aside, and why.
     reading: HashMap<Ticket, (Id, Evidence)>,
-    back_offs: BackOffs,
+    reread_delays: RereadDelays,
     ticket: Ticket,
     /// Modes and owners, where they are told.
     attributes: HashMap<Id, Attributes>,
@@ -153,7 +153,7 @@ impl Tracker {
             links: Links::default(),
             missing: HashMap::default(),
             reading: HashMap::default(),
-            back_offs: BackOffs::default(),
+            reread_delays: RereadDelays::default(),
             ticket: Ticket(0),
             attributes: HashMap::default(),
             mtimes: HashMap::default(),

@@ -94,8 +94,8 @@ const HOUSE: &[(&str, &[&str])] = &[
         &["change", "file_status", "hash", "since", "tracker"],
     ),
     ("lock", &["error", "escape", "sys"]),
-    ("log", &["error", "escape", "lock", "sys"]),
-    ("notify", &["sys"]),
+    ("log_file", &["error", "escape", "lock", "sys"]),
+    ("sd_notify", &["sys"]),
     (
         "daemon",
         &["change", "error", "escape", "lock", "sys", "stderr"],
@@ -122,8 +122,8 @@ const HOUSE: &[(&str, &[&str])] = &[
             "walk",
             "roots",
             "baseline",
-            "log",
-            "notify",
+            "log_file",
+            "sd_notify",
             "interrupt",
             "condense",
             "settle",
@@ -133,7 +133,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "main",
         &[
-            "cli", "escape", "input", "manual", "daemon", "error", "filter", "log", "output",
+            "cli", "escape", "input", "manual", "daemon", "error", "filter", "log_file", "output",
             "sys", "tracker", "stderr", "watcher",
         ],
     ),

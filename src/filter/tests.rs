@@ -1,7 +1,7 @@
 //! Globs and rule files as tables, and against files on disk.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
-mod rules;
+mod gitignore;
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -28,7 +28,7 @@ fn globs(exclude: &[&str], include: &[&str]) -> Result<Filter, String> {
 /// A filter by rule files, and the globs given.
 fn with_rules(exclude: &[&str], include: &[&str]) -> Filter {
     let globs = globs(exclude, include).unwrap();
-    let rules = super::rules::Rules::new(None);
+    let rules = super::gitignore::Rules::new(None);
     Filter {
         rules: Some(rules.into()),
         ..globs

@@ -2,9 +2,10 @@
 //! wakes the loop when there are some.
 //!
 //! Never decides what is read. Invariants: whoever gave a job gets its answer; the
-//! directories take turns, as do single files and the baseline; a device that is slow or
-//! hangs has a thread of its own and keeps no other device waiting; where no thread can be
-//! made, the loop itself does the work, a slice at a time.
+//! directories take turns, as do single files and the baseline; a device on which a slice
+//! took more than 1 s has a thread of its own from then on; where no thread can be made, the
+//! loop itself does the work, a slice at a time. A remote file system, which may not answer
+//! at all, is not read here but by its own threads (`disk/remote.rs`).
 
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::device_lane::{Job, Lane};
 use super::job::{Answers, BatchJob, FileJob, ReadBatch};
-use super::lane::{Job, Lane};
 use crate::file_status::FsError;
 use crate::sys::epoll::EventFd;
 use crate::sys::process;

@@ -4,18 +4,18 @@
 //! Invariant: what happened to a file is kept until it is read, or known not to matter.
 
 mod arrive;
-mod back_off;
 mod compare;
 mod evidence;
 mod known;
-mod linked;
+mod other_names;
+mod reread;
 
 use super::disk::{FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Flag, Id, Knowledge};
 use super::{Hashing, Tracker, Turn};
 use crate::change::{Content, Digest, Kind, Warning};
-pub(super) use back_off::BackOffs;
 pub(super) use evidence::Evidence;
+pub(super) use reread::RereadDelays;
 
 impl Tracker {
     /// Whether a regular file may have been written to since it was read.
@@ -117,7 +117,7 @@ impl Turn<'_> {
         let Some(dir) = self.t.model.parent(id) else {
             return;
         };
-        if let Some(due) = self.t.back_offs.wait(id, self.now.tick) {
+        if let Some(due) = self.t.reread_delays.wait(id, self.now.tick) {
             self.t.restore_evidence(id, why);
             self.t.queue.delay_entry(id, Some(dir), due);
             return;
@@ -152,7 +152,7 @@ impl Turn<'_> {
     pub(super) fn read_modified(&mut self, id: Id) -> bool {
         let t = &mut *self.t;
         let is_plain = !t.settings.attributes
-            && !t.back_offs.is_waiting(id, self.now.tick)
+            && !t.reread_delays.is_waiting(id, self.now.tick)
             && !t.model.is_moved_from(id)
             && !t.model.has(id, Flag::READING);
         let Some(dir) = t.model.parent(id).filter(|_| is_plain) else {
@@ -216,10 +216,10 @@ impl Turn<'_> {
                     .into_iter()
                     .any(|flag| self.t.model.has(id, flag));
                 if again || !stable {
-                    self.t.back_offs.note(id, self.now.tick, took);
+                    self.t.reread_delays.note(id, self.now.tick, took);
                     self.t.debounce(id);
                 } else {
-                    self.t.back_offs.remove(id);
+                    self.t.reread_delays.remove(id);
                 }
                 if self.t.model.clear(id, Flag::RECHECK) {
                     self.t.enqueue(id);

@@ -3,10 +3,11 @@
 //!
 //! Ready keys are served first in, first out, in turns between kinds and between
 //! directories, so that no flood of one sort keeps the rest waiting. What fails is put
-//! back by [`WorkQueue::retry`], later each time.
+//! back by `retry_entry`, `retry_name` or `retry_scan`, later each time.
 //!
 //! Invariant: a key that was added is ready, delayed or held until it is taken or removed.
 
+mod back_off;
 mod fair;
 
 use std::cmp::Reverse;
@@ -19,6 +20,7 @@ use super::disk::{FsError, Inode};
 use super::model::Id;
 use super::scan::Sweep;
 use crate::event::Cookie;
+use back_off::back_off;
 use fair::Fair;
 
 /// A millisecond, in the clock's unit.
@@ -606,22 +608,6 @@ impl WorkQueue {
         }
         None
     }
-}
-
-/// How long what has failed so often waits: what does not work goes to minutes.
-fn back_off(why: &FsError, failures: u8) -> u64 {
-    let (first, longest) = match why {
-        // Something is changing right now.
-        FsError::NotFound => (RETRY_DELAY, 10_000 * MS),
-        // A change of permissions has an event, mostly.
-        FsError::PermissionDenied => (1000 * MS, 300_000 * MS),
-        FsError::WatchLimit => (10_000 * MS, 300_000 * MS),
-        FsError::Busy => (10 * MS, 1000 * MS),
-        FsError::Stalled => (1000 * MS, 30_000 * MS),
-        FsError::Io(_) => (RETRY_DELAY, 120_000 * MS),
-    };
-    let delay = first.saturating_mul(1 << failures.min(30));
-    delay.min(longest)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::stop::StopConditions;
 use crate::change::Batch;
-use crate::log::Log;
+use crate::log_file::Log;
 use crate::output::writer::RecordWriter;
 use crate::output::{Header, Printer};
 

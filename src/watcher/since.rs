@@ -96,7 +96,7 @@ impl Watcher {
             .output
             .log
             .as_ref()
-            .map_or_else(String::new, crate::log::Log::shown);
+            .map_or_else(String::new, crate::log_file::Log::shown);
         Ok((Reader::new(file, shown.clone()), shown))
     }
 

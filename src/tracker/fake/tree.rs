@@ -4,8 +4,8 @@
 //! a real disk. An open file keeps the dentry by which it was opened, alive or dead,
 //! since that is the name that its events carry.
 
-mod finding;
-mod telling;
+mod lookup;
+mod stat;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 //! A name that was replaced is a change of content where both are files, and nothing
 //! where both are directories; a file that moved and was written to, and whose old name
 //! something else has, is two files whose content changed; a cycle of renames goes by
-//! way of a free name. What is gone is never said to be renamed. Knows no disk.
+//! way of a free name. What is gone is never emitted as renamed. Knows no disk.
 //!
 //! Invariant: each record holds in the tree that those before it have made.
 

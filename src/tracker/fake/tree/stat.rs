@@ -1,4 +1,4 @@
-//! What a file system tells of an inode: its kind, its bytes, and statx(2).
+//! What a file system returns for an inode: its kind, its bytes, and statx(2).
 //!
 //! Changes nothing.
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::super::rules::Rules;
+use super::super::gitignore::Rules;
 use super::{Filter, reported, tree, with_rules};
 
 #[test]

@@ -1,5 +1,5 @@
-//! Which names count as outside the tree, and what follows when that changes: rules are
-//! forgotten, and everything that they had a say in is looked at.
+//! Which names count as outside the tree, and what follows when that changes: rule
+//! files are read again, and every name that they may hide or show is reconciled.
 
 use super::model::{Flag, Id};
 use super::queue::Key;

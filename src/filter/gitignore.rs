@@ -17,7 +17,7 @@ use std::sync::Arc;
 use ignore::Match;
 use ignore::gitignore::Gitignore;
 
-use super::git;
+use super::git_config;
 use super::rule_file::{Budget, RuleFile};
 
 /// Names that decide what is hidden beside and below them: rules, and the beginning of a
@@ -157,10 +157,12 @@ impl Rules {
         let ancestors: Vec<&Path> = Path::new(OsStr::from_bytes(path)).ancestors().collect();
         // A repository may begin, or end, at any directory above.
         for dir in &ancestors[1..] {
-            self.note_unwatched(git::marker(dir));
+            self.note_unwatched(git_config::marker(dir));
         }
         // Without a repository, nothing above has rules for it.
-        let repository = ancestors.iter().position(|dir| git::is_repository(dir));
+        let repository = ancestors
+            .iter()
+            .position(|dir| git_config::is_repository(dir));
         if let Some(top) = repository.filter(|&top| top > 0) {
             let length = |dir: &Path| dir.as_os_str().as_bytes().len();
             let start = length(ancestors[top]) + usize::from(ancestors[top] != Path::new("/"));
@@ -220,8 +222,11 @@ impl Rules {
         skip: usize,
         outer: Option<Arc<Level>>,
     ) -> Option<Arc<Level>> {
-        let repository = git::is_repository(dir).then(|| {
-            let lists = [Some(git::excludes_file(dir)), self.user_excludes.clone()];
+        let repository = git_config::is_repository(dir).then(|| {
+            let lists = [
+                Some(git_config::excludes_file(dir)),
+                self.user_excludes.clone(),
+            ];
             lists.map(|list| list.map_or_else(RuleFile::empty, |file| self.read_unwatched(file)))
         });
         let ignore = self.read(&dir.join(".ignore"));

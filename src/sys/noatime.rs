@@ -15,7 +15,7 @@ use super::file::{self, Open};
 ///
 /// # Errors
 /// Those of openat(2); EWOULDBLOCK when a lease is held on it.
-pub(crate) fn reopen(file: BorrowedFd<'_>, owner: u32) -> io::Result<OwnedFd> {
+pub(crate) fn open_for_reading(file: BorrowedFd<'_>, owner: u32) -> io::Result<OwnedFd> {
     static EUID: OnceLock<u32> = OnceLock::new();
     static REFUSED: AtomicBool = AtomicBool::new(false);
     // SAFETY: takes nothing and cannot fail.

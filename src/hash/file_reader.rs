@@ -14,9 +14,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::change::Kind;
 use crate::file_status::{FsError, Stat};
-use crate::sys::bytes;
 use crate::sys::file::{self, Open};
 use crate::sys::fs_error;
+use crate::sys::noatime;
 use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::disk::FileDigest;
 
@@ -72,7 +72,8 @@ impl RegularFile {
     pub(super) fn reader(&self, limit: u64) -> Result<Reader, FsError> {
         let began = Instant::now();
         let uid = self.stat.attributes.uid;
-        let opened = bytes::reopen(self.fd.as_fd(), uid).map_err(|error| fs_error(&error))?;
+        let opened =
+            noatime::open_for_reading(self.fd.as_fd(), uid).map_err(|error| fs_error(&error))?;
         let file = File::from(opened);
         let hasher = Sha256::new();
         let (read, reads, is_longer) = (0, 0, false);

@@ -1,4 +1,4 @@
-//! What leads where: from paths and names to inodes, and back from an inode to its names.
+//! Lookup: from paths and names to inodes, and from an inode to its names.
 //!
 //! Changes nothing.
 

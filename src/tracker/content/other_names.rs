@@ -8,7 +8,7 @@ use super::Evidence;
 use super::compare::is_racy;
 use crate::change::Digest;
 use crate::tracker::disk::Stat;
-use crate::tracker::links::InodeReading;
+use crate::tracker::hard_links::InodeReading;
 use crate::tracker::model::{self, Flag, Id};
 use crate::tracker::{Tracker, Turn};
 

@@ -1,4 +1,5 @@
-//! The jobs that wait for the same threads: single files and parts of the baseline.
+//! The jobs that wait for the same threads: single files and parts of the baseline, of one
+//! slow device, or of all devices that are not slow.
 //!
 //! Makes no thread and reads nothing. Invariants: of both sorts each gets its turn; no more
 //! than a few files are half read at once, since each has a descriptor.
@@ -6,8 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar};
 
+use super::fair_queue::FairQueue;
 use super::job::{BatchJob, FileJob};
-use super::queue::FairQueue;
 
 /// A file up to this takes less than a slice, and so is never left half read: 8 MiB.
 const SHORT: u64 = 8 << 20;

@@ -1,5 +1,5 @@
-//! Writing, where what is written to may be a log: it takes what it can, is tried again
-//! when it takes nothing, and is opened anew when somebody has put it away.
+//! Writes records to stdout or the log. The log takes what it can, is tried again when it
+//! takes nothing, and is opened again when it was renamed or removed.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use super::Watcher;
 use super::output::{Output, Written};
 use crate::error::Error;
-use crate::log::{self, News};
+use crate::log_file::{self, News};
 use crate::sys::stat::stat_fd;
 
 impl Watcher {
@@ -25,7 +25,7 @@ impl Watcher {
                 Err(error) => {
                     // No record is left torn in a file.
                     if let Ok(copied) = writer.as_fd().try_clone_to_owned() {
-                        let _whole = log::cut(&mut File::from(copied), writer.torn());
+                        let _whole = log_file::cut(&mut File::from(copied), writer.torn());
                     }
                     Err(Error::Output(error))
                 }
@@ -97,7 +97,7 @@ impl Watcher {
         if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
             self.disk.own.add(&raw);
         }
-        if log::cut(&mut old, self.output.writer.torn()).is_ok() {
+        if log_file::cut(&mut old, self.output.writer.torn()).is_ok() {
             self.output.writer.rewind_torn();
         }
         self.output
@@ -129,7 +129,7 @@ impl Watcher {
         }
         let torn = self.output.writer.torn();
         if let Ok(copied) = self.output.as_fd().try_clone_to_owned() {
-            let _whole = log::cut(&mut File::from(copied), torn);
+            let _whole = log_file::cut(&mut File::from(copied), torn);
         }
         match &mut self.output.log {
             Some(log) => Err(Error::Output(log.why())),

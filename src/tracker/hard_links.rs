@@ -1,4 +1,5 @@
-//! Files with several names, and files whose name the kernel tells otherwise.
+//! Files with several names (hard links), and files whose events carry another name than
+//! the tree has (O_TMPFILE).
 //!
 //! An event names the one name that was used; this index finds the others. A file
 //! made with O_TMPFILE is called `#<inode>` in events, even once it has a name.

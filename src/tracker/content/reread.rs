@@ -18,31 +18,31 @@ const FACTOR: u64 = 10;
 /// More files than this are looked through for those that need no entry any longer.
 const MANY: usize = 64;
 
-struct BackOff {
+struct RereadDelay {
     quiet: u64,
     last_event: u64,
     until: u64,
 }
 
-impl BackOff {
+impl RereadDelay {
     fn due(&self) -> u64 {
         self.last_event.saturating_add(self.quiet).min(self.until)
     }
 }
 
 #[derive(Default)]
-pub(in crate::tracker) struct BackOffs {
-    files: HashMap<Id, BackOff>,
+pub(in crate::tracker) struct RereadDelays {
+    files: HashMap<Id, RereadDelay>,
 }
 
-impl BackOffs {
+impl RereadDelays {
     /// A file was written to while it was read.
     pub(super) fn note(&mut self, id: Id, now: u64, took: u64) {
         if self.files.len() > MANY {
             self.files.retain(|_, file| file.until > now);
         }
         let interval = took.saturating_mul(FACTOR).max(MIN_INTERVAL);
-        let file = BackOff {
+        let file = RereadDelay {
             quiet: took.max(QUIET),
             last_event: now,
             until: now.saturating_add(interval),
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_file_that_becomes_quiet_is_read_after_as_long_as_it_took() {
         for (took, quiet) in [(5 * MS, 50 * MS), (400 * MS, 400 * MS)] {
-            let mut files = BackOffs::default();
+            let mut files = RereadDelays::default();
             files.note(FILE, 0, took);
             assert_eq!(files.wait(FILE, 10 * MS), Some(10 * MS + quiet));
             assert!(files.is_waiting(FILE, 9 * MS + quiet));
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_file_that_is_never_quiet_is_read_after_ten_times_as_long_and_after_a_second() {
         for (took, interval) in [(5 * MS, 1000 * MS), (400 * MS, 4000 * MS)] {
-            let mut files = BackOffs::default();
+            let mut files = RereadDelays::default();
             files.note(FILE, 0, took);
             let step = 20 * MS;
             let served = (0..1000).find(|n| files.wait(FILE, n * step).is_none());
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn files_that_are_gone_do_not_stay() {
-        let mut files = BackOffs::default();
+        let mut files = RereadDelays::default();
         for number in 0..10_000 {
             files.note(Id(number), u64::from(number) * 100 * MS, 5 * MS);
         }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn times_that_overflow_saturate() {
-        let mut files = BackOffs::default();
+        let mut files = RereadDelays::default();
         files.note(FILE, 1, u64::MAX);
         assert_eq!(files.wait(FILE, 2), Some(u64::MAX));
     }
