@@ -116,11 +116,28 @@ impl Tracker {
 
     pub(super) fn emit_deleted(&mut self, id: Id) {
         if !self.model.has(id, Flag::HIDDEN) {
-            let kind = self.model.kind(id);
             let path = self.path(id);
-            let before = self.before(id);
-            self.batch.push_over(Change::Deleted { kind, path }, before);
+            self.emit_deleted_as(id, path);
         }
+    }
+
+    fn emit_deleted_as(&mut self, id: Id, path: Span) {
+        let kind = self.model.kind(id);
+        let before = self.before(id);
+        self.batch.push_over(Change::Deleted { kind, path }, before);
+    }
+
+    /// The path of an entry's directory, where it is the beginning of the entry's own path
+    /// in the batch: it is not so for PATH `/`, nor beside a PATH that is a single file.
+    fn path_of_parent(&self, id: Id, path: &Span) -> Option<(Id, Span)> {
+        let dir = self.model.parent(id)?;
+        let names_files = |dir: Id| self.model.has(dir, Flag::HAS_FILE_ROOT);
+        if names_files(dir) || self.model.parent(dir).is_some_and(names_files) {
+            return None;
+        }
+        let end = path.end - path.start - self.model.name(id).len();
+        let length = end.checked_sub(1).filter(|length| *length > 0)?;
+        Some((dir, path.start..path.start + length))
     }
 
     /// What an entry was last reported as; `None`: it never was.
@@ -147,16 +164,27 @@ impl Turn<'_> {
         self.remove_subtree(id, false);
     }
 
-    /// From the leaves up, without recursion: trees can be deep.
+    /// From the leaves up, without recursion: trees can be deep. The path of a directory is
+    /// written only if it is not the beginning of the last one below it: written in full,
+    /// the paths of a deep tree take the square of its depth.
     fn remove_subtree(&mut self, top: Id, tell_top: bool) {
         let mut at = top;
+        let mut above: Option<(Id, Span)> = None;
         loop {
             while let Some(child) = self.t.model.first_child(at) {
                 at = child;
             }
             let parent = self.t.model.parent(at);
-            if at != top || tell_top {
-                self.t.emit_deleted(at);
+            let is_reported = (at != top || tell_top) && !self.t.model.has(at, Flag::HIDDEN);
+            let mut path = above.take().filter(|(dir, _)| *dir == at);
+            if is_reported && path.is_none() {
+                path = Some((at, self.t.path(at)));
+            }
+            if let Some((_, path)) = path {
+                above = self.t.path_of_parent(at, &path);
+                if is_reported {
+                    self.t.emit_deleted_as(at, path);
+                }
             }
             self.forget(at);
             match parent {

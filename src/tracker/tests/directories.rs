@@ -1,10 +1,13 @@
 //! Directories that come and go: watched before they are listed, told once, and
 //! forgotten with their watches.
 
+use std::collections::BTreeSet;
+
 use super::super::fake::Op;
 use super::cases::{all, tells, tells_with, write};
+use super::fold::line;
 use super::world::{RunOptions, World};
-use crate::change::Warning;
+use crate::change::{Change, Warning};
 
 #[test]
 fn a_path_of_directories_made_at_once_is_watched_to_its_end() {
@@ -251,4 +254,42 @@ fn a_thing_that_is_no_file_has_a_name_alone() {
             "deleted t/p",
         ],
     );
+}
+
+/// The records of the removal of a PATH, and how many paths were written in full.
+fn removal(shown: &str) -> (Vec<String>, usize) {
+    let tree = all(&[
+        vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/e")],
+        write("t/d/e/f", 1),
+        write("t/g", 1),
+    ]);
+    let mut world = World::quiet(&RunOptions::default(), &tree);
+    world.tracker.roots[0].shown = shown.into();
+    let root = world.tracker.roots[0].entry.unwrap();
+    let now = world.now();
+    world.tracker.turn(&mut world.disk, now).unlink(root);
+    let batch = &world.tracker.batch;
+    let mut starts = BTreeSet::new();
+    for change in batch.changes() {
+        if let Change::Deleted { path, .. } = change {
+            starts.insert(path.start);
+        }
+    }
+    let lines = batch.changes().iter().map(|change| line(batch, change));
+    let mut lines: Vec<String> = lines.collect();
+    lines.sort();
+    (lines, starts.len())
+}
+
+#[test]
+fn the_removal_of_a_deep_tree_writes_no_path_again_that_begins_another() {
+    let (lines, written) = removal("t");
+    let told = ["t/", "t/d/", "t/d/e/", "t/d/e/f", "t/g"].map(|path| format!("deleted {path}"));
+    assert_eq!(lines, told);
+    assert_eq!(written, 2, "that of each file");
+
+    // The children of PATH `/` do not begin with its path and a slash more.
+    let (lines, _) = removal("");
+    let told = ["//", "/d/", "/d/e/", "/d/e/f", "/g"].map(|path| format!("deleted {path}"));
+    assert_eq!(lines, told);
 }

@@ -151,7 +151,7 @@ impl World {
         world
     }
 
-    fn now(&self) -> Timestamps {
+    pub(super) fn now(&self) -> Timestamps {
         let wall = self.clock + i64::try_from(self.tick).unwrap();
         Timestamps {
             tick: self.tick,
