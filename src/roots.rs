@@ -87,7 +87,7 @@ impl RootBuilder<'_> {
             let wd = wd.map_err(|error| Error::path("watch", given, io_error(&error)))?;
             if self.tracker.model.watched(wd).is_none() {
                 let id = self.root(&seen, &found);
-                self.tracker.model.set_wd(id, Some(wd));
+                self.tracker.model.set_watch(id, wd);
                 self.tracker.root_appeared(id);
             }
             return Ok(());
@@ -193,7 +193,7 @@ impl RootBuilder<'_> {
         let dir = self.root(&hidden, &found);
         self.tracker.model.hide(dir);
         self.tracker.model.set(dir, Flag::PARTIAL);
-        self.tracker.model.set_wd(dir, Some(wd));
+        self.tracker.model.set_watch(dir, wd);
         Ok((dir, name))
     }
 

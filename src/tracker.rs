@@ -45,7 +45,7 @@ use disk::{Disk, FsError, Inode, Target, Ticket, Xattr};
 use foldhash::HashMap;
 use fs_classes::FileSystems;
 use hard_links::Links;
-use model::{Flag, Id, Knowledge, Model};
+use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
 use queue::{Key, WorkQueue};
 use rename::PendingMove;
 pub(crate) use roots::{FileRoot, Root, RootPlace};
@@ -100,8 +100,6 @@ pub(crate) struct Tracker {
     mtimes: HashMap<Id, i64>,
     /// The extended attributes of entries that have some, where they are reported.
     xattrs: HashMap<Id, Box<[Xattr]>>,
-    /// How many directories could not be watched.
-    pub(crate) unwatched: usize,
     /// Whether a file system is watched that does not tell all.
     pub(crate) file_systems: FileSystems,
     /// When the queue was last seen empty, in nanoseconds since 1970: what is born
@@ -158,7 +156,6 @@ impl Tracker {
             attributes: HashMap::default(),
             mtimes: HashMap::default(),
             xattrs: HashMap::default(),
-            unwatched: 0,
             file_systems: FileSystems::default(),
             queue_empty: settings.began,
             clock: WallClock::new(Timestamps {
@@ -262,7 +259,10 @@ impl Tracker {
                 self.model
                     .set_knowledge(id, Knowledge::Unread { ino, is_missed });
             }
-            Kind::Directory if self.is_not_entered(dir) => self.model.set(id, Flag::NOT_ENTERED),
+            Kind::Directory if self.is_not_entered(dir) => {
+                let boundary = DirectoryState::NotEntered(NotEntered::Boundary);
+                self.model.set_directory_state(id, boundary);
+            }
             _ => {}
         }
     }

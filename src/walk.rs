@@ -25,7 +25,7 @@ use crate::sys::process;
 use crate::sys::stat::{stat_fd, stat_fd_cached, stat_name, stat_name_cached};
 use crate::tracker::Tracker;
 use crate::tracker::disk::{FsError, Inode};
-use crate::tracker::model::{Flag, Id};
+use crate::tracker::model::{DirectoryState, Id, NotEntered};
 pub(crate) use progress::WalkProgress;
 pub(crate) use remote::walk_remote;
 use shared::{FileSystem, Job, Shared};
@@ -309,7 +309,8 @@ impl<'s, 'a> Walker<'s, 'a> {
     fn do_not_enter(&self, id: Id, inode: Inode) {
         let mut state = self.shared.lock();
         state.tracker.model.set_inode(id, inode);
-        state.tracker.model.set(id, Flag::NOT_ENTERED);
+        let boundary = DirectoryState::NotEntered(NotEntered::Boundary);
+        state.tracker.model.set_directory_state(id, boundary);
     }
 
     fn watch(&self, fd: BorrowedFd<'_>) -> io::Result<Wd> {
@@ -356,7 +357,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 continue;
             };
             tracker.add_walked(child, id, entry.ino);
-            if kind == Kind::Directory && !tracker.model.has(child, Flag::NOT_ENTERED) {
+            if kind == Kind::Directory && !tracker.model.is_not_entered(child) {
                 self.names.extend(name);
                 self.subs.push((child, self.names.len()));
             }

@@ -464,7 +464,7 @@ impl NetBuilder<'_, '_> {
             let edge = self.edge(id);
             let kind = self.differ.tracker.model.kind(id);
             let content = self.differ.content(id);
-            let entered = !self.differ.tracker.model.has(id, Flag::NOT_ENTERED);
+            let entered = !self.differ.tracker.model.is_not_entered(id);
             node = self.net.add_new(edge, kind, content, entered);
             self.net
                 .set_attributes(node, self.differ.tracker.known_attributes(id));

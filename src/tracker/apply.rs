@@ -253,7 +253,7 @@ impl Turn<'_> {
             return;
         };
         if what == SelfEvent::Ignored {
-            self.t.model.set_wd(dir, None);
+            self.t.model.take_watch(dir);
         }
         if what == SelfEvent::DeleteSelf && self.t.model.has(dir, Flag::ROOT) {
             // What stands at a PATH now is another, even if it got the number.

@@ -55,7 +55,7 @@ impl Tracker {
             return;
         }
         let kind = self.model.kind(id);
-        let entered = kind == Kind::Directory && !self.model.has(id, Flag::NOT_ENTERED);
+        let entered = kind == Kind::Directory && !self.model.is_not_entered(id);
         let path = self.path(id);
         self.batch.push(Change::Created {
             kind,
@@ -213,11 +213,8 @@ impl Turn<'_> {
         }
         if t.model.kind(id) == Kind::Directory {
             t.forget_rules(id);
-            if let Some(wd) = t.model.set_wd(id, None) {
+            if let Some(wd) = t.model.take_watch(id) {
                 self.disk.unwatch(wd);
-            }
-            if t.model.has(id, Flag::UNWATCHED) {
-                t.unwatched -= 1;
             }
         }
         if t.model.has(id, Flag::FILE_WATCH)

@@ -21,6 +21,7 @@ use crate::change::Kind;
 use arena::Slot;
 use by_name::{ByName, NameHash};
 use directories::Directories;
+pub(crate) use directories::{DirectoryState, NotEntered};
 pub(super) use fingerprint::{Fingerprint, InodeKey, fingerprint, inode_key};
 pub(crate) use flag::Flag;
 use flag::kind_bits;

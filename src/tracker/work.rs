@@ -2,7 +2,7 @@
 //! comes back if that did not work. Events are read between any two keys.
 
 use super::disk::{FsError, Inode, Target};
-use super::model::{Flag, Id};
+use super::model::{DirectoryState, Id};
 use super::queue::{Detail, Key, Work};
 use super::scan::Sweep;
 use super::{Tracker, Turn};
@@ -84,14 +84,14 @@ impl Tracker {
     }
 
     fn needs_poll(&self) -> bool {
-        self.unwatched > 0 || self.file_systems.has_polled()
+        self.model.polled_directories() > 0 || self.file_systems.has_polled()
     }
 
     /// Compares what has no watch or does not tell all.
     fn poll(&mut self) {
         let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
         let not_told = |id: &Id| {
-            self.model.has(*id, Flag::UNWATCHED)
+            self.model.directory_state(*id) == DirectoryState::Polled
                 || self.file_systems.is_polled(self.model.inode(*id).dev)
         };
         let dirs = self.model.all().filter(is_dir).filter(not_told);
@@ -149,7 +149,7 @@ impl Turn<'_> {
             Key::Scan(dir) => {
                 if let Detail::Sweep(sweep) = detail
                     && self.is_directory(dir)
-                    && !self.t.model.has(dir, Flag::NOT_ENTERED)
+                    && !self.t.model.is_not_entered(dir)
                 {
                     self.begin_scan(dir, sweep);
                 }

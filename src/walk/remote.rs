@@ -8,7 +8,7 @@ use crate::change::Kind;
 use crate::disk::path::RemotePath;
 use crate::disk::remote::{Answer, Ask, NoAnswer, Place, Question, STALLED_AFTER};
 use crate::file_status::FsError;
-use crate::tracker::model::{Flag, Id};
+use crate::tracker::model::Id;
 use crate::tracker::{Hashing, Tracker};
 
 /// Walks what is below a directory on a remote mount. Gives the directories that are known
@@ -71,7 +71,7 @@ pub(crate) fn walk_remote(
                 }
                 tracker.enqueue(child);
             }
-            if kind == Kind::Directory && !tracker.model.has(child, Flag::NOT_ENTERED) {
+            if kind == Kind::Directory && !tracker.model.is_not_entered(child) {
                 left.push((child, path.join(&name)));
             }
         }

@@ -115,7 +115,7 @@ pub(super) fn take_watch(tracker: &mut Tracker, id: Id, watched: &Watched) -> Re
                 tracker.mark_alias(id);
                 return Err(other);
             }
-            tracker.model.set_wd(id, Some(*wd));
+            tracker.model.set_watch(id, *wd);
             tracker.model.set_inode(id, watched.inode);
         }
         Err(error) => {

@@ -221,7 +221,7 @@ impl Watcher {
         if self.ended.is_some() {
             return Ok(());
         }
-        if self.tracker.unwatched > 0 {
+        if self.tracker.model.polled_directories() > 0 {
             self.tracker.settings.began_coarse = next_tick();
         }
         self.warn_of_incomplete_events();

@@ -1,7 +1,8 @@
-//! What only directories have: which one it is on disk, its watch, its children, and
-//! when it was last scanned. Knows nothing of when that is so on disk.
+//! What only directories have: which one it is on disk, how what happens in it is learned,
+//! its children, and when it was last scanned. Knows nothing of when that is so on disk.
 //!
-//! Invariant: a watch is one directory's, which is found by it.
+//! Invariant: a watch is one directory's, which is found by it; one that is polled or not
+//! entered has none.
 
 use std::hash::BuildHasher;
 
@@ -14,10 +15,59 @@ use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::disk::Inode;
 
+/// How what happens in a directory is learned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DirectoryState {
+    Watched(Wd),
+    /// It has no watch yet, or its watch went: its own name is to be reconciled.
+    Unwatched,
+    /// It could not be watched: it is scanned at intervals.
+    Polled,
+    /// It is reported, and what is in it is not. It stays so: where that ends, a new entry
+    /// takes its place.
+    NotEntered(NotEntered),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum NotEntered {
+    /// Another file system, an automount, or the depth that was asked for.
+    Boundary,
+    /// It is entered under another name.
+    Alias,
+}
+
+// `Directory::wd`, where there is no watch.
+const UNWATCHED: i32 = -1;
+const POLLED: i32 = -2;
+const BOUNDARY: i32 = -3;
+const ALIAS: i32 = -4;
+
+impl DirectoryState {
+    fn pack(self) -> i32 {
+        match self {
+            Self::Watched(wd) => wd.0,
+            Self::Unwatched => UNWATCHED,
+            Self::Polled => POLLED,
+            Self::NotEntered(NotEntered::Boundary) => BOUNDARY,
+            Self::NotEntered(NotEntered::Alias) => ALIAS,
+        }
+    }
+
+    fn unpack(wd: i32) -> Self {
+        match wd {
+            0.. => Self::Watched(Wd(wd)),
+            POLLED => Self::Polled,
+            BOUNDARY => Self::NotEntered(NotEntered::Boundary),
+            ALIAS => Self::NotEntered(NotEntered::Alias),
+            _ => Self::Unwatched,
+        }
+    }
+}
+
 /// A directory: 40 bytes.
 pub(super) struct Directory {
     pub(super) node: Node,
-    /// Its watch, or -1.
+    /// A packed [`DirectoryState`].
     wd: i32,
     first: u32,
     /// The file system, as an index.
@@ -42,6 +92,8 @@ pub(super) struct Directories {
     pub(super) all: Arena<Directory>,
     /// Slots of directories by watch.
     by_wd: HashTable<u32>,
+    /// How many are polled.
+    polled: usize,
     state: RandomState,
     devs: Vec<u64>,
 }
@@ -51,7 +103,7 @@ impl Directories {
     pub(super) fn add(&mut self, node: Node) -> Id {
         Id::directory(self.all.add(Directory {
             node,
-            wd: -1,
+            wd: UNWATCHED,
             first: NONE,
             dev: 0,
             scanned: 0,
@@ -106,7 +158,7 @@ impl Model {
     /// Frees its slot; it has no children.
     pub(super) fn remove_directory(&mut self, id: Id) {
         debug_assert_eq!(self.directory(id).first, NONE, "it is empty");
-        self.set_wd(id, None);
+        self.set_directory_state(id, DirectoryState::Unwatched);
         self.directories.all.remove(id.index());
     }
 
@@ -117,23 +169,57 @@ impl Model {
         Some(Id::directory(*at as usize))
     }
 
-    pub(crate) fn wd(&self, id: Id) -> Option<Wd> {
-        let wd = self.directory(id).wd;
-        (wd >= 0).then_some(Wd(wd))
+    pub(crate) fn directory_state(&self, id: Id) -> DirectoryState {
+        DirectoryState::unpack(self.directory(id).wd)
     }
 
-    /// Sets its watch, which no other directory has; returns the one it had.
-    pub(crate) fn set_wd(&mut self, id: Id, wd: Option<Wd>) -> Option<Wd> {
+    pub(crate) fn wd(&self, id: Id) -> Option<Wd> {
+        match self.directory_state(id) {
+            DirectoryState::Watched(wd) => Some(wd),
+            DirectoryState::Unwatched | DirectoryState::Polled | DirectoryState::NotEntered(_) => {
+                None
+            }
+        }
+    }
+
+    /// Whether it is a directory of which nothing below is reported.
+    pub(crate) fn is_not_entered(&self, id: Id) -> bool {
+        id.is_directory() && matches!(self.directory_state(id), DirectoryState::NotEntered(_))
+    }
+
+    /// How many directories could not be watched.
+    pub(crate) fn polled_directories(&self) -> usize {
+        self.directories.polled
+    }
+
+    /// Sets the state of a directory; returns the watch that it had. A new one is no other
+    /// directory's.
+    pub(crate) fn set_directory_state(&mut self, id: Id, new: DirectoryState) -> Option<Wd> {
         let at = u32::try_from(id.index()).expect("numbers have 31 bits");
-        let old = self.wd(id);
-        if let Some(old) = old {
-            self.directories.unindex_wd(at, old.0);
+        let (old, watch) = (self.directory_state(id), self.wd(id));
+        match old {
+            DirectoryState::Watched(wd) => self.directories.unindex_wd(at, wd.0),
+            DirectoryState::Polled => self.directories.polled -= 1,
+            DirectoryState::Unwatched | DirectoryState::NotEntered(_) => {}
         }
-        self.directory_mut(id).wd = wd.map_or(-1, |wd| wd.0);
-        if let Some(wd) = wd {
-            self.directories.index_wd(at, wd.0);
+        self.directory_mut(id).wd = new.pack();
+        match new {
+            DirectoryState::Watched(wd) => self.directories.index_wd(at, wd.0),
+            DirectoryState::Polled => self.directories.polled += 1,
+            DirectoryState::Unwatched | DirectoryState::NotEntered(_) => {}
         }
-        old
+        watch
+    }
+
+    /// It has a watch, which is no other directory's.
+    pub(crate) fn set_watch(&mut self, id: Id, wd: Wd) {
+        self.set_directory_state(id, DirectoryState::Watched(wd));
+    }
+
+    /// It has no watch any longer; the one that it had.
+    pub(crate) fn take_watch(&mut self, id: Id) -> Option<Wd> {
+        self.wd(id)?;
+        self.set_directory_state(id, DirectoryState::Unwatched)
     }
 
     pub(crate) fn inode(&self, id: Id) -> Inode {

@@ -24,18 +24,13 @@ impl Flag {
     /// A rename put it over other bytes, and that is not told yet.
     pub(crate) const REPLACED: Self = Self(1 << 9);
     pub(crate) const READING: Self = Self(1 << 11);
-    /// A directory that is told elsewhere: not entered here.
-    pub(crate) const ALIAS: Self = Self(1 << 12);
     /// Never told.
     pub(crate) const HIDDEN: Self = Self(1 << 13);
-    /// A directory that may not be read, which has been said.
+    /// A directory that may not be read, which has been said. It may have a watch: the
+    /// permissions may have changed since that was set.
     pub(crate) const UNREADABLE: Self = Self(1 << 14);
-    /// A directory at the edge: told and not entered.
-    pub(crate) const NOT_ENTERED: Self = Self(1 << 16);
     /// A directory of which only some names are watched (a PATH that is a file).
     pub(crate) const PARTIAL: Self = Self(1 << 17);
-    /// A directory that could not be watched: looked at at intervals.
-    pub(crate) const UNWATCHED: Self = Self(1 << 18);
     pub(crate) const ATTRIBUTED: Self = Self(1 << 19);
     /// It has a watch of its own (`--strict`).
     pub(crate) const FILE_WATCH: Self = Self(1 << 20);

@@ -4,7 +4,7 @@
 use crate::change::{Content, Kind, Warning};
 use crate::event::Wd;
 use crate::tracker::disk::{FsClass, FsError, Stat, Target, Watched};
-use crate::tracker::model::{Flag, Id};
+use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::scan::Sweep;
 use crate::tracker::{Tracker, Turn};
 
@@ -14,14 +14,12 @@ impl Turn<'_> {
         let foreign =
             self.t.settings.one_file_system && stat.inode.dev != self.t.model.inode(dir).dev;
         if foreign || self.is_automount(dir, stat) || self.t.is_not_entered(dir) {
-            let is_not_entered = |id| {
-                self.t.model.kind(id) == Kind::Directory && self.t.model.has(id, Flag::NOT_ENTERED)
-            };
             match known {
-                Some(id) if is_not_entered(id) => self.compare_attributes(id, stat),
+                Some(id) if self.t.model.is_not_entered(id) => self.compare_attributes(id, stat),
                 _ => {
                     let id = self.new_directory(dir, name, stat);
-                    self.t.model.set(id, Flag::NOT_ENTERED);
+                    let boundary = DirectoryState::NotEntered(NotEntered::Boundary);
+                    self.t.model.set_directory_state(id, boundary);
                     self.t.emit_created(id, Content::default());
                 }
             }
@@ -52,7 +50,7 @@ impl Turn<'_> {
             let inode = self.t.model.inode(id);
             // One that the walk could not ask has no number yet.
             let may_be = inode.ino == 0 || inode == watched.inode;
-            !self.t.model.has(id, Flag::ALIAS) && !self.t.model.has(id, Flag::NOT_ENTERED) && may_be
+            may_be && !self.t.model.is_not_entered(id)
         });
         match (&watched.wd, same_inode) {
             (Ok(wd), _) => match self.t.model.watched(*wd) {
@@ -65,8 +63,7 @@ impl Turn<'_> {
                     Some(id) => {
                         self.t.model.set_inode(id, watched.inode);
                         self.t.file_systems.note(watched.inode.dev, watched.class);
-                        self.t.model.set_wd(id, Some(*wd));
-                        self.t.mark_watched(id);
+                        self.t.mark_watched(id, *wd);
                         self.t.queue.add_scan(id, Sweep::All);
                     }
                     None => {
@@ -99,13 +96,14 @@ impl Turn<'_> {
     /// A directory with the number of the one that is known cannot be watched. One that
     /// has a watch could be: it is another, or the watch went with its `IN_IGNORED`.
     fn lost_watch(&mut self, id: Id, fault: &FsError) {
-        if *fault == FsError::WatchLimit && !self.t.model.has(id, Flag::UNWATCHED) {
-            if let Some(wd) = self.t.model.set_wd(id, None) {
-                self.disk.unwatch(wd);
+        match (self.t.model.directory_state(id), fault) {
+            (DirectoryState::Watched(_) | DirectoryState::Unwatched, FsError::WatchLimit) => {
+                if let Some(wd) = self.t.model.take_watch(id) {
+                    self.disk.unwatch(wd);
+                }
+                self.t.cannot_watch(id, fault);
             }
-            self.t.cannot_watch(id, fault);
-        } else {
-            self.t.queue.retry_entry(id, self.t.model.parent(id), fault);
+            _ => drop(self.t.queue.retry_entry(id, self.t.model.parent(id), fault)),
         }
     }
 
@@ -121,7 +119,7 @@ impl Turn<'_> {
 
     /// A new directory that is watched: told, then scanned.
     fn begin(&mut self, id: Id, wd: Wd, watched: &Watched, stat: &Stat) {
-        self.t.model.set_wd(id, Some(wd));
+        self.t.model.set_watch(id, wd);
         self.t.model.set_inode(id, watched.inode);
         self.t.mark_unscanned(id);
         self.t.file_systems.note(watched.inode.dev, watched.class);
@@ -143,13 +141,14 @@ impl Tracker {
         }
         match fault {
             FsError::WatchLimit | FsError::Io(_) => {
-                if !self.model.has(id, Flag::UNWATCHED) {
-                    self.model.set(id, Flag::UNWATCHED);
-                    self.unwatched += 1;
-                    match fault {
-                        FsError::Io(why) => self.trouble(id, Warning::Failed(why.clone())),
-                        _ => self.trouble(id, Warning::NoWatch),
+                match self.model.directory_state(id) {
+                    DirectoryState::Unwatched => {
+                        self.model.set_directory_state(id, DirectoryState::Polled);
+                        self.warn_unwatched(id, fault);
                     }
+                    // The watch is set, and the directory could not be listed.
+                    DirectoryState::Watched(_) => self.warn_unwatched(id, fault),
+                    DirectoryState::Polled | DirectoryState::NotEntered(_) => {}
                 }
                 self.queue.add_scan(id, Sweep::All);
             }
@@ -158,10 +157,17 @@ impl Tracker {
         }
     }
 
-    pub(super) fn mark_watched(&mut self, id: Id) {
-        if self.model.clear(id, Flag::UNWATCHED) {
-            self.unwatched -= 1;
-        }
+    fn warn_unwatched(&mut self, id: Id, fault: &FsError) {
+        let warning = match fault {
+            FsError::Io(why) => Warning::Failed(why.clone()),
+            _ => Warning::NoWatch,
+        };
+        self.trouble(id, warning);
+    }
+
+    /// A directory that had no watch has one.
+    pub(super) fn mark_watched(&mut self, id: Id, wd: Wd) {
+        self.model.set_watch(id, wd);
         self.model.clear(id, Flag::UNREADABLE);
     }
 }

@@ -3,9 +3,11 @@
 
 use crate::change::{Content, Kind};
 use crate::tracker::disk::{FsError, Stat, Target};
-use crate::tracker::model::{Flag, Id};
+use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::scan::Sweep;
 use crate::tracker::{Tracker, Turn};
+
+const ALIAS: DirectoryState = DirectoryState::NotEntered(NotEntered::Alias);
 
 impl Turn<'_> {
     /// The directory under this name is known under another one.
@@ -85,7 +87,7 @@ impl Turn<'_> {
     fn alias(&mut self, other: Id, dir: Id, name: &[u8], stat: &Stat) {
         if let Some(known) = self.t.model.find(dir, name)
             && self.t.model.kind(known) == Kind::Directory
-            && self.t.model.has(known, Flag::ALIAS)
+            && self.t.model.directory_state(known) == ALIAS
         {
             if !self.t.model.has(other, Flag::ROOT) {
                 self.t.model.unhide(known);
@@ -93,8 +95,7 @@ impl Turn<'_> {
             return;
         }
         let id = self.new_directory(dir, name, stat);
-        self.t.model.set(id, Flag::ALIAS);
-        self.t.model.set(id, Flag::NOT_ENTERED);
+        self.t.model.set_directory_state(id, ALIAS);
         if self.t.model.has(other, Flag::ROOT) {
             self.t.model.hide(id);
         }
@@ -106,8 +107,7 @@ impl Tracker {
     /// The walk found a directory that is known under another name: a bind mount, a PATH
     /// within another one, or one that moved while it walked.
     pub(crate) fn mark_alias(&mut self, id: Id) {
-        self.model.set(id, Flag::ALIAS);
-        self.model.set(id, Flag::NOT_ENTERED);
+        self.model.set_directory_state(id, ALIAS);
         self.model.hide(id);
         self.enqueue(id);
     }

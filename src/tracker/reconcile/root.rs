@@ -28,8 +28,7 @@ impl Turn<'_> {
                     && self.t.model.watched(wd).is_none()
                     && self.t.model.wd(id).is_none() =>
             {
-                self.t.model.set_wd(id, Some(wd));
-                self.t.mark_watched(id);
+                self.t.mark_watched(id, wd);
                 self.t.queue.add_scan(id, Sweep::All);
             }
             Err(why) if watched.inode == known => {

@@ -3,7 +3,7 @@
 
 use super::super::Hashing;
 use super::super::fake::digest;
-use super::super::model::{Flag, Id};
+use super::super::model::{DirectoryState, Flag, Id};
 use super::super::work::POLL;
 use super::fold;
 use super::world::{MS, World};
@@ -78,7 +78,7 @@ impl World {
         self.gets_over_errors();
         // What has no watch is looked at in a while, and with it what is found there.
         for _ in 0..4 {
-            if self.tracker.unwatched > 0 {
+            if self.tracker.model.polled_directories() > 0 {
                 self.passes(POLL + MS);
                 self.work(1);
                 self.settles();
@@ -163,7 +163,7 @@ impl World {
         let model = &self.tracker.model;
         let mut known: Vec<Wd> = model
             .all()
-            .filter(|id| model.kind(*id) == Kind::Directory && !model.has(*id, Flag::NOT_ENTERED))
+            .filter(|id| model.kind(*id) == Kind::Directory)
             .filter_map(|id| model.wd(id))
             .collect();
         known.sort();
@@ -182,13 +182,14 @@ impl World {
                 self.disk.journal
             );
         }
-        let unwatched = |id: &Id| model.wd(*id).is_none() && !model.has(*id, Flag::NOT_ENTERED);
+        let unwatched = |id: &Id| model.wd(*id).is_none() && !model.is_not_entered(*id);
         for id in model
             .all()
             .filter(|id| model.kind(*id) == Kind::Directory)
             .filter(unwatched)
         {
-            let excused = model.has(id, Flag::UNWATCHED) || model.has(id, Flag::UNREADABLE);
+            let excused = model.directory_state(id) == DirectoryState::Polled
+                || model.has(id, Flag::UNREADABLE);
             assert!(
                 excused,
                 "a directory without a watch, after {:#?}",

@@ -199,7 +199,7 @@ impl World {
                     .model
                     .set_inode(child, self.disk.inode(node_at));
                 match self.disk.kernel.watch(node_at) {
-                    Ok(wd) => drop(self.tracker.model.set_wd(child, Some(wd))),
+                    Ok(wd) => self.tracker.model.set_watch(child, wd),
                     Err(fault) => self.tracker.cannot_watch(child, &fault),
                 }
                 ids.insert(at, child);
