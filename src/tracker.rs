@@ -84,7 +84,8 @@ pub(crate) struct Tracker {
     unseen: UnseenCreates,
     /// The batch that is being applied.
     applying: Option<Applying>,
-    /// What was last reported under the names onto which files were renamed.
+    /// Files that a rename put over other bytes, and what was last reported under that
+    /// name: until what they hold is compared with it.
     replaced: HashMap<Id, Option<Digest>>,
     /// Files with several names, and unnamed ones.
     links: Links,

@@ -57,7 +57,6 @@ impl Tracker {
         } else {
             self.xattrs.insert(id, xattrs);
         }
-        self.model.set(id, Flag::ATTRIBUTED);
     }
 
     fn emit_attributes(

@@ -49,7 +49,7 @@ impl Tracker {
 
     /// Whether only the bytes can tell whether a file has changed.
     fn needs_read(&self, id: Id, stat: &Stat, why: Evidence) -> bool {
-        if why.is_written() || self.model.has(id, Flag::REPLACED) {
+        if why.is_written() || self.replaced.contains_key(&id) {
             return true;
         }
         let is_read = self.hashing(stat.inode.dev) == Hashing::Eager;

@@ -217,18 +217,12 @@ impl Turn<'_> {
                 self.disk.unwatch(wd);
             }
         }
-        if t.model.has(id, Flag::FILE_WATCH)
-            && let Some(wd) = t.links.remove_file_watch(id)
-        {
+        if let Some(wd) = t.links.remove_file_watch(id) {
             self.disk.unwatch(wd);
         }
-        if t.model.has(id, Flag::REPLACED) {
-            t.replaced.remove(&id);
-        }
-        if t.model.has(id, Flag::ATTRIBUTED) {
-            t.attributes.remove(&id);
-            t.xattrs.remove(&id);
-        }
+        t.replaced.remove(&id);
+        t.attributes.remove(&id);
+        t.xattrs.remove(&id);
         t.mtimes.remove(&id);
         if t.model.has(id, Flag::READING) {
             t.reading.retain(|_, (reading, _)| *reading != id);

@@ -77,6 +77,10 @@ impl Links {
         self.unnamed.contains(&ino)
     }
 
+    pub(super) fn has_file_watch(&self, id: Id) -> bool {
+        self.guarded.contains_key(&id)
+    }
+
     pub(super) fn add_file_watch(&mut self, wd: Wd, id: Id) {
         self.guards.entry(wd).or_default().push(id);
         self.guarded.insert(id, wd);

@@ -188,9 +188,7 @@ impl Turn<'_> {
         let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
         let apart = self.t.settings.no_renames.then(|| self.emit_left(id));
         let t = &mut *self.t;
-        if t.model.clear(id, Flag::REPLACED) {
-            t.replaced.remove(&id);
-        }
+        t.replaced.remove(&id);
         // Found elsewhere before its second half was read: it waits no longer.
         t.clear_missing(id);
         // What the baseline reads under the old name may be another file by now.
@@ -225,7 +223,6 @@ impl Turn<'_> {
         if let Some(last) = replaced {
             let same = last.is_some() && t.model.digest(id) == last;
             if !same {
-                t.model.set(id, Flag::REPLACED);
                 t.replaced.insert(id, last);
             }
         }

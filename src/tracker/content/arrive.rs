@@ -5,7 +5,7 @@ use super::{Evidence, content};
 use crate::change::{Content, Kind, Warning};
 use crate::tracker::Turn;
 use crate::tracker::disk::{FileDigest, FsError, Reading, Stat, Target};
-use crate::tracker::model::{self, Flag, Id};
+use crate::tracker::model::{self, Id};
 
 impl Turn<'_> {
     /// A file came whole: moved in, linked, or found by a scan.
@@ -90,17 +90,14 @@ impl Turn<'_> {
 
     /// Gives a file a watch of its own, where that is asked for.
     pub(in crate::tracker) fn watch_file_inode(&mut self, id: Id, dir: Id, name: &[u8]) {
-        if !self.t.settings.strict || self.t.model.has(id, Flag::FILE_WATCH) {
+        if !self.t.settings.strict || self.t.links.has_file_watch(id) {
             return;
         }
         let watched = self
             .enter(dir)
             .and_then(|parent| self.disk.watch_file(Target::In(parent, name)));
         match watched {
-            Ok(wd) => {
-                self.t.links.add_file_watch(wd, id);
-                self.t.model.set(id, Flag::FILE_WATCH);
-            }
+            Ok(wd) => self.t.links.add_file_watch(wd, id),
             Err(why) => {
                 let is_first = self.t.queue.retry_entry(id, Some(dir), &why);
                 if is_first && why == FsError::WatchLimit {

@@ -41,7 +41,7 @@ impl Turn<'_> {
         let old = self.t.model.digest(id);
         let knowledge = self.t.model.knowledge(id);
         let changed_since_start = self.t.changed_since_start(id, stat);
-        let news = match (self.t.take_replaced(id), old) {
+        let news = match (self.t.replaced.remove(&id), old) {
             (Some(last), _) => old != Some(digest) || last != Some(digest),
             (None, Some(old)) => old != digest,
             // Other bytes, or none, were reported: when in doubt, these are news.
@@ -86,7 +86,7 @@ impl Turn<'_> {
             }
             Knowledge::Unseen | Knowledge::Unread { .. } => true,
         };
-        let news = match (self.t.take_replaced(id), knowledge) {
+        let news = match (self.t.replaced.remove(&id), knowledge) {
             (Some(_), _) | (None, Knowledge::Unseen) => true,
             (None, _) if last.is_some() => true,
             (None, Knowledge::Unread { .. }) => {
@@ -162,16 +162,6 @@ impl Turn<'_> {
 }
 
 impl Tracker {
-    /// What was last reported under the name onto which it was renamed, if that is not
-    /// accounted for yet.
-    fn take_replaced(&mut self, id: Id) -> Option<Option<Digest>> {
-        if self.model.clear(id, Flag::REPLACED) {
-            self.replaced.remove(&id)
-        } else {
-            None
-        }
-    }
-
     pub(super) fn count_reading(&mut self, stat: &Stat) {
         self.counters.hashes += 1;
         self.counters.hashed_bytes += stat.size;

@@ -7,14 +7,13 @@
 use super::content;
 use crate::change::{Content, EMPTY};
 use crate::tracker::disk::{Stat, Target};
-use crate::tracker::model::{self, Flag, Id, Knowledge};
+use crate::tracker::model::{self, Id, Knowledge};
 use crate::tracker::{Hashing, Turn};
 
 impl Turn<'_> {
     /// The digest last emitted, and what the disk says of the file that holds these bytes.
     pub(crate) fn known_content(&mut self, id: Id) -> Content {
         // From here on this is what was last reported under the name.
-        self.t.model.clear(id, Flag::REPLACED);
         self.t.replaced.remove(&id);
         let digest = self.t.model.digest(id);
         if digest == Some(EMPTY) {

@@ -21,8 +21,6 @@ impl Flag {
     pub(crate) const LINKED: Self = Self(1 << 7);
     /// Other bytes were read under another name of the same inode.
     pub(crate) const OTHER_NAME: Self = Self(1 << 8);
-    /// A rename put it over other bytes, and that is not told yet.
-    pub(crate) const REPLACED: Self = Self(1 << 9);
     pub(crate) const READING: Self = Self(1 << 11);
     /// Never told.
     pub(crate) const HIDDEN: Self = Self(1 << 13);
@@ -31,9 +29,6 @@ impl Flag {
     pub(crate) const UNREADABLE: Self = Self(1 << 14);
     /// A directory of which only some names are watched (a PATH that is a file).
     pub(crate) const PARTIAL: Self = Self(1 << 17);
-    pub(crate) const ATTRIBUTED: Self = Self(1 << 19);
-    /// It has a watch of its own (`--strict`).
-    pub(crate) const FILE_WATCH: Self = Self(1 << 20);
     /// Its directory holds a name that prints in its own way.
     pub(crate) const HAS_FILE_ROOT: Self = Self(1 << 21);
     pub(crate) const DIGESTED: Self = Self(1 << 24);
