@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use super::disk::Target;
-use super::model::{Flag, Id};
+use super::model::{Evidence, Flag, Id};
 use super::{Tracker, Turn};
 use crate::change::{Change, Kind};
 use crate::coalesce::{ContentEvents, NameStep, Step, Steps, What};
@@ -202,7 +202,7 @@ impl Turn<'_> {
         let settings = &self.t.settings;
         let wants_attributes = settings.attributes || settings.touched;
         if content.attrib {
-            self.t.model.set(id, Flag::ATTRIB);
+            self.t.model.add_evidence(id, Evidence::ATTRIB);
             // It may be readable now, whatever was known of its bytes before.
             if self.t.model.digest(id).is_none()
                 || wants_attributes
@@ -212,10 +212,10 @@ impl Turn<'_> {
             }
         }
         if content.modified {
-            self.t.model.set(id, Flag::MODIFIED);
+            self.t.model.add_evidence(id, Evidence::MODIFIED);
         }
         if content.closed {
-            self.t.model.set(id, Flag::CLOSED_WRITE);
+            self.t.model.add_evidence(id, Evidence::CLOSED_WRITE);
             if in_place && self.may_read_in_place() {
                 self.reconcile_entry(id);
             } else {

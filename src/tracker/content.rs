@@ -5,23 +5,32 @@
 
 mod arrive;
 mod compare;
-mod evidence;
 mod known;
 mod other_names;
 mod reread;
 
 use super::disk::{FileDigest, FsError, Reading, Stat, Target, Ticket};
-use super::model::{self, Flag, Id, Knowledge};
+use super::model::{self, Evidence, Flag, Id, Knowledge};
 use super::{Hashing, Tracker, Turn};
 use crate::change::{Content, Digest, Kind, Warning};
-pub(super) use evidence::Evidence;
 pub(super) use reread::RereadDelays;
 
 impl Tracker {
     /// Whether a regular file may have been written to since it was read.
     pub(super) fn is_written(&self, id: Id) -> bool {
-        let wrote = self.model.has(id, Flag::MODIFIED) || self.model.has(id, Flag::CLOSED_WRITE);
-        wrote && self.model.kind(id) == Kind::File
+        let wrote = Evidence::MODIFIED.and(Evidence::CLOSED_WRITE);
+        self.model.kind(id) == Kind::File && self.model.evidence(id).has(wrote)
+    }
+
+    /// Takes what happened to a file since it was last read. Where events were dropped, a
+    /// touch does not account for the times that are found: a write may be among them.
+    fn take_evidence(&mut self, id: Id) -> Evidence {
+        let all = self.model.take_evidence(id);
+        if self.has_lost_events() {
+            all.without_attrib()
+        } else {
+            all
+        }
     }
 
     /// Whether a file goes by inode, size and times.
@@ -118,7 +127,7 @@ impl Turn<'_> {
             return;
         };
         if let Some(due) = self.t.reread_delays.wait(id, self.now.tick) {
-            self.t.restore_evidence(id, why);
+            self.t.model.add_evidence(id, why);
             self.t.queue.delay_entry(id, Some(dir), due);
             return;
         }
@@ -140,7 +149,7 @@ impl Turn<'_> {
             }
             Ok(Reading::Later) => self.t.later(ticket, id, why),
             Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
-                self.t.restore_evidence(id, why);
+                self.t.model.add_evidence(id, why);
                 self.t.retry_entry(id, &FsError::NotFound);
             }
             Err(error) => self.reading_failed(id, stat, error, why),
@@ -212,9 +221,7 @@ impl Turn<'_> {
                 self.t.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
                 // What happened meanwhile is looked at in its turn.
-                let again = Evidence::ALL
-                    .into_iter()
-                    .any(|flag| self.t.model.has(id, flag));
+                let again = !self.t.model.evidence(id).is_empty();
                 if again || !stable {
                     self.t.reread_delays.note(id, self.now.tick, took);
                     self.t.debounce(id);
@@ -226,13 +233,13 @@ impl Turn<'_> {
                 }
             }
             Ok(_) | Err(FsError::NotFound) => {
-                self.t.restore_evidence(id, why);
+                self.t.model.add_evidence(id, why);
                 self.t.retry_entry(id, &FsError::NotFound);
             }
             Err(error) => match self.stat_of(id) {
                 Some(stat) => self.reading_failed(id, &stat, error, why),
                 None => {
-                    self.t.restore_evidence(id, why);
+                    self.t.model.add_evidence(id, why);
                     self.t.retry_entry(id, &error);
                 }
             },
@@ -242,7 +249,7 @@ impl Turn<'_> {
     /// A file cannot be read now. A write to it is a change all the same.
     fn reading_failed(&mut self, id: Id, stat: &Stat, error: FsError, why: Evidence) {
         if matches!(error, FsError::NotFound | FsError::Busy | FsError::Stalled) {
-            self.t.restore_evidence(id, why);
+            self.t.model.add_evidence(id, why);
             self.t.model.mark_missed(id);
             self.t.retry_entry(id, &error);
             return;
@@ -262,7 +269,7 @@ impl Turn<'_> {
             let old = self.t.model.digest(id);
             self.t.model.set_digest(id, None);
             self.t.emit_changed(id, content(stat, None), old);
-            if why.has(Flag::CLOSED_WRITE) {
+            if why.has(Evidence::CLOSED_WRITE) {
                 self.t.emit_closed(id, content(stat, None));
             }
         }

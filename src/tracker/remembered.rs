@@ -5,19 +5,18 @@
 //! be compared with the bytes.
 
 use super::Tracker;
-use super::model::{Flag, Id, Knowledge};
+use super::model::{Evidence, Id, Knowledge};
 use crate::change::{Attributes, Digest, Kind};
 
 impl Tracker {
     /// Whether the baseline could not tell what a file holds, so that it is still to be
     /// read.
     pub(crate) fn is_to_be_read(&self, id: Id) -> bool {
-        let evidence = [Flag::MODIFIED, Flag::CLOSED_WRITE, Flag::ATTRIB];
         let is_seen = !matches!(
             self.model.knowledge(id),
             Knowledge::Unseen | Knowledge::Unread { .. }
         );
-        !is_seen || evidence.into_iter().any(|flag| self.model.has(id, flag))
+        !is_seen || self.model.evidence(id).has(Evidence::OF_EVENTS)
     }
 
     /// A file is read, and what it holds is emitted if it is not what was reported.

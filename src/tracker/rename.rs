@@ -3,7 +3,7 @@
 //! The first half leaves the entry in place and marks it; the second one moves it.
 //! A half that stays alone expires, and the disk is asked.
 
-use super::model::{Flag, Id, Presence};
+use super::model::{Evidence, Flag, Id, Presence};
 use super::queue::Key;
 use super::{Timestamps, Tracker, Turn};
 use crate::change::{Change, Kind};
@@ -129,7 +129,7 @@ impl Turn<'_> {
         if let Some(known) = self.t.model.find(dir, name)
             && self.t.model.is_unread(known)
         {
-            self.t.model.set(known, Flag::MODIFIED);
+            self.t.model.add_evidence(known, Evidence::MODIFIED);
         }
     }
 

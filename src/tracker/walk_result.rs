@@ -5,7 +5,7 @@
 //! that the walk saw, as it was before the watch began; all else is left to a look.
 
 use super::disk::{FileDigest, FsError, Stat};
-use super::model::{Flag, Id, Knowledge};
+use super::model::{Evidence, Id, Knowledge};
 use super::{Tracker, Turn};
 use crate::change::Kind;
 
@@ -54,8 +54,7 @@ impl Turn<'_> {
         else {
             return;
         };
-        let happened = [Flag::MODIFIED, Flag::CLOSED_WRITE, Flag::ATTRIB];
-        if happened.into_iter().any(|flag| model.has(id, flag)) {
+        if model.evidence(id).has(Evidence::OF_EVENTS) {
             return;
         }
         match read {

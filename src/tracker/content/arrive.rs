@@ -1,11 +1,11 @@
 //! Files that come whole: moved in, linked, or found by a scan. Each is told once, with
 //! what could be read of it.
 
-use super::{Evidence, content};
+use super::content;
 use crate::change::{Content, Kind, Warning};
 use crate::tracker::Turn;
 use crate::tracker::disk::{FileDigest, FsError, Reading, Stat, Target};
-use crate::tracker::model::{self, Id};
+use crate::tracker::model::{self, Evidence, Id};
 
 impl Turn<'_> {
     /// A file came whole: moved in, linked, or found by a scan.

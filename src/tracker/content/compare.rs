@@ -1,10 +1,10 @@
 //! The bytes of a file are known, or, where it goes by them, its inode, size and times:
 //! they are told if they are news. What is known is noted whether they are or not.
 
-use super::{Evidence, content};
+use super::content;
 use crate::change::Digest;
 use crate::tracker::disk::Stat;
-use crate::tracker::model::{self, Flag, Id, Knowledge};
+use crate::tracker::model::{self, Evidence, Flag, Id, Knowledge};
 use crate::tracker::{Tracker, Turn};
 
 /// A fingerprint is trusted when it was taken that much after the last change: the
@@ -21,12 +21,12 @@ impl Turn<'_> {
         stable: bool,
     ) {
         self.t.count_reading(stat);
-        self.compare(id, stat, digest, stable, Evidence::CLOSED_WRITE);
+        self.compare(id, stat, digest, stable, Evidence::COMPLETED);
     }
 
     /// The same where files go by size and times.
     pub(in crate::tracker) fn compare_closed_stat(&mut self, id: Id, stat: &Stat) {
-        self.compare_stat(id, stat, Evidence::CLOSED_WRITE);
+        self.compare_stat(id, stat, Evidence::COMPLETED);
     }
 
     /// The bytes are known: they are told if they are news.
@@ -66,7 +66,7 @@ impl Turn<'_> {
         if is_touched {
             self.t.emit_touched(id, stat);
         }
-        if why.has(Flag::CLOSED_WRITE) && stable {
+        if why.has(Evidence::CLOSED_WRITE) && stable {
             self.t.emit_closed(id, content(stat, Some(digest)));
         }
         if matches!(knowledge, Knowledge::Unreadable { .. }) {
@@ -90,13 +90,13 @@ impl Turn<'_> {
             (Some(_), _) | (None, Knowledge::Unseen) => true,
             (None, _) if last.is_some() => true,
             (None, Knowledge::Unread { .. }) => {
-                let is_touched = why.has(Flag::ATTRIB) && !is_linked;
+                let is_touched = why.has(Evidence::ATTRIB) && !is_linked;
                 let is_doubtful = why.is_written() || self.t.changed_since_start(id, stat);
                 self.t.was_replaced(id, stat)
-                    || why.has(Flag::MODIFIED)
+                    || why.has(Evidence::MODIFIED)
                     || is_doubtful && !is_touched
             }
-            (None, Knowledge::Known { is_racy, .. }) if why.has(Flag::MODIFIED) => {
+            (None, Knowledge::Known { is_racy, .. }) if why.has(Evidence::MODIFIED) => {
                 is_racy || has_new_fingerprint
             }
             (
@@ -124,7 +124,7 @@ impl Turn<'_> {
             // A write that was seen with a touch may have its event yet to come.
             self.t.model.mark_racy(id);
         }
-        if why.has(Flag::CLOSED_WRITE) {
+        if why.has(Evidence::CLOSED_WRITE) {
             self.t.emit_closed(id, content(stat, None));
         }
     }
@@ -146,7 +146,7 @@ impl Turn<'_> {
         self.t.keep_fingerprint(id, stat, true, self.now.wall);
         self.t.remember_mtime(id, stat);
         if !stable {
-            self.t.model.set(id, Flag::MODIFIED);
+            self.t.model.add_evidence(id, Evidence::MODIFIED);
             self.t.debounce(id);
         } else {
             self.mark_read_this_batch(id);

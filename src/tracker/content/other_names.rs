@@ -4,12 +4,11 @@
 //! Invariant: an event costs the same however many names its file has; only news cost a
 //! step for each of them.
 
-use super::Evidence;
 use super::compare::is_racy;
 use crate::change::Digest;
 use crate::tracker::disk::Stat;
 use crate::tracker::hard_links::InodeReading;
-use crate::tracker::model::{self, Flag, Id};
+use crate::tracker::model::{self, Evidence, Flag, Id};
 use crate::tracker::{Tracker, Turn};
 
 impl Turn<'_> {
@@ -39,7 +38,7 @@ impl Turn<'_> {
                 None => is_written,
             };
             if is_older {
-                t.model.set(other, Flag::OTHER_NAME);
+                t.model.add_evidence(other, Evidence::OTHER_NAME);
                 t.enqueue(other);
             }
         }
@@ -96,7 +95,7 @@ impl Tracker {
         if let Some(other) = other
             && (is_written || is_read || self.is_written(id))
         {
-            self.model.set(other, Flag::MODIFIED);
+            self.model.add_evidence(other, Evidence::MODIFIED);
             self.enqueue(other);
         }
     }

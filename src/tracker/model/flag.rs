@@ -1,5 +1,5 @@
 //! What an entry is, in one word: its kind in the lowest two bits, and what is a fact
-//! about it or not, a bit each; `presence` and, of files, `knowledge` and the size of the
+//! about it or not, a bit each; `presence` and, of files, `evidence`, `knowledge` and the size of the
 //! fingerprint have bits in it, too. What follows from a flag is for the rules to know.
 
 use super::{Id, Model};
@@ -11,16 +11,8 @@ pub(crate) struct Flag(u32);
 
 impl Flag {
     pub(crate) const ROOT: Self = Self(1 << 2);
-    /// Written to since it was last read.
-    pub(crate) const MODIFIED: Self = Self(1 << 4);
-    /// Closed after writing since it was last read.
-    pub(crate) const CLOSED_WRITE: Self = Self(1 << 5);
-    /// Its attributes changed since it was last looked at.
-    pub(crate) const ATTRIB: Self = Self(1 << 6);
     /// In the index of files with several names.
-    pub(crate) const LINKED: Self = Self(1 << 7);
-    /// Other bytes were read under another name of the same inode.
-    pub(crate) const OTHER_NAME: Self = Self(1 << 8);
+    pub(crate) const LINKED: Self = Self(1 << 8);
     pub(crate) const READING: Self = Self(1 << 11);
     /// Never told.
     pub(crate) const HIDDEN: Self = Self(1 << 13);

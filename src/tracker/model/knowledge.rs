@@ -7,7 +7,7 @@
 use super::fingerprint::{Fingerprint, InodeKey};
 use super::{Id, Model};
 
-/// Beside it, `Model::digest` is what was last reported, and `content::Evidence` what has
+/// Beside it, `Model::digest` is what was last reported, and `Evidence` what has
 /// happened since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::tracker) enum Knowledge {

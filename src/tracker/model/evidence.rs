@@ -1,0 +1,92 @@
+//! What happened to a file since it was last read: a set in four bits, kept until a reading
+//! takes it, and given back if nothing comes of that.
+
+use super::{Fingerprint, Id, Model, fingerprint};
+use crate::tracker::disk::Stat;
+
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(in crate::tracker) struct Evidence(u32);
+
+const SHIFT: u32 = 4;
+const ALL: u32 = 0b1111;
+
+impl Evidence {
+    /// `IN_MODIFY`, or something else tells of a write.
+    pub(in crate::tracker) const MODIFIED: Self = Self(1);
+    /// `IN_CLOSE_WRITE`.
+    pub(in crate::tracker) const CLOSED_WRITE: Self = Self(1 << 1);
+    /// `IN_ATTRIB`.
+    pub(in crate::tracker) const ATTRIB: Self = Self(1 << 2);
+    /// Other bytes were read under another name of the same inode.
+    pub(in crate::tracker) const OTHER_NAME: Self = Self(1 << 3);
+    /// It was written and closed, and not touched.
+    pub(in crate::tracker) const COMPLETED: Self = Self::MODIFIED.and(Self::CLOSED_WRITE);
+
+    pub(in crate::tracker) const OF_EVENTS: Self = Self::COMPLETED.and(Self::ATTRIB);
+
+    pub(in crate::tracker) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether any of these is in it.
+    pub(in crate::tracker) const fn has(self, any: Self) -> bool {
+        self.0 & any.0 != 0
+    }
+
+    pub(in crate::tracker) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(in crate::tracker) fn without_attrib(self) -> Self {
+        self.without(Self::ATTRIB)
+    }
+
+    /// Whether an event tells of a write, and of none that is only an open file touched.
+    pub(in crate::tracker) fn says_written(self) -> bool {
+        self.has(Self::MODIFIED) || self.is_written() && !self.has(Self::ATTRIB)
+    }
+
+    /// Whether a file differs from its fingerprint in more than an `IN_ATTRIB` accounts for.
+    pub(in crate::tracker) fn leaves_unexplained(
+        self,
+        old: Fingerprint,
+        stat: &Stat,
+        ctime: bool,
+    ) -> bool {
+        let new = fingerprint(stat, ctime);
+        if self.has(Self::ATTRIB) {
+            old.is_another(new)
+        } else {
+            old != new
+        }
+    }
+
+    /// Whether the file is only known to have been read by another name.
+    pub(in crate::tracker) fn is_only_other_name(self) -> bool {
+        self == Self::OTHER_NAME
+    }
+
+    pub(in crate::tracker) fn is_written(self) -> bool {
+        !self.without_attrib().is_empty()
+    }
+}
+
+impl Model {
+    pub(in crate::tracker) fn evidence(&self, id: Id) -> Evidence {
+        Evidence(self.node(id).bits >> SHIFT & ALL)
+    }
+
+    pub(in crate::tracker) fn add_evidence(&mut self, id: Id, new: Evidence) {
+        self.node_mut(id).bits |= new.0 << SHIFT;
+    }
+
+    pub(in crate::tracker) fn take_evidence(&mut self, id: Id) -> Evidence {
+        let all = self.evidence(id);
+        self.node_mut(id).bits &= !(ALL << SHIFT);
+        all
+    }
+}
