@@ -1,9 +1,11 @@
 //! Turns a PATH into what it leads to, without waiting for a file system that does not
 //! answer for longer than the user wants.
 
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::RootBuilder;
+use crate::change::Kind;
 use crate::disk::path::{self, Opened};
 use crate::disk::remote::{Answer, Ask, NoAnswer, Place, Question, STALLED_AFTER};
 use crate::error::Error;
@@ -38,6 +40,11 @@ impl RootBuilder<'_> {
                 _ => return Err(no_answer(given, &FsError::Busy)),
             },
         };
+        // As path_resolution(7) has it; the steps of the path were taken one by one.
+        if given.ends_with(b"/") && stat.kind != Kind::Directory {
+            let why = io::ErrorKind::NotADirectory.into();
+            return Err(Error::path("watch", given, why));
+        }
         Ok(Found { opened, stat })
     }
 
