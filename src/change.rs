@@ -1,4 +1,4 @@
-//! What is reported: changes in the past tense, and trouble on one path.
+//! What is reported: changes in the past tense, and warnings on one path.
 //!
 //! A batch keeps all its paths in one buffer, so that a change costs no
 //! allocation of its own.
@@ -139,7 +139,7 @@ impl Change {
     }
 }
 
-/// Warning on one path: said to a person, and the watch goes on.
+/// Warning on one path: written to stderr, and the watch goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Warning {
     /// A directory that may not be read.
@@ -161,7 +161,7 @@ pub(crate) struct Before {
     pub(crate) digest: Option<Digest>,
 }
 
-/// Changes and troubles in the order in which they were learned.
+/// Changes and warnings in the order in which they were learned.
 #[derive(Default)]
 pub(crate) struct Batch {
     /// The paths, one after the other.
@@ -210,8 +210,8 @@ impl Batch {
         changes.map(pair).collect()
     }
 
-    pub(crate) fn trouble(&mut self, path: Span, trouble: Warning) {
-        self.warnings.push((path, trouble));
+    pub(crate) fn warn(&mut self, path: Span, warning: Warning) {
+        self.warnings.push((path, warning));
     }
 
     /// The bytes of a path.

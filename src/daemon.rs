@@ -51,7 +51,7 @@ impl Daemonize {
             process::exit_now(status[0]);
         }
         drop(reader);
-        let mut launch = Self {
+        let mut daemonize = Self {
             parent: Some(writer),
         };
         match new_session().and_then(|()| fork_single_threaded()) {
@@ -61,7 +61,7 @@ impl Daemonize {
                 let error = failed()(error);
                 message(&error.to_string());
                 stderr::close();
-                launch.failed(error.status());
+                daemonize.failed(error.status());
                 process::exit_now(error.status());
             }
         }
@@ -69,7 +69,7 @@ impl Daemonize {
         for which in [Standard::Input, Standard::Output] {
             replace(which, nothing.as_fd()).map_err(failed())?;
         }
-        Ok(launch)
+        Ok(daemonize)
     }
 
     /// Reports that every watch is in place, and lets go of the terminal. `false`: the one
@@ -93,7 +93,7 @@ impl Daemonize {
     pub(crate) fn failed(&mut self, status: u8) {
         if let Some(mut parent) = self.parent.take() {
             // If it is gone, nobody wants to know.
-            let _told = parent.write_all(&[status]);
+            let _written = parent.write_all(&[status]);
         }
     }
 }
@@ -134,8 +134,8 @@ impl PidFile {
     /// # Errors
     /// Somebody else has it, or it holds something that is no process number.
     pub(crate) fn take(path: &Path) -> Result<Self, Error> {
-        let claimed = lock::claim(path, 0o644, LockedByReader::Replace);
-        let file = claimed.map_err(Error::Usage)?.file;
+        let locked = lock::open_locked(path, 0o644, LockedByReader::Replace);
+        let file = locked.map_err(Error::Usage)?.file;
         let shown = escaped(path.as_os_str().as_bytes());
         if let Err(error) = lock::recorded(&file) {
             return Err(Error::Usage(match error.kind() {

@@ -1,4 +1,4 @@
-//! The kernel's words, typed: what one `inotify_event` says, and nothing more.
+//! inotify events, typed: what one `inotify_event` holds, and nothing more.
 //!
 //! The names are those of inotify(7). An event is a hint about a name in a
 //! watched directory, about the watched inode itself, or about the queue.

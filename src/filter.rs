@@ -51,9 +51,9 @@ impl Filter {
     ///
     /// # Errors
     /// A sentence about a glob that is none.
-    pub(crate) fn new(choice: &FilterOptions<'_>) -> Result<Self, String> {
-        let globs = Globs::new(choice)?;
-        let rules = choice
+    pub(crate) fn new(options: &FilterOptions<'_>) -> Result<Self, String> {
+        let globs = Globs::new(options)?;
+        let rules = options
             .gitignore
             .then(|| RefCell::new(Rules::new(git_config::user_excludes_file())));
         Ok(Self { globs, rules })

@@ -33,8 +33,7 @@ pub(crate) enum LockedByReader {
     Share,
 }
 
-/// A file of ours.
-pub(crate) struct Claimed {
+pub(crate) struct LockedFile {
     pub(crate) file: File,
     /// Whether no other balerion can have it.
     pub(crate) is_locked: bool,
@@ -44,11 +43,11 @@ pub(crate) struct Claimed {
 ///
 /// # Errors
 /// A sentence that names the file, why it cannot be had, and what to do.
-pub(crate) fn claim(
+pub(crate) fn open_locked(
     path: &Path,
     mode: u32,
     locked_by_reader: LockedByReader,
-) -> Result<Claimed, String> {
+) -> Result<LockedFile, String> {
     let shown = escaped(path.as_os_str().as_bytes());
     let mut holder = None;
     for _ in 0..TRIES {
@@ -57,13 +56,13 @@ pub(crate) fn claim(
         match lock.map_err(|error| format!("cannot lock {shown}: {}", plain(&error)))? {
             Lock::Taken if is_at(&file, path) => {
                 let is_locked = true;
-                return Ok(Claimed { file, is_locked });
+                return Ok(LockedFile { file, is_locked });
             }
             // Its holder has just removed it, and another may be there by now.
             Lock::Taken => continue,
             Lock::HeldByReader if locked_by_reader == LockedByReader::Share => {
                 let is_locked = false;
-                return Ok(Claimed { file, is_locked });
+                return Ok(LockedFile { file, is_locked });
             }
             Lock::HeldByReader => {
                 if is_at(&file, path) {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, plain};
 use crate::escape::escaped;
-use crate::lock::{self, Claimed, LockedByReader};
+use crate::lock::{self, LockedByReader, LockedFile};
 
 /// Between two attempts to write: 1 s.
 const AGAIN: u64 = 1_000_000_000;
@@ -23,8 +23,8 @@ const MODE: u32 = 0o640;
 /// The log, but for the descriptor, which is where records go.
 pub(crate) struct Log {
     path: PathBuf,
-    /// Evidence it could not be written, and when it is tried again.
-    trouble: Option<(io::Error, u64)>,
+    /// Why it could not be written, and when that is tried again.
+    retry: Option<(io::Error, u64)>,
 }
 
 pub(crate) struct OpenedLog {
@@ -54,7 +54,7 @@ impl Log {
         Ok((
             Self {
                 path: path.to_path_buf(),
-                trouble: None,
+                retry: None,
             },
             opened,
         ))
@@ -81,28 +81,28 @@ impl Log {
 
     /// Whether it may be written to now.
     pub(crate) fn is_due(&self, now: u64) -> bool {
-        self.trouble.as_ref().is_none_or(|(_, next)| now >= *next)
+        self.retry.as_ref().is_none_or(|(_, next)| now >= *next)
     }
 
     pub(crate) fn deadline(&self) -> Option<u64> {
-        self.trouble.as_ref().map(|(_, next)| *next)
+        self.retry.as_ref().map(|(_, next)| *next)
     }
 
     pub(crate) fn retry_now(&mut self) {
-        if let Some((_, next)) = &mut self.trouble {
+        if let Some((_, next)) = &mut self.retry {
             *next = 0;
         }
     }
 
     /// It was written to, with this result.
-    pub(crate) fn tried(&mut self, result: io::Result<()>, now: u64) -> News {
+    pub(crate) fn record_attempt(&mut self, result: io::Result<()>, now: u64) -> News {
         match result {
-            Ok(()) if self.trouble.take().is_some() => News::Freed,
+            Ok(()) if self.retry.take().is_some() => News::Freed,
             Ok(()) => News::None,
             Err(error) => {
                 let why = plain(&error);
                 let is_old = self
-                    .trouble
+                    .retry
                     .replace((error, now.saturating_add(AGAIN)))
                     .is_some();
                 if is_old { News::None } else { News::Stuck(why) }
@@ -110,14 +110,14 @@ impl Log {
         }
     }
 
-    pub(crate) fn why(&mut self) -> io::Error {
-        let trouble = self.trouble.take();
-        trouble.map_or_else(|| io::ErrorKind::WriteZero.into(), |(error, _)| error)
+    pub(crate) fn take_error(&mut self) -> io::Error {
+        let retry = self.retry.take();
+        retry.map_or_else(|| io::ErrorKind::WriteZero.into(), |(error, _)| error)
     }
 }
 
 fn open(path: &Path, end: u8) -> Result<OpenedLog, String> {
-    let Claimed { file, is_locked } = lock::claim(path, MODE, LockedByReader::Share)?;
+    let LockedFile { file, is_locked } = lock::open_locked(path, MODE, LockedByReader::Share)?;
     let mut last = [end];
     let length = file.metadata().map_or(0, |found| found.len());
     let read = length > 0 && file.read_at(&mut last, length - 1).is_ok();

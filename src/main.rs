@@ -77,15 +77,16 @@ fn program(start: Start) -> ! {
     }
     let stdin = Stdin::keep();
     // Before anything else: only a process of one thread may fork.
-    let launch = if cli.daemon {
+    let daemonize = if cli.daemon {
         Daemonize::behind()
     } else {
         Ok(Daemonize::in_front())
     };
-    let exit = match launch {
-        Ok(mut launch) => {
-            let exit = exit(run(&cli, &start, stdin, &mut launch).map_err(cli::answers::explain));
-            launch.failed(exit.code());
+    let exit = match daemonize {
+        Ok(mut daemonize) => {
+            let exit =
+                exit(run(&cli, &start, stdin, &mut daemonize).map_err(cli::answers::explain));
+            daemonize.failed(exit.code());
             exit
         }
         Err(error) => exit(Err(error)),
@@ -147,7 +148,7 @@ fn run(
     cli: &Cli,
     start: &Start,
     stdin: Stdin,
-    launch: &mut Daemonize,
+    daemonize: &mut Daemonize,
 ) -> Result<StopReason, Error> {
     // Who reads the pid file may send a signal at once, and whichever ends us removes it.
     let held = match cli.pid_file {
@@ -161,8 +162,8 @@ fn run(
     };
     // It is removed when it is dropped: at the end, however that comes.
     let _pid_file = cli.pid_file.as_deref().map(PidFile::take).transpose()?;
-    let mut watcher = Watcher::start(order(cli, start, named)?, signals)?;
-    if !launch.ready() {
+    let mut watcher = Watcher::start(config(cli, start, named)?, signals)?;
+    if !daemonize.ready() {
         return Ok(StopReason::Signal);
     }
     let ending = watcher.run();
@@ -215,7 +216,7 @@ fn named(cli: &Cli, mut stdin: Stdin, signals: &Signals) -> Result<Result<Named,
     }))
 }
 
-fn order(cli: &Cli, start: &Start, named: Named) -> Result<Config, Error> {
+fn config(cli: &Cli, start: &Start, named: Named) -> Result<Config, Error> {
     let events = events(&cli.events);
     let resumption = resumption(cli, events)?;
     let style = style(cli, events);
@@ -234,7 +235,7 @@ fn order(cli: &Cli, start: &Start, named: Named) -> Result<Config, Error> {
         host: host(cli)?,
         destination: destination(cli, start, style)?,
         files: cli.pid_file.iter().cloned().collect(),
-        plan: plan(cli),
+        options: run_options(cli),
         stop: stop(cli),
         resumption,
     })
@@ -264,13 +265,13 @@ fn resumption(cli: &Cli, events: Events) -> Result<Option<Resumption>, Error> {
 }
 
 fn filter(cli: &Cli, exclude_from: &[GlobFile]) -> Result<Filter, Error> {
-    let choice = FilterOptions {
+    let options = FilterOptions {
         exclude: &cli.exclude,
         exclude_from,
         include: &cli.include,
         gitignore: cli.gitignore,
     };
-    Filter::new(&choice).map_err(Error::Usage)
+    Filter::new(&options).map_err(Error::Usage)
 }
 
 fn destination(cli: &Cli, start: &Start, style: Style) -> Result<Destination, Error> {
@@ -361,7 +362,7 @@ fn header(cli: &Cli, paths: &[Vec<u8>]) -> Header {
     Header::new(paths, hash)
 }
 
-fn plan(cli: &Cli) -> RunOptions {
+fn run_options(cli: &Cli) -> RunOptions {
     RunOptions {
         trace: cli.trace,
         stats: cli.stats,

@@ -93,7 +93,7 @@ impl Mounts {
     }
 
     /// Reads it again: the mount points where something was mounted or unmounted.
-    pub(crate) fn changed(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn take_changed(&mut self) -> Vec<Vec<u8>> {
         // Without an answer nothing is known to have changed; the next change tells.
         let Ok(new) = read(&mut self.file) else {
             return Vec::new();

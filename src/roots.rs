@@ -22,7 +22,7 @@ pub(crate) struct RootBuilder<'a> {
     pub(crate) context: WalkContext<'a>,
     /// Whether a file system that does not answer is waited for: before the loop begins.
     pub(crate) may_wait: bool,
-    /// What a person should know: a PATH that is told under another one.
+    /// What a person should know: a PATH that is reported under another one.
     pub(crate) notes: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ impl RootBuilder<'_> {
         Ok(())
     }
 
-    /// Watches a PATH that has just appeared, and leaves all of it to be told.
+    /// Watches a PATH that has just appeared, and leaves all of it to be reported.
     ///
     /// # Errors
     /// It is gone again, or cannot be watched.
@@ -103,7 +103,7 @@ impl RootBuilder<'_> {
         Ok(())
     }
 
-    /// A directory, unless it is told already.
+    /// A directory, unless it is reported already.
     fn directory(&mut self, seen: &Seen, found: Found) -> Result<Option<Id>, Error> {
         let watched = self.watch(&seen.open, &found)?;
         if let Ok(wd) = watched.wd
@@ -148,7 +148,7 @@ impl RootBuilder<'_> {
         id
     }
 
-    /// A single file: a name in a directory of which nothing else is told.
+    /// A single file: a name in a directory of which nothing else is reported.
     fn file(&mut self, seen: &Seen, built: &[(usize, Id)]) -> Result<(), Error> {
         let (dir, name) = self.parent_of(seen)?;
         if self.is_reported_before(dir, &name, seen.number, built) {
@@ -210,7 +210,7 @@ impl RootBuilder<'_> {
             return true;
         }
         if self.tracker.is_hidden(dir, name, false) {
-            return false; // A PATH is told, whatever hides it below another one.
+            return false; // A PATH is reported, whatever hides it below another one.
         }
         let root = self.tracker.model.root(dir);
         built
@@ -218,7 +218,7 @@ impl RootBuilder<'_> {
             .any(|&(before, id)| id == root && before < number)
     }
 
-    /// Notes that a PATH is told under another one.
+    /// Notes that a PATH is reported under another one.
     fn note(&mut self, seen: &Seen, known: Id) {
         let root = self.tracker.model.root(known);
         let (one, other) = (escaped(&seen.shown), self.shown(known));
@@ -246,7 +246,7 @@ impl RootBuilder<'_> {
         }
     }
 
-    /// Notes that what lies in a PATH is told under an earlier one, as `known`.
+    /// Notes that what lies in a PATH is reported under an earlier one, as `known`.
     fn note_nested(&mut self, seen: &Seen, entry: Id, known: Id) {
         let (one, other) = (self.shown(entry), self.shown(known));
         let path = escaped(&seen.shown);
@@ -260,7 +260,7 @@ impl RootBuilder<'_> {
             });
     }
 
-    /// An entry's path as it is said.
+    /// An entry's path as stderr shows it.
     fn shown(&self, id: Id) -> String {
         let mut path = Vec::new();
         self.tracker.write_path(id, &mut path);

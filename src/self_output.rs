@@ -1,4 +1,4 @@
-//! Which files are our own output, and so are never told.
+//! Which files are our own output, and so are never reported.
 //!
 //! A file that we have written stays ours when it is renamed and no longer written to
 //! (a rotated log). Since the kernel gives the number of a deleted file to a new one,

@@ -25,7 +25,7 @@ use crate::sys::stat::stat_fd;
 pub(crate) use diff::{Comparison, Disk, diff};
 use read_stream::{Folded, Folder, NoTree, plain};
 use record::Start;
-use tree::{OldId, Tree};
+use tree::{Tree, TreeId};
 
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
@@ -194,7 +194,7 @@ impl Since {
         (digest.is_some() || !self.needs_digests).then_some(digest)
     }
 
-    fn is_unchanged(&self, old: OldId, size: u64, now: &InodeTimes) -> bool {
+    fn is_unchanged(&self, old: TreeId, size: u64, now: &InodeTimes) -> bool {
         let Some(before) = self.tree.times(old) else {
             return false;
         };

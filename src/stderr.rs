@@ -104,14 +104,14 @@ impl Stderr {
     /// A warning that others can bring about again and again: of those only the first.
     pub(crate) fn warn_of_many(&mut self, text: &str, now: u64) {
         let kind = Warning::Failed(String::new());
-        if self.warnings.is_shown(&kind, now) {
+        if self.warnings.record(&kind, now) {
             self.warn(text);
         }
     }
 
     /// A warning about one path, if not too many of its kind came before it.
     pub(crate) fn warning(&mut self, path: &[u8], warning: &Warning, now: u64) {
-        if !self.warnings.is_shown(warning, now) {
+        if !self.warnings.record(warning, now) {
             return;
         }
         let path = escaped(path);

@@ -1,9 +1,9 @@
-//! Turns events and looks at the disk into changes: the model of the tree and its
+//! Turns events and the state of the disk into changes: the model of the tree and its
 //! rules.
 //!
-//! Two steps, after design: a *claim* applies an event to the model in queue order
-//! and reports it; a *check* looks at a name on disk and mutates the model where
-//! they differ. Every mutation reports exactly its delta, so the stream folds to
+//! Two steps: *apply* changes the model by an event, in queue order, and emits that;
+//! *reconcile* compares one name with the disk and corrects the model where they
+//! differ. Every change of the model emits exactly its delta, so the stream folds to
 //! the model, and the model becomes the tree. Makes no system call: it asks a
 //! `Disk`, and time is a parameter.
 
@@ -69,7 +69,7 @@ pub(crate) struct Tracker {
     /// Watches on the directories by whose names the PATHs are reached.
     pub(crate) above: Vec<Wd>,
     pub(crate) named: Vec<FileRoot>,
-    /// What is to be printed and said.
+    /// Records and warnings not yet emitted.
     pub(crate) batch: Batch,
     /// For `--stats`.
     pub(crate) counters: Counters,
@@ -95,13 +95,13 @@ pub(crate) struct Tracker {
     reading: HashMap<Ticket, (Id, Evidence)>,
     reread_delays: RereadDelays,
     ticket: Ticket,
-    /// Modes and owners, where they are told.
+    /// Modes and owners, where they are reported.
     attributes: HashMap<Id, Attributes>,
     /// The last mtime of each file, where changes of it are asked for.
     mtimes: HashMap<Id, i64>,
     /// The extended attributes of entries that have some, where they are reported.
     xattrs: HashMap<Id, Box<[Xattr]>>,
-    /// Whether a file system is watched that does not tell all.
+    /// Classes of the watched file systems, by device.
     pub(crate) file_systems: FileSystems,
     /// When the queue was last seen empty, in nanoseconds since 1970: what is born
     /// before did not come by an event that was queued after.
@@ -194,12 +194,12 @@ impl Tracker {
         }
     }
 
-    /// Whether a directory below `dir` is told and not entered.
+    /// Whether a directory below `dir` is emitted and not entered.
     fn is_not_entered(&self, dir: Id) -> bool {
         self.levels_left(dir).is_some_and(|left| left <= 1)
     }
 
-    /// How many levels below `dir` are told, where that has an end.
+    /// How many levels below `dir` are reported, where that has an end.
     fn levels_left(&self, dir: Id) -> Option<u32> {
         let most = self.settings.max_depth?;
         Some(most.saturating_sub(self.model.depth(dir)))
@@ -207,7 +207,7 @@ impl Tracker {
 }
 
 impl Turn<'_> {
-    /// Looks at every name that the walk found, without telling anything: for modes and
+    /// Looks at every name that the walk found, without emitting anything: for modes and
     /// owners, and watches on files.
     pub(crate) fn init_metadata(&mut self) {
         for id in self.t.model.all().collect::<Vec<_>>() {

@@ -366,7 +366,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         true
     }
 
-    /// What could not be opened or read: it is said, and looked at again.
+    /// What could not be opened or read: it is reported, and reconciled again.
     fn walk_error(&self, id: Id, error: &io::Error, raw: Option<Stat>) {
         let mut state = self.shared.lock();
         let why = fs_error(error);

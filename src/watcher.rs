@@ -38,7 +38,7 @@ use crate::sys::inotify::Inotify;
 use crate::sys::signal::{Signal, Signals};
 use crate::tracker::disk::Disk;
 use crate::tracker::{Timestamps, Tracker};
-use ancestors::Above;
+use ancestors::AncestorWatches;
 use cycle::Pace;
 use events::EventBytes;
 use output::Output;
@@ -88,7 +88,7 @@ impl Clock {
 
 /// A watch that is in place, and the loop that serves it.
 pub(crate) struct Watcher {
-    plan: RunOptions,
+    options: RunOptions,
     clock: Clock,
     poller: Poller,
     signals: Signals,
@@ -107,7 +107,7 @@ pub(crate) struct Watcher {
     /// What was there before, until it is compared with what is.
     since: Option<Arc<Since>>,
     /// What is above the PATHs, where that matters.
-    above: Option<Above>,
+    above: Option<AncestorWatches>,
     mounts: Option<Mounts>,
     session: Session,
     output: Output,
@@ -129,7 +129,7 @@ impl Watcher {
         let ended = self.event_loop();
         erase_progress();
         self.stderr.summarize(u64::MAX);
-        if self.plan.stats {
+        if self.options.stats {
             self.print_stats();
         }
         ended
@@ -266,7 +266,7 @@ impl Watcher {
         let Some(mounts) = &mut self.mounts else {
             return;
         };
-        for mount_point in mounts.changed() {
+        for mount_point in mounts.take_changed() {
             self.tracker.enqueue_path(&mount_point);
         }
         self.disk.remotes.retain(|mount| mounts.has(mount));

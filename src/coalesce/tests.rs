@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use super::*;
 
 /// An event that owns nothing: watch, name, whether it is a directory, what.
-type Told = (i32, &'static str, bool, NameEvent);
+type RawEvent = (i32, &'static str, bool, NameEvent);
 
-fn steps(events: &[Told]) -> Steps {
+fn steps(events: &[RawEvent]) -> Steps {
     Steps::of(events.iter().map(|&(wd, name, is_dir, what)| Event::Name {
         wd: Wd(wd),
         name: name.as_bytes(),
@@ -186,7 +186,7 @@ impl Names {
     }
 }
 
-fn one_by_one(events: &[Told]) -> Names {
+fn one_by_one(events: &[RawEvent]) -> Names {
     let mut names = Names::default();
     for &event in events {
         let steps = steps(&[event]);
@@ -198,7 +198,7 @@ fn one_by_one(events: &[Told]) -> Names {
     names
 }
 
-fn folded(events: &[Told]) -> Names {
+fn folded(events: &[RawEvent]) -> Names {
     let steps = steps(events);
     let mut names = Names::default();
     for at in 0..steps.slots.len() {
@@ -209,7 +209,7 @@ fn folded(events: &[Told]) -> Names {
     names
 }
 
-fn told() -> impl Strategy<Value = Told> {
+fn raw_event() -> impl Strategy<Value = RawEvent> {
     let what = prop_oneof![
         1 => Just(Create),
         1 => Just(Delete),
@@ -233,14 +233,14 @@ proptest! {
 
     #[test]
     fn applying_the_steps_is_applying_the_events_one_by_one(
-        events in proptest::collection::vec(told(), 0..40)
+        events in proptest::collection::vec(raw_event(), 0..40)
     ) {
         prop_assert_eq!(folded(&events), one_by_one(&events));
     }
 
     #[test]
     fn a_step_leaves_if_a_later_event_takes_its_name_away(
-        events in proptest::collection::vec(told(), 0..40)
+        events in proptest::collection::vec(raw_event(), 0..40)
     ) {
         let steps = steps(&events);
         for at in 0..steps.slots.len() {

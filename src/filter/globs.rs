@@ -31,20 +31,20 @@ impl Default for Globs {
 }
 
 impl Globs {
-    pub(super) fn new(choice: &FilterOptions<'_>) -> Result<Self, String> {
+    pub(super) fn new(options: &FilterOptions<'_>) -> Result<Self, String> {
         let mut exclude = builder();
-        for file in choice.exclude_from {
+        for file in options.exclude_from {
             add_file(&mut exclude, file)?;
         }
-        for glob in choice.exclude {
+        for glob in options.exclude {
             add(&mut exclude, glob).map_err(|why| refused("--exclude", glob, &why))?;
         }
         let mut include = builder();
-        for glob in choice.include {
+        for glob in options.include {
             add(&mut include, glob).map_err(|why| refused("--include", glob, &why))?;
         }
-        if let Some(first) = choice.include.first()
-            && choice.include.iter().all(|glob| glob.starts_with('!'))
+        if let Some(first) = options.include.first()
+            && options.include.iter().all(|glob| glob.starts_with('!'))
         {
             let glob = first.trim_start_matches('!');
             return Err(format!(
@@ -52,7 +52,7 @@ impl Globs {
             ));
         }
         let built = |builder: GitignoreBuilder| builder.build().map_err(|error| too_much(&error));
-        let include = if choice.include.is_empty() {
+        let include = if options.include.is_empty() {
             None
         } else {
             Some(built(include)?)

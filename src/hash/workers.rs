@@ -175,13 +175,13 @@ impl Workers {
         }
     }
 
-    pub(crate) fn done(&self) -> Vec<Done> {
+    pub(crate) fn take_done(&self) -> Vec<Done> {
         std::mem::take(&mut self.lock().done)
     }
 
     /// Wakes the loop.
     pub(crate) fn wake(&self) {
-        self.event.ring();
+        self.event.signal();
     }
 
     /// A file was read by somebody else.
@@ -213,7 +213,7 @@ impl Workers {
         let is_first = shared.done.len() == 1;
         drop(shared);
         if is_first {
-            self.event.ring();
+            self.event.signal();
         }
     }
 

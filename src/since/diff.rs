@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::tree::{OldId, Tree};
+use super::tree::{Tree, TreeId};
 use crate::change::{Content, Digest, InodeTimes, Kind};
 use crate::condense::{Edge, Net, NodeId, Step, plan};
 use crate::tracker::Tracker;
@@ -71,13 +71,13 @@ struct Differ<'a> {
     /// The entry of the model that each old one is now.
     of_old: Vec<Option<Id>>,
     /// The old one of each entry that is, or is in, what has no old one of its name.
-    of_new: HashMap<Id, Option<OldId>>,
+    of_new: HashMap<Id, Option<TreeId>>,
     /// What is not there, or is something else, with all below it.
-    old_left: Vec<OldId>,
+    old_left: Vec<TreeId>,
     /// What is new, likewise.
     new_left: Vec<Id>,
     /// Files whose content is another.
-    changed: Vec<(OldId, Content)>,
+    changed: Vec<(TreeId, Content)>,
     doubtful: Vec<(Id, Option<Digest>)>,
 }
 
@@ -96,9 +96,9 @@ impl Differ<'_> {
             }
         }
         // PATHs, and what is above them, where no record speaks of it.
-        let mut stack = vec![OldId::TOP];
+        let mut stack = vec![TreeId::TOP];
         while let Some(old) = stack.pop() {
-            if old != OldId::TOP && tree.kind(old).is_some() {
+            if old != TreeId::TOP && tree.kind(old).is_some() {
                 if !seen[old.index()] {
                     self.old_left.push(old);
                 }
@@ -123,7 +123,7 @@ impl Differ<'_> {
     }
 
     /// An old entry and a new one of the same name: the same thing, or both are left.
-    fn consider(&mut self, old: OldId, new: Id) {
+    fn consider(&mut self, old: TreeId, new: Id) {
         let mut stack = vec![(old, new)];
         while let Some((old, new)) = stack.pop() {
             if !self.is_same(old, new) {
@@ -138,7 +138,7 @@ impl Differ<'_> {
         }
     }
 
-    fn pair_children(&mut self, old: OldId, new: Id, stack: &mut Vec<(OldId, Id)>) {
+    fn pair_children(&mut self, old: TreeId, new: Id, stack: &mut Vec<(TreeId, Id)>) {
         let (tree, model) = (self.tree, &self.tracker.model);
         let before = stack.len();
         for child in model.children(new) {
@@ -155,7 +155,7 @@ impl Differ<'_> {
             .children(old)
             .filter(|&child| tree.kind(child).is_some());
         if olds.count() > paired {
-            let found: HashSet<OldId> = stack[before..].iter().map(|&(old, _)| old).collect();
+            let found: HashSet<TreeId> = stack[before..].iter().map(|&(old, _)| old).collect();
             let gone = tree
                 .children(old)
                 .filter(|&child| tree.kind(child).is_some());
@@ -164,7 +164,7 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether an entry is told by a PATH of its own, and not below its directory.
+    /// Whether an entry is reported by a PATH of its own, and not below its directory.
     fn is_named_root(&self, dir: Id, id: Id) -> bool {
         let model = &self.tracker.model;
         model.has(dir, Flag::HAS_FILE_ROOT) && {
@@ -175,7 +175,7 @@ impl Differ<'_> {
     }
 
     /// Whether what has the same name is, as far as is known, the same.
-    fn is_same(&mut self, old: OldId, new: Id) -> bool {
+    fn is_same(&mut self, old: TreeId, new: Id) -> bool {
         let kind = self.tracker.model.kind(new);
         if self.tree.kind(old) != Some(kind) {
             return false;
@@ -194,7 +194,7 @@ impl Differ<'_> {
         }
     }
 
-    fn pair(&mut self, old: OldId, new: Id) {
+    fn pair(&mut self, old: TreeId, new: Id) {
         self.of_old[old.index()] = Some(new);
         if self.tracker.model.kind(new) == Kind::File {
             self.compare(old, new);
@@ -202,7 +202,7 @@ impl Differ<'_> {
     }
 
     /// The content of a file that was there and is.
-    fn compare(&mut self, old: OldId, new: Id) {
+    fn compare(&mut self, old: TreeId, new: Id) {
         let (before, now) = (self.tree.digest(old), self.tracker.model.digest(new));
         let times = self.disk.times(new);
         let is_new = match (before, now) {
@@ -268,7 +268,7 @@ impl Differ<'_> {
         }
     }
 
-    fn pair_moved(&mut self, old: OldId, new: Id, next: &mut Vec<OldId>) {
+    fn pair_moved(&mut self, old: TreeId, new: Id, next: &mut Vec<TreeId>) {
         let mut stack = vec![(old, new)];
         while let Some((old, new)) = stack.pop() {
             if self.of_new.get(&new).is_some_and(Option::is_some) || !self.is_same(old, new) {
@@ -314,7 +314,7 @@ impl Differ<'_> {
     }
 
     /// Whether an entry is the old one under another name.
-    fn is_moved(&mut self, old: OldId, new: Id) -> bool {
+    fn is_moved(&mut self, old: TreeId, new: Id) -> bool {
         if self.of_new.get(&new).is_none_or(Option::is_some)
             || self.tree.kind(old) != Some(self.tracker.model.kind(new))
         {
@@ -381,7 +381,7 @@ fn path_of(tracker: &Tracker, id: Id) -> Vec<u8> {
 struct NetBuilder<'d, 'a> {
     differ: &'d mut Differ<'a>,
     net: Net,
-    olds: HashMap<OldId, NodeId>,
+    olds: HashMap<TreeId, NodeId>,
     news: HashMap<Id, NodeId>,
 }
 
@@ -413,11 +413,11 @@ impl NetBuilder<'_, '_> {
     }
 
     /// The node of an old entry, and those of the directories that it is in.
-    fn node_of(&mut self, old: OldId) -> NodeId {
+    fn node_of(&mut self, old: TreeId) -> NodeId {
         let tree = self.differ.tree;
         let mut chain = vec![old];
         while let Some(parent) = chain.last().and_then(|&id| tree.parent(id))
-            && parent != OldId::TOP
+            && parent != TreeId::TOP
             && !self.olds.contains_key(&parent)
         {
             chain.push(parent);
@@ -438,7 +438,7 @@ impl NetBuilder<'_, '_> {
         node
     }
 
-    fn moved(&mut self, old: OldId, new: Id) {
+    fn moved(&mut self, old: TreeId, new: Id) {
         let node = self.node_of(old);
         let edge = self.edge(new);
         self.net.set_destination(node, Some(edge));
@@ -502,7 +502,7 @@ impl NetBuilder<'_, '_> {
         }
         let path = path_of(tracker, id);
         let names: Vec<_> = path.split(|&byte| byte == b'/').collect();
-        let mut above = OldId::TOP;
+        let mut above = TreeId::TOP;
         let mut parent = NodeId::TOP;
         for name in &names[..names.len() - 1] {
             let Some(child) = self.differ.tree.child(above, name) else {

@@ -201,17 +201,17 @@ pub(super) fn plain(path: &[u8]) -> &[u8] {
 /// Applies a record. `false`: it cannot be applied, so records are missing.
 fn apply(tree: &mut Tree, record: Record) -> bool {
     match record {
-        Record::Existing(path, told) | Record::Created(path, told) => {
-            tree.set(root_as_plain(&path), told)
+        Record::Existing(path, state) | Record::Created(path, state) => {
+            tree.set(root_as_plain(&path), state)
         }
-        Record::Changed(path, told) => tree.change(root_as_plain(&path), told),
+        Record::Changed(path, state) => tree.change(root_as_plain(&path), state),
         Record::Renamed { from, path } => tree.rename(&from, &path),
         Record::Deleted(path) => tree.delete(root_as_plain(&path)),
         Record::Start(_) | Record::Ready | Record::Other => true,
     }
 }
 
-/// The PATH `/` is told as that, and what is in it begins with a slash.
+/// The PATH `/` is reported as that, and what is in it begins with a slash.
 fn root_as_plain(path: &[u8]) -> &[u8] {
     if path == b"/" { b"" } else { path }
 }

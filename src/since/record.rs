@@ -46,9 +46,9 @@ struct Line<'a> {
     absolute_hex: Vec<String>,
 }
 
-/// What a record says of a name.
+/// The state of a name in a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Told {
+pub(super) struct State {
     pub(super) kind: Kind,
     pub(super) size: Option<u64>,
     pub(super) digest: Option<Digest>,
@@ -70,11 +70,11 @@ pub(super) struct Start {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Record {
     Start(Start),
-    Existing(Vec<u8>, Told),
+    Existing(Vec<u8>, State),
     Ready,
-    Created(Vec<u8>, Told),
+    Created(Vec<u8>, State),
     /// Of `changed` and `closed`: what a file holds.
-    Changed(Vec<u8>, Told),
+    Changed(Vec<u8>, State),
     Renamed {
         from: Vec<u8>,
         path: Vec<u8>,
@@ -91,9 +91,9 @@ impl Record {
         Some(match &*line.event {
             "start" => Self::Start(line.start()?),
             "ready" => Self::Ready,
-            "existing" => Self::Existing(line.path()?, line.told()?),
-            "created" => Self::Created(line.path()?, line.told()?),
-            "changed" | "closed" => Self::Changed(line.path()?, line.told()?),
+            "existing" => Self::Existing(line.path()?, line.state()?),
+            "created" => Self::Created(line.path()?, line.state()?),
+            "changed" | "closed" => Self::Changed(line.path()?, line.state()?),
             "renamed" => Self::Renamed {
                 from: bytes(&line.from, &line.from_hex)?,
                 path: line.path()?,
@@ -119,7 +119,7 @@ impl Line<'_> {
         })
     }
 
-    fn told(&self) -> Option<Told> {
+    fn state(&self) -> Option<State> {
         let kind = match &*self.kind {
             "file" => Kind::File,
             "directory" => Kind::Directory,
@@ -135,7 +135,7 @@ impl Line<'_> {
                 Some(digest)
             }
         };
-        Some(Told {
+        Some(State {
             kind,
             size: self.size,
             digest,
@@ -245,15 +245,15 @@ mod tests {
     #[test]
     fn a_record_is_read_with_what_is_not_known_left_out() {
         let line = br#"{"time":"1970-01-01T00:00:01Z","new":[{}],"event":"created","kind":"file","path":"a\u00ff","path_hex":"61ff","size":3,"inode":7,"mtime":"1970-01-01T00:00:00Z","ctime":"1970-01-01T00:00:00.5Z"}"#;
-        let Some(Record::Created(path, told)) = Record::parse(line) else {
+        let Some(Record::Created(path, state)) = Record::parse(line) else {
             panic!("not read");
         };
         assert_eq!(path, b"a\xff");
         assert_eq!(
-            (told.kind, told.size, told.digest),
+            (state.kind, state.size, state.digest),
             (Kind::File, Some(3), None)
         );
-        let times = told.times.expect("times");
+        let times = state.times.expect("times");
         assert_eq!(
             (times.ino, times.ctime, times.btime),
             (7, 500_000_000, None)

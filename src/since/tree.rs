@@ -9,14 +9,14 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::record::Told;
+use super::record::State;
 use crate::change::{Digest, InodeTimes, Kind};
 
 /// An entry's number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub(crate) struct OldId(u32);
+pub(crate) struct TreeId(u32);
 
-impl OldId {
+impl TreeId {
     /// What the first names of all paths are in.
     pub(crate) const TOP: Self = Self(0);
 
@@ -34,7 +34,7 @@ struct Entry {
     prev: u32,
     name: Box<[u8]>,
     /// `None`: no record speaks of it, it is on the way to a PATH.
-    told: Option<Box<Told>>,
+    state: Option<Box<State>>,
 }
 
 pub(crate) struct Tree {
@@ -57,7 +57,7 @@ impl Default for Tree {
                 next: NONE,
                 prev: NONE,
                 name: Box::default(),
-                told: None,
+                state: None,
             }],
             free: Vec::new(),
             by_name: HashTable::new(),
@@ -94,57 +94,57 @@ impl Tree {
         self.by_name.find(self.hash(parent, name), is_it).copied()
     }
 
-    pub(crate) fn child(&self, parent: OldId, name: &[u8]) -> Option<OldId> {
-        self.find(parent.0, name).map(OldId)
+    pub(crate) fn child(&self, parent: TreeId, name: &[u8]) -> Option<TreeId> {
+        self.find(parent.0, name).map(TreeId)
     }
 
-    pub(crate) fn children(&self, id: OldId) -> impl Iterator<Item = OldId> {
+    pub(crate) fn children(&self, id: TreeId) -> impl Iterator<Item = TreeId> {
         let mut next = self.entry(id.0).first;
         std::iter::from_fn(move || {
             let id = (next != NONE).then_some(next)?;
             next = self.entry(id).next;
-            Some(OldId(id))
+            Some(TreeId(id))
         })
     }
 
-    pub(crate) fn name(&self, id: OldId) -> &[u8] {
+    pub(crate) fn name(&self, id: TreeId) -> &[u8] {
         &self.entry(id.0).name
     }
 
-    pub(crate) fn parent(&self, id: OldId) -> Option<OldId> {
+    pub(crate) fn parent(&self, id: TreeId) -> Option<TreeId> {
         let parent = self.entry(id.0).parent;
-        (parent != NONE).then_some(OldId(parent))
+        (parent != NONE).then_some(TreeId(parent))
     }
 
-    fn told(&self, id: OldId) -> Option<&Told> {
-        self.entry(id.0).told.as_deref()
+    fn state(&self, id: TreeId) -> Option<&State> {
+        self.entry(id.0).state.as_deref()
     }
 
     /// `None`: it is on the way to a PATH, and no record speaks of it.
-    pub(crate) fn kind(&self, id: OldId) -> Option<Kind> {
-        self.told(id).map(|told| told.kind)
+    pub(crate) fn kind(&self, id: TreeId) -> Option<Kind> {
+        self.state(id).map(|state| state.kind)
     }
 
-    pub(crate) fn digest(&self, id: OldId) -> Option<Digest> {
-        self.told(id)?.digest
+    pub(crate) fn digest(&self, id: TreeId) -> Option<Digest> {
+        self.state(id)?.digest
     }
 
-    pub(crate) fn size(&self, id: OldId) -> Option<u64> {
-        self.told(id)?.size
+    pub(crate) fn size(&self, id: TreeId) -> Option<u64> {
+        self.state(id)?.size
     }
 
-    pub(crate) fn times(&self, id: OldId) -> Option<InodeTimes> {
-        self.told(id)?.times
+    pub(crate) fn times(&self, id: TreeId) -> Option<InodeTimes> {
+        self.state(id)?.times
     }
 
     /// When it was last reported, in nanoseconds since 1970.
-    pub(crate) fn time(&self, id: OldId) -> Option<i64> {
-        Some(self.told(id)?.time)
+    pub(crate) fn time(&self, id: TreeId) -> Option<i64> {
+        Some(self.state(id)?.time)
     }
 
     /// The names on the way to a PATH, and the PATH, of which no record speaks yet.
     pub(super) fn add_path(&mut self, path: &[u8]) {
-        let mut parent = OldId::TOP.0;
+        let mut parent = TreeId::TOP.0;
         for name in path.split(|&byte| byte == b'/') {
             parent = self.find_or_add(parent, name);
         }
@@ -153,7 +153,7 @@ impl Tree {
     /// The directory of a path, which records have spoken of, or the path is a PATH.
     fn directory(&mut self, path: &[u8]) -> Option<u32> {
         if self.last.1 == NONE || self.last.0 != path {
-            let OldId(id) = self.at(path)?;
+            let TreeId(id) = self.at(path)?;
             self.last.0.clear();
             self.last.0.extend(path);
             self.last.1 = id;
@@ -171,7 +171,7 @@ impl Tree {
             next: NONE,
             prev: NONE,
             name: Box::default(),
-            told: None,
+            state: None,
         };
         let id = self.free.pop().unwrap_or_else(|| {
             self.entries.push(entry);
@@ -182,9 +182,9 @@ impl Tree {
     }
 
     /// The entry of a path, if there is one.
-    pub(crate) fn at(&self, path: &[u8]) -> Option<OldId> {
+    pub(crate) fn at(&self, path: &[u8]) -> Option<TreeId> {
         let mut names = path.split(|&byte| byte == b'/');
-        names.try_fold(OldId::TOP, |parent, name| self.child(parent, name))
+        names.try_fold(TreeId::TOP, |parent, name| self.child(parent, name))
     }
 
     fn attach(&mut self, id: u32, parent: u32, name: &[u8]) {
@@ -237,15 +237,15 @@ impl Tree {
             }
             let entry = self.entry_mut(id);
             (entry.parent, entry.first) = (NONE, NONE);
-            entry.told = None;
+            entry.state = None;
             entry.name = Box::default();
             self.free.push(id);
         }
     }
 
     /// A name is there, or holds something else. `false`: its directory is not there.
-    pub(super) fn set(&mut self, path: &[u8], told: Told) -> bool {
-        let id = if let Some(OldId(id)) = self.at_last(path) {
+    pub(super) fn set(&mut self, path: &[u8], state: State) -> bool {
+        let id = if let Some(TreeId(id)) = self.at_last(path) {
             id
         } else {
             let (Some(directory), name) = split(path) else {
@@ -256,37 +256,37 @@ impl Tree {
             };
             if self
                 .entry(parent)
-                .told
+                .state
                 .as_ref()
-                .is_none_or(|told| told.kind != Kind::Directory)
+                .is_none_or(|state| state.kind != Kind::Directory)
             {
                 return false;
             }
             self.find_or_add(parent, name)
         };
-        match &mut self.entry_mut(id).told {
-            Some(old) => **old = told,
-            none => *none = Some(Box::new(told)),
+        match &mut self.entry_mut(id).state {
+            Some(old) => **old = state,
+            none => *none = Some(Box::new(state)),
         }
         true
     }
 
     /// The entry of a path, which is most often in the directory last spoken of.
-    fn at_last(&mut self, path: &[u8]) -> Option<OldId> {
+    fn at_last(&mut self, path: &[u8]) -> Option<TreeId> {
         let (Some(directory), name) = split(path) else {
             return self.at(path);
         };
         let parent = self.directory(directory)?;
-        self.find(parent, name).map(OldId)
+        self.find(parent, name).map(TreeId)
     }
 
     /// A file holds something else. `false`: it is not there.
-    pub(super) fn change(&mut self, path: &[u8], told: Told) -> bool {
-        let Some(OldId(id)) = self.at_last(path) else {
+    pub(super) fn change(&mut self, path: &[u8], state: State) -> bool {
+        let Some(TreeId(id)) = self.at_last(path) else {
             return false;
         };
-        match &mut self.entry_mut(id).told {
-            Some(old) if old.kind == told.kind => **old = told,
+        match &mut self.entry_mut(id).state {
+            Some(old) if old.kind == state.kind => **old = state,
             _ => return false,
         }
         true
@@ -295,7 +295,7 @@ impl Tree {
     /// A name is gone, and all below it. `false`: it is not there.
     pub(super) fn delete(&mut self, path: &[u8]) -> bool {
         let found = self.at_last(path);
-        if let Some(OldId(id)) = found {
+        if let Some(TreeId(id)) = found {
             self.remove(id);
         }
         found.is_some()
@@ -303,7 +303,7 @@ impl Tree {
 
     /// Moves a name with all below it, over what is there. `false`: that cannot be.
     pub(super) fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
-        let Some(OldId(id)) = self.at(from) else {
+        let Some(TreeId(id)) = self.at(from) else {
             return false;
         };
         let is_below = |path: &[u8], dir: &[u8]| {
@@ -313,12 +313,12 @@ impl Tree {
         if is_below(to, from) || is_below(from, to) {
             return false;
         }
-        if let Some(OldId(old)) = self.at(to) {
+        if let Some(TreeId(old)) = self.at(to) {
             self.remove(old);
         }
         let (directory, name) = split(to);
         let parent = match directory {
-            None => OldId::TOP,
+            None => TreeId::TOP,
             Some(directory) => match self.at(directory) {
                 Some(parent) => parent,
                 None => return false,
@@ -334,20 +334,20 @@ impl Tree {
         let entries = (0..).zip(&self.entries);
         self.by_inode = entries
             .filter_map(|(id, entry)| {
-                let told = entry.told.as_ref()?;
-                (told.kind == Kind::File).then_some((told.times?.ino, id))
+                let state = entry.state.as_ref()?;
+                (state.kind == Kind::File).then_some((state.times?.ino, id))
             })
             .collect();
         self.by_inode.sort_unstable();
     }
 
     /// Files with that inode number.
-    pub(crate) fn with_inode(&self, ino: u64) -> impl Iterator<Item = OldId> {
+    pub(crate) fn with_inode(&self, ino: u64) -> impl Iterator<Item = TreeId> {
         let start = self.by_inode.partition_point(|&(other, _)| other < ino);
         let found = self.by_inode[start..].iter();
         found
             .take_while(move |&&(other, _)| other == ino)
-            .map(|&(_, id)| OldId(id))
+            .map(|&(_, id)| TreeId(id))
     }
 
     /// Every path with its kind and digest.
@@ -355,14 +355,14 @@ impl Tree {
     pub(super) fn list(&self) -> Vec<(String, Kind, Option<u8>)> {
         let mut out = Vec::new();
         let mut stack: Vec<_> = self
-            .children(OldId::TOP)
+            .children(TreeId::TOP)
             .map(|id| (String::new(), id))
             .collect();
         while let Some((above, id)) = stack.pop() {
             let name = String::from_utf8_lossy(self.name(id)).into_owned();
-            if let Some(told) = self.told(id) {
-                let digest = told.digest.map(|digest| digest[0]);
-                out.push((format!("{above}{name}"), told.kind, digest));
+            if let Some(state) = self.state(id) {
+                let digest = state.digest.map(|digest| digest[0]);
+                out.push((format!("{above}{name}"), state.kind, digest));
             }
             let below = format!("{above}{name}/");
             stack.extend(self.children(id).map(|id| (below.clone(), id)));

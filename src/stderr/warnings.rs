@@ -11,7 +11,6 @@ const FIRST_DELAY: u64 = 1_000_000_000;
 /// The delay doubles up to this: an hour.
 const LONGEST_DELAY: u64 = 3600 * FIRST_DELAY;
 
-/// A kind of warning.
 #[derive(Clone, Copy)]
 struct Kind {
     /// As `--stats` names it.
@@ -76,8 +75,8 @@ pub(super) struct Warnings {
 }
 
 impl Warnings {
-    /// Counts a warning; whether it is written.
-    pub(super) fn is_shown(&mut self, warning: &Warning, now: u64) -> bool {
+    /// Counts a warning; returns whether it is to be written.
+    pub(super) fn record(&mut self, warning: &Warning, now: u64) -> bool {
         let kind = kind(warning);
         let shown = KINDS[kind].shown;
         let count = &mut self.counts[kind];
@@ -130,10 +129,10 @@ mod tests {
     fn ten_of_a_kind_are_written_and_then_their_number() {
         let mut warnings = Warnings::default();
         for number in 0..2700 {
-            let is_shown = warnings.is_shown(&Warning::UnreadableDirectory, number);
+            let is_shown = warnings.record(&Warning::UnreadableDirectory, number);
             assert_eq!(is_shown, number < 10);
         }
-        assert!(warnings.is_shown(&Warning::UnreadableFile, 2700));
+        assert!(warnings.record(&Warning::UnreadableFile, 2700));
         let due = warnings.due().expect("a summary");
         assert_eq!(due, 10 + FIRST_DELAY);
         let line = "and 2690 more directories that may not be read (--stats lists the counts)";
@@ -151,7 +150,7 @@ mod tests {
         // A warning each second, for two days.
         for _ in 0..2 * 24 * 3600 {
             now += FIRST_DELAY;
-            warnings.is_shown(&Warning::Failed(String::new()), now);
+            warnings.record(&Warning::Failed(String::new()), now);
             if warnings.due().is_some_and(|due| due <= now) {
                 lines += warnings.summary(now).len();
             }
@@ -164,7 +163,7 @@ mod tests {
     fn what_is_written_once_has_no_summary() {
         let mut warnings = Warnings::default();
         for number in 0..100 {
-            let is_shown = warnings.is_shown(&Warning::NoWatch, number);
+            let is_shown = warnings.record(&Warning::NoWatch, number);
             assert_eq!(is_shown, number == 0);
         }
         assert_eq!(warnings.due(), None);

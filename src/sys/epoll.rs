@@ -164,12 +164,12 @@ impl EventFd {
         })
     }
 
-    pub(crate) fn ring(&self) {
-        // A full counter is a bell that rings already.
+    pub(crate) fn signal(&self) {
+        // A full counter is readable already.
         let _rings = (&self.file).write(&1u64.to_ne_bytes());
     }
 
-    pub(crate) fn silence(&self) {
+    pub(crate) fn clear(&self) {
         let _count = (&self.file).read(&mut [0; 8]);
     }
 }

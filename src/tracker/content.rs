@@ -1,5 +1,5 @@
 //! When a regular file is read: at once or aside, when nothing but its bytes can tell
-//! whether they are news. What cannot be read is said once, and tried again.
+//! whether they have changed. What cannot be read is reported once, and tried again.
 //!
 //! Invariant: what happened to a file is kept until it is read, or known not to matter.
 
@@ -81,11 +81,11 @@ impl Tracker {
         }
     }
 
-    /// Says that a file is larger than is digested.
+    /// Warns that a file is larger than is digested.
     pub(super) fn warn_over_limit(&mut self, id: Id, stat: &Stat) {
         let is_read = self.hashing(stat.inode.dev) != Hashing::Off;
         if is_read && stat.size > self.settings.hash_limit {
-            self.trouble(id, Warning::OverLimit);
+            self.warn(id, Warning::OverLimit);
         }
     }
 }
@@ -279,7 +279,7 @@ impl Turn<'_> {
         }
     }
 
-    /// That it cannot be read is said once, and it is tried again, sooner when its
+    /// That it cannot be read is reported on stderr once, and it is tried again, sooner when its
     /// permissions change.
     fn mark_unreadable(&mut self, id: Id, stat: &Stat, error: FsError) {
         let is_first = !self.t.model.is_unreadable(id);
@@ -299,12 +299,12 @@ impl Turn<'_> {
                 FsError::Io(why) => Warning::Failed(why),
                 _ => Warning::UnreadableFile,
             };
-            self.t.trouble(id, warning);
+            self.t.warn(id, warning);
         }
     }
 }
 
-/// What is told of a file's bytes.
+/// The content fields of a record.
 pub(super) fn content(stat: &Stat, digest: Option<Digest>) -> Content {
     Content {
         size: Some(stat.size),

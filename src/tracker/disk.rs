@@ -1,6 +1,6 @@
 //! What the tracker asks of the disk: the one small trait between rules and kernel.
 //!
-//! A place is a name in a directory that was entered, or a PATH. What a real disk
+//! A [`Target`] is a name in a directory that was entered, or a PATH. What a real disk
 //! answers may be old by the time it is read; the rules know.
 
 use crate::change::Digest;
@@ -62,11 +62,11 @@ pub(crate) enum Reading {
     Later,
 }
 
-/// A piece of work that is done aside.
+/// A piece of work that is done by a worker.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct Ticket(pub(crate) u64);
 
-/// Writes the way to a directory, and tells from which PATH it goes.
+/// Appends the relative path of a directory, and returns its root.
 pub(crate) type PathWriter<'w, 'a> = dyn Fn(&mut Vec<u8>) -> Option<&'a [u8]> + 'w;
 
 /// Appends a name to those that [`Disk::list`] gives: after its length in two bytes.
@@ -77,11 +77,11 @@ pub(crate) fn append_name(names: &mut Vec<u8>, name: &[u8]) {
 
 /// The disk, as the rules see it.
 pub(crate) trait Disk {
-    /// Makes a directory a place to look in. `way` tells its PATH, and writes the way to
-    /// it from there, if that is needed; what is found there must be `inode`.
-    fn enter<'a>(&mut self, inode: Inode, way: &PathWriter<'_, 'a>) -> Result<(), FsError>;
+    /// Enters a directory, to be used in [`Target::In`]. `write_path` is called if its path is
+    /// needed; what is found there must be `inode`.
+    fn enter<'a>(&mut self, inode: Inode, write_path: &PathWriter<'_, 'a>) -> Result<(), FsError>;
     fn stat(&mut self, at: Target<'_>) -> Result<Stat, FsError>;
-    /// What may be done with what was found, and what inotify tells of it.
+    /// What may be done with what was found, and what inotify reports of it.
     fn class(&mut self, stat: &Stat) -> FsClass;
     /// Opens the directory of that name, and watches it.
     fn watch(&mut self, at: Target<'_>) -> Result<Watched, FsError>;

@@ -1,4 +1,4 @@
-//! How a mutation of the model is told: paths and records.
+//! How a change of the model is emitted: paths and records.
 
 use super::disk::Stat;
 use super::model::{Flag, Id};
@@ -45,9 +45,9 @@ impl Tracker {
         span
     }
 
-    pub(crate) fn trouble(&mut self, id: Id, trouble: Warning) {
+    pub(crate) fn warn(&mut self, id: Id, warning: Warning) {
         let path = self.path(id);
-        self.batch.trouble(path, trouble);
+        self.batch.warn(path, warning);
     }
 
     pub(super) fn emit_created(&mut self, id: Id, content: Content) {
@@ -81,7 +81,7 @@ impl Tracker {
         });
     }
 
-    /// Tells that a file's bytes differ; `old`: from what was last reported, where that is
+    /// Emits that a file's bytes differ; `old`: from what was last reported, where that is
     /// known.
     pub(super) fn emit_changed(&mut self, id: Id, content: Content, old: Option<Digest>) {
         let path = self.path(id);
@@ -94,7 +94,7 @@ impl Tracker {
         if let Some(dir) = self.model.parent(id)
             && self.filter.is_rule_file(self.model.name(id))
         {
-            // Where no event told of it, that is how it is learned.
+            // Where no event reported it, that is how it is learned.
             self.rules_changed(dir);
         }
     }
@@ -167,7 +167,7 @@ impl Turn<'_> {
     /// From the leaves up, without recursion: trees can be deep. The path of a directory is
     /// written only if it is not the beginning of the last one below it: written in full,
     /// the paths of a deep tree take the square of its depth.
-    fn remove_subtree(&mut self, top: Id, tell_top: bool) {
+    fn remove_subtree(&mut self, top: Id, emit_top: bool) {
         let mut at = top;
         let mut above: Option<(Id, Span)> = None;
         loop {
@@ -175,7 +175,7 @@ impl Turn<'_> {
                 at = child;
             }
             let parent = self.t.model.parent(at);
-            let is_reported = (at != top || tell_top) && !self.t.model.has(at, Flag::HIDDEN);
+            let is_reported = (at != top || emit_top) && !self.t.model.has(at, Flag::HIDDEN);
             let mut path = above.take().filter(|(dir, _)| *dir == at);
             if is_reported && path.is_none() {
                 path = Some((at, self.t.path(at)));

@@ -7,7 +7,7 @@ use super::scan::Sweep;
 use super::{Tracker, Turn};
 use crate::coalesce::{ContentEvents, NameStep, What};
 
-/// Rule files that lie where no event tells of them are looked at that often: 1 s.
+/// Rule files that lie where no event reports them are read again that often: 1 s.
 const LOOK: u64 = 1_000_000_000;
 
 impl Tracker {
@@ -67,7 +67,7 @@ impl Tracker {
         }
     }
 
-    /// Looks at rule files that lie where no event tells of them.
+    /// Reads rule files again that lie where no event reports them.
     pub(super) fn check_unwatched_rules(&mut self, now: u64) {
         self.queue.add_timer(Key::Rules, now.saturating_add(LOOK));
         if self.filter.has_unwatched_change() {

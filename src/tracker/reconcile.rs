@@ -28,7 +28,7 @@ impl Turn<'_> {
     pub(crate) fn reconcile_name(&mut self, dir: Id, name: &[u8]) {
         let known = self.t.model.find(dir, name);
         if known.is_some_and(|id| self.t.model.is_moved_from(id)) {
-            return; // The second half of the rename, or its absence, will nominate it.
+            return; // The second half of the rename, or its absence, enqueues it.
         }
         let inode = match self.enter(dir) {
             Ok(inode) => inode,
@@ -36,8 +36,8 @@ impl Turn<'_> {
             Err(why) => return self.cannot_enter(dir, dir, name, &why),
         };
         match self.disk.stat(Target::In(inode, name)) {
-            Ok(stat) => self.present(dir, name, &stat),
-            Err(FsError::NotFound) => self.absent(dir, name),
+            Ok(stat) => self.reconcile_present(dir, name, &stat),
+            Err(FsError::NotFound) => self.reconcile_absent(dir, name),
             Err(why) => self.cannot_stat(dir, name, &why),
         }
     }
@@ -79,7 +79,7 @@ impl Turn<'_> {
 
     fn warn_blocked(&mut self, dir: Id, why: &FsError, is_first: bool) {
         match why {
-            FsError::Io(text) if is_first => self.t.trouble(dir, Warning::Failed(text.clone())),
+            FsError::Io(text) if is_first => self.t.warn(dir, Warning::Failed(text.clone())),
             FsError::PermissionDenied => self.t.warn_unreadable(dir),
             // That a whole file system does not answer is reported once for all of it.
             FsError::Io(_)
@@ -100,10 +100,10 @@ impl Turn<'_> {
         self.warn_blocked(dir, why, is_first);
     }
 
-    /// The name is not there. The event that tells where it went may be on its way, and
-    /// is to be told as what it is: a rename, above all. So only what is still not there a
-    /// moment later, and was not moved meanwhile, is told by a look.
-    pub(super) fn absent(&mut self, dir: Id, name: &[u8]) {
+    /// The name is not there. The event for where it went may be on its way, and
+    /// emits it as what it is: a rename, above all. So only what is still not there a
+    /// moment later, and was not moved meanwhile, is emitted by the reconcile.
+    pub(super) fn reconcile_absent(&mut self, dir: Id, name: &[u8]) {
         let Some(known) = self.t.model.find(dir, name) else {
             return;
         };
@@ -126,7 +126,7 @@ impl Turn<'_> {
         }
     }
 
-    fn present(&mut self, dir: Id, name: &[u8], stat: &Stat) {
+    fn reconcile_present(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         let is_dir = stat.kind == Kind::Directory;
         if let Some(known) = self.t.model.find(dir, name) {
             self.t.clear_missing(known);
@@ -142,7 +142,7 @@ impl Turn<'_> {
             self.t.file_systems.note(stat.inode.dev, class);
         }
         if is_dir {
-            return self.present_directory(dir, name, stat);
+            return self.reconcile_present_directory(dir, name, stat);
         }
         let known = self.t.model.find(dir, name);
         match known {
@@ -174,11 +174,11 @@ impl Tracker {
         self.missing.remove(&id);
     }
 
-    /// Says once that a directory may not be read.
+    /// Warns once that a directory may not be read.
     pub(super) fn warn_unreadable(&mut self, id: Id) {
         if !self.model.has(id, Flag::UNREADABLE) {
             self.model.set(id, Flag::UNREADABLE);
-            self.trouble(id, Warning::UnreadableDirectory);
+            self.warn(id, Warning::UnreadableDirectory);
         }
     }
 }

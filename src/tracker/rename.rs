@@ -55,14 +55,14 @@ impl Tracker {
 
     /// Takes the waiting entry out of its wait, if it is still there.
     fn take_pending_move(&mut self, cookie: Cookie) -> Option<(Id, PendingMove)> {
-        let pending_moves = self.pending_moves.remove(&cookie)?;
+        let half = self.pending_moves.remove(&cookie)?;
         self.queue.remove(&Key::PendingMove(cookie));
-        if !self.model.is_live(pending_moves.dir) {
+        if !self.model.is_live(half.dir) {
             return None;
         }
-        let id = self.model.find(pending_moves.dir, &pending_moves.name)?;
+        let id = self.model.find(half.dir, &half.name)?;
         // Without the mark it is a younger one of that name.
-        self.model.end_moved_from(id).then_some((id, pending_moves))
+        self.model.end_moved_from(id).then_some((id, half))
     }
 
     /// Whether the directory or one above it waits for the second half of a rename.
@@ -87,18 +87,18 @@ impl Turn<'_> {
         let name = steps.name(at);
         let unseen = self.t.take_unseen_move(cookie);
         match self.t.take_pending_move(cookie) {
-            Some((id, pending_moves)) => {
+            Some((id, half)) => {
                 self.rename(id, dir, name);
                 // A whiteout, or the other half of an exchange, may stand there now.
-                if self.t.model.is_live(pending_moves.dir) {
-                    self.t.enqueue_name(pending_moves.dir, &pending_moves.name);
+                if self.t.model.is_live(half.dir) {
+                    self.t.enqueue_name(half.dir, &half.name);
                 }
             }
             None => {
-                let is_told = unseen.is_some_and(|unseen| {
+                let is_moved = unseen.is_some_and(|unseen| {
                     self.move_unseen((unseen.dir, &unseen.name), dir, name, steps.fate(at))
                 });
-                if !is_told {
+                if !is_moved {
                     self.note_arrival(dir, name);
                     self.cancel_pending_move(dir, name);
                     self.reconcile_name(dir, name);
@@ -135,9 +135,9 @@ impl Turn<'_> {
 
     /// The second half came under a name that counts as outside.
     pub(super) fn moved_to_hidden(&mut self, cookie: Cookie) {
-        if let Some((id, pending_moves)) = self.t.take_pending_move(cookie) {
+        if let Some((id, half)) = self.t.take_pending_move(cookie) {
             self.unlink(id);
-            self.t.enqueue_name(pending_moves.dir, &pending_moves.name);
+            self.t.enqueue_name(half.dir, &half.name);
         }
     }
 

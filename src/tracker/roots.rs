@@ -132,7 +132,7 @@ impl Tracker {
         }
     }
 
-    /// A PATH that was waited for is there: it is told, and all that is in it.
+    /// A PATH that was waited for is there: it is emitted, with all below it.
     pub(crate) fn root_appeared(&mut self, id: Id) {
         self.mark_unscanned(id);
         self.emit_created(id, Content::default());

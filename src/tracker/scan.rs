@@ -121,7 +121,7 @@ impl Turn<'_> {
                 self.t.enqueue(dir);
             }
             FsError::PermissionDenied => self.t.warn_unreadable(dir),
-            FsError::Io(why) if is_first => self.t.trouble(dir, Warning::Failed(why.clone())),
+            FsError::Io(why) if is_first => self.t.warn(dir, Warning::Failed(why.clone())),
             FsError::Busy | FsError::Stalled | FsError::Io(_) | FsError::WatchLimit => {}
         }
     }

@@ -20,11 +20,11 @@ pub(crate) struct Settings {
     pub(crate) reads_remote: bool,
     /// Larger files go by inode, size and times. In bytes.
     pub(crate) hash_limit: u64,
-    /// How many levels below a PATH are told.
+    /// How many levels below a PATH are reported.
     pub(crate) max_depth: Option<u32>,
     /// Whether other file systems are not entered.
     pub(crate) one_file_system: bool,
-    /// Whether changes of mode and owner are told.
+    /// Whether changes of mode and owner are reported.
     pub(crate) attributes: bool,
     /// Whether a rename is emitted as deleted and created.
     pub(crate) no_renames: bool,

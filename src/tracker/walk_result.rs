@@ -1,7 +1,7 @@
 //! Files that the walk saw and nobody has read yet: what the baseline reads is theirs
 //! only if nothing has happened to them since.
 //!
-//! Never tells anything. Invariant: bytes are taken over in silence only from the inode
+//! Emits nothing. Invariant: a digest is stored without a record only from the inode
 //! that the walk saw, as it was before the watch began; all else is left to a look.
 
 use super::disk::{FileDigest, FsError, Stat};

@@ -90,11 +90,11 @@ impl Tracker {
     /// Compares what has no watch or does not tell all.
     fn poll(&mut self) {
         let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
-        let not_told = |id: &Id| {
+        let is_polled = |id: &Id| {
             self.model.directory_state(*id) == DirectoryState::Polled
                 || self.file_systems.is_polled(self.model.inode(*id).dev)
         };
-        let dirs = self.model.all().filter(is_dir).filter(not_told);
+        let dirs = self.model.all().filter(is_dir).filter(is_polled);
         for id in dirs.collect::<Vec<_>>() {
             self.enqueue(id);
             self.queue.add_scan(id, Sweep::All);
@@ -171,8 +171,8 @@ impl Turn<'_> {
     }
 
     /// Looks at a name that the model does not have. If something is there, the event that
-    /// tells of it may be on its way, and tells it as what it is: a rename, or a file that
-    /// was made empty. So only what is still there a moment later is told by the look.
+    /// reports it may be on its way, and emits it as what it is: a rename, or a file that
+    /// was made empty. So only what is still there a moment later is emitted by the reconcile.
     fn reconcile_missing(&mut self, dir: Id, name: &[u8], detail: Detail) {
         if self.t.model.find(dir, name).is_some() {
             return self.reconcile_name(dir, name);

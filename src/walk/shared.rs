@@ -61,7 +61,7 @@ pub(super) struct Shared<'a> {
     /// The model that grows, and the work that is left.
     state: Mutex<State<'a>>,
     /// Rung when there is work, or none will come.
-    bell: Condvar,
+    work_ready: Condvar,
     /// How many threads have nothing to do.
     idle: AtomicUsize,
     /// The PATH, for those who open what is in it again.
@@ -159,7 +159,7 @@ impl<'a> Shared<'a> {
             own,
             progress,
             state,
-            bell: Condvar::new(),
+            work_ready: Condvar::new(),
             idle: AtomicUsize::new(0),
             root: again,
             given: AtomicUsize::new(1), // The PATH itself.
@@ -191,7 +191,7 @@ impl<'a> Shared<'a> {
                 break None;
             }
             state = self
-                .bell
+                .work_ready
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         };
@@ -204,7 +204,7 @@ impl<'a> Shared<'a> {
         let mut state = self.lock();
         state.walking -= 1;
         if self.progress.is_ended() || state.walking == 0 && state.jobs.is_empty() {
-            self.bell.notify_all();
+            self.work_ready.notify_all();
         }
     }
 
@@ -220,6 +220,6 @@ impl<'a> Shared<'a> {
             self.given.fetch_add(1, Ordering::Relaxed);
         }
         self.lock().jobs.push_back(job);
-        self.bell.notify_one();
+        self.work_ready.notify_one();
     }
 }

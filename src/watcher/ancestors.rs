@@ -29,7 +29,7 @@ const MAX_LINKS: usize = 40;
 
 /// Directories above PATHs in which names count, on a queue of their own: what is reported
 /// there is no change of the tree.
-pub(super) struct Above {
+pub(super) struct AncestorWatches {
     inotify: Inotify,
     paths: Vec<AwaitedPath>,
     /// Whether PATHs that are missing are waited for.
@@ -64,7 +64,7 @@ impl AwaitedPath {
     }
 }
 
-impl Above {
+impl AncestorWatches {
     /// Watches the nearest directory above a missing PATH for what appears in it; the
     /// directory that may not be watched, if that keeps it from being seen.
     fn await_in(&self, path: &[u8]) -> Result<(), PathBuf> {
@@ -94,7 +94,7 @@ impl Above {
     }
 }
 
-impl AsFd for Above {
+impl AsFd for AncestorWatches {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inotify.as_fd()
     }
@@ -153,7 +153,7 @@ impl Watcher {
         let inotify = Inotify::new().map_err(Error::system("wait for a PATH"))?;
         self.poller
             .listen(inotify.as_fd(), Wake::Ancestors, Interest::Readable)?;
-        let above = Above {
+        let above = AncestorWatches {
             inotify,
             paths,
             waits,

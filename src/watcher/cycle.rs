@@ -162,7 +162,7 @@ impl Watcher {
     fn begin_batch(&mut self) -> Result<usize, Error> {
         let (bytes, applied) = self.events.take();
         let mut events = Events::new(&bytes[applied..]);
-        if self.plan.trace {
+        if self.options.trace {
             let at_hand = events.clone().take(BATCH);
             at_hand.flatten().for_each(|event| self.trace(&event));
         }
@@ -229,7 +229,7 @@ impl Watcher {
         if self.stop.is_counted() && self.output.writer.waiting() == 0 {
             return Ok(Some(StopReason::Counted));
         }
-        if self.output.wants_other_interest() {
+        if self.output.update_interest() {
             use std::os::fd::AsFd;
             let awaits = self.output.awaits_room();
             self.poller.await_room(self.output.as_fd(), awaits)?;
@@ -240,7 +240,7 @@ impl Watcher {
     /// Takes what the workers have done. Every event that came before they read has
     /// been applied: what they found where no event told of anything was there before.
     pub(super) fn take_answers(&mut self) {
-        for done in self.workers.done() {
+        for done in self.workers.take_done() {
             let now = self.clock.now();
             let mut turn = self.tracker.turn(&mut self.disk, now);
             match done {
@@ -325,7 +325,7 @@ impl Watcher {
         }
     }
 
-    /// Shows an event as the kernel told it.
+    /// Shows an event as the kernel gave it.
     fn trace(&self, event: &Event<'_>) {
         let mut path = Vec::new();
         if let Event::Name { wd, .. } | Event::Inode { wd, .. } = *event

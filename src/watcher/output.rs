@@ -119,9 +119,9 @@ impl Output {
         self.writer.records_waiting() + left
     }
 
-    /// Whether what the loop waits for has changed: room for what waits, or only that the
+    /// Returns whether what the loop waits for has changed: room for what waits, or only that the
     /// reader goes away.
-    pub(super) fn wants_other_interest(&mut self) -> bool {
+    pub(super) fn update_interest(&mut self) -> bool {
         let waits = self.writer.waiting() > 0;
         if waits == self.awaits_room || self.writer.is_always_ready() {
             return false;

@@ -77,8 +77,8 @@ impl Wakes {
 
 pub(super) struct Poller {
     epoll: Epoll,
-    /// Rung by the workers.
-    bell: Arc<EventFd>,
+    /// Signalled by the workers.
+    worker_event: Arc<EventFd>,
     ready: Vec<Readiness>,
     /// Whether events are left in the kernel's queue until there is room for their records.
     is_paused: bool,
@@ -91,21 +91,25 @@ impl Poller {
     /// EMFILE or ENFILE: no descriptor is free.
     pub(super) fn new() -> Result<Self, Error> {
         let epoll = Epoll::new().map_err(cannot_wait())?;
-        let bell = Arc::new(EventFd::new().map_err(cannot_wait())?);
+        let worker_event = Arc::new(EventFd::new().map_err(cannot_wait())?);
         let poller = Self {
             epoll,
-            bell,
+            worker_event,
             ready: Vec::new(),
             is_paused: false,
             awaits_stderr: false,
         };
-        poller.listen(poller.bell.as_fd(), Wake::Workers, Interest::Readable)?;
+        poller.listen(
+            poller.worker_event.as_fd(),
+            Wake::Workers,
+            Interest::Readable,
+        )?;
         Ok(poller)
     }
 
     /// What the workers ring.
-    pub(super) fn bell(&self) -> Arc<EventFd> {
-        Arc::clone(&self.bell)
+    pub(super) fn worker_event(&self) -> Arc<EventFd> {
+        Arc::clone(&self.worker_event)
     }
 
     /// Waits for a descriptor from now on.
@@ -194,7 +198,7 @@ impl Poller {
             wakes.add(wake);
         }
         if wakes.has(Wake::Workers) {
-            self.bell.silence();
+            self.worker_event.clear();
         }
         if wakes.has(Wake::Stderr) {
             stderr::flush();

@@ -137,7 +137,7 @@ impl Watcher {
             left.extend(turn.t.model.children(id));
             let content = match turn.t.model.kind(id) {
                 Kind::File => turn.known_content(id),
-                Kind::Directory if self.plan.stat => turn.known_directory(id),
+                Kind::Directory if self.options.stat => turn.known_directory(id),
                 Kind::Directory | Kind::Symlink | Kind::Other => Content::default(),
             };
             turn.t.emit_existing(id, content);

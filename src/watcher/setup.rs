@@ -77,7 +77,7 @@ pub(crate) struct Config {
     pub(crate) header: Header,
     pub(crate) destination: Destination,
     pub(crate) files: Vec<PathBuf>,
-    pub(crate) plan: RunOptions,
+    pub(crate) options: RunOptions,
     pub(crate) stop: StopOptions,
     /// What was there before, where that is to be gone on from.
     pub(crate) resumption: Option<Resumption>,
@@ -88,16 +88,16 @@ impl Watcher {
     ///
     /// # Errors
     /// A PATH that cannot be watched, or a limit that does not let us begin.
-    pub(crate) fn start(mut order: Config, signals: Signals) -> Result<Self, Error> {
-        let paths = std::mem::take(&mut order.paths);
-        let waits = order.plan.waits;
-        let writes_files = !order.files.is_empty();
-        let warning = match &mut order.destination {
+    pub(crate) fn start(mut config: Config, signals: Signals) -> Result<Self, Error> {
+        let paths = std::mem::take(&mut config.paths);
+        let waits = config.options.waits;
+        let writes_files = !config.files.is_empty();
+        let warning = match &mut config.destination {
             Destination::Log(_, opened) => opened.warning.take(),
             Destination::Stdout(_) => None,
         };
-        let resumption = order.resumption.take();
-        let mut watcher = Self::new(order, signals)?;
+        let resumption = config.resumption.take();
+        let mut watcher = Self::new(config, signals)?;
         watcher.listen_to_all()?;
         if let Some(warning) = warning {
             watcher.stderr.warn(&format!("warning: {warning}"));
@@ -124,33 +124,33 @@ impl Watcher {
     }
 
     /// Everything that it needs, and no watch yet.
-    fn new(order: Config, signals: Signals) -> Result<Self, Error> {
+    fn new(config: Config, signals: Signals) -> Result<Self, Error> {
         let clock = Clock::new();
         let poller = Poller::new()?;
         let inotify = Arc::new(Inotify::new().map_err(Error::system("begin to watch"))?);
         process::set_mmap_threshold();
         process::raise_descriptor_limit(DESCRIPTORS);
         process::widen_descriptor_table(inotify.as_fd(), 1000);
-        let workers = Workers::new(poller.bell());
-        let printer = Printer::new(order.style, order.host, order.header);
-        let output = open_output(order.destination, printer, order.style)?;
-        let own = self_outputs(&output, &order.files);
+        let workers = Workers::new(poller.worker_event());
+        let printer = Printer::new(config.style, config.host, config.header);
+        let output = open_output(config.destination, printer, config.style)?;
+        let own = self_outputs(&output, &config.files);
         let disk = RealDisk::new(Arc::clone(&inotify), workers.clone(), own);
-        let mut settings = order.settings;
+        let mut settings = config.settings;
         settings.began = clock.now().wall;
         settings.began_coarse = settings.began;
         let mut tracker = Tracker::new(
             settings,
-            order.filter,
+            config.filter,
             Vec::new(),
             Model::new(),
             clock.tick(),
         );
-        if order.plan.settle.is_some() {
+        if config.options.settle.is_some() {
             tracker.batch.keep_before();
         }
         Ok(Self {
-            plan: order.plan,
+            options: config.options,
             clock,
             poller,
             signals,
@@ -161,15 +161,15 @@ impl Watcher {
             disk,
             tracker,
             baseline: None,
-            settle: order.plan.settle.map(Settle::new),
+            settle: config.options.settle.map(Settle::new),
             since: None,
             above: None,
             mounts: Mounts::new().ok(),
-            session: Session::new(order.plan.snapshot, order.style.format),
+            session: Session::new(config.options.snapshot, config.style.format),
             output,
-            stderr: Stderr::new(order.plan.quiet),
+            stderr: Stderr::new(config.options.quiet),
             service: Service::from_environment(),
-            stop: StopConditions::new(order.stop),
+            stop: StopConditions::new(config.stop),
             ended: None,
             pace: Pace::new(),
         })
@@ -286,7 +286,7 @@ impl Watcher {
         if self.since.is_some() {
             self.read_all()?;
             self.emit_differences()?;
-        } else if self.plan.initial {
+        } else if self.options.initial {
             self.read_all()?;
             self.list_all()?;
         }

@@ -73,7 +73,7 @@ impl Watcher {
                     self.stderr
                         .warn(&format!("{why}; it is gone on with by a snapshot"));
                 }
-                self.plan.initial = true;
+                self.options.initial = true;
             }
             Err(why) => return Err(Error::Usage(why)),
         }

@@ -40,7 +40,7 @@ impl Watcher {
             0 => Ok(()),
             _ => Err(io::Error::from(ErrorKind::WriteZero)),
         });
-        match log.tried(all, now) {
+        match log.record_attempt(all, now) {
             News::None => {}
             News::Stuck(why) => {
                 let text = format!(
@@ -132,7 +132,7 @@ impl Watcher {
             let _whole = log_file::cut(&mut File::from(copied), torn);
         }
         match &mut self.output.log {
-            Some(log) => Err(Error::Output(log.why())),
+            Some(log) => Err(Error::Output(log.take_error())),
             None => Err(Error::Unwritten(self.output.unwritten())),
         }
     }

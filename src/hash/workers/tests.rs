@@ -25,7 +25,7 @@ fn every_job_is_answered_by_threads() {
     let mut answered = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(60);
     while answered.len() < 50 && Instant::now() < deadline {
-        for done in workers.done() {
+        for done in workers.take_done() {
             let Done::File(ticket, read) = done else {
                 unreachable!()
             };
@@ -51,7 +51,7 @@ fn without_threads_the_loop_does_the_work_in_slices() {
         assert!(workers.help_due().is_some());
         workers.help(Instant::now() + Duration::from_micros(100));
         slices += 1;
-        if let Some(done) = workers.done().pop() {
+        if let Some(done) = workers.take_done().pop() {
             break done;
         }
     };
@@ -72,7 +72,7 @@ fn a_slow_device_has_a_thread_of_its_own() {
     assert_eq!(workers.lock().lane_of(device + 1), 0);
     workers.read(job(dir.path(), 0));
     let deadline = Instant::now() + Duration::from_secs(60);
-    while workers.done().is_empty() && Instant::now() < deadline {
+    while workers.take_done().is_empty() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(1));
     }
     let shared = workers.lock();

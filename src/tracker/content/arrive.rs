@@ -1,4 +1,4 @@
-//! Files that come whole: moved in, linked, or found by a scan. Each is told once, with
+//! Files that come whole: moved in, linked, or found by a scan. Each is emitted once, with
 //! what could be read of it.
 
 use super::content;
@@ -10,7 +10,7 @@ use crate::tracker::model::{self, Evidence, Id};
 impl Turn<'_> {
     /// A file came whole: moved in, linked, or found by a scan.
     pub(in crate::tracker) fn arrive(&mut self, dir: Id, name: &[u8], stat: &Stat) {
-        for known in self.t.known_as(model::inode_key(stat)) {
+        for known in self.t.relocation_candidates(model::inode_key(stat)) {
             if !self.is_still_there(known, stat) {
                 // It moved while events were lost.
                 return self.rename_relocated(known, dir, name);
@@ -38,7 +38,7 @@ impl Turn<'_> {
         self.enqueue_links(id, stat, changed_since_start);
     }
 
-    /// Reads it, here or aside: what is to be told of its bytes now.
+    /// Reads it, here or by a worker: the content fields to emit now.
     fn read_first(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) -> Content {
         if let Some(digest) = self.t.read_by_other_name(id, stat, Evidence::default()) {
             self.keep_digest(id, stat, digest, true);
@@ -101,7 +101,7 @@ impl Turn<'_> {
             Err(why) => {
                 let is_first = self.t.queue.retry_entry(id, Some(dir), &why);
                 if is_first && why == FsError::WatchLimit {
-                    self.t.trouble(id, Warning::NoWatch);
+                    self.t.warn(id, Warning::NoWatch);
                 }
             }
         }

@@ -1,5 +1,5 @@
 //! The bytes of a file are known, or, where it goes by them, its inode, size and times:
-//! they are told if they are news. What is known is noted whether they are or not.
+//! they are emitted as changed if they differ from what was last emitted, and noted either way.
 
 use super::content;
 use crate::change::Digest;
@@ -29,7 +29,7 @@ impl Turn<'_> {
         self.compare_stat(id, stat, Evidence::COMPLETED);
     }
 
-    /// The bytes are known: they are told if they are news.
+    /// The bytes are known: emitted if they differ from what was last emitted.
     pub(super) fn compare(
         &mut self,
         id: Id,

@@ -1,5 +1,5 @@
 //! A look found a directory: it is watched first, and by its watch it is known whether it
-//! is the one that the model has. A new one is told, then scanned.
+//! is the one that the model has. A new one is emitted, then scanned.
 
 use crate::change::{Content, Kind, Warning};
 use crate::event::Wd;
@@ -9,7 +9,7 @@ use crate::tracker::scan::Sweep;
 use crate::tracker::{Tracker, Turn};
 
 impl Turn<'_> {
-    pub(super) fn present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
+    pub(super) fn reconcile_present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         let known = self.t.model.find(dir, name);
         let foreign =
             self.t.settings.one_file_system && stat.inode.dev != self.t.model.inode(dir).dev;
@@ -56,7 +56,7 @@ impl Turn<'_> {
             (Ok(wd), _) => match self.t.model.watched(*wd) {
                 Some(other) if Some(other) == known => {
                     self.t.model.set_inode(other, watched.inode);
-                    self.same_directory(other, stat);
+                    self.reconcile_same_directory(other, stat);
                 }
                 Some(other) => self.reconcile_relocated(other, dir, name, stat),
                 None => match same_inode.filter(|&id| self.t.model.wd(id).is_none()) {
@@ -74,7 +74,7 @@ impl Turn<'_> {
             },
             (Err(fault), Some(id)) => {
                 self.lost_watch(id, fault);
-                self.same_directory(id, stat);
+                self.reconcile_same_directory(id, stat);
             }
             (Err(fault), None) => {
                 let id = self.new_directory(dir, name, stat);
@@ -86,7 +86,7 @@ impl Turn<'_> {
     }
 
     /// A directory that is where it was.
-    pub(super) fn same_directory(&mut self, id: Id, stat: &Stat) {
+    pub(super) fn reconcile_same_directory(&mut self, id: Id, stat: &Stat) {
         self.compare_attributes(id, stat);
         if self.t.model.scanned(id) != self.t.rescan.generation() {
             self.t.queue.ensure_scan(id, Sweep::All);
@@ -117,7 +117,7 @@ impl Turn<'_> {
         id
     }
 
-    /// A new directory that is watched: told, then scanned.
+    /// A new directory that is watched: emitted, then scanned.
     fn begin(&mut self, id: Id, wd: Wd, watched: &Watched, stat: &Stat) {
         self.t.model.set_watch(id, wd);
         self.t.model.set_inode(id, watched.inode);
@@ -162,7 +162,7 @@ impl Tracker {
             FsError::Io(why) => Warning::Failed(why.clone()),
             _ => Warning::NoWatch,
         };
-        self.trouble(id, warning);
+        self.warn(id, warning);
     }
 
     /// A directory that had no watch has one.

@@ -83,7 +83,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A second name of a directory that is told elsewhere.
+    /// A second name of a directory that is known under another one.
     fn alias(&mut self, other: Id, dir: Id, name: &[u8], stat: &Stat) {
         if let Some(known) = self.t.model.find(dir, name)
             && self.t.model.kind(known) == Kind::Directory

@@ -45,7 +45,7 @@ impl Turn<'_> {
             Err(_) => return self.unlink(id),
         }
         match self.disk.stat(Target::Root(&open)) {
-            Ok(stat) => self.same_directory(id, &stat),
+            Ok(stat) => self.reconcile_same_directory(id, &stat),
             Err(why) => drop(self.t.queue.retry_entry(id, None, &why)),
         }
     }

@@ -72,8 +72,9 @@ impl Tracker {
         }
     }
 
-    /// Whether a file or directory may have moved without an event that tells of it.
-    pub(in crate::tracker) fn known_as(&self, key: InodeKey) -> Vec<Id> {
+    /// Entries with that inode key, during a rescan, when one may have moved without an
+    /// event; else none.
+    pub(in crate::tracker) fn relocation_candidates(&self, key: InodeKey) -> Vec<Id> {
         if self.rescan.is_running {
             self.model.with_inode_key(key).to_vec()
         } else {

@@ -1,7 +1,7 @@
 //! What a case is: a tree, what programs do to it, and the lines that tell it.
 
 use super::super::fake::{Odds, Op};
-use super::world::{RunOptions, World};
+use super::world::{World, WorldOptions};
 
 /// Makes a file of four bytes, or writes them to it.
 pub(super) fn write(path: &'static str, data: u8) -> Vec<Op> {
@@ -17,30 +17,30 @@ pub(super) fn all(parts: &[Vec<Op>]) -> Vec<Op> {
     parts.concat()
 }
 
-/// What is told when all of it happens before the watcher looks. Whenever it looks
-/// otherwise, and whoever races it, what is told adds up to the disk.
-pub(super) fn tells(tree: &[Op], ops: &[Op], told: &[&str]) {
-    tells_with(&RunOptions::default(), tree, ops, told);
+/// What is emitted when all of it happens before the watcher looks. Whenever it looks
+/// otherwise, and whoever races it, what is emitted adds up to the disk.
+pub(super) fn emits(tree: &[Op], ops: &[Op], emitted: &[&str]) {
+    emits_with(&WorldOptions::default(), tree, ops, emitted);
 }
 
-pub(super) fn tells_with(plan: &RunOptions, tree: &[Op], ops: &[Op], told: &[&str]) {
-    let mut world = World::quiet(plan, tree);
+pub(super) fn emits_with(options: &WorldOptions, tree: &[Op], ops: &[Op], emitted: &[&str]) {
+    let mut world = World::quiet(options, tree);
     world.does(ops);
     world.converges();
-    assert_eq!(world.news(), told, "{:#?}", world.disk.journal);
-    folds_with(plan, tree, ops);
+    assert_eq!(world.new_records(), emitted, "{:#?}", world.disk.journal);
+    folds_with(options, tree, ops);
 }
 
-/// Whatever is told adds up to the disk.
+/// Whatever is emitted adds up to the disk.
 pub(super) fn folds(tree: &[Op], ops: &[Op]) {
-    folds_with(&RunOptions::default(), tree, ops);
+    folds_with(&WorldOptions::default(), tree, ops);
 }
 
-fn folds_with(plan: &RunOptions, tree: &[Op], ops: &[Op]) {
-    let mut world = World::quiet(plan, tree);
+fn folds_with(options: &WorldOptions, tree: &[Op], ops: &[Op]) {
+    let mut world = World::quiet(options, tree);
     world.does(ops);
     world.converges();
-    let mut world = World::quiet(plan, tree);
+    let mut world = World::quiet(options, tree);
     for op in ops {
         world.does(&[*op]);
         world.catches_up();
@@ -54,10 +54,10 @@ fn folds_with(plan: &RunOptions, tree: &[Op], ops: &[Op]) {
             error: 0,
         };
         let mut world = World::new(
-            &RunOptions {
+            &WorldOptions {
                 seed,
                 odds,
-                ..plan.clone()
+                ..options.clone()
             },
             tree,
         );

@@ -11,21 +11,21 @@ use crate::change::{Change, Kind, Warning};
 use crate::event::Wd;
 
 impl World {
-    /// Takes what was told, and holds it against the model.
+    /// Takes what was emitted, and holds it against the model.
     pub(super) fn absorb(&mut self) {
         let batch = std::mem::take(&mut self.tracker.batch);
         for change in batch.changes() {
             let line = fold::line(&batch, change);
             self.disk.journal.push(line.clone());
-            self.said.push(line);
+            self.records.push(line);
             if let Err(wrong) = self.fold.apply(&batch, change) {
                 panic!("{wrong}, after {:#?}", self.disk.journal);
             }
         }
-        for (path, trouble) in batch.warnings() {
+        for (path, warning) in batch.warnings() {
             self.warnings.push((
                 String::from_utf8_lossy(batch.bytes(path)).into_owned(),
-                trouble.clone(),
+                warning.clone(),
             ));
         }
         if batch
@@ -37,7 +37,7 @@ impl World {
         }
     }
 
-    /// What was told is what the model holds.
+    /// What was emitted is what the model holds.
     pub(super) fn compare_with_model(&self) {
         let model = &self.tracker.model;
         let mut count = 0;
@@ -45,18 +45,18 @@ impl World {
             let mut path = Vec::new();
             self.tracker.write_path(id, &mut path);
             let shown = String::from_utf8_lossy(&path);
-            let Some(told) = self.fold.names.get(&path) else {
+            let Some(emitted) = self.fold.names.get(&path) else {
                 panic!(
-                    "{shown} is in the model and was not told, after {:#?}",
+                    "{shown} is in the model and was not emitted, after {:#?}",
                     self.disk.journal
                 );
             };
-            assert_eq!(told.kind, model.kind(id), "{shown}");
-            if told.kind == Kind::File
+            assert_eq!(emitted.kind, model.kind(id), "{shown}");
+            if emitted.kind == Kind::File
                 && let Some(digest) = model.digest(id)
             {
                 assert_eq!(
-                    told.digest,
+                    emitted.digest,
                     Some(digest),
                     "{shown}, after {:#?}",
                     self.disk.journal
@@ -67,12 +67,12 @@ impl World {
         assert_eq!(
             count,
             self.fold.names.len(),
-            "the model lost what was told: {:#?}",
+            "the model lost what was emitted: {:#?}",
             self.disk.journal
         );
     }
 
-    /// It settles, and everything is as it was told.
+    /// It settles, and everything is as it was emitted.
     pub(super) fn converges(&mut self) {
         self.settles();
         self.gets_over_errors();
@@ -91,17 +91,21 @@ impl World {
         }
         for (path, kind, node) in &truth {
             let shown = String::from_utf8_lossy(path);
-            let Some(told) = self.fold.names.get(path) else {
+            let Some(emitted) = self.fold.names.get(path) else {
                 panic!(
-                    "{shown} is there and was not told, after {:#?}",
+                    "{shown} is there and was not emitted, after {:#?}",
                     self.disk.journal
                 );
             };
-            assert_eq!(told.kind, *kind, "{shown}, after {:#?}", self.disk.journal);
+            assert_eq!(
+                emitted.kind, *kind,
+                "{shown}, after {:#?}",
+                self.disk.journal
+            );
             if *kind == Kind::File && self.disk.is_readable(*node) && !self.disk.is_excused(*node) {
-                self.compare_bytes(&shown, told.digest, told.size, self.disk.bytes(*node));
+                self.compare_bytes(&shown, emitted.digest, emitted.size, self.disk.bytes(*node));
                 assert!(
-                    !told.is_owed(),
+                    !emitted.is_owed(),
                     "{shown}: other bytes by a rename, after {:#?}",
                     self.disk.journal
                 );
@@ -131,16 +135,22 @@ impl World {
         }
     }
 
-    /// What was told of a file's bytes is so.
-    fn compare_bytes(&self, shown: &str, told: Option<[u8; 32]>, size: Option<u64>, bytes: &[u8]) {
+    /// What was emitted of a file's bytes is so.
+    fn compare_bytes(
+        &self,
+        shown: &str,
+        emitted: Option<[u8; 32]>,
+        size: Option<u64>,
+        bytes: &[u8],
+    ) {
         let settings = &self.tracker.settings;
         let by_stat = settings.hashing == Hashing::Off || bytes.len() as u64 > settings.hash_limit;
         // By its times a write and a touch are one; if the event is lost, so is the difference.
         let is_lost = by_stat && self.tracker.counters.overflows > 0;
-        if (told.is_some() || !by_stat) && !is_lost {
-            let (told, is) = (told.map(hex::encode), hex::encode(digest(bytes)));
+        if (emitted.is_some() || !by_stat) && !is_lost {
+            let (emitted, is) = (emitted.map(hex::encode), hex::encode(digest(bytes)));
             assert_eq!(
-                told,
+                emitted,
                 Some(is),
                 "the bytes of {shown}, after {:#?}",
                 self.disk.journal
@@ -199,7 +209,7 @@ impl World {
         let faulty = self
             .warnings
             .iter()
-            .find(|(_, trouble)| matches!(trouble, Warning::Failed(_)));
+            .find(|(_, warning)| matches!(warning, Warning::Failed(_)));
         assert!(
             faulty.is_none() || self.disk.errors > 0,
             "nothing fails here"

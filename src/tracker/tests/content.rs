@@ -1,28 +1,28 @@
-//! What files hold: read when it may have changed, told when it has.
+//! What files hold: read when it may have changed, emitted when it has.
 
 use super::super::fake::Op;
 use super::super::{Hashing, Settings};
-use super::cases::{all, folds, tells, tells_with, touch, write};
-use super::world::{BIRTH, MS, RunOptions, World};
+use super::cases::{all, emits, emits_with, folds, touch, write};
+use super::world::{BIRTH, MS, World, WorldOptions};
 use crate::change::Warning;
 
-/// A plan that reads files in that way.
-fn hashing(hashing: Hashing) -> RunOptions {
-    let mut plan = RunOptions::default();
-    plan.settings.hashing = hashing;
-    plan
+/// Options of a world that reads files in that way.
+fn hashing(hashing: Hashing) -> WorldOptions {
+    let mut options = WorldOptions::default();
+    options.settings.hashing = hashing;
+    options
 }
 
 #[test]
 fn a_file_is_created_empty_and_then_changed() {
-    tells(&[], &write("t/a", 1), &["created t/a 0", "changed t/a 4"]);
-    tells(&[], &touch("t/a"), &["created t/a 0"]);
+    emits(&[], &write("t/a", 1), &["created t/a 0", "changed t/a 4"]);
+    emits(&[], &touch("t/a"), &["created t/a 0"]);
 }
 
 #[test]
 fn the_same_bytes_again_are_no_change() {
-    tells(&write("t/a", 1), &write("t/a", 1), &[]);
-    tells(
+    emits(&write("t/a", 1), &write("t/a", 1), &[]);
+    emits(
         &write("t/a", 1),
         &[Op::Touch("t/a"), Op::Chmod("t/a", true)],
         &[],
@@ -31,50 +31,50 @@ fn the_same_bytes_again_are_no_change() {
 
 #[test]
 fn a_file_that_is_never_closed_is_read_when_its_writer_pauses() {
-    let mut world = World::quiet(&RunOptions::default(), &write("t/log", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/log", 1));
     world.does(&[Op::Append(0, "t/log"), Op::Put(0, 2)]);
     world.catches_up();
     world.passes(49 * MS);
     world.work(1);
     world.catches_up();
-    assert_eq!(world.news(), Vec::<String>::new(), "it may go on");
+    assert_eq!(world.new_records(), Vec::<String>::new(), "it may go on");
     world.passes(MS);
     world.work(1);
     world.catches_up();
-    assert_eq!(world.news(), ["changed t/log 8"]);
+    assert_eq!(world.new_records(), ["changed t/log 8"]);
 }
 
 #[test]
 fn a_writer_that_never_pauses_is_looked_at_every_second() {
-    let mut world = World::quiet(&RunOptions::default(), &write("t/log", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/log", 1));
     world.does(&[Op::Append(0, "t/log")]);
     for _ in 0..99 {
         world.does(&[Op::Put(0, 2)]);
         world.catches_up();
         world.passes(10 * MS);
         world.work(1);
-        assert_eq!(world.news(), Vec::<String>::new(), "it goes on");
+        assert_eq!(world.new_records(), Vec::<String>::new(), "it goes on");
     }
     world.does(&[Op::Put(0, 2)]);
     world.passes(10 * MS);
     world.catches_up();
     world.work(1);
     world.catches_up();
-    assert_eq!(world.news(), ["changed t/log 404"]);
+    assert_eq!(world.new_records(), ["changed t/log 404"]);
 }
 
 #[test]
 fn a_truncation_by_name_is_seen() {
-    tells(&write("t/a", 1), &[Op::Truncate("t/a")], &["changed t/a 2"]);
+    emits(&write("t/a", 1), &[Op::Truncate("t/a")], &["changed t/a 2"]);
 }
 
 #[test]
 fn what_changes_while_it_is_read_is_read_again() {
     for seed in 0..200 {
         let mut world = World::quiet(
-            &RunOptions {
+            &WorldOptions {
                 seed,
-                ..RunOptions::default()
+                ..WorldOptions::default()
             },
             &write("t/a", 1),
         );
@@ -87,22 +87,22 @@ fn what_changes_while_it_is_read_is_read_again() {
 
 #[test]
 fn a_large_file_is_read_aside_and_told_under_the_name_it_has_by_then() {
-    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     world.disk.odds.aside = 100;
     world.does(&write("t/a", 2));
     world.catches_up();
-    assert_eq!(world.news(), Vec::<String>::new());
+    assert_eq!(world.new_records(), Vec::<String>::new());
     world.does(&[Op::Rename("t/a", "t/b")]);
     world.catches_up();
     world.answer(0);
-    assert_eq!(world.news(), ["renamed t/a -> t/b", "changed t/b 4"]);
+    assert_eq!(world.new_records(), ["renamed t/a -> t/b", "changed t/b 4"]);
     world.converges();
 }
 
 #[test]
 fn a_file_exchanged_while_it_is_read_aside_is_read_again() {
     let tree = all(&[write("t/a", 1), write("t/b", 2)]);
-    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.disk.odds.aside = 100;
     world.does(&write("t/a", 3));
     world.catches_up();
@@ -120,33 +120,33 @@ fn a_file_without_a_name_is_told_when_it_gets_one() {
         Op::Put(0, 2),
         Op::Shut(0),
     ];
-    tells(&[], &ops, &["created t/a 8"]);
+    emits(&[], &ops, &["created t/a 8"]);
 }
 
 #[test]
 fn a_write_after_the_unnamed_file_got_its_name_is_told_under_it() {
-    let mut world = World::quiet(&RunOptions::default(), &[]);
+    let mut world = World::quiet(&WorldOptions::default(), &[]);
     world.does(&[Op::Unnamed(0, "t"), Op::LinkOpen(0, "t/a")]);
     world.catches_up();
     world.does(&[Op::Put(0, 1), Op::Shut(0)]);
     world.converges();
-    assert_eq!(world.news(), ["created t/a 0", "changed t/a 4"]);
+    assert_eq!(world.new_records(), ["created t/a 0", "changed t/a 4"]);
 }
 
 #[test]
 fn a_file_without_a_name_that_gets_one_elsewhere_is_followed_there() {
-    let mut world = World::quiet(&RunOptions::default(), &[Op::MakeDir("t/d")]);
+    let mut world = World::quiet(&WorldOptions::default(), &[Op::MakeDir("t/d")]);
     world.does(&[Op::Unnamed(0, "t"), Op::Put(0, 1), Op::LinkOpen(0, "t/d/a")]);
     world.catches_up();
-    assert_eq!(world.news(), ["created t/d/a 4"]);
+    assert_eq!(world.new_records(), ["created t/d/a 4"]);
     world.does(&[Op::Put(0, 2), Op::Shut(0)]);
     world.converges();
-    assert_eq!(world.news(), ["changed t/d/a 8"]);
+    assert_eq!(world.new_records(), ["changed t/d/a 8"]);
 }
 
 #[test]
 fn a_write_by_a_dead_name_is_found_in_its_directory() {
-    let mut world = World::quiet(&RunOptions::default(), &[]);
+    let mut world = World::quiet(&WorldOptions::default(), &[]);
     world.disk.is_strict_about_dead_names = true;
     world.does(&[
         Op::Open(0, "t/tmp"),
@@ -155,10 +155,10 @@ fn a_write_by_a_dead_name_is_found_in_its_directory() {
     ]);
     world.catches_up();
     world.passes(5000 * MS);
-    world.news();
+    world.new_records();
     world.does(&[Op::Put(0, 1)]);
     world.converges();
-    assert_eq!(world.news(), ["changed t/final 4"]);
+    assert_eq!(world.new_records(), ["changed t/final 4"]);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_write_is_told_under_all_names_of_the_file() {
         write("t/a", 1),
         vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
     ]);
-    tells(
+    emits(
         &tree,
         &write("t/a", 2),
         &["changed t/a 4", "changed t/d/b 4"],
@@ -176,7 +176,7 @@ fn a_write_is_told_under_all_names_of_the_file() {
 
 #[test]
 fn a_link_is_created_with_its_content() {
-    tells(
+    emits(
         &write("t/a", 1),
         &[Op::Link("t/a", "t/b")],
         &["created t/b 4"],
@@ -189,12 +189,12 @@ fn a_write_by_a_name_that_no_watch_saw_is_told_under_the_others() {
         vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
         write("t/a", 2),
     ]);
-    tells(
+    emits(
         &write("t/a", 1),
         &ops,
         &["created t/d/", "changed t/a 4", "created t/d/b 4"],
     );
-    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     world.does(&[
         Op::MakeDir("o/d"),
         Op::Link("t/a", "o/d/b"),
@@ -203,23 +203,23 @@ fn a_write_by_a_name_that_no_watch_saw_is_told_under_the_others() {
     world.drain(usize::MAX);
     world.catches_up();
     world.converges();
-    assert_eq!(world.news(), ["created t/d/", "created t/d/b 4"]);
+    assert_eq!(world.new_records(), ["created t/d/", "created t/d/b 4"]);
 }
 
 #[test]
 fn an_unreadable_file_is_read_once_it_may_be() {
     let tree = all(&[write("o/a", 1), vec![Op::Chmod("o/a", false)]]);
-    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&[Op::Rename("o/a", "t/a")]);
     world.catches_up();
-    assert_eq!(world.news(), ["created t/a 4"]);
+    assert_eq!(world.new_records(), ["created t/a 4"]);
     assert_eq!(
         world.warnings,
         [("t/a".to_owned(), Warning::UnreadableFile)]
     );
     world.does(&[Op::Chmod("t/a", true)]);
     world.converges();
-    assert_eq!(world.news(), ["changed t/a 4"]);
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
 }
 
 #[test]
@@ -243,27 +243,31 @@ fn a_known_file_that_was_unreadable_for_a_while_is_read_again() {
         write("o/a", 2),
         vec![Op::Chmod("o/a", false)],
     ]);
-    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&[Op::Rename("o/a", "t/a")]);
     world.catches_up();
-    assert_eq!(world.news(), ["changed t/a 4"], "to what is not known");
+    assert_eq!(
+        world.new_records(),
+        ["changed t/a 4"],
+        "to what is not known"
+    );
     world.does(&[Op::Chmod("t/a", true)]);
     world.converges();
-    assert_eq!(world.news(), ["changed t/a 4"]);
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
 }
 
 #[test]
 fn without_hashing_a_write_is_a_change_and_a_touch_is_not() {
-    let plan = hashing(Hashing::Off);
-    tells_with(
-        &plan,
+    let options = hashing(Hashing::Off);
+    emits_with(
+        &options,
         &write("t/a", 1),
         &write("t/a", 1),
         &["changed t/a 4"],
     );
-    tells_with(&plan, &write("t/a", 1), &[Op::Touch("t/a")], &[]);
-    tells_with(
-        &plan,
+    emits_with(&options, &write("t/a", 1), &[Op::Touch("t/a")], &[]);
+    emits_with(
+        &options,
         &[],
         &write("t/a", 1),
         &["created t/a 0", "changed t/a 4"],
@@ -272,34 +276,34 @@ fn without_hashing_a_write_is_a_change_and_a_touch_is_not() {
 
 #[test]
 fn a_lazy_watch_reads_a_file_when_something_happens_to_it() {
-    let plan = hashing(Hashing::Lazy);
-    let mut world = World::quiet(&plan, &all(&[write("t/a", 1), write("t/b", 1)]));
+    let options = hashing(Hashing::Lazy);
+    let mut world = World::quiet(&options, &all(&[write("t/a", 1), write("t/b", 1)]));
     assert_eq!(world.tracker.counters.hashes, 0);
     world.does(&write("t/a", 2));
     world.converges();
-    assert_eq!(world.news(), ["changed t/a 4"]);
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
     assert_eq!(world.tracker.counters.hashes, 1);
 }
 
 #[test]
 fn a_file_over_the_limit_goes_by_its_size_and_times() {
-    let mut plan = RunOptions::default();
-    plan.settings.hash_limit = 3;
-    let mut world = World::quiet(&plan, &write("t/a", 1));
+    let mut options = WorldOptions::default();
+    options.settings.hash_limit = 3;
+    let mut world = World::quiet(&options, &write("t/a", 1));
     world.does(&write("t/a", 1));
     world.converges();
-    assert_eq!(world.news(), ["changed t/a 4"]);
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
     world.does(&[Op::Truncate("t/a")]);
     world.converges();
-    assert_eq!(world.news(), ["changed t/a 2"]);
+    assert_eq!(world.new_records(), ["changed t/a 2"]);
 }
 
 #[test]
 fn a_doubt_about_bytes_that_were_never_read_is_told() {
-    let mut world = World::new(&RunOptions::default(), &write("t/a", 1));
+    let mut world = World::new(&WorldOptions::default(), &write("t/a", 1));
     world.does(&write("t/a", 1));
     world.converges();
-    assert_eq!(world.news(), ["changed t/a 4"]);
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
 }
 
 #[test]
@@ -310,7 +314,7 @@ fn a_file_replaced_before_the_baseline_came_to_it_is_not_taken_for_the_first() {
         Op::Rename("o/c", "t/a"),
         Op::Exchange("t/a", "t/b"),
     ] {
-        let mut world = World::new(&RunOptions::default(), &tree);
+        let mut world = World::new(&WorldOptions::default(), &tree);
         world.does(&[op]);
         world.batch(0);
         world.batch(0);
@@ -320,19 +324,19 @@ fn a_file_replaced_before_the_baseline_came_to_it_is_not_taken_for_the_first() {
 
 #[test]
 fn attributes_are_told_where_they_are_asked_for() {
-    let mut plan = RunOptions::default();
-    plan.settings.attributes = true;
-    let mut world = World::quiet(&plan, &write("t/a", 1));
+    let mut options = WorldOptions::default();
+    options.settings.attributes = true;
+    let mut world = World::quiet(&options, &write("t/a", 1));
     world.does(&[Op::Chmod("t/a", false)]);
     world.catches_up();
-    assert_eq!(world.news(), ["attributes t/a 0"]);
+    assert_eq!(world.new_records(), ["attributes t/a 0"]);
 }
 
 #[test]
 fn a_watch_on_the_file_itself_sees_what_other_names_do() {
-    let mut plan = RunOptions::default();
-    plan.settings.strict = true;
-    let mut world = World::quiet(&plan, &write("t/a", 1));
+    let mut options = WorldOptions::default();
+    options.settings.strict = true;
+    let mut world = World::quiet(&options, &write("t/a", 1));
     world.does(&[
         Op::Append(0, "t/a"),
         Op::Rename("t/a", "o/a"),
@@ -348,51 +352,55 @@ fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_told() {
     // The clock of file systems is behind the precise one, and a program may set times.
     for behind in [0, 4_000_000] {
         let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
-        let plan = RunOptions {
+        let options = WorldOptions {
             most_watches: 1,
-            ..RunOptions::default()
+            ..WorldOptions::default()
         };
-        let mut world = World::new(&plan, &tree);
+        let mut world = World::new(&options, &tree);
         world.tracker.settings.began_coarse -= behind;
         world.disk.set_time(world.tracker.settings.began - behind);
         world.does(&write("t/d/f", 2));
         world.batch(0);
         world.catches_up();
-        assert_eq!(world.news(), ["changed t/d/f 4"], "{behind} ns behind");
+        assert_eq!(
+            world.new_records(),
+            ["changed t/d/f 4"],
+            "{behind} ns behind"
+        );
     }
 }
 
-fn asking(read: Hashing, ask: fn(&mut Settings)) -> RunOptions {
-    let mut plan = hashing(read);
-    ask(&mut plan.settings);
-    plan
+fn asking(read: Hashing, ask: fn(&mut Settings)) -> WorldOptions {
+    let mut options = hashing(read);
+    ask(&mut options.settings);
+    options
 }
 
 #[test]
 fn a_file_that_a_writer_closed_is_told_with_what_it_holds_whether_that_is_news_or_not() {
     for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
-        let plan = asking(hashing, |settings| settings.closed = true);
-        let mut world = World::quiet(&plan, &write("t/a", 1));
+        let options = asking(hashing, |settings| settings.closed = true);
+        let mut world = World::quiet(&options, &write("t/a", 1));
         world.does(&write("t/a", 2));
         world.catches_up();
-        assert_eq!(world.news(), ["changed t/a 4", "closed t/a 4"]);
+        assert_eq!(world.new_records(), ["changed t/a 4", "closed t/a 4"]);
         world.does(&[Op::Append(0, "t/a"), Op::Shut(0)]);
         world.converges();
-        assert_eq!(world.news(), ["closed t/a 4"], "{hashing:?}");
+        assert_eq!(world.new_records(), ["closed t/a 4"], "{hashing:?}");
         world.does(&[Op::Append(0, "t/a"), Op::Put(0, 3)]);
         world.catches_up();
         world.waits();
-        assert_eq!(world.news(), ["changed t/a 8"], "it is not closed");
+        assert_eq!(world.new_records(), ["changed t/a 8"], "it is not closed");
         world.converges();
-        assert_eq!(world.news(), ["closed t/a 8"]);
+        assert_eq!(world.new_records(), ["closed t/a 8"]);
     }
 }
 
 #[test]
 fn a_new_file_is_told_as_closed_after_its_bytes() {
-    let plan = asking(Hashing::Eager, |settings| settings.closed = true);
-    tells_with(
-        &plan,
+    let options = asking(Hashing::Eager, |settings| settings.closed = true);
+    emits_with(
+        &options,
         &[],
         &write("t/a", 1),
         &["created t/a 0", "changed t/a 4", "closed t/a 4"],
@@ -402,21 +410,26 @@ fn a_new_file_is_told_as_closed_after_its_bytes() {
 #[test]
 fn a_new_mtime_with_the_same_bytes_is_told_where_it_is_asked_for() {
     for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
-        let plan = asking(hashing, |settings| settings.touched = true);
-        let mut world = World::quiet(&plan, &write("t/a", 1));
+        let options = asking(hashing, |settings| settings.touched = true);
+        let mut world = World::quiet(&options, &write("t/a", 1));
         world.does(&[Op::Touch("t/a")]);
         world.catches_up();
-        assert_eq!(world.news(), ["touched t/a"], "{hashing:?}");
+        assert_eq!(world.new_records(), ["touched t/a"], "{hashing:?}");
         world.passes(5000 * MS);
         world.does(&[Op::Chmod("t/a", true)]);
         world.catches_up();
-        assert_eq!(world.news(), Vec::<String>::new(), "{hashing:?}");
+        assert_eq!(world.new_records(), Vec::<String>::new(), "{hashing:?}");
         world.does(&write("t/a", 2));
         world.converges();
-        assert_eq!(world.news(), ["changed t/a 4"], "{hashing:?}");
+        assert_eq!(world.new_records(), ["changed t/a 4"], "{hashing:?}");
     }
-    let plan = asking(Hashing::Eager, |settings| settings.touched = true);
-    tells_with(&plan, &write("t/a", 1), &write("t/a", 1), &["touched t/a"]);
+    let options = asking(Hashing::Eager, |settings| settings.touched = true);
+    emits_with(
+        &options,
+        &write("t/a", 1),
+        &write("t/a", 1),
+        &["touched t/a"],
+    );
 }
 
 #[test]
@@ -424,11 +437,11 @@ fn a_write_by_one_of_many_names_is_read_once_and_told_of_all() {
     let mut tree = write("t/a", 1);
     let names: Vec<&'static str> = (0..500).map(|each| &*format!("t/{each}").leak()).collect();
     tree.extend(names.iter().map(|name| Op::Link("t/a", name)));
-    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
     let before = world.tracker.counters.hashes;
     world.does(&write("t/7", 2));
     world.converges();
-    let mut news = world.news();
+    let mut news = world.new_records();
     assert_eq!(news[0], "changed t/7 4");
     news.sort();
     news.dedup();
@@ -439,11 +452,11 @@ fn a_write_by_one_of_many_names_is_read_once_and_told_of_all() {
 #[test]
 fn a_write_by_a_name_that_is_gone_before_it_is_read_is_told_of_the_others() {
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
-    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&write("t/a", 2));
     world.does(&[Op::Unlink("t/a")]);
     world.converges();
-    assert_eq!(world.news(), ["deleted t/a", "changed t/b 4"]);
+    assert_eq!(world.new_records(), ["deleted t/a", "changed t/b 4"]);
 }
 
 #[test]
@@ -453,11 +466,11 @@ fn a_write_by_a_name_that_another_file_has_before_it_is_read_is_told_of_the_othe
         write("t/b", 3),
         vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/a")],
     ]);
-    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&[Op::Append(0, "t/a"), Op::Put(0, 2), Op::Shut(0)]);
     world.does(&[Op::Rename("t/b", "t/a")]);
     world.converges();
-    assert!(world.news().contains(&"changed t/d/a 8".to_owned()));
+    assert!(world.new_records().contains(&"changed t/d/a 8".to_owned()));
 }
 
 #[test]
@@ -465,12 +478,12 @@ fn a_clock_that_is_years_behind_the_files_makes_no_change_of_them() {
     let year = 365 * 24 * 3600 * 1_000_000_000;
     let tree = all(&[write("t/a", 1), vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
     for most_watches in [usize::MAX, 1] {
-        let plan = RunOptions {
+        let options = WorldOptions {
             clock: BIRTH - 20 * year,
             most_watches,
-            ..RunOptions::default()
+            ..WorldOptions::default()
         };
-        let mut world = World::quiet(&plan, &tree);
+        let mut world = World::quiet(&options, &tree);
         world.does(&write("t/a", 2));
         world.does(&write("t/d/f", 2));
         world.converges();
@@ -480,49 +493,57 @@ fn a_clock_that_is_years_behind_the_files_makes_no_change_of_them() {
         world.passes(10_000 * MS);
         world.work(1);
         world.converges();
-        assert_eq!(world.news().len(), 2, "two files were written");
+        assert_eq!(world.new_records().len(), 2, "two files were written");
     }
     // The clock is set between the walk and the first reading.
-    let plan = RunOptions {
+    let options = WorldOptions {
         clock: BIRTH - 20 * year,
-        ..RunOptions::default()
+        ..WorldOptions::default()
     };
-    let mut world = World::new(&plan, &tree);
+    let mut world = World::new(&options, &tree);
     world.passes(5000 * MS);
     world.work(1);
     world.clock += 21 * year;
     world.passes(5000 * MS);
     world.work(1);
     world.converges();
-    assert_eq!(world.news(), Vec::<String>::new());
+    assert_eq!(world.new_records(), Vec::<String>::new());
 }
 
 #[test]
 fn each_write_to_an_unreadable_file_is_a_change_and_so_is_its_becoming_readable() {
-    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     world.does(&[Op::Chmod("t/a", false)]);
     world.catches_up();
     world.passes(5000 * MS);
     world.work(1);
-    assert_eq!(world.news(), Vec::<String>::new(), "nobody has written");
+    assert_eq!(
+        world.new_records(),
+        Vec::<String>::new(),
+        "nobody has written"
+    );
     for byte in [2, 3] {
         world.does(&write("t/a", byte));
         world.catches_up();
-        assert_eq!(world.news(), ["changed t/a 4"]);
+        assert_eq!(world.new_records(), ["changed t/a 4"]);
         world.passes(5000 * MS);
         world.work(1);
         world.catches_up();
-        assert_eq!(world.news(), Vec::<String>::new(), "it is tried again");
+        assert_eq!(
+            world.new_records(),
+            Vec::<String>::new(),
+            "it is tried again"
+        );
     }
-    assert_eq!(world.warnings.len(), 1, "and told once");
+    assert_eq!(world.warnings.len(), 1, "and emitted once");
     world.does(&[Op::Chmod("t/a", true)]);
     world.converges();
-    assert_eq!(world.news(), ["changed t/a 4"]);
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
 }
 
 #[test]
 fn a_file_that_is_unreadable_for_a_while_and_not_written_is_no_change() {
-    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     for is_readable in [false, true] {
         world.does(&[Op::Touch("t/a"), Op::Chmod("t/a", is_readable)]);
         world.catches_up();
@@ -530,20 +551,20 @@ fn a_file_that_is_unreadable_for_a_while_and_not_written_is_no_change() {
         world.work(1);
         world.converges();
     }
-    assert_eq!(world.news(), Vec::<String>::new());
+    assert_eq!(world.new_records(), Vec::<String>::new());
 }
 
 #[test]
 fn a_write_to_an_unreadable_file_is_told_of_all_its_names() {
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
-    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&[Op::Chmod("t/a", false)]);
     world.does(&write("t/a", 2));
     world.catches_up();
-    assert_eq!(world.news(), ["changed t/a 4", "changed t/b 4"]);
+    assert_eq!(world.new_records(), ["changed t/a 4", "changed t/b 4"]);
     world.does(&[Op::Chmod("t/b", true)]);
     world.converges();
-    let mut news = world.news();
+    let mut news = world.new_records();
     news.sort();
     assert_eq!(news, ["changed t/a 4", "changed t/b 4"]);
 }

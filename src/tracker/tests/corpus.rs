@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use super::super::fake::{Chance, Op};
-use super::world::{RunOptions, World};
+use super::world::{World, WorldOptions};
 
 /// The names that the workloads use: few, so that they meet.
 const NAMES: [&str; 10] = [
@@ -55,7 +55,7 @@ fn step(chance: &mut Chance) -> Vec<Op> {
 
 /// One workload: its calls in bursts, each followed by the records that it gave.
 fn workload(seed: u64, text: &mut String) {
-    let mut world = World::quiet(&RunOptions::default(), &SETUP);
+    let mut world = World::quiet(&WorldOptions::default(), &SETUP);
     let mut chance = Chance::new(seed);
     writeln!(text, "# seed {seed}").unwrap();
     for _ in 0..8 {
@@ -65,7 +65,7 @@ fn workload(seed: u64, text: &mut String) {
             }
         }
         world.catches_up();
-        let records = world.news();
+        let records = world.new_records();
         writeln!(text, "burst").unwrap();
         for record in records {
             writeln!(text, "  {record}").unwrap();
@@ -73,7 +73,7 @@ fn workload(seed: u64, text: &mut String) {
     }
     world.converges();
     writeln!(text, "rest").unwrap();
-    for record in world.news() {
+    for record in world.new_records() {
         writeln!(text, "  {record}").unwrap();
     }
 }

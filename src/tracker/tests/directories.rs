@@ -1,12 +1,12 @@
-//! Directories that come and go: watched before they are listed, told once, and
+//! Directories that come and go: watched before they are listed, emitted once, and
 //! forgotten with their watches.
 
 use std::collections::BTreeSet;
 
 use super::super::fake::Op;
-use super::cases::{all, tells, tells_with, write};
+use super::cases::{all, emits, emits_with, write};
 use super::fold::line;
-use super::world::{RunOptions, World};
+use super::world::{World, WorldOptions};
 use crate::change::{Change, Warning};
 
 #[test]
@@ -19,7 +19,7 @@ fn a_path_of_directories_made_at_once_is_watched_to_its_end() {
         ],
         write("t/a/b/c/f", 1),
     ]);
-    tells(
+    emits(
         &[],
         &ops,
         &[
@@ -33,7 +33,7 @@ fn a_path_of_directories_made_at_once_is_watched_to_its_end() {
 
 #[test]
 fn what_a_scan_and_an_event_both_see_is_told_once() {
-    let mut world = World::quiet(&RunOptions::default(), &[]);
+    let mut world = World::quiet(&WorldOptions::default(), &[]);
     world.does(&[Op::MakeDir("t/d")]);
     world.drain(1);
     world.apply();
@@ -41,7 +41,7 @@ fn what_a_scan_and_an_event_both_see_is_told_once() {
     world.work(1);
     world.work(1);
     world.converges();
-    assert_eq!(world.news(), ["created t/d/", "created t/d/f 4"]);
+    assert_eq!(world.new_records(), ["created t/d/", "created t/d/f 4"]);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_tree_removed_and_made_again_at_once_is_the_new_one() {
         ],
         write("t/d/e/g", 1),
     ]);
-    tells(
+    emits(
         &tree,
         &ops,
         // Numbers are used again at once: the new e is first taken for one in the old d.
@@ -81,7 +81,7 @@ fn a_directory_that_gets_the_number_of_a_dead_one_is_another() {
         vec![Op::RemoveDir("t/d"), Op::MakeDir("t/e")],
         write("t/e/f", 1),
     ]);
-    tells(
+    emits(
         &[Op::MakeDir("t/d")],
         &ops,
         &["deleted t/d/", "created t/e/", "created t/e/f 4"],
@@ -92,7 +92,7 @@ fn a_directory_that_gets_the_number_of_a_dead_one_is_another() {
 fn a_file_where_a_directory_was_is_told_after_it() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
     let ops = all(&[vec![Op::RemoveTree("t/d")], write("t/d", 2)]);
-    tells(
+    emits(
         &tree,
         &ops,
         &["deleted t/d/f", "deleted t/d/", "created t/d 4"],
@@ -105,7 +105,7 @@ fn a_directory_where_a_file_was_is_told_after_it() {
         vec![Op::Unlink("t/a"), Op::MakeDir("t/a")],
         write("t/a/f", 2),
     ]);
-    tells(
+    emits(
         &write("t/a", 1),
         &ops,
         &["deleted t/a", "created t/a/", "created t/a/f 4"],
@@ -115,26 +115,34 @@ fn a_directory_where_a_file_was_is_told_after_it() {
 #[test]
 fn without_a_watch_to_spare_a_directory_is_looked_at_at_intervals() {
     let mut world = World::quiet(
-        &RunOptions {
+        &WorldOptions {
             most_watches: 1,
-            ..RunOptions::default()
+            ..WorldOptions::default()
         },
         &[],
     );
     world.does(&[Op::MakeDir("t/d")]);
     world.catches_up();
-    assert_eq!(world.news(), ["created t/d/"]);
+    assert_eq!(world.new_records(), ["created t/d/"]);
     assert_eq!(world.warnings, [("t/d".to_owned(), Warning::NoWatch)]);
     world.does(&write("t/d/f", 1));
     world.catches_up();
-    assert_eq!(world.news(), Vec::<String>::new(), "nothing tells of it");
+    assert_eq!(
+        world.new_records(),
+        Vec::<String>::new(),
+        "nothing tells of it"
+    );
     world.waits();
-    assert_eq!(world.news(), ["created t/d/f 4"]);
+    assert_eq!(world.new_records(), ["created t/d/f 4"]);
     world.disk.kernel.most_watches = 2;
     world.converges();
     world.does(&write("t/d/f", 2));
     world.converges();
-    assert_eq!(world.news(), ["changed t/d/f 4"], "it has a watch by now");
+    assert_eq!(
+        world.new_records(),
+        ["changed t/d/f 4"],
+        "it has a watch by now"
+    );
 }
 
 #[test]
@@ -144,27 +152,27 @@ fn an_unreadable_directory_is_told_and_looked_into_once_it_is_readable() {
         write("o/d/f", 1),
         vec![Op::Chmod("o/d", false)],
     ]);
-    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&[Op::Rename("o/d", "t/d")]);
     world.catches_up();
-    assert_eq!(world.news(), ["created t/d/"]);
+    assert_eq!(world.new_records(), ["created t/d/"]);
     assert_eq!(
         world.warnings,
         [("t/d".to_owned(), Warning::UnreadableDirectory)]
     );
     world.does(&[Op::Chmod("t/d", true)]);
     world.converges();
-    assert_eq!(world.news(), ["created t/d/f 4"]);
+    assert_eq!(world.new_records(), ["created t/d/f 4"]);
 }
 
 #[test]
 fn a_path_that_goes_away_takes_everything_with_it() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
     for (op, rest) in [(Op::Rename("t", "x"), ""), (Op::RemoveTree("t"), "at once")] {
-        let mut world = World::quiet(&RunOptions::default(), &tree);
+        let mut world = World::quiet(&WorldOptions::default(), &tree);
         world.does(&[op]);
         world.settles();
-        let mut news = world.news();
+        let mut news = world.new_records();
         news.sort();
         assert_eq!(
             news,
@@ -178,50 +186,53 @@ fn a_path_that_goes_away_takes_everything_with_it() {
 
 #[test]
 fn a_path_that_is_made_again_is_gone_all_the_same() {
-    let mut world = World::quiet(&RunOptions::default(), &write("t/f", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/f", 1));
     world.does(&[Op::RemoveTree("t"), Op::MakeDir("t")]);
     world.settles();
-    assert_eq!(world.news(), ["deleted t/f", "deleted t/"]);
+    assert_eq!(world.new_records(), ["deleted t/f", "deleted t/"]);
     assert!(!world.tracker.is_alive());
 }
 
 #[test]
 fn a_second_name_of_a_directory_that_holds_is_not_entered() {
-    let mut plan = RunOptions::default();
-    plan.settings.rescan = Some(60_000_000_000);
-    let mut world = World::quiet(&plan, &all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]));
+    let mut options = WorldOptions::default();
+    options.settings.rescan = Some(60_000_000_000);
+    let mut world = World::quiet(
+        &options,
+        &all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]),
+    );
     world.does(&[Op::Bind("t/d", "t/e")]);
     world.passes(60_000_000_000);
     world.work(1);
     world.catches_up();
-    assert_eq!(world.news(), ["created t/e/"]);
+    assert_eq!(world.new_records(), ["created t/e/"]);
     world.does(&write("t/d/f", 2));
     world.catches_up();
-    assert_eq!(world.news(), ["changed t/d/f 4"], "told once");
+    assert_eq!(world.new_records(), ["changed t/d/f 4"], "emitted once");
 }
 
 #[test]
 fn an_unmounted_directory_is_looked_at_again() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
-    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
     let watched = world.disk.kernel.watches();
     world.disk.kernel.unmount(watched[1].0);
     world.converges();
     assert_eq!(
-        world.news(),
+        world.new_records(),
         Vec::<String>::new(),
         "it is still there, and watched again"
     );
     world.does(&write("t/d/f", 2));
     world.converges();
-    assert_eq!(world.news(), ["changed t/d/f 4"]);
+    assert_eq!(world.new_records(), ["changed t/d/f 4"]);
 }
 
 #[test]
 fn below_the_last_level_a_directory_is_told_and_not_entered() {
-    let mut plan = RunOptions::default();
-    plan.settings.max_depth = Some(1);
-    let mut world = World::quiet(&plan, &[]);
+    let mut options = WorldOptions::default();
+    options.settings.max_depth = Some(1);
+    let mut world = World::quiet(&options, &[]);
     world.does(&all(&[
         vec![Op::MakeDir("t/d")],
         write("t/d/f", 1),
@@ -229,7 +240,7 @@ fn below_the_last_level_a_directory_is_told_and_not_entered() {
     ]));
     world.settles();
     assert_eq!(
-        world.news(),
+        world.new_records(),
         ["created t/d/", "created t/a 0", "changed t/a 4"]
     );
     assert_eq!(world.disk.kernel.watches().len(), 1);
@@ -243,8 +254,8 @@ fn a_thing_that_is_no_file_has_a_name_alone() {
         Op::Rename("t/l", "t/m"),
         Op::Unlink("t/p"),
     ];
-    tells_with(
-        &RunOptions::default(),
+    emits_with(
+        &WorldOptions::default(),
         &[],
         &ops,
         &[
@@ -263,7 +274,7 @@ fn removal(shown: &str) -> (Vec<String>, usize) {
         write("t/d/e/f", 1),
         write("t/g", 1),
     ]);
-    let mut world = World::quiet(&RunOptions::default(), &tree);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.tracker.roots[0].shown = shown.into();
     let root = world.tracker.roots[0].entry.unwrap();
     let now = world.now();

@@ -1,4 +1,4 @@
-//! Applies what was told to the tree at `ready`, strictly: what says something twice,
+//! Applies what was emitted to the tree at `ready`, strictly: what says something twice,
 //! or of a name that is not there, is refused (contract, section 4).
 
 use std::collections::BTreeMap;
@@ -6,26 +6,26 @@ use std::collections::BTreeMap;
 use crate::change::{Batch, Change, Content, Digest, Kind};
 
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct Recorded {
     pub(super) kind: Kind,
     /// Its bytes.
     pub(super) digest: Option<Digest>,
     pub(super) size: Option<u64>,
-    /// Whether the bytes were told, or read before anything happened to them.
+    /// Whether the bytes were emitted, or read before anything happened to them.
     is_sure: bool,
-    /// What was told under this name before a rename put another file there.
+    /// What was emitted under this name before a rename put another file there.
     replaced: Option<Last>,
 }
 
-/// The bytes last told under a name.
+/// The bytes last emitted under a name.
 #[derive(Clone, Copy, Debug)]
 struct Last {
     digest: Option<Digest>,
-    /// Whether they were told, or read before anything happened to them.
+    /// Whether they were emitted, or read before anything happened to them.
     is_sure: bool,
 }
 
-impl Told {
+impl Recorded {
     fn new(kind: Kind, content: Content) -> Self {
         Self {
             kind,
@@ -47,7 +47,7 @@ impl Told {
 /// The tree as the records tell it, by path.
 #[derive(Default, Debug)]
 pub(super) struct Fold {
-    pub(super) names: BTreeMap<Vec<u8>, Told>,
+    pub(super) names: BTreeMap<Vec<u8>, Recorded>,
 }
 
 fn above(path: &[u8]) -> Option<&[u8]> {
@@ -65,14 +65,14 @@ impl Fold {
     /// A name that was there at `ready`.
     pub(super) fn start(&mut self, path: &[u8], kind: Kind, content: Content) {
         let Content { digest, size, .. } = content;
-        let told = Told {
+        let emitted = Recorded {
             kind,
             digest,
             size,
             is_sure: false,
             replaced: None,
         };
-        self.names.insert(path.to_vec(), told);
+        self.names.insert(path.to_vec(), emitted);
     }
 
     pub(super) fn apply(&mut self, batch: &Batch, change: &Change) -> Result<(), &'static str> {
@@ -94,13 +94,16 @@ impl Fold {
 
     fn created(&mut self, path: &[u8], kind: Kind, content: Content) -> Result<(), &'static str> {
         self.has_directory(path)?;
-        match self.names.insert(path.to_vec(), Told::new(kind, content)) {
+        match self
+            .names
+            .insert(path.to_vec(), Recorded::new(kind, content))
+        {
             None => Ok(()),
             Some(_) => Err("created what is there"),
         }
     }
 
-    /// Whether a path is in a directory that was told.
+    /// Whether a path is in a directory that was emitted.
     fn has_directory(&self, path: &[u8]) -> Result<(), &'static str> {
         match above(path) {
             Some(dir)
@@ -116,10 +119,10 @@ impl Fold {
     }
 
     /// The name, which is there as such.
-    fn known(&mut self, path: &[u8], kind: Kind) -> Result<&mut Told, &'static str> {
-        let told = self.names.get_mut(path).ok_or("the name is not there")?;
-        if told.kind == kind {
-            Ok(told)
+    fn known(&mut self, path: &[u8], kind: Kind) -> Result<&mut Recorded, &'static str> {
+        let emitted = self.names.get_mut(path).ok_or("the name is not there")?;
+        if emitted.kind == kind {
+            Ok(emitted)
         } else {
             Err("it is of another kind")
         }
@@ -127,15 +130,15 @@ impl Fold {
 
     /// Bytes that differ.
     fn changed(&mut self, path: &[u8], content: Content) -> Result<(), &'static str> {
-        let told = self.known(path, Kind::File)?;
-        let is_same = content.digest.is_some() && content.digest == told.digest;
-        let is_due = told.replaced.is_some_and(|last| {
+        let emitted = self.known(path, Kind::File)?;
+        let is_same = content.digest.is_some() && content.digest == emitted.digest;
+        let is_due = emitted.replaced.is_some_and(|last| {
             last.digest != content.digest || last.digest.is_none() || !last.is_sure
         });
-        let is_twice = is_same && told.is_sure && !is_due;
-        *told = Told::new(Kind::File, content);
+        let is_twice = is_same && emitted.is_sure && !is_due;
+        *emitted = Recorded::new(Kind::File, content);
         if is_twice {
-            Err("changed to the bytes last told")
+            Err("changed to the bytes last emitted")
         } else {
             Ok(())
         }
@@ -170,11 +173,12 @@ impl Fold {
             .cloned()
             .collect();
         for path in moved {
-            let told = self.names.remove(&path).ok_or("it is there")?;
-            self.names.insert([to, &path[from.len()..]].concat(), told);
+            let emitted = self.names.remove(&path).ok_or("it is there")?;
+            self.names
+                .insert([to, &path[from.len()..]].concat(), emitted);
         }
-        if let Some(told) = self.names.get_mut(to) {
-            told.replaced = replaced;
+        if let Some(emitted) = self.names.get_mut(to) {
+            emitted.replaced = replaced;
         }
         Ok(())
     }
@@ -189,7 +193,7 @@ impl Fold {
     }
 }
 
-/// A record as a test reads it: `created t/a 5`, with the size where it was told.
+/// A record as a test reads it: `created t/a 5`, with the size where it was emitted.
 pub(super) fn line(batch: &Batch, change: &Change) -> String {
     let show = |path| String::from_utf8_lossy(batch.bytes(path)).into_owned();
     let name = |path, kind: &Kind| show(path) + if *kind == Kind::Directory { "/" } else { "" };

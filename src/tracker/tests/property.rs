@@ -1,4 +1,4 @@
-//! Whatever programs do, and whenever the watcher looks: what is told adds up to its
+//! Whatever programs do, and whenever the watcher looks: what is emitted adds up to its
 //! model at every moment, and to the disk once all is quiet.
 
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -6,7 +6,7 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 
 use super::super::Hashing;
 use super::super::fake::{Odds, Op, SLOTS};
-use super::world::{RunOptions, World};
+use super::world::{World, WorldOptions};
 
 /// The names that programs play with: few, so that they meet.
 const NAMES: [&str; 14] = [
@@ -52,7 +52,7 @@ fn step() -> impl Strategy<Value = Vec<Op>> {
 }
 
 /// A world, and what happens in it.
-fn plan() -> impl Strategy<Value = RunOptions> {
+fn options() -> impl Strategy<Value = WorldOptions> {
     let odds = (0..3_usize, 0..3_usize, 0..3_usize);
     let odds = odds.prop_map(|(race, late, aside)| Odds {
         race: race * 20,
@@ -79,18 +79,18 @@ fn plan() -> impl Strategy<Value = RunOptions> {
     )
         .prop_map(
             |(seed, odds, hashing, hash_limit, roots, most_events, most_watches, no_renames)| {
-                let mut plan = RunOptions {
+                let mut options = WorldOptions {
                     seed,
                     odds,
                     roots,
                     most_events,
                     most_watches,
-                    ..RunOptions::default()
+                    ..WorldOptions::default()
                 };
-                (plan.settings.hashing, plan.settings.hash_limit) = (hashing, hash_limit);
+                (options.settings.hashing, options.settings.hash_limit) = (hashing, hash_limit);
                 // With lazy hashing what was never read is created without a digest, and stays so.
-                plan.settings.no_renames = no_renames && hashing != Hashing::Lazy;
-                plan
+                options.settings.no_renames = no_renames && hashing != Hashing::Lazy;
+                options
             },
         )
 }
@@ -109,10 +109,10 @@ const SETUP: [Op; 10] = [
 ];
 
 /// Lets the world go its way until all operations are done.
-fn run(plan: &RunOptions, steps: &[Vec<Op>]) {
-    let mut world = World::new(plan, &SETUP);
+fn run(options: &WorldOptions, steps: &[Vec<Op>]) {
+    let mut world = World::new(options, &SETUP);
     // In every third world only one directory may be held open.
-    if plan.seed.is_multiple_of(3) {
+    if options.seed.is_multiple_of(3) {
         world.disk.most_held = 1;
     }
     world.lives_through(&steps.concat());
@@ -121,38 +121,38 @@ fn run(plan: &RunOptions, steps: &[Vec<Op>]) {
 
 /// Runs worlds until one is wrong, which is shown in full: a file of failures beside the
 /// sources helps nobody.
-fn check(worlds: impl Strategy<Value = RunOptions>, run: fn(&RunOptions, &[Vec<Op>])) {
+fn check(worlds: impl Strategy<Value = WorldOptions>, run: fn(&WorldOptions, &[Vec<Op>])) {
     let config = Config {
         failure_persistence: None,
         ..Config::default()
     };
     let steps = proptest::collection::vec(step(), 1..60);
-    let result = TestRunner::new(config).run(&(worlds, steps), |(plan, steps)| {
-        run(&plan, &steps);
+    let result = TestRunner::new(config).run(&(worlds, steps), |(options, steps)| {
+        run(&options, &steps);
         Ok(())
     });
-    if let Err(TestError::Fail(why, (plan, steps))) = result {
-        panic!("{plan:?}\n{steps:?}\n{why}");
+    if let Err(TestError::Fail(why, (options, steps))) = result {
+        panic!("{options:?}\n{steps:?}\n{why}");
     }
 }
 
 #[test]
 fn whatever_happens_the_stream_adds_up_to_the_model_and_then_to_the_disk() {
-    check(plan(), run);
+    check(options(), run);
 }
 
 /// Where the disk answers with errors for a while.
-fn failing() -> impl Strategy<Value = RunOptions> {
-    (plan(), 1..40_usize, any::<bool>()).prop_map(|(mut plan, error, strict)| {
-        plan.odds.error = error;
-        plan.settings.strict = strict;
-        plan
+fn failing() -> impl Strategy<Value = WorldOptions> {
+    (options(), 1..40_usize, any::<bool>()).prop_map(|(mut options, error, strict)| {
+        options.odds.error = error;
+        options.settings.strict = strict;
+        options
     })
 }
 
 /// The same, and once nothing fails any longer all is as if nothing had.
-fn run_failing(plan: &RunOptions, steps: &[Vec<Op>]) {
-    let mut world = World::new(plan, &SETUP);
+fn run_failing(options: &WorldOptions, steps: &[Vec<Op>]) {
+    let mut world = World::new(options, &SETUP);
     world.lives_through(&steps.concat());
     world.disk.odds.error = 0;
     world.converges();

@@ -1,14 +1,14 @@
-//! The queue: events are dropped, and what they would have told is found.
+//! The queue: events are dropped, and what they would have emitted is found.
 
 use super::super::fake::Op;
-use super::cases::{all, tells_with, write};
-use super::world::{RunOptions, World};
+use super::cases::{all, emits_with, write};
+use super::world::{World, WorldOptions};
 
 /// A queue that holds no more than so many events.
-fn short(most_events: usize) -> RunOptions {
-    RunOptions {
+fn short(most_events: usize) -> WorldOptions {
+    WorldOptions {
         most_events,
-        ..RunOptions::default()
+        ..WorldOptions::default()
     }
 }
 
@@ -21,14 +21,14 @@ fn what_an_overflow_dropped_is_made_up_for() {
         vec![Op::MakeDir("t/d")],
         write("t/d/f", 1),
     ]);
-    let told = [
+    let emitted = [
         "deleted t/a",
         "overflow",
         "changed t/b 4",
         "created t/d/",
         "created t/d/f 4",
     ];
-    tells_with(&short(1), &tree, &ops, &told);
+    emits_with(&short(1), &tree, &ops, &emitted);
 }
 
 #[test]
@@ -44,14 +44,14 @@ fn a_rename_that_was_dropped_is_found_as_one() {
         Op::Rename("t/a", "t/b"),
         Op::Rename("t/d", "t/e/d"),
     ];
-    let told = ["overflow", "renamed t/a -> t/b", "renamed t/d/ -> t/e/d/"];
-    tells_with(&short(1), &tree, &ops, &told);
+    let emitted = ["overflow", "renamed t/a -> t/b", "renamed t/d/ -> t/e/d/"];
+    emits_with(&short(1), &tree, &ops, &emitted);
 }
 
 #[test]
 fn one_half_of_a_rename_may_be_dropped() {
     let tree = write("t/a", 1);
-    tells_with(
+    emits_with(
         &short(1),
         &tree,
         &[Op::Rename("t/a", "t/b")],
@@ -87,25 +87,25 @@ fn a_directory_replaced_while_events_were_dropped_is_watched_anew() {
         write("t/d/g", 1),
     ]));
     world.converges();
-    world.news();
+    world.new_records();
     world.does(&[Op::Unlink("t/d/g")]);
     world.converges();
-    assert_eq!(world.news(), ["deleted t/d/g"]);
+    assert_eq!(world.new_records(), ["deleted t/d/g"]);
 }
 
 #[test]
 fn comparisons_at_intervals_find_what_nothing_told() {
-    let mut plan = RunOptions::default();
-    plan.settings.rescan = Some(60_000_000_000);
-    let mut world = World::quiet(&plan, &write("t/a", 1));
+    let mut options = WorldOptions::default();
+    options.settings.rescan = Some(60_000_000_000);
+    let mut world = World::quiet(&options, &write("t/a", 1));
     world.does(&write("t/a", 2));
     world.disk.kernel.read(usize::MAX);
     world.catches_up();
-    assert_eq!(world.news(), Vec::<String>::new());
+    assert_eq!(world.new_records(), Vec::<String>::new());
     world.passes(60_000_000_000);
     world.work(1);
     world.catches_up();
-    assert_eq!(world.news(), ["changed t/a 4"]);
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
 }
 
 #[test]
@@ -115,9 +115,9 @@ fn a_directory_that_was_closed_is_opened_again_for_its_file_watch() {
         write("t/d/f", 1),
         write("t/x", 1),
     ]);
-    let mut plan = short(1);
-    plan.settings.strict = true;
-    let mut world = World::quiet(&plan, &tree);
+    let mut options = short(1);
+    options.settings.strict = true;
+    let mut world = World::quiet(&options, &tree);
     world.disk.most_held = 1;
     let before = world.tracker.file_watches();
     // The event is lost: the rescan looks at the old name before it takes the new one.

@@ -2,13 +2,13 @@
 //! looked at.
 
 use super::super::fake::Op;
-use super::cases::{all, folds, tells, tells_with, touch, write};
-use super::world::{RunOptions, World};
+use super::cases::{all, emits, emits_with, folds, touch, write};
+use super::world::{World, WorldOptions};
 
 #[test]
 fn an_atomic_save_is_a_rename_and_then_a_change() {
     let ops = all(&[write("t/f.tmp", 2), vec![Op::Rename("t/f.tmp", "t/f")]]);
-    tells(
+    emits(
         &write("t/f", 1),
         &ops,
         &[
@@ -22,14 +22,17 @@ fn an_atomic_save_is_a_rename_and_then_a_change() {
 #[test]
 fn an_atomic_save_of_the_same_bytes_changes_nothing() {
     let ops = all(&[write("t/f.tmp", 1), vec![Op::Rename("t/f.tmp", "t/f")]]);
-    let mut world = World::quiet(&RunOptions::default(), &write("t/f", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/f", 1));
     world.does(&write("t/f.tmp", 1));
     world.catches_up();
-    assert_eq!(world.news(), ["created t/f.tmp 0", "changed t/f.tmp 4"]);
+    assert_eq!(
+        world.new_records(),
+        ["created t/f.tmp 0", "changed t/f.tmp 4"]
+    );
     world.does(&[Op::Rename("t/f.tmp", "t/f")]);
     world.converges();
-    assert_eq!(world.news(), ["renamed t/f.tmp -> t/f"]);
-    tells(
+    assert_eq!(world.new_records(), ["renamed t/f.tmp -> t/f"]);
+    emits(
         &write("t/f", 1),
         &ops,
         &[
@@ -47,7 +50,7 @@ fn a_directory_renamed_onto_an_empty_one_keeps_its_watch() {
         write("t/src/f", 1),
     ]);
     let ops = all(&[vec![Op::Rename("t/src", "t/dst")], write("t/dst/f", 2)]);
-    tells(
+    emits(
         &tree,
         &ops,
         &["renamed t/src/ -> t/dst/", "changed t/dst/f 4"],
@@ -78,7 +81,7 @@ fn a_file_and_a_directory_exchanged_fold_to_the_truth() {
 
 #[test]
 fn a_whiteout_stands_where_the_file_was() {
-    tells(
+    emits(
         &write("t/a", 1),
         &[Op::Whiteout("t/a", "t/b")],
         &["renamed t/a -> t/b", "created t/a"],
@@ -93,7 +96,7 @@ fn a_directory_that_moved_out_and_was_made_again_is_the_new_one() {
         write("t/d/new", 2),
         write("o/d/foreign", 1),
     ]);
-    tells(
+    emits(
         &tree,
         &ops,
         &[
@@ -113,7 +116,7 @@ fn a_directory_that_moved_out_and_back_is_found_with_what_it_got_there() {
         write("o/d/g", 2),
         vec![Op::Rename("o/d", "t/e")],
     ]);
-    tells(&tree, &ops, &["renamed t/d/ -> t/e/", "created t/e/g 4"]);
+    emits(&tree, &ops, &["renamed t/d/ -> t/e/", "created t/e/g 4"]);
 }
 
 #[test]
@@ -122,7 +125,7 @@ fn a_tree_that_moves_in_is_told_from_the_top() {
         vec![Op::MakeDir("o/d"), Op::MakeDir("o/d/e")],
         write("o/d/e/f", 1),
     ]);
-    tells(
+    emits(
         &tree,
         &[Op::Rename("o/d", "t/d")],
         &["created t/d/", "created t/d/e/", "created t/d/e/f 4"],
@@ -135,7 +138,7 @@ fn a_tree_that_moves_out_is_deleted_from_the_leaves() {
         vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/e")],
         write("t/d/e/f", 1),
     ]);
-    tells(
+    emits(
         &tree,
         &[Op::Rename("t/d", "o/d")],
         &["deleted t/d/e/f", "deleted t/d/e/", "deleted t/d/"],
@@ -149,7 +152,7 @@ fn a_chain_of_renames_is_told_link_by_link() {
         Op::Rename("t/c", "t/d"),
         Op::Rename("t/d", "t/e"),
     ];
-    tells(
+    emits(
         &write("t/a", 1),
         &ops,
         &[
@@ -168,7 +171,7 @@ fn a_swap_through_a_temporary_name_is_three_renames() {
         Op::Rename("t/b", "t/a"),
         Op::Rename("t/x", "t/b"),
     ];
-    tells(
+    emits(
         &tree,
         &ops,
         &[
@@ -185,14 +188,14 @@ fn a_directory_made_renamed_and_filled_at_once_is_watched() {
         vec![Op::MakeDir("t/n"), Op::Rename("t/n", "t/m")],
         write("t/m/f", 1),
     ]);
-    tells(&[], &ops, &["created t/m/", "created t/m/f 4"]);
+    emits(&[], &ops, &["created t/m/", "created t/m/f 4"]);
 }
 
 #[test]
 fn a_link_that_takes_the_place_of_what_moved_is_told() {
     let tree = all(&[vec![Op::MakeDir("t/foo")], write("t/foo/f", 1)]);
     let ops = [Op::Rename("t/foo", "t/bar"), Op::Symlink("t/foo")];
-    tells(&tree, &ops, &["renamed t/foo/ -> t/bar/", "created t/foo"]);
+    emits(&tree, &ops, &["renamed t/foo/ -> t/bar/", "created t/foo"]);
 }
 
 #[test]
@@ -201,7 +204,7 @@ fn what_came_moved_and_went_is_told() {
         write("t/a", 1),
         vec![Op::Rename("t/a", "t/b"), Op::Unlink("t/b")],
     ]);
-    tells(
+    emits(
         &[],
         &ops,
         &["created t/a 0", "renamed t/a -> t/b", "deleted t/b"],
@@ -210,66 +213,66 @@ fn what_came_moved_and_went_is_told() {
 
 #[test]
 fn a_file_that_moves_while_it_is_looked_at_has_moved() {
-    let mut world = World::quiet(&RunOptions::default(), &write("t/f", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/f", 1));
     world.does(&write("t/tmp", 2));
     world.drain(usize::MAX);
     world.does(&[Op::Rename("t/tmp", "t/f")]);
     world.apply();
     world.converges();
     assert_eq!(
-        world.news(),
+        world.new_records(),
         ["created t/tmp 0", "renamed t/tmp -> t/f", "changed t/f 4"]
     );
 }
 
 #[test]
 fn the_halves_of_a_rename_may_be_read_apart() {
-    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     world.does(&[Op::Rename("t/a", "t/b")]);
     world.drain(1);
     world.apply();
     world.work(10);
     world.passes(20_000_000);
     assert_eq!(
-        world.news(),
+        world.new_records(),
         Vec::<String>::new(),
         "it waits for the other half"
     );
     world.converges();
-    assert_eq!(world.news(), ["renamed t/a -> t/b"]);
+    assert_eq!(world.new_records(), ["renamed t/a -> t/b"]);
 }
 
 #[test]
 fn a_first_half_that_stays_alone_is_a_deletion_after_a_grace() {
-    let mut world = World::quiet(&RunOptions::default(), &write("t/a", 1));
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     world.does(&[Op::Rename("t/a", "o/a")]);
     world.catches_up();
-    assert_eq!(world.news(), Vec::<String>::new());
+    assert_eq!(world.new_records(), Vec::<String>::new());
     world.waits();
-    assert_eq!(world.news(), ["deleted t/a"]);
+    assert_eq!(world.new_records(), ["deleted t/a"]);
 }
 
 #[test]
 fn a_file_moved_in_onto_a_name_is_a_change() {
     let tree = all(&[write("t/a", 1), write("o/a", 2)]);
-    tells(&tree, &[Op::Rename("o/a", "t/a")], &["changed t/a 4"]);
+    emits(&tree, &[Op::Rename("o/a", "t/a")], &["changed t/a 4"]);
 }
 
 #[test]
 fn a_file_moved_in_onto_the_same_bytes_is_no_change() {
     let tree = all(&[write("t/a", 1), write("o/a", 1)]);
-    tells(&tree, &[Op::Rename("o/a", "t/a")], &[]);
+    emits(&tree, &[Op::Rename("o/a", "t/a")], &[]);
 }
 
 #[test]
 fn a_move_from_one_path_to_another_is_a_rename() {
-    let plan = RunOptions {
+    let options = WorldOptions {
         roots: vec!["t", "u"],
-        ..RunOptions::default()
+        ..WorldOptions::default()
     };
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
-    tells_with(
-        &plan,
+    emits_with(
+        &options,
         &tree,
         &[Op::Rename("t/d", "u/d")],
         &["renamed t/d/ -> u/d/"],
@@ -283,7 +286,7 @@ fn an_editor_that_keeps_a_backup_renames_and_creates() {
         write("t/f", 2),
         vec![Op::Unlink("t/f~")],
     ]);
-    tells(
+    emits(
         &write("t/f", 1),
         &ops,
         &[
@@ -298,7 +301,7 @@ fn an_editor_that_keeps_a_backup_renames_and_creates() {
 #[test]
 fn an_empty_file_renamed_over_another_replaces_its_bytes() {
     let tree = all(&[write("t/a", 1), touch("t/b")]);
-    tells(
+    emits(
         &tree,
         &[Op::Rename("t/b", "t/a")],
         &["renamed t/b -> t/a", "changed t/a 0"],
@@ -307,7 +310,7 @@ fn an_empty_file_renamed_over_another_replaces_its_bytes() {
 
 /// What `ln -sfn` makes of a link that is there, read in pieces of so many events.
 fn switched_link(pieces: &[usize]) -> Vec<String> {
-    let mut world = World::quiet(&RunOptions::default(), &[Op::Symlink("t/current")]);
+    let mut world = World::quiet(&WorldOptions::default(), &[Op::Symlink("t/current")]);
     let all = [Op::Symlink("t/tmp"), Op::Rename("t/tmp", "t/current")];
     world.does(&all);
     for &piece in pieces {
@@ -316,7 +319,7 @@ fn switched_link(pieces: &[usize]) -> Vec<String> {
         world.work(10);
     }
     world.converges();
-    world.news()
+    world.new_records()
 }
 
 #[test]
@@ -330,7 +333,7 @@ fn a_link_that_is_switched_is_never_taken_for_a_file() {
 
 #[test]
 fn what_was_made_and_left_the_tree_unseen_is_reported_so() {
-    tells(
+    emits(
         &[],
         &[Op::Symlink("t/l"), Op::Rename("t/l", "o/l")],
         &["created t/l 0", "deleted t/l"],

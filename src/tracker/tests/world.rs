@@ -31,7 +31,7 @@ struct ReadBatch {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct RunOptions {
+pub(super) struct WorldOptions {
     pub(super) settings: Settings,
     pub(super) roots: Vec<&'static str>,
     pub(super) seed: u64,
@@ -43,7 +43,7 @@ pub(super) struct RunOptions {
     pub(super) clock: i64,
 }
 
-impl Default for RunOptions {
+impl Default for WorldOptions {
     fn default() -> Self {
         let settings = Settings {
             hashing: Hashing::Eager,
@@ -76,9 +76,9 @@ impl Default for RunOptions {
 pub(super) struct World {
     pub(super) disk: Fake,
     pub(super) tracker: Tracker,
-    /// What was told adds up to this.
+    /// What was emitted adds up to this.
     pub(super) fold: Fold,
-    pub(super) said: Vec<String>,
+    pub(super) records: Vec<String>,
     pub(super) warnings: Vec<(String, Warning)>,
     /// Events that were read and not applied.
     unread: VecDeque<Queued>,
@@ -91,8 +91,8 @@ pub(super) struct World {
 
 impl World {
     /// Over a tree that those operations made some time ago.
-    pub(super) fn new(plan: &RunOptions, setup: &[Op]) -> Self {
-        let mut disk = Fake::new(plan.seed, BIRTH);
+    pub(super) fn new(options: &WorldOptions, setup: &[Op]) -> Self {
+        let mut disk = Fake::new(options.seed, BIRTH);
         for op in [Op::MakeDir("t"), Op::MakeDir("u"), Op::MakeDir("o")]
             .iter()
             .chain(setup)
@@ -100,40 +100,40 @@ impl World {
             assert!(disk.perform(*op).is_some(), "{op:?} was possible");
         }
         disk.shut_all();
-        let began = plan.clock;
+        let began = options.clock;
         disk.set_time(began);
-        disk.kernel.most_events = plan.most_events;
-        disk.kernel.most_watches = plan.most_watches;
+        disk.kernel.most_events = options.most_events;
+        disk.kernel.most_watches = options.most_watches;
         let settings = Settings {
             began,
             began_coarse: began,
-            ..plan.settings
+            ..options.settings
         };
         let tracker = Tracker::new(settings, Filter::default(), Vec::new(), Model::new(), 0);
-        let (fold, said, warnings) = (Fold::default(), Vec::new(), Vec::new());
+        let (fold, records, warnings) = (Fold::default(), Vec::new(), Vec::new());
         let (unread, batches) = (VecDeque::new(), Vec::new());
         let mut world = Self {
             disk,
             tracker,
             fold,
-            said,
+            records,
             warnings,
             unread,
             batches,
             tick: 0,
             clock: began,
         };
-        for root in &plan.roots {
+        for root in &options.roots {
             world.build(root.as_bytes());
         }
         world.hand_out();
-        world.disk.odds = plan.odds;
+        world.disk.odds = options.odds;
         let Settings {
             strict,
             attributes,
             touched,
             ..
-        } = plan.settings;
+        } = options.settings;
         if strict || attributes || touched {
             let now = world.now();
             world.tracker.turn(&mut world.disk, now).init_metadata();
@@ -143,11 +143,15 @@ impl World {
     }
 
     /// One in which everything is known and has long been quiet.
-    pub(super) fn quiet(plan: &RunOptions, setup: &[Op]) -> Self {
-        let mut world = Self::new(plan, setup);
+    pub(super) fn quiet(options: &WorldOptions, setup: &[Op]) -> Self {
+        let mut world = Self::new(options, setup);
         world.passes(5000 * MS);
         world.settles();
-        assert_eq!(world.news(), Vec::<String>::new(), "nothing has happened");
+        assert_eq!(
+            world.new_records(),
+            Vec::<String>::new(),
+            "nothing has happened"
+        );
         world
     }
 

@@ -100,8 +100,8 @@ impl Fake {
         let is_known = |dir| self.shows_progress(dir) || self.kernel.is_watched(dir);
         let is_other = |other| other != dentry && is_known(self.tree.dentry(other).dir);
         let has_others = self.tree.names_of(node).any(is_other);
-        let is_told = self.shows_progress(dir) && self.kernel.is_watched(dir);
-        (is_told || !has_others).then_some(has_others)
+        let is_reported = self.shows_progress(dir) && self.kernel.is_watched(dir);
+        (is_reported || !has_others).then_some(has_others)
     }
 
     /// Changes a file's bytes by that name.

@@ -103,8 +103,8 @@ impl World {
         self.catches_up();
     }
 
-    /// What was told since the last time.
-    pub(in crate::tracker::tests) fn news(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.said)
+    /// What was emitted since the last time.
+    pub(in crate::tracker::tests) fn new_records(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.records)
     }
 }
