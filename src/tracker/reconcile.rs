@@ -1,5 +1,5 @@
-//! Checks: a look at one name compares model and disk, and mutates the model where
-//! they differ. Concludes nothing from what it could not look at.
+//! Reconciles one name: compares model and disk, and changes the model where they
+//! differ. Concludes nothing from what could not be read.
 
 mod directory;
 mod relocated;
