@@ -49,14 +49,18 @@ impl Header {
 /// A UUIDv7. Its random part comes from the keys of the standard library, which are random
 /// in every process: where neither getrandom(2) nor /dev/urandom is found, as by a static
 /// binary in a bare root directory, uuid's own source aborts.
-fn new_id() -> Uuid {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let millis = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+fn new_id(millis: u64) -> Uuid {
     let keys = RandomState::new();
     let mut random = [0; 10];
     random[..8].copy_from_slice(&keys.hash_one(0).to_ne_bytes());
     random[8..].copy_from_slice(&keys.hash_one(1).to_ne_bytes()[..2]);
     Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+/// Milliseconds since 1970.
+fn now_millis() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The absolute path of a PATH, without trailing slashes. A symbolic link keeps its own:
@@ -75,6 +79,9 @@ fn absolute(given: &[u8]) -> Vec<u8> {
 pub(super) struct Session {
     /// A UUIDv7 in its usual form.
     id: String,
+    /// The time in `id`, in milliseconds since 1970. Each is later than the one before, so
+    /// that two sessions of one millisecond are in order.
+    millis: u64,
     host: Option<String>,
     header: Header,
     /// The number of the next record.
@@ -86,6 +93,7 @@ impl Session {
     pub(super) fn new(host: Option<String>, header: Header) -> Self {
         Self {
             id: String::new(),
+            millis: 0,
             host,
             header,
             seq: 0,
@@ -98,7 +106,8 @@ impl Session {
             // A later one begins with a snapshot: nothing before it is needed.
             self.header.resumes = None;
         }
-        self.id = new_id().to_string();
+        self.millis = now_millis().max(self.millis.saturating_add(1));
+        self.id = new_id(self.millis).to_string();
         self.seq = 0;
     }
 
@@ -172,7 +181,11 @@ mod tests {
         session.advance();
         session.advance();
         assert_eq!(session.key().map(|key| key.seq), Some(2));
-        session.begin();
+        for _ in 0..100 {
+            let before = session.id().to_owned();
+            session.begin();
+            assert!(session.id() > before.as_str());
+        }
         assert!(session.id() > first.as_str());
         assert_eq!(session.key().map(|key| key.seq), Some(0));
     }
