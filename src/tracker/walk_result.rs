@@ -72,10 +72,9 @@ impl Turn<'_> {
                 digest: Some(digest),
                 stable,
                 ..
-            }) => self.store_digest(id, &stat, digest, stable),
-            Ok(FileDigest {
-                stat, digest: None, ..
-            }) => {
+            }) if !self.t.goes_by_stat(&stat) => self.store_digest(id, &stat, digest, stable),
+            // An empty file is read whatever the limit; its digest is not asked for.
+            Ok(FileDigest { stat, .. }) => {
                 let by_stat = self.t.goes_by_stat(&stat);
                 self.t.keep_fingerprint(id, &stat, !by_stat, self.now.wall);
                 self.t.warn_over_limit(id, &stat);
