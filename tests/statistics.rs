@@ -69,10 +69,11 @@ fn statistics_are_said_on_a_signal_at_any_time_and_end_nothing() {
     assert_eq!(row(&ended.stderr, "changes printed"), ("2".to_owned(), 2));
 }
 
-/// What is told of a watch that ended with this status after so many changes.
-fn expect_block(ended: &Ended, status: i32, printed: u64) {
+/// The statistics of a watch that ended with this status, or by a signal, after so many
+/// changes.
+fn expect_block(ended: &Ended, status: Option<i32>, printed: u64) {
     let stderr = &ended.stderr;
-    assert_eq!(ended.status.code(), Some(status), "{stderr}");
+    assert_eq!(ended.status.code(), status, "{stderr}");
     let changes = row(stderr, "changes printed");
     assert_eq!(changes, (printed.to_string(), 1), "{stderr}");
     let is_row = |line: &&str| line.starts_with("balerion: stats: ");
@@ -88,24 +89,24 @@ fn statistics_come_with_the_one_change_that_was_waited_for() {
         tree.mkdirs("a/b/c");
         let ended = watch.wait();
         assert_eq!(ended.lines(), ["Watching new directory: ./a"]);
-        expect_block(&ended, 0, 1);
+        expect_block(&ended, Some(0), 1);
     }
 }
 
 #[test]
 fn statistics_come_with_the_one_change_whatever_ends_the_watch_before() {
     type End = fn(&Tree, &Watch);
-    let ends: [(&[&str], End, i32, u64); 6] = [
-        (&["--timeout", "0"], |_, _| (), 3, 0),
-        (&["--until-quiet", "0.01"], |_, _| (), 0, 0),
-        (&[], |_, watch| watch.signal(sys::SIGTERM), 0, 0),
-        (&[], |_, watch| watch.signal(sys::SIGINT), 0, 0),
-        (&[], |_, watch| watch.signal(sys::SIGHUP), 0, 0),
+    let ends: [(&[&str], End, Option<i32>, u64); 6] = [
+        (&["--timeout", "0"], |_, _| (), Some(3), 0),
+        (&["--until-quiet", "0.01"], |_, _| (), Some(0), 0),
+        (&[], |_, watch| watch.signal(sys::SIGTERM), None, 0),
+        (&[], |_, watch| watch.signal(sys::SIGINT), None, 0),
+        (&[], |_, watch| watch.signal(sys::SIGHUP), None, 0),
         // What is waited for is that nothing is left.
         (
             &["--events", "deleted"],
             |tree, _| tree.remove_all("d"),
-            0,
+            Some(0),
             1,
         ),
     ];
@@ -125,11 +126,11 @@ fn statistics_come_where_nothing_is_left_and_where_nobody_reads() {
     tree.mkdir("d");
     let watch = tree.watch().args(["--stats"]).path("d").start();
     tree.remove_all("d");
-    expect_block(&watch.wait(), 1, 1);
+    expect_block(&watch.wait(), Some(1), 1);
 
     let (reader, printer) = sys::pipe().unwrap();
     let watch = tree.watch().args(["--stats", "-1"]).stdout(printer);
     let watch = watch.start();
     drop(reader);
-    expect_block(&watch.wait(), 0, 0);
+    expect_block(&watch.wait(), Some(0), 0);
 }
