@@ -367,16 +367,12 @@ fn exhaust(length: usize) -> usize {
     count
 }
 
+/// Of four records it need not be the shortest: where a directory was emptied, renamed and
+/// made again, the true rename is kept, though "the new name appeared" would be less.
 #[test]
 fn every_list_of_three_records_becomes_the_shortest_one() {
     let count = exhaust(3);
     assert!(count > 10_000, "{count} lists were tried");
-}
-
-#[test]
-#[ignore = "takes minutes"]
-fn every_list_of_four_records_becomes_the_shortest_one() {
-    exhaust(4);
 }
 
 proptest! {
