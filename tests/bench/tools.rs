@@ -114,7 +114,7 @@ fn others() -> [Tool; 3] {
         ..other(WATCHMAN, &["-c", WATCHMAN_SERVER, "sh"])
     };
     [
-        other(FSWATCH, &["-r", "-l", "0.1"]),
+        other(FSWATCH, &["-r", "-l", "0.1", "--allow-overflow"]),
         watchman,
         other(
             WATCHEXEC,
