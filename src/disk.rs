@@ -227,11 +227,14 @@ impl Disk for RealDisk {
         if let Target::In(inode, name) = at
             && let Held::Here(dir) = self.held(inode)?
         {
-            // Of the root of a remote mount, the kernel tells without asking.
+            // Of the root of a remote mount, the kernel tells without asking: of a directory
+            // that is enough.
             let stat = file::with_c_str(name, |name| stat_name_cached(dir.fd.as_fd(), name));
             let stat = stat.map_err(|error| fs_error(&error))?;
-            self.own.saw(at, &stat);
-            return Ok(stat);
+            if stat.kind == Kind::Directory || !self.is_remote_root(&dir.stat, &stat) {
+                self.own.saw(at, &stat);
+                return Ok(stat);
+            }
         }
         let stat = match self.locate(at)? {
             Located::Here(_, stat) => stat,

@@ -92,18 +92,20 @@ impl Mounts {
         self.mounts.iter().any(|mount| mount.number == number)
     }
 
-    /// Reads it again: the mount points where something was mounted or unmounted.
-    pub(crate) fn take_changed(&mut self) -> Vec<Vec<u8>> {
+    /// Reads it again: the mount points where something was unmounted (`false`), then those
+    /// where something was mounted.
+    pub(crate) fn take_changed(&mut self) -> Vec<(Vec<u8>, bool)> {
         // Without an answer nothing is known to have changed; the next change tells.
         let Ok(new) = read(&mut self.file) else {
             return Vec::new();
         };
-        let mount_points = new
-            .symmetric_difference(&self.mounts)
-            .map(|mount| mount.mount_point.clone())
-            .collect();
+        let gone = self.mounts.difference(&new);
+        let gone = gone.map(|mount| (mount.mount_point.clone(), false));
+        let come = new.difference(&self.mounts);
+        let come = come.map(|mount| (mount.mount_point.clone(), true));
+        let changed = gone.chain(come).collect();
         self.mounts = new;
-        mount_points
+        changed
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod content;
 mod create;
 pub(crate) mod disk;
 mod emit;
+mod file_watches;
 mod fs_classes;
 mod hard_links;
 mod hidden;
@@ -42,6 +43,7 @@ use clock::WallClock;
 use content::RereadDelays;
 use create::UnseenCreates;
 use disk::{Disk, FsError, Inode, Target, Ticket, Xattr};
+use file_watches::FileWatches;
 use foldhash::HashMap;
 use fs_classes::FileSystems;
 use hard_links::Links;
@@ -89,6 +91,7 @@ pub(crate) struct Tracker {
     replaced: HashMap<Id, Option<Digest>>,
     /// Files with several names, and unnamed ones.
     links: Links,
+    file_watches: FileWatches,
     /// Entries that were not there at a look, and since when.
     missing: HashMap<Id, u64>,
     /// Files that are being read aside, and why.
@@ -150,6 +153,7 @@ impl Tracker {
             applying: None,
             replaced: HashMap::default(),
             links: Links::default(),
+            file_watches: FileWatches::default(),
             missing: HashMap::default(),
             reading: HashMap::default(),
             reread_delays: RereadDelays::default(),
@@ -222,7 +226,7 @@ impl Turn<'_> {
                 Ok(stat) => {
                     self.remember_attributes(id, &stat);
                     if stat.kind == Kind::File && self.t.model.kind(id) == Kind::File {
-                        self.watch_file_inode(id, dir, &name);
+                        self.watch_file_inode(id, dir, &name, &stat);
                     }
                 }
                 Err(_) => self.t.enqueue(id),

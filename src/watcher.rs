@@ -266,7 +266,12 @@ impl Watcher {
         let Some(mounts) = &mut self.mounts else {
             return;
         };
-        for mount_point in mounts.take_changed() {
+        let now = self.clock.now();
+        for (mount_point, is_mounted) in mounts.take_changed() {
+            if is_mounted {
+                let mut turn = self.tracker.turn(&mut self.disk, now);
+                turn.watch_mount_point(&mount_point);
+            }
             self.tracker.enqueue_path(&mount_point);
         }
         self.disk.remotes.retain(|mount| mounts.has(mount));

@@ -188,3 +188,25 @@ fn times_that_no_clock_has_are_no_trouble() {
     let ended = watch.stop();
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_file_mounted_from_a_server_is_polled_like_all_that_is_there() {
+    let test = "a_file_mounted_from_a_server…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1")]) else {
+        return;
+    };
+    let (from, to) = (tree.path("mnt/a"), tree.path("local"));
+    fuse.inside(&[
+        "mount",
+        "--bind",
+        from.to_str().unwrap(),
+        to.to_str().unwrap(),
+    ])
+    .unwrap();
+    fuse.inside(&["umount", "-l", tree.path("mnt").to_str().unwrap()])
+        .unwrap();
+    let mut watch = builder(&tree, &fuse).start();
+    fuse.put("a", "from another host");
+    watch.expect(&["Content changed: ./local"]);
+    watch.stop();
+}

@@ -56,6 +56,78 @@ fn a_file_system_mounted_over_a_directory_is_seen_and_so_is_its_end() {
 }
 
 #[test]
+fn a_file_that_is_a_mount_point_is_written_to_by_either_name() {
+    let test = "a_file_that_is_a_mount_point…";
+    let Some(mut wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    let tree = Tree::new();
+    tree.write("f", "covered");
+    tree.write("null", "covered by a device");
+    fs::write(tree.outside("x"), "mounted").unwrap();
+    let script = "mount --bind ../outside/x f && mount --bind /dev/null null && exec \"$@\"";
+    wrapper.extend(["sh", "-c", script, "sh"]);
+    let builder = tree.watch().json().through(&wrapper).mounts().early();
+    let mut watch = builder.start();
+    fs::write(tree.outside("x"), "by its own name").unwrap();
+    watch.until("changed file ./f");
+    fs::write(seen(&watch, &tree.path("f")), "by the mount point's").unwrap();
+    watch.until("changed file ./f");
+    // Replaced below the mount, it is no change of what is seen.
+    tree.write("f", "covered, too");
+    watch.settle();
+    namespace::inside(&watch, &["umount", tree.path("f").to_str().unwrap()]).unwrap();
+    watch.until("changed file ./f");
+    tree.write("f", "seen again");
+    watch.until("changed file ./f");
+    fs::write(tree.outside("x"), "seen no longer").unwrap();
+    watch.settle();
+    watch.check_violations();
+    let ended = watch.stop();
+    let existing = ended.lines().into_iter();
+    let device = existing
+        .filter(|line| line.contains("./null"))
+        .collect::<Vec<_>>();
+    assert!(
+        device[0].contains("\"other\"") && device.len() == 1,
+        "{device:?}"
+    );
+}
+
+#[test]
+fn a_file_that_becomes_a_mount_point_is_watched_from_then_on() {
+    let test = "a_file_that_becomes_a_mount_point…";
+    let Some(wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    let tree = Tree::new();
+    tree.write("f", "covered");
+    for name in ["x", "y"] {
+        fs::write(tree.outside(name), name).unwrap();
+    }
+    for (args, path) in [(&[][..], "."), (&["--strict"], "."), (&[], "f")] {
+        let builder = tree.watch().args(args).path(path).through(&wrapper);
+        let mut watch = builder.baseline().start();
+        let shown = if path == "." { "./f" } else { "f" };
+        let changed = format!("Content changed: {shown}");
+        for name in ["x", "y"] {
+            let (from, to) = (tree.outside(name), tree.path("f"));
+            let mount = [
+                "mount",
+                "--bind",
+                from.to_str().unwrap(),
+                to.to_str().unwrap(),
+            ];
+            namespace::inside(&watch, &mount).unwrap();
+            watch.expect(&[&changed]);
+            fs::write(&from, format!("{name} written for {args:?} {path}")).unwrap();
+            watch.expect(&[&changed]);
+        }
+        watch.stop();
+    }
+}
+
+#[test]
 fn a_root_that_is_unmounted_is_gone() {
     let test = "a_root_that_is_unmounted_is_gone";
     let Some(mut wrapper) = namespace::mounting(test) else {

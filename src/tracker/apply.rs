@@ -236,7 +236,7 @@ impl Turn<'_> {
             }
             return;
         }
-        for id in self.t.links.behind(wd) {
+        for id in self.t.file_watches.names(wd) {
             self.one_file(id, content, false);
             if self.t.model.has(id, Flag::LINKED) {
                 break; // The others follow it.

@@ -244,7 +244,7 @@ impl Turn<'_> {
             self.t.model.set_inode_key(id, model::inode_key(stat));
             self.t.debounce(id);
         }
-        self.watch_file_inode(id, dir, name);
+        self.watch_file_inode(id, dir, name, stat);
     }
 
     /// Whether a file was there before its name: linked, not made by open(2).

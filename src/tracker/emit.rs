@@ -217,7 +217,7 @@ impl Turn<'_> {
                 self.disk.unwatch(wd);
             }
         }
-        if let Some(wd) = t.links.remove_file_watch(id) {
+        if let Some(wd) = t.file_watches.remove(id) {
             self.disk.unwatch(wd);
         }
         t.replaced.remove(&id);

@@ -12,7 +12,6 @@ use super::disk::Stat;
 use super::model::{Fingerprint, Flag, Id, InodeKey};
 use super::{Tracker, model};
 use crate::change::Digest;
-use crate::event::Wd;
 
 /// How many of the youngest files are remembered by inode number.
 const RECENT: usize = 256;
@@ -28,9 +27,6 @@ pub(super) struct Links {
     pub(super) unreadable: HashMap<InodeKey, Id>,
     /// Inode numbers that were written to without a name.
     unnamed: VecDeque<u64>,
-    /// Watches on files themselves (`--strict`).
-    guards: HashMap<Wd, Vec<Id>>,
-    guarded: HashMap<Id, Wd>,
 }
 
 /// What a reading of an inode gave, under whichever of its names.
@@ -75,36 +71,6 @@ impl Links {
     /// Whether an inode was written to before it had a name.
     pub(super) fn was_tmpfile(&self, ino: u64) -> bool {
         self.unnamed.contains(&ino)
-    }
-
-    pub(super) fn has_file_watch(&self, id: Id) -> bool {
-        self.guarded.contains_key(&id)
-    }
-
-    pub(super) fn add_file_watch(&mut self, wd: Wd, id: Id) {
-        self.guards.entry(wd).or_default().push(id);
-        self.guarded.insert(id, wd);
-    }
-
-    /// Forgets it; the watch, if no other name of the file needs it.
-    pub(super) fn remove_file_watch(&mut self, id: Id) -> Option<Wd> {
-        let wd = self.guarded.remove(&id)?;
-        let names = self.guards.get_mut(&wd)?;
-        names.retain(|&other| other != id);
-        if names.is_empty() {
-            self.guards.remove(&wd);
-            return Some(wd);
-        }
-        None
-    }
-
-    /// The names of the file with that watch.
-    pub(super) fn behind(&self, wd: Wd) -> Vec<Id> {
-        self.guards.get(&wd).cloned().unwrap_or_default()
-    }
-
-    pub(super) fn file_watches(&self) -> usize {
-        self.guards.len()
     }
 }
 
@@ -161,9 +127,5 @@ impl Tracker {
         let key = recent.clone().find(|(recent, _)| *recent == ino)?.1;
         self.model.index_inode_keys();
         Some(self.model.with_inode_key(key).first().copied())
-    }
-
-    pub(crate) fn file_watches(&self) -> usize {
-        self.links.file_watches()
     }
 }

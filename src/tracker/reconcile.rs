@@ -149,7 +149,7 @@ impl Turn<'_> {
             Some(id) if self.t.model.kind(id) == stat.kind => {
                 self.compare_attributes(id, stat);
                 if stat.kind == Kind::File {
-                    self.watch_file_inode(id, dir, name);
+                    self.watch_file_inode(id, dir, name, stat);
                     self.reconcile_content(id, stat);
                 }
                 return;

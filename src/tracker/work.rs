@@ -99,6 +99,14 @@ impl Tracker {
             self.enqueue(id);
             self.queue.add_scan(id, Sweep::All);
         }
+        // A file may be mounted from there into a directory that is not polled.
+        let file_systems = &self.file_systems;
+        for id in self
+            .file_watches
+            .on_devices(|dev| file_systems.is_polled(dev))
+        {
+            self.enqueue(id);
+        }
     }
 }
 

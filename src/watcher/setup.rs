@@ -225,6 +225,7 @@ impl Watcher {
             self.tracker.settings.began_coarse = next_tick();
         }
         self.warn_of_incomplete_events();
+        self.watch_mount_points();
         let (strict, attributes) = (
             self.tracker.settings.strict,
             self.tracker.settings.attributes,
@@ -235,6 +236,15 @@ impl Watcher {
             turn.init_metadata();
         }
         Ok(())
+    }
+
+    /// Files that are mount points have watches of their own.
+    fn watch_mount_points(&mut self) {
+        let now = self.clock.now();
+        let mut turn = self.tracker.turn(&mut self.disk, now);
+        for mount in self.mounts.iter().flat_map(|mounts| &mounts.mounts) {
+            turn.init_mount_point(&mount.mount_point);
+        }
     }
 
     /// What is watched, for a person.

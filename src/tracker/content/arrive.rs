@@ -2,7 +2,7 @@
 //! what could be read of it.
 
 use super::content;
-use crate::change::{Content, Kind, Warning};
+use crate::change::{Content, Kind};
 use crate::tracker::Turn;
 use crate::tracker::disk::{FileDigest, FsError, Reading, Stat, Target};
 use crate::tracker::model::{self, Evidence, Id};
@@ -20,7 +20,7 @@ impl Turn<'_> {
         self.remember_attributes(id, stat);
         self.t.note_links(id, stat);
         self.t.remember_recent(stat);
-        self.watch_file_inode(id, dir, name);
+        self.watch_file_inode(id, dir, name, stat);
         if self.t.goes_by_stat(stat) {
             self.add_by_stat(id, stat);
         } else {
@@ -85,25 +85,6 @@ impl Turn<'_> {
         match found {
             Ok(found) => found.inode == stat.inode,
             Err(why) => why != FsError::NotFound,
-        }
-    }
-
-    /// Gives a file a watch of its own, where that is asked for.
-    pub(in crate::tracker) fn watch_file_inode(&mut self, id: Id, dir: Id, name: &[u8]) {
-        if !self.t.settings.strict || self.t.links.has_file_watch(id) {
-            return;
-        }
-        let watched = self
-            .enter(dir)
-            .and_then(|parent| self.disk.watch_file(Target::In(parent, name)));
-        match watched {
-            Ok(wd) => self.t.links.add_file_watch(wd, id),
-            Err(why) => {
-                let is_first = self.t.queue.retry_entry(id, Some(dir), &why);
-                if is_first && why == FsError::WatchLimit {
-                    self.t.warn(id, Warning::NoWatch);
-                }
-            }
         }
     }
 }

@@ -1,0 +1,162 @@
+//! Watches on files themselves: with `--strict`, and on a file that is a mount point, since
+//! what happens to that is an event of the directory of its other names.
+//!
+//! Reads no file. Invariant: a file's watch is on the inode that was last seen under its
+//! name.
+
+use foldhash::HashMap;
+
+use super::disk::{FsError, Inode, Stat, Target};
+use super::model::{Id, Knowledge};
+use super::{Tracker, Turn};
+use crate::change::{Kind, Warning};
+use crate::event::Wd;
+
+#[derive(Default)]
+pub(super) struct FileWatches {
+    /// The names of the file with that watch.
+    names: HashMap<Wd, Vec<Id>>,
+    /// The watch on a name's file, and which inode that is.
+    watched: HashMap<Id, (Wd, Inode)>,
+}
+
+impl FileWatches {
+    fn inode(&self, id: Id) -> Option<Inode> {
+        self.watched.get(&id).map(|(_, inode)| *inode)
+    }
+
+    fn add(&mut self, wd: Wd, inode: Inode, id: Id) {
+        self.names.entry(wd).or_default().push(id);
+        self.watched.insert(id, (wd, inode));
+    }
+
+    /// Forgets it; the watch, if no other name of the file needs it.
+    pub(super) fn remove(&mut self, id: Id) -> Option<Wd> {
+        let (wd, _) = self.watched.remove(&id)?;
+        let names = self.names.get_mut(&wd)?;
+        names.retain(|&other| other != id);
+        if names.is_empty() {
+            self.names.remove(&wd);
+            return Some(wd);
+        }
+        None
+    }
+
+    /// The names of the file with that watch.
+    pub(super) fn names(&self, wd: Wd) -> Vec<Id> {
+        self.names.get(&wd).cloned().unwrap_or_default()
+    }
+
+    /// Names whose files have watches, and are on such a device.
+    pub(super) fn on_devices(&self, is_meant: impl Fn(u64) -> bool) -> Vec<Id> {
+        let watched = self.watched.iter();
+        let meant = watched.filter(|(_, (_, inode))| is_meant(inode.dev));
+        meant.map(|(id, _)| *id).collect()
+    }
+}
+
+impl Tracker {
+    /// How many files have watches.
+    pub(crate) fn file_watches(&self) -> usize {
+        self.file_watches.names.len()
+    }
+}
+
+impl Turn<'_> {
+    /// Watches a file of which this was seen, where the watch on its directory does not do,
+    /// and drops a watch that is on another inode or no longer needed.
+    pub(super) fn watch_file_inode(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
+        let is_mounted = stat.is_mount_root
+            // Where the kernel does not tell of mounts, a file on another device is one.
+            || stat.mount == 0 && stat.inode.dev != self.t.model.inode(dir).dev;
+        let is_needed = self.t.settings.strict || is_mounted;
+        match self.t.file_watches.inode(id) {
+            None if is_needed => {}
+            None => return,
+            // Without that knowledge the mount table is trusted.
+            Some(inode) if inode == stat.inode && (is_needed || stat.mount == 0) => return,
+            Some(_) => self.unwatch_file(id),
+        }
+        if is_needed {
+            self.add_file_watch(id, dir, name, stat.inode);
+        }
+    }
+
+    /// Drops the watch on a file, if it has one that no other name needs.
+    pub(super) fn unwatch_file(&mut self, id: Id) {
+        if let Some(wd) = self.t.file_watches.remove(id) {
+            self.disk.unwatch(wd);
+        }
+    }
+
+    fn add_file_watch(&mut self, id: Id, dir: Id, name: &[u8], inode: Inode) {
+        let watched = self
+            .enter(dir)
+            .and_then(|parent| self.disk.watch_file(Target::In(parent, name)));
+        match watched {
+            Ok(wd) => self.t.file_watches.add(wd, inode, id),
+            Err(why) => {
+                let is_first = self.t.queue.retry_entry(id, Some(dir), &why);
+                if is_first && why == FsError::WatchLimit {
+                    self.t.warn(id, Warning::NoWatch);
+                }
+            }
+        }
+    }
+
+    /// Something was mounted at an absolute path. If that is a file, it is watched before it
+    /// is read.
+    pub(crate) fn watch_mount_point(&mut self, path: &[u8]) {
+        if let Some((id, dir, name)) = self.mount_point(path)
+            && let Ok(stat) = self.stat_in(dir, &name)
+            && stat.kind == Kind::File
+            && self.t.file_watches.inode(id) != Some(stat.inode)
+        {
+            self.unwatch_file(id);
+            self.add_file_watch(id, dir, &name, stat.inode);
+        }
+    }
+
+    /// The same before anything was reported: the walk has the name as its directory lists
+    /// it, which is as it was below the mount.
+    pub(crate) fn init_mount_point(&mut self, path: &[u8]) {
+        let Some((id, dir, name)) = self.mount_point(path) else {
+            return;
+        };
+        let stat = match self.stat_in(dir, &name) {
+            Ok(stat) if stat.kind != Kind::Directory => stat,
+            Ok(_) | Err(FsError::NotFound) => return self.t.enqueue(id),
+            Err(_) => {
+                if self.t.model.is_unread(id) {
+                    // The baseline must not wait for it.
+                    self.t.model.set_knowledge(id, Knowledge::Unseen);
+                }
+                return self.t.enqueue(id);
+            }
+        };
+        self.t.model.remove(id);
+        let id = self.t.model.insert(Some(dir), &name, stat.kind);
+        self.t.add_walked(id, dir, stat.inode.ino);
+        let class = self.disk.class(&stat);
+        self.t.file_systems.note(stat.inode.dev, class);
+        self.watch_mount_point(path);
+        if stat.kind == Kind::File && class.may_stall() {
+            // The baseline, which knows the file system of the directory, passes over it.
+            self.t.keep_fingerprint(id, &stat, true, self.now.wall);
+            self.t.enqueue(id);
+        }
+    }
+
+    /// A name at an absolute path, where it is in the model and no directory.
+    fn mount_point(&self, path: &[u8]) -> Option<(Id, Id, Vec<u8>)> {
+        let id = self.t.entry_at(path)?;
+        let dir = self.t.model.parent(id)?;
+        let is_file = self.t.model.kind(id) != Kind::Directory;
+        is_file.then(|| (id, dir, self.t.model.name(id).to_vec()))
+    }
+
+    fn stat_in(&mut self, dir: Id, name: &[u8]) -> Result<Stat, FsError> {
+        let inode = self.enter(dir)?;
+        self.disk.stat(Target::In(inode, name))
+    }
+}
