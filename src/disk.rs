@@ -19,7 +19,7 @@ use crate::event::Wd;
 use crate::hash::{DirectoryPath, FileJob, InPlace, RegularFile, Workers};
 use crate::mounts::MountTable;
 use crate::self_output::SelfOutputs;
-use crate::sys::file::{self, FdPath, Open};
+use crate::sys::file::{self, FdPath, Links, Open};
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
@@ -160,6 +160,11 @@ impl RealDisk {
 
     /// Opens a directory, which must be that inode.
     fn open_held(&mut self, inode: Inode, root: &[u8], relative: &[u8]) -> Result<Held, FsError> {
+        if self.roots.is_empty()
+            && let Some(dir) = self.open_only(inode, root, relative)
+        {
+            return Ok(Held::Here(dir));
+        }
         let opened = self.open_relative(root, relative);
         match opened.map_err(|error| fs_error(&error))? {
             Opened::Here(_, stat) if stat.inode != inode => Err(FsError::NotFound),
@@ -172,6 +177,21 @@ impl RealDisk {
             // Each question proves that it is the inode.
             Opened::Remote(path) => Ok(Held::Remote(path)),
         }
+    }
+
+    /// Opens the first directory of a turn, which is often the only one, without its PATH.
+    fn open_only(&mut self, inode: Inode, root: &[u8], relative: &[u8]) -> Option<OpenDirectory> {
+        if !self.held.is_empty() || relative.is_empty() {
+            return None;
+        }
+        let path = [root, relative].join(&b'/');
+        let (fd, stat) = path::open_cached(&self.mounts, &path, Links::Refused)?;
+        (stat.inode == inode).then(|| OpenDirectory {
+            fd,
+            stat,
+            root: root.to_vec(),
+            relative: relative.to_vec(),
+        })
     }
 
     /// Opens a directory by its path from a PATH.
@@ -311,7 +331,7 @@ impl Disk for RealDisk {
             Located::Here(opened, stat) => (opened, stat),
             Located::Remote(place) => {
                 self.remotes.read(place, limit, ticket);
-                return Ok(Reading::Later);
+                return Ok(Reading::Later(None));
             }
         };
         let file = RegularFile::new(opened, stat)?;
@@ -335,7 +355,7 @@ impl Disk for RealDisk {
         };
         self.workers
             .read(FileJob::new(ticket, dir, name, &stat, limit));
-        Ok(Reading::Later)
+        Ok(Reading::Later(Some(stat)))
     }
 
     fn xattrs(&mut self, at: Target<'_>) -> Result<Vec<Xattr>, FsError> {

@@ -12,6 +12,7 @@ mod attributes;
 mod clock;
 pub(crate) mod content;
 mod create;
+mod destination;
 pub(crate) mod disk;
 mod emit;
 mod file_watches;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::change::Kind;
 use crate::file_status::{FsClass, Stat};
 use crate::mounts::MountTable;
-use crate::sys::file::{self, Open};
+use crate::sys::file::{self, Links, Open};
 use crate::sys::stat::{stat_fd_cached, stat_name_cached};
 
 /// As many symbolic links as the kernel follows on one path.
@@ -121,8 +121,23 @@ impl RemotePath {
     }
 }
 
+/// Opens a path for which no file system must be asked: one call, whatever mounts it crosses.
+/// `None`: one must, or what is there may not answer.
+pub(crate) fn open_cached(
+    mounts: &MountTable,
+    path: &[u8],
+    links: Links,
+) -> Option<(OwnedFd, Stat)> {
+    let fd = file::with_c_str(path, |path| file::open_cached(path, links)).ok()?;
+    let stat = stat_fd_cached(fd.as_fd()).ok()?;
+    (!mounts.class(&stat).may_stall()).then_some((fd, stat))
+}
+
 /// Opens a path that the user gave, following symbolic links.
 pub(crate) fn open(mounts: &MountTable, path: &[u8]) -> io::Result<Opened> {
+    if let Some((fd, stat)) = open_cached(mounts, path, Links::Followed) {
+        return Ok(Opened::Here(fd, stat));
+    }
     let start: &CStr = if path.starts_with(b"/") { c"/" } else { c"." };
     let on = if path.starts_with(b"/") {
         stat_name_cached(file::here(), start)?

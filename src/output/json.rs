@@ -139,11 +139,31 @@ struct Touched<'a> {
 }
 
 /// Bytes as text, with U+FFFD for what is not UTF-8.
-struct Text<'a>(&'a [u8]);
+enum Text<'a> {
+    Utf8(&'a str),
+    Other(&'a [u8]),
+}
+
+impl<'a> Text<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        std::str::from_utf8(bytes).map_or(Self::Other(bytes), Self::Utf8)
+    }
+
+    /// The bytes where they are not UTF-8.
+    fn hex(&self) -> Option<Hex<'a>> {
+        match *self {
+            Self::Utf8(_) => None,
+            Self::Other(bytes) => Some(Hex(bytes)),
+        }
+    }
+}
 
 impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&String::from_utf8_lossy(self.0))
+        match self {
+            Self::Utf8(text) => serializer.serialize_str(text),
+            Self::Other(bytes) => serializer.serialize_str(&String::from_utf8_lossy(bytes)),
+        }
     }
 }
 
@@ -168,7 +188,7 @@ struct Texts<'a>(&'a [Vec<u8>]);
 
 impl Serialize for Texts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|bytes| Text(bytes)))
+        serializer.collect_seq(self.0.iter().map(|bytes| Text::new(bytes)))
     }
 }
 
@@ -186,7 +206,7 @@ struct Names<'a>(&'a [u8]);
 impl Serialize for Names<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let names = self.0.split(|&byte| byte == 0);
-        serializer.collect_seq(names.filter(|name| !name.is_empty()).map(Text))
+        serializer.collect_seq(names.filter(|name| !name.is_empty()).map(Text::new))
     }
 }
 
@@ -255,7 +275,9 @@ fn is_utf8(bytes: &[u8]) -> bool {
 
 /// The text of a path, and its bytes where they are not UTF-8.
 fn path_fields(path: &[u8]) -> (Text<'_>, Option<Hex<'_>>) {
-    (Text(path), (!is_utf8(path)).then_some(Hex(path)))
+    let text = Text::new(path);
+    let hex = text.hex();
+    (text, hex)
 }
 
 impl Envelope<'_> {
@@ -393,6 +415,15 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Whether no byte is DEL or above, told without a branch a byte: serde_json has escaped
+/// those below U+0020.
+fn is_printable_ascii(text: &str) -> bool {
+    let found = text
+        .bytes()
+        .fold(0, |found, byte| found | byte | byte.wrapping_add(1));
+    found & 0x80 == 0
+}
+
 /// JSON as compact as serde_json's own, with DEL and C1 (U+0080 to U+009F) escaped too:
 /// some terminals take these as the start of a control sequence.
 struct Escaping;
@@ -403,7 +434,7 @@ impl Formatter for Escaping {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if fragment.bytes().all(|byte| byte < 0x7f) {
+        if is_printable_ascii(fragment) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut written = 0;

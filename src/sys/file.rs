@@ -107,6 +107,28 @@ pub(crate) fn open_followed_in_mount(path: &CStr) -> io::Result<OwnedFd> {
     openat2(here(), path, Open::Path.flags(), resolve)
 }
 
+/// Whether symbolic links on a path are followed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Links {
+    Followed,
+    Refused,
+}
+
+/// openat2(2) with O_PATH, only if all names on the path are in the kernel's cache and no
+/// file system must be asked about them (RESOLVE_CACHED): so it never waits.
+///
+/// # Errors
+/// Those of the call; EAGAIN where a file system would be asked, EINVAL before Linux 5.12.
+pub(crate) fn open_cached(path: &CStr, links: Links) -> io::Result<OwnedFd> {
+    let resolve = libc::RESOLVE_CACHED | libc::RESOLVE_NO_MAGICLINKS;
+    let resolve = resolve
+        | match links {
+            Links::Followed => 0,
+            Links::Refused => libc::RESOLVE_NO_SYMLINKS,
+        };
+    openat2(here(), path, Open::Path.flags(), resolve)
+}
+
 /// openat2(2), following no symbolic link.
 fn open_resolving(at: BorrowedFd<'_>, path: &CStr, how: Open, resolve: u64) -> io::Result<OwnedFd> {
     let resolve = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS | resolve;

@@ -3,8 +3,9 @@
 //! Asks the disk for no more than it must, and puts the name on the work queue where an
 //! event yet unread does not govern it.
 
-use std::collections::HashSet;
+use foldhash::{HashMap, HashSet};
 
+use super::destination::Destination;
 use super::disk::Target;
 use super::model::{Evidence, Flag, Id};
 use super::{Tracker, Turn};
@@ -16,11 +17,24 @@ use crate::event::{Event, SelfEvent, Wd};
 /// in turns with other directories. 16 MiB.
 const IN_PLACE: u64 = 16 << 20;
 
+/// When a file that something happened to is compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ReadWhen {
+    /// Before the next step, if it is closed.
+    Now,
+    /// By the work queue.
+    Queued,
+    /// When a later step of the batch has renamed it; never, if one removes it.
+    Renamed,
+}
+
 /// The batch that is being applied.
 pub(super) struct Applying {
     steps: Steps,
     /// Files that were read after its events were: those say nothing new of them.
     pub(super) read: HashSet<Id>,
+    /// Files that a later step renames, and what was found where it puts them.
+    pub(super) destinations: HashMap<Id, Destination>,
     /// How many bytes had been hashed when it began.
     hashed_before: u64,
 }
@@ -32,7 +46,8 @@ impl Turn<'_> {
         let steps = Steps::of(events.inspect(|_| counters.events += 1));
         self.t.applying = Some(Applying {
             steps,
-            read: HashSet::new(),
+            read: HashSet::default(),
+            destinations: HashMap::default(),
             hashed_before: self.t.counters.hashed_bytes,
         });
     }
@@ -141,7 +156,12 @@ impl Turn<'_> {
         let is_written = content.modified || content.closed;
         match self.t.model.find(dir, name) {
             Some(id) if self.t.model.kind(id) == Kind::File => {
-                self.file_events(id, content, !step.leaves);
+                let when = if step.leaves {
+                    ReadWhen::Renamed
+                } else {
+                    ReadWhen::Now
+                };
+                self.file_events(id, content, when);
             }
             Some(id) if step.is_dir && content.attrib => {
                 self.t.enqueue(id);
@@ -151,7 +171,7 @@ impl Turn<'_> {
             Some(_) => {}
             None if step.is_dir => {}
             None => match self.t.name_of_tmpfile(name) {
-                Some(Some(id)) => self.file_events(id, content, true),
+                Some(Some(id)) => self.file_events(id, content, ReadWhen::Now),
                 Some(None) => {}
                 None if is_written => self.dead_name(dir, name),
                 None => {}
@@ -181,8 +201,8 @@ impl Turn<'_> {
     }
 
     /// The bytes or attributes of a file may have changed. Once it was read under this name,
-    /// its others follow. `in_place`: it may be read before the next step.
-    pub(super) fn file_events(&mut self, id: Id, content: ContentEvents, in_place: bool) {
+    /// its others follow.
+    pub(super) fn file_events(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
         if content.attrib && self.t.model.has(id, Flag::LINKED) {
             let key = self.t.model.inode_key(id);
             // It may be readable now.
@@ -190,19 +210,31 @@ impl Turn<'_> {
                 self.t.enqueue(other);
             }
         }
-        self.one_file(id, content, in_place);
+        self.one_file(id, content, when);
     }
 
     /// Under one name.
-    fn one_file(&mut self, id: Id, content: ContentEvents, in_place: bool) {
+    fn one_file(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
         let is_read = |applying: &Applying| applying.read.contains(&id);
         if self.t.applying.as_ref().is_some_and(is_read) {
             return; // It was read after these events were.
         }
+        let flags = [
+            (content.attrib, Evidence::ATTRIB),
+            (content.modified, Evidence::MODIFIED),
+            (content.closed, Evidence::CLOSED_WRITE),
+        ];
+        for (happened, evidence) in flags {
+            if happened {
+                self.t.model.add_evidence(id, evidence);
+            }
+        }
+        if when == ReadWhen::Renamed {
+            return;
+        }
         let settings = &self.t.settings;
         let wants_attributes = settings.attributes || settings.touched;
         if content.attrib {
-            self.t.model.add_evidence(id, Evidence::ATTRIB);
             // It may be readable now, whatever was known of its bytes before.
             if self.t.model.digest(id).is_none()
                 || wants_attributes
@@ -211,12 +243,8 @@ impl Turn<'_> {
                 self.t.enqueue(id);
             }
         }
-        if content.modified {
-            self.t.model.add_evidence(id, Evidence::MODIFIED);
-        }
         if content.closed {
-            self.t.model.add_evidence(id, Evidence::CLOSED_WRITE);
-            if in_place && self.may_read_in_place() {
+            if when == ReadWhen::Now && self.may_read_in_place() {
                 self.reconcile_entry(id);
             } else {
                 self.t.enqueue(id);
@@ -237,7 +265,7 @@ impl Turn<'_> {
             return;
         }
         for id in self.t.file_watches.names(wd) {
-            self.one_file(id, content, false);
+            self.one_file(id, content, ReadWhen::Queued);
             if self.t.model.has(id, Flag::LINKED) {
                 break; // The others follow it.
             }

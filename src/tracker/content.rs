@@ -24,7 +24,7 @@ impl Tracker {
 
     /// Takes what happened to a file since it was last read. Where events were dropped, a
     /// touch does not account for the times that are found: a write may be among them.
-    fn take_evidence(&mut self, id: Id) -> Evidence {
+    pub(super) fn take_evidence(&mut self, id: Id) -> Evidence {
         let all = self.model.take_evidence(id);
         if self.has_lost_events() {
             all.without_attrib()
@@ -51,7 +51,7 @@ impl Tracker {
         self.ticket
     }
 
-    fn later(&mut self, ticket: Ticket, id: Id, why: Evidence) {
+    pub(super) fn later(&mut self, ticket: Ticket, id: Id, why: Evidence) {
         self.model.set(id, Flag::READING);
         self.reading.insert(ticket, (id, why));
     }
@@ -147,7 +147,7 @@ impl Turn<'_> {
                 self.t.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
             }
-            Ok(Reading::Later) => self.t.later(ticket, id, why),
+            Ok(Reading::Later(_)) => self.t.later(ticket, id, why),
             Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
                 self.t.model.add_evidence(id, why);
                 self.t.retry_entry(id, &FsError::NotFound);
@@ -195,7 +195,7 @@ impl Turn<'_> {
                 self.compare(id, &stat, digest, stable, why);
                 true
             }
-            Ok(Reading::Later) => {
+            Ok(Reading::Later(_)) => {
                 self.t.clear_missing(id);
                 self.t.queue.cancel_debounce(id);
                 let why = self.t.take_evidence(id);

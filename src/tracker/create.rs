@@ -6,11 +6,10 @@
 
 use super::content::content;
 use super::disk::{FileDigest, FsError, Reading, Stat, Target};
-use super::model::{self, Id, Knowledge};
+use super::model::{self, Evidence, Id, Knowledge};
 use super::{Hashing, Turn};
 use crate::change::{Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Fate};
-use crate::event::Wd;
 use foldhash::HashMap;
 
 /// A file born so much before the queue was last seen empty was not made by the
@@ -63,9 +62,13 @@ impl Turn<'_> {
                 self.create_name(dir, name);
                 false
             }
-            Fate::Moved { wd, name: last } => {
-                let kind = self.kind_of_watched(wd, last);
-                self.insert_unseen(dir, name, kind);
+            Fate::Moved { .. } => {
+                let destination = self.find_destination(fate, content);
+                let kind = destination.as_ref().map(|at| at.found.kind());
+                let id = self.insert_unseen(dir, name, kind);
+                if let Some(destination) = destination {
+                    self.keep_destination(id, destination);
+                }
                 false
             }
             // By then nobody can tell any longer what it was.
@@ -80,30 +83,17 @@ impl Turn<'_> {
         }
     }
 
-    fn kind_of_watched(&mut self, wd: Wd, name: &[u8]) -> Option<Kind> {
-        let dir = self.t.model.watched(wd)?;
-        self.kind_at(dir, name)
-    }
-
-    fn kind_at(&mut self, dir: Id, name: &[u8]) -> Option<Kind> {
-        let parent = self.enter(dir).ok()?;
-        let stat = self.disk.stat(Target::In(parent, name)).ok()?;
-        Some(stat.kind)
-    }
-
     /// A new name that is known by its events alone; a file, unless its kind was seen
-    /// where it went.
+    /// where it went. The step that takes the name away has what is left looked at.
     fn insert_unseen(&mut self, dir: Id, name: &[u8], kind: Option<Kind>) -> Id {
-        let id = match kind {
+        match kind {
             Some(kind @ (Kind::Symlink | Kind::Other)) => {
                 let id = self.t.model.insert(Some(dir), name, kind);
                 self.t.emit_created(id, Content::default());
                 id
             }
             Some(Kind::File | Kind::Directory) | None => self.insert_empty(dir, name, None),
-        };
-        self.t.enqueue(id);
-        id
+        }
     }
 
     /// Where it went is read soon; if not, the name is looked at.
@@ -133,11 +123,13 @@ impl Turn<'_> {
         if !self.is_directory(old_dir) || self.t.model.find(old_dir, old_name).is_some() {
             return false;
         }
-        let kind = match fate {
-            Fate::Stays => self.kind_at(dir, name),
-            Fate::Moved { wd, name } => self.kind_of_watched(wd, name),
+        let at = match fate {
+            Fate::Stays => Some((dir, name)),
+            Fate::Moved { wd, name } => self.t.model.watched(wd).map(|dir| (dir, name)),
             Fate::Removed | Fate::Unknown => None,
         };
+        let stat = at.and_then(|(dir, name)| self.stat_in(dir, name).ok());
+        let kind = stat.map(|stat| stat.kind);
         let id = self.insert_unseen(old_dir, old_name, kind);
         self.rename(id, dir, name);
         true
@@ -146,12 +138,10 @@ impl Turn<'_> {
     /// A file that was closed since: it is reported, and what it holds. `false`: that takes
     /// more than one look.
     fn create_closed(&mut self, dir: Id, name: &[u8]) -> bool {
-        let settings = &self.t.settings;
-        let is_plain = !settings.attributes && !settings.strict;
-        if !is_plain || self.t.rescan.is_running() || !self.may_read_in_place() {
+        if !self.may_take_one_look() {
             return false;
         }
-        let limit = settings.hash_limit;
+        let limit = self.t.settings.hash_limit;
         let dev = self.t.model.inode(dir).dev;
         if self.t.hashing(dev) == Hashing::Off {
             return self.create_closed_unread(dir, name);
@@ -181,16 +171,29 @@ impl Turn<'_> {
                 }
                 true
             }
+            Ok(Reading::Later(Some(stat)))
+                if !self.disk.is_self_output(stat.inode) && !self.arrived_complete(&stat) =>
+            {
+                let id = self.insert_empty(dir, name, Some(&stat));
+                self.t.remember_recent(&stat);
+                self.t.note_links(id, &stat);
+                self.t.later(ticket, id, Evidence::COMPLETED);
+                true
+            }
             _ => false,
         }
     }
 
+    /// Whether all that there is to know of a new file is learned by reading it.
+    pub(super) fn may_take_one_look(&self) -> bool {
+        let settings = &self.t.settings;
+        let is_plain = !settings.attributes && !settings.strict;
+        is_plain && !self.t.rescan.is_running() && self.may_read_in_place()
+    }
+
     /// The same where files go by size and times.
     fn create_closed_unread(&mut self, dir: Id, name: &[u8]) -> bool {
-        let stat = self
-            .enter(dir)
-            .and_then(|inode| self.disk.stat(Target::In(inode, name)));
-        match stat {
+        match self.stat_in(dir, name) {
             Ok(stat)
                 if stat.kind == Kind::File
                     && stat.size > 0

@@ -58,8 +58,9 @@ impl FileDigest {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reading {
     Done(FileDigest),
-    /// It is large or slow: a worker reads it, and answers under the ticket.
-    Later,
+    /// It is large or slow: a worker reads it, and answers under the ticket. What is known
+    /// of it until then, if that was asked for without a wait.
+    Later(Option<Stat>),
 }
 
 /// A piece of work that is done by a worker.

@@ -2,6 +2,7 @@
 
 use super::disk::Stat;
 use super::model::{Flag, Id};
+use super::queue::Key;
 use super::{Tracker, Turn};
 use crate::change::{Before, Change, Content, Digest, Kind, Span, Warning};
 
@@ -228,8 +229,12 @@ impl Turn<'_> {
             t.reading.retain(|_, (reading, _)| *reading != id);
         }
         t.missing.remove(&id);
+        // Its number may soon be another's.
+        t.queue.remove(&Key::Entry(id));
+        t.queue.remove(&Key::Scan(id));
         if let Some(applying) = &mut t.applying {
             applying.read.remove(&id);
+            applying.destinations.remove(&id);
         }
         if t.model.has(id, Flag::ROOT) {
             for root in t.roots.iter_mut().filter(|root| root.entry == Some(id)) {

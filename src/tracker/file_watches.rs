@@ -155,7 +155,7 @@ impl Turn<'_> {
         is_file.then(|| (id, dir, self.t.model.name(id).to_vec()))
     }
 
-    fn stat_in(&mut self, dir: Id, name: &[u8]) -> Result<Stat, FsError> {
+    pub(super) fn stat_in(&mut self, dir: Id, name: &[u8]) -> Result<Stat, FsError> {
         let inode = self.enter(dir)?;
         self.disk.stat(Target::In(inode, name))
     }

@@ -1,6 +1,7 @@
 //! Which names count as outside the tree, and what follows when that changes: rule
 //! files are read again, and every name that they may hide or show is reconciled.
 
+use super::apply::ReadWhen;
 use super::model::{Flag, Id};
 use super::queue::Key;
 use super::scan::Sweep;
@@ -87,7 +88,7 @@ impl Turn<'_> {
         {
             // A file without a name, whose own names are not hidden.
             if let Some(id) = known {
-                self.file_events(id, step.content, true);
+                self.file_events(id, step.content, ReadWhen::Now);
             }
         }
         if let What::MovedTo(cookie) = step.what {

@@ -299,6 +299,7 @@ impl WorkQueue {
         }
         item.state = State::Delayed(due);
         item.in_heap = due;
+        item.is_stuck = false;
         self.left(&key, old);
         if matches!(key, Key::Name(..)) {
             self.delayed_names += 1;
@@ -359,6 +360,7 @@ impl WorkQueue {
         let due = now.saturating_add(QUIET.min(ceiling));
         item.state = begun;
         item.in_heap = due;
+        item.is_stuck = false; // Something has happened to it.
         self.left(&key, old);
         self.push_later(due, key);
     }

@@ -226,7 +226,9 @@ impl Turn<'_> {
                 t.replaced.insert(id, last);
             }
         }
-        t.enqueue(id);
+        if !self.arrive_at_destination(id) {
+            self.t.enqueue(id);
+        }
     }
 
     /// Moves an entry that moved unseen and was found: something else may be where it was.

@@ -61,7 +61,7 @@ impl Turn<'_> {
                 self.enqueue_links(id, &stat, changed_since_start);
                 return content(&stat, Some(digest));
             }
-            Ok(Reading::Later) => self.t.later(ticket, id, Evidence::MODIFIED),
+            Ok(Reading::Later(_)) => self.t.later(ticket, id, Evidence::MODIFIED),
             // It grew: it goes by its status from the next look on.
             Ok(Reading::Done(_)) => {
                 self.t.keep_fingerprint(id, stat, false, self.now.wall);

@@ -20,13 +20,15 @@ impl Turn<'_> {
         digest: Digest,
         stable: bool,
     ) {
+        let why = self.t.take_evidence(id).and(Evidence::COMPLETED);
         self.t.count_reading(stat);
-        self.compare(id, stat, digest, stable, Evidence::COMPLETED);
+        self.compare(id, stat, digest, stable, why);
     }
 
     /// The same where files go by size and times.
     pub(in crate::tracker) fn compare_closed_stat(&mut self, id: Id, stat: &Stat) {
-        self.compare_stat(id, stat, Evidence::COMPLETED);
+        let why = self.t.take_evidence(id).and(Evidence::COMPLETED);
+        self.compare_stat(id, stat, why);
     }
 
     /// The bytes are known: emitted if they differ from what was last emitted.

@@ -255,7 +255,7 @@ impl Disk for Fake {
         self.pin(node);
         if self.chance.happens(self.odds.aside) {
             self.aside.insert(ticket, Aside { node, stat });
-            return Ok(Reading::Later);
+            return Ok(Reading::Later(Some(stat)));
         }
         if !self.is_readable(node) {
             self.unpin(node);

@@ -191,3 +191,13 @@ fn a_removed_key_is_not_served() {
     queue.add_scan(Id(1), Sweep::New);
     assert_eq!(keys(&mut queue), [Key::Scan(Id(1))]);
 }
+
+#[test]
+fn what_fails_for_long_is_waited_for_again_when_something_happens_to_it() {
+    let mut queue = WorkQueue::default();
+    queue.set_now(1);
+    queue.retry_entry(Id(1), Some(Id(0)), &FsError::WatchLimit);
+    assert!(queue.is_at_rest());
+    queue.debounce_entry(Id(1), Some(Id(0)), 1000 * MS);
+    assert!(!queue.is_at_rest());
+}

@@ -568,3 +568,71 @@ fn a_write_to_an_unreadable_file_is_told_of_all_its_names() {
     news.sort();
     assert_eq!(news, ["changed t/a 4", "changed t/b 4"]);
 }
+
+/// The questions about names that were asked of the disk since the watch began, without
+/// where they were found.
+fn questions(world: &World) -> Vec<String> {
+    let asked = world.disk.journal.iter().filter_map(|line| {
+        let (question, _) = line.strip_prefix("      ")?.split_once(" is ")?;
+        let (what, place) = question.split_once(' ')?;
+        let (_, name) = place.split_once('/')?;
+        Some(format!("{what} {name}"))
+    });
+    asked.collect()
+}
+
+#[test]
+fn a_file_that_came_and_went_leaves_no_work_to_one_that_gets_its_number() {
+    let mut world = World::quiet(&WorldOptions::default(), &[Op::MakeDir("t/d")]);
+    let before = questions(&world).len();
+    let ops = [write("t/a", 1), vec![Op::Unlink("t/a")], write("t/b", 2)];
+    world.does(&all(&ops));
+    world.converges();
+    assert_eq!(questions(&world)[before..], ["read b"]);
+}
+
+#[test]
+fn a_new_file_that_is_renamed_in_its_batch_is_read_once_where_it_is() {
+    let mut world = World::quiet(&WorldOptions::default(), &[Op::MakeDir("t/d")]);
+    let before = questions(&world).len();
+    let rename = [Op::Rename("t/a", "t/b"), Op::Rename("t/b", "t/d/c")];
+    world.does(&all(&[write("t/a", 1), rename.to_vec(), write("t/e", 2)]));
+    world.converges();
+    assert_eq!(
+        world.new_records(),
+        [
+            "created t/a 0",
+            "renamed t/a -> t/b",
+            "renamed t/b -> t/d/c",
+            "changed t/d/c 4",
+            "created t/e 0",
+            "changed t/e 4",
+        ]
+    );
+    // Something may stand where it was.
+    assert_eq!(
+        questions(&world)[before..],
+        ["read c", "read e", "stat a", "stat b"]
+    );
+}
+
+#[test]
+fn a_large_new_file_is_read_once() {
+    for ops in [
+        write("t/a", 1),
+        all(&[write("t/tmp", 1), vec![Op::Rename("t/tmp", "t/a")]]),
+    ] {
+        let mut world = World::quiet(&WorldOptions::default(), &[]);
+        world.disk.odds.aside = 100;
+        let before = questions(&world).len();
+        world.does(&ops);
+        world.converges();
+        let asked = questions(&world).split_off(before);
+        let reads = asked.iter().filter(|line| *line == "read a").count();
+        assert_eq!(
+            (reads, asked.iter().any(|line| line == "stat a")),
+            (1, false),
+            "{asked:?}"
+        );
+    }
+}
