@@ -41,7 +41,7 @@ impl Baseline {
         Self {
             next: 0,
             under_way: 0,
-            files: 0,
+            files: since.as_ref().map_or(0, |since| since.count_unchanged()),
             all: None,
             bytes: 0,
             handed_out: false,

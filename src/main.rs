@@ -24,6 +24,7 @@ mod lock;
 mod log_file;
 mod manual;
 mod mounts;
+mod names;
 mod output;
 mod roots;
 mod sd_notify;

@@ -6,8 +6,11 @@
 //! reported with, long enough after the last change.
 
 mod diff;
+mod line;
 mod read_stream;
 mod record;
+mod sessions;
+mod time;
 mod tree;
 
 use std::fs::File;
@@ -17,22 +20,22 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::change::{Digest, InodeTimes, Kind};
 use crate::escape::escaped;
-use crate::file_status::message;
+use crate::file_status::{Stat, message};
 use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
 pub(crate) use diff::{Comparison, Disk, diff};
-use read_stream::{Folded, Folder, NoTree, plain};
+use read_stream::{Folder, NoTree};
 use record::Start;
-use tree::{Tree, TreeId};
+use sessions::{Folded, plain};
+use tree::Tree;
+pub(crate) use tree::TreeId;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
-
-/// Times that are that much older than the record prove that nothing was written after:
-/// the coarsest clock of a file system. 2 s, in nanoseconds.
-const COARSEST: i64 = 2_000_000_000;
 
 /// A stream that is being read.
 pub(crate) struct Reader {
@@ -48,10 +51,12 @@ pub(crate) struct Reader {
 pub(crate) struct Since {
     tree: Tree,
     start: Start,
-    /// Whether all files are read, whatever their times say.
+    /// Whether all files are read, whatever their times are.
     verifies: bool,
     /// Whether those are read whose digest the stream does not know.
     needs_digests: bool,
+    /// A bit for each entry: whether the walk found the file as it was reported.
+    unchanged: Vec<AtomicU64>,
 }
 
 /// What reading a stream to its end gave.
@@ -125,15 +130,15 @@ impl Reader {
         let torn_at = self.folder.is_torn().then(|| self.folder.end());
         let is_ours = self.folder.is_ours();
         let since = match self.folder.finish() {
-            Ok(Folded { mut tree, start }) => {
-                tree.index_inodes();
-                Ok(Since {
-                    tree,
-                    start,
-                    verifies,
-                    needs_digests,
-                })
-            }
+            Ok(Folded { tree, start }) => Ok(Since {
+                unchanged: (0..tree.end().div_ceil(64))
+                    .map(|_| AtomicU64::new(0))
+                    .collect(),
+                tree,
+                start,
+                verifies,
+                needs_digests,
+            }),
             Err(NoTree::NoStream) => Err(format!(
                 "{shown} is no JSON stream of balerion's; make one with --format json --initial --stat"
             )),
@@ -182,67 +187,62 @@ impl Since {
         &self.tree
     }
 
-    /// Whether a file is as it was reported, and with which digest, if any: then it need
-    /// not be read. `None`: it must be.
+    /// What was reported at a path. That of the PATH `/` is empty in records of what is in
+    /// it.
+    pub(crate) fn at_path(&self, path: &[u8]) -> Option<TreeId> {
+        self.tree.at(if path == b"/" { b"" } else { path })
+    }
+
+    /// Whether a file is as it was reported under whatever name, and with which digest, if
+    /// any: then it need not be read. `None`: it must be.
     pub(crate) fn unchanged(&self, size: u64, now: &InodeTimes) -> Option<Option<Digest>> {
         if self.verifies {
             return None;
         }
         let mut found = self.tree.with_inode(now.ino);
         let old = found.find(|&old| self.is_unchanged(old, size, now))?;
+        self.digest(old)
+    }
+
+    /// The same for a name of which the records speak: a regular file, or nothing is.
+    pub(crate) fn unchanged_at(&self, old: TreeId, stat: &Stat) -> Option<Option<Digest>> {
+        let is_file = stat.kind == Kind::File && !stat.is_mount_root && !self.verifies;
+        let is_unchanged = is_file && self.is_unchanged(old, stat.size, &stat.times());
+        is_unchanged.then(|| self.digest(old)).flatten()
+    }
+
+    /// The digest reported; `None`: there is none, and one is needed.
+    fn digest(&self, old: TreeId) -> Option<Option<Digest>> {
         let digest = self.tree.digest(old);
         (digest.is_some() || !self.needs_digests).then_some(digest)
     }
 
     fn is_unchanged(&self, old: TreeId, size: u64, now: &InodeTimes) -> bool {
-        let Some(before) = self.tree.times(old) else {
+        let (Some(before), Some(inode)) = (self.tree.times(old), self.tree.inode(old)) else {
             return false;
         };
-        let births = (before.btime, now.btime);
-        let is_other_birth = matches!(births, (Some(before), Some(now)) if before != now);
-        let is_same = self.tree.size(old) == Some(size)
-            && (before.mtime, before.ctime) == (now.mtime, now.ctime);
-        is_same && !is_other_birth && !is_racy(&before, self.tree.time(old).unwrap_or(i64::MIN))
+        inode.may_be(now)
+            && self.tree.size(old) == Some(size)
+            && (before.mtime, before.ctime) == (now.mtime, now.ctime)
+            && !self.tree.is_racy(old)
     }
-}
 
-/// Whether a file may have been written to after it was looked at, without any of its
-/// times being another for it. A time that a program has set to the future proves
-/// nothing, and a write would replace it.
-fn is_racy(times: &InodeTimes, reported: i64) -> bool {
-    let last = if times.mtime > reported {
-        times.ctime
-    } else {
-        times.ctime.max(times.mtime)
-    };
-    last > reported.saturating_sub(COARSEST)
-}
+    /// The walk has found a file as it was reported, and it is known as that.
+    pub(crate) fn mark_unchanged(&self, old: TreeId) {
+        let bits = &self.unchanged[old.index() / 64];
+        bits.fetch_or(1 << (old.index() % 64), Ordering::Relaxed);
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::is_racy;
-    use crate::change::InodeTimes;
+    fn is_marked_unchanged(&self, old: TreeId) -> bool {
+        let bits = self.unchanged[old.index() / 64].load(Ordering::Relaxed);
+        bits & 1 << (old.index() % 64) != 0
+    }
 
-    #[test]
-    fn times_prove_nothing_within_two_seconds_of_a_change() {
-        const SECOND: i64 = 1_000_000_000;
-        let cases = [
-            ("long ago", 10, 10, false),
-            ("just written", 99, 99, true),
-            ("just renamed", 10, 99, true),
-            ("a future mtime, set long ago", 500, 10, false),
-            ("a future mtime, set just now", 500, 99, true),
-            ("a clock that is ahead", 500, 500, true),
-            ("exactly two seconds", 98, 98, false),
-        ];
-        for (case, mtime, ctime, expected) in cases {
-            let times = InodeTimes {
-                ino: 1,
-                mtime: mtime * SECOND,
-                ctime: ctime * SECOND,
-                btime: None,
-            };
-            assert_eq!(is_racy(&times, 100 * SECOND), expected, "{case}");
-        }
+    /// How many files the walk found as they were reported.
+    pub(crate) fn count_unchanged(&self) -> u64 {
+        let words = self.unchanged.iter();
+        words
+            .map(|bits| u64::from(bits.load(Ordering::Relaxed).count_ones()))
+            .sum()
     }
 }

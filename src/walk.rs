@@ -4,6 +4,7 @@
 //! "." and no path is ever resolved. Invariant: a directory is watched before it is
 //! read, so what changes after the reading has an event.
 
+mod known;
 mod progress;
 mod remote;
 mod shared;
@@ -17,6 +18,7 @@ use crate::disk::remote::Remotes;
 use crate::event::Wd;
 use crate::file_status::{FsClass, Stat};
 use crate::mounts::MountTable;
+use crate::since::Since;
 use crate::sys::file::{self, FdPath, Open};
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
@@ -26,6 +28,7 @@ use crate::sys::stat::{stat_fd, stat_fd_cached, stat_name, stat_name_cached};
 use crate::tracker::Tracker;
 use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::{DirectoryState, Id, NotEntered};
+use known::{Known, OldDirectory};
 pub(crate) use progress::WalkProgress;
 pub(crate) use remote::walk_remote;
 use shared::{FileSystem, Job, Shared};
@@ -41,6 +44,8 @@ pub(crate) struct WalkContext<'a> {
     /// Our own outputs are left out.
     pub(crate) own: &'a [Inode],
     pub(crate) progress: &'a WalkProgress,
+    /// What was reported before: files that are as they were then are known at once.
+    pub(crate) since: Option<&'a Since>,
 }
 
 /// Walks the tree below a PATH whose entry and open directory are given. What could not be
@@ -68,15 +73,7 @@ fn walk_local(
     root: Id,
     fd: OwnedFd,
 ) -> (Aliases, Vec<(Id, RemotePath)>) {
-    let shared = Shared::new(
-        tracker,
-        context.inotify,
-        context.mounts,
-        context.own,
-        context.progress,
-        root,
-        fd,
-    );
+    let shared = Shared::new(tracker, context, root, fd);
     thread::scope(|scope| {
         let mut started = 0;
         for _ in 0..THREADS {
@@ -110,9 +107,18 @@ struct Walker<'s, 'a> {
     /// Whether the thread has a working directory of its own.
     moves: bool,
     buffer: Vec<u8>,
-    /// Subdirectories left to walk, of all frames: entry and where the name ends.
-    subs: Vec<(Id, usize)>,
+    /// Subdirectories left to walk, of all frames.
+    subs: Vec<Subdirectory>,
     names: Vec<u8>,
+    /// Of the entries just read, what was reported of them before.
+    known: Vec<Option<Known>>,
+}
+
+struct Subdirectory {
+    id: Id,
+    /// Where its name ends among the names.
+    end: usize,
+    old: OldDirectory,
 }
 
 impl<'s, 'a> Walker<'s, 'a> {
@@ -126,13 +132,13 @@ impl<'s, 'a> Walker<'s, 'a> {
 
     /// In a thread whose working directory must stay.
     fn on_this_thread(shared: &'s Shared<'a>) -> Self {
-        let (subs, names) = (Vec::new(), Vec::new());
         Self {
             shared,
             moves: false,
             buffer: vec![0; listing::AT_ONCE],
-            subs,
-            names,
+            subs: Vec::new(),
+            names: Vec::new(),
+            known: Vec::new(),
         }
     }
 
@@ -143,7 +149,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 None => self.reopen(job.id),
             };
             match opened {
-                Ok(fd) => self.descend(job.id, fd, job.above),
+                Ok(fd) => self.descend(job.id, fd, job.above, job.old),
                 Err(error) => self.walk_error(job.id, &error, None),
             }
             self.shared.finished();
@@ -163,9 +169,9 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     /// Walks a directory and what is below it, without recursion.
-    fn descend(&mut self, id: Id, fd: OwnedFd, above: Option<FileSystem>) {
+    fn descend(&mut self, id: Id, fd: OwnedFd, above: Option<FileSystem>, old: OldDirectory) {
         let mut frames = Vec::new();
-        self.arrive(&mut frames, id, fd, above);
+        self.arrive(&mut frames, id, fd, above, old);
         while let Some(frame) = frames.last()
             && !self.shared.progress.is_ended()
         {
@@ -173,10 +179,10 @@ impl<'s, 'a> Walker<'s, 'a> {
                 frames.pop();
                 continue;
             }
-            let Some((id, end)) = self.subs.pop() else {
+            let Some(Subdirectory { id, end, old }) = self.subs.pop() else {
                 return;
             };
-            let start = self.subs.last().map_or(0, |(_, end)| *end);
+            let start = self.names_end();
             let above = Some(frame.on);
             let name = &self.names[start..end];
             let opened = self.open_below(id, frame.fd.as_fd(), name, frame.on);
@@ -185,22 +191,31 @@ impl<'s, 'a> Walker<'s, 'a> {
                 Ok(None) => {}
                 Ok(Some(fd)) if self.shared.has_idle_worker() => {
                     let fd = Some(fd);
-                    self.shared.give(Job { id, fd, above });
+                    self.shared.give(Job { id, fd, above, old });
                 }
                 Ok(Some(_)) if frames.len() >= self.shared.depth => {
-                    self.shared.give(Job {
-                        id,
-                        fd: None,
-                        above,
-                    });
+                    let fd = None;
+                    self.shared.give(Job { id, fd, above, old });
                 }
-                Ok(Some(fd)) => self.arrive(&mut frames, id, fd, above),
+                Ok(Some(fd)) => self.arrive(&mut frames, id, fd, above, old),
                 Err((error, raw)) => self.walk_error(id, &error, raw),
             }
         }
     }
 
-    fn arrive(&mut self, frames: &mut Vec<Frame>, id: Id, fd: OwnedFd, above: Option<FileSystem>) {
+    /// Where the names of the subdirectories left to walk end.
+    fn names_end(&self) -> usize {
+        self.subs.last().map_or(0, |sub| sub.end)
+    }
+
+    fn arrive(
+        &mut self,
+        frames: &mut Vec<Frame>,
+        id: Id,
+        fd: OwnedFd,
+        above: Option<FileSystem>,
+        old: OldDirectory,
+    ) {
         let raw = match stat_fd(fd.as_fd()) {
             Ok(raw) => raw,
             Err(error) => return self.walk_error(id, &error, None),
@@ -221,6 +236,8 @@ impl<'s, 'a> Walker<'s, 'a> {
         };
         let wd = self.watch(fd.as_fd());
         self.shared.progress.went_on();
+        // Where no event tells of a write, what was found may be over when it is known.
+        let old = if wd.is_ok() { old } else { None };
         let mut wd = Some(wd);
         loop {
             let count = match listing::read(fd.as_fd(), &mut self.buffer) {
@@ -230,10 +247,10 @@ impl<'s, 'a> Walker<'s, 'a> {
                     0
                 }
             };
+            self.find_known(old, fd.as_fd(), count);
             if !self.enter(id, &raw, on.class, wd.take(), fd.as_fd(), count) {
                 self.subs.truncate(first);
-                self.names
-                    .truncate(self.subs.last().map_or(0, |(_, end)| *end));
+                self.names.truncate(self.names_end());
                 return;
             }
             if count == 0 || self.shared.progress.is_ended() {
@@ -340,7 +357,8 @@ impl<'s, 'a> Walker<'s, 'a> {
             return false;
         }
         let tracker = &mut *state.tracker;
-        for entry in listing::entries(&self.buffer[..count]) {
+        let known = self.known.drain(..).chain(std::iter::repeat_with(|| None));
+        for (entry, known) in listing::entries(&self.buffer[..count]).zip(known) {
             let name = entry.name.to_bytes();
             let stat = || stat_name(fd, entry.name).ok();
             let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind)) else {
@@ -357,9 +375,11 @@ impl<'s, 'a> Walker<'s, 'a> {
                 continue;
             };
             tracker.add_walked(child, id, entry.ino);
+            let old = self.shared.take_known(tracker, child, known);
             if kind == Kind::Directory && !tracker.model.is_not_entered(child) {
                 self.names.extend(name);
-                self.subs.push((child, self.names.len()));
+                let (id, end) = (child, self.names.len());
+                self.subs.push(Subdirectory { id, end, old });
             }
         }
         self.shared.progress.note(tracker.model.counts());

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::Since;
 use super::tree::{Tree, TreeId};
 use crate::change::{Content, Digest, InodeTimes, Kind};
 use crate::condense::{Edge, Net, NodeId, Step, plan};
@@ -39,12 +40,14 @@ pub(crate) struct Comparison {
 }
 
 pub(crate) fn diff(
-    tree: &Tree,
+    since: &Since,
     tracker: &Tracker,
     disk: &mut dyn Disk,
     comparison: Comparison,
 ) -> Difference {
+    let tree = &since.tree;
     let mut differ = Differ {
+        since,
         tree,
         tracker,
         disk,
@@ -64,6 +67,7 @@ pub(crate) fn diff(
 }
 
 struct Differ<'a> {
+    since: &'a Since,
     tree: &'a Tree,
     tracker: &'a Tracker,
     disk: &'a mut dyn Disk,
@@ -141,11 +145,14 @@ impl Differ<'_> {
     fn pair_children(&mut self, old: TreeId, new: Id, stack: &mut Vec<(TreeId, Id)>) {
         let (tree, model) = (self.tree, &self.tracker.model);
         let before = stack.len();
+        let mut near = None;
         for child in model.children(new) {
             if model.has(child, Flag::HIDDEN) || self.is_named_root(new, child) {
                 continue;
             }
-            match tree.child(old, model.name(child)) {
+            let found = tree.child_near(old, model.name(child), near);
+            near = found.or(near);
+            match found {
                 Some(other) if tree.kind(other).is_some() => stack.push((other, child)),
                 _ => self.new_left.push(child),
             }
@@ -180,15 +187,16 @@ impl Differ<'_> {
         if self.tree.kind(old) != Some(kind) {
             return false;
         }
-        let Some(before) = self.tree.times(old) else {
+        let Some(before) = self.tree.inode(old) else {
             return true;
         };
         match kind {
+            Kind::File if self.since.is_marked_unchanged(old) => true,
             // Its birth is asked for only if the number is no longer the same.
             Kind::Directory if self.tracker.model.inode(new).ino == before.ino => true,
             Kind::Directory | Kind::File => {
                 let now = self.disk.times(new);
-                now.is_none_or(|now| is_same_inode(&before, &now))
+                now.is_none_or(|now| before.may_be(&now))
             }
             Kind::Symlink | Kind::Other => true,
         }
@@ -196,7 +204,7 @@ impl Differ<'_> {
 
     fn pair(&mut self, old: TreeId, new: Id) {
         self.of_old[old.index()] = Some(new);
-        if self.tracker.model.kind(new) == Kind::File {
+        if self.tracker.model.kind(new) == Kind::File && !self.since.is_marked_unchanged(old) {
             self.compare(old, new);
         }
     }
@@ -253,8 +261,8 @@ impl Differ<'_> {
             if self.of_old[old.index()].is_some() {
                 continue;
             }
-            let found = self.tree.times(old).and_then(|times| {
-                let candidates = by_inode.get_mut(&times.ino)?;
+            let found = self.tree.inode(old).and_then(|inode| {
+                let candidates = by_inode.get_mut(&inode.ino)?;
                 let at = candidates.iter().position(|&new| self.is_moved(old, new))?;
                 Some(candidates.swap_remove(at))
             });
@@ -320,17 +328,19 @@ impl Differ<'_> {
         {
             return false;
         }
-        let (Some(before), Some(now)) = (self.tree.times(old), self.disk.times(new)) else {
+        let (Some(before), Some(now)) = (self.tree.inode(old), self.disk.times(new)) else {
             return false;
         };
         if before.btime.is_some() && now.btime.is_some() {
-            return is_same_inode(&before, &now);
+            return before.may_be(&now);
         }
         // Without a birth the number may have been used again.
-        before.ino == now.ino
-            && before.mtime == now.mtime
-            && self.tree.size(old) == self.disk.size(new)
-            && self.tracker.model.kind(new) == Kind::File
+        let mut is_same_state = || {
+            let times = self.tree.times(old);
+            times.is_some_and(|times| times.mtime == now.mtime)
+                && self.tree.size(old) == self.disk.size(new)
+        };
+        before.ino == now.ino && is_same_state()
     }
 
     /// From pairs, and what has none, to records.
@@ -358,12 +368,6 @@ impl Differ<'_> {
             doubtful: self.doubtful,
         }
     }
-}
-
-/// Whether both are of one inode: by number and, where both are known, birth.
-fn is_same_inode(before: &InodeTimes, now: &InodeTimes) -> bool {
-    let is_birth = before.btime.is_none() || now.btime.is_none() || before.btime == now.btime;
-    before.ino == now.ino && is_birth
 }
 
 /// The path of an entry as it is reported, but that of `/` is empty: names in it follow

@@ -1,22 +1,17 @@
-//! A JSON stream, as bytes that arrive, to the tree of its last complete session and of
-//! those that resume it.
+//! A JSON stream, as bytes that arrive, to records.
 //!
 //! Lines end in a newline or, with `--print0`, in NUL, as the first one does; a run of NULs
-//! is what a power loss makes of a tail. Memory is that of the tree and of one line. Invariant: a session in
-//! which a record is missing gives no tree.
+//! is what a power loss makes of a tail. Memory is that of the tree and of one line.
+//! Invariant: what is no record is never passed over in silence: the sessions know that
+//! records may be missing there.
 
-use super::record::{Record, Start};
-use super::tree::Tree;
+use std::io::BufRead;
+
+use super::record::Record;
+use super::sessions::{Folded, Sessions};
 
 /// No line of ours is longer: 4 MiB.
 const LONGEST: usize = 4 << 20;
-
-/// What a stream folded to.
-pub(super) struct Folded {
-    pub(super) tree: Tree,
-    /// The session that comes last in it, whether it got to `ready` or not.
-    pub(super) start: Start,
-}
 
 /// Why there is no tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,23 +35,11 @@ pub(super) struct Folder {
     has_records: bool,
     /// Whether there was a whole line that is none.
     has_others: bool,
-    /// The tree of sessions that are complete.
-    complete: Option<Folded>,
-    /// A session that is not, or not yet.
-    pending: Option<Pending>,
-    /// A line that is no record has come: harmless if a session begins after it.
-    is_damaged: bool,
+    sessions: Sessions,
     /// Where the last record ends, in bytes from the start.
     end: u64,
     /// Bytes until now.
     read: u64,
-}
-
-/// A session that may become complete.
-struct Pending {
-    folded: Folded,
-    has_snapshot: bool,
-    is_broken: bool,
 }
 
 impl Folder {
@@ -86,83 +69,37 @@ impl Folder {
         }
     }
 
-    fn line_end(&self, bytes: &[u8]) -> Option<usize> {
-        bytes.iter().position(|&byte| {
-            let is_either = matches!(byte, b'\n' | 0);
-            self.separator
-                .map_or(is_either, |separator| byte == separator)
-        })
+    fn line_end(&self, mut bytes: &[u8]) -> Option<usize> {
+        let Some(separator) = self.separator else {
+            return bytes.iter().position(|byte| matches!(byte, b'\n' | 0));
+        };
+        let all = bytes;
+        // memchr(3), which is not had otherwise; no error can come from memory.
+        let end = bytes.skip_until(separator).ok()?.checked_sub(1)?;
+        (all[end] == separator).then_some(end)
     }
 
     fn line(&mut self, line: &[u8], separator: u8) {
         if std::mem::take(&mut self.is_too_long) {
-            self.is_damaged = true;
+            self.sessions.mark_damaged();
             return;
         }
         if line.is_empty() {
-            // A run of NULs stands for bytes that were lost.
-            self.is_damaged |= separator == 0;
+            if separator == 0 {
+                // A run of NULs stands for bytes that were lost.
+                self.sessions.mark_damaged();
+            }
             return;
         }
         let Some(record) = Record::parse(line) else {
-            self.is_damaged = true;
+            self.sessions.mark_damaged();
             self.has_others = true;
             return;
         };
         self.separator = Some(separator);
         self.has_records = true;
         self.end = self.read;
-        self.record(record);
-    }
-
-    fn record(&mut self, record: Record) {
-        if let Record::Start(start) = record {
-            self.is_damaged = false;
-            return self.begin(start);
-        }
-        if self.is_damaged {
-            // Records are missing: what follows is of a tree that is not known.
-            self.pending = None;
-            self.complete = None;
-            return;
-        }
-        let is_ready = record == Record::Ready;
-        let is_snapshot = matches!(record, Record::Existing(..));
-        if let Some(pending) = &mut self.pending {
-            pending.has_snapshot |= is_snapshot;
-            pending.is_broken |= !apply(&mut pending.folded.tree, record);
-            if is_ready {
-                let pending = self.pending.take();
-                let ok = pending.filter(|pending| pending.has_snapshot && !pending.is_broken);
-                self.complete = ok.map(|pending| pending.folded);
-            }
-        } else if let Some(folded) = &mut self.complete
-            && !apply(&mut folded.tree, record)
-        {
-            self.complete = None;
-        }
-    }
-
-    /// A session begins: it goes on from the complete one, or replaces it once it is.
-    fn begin(&mut self, start: Start) {
-        self.pending = None;
-        if let Some(resumed) = &start.resumes
-            && let Some(folded) = &mut self.complete
-            && folded.start.session == *resumed
-        {
-            folded.start = start;
-            return;
-        }
-        let mut tree = Tree::default();
-        for path in &start.paths {
-            tree.add_path(plain(path));
-        }
-        self.pending = Some(Pending {
-            // What resumes a session that is not here can never be complete by itself.
-            is_broken: start.resumes.is_some(),
-            folded: Folded { tree, start },
-            has_snapshot: false,
-        });
+        self.sessions.apply(record);
     }
 
     /// Where the last record ends; what comes after it is torn.
@@ -188,32 +125,8 @@ impl Folder {
         if !self.has_records {
             return Err(NoTree::NoStream);
         }
-        self.complete.ok_or(NoTree::NoSession)
+        self.sessions.finish().ok_or(NoTree::NoSession)
     }
-}
-
-/// A PATH as its records begin: without slashes at the end.
-pub(super) fn plain(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|&byte| byte != b'/');
-    end.map_or(b"", |end| &path[..=end])
-}
-
-/// Applies a record. `false`: it cannot be applied, so records are missing.
-fn apply(tree: &mut Tree, record: Record) -> bool {
-    match record {
-        Record::Existing(path, state) | Record::Created(path, state) => {
-            tree.set(root_as_plain(&path), state)
-        }
-        Record::Changed(path, state) => tree.change(root_as_plain(&path), state),
-        Record::Renamed { from, path } => tree.rename(&from, &path),
-        Record::Deleted(path) => tree.delete(root_as_plain(&path)),
-        Record::Start(_) | Record::Ready | Record::Other => true,
-    }
-}
-
-/// The PATH `/` is reported as that, and what is in it begins with a slash.
-fn root_as_plain(path: &[u8]) -> &[u8] {
-    if path == b"/" { b"" } else { path }
 }
 
 #[cfg(test)]
@@ -340,6 +253,16 @@ mod tests {
                     + &start("3", Some("2"))
                     + &name("deleted", "r/a", 1),
                 ok("r r/d r/d/b=2", "3"),
+            ),
+            (
+                "a PATH that was gone and is back",
+                snapshot("1")
+                    + &["r/a", "r/d/b", "r/d", "r"]
+                        .map(|path| name("deleted", path, 1))
+                        .concat()
+                    + &name("created", "r", 0)
+                    + &name("created", "r/c", 3),
+                ok("r r/c=3", "1"),
             ),
         ];
         for (case, stream, expected) in cases {

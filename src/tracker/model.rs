@@ -14,11 +14,11 @@ mod fingerprint;
 mod flag;
 mod knowledge;
 mod leaves;
-mod names;
 mod path;
 mod presence;
 
 use crate::change::Kind;
+use crate::names::Names;
 use arena::Slot;
 use by_name::{ByName, NameHash};
 use directories::Directories;
@@ -29,7 +29,6 @@ pub(crate) use flag::Flag;
 use flag::kind_bits;
 pub(super) use knowledge::Knowledge;
 use leaves::Leaves;
-use names::Names;
 pub(crate) use presence::Presence;
 
 /// An entry's number: the highest bit says that it is a directory's. It may be used again
@@ -159,7 +158,7 @@ impl Model {
     fn insert_hashed(&mut self, parent: Option<(Id, NameHash)>, name: &[u8], kind: Kind) -> Id {
         let node = Node {
             parent: parent.map_or(NONE, |(parent, _)| parent.0),
-            name: self.names.keep(name),
+            name: keep(&mut self.names, name),
             next: NONE,
             prev: NONE,
             bits: kind_bits(kind),
@@ -191,7 +190,7 @@ impl Model {
     /// Moves an entry, with all below it, to a name that is not there.
     pub(crate) fn relink(&mut self, id: Id, parent: Id, name: &[u8]) {
         self.detach(id);
-        let new = self.names.keep(name);
+        let new = keep(&mut self.names, name);
         let node = self.node_mut(id);
         node.parent = parent.0;
         let old = std::mem::replace(&mut node.name, new);
@@ -261,4 +260,9 @@ impl Model {
             self.count(id, 1);
         }
     }
+}
+
+fn keep(names: &mut Names, name: &[u8]) -> u32 {
+    let kept = names.keep(name);
+    kept.expect("the kernel's names are short, and fewer than 4 GiB")
 }

@@ -10,11 +10,14 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::WalkContext;
+use super::known::{OldDirectory, old_root};
 use super::progress::WalkProgress;
 use crate::disk::path::RemotePath;
 use crate::event::Wd;
 use crate::file_status::FsClass;
 use crate::mounts::MountTable;
+use crate::since::Since;
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
@@ -38,6 +41,7 @@ pub(super) struct Job {
     pub(super) fd: Option<OwnedFd>,
     /// What its parent is on; `None` for a PATH.
     pub(super) above: Option<FileSystem>,
+    pub(super) old: OldDirectory,
 }
 
 /// What a directory is on.
@@ -58,6 +62,8 @@ pub(super) struct Shared<'a> {
     pub(super) own: &'a [Inode],
     /// Who wants to know how far it is.
     pub(super) progress: &'a WalkProgress,
+    /// What was reported before.
+    pub(super) since: Option<&'a Since>,
     /// The model that grows, and the work that is left.
     state: Mutex<State<'a>>,
     /// Rung when there is work, or none will come.
@@ -130,10 +136,7 @@ impl<'a> Shared<'a> {
     /// A PATH is all that is left to walk.
     pub(super) fn new(
         tracker: &'a mut Tracker,
-        inotify: &'a Inotify,
-        mounts: &'a MountTable,
-        own: &'a [Inode],
-        progress: &'a WalkProgress,
+        context: &WalkContext<'a>,
         root: Id,
         fd: OwnedFd,
     ) -> Self {
@@ -142,6 +145,7 @@ impl<'a> Shared<'a> {
             id: root,
             fd: Some(fd),
             above: None,
+            old: old_root(context.since, tracker, root),
         }]);
         let one_file_system = tracker.settings.one_file_system;
         let state = Mutex::new(State {
@@ -152,12 +156,13 @@ impl<'a> Shared<'a> {
             remote: Vec::new(),
         });
         Self {
-            inotify,
-            mounts,
-            has_automounts: mounts.has_automounts(),
+            inotify: context.inotify,
+            mounts: context.mounts,
+            has_automounts: context.mounts.has_automounts(),
             one_file_system,
-            own,
-            progress,
+            own: context.own,
+            progress: context.progress,
+            since: context.since,
             state,
             work_ready: Condvar::new(),
             idle: AtomicUsize::new(0),

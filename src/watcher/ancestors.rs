@@ -290,6 +290,7 @@ impl Watcher {
                 remotes: &mut self.disk.remotes,
                 own: &own,
                 progress: &WalkProgress::new(None),
+                since: None,
             },
             may_wait: false,
             notes: Vec::new(),

@@ -204,6 +204,7 @@ impl Watcher {
                 remotes: &mut self.disk.remotes,
                 own,
                 progress: &progress,
+                since: self.since.as_deref(),
             },
             may_wait: true,
             notes: Vec::new(),

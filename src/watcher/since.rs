@@ -130,7 +130,7 @@ impl Watcher {
                 && self.tracker.settings.hashing == Hashing::Eager,
             renames: !self.tracker.settings.no_renames,
         };
-        let difference = diff(since.tree(), &self.tracker, &mut disk, comparison);
+        let difference = diff(&since, &self.tracker, &mut disk, comparison);
         for (id, digest) in difference.doubtful {
             self.tracker.expect_digest(id, digest);
         }

@@ -1,0 +1,132 @@
+//! Records to the tree of the last complete session and of those that resume it.
+//!
+//! Invariant: a session in which a record is missing gives no tree.
+
+use super::record::{Record, RecordPath, Start, State, StateEvent};
+use super::tree::Tree;
+
+/// What a stream folded to.
+pub(super) struct Folded {
+    pub(super) tree: Tree,
+    /// The session that comes last in it, whether it got to `ready` or not.
+    pub(super) start: Start,
+}
+
+#[derive(Default)]
+pub(super) struct Sessions {
+    /// The tree of sessions that are complete.
+    complete: Option<Folded>,
+    /// A session that is not, or not yet.
+    pending: Option<Pending>,
+    /// A line that is no record has come: harmless if a session begins after it.
+    is_damaged: bool,
+}
+
+/// A session that may become complete.
+struct Pending {
+    folded: Folded,
+    has_snapshot: bool,
+    is_broken: bool,
+}
+
+impl Sessions {
+    /// Something was there that is no record.
+    pub(super) fn mark_damaged(&mut self) {
+        self.is_damaged = true;
+    }
+
+    pub(super) fn apply(&mut self, record: Record<'_>) {
+        if let Record::Start(start) = record {
+            self.is_damaged = false;
+            return self.begin(start);
+        }
+        if self.is_damaged {
+            // Records are missing: what follows is of a tree that is not known.
+            self.pending = None;
+            self.complete = None;
+            return;
+        }
+        if let Some(pending) = &mut self.pending {
+            let is_ready = record == Record::Ready;
+            pending.apply(record);
+            if is_ready {
+                let pending = self.pending.take();
+                let ok = pending.filter(|pending| pending.has_snapshot && !pending.is_broken);
+                self.complete = ok.map(|pending| pending.folded);
+            }
+        } else if let Some(folded) = &mut self.complete
+            && !apply(&mut folded.tree, record)
+        {
+            self.complete = None;
+        }
+    }
+
+    /// A session begins: it goes on from the complete one, or replaces it once it is.
+    fn begin(&mut self, start: Start) {
+        self.pending = None;
+        if let Some(resumed) = &start.resumes
+            && let Some(folded) = &mut self.complete
+            && folded.start.session == *resumed
+        {
+            folded.start = start;
+            return;
+        }
+        let mut tree = Tree::default();
+        let paths = start.paths.iter();
+        let is_kept = paths
+            .map(|path| plain(path))
+            .all(|path| tree.add_path(path));
+        self.pending = Some(Pending {
+            // What resumes a session that is not here can never be complete by itself.
+            is_broken: start.resumes.is_some() || !is_kept,
+            folded: Folded { tree, start },
+            has_snapshot: false,
+        });
+    }
+
+    pub(super) fn finish(self) -> Option<Folded> {
+        self.complete
+    }
+}
+
+impl Pending {
+    fn apply(&mut self, record: Record<'_>) {
+        self.has_snapshot |= matches!(
+            record,
+            Record::State {
+                event: StateEvent::Existing,
+                ..
+            }
+        );
+        self.is_broken |= !apply(&mut self.folded.tree, record);
+    }
+}
+
+/// Applies a record. `false`: it cannot be applied, so records are missing.
+fn apply(tree: &mut Tree, record: Record<'_>) -> bool {
+    match record {
+        Record::State { event, path, state } => apply_state(tree, event, &path, &state),
+        Record::Renamed { from, path } => tree.rename(&from, &path),
+        Record::Deleted(path) => tree.delete(root_as_plain(&path)),
+        Record::Start(_) | Record::Ready | Record::Other => true,
+    }
+}
+
+fn apply_state(tree: &mut Tree, event: StateEvent, path: &RecordPath<'_>, state: &State) -> bool {
+    let path = root_as_plain(path);
+    match event {
+        StateEvent::Existing | StateEvent::Created => tree.set(path, state),
+        StateEvent::Changed => tree.change(path, state),
+    }
+}
+
+/// A PATH as its records begin: without slashes at the end.
+pub(super) fn plain(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|&byte| byte != b'/');
+    end.map_or(b"", |end| &path[..=end])
+}
+
+/// The PATH `/` is reported as that, and what is in it begins with a slash.
+fn root_as_plain(path: &[u8]) -> &[u8] {
+    if path == b"/" { b"" } else { path }
+}

@@ -1,0 +1,270 @@
+//! What records do to the tree.
+//!
+//! Invariant: what a record is about is there before it is applied; where it is not, records
+//! are missing, which is returned, and the tree is of no use.
+
+use std::hash::BuildHasher;
+
+use super::contents::{Content, NONE};
+use super::{Entry, Tree, TreeId};
+use crate::since::record::State;
+
+impl Tree {
+    /// The names on the way to a PATH, and the PATH, of which no record speaks yet.
+    /// `false`: one of them cannot be kept.
+    pub(in crate::since) fn add_path(&mut self, path: &[u8]) -> bool {
+        self.paths.push(path.into());
+        self.find_or_add_path(path).is_some()
+    }
+
+    fn find_or_add_path(&mut self, path: &[u8]) -> Option<u32> {
+        let mut names = path.split(|&byte| byte == b'/');
+        names.try_fold(TreeId::TOP.0, |parent, name| {
+            let hash = self.hash(parent, name);
+            match self.find_hashed(hash, parent, name) {
+                Some(id) => Some(id),
+                None if self.is_directory(parent) => {
+                    let content = Content::Unreported(self.contents.new_directory());
+                    self.add(parent, hash, name, content)
+                }
+                None => None,
+            }
+        })
+    }
+
+    /// The directory that a path is in, if that is there: most often the one last spoken of.
+    fn directory(&mut self, path: Option<&[u8]>) -> Option<u32> {
+        let Some(path) = path else {
+            return Some(TreeId::TOP.0);
+        };
+        if self.last.1 == NONE || self.last.0 != path {
+            let TreeId(id) = self.at(path)?;
+            self.last.0.clear();
+            self.last.0.extend(path);
+            self.last.1 = id;
+        }
+        Some(self.last.1)
+    }
+
+    /// Whether there may be something in it.
+    fn is_directory(&self, id: u32) -> bool {
+        let content = self.entries[id].content;
+        matches!(content, Content::Directory(_) | Content::Unreported(_))
+    }
+
+    /// A name that is not there yet. `None`: it cannot be kept.
+    fn add(&mut self, parent: u32, hash: u64, name: &[u8], content: Content) -> Option<u32> {
+        let name = self.names.keep(name)?;
+        let id = self.entries.add(Entry {
+            parent: NONE,
+            next: NONE,
+            prev: NONE,
+            name,
+            content,
+        });
+        self.attach(id, parent, hash);
+        Some(id)
+    }
+
+    fn attach(&mut self, id: u32, parent: u32, hash: u64) {
+        let first = self.replace_first(parent, id);
+        let entry = &mut self.entries[id];
+        (entry.parent, entry.next, entry.prev) = (parent, first, NONE);
+        if first != NONE {
+            self.entries[first].prev = id;
+        }
+        let (entries, names, state) = (&self.entries, &self.names, &self.state);
+        self.by_name.insert_unique(hash, id, |&id| {
+            let entry = &entries[id];
+            state.hash_one((entry.parent, names.get(entry.name)))
+        });
+    }
+
+    fn replace_first(&mut self, dir: u32, first: u32) -> u32 {
+        match self.entries[dir].content {
+            Content::Directory(at) | Content::Unreported(at) => {
+                std::mem::replace(&mut self.contents.directories[at].first, first)
+            }
+            Content::Free | Content::File(_) | Content::Symlink | Content::Other => NONE,
+        }
+    }
+
+    fn detach(&mut self, id: u32) {
+        self.unindex(id);
+        let &Entry {
+            parent, next, prev, ..
+        } = &self.entries[id];
+        if next != NONE {
+            self.entries[next].prev = prev;
+        }
+        if prev == NONE {
+            self.replace_first(parent, next);
+        } else {
+            self.entries[prev].next = next;
+        }
+        self.last.1 = NONE;
+    }
+
+    fn unindex(&mut self, id: u32) {
+        let entry = &self.entries[id];
+        let hash = self.hash(entry.parent, self.names.get(entry.name));
+        if let Ok(found) = self.by_name.find_entry(hash, |&other| other == id) {
+            found.remove();
+        }
+    }
+
+    fn remove(&mut self, id: u32) {
+        self.remove_children(id);
+        self.detach(id);
+        self.free(id);
+    }
+
+    /// All that is below an entry.
+    fn remove_children(&mut self, id: u32) {
+        let mut gone = Vec::new();
+        let mut child = self.first(id);
+        if child == NONE {
+            return;
+        }
+        loop {
+            while child != NONE {
+                gone.push(child);
+                child = self.entries[child].next;
+            }
+            let Some(id) = gone.pop() else { break };
+            child = self.first(id);
+            self.unindex(id);
+            self.free(id);
+        }
+        self.replace_first(id, NONE);
+        self.last.1 = NONE;
+    }
+
+    fn free(&mut self, id: u32) {
+        let entry = &mut self.entries[id];
+        let name = std::mem::replace(&mut entry.name, NONE);
+        let content = std::mem::replace(&mut entry.content, Content::Free);
+        (entry.parent, entry.next, entry.prev) = (NONE, NONE, NONE);
+        self.contents.remove(content);
+        self.entries.remove(id);
+        self.drop_name(name);
+    }
+
+    fn drop_name(&mut self, name: u32) {
+        if self.names.forget(name) {
+            let used = self.entries.all_mut().map(|entry| &mut entry.name);
+            self.names.compact(used.filter(|name| **name != NONE));
+        }
+    }
+
+    /// A name is there, or holds something else. `false`: its directory is not there.
+    pub(in crate::since) fn set(&mut self, path: &[u8], state: &State) -> bool {
+        let (directory, name) = split(path);
+        let Some(parent) = self.directory(directory) else {
+            return self.set_path(path, state);
+        };
+        let hash = self.hash(parent, name);
+        if let Some(id) = self.find_hashed(hash, parent, name) {
+            self.replace(id, state);
+            return true;
+        }
+        if !matches!(self.entries[parent].content, Content::Directory(_)) {
+            return self.set_path(path, state);
+        }
+        let content = self.contents.add(state);
+        self.add(parent, hash, name, content).is_some()
+    }
+
+    /// The same for what is in no directory that was reported: a PATH, or a record is
+    /// missing.
+    fn set_path(&mut self, path: &[u8], state: &State) -> bool {
+        if !self.paths.iter().any(|each| **each == *path) {
+            return false;
+        }
+        let id = self.find_or_add_path(path);
+        if let Some(id) = id {
+            self.replace(id, state);
+        }
+        id.is_some()
+    }
+
+    /// An entry holds something else, or is something else.
+    fn replace(&mut self, id: u32, state: &State) {
+        let mut content = self.entries[id].content;
+        if !self.contents.replace(&mut content, state) {
+            self.remove_children(id);
+            self.contents.remove(content);
+            content = self.contents.add(state);
+        }
+        self.entries[id].content = content;
+    }
+
+    fn find_path(&mut self, path: &[u8]) -> Option<u32> {
+        let (directory, name) = split(path);
+        let parent = self.directory(directory)?;
+        self.find(parent, name)
+    }
+
+    /// A file holds something else. `false`: it is not there.
+    pub(in crate::since) fn change(&mut self, path: &[u8], state: &State) -> bool {
+        let Some(id) = self.find_path(path) else {
+            return false;
+        };
+        if self.kind(TreeId(id)).is_none() {
+            return false;
+        }
+        let mut content = self.entries[id].content;
+        self.contents.replace(&mut content, state)
+    }
+
+    /// A name is gone, and all below it. `false`: it is not there.
+    pub(in crate::since) fn delete(&mut self, path: &[u8]) -> bool {
+        let found = self.find_path(path);
+        if let Some(id) = found {
+            self.remove(id);
+        }
+        found.is_some()
+    }
+
+    /// Moves a name with all below it, over what is there. `false`: that cannot be.
+    pub(in crate::since) fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
+        let is_below = |path: &[u8], dir: &[u8]| {
+            let rest = path.strip_prefix(dir);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        let Some(TreeId(id)) = self.at(from) else {
+            return false;
+        };
+        if is_below(to, from) || is_below(from, to) {
+            return false;
+        }
+        if let Some(TreeId(old)) = self.at(to) {
+            self.remove(old);
+        }
+        let (directory, name) = split(to);
+        let parent = match directory {
+            None => Some(TreeId::TOP),
+            Some(directory) => self.at(directory),
+        };
+        let Some(TreeId(parent)) = parent.filter(|parent| self.is_directory(parent.0)) else {
+            return false;
+        };
+        let Some(name) = self.names.keep(name) else {
+            return false;
+        };
+        self.detach(id);
+        let old = std::mem::replace(&mut self.entries[id].name, name);
+        let hash = self.hash(parent, self.names.get(name));
+        self.attach(id, parent, hash);
+        self.drop_name(old);
+        true
+    }
+}
+
+/// The directory of a path, and its name.
+fn split(path: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    match path.iter().rposition(|&byte| byte == b'/') {
+        Some(at) => (Some(&path[..at]), &path[at + 1..]),
+        None => (None, path),
+    }
+}

@@ -1,0 +1,175 @@
+//! The tree against a map of whole paths, under random records.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
+
+use super::{Tree, TreeId};
+use crate::change::{InodeTimes, Kind};
+use crate::since::record::State;
+
+/// What a record does; paths are some of few names, below `r` or the single file `s`.
+#[derive(Clone, Debug)]
+enum Edit {
+    Set(String, Kind, u8),
+    Change(String, u8),
+    Delete(String),
+    Rename(String, String),
+}
+
+type Paths = BTreeMap<String, (Kind, u8)>;
+
+fn state(kind: Kind, number: u8) -> State {
+    State {
+        kind,
+        size: Some(number.into()),
+        digest: (kind == Kind::File).then_some([number; 32]),
+        times: Some(InodeTimes {
+            ino: number.into(),
+            mtime: 1,
+            ctime: 2,
+            btime: None,
+        }),
+        is_racy: number.is_multiple_of(2),
+    }
+}
+
+fn path() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => "r(/[ab]{1,2}){1,3}",
+        1 => "[rs]",
+    ]
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let kind = prop_oneof![
+        Just(Kind::File),
+        Just(Kind::Directory),
+        Just(Kind::Directory),
+        Just(Kind::Symlink),
+    ];
+    prop_oneof![
+        6 => (path(), kind, 0..9u8).prop_map(|(path, kind, number)| Edit::Set(path, kind, number)),
+        1 => (path(), 0..9u8).prop_map(|(path, number)| Edit::Change(path, number)),
+        1 => path().prop_map(Edit::Delete),
+        2 => (path(), path()).prop_map(|(from, to)| Edit::Rename(from, to)),
+    ]
+}
+
+fn is_in(path: &str, top: &str) -> bool {
+    let rest = path.strip_prefix(top);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether something may be put there: a PATH, or in a directory that is there.
+fn may_be(paths: &Paths, path: &str) -> bool {
+    match path.rsplit_once('/') {
+        None => true,
+        Some((dir, _)) => paths
+            .get(dir)
+            .is_some_and(|(kind, _)| *kind == Kind::Directory),
+    }
+}
+
+/// Applies it to whole paths; whether that may be.
+fn apply(paths: &mut Paths, edit: &Edit) -> bool {
+    match edit {
+        Edit::Set(path, kind, number) => {
+            if !may_be(paths, path) {
+                return false;
+            }
+            if *kind != Kind::Directory {
+                paths.retain(|other, _| !is_in(other, path));
+            }
+            paths.insert(path.clone(), (*kind, *number));
+        }
+        Edit::Change(path, number) => match paths.get_mut(path) {
+            Some((Kind::File, old)) => *old = *number,
+            _ => return false,
+        },
+        Edit::Delete(path) => {
+            if !paths.contains_key(path) {
+                return false;
+            }
+            paths.retain(|other, _| !is_in(other, path));
+        }
+        Edit::Rename(from, to) => {
+            let is_possible = paths.contains_key(from) && may_be(paths, to);
+            if !is_possible || is_in(to, from) || is_in(from, to) {
+                return false;
+            }
+            paths.retain(|other, _| !is_in(other, to));
+            let moved: Vec<_> = paths
+                .keys()
+                .filter(|path| is_in(path, from))
+                .cloned()
+                .collect();
+            for old in moved {
+                if let Some(state) = paths.remove(&old) {
+                    paths.insert(format!("{to}{}", &old[from.len()..]), state);
+                }
+            }
+        }
+    }
+    true
+}
+
+fn apply_to_tree(tree: &mut Tree, edit: &Edit) -> bool {
+    match edit {
+        Edit::Set(path, kind, number) => tree.set(path.as_bytes(), &state(*kind, *number)),
+        Edit::Change(path, number) => tree.change(path.as_bytes(), &state(Kind::File, *number)),
+        Edit::Delete(path) => tree.delete(path.as_bytes()),
+        Edit::Rename(from, to) => tree.rename(from.as_bytes(), to.as_bytes()),
+    }
+}
+
+/// Every way to find an entry gives the same one.
+fn check_lookups(tree: &Tree, paths: &Paths) {
+    for (path, (kind, number)) in paths {
+        let id = tree.at(path.as_bytes()).expect("it is there");
+        assert_eq!(tree.kind(id), Some(*kind), "{path}");
+        assert_eq!(tree.inode(id).is_some(), *kind != Kind::Symlink, "{path}");
+        if *kind == Kind::File {
+            assert_eq!(tree.size(id), Some((*number).into()), "{path}");
+            assert_eq!(tree.is_racy(id), number.is_multiple_of(2), "{path}");
+            assert!(tree.with_inode((*number).into()).any(|other| other == id));
+        }
+        let parent = tree.parent(id).expect("it is in something");
+        let mut siblings: Vec<_> = tree.children(parent).map(Some).collect();
+        assert!(siblings.contains(&Some(id)), "{path}");
+        siblings.push(None);
+        for near in siblings {
+            assert_eq!(
+                tree.child_near(parent, tree.name(id), near),
+                Some(id),
+                "{path}"
+            );
+            assert_eq!(tree.child_near(parent, b"missing", near), None);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn records_do_to_the_tree_what_they_do_to_a_list_of_paths(edits in proptest::collection::vec(edit(), 0..80)) {
+        let mut tree = Tree::default();
+        assert!(tree.add_path(b"r") && tree.add_path(b"s"));
+        let mut paths = Paths::new();
+        for edit in edits {
+            let mut next = paths.clone();
+            // What may not be leaves a tree that is of no use: it is not applied.
+            if apply(&mut next, &edit) {
+                assert!(apply_to_tree(&mut tree, &edit), "{edit:?}");
+                paths = next;
+            }
+        }
+        let listed: Vec<_> = tree.list().into_iter().map(|(path, kind, digest)| (path, (kind, digest))).collect();
+        let expected: Vec<_> = paths
+            .iter()
+            .map(|(path, (kind, number))| (path.clone(), (*kind, (*kind == Kind::File).then_some(*number))))
+            .collect();
+        prop_assert_eq!(listed, expected);
+        prop_assert_eq!(tree.at(b"").map(TreeId::index), None);
+        check_lookups(&tree, &paths);
+    }
+}

@@ -1,0 +1,103 @@
+//! Files and directories that were reported before the watch (`--since`), found by their
+//! names as they are walked: what is as it was then is known without being read.
+//!
+//! Asks for the state of files only, once each, while their directory is open. Invariant:
+//! a file is asked for only once its directory has a watch, so that a later write to it has
+//! an event.
+
+use std::os::fd::BorrowedFd;
+
+use super::Walker;
+use super::shared::Shared;
+use crate::change::{Digest, Kind};
+use crate::file_status::Stat;
+use crate::since::{Since, TreeId};
+use crate::sys::listing::{self, Dirent};
+use crate::sys::stat::stat_name;
+use crate::tracker::Tracker;
+use crate::tracker::model::Id;
+
+/// A directory as it was reported before, if it was.
+pub(super) type OldDirectory = Option<TreeId>;
+
+/// What was reported before of a name that is there.
+pub(super) enum Known {
+    Directory(TreeId),
+    /// A file that is as it was then.
+    File {
+        old: TreeId,
+        stat: Stat,
+        digest: Option<Digest>,
+    },
+}
+
+impl Known {
+    /// `near`: another name of the directory that was found.
+    fn find(
+        since: &Since,
+        dir: TreeId,
+        near: &mut Option<TreeId>,
+        fd: BorrowedFd<'_>,
+        entry: Dirent<'_>,
+    ) -> Option<Self> {
+        let kind = entry.kind?;
+        if !matches!(kind, Kind::File | Kind::Directory) {
+            return None;
+        }
+        let tree = since.tree();
+        let old = tree.child_near(dir, entry.name.to_bytes(), *near)?;
+        *near = Some(old);
+        if tree.kind(old).is_some_and(|before| before != kind) {
+            return None;
+        }
+        if kind == Kind::Directory {
+            return Some(Self::Directory(old));
+        }
+        let stat = stat_name(fd, entry.name).ok()?;
+        let digest = since.unchanged_at(old, &stat)?;
+        Some(Self::File { old, stat, digest })
+    }
+}
+
+/// The directory of a PATH as it was reported before.
+pub(super) fn old_root(since: Option<&Since>, tracker: &Tracker, root: Id) -> OldDirectory {
+    let mut path = Vec::new();
+    tracker.write_path(root, &mut path);
+    since?.at_path(&path)
+}
+
+impl Walker<'_, '_> {
+    /// Finds what was reported before of the entries just read of a directory.
+    pub(super) fn find_known(&mut self, dir: OldDirectory, fd: BorrowedFd<'_>, count: usize) {
+        self.known.clear();
+        let (Some(since), Some(dir)) = (self.shared.since, dir) else {
+            return;
+        };
+        let entries = listing::entries(&self.buffer[..count]);
+        let mut near = None;
+        let known = entries.map(|entry| Known::find(since, dir, &mut near, fd, entry));
+        self.known.extend(known);
+    }
+}
+
+impl Shared<'_> {
+    /// Takes what is known of an entry that was just added; of a directory, which one it was.
+    pub(super) fn take_known(
+        &self,
+        tracker: &mut Tracker,
+        id: Id,
+        known: Option<Known>,
+    ) -> OldDirectory {
+        match known? {
+            Known::Directory(old) => Some(old),
+            Known::File { old, stat, digest } => {
+                if tracker.add_unchanged(id, &stat, digest)
+                    && let Some(since) = self.since
+                {
+                    since.mark_unchanged(old);
+                }
+                None
+            }
+        }
+    }
+}
