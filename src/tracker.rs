@@ -16,6 +16,7 @@ mod destination;
 pub(crate) mod disk;
 mod emit;
 mod file_watches;
+mod folded_names;
 mod fs_classes;
 mod hard_links;
 mod hidden;
@@ -45,6 +46,7 @@ use content::RereadDelays;
 use create::UnseenCreates;
 use disk::{Disk, FsError, Inode, Target, Ticket, Xattr};
 use file_watches::FileWatches;
+use folded_names::FoldingDirectories;
 use foldhash::HashMap;
 use fs_classes::FileSystems;
 use hard_links::Links;
@@ -93,6 +95,7 @@ pub(crate) struct Tracker {
     /// Files with several names, and unnamed ones.
     links: Links,
     file_watches: FileWatches,
+    folding: FoldingDirectories,
     /// Entries that were not there at a look, and since when.
     missing: HashMap<Id, u64>,
     /// Files that are being read aside, and why.
@@ -155,6 +158,7 @@ impl Tracker {
             replaced: HashMap::default(),
             links: Links::default(),
             file_watches: FileWatches::default(),
+            folding: FoldingDirectories::default(),
             missing: HashMap::default(),
             reading: HashMap::default(),
             reread_delays: RereadDelays::default(),

@@ -7,6 +7,7 @@ use foldhash::{HashMap, HashSet};
 
 use super::destination::Destination;
 use super::disk::Target;
+use super::folded_names::Source;
 use super::model::{Evidence, Flag, Id};
 use super::{Tracker, Turn};
 use crate::change::{Change, Kind};
@@ -112,17 +113,28 @@ impl Turn<'_> {
         if step.what != What::Content && self.t.filter.is_rule_file(name) {
             self.t.rules_changed(dir);
         }
+        if step.what != What::Content && self.t.is_folding(dir) {
+            // What the model has may be what has just come, in another spelling.
+            self.t.rescan_folded(dir);
+        } else if step.what != What::Content && self.t.is_scanning(dir) {
+            // And so may what was listed a moment ago.
+            self.check_folded_source(dir);
+        }
         match step.what {
             What::Created => match self.t.model.find(dir, name) {
                 Some(known) => {
                     self.note_arrival(dir, name);
                     self.t.enqueue(known);
                 }
-                None if step.is_dir => self.reconcile_name(dir, name),
+                None if step.is_dir => self.reconcile_as(dir, name, Source::Made),
                 None => return self.create(dir, name, step.content, steps.fate(at)),
             },
             What::Deleted => self.delete(dir, name, step.is_dir),
-            What::MovedFrom(cookie) => self.t.moved_from(dir, name, cookie, self.now),
+            What::MovedFrom(cookie) => {
+                if !self.t.moved_from(dir, name, cookie, self.now) {
+                    self.check_folded_source(dir);
+                }
+            }
             What::MovedTo(cookie) => self.moved_to(dir, steps, at, cookie),
             What::Content => {}
         }
@@ -135,6 +147,8 @@ impl Turn<'_> {
         let Some(known) = self.t.model.find(dir, name) else {
             if was_unseen && !is_dir {
                 self.delete_unseen(dir, name);
+            } else if !was_unseen {
+                self.check_folded_source(dir);
             }
             return;
         };
@@ -174,6 +188,8 @@ impl Turn<'_> {
                 Some(Some(id)) => self.file_events(id, content, ReadWhen::Now),
                 Some(None) => {}
                 None if is_written => self.dead_name(dir, name),
+                // It may be another spelling of one that is known.
+                None if self.t.is_folding(dir) => self.check_folded_source(dir),
                 None => {}
             },
         }
@@ -186,18 +202,16 @@ impl Turn<'_> {
     /// another one.
     fn dead_name(&mut self, dir: Id, name: &[u8]) {
         self.reconcile_name(dir, name);
-        let is_gone = self.is_directory(dir) && self.t.model.find(dir, name).is_none();
-        if is_gone && !self.is_self_output(dir, name) {
-            self.t.debounce(dir);
+        if !self.is_directory(dir) || self.t.model.find(dir, name).is_some() {
+            return;
         }
-    }
-
-    /// Whether a name is one of our own outputs.
-    fn is_self_output(&mut self, dir: Id, name: &[u8]) -> bool {
         let stat = self
             .enter(dir)
             .and_then(|inode| self.disk.stat(Target::In(inode, name)));
-        stat.is_ok_and(|stat| self.disk.is_self_output(stat.inode))
+        // What is there, and not in the model, is an output of ours or another spelling.
+        if stat.is_err() {
+            self.t.debounce(dir);
+        }
     }
 
     /// The bytes or attributes of a file may have changed. Once it was read under this name,

@@ -10,7 +10,7 @@ mod other_names;
 mod reread;
 
 use super::disk::{FileDigest, FsError, Reading, Stat, Target, Ticket};
-use super::model::{self, Evidence, Flag, Id, Knowledge};
+use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
 use super::{Hashing, Tracker, Turn};
 use crate::change::{Content, Digest, Kind, Warning};
 pub(super) use reread::RereadDelays;
@@ -162,7 +162,7 @@ impl Turn<'_> {
         let t = &mut *self.t;
         let is_plain = !t.settings.attributes
             && !t.reread_delays.is_waiting(id, self.now.tick)
-            && !t.model.is_moved_from(id)
+            && t.model.presence(id) == Presence::There
             && !t.model.has(id, Flag::READING);
         let Some(dir) = t.model.parent(id).filter(|_| is_plain) else {
             return false;

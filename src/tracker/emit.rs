@@ -214,6 +214,7 @@ impl Turn<'_> {
         }
         if t.model.kind(id) == Kind::Directory {
             t.forget_rules(id);
+            t.folding.forget(id);
             if let Some(wd) = t.model.take_watch(id) {
                 self.disk.unwatch(wd);
             }

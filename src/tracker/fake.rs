@@ -118,6 +118,11 @@ impl Fake {
             .push(format!("      {what} {dir:?}/{name} is {found:?}"));
     }
 
+    /// Names that differ in case alone are one from now on.
+    pub(crate) fn ignore_case(&mut self) {
+        self.tree.ignores_case = true;
+    }
+
     pub(crate) fn set_time(&mut self, wall: i64) {
         self.tree.wall = wall;
     }

@@ -96,6 +96,11 @@ impl Turn<'_> {
         }
         if self.t.model.find(dir, name).is_some() {
             self.t.enqueue_name(dir, name);
+        } else if self.t.model.has(dir, Flag::PARTIAL)
+            && let Some(id) = self.t.path_spelled(dir, name)
+        {
+            // The file itself, where case is ignored.
+            self.t.enqueue(id);
         }
         let is_touched =
             step.what == What::Content && !step.content.modified && !step.content.closed;

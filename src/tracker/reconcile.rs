@@ -6,6 +6,7 @@ mod relocated;
 mod root;
 
 use super::disk::{FsError, Stat, Target};
+use super::folded_names::Source;
 use super::model::{Flag, Id, Presence};
 use super::queue::RETRY_DELAY;
 use super::scan::Sweep;
@@ -26,6 +27,11 @@ impl Turn<'_> {
 
     /// Looks at a name in a directory.
     pub(crate) fn reconcile_name(&mut self, dir: Id, name: &[u8]) {
+        self.reconcile_as(dir, name, Source::Hint);
+    }
+
+    /// The same; `source`: what is known of it, if the model does not have it.
+    pub(super) fn reconcile_as(&mut self, dir: Id, name: &[u8], source: Source) {
         let known = self.t.model.find(dir, name);
         if known.is_some_and(|id| self.t.model.is_moved_from(id)) {
             return; // The second half of the rename, or its absence, enqueues it.
@@ -36,7 +42,7 @@ impl Turn<'_> {
             Err(why) => return self.cannot_enter(dir, dir, name, &why),
         };
         match self.disk.stat(Target::In(inode, name)) {
-            Ok(stat) => self.reconcile_present(dir, name, &stat),
+            Ok(stat) => self.reconcile_present(dir, name, &stat, source),
             Err(FsError::NotFound) => self.reconcile_absent(dir, name),
             Err(why) => self.cannot_stat(dir, name, &why),
         }
@@ -126,10 +132,14 @@ impl Turn<'_> {
         }
     }
 
-    fn reconcile_present(&mut self, dir: Id, name: &[u8], stat: &Stat) {
+    fn reconcile_present(&mut self, dir: Id, name: &[u8], stat: &Stat, source: Source) {
         let is_dir = stat.kind == Kind::Directory;
         if let Some(known) = self.t.model.find(dir, name) {
+            let has_left = self.t.model.presence(known) == Presence::ConfirmDelete;
             self.t.clear_missing(known);
+            if has_left || self.t.model.kind(known) != stat.kind {
+                self.check_folded(dir, name);
+            }
         }
         if self.disk.is_self_output(stat.inode) || self.t.is_hidden(dir, name, is_dir) {
             if let Some(known) = self.t.model.find(dir, name) {
@@ -140,6 +150,15 @@ impl Turn<'_> {
         if stat.is_mount_root {
             let class = self.disk.class(stat);
             self.t.file_systems.note(stat.inode.dev, class);
+        }
+        let is_known = self.t.model.find(dir, name).is_some();
+        let is_hint = match source {
+            Source::Listed => false,
+            Source::Made => !is_dir,
+            Source::Hint => true,
+        };
+        if !is_known && is_hint && self.defer_folded(dir, name, stat) {
+            return;
         }
         if is_dir {
             return self.reconcile_present_directory(dir, name, stat);

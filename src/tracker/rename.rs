@@ -22,8 +22,14 @@ pub(super) struct PendingMove {
 }
 
 impl Tracker {
-    /// `IN_MOVED_FROM`: the entry waits for the second half.
-    pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie, now: Timestamps) {
+    /// `IN_MOVED_FROM`: the entry waits for the second half. `false`: there is none.
+    pub(super) fn moved_from(
+        &mut self,
+        dir: Id,
+        name: &[u8],
+        cookie: Cookie,
+        now: Timestamps,
+    ) -> bool {
         let is_unseen = self.unseen.remove(dir, name);
         let known = self.model.find(dir, name);
         if let Some(id) = known {
@@ -42,6 +48,7 @@ impl Tracker {
             let due = now.tick.saturating_add(GRACE);
             self.queue.add_timer(Key::PendingMove(cookie), due);
         }
+        known.is_some() || is_unseen
     }
 
     /// Takes a half of which there is no entry out of its wait.
@@ -228,6 +235,9 @@ impl Turn<'_> {
         }
         if !self.arrive_at_destination(id) {
             self.t.enqueue(id);
+        }
+        if victim.is_none() {
+            self.t.try_spelling(dir, name);
         }
     }
 

@@ -4,7 +4,11 @@
 
 mod rescan;
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::disk::FsError;
+use super::folded_names::Source;
 use super::model::{Flag, Id};
 use super::{Tracker, Turn};
 use crate::change::{Kind, Warning};
@@ -35,6 +39,18 @@ pub(super) struct ActiveScan {
     names: Vec<u8>,
     /// How many of their bytes were looked at.
     read: usize,
+    /// The same as a set, where the directory ignores the case of names.
+    listed: Option<Arc<HashSet<Box<[u8]>>>>,
+}
+
+/// The names that a listing gave, each after its length in two bytes.
+pub(super) fn names_of(mut listed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = listed.split_first_chunk()?;
+        let (name, rest) = rest.split_at_checked(usize::from(u16::from_ne_bytes(*length)))?;
+        listed = rest;
+        Some(name)
+    })
 }
 
 /// What a scan compares next.
@@ -60,6 +76,11 @@ impl Tracker {
     /// A directory is due to be scanned when it is looked at.
     pub(super) fn mark_unscanned(&mut self, dir: Id) {
         self.model.set_scanned(dir, self.rescan.unscanned());
+    }
+
+    /// Whether the names in a directory are being compared.
+    pub(super) fn is_scanning(&self, dir: Id) -> bool {
+        self.scan.as_ref().is_some_and(|scan| scan.dir == dir)
     }
 
     /// Every directory from there down is looked at.
@@ -102,7 +123,16 @@ impl Turn<'_> {
         if sweep >= Sweep::All {
             self.t.model.clear(dir, Flag::UNREADABLE);
         }
+        if sweep == Sweep::New && self.t.is_folding(dir) {
+            // A rename while it is read may list a name in two spellings.
+            self.t.rescan_folded(dir);
+        }
+        let listed = match sweep {
+            Sweep::New | Sweep::Files => None,
+            Sweep::All | Sweep::Deep => self.listed_names(dir, &names).map(Arc::new),
+        };
         self.t.scan = Some(ActiveScan {
+            listed,
             dir,
             sweep,
             children: self.t.children_in(dir, sweep),
@@ -132,6 +162,7 @@ impl Turn<'_> {
             return;
         };
         let (dir, sweep, next) = (scan.dir, scan.sweep, scan.next());
+        let listed = scan.listed.clone();
         match next {
             None => self.t.scan = None,
             Some(_) if !self.is_directory(dir) => self.t.scan = None,
@@ -140,6 +171,11 @@ impl Turn<'_> {
                 let is_here = |turn: &Self| {
                     turn.t.model.is_live(child) && turn.t.model.parent(child) == Some(dir)
                 };
+                if let Some(listed) = listed
+                    && is_here(self)
+                {
+                    self.correct_spelling(child, dir, &listed);
+                }
                 if is_here(self) {
                     self.reconcile_entry(child);
                 }
@@ -149,7 +185,7 @@ impl Turn<'_> {
             }
             Some(Next::Name(name)) => {
                 if self.t.model.find(dir, &name).is_none() {
-                    self.reconcile_name(dir, &name);
+                    self.reconcile_as(dir, &name, Source::Listed);
                 }
             }
         }

@@ -8,6 +8,7 @@ mod content;
 mod corpus;
 mod directories;
 mod fold;
+mod folded_names;
 mod property;
 mod queue;
 mod renames;

@@ -12,7 +12,7 @@ use crate::change::Kind;
 pub(super) const POLL: u64 = 10_000_000_000;
 
 /// How long a writer that never pauses is waited for: 1 s.
-const CEILING: u64 = 1_000_000_000;
+pub(super) const CEILING: u64 = 1_000_000_000;
 
 /// How many names may wait, each by itself, for their directory to be found; fewer in
 /// tests, which have few names.

@@ -58,6 +58,8 @@ pub(crate) struct Tree {
     free: Vec<u64>,
     /// The time, in nanoseconds since 1970.
     pub(crate) wall: i64,
+    /// Whether names that differ in case alone are one.
+    pub(crate) ignores_case: bool,
 }
 
 /// The clock of the file system: 4 ms.
@@ -70,6 +72,7 @@ impl Tree {
             dentries: Vec::new(),
             free: Vec::new(),
             wall,
+            ignores_case: false,
         };
         let top = tree.make(Body::Directory(BTreeMap::new()));
         tree.node_mut(top).nlink = 1;
@@ -125,6 +128,15 @@ impl Tree {
             is_live: false,
         });
         Dentry(self.dentries.len() - 1)
+    }
+
+    /// Another spelling of a live dentry, for events to carry.
+    pub(crate) fn respelled(&mut self, dentry: Dentry, name: &[u8]) -> Dentry {
+        let DentryBody { dir, node, .. } = self.dentries[dentry.0];
+        if self.dentries[dentry.0].name == name {
+            return dentry;
+        }
+        self.dead_dentry(dir, name, node)
     }
 
     /// Gives an inode a name, which must be free.

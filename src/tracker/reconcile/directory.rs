@@ -122,6 +122,7 @@ impl Turn<'_> {
         self.t.model.set_watch(id, wd);
         self.t.model.set_inode(id, watched.inode);
         self.t.mark_unscanned(id);
+        self.t.inherit_folding(id);
         self.t.file_systems.note(watched.inode.dev, watched.class);
         let content = Content {
             stat: Some(stat.times()),

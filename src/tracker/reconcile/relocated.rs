@@ -23,6 +23,10 @@ impl Turn<'_> {
         if holds {
             // A bind mount, or a PATH within another one: not entered twice.
             self.alias(other, dir, name, stat);
+            if self.t.model.parent(other) == Some(dir) {
+                self.t.folding.forget(dir);
+                self.check_folded(dir, name);
+            }
         } else if above {
             // It cannot lie within itself: the way here is old.
             let mut at = Some(dir);

@@ -14,13 +14,9 @@ const NAMES: [&str; 14] = [
     "o/d/a", "u/a", "u/d",
 ];
 
-/// Any name; those in the tree more often.
-fn name() -> impl Strategy<Value = &'static str> {
-    (0..NAMES.len()).prop_map(|at| NAMES[at])
-}
-
-/// A few system calls that belong together.
-fn step() -> impl Strategy<Value = Vec<Op>> {
+/// A few system calls that belong together, with these names.
+fn step(names: Vec<&'static str>) -> impl Strategy<Value = Vec<Op>> {
+    let name = || proptest::sample::select(names.clone());
     let slot = || 0..SLOTS - 1;
     let data = || 0..3_u8;
     let last = SLOTS - 1;
@@ -52,7 +48,7 @@ fn step() -> impl Strategy<Value = Vec<Op>> {
 }
 
 /// A world, and what happens in it.
-fn options() -> impl Strategy<Value = WorldOptions> {
+pub(super) fn options() -> impl Strategy<Value = WorldOptions> {
     let odds = (0..3_usize, 0..3_usize, 0..3_usize);
     let odds = odds.prop_map(|(race, late, aside)| Odds {
         race: race * 20,
@@ -95,7 +91,7 @@ fn options() -> impl Strategy<Value = WorldOptions> {
         )
 }
 
-const SETUP: [Op; 10] = [
+pub(super) const SETUP: [Op; 10] = [
     Op::MakeDir("t/d"),
     Op::MakeDir("t/d/e"),
     Op::Open(0, "t/a"),
@@ -119,14 +115,22 @@ fn run(options: &WorldOptions, steps: &[Vec<Op>]) {
     world.converges();
 }
 
+/// What programs do with these names.
+pub(super) fn steps_of(names: Vec<&'static str>) -> impl Strategy<Value = Vec<Vec<Op>>> {
+    proptest::collection::vec(step(names), 1..60)
+}
+
 /// Runs worlds until one is wrong, which is shown in full: a file of failures beside the
 /// sources helps nobody.
-fn check(worlds: impl Strategy<Value = WorldOptions>, run: fn(&WorldOptions, &[Vec<Op>])) {
+pub(super) fn check(
+    worlds: impl Strategy<Value = WorldOptions>,
+    steps: impl Strategy<Value = Vec<Vec<Op>>>,
+    run: fn(&WorldOptions, &[Vec<Op>]),
+) {
     let config = Config {
         failure_persistence: None,
         ..Config::default()
     };
-    let steps = proptest::collection::vec(step(), 1..60);
     let result = TestRunner::new(config).run(&(worlds, steps), |(options, steps)| {
         run(&options, &steps);
         Ok(())
@@ -138,7 +142,7 @@ fn check(worlds: impl Strategy<Value = WorldOptions>, run: fn(&WorldOptions, &[V
 
 #[test]
 fn whatever_happens_the_stream_adds_up_to_the_model_and_then_to_the_disk() {
-    check(options(), run);
+    check(options(), steps_of(NAMES.to_vec()), run);
 }
 
 /// Where the disk answers with errors for a while.
@@ -160,5 +164,5 @@ fn run_failing(options: &WorldOptions, steps: &[Vec<Op>]) {
 
 #[test]
 fn whatever_fails_for_a_while_the_model_becomes_the_disk() {
-    check(failing(), run_failing);
+    check(failing(), steps_of(NAMES.to_vec()), run_failing);
 }

@@ -39,6 +39,8 @@ pub(super) struct WorldOptions {
     /// How many events fit into the queue.
     pub(super) most_events: usize,
     pub(super) most_watches: usize,
+    /// Whether names that differ in case alone are one.
+    pub(super) ignores_case: bool,
     /// What the wall clock shows when the watch begins; the tree was made at [`BIRTH`].
     pub(super) clock: i64,
 }
@@ -68,6 +70,7 @@ impl Default for WorldOptions {
             odds,
             most_events: none,
             most_watches: none,
+            ignores_case: false,
             clock: BIRTH + 10_000_000_000,
         }
     }
@@ -100,6 +103,9 @@ impl World {
             assert!(disk.perform(*op).is_some(), "{op:?} was possible");
         }
         disk.shut_all();
+        if options.ignores_case {
+            disk.ignore_case();
+        }
         let began = options.clock;
         disk.set_time(began);
         disk.kernel.most_events = options.most_events;

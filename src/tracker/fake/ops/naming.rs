@@ -35,7 +35,7 @@ impl Fake {
     pub(super) fn remove(&mut self, path: &[u8], is_dir: bool) -> Option<()> {
         let dentry = self.tree.dentry_at(path)?;
         let (dir, node) = (self.tree.dentry(dentry).dir, self.tree.dentry(dentry).node);
-        let name = self.tree.dentry(dentry).name.clone();
+        let name = self.tree.place(path)?.1.to_vec();
         if self.tree.is_dir(node) != is_dir
             || self.tree.names(node).is_some_and(|names| !names.is_empty())
         {
@@ -84,7 +84,12 @@ impl Fake {
         let source = self.tree.dentry_at(from)?;
         let (dir, name) = self.tree.place(to)?;
         let (old_dir, node) = (self.tree.dentry(source).dir, self.tree.dentry(source).node);
-        let victim = self.tree.find(dir, name);
+        let found = self.tree.find(dir, name);
+        if found == Some(source) && (whiteout || self.tree.dentry(source).name == name) {
+            return None;
+        }
+        // Where only the case differs, nothing is replaced.
+        let victim = found.filter(|victim| *victim != source);
         let is_dir = self.tree.is_dir(node);
         if is_dir && self.tree.is_within(dir, node) {
             return None;
@@ -100,11 +105,14 @@ impl Fake {
             }
         }
         self.lose_sight(source, dir);
+        // What is replaced leaves its spelling to what comes.
+        let listed = victim.map(|victim| self.tree.dentry(victim).name.clone());
         if let Some(victim) = victim {
             self.tree.unhash(victim);
         }
-        let old_name = self.tree.dentry(source).name.clone();
-        self.tree.shift(source, dir, name);
+        let old_name = self.tree.place(from)?.1.to_vec();
+        self.tree
+            .shift(source, dir, listed.as_deref().unwrap_or(name));
         if whiteout {
             let device = self.tree.make(Body::Other);
             self.tree.hash(old_dir, &old_name, device);

@@ -23,11 +23,21 @@ impl Fake {
         self.handles[slot] = Some(Handle { dentry, offset });
     }
 
+    /// The dentry as it was spelled in a path, which its events carry.
+    fn spelled(&mut self, dentry: Dentry, path: &[u8]) -> Dentry {
+        let name = self.tree.place(path).map(|(_, name)| name);
+        match name {
+            Some(name) => self.tree.respelled(dentry, name),
+            None => dentry,
+        }
+    }
+
     pub(super) fn open(&mut self, slot: usize, path: &[u8]) -> Option<()> {
         match self.tree.dentry_at(path) {
             Some(dentry) => {
                 let node = self.tree.dentry(dentry).node;
                 matches!(self.tree.node(node).body, Body::File(_)).then_some(())?;
+                let dentry = self.spelled(dentry, path);
                 self.change_bytes(dentry, Vec::clear)?;
                 self.hold(slot, dentry, Some(0));
             }
@@ -44,6 +54,7 @@ impl Fake {
         let dentry = self.tree.dentry_at(path)?;
         let node = self.tree.dentry(dentry).node;
         matches!(self.tree.node(node).body, Body::File(_)).then_some(())?;
+        let dentry = self.spelled(dentry, path);
         self.hold(slot, dentry, None);
         Some(())
     }
@@ -89,6 +100,7 @@ impl Fake {
         let dentry = self.tree.dentry_at(path)?;
         let node = self.tree.dentry(dentry).node;
         matches!(self.tree.node(node).body, Body::File(_)).then_some(())?;
+        let dentry = self.spelled(dentry, path);
         self.change_bytes(dentry, |bytes| bytes.resize(2, 0))
     }
 

@@ -19,7 +19,12 @@ impl Tree {
     }
 
     pub(crate) fn find(&self, dir: Node, name: &[u8]) -> Option<Dentry> {
-        self.names(dir)?.get(name).copied()
+        let names = self.names(dir)?;
+        let exact = names.get(name);
+        let is_it = |(other, _): &(&Vec<u8>, &Dentry)| other.eq_ignore_ascii_case(name);
+        let folded = || names.iter().find(is_it).map(|(_, dentry)| dentry);
+        let found = exact.or_else(|| self.ignores_case.then(folded).flatten());
+        found.copied()
     }
 
     pub(crate) fn child(&self, dir: Node, name: &[u8]) -> Option<Node> {

@@ -1,0 +1,268 @@
+//! Directories in which a name is found under other spellings, too (vfat, SMB, ext4 with
+//! `chattr +F`): that a name can be looked up does not mean that it is listed.
+//!
+//! Which directories these are is learned from a lookup that succeeds and should not.
+//! Invariant: in such a directory nothing but an event or a listing gives a name to the
+//! model, and a scan takes away what is not listed.
+
+use std::collections::HashSet;
+
+use foldhash::HashMap;
+
+use super::disk::{FsError, Stat, Target};
+use super::model::{DirectoryState, Id, NotEntered};
+use super::scan::{Sweep, names_of};
+use super::{Tracker, Turn};
+use crate::change::Kind;
+
+/// How a name that the model does not have came to be looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    /// It is listed.
+    Listed,
+    /// A directory was made under that name.
+    Made,
+    /// An event or another look names it; it may be another spelling of a known one.
+    Hint,
+}
+
+/// Whether a directory ignores the case of names, as far as that was tried; `None`: it
+/// will be.
+#[derive(Default)]
+pub(super) struct FoldingDirectories(HashMap<Id, Option<bool>>);
+
+impl FoldingDirectories {
+    pub(super) fn forget(&mut self, dir: Id) {
+        self.0.remove(&dir);
+    }
+}
+
+/// The name with its first ASCII letter in the other case; `None`: it has none.
+fn other_spelling(name: &[u8]) -> Option<Vec<u8>> {
+    let at = name.iter().position(u8::is_ascii_alphabetic)?;
+    let mut other = name.to_vec();
+    other[at] ^= 0x20;
+    Some(other)
+}
+
+/// Whether two names differ in case alone.
+pub(super) fn is_same_folded(one: &[u8], other: &[u8]) -> bool {
+    if one.eq_ignore_ascii_case(other) {
+        return true;
+    }
+    let lower = |name: &[u8]| String::from_utf8(name.to_vec()).map(|name| name.to_lowercase());
+    !one.is_ascii() && lower(one).is_ok_and(|one| lower(other).is_ok_and(|other| one == other))
+}
+
+impl Tracker {
+    /// Whether a directory is known to ignore the case of names.
+    pub(super) fn is_folding(&self, dir: Id) -> bool {
+        self.folding.0.get(&dir) == Some(&Some(true))
+    }
+
+    /// As if a look had told so of every directory.
+    #[cfg(test)]
+    pub(super) fn assume_folding(&mut self) {
+        let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
+        let dirs = self.model.all().filter(is_dir);
+        self.folding.0.extend(dirs.map(|dir| (dir, Some(true))));
+    }
+
+    /// A new directory ignores case where the one that it is in does, unless it is found not
+    /// to.
+    pub(super) fn inherit_folding(&mut self, dir: Id) {
+        if self
+            .model
+            .parent(dir)
+            .is_some_and(|above| self.is_folding(above))
+        {
+            self.folding.0.insert(dir, Some(true));
+        }
+    }
+
+    /// A rename gave a name that the model did not have: it may be another spelling of one that
+    /// it has replaced. Where it is not known whether case is ignored, one is looked for, in a
+    /// moment, since a rename is not to wait for that.
+    pub(super) fn try_spelling(&mut self, dir: Id, name: &[u8]) {
+        match self.folding.0.get(&dir) {
+            Some(Some(true)) => self.rescan_folded(dir),
+            Some(_) => {}
+            None => {
+                if let Some(other) = other_spelling(name) {
+                    self.folding.0.insert(dir, None);
+                    self.queue.add_name_later(dir, &other);
+                }
+            }
+        }
+    }
+
+    /// The names in a directory that ignores case may have changed.
+    pub(super) fn rescan_folded(&mut self, dir: Id) {
+        self.queue
+            .debounce_scan(dir, Sweep::All, super::work::CEILING);
+    }
+
+    /// Whether a name is that of a PATH, which need not be spelled as it is listed.
+    fn is_path_name(&self, dir: Id, name: &[u8]) -> bool {
+        let mut named = self.named.iter();
+        named.any(|named| named.dir == dir && named.name == name)
+    }
+
+    /// The PATH, a single file, that a name is another spelling of.
+    pub(super) fn path_spelled(&self, dir: Id, name: &[u8]) -> Option<Id> {
+        let is_it = |at: &&super::FileRoot| at.dir == dir && is_same_folded(&at.name, name);
+        let named = self.named.iter().find(is_it)?;
+        self.model.find(dir, &named.name)
+    }
+}
+
+impl Turn<'_> {
+    /// Whether a name that was found, and that the model does not have, may be another
+    /// spelling of one that it has: then its directory is scanned, which tells.
+    pub(super) fn defer_folded(&mut self, dir: Id, name: &[u8], stat: &Stat) -> bool {
+        if self.t.is_path_name(dir, name) || !self.folds(dir, name, stat) {
+            return false;
+        }
+        self.t.rescan_folded(dir);
+        true
+    }
+
+    /// What was to be gone, or of another kind, was found: it may be another spelling of what
+    /// has come.
+    pub(super) fn check_folded(&mut self, dir: Id, name: &[u8]) {
+        if self.t.folding.0.get(&dir) == Some(&Some(false)) {
+            return;
+        }
+        match self.stat_folded(dir, name) {
+            Ok(stat) if self.folds(dir, name, &stat) => self.t.rescan_folded(dir),
+            Ok(_) => {}
+            Err(_) => self.check_folded_source(dir),
+        }
+    }
+
+    /// A name has gone that the model does not have: it may have it in another spelling.
+    pub(super) fn check_folded_source(&mut self, dir: Id) {
+        if !self.is_directory(dir) || self.t.folding.0.get(&dir) == Some(&Some(false)) {
+            return;
+        }
+        let Some(child) = self.t.model.first_child(dir) else {
+            if self.t.is_scanning(dir) {
+                self.t.rescan_folded(dir);
+            }
+            return;
+        };
+        let name = self.t.model.name(child).to_vec();
+        let is_folding = match self.stat_folded(dir, &name) {
+            Ok(stat) => self.folds(dir, &name, &stat),
+            // It may be the one that is gone, or nothing can be looked at now.
+            Err(_) => true,
+        };
+        if is_folding {
+            self.t.rescan_folded(dir);
+        }
+    }
+
+    /// Whether the directory ignores case: a name in it, of which this was seen, is found
+    /// in another spelling, too. Tried until it is known; it may where it is not.
+    fn folds(&mut self, dir: Id, name: &[u8], stat: &Stat) -> bool {
+        let known = self.t.folding.0.get(&dir).copied().flatten();
+        if known == Some(true) {
+            return true;
+        }
+        let Some(other) = other_spelling(name) else {
+            return false;
+        };
+        let has_inode = |found: &Result<Stat, FsError>| {
+            found.as_ref().is_ok_and(|found| found.inode == stat.inode)
+        };
+        let found = self.stat_folded(dir, &other);
+        let folds = has_inode(&found);
+        // What was removed meanwhile is found in no spelling.
+        let is_absent = matches!(found, Ok(_) | Err(FsError::NotFound));
+        // That it does not may have been a mistake, then: a name is tried each time.
+        let is_known =
+            folds || known.is_some() || is_absent && has_inode(&self.stat_folded(dir, name));
+        if is_known {
+            self.t.folding.0.insert(dir, Some(folds));
+        }
+        folds || !is_known
+    }
+
+    fn stat_folded(&mut self, dir: Id, name: &[u8]) -> Result<Stat, FsError> {
+        let inode = self.enter(dir)?;
+        self.disk.stat(Target::In(inode, name))
+    }
+
+    /// What a scan has to know of a directory that ignores case: the names listed.
+    pub(super) fn listed_names(&mut self, dir: Id, names: &[u8]) -> Option<HashSet<Box<[u8]>>> {
+        // Tried again each time: what was removed and made meanwhile may have misled.
+        let lettered = names_of(names).find(|name| other_spelling(name).is_some());
+        if !self.t.is_folding(dir)
+            && let Some(name) = lettered
+            && let Ok(stat) = self.stat_folded(dir, name)
+        {
+            self.t.folding.forget(dir);
+            self.folds(dir, name, &stat);
+        }
+        let folds = self.t.is_folding(dir);
+        folds.then(|| names_of(names).map(Box::from).collect())
+    }
+
+    /// A name that the model has, and that the scan's listing has not, is taken away if it is
+    /// found all the same, or gets the spelling that is listed.
+    pub(super) fn correct_spelling(&mut self, child: Id, dir: Id, listed: &HashSet<Box<[u8]>>) {
+        let name = self.t.model.name(child).to_vec();
+        if listed.contains(&*name)
+            || self.t.is_path_name(dir, &name)
+            || self.t.model.is_moved_from(child)
+        {
+            return;
+        }
+        // It may have come since, or been passed over by a rename meanwhile.
+        let mut again = Vec::new();
+        let found = self.stat_folded(dir, &name);
+        let listing = found.and_then(|_| {
+            let inode = self.enter(dir)?;
+            self.disk.list(inode, &mut again)
+        });
+        if listing.is_err() {
+            // It is gone, or its directory is elsewhere for now.
+            return self.t.rescan_folded(dir);
+        }
+        if names_of(&again).any(|listed| listed == &*name) {
+            return;
+        }
+        // One that the model has is its own, but for what is taken for an alias of this one.
+        let model = &self.t.model;
+        let is_alias = |known| {
+            let alias = DirectoryState::NotEntered(NotEntered::Alias);
+            model.kind(known) == Kind::Directory && model.directory_state(known) == alias
+        };
+        let is_its = |listed: &&[u8]| {
+            is_same_folded(listed, &name) && model.find(dir, listed).is_none_or(is_alias)
+        };
+        let spelling = names_of(&again).find(is_its).map(<[u8]>::to_vec);
+        match spelling {
+            Some(spelling) => self.rename(child, dir, &spelling),
+            None => self.unlink(child),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_same_folded, other_spelling};
+
+    #[test]
+    fn names_that_differ_in_case_alone_are_the_same() {
+        assert!(is_same_folded(b"README.TXT", b"readme.txt"));
+        assert!(is_same_folded(
+            "\u{c9}t\u{e9}".as_bytes(),
+            "\u{e9}t\u{e9}".as_bytes()
+        ));
+        assert!(!is_same_folded(b"a", b"b"));
+        assert!(!is_same_folded(b"\xff", b"\xfe"));
+        assert_eq!(other_spelling(b"1a"), Some(b"1A".to_vec()));
+        assert_eq!(other_spelling(b"12"), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! A disk that ignores the case of names: what is found is not always listed.
+
+use proptest::strategy::Strategy;
+
+use super::super::Hashing;
+use super::super::fake::Op;
+use super::cases::{all, emits_with, write};
+use super::property::{SETUP, check, options, steps_of};
+use super::world::{World, WorldOptions};
+
+fn ignoring_case() -> WorldOptions {
+    WorldOptions {
+        ignores_case: true,
+        ..WorldOptions::default()
+    }
+}
+
+#[test]
+fn a_write_by_another_spelling_is_a_change_of_the_name_that_is_listed() {
+    let tree = write("t/readme", 1);
+    emits_with(
+        &ignoring_case(),
+        &tree,
+        &write("t/README", 2),
+        &["changed t/readme 4"],
+    );
+    let appended = [Op::Append(0, "t/ReadMe"), Op::Put(0, 2), Op::Shut(0)];
+    emits_with(&ignoring_case(), &tree, &appended, &["changed t/readme 8"]);
+}
+
+#[test]
+fn a_rename_to_another_spelling_leaves_nothing_behind() {
+    let tree = all(&[
+        write("t/readme", 1),
+        vec![
+            Op::MakeDir("t/dir"),
+            Op::Symlink("t/link"),
+            Op::Fifo("t/dir/fifo"),
+        ],
+    ]);
+    let renames = [
+        Op::Rename("t/readme", "t/README"),
+        Op::Rename("t/dir", "t/DIR"),
+        Op::Rename("t/link", "t/LINK"),
+        Op::Rename("t/DIR/fifo", "t/DIR/FIFO"),
+    ];
+    let expected = [
+        "renamed t/readme -> t/README",
+        "renamed t/dir/ -> t/DIR/",
+        "renamed t/link -> t/LINK",
+        "renamed t/DIR/fifo -> t/DIR/FIFO",
+    ];
+    emits_with(&ignoring_case(), &tree, &renames, &expected);
+}
+
+#[test]
+fn what_goes_by_another_spelling_is_gone() {
+    let tree = all(&[
+        write("t/readme", 1),
+        write("t/other", 1),
+        vec![Op::MakeDir("t/dir"), Op::Symlink("t/link")],
+    ]);
+    let removals = [
+        Op::Unlink("t/README"),
+        Op::RemoveDir("t/Dir"),
+        Op::Rename("t/LINK", "o/link"),
+    ];
+    let options = ignoring_case();
+    let mut world = World::quiet(&options, &tree);
+    world.does(&removals);
+    world.converges();
+    let mut records = world.new_records();
+    records.sort();
+    assert_eq!(
+        records,
+        ["deleted t/dir/", "deleted t/link", "deleted t/readme"]
+    );
+}
+
+#[test]
+fn a_save_over_another_spelling_replaces_what_is_listed() {
+    let tree = write("t/readme", 1);
+    let saved = all(&[write("t/tmp", 2), vec![Op::Rename("t/tmp", "t/README")]]);
+    let mut world = World::quiet(&ignoring_case(), &tree);
+    world.does(&saved);
+    world.converges();
+    let moved_in = all(&[write("o/tmp", 2), vec![Op::Rename("o/tmp", "t/README")]]);
+    emits_with(&ignoring_case(), &tree, &moved_in, &["changed t/readme 4"]);
+}
+
+/// Where it is known already that case is ignored: how that is learned, the cases above show.
+fn converge_known(options: &WorldOptions, steps: &[Vec<Op>]) {
+    let mut world = World::new(options, &SETUP);
+    world.tracker.assume_folding();
+    world.lives_through(&steps.concat());
+    world.converges();
+}
+
+#[test]
+fn whatever_happens_under_whatever_spelling_the_model_becomes_the_disk() {
+    let names = [
+        "t/a", "t/A", "t/b", "t/B", "t/d", "t/D", "t/d/a", "t/D/A", "t/d/e", "t/D/E", "o/a",
+    ];
+    check(
+        options().prop_map(|mut options| {
+            options.ignores_case = true;
+            // By size and times alone, a write that no event of the name tells of may not show.
+            options.settings.hashing = Hashing::Eager;
+            options.settings.hash_limit = 1 << 30;
+            options
+        }),
+        steps_of(names.to_vec()),
+        converge_known,
+    );
+}
