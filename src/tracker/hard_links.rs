@@ -45,10 +45,15 @@ impl Links {
 
     /// Keeps what was read; whether it is another than what was read before.
     pub(super) fn note_reading(&mut self, key: InodeKey, new: InodeReading) -> bool {
-        match self.readings.insert(key, new) {
-            Some(old) if old.digest.is_some() && new.digest.is_some() => old.digest != new.digest,
-            Some(old) => old.fingerprint != new.fingerprint,
-            None => true,
+        let Some(old) = self.readings.insert(key, new) else {
+            return true;
+        };
+        match (old.digest, new.digest) {
+            (Some(old), Some(new)) => old != new,
+            (None, None) => old.fingerprint != new.fingerprint,
+            // What the same fingerprint stood for between the two is not known: it is as
+            // coarse as the clock of the file system.
+            (Some(_), None) | (None, Some(_)) => true,
         }
     }
 

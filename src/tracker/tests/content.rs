@@ -184,6 +184,20 @@ fn a_link_is_created_with_its_content() {
 }
 
 #[test]
+fn a_write_that_cannot_be_read_at_once_is_told_under_all_names() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    // Of the same size, in the same tick of the file system's clock.
+    world.does(&write("t/a", 3));
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.catches_up();
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+}
+
+#[test]
 fn a_write_by_a_name_that_no_watch_saw_is_told_under_the_others() {
     let ops = all(&[
         vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
