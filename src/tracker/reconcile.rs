@@ -19,7 +19,7 @@ impl Turn<'_> {
             Some(_) if self.t.is_written(id) && self.read_modified(id) => {}
             Some(dir) => {
                 let name = self.t.model.name(id).to_vec();
-                self.reconcile_name(dir, &name);
+                self.reconcile_known(dir, &name, Some(id), Source::Hint);
             }
             None => self.reconcile_root(id),
         }
@@ -33,6 +33,11 @@ impl Turn<'_> {
     /// The same; `source`: what is known of it, if the model does not have it.
     pub(super) fn reconcile_as(&mut self, dir: Id, name: &[u8], source: Source) {
         let known = self.t.model.find(dir, name);
+        self.reconcile_known(dir, name, known, source);
+    }
+
+    /// The same; `known`: the entry that the model has of it.
+    fn reconcile_known(&mut self, dir: Id, name: &[u8], known: Option<Id>, source: Source) {
         if known.is_some_and(|id| self.t.model.is_moved_from(id)) {
             return; // The second half of the rename, or its absence, enqueues it.
         }
@@ -42,7 +47,7 @@ impl Turn<'_> {
             Err(why) => return self.cannot_enter(dir, dir, name, &why),
         };
         match self.disk.stat(Target::In(inode, name)) {
-            Ok(stat) => self.reconcile_present(dir, name, &stat, source),
+            Ok(stat) => self.reconcile_present((dir, name), known, &stat, source),
             Err(FsError::NotFound) => self.reconcile_absent(dir, name),
             Err(why) => self.cannot_stat(dir, name, &why),
         }
@@ -132,9 +137,15 @@ impl Turn<'_> {
         }
     }
 
-    fn reconcile_present(&mut self, dir: Id, name: &[u8], stat: &Stat, source: Source) {
+    fn reconcile_present(
+        &mut self,
+        (dir, name): (Id, &[u8]),
+        known: Option<Id>,
+        stat: &Stat,
+        source: Source,
+    ) {
         let is_dir = stat.kind == Kind::Directory;
-        if let Some(known) = self.t.model.find(dir, name) {
+        if let Some(known) = known {
             let has_left = self.t.model.presence(known) == Presence::ConfirmDelete;
             self.t.clear_missing(known);
             if has_left || self.t.model.kind(known) != stat.kind {
@@ -142,7 +153,7 @@ impl Turn<'_> {
             }
         }
         if self.disk.is_self_output(stat.inode) || self.t.is_hidden(dir, name, is_dir) {
-            if let Some(known) = self.t.model.find(dir, name) {
+            if let Some(known) = known {
                 self.unlink(known);
             }
             return;
@@ -151,19 +162,17 @@ impl Turn<'_> {
             let class = self.disk.class(stat);
             self.t.file_systems.note(stat.inode.dev, class);
         }
-        let is_known = self.t.model.find(dir, name).is_some();
         let is_hint = match source {
             Source::Listed => false,
             Source::Made => !is_dir,
             Source::Hint => true,
         };
-        if !is_known && is_hint && self.defer_folded(dir, name, stat) {
+        if known.is_none() && is_hint && self.defer_folded(dir, name, stat) {
             return;
         }
         if is_dir {
             return self.reconcile_present_directory(dir, name, stat);
         }
-        let known = self.t.model.find(dir, name);
         match known {
             Some(id) if self.t.model.kind(id) == stat.kind => {
                 self.compare_attributes(id, stat);
