@@ -4,6 +4,7 @@
 //! Pure: no disk, no clock. Invariant: the records that come out fold to the same tree
 //! as those that went in, and no shorter list of true ones does.
 
+mod merge;
 mod net;
 mod shortest;
 mod step;

@@ -117,6 +117,12 @@ impl Net {
         Edge { parent, name }
     }
 
+    /// The numbers of all nodes.
+    pub(super) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let count = u32::try_from(self.nodes.len()).expect("numbers of nodes have 32 bits");
+        (0..count).map(NodeId)
+    }
+
     fn push(&mut self, node: Node) -> NodeId {
         let id = u32::try_from(self.nodes.len()).expect("fewer than four billion names");
         self.nodes.push(node);

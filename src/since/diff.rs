@@ -4,14 +4,18 @@
 //! the rest was deleted and created, or has other content. Reads nothing itself.
 //! Invariant: the records fold the one tree to the other.
 
+mod moved;
+mod net_builder;
+
 use std::collections::{HashMap, HashSet};
 
 use super::Since;
 use super::tree::{Tree, TreeId};
 use crate::change::{Content, Digest, InodeTimes, Kind};
-use crate::condense::{Edge, Net, NodeId, Step, plan};
+use crate::condense::{Step, plan};
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
+use net_builder::NetBuilder;
 
 /// What of the model is not in it.
 pub(crate) trait Disk {
@@ -249,100 +253,6 @@ impl Differ<'_> {
         }
     }
 
-    /// Pairs what is left by inode and birth, each with what is below it.
-    fn match_inodes(&mut self) {
-        let mut by_inode = self.new_by_inode();
-        if by_inode.is_empty() {
-            return;
-        }
-        let mut next = std::mem::take(&mut self.old_left);
-        next.reverse();
-        while let Some(old) = next.pop() {
-            if self.of_old[old.index()].is_some() {
-                continue;
-            }
-            let found = self.tree.inode(old).and_then(|inode| {
-                let candidates = by_inode.get_mut(&inode.ino)?;
-                let at = candidates.iter().position(|&new| self.is_moved(old, new))?;
-                Some(candidates.swap_remove(at))
-            });
-            if let Some(new) = found {
-                self.pair_moved(old, new, &mut next);
-            } else {
-                self.old_left.push(old);
-                // What is in it may have moved out of it.
-                next.extend(self.tree.children(old));
-            }
-        }
-    }
-
-    fn pair_moved(&mut self, old: TreeId, new: Id, next: &mut Vec<TreeId>) {
-        let mut stack = vec![(old, new)];
-        while let Some((old, new)) = stack.pop() {
-            if self.of_new.get(&new).is_some_and(Option::is_some) || !self.is_same(old, new) {
-                next.push(old);
-                continue;
-            }
-            self.of_new.insert(new, Some(old));
-            self.pair(old, new);
-            if self.tree.kind(old) != Some(Kind::Directory) {
-                continue;
-            }
-            for child in self.tree.children(old) {
-                match self.tracker.model.find(new, self.tree.name(child)) {
-                    Some(other) => stack.push((child, other)),
-                    None => next.push(child),
-                }
-            }
-        }
-    }
-
-    /// All that is left in the model, by inode number; none of it has an old entry yet.
-    fn new_by_inode(&mut self) -> HashMap<u64, Vec<Id>> {
-        let mut by_inode: HashMap<u64, Vec<Id>> = HashMap::new();
-        let mut stack = self.new_left.clone();
-        while let Some(id) = stack.pop() {
-            let model = &self.tracker.model;
-            self.of_new.insert(id, None);
-            stack.extend(
-                model
-                    .children(id)
-                    .filter(|&child| !model.has(child, Flag::HIDDEN)),
-            );
-            let ino = match model.kind(id) {
-                Kind::Directory => Some(model.inode(id).ino),
-                Kind::File => self.disk.times(id).map(|times| times.ino),
-                Kind::Symlink | Kind::Other => None,
-            };
-            if let Some(ino) = ino {
-                by_inode.entry(ino).or_default().push(id);
-            }
-        }
-        by_inode
-    }
-
-    /// Whether an entry is the old one under another name.
-    fn is_moved(&mut self, old: TreeId, new: Id) -> bool {
-        if self.of_new.get(&new).is_none_or(Option::is_some)
-            || self.tree.kind(old) != Some(self.tracker.model.kind(new))
-        {
-            return false;
-        }
-        let (Some(before), Some(now)) = (self.tree.inode(old), self.disk.times(new)) else {
-            return false;
-        };
-        if before.btime.is_some() && now.btime.is_some() {
-            return before.may_be(&now);
-        }
-        // Without a birth the number may have been used again.
-        let mut is_same_state = || {
-            let times = self.tree.times(old);
-            times.is_some_and(|times| times.mtime == now.mtime)
-                && self.tree.size(old) == self.disk.size(new)
-        };
-        before.ino == now.ino && is_same_state()
-    }
-
     /// From pairs, and what has none, to records.
     fn finish(mut self) -> Difference {
         let mut stack = self.new_left.clone();
@@ -355,14 +265,7 @@ impl Differ<'_> {
                     .filter(|&child| !model.has(child, Flag::HIDDEN)),
             );
         }
-        let mut builder = NetBuilder {
-            differ: &mut self,
-            net: Net::default(),
-            olds: HashMap::new(),
-            news: HashMap::new(),
-        };
-        builder.build();
-        let NetBuilder { net, .. } = builder;
+        let net = NetBuilder::new(&mut self).build();
         Difference {
             steps: plan(net),
             doubtful: self.doubtful,
@@ -379,141 +282,4 @@ fn path_of(tracker: &Tracker, id: Id) -> Vec<u8> {
         path.clear();
     }
     path
-}
-
-/// Makes nodes of what differs, and of the directories on the way.
-struct NetBuilder<'d, 'a> {
-    differ: &'d mut Differ<'a>,
-    net: Net,
-    olds: HashMap<TreeId, NodeId>,
-    news: HashMap<Id, NodeId>,
-}
-
-impl NetBuilder<'_, '_> {
-    fn build(&mut self) {
-        let mut gone = std::mem::take(&mut self.differ.old_left);
-        while let Some(old) = gone.pop() {
-            if self.differ.of_old[old.index()].is_none() {
-                let node = self.node_of(old);
-                self.net.set_destination(node, None);
-                gone.extend(self.differ.tree.children(old));
-            }
-        }
-        let changed = std::mem::take(&mut self.differ.changed);
-        for (old, content) in changed {
-            let node = self.node_of(old);
-            self.net.set_content(node, content);
-        }
-        let mut news: Vec<Id> = self.differ.of_new.keys().copied().collect();
-        news.sort_unstable();
-        for new in news {
-            match self.differ.of_new[&new] {
-                Some(old) => self.moved(old, new),
-                None => {
-                    self.created(new);
-                }
-            }
-        }
-    }
-
-    /// The node of an old entry, and those of the directories that it is in.
-    fn node_of(&mut self, old: TreeId) -> NodeId {
-        let tree = self.differ.tree;
-        let mut chain = vec![old];
-        while let Some(parent) = chain.last().and_then(|&id| tree.parent(id))
-            && parent != TreeId::TOP
-            && !self.olds.contains_key(&parent)
-        {
-            chain.push(parent);
-        }
-        let mut node = NodeId::TOP;
-        for &id in chain.iter().rev() {
-            if let Some(&known) = self.olds.get(&id) {
-                node = known;
-                continue;
-            }
-            let parent = tree.parent(id).and_then(|parent| self.olds.get(&parent));
-            let parent = parent.copied().unwrap_or(NodeId::TOP);
-            let edge = self.net.edge(parent, tree.name(id));
-            let kind = tree.kind(id).unwrap_or(Kind::Directory);
-            node = self.net.add_old(edge, kind, tree.digest(id));
-            self.olds.insert(id, node);
-        }
-        node
-    }
-
-    fn moved(&mut self, old: TreeId, new: Id) {
-        let node = self.node_of(old);
-        let edge = self.edge(new);
-        self.net.set_destination(node, Some(edge));
-    }
-
-    fn created(&mut self, id: Id) -> NodeId {
-        // Parents first, without recursion.
-        let mut chain = vec![id];
-        while let Some(parent) = chain
-            .last()
-            .and_then(|&id| self.differ.tracker.model.parent(id))
-            && self.differ.of_new.get(&parent) == Some(&None)
-            && !self.news.contains_key(&parent)
-        {
-            chain.push(parent);
-        }
-        let mut node = NodeId::TOP;
-        for &id in chain.iter().rev() {
-            if let Some(&known) = self.news.get(&id) {
-                node = known;
-                continue;
-            }
-            let edge = self.edge(id);
-            let kind = self.differ.tracker.model.kind(id);
-            let content = self.differ.content(id);
-            let entered = !self.differ.tracker.model.is_not_entered(id);
-            node = self.net.add_new(edge, kind, content, entered);
-            self.net
-                .set_attributes(node, self.differ.tracker.known_attributes(id));
-            self.news.insert(id, node);
-        }
-        node
-    }
-
-    /// Where an entry of the model is: in the node of its directory, or below TOP by the
-    /// names of its path if it is a PATH.
-    fn edge(&mut self, id: Id) -> Edge {
-        let tracker = self.differ.tracker;
-        let model = &tracker.model;
-        if let Some(dir) = model.parent(id)
-            && !model.has(dir, Flag::HIDDEN)
-            && !self.differ.is_named_root(dir, id)
-        {
-            let parent = if let Some(old) = self.differ.of_new.get(&dir) {
-                match old {
-                    Some(old) => self.node_of(*old),
-                    None => self
-                        .news
-                        .get(&dir)
-                        .copied()
-                        .unwrap_or_else(|| self.created(dir)),
-                }
-            } else {
-                // Its directory has an old entry of the same name.
-                match self.differ.tree.at(&path_of(tracker, dir)) {
-                    Some(old) => self.node_of(old),
-                    None => NodeId::TOP,
-                }
-            };
-            return self.net.edge(parent, model.name(id));
-        }
-        let path = path_of(tracker, id);
-        let names: Vec<_> = path.split(|&byte| byte == b'/').collect();
-        let mut above = TreeId::TOP;
-        let mut parent = NodeId::TOP;
-        for name in &names[..names.len() - 1] {
-            let Some(child) = self.differ.tree.child(above, name) else {
-                break;
-            };
-            (above, parent) = (child, self.node_of(child));
-        }
-        self.net.edge(parent, names[names.len() - 1])
-    }
 }

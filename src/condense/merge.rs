@@ -1,0 +1,175 @@
+//! Which of the nodes that came and went are the same name with other content.
+//!
+//! A name that was replaced is a change of content where both are files, and nothing
+//! where both are directories; a file that moved and was written to, and whose old name
+//! something else has, is two files whose content changed. Makes no records. Invariant: the
+//! net leads from the same tree to the same tree as before.
+
+use std::collections::HashMap;
+
+use super::net::{Edge, Net, Node, NodeId};
+use crate::change::Kind;
+
+/// A net in which nothing is left to merge.
+pub(super) struct Merged {
+    pub(super) net: Net,
+    /// Which node was at an edge at the start.
+    pub(super) origins: HashMap<Edge, NodeId>,
+}
+
+pub(super) fn merge(net: Net) -> Merged {
+    let mut merger = Merger::new(net);
+    merger.merge_directories();
+    merger.split_moved_content();
+    merger.merge_files();
+    merger.finish()
+}
+
+struct Merger {
+    net: Net,
+    /// The node that stands for it: another one after a merge.
+    merged: Vec<NodeId>,
+    origins: HashMap<Edge, NodeId>,
+}
+
+impl Merger {
+    fn new(net: Net) -> Self {
+        let merged: Vec<_> = net.ids().collect();
+        let origin = |&id: &NodeId| Some((net.nodes[id.index()].origin?, id));
+        let origins = merged.iter().filter_map(origin).collect();
+        Self {
+            net,
+            merged,
+            origins,
+        }
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        &self.net.nodes[id.index()]
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.net.nodes[id.index()]
+    }
+
+    /// An edge whose parent may have been merged into another node.
+    fn resolved(&self, edge: Edge) -> Edge {
+        let parent = if edge.parent == NodeId::TOP {
+            edge.parent
+        } else {
+            self.merged[edge.parent.index()]
+        };
+        Edge { parent, ..edge }
+    }
+
+    /// The node that is gone from there, if it is of that kind.
+    fn gone_at(&self, edge: Edge, kind: Kind) -> Option<NodeId> {
+        let old = *self.origins.get(&edge)?;
+        let node = self.node(old);
+        (node.is_gone() && node.kind == kind).then_some(old)
+    }
+
+    /// A new directory where one is gone is the same one; from the top down, since what
+    /// is in it follows.
+    fn merge_directories(&mut self) {
+        let mut below: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        let mut next = Vec::new();
+        for id in self.net.ids() {
+            let node = self.node(id);
+            if node.kind == Kind::Directory
+                && node.is_new()
+                && let Some(edge) = node.destination
+            {
+                let is_top = edge.parent == NodeId::TOP || self.node(edge.parent).origin.is_some();
+                if is_top {
+                    next.push(id);
+                } else {
+                    below.entry(edge.parent).or_default().push(id);
+                }
+            }
+        }
+        while let Some(id) = next.pop() {
+            next.extend(below.remove(&id).unwrap_or_default());
+            if let Some(edge) = self.node(id).destination
+                && let Some(old) = self.gone_at(self.resolved(edge), Kind::Directory)
+            {
+                self.merge(id, old);
+            }
+        }
+    }
+
+    /// A new node is the one that is gone.
+    fn merge(&mut self, new: NodeId, old: NodeId) {
+        let node = self.node_mut(new);
+        let (content, attributes) = (node.new.take(), node.attributes.take());
+        let mut notes = node.notes.take();
+        node.destination = None;
+        self.merged[new.index()] = old;
+        if let Some(attributes) = attributes {
+            // Those of what is gone are not known.
+            notes.get_or_insert_default().attributes = Some((None, attributes));
+        }
+        let node = self.node_mut(old);
+        node.destination = node.origin;
+        (node.new, node.notes) = (content, notes);
+    }
+
+    /// A file that moved and whose content is known, while something else has come to
+    /// its old name: both names' content changed, and nothing is renamed.
+    fn split_moved_content(&mut self) {
+        let mut occupied = HashMap::new();
+        for id in self.net.ids() {
+            if let Some(edge) = self.node(id).destination {
+                occupied.insert(self.resolved(edge), id);
+            }
+        }
+        for id in self.net.ids() {
+            let node = self.node(id);
+            let (Some(origin), Some(destination), Some(content)) =
+                (node.origin, node.destination, node.new)
+            else {
+                continue;
+            };
+            if node.kind != Kind::File || self.resolved(destination) == origin {
+                continue;
+            }
+            if occupied.contains_key(&origin) {
+                let node = self.node_mut(id);
+                (node.destination, node.new) = (None, None);
+                let notes = node.notes.take();
+                let new = self.net.add_new(destination, Kind::File, content, true);
+                self.merged.push(new);
+                self.node_mut(new).notes = notes;
+            }
+        }
+    }
+
+    /// A new file where one is gone is a change of content.
+    fn merge_files(&mut self) {
+        for id in self.net.ids() {
+            let node = self.node(id);
+            if node.kind == Kind::File
+                && node.is_new()
+                && let Some(edge) = node.destination
+                && let Some(old) = self.gone_at(self.resolved(edge), Kind::File)
+            {
+                self.merge(id, old);
+            }
+        }
+    }
+
+    /// Where each node is when those that were merged are left out.
+    fn finish(mut self) -> Merged {
+        for at in 0..self.net.nodes.len() {
+            let destination = self.net.nodes[at].destination;
+            self.net.nodes[at].destination = destination.map(|edge| self.resolved(edge));
+        }
+        for at in 0..self.net.vacant.len() {
+            self.net.vacant[at] = self.resolved(self.net.vacant[at]);
+        }
+        Merged {
+            net: self.net,
+            origins: self.origins,
+        }
+    }
+}

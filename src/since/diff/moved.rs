@@ -1,0 +1,107 @@
+//! What is left when all names are paired: the same inode under another name was renamed,
+//! with all below it.
+//!
+//! Invariant: no entry is paired twice.
+
+use std::collections::HashMap;
+
+use super::Differ;
+use crate::change::Kind;
+use crate::since::tree::TreeId;
+use crate::tracker::model::{Flag, Id};
+
+impl Differ<'_> {
+    /// Pairs what is left by inode and birth, each with what is below it.
+    pub(super) fn match_inodes(&mut self) {
+        let mut by_inode = self.new_by_inode();
+        if by_inode.is_empty() {
+            return;
+        }
+        let mut next = std::mem::take(&mut self.old_left);
+        next.reverse();
+        while let Some(old) = next.pop() {
+            if self.of_old[old.index()].is_some() {
+                continue;
+            }
+            let found = self.tree.inode(old).and_then(|inode| {
+                let candidates = by_inode.get_mut(&inode.ino)?;
+                let at = candidates.iter().position(|&new| self.is_moved(old, new))?;
+                Some(candidates.swap_remove(at))
+            });
+            if let Some(new) = found {
+                self.pair_moved(old, new, &mut next);
+            } else {
+                self.old_left.push(old);
+                // What is in it may have moved out of it.
+                next.extend(self.tree.children(old));
+            }
+        }
+    }
+
+    fn pair_moved(&mut self, old: TreeId, new: Id, next: &mut Vec<TreeId>) {
+        let mut stack = vec![(old, new)];
+        while let Some((old, new)) = stack.pop() {
+            if self.of_new.get(&new).is_some_and(Option::is_some) || !self.is_same(old, new) {
+                next.push(old);
+                continue;
+            }
+            self.of_new.insert(new, Some(old));
+            self.pair(old, new);
+            if self.tree.kind(old) != Some(Kind::Directory) {
+                continue;
+            }
+            for child in self.tree.children(old) {
+                match self.tracker.model.find(new, self.tree.name(child)) {
+                    Some(other) => stack.push((child, other)),
+                    None => next.push(child),
+                }
+            }
+        }
+    }
+
+    /// All that is left in the model, by inode number; none of it has an old entry yet.
+    fn new_by_inode(&mut self) -> HashMap<u64, Vec<Id>> {
+        let mut by_inode: HashMap<u64, Vec<Id>> = HashMap::new();
+        let mut stack = self.new_left.clone();
+        while let Some(id) = stack.pop() {
+            let model = &self.tracker.model;
+            self.of_new.insert(id, None);
+            stack.extend(
+                model
+                    .children(id)
+                    .filter(|&child| !model.has(child, Flag::HIDDEN)),
+            );
+            let ino = match model.kind(id) {
+                Kind::Directory => Some(model.inode(id).ino),
+                Kind::File => self.disk.times(id).map(|times| times.ino),
+                Kind::Symlink | Kind::Other => None,
+            };
+            if let Some(ino) = ino {
+                by_inode.entry(ino).or_default().push(id);
+            }
+        }
+        by_inode
+    }
+
+    /// Whether an entry is the old one under another name.
+    fn is_moved(&mut self, old: TreeId, new: Id) -> bool {
+        if self.of_new.get(&new).is_none_or(Option::is_some)
+            || self.tree.kind(old) != Some(self.tracker.model.kind(new))
+        {
+            return false;
+        }
+        let (Some(before), Some(now)) = (self.tree.inode(old), self.disk.times(new)) else {
+            return false;
+        };
+        if before.btime.is_some() && now.btime.is_some() {
+            return before.may_be(&now);
+        }
+        // Without a birth the number may have been used again.
+        let mut is_same_state = || {
+            let times = self.tree.times(old);
+            times.is_some_and(|times| times.mtime == now.mtime)
+                && self.tree.size(old) == self.disk.size(new)
+        };
+        before.ino == now.ino && is_same_state()
+    }
+}

@@ -1,0 +1,159 @@
+//! Pairs, and what has none, to the net from which records are made.
+//!
+//! Compares nothing. Invariant: what is a node has nodes for the directories that it was
+//! and is in.
+
+use std::collections::HashMap;
+
+use super::{Differ, path_of};
+use crate::change::Kind;
+use crate::condense::{Edge, Net, NodeId};
+use crate::since::tree::TreeId;
+use crate::tracker::model::{Flag, Id};
+
+/// Makes nodes of what differs, and of the directories on the way.
+pub(super) struct NetBuilder<'d, 'a> {
+    differ: &'d mut Differ<'a>,
+    net: Net,
+    olds: HashMap<TreeId, NodeId>,
+    news: HashMap<Id, NodeId>,
+}
+
+impl<'d, 'a> NetBuilder<'d, 'a> {
+    pub(super) fn new(differ: &'d mut Differ<'a>) -> Self {
+        Self {
+            differ,
+            net: Net::default(),
+            olds: HashMap::new(),
+            news: HashMap::new(),
+        }
+    }
+
+    pub(super) fn build(mut self) -> Net {
+        let mut gone = std::mem::take(&mut self.differ.old_left);
+        while let Some(old) = gone.pop() {
+            if self.differ.of_old[old.index()].is_none() {
+                let node = self.node_of(old);
+                self.net.set_destination(node, None);
+                gone.extend(self.differ.tree.children(old));
+            }
+        }
+        let changed = std::mem::take(&mut self.differ.changed);
+        for (old, content) in changed {
+            let node = self.node_of(old);
+            self.net.set_content(node, content);
+        }
+        let mut news: Vec<Id> = self.differ.of_new.keys().copied().collect();
+        news.sort_unstable();
+        for new in news {
+            match self.differ.of_new[&new] {
+                Some(old) => self.moved(old, new),
+                None => {
+                    self.created(new);
+                }
+            }
+        }
+        self.net
+    }
+
+    /// The node of an old entry, and those of the directories that it is in.
+    fn node_of(&mut self, old: TreeId) -> NodeId {
+        let tree = self.differ.tree;
+        let mut chain = vec![old];
+        while let Some(parent) = chain.last().and_then(|&id| tree.parent(id))
+            && parent != TreeId::TOP
+            && !self.olds.contains_key(&parent)
+        {
+            chain.push(parent);
+        }
+        let mut node = NodeId::TOP;
+        for &id in chain.iter().rev() {
+            if let Some(&known) = self.olds.get(&id) {
+                node = known;
+                continue;
+            }
+            let parent = tree.parent(id).and_then(|parent| self.olds.get(&parent));
+            let parent = parent.copied().unwrap_or(NodeId::TOP);
+            let edge = self.net.edge(parent, tree.name(id));
+            let kind = tree.kind(id).unwrap_or(Kind::Directory);
+            node = self.net.add_old(edge, kind, tree.digest(id));
+            self.olds.insert(id, node);
+        }
+        node
+    }
+
+    fn moved(&mut self, old: TreeId, new: Id) {
+        let node = self.node_of(old);
+        let edge = self.edge(new);
+        self.net.set_destination(node, Some(edge));
+    }
+
+    fn created(&mut self, id: Id) -> NodeId {
+        // Parents first, without recursion.
+        let mut chain = vec![id];
+        while let Some(parent) = chain
+            .last()
+            .and_then(|&id| self.differ.tracker.model.parent(id))
+            && self.differ.of_new.get(&parent) == Some(&None)
+            && !self.news.contains_key(&parent)
+        {
+            chain.push(parent);
+        }
+        let mut node = NodeId::TOP;
+        for &id in chain.iter().rev() {
+            if let Some(&known) = self.news.get(&id) {
+                node = known;
+                continue;
+            }
+            let edge = self.edge(id);
+            let kind = self.differ.tracker.model.kind(id);
+            let content = self.differ.content(id);
+            let entered = !self.differ.tracker.model.is_not_entered(id);
+            node = self.net.add_new(edge, kind, content, entered);
+            self.net
+                .set_attributes(node, self.differ.tracker.known_attributes(id));
+            self.news.insert(id, node);
+        }
+        node
+    }
+
+    /// Where an entry of the model is: in the node of its directory, or below TOP by the
+    /// names of its path if it is a PATH.
+    fn edge(&mut self, id: Id) -> Edge {
+        let tracker = self.differ.tracker;
+        let model = &tracker.model;
+        if let Some(dir) = model.parent(id)
+            && !model.has(dir, Flag::HIDDEN)
+            && !self.differ.is_named_root(dir, id)
+        {
+            let parent = if let Some(old) = self.differ.of_new.get(&dir) {
+                match old {
+                    Some(old) => self.node_of(*old),
+                    None => self
+                        .news
+                        .get(&dir)
+                        .copied()
+                        .unwrap_or_else(|| self.created(dir)),
+                }
+            } else {
+                // Its directory has an old entry of the same name.
+                match self.differ.tree.at(&path_of(tracker, dir)) {
+                    Some(old) => self.node_of(old),
+                    None => NodeId::TOP,
+                }
+            };
+            return self.net.edge(parent, model.name(id));
+        }
+        let path = path_of(tracker, id);
+        let names: Vec<_> = path.split(|&byte| byte == b'/').collect();
+        let mut above = TreeId::TOP;
+        let mut parent = NodeId::TOP;
+        for name in &names[..names.len() - 1] {
+            let Some(child) = self.differ.tree.child(above, name) else {
+                break;
+            };
+            (above, parent) = (child, self.node_of(child));
+        }
+        self.net.edge(parent, names[names.len() - 1])
+    }
+}
