@@ -1,10 +1,16 @@
 //! What ends the program, as one sentence with what to do about it.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::escape::escaped;
 pub(crate) use crate::file_status::message as plain;
+
+/// Where what is open is named again.
+const DESCRIPTORS: &str = "/proc/self/fd";
 
 #[derive(Debug)]
 pub(crate) enum Error {
@@ -63,6 +69,17 @@ impl fmt::Display for Error {
         match self {
             Self::Usage(why) => write!(f, "{why}"),
             Self::Path {
+                action: "watch",
+                path,
+                source,
+            } if is_without_proc(path, source) => {
+                let path = escaped(path);
+                write!(
+                    f,
+                    "cannot watch {path}: {DESCRIPTORS}, through which watches are set, is not there: /proc must be mounted"
+                )
+            }
+            Self::Path {
                 action,
                 path,
                 source,
@@ -89,6 +106,13 @@ impl fmt::Display for Error {
     }
 }
 
+/// Whether it is /proc that is not there, and not the path.
+fn is_without_proc(path: &[u8], error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        && !Path::new(DESCRIPTORS).exists()
+        && Path::new(OsStr::from_bytes(path)).exists()
+}
+
 /// What to do about it, where that is known.
 fn remedy(error: &io::Error) -> String {
     match error.raw_os_error() {
@@ -103,20 +127,46 @@ fn remedy(error: &io::Error) -> String {
     }
 }
 
-/// A limit of inotify: its name, its value, how to raise it.
+/// A limit of inotify, of a user or of a user namespace: its name, its value, how to raise it.
+/// user_namespaces(7): that of each namespace above applies, too, and cannot be seen.
 pub(crate) fn limit_remedy(name: &str, or: &str) -> String {
-    let value = std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}"));
-    let value = value
-        .ok()
-        .and_then(|value| value.trim().parse::<u64>().ok());
-    let raised = value.map_or(524_288, |value| value.saturating_mul(2).max(1024));
-    let value = value.map_or_else(|| "unknown".to_owned(), |value| value.to_string());
+    let all = read_number(&format!("/proc/sys/fs/inotify/{name}"));
+    let resource = name.trim_start_matches("max_user_");
+    let of_namespace = read_number(&format!("/proc/sys/user/max_inotify_{resource}"));
     let or = if or.is_empty() {
         String::new()
     } else {
         format!(", {or}")
     };
+    let raised = |value: Option<u64>| value.map_or(524_288, |all| all.saturating_mul(2).max(1024));
+    let shown = |value: Option<u64>| value.map_or_else(|| "unknown".to_owned(), |v| v.to_string());
+    // In the first namespace the two are one.
+    if let Some(limit) = of_namespace
+        && all.is_none_or(|all| limit < all)
+    {
+        let (all, raised) = (shown(all), raised(of_namespace));
+        return format!(
+            "; the limit user.max_inotify_{resource} of this user namespace is {limit} (fs.inotify.{name} is {all}){or}: raise it with `sysctl user.max_inotify_{resource}={raised}` as the superuser of the namespace; a lower limit of a namespace above it applies, too"
+        );
+    }
+    let above = if is_in_namespace() {
+        ", and a lower limit of a user namespace above this one applies, too"
+    } else {
+        ""
+    };
+    let (value, raised) = (shown(all), raised(all));
     format!(
-        "; the limit fs.inotify.{name} is {value}{or}: raise it with `sysctl fs.inotify.{name}={raised}`, and for good with the line `fs.inotify.{name} = {raised}` in /etc/sysctl.d/90-inotify.conf"
+        "; the limit fs.inotify.{name} is {value}{above}{or}: raise it with `sysctl fs.inotify.{name}={raised}`, and for good with the line `fs.inotify.{name} = {raised}` in /etc/sysctl.d/90-inotify.conf"
     )
+}
+
+fn read_number(path: &str) -> Option<u64> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Whether user numbers are mapped: this is not the first user namespace.
+fn is_in_namespace() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let words: Vec<&str> = map.split_whitespace().collect();
+    !words.is_empty() && words != ["0", "0", "4294967295"]
 }

@@ -228,6 +228,9 @@ fn running_out_of_watches_is_explained_and_the_rest_is_looked_at_all_the_same() 
     let value = fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").unwrap();
     let line = watch.said_where(name, |line| line.contains(name)).text();
     assert!(line.contains(value.trim()), "no value: {line}");
+    // That of the namespace is the one in force.
+    let in_force = "user.max_inotify_watches of this user namespace is 8";
+    assert!(line.contains(in_force), "{line}");
     let said = watch.err.bytes();
     let said = String::from_utf8_lossy(&said);
     assert!(said.contains("sysctl"), "no remedy: {said}");
@@ -253,7 +256,9 @@ fn running_out_of_instances_is_explained() {
     let wrapper = ["unshare", "-Ur", "sh", "-c", script, "sh"];
     let ended = tree.watch().through(&wrapper).spawn().wait();
     assert!(
-        ended.stderr.contains("fs.inotify.max_user_instances"),
+        ended
+            .stderr
+            .contains("user.max_inotify_instances of this user namespace is 0"),
         "{}",
         ended.stderr
     );

@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 
 use super::disk::{self, Snapshot};
 use super::fold::Fold;
-use super::fork;
 use super::judge::Folded;
 use super::stream::Stream;
 use super::watch::Watch;
+use super::{fork, sys};
 
 /// The arguments of one run, and what the test knows about it.
 pub(crate) struct Builder {
@@ -38,6 +38,8 @@ pub(crate) struct Builder {
     mounts: bool,
     /// Names that are no part of the comparison with the disk.
     without: Vec<Vec<u8>>,
+    /// Whether a sandbox refuses statx(2).
+    refuses_statx: bool,
 }
 
 impl Builder {
@@ -57,7 +59,14 @@ impl Builder {
             user: None,
             mounts: false,
             without: Vec::new(),
+            refuses_statx: false,
         }
+    }
+
+    /// Runs it in a sandbox that refuses statx(2) with EPERM.
+    pub(crate) fn refusing_statx(mut self) -> Self {
+        self.refuses_statx = true;
+        self
     }
 
     /// Asks for JSON Lines; the records are folded and held to the contract.
@@ -160,6 +169,9 @@ impl Builder {
         command.args(&words[1..]).current_dir(&self.cwd);
         if let Some(id) = self.user {
             command.uid(id).gid(id);
+        }
+        if self.refuses_statx {
+            sys::refuse_statx(&mut command);
         }
         command
     }

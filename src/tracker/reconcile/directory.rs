@@ -160,7 +160,10 @@ impl Tracker {
 
     fn warn_unwatched(&mut self, id: Id, fault: &FsError) {
         let warning = match fault {
-            FsError::Io(why) => Warning::Failed(why.clone()),
+            FsError::Io(why) => {
+                let text = "no watch can be set, so it is looked at every 10 s";
+                Warning::Failed(format!("{text}: {why}"))
+            }
             _ => Warning::NoWatch,
         };
         self.warn(id, warning);

@@ -1,0 +1,76 @@
+//! Where something is missing that a kernel has: statx(2) that a sandbox refuses, /proc.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::{Tree, namespace};
+use std::fs;
+
+#[test]
+fn without_statx_all_goes_on_by_fstatat() {
+    let tree = Tree::new();
+    tree.mkdirs("d/e");
+    tree.write("d/f", "before");
+    let mut watch = tree.watch().json().refusing_statx().baseline().start();
+    tree.write("d/f", "after");
+    watch.expect(&["changed file ./d/f"]);
+    tree.rename("d/e", "e");
+    watch.expect(&["renamed directory ./d/e -> ./e"]);
+    tree.write("e/new", "x");
+    tree.remove("d/f");
+    watch.settle();
+    watch.check_violations();
+    let ended = watch.stop();
+    assert!(!ended.stderr.contains("warning"), "{}", ended.stderr);
+}
+
+#[test]
+fn without_statx_a_file_that_is_a_mount_point_is_known_by_the_mount_table() {
+    let test = "without_statx_a_file_that_is_a_mount_point…";
+    let Some(mut wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    let tree = Tree::new();
+    tree.write("f", "covered");
+    let script = "mount --bind ../outside/x f && exec \"$@\"";
+    wrapper.extend(["sh", "-c", script, "sh"]);
+    fs::write(tree.outside("x"), "mounted").unwrap();
+    let builder = tree.watch().refusing_statx().through(&wrapper);
+    let mut watch = builder.baseline().start();
+    fs::write(tree.outside("x"), "by its own name").unwrap();
+    watch.expect(&["Content changed: ./f"]);
+    let (from, to) = (tree.outside("y"), tree.path("f"));
+    fs::write(&from, "another").unwrap();
+    let mount = [
+        "mount",
+        "--bind",
+        from.to_str().unwrap(),
+        to.to_str().unwrap(),
+    ];
+    namespace::inside(&watch, &mount).unwrap();
+    watch.expect(&["Content changed: ./f"]);
+    fs::write(&from, "another, written").unwrap();
+    watch.expect(&["Content changed: ./f"]);
+    watch.stop();
+}
+
+#[test]
+fn without_proc_it_says_what_is_missing() {
+    let test = "without_proc_it_says_what_is_missing";
+    let Some(mut wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    let tree = Tree::new();
+    let script = "mount -t tmpfs none /proc && exec \"$@\"";
+    wrapper.extend(["sh", "-c", script, "sh"]);
+    let ended = tree.watch().through(&wrapper).spawn().wait();
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(
+        ended.stderr.contains("/proc must be mounted"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("give a PATH"), "{}", ended.stderr);
+    ended.stderr_is_ours();
+}
