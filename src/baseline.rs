@@ -10,8 +10,9 @@ use crate::change::{InodeTimes, Kind};
 use crate::file_status::Stat;
 use crate::hash::{Answers, DirectoryPath, ReadBatch, Workers, bytes_read};
 use crate::since::Since;
+use crate::tracker::disk::Disk;
 use crate::tracker::model::Id;
-use crate::tracker::{Hashing, Tracker, Turn};
+use crate::tracker::{Hashing, Tracker};
 
 /// Files in one job for the workers: to hand it over costs tens of microseconds.
 const FILES: usize = 64;
@@ -68,7 +69,7 @@ impl Baseline {
         self.handed_out && self.under_way == 0
     }
 
-    pub(crate) fn text(&mut self, tracker: &Tracker) -> String {
+    pub(crate) fn text<D>(&mut self, tracker: &Tracker<D>) -> String {
         let model = &tracker.model;
         let is_file = |id: &Id| model.kind(*id) == Kind::File;
         let all = *self
@@ -79,7 +80,7 @@ impl Baseline {
     }
 
     /// Hands over as many jobs as the workers need to stay busy.
-    pub(crate) fn feed(&mut self, tracker: &Tracker, workers: &Workers) {
+    pub(crate) fn feed<D>(&mut self, tracker: &Tracker<D>, workers: &Workers) {
         while !self.handed_out && self.under_way < workers.max_threads() * AHEAD {
             let batches = self.gather(tracker);
             if batches.is_empty() {
@@ -92,7 +93,7 @@ impl Baseline {
     }
 
     /// The next files that nobody has read, by directory.
-    fn gather(&mut self, tracker: &Tracker) -> Vec<ReadBatch> {
+    fn gather<D>(&mut self, tracker: &Tracker<D>) -> Vec<ReadBatch> {
         let mut batches: Vec<ReadBatch> = Vec::new();
         let mut dir = None;
         let mut count = 0;
@@ -131,7 +132,7 @@ impl Baseline {
         batches
     }
 
-    pub(crate) fn take(&mut self, turn: &mut Turn<'_>, read: Answers) {
+    pub(crate) fn take<D: Disk>(&mut self, tracker: &mut Tracker<D>, read: Answers) {
         self.under_way -= 1;
         for (id, result) in read {
             if let Ok(read) = &result {
@@ -144,12 +145,12 @@ impl Baseline {
                     self.bytes += read.stat.size;
                 }
             }
-            turn.take_baseline(id, result);
+            tracker.take_baseline(id, result);
         }
     }
 }
 
-fn begin(tracker: &Tracker, dir: Id, since: Option<&Arc<Since>>) -> Option<ReadBatch> {
+fn begin<D>(tracker: &Tracker<D>, dir: Id, since: Option<&Arc<Since>>) -> Option<ReadBatch> {
     // What may not answer is asked by a thread of its own, file by file.
     if tracker.file_systems.is_polled(tracker.model.inode(dir).dev) {
         return None;

@@ -25,6 +25,7 @@ use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::sys::stat::{stat_fd_cached, stat_name_cached};
 use crate::sys::xattr;
+use crate::tracker::Tracker;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
     Xattr, append_name,
@@ -60,13 +61,16 @@ enum Located {
     Remote(Place),
 }
 
+/// The tracker over it.
+pub(crate) type RealTracker = Tracker<RealDisk>;
+
 pub(crate) struct RealDisk {
     inotify: Arc<Inotify>,
     workers: Workers,
-    /// Directories that have been entered in this turn.
+    /// Directories that have been entered since the loop was last idle.
     held: HashMap<Inode, Held>,
     most_held: usize,
-    /// PATHs that have been opened in this turn.
+    /// PATHs that have been opened since then.
     roots: Vec<(Vec<u8>, Opened)>,
     pub(crate) own: SelfOutputs,
     pub(crate) mounts: Arc<MountTable>,
@@ -179,7 +183,7 @@ impl RealDisk {
         }
     }
 
-    /// Opens the first directory of a turn, which is often the only one, without its PATH.
+    /// Opens the first directory that is needed, which is often the only one, without its PATH.
     fn open_only(&mut self, inode: Inode, root: &[u8], relative: &[u8]) -> Option<OpenDirectory> {
         if !self.held.is_empty() || relative.is_empty() {
             return None;

@@ -8,17 +8,18 @@ mod find;
 use std::path::Path;
 
 use crate::change::Kind;
+use crate::disk::RealTracker;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::sys::io_error;
 use crate::tracker::disk::FsError;
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::{FileRoot, Root, Tracker};
+use crate::tracker::{FileRoot, Root};
 use crate::walk::{WalkContext, walk, walk_remote};
 use find::{Found, Listing};
 
 pub(crate) struct RootBuilder<'a> {
-    pub(crate) tracker: &'a mut Tracker,
+    pub(crate) tracker: &'a mut RealTracker,
     pub(crate) context: WalkContext<'a>,
     /// Whether a file system that does not answer is waited for: before the loop begins.
     pub(crate) may_wait: bool,

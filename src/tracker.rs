@@ -65,8 +65,11 @@ pub(crate) struct Timestamps {
     pub(crate) wall: i64,
 }
 
-/// The model, its rules and what is left to be done.
-pub(crate) struct Tracker {
+/// The model, its rules and what is left to be done, over a disk.
+pub(crate) struct Tracker<D> {
+    pub(crate) disk: D,
+    /// The time of what is done at present.
+    now: Timestamps,
     pub(crate) model: Model,
     pub(crate) settings: Settings,
     pub(crate) filter: Filter,
@@ -116,22 +119,9 @@ pub(crate) struct Tracker {
     clock: WallClock,
 }
 
-/// The tracker at work: with the disk, at a moment.
-pub(crate) struct Turn<'a> {
-    pub(crate) t: &'a mut Tracker,
-    disk: &'a mut dyn Disk,
-    now: Timestamps,
-}
-
-impl Tracker {
+impl<D> Tracker<D> {
     /// Over a tree that was walked, or an empty one.
-    pub(crate) fn new(
-        settings: Settings,
-        filter: Filter,
-        roots: Vec<Root>,
-        model: Model,
-        now: u64,
-    ) -> Self {
+    pub(crate) fn new(disk: D, settings: Settings, filter: Filter, now: u64) -> Self {
         let mut queue = WorkQueue::default();
         queue.set_now(now);
         if let Some(every) = settings.rescan {
@@ -140,11 +130,17 @@ impl Tracker {
         if filter.reads_rules() {
             queue.add_timer(Key::Rules, now);
         }
+        let now = Timestamps {
+            tick: now,
+            wall: settings.began,
+        };
         Self {
-            model,
+            disk,
+            now,
+            model: Model::new(),
             settings,
             filter,
-            roots,
+            roots: Vec::new(),
             above: Vec::new(),
             named: Vec::new(),
             batch: Batch::default(),
@@ -168,21 +164,19 @@ impl Tracker {
             xattrs: HashMap::default(),
             file_systems: FileSystems::default(),
             queue_empty: settings.began,
-            clock: WallClock::new(Timestamps {
-                tick: now,
-                wall: settings.began,
-            }),
+            clock: WallClock::new(now),
         }
     }
 
-    /// At work with a disk, at a moment.
-    pub(crate) fn turn<'a>(&'a mut self, disk: &'a mut dyn Disk, now: Timestamps) -> Turn<'a> {
+    /// Goes on at that time.
+    pub(crate) fn at(&mut self, now: Timestamps) -> &mut Self {
         self.queue.set_now(now.tick);
         if self.clock.observe(now) {
             // By a clock that was set since, nothing is older than the queue.
             self.queue_empty = i64::MIN;
         }
-        Turn { t: self, disk, now }
+        self.now = now;
+        self
     }
 
     /// Tells that all events were read at this time.
@@ -215,35 +209,35 @@ impl Tracker {
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// Looks at every name that the walk found, without emitting anything: for modes and
     /// owners, and watches on files.
     pub(crate) fn init_metadata(&mut self) {
-        for id in self.t.model.all().collect::<Vec<_>>() {
-            let Some(dir) = self.t.model.parent(id) else {
+        for id in self.model.all().collect::<Vec<_>>() {
+            let Some(dir) = self.model.parent(id) else {
                 continue;
             };
-            let name = self.t.model.name(id).to_vec();
+            let name = self.model.name(id).to_vec();
             let stat = self
                 .enter(dir)
                 .and_then(|inode| self.disk.stat(Target::In(inode, &name)));
             match stat {
                 Ok(stat) => {
                     self.remember_attributes(id, &stat);
-                    if stat.kind == Kind::File && self.t.model.kind(id) == Kind::File {
+                    if stat.kind == Kind::File && self.model.kind(id) == Kind::File {
                         self.watch_file_inode(id, dir, &name, &stat);
                     }
                 }
-                Err(_) => self.t.enqueue(id),
+                Err(_) => self.enqueue(id),
             }
         }
     }
 
     /// Makes a directory of the model a place to look in.
     fn enter(&mut self, dir: Id) -> Result<Inode, FsError> {
-        let model = &self.t.model;
+        let model = &self.model;
         let inode = model.inode(dir);
-        let roots = &self.t.roots;
+        let roots = &self.roots;
         self.disk.enter(inode, &|path| {
             model.write_relative_path(dir, path);
             let root = model.root(dir);
@@ -254,7 +248,7 @@ impl Turn<'_> {
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// A file system that did not answer does again.
     pub(crate) fn hasten_stuck(&mut self) {
         self.queue.hasten_stuck();

@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::{io, thread};
 
 use crate::change::Kind;
+use crate::disk::RealTracker;
 use crate::disk::path::RemotePath;
-use crate::disk::remote::Remotes;
 use crate::event::Wd;
 use crate::file_status::{FsClass, Stat};
 use crate::mounts::MountTable;
@@ -25,7 +25,6 @@ use crate::sys::inotify::Inotify;
 use crate::sys::listing;
 use crate::sys::process;
 use crate::sys::stat::{stat_fd, stat_fd_cached, stat_name, stat_name_cached};
-use crate::tracker::Tracker;
 use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::{DirectoryState, Id, NotEntered};
 use known::{Known, OldDirectory};
@@ -40,7 +39,6 @@ const THREADS: usize = 2;
 pub(crate) struct WalkContext<'a> {
     pub(crate) inotify: &'a Inotify,
     pub(crate) mounts: &'a MountTable,
-    pub(crate) remotes: &'a mut Remotes,
     /// Our own outputs are left out.
     pub(crate) own: &'a [Inode],
     pub(crate) progress: &'a WalkProgress,
@@ -52,7 +50,7 @@ pub(crate) struct WalkContext<'a> {
 /// walked is left on the work queue. Gives the directories that are known under another
 /// name, and what that is.
 pub(crate) fn walk(
-    tracker: &mut Tracker,
+    tracker: &mut RealTracker,
     context: &mut WalkContext<'_>,
     root: Id,
     fd: OwnedFd,
@@ -68,7 +66,7 @@ type Aliases = Vec<(Id, Id)>;
 
 /// Walks all that answers at once; gives the roots of remote mounts, too.
 fn walk_local(
-    tracker: &mut Tracker,
+    tracker: &mut RealTracker,
     context: &WalkContext<'_>,
     root: Id,
     fd: OwnedFd,

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::baseline::Baseline;
-use crate::disk::RealDisk;
+use crate::disk::RealTracker;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::hash::Workers;
@@ -36,8 +36,8 @@ use crate::since::Since;
 use crate::stderr::{Stderr, erase_progress};
 use crate::sys::inotify::Inotify;
 use crate::sys::signal::{Signal, Signals};
+use crate::tracker::Timestamps;
 use crate::tracker::disk::Disk;
-use crate::tracker::{Timestamps, Tracker};
 use ancestors::AncestorWatches;
 use cycle::Pace;
 use events::EventBytes;
@@ -98,9 +98,7 @@ pub(crate) struct Watcher {
     workers: Workers,
     /// Whether they are done with something.
     has_answers: bool,
-    /// The disk, as the tracker sees it.
-    disk: RealDisk,
-    tracker: Tracker,
+    tracker: RealTracker,
     baseline: Option<Baseline>,
     /// Changes that are held until their net effect is known.
     settle: Option<Settle>,
@@ -166,7 +164,7 @@ impl Watcher {
             if timeout.is_none_or(|timeout| !timeout.is_zero())
                 || now > self.pace.held_since.saturating_add(HOLD)
             {
-                self.disk.release();
+                self.tracker.disk.release();
                 self.pace.held_since = now;
             }
             let wakes = self.poller.wait(timeout)?;
@@ -269,20 +267,20 @@ impl Watcher {
         let now = self.clock.now();
         for (mount_point, is_mounted) in mounts.take_changed() {
             if is_mounted {
-                let mut turn = self.tracker.turn(&mut self.disk, now);
-                turn.watch_mount_point(&mount_point);
+                let tracker = self.tracker.at(now);
+                tracker.watch_mount_point(&mount_point);
             }
             self.tracker.enqueue_path(&mount_point);
         }
-        self.disk.remotes.retain(|mount| mounts.has(mount));
+        self.tracker.disk.remotes.retain(|mount| mounts.has(mount));
     }
 
     /// Reports file systems that do not answer, each once until it answers again.
     fn report_stalled(&mut self) {
-        if self.disk.remotes.take_recovered() {
+        if self.tracker.disk.remotes.take_recovered() {
             self.tracker.hasten_stuck();
         }
-        for mount in self.disk.remotes.take_stalled() {
+        for mount in self.tracker.disk.remotes.take_stalled() {
             let mounts = self.mounts.iter().flat_map(|mounts| &mounts.mounts);
             let point = mounts.filter(|known| known.number == mount);
             let point = point.map(|known| escaped(&known.mount_point)).next();

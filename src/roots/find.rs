@@ -90,7 +90,7 @@ impl RootBuilder<'_> {
             progress.check_interrupt();
             progress.is_ended()
         };
-        let remotes = &mut *self.context.remotes;
+        let remotes = &mut self.tracker.disk.remotes;
         let mut answer = if self.may_wait {
             remotes.ask_patiently(question.clone(), Some(STALLED_AFTER), is_over)
         } else {

@@ -43,9 +43,9 @@ pub(crate) struct Comparison {
     pub(crate) renames: bool,
 }
 
-pub(crate) fn diff(
+pub(crate) fn diff<D>(
     since: &Since,
-    tracker: &Tracker,
+    tracker: &Tracker<D>,
     disk: &mut dyn Disk,
     comparison: Comparison,
 ) -> Difference {
@@ -70,10 +70,10 @@ pub(crate) fn diff(
     differ.finish()
 }
 
-struct Differ<'a> {
+struct Differ<'a, D> {
     since: &'a Since,
     tree: &'a Tree,
-    tracker: &'a Tracker,
+    tracker: &'a Tracker<D>,
     disk: &'a mut dyn Disk,
     comparison: Comparison,
     /// The entry of the model that each old one is now.
@@ -89,7 +89,7 @@ struct Differ<'a> {
     doubtful: Vec<(Id, Option<Digest>)>,
 }
 
-impl Differ<'_> {
+impl<D> Differ<'_, D> {
     /// Pairs what has the same name and, as far as that is known, the same inode.
     fn match_names(&mut self) {
         let tree = self.tree;
@@ -275,7 +275,7 @@ impl Differ<'_> {
 
 /// The path of an entry as it is reported, but that of `/` is empty: names in it follow
 /// a slash.
-fn path_of(tracker: &Tracker, id: Id) -> Vec<u8> {
+fn path_of<D>(tracker: &Tracker<D>, id: Id) -> Vec<u8> {
     let mut path = Vec::new();
     tracker.write_path(id, &mut path);
     if path == b"/" {

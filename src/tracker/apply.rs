@@ -5,11 +5,11 @@
 
 use foldhash::{HashMap, HashSet};
 
+use super::Tracker;
 use super::destination::Destination;
-use super::disk::Target;
+use super::disk::{Disk, Target};
 use super::folded_names::Source;
 use super::model::{Evidence, Flag, Id};
-use super::{Tracker, Turn};
 use crate::change::{Change, Kind};
 use crate::coalesce::{ContentEvents, NameStep, Step, Steps, What};
 use crate::event::{Event, SelfEvent, Wd};
@@ -40,33 +40,33 @@ pub(super) struct Applying {
     hashed_before: u64,
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// Events that were all read before now become the batch to apply.
     pub(crate) fn begin_batch<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
-        let counters = &mut self.t.counters;
+        let counters = &mut self.counters;
         let steps = Steps::of(events.inspect(|_| counters.events += 1));
-        self.t.applying = Some(Applying {
+        self.applying = Some(Applying {
             steps,
             read: HashSet::default(),
             destinations: HashMap::default(),
-            hashed_before: self.t.counters.hashed_bytes,
+            hashed_before: self.counters.hashed_bytes,
         });
     }
 
     /// Applies the next step of the batch; `false`: all are applied.
     pub(crate) fn apply_next(&mut self) -> bool {
-        let Some(applying) = &mut self.t.applying else {
+        let Some(applying) = &mut self.applying else {
             return false;
         };
         let Some(at) = applying.steps.take() else {
-            self.t.applying = None;
+            self.applying = None;
             return false;
         };
         // Its names are needed while the model changes.
         let steps = std::mem::take(&mut applying.steps);
         match steps.step(at) {
             Step::Name(step) => {
-                if let Some(dir) = self.t.model.watched(step.wd) {
+                if let Some(dir) = self.model.watched(step.wd) {
                     self.apply_name(dir, &steps, at, &step);
                 }
             }
@@ -74,7 +74,7 @@ impl Turn<'_> {
             Step::InodeContent(wd, content) => self.inode_content(wd, content),
             Step::Overflow => self.overflow(),
         }
-        if let Some(applying) = &mut self.t.applying {
+        if let Some(applying) = &mut self.applying {
             applying.steps = steps;
         }
         true
@@ -82,21 +82,21 @@ impl Turn<'_> {
 
     /// Whether a file is read at once, so that records come in the order of things.
     pub(super) fn may_read_in_place(&self) -> bool {
-        let hashed = self.t.counters.hashed_bytes;
+        let hashed = self.counters.hashed_bytes;
         let is_within = |applying: &Applying| hashed - applying.hashed_before < IN_PLACE;
-        self.t.applying.as_ref().is_some_and(is_within)
+        self.applying.as_ref().is_some_and(is_within)
     }
 
     /// What happened to a name in a watched directory.
     fn apply_name(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) {
         let name = steps.name(at);
-        if step.what != What::Content && self.t.is_moved_from(dir) {
+        if step.what != What::Content && self.is_moved_from(dir) {
             // Where it happened is not known before the other half of a rename is.
-            self.t.enqueue_name(dir, name);
-            if self.t.filter.is_rule_file(name) {
-                self.t.rules_changed(dir);
+            self.enqueue_name(dir, name);
+            if self.filter.is_rule_file(name) {
+                self.rules_changed(dir);
             }
-        } else if self.t.is_hidden(dir, name, step.is_dir) {
+        } else if self.is_hidden(dir, name, step.is_dir) {
             return self.hidden_step(dir, name, step);
         } else if self.apply_structure(dir, steps, at, step) {
             return;
@@ -110,28 +110,28 @@ impl Turn<'_> {
     /// served, too.
     fn apply_structure(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) -> bool {
         let name = steps.name(at);
-        if step.what != What::Content && self.t.filter.is_rule_file(name) {
-            self.t.rules_changed(dir);
+        if step.what != What::Content && self.filter.is_rule_file(name) {
+            self.rules_changed(dir);
         }
-        if step.what != What::Content && self.t.is_folding(dir) {
+        if step.what != What::Content && self.is_folding(dir) {
             // What the model has may be what has just come, in another spelling.
-            self.t.rescan_folded(dir);
-        } else if step.what != What::Content && self.t.is_scanning(dir) {
+            self.rescan_folded(dir);
+        } else if step.what != What::Content && self.is_scanning(dir) {
             // And so may what was listed a moment ago.
             self.check_folded_source(dir);
         }
         match step.what {
-            What::Created => match self.t.model.find(dir, name) {
+            What::Created => match self.model.find(dir, name) {
                 Some(known) => {
                     self.note_arrival(dir, name);
-                    self.t.enqueue(known);
+                    self.enqueue(known);
                 }
                 None if step.is_dir => self.reconcile_as(dir, name, Source::Made),
                 None => return self.create(dir, name, step.content, steps.fate(at)),
             },
             What::Deleted => self.delete(dir, name, step.is_dir),
             What::MovedFrom(cookie) => {
-                if !self.t.moved_from(dir, name, cookie, self.now) {
+                if !self.moved_from(dir, name, cookie, self.now) {
                     self.check_folded_source(dir);
                 }
             }
@@ -143,8 +143,8 @@ impl Turn<'_> {
 
     /// `IN_DELETE`.
     fn delete(&mut self, dir: Id, name: &[u8], is_dir: bool) {
-        let was_unseen = self.t.unseen.remove(dir, name);
-        let Some(known) = self.t.model.find(dir, name) else {
+        let was_unseen = self.unseen.remove(dir, name);
+        let Some(known) = self.model.find(dir, name) else {
             if was_unseen && !is_dir {
                 self.delete_unseen(dir, name);
             } else if !was_unseen {
@@ -152,13 +152,13 @@ impl Turn<'_> {
             }
             return;
         };
-        let is_directory = self.t.model.kind(known) == Kind::Directory;
+        let is_directory = self.model.kind(known) == Kind::Directory;
         if is_directory && is_dir {
             // Only the disk tells whether the one that is known is meant, or a younger.
-            self.t.model.mark_deleted(known);
+            self.model.mark_deleted(known);
             self.reconcile_entry(known);
         } else if is_directory || is_dir {
-            self.t.enqueue(known);
+            self.enqueue(known);
         } else {
             self.unlink(known);
         }
@@ -168,8 +168,8 @@ impl Turn<'_> {
     fn content_events(&mut self, dir: Id, name: &[u8], step: &NameStep) {
         let content = step.content;
         let is_written = content.modified || content.closed;
-        match self.t.model.find(dir, name) {
-            Some(id) if self.t.model.kind(id) == Kind::File => {
+        match self.model.find(dir, name) {
+            Some(id) if self.model.kind(id) == Kind::File => {
                 let when = if step.leaves {
                     ReadWhen::Renamed
                 } else {
@@ -178,23 +178,23 @@ impl Turn<'_> {
                 self.file_events(id, content, when);
             }
             Some(id) if step.is_dir && content.attrib => {
-                self.t.enqueue(id);
-                self.t.retry_denied(id);
+                self.enqueue(id);
+                self.retry_denied(id);
             }
-            Some(id) if content.attrib && self.t.settings.attributes => self.t.enqueue(id),
+            Some(id) if content.attrib && self.settings.attributes => self.enqueue(id),
             Some(_) => {}
             None if step.is_dir => {}
-            None => match self.t.name_of_tmpfile(name) {
+            None => match self.name_of_tmpfile(name) {
                 Some(Some(id)) => self.file_events(id, content, ReadWhen::Now),
                 Some(None) => {}
                 None if is_written => self.dead_name(dir, name),
                 // It may be another spelling of one that is known.
-                None if self.t.is_folding(dir) => self.check_folded_source(dir),
+                None if self.is_folding(dir) => self.check_folded_source(dir),
                 None => {}
             },
         }
-        if is_written && self.t.filter.is_rule_file(name) {
-            self.t.rules_changed(dir);
+        if is_written && self.filter.is_rule_file(name) {
+            self.rules_changed(dir);
         }
     }
 
@@ -202,7 +202,7 @@ impl Turn<'_> {
     /// another one.
     fn dead_name(&mut self, dir: Id, name: &[u8]) {
         self.reconcile_name(dir, name);
-        if !self.is_directory(dir) || self.t.model.find(dir, name).is_some() {
+        if !self.is_directory(dir) || self.model.find(dir, name).is_some() {
             return;
         }
         let stat = self
@@ -210,18 +210,18 @@ impl Turn<'_> {
             .and_then(|inode| self.disk.stat(Target::In(inode, name)));
         // What is there, and not in the model, is an output of ours or another spelling.
         if stat.is_err() {
-            self.t.debounce(dir);
+            self.debounce(dir);
         }
     }
 
     /// The bytes or attributes of a file may have changed. Once it was read under this name,
     /// its others follow.
     pub(super) fn file_events(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
-        if content.attrib && self.t.model.has(id, Flag::LINKED) {
-            let key = self.t.model.inode_key(id);
+        if content.attrib && self.model.has(id, Flag::LINKED) {
+            let key = self.model.inode_key(id);
             // It may be readable now.
-            if let Some(other) = key.and_then(|key| self.t.links.unreadable(key)) {
-                self.t.enqueue(other);
+            if let Some(other) = key.and_then(|key| self.links.unreadable(key)) {
+                self.enqueue(other);
             }
         }
         self.one_file(id, content, when);
@@ -230,7 +230,7 @@ impl Turn<'_> {
     /// Under one name.
     fn one_file(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
         let is_read = |applying: &Applying| applying.read.contains(&id);
-        if self.t.applying.as_ref().is_some_and(is_read) {
+        if self.applying.as_ref().is_some_and(is_read) {
             return; // It was read after these events were.
         }
         let flags = [
@@ -240,47 +240,44 @@ impl Turn<'_> {
         ];
         for (happened, evidence) in flags {
             if happened {
-                self.t.model.add_evidence(id, evidence);
+                self.model.add_evidence(id, evidence);
             }
         }
         if when == ReadWhen::Renamed {
             return;
         }
-        let settings = &self.t.settings;
+        let settings = &self.settings;
         let wants_attributes = settings.attributes || settings.touched;
         if content.attrib {
             // It may be readable now, whatever was known of its bytes before.
-            if self.t.model.digest(id).is_none()
-                || wants_attributes
-                || self.t.model.is_unreadable(id)
-            {
-                self.t.enqueue(id);
+            if self.model.digest(id).is_none() || wants_attributes || self.model.is_unreadable(id) {
+                self.enqueue(id);
             }
         }
         if content.closed {
             if when == ReadWhen::Now && self.may_read_in_place() {
                 self.reconcile_entry(id);
             } else {
-                self.t.enqueue(id);
+                self.enqueue(id);
             }
         } else if content.modified {
-            self.t.debounce(id);
+            self.debounce(id);
         }
     }
 
     /// Something happened to the bytes or attributes of a watched inode.
     fn inode_content(&mut self, wd: Wd, content: ContentEvents) {
-        if let Some(dir) = self.t.model.watched(wd) {
+        if let Some(dir) = self.model.watched(wd) {
             if content.attrib {
-                self.t.enqueue(dir);
-                self.t.retry_denied(dir);
+                self.enqueue(dir);
+                self.retry_denied(dir);
                 self.retry_unreadable_files(dir);
             }
             return;
         }
-        for id in self.t.file_watches.names(wd) {
+        for id in self.file_watches.names(wd) {
             self.one_file(id, content, ReadWhen::Queued);
-            if self.t.model.has(id, Flag::LINKED) {
+            if self.model.has(id, Flag::LINKED) {
                 break; // The others follow it.
             }
         }
@@ -288,48 +285,47 @@ impl Turn<'_> {
 
     /// A watched inode is gone, or elsewhere, or its watch is.
     fn self_event(&mut self, wd: Wd, what: SelfEvent) {
-        if self.t.above.contains(&wd) {
-            self.t.enqueue_roots();
+        if self.above.contains(&wd) {
+            self.enqueue_roots();
         }
-        let Some(dir) = self.t.model.watched(wd) else {
+        let Some(dir) = self.model.watched(wd) else {
             return;
         };
         if what == SelfEvent::Ignored {
-            self.t.model.take_watch(dir);
+            self.model.take_watch(dir);
         }
-        if what == SelfEvent::DeleteSelf && self.t.model.has(dir, Flag::ROOT) {
+        if what == SelfEvent::DeleteSelf && self.model.has(dir, Flag::ROOT) {
             // What stands at a PATH now is another, even if it got the number.
             self.unlink(dir);
         } else {
-            self.t.enqueue(dir);
+            self.enqueue(dir);
         }
     }
 
     /// `IN_Q_OVERFLOW`: what was lost is found by comparing everything.
     fn overflow(&mut self) {
-        self.t.counters.overflows += 1;
-        self.t.batch.push(Change::Overflow);
+        self.counters.overflows += 1;
+        self.batch.push(Change::Overflow);
         self.expire_all_pending_moves();
-        self.t.request_rescan(self.now.tick);
+        self.request_rescan(self.now.tick);
     }
 
     /// Permissions of a directory changed: it may be why files in it could not be read.
     fn retry_unreadable_files(&mut self, dir: Id) {
         let is_unread =
-            |id: &Id| self.t.model.kind(*id) == Kind::File && self.t.model.is_unreadable(*id);
+            |id: &Id| self.model.kind(*id) == Kind::File && self.model.is_unreadable(*id);
         for id in self
-            .t
             .model
             .children(dir)
             .filter(is_unread)
             .collect::<Vec<_>>()
         {
-            self.t.enqueue(id);
+            self.enqueue(id);
         }
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// Permissions of a directory changed: what could not be entered below it is tried.
     fn retry_denied(&mut self, dir: Id) {
         let model = &self.model;

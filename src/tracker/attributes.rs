@@ -1,47 +1,46 @@
 //! Modes, owners, extended attributes and mtimes, where changes of them are asked for: what
 //! was last reported, and what differs.
 
-use super::disk::{Stat, Target, Xattr};
+use super::Tracker;
+use super::disk::{Disk, Stat, Target, Xattr};
 use super::model::{Flag, Id};
-use super::{Tracker, Turn};
 use crate::change::{Attributes, Change, Kind};
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// Remembers mode, owner and extended attributes, where they are reported.
     pub(super) fn remember_attributes(&mut self, id: Id, stat: &Stat) {
         if stat.kind == Kind::File {
-            self.t.remember_mtime(id, stat);
+            self.remember_mtime(id, stat);
         }
-        if self.t.settings.attributes {
+        if self.settings.attributes {
             let xattrs = self.xattrs(id).unwrap_or_default();
-            self.t.store_attributes(id, stat, xattrs);
+            self.store_attributes(id, stat, xattrs);
         }
     }
 
     /// Reports a change of mode, owner or extended attributes, where that is asked for.
     pub(super) fn compare_attributes(&mut self, id: Id, stat: &Stat) {
-        if !self.t.settings.attributes {
+        if !self.settings.attributes {
             return;
         }
-        let Some(old) = self.t.attributes.get(&id).copied() else {
+        let Some(old) = self.attributes.get(&id).copied() else {
             return self.remember_attributes(id, stat);
         };
-        let old_xattrs = self.t.xattrs.get(&id).cloned().unwrap_or_default();
+        let old_xattrs = self.xattrs.get(&id).cloned().unwrap_or_default();
         // Where they cannot be read now, they are those that were reported.
         let xattrs = self.xattrs(id).unwrap_or_else(|| old_xattrs.clone());
         if old != stat.attributes || old_xattrs != xattrs {
-            if !self.t.model.has(id, Flag::HIDDEN) {
-                self.t
-                    .emit_attributes(id, old, stat.attributes, &old_xattrs, &xattrs);
+            if !self.model.has(id, Flag::HIDDEN) {
+                self.emit_attributes(id, old, stat.attributes, &old_xattrs, &xattrs);
             }
-            self.t.store_attributes(id, stat, xattrs);
+            self.store_attributes(id, stat, xattrs);
         }
     }
 
     /// In the order of their names. `None`: they cannot be read.
     fn xattrs(&mut self, id: Id) -> Option<Box<[Xattr]>> {
-        let dir = self.t.model.parent(id)?;
-        let name = self.t.model.name(id).to_vec();
+        let dir = self.model.parent(id)?;
+        let name = self.model.name(id).to_vec();
         let inode = self.enter(dir).ok()?;
         let mut xattrs = self.disk.xattrs(Target::In(inode, &name)).ok()?;
         xattrs.sort_unstable();
@@ -49,7 +48,7 @@ impl Turn<'_> {
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     fn store_attributes(&mut self, id: Id, stat: &Stat, xattrs: Box<[Xattr]>) {
         self.attributes.insert(id, stat.attributes);
         if xattrs.is_empty() {

@@ -9,13 +9,13 @@ mod known;
 mod other_names;
 mod reread;
 
-use super::disk::{FileDigest, FsError, Reading, Stat, Target, Ticket};
+use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
-use super::{Hashing, Tracker, Turn};
+use super::{Hashing, Tracker};
 use crate::change::{Content, Digest, Kind, Warning};
 pub(super) use reread::RereadDelays;
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// Whether a regular file may have been written to since it was read.
     pub(super) fn is_written(&self, id: Id) -> bool {
         let wrote = Evidence::MODIFIED.and(Evidence::CLOSED_WRITE);
@@ -90,50 +90,50 @@ impl Tracker {
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// A regular file is where the model has one: its bytes are compared, if they may
     /// have changed.
     pub(super) fn reconcile_content(&mut self, id: Id, stat: &Stat) {
-        self.t.note_links(id, stat);
-        if self.t.model.has(id, Flag::READING) {
+        self.note_links(id, stat);
+        if self.model.has(id, Flag::READING) {
             // The answer will find the flags of what happened meanwhile.
-            self.t.model.set(id, Flag::RECHECK);
+            self.model.set(id, Flag::RECHECK);
             return;
         }
-        self.t.queue.cancel_debounce(id);
-        let why = self.t.take_evidence(id);
-        if self.t.goes_by_stat(stat) {
+        self.queue.cancel_debounce(id);
+        let why = self.take_evidence(id);
+        if self.goes_by_stat(stat) {
             self.compare_stat(id, stat, why);
-        } else if self.t.needs_read(id, stat, why) {
-            match self.t.read_by_other_name(id, stat, why) {
+        } else if self.needs_read(id, stat, why) {
+            match self.read_by_other_name(id, stat, why) {
                 Some(digest) => self.compare(id, stat, digest, true, why),
                 None => self.read(id, stat, why),
             }
-        } else if self.t.model.digest(id).is_none()
+        } else if self.model.digest(id).is_none()
             // The baseline passes over what is polled: the first look is taken as it is.
-            && (!self.t.model.is_unread(id) || self.t.file_systems.is_polled(stat.inode.dev))
+            && (!self.model.is_unread(id) || self.file_systems.is_polled(stat.inode.dev))
         {
             // A touch accounts for what differs.
-            self.t.keep_fingerprint(id, stat, true, self.now.wall);
-            if self.t.has_new_mtime(id, stat) {
-                self.t.emit_touched(id, stat);
+            self.keep_fingerprint(id, stat, true, self.now.wall);
+            if self.has_new_mtime(id, stat) {
+                self.emit_touched(id, stat);
             }
-            self.t.remember_mtime(id, stat);
+            self.remember_mtime(id, stat);
         }
     }
 
     fn read(&mut self, id: Id, stat: &Stat, why: Evidence) {
-        let Some(dir) = self.t.model.parent(id) else {
+        let Some(dir) = self.model.parent(id) else {
             return;
         };
-        if let Some(due) = self.t.reread_delays.wait(id, self.now.tick) {
-            self.t.model.add_evidence(id, why);
-            self.t.queue.delay_entry(id, Some(dir), due);
+        if let Some(due) = self.reread_delays.wait(id, self.now.tick) {
+            self.model.add_evidence(id, why);
+            self.queue.delay_entry(id, Some(dir), due);
             return;
         }
-        let name = self.t.model.name(id).to_vec();
-        let ticket = self.t.next_ticket();
-        let limit = self.t.settings.hash_limit;
+        let name = self.model.name(id).to_vec();
+        let ticket = self.next_ticket();
+        let limit = self.settings.hash_limit;
         let read = self
             .enter(dir)
             .and_then(|parent| self.disk.read(Target::In(parent, &name), limit, ticket));
@@ -144,13 +144,13 @@ impl Turn<'_> {
                 stable,
                 ..
             })) => {
-                self.t.count_reading(&stat);
+                self.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
             }
-            Ok(Reading::Later(_)) => self.t.later(ticket, id, why),
+            Ok(Reading::Later(_)) => self.later(ticket, id, why),
             Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
-                self.t.model.add_evidence(id, why);
-                self.t.retry_entry(id, &FsError::NotFound);
+                self.model.add_evidence(id, why);
+                self.retry_entry(id, &FsError::NotFound);
             }
             Err(error) => self.reading_failed(id, stat, error, why),
         }
@@ -159,28 +159,27 @@ impl Turn<'_> {
     /// Reads a file that was written to without a look at it first. `false`: it takes
     /// more than that.
     pub(super) fn read_modified(&mut self, id: Id) -> bool {
-        let t = &mut *self.t;
-        let is_plain = !t.settings.attributes
-            && !t.reread_delays.is_waiting(id, self.now.tick)
-            && t.model.presence(id) == Presence::There
-            && !t.model.has(id, Flag::READING);
-        let Some(dir) = t.model.parent(id).filter(|_| is_plain) else {
+        let is_plain = !self.settings.attributes
+            && !self.reread_delays.is_waiting(id, self.now.tick)
+            && self.model.presence(id) == Presence::There
+            && !self.model.has(id, Flag::READING);
+        let Some(dir) = self.model.parent(id).filter(|_| is_plain) else {
             return false;
         };
-        if t.hashing(t.model.inode(dir).dev) == Hashing::Off {
+        if self.hashing(self.model.inode(dir).dev) == Hashing::Off {
             return false;
         }
-        let name = self.t.model.name(id).to_vec();
-        if self.t.is_hidden(dir, &name, false) {
+        let name = self.model.name(id).to_vec();
+        if self.is_hidden(dir, &name, false) {
             return false;
         }
         let Ok(inode) = self.enter(dir) else {
             return false;
         };
-        let ticket = self.t.next_ticket();
+        let ticket = self.next_ticket();
         match self
             .disk
-            .read(Target::In(inode, &name), self.t.settings.hash_limit, ticket)
+            .read(Target::In(inode, &name), self.settings.hash_limit, ticket)
         {
             Ok(Reading::Done(FileDigest {
                 stat,
@@ -188,18 +187,18 @@ impl Turn<'_> {
                 stable,
                 ..
             })) if !self.disk.is_self_output(stat.inode) => {
-                self.t.clear_missing(id);
-                self.t.queue.cancel_debounce(id);
-                let why = self.t.take_evidence(id);
-                self.t.count_reading(&stat);
+                self.clear_missing(id);
+                self.queue.cancel_debounce(id);
+                let why = self.take_evidence(id);
+                self.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
                 true
             }
             Ok(Reading::Later(_)) => {
-                self.t.clear_missing(id);
-                self.t.queue.cancel_debounce(id);
-                let why = self.t.take_evidence(id);
-                self.t.later(ticket, id, why);
+                self.clear_missing(id);
+                self.queue.cancel_debounce(id);
+                let why = self.take_evidence(id);
+                self.later(ticket, id, why);
                 true
             }
             _ => false,
@@ -207,10 +206,10 @@ impl Turn<'_> {
     }
 
     pub(crate) fn answered(&mut self, ticket: Ticket, answer: Result<FileDigest, FsError>) {
-        let Some((id, why)) = self.t.reading.remove(&ticket) else {
+        let Some((id, why)) = self.reading.remove(&ticket) else {
             return;
         };
-        self.t.model.clear(id, Flag::READING);
+        self.model.clear(id, Flag::READING);
         match answer {
             Ok(FileDigest {
                 stat,
@@ -218,29 +217,29 @@ impl Turn<'_> {
                 stable,
                 took,
             }) => {
-                self.t.count_reading(&stat);
+                self.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
                 // What happened meanwhile is looked at in its turn.
-                let again = !self.t.model.evidence(id).is_empty();
+                let again = !self.model.evidence(id).is_empty();
                 if again || !stable {
-                    self.t.reread_delays.note(id, self.now.tick, took);
-                    self.t.debounce(id);
+                    self.reread_delays.note(id, self.now.tick, took);
+                    self.debounce(id);
                 } else {
-                    self.t.reread_delays.remove(id);
+                    self.reread_delays.remove(id);
                 }
-                if self.t.model.clear(id, Flag::RECHECK) {
-                    self.t.enqueue(id);
+                if self.model.clear(id, Flag::RECHECK) {
+                    self.enqueue(id);
                 }
             }
             Ok(_) | Err(FsError::NotFound) => {
-                self.t.model.add_evidence(id, why);
-                self.t.retry_entry(id, &FsError::NotFound);
+                self.model.add_evidence(id, why);
+                self.retry_entry(id, &FsError::NotFound);
             }
             Err(error) => match self.stat_of(id) {
                 Some(stat) => self.reading_failed(id, &stat, error, why),
                 None => {
-                    self.t.model.add_evidence(id, why);
-                    self.t.retry_entry(id, &error);
+                    self.model.add_evidence(id, why);
+                    self.retry_entry(id, &error);
                 }
             },
         }
@@ -249,28 +248,28 @@ impl Turn<'_> {
     /// A file cannot be read now. A write to it is a change all the same.
     fn reading_failed(&mut self, id: Id, stat: &Stat, error: FsError, why: Evidence) {
         if matches!(error, FsError::NotFound | FsError::Busy | FsError::Stalled) {
-            self.t.model.add_evidence(id, why);
-            self.t.model.mark_missed(id);
-            self.t.retry_entry(id, &error);
+            self.model.add_evidence(id, why);
+            self.model.mark_missed(id);
+            self.retry_entry(id, &error);
             return;
         }
         let is_written = why.is_written()
-            || match self.t.model.knowledge(id) {
-                Knowledge::Unread { .. } => self.t.changed_since_start(id, stat),
-                Knowledge::Unseen => self.t.model.digest(id).is_some() && stat.size > 0,
+            || match self.model.knowledge(id) {
+                Knowledge::Unread { .. } => self.changed_since_start(id, stat),
+                Knowledge::Unseen => self.model.digest(id).is_some() && stat.size > 0,
                 Knowledge::Known { fingerprint, .. } => {
-                    self.t.has_lost_events() && fingerprint != model::fingerprint(stat, true)
+                    self.has_lost_events() && fingerprint != model::fingerprint(stat, true)
                 }
                 Knowledge::Unreadable { fingerprint } => {
                     fingerprint != model::fingerprint(stat, false)
                 }
             };
         if is_written {
-            let old = self.t.model.digest(id);
-            self.t.model.set_digest(id, None);
-            self.t.emit_changed(id, content(stat, None), old);
+            let old = self.model.digest(id);
+            self.model.set_digest(id, None);
+            self.emit_changed(id, content(stat, None), old);
             if why.has(Evidence::CLOSED_WRITE) {
-                self.t.emit_closed(id, content(stat, None));
+                self.emit_closed(id, content(stat, None));
             }
         }
         self.mark_unreadable(id, stat, error);
@@ -282,24 +281,21 @@ impl Turn<'_> {
     /// That it cannot be read is reported on stderr once, and it is tried again, sooner when its
     /// permissions change.
     fn mark_unreadable(&mut self, id: Id, stat: &Stat, error: FsError) {
-        let is_first = !self.t.model.is_unreadable(id);
-        self.t.note_links(id, stat);
+        let is_first = !self.model.is_unreadable(id);
+        self.note_links(id, stat);
         let fingerprint = model::fingerprint(stat, false);
-        self.t
-            .model
+        self.model
             .set_knowledge(id, Knowledge::Unreadable { fingerprint });
-        if self.t.model.has(id, Flag::LINKED) {
-            self.t
-                .links
-                .set_unreadable(model::inode_key(stat), Some(id));
+        if self.model.has(id, Flag::LINKED) {
+            self.links.set_unreadable(model::inode_key(stat), Some(id));
         }
-        self.t.retry_entry(id, &error);
+        self.retry_entry(id, &error);
         if is_first {
             let warning = match error {
                 FsError::Io(why) => Warning::Failed(why),
                 _ => Warning::UnreadableFile,
             };
-            self.t.warn(id, warning);
+            self.warn(id, warning);
         }
     }
 }

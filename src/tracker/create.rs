@@ -5,9 +5,9 @@
 //! one look.
 
 use super::content::content;
-use super::disk::{FileDigest, FsError, Reading, Stat, Target};
+use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target};
 use super::model::{self, Evidence, Id, Knowledge};
-use super::{Hashing, Turn};
+use super::{Hashing, Tracker};
 use crate::change::{Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Fate};
 use foldhash::HashMap;
@@ -47,7 +47,7 @@ impl UnseenCreates {
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// `IN_CREATE` of what is no directory and not known. Whether `content` was served, too.
     pub(super) fn create(
         &mut self,
@@ -88,8 +88,8 @@ impl Turn<'_> {
     fn insert_unseen(&mut self, dir: Id, name: &[u8], kind: Option<Kind>) -> Id {
         match kind {
             Some(kind @ (Kind::Symlink | Kind::Other)) => {
-                let id = self.t.model.insert(Some(dir), name, kind);
-                self.t.emit_created(id, Content::default());
+                let id = self.model.insert(Some(dir), name, kind);
+                self.emit_created(id, Content::default());
                 id
             }
             Some(Kind::File | Kind::Directory) | None => self.insert_empty(dir, name, None),
@@ -98,13 +98,13 @@ impl Turn<'_> {
 
     /// Where it went is read soon; if not, the name is looked at.
     fn unseen_create(&mut self, dir: Id, name: &[u8]) {
-        self.t.unseen.add(dir, name);
-        self.t.queue.add_name_later(dir, name);
+        self.unseen.add(dir, name);
+        self.queue.add_name_later(dir, name);
     }
 
     /// A name that was made and never seen is gone.
     pub(super) fn delete_unseen(&mut self, dir: Id, name: &[u8]) {
-        if self.is_directory(dir) && self.t.model.find(dir, name).is_none() {
+        if self.is_directory(dir) && self.model.find(dir, name).is_none() {
             let id = self.insert_empty(dir, name, None);
             self.unlink(id);
         }
@@ -120,12 +120,12 @@ impl Turn<'_> {
         fate: Fate<'_>,
     ) -> bool {
         let (old_dir, old_name) = from;
-        if !self.is_directory(old_dir) || self.t.model.find(old_dir, old_name).is_some() {
+        if !self.is_directory(old_dir) || self.model.find(old_dir, old_name).is_some() {
             return false;
         }
         let at = match fate {
             Fate::Stays => Some((dir, name)),
-            Fate::Moved { wd, name } => self.t.model.watched(wd).map(|dir| (dir, name)),
+            Fate::Moved { wd, name } => self.model.watched(wd).map(|dir| (dir, name)),
             Fate::Removed | Fate::Unknown => None,
         };
         let stat = at.and_then(|(dir, name)| self.stat_in(dir, name).ok());
@@ -141,12 +141,12 @@ impl Turn<'_> {
         if !self.may_take_one_look() {
             return false;
         }
-        let limit = self.t.settings.hash_limit;
-        let dev = self.t.model.inode(dir).dev;
-        if self.t.hashing(dev) == Hashing::Off {
+        let limit = self.settings.hash_limit;
+        let dev = self.model.inode(dir).dev;
+        if self.hashing(dev) == Hashing::Off {
             return self.create_closed_unread(dir, name);
         }
-        let ticket = self.t.next_ticket();
+        let ticket = self.next_ticket();
         let read = self
             .enter(dir)
             .and_then(|inode| self.disk.read(Target::In(inode, name), limit, ticket));
@@ -158,15 +158,15 @@ impl Turn<'_> {
                 ..
             })) if !self.disk.is_self_output(stat.inode) => {
                 if self.arrived_complete(&stat) {
-                    let id = self.t.model.insert(Some(dir), name, Kind::File);
+                    let id = self.model.insert(Some(dir), name, Kind::File);
                     self.store_digest(id, &stat, digest, stable);
-                    self.t.remember_recent(&stat);
-                    self.t.emit_created(id, content(&stat, Some(digest)));
+                    self.remember_recent(&stat);
+                    self.emit_created(id, content(&stat, Some(digest)));
                     // It was written through this name: its others have the bytes, too.
                     self.enqueue_links(id, &stat, true);
                 } else {
                     let id = self.insert_empty(dir, name, Some(&stat));
-                    self.t.remember_recent(&stat);
+                    self.remember_recent(&stat);
                     self.compare_closed(id, &stat, digest, stable);
                 }
                 true
@@ -175,9 +175,9 @@ impl Turn<'_> {
                 if !self.disk.is_self_output(stat.inode) && !self.arrived_complete(&stat) =>
             {
                 let id = self.insert_empty(dir, name, Some(&stat));
-                self.t.remember_recent(&stat);
-                self.t.note_links(id, &stat);
-                self.t.later(ticket, id, Evidence::COMPLETED);
+                self.remember_recent(&stat);
+                self.note_links(id, &stat);
+                self.later(ticket, id, Evidence::COMPLETED);
                 true
             }
             _ => false,
@@ -186,9 +186,9 @@ impl Turn<'_> {
 
     /// Whether all that there is to know of a new file is learned by reading it.
     pub(super) fn may_take_one_look(&self) -> bool {
-        let settings = &self.t.settings;
+        let settings = &self.settings;
         let is_plain = !settings.attributes && !settings.strict;
-        is_plain && !self.t.rescan.is_running() && self.may_read_in_place()
+        is_plain && !self.rescan.is_running() && self.may_read_in_place()
     }
 
     /// The same where files go by size and times.
@@ -201,8 +201,8 @@ impl Turn<'_> {
                     && !self.arrived_complete(&stat) =>
             {
                 let id = self.insert_empty(dir, name, Some(&stat));
-                self.t.remember_recent(&stat);
-                self.t.note_links(id, &stat);
+                self.remember_recent(&stat);
+                self.note_links(id, &stat);
                 self.compare_closed_stat(id, &stat);
                 true
             }
@@ -221,13 +221,13 @@ impl Turn<'_> {
             Ok(stat) if self.disk.is_self_output(stat.inode) => {}
             Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat),
             Ok(stat) if stat.kind != Kind::Directory => {
-                let id = self.t.model.insert(Some(dir), name, stat.kind);
+                let id = self.model.insert(Some(dir), name, stat.kind);
                 self.remember_attributes(id, &stat);
-                self.t.emit_created(id, Content::default());
+                self.emit_created(id, Content::default());
             }
             // It is gone or replaced: the events that follow tell.
             Ok(_) | Err(FsError::NotFound) => self.unseen_create(dir, name),
-            Err(why) => drop(self.t.retry_later(dir, name, &why)),
+            Err(why) => drop(self.retry_later(dir, name, &why)),
         }
     }
 
@@ -237,15 +237,15 @@ impl Turn<'_> {
             return;
         }
         let id = self.insert_empty(dir, name, Some(stat));
-        self.t.remember_recent(stat);
+        self.remember_recent(stat);
         if stat.size == 0 {
-            let by_stat = self.t.goes_by_stat(stat);
-            self.t.keep_fingerprint(id, stat, !by_stat, self.now.wall);
+            let by_stat = self.goes_by_stat(stat);
+            self.keep_fingerprint(id, stat, !by_stat, self.now.wall);
         } else {
             // Its bytes came with the look: their events follow, if they have not been lost.
             // A link that comes before they are read finds it by its identity.
-            self.t.model.set_inode_key(id, model::inode_key(stat));
-            self.t.debounce(id);
+            self.model.set_inode_key(id, model::inode_key(stat));
+            self.debounce(id);
         }
         self.watch_file_inode(id, dir, name, stat);
     }
@@ -254,22 +254,22 @@ impl Turn<'_> {
     fn arrived_complete(&self, stat: &Stat) -> bool {
         let is_old = stat
             .btime
-            .is_some_and(|birth| birth < self.t.queue_empty.saturating_sub(COARSE));
-        stat.nlink > 1 || is_old || self.t.links.was_tmpfile(stat.inode.ino)
+            .is_some_and(|birth| birth < self.queue_empty.saturating_sub(COARSE));
+        stat.nlink > 1 || is_old || self.links.was_tmpfile(stat.inode.ino)
     }
 
     /// A file without bytes, as open(2) makes it; `stat`: as it was found, if it was.
     fn insert_empty(&mut self, dir: Id, name: &[u8], stat: Option<&Stat>) -> Id {
-        let id = self.t.model.insert(Some(dir), name, Kind::File);
+        let id = self.model.insert(Some(dir), name, Kind::File);
         if let Some(stat) = stat {
             self.remember_attributes(id, stat);
         }
-        let dev = self.t.model.inode(dir).dev;
-        let digest = (self.t.hashing(dev) != Hashing::Off).then_some(EMPTY);
-        self.t.model.set_digest(id, digest);
+        let dev = self.model.inode(dir).dev;
+        let digest = (self.hashing(dev) != Hashing::Off).then_some(EMPTY);
+        self.model.set_digest(id, digest);
         // Whatever is found there differs from what is told here, unless a look tells.
-        self.t.model.set_knowledge(id, Knowledge::Unseen);
-        self.t.emit_created(
+        self.model.set_knowledge(id, Knowledge::Unseen);
+        self.emit_created(
             id,
             Content {
                 size: Some(0),

@@ -4,10 +4,10 @@
 //! Emits nothing before the rename is applied. Invariant: what was read counts only for the
 //! rename that puts the file there.
 
-use super::disk::{FileDigest, Reading, Target, Ticket};
+use super::disk::{Disk, FileDigest, Reading, Target, Ticket};
 use super::model::{Evidence, Id};
 use super::queue::Key;
-use super::{Hashing, Turn};
+use super::{Hashing, Tracker};
 use crate::change::Kind;
 use crate::coalesce::{ContentEvents, Fate};
 
@@ -36,7 +36,7 @@ pub(super) struct Destination {
     pub(super) found: Found,
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// Looks where the batch leaves what a step has made, and reads it if it was closed.
     pub(super) fn find_destination(
         &mut self,
@@ -46,7 +46,7 @@ impl Turn<'_> {
         let Fate::Moved { wd, name } = fate else {
             return None;
         };
-        let dir = self.t.model.watched(wd)?;
+        let dir = self.model.watched(wd)?;
         let read = content.closed.then(|| self.read_at_destination(dir, name));
         let found = match read.flatten() {
             Some(found) => found,
@@ -61,14 +61,14 @@ impl Turn<'_> {
         if !self.may_take_one_look() {
             return None;
         }
-        if self.t.hashing(self.t.model.inode(dir).dev) == Hashing::Off {
+        if self.hashing(self.model.inode(dir).dev) == Hashing::Off {
             let stat = self.stat_in(dir, name).ok()?;
             let is_plain = stat.kind == Kind::File && stat.size > 0;
             let is_plain = is_plain && !self.disk.is_self_output(stat.inode);
             return is_plain.then(|| Found::Read(FileDigest::unread(stat)));
         }
-        let ticket = self.t.next_ticket();
-        let limit = self.t.settings.hash_limit;
+        let ticket = self.next_ticket();
+        let limit = self.settings.hash_limit;
         let inode = self.enter(dir).ok()?;
         match self
             .disk
@@ -86,19 +86,19 @@ impl Turn<'_> {
     /// Keeps what was found until the rename is applied.
     pub(super) fn keep_destination(&mut self, id: Id, destination: Destination) {
         if let Found::Reading(ticket) = destination.found {
-            self.t.later(ticket, id, Evidence::COMPLETED);
+            self.later(ticket, id, Evidence::COMPLETED);
         }
-        if let Some(applying) = &mut self.t.applying {
+        if let Some(applying) = &mut self.applying {
             applying.destinations.insert(id, destination);
         }
     }
 
     /// A file has got its name by a rename: what was read there counts. `false`: nothing was.
     pub(super) fn arrive_at_destination(&mut self, id: Id) -> bool {
-        let model = &self.t.model;
+        let model = &self.model;
         let is_here =
             |at: &Destination| model.parent(id) == Some(at.dir) && model.name(id) == &*at.name;
-        let Some(applying) = &mut self.t.applying else {
+        let Some(applying) = &mut self.applying else {
             return false;
         };
         if !applying.destinations.get(&id).is_some_and(is_here) {
@@ -108,8 +108,8 @@ impl Turn<'_> {
             None | Some(Found::Kind(_)) => false,
             Some(Found::Reading(_)) => {
                 // It is read after all that has happened to it.
-                self.t.take_evidence(id);
-                self.t.queue.remove(&Key::Entry(id));
+                self.take_evidence(id);
+                self.queue.remove(&Key::Entry(id));
                 true
             }
             Some(Found::Read(FileDigest {
@@ -118,12 +118,12 @@ impl Turn<'_> {
                 stable,
                 ..
             })) => {
-                self.t.queue.remove(&Key::Entry(id));
-                self.t.remember_recent(&stat);
+                self.queue.remove(&Key::Entry(id));
+                self.remember_recent(&stat);
                 match digest {
                     Some(digest) => self.compare_closed(id, &stat, digest, stable),
                     None => {
-                        self.t.note_links(id, &stat);
+                        self.note_links(id, &stat);
                         self.compare_closed_stat(id, &stat);
                     }
                 }

@@ -1,12 +1,12 @@
 //! How a change of the model is emitted: paths and records.
 
-use super::disk::Stat;
+use super::Tracker;
+use super::disk::{Disk, Stat};
 use super::model::{Flag, Id};
 use super::queue::Key;
-use super::{Tracker, Turn};
 use crate::change::{Before, Change, Content, Digest, Kind, Span, Warning};
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// Appends an entry's path as the user would reach it.
     pub(crate) fn write_path(&self, id: Id, path: &mut Vec<u8>) {
         let root = self.model.root(id);
@@ -153,7 +153,7 @@ impl Tracker {
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// Takes an entry and all below it out of the model, each reported after what
     /// is in it, with their watches.
     pub(super) fn unlink(&mut self, id: Id) {
@@ -172,19 +172,19 @@ impl Turn<'_> {
         let mut at = top;
         let mut above: Option<(Id, Span)> = None;
         loop {
-            while let Some(child) = self.t.model.first_child(at) {
+            while let Some(child) = self.model.first_child(at) {
                 at = child;
             }
-            let parent = self.t.model.parent(at);
-            let is_reported = (at != top || emit_top) && !self.t.model.has(at, Flag::HIDDEN);
+            let parent = self.model.parent(at);
+            let is_reported = (at != top || emit_top) && !self.model.has(at, Flag::HIDDEN);
             let mut path = above.take().filter(|(dir, _)| *dir == at);
             if is_reported && path.is_none() {
-                path = Some((at, self.t.path(at)));
+                path = Some((at, self.path(at)));
             }
             if let Some((_, path)) = path {
-                above = self.t.path_of_parent(at, &path);
+                above = self.path_of_parent(at, &path);
                 if is_reported {
-                    self.t.emit_deleted_as(at, path);
+                    self.emit_deleted_as(at, path);
                 }
             }
             self.forget(at);
@@ -199,49 +199,48 @@ impl Turn<'_> {
     /// A PATH in which nothing is left may be on its way out, too. If some process stands
     /// in it, no event will say so: it is looked at in a moment.
     fn recheck_emptied_root(&mut self, dir: Id) {
-        let is_empty = self.t.model.first_child(dir).is_none();
-        if is_empty && self.t.model.has(dir, Flag::ROOT) && !self.t.model.has(dir, Flag::PARTIAL) {
-            self.t.debounce(dir);
+        let is_empty = self.model.first_child(dir).is_none();
+        if is_empty && self.model.has(dir, Flag::ROOT) && !self.model.has(dir, Flag::PARTIAL) {
+            self.debounce(dir);
         }
     }
 
     /// Takes one entry, which has no children, out of the model and of all that
     /// knows its number.
     fn forget(&mut self, id: Id) {
-        let t = &mut *self.t;
-        if t.model.kind(id) == Kind::File {
-            t.pass_evidence_on(id, false);
+        if self.model.kind(id) == Kind::File {
+            self.pass_evidence_on(id, false);
         }
-        if t.model.kind(id) == Kind::Directory {
-            t.forget_rules(id);
-            t.folding.forget(id);
-            if let Some(wd) = t.model.take_watch(id) {
+        if self.model.kind(id) == Kind::Directory {
+            self.forget_rules(id);
+            self.folding.forget(id);
+            if let Some(wd) = self.model.take_watch(id) {
                 self.disk.unwatch(wd);
             }
         }
-        if let Some(wd) = t.file_watches.remove(id) {
+        if let Some(wd) = self.file_watches.remove(id) {
             self.disk.unwatch(wd);
         }
-        t.replaced.remove(&id);
-        t.attributes.remove(&id);
-        t.xattrs.remove(&id);
-        t.mtimes.remove(&id);
-        if t.model.has(id, Flag::READING) {
-            t.reading.retain(|_, (reading, _)| *reading != id);
+        self.replaced.remove(&id);
+        self.attributes.remove(&id);
+        self.xattrs.remove(&id);
+        self.mtimes.remove(&id);
+        if self.model.has(id, Flag::READING) {
+            self.reading.retain(|_, (reading, _)| *reading != id);
         }
-        t.missing.remove(&id);
+        self.missing.remove(&id);
         // Its number may soon be another's.
-        t.queue.remove(&Key::Entry(id));
-        t.queue.remove(&Key::Scan(id));
-        if let Some(applying) = &mut t.applying {
+        self.queue.remove(&Key::Entry(id));
+        self.queue.remove(&Key::Scan(id));
+        if let Some(applying) = &mut self.applying {
             applying.read.remove(&id);
             applying.destinations.remove(&id);
         }
-        if t.model.has(id, Flag::ROOT) {
-            for root in t.roots.iter_mut().filter(|root| root.entry == Some(id)) {
+        if self.model.has(id, Flag::ROOT) {
+            for root in self.roots.iter_mut().filter(|root| root.entry == Some(id)) {
                 root.entry = None;
             }
         }
-        t.model.remove(id);
+        self.model.remove(id);
     }
 }

@@ -6,9 +6,9 @@
 
 use foldhash::HashMap;
 
-use super::disk::{FsError, Inode, Stat, Target};
+use super::Tracker;
+use super::disk::{Disk, FsError, Inode, Stat, Target};
 use super::model::{Id, Knowledge};
-use super::{Tracker, Turn};
 use crate::change::{Kind, Warning};
 use crate::event::Wd;
 
@@ -55,22 +55,22 @@ impl FileWatches {
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// How many files have watches.
     pub(crate) fn file_watches(&self) -> usize {
         self.file_watches.names.len()
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// Watches a file of which this was seen, where the watch on its directory does not do,
     /// and drops a watch that is on another inode or no longer needed.
     pub(super) fn watch_file_inode(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
         let is_mounted = stat.is_mount_root
             // Where the kernel does not tell of mounts, a file on another device is one.
-            || stat.mount == 0 && stat.inode.dev != self.t.model.inode(dir).dev;
-        let is_needed = self.t.settings.strict || is_mounted;
-        match self.t.file_watches.inode(id) {
+            || stat.mount == 0 && stat.inode.dev != self.model.inode(dir).dev;
+        let is_needed = self.settings.strict || is_mounted;
+        match self.file_watches.inode(id) {
             None if is_needed => {}
             None => return,
             // Without that knowledge the mount table is trusted.
@@ -84,7 +84,7 @@ impl Turn<'_> {
 
     /// Drops the watch on a file, if it has one that no other name needs.
     pub(super) fn unwatch_file(&mut self, id: Id) {
-        if let Some(wd) = self.t.file_watches.remove(id) {
+        if let Some(wd) = self.file_watches.remove(id) {
             self.disk.unwatch(wd);
         }
     }
@@ -94,11 +94,11 @@ impl Turn<'_> {
             .enter(dir)
             .and_then(|parent| self.disk.watch_file(Target::In(parent, name)));
         match watched {
-            Ok(wd) => self.t.file_watches.add(wd, inode, id),
+            Ok(wd) => self.file_watches.add(wd, inode, id),
             Err(why) => {
-                let is_first = self.t.queue.retry_entry(id, Some(dir), &why);
+                let is_first = self.queue.retry_entry(id, Some(dir), &why);
                 if is_first && why == FsError::WatchLimit {
-                    self.t.warn(id, Warning::NoWatch);
+                    self.warn(id, Warning::NoWatch);
                 }
             }
         }
@@ -110,7 +110,7 @@ impl Turn<'_> {
         if let Some((id, dir, name)) = self.mount_point(path)
             && let Ok(stat) = self.stat_in(dir, &name)
             && stat.kind == Kind::File
-            && self.t.file_watches.inode(id) != Some(stat.inode)
+            && self.file_watches.inode(id) != Some(stat.inode)
         {
             self.unwatch_file(id);
             self.add_file_watch(id, dir, &name, stat.inode);
@@ -125,34 +125,34 @@ impl Turn<'_> {
         };
         let stat = match self.stat_in(dir, &name) {
             Ok(stat) if stat.kind != Kind::Directory => stat,
-            Ok(_) | Err(FsError::NotFound) => return self.t.enqueue(id),
+            Ok(_) | Err(FsError::NotFound) => return self.enqueue(id),
             Err(_) => {
-                if self.t.model.is_unread(id) {
+                if self.model.is_unread(id) {
                     // The baseline must not wait for it.
-                    self.t.model.set_knowledge(id, Knowledge::Unseen);
+                    self.model.set_knowledge(id, Knowledge::Unseen);
                 }
-                return self.t.enqueue(id);
+                return self.enqueue(id);
             }
         };
-        self.t.model.remove(id);
-        let id = self.t.model.insert(Some(dir), &name, stat.kind);
-        self.t.add_walked(id, dir, stat.inode.ino);
+        self.model.remove(id);
+        let id = self.model.insert(Some(dir), &name, stat.kind);
+        self.add_walked(id, dir, stat.inode.ino);
         let class = self.disk.class(&stat);
-        self.t.file_systems.note(stat.inode.dev, class);
+        self.file_systems.note(stat.inode.dev, class);
         self.watch_mount_point(path);
         if stat.kind == Kind::File && class.may_stall() {
             // The baseline, which knows the file system of the directory, passes over it.
-            self.t.keep_fingerprint(id, &stat, true, self.now.wall);
-            self.t.enqueue(id);
+            self.keep_fingerprint(id, &stat, true, self.now.wall);
+            self.enqueue(id);
         }
     }
 
     /// A name at an absolute path, where it is in the model and no directory.
     fn mount_point(&self, path: &[u8]) -> Option<(Id, Id, Vec<u8>)> {
-        let id = self.t.entry_at(path)?;
-        let dir = self.t.model.parent(id)?;
-        let is_file = self.t.model.kind(id) != Kind::Directory;
-        is_file.then(|| (id, dir, self.t.model.name(id).to_vec()))
+        let id = self.entry_at(path)?;
+        let dir = self.model.parent(id)?;
+        let is_file = self.model.kind(id) != Kind::Directory;
+        is_file.then(|| (id, dir, self.model.name(id).to_vec()))
     }
 
     pub(super) fn stat_in(&mut self, dir: Id, name: &[u8]) -> Result<Stat, FsError> {

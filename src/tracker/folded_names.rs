@@ -9,10 +9,10 @@ use std::collections::HashSet;
 
 use foldhash::HashMap;
 
-use super::disk::{FsError, Stat, Target};
+use super::Tracker;
+use super::disk::{Disk, FsError, Stat, Target};
 use super::model::{DirectoryState, Id, NotEntered};
 use super::scan::{Sweep, names_of};
-use super::{Tracker, Turn};
 use crate::change::Kind;
 
 /// How a name that the model does not have came to be looked at.
@@ -54,7 +54,7 @@ pub(super) fn is_same_folded(one: &[u8], other: &[u8]) -> bool {
     !one.is_ascii() && lower(one).is_ok_and(|one| lower(other).is_ok_and(|other| one == other))
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// Whether a directory is known to ignore the case of names.
     pub(super) fn is_folding(&self, dir: Id) -> bool {
         self.folding.0.get(&dir) == Some(&Some(true))
@@ -116,25 +116,25 @@ impl Tracker {
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// Whether a name that was found, and that the model does not have, may be another
     /// spelling of one that it has: then its directory is scanned, which tells.
     pub(super) fn defer_folded(&mut self, dir: Id, name: &[u8], stat: &Stat) -> bool {
-        if self.t.is_path_name(dir, name) || !self.folds(dir, name, stat) {
+        if self.is_path_name(dir, name) || !self.folds(dir, name, stat) {
             return false;
         }
-        self.t.rescan_folded(dir);
+        self.rescan_folded(dir);
         true
     }
 
     /// What was to be gone, or of another kind, was found: it may be another spelling of what
     /// has come.
     pub(super) fn check_folded(&mut self, dir: Id, name: &[u8]) {
-        if self.t.folding.0.get(&dir) == Some(&Some(false)) {
+        if self.folding.0.get(&dir) == Some(&Some(false)) {
             return;
         }
         match self.stat_folded(dir, name) {
-            Ok(stat) if self.folds(dir, name, &stat) => self.t.rescan_folded(dir),
+            Ok(stat) if self.folds(dir, name, &stat) => self.rescan_folded(dir),
             Ok(_) => {}
             Err(_) => self.check_folded_source(dir),
         }
@@ -142,30 +142,30 @@ impl Turn<'_> {
 
     /// A name has gone that the model does not have: it may have it in another spelling.
     pub(super) fn check_folded_source(&mut self, dir: Id) {
-        if !self.is_directory(dir) || self.t.folding.0.get(&dir) == Some(&Some(false)) {
+        if !self.is_directory(dir) || self.folding.0.get(&dir) == Some(&Some(false)) {
             return;
         }
-        let Some(child) = self.t.model.first_child(dir) else {
-            if self.t.is_scanning(dir) {
-                self.t.rescan_folded(dir);
+        let Some(child) = self.model.first_child(dir) else {
+            if self.is_scanning(dir) {
+                self.rescan_folded(dir);
             }
             return;
         };
-        let name = self.t.model.name(child).to_vec();
+        let name = self.model.name(child).to_vec();
         let is_folding = match self.stat_folded(dir, &name) {
             Ok(stat) => self.folds(dir, &name, &stat),
             // It may be the one that is gone, or nothing can be looked at now.
             Err(_) => true,
         };
         if is_folding {
-            self.t.rescan_folded(dir);
+            self.rescan_folded(dir);
         }
     }
 
     /// Whether the directory ignores case: a name in it, of which this was seen, is found
     /// in another spelling, too. Tried until it is known; it may where it is not.
     fn folds(&mut self, dir: Id, name: &[u8], stat: &Stat) -> bool {
-        let known = self.t.folding.0.get(&dir).copied().flatten();
+        let known = self.folding.0.get(&dir).copied().flatten();
         if known == Some(true) {
             return true;
         }
@@ -183,7 +183,7 @@ impl Turn<'_> {
         let is_known =
             folds || known.is_some() || is_absent && has_inode(&self.stat_folded(dir, name));
         if is_known {
-            self.t.folding.0.insert(dir, Some(folds));
+            self.folding.0.insert(dir, Some(folds));
         }
         folds || !is_known
     }
@@ -197,24 +197,24 @@ impl Turn<'_> {
     pub(super) fn listed_names(&mut self, dir: Id, names: &[u8]) -> Option<HashSet<Box<[u8]>>> {
         // Tried again each time: what was removed and made meanwhile may have misled.
         let lettered = names_of(names).find(|name| other_spelling(name).is_some());
-        if !self.t.is_folding(dir)
+        if !self.is_folding(dir)
             && let Some(name) = lettered
             && let Ok(stat) = self.stat_folded(dir, name)
         {
-            self.t.folding.forget(dir);
+            self.folding.forget(dir);
             self.folds(dir, name, &stat);
         }
-        let folds = self.t.is_folding(dir);
+        let folds = self.is_folding(dir);
         folds.then(|| names_of(names).map(Box::from).collect())
     }
 
     /// A name that the model has, and that the scan's listing has not, is taken away if it is
     /// found all the same, or gets the spelling that is listed.
     pub(super) fn correct_spelling(&mut self, child: Id, dir: Id, listed: &HashSet<Box<[u8]>>) {
-        let name = self.t.model.name(child).to_vec();
+        let name = self.model.name(child).to_vec();
         if listed.contains(&*name)
-            || self.t.is_path_name(dir, &name)
-            || self.t.model.is_moved_from(child)
+            || self.is_path_name(dir, &name)
+            || self.model.is_moved_from(child)
         {
             return;
         }
@@ -227,13 +227,13 @@ impl Turn<'_> {
         });
         if listing.is_err() {
             // It is gone, or its directory is elsewhere for now.
-            return self.t.rescan_folded(dir);
+            return self.rescan_folded(dir);
         }
         if names_of(&again).any(|listed| listed == &*name) {
             return;
         }
         // One that the model has is its own, but for what is taken for an alias of this one.
-        let model = &self.t.model;
+        let model = &self.model;
         let is_alias = |known| {
             let alias = DirectoryState::NotEntered(NotEntered::Alias);
             model.kind(known) == Kind::Directory && model.directory_state(known) == alias

@@ -79,7 +79,7 @@ impl Links {
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// Notes what a look at a file told of its names.
     pub(super) fn note_links(&mut self, id: Id, stat: &Stat) {
         let (old, key) = (self.model.inode_key(id), model::inode_key(stat));

@@ -1,17 +1,18 @@
 //! Which names count as outside the tree, and what follows when that changes: rule
 //! files are read again, and every name that they may hide or show is reconciled.
 
+use super::Tracker;
 use super::apply::ReadWhen;
+use super::disk::Disk;
 use super::model::{Flag, Id};
 use super::queue::Key;
 use super::scan::Sweep;
-use super::{Tracker, Turn};
 use crate::coalesce::{ContentEvents, NameStep, What};
 
 /// Rule files that lie where no event reports them are read again that often: 1 s.
 const LOOK: u64 = 1_000_000_000;
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// Whether a name counts as outside the tree.
     pub(crate) fn is_hidden(&self, dir: Id, name: &[u8], is_dir: bool) -> bool {
         let is_path = || {
@@ -80,11 +81,11 @@ impl Tracker {
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// An event about a name that counts as outside the tree.
     pub(super) fn hidden_step(&mut self, dir: Id, name: &[u8], step: &NameStep) {
         if step.content != ContentEvents::default()
-            && let Some(known) = self.t.name_of_tmpfile(name)
+            && let Some(known) = self.name_of_tmpfile(name)
         {
             // A file without a name, whose own names are not hidden.
             if let Some(id) = known {
@@ -94,18 +95,18 @@ impl Turn<'_> {
         if let What::MovedTo(cookie) = step.what {
             self.moved_to_hidden(cookie);
         }
-        if self.t.model.find(dir, name).is_some() {
-            self.t.enqueue_name(dir, name);
-        } else if self.t.model.has(dir, Flag::PARTIAL)
-            && let Some(id) = self.t.path_spelled(dir, name)
+        if self.model.find(dir, name).is_some() {
+            self.enqueue_name(dir, name);
+        } else if self.model.has(dir, Flag::PARTIAL)
+            && let Some(id) = self.path_spelled(dir, name)
         {
             // The file itself, where case is ignored.
-            self.t.enqueue(id);
+            self.enqueue(id);
         }
         let is_touched =
             step.what == What::Content && !step.content.modified && !step.content.closed;
-        if !is_touched && self.t.filter.is_rule_file(name) {
-            self.t.rules_changed(dir);
+        if !is_touched && self.filter.is_rule_file(name) {
+            self.rules_changed(dir);
         }
     }
 }

@@ -4,24 +4,25 @@
 //! The model moves the subtree as ever; only what is emitted differs. Invariant: what is
 //! emitted as created was emitted as deleted just before, names in between are none.
 
-use super::Turn;
+use super::Tracker;
+use super::disk::Disk;
 use super::model::Id;
 use crate::change::{Content, Kind};
 
 /// Entries, each after its directory.
 pub(super) struct Subtree(Vec<Id>);
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// Before the model moves an entry: emits it as deleted, after all that is below it.
     pub(super) fn emit_left(&mut self, top: Id) -> Subtree {
         let mut all = vec![top];
         let mut next = 0;
         while let Some(&id) = all.get(next) {
-            all.extend(self.t.model.children(id));
+            all.extend(self.model.children(id));
             next += 1;
         }
         for &id in all.iter().rev() {
-            self.t.emit_deleted(id);
+            self.emit_deleted(id);
         }
         Subtree(all)
     }
@@ -30,11 +31,11 @@ impl Turn<'_> {
     /// with what is known of each file's bytes.
     pub(super) fn emit_arrived(&mut self, subtree: Subtree) {
         for id in subtree.0 {
-            let content = match self.t.model.kind(id) {
+            let content = match self.model.kind(id) {
                 Kind::File => self.known_content(id),
                 Kind::Directory | Kind::Symlink | Kind::Other => Content::default(),
             };
-            self.t.emit_created(id, content);
+            self.emit_created(id, content);
         }
     }
 }

@@ -5,20 +5,20 @@ mod directory;
 mod relocated;
 mod root;
 
-use super::disk::{FsError, Stat, Target};
+use super::Tracker;
+use super::disk::{Disk, FsError, Stat, Target};
 use super::folded_names::Source;
 use super::model::{Flag, Id, Presence};
 use super::queue::RETRY_DELAY;
 use super::scan::Sweep;
-use super::{Tracker, Turn};
 use crate::change::{Content, Kind, Warning};
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_entry(&mut self, id: Id) {
-        match self.t.model.parent(id) {
-            Some(_) if self.t.is_written(id) && self.read_modified(id) => {}
+        match self.model.parent(id) {
+            Some(_) if self.is_written(id) && self.read_modified(id) => {}
             Some(dir) => {
-                let name = self.t.model.name(id).to_vec();
+                let name = self.model.name(id).to_vec();
                 self.reconcile_known(dir, &name, Some(id), Source::Hint);
             }
             None => self.reconcile_root(id),
@@ -32,13 +32,13 @@ impl Turn<'_> {
 
     /// The same; `source`: what is known of it, if the model does not have it.
     pub(super) fn reconcile_as(&mut self, dir: Id, name: &[u8], source: Source) {
-        let known = self.t.model.find(dir, name);
+        let known = self.model.find(dir, name);
         self.reconcile_known(dir, name, known, source);
     }
 
     /// The same; `known`: the entry that the model has of it.
     fn reconcile_known(&mut self, dir: Id, name: &[u8], known: Option<Id>, source: Source) {
-        if known.is_some_and(|id| self.t.model.is_moved_from(id)) {
+        if known.is_some_and(|id| self.model.is_moved_from(id)) {
             return; // The second half of the rename, or its absence, enqueues it.
         }
         let inode = match self.enter(dir) {
@@ -57,7 +57,7 @@ impl Turn<'_> {
     /// and looked at, and the name again afterwards.
     fn find_stale_ancestor(&mut self, dir: Id, name: &[u8]) {
         let mut at = dir;
-        while let Some(parent) = self.t.model.parent(at) {
+        while let Some(parent) = self.model.parent(at) {
             match self.enter(parent) {
                 Ok(_) => break,
                 Err(FsError::NotFound) => at = parent,
@@ -65,33 +65,33 @@ impl Turn<'_> {
             }
         }
         // Where its rename is half read, it will soon be known where it is.
-        if !self.t.is_moved_from(at) {
+        if !self.is_moved_from(at) {
             self.reconcile_entry(at);
         }
         if self.is_directory(dir) {
-            self.t.defer_to_scan(dir, name, at);
+            self.defer_to_scan(dir, name, at);
         }
     }
 
     /// A directory may not be entered now, so that a name below it cannot be looked at:
     /// that directory is scanned when it can, or the name tried again where it is another.
     fn cannot_enter(&mut self, blocked: Id, dir: Id, name: &[u8], why: &FsError) {
-        let is_first = self.t.queue.retry_scan(blocked, Sweep::All, why);
+        let is_first = self.queue.retry_scan(blocked, Sweep::All, why);
         if blocked != dir {
-            self.t.queue.retry_scan(dir, Sweep::All, why);
-            self.t.mark_unscanned(dir);
+            self.queue.retry_scan(dir, Sweep::All, why);
+            self.mark_unscanned(dir);
         }
-        let is_listed = self.t.model.find(dir, name).is_some();
+        let is_listed = self.model.find(dir, name).is_some();
         if !is_listed {
-            self.t.mark_unscanned(dir);
+            self.mark_unscanned(dir);
         }
         self.warn_blocked(blocked, why, is_first);
     }
 
     fn warn_blocked(&mut self, dir: Id, why: &FsError, is_first: bool) {
         match why {
-            FsError::Io(text) if is_first => self.t.warn(dir, Warning::Failed(text.clone())),
-            FsError::PermissionDenied => self.t.warn_unreadable(dir),
+            FsError::Io(text) if is_first => self.warn(dir, Warning::Failed(text.clone())),
+            FsError::PermissionDenied => self.warn_unreadable(dir),
             // That a whole file system does not answer is reported once for all of it.
             FsError::Io(_)
             | FsError::Busy
@@ -105,8 +105,8 @@ impl Turn<'_> {
     fn cannot_stat(&mut self, dir: Id, name: &[u8], why: &FsError) {
         let is_first = match why {
             // It may be listed, and not searched: so it is with all names in it.
-            FsError::PermissionDenied => self.t.queue.retry_scan(dir, Sweep::All, why),
-            _ => self.t.retry_later(dir, name, why),
+            FsError::PermissionDenied => self.queue.retry_scan(dir, Sweep::All, why),
+            _ => self.retry_later(dir, name, why),
         };
         self.warn_blocked(dir, why, is_first);
     }
@@ -115,23 +115,23 @@ impl Turn<'_> {
     /// emits it as what it is: a rename, above all. So only what is still not there a
     /// moment later, and was not moved meanwhile, is emitted by the reconcile.
     pub(super) fn reconcile_absent(&mut self, dir: Id, name: &[u8]) {
-        let Some(known) = self.t.model.find(dir, name) else {
+        let Some(known) = self.model.find(dir, name) else {
             return;
         };
         let now = self.now.tick;
-        let awaits_event = match self.t.model.presence(known) {
-            Presence::There | Presence::MovedFrom => self.t.model.wd(dir).is_some(),
+        let awaits_event = match self.model.presence(known) {
+            Presence::There | Presence::MovedFrom => self.model.wd(dir).is_some(),
             Presence::ConfirmDelete => false,
         };
         if awaits_event {
-            let since = *self.t.missing.entry(known).or_insert(now);
+            let since = *self.missing.entry(known).or_insert(now);
             if now < since.saturating_add(RETRY_DELAY) {
-                self.t.queue.recheck_entry(known, Some(dir));
+                self.queue.recheck_entry(known, Some(dir));
                 return;
             }
         }
-        if self.t.rescan.is_running() {
-            self.t.queue.hold(dir, name);
+        if self.rescan.is_running() {
+            self.queue.hold(dir, name);
         } else {
             self.unlink(known);
         }
@@ -146,13 +146,13 @@ impl Turn<'_> {
     ) {
         let is_dir = stat.kind == Kind::Directory;
         if let Some(known) = known {
-            let has_left = self.t.model.presence(known) == Presence::ConfirmDelete;
-            self.t.clear_missing(known);
-            if has_left || self.t.model.kind(known) != stat.kind {
+            let has_left = self.model.presence(known) == Presence::ConfirmDelete;
+            self.clear_missing(known);
+            if has_left || self.model.kind(known) != stat.kind {
                 self.check_folded(dir, name);
             }
         }
-        if self.disk.is_self_output(stat.inode) || self.t.is_hidden(dir, name, is_dir) {
+        if self.disk.is_self_output(stat.inode) || self.is_hidden(dir, name, is_dir) {
             if let Some(known) = known {
                 self.unlink(known);
             }
@@ -160,7 +160,7 @@ impl Turn<'_> {
         }
         if stat.is_mount_root {
             let class = self.disk.class(stat);
-            self.t.file_systems.note(stat.inode.dev, class);
+            self.file_systems.note(stat.inode.dev, class);
         }
         let is_hint = match source {
             Source::Listed => false,
@@ -174,7 +174,7 @@ impl Turn<'_> {
             return self.reconcile_present_directory(dir, name, stat);
         }
         match known {
-            Some(id) if self.t.model.kind(id) == stat.kind => {
+            Some(id) if self.model.kind(id) == stat.kind => {
                 self.compare_attributes(id, stat);
                 if stat.kind == Kind::File {
                     self.watch_file_inode(id, dir, name, stat);
@@ -188,14 +188,14 @@ impl Turn<'_> {
         if stat.kind == Kind::File {
             self.arrive(dir, name, stat);
         } else {
-            let id = self.t.model.insert(Some(dir), name, stat.kind);
+            let id = self.model.insert(Some(dir), name, stat.kind);
             self.remember_attributes(id, stat);
-            self.t.emit_created(id, Content::default());
+            self.emit_created(id, Content::default());
         }
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// An entry that may have been missed is where it was.
     pub(super) fn clear_missing(&mut self, id: Id) {
         self.model.set_presence(id, Presence::There);

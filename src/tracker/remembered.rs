@@ -9,7 +9,7 @@ use super::disk::Stat;
 use super::model::{Evidence, Id, Knowledge};
 use crate::change::{Attributes, Digest, Kind};
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// A file that the walk has just added is as it was reported, with that digest if any:
     /// the baseline need not look at it. `false`: it must, since something may have happened
     /// to it since the watch began.

@@ -3,9 +3,10 @@
 //! The first half leaves the entry in place and marks it; the second one moves it.
 //! A half that stays alone expires, and the disk is asked.
 
+use super::disk::Disk;
 use super::model::{Evidence, Flag, Id, Presence};
 use super::queue::Key;
-use super::{Timestamps, Tracker, Turn};
+use super::{Timestamps, Tracker};
 use crate::change::{Change, Kind};
 use crate::coalesce::Steps;
 use crate::event::Cookie;
@@ -21,7 +22,7 @@ pub(super) struct PendingMove {
     is_unseen: bool,
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// `IN_MOVED_FROM`: the entry waits for the second half. `false`: there is none.
     pub(super) fn moved_from(
         &mut self,
@@ -88,17 +89,17 @@ impl Tracker {
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// `IN_MOVED_TO`: with its first half a rename, else an arrival.
     pub(super) fn moved_to(&mut self, dir: Id, steps: &Steps, at: usize, cookie: Cookie) {
         let name = steps.name(at);
-        let unseen = self.t.take_unseen_move(cookie);
-        match self.t.take_pending_move(cookie) {
+        let unseen = self.take_unseen_move(cookie);
+        match self.take_pending_move(cookie) {
             Some((id, half)) => {
                 self.rename(id, dir, name);
                 // A whiteout, or the other half of an exchange, may stand there now.
-                if self.t.model.is_live(half.dir) {
-                    self.t.enqueue_name(half.dir, &half.name);
+                if self.model.is_live(half.dir) {
+                    self.enqueue_name(half.dir, &half.name);
                 }
             }
             None => {
@@ -117,15 +118,14 @@ impl Turn<'_> {
     /// What is there now came from outside, so what was leaving has left. If it is the same
     /// directory, what happened in it meanwhile was not applied: it is scanned.
     fn cancel_pending_move(&mut self, dir: Id, name: &[u8]) {
-        let Some(known) = self.t.model.find(dir, name) else {
+        let Some(known) = self.model.find(dir, name) else {
             return;
         };
-        if self.t.model.end_moved_from(known) {
-            self.t
-                .pending_moves
+        if self.model.end_moved_from(known) {
+            self.pending_moves
                 .retain(|_, left| !(left.dir == dir && *left.name == *name));
-            if self.t.model.kind(known) == Kind::Directory {
-                self.t.mark_unscanned(known);
+            if self.model.kind(known) == Kind::Directory {
+                self.mark_unscanned(known);
             }
         }
     }
@@ -133,24 +133,24 @@ impl Turn<'_> {
     /// Something came from outside under a name. What was there before, if it was never
     /// read, never will be.
     pub(super) fn note_arrival(&mut self, dir: Id, name: &[u8]) {
-        if let Some(known) = self.t.model.find(dir, name)
-            && self.t.model.is_unread(known)
+        if let Some(known) = self.model.find(dir, name)
+            && self.model.is_unread(known)
         {
-            self.t.model.add_evidence(known, Evidence::MODIFIED);
+            self.model.add_evidence(known, Evidence::MODIFIED);
         }
     }
 
     /// The second half came under a name that counts as outside.
     pub(super) fn moved_to_hidden(&mut self, cookie: Cookie) {
-        if let Some((id, half)) = self.t.take_pending_move(cookie) {
+        if let Some((id, half)) = self.take_pending_move(cookie) {
             self.unlink(id);
-            self.t.enqueue_name(half.dir, &half.name);
+            self.enqueue_name(half.dir, &half.name);
         }
     }
 
     /// Halves of which the other may be lost: the disk is asked.
     pub(super) fn expire_all_pending_moves(&mut self) {
-        let mut all: Vec<Cookie> = self.t.pending_moves.keys().copied().collect();
+        let mut all: Vec<Cookie> = self.pending_moves.keys().copied().collect();
         all.sort_unstable();
         for cookie in all {
             self.expire_pending_move(cookie);
@@ -159,97 +159,94 @@ impl Turn<'_> {
 
     /// A half that stayed alone: the disk is asked.
     pub(super) fn expire_pending_move(&mut self, cookie: Cookie) {
-        if let Some(unseen) = self.t.take_unseen_move(cookie) {
+        if let Some(unseen) = self.take_unseen_move(cookie) {
             return self.delete_unseen(unseen.dir, &unseen.name);
         }
-        if let Some((id, _)) = self.t.take_pending_move(cookie) {
-            self.t.model.set_presence(id, Presence::ConfirmDelete);
-            if self.t.model.kind(id) == Kind::Directory {
-                self.t.mark_unscanned(id);
+        if let Some((id, _)) = self.take_pending_move(cookie) {
+            self.model.set_presence(id, Presence::ConfirmDelete);
+            if self.model.kind(id) == Kind::Directory {
+                self.mark_unscanned(id);
             }
-            self.t.enqueue(id);
+            self.enqueue(id);
         }
     }
 
     /// Moves an entry to a name, reports it, and leaves it to be looked at.
     pub(super) fn rename(&mut self, id: Id, dir: Id, name: &[u8]) {
-        let t = &mut *self.t;
-        let victim = t.model.find(dir, name);
+        let victim = self.model.find(dir, name);
         if victim == Some(id) {
-            t.enqueue(id);
+            self.enqueue(id);
             return;
         }
-        let makes_circle = t.model.is_within(dir, id);
-        if makes_circle || victim.is_some_and(|victim| t.model.is_within(id, victim)) {
+        let makes_circle = self.model.is_within(dir, id);
+        if makes_circle || victim.is_some_and(|victim| self.model.is_within(id, victim)) {
             // The model is behind the disk: the disk decides.
-            t.enqueue(id);
-            t.enqueue_name(dir, name);
+            self.enqueue(id);
+            self.enqueue_name(dir, name);
             return;
         }
-        if t.model.has(id, Flag::HIDDEN) {
+        if self.model.has(id, Flag::HIDDEN) {
             self.unlink(id);
             self.reconcile_name(dir, name);
             return;
         }
-        let before = victim.and_then(|victim| self.t.before(victim));
+        let before = victim.and_then(|victim| self.before(victim));
         let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
-        let apart = self.t.settings.no_renames.then(|| self.emit_left(id));
-        let t = &mut *self.t;
-        t.replaced.remove(&id);
+        let apart = self.settings.no_renames.then(|| self.emit_left(id));
+        self.replaced.remove(&id);
         // Found elsewhere before its second half was read: it waits no longer.
-        t.clear_missing(id);
+        self.clear_missing(id);
         // What the baseline reads under the old name may be another file by now.
-        let kind = t.model.kind(id);
+        let kind = self.model.kind(id);
         if kind == Kind::File {
-            t.model.mark_missed(id);
+            self.model.mark_missed(id);
         }
-        let from = t.path(id);
+        let from = self.path(id);
         if kind == Kind::Directory {
-            t.forget_rules(id);
+            self.forget_rules(id);
         }
-        let old_edge = t.model.parent(id).and_then(|old| t.levels_left(old));
-        t.model.relink(id, dir, name);
-        if kind == Kind::Directory && t.levels_left(dir) != old_edge {
+        let old_edge = self.model.parent(id).and_then(|old| self.levels_left(old));
+        self.model.relink(id, dir, name);
+        if kind == Kind::Directory && self.levels_left(dir) != old_edge {
             // What is at the edge, or beyond it, is another now.
-            t.enqueue_directories(id);
+            self.enqueue_directories(id);
         }
         if let Some(subtree) = apart {
             self.emit_arrived(subtree);
         } else {
-            let path = t.path(id);
+            let path = self.path(id);
             // Of another sort, it was reported as deleted.
             let before = before
                 .filter(|before| (before.kind == Kind::Directory) == (kind == Kind::Directory));
             let change = Change::Renamed { kind, from, path };
-            t.batch.push_over(change, before);
+            self.batch.push_over(change, before);
         }
-        let t = &mut *self.t;
         if kind == Kind::Directory {
-            t.rules_moved(id);
+            self.rules_moved(id);
         }
         if let Some(last) = replaced {
-            let same = last.is_some() && t.model.digest(id) == last;
+            let same = last.is_some() && self.model.digest(id) == last;
             if !same {
-                t.replaced.insert(id, last);
+                self.replaced.insert(id, last);
             }
         }
         if !self.arrive_at_destination(id) {
-            self.t.enqueue(id);
+            self.enqueue(id);
         }
         if victim.is_none() {
-            self.t.try_spelling(dir, name);
+            self.try_spelling(dir, name);
         }
     }
 
     /// Moves an entry that moved unseen and was found: something else may be where it was.
     pub(super) fn rename_relocated(&mut self, id: Id, dir: Id, name: &[u8]) {
-        let model = &self.t.model;
+        let model = &self.model;
         let old = model.parent(id).map(|old| (old, model.name(id).to_vec()));
         self.rename(id, dir, name);
         if let Some((old, old_name)) = old
             && self.is_directory(old)
         {
-            self.t.enqueue_name(old, &old_name);
+            self.enqueue_name(old, &old_name);
         }
     }
 
@@ -257,15 +254,14 @@ impl Turn<'_> {
     /// reported under that name, as far as it is known.
     #[allow(clippy::option_option)]
     fn remove_replaced(&mut self, id: Id, victim: Id) -> Option<Option<crate::change::Digest>> {
-        let t = &mut *self.t;
-        if t.settings.no_renames {
+        if self.settings.no_renames {
             self.unlink(victim);
             return None;
         }
-        let (kind, old) = (t.model.kind(id), t.model.kind(victim));
+        let (kind, old) = (self.model.kind(id), self.model.kind(victim));
         let replaced = (kind == Kind::File && old == Kind::File).then(|| {
-            let before = t.replaced.get(&victim).copied();
-            before.unwrap_or_else(|| t.model.digest(victim))
+            let before = self.replaced.get(&victim).copied();
+            before.unwrap_or_else(|| self.model.digest(victim))
         });
         if (kind == Kind::Directory) == (old == Kind::Directory) {
             self.unlink_replaced(victim);

@@ -1,9 +1,10 @@
 //! The PATHs: where each is, and whether it is there. Never opens one: that is for a look,
 //! and, where one is waited for, for those outside.
 
+use super::Tracker;
+use super::disk::Disk;
 use super::model::{Flag, Id};
 use super::scan::Sweep;
-use super::{Tracker, Turn};
 use crate::change::{Content, Kind};
 use crate::file_status::{FsClass, Inode};
 
@@ -40,35 +41,35 @@ fn without_slashes(given: &[u8]) -> &[u8] {
     &given[..end.map_or(0, |last| last + 1)]
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// A PATH leads elsewhere: what was watched for it is gone.
     pub(crate) fn lose_root(&mut self, given: &[u8]) {
         let shown = without_slashes(given);
-        let roots = self.t.roots.iter();
+        let roots = self.roots.iter();
         let root = roots
             .filter(|root| root.shown == shown)
             .find_map(|root| root.entry);
-        let is_path = |id: &Id| !self.t.model.has(*id, Flag::PARTIAL);
+        let is_path = |id: &Id| !self.model.has(*id, Flag::PARTIAL);
         if let Some(id) = root.filter(is_path) {
             self.unlink(id);
         }
         let is_lost = |named: &FileRoot| named.shown == shown;
-        if let Some(number) = self.t.named.iter().position(is_lost) {
-            let dir = self.t.named[number].dir;
-            if let Some(id) = self.t.model.find(dir, &self.t.named[number].name) {
+        if let Some(number) = self.named.iter().position(is_lost) {
+            let dir = self.named[number].dir;
+            if let Some(id) = self.model.find(dir, &self.named[number].name) {
                 self.unlink(id);
             }
-            self.t.named.remove(number);
-            let is_left = self.t.named.iter().any(|named| named.dir == dir);
-            if !is_left && self.t.model.is_live(dir) && self.t.model.has(dir, Flag::PARTIAL) {
+            self.named.remove(number);
+            let is_left = self.named.iter().any(|named| named.dir == dir);
+            if !is_left && self.model.is_live(dir) && self.model.has(dir, Flag::PARTIAL) {
                 self.unlink(dir);
             }
         }
-        self.t.forget_lost_roots();
+        self.forget_lost_roots();
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// What is watched for a PATH as it was given; `None`: nothing.
     pub(crate) fn place_of_root(&self, given: &[u8]) -> Option<RootPlace<'_>> {
         let shown = without_slashes(given);

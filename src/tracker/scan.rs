@@ -7,10 +7,10 @@ mod rescan;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::disk::FsError;
+use super::Tracker;
+use super::disk::{Disk, FsError};
 use super::folded_names::Source;
 use super::model::{Flag, Id};
-use super::{Tracker, Turn};
 use crate::change::{Kind, Warning};
 pub(super) use rescan::Rescan;
 
@@ -72,7 +72,7 @@ impl ActiveScan {
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// A directory is due to be scanned when it is looked at.
     pub(super) fn mark_unscanned(&mut self, dir: Id) {
         self.model.set_scanned(dir, self.rescan.unscanned());
@@ -104,7 +104,7 @@ impl Tracker {
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// The watch is in place: the directory is listed.
     pub(super) fn begin_scan(&mut self, dir: Id, sweep: Sweep) {
         let mut names = Vec::new();
@@ -115,27 +115,27 @@ impl Turn<'_> {
             return self.cannot_scan(dir, sweep, &why);
         }
         // A rescan must see all of a directory, unless that came during the rescan.
-        let is_unscanned = self.t.model.scanned(dir) == self.t.rescan.unscanned();
+        let is_unscanned = self.model.scanned(dir) == self.rescan.unscanned();
         if sweep >= Sweep::All || sweep == Sweep::New && is_unscanned {
-            let generation = self.t.rescan.generation();
-            self.t.model.set_scanned(dir, generation);
+            let generation = self.rescan.generation();
+            self.model.set_scanned(dir, generation);
         }
         if sweep >= Sweep::All {
-            self.t.model.clear(dir, Flag::UNREADABLE);
+            self.model.clear(dir, Flag::UNREADABLE);
         }
-        if sweep == Sweep::New && self.t.is_folding(dir) {
+        if sweep == Sweep::New && self.is_folding(dir) {
             // A rename while it is read may list a name in two spellings.
-            self.t.rescan_folded(dir);
+            self.rescan_folded(dir);
         }
         let listed = match sweep {
             Sweep::New | Sweep::Files => None,
             Sweep::All | Sweep::Deep => self.listed_names(dir, &names).map(Arc::new),
         };
-        self.t.scan = Some(ActiveScan {
+        self.scan = Some(ActiveScan {
             listed,
             dir,
             sweep,
-            children: self.t.children_in(dir, sweep),
+            children: self.children_in(dir, sweep),
             compared: 0,
             names,
             read: 0,
@@ -143,33 +143,33 @@ impl Turn<'_> {
     }
 
     fn cannot_scan(&mut self, dir: Id, sweep: Sweep, why: &FsError) {
-        let is_first = self.t.queue.retry_scan(dir, sweep, why);
+        let is_first = self.queue.retry_scan(dir, sweep, why);
         match why {
             FsError::NotFound => {
                 // It is scanned when it is found where it is.
-                self.t.mark_unscanned(dir);
-                self.t.enqueue(dir);
+                self.mark_unscanned(dir);
+                self.enqueue(dir);
             }
-            FsError::PermissionDenied => self.t.warn_unreadable(dir),
-            FsError::Io(why) if is_first => self.t.warn(dir, Warning::Failed(why.clone())),
+            FsError::PermissionDenied => self.warn_unreadable(dir),
+            FsError::Io(why) if is_first => self.warn(dir, Warning::Failed(why.clone())),
             FsError::Busy | FsError::Stalled | FsError::Io(_) | FsError::WatchLimit => {}
         }
     }
 
     /// Compares the next name of the scan under way.
     pub(super) fn scan_step(&mut self) {
-        let Some(scan) = &mut self.t.scan else {
+        let Some(scan) = &mut self.scan else {
             return;
         };
         let (dir, sweep, next) = (scan.dir, scan.sweep, scan.next());
         let listed = scan.listed.clone();
         match next {
-            None => self.t.scan = None,
-            Some(_) if !self.is_directory(dir) => self.t.scan = None,
+            None => self.scan = None,
+            Some(_) if !self.is_directory(dir) => self.scan = None,
             Some(Next::Child(child)) => {
                 // It may have moved, or gone, and its number may be another's.
-                let is_here = |turn: &Self| {
-                    turn.t.model.is_live(child) && turn.t.model.parent(child) == Some(dir)
+                let is_here = |tracker: &Self| {
+                    tracker.model.is_live(child) && tracker.model.parent(child) == Some(dir)
                 };
                 if let Some(listed) = listed
                     && is_here(self)
@@ -180,11 +180,11 @@ impl Turn<'_> {
                     self.reconcile_entry(child);
                 }
                 if sweep == Sweep::Deep && is_here(self) && self.is_directory(child) {
-                    self.t.queue.add_scan(child, Sweep::Deep);
+                    self.queue.add_scan(child, Sweep::Deep);
                 }
             }
             Some(Next::Name(name)) => {
-                if self.t.model.find(dir, &name).is_none() {
+                if self.model.find(dir, &name).is_none() {
                     self.reconcile_as(dir, &name, Source::Listed);
                 }
             }

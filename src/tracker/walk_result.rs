@@ -4,12 +4,12 @@
 //! Emits nothing. Invariant: a digest is stored without a record only from the inode
 //! that the walk saw, as it was before the watch began; all else is left to a look.
 
-use super::disk::{FileDigest, FsError, Stat};
+use super::Tracker;
+use super::disk::{Disk, FileDigest, FsError, Stat};
 use super::model::{Evidence, Id, Knowledge};
-use super::{Tracker, Turn};
 use crate::change::Kind;
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// Whether a file that nobody has read since the watch began is another one than the
     /// walk saw. A rename, a link or a birth shows in the times, so the numbers are asked
     /// only then: on some file systems a listing's are not those of the files.
@@ -40,11 +40,11 @@ impl Tracker {
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// The baseline has read a file, or looked at it: what was there when the watch
     /// began is known, unless something has happened since.
     pub(crate) fn take_baseline(&mut self, id: Id, read: Result<FileDigest, FsError>) {
-        let model = &self.t.model;
+        let model = &self.model;
         if !model.is_live(id) || model.kind(id) != Kind::File {
             return;
         }
@@ -62,27 +62,27 @@ impl Turn<'_> {
             // file, renamed to that name. With what is known then, it is read again.
             Ok(FileDigest { stat, stable, .. })
                 if !stable
-                    || self.t.clock.has_shown(stat.ctime)
-                    || self.t.changed_since_start(id, &stat) =>
+                    || self.clock.has_shown(stat.ctime)
+                    || self.changed_since_start(id, &stat) =>
             {
-                self.t.enqueue(id);
+                self.enqueue(id);
             }
             Ok(FileDigest {
                 stat,
                 digest: Some(digest),
                 stable,
                 ..
-            }) if !self.t.goes_by_stat(&stat) => self.store_digest(id, &stat, digest, stable),
+            }) if !self.goes_by_stat(&stat) => self.store_digest(id, &stat, digest, stable),
             // An empty file is read whatever the limit; its digest is not asked for.
             Ok(FileDigest { stat, .. }) => {
-                let by_stat = self.t.goes_by_stat(&stat);
-                self.t.keep_fingerprint(id, &stat, !by_stat, self.now.wall);
-                self.t.warn_over_limit(id, &stat);
+                let by_stat = self.goes_by_stat(&stat);
+                self.keep_fingerprint(id, &stat, !by_stat, self.now.wall);
+                self.warn_over_limit(id, &stat);
             }
             // It moved, or may not be read, or something above it may not: a look tells.
             Err(_) => {
-                self.t.model.mark_missed(id);
-                self.t.enqueue(id);
+                self.model.mark_missed(id);
+                self.enqueue(id);
             }
         }
     }

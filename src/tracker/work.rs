@@ -1,11 +1,11 @@
 //! Serves the work queue: a key is taken, what it names is compared with the disk, and it
 //! comes back if that did not work. Events are read between any two keys.
 
-use super::disk::{FsError, Inode, Target};
+use super::Tracker;
+use super::disk::{Disk, FsError, Inode, Target};
 use super::model::{DirectoryState, Id};
 use super::queue::{Detail, Key, Work};
 use super::scan::Sweep;
-use super::{Tracker, Turn};
 use crate::change::Kind;
 
 /// How often what has no watch, or does not tell all, is compared: 10 s.
@@ -18,7 +18,7 @@ pub(super) const CEILING: u64 = 1_000_000_000;
 /// tests, which have few names.
 const MAX_DELAYED_NAMES: usize = if cfg!(test) { 2 } else { 16 };
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// Something happened to an entry that may go on happening. Of a directory: names in
     /// it were written to that are gone, so what has other names in it is compared.
     pub(super) fn debounce(&mut self, id: Id) {
@@ -110,46 +110,46 @@ impl Tracker {
     }
 }
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// Whether the number stands for a directory now.
     pub(super) fn is_directory(&self, id: Id) -> bool {
-        self.t.model.is_live(id) && self.t.model.kind(id) == Kind::Directory
+        self.model.is_live(id) && self.model.kind(id) == Kind::Directory
     }
 
     /// What is due by now is ready. Called when no event is unread.
     pub(crate) fn tick(&mut self) {
-        if self.t.needs_poll() && !self.t.queue.has(&Key::Poll) {
+        if self.needs_poll() && !self.queue.has(&Key::Poll) {
             let due = self.now.tick.saturating_add(POLL);
-            self.t.queue.add_timer(Key::Poll, due);
+            self.queue.add_timer(Key::Poll, due);
         }
-        self.t.queue.advance();
+        self.queue.advance();
     }
 
     /// Serves one key, or one name of the scan under way. `false`: events should be read
     /// first, since they tell of what the scan has found.
     pub(crate) fn work(&mut self) -> bool {
-        let goes_on = match self.t.queue.take(self.t.scan.is_some()) {
+        let goes_on = match self.queue.take(self.scan.is_some()) {
             Some(Work { key, detail }) => self.serve(key, detail),
-            None if self.t.scan.is_some() => {
+            None if self.scan.is_some() => {
                 self.scan_step();
                 true
             }
             None => false,
         };
-        self.t.queue.served();
-        self.t.end_rescan_if_over();
+        self.queue.served();
+        self.end_rescan_if_over();
         goes_on
     }
 
     fn serve(&mut self, key: Key, detail: Detail) -> bool {
         match key {
             Key::Entry(id) => {
-                if self.t.model.is_live(id) {
+                if self.model.is_live(id) {
                     self.reconcile_entry(id);
                 }
             }
             Key::Name(dir, name) => {
-                self.t.unseen.remove(dir, &name);
+                self.unseen.remove(dir, &name);
                 if self.is_directory(dir) {
                     self.reconcile_missing(dir, &name, detail);
                 }
@@ -157,23 +157,23 @@ impl Turn<'_> {
             Key::Scan(dir) => {
                 if let Detail::Sweep(sweep) = detail
                     && self.is_directory(dir)
-                    && !self.t.model.is_not_entered(dir)
+                    && !self.model.is_not_entered(dir)
                 {
                     self.begin_scan(dir, sweep);
                 }
                 return false;
             }
             Key::PendingMove(cookie) => self.expire_pending_move(cookie),
-            Key::Overflow => self.t.begin_rescan(),
+            Key::Overflow => self.begin_rescan(),
             Key::Periodic => {
-                if let Some(every) = self.t.settings.rescan {
+                if let Some(every) = self.settings.rescan {
                     let due = self.now.tick.saturating_add(every);
-                    self.t.queue.add_timer(Key::Periodic, due);
-                    self.t.begin_rescan();
+                    self.queue.add_timer(Key::Periodic, due);
+                    self.begin_rescan();
                 }
             }
-            Key::Poll => self.t.poll(),
-            Key::Rules => self.t.check_unwatched_rules(self.now.tick),
+            Key::Poll => self.poll(),
+            Key::Rules => self.check_unwatched_rules(self.now.tick),
         }
         true
     }
@@ -182,7 +182,7 @@ impl Turn<'_> {
     /// reports it may be on its way, and emits it as what it is: a rename, or a file that
     /// was made empty. So only what is still there a moment later is emitted by the reconcile.
     fn reconcile_missing(&mut self, dir: Id, name: &[u8], detail: Detail) {
-        if self.t.model.find(dir, name).is_some() {
+        if self.model.find(dir, name).is_some() {
             return self.reconcile_name(dir, name);
         }
         let is_seen = |inode: Inode, ctime| detail == Detail::Seen(inode, ctime);
@@ -191,7 +191,7 @@ impl Turn<'_> {
         };
         match self.disk.stat(Target::In(parent, name)) {
             Ok(stat) if !is_seen(stat.inode, stat.ctime) => {
-                self.t.queue.recheck_name(dir, name, stat.inode, stat.ctime);
+                self.queue.recheck_name(dir, name, stat.inode, stat.ctime);
             }
             Err(FsError::NotFound) => {}
             Ok(_) | Err(_) => self.reconcile_name(dir, name),

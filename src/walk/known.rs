@@ -10,11 +10,11 @@ use std::os::fd::BorrowedFd;
 use super::Walker;
 use super::shared::Shared;
 use crate::change::{Digest, Kind};
+use crate::disk::RealTracker;
 use crate::file_status::Stat;
 use crate::since::{Since, TreeId};
 use crate::sys::listing::{self, Dirent};
 use crate::sys::stat::stat_name;
-use crate::tracker::Tracker;
 use crate::tracker::model::Id;
 
 /// A directory as it was reported before, if it was.
@@ -60,7 +60,7 @@ impl Known {
 }
 
 /// The directory of a PATH as it was reported before.
-pub(super) fn old_root(since: Option<&Since>, tracker: &Tracker, root: Id) -> OldDirectory {
+pub(super) fn old_root(since: Option<&Since>, tracker: &RealTracker, root: Id) -> OldDirectory {
     let mut path = Vec::new();
     tracker.write_path(root, &mut path);
     since?.at_path(&path)
@@ -84,7 +84,7 @@ impl Shared<'_> {
     /// Takes what is known of an entry that was just added; of a directory, which one it was.
     pub(super) fn take_known(
         &self,
-        tracker: &mut Tracker,
+        tracker: &mut RealTracker,
         id: Id,
         known: Option<Known>,
     ) -> OldDirectory {

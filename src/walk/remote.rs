@@ -5,16 +5,17 @@
 use super::WalkContext;
 use super::shared::take_watch;
 use crate::change::Kind;
+use crate::disk::RealTracker;
 use crate::disk::path::RemotePath;
 use crate::disk::remote::{Answer, Ask, NoAnswer, Place, Question, STALLED_AFTER};
 use crate::file_status::FsError;
+use crate::tracker::Hashing;
 use crate::tracker::model::Id;
-use crate::tracker::{Hashing, Tracker};
 
 /// Walks what is below a directory on a remote mount. Gives the directories that are known
 /// under another name, and what that is.
 pub(crate) fn walk_remote(
-    tracker: &mut Tracker,
+    tracker: &mut RealTracker,
     context: &mut WalkContext<'_>,
     id: Id,
     path: RemotePath,
@@ -36,7 +37,7 @@ pub(crate) fn walk_remote(
             progress.is_ended()
         };
         let most = Some(STALLED_AFTER);
-        let walked = match context.remotes.ask_patiently(question, most, is_over) {
+        let walked = match tracker.disk.remotes.ask_patiently(question, most, is_over) {
             Ok(Answer::Walked(walked)) => walked,
             Err(NoAnswer::Failed(FsError::PermissionDenied)) => {
                 tracker.cannot_watch(id, &FsError::PermissionDenied);

@@ -13,6 +13,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::WalkContext;
 use super::known::{OldDirectory, old_root};
 use super::progress::WalkProgress;
+use crate::disk::RealTracker;
 use crate::disk::path::RemotePath;
 use crate::event::Wd;
 use crate::file_status::FsClass;
@@ -21,7 +22,6 @@ use crate::since::Since;
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
-use crate::tracker::Tracker;
 use crate::tracker::disk::{Inode, Watched};
 use crate::tracker::model::Id;
 
@@ -79,7 +79,7 @@ pub(super) struct Shared<'a> {
 }
 
 pub(super) struct State<'a> {
-    pub(super) tracker: &'a mut Tracker,
+    pub(super) tracker: &'a mut RealTracker,
     jobs: VecDeque<Job>,
     walking: usize,
     /// Directories that are known under another name.
@@ -113,7 +113,7 @@ impl State<'_> {
 ///
 /// # Errors
 /// It is known under this other name already.
-pub(super) fn take_watch(tracker: &mut Tracker, id: Id, watched: &Watched) -> Result<(), Id> {
+pub(super) fn take_watch(tracker: &mut RealTracker, id: Id, watched: &Watched) -> Result<(), Id> {
     tracker.file_systems.note(watched.inode.dev, watched.class);
     match &watched.wd {
         Ok(wd) => {
@@ -135,7 +135,7 @@ pub(super) fn take_watch(tracker: &mut Tracker, id: Id, watched: &Watched) -> Re
 impl<'a> Shared<'a> {
     /// A PATH is all that is left to walk.
     pub(super) fn new(
-        tracker: &'a mut Tracker,
+        tracker: &'a mut RealTracker,
         context: &WalkContext<'a>,
         root: Id,
         fd: OwnedFd,

@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::Watcher;
 use super::poller::Wake;
@@ -230,9 +231,7 @@ impl Watcher {
             above.watch_links(&path.absolute);
             if self.leads_elsewhere(path) {
                 let now = self.clock.now();
-                self.tracker
-                    .turn(&mut self.disk, now)
-                    .lose_root(&path.given);
+                self.tracker.at(now).lose_root(&path.given);
                 let is_watched = !is_there(&path.absolute) || self.appear(path);
                 above.paths[number].is_warned = !is_watched;
             }
@@ -281,13 +280,13 @@ impl Watcher {
     /// A PATH is there: it is reported, and all that is in it. False: it cannot be watched,
     /// of which one warning is written.
     fn appear(&mut self, path: &AwaitedPath) -> bool {
-        let own = self.disk.own.inodes();
+        let own = self.tracker.disk.own.inodes();
+        let mounts = Arc::clone(&self.tracker.disk.mounts);
         let mut builder = RootBuilder {
             tracker: &mut self.tracker,
             context: WalkContext {
                 inotify: &self.inotify,
-                mounts: &self.disk.mounts,
-                remotes: &mut self.disk.remotes,
+                mounts: &mounts,
                 own: &own,
                 progress: &WalkProgress::new(None),
                 since: None,

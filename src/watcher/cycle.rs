@@ -114,9 +114,9 @@ impl Watcher {
     fn reconcile(&mut self) {
         let began = self.clock.tick();
         let now = self.clock.now();
-        let mut turn = self.tracker.turn(&mut self.disk, now);
-        turn.tick();
-        while !turn.t.is_idle() && turn.work() && self.clock.tick() - began < SLICE {}
+        let tracker = self.tracker.at(now);
+        tracker.tick();
+        while !tracker.is_idle() && tracker.work() && self.clock.tick() - began < SLICE {}
     }
 
     /// Whether events were read and are not applied.
@@ -149,9 +149,9 @@ impl Watcher {
                     return Ok(count);
                 }
             }
-            let mut turn = self.tracker.turn(&mut self.disk, now);
+            let tracker = self.tracker.at(now);
             for _ in 0..STRIDE {
-                turn.apply_next();
+                tracker.apply_next();
             }
         }
         self.emit_changes()?;
@@ -171,7 +171,7 @@ impl Watcher {
         let at_hand = events.by_ref().take(BATCH).inspect(|_| count += 1);
         let decoded = at_hand.map_while(|event| event.map_err(|error| left = Some(error)).ok());
         let now = self.clock.now();
-        self.tracker.turn(&mut self.disk, now).begin_batch(decoded);
+        self.tracker.at(now).begin_batch(decoded);
         let applied = bytes.len() - events.left();
         self.events.put_back(bytes, applied);
         left.map_or(Ok(count), |left| Err(malformed(left)))
@@ -242,12 +242,12 @@ impl Watcher {
     pub(super) fn take_answers(&mut self) {
         for done in self.workers.take_done() {
             let now = self.clock.now();
-            let mut turn = self.tracker.turn(&mut self.disk, now);
+            let tracker = self.tracker.at(now);
             match done {
-                Done::File(ticket, read) => turn.answered(ticket, read),
+                Done::File(ticket, read) => tracker.answered(ticket, read),
                 Done::Batch(read) => {
                     if let Some(baseline) = &mut self.baseline {
-                        baseline.take(&mut turn, read);
+                        baseline.take(tracker, read);
                     }
                 }
             }

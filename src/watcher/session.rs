@@ -126,7 +126,7 @@ impl Watcher {
     /// Lists the next names, parents before children; whether that was all.
     fn list_some(&mut self) -> bool {
         let now = self.clock.now();
-        let mut turn = self.tracker.turn(&mut self.disk, now);
+        let tracker = self.tracker.at(now);
         let Phase::Listing(left) = &mut self.session.phase else {
             return true;
         };
@@ -134,13 +134,13 @@ impl Watcher {
             let Some(id) = left.pop() else {
                 return true;
             };
-            left.extend(turn.t.model.children(id));
-            let content = match turn.t.model.kind(id) {
-                Kind::File => turn.known_content(id),
-                Kind::Directory if self.options.stat => turn.known_directory(id),
+            left.extend(tracker.model.children(id));
+            let content = match tracker.model.kind(id) {
+                Kind::File => tracker.known_content(id),
+                Kind::Directory if self.options.stat => tracker.known_directory(id),
                 Kind::Directory | Kind::Symlink | Kind::Other => Content::default(),
             };
-            turn.t.emit_existing(id, content);
+            tracker.emit_existing(id, content);
         }
         false
     }

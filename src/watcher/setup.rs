@@ -36,7 +36,7 @@ use crate::sys::signal::Signals;
 use crate::sys::stat::{stat_fd, stat_path};
 use crate::sys::stream::is_hung_up;
 use crate::tracker::disk::Inode;
-use crate::tracker::model::{Flag, Model};
+use crate::tracker::model::Flag;
 use crate::tracker::{Root, Settings, Tracker};
 use crate::walk::{WalkContext, WalkProgress};
 
@@ -110,7 +110,7 @@ impl Watcher {
         }
         let present = |path: &&Vec<u8>| !waits || super::ancestors::is_there(path);
         let there: Vec<_> = paths.iter().filter(present).cloned().collect();
-        let known = watcher.disk.own.inodes();
+        let known = watcher.tracker.disk.own.inodes();
         watcher.build(&there, &known)?;
         if watcher.ended.is_some() {
             return Ok(watcher);
@@ -139,13 +139,7 @@ impl Watcher {
         let mut settings = config.settings;
         settings.began = clock.now().wall;
         settings.began_coarse = settings.began;
-        let mut tracker = Tracker::new(
-            settings,
-            config.filter,
-            Vec::new(),
-            Model::new(),
-            clock.tick(),
-        );
+        let mut tracker = Tracker::new(disk, settings, config.filter, clock.tick());
         if config.options.settle.is_some() {
             tracker.batch.keep_before();
         }
@@ -158,7 +152,6 @@ impl Watcher {
             events: EventBytes::new(),
             workers,
             has_answers: false,
-            disk,
             tracker,
             baseline: None,
             settle: config.options.settle.map(Settle::new),
@@ -196,12 +189,12 @@ impl Watcher {
 
     fn build(&mut self, paths: &[Vec<u8>], own: &[Inode]) -> Result<(), Error> {
         let progress = WalkProgress::new(Some(self.interrupt()));
+        let mounts = Arc::clone(&self.tracker.disk.mounts);
         let mut builder = RootBuilder {
             tracker: &mut self.tracker,
             context: WalkContext {
                 inotify: &self.inotify,
-                mounts: &self.disk.mounts,
-                remotes: &mut self.disk.remotes,
+                mounts: &mounts,
                 own,
                 progress: &progress,
                 since: self.since.as_deref(),
@@ -233,8 +226,8 @@ impl Watcher {
         );
         if strict || attributes || self.tracker.settings.touched {
             let now = self.clock.now();
-            let mut turn = self.tracker.turn(&mut self.disk, now);
-            turn.init_metadata();
+            let tracker = self.tracker.at(now);
+            tracker.init_metadata();
         }
         Ok(())
     }
@@ -242,9 +235,9 @@ impl Watcher {
     /// Files that are mount points have watches of their own.
     fn watch_mount_points(&mut self) {
         let now = self.clock.now();
-        let mut turn = self.tracker.turn(&mut self.disk, now);
+        let tracker = self.tracker.at(now);
         for mount in self.mounts.iter().flat_map(|mounts| &mounts.mounts) {
-            turn.init_mount_point(&mount.mount_point);
+            tracker.init_mount_point(&mount.mount_point);
         }
     }
 

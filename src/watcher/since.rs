@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use super::Watcher;
 use crate::change::{InodeTimes, Kind};
+use crate::disk::RealTracker;
 use crate::error::Error;
 use crate::since::{Comparison, Disk, Reader, diff};
 use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
+use crate::tracker::Hashing;
 use crate::tracker::model::Id;
-use crate::tracker::{Hashing, Tracker};
 
 /// Changes between two looks at the output.
 const PIECE: usize = 512;
@@ -150,7 +151,7 @@ impl Watcher {
 /// Files as the baseline found them, by their slots; directories as they are.
 struct AsFound<'a> {
     found: &'a [Option<(u64, InodeTimes)>],
-    tracker: &'a Tracker,
+    tracker: &'a RealTracker,
 }
 
 impl AsFound<'_> {

@@ -10,7 +10,7 @@ use crate::change::Kind;
 use crate::since::tree::TreeId;
 use crate::tracker::model::{Flag, Id};
 
-impl Differ<'_> {
+impl<D> Differ<'_, D> {
     /// Pairs what is left by inode and birth, each with what is below it.
     pub(super) fn match_inodes(&mut self) {
         let mut by_inode = self.new_by_inode();

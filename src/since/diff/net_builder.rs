@@ -12,15 +12,15 @@ use crate::since::tree::TreeId;
 use crate::tracker::model::{Flag, Id};
 
 /// Makes nodes of what differs, and of the directories on the way.
-pub(super) struct NetBuilder<'d, 'a> {
-    differ: &'d mut Differ<'a>,
+pub(super) struct NetBuilder<'d, 'a, D> {
+    differ: &'d mut Differ<'a, D>,
     net: Net,
     olds: HashMap<TreeId, NodeId>,
     news: HashMap<Id, NodeId>,
 }
 
-impl<'d, 'a> NetBuilder<'d, 'a> {
-    pub(super) fn new(differ: &'d mut Differ<'a>) -> Self {
+impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
+    pub(super) fn new(differ: &'d mut Differ<'a, D>) -> Self {
         Self {
             differ,
             net: Net::default(),

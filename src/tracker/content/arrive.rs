@@ -3,49 +3,49 @@
 
 use super::content;
 use crate::change::{Content, Kind};
-use crate::tracker::Turn;
-use crate::tracker::disk::{FileDigest, FsError, Reading, Stat, Target};
+use crate::tracker::Tracker;
+use crate::tracker::disk::{Disk, FileDigest, FsError, Reading, Stat, Target};
 use crate::tracker::model::{self, Evidence, Id};
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// A file came whole: moved in, linked, or found by a scan.
     pub(in crate::tracker) fn arrive(&mut self, dir: Id, name: &[u8], stat: &Stat) {
-        for known in self.t.relocation_candidates(model::inode_key(stat)) {
+        for known in self.relocation_candidates(model::inode_key(stat)) {
             if !self.is_still_there(known, stat) {
                 // It moved while events were lost.
                 return self.rename_relocated(known, dir, name);
             }
         }
-        let id = self.t.model.insert(Some(dir), name, Kind::File);
+        let id = self.model.insert(Some(dir), name, Kind::File);
         self.remember_attributes(id, stat);
-        self.t.note_links(id, stat);
-        self.t.remember_recent(stat);
+        self.note_links(id, stat);
+        self.remember_recent(stat);
         self.watch_file_inode(id, dir, name, stat);
-        if self.t.goes_by_stat(stat) {
+        if self.goes_by_stat(stat) {
             self.add_by_stat(id, stat);
         } else {
             let content = self.read_first(id, dir, name, stat);
-            self.t.emit_created(id, content);
+            self.emit_created(id, content);
         }
     }
 
     /// A file that goes by inode, size and times came.
     fn add_by_stat(&mut self, id: Id, stat: &Stat) {
-        self.t.keep_fingerprint(id, stat, false, self.now.wall);
-        self.t.warn_over_limit(id, stat);
-        self.t.emit_created(id, content(stat, None));
-        let changed_since_start = self.t.changed_since_start(id, stat);
+        self.keep_fingerprint(id, stat, false, self.now.wall);
+        self.warn_over_limit(id, stat);
+        self.emit_created(id, content(stat, None));
+        let changed_since_start = self.changed_since_start(id, stat);
         self.enqueue_links(id, stat, changed_since_start);
     }
 
     /// Reads it, here or by a worker: the content fields to emit now.
     fn read_first(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) -> Content {
-        if let Some(digest) = self.t.read_by_other_name(id, stat, Evidence::default()) {
+        if let Some(digest) = self.read_by_other_name(id, stat, Evidence::default()) {
             self.keep_digest(id, stat, digest, true);
             return content(stat, Some(digest));
         }
-        let ticket = self.t.next_ticket();
-        let limit = self.t.settings.hash_limit;
+        let ticket = self.next_ticket();
+        let limit = self.settings.hash_limit;
         let read = self
             .enter(dir)
             .and_then(|parent| self.disk.read(Target::In(parent, name), limit, ticket));
@@ -57,15 +57,15 @@ impl Turn<'_> {
                 ..
             })) => {
                 self.store_digest(id, &stat, digest, stable);
-                let changed_since_start = self.t.changed_since_start(id, &stat);
+                let changed_since_start = self.changed_since_start(id, &stat);
                 self.enqueue_links(id, &stat, changed_since_start);
                 return content(&stat, Some(digest));
             }
-            Ok(Reading::Later(_)) => self.t.later(ticket, id, Evidence::MODIFIED),
+            Ok(Reading::Later(_)) => self.later(ticket, id, Evidence::MODIFIED),
             // It grew: it goes by its status from the next look on.
             Ok(Reading::Done(_)) => {
-                self.t.keep_fingerprint(id, stat, false, self.now.wall);
-                self.t.enqueue(id);
+                self.keep_fingerprint(id, stat, false, self.now.wall);
+                self.enqueue(id);
             }
             Err(error) => self.mark_unreadable(id, stat, error),
         }
@@ -75,10 +75,10 @@ impl Turn<'_> {
     /// Whether the file is found under the name that the model has for it, as far as that
     /// can be known.
     fn is_still_there(&mut self, id: Id, stat: &Stat) -> bool {
-        let Some(dir) = self.t.model.parent(id) else {
+        let Some(dir) = self.model.parent(id) else {
             return true;
         };
-        let name = self.t.model.name(id).to_vec();
+        let name = self.model.name(id).to_vec();
         let found = self
             .enter(dir)
             .and_then(|inode| self.disk.stat(Target::In(inode, &name)));

@@ -3,15 +3,15 @@
 
 use super::content;
 use crate::change::Digest;
-use crate::tracker::disk::Stat;
+use crate::tracker::Tracker;
+use crate::tracker::disk::{Disk, Stat};
 use crate::tracker::model::{self, Evidence, Flag, Id, Knowledge};
-use crate::tracker::{Tracker, Turn};
 
 /// A fingerprint is trusted when it was taken that much after the last change: the
 /// coarsest clock of a file system. 2 s, in nanoseconds.
 const RACY: i64 = 2_000_000_000;
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// A file that was made, written and closed was read.
     pub(in crate::tracker) fn compare_closed(
         &mut self,
@@ -20,14 +20,14 @@ impl Turn<'_> {
         digest: Digest,
         stable: bool,
     ) {
-        let why = self.t.take_evidence(id).and(Evidence::COMPLETED);
-        self.t.count_reading(stat);
+        let why = self.take_evidence(id).and(Evidence::COMPLETED);
+        self.count_reading(stat);
         self.compare(id, stat, digest, stable, why);
     }
 
     /// The same where files go by size and times.
     pub(in crate::tracker) fn compare_closed_stat(&mut self, id: Id, stat: &Stat) {
-        let why = self.t.take_evidence(id).and(Evidence::COMPLETED);
+        let why = self.take_evidence(id).and(Evidence::COMPLETED);
         self.compare_stat(id, stat, why);
     }
 
@@ -40,10 +40,10 @@ impl Turn<'_> {
         stable: bool,
         why: Evidence,
     ) {
-        let old = self.t.model.digest(id);
-        let knowledge = self.t.model.knowledge(id);
-        let changed_since_start = self.t.changed_since_start(id, stat);
-        let news = match (self.t.replaced.remove(&id), old) {
+        let old = self.model.digest(id);
+        let knowledge = self.model.knowledge(id);
+        let changed_since_start = self.changed_since_start(id, stat);
+        let news = match (self.replaced.remove(&id), old) {
             (Some(last), _) => old != Some(digest) || last != Some(digest),
             (None, Some(old)) => old != digest,
             // Other bytes, or none, were reported: when in doubt, these are news.
@@ -51,25 +51,25 @@ impl Turn<'_> {
                 let is_doubtful = why.says_written() || !stable || changed_since_start;
                 match knowledge {
                     Knowledge::Unseen | Knowledge::Unreadable { .. } => true,
-                    Knowledge::Unread { .. } => is_doubtful || self.t.was_replaced(id, stat),
+                    Knowledge::Unread { .. } => is_doubtful || self.was_replaced(id, stat),
                     Knowledge::Known { fingerprint, .. } => {
                         is_doubtful || why.leaves_unexplained(fingerprint, stat, true)
                     }
                 }
             }
         };
-        let is_touched = !news && self.t.has_new_mtime(id, stat);
+        let is_touched = !news && self.has_new_mtime(id, stat);
         self.keep_digest(id, stat, digest, stable);
         if news {
-            self.t.emit_changed(id, content(stat, Some(digest)), old);
+            self.emit_changed(id, content(stat, Some(digest)), old);
         } else if why.is_written() {
-            self.t.counters.same_content += 1;
+            self.counters.same_content += 1;
         }
         if is_touched {
-            self.t.emit_touched(id, stat);
+            self.emit_touched(id, stat);
         }
         if why.has(Evidence::CLOSED_WRITE) && stable {
-            self.t.emit_closed(id, content(stat, Some(digest)));
+            self.emit_closed(id, content(stat, Some(digest)));
         }
         if matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
@@ -79,22 +79,22 @@ impl Turn<'_> {
 
     /// A file that goes by inode, size and times.
     pub(super) fn compare_stat(&mut self, id: Id, stat: &Stat, why: Evidence) {
-        let knowledge = self.t.model.knowledge(id);
-        let last = self.t.model.digest(id);
-        let is_linked = stat.nlink > 1 || self.t.model.has(id, Flag::LINKED);
+        let knowledge = self.model.knowledge(id);
+        let last = self.model.digest(id);
+        let is_linked = stat.nlink > 1 || self.model.has(id, Flag::LINKED);
         let has_new_fingerprint = match knowledge {
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
                 fingerprint != model::fingerprint(stat, false)
             }
             Knowledge::Unseen | Knowledge::Unread { .. } => true,
         };
-        let news = match (self.t.replaced.remove(&id), knowledge) {
+        let news = match (self.replaced.remove(&id), knowledge) {
             (Some(_), _) | (None, Knowledge::Unseen) => true,
             (None, _) if last.is_some() => true,
             (None, Knowledge::Unread { .. }) => {
                 let is_touched = why.has(Evidence::ATTRIB) && !is_linked;
-                let is_doubtful = why.is_written() || self.t.changed_since_start(id, stat);
-                self.t.was_replaced(id, stat)
+                let is_doubtful = why.is_written() || self.changed_since_start(id, stat);
+                self.was_replaced(id, stat)
                     || why.has(Evidence::MODIFIED)
                     || is_doubtful && !is_touched
             }
@@ -110,24 +110,24 @@ impl Turn<'_> {
                 why.leaves_unexplained(fingerprint, stat, false)
             }
         };
-        let is_touched = !news && self.t.has_new_mtime(id, stat);
-        self.t.model.set_digest(id, None);
-        self.t.keep_fingerprint(id, stat, false, self.now.wall);
-        self.t.remember_mtime(id, stat);
+        let is_touched = !news && self.has_new_mtime(id, stat);
+        self.model.set_digest(id, None);
+        self.keep_fingerprint(id, stat, false, self.now.wall);
+        self.remember_mtime(id, stat);
         if is_touched {
-            self.t.emit_touched(id, stat);
+            self.emit_touched(id, stat);
         }
         if news {
-            self.t.warn_over_limit(id, stat);
-            self.t.emit_changed(id, content(stat, None), last);
+            self.warn_over_limit(id, stat);
+            self.emit_changed(id, content(stat, None), last);
             self.enqueue_links(id, stat, true);
             self.mark_read_this_batch(id);
         } else if has_new_fingerprint {
             // A write that was seen with a touch may have its event yet to come.
-            self.t.model.mark_racy(id);
+            self.model.mark_racy(id);
         }
         if why.has(Evidence::CLOSED_WRITE) {
-            self.t.emit_closed(id, content(stat, None));
+            self.emit_closed(id, content(stat, None));
         }
     }
 
@@ -138,18 +138,18 @@ impl Turn<'_> {
         digest: Digest,
         stable: bool,
     ) {
-        self.t.count_reading(stat);
+        self.count_reading(stat);
         self.keep_digest(id, stat, digest, stable);
     }
 
     /// The digest is known, by whatever name the file was read.
     pub(super) fn keep_digest(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool) {
-        self.t.model.set_digest(id, Some(digest));
-        self.t.keep_fingerprint(id, stat, true, self.now.wall);
-        self.t.remember_mtime(id, stat);
+        self.model.set_digest(id, Some(digest));
+        self.keep_fingerprint(id, stat, true, self.now.wall);
+        self.remember_mtime(id, stat);
         if !stable {
-            self.t.model.add_evidence(id, Evidence::MODIFIED);
-            self.t.debounce(id);
+            self.model.add_evidence(id, Evidence::MODIFIED);
+            self.debounce(id);
         } else {
             self.mark_read_this_batch(id);
         }
@@ -157,13 +157,13 @@ impl Turn<'_> {
 
     /// What is known of a file's bytes is younger than the events at hand.
     fn mark_read_this_batch(&mut self, id: Id) {
-        if let Some(applying) = &mut self.t.applying {
+        if let Some(applying) = &mut self.applying {
             applying.read.insert(id);
         }
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     pub(super) fn count_reading(&mut self, stat: &Stat) {
         self.counters.hashes += 1;
         self.counters.hashed_bytes += stat.size;

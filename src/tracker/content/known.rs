@@ -6,16 +6,16 @@
 
 use super::content;
 use crate::change::{Content, EMPTY};
-use crate::tracker::disk::{Stat, Target};
+use crate::tracker::disk::{Disk, Stat, Target};
 use crate::tracker::model::{self, Id, Knowledge};
-use crate::tracker::{Hashing, Turn};
+use crate::tracker::{Hashing, Tracker};
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// The digest last emitted, and what the disk says of the file that holds these bytes.
     pub(crate) fn known_content(&mut self, id: Id) -> Content {
         // From here on this is what was last reported under the name.
-        self.t.replaced.remove(&id);
-        let digest = self.t.model.digest(id);
+        self.replaced.remove(&id);
+        let digest = self.model.digest(id);
         if digest == Some(EMPTY) {
             return Content {
                 size: Some(0),
@@ -24,7 +24,7 @@ impl Turn<'_> {
             };
         }
         let stat = self.stat_of(id);
-        let known = self.t.model.knowledge(id);
+        let known = self.model.knowledge(id);
         let is_same = |stat: &Stat| match known {
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
                 !fingerprint.is_another(model::fingerprint(stat, true))
@@ -59,22 +59,22 @@ impl Turn<'_> {
 
     /// It is emitted without a digest, which will follow.
     fn owe_digest(&mut self, id: Id) {
-        self.t.model.set_digest(id, None);
-        self.t.model.set_knowledge(id, Knowledge::Unseen);
-        self.t.enqueue(id);
+        self.model.set_digest(id, None);
+        self.model.set_knowledge(id, Knowledge::Unseen);
+        self.enqueue(id);
     }
 
     /// Whether a file without a digest is one that is to have one.
     fn is_digest_due(&self, id: Id, stat: Option<&Stat>) -> bool {
-        let model = &self.t.model;
+        let model = &self.model;
         let dev = model.parent(id).map_or(0, |dir| model.inode(dir).dev);
-        let limit = self.t.settings.hash_limit;
-        self.t.hashing(dev) == Hashing::Eager && stat.is_none_or(|stat| stat.size <= limit)
+        let limit = self.settings.hash_limit;
+        self.hashing(dev) == Hashing::Eager && stat.is_none_or(|stat| stat.size <= limit)
     }
 
     pub(super) fn stat_of(&mut self, id: Id) -> Option<Stat> {
-        let dir = self.t.model.parent(id)?;
-        let name = self.t.model.name(id).to_vec();
+        let dir = self.model.parent(id)?;
+        let name = self.model.name(id).to_vec();
         let inode = self.enter(dir).ok()?;
         self.disk.stat(Target::In(inode, &name)).ok()
     }

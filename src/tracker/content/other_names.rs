@@ -6,40 +6,39 @@
 
 use super::compare::is_racy;
 use crate::change::Digest;
-use crate::tracker::disk::Stat;
+use crate::tracker::Tracker;
+use crate::tracker::disk::{Disk, Stat};
 use crate::tracker::hard_links::InodeReading;
 use crate::tracker::model::{self, Evidence, Flag, Id};
-use crate::tracker::{Tracker, Turn};
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// The file was read under one name. What was reported of the others may be older, since
     /// an event comes for one name only, and for none before its directory is watched: if
     /// this is not what was last read of the inode, they are reconciled. `is_written`: the
     /// bytes are younger than the watch.
     pub(in crate::tracker) fn enqueue_links(&mut self, id: Id, stat: &Stat, is_written: bool) {
-        let t = &mut *self.t;
-        if !t.model.has(id, Flag::LINKED) {
+        if !self.model.has(id, Flag::LINKED) {
             return;
         }
-        let digest = t.model.digest(id);
+        let digest = self.model.digest(id);
         let reading = InodeReading {
-            fingerprint: model::fingerprint(stat, !t.goes_by_stat(stat)),
+            fingerprint: model::fingerprint(stat, !self.goes_by_stat(stat)),
             digest,
             is_racy: is_racy(stat, self.now.wall),
         };
-        if !t.links.note_reading(model::inode_key(stat), reading) {
+        if !self.links.note_reading(model::inode_key(stat), reading) {
             return;
         }
-        let names = t.model.with_inode_key(model::inode_key(stat)).to_vec();
+        let names = self.model.with_inode_key(model::inode_key(stat)).to_vec();
         for other in names.into_iter().filter(|&other| other != id) {
-            let known = t.model.digest(other);
+            let known = self.model.digest(other);
             let is_older = match known {
                 Some(_) => known != digest,
                 None => is_written,
             };
             if is_older {
-                t.model.add_evidence(other, Evidence::OTHER_NAME);
-                t.enqueue(other);
+                self.model.add_evidence(other, Evidence::OTHER_NAME);
+                self.enqueue(other);
             }
         }
     }
@@ -47,17 +46,17 @@ impl Turn<'_> {
     /// An unreadable file can be read: under its other names, too.
     pub(super) fn retry_links(&mut self, stat: &Stat) {
         let key = model::inode_key(stat);
-        if self.t.links.unreadable.remove(&key).is_some() {
-            for other in self.t.model.with_inode_key(key).to_vec() {
-                if self.t.model.is_unreadable(other) {
-                    self.t.enqueue(other);
+        if self.links.unreadable.remove(&key).is_some() {
+            for other in self.model.with_inode_key(key).to_vec() {
+                if self.model.is_unreadable(other) {
+                    self.enqueue(other);
                 }
             }
         }
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// The digest that was read by another name of the same inode, if it is still that of
     /// this file: nothing else has happened to it since, or its fingerprint proves it.
     pub(super) fn read_by_other_name(&self, id: Id, stat: &Stat, why: Evidence) -> Option<Digest> {

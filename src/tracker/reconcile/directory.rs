@@ -3,24 +3,23 @@
 
 use crate::change::{Content, Kind, Warning};
 use crate::event::Wd;
-use crate::tracker::disk::{FsClass, FsError, Stat, Target, Watched};
+use crate::tracker::Tracker;
+use crate::tracker::disk::{Disk, FsClass, FsError, Stat, Target, Watched};
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::scan::Sweep;
-use crate::tracker::{Tracker, Turn};
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
-        let known = self.t.model.find(dir, name);
-        let foreign =
-            self.t.settings.one_file_system && stat.inode.dev != self.t.model.inode(dir).dev;
-        if foreign || self.is_automount(dir, stat) || self.t.is_not_entered(dir) {
+        let known = self.model.find(dir, name);
+        let foreign = self.settings.one_file_system && stat.inode.dev != self.model.inode(dir).dev;
+        if foreign || self.is_automount(dir, stat) || self.is_not_entered(dir) {
             match known {
-                Some(id) if self.t.model.is_not_entered(id) => self.compare_attributes(id, stat),
+                Some(id) if self.model.is_not_entered(id) => self.compare_attributes(id, stat),
                 _ => {
                     let id = self.new_directory(dir, name, stat);
                     let boundary = DirectoryState::NotEntered(NotEntered::Boundary);
-                    self.t.model.set_directory_state(id, boundary);
-                    self.t.emit_created(id, Content::default());
+                    self.model.set_directory_state(id, boundary);
+                    self.emit_created(id, Content::default());
                 }
             }
             return;
@@ -30,13 +29,13 @@ impl Turn<'_> {
             .and_then(|parent| self.disk.watch(Target::In(parent, name)));
         match watched {
             Ok(watched) => self.watched(dir, name, stat, &watched),
-            Err(why) => drop(self.t.retry_later(dir, name, &why)),
+            Err(why) => drop(self.retry_later(dir, name, &why)),
         }
     }
 
     /// Whether to open a directory would mount something: it is entered when that is done.
     fn is_automount(&mut self, dir: Id, stat: &Stat) -> bool {
-        let above = self.t.file_systems.class(self.t.model.inode(dir).dev);
+        let above = self.file_systems.class(self.model.inode(dir).dev);
         stat.is_automount
             || stat.is_mount_root && self.disk.class(stat) == FsClass::Automount
             || !stat.is_mount_root && above == FsClass::Automount
@@ -44,27 +43,27 @@ impl Turn<'_> {
 
     /// A directory was opened and, where that could be done, is watched.
     fn watched(&mut self, dir: Id, name: &[u8], stat: &Stat, watched: &Watched) {
-        let known = self.t.model.find(dir, name);
-        let is_dir = |id: &Id| self.t.model.kind(*id) == Kind::Directory;
+        let known = self.model.find(dir, name);
+        let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
         let same_inode = known.filter(is_dir).filter(|&id| {
-            let inode = self.t.model.inode(id);
+            let inode = self.model.inode(id);
             // One that the walk could not ask has no number yet.
             let may_be = inode.ino == 0 || inode == watched.inode;
-            may_be && !self.t.model.is_not_entered(id)
+            may_be && !self.model.is_not_entered(id)
         });
         match (&watched.wd, same_inode) {
-            (Ok(wd), _) => match self.t.model.watched(*wd) {
+            (Ok(wd), _) => match self.model.watched(*wd) {
                 Some(other) if Some(other) == known => {
-                    self.t.model.set_inode(other, watched.inode);
+                    self.model.set_inode(other, watched.inode);
                     self.reconcile_same_directory(other, stat);
                 }
                 Some(other) => self.reconcile_relocated(other, dir, name, stat),
-                None => match same_inode.filter(|&id| self.t.model.wd(id).is_none()) {
+                None => match same_inode.filter(|&id| self.model.wd(id).is_none()) {
                     Some(id) => {
-                        self.t.model.set_inode(id, watched.inode);
-                        self.t.file_systems.note(watched.inode.dev, watched.class);
-                        self.t.mark_watched(id, *wd);
-                        self.t.queue.add_scan(id, Sweep::All);
+                        self.model.set_inode(id, watched.inode);
+                        self.file_systems.note(watched.inode.dev, watched.class);
+                        self.mark_watched(id, *wd);
+                        self.queue.add_scan(id, Sweep::All);
                     }
                     None => {
                         let id = self.new_directory(dir, name, stat);
@@ -78,9 +77,9 @@ impl Turn<'_> {
             }
             (Err(fault), None) => {
                 let id = self.new_directory(dir, name, stat);
-                self.t.model.set_inode(id, watched.inode);
-                self.t.emit_created(id, Content::default());
-                self.t.cannot_watch(id, fault);
+                self.model.set_inode(id, watched.inode);
+                self.emit_created(id, Content::default());
+                self.cannot_watch(id, fault);
             }
         }
     }
@@ -88,52 +87,52 @@ impl Turn<'_> {
     /// A directory that is where it was.
     pub(super) fn reconcile_same_directory(&mut self, id: Id, stat: &Stat) {
         self.compare_attributes(id, stat);
-        if self.t.model.scanned(id) != self.t.rescan.generation() {
-            self.t.queue.ensure_scan(id, Sweep::All);
+        if self.model.scanned(id) != self.rescan.generation() {
+            self.queue.ensure_scan(id, Sweep::All);
         }
     }
 
     /// A directory with the number of the one that is known cannot be watched. One that
     /// has a watch could be: it is another, or the watch went with its `IN_IGNORED`.
     fn lost_watch(&mut self, id: Id, fault: &FsError) {
-        match (self.t.model.directory_state(id), fault) {
+        match (self.model.directory_state(id), fault) {
             (DirectoryState::Watched(_) | DirectoryState::Unwatched, FsError::WatchLimit) => {
-                if let Some(wd) = self.t.model.take_watch(id) {
+                if let Some(wd) = self.model.take_watch(id) {
                     self.disk.unwatch(wd);
                 }
-                self.t.cannot_watch(id, fault);
+                self.cannot_watch(id, fault);
             }
-            _ => drop(self.t.queue.retry_entry(id, self.t.model.parent(id), fault)),
+            _ => drop(self.queue.retry_entry(id, self.model.parent(id), fault)),
         }
     }
 
     /// Makes room under the name, and an entry for a directory.
     pub(super) fn new_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Id {
-        if let Some(old) = self.t.model.find(dir, name) {
+        if let Some(old) = self.model.find(dir, name) {
             self.unlink(old);
         }
-        let id = self.t.model.insert(Some(dir), name, Kind::Directory);
+        let id = self.model.insert(Some(dir), name, Kind::Directory);
         self.remember_attributes(id, stat);
         id
     }
 
     /// A new directory that is watched: emitted, then scanned.
     fn begin(&mut self, id: Id, wd: Wd, watched: &Watched, stat: &Stat) {
-        self.t.model.set_watch(id, wd);
-        self.t.model.set_inode(id, watched.inode);
-        self.t.mark_unscanned(id);
-        self.t.inherit_folding(id);
-        self.t.file_systems.note(watched.inode.dev, watched.class);
+        self.model.set_watch(id, wd);
+        self.model.set_inode(id, watched.inode);
+        self.mark_unscanned(id);
+        self.inherit_folding(id);
+        self.file_systems.note(watched.inode.dev, watched.class);
         let content = Content {
             stat: Some(stat.times()),
             ..Content::default()
         };
-        self.t.emit_created(id, content);
-        self.t.queue.add_scan(id, Sweep::New);
+        self.emit_created(id, content);
+        self.queue.add_scan(id, Sweep::New);
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// A directory has no watch of its own: its limit, or its permissions.
     pub(crate) fn cannot_watch(&mut self, id: Id, fault: &FsError) {
         // Those for which there is no room are polled all together.

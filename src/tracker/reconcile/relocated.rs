@@ -2,46 +2,46 @@
 //! has two names. Invariant: it is entered under one of them only.
 
 use crate::change::{Content, Kind};
-use crate::tracker::disk::{FsError, Stat, Target};
+use crate::tracker::Tracker;
+use crate::tracker::disk::{Disk, FsError, Stat, Target};
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::scan::Sweep;
-use crate::tracker::{Tracker, Turn};
 
 const ALIAS: DirectoryState = DirectoryState::NotEntered(NotEntered::Alias);
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// The directory under this name is known under another one.
     pub(super) fn reconcile_relocated(&mut self, other: Id, dir: Id, name: &[u8], stat: &Stat) {
         let holds = match self.is_still_at(other) {
             Ok(holds) => holds,
             Err(why) => {
-                self.t.retry_later(dir, name, &why);
+                self.retry_later(dir, name, &why);
                 return;
             }
         };
-        let above = self.t.model.is_within(dir, other);
+        let above = self.model.is_within(dir, other);
         if holds {
             // A bind mount, or a PATH within another one: not entered twice.
             self.alias(other, dir, name, stat);
-            if self.t.model.parent(other) == Some(dir) {
-                self.t.folding.forget(dir);
+            if self.model.parent(other) == Some(dir) {
+                self.folding.forget(dir);
                 self.check_folded(dir, name);
             }
         } else if above {
             // It cannot lie within itself: the way here is old.
             let mut at = Some(dir);
             while let Some(id) = at {
-                self.t.enqueue(id);
+                self.enqueue(id);
                 at = if id == other {
                     None
                 } else {
-                    self.t.model.parent(id)
+                    self.model.parent(id)
                 };
             }
-            self.t.retry_later(dir, name, &FsError::NotFound);
-        } else if self.t.model.has(other, Flag::ROOT) {
+            self.retry_later(dir, name, &FsError::NotFound);
+        } else if self.model.has(other, Flag::ROOT) {
             self.reconcile_root(other);
-            self.t.retry_later(dir, name, &FsError::NotFound);
+            self.retry_later(dir, name, &FsError::NotFound);
         } else {
             self.relocate(other, dir, name);
         }
@@ -49,37 +49,36 @@ impl Turn<'_> {
 
     /// A directory that moved while nobody could tell: its watch says that it is it.
     fn relocate(&mut self, other: Id, dir: Id, name: &[u8]) {
-        if let Some(known) = self.t.model.find(dir, name) {
-            let holds_it = self.t.model.is_within(other, known);
+        if let Some(known) = self.model.find(dir, name) {
+            let holds_it = self.model.is_within(other, known);
             self.unlink(known);
             if holds_it {
                 // It went with what it replaces, and is found again as new.
-                self.t.retry_later(dir, name, &FsError::NotFound);
+                self.retry_later(dir, name, &FsError::NotFound);
                 return;
             }
         }
-        self.t.model.end_moved_from(other);
+        self.model.end_moved_from(other);
         self.rename_relocated(other, dir, name);
-        if self.t.model.is_live(other) && self.t.model.scanned(other) != self.t.rescan.generation()
-        {
-            self.t.queue.add_scan(other, Sweep::All);
+        if self.model.is_live(other) && self.model.scanned(other) != self.rescan.generation() {
+            self.queue.add_scan(other, Sweep::All);
         }
     }
 
     /// Whether a directory is still where the model has it; or why that is not known.
     fn is_still_at(&mut self, id: Id) -> Result<bool, FsError> {
-        let found = match self.t.model.parent(id) {
+        let found = match self.model.parent(id) {
             Some(dir) => {
-                let name = self.t.model.name(id).to_vec();
+                let name = self.model.name(id).to_vec();
                 self.enter(dir)
                     .and_then(|inode| self.disk.stat(Target::In(inode, &name)))
             }
-            None => match self.t.root_of(id) {
+            None => match self.root_of(id) {
                 Some(open) => self.disk.stat(Target::Root(&open)),
                 None => return Ok(false),
             },
         };
-        let inode = self.t.model.inode(id);
+        let inode = self.model.inode(id);
         match found {
             Ok(stat) => Ok(stat.kind == Kind::Directory && stat.inode == inode),
             Err(FsError::NotFound) => Ok(false),
@@ -89,25 +88,25 @@ impl Turn<'_> {
 
     /// A second name of a directory that is known under another one.
     fn alias(&mut self, other: Id, dir: Id, name: &[u8], stat: &Stat) {
-        if let Some(known) = self.t.model.find(dir, name)
-            && self.t.model.kind(known) == Kind::Directory
-            && self.t.model.directory_state(known) == ALIAS
+        if let Some(known) = self.model.find(dir, name)
+            && self.model.kind(known) == Kind::Directory
+            && self.model.directory_state(known) == ALIAS
         {
-            if !self.t.model.has(other, Flag::ROOT) {
-                self.t.model.unhide(known);
+            if !self.model.has(other, Flag::ROOT) {
+                self.model.unhide(known);
             }
             return;
         }
         let id = self.new_directory(dir, name, stat);
-        self.t.model.set_directory_state(id, ALIAS);
-        if self.t.model.has(other, Flag::ROOT) {
-            self.t.model.hide(id);
+        self.model.set_directory_state(id, ALIAS);
+        if self.model.has(other, Flag::ROOT) {
+            self.model.hide(id);
         }
-        self.t.emit_created(id, Content::default());
+        self.emit_created(id, Content::default());
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// The walk found a directory that is known under another name: a bind mount, a PATH
     /// within another one, or one that moved while it walked.
     pub(crate) fn mark_alias(&mut self, id: Id) {

@@ -2,15 +2,15 @@
 //! place is never watched for it.
 
 use crate::change::Kind;
-use crate::tracker::disk::{FsError, Inode, Stat, Target};
+use crate::tracker::Tracker;
+use crate::tracker::disk::{Disk, FsError, Inode, Stat, Target};
 use crate::tracker::model::Id;
 use crate::tracker::scan::Sweep;
-use crate::tracker::{Tracker, Turn};
 
-impl Turn<'_> {
+impl<D: Disk> Tracker<D> {
     /// Looks at a PATH that is a directory.
     pub(super) fn reconcile_root(&mut self, id: Id) {
-        let Some(open) = self.t.root_of(id) else {
+        let Some(open) = self.root_of(id) else {
             return;
         };
         if self.is_left_behind(id, &open) {
@@ -20,23 +20,23 @@ impl Turn<'_> {
             Ok(watched) => watched,
             Err(why) => return self.unwatchable_root(id, &open, &why),
         };
-        let known: Inode = self.t.model.inode(id);
+        let known: Inode = self.model.inode(id);
         match watched.wd {
-            Ok(wd) if self.t.model.watched(wd) == Some(id) => {}
+            Ok(wd) if self.model.watched(wd) == Some(id) => {}
             Ok(wd)
                 if watched.inode == known
-                    && self.t.model.watched(wd).is_none()
-                    && self.t.model.wd(id).is_none() =>
+                    && self.model.watched(wd).is_none()
+                    && self.model.wd(id).is_none() =>
             {
-                self.t.mark_watched(id, wd);
-                self.t.queue.add_scan(id, Sweep::All);
+                self.mark_watched(id, wd);
+                self.queue.add_scan(id, Sweep::All);
             }
             Err(why) if watched.inode == known => {
-                self.t.queue.retry_entry(id, None, &why);
+                self.queue.retry_entry(id, None, &why);
             }
             Ok(wd) => {
                 // Another directory stands there: the PATH that was meant is gone.
-                if self.t.model.watched(wd).is_none() {
+                if self.model.watched(wd).is_none() {
                     self.disk.unwatch(wd);
                 }
                 self.unlink(id);
@@ -46,18 +46,18 @@ impl Turn<'_> {
         }
         match self.disk.stat(Target::Root(&open)) {
             Ok(stat) => self.reconcile_same_directory(id, &stat),
-            Err(why) => drop(self.t.queue.retry_entry(id, None, &why)),
+            Err(why) => drop(self.queue.retry_entry(id, None, &why)),
         }
     }
 
     /// A PATH could not be opened: it is gone only if nothing, or something else, is there.
     fn unwatchable_root(&mut self, id: Id, open: &[u8], why: &FsError) {
         let is_it = match self.disk.stat(Target::Root(open)) {
-            Ok(stat) => stat.kind == Kind::Directory && stat.inode == self.t.model.inode(id),
+            Ok(stat) => stat.kind == Kind::Directory && stat.inode == self.model.inode(id),
             Err(error) => error != FsError::NotFound,
         };
         if is_it {
-            self.t.queue.retry_entry(id, None, why);
+            self.queue.retry_entry(id, None, why);
         } else {
             self.unlink(id);
         }
@@ -66,7 +66,7 @@ impl Turn<'_> {
     /// Whether a PATH that leads nowhere but to the working directory, or up from it, is
     /// no longer where it was: that it can be opened says nothing.
     fn is_left_behind(&mut self, id: Id, open: &[u8]) -> bool {
-        let inode = self.t.model.inode(id);
+        let inode = self.model.inode(id);
         let deleted = |stat: &Stat| stat.inode == inode && stat.nlink == 0;
         if self
             .disk
@@ -82,7 +82,6 @@ impl Turn<'_> {
             return false;
         }
         let absolute = self
-            .t
             .roots
             .iter()
             .find(|root| root.entry == Some(id))
@@ -98,7 +97,7 @@ impl Turn<'_> {
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     pub(super) fn root_of(&self, id: Id) -> Option<Vec<u8>> {
         self.roots
             .iter()

@@ -37,7 +37,7 @@ impl Rescan {
     }
 }
 
-impl Tracker {
+impl<D> Tracker<D> {
     /// Events were dropped: everything is compared, at once unless that was so lately.
     pub(in crate::tracker) fn request_rescan(&mut self, now: u64) {
         let wait = self.rescan.wait;

@@ -27,7 +27,12 @@ pub(super) fn emits_with(options: &WorldOptions, tree: &[Op], ops: &[Op], emitte
     let mut world = World::quiet(options, tree);
     world.does(ops);
     world.converges();
-    assert_eq!(world.new_records(), emitted, "{:#?}", world.disk.journal);
+    assert_eq!(
+        world.new_records(),
+        emitted,
+        "{:#?}",
+        world.tracker.disk.journal
+    );
     folds_with(options, tree, ops);
 }
 

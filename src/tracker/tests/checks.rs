@@ -16,10 +16,10 @@ impl World {
         let batch = std::mem::take(&mut self.tracker.batch);
         for change in batch.changes() {
             let line = fold::line(&batch, change);
-            self.disk.journal.push(line.clone());
+            self.tracker.disk.journal.push(line.clone());
             self.records.push(line);
             if let Err(wrong) = self.fold.apply(&batch, change) {
-                panic!("{wrong}, after {:#?}", self.disk.journal);
+                panic!("{wrong}, after {:#?}", self.tracker.disk.journal);
             }
         }
         for (path, warning) in batch.warnings() {
@@ -48,7 +48,7 @@ impl World {
             let Some(emitted) = self.fold.names.get(&path) else {
                 panic!(
                     "{shown} is in the model and was not emitted, after {:#?}",
-                    self.disk.journal
+                    self.tracker.disk.journal
                 );
             };
             assert_eq!(emitted.kind, model.kind(id), "{shown}");
@@ -59,7 +59,7 @@ impl World {
                     emitted.digest,
                     Some(digest),
                     "{shown}, after {:#?}",
-                    self.disk.journal
+                    self.tracker.disk.journal
                 );
             }
             count += 1;
@@ -68,7 +68,7 @@ impl World {
             count,
             self.fold.names.len(),
             "the model lost what was emitted: {:#?}",
-            self.disk.journal
+            self.tracker.disk.journal
         );
     }
 
@@ -87,27 +87,35 @@ impl World {
         self.compare_with_model();
         let mut truth = Vec::new();
         for root in &self.tracker.roots {
-            truth.extend(self.disk.truth(&root.open));
+            truth.extend(self.tracker.disk.truth(&root.open));
         }
         for (path, kind, node) in &truth {
             let shown = String::from_utf8_lossy(path);
             let Some(emitted) = self.fold.names.get(path) else {
                 panic!(
                     "{shown} is there and was not emitted, after {:#?}",
-                    self.disk.journal
+                    self.tracker.disk.journal
                 );
             };
             assert_eq!(
                 emitted.kind, *kind,
                 "{shown}, after {:#?}",
-                self.disk.journal
+                self.tracker.disk.journal
             );
-            if *kind == Kind::File && self.disk.is_readable(*node) && !self.disk.is_excused(*node) {
-                self.compare_bytes(&shown, emitted.digest, emitted.size, self.disk.bytes(*node));
+            if *kind == Kind::File
+                && self.tracker.disk.is_readable(*node)
+                && !self.tracker.disk.is_excused(*node)
+            {
+                self.compare_bytes(
+                    &shown,
+                    emitted.digest,
+                    emitted.size,
+                    self.tracker.disk.bytes(*node),
+                );
                 assert!(
                     !emitted.is_owed(),
                     "{shown}: other bytes by a rename, after {:#?}",
-                    self.disk.journal
+                    self.tracker.disk.journal
                 );
             }
         }
@@ -116,14 +124,14 @@ impl World {
             self.fold.names.len(),
             "{:#?} after {:#?}",
             self.fold.names.keys(),
-            self.disk.journal
+            self.tracker.disk.journal
         );
         self.compare_watches();
     }
 
     /// The disk answers again: what had failed is tried until it works, or for an hour.
     fn gets_over_errors(&mut self) {
-        if self.disk.errors == 0 {
+        if self.tracker.disk.errors == 0 {
             return;
         }
         let end = self.tick + 3_600_000 * MS;
@@ -153,7 +161,7 @@ impl World {
                 emitted,
                 Some(is),
                 "the bytes of {shown}, after {:#?}",
-                self.disk.journal
+                self.tracker.disk.journal
             );
         }
         if let Some(size) = size
@@ -163,7 +171,7 @@ impl World {
                 size,
                 bytes.len() as u64,
                 "the size of {shown}, after {:#?}",
-                self.disk.journal
+                self.tracker.disk.journal
             );
         }
     }
@@ -178,6 +186,7 @@ impl World {
             .collect();
         known.sort();
         let mut kept: Vec<Wd> = self
+            .tracker
             .disk
             .kernel
             .watches()
@@ -189,7 +198,7 @@ impl World {
             assert_eq!(
                 kept, known,
                 "the kernel's watches, after {:#?}",
-                self.disk.journal
+                self.tracker.disk.journal
             );
         }
         let unwatched = |id: &Id| model.wd(*id).is_none() && !model.is_not_entered(*id);
@@ -203,7 +212,7 @@ impl World {
             assert!(
                 excused,
                 "a directory without a watch, after {:#?}",
-                self.disk.journal
+                self.tracker.disk.journal
             );
         }
         let faulty = self
@@ -211,7 +220,7 @@ impl World {
             .iter()
             .find(|(_, warning)| matches!(warning, Warning::Failed(_)));
         assert!(
-            faulty.is_none() || self.disk.errors > 0,
+            faulty.is_none() || self.tracker.disk.errors > 0,
             "nothing fails here"
         );
     }

@@ -79,8 +79,8 @@ fn what_changes_while_it_is_read_is_read_again() {
             &write("t/a", 1),
         );
         world.does(&write("t/a", 2));
-        world.disk.odds.race = 40;
-        world.disk.pending.extend(write("t/a", 3));
+        world.tracker.disk.odds.race = 40;
+        world.tracker.disk.pending.extend(write("t/a", 3));
         world.converges();
     }
 }
@@ -88,7 +88,7 @@ fn what_changes_while_it_is_read_is_read_again() {
 #[test]
 fn a_large_file_is_read_aside_and_told_under_the_name_it_has_by_then() {
     let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
-    world.disk.odds.aside = 100;
+    world.tracker.disk.odds.aside = 100;
     world.does(&write("t/a", 2));
     world.catches_up();
     assert_eq!(world.new_records(), Vec::<String>::new());
@@ -103,7 +103,7 @@ fn a_large_file_is_read_aside_and_told_under_the_name_it_has_by_then() {
 fn a_file_exchanged_while_it_is_read_aside_is_read_again() {
     let tree = all(&[write("t/a", 1), write("t/b", 2)]);
     let mut world = World::quiet(&WorldOptions::default(), &tree);
-    world.disk.odds.aside = 100;
+    world.tracker.disk.odds.aside = 100;
     world.does(&write("t/a", 3));
     world.catches_up();
     world.does(&[Op::Exchange("t/a", "t/b")]);
@@ -147,7 +147,7 @@ fn a_file_without_a_name_that_gets_one_elsewhere_is_followed_there() {
 #[test]
 fn a_write_by_a_dead_name_is_found_in_its_directory() {
     let mut world = World::quiet(&WorldOptions::default(), &[]);
-    world.disk.is_strict_about_dead_names = true;
+    world.tracker.disk.is_strict_about_dead_names = true;
     world.does(&[
         Op::Open(0, "t/tmp"),
         Op::Link("t/tmp", "t/final"),
@@ -372,7 +372,10 @@ fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_told() {
         };
         let mut world = World::new(&options, &tree);
         world.tracker.settings.began_coarse -= behind;
-        world.disk.set_time(world.tracker.settings.began - behind);
+        world
+            .tracker
+            .disk
+            .set_time(world.tracker.settings.began - behind);
         world.does(&write("t/d/f", 2));
         world.batch(0);
         world.catches_up();
@@ -586,7 +589,7 @@ fn a_write_to_an_unreadable_file_is_told_of_all_its_names() {
 /// The questions about names that were asked of the disk since the watch began, without
 /// where they were found.
 fn questions(world: &World) -> Vec<String> {
-    let asked = world.disk.journal.iter().filter_map(|line| {
+    let asked = world.tracker.disk.journal.iter().filter_map(|line| {
         let (question, _) = line.strip_prefix("      ")?.split_once(" is ")?;
         let (what, place) = question.split_once(' ')?;
         let (_, name) = place.split_once('/')?;
@@ -637,7 +640,7 @@ fn a_large_new_file_is_read_once() {
         all(&[write("t/tmp", 1), vec![Op::Rename("t/tmp", "t/a")]]),
     ] {
         let mut world = World::quiet(&WorldOptions::default(), &[]);
-        world.disk.odds.aside = 100;
+        world.tracker.disk.odds.aside = 100;
         let before = questions(&world).len();
         world.does(&ops);
         world.converges();

@@ -134,7 +134,7 @@ fn without_a_watch_to_spare_a_directory_is_looked_at_at_intervals() {
     );
     world.waits();
     assert_eq!(world.new_records(), ["created t/d/f 4"]);
-    world.disk.kernel.most_watches = 2;
+    world.tracker.disk.kernel.most_watches = 2;
     world.converges();
     world.does(&write("t/d/f", 2));
     world.converges();
@@ -180,7 +180,7 @@ fn a_path_that_goes_away_takes_everything_with_it() {
             "{rest}"
         );
         assert!(!world.tracker.is_alive());
-        assert_eq!(world.disk.kernel.watches().len(), 0);
+        assert_eq!(world.tracker.disk.kernel.watches().len(), 0);
     }
 }
 
@@ -215,8 +215,8 @@ fn a_second_name_of_a_directory_that_holds_is_not_entered() {
 fn an_unmounted_directory_is_looked_at_again() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
     let mut world = World::quiet(&WorldOptions::default(), &tree);
-    let watched = world.disk.kernel.watches();
-    world.disk.kernel.unmount(watched[1].0);
+    let watched = world.tracker.disk.kernel.watches();
+    world.tracker.disk.kernel.unmount(watched[1].0);
     world.converges();
     assert_eq!(
         world.new_records(),
@@ -243,7 +243,7 @@ fn below_the_last_level_a_directory_is_told_and_not_entered() {
         world.new_records(),
         ["created t/d/", "created t/a 0", "changed t/a 4"]
     );
-    assert_eq!(world.disk.kernel.watches().len(), 1);
+    assert_eq!(world.tracker.disk.kernel.watches().len(), 1);
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn removal(shown: &str) -> (Vec<String>, usize) {
     world.tracker.roots[0].shown = shown.into();
     let root = world.tracker.roots[0].entry.unwrap();
     let now = world.now();
-    world.tracker.turn(&mut world.disk, now).unlink(root);
+    world.tracker.at(now).unlink(root);
     let batch = &world.tracker.batch;
     let mut starts = BTreeSet::new();
     for change in batch.changes() {

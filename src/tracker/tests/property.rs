@@ -109,7 +109,7 @@ fn run(options: &WorldOptions, steps: &[Vec<Op>]) {
     let mut world = World::new(options, &SETUP);
     // In every third world only one directory may be held open.
     if options.seed.is_multiple_of(3) {
-        world.disk.most_held = 1;
+        world.tracker.disk.most_held = 1;
     }
     world.lives_through(&steps.concat());
     world.converges();
@@ -158,7 +158,7 @@ fn failing() -> impl Strategy<Value = WorldOptions> {
 fn run_failing(options: &WorldOptions, steps: &[Vec<Op>]) {
     let mut world = World::new(options, &SETUP);
     world.lives_through(&steps.concat());
-    world.disk.odds.error = 0;
+    world.tracker.disk.odds.error = 0;
     world.converges();
 }
 

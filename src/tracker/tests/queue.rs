@@ -99,7 +99,7 @@ fn comparisons_at_intervals_find_what_nothing_told() {
     options.settings.rescan = Some(60_000_000_000);
     let mut world = World::quiet(&options, &write("t/a", 1));
     world.does(&write("t/a", 2));
-    world.disk.kernel.read(usize::MAX);
+    world.tracker.disk.kernel.read(usize::MAX);
     world.catches_up();
     assert_eq!(world.new_records(), Vec::<String>::new());
     world.passes(60_000_000_000);
@@ -118,7 +118,7 @@ fn a_directory_that_was_closed_is_opened_again_for_its_file_watch() {
     let mut options = short(1);
     options.settings.strict = true;
     let mut world = World::quiet(&options, &tree);
-    world.disk.most_held = 1;
+    world.tracker.disk.most_held = 1;
     let before = world.tracker.file_watches();
     // The event is lost: the rescan looks at the old name before it takes the new one.
     world.does(&[Op::Touch("t/x"), Op::Link("t/d/f", "t/e/g")]);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::super::disk::{Disk, Inode};
 use super::super::fake::{Fake, Node, Odds, Op, Queued, digest};
-use super::super::model::{Flag, Id, Model};
+use super::super::model::{Flag, Id};
 use super::super::{Hashing, Root, Settings, Timestamps, Tracker};
 use super::fold::Fold;
 use crate::change::{Content, Kind, Warning};
@@ -77,8 +77,7 @@ impl Default for WorldOptions {
 }
 
 pub(super) struct World {
-    pub(super) disk: Fake,
-    pub(super) tracker: Tracker,
+    pub(super) tracker: Tracker<Fake>,
     /// What was emitted adds up to this.
     pub(super) fold: Fold,
     pub(super) records: Vec<String>,
@@ -115,11 +114,10 @@ impl World {
             began_coarse: began,
             ..options.settings
         };
-        let tracker = Tracker::new(settings, Filter::default(), Vec::new(), Model::new(), 0);
+        let tracker = Tracker::new(disk, settings, Filter::default(), 0);
         let (fold, records, warnings) = (Fold::default(), Vec::new(), Vec::new());
         let (unread, batches) = (VecDeque::new(), Vec::new());
         let mut world = Self {
-            disk,
             tracker,
             fold,
             records,
@@ -133,7 +131,7 @@ impl World {
             world.build(root.as_bytes());
         }
         world.hand_out();
-        world.disk.odds = options.odds;
+        world.tracker.disk.odds = options.odds;
         let Settings {
             strict,
             attributes,
@@ -142,8 +140,8 @@ impl World {
         } = options.settings;
         if strict || attributes || touched {
             let now = world.now();
-            world.tracker.turn(&mut world.disk, now).init_metadata();
-            world.disk.release();
+            world.tracker.at(now).init_metadata();
+            world.tracker.disk.release();
         }
         world
     }
@@ -171,13 +169,13 @@ impl World {
 
     pub(super) fn passes(&mut self, by: u64) {
         self.tick += by;
-        self.disk.set_time(self.now().wall);
+        self.tracker.disk.set_time(self.now().wall);
     }
 
     // The watch begins.
 
     fn build(&mut self, path: &[u8]) {
-        let node = self.disk.build(path).expect("the PATH is there");
+        let node = self.tracker.disk.build(path).expect("the PATH is there");
         let id = self.tracker.model.insert(None, b"", Kind::Directory);
         self.tracker.model.set(id, Flag::ROOT);
         let (open, shown, absolute) = (path.to_vec(), path.to_vec(), [b"/", path].concat());
@@ -189,7 +187,7 @@ impl World {
             entry: Some(id),
         });
         let mut ids = BTreeMap::new();
-        let mut truth = self.disk.truth(path);
+        let mut truth = self.tracker.disk.truth(path);
         truth.sort_by(|one, other| one.0.cmp(&other.0));
         for (at, kind, node_at) in truth {
             let child = if node_at == node {
@@ -197,7 +195,7 @@ impl World {
             } else {
                 self.known(&mut ids, &at, kind, node_at)
             };
-            let bytes = (kind == Kind::File).then(|| self.disk.bytes(node_at));
+            let bytes = (kind == Kind::File).then(|| self.tracker.disk.bytes(node_at));
             let content = Content {
                 size: bytes.map(|bytes| bytes.len() as u64),
                 digest: bytes.map(digest),
@@ -207,8 +205,8 @@ impl World {
             if kind == Kind::Directory {
                 self.tracker
                     .model
-                    .set_inode(child, self.disk.inode(node_at));
-                match self.disk.kernel.watch(node_at) {
+                    .set_inode(child, self.tracker.disk.inode(node_at));
+                match self.tracker.disk.kernel.watch(node_at) {
                     Ok(wd) => self.tracker.model.set_watch(child, wd),
                     Err(fault) => self.tracker.cannot_watch(child, &fault),
                 }
@@ -229,7 +227,8 @@ impl World {
         let cut = path.iter().rposition(|byte| *byte == b'/').unwrap();
         let dir = ids[&path[..cut]];
         let id = self.tracker.model.insert(Some(dir), &path[cut + 1..], kind);
-        self.tracker.add_walked(id, dir, self.disk.inode(node).ino);
+        self.tracker
+            .add_walked(id, dir, self.tracker.disk.inode(node).ino);
         id
     }
 

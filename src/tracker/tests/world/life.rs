@@ -9,30 +9,33 @@ impl World {
 
     pub(in crate::tracker::tests) fn does(&mut self, ops: &[Op]) {
         for op in ops {
-            assert!(self.disk.perform(*op).is_some(), "{op:?} was possible");
-            while let Some(rest) = self.disk.pending.pop_front() {
-                self.disk.perform(rest);
+            assert!(
+                self.tracker.disk.perform(*op).is_some(),
+                "{op:?} was possible"
+            );
+            while let Some(rest) = self.tracker.disk.pending.pop_front() {
+                self.tracker.disk.perform(rest);
             }
         }
     }
 
     /// A program does that, if it can, and what follows from it.
     pub(in crate::tracker::tests) fn perform(&mut self, op: Op) {
-        self.disk.perform(op);
-        while let Some(rest) = self.disk.pending.pop_front() {
-            self.disk.perform(rest);
+        self.tracker.disk.perform(op);
+        while let Some(rest) = self.tracker.disk.pending.pop_front() {
+            self.tracker.disk.perform(rest);
         }
     }
 
     /// Programs do all that, and the watcher looks whenever it happens to.
     pub(in crate::tracker::tests) fn lives_through(&mut self, ops: &[Op]) {
-        self.disk.pending.extend(ops);
-        while !self.disk.pending.is_empty() {
-            let some = 1 + self.disk.chance.below(8);
-            match self.disk.chance.below(20) {
+        self.tracker.disk.pending.extend(ops);
+        while !self.tracker.disk.pending.is_empty() {
+            let some = 1 + self.tracker.disk.chance.below(8);
+            match self.tracker.disk.chance.below(20) {
                 0..6 => {
-                    let op = self.disk.pending.pop_front().unwrap();
-                    self.disk.perform(op);
+                    let op = self.tracker.disk.pending.pop_front().unwrap();
+                    self.tracker.disk.perform(op);
                 }
                 6..10 => self.drain(some),
                 10..12 => self.drain(usize::MAX),
@@ -45,7 +48,7 @@ impl World {
                 17 => self.batch(some),
                 18 => self.passes(some as u64 * MS / 2),
                 _ => {
-                    let span = [0, 4, 60, 60, 300, 2500][self.disk.chance.below(6)];
+                    let span = [0, 4, 60, 60, 300, 2500][self.tracker.disk.chance.below(6)];
                     self.passes(span * MS);
                 }
             }
@@ -54,45 +57,51 @@ impl World {
 
     /// Everything that can be done now is done, without any time passing.
     pub(in crate::tracker::tests) fn catches_up(&mut self) {
-        self.disk.tell_late();
+        self.tracker.disk.tell_late();
         for _ in 0..10_000 {
             self.drain(usize::MAX);
             if self.unread.is_empty() && self.tracker.is_idle() {
-                self.disk.release();
-                if self.disk.kernel.unread() == 0 {
+                self.tracker.disk.release();
+                if self.tracker.disk.kernel.unread() == 0 {
                     return;
                 }
             }
             self.apply();
             self.work(1);
         }
-        panic!("there is always more to do, after {:#?}", self.disk.journal);
+        panic!(
+            "there is always more to do, after {:#?}",
+            self.tracker.disk.journal
+        );
     }
 
     /// No program writes: time passes until nothing is left to be done.
     pub(in crate::tracker::tests) fn settles(&mut self) {
-        self.disk.shut_all();
-        while let Some(op) = self.disk.pending.pop_front() {
-            self.disk.perform(op);
+        self.tracker.disk.shut_all();
+        while let Some(op) = self.tracker.disk.pending.pop_front() {
+            self.tracker.disk.perform(op);
         }
-        self.disk.shut_all();
+        self.tracker.disk.shut_all();
         while !self.batches.is_empty() {
             self.batch(0);
         }
         for _ in 0..1000 {
             self.catches_up();
-            while !self.disk.tickets().is_empty() {
+            while !self.tracker.disk.tickets().is_empty() {
                 self.answer(0);
             }
             self.work(1);
-            if self.tracker.is_done() && self.disk.kernel.unread() == 0 {
+            if self.tracker.is_done() && self.tracker.disk.kernel.unread() == 0 {
                 return;
             }
             if let Some(deadline) = self.tracker.deadline() {
                 self.passes(deadline.saturating_sub(self.tick));
             }
         }
-        panic!("it never comes to rest, after {:#?}", self.disk.journal);
+        panic!(
+            "it never comes to rest, after {:#?}",
+            self.tracker.disk.journal
+        );
     }
 
     /// All time passes that is left until something is due.

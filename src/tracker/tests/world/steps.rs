@@ -13,7 +13,7 @@ impl World {
 
     pub(in crate::tracker::tests) fn drain(&mut self, most: usize) {
         let was_empty = self.unread.is_empty();
-        let read = self.disk.kernel.read(most);
+        let read = self.tracker.disk.kernel.read(most);
         if read.is_empty() && was_empty {
             self.tracker.queue_was_empty(self.now().wall);
         }
@@ -22,18 +22,19 @@ impl World {
 
     pub(in crate::tracker::tests) fn apply(&mut self) {
         let events: Vec<_> = self.unread.drain(..).collect();
-        self.disk
+        self.tracker
+            .disk
             .journal
             .extend(events.iter().map(|event| format!("  {event:?}")));
         let now = self.now();
-        let mut turn = self.tracker.turn(&mut self.disk, now);
-        turn.begin_batch(events.iter().map(Queued::event));
+        let tracker = self.tracker.at(now);
+        tracker.begin_batch(events.iter().map(Queued::event));
         while self.tracker.is_applying() {
-            let stride = 1 + self.disk.chance.below(4);
+            let stride = 1 + self.tracker.disk.chance.below(4);
             let now = self.now();
-            let mut turn = self.tracker.turn(&mut self.disk, now);
+            let tracker = self.tracker.at(now);
             for _ in 0..stride {
-                turn.apply_next();
+                tracker.apply_next();
             }
             self.absorb();
         }
@@ -44,10 +45,10 @@ impl World {
     /// Does other work, so many pieces of it.
     pub(in crate::tracker::tests) fn work(&mut self, most: usize) {
         let now = self.now();
-        let mut turn = self.tracker.turn(&mut self.disk, now);
-        turn.tick();
+        let tracker = self.tracker.at(now);
+        tracker.tick();
         let mut left = most;
-        while left > 0 && !turn.t.is_idle() && turn.work() {
+        while left > 0 && !tracker.is_idle() && tracker.work() {
             left -= 1;
         }
         self.absorb();
@@ -56,24 +57,22 @@ impl World {
 
     /// Directories are held while there is more to do; who knows how long that is.
     fn let_go(&mut self, percent: usize) {
-        if self.disk.chance.happens(percent) {
-            self.disk.release();
+        if self.tracker.disk.chance.happens(percent) {
+            self.tracker.disk.release();
         }
     }
 
     /// A worker is done with a large file; `which` of those under way.
     pub(in crate::tracker::tests) fn answer(&mut self, which: usize) {
-        let tickets = self.disk.tickets();
+        let tickets = self.tracker.disk.tickets();
         let Some(ticket) = tickets.get(which % tickets.len().max(1)) else {
             return;
         };
-        let Some(answer) = self.disk.answer(*ticket) else {
+        let Some(answer) = self.tracker.disk.answer(*ticket) else {
             return;
         };
         let now = self.now();
-        self.tracker
-            .turn(&mut self.disk, now)
-            .answered(*ticket, answer);
+        self.tracker.at(now).answered(*ticket, answer);
         self.absorb();
     }
 
@@ -96,14 +95,13 @@ impl World {
             0
         };
         let at = [&route, &b"/"[..], &name].concat();
-        self.disk
+        self.tracker
+            .disk
             .journal
             .push(format!("  baseline reads {}", String::from_utf8_lossy(&at)));
-        let read = self.disk.batch(&root, &route, inode, &name, limit);
+        let read = self.tracker.disk.batch(&root, &route, inode, &name, limit);
         let now = self.now();
-        self.tracker
-            .turn(&mut self.disk, now)
-            .take_baseline(id, read);
+        self.tracker.at(now).take_baseline(id, read);
         self.absorb();
     }
 }
