@@ -27,6 +27,7 @@ use crate::escape::escaped;
 use crate::file_status::{Stat, message};
 use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
+use crate::tracker::Reported;
 pub(crate) use diff::{Comparison, Disk, diff};
 use read_stream::{Folder, NoTree};
 use record::Start;
@@ -209,6 +210,18 @@ impl Since {
         let is_file = stat.kind == Kind::File && !stat.is_mount_root && !self.verifies;
         let is_unchanged = is_file && self.is_unchanged(old, stat.size, &stat.times());
         is_unchanged.then(|| self.digest(old)).flatten()
+    }
+
+    /// A file as it was reported.
+    pub(crate) fn reported(&self, old: TreeId) -> Reported {
+        let digest = self.tree.digest(old);
+        let may_be_trusted = !self.verifies || digest.is_none();
+        Reported {
+            size: self.tree.size(old),
+            times: self.tree.times(old).filter(|_| may_be_trusted),
+            digest,
+            is_racy: self.tree.is_racy(old),
+        }
     }
 
     /// The digest reported; `None`: there is none, and one is needed.

@@ -52,6 +52,7 @@ use fs_classes::FileSystems;
 use hard_links::Links;
 use model::{DirectoryState, Evidence, Id, Knowledge, Model, NotEntered};
 use queue::{Key, WorkQueue};
+pub(crate) use remembered::Reported;
 use rename::PendingMove;
 pub(crate) use roots::{FileRoot, Root, RootPlace};
 use scan::{ActiveScan, Rescan};

@@ -93,6 +93,11 @@ fn walk_local(
     (known, std::mem::take(&mut state.remote))
 }
 
+/// A directory of that device is there; which one it is will be known when it is asked.
+fn set_unasked(tracker: &mut RealTracker, id: Id, dev: u64) {
+    tracker.model.set_inode(id, Inode { dev, ino: 0 });
+}
+
 struct Frame {
     fd: OwnedFd,
     on: FileSystem,
@@ -314,7 +319,10 @@ impl<'s, 'a> Walker<'s, 'a> {
         }
         if is_remote {
             let path = RemotePath::at(place, &raw);
-            self.shared.lock().remote.push((id, path));
+            let mut state = self.shared.lock();
+            state.tracker.file_systems.note(raw.inode.dev, class);
+            set_unasked(state.tracker, id, raw.inode.dev);
+            state.remote.push((id, path));
             return Ok(None);
         }
         let opened = file::open_name(place.as_fd(), c".", Open::Listing);

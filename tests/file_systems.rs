@@ -210,3 +210,66 @@ fn a_file_mounted_from_a_server_is_polled_like_all_that_is_there() {
     watch.expect(&["Content changed: ./local"]);
     watch.stop();
 }
+
+/// What is there now, in a file beside the tree.
+fn snapshot(tree: &Tree, fuse: &Fuse) -> String {
+    let file = tree.outside("baseline.json");
+    let args = ["--format", "json", "--initial", "--stat", "--timeout", "0"];
+    let ended = builder(tree, fuse).args(args).start().wait();
+    std::fs::write(&file, ended.lines().join("\n") + "\n").unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn files_of_a_fuse_mount_are_not_read_where_they_are_as_they_were_reported() {
+    let test = "files_of_a_fuse_mount_are_not_read_where_they_are_as…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("b", "2"), ("d/c", "3")]) else {
+        return;
+    };
+    let file = snapshot(&tree, &fuse);
+    let mut watch = builder(&tree, &fuse).args(["--since", &file]).start();
+    tree.touch("new");
+    watch.expect(&["New file: ./new"]);
+    watch.silence();
+    assert_eq!(fuse.opened(), 0, "files were opened");
+    watch.stop();
+    fuse.put("d/c", "other");
+    let mut watch = builder(&tree, &fuse).args(["--since", &file]).start();
+    let before = watch.until("Content changed: ./mnt/d/c");
+    assert!(
+        !before.iter().any(|line| line.contains("mnt")),
+        "{before:?}"
+    );
+    watch.stop();
+}
+
+#[test]
+fn what_was_reported_of_a_server_that_does_not_answer_is_not_deleted() {
+    let test = "what_was_reported_of_a_server_that_does_not_answer…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("b", "2"), ("d/c", "3")]) else {
+        return;
+    };
+    let file = snapshot(&tree, &fuse);
+    fuse.stop();
+    let mut watch = builder(&tree, &fuse).args(["--since", &file]).start();
+    tree.touch("new");
+    watch.expect(&["New file: ./new"]);
+    fuse.remove("b");
+    fuse.put("d/c", "other");
+    fuse.put("e", "more");
+    fuse.go_on();
+    let wanted = [
+        "Deleted: ./mnt/b",
+        "Content changed: ./mnt/d/c",
+        "New file: ./mnt/e",
+    ];
+    let is_told = |line: &&str| watch.told().iter().any(|told| told == line);
+    assert!(
+        eventually(|| wanted.iter().all(is_told)),
+        "{:?}",
+        watch.told()
+    );
+    let told = watch.told();
+    assert!(!told.iter().any(|line| line.contains("mnt/a")), "{told:?}");
+    watch.stop();
+}

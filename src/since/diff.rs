@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Since;
 use super::tree::{Tree, TreeId};
-use crate::change::{Content, Digest, InodeTimes, Kind};
+use crate::change::{Content, InodeTimes, Kind};
 use crate::condense::{Step, plan};
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
@@ -29,9 +29,8 @@ pub(crate) trait Disk {
 /// What comes of a comparison.
 pub(crate) struct Difference {
     pub(crate) steps: Vec<Step>,
-    /// Files of which nothing can be said yet, with the digest that was last reported:
-    /// they are to be read.
-    pub(crate) doubtful: Vec<(Id, Option<Digest>)>,
+    /// Files of which nothing can be said yet: they are to be looked at.
+    pub(crate) doubtful: Vec<(Id, TreeId)>,
 }
 
 /// How trees are compared.
@@ -86,7 +85,7 @@ struct Differ<'a, D> {
     new_left: Vec<Id>,
     /// Files whose content is another.
     changed: Vec<(TreeId, Content)>,
-    doubtful: Vec<(Id, Option<Digest>)>,
+    doubtful: Vec<(Id, TreeId)>,
 }
 
 impl<D> Differ<'_, D> {
@@ -196,6 +195,8 @@ impl<D> Differ<'_, D> {
         };
         match kind {
             Kind::File if self.since.is_marked_unchanged(old) => true,
+            // Which one it is will be known when it can be asked.
+            Kind::Directory if self.tracker.is_unasked(new) => true,
             // Its birth is asked for only if the number is no longer the same.
             Kind::Directory if self.tracker.model.inode(new).ino == before.ino => true,
             Kind::Directory | Kind::File => {
@@ -221,7 +222,7 @@ impl<D> Differ<'_, D> {
             (Some(before), Some(now)) => before != now,
             (None, Some(_)) if self.comparison.completes_digests => true,
             (_, None) if times.is_none() || self.tracker.is_to_be_read(new) => {
-                self.doubtful.push((new, before));
+                self.doubtful.push((new, old));
                 false
             }
             _ => match (self.tree.times(old), times) {

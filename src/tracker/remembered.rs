@@ -5,9 +5,45 @@
 //! be compared with the bytes.
 
 use super::Tracker;
-use super::disk::Stat;
-use super::model::{Evidence, Id, Knowledge};
-use crate::change::{Attributes, Digest, Kind};
+use super::disk::{Inode, Stat};
+use super::model::{DirectoryState, Evidence, Id, Knowledge, fingerprint};
+use crate::change::{Attributes, Digest, InodeTimes, Kind};
+
+/// A regular file as it was last reported.
+pub(crate) struct Reported {
+    pub(crate) size: Option<u64>,
+    pub(crate) times: Option<InodeTimes>,
+    pub(crate) digest: Option<Digest>,
+    /// Whether it may have been written to after that without another time for it.
+    pub(crate) is_racy: bool,
+}
+
+impl Reported {
+    /// As the disk would tell it, as far as a fingerprint is made of that.
+    fn stat(&self, dev: u64) -> Option<Stat> {
+        let times = self.times?;
+        Some(Stat {
+            kind: Kind::File,
+            inode: Inode {
+                dev,
+                ino: times.ino,
+            },
+            nlink: 1,
+            size: self.size?,
+            mtime: times.mtime,
+            ctime: times.ctime,
+            btime: times.btime,
+            attributes: Attributes {
+                mode: 0,
+                uid: 0,
+                gid: 0,
+            },
+            mount: 0,
+            is_mount_root: false,
+            is_automount: false,
+        })
+    }
+}
 
 impl<D> Tracker<D> {
     /// A file that the walk has just added is as it was reported, with that digest if any:
@@ -36,13 +72,69 @@ impl<D> Tracker<D> {
         !is_seen || self.model.evidence(id).has(Evidence::OF_EVENTS)
     }
 
-    /// A file is read, and what it holds is emitted if it is not what was reported.
-    pub(crate) fn expect_digest(&mut self, id: Id, reported: Option<Digest>) {
+    /// A file that the baseline has not looked at, or not to the end: a look will tell
+    /// whether it is as it was reported.
+    pub(crate) fn expect(&mut self, id: Id, reported: &Reported) {
         if self.model.kind(id) == Kind::File && self.model.digest(id).is_none() {
-            self.model.set_digest(id, reported);
-            self.model.set_knowledge(id, Knowledge::Unseen);
+            self.set_reported(id, reported);
             self.enqueue(id);
         }
+    }
+
+    fn set_reported(&mut self, id: Id, reported: &Reported) {
+        let known = self.known_before(id, reported);
+        self.model.set_digest(id, reported.digest);
+        self.model
+            .set_knowledge(id, known.unwrap_or(Knowledge::Unseen));
+    }
+
+    /// Where nobody reads all files, those with the times of then are as they were.
+    fn known_before(&self, id: Id, reported: &Reported) -> Option<Knowledge> {
+        let dev = self.model.inode(self.model.parent(id)?).dev;
+        if !self.file_systems.is_polled(dev) {
+            return None;
+        }
+        let stat = reported.stat(dev)?;
+        Some(Knowledge::Known {
+            fingerprint: fingerprint(&stat, !self.goes_by_stat(&stat)),
+            is_racy: reported.is_racy,
+        })
+    }
+
+    /// Whether the walk has found a directory and could not ask what is in it.
+    pub(crate) fn is_unasked(&self, dir: Id) -> bool {
+        self.model.directory_state(dir) == DirectoryState::Unwatched
+    }
+
+    pub(crate) fn unasked_directories(&self) -> Vec<Id> {
+        let all = self.model.all();
+        let directories = all.filter(|&id| self.model.kind(id) == Kind::Directory);
+        directories.filter(|&dir| self.is_unasked(dir)).collect()
+    }
+
+    /// A name that was reported in a directory that could not be asked: it is there until
+    /// that is scanned, which compares all names. `None`: a filter hides it now.
+    pub(crate) fn add_reported(
+        &mut self,
+        dir: Id,
+        name: &[u8],
+        kind: Kind,
+        reported: &Reported,
+    ) -> Option<Id> {
+        if self.is_hidden(dir, name, kind == Kind::Directory) {
+            return None;
+        }
+        let id = self.model.add(dir, name, kind)?;
+        match kind {
+            Kind::File => self.set_reported(id, reported),
+            Kind::Directory => {
+                let dev = self.model.inode(dir).dev;
+                self.model.set_inode(id, Inode { dev, ino: 0 });
+                self.add_walked(id, dir, 0);
+            }
+            Kind::Symlink | Kind::Other => {}
+        }
+        Some(id)
     }
 
     /// Mode and owner, where they are reported.

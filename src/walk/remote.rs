@@ -2,8 +2,8 @@
 //!
 //! Invariant: what has not answered in time is on the work queue, and the walk ends.
 
-use super::WalkContext;
 use super::shared::take_watch;
+use super::{WalkContext, set_unasked};
 use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::disk::path::RemotePath;
@@ -73,6 +73,7 @@ pub(crate) fn walk_remote(
                 tracker.enqueue(child);
             }
             if kind == Kind::Directory && !tracker.model.is_not_entered(child) {
+                set_unasked(tracker, child, walked.watched.inode.dev);
                 left.push((child, path.join(&name)));
             }
         }

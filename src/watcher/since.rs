@@ -10,7 +10,7 @@ use super::Watcher;
 use crate::change::{InodeTimes, Kind};
 use crate::disk::RealTracker;
 use crate::error::Error;
-use crate::since::{Comparison, Disk, Reader, diff};
+use crate::since::{Comparison, Disk, Reader, Since, diff};
 use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
 use crate::tracker::Hashing;
@@ -122,6 +122,7 @@ impl Watcher {
             return Ok(());
         };
         let found = baseline.take_found();
+        add_unasked(&mut self.tracker, &since);
         let mut disk = AsFound {
             found: &found,
             tracker: &self.tracker,
@@ -132,8 +133,8 @@ impl Watcher {
             renames: !self.tracker.settings.no_renames,
         };
         let difference = diff(&since, &self.tracker, &mut disk, comparison);
-        for (id, digest) in difference.doubtful {
-            self.tracker.expect_digest(id, digest);
+        for (id, old) in difference.doubtful {
+            self.tracker.expect(id, &since.reported(old));
         }
         for step in difference.steps {
             step.push(&mut self.tracker.batch);
@@ -145,6 +146,35 @@ impl Watcher {
             }
         }
         self.write_all()
+    }
+}
+
+/// What was reported in directories that could not be asked what is in them (a server does
+/// not answer) is taken to be there: the scan that they are due compares it, once they
+/// answer.
+fn add_unasked(tracker: &mut RealTracker, since: &Since) {
+    let tree = since.tree();
+    for dir in tracker.unasked_directories() {
+        let mut path = Vec::new();
+        tracker.write_path(dir, &mut path);
+        let Some(old) = since.at_path(&path) else {
+            continue;
+        };
+        let mut left = vec![(dir, old)];
+        while let Some((dir, old)) = left.pop() {
+            for child in tree.children(old) {
+                let Some(kind) = tree.kind(child) else {
+                    continue;
+                };
+                let reported = since.reported(child);
+                let added = tracker.add_reported(dir, tree.name(child), kind, &reported);
+                match (kind, added) {
+                    (Kind::Directory, Some(id)) if tracker.is_unasked(id) => left.push((id, child)),
+                    (Kind::File, Some(_)) => since.mark_unchanged(child),
+                    _ => {}
+                }
+            }
+        }
     }
 }
 
@@ -167,6 +197,10 @@ impl Disk for AsFound<'_> {
             Kind::File => return self.file(id).map(|(_, times)| times),
             Kind::Symlink | Kind::Other => return None,
             Kind::Directory => {}
+        }
+        // What may not answer is not waited for.
+        if tracker.file_systems.is_polled(tracker.model.inode(id).dev) {
+            return None;
         }
         let top = tracker.model.root(id);
         let root = tracker.roots.iter().find(|root| root.entry == Some(top))?;

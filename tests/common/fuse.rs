@@ -167,6 +167,15 @@ impl Fuse {
         state.touch(node);
     }
 
+    /// A name at the top goes, as if by another host.
+    pub(crate) fn remove(&self, name: &str) {
+        let mut state = lock(&self.shared);
+        if let Node::Directory(children) = &mut state.nodes[0] {
+            children.retain(|(known, _)| known != name);
+        }
+        state.touch(0);
+    }
+
     /// How many requests were answered.
     pub(crate) fn served(&self) -> u64 {
         lock(&self.shared).served
