@@ -41,14 +41,23 @@ const HELD: usize = 256;
 const SHARE: u64 = 4;
 
 /// A directory that has been entered.
-enum Held {
+pub(crate) enum Directory {
     Here(OpenDirectory),
-    /// A thread of its mount looks in it.
-    Remote(RemotePath),
+    /// A thread of its mount looks in it, and proves each time that it is that inode.
+    Remote(Inode, RemotePath),
+}
+
+impl Directory {
+    fn inode(&self) -> Inode {
+        match self {
+            Self::Here(dir) => dir.stat.inode,
+            Self::Remote(inode, _) => *inode,
+        }
+    }
 }
 
 /// A directory that is open (O_PATH), and the path by which it was found.
-struct OpenDirectory {
+pub(crate) struct OpenDirectory {
     fd: OwnedFd,
     stat: Stat,
     root: Vec<u8>,
@@ -68,7 +77,7 @@ pub(crate) struct RealDisk {
     inotify: Arc<Inotify>,
     workers: Workers,
     /// Directories that have been entered since the loop was last idle.
-    held: HashMap<Inode, Held>,
+    held: HashMap<Inode, Arc<Directory>>,
     most_held: usize,
     /// PATHs that have been opened since then.
     roots: Vec<(Vec<u8>, Opened)>,
@@ -102,13 +111,9 @@ impl RealDisk {
         }
     }
 
-    fn held(&self, inode: Inode) -> Result<&Held, FsError> {
-        self.held.get(&inode).ok_or(FsError::NotFound)
-    }
-
     /// Opens with O_PATH what is asked about, or finds who may be asked.
-    fn locate(&self, at: Target<'_>) -> Result<Located, FsError> {
-        let (inode, name) = match at {
+    fn locate(&self, at: Target<'_, Arc<Directory>>) -> Result<Located, FsError> {
+        let (dir, name) = match at {
             Target::Root(path) => {
                 let opened = path::open(&self.mounts, path).map_err(|error| fs_error(&error))?;
                 return Ok(match opened {
@@ -116,12 +121,12 @@ impl RealDisk {
                     Opened::Remote(path) => Located::Remote(Place::Path(path)),
                 });
             }
-            Target::In(inode, name) => (inode, name),
+            Target::In(dir, name) => (dir, name),
         };
-        let (dir, on) = match self.held(inode)? {
-            Held::Here(dir) => (dir.fd.as_fd(), &dir.stat),
-            Held::Remote(path) => {
-                let place = Place::In(path.clone(), inode, name.to_vec());
+        let (dir, on) = match &**dir {
+            Directory::Here(dir) => (dir.fd.as_fd(), &dir.stat),
+            Directory::Remote(inode, path) => {
+                let place = Place::In(path.clone(), *inode, name.to_vec());
                 return Ok(Located::Remote(place));
             }
         };
@@ -163,23 +168,27 @@ impl RealDisk {
     }
 
     /// Opens a directory, which must be that inode.
-    fn open_held(&mut self, inode: Inode, root: &[u8], relative: &[u8]) -> Result<Held, FsError> {
+    fn open_held(
+        &mut self,
+        inode: Inode,
+        root: &[u8],
+        relative: &[u8],
+    ) -> Result<Directory, FsError> {
         if self.roots.is_empty()
             && let Some(dir) = self.open_only(inode, root, relative)
         {
-            return Ok(Held::Here(dir));
+            return Ok(Directory::Here(dir));
         }
         let opened = self.open_relative(root, relative);
         match opened.map_err(|error| fs_error(&error))? {
             Opened::Here(_, stat) if stat.inode != inode => Err(FsError::NotFound),
-            Opened::Here(fd, stat) => Ok(Held::Here(OpenDirectory {
+            Opened::Here(fd, stat) => Ok(Directory::Here(OpenDirectory {
                 fd,
                 stat,
                 root: root.to_vec(),
                 relative: relative.to_vec(),
             })),
-            // Each question proves that it is the inode.
-            Opened::Remote(path) => Ok(Held::Remote(path)),
+            Opened::Remote(path) => Ok(Directory::Remote(inode, path)),
         }
     }
 
@@ -219,14 +228,28 @@ impl RealDisk {
     }
 }
 
+/// The directory and the name by which something is found.
+fn place<'a>(at: Target<'a, Arc<Directory>>) -> Option<(Inode, &'a [u8])> {
+    match at {
+        Target::Root(_) => None,
+        Target::In(dir, name) => Some((dir.inode(), name)),
+    }
+}
+
 impl Disk for RealDisk {
     fn class(&mut self, stat: &Stat) -> FsClass {
         self.mounts.class(stat)
     }
 
-    fn enter<'a>(&mut self, inode: Inode, way: &PathWriter<'_, 'a>) -> Result<(), FsError> {
-        if self.held.contains_key(&inode) {
-            return Ok(());
+    type Directory = Arc<Directory>;
+
+    fn enter<'a>(
+        &mut self,
+        inode: Inode,
+        way: &PathWriter<'_, 'a>,
+    ) -> Result<Self::Directory, FsError> {
+        if let Some(dir) = self.held.get(&inode) {
+            return Ok(Arc::clone(dir));
         }
         if let Some(index) = self.moved.iter().position(|moved| *moved == inode) {
             self.moved.swap_remove(index);
@@ -234,29 +257,29 @@ impl Disk for RealDisk {
         }
         let mut path = std::mem::take(&mut self.route);
         path.clear();
-        let held = match way(&mut path) {
+        let opened = match way(&mut path) {
             Some(root) => self.open_held(inode, root, &path),
             None => Err(FsError::NotFound),
         };
         self.route = path;
-        let held = held?;
+        let dir = Arc::new(opened?);
         if self.held.len() >= self.most_held {
             self.held.clear();
         }
-        self.held.insert(inode, held);
-        Ok(())
+        self.held.insert(inode, Arc::clone(&dir));
+        Ok(dir)
     }
 
-    fn stat(&mut self, at: Target<'_>) -> Result<Stat, FsError> {
-        if let Target::In(inode, name) = at
-            && let Held::Here(dir) = self.held(inode)?
+    fn stat(&mut self, at: Target<'_, Self::Directory>) -> Result<Stat, FsError> {
+        if let Target::In(entered, name) = at
+            && let Directory::Here(dir) = &**entered
         {
             // Of the root of a remote mount, the kernel tells without asking: of a directory
             // that is enough.
             let stat = file::with_c_str(name, |name| stat_name_cached(dir.fd.as_fd(), name));
             let stat = stat.map_err(|error| fs_error(&error))?;
             if stat.kind == Kind::Directory || !self.is_remote_root(&dir.stat, &stat) {
-                self.own.saw(at, &stat);
+                self.own.saw(place(at), &stat);
                 return Ok(stat);
             }
         }
@@ -267,11 +290,11 @@ impl Disk for RealDisk {
                 _ => return Err(FsError::Busy),
             },
         };
-        self.own.saw(at, &stat);
+        self.own.saw(place(at), &stat);
         Ok(stat)
     }
 
-    fn watch(&mut self, at: Target<'_>) -> Result<Watched, FsError> {
+    fn watch(&mut self, at: Target<'_, Self::Directory>) -> Result<Watched, FsError> {
         match self.locate(at)? {
             Located::Here(_, stat) if stat.kind != Kind::Directory => Err(FsError::NotFound),
             Located::Here(opened, stat) => {
@@ -290,7 +313,7 @@ impl Disk for RealDisk {
         }
     }
 
-    fn watch_file(&mut self, at: Target<'_>) -> Result<Wd, FsError> {
+    fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<Wd, FsError> {
         match self.locate(at)? {
             Located::Here(opened, _) => {
                 let path = FdPath::new(opened.as_fd());
@@ -308,11 +331,11 @@ impl Disk for RealDisk {
         self.inotify.unwatch(wd);
     }
 
-    fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), FsError> {
-        let dir = match self.held(inode)? {
-            Held::Here(dir) => dir.fd.as_fd(),
-            Held::Remote(path) => {
-                let place = Place::In(path.clone(), inode, b".".to_vec());
+    fn list(&mut self, dir: &Self::Directory, names: &mut Vec<u8>) -> Result<(), FsError> {
+        let dir = match &**dir {
+            Directory::Here(dir) => dir.fd.as_fd(),
+            Directory::Remote(inode, path) => {
+                let place = Place::In(path.clone(), *inode, b".".to_vec());
                 return match self.ask(Ask::List, place)? {
                     Answer::Names(found) => {
                         names.extend(found);
@@ -326,9 +349,14 @@ impl Disk for RealDisk {
             .map_err(|error| fs_error(&error))
     }
 
-    fn read(&mut self, at: Target<'_>, limit: u64, ticket: Ticket) -> Result<Reading, FsError> {
+    fn read(
+        &mut self,
+        at: Target<'_, Self::Directory>,
+        limit: u64,
+        ticket: Ticket,
+    ) -> Result<Reading, FsError> {
         // A root that is a file is read as a name in its directory.
-        let Target::In(inode, name) = at else {
+        let Target::In(entered, name) = at else {
             return Err(FsError::NotFound);
         };
         let (opened, stat) = match self.locate(at)? {
@@ -339,7 +367,7 @@ impl Disk for RealDisk {
             }
         };
         let file = RegularFile::new(opened, stat)?;
-        self.own.saw(at, &stat);
+        self.own.saw(place(at), &stat);
         // A file is on the file system of its directory, or is itself a mount point.
         let is_pseudo =
             stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));
@@ -349,23 +377,23 @@ impl Disk for RealDisk {
         if self.in_place.allows(&stat, Instant::now()) {
             return self.in_place.digest(&file, limit).map(Reading::Done);
         }
-        let Held::Here(held) = self.held(inode)? else {
+        let Directory::Here(dir) = &**entered else {
             return Err(FsError::Busy);
         };
         let dir = DirectoryPath {
-            root: held.root.clone(),
-            relative: held.relative.clone(),
-            inode,
+            root: dir.root.clone(),
+            relative: dir.relative.clone(),
+            inode: dir.stat.inode,
         };
         self.workers
             .read(FileJob::new(ticket, dir, name, &stat, limit));
         Ok(Reading::Later(Some(stat)))
     }
 
-    fn xattrs(&mut self, at: Target<'_>) -> Result<Vec<Xattr>, FsError> {
+    fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError> {
         /// So that no two values that a user chooses are taken for one.
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        let Target::In(inode, name) = at else {
+        let Target::In(entered, name) = at else {
             return Ok(Vec::new());
         };
         let mut xattrs = Vec::new();
@@ -376,7 +404,7 @@ impl Disk for RealDisk {
             });
         };
         // On a remote mount they are not known: nobody waits for them.
-        let Held::Here(dir) = self.held(inode)? else {
+        let Directory::Here(dir) = &**entered else {
             return Ok(xattrs);
         };
         let read = xattr::each(dir.fd.as_fd(), name, each);

@@ -11,7 +11,7 @@ use crate::change::Kind;
 use crate::file_status::Stat;
 use crate::sys::file;
 use crate::sys::stat::stat_path;
-use crate::tracker::disk::{Inode, Target};
+use crate::tracker::disk::Inode;
 
 #[derive(Default)]
 pub(crate) struct SelfOutputs {
@@ -53,11 +53,12 @@ impl SelfOutputs {
         }
     }
 
-    pub(crate) fn saw(&mut self, at: Target<'_>, raw: &Stat) {
+    /// Something was seen; `place`: the directory and the name, where it was found by these.
+    pub(crate) fn saw(&mut self, place: Option<(Inode, &[u8])>, raw: &Stat) {
         let seen = raw.inode;
         self.files
             .retain(|(own, birth)| *own != seen || *birth == raw.btime);
-        if let Target::In(dir, name) = at
+        if let Some((dir, name)) = place
             && self
                 .places
                 .iter()

@@ -44,7 +44,7 @@ use apply::Applying;
 use clock::WallClock;
 use content::RereadDelays;
 use create::UnseenCreates;
-use disk::{Disk, FsError, Inode, Target, Ticket, Xattr};
+use disk::{Disk, FsError, Reading, Stat, Target, Ticket, Xattr};
 use file_watches::FileWatches;
 use folded_names::FoldingDirectories;
 use foldhash::HashMap;
@@ -219,9 +219,7 @@ impl<D: Disk> Tracker<D> {
                 continue;
             };
             let name = self.model.name(id).to_vec();
-            let stat = self
-                .enter(dir)
-                .and_then(|inode| self.disk.stat(Target::In(inode, &name)));
+            let stat = self.stat_in(dir, &name);
             match stat {
                 Ok(stat) => {
                     self.remember_attributes(id, &stat);
@@ -234,8 +232,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Makes a directory of the model a place to look in.
-    fn enter(&mut self, dir: Id) -> Result<Inode, FsError> {
+    /// Opens a directory of the model: it is where the model has it, and is the inode meant.
+    fn enter(&mut self, dir: Id) -> Result<D::Directory, FsError> {
         let model = &self.model;
         let inode = model.inode(dir);
         let roots = &self.roots;
@@ -244,8 +242,20 @@ impl<D: Disk> Tracker<D> {
             let root = model.root(dir);
             let root = roots.iter().find(|at| at.entry == Some(root))?;
             Some(root.open.as_slice())
-        })?;
-        Ok(inode)
+        })
+    }
+
+    /// What a name in a directory stands for.
+    fn stat_in(&mut self, dir: Id, name: &[u8]) -> Result<Stat, FsError> {
+        let dir = self.enter(dir)?;
+        self.disk.stat(Target::In(&dir, name))
+    }
+
+    /// Reads the regular file of that name, as far as files are read.
+    fn read_in(&mut self, dir: Id, name: &[u8], ticket: Ticket) -> Result<Reading, FsError> {
+        let dir = self.enter(dir)?;
+        let limit = self.settings.hash_limit;
+        self.disk.read(Target::In(&dir, name), limit, ticket)
     }
 }
 

@@ -7,7 +7,7 @@ use foldhash::{HashMap, HashSet};
 
 use super::Tracker;
 use super::destination::Destination;
-use super::disk::{Disk, Target};
+use super::disk::Disk;
 use super::folded_names::Source;
 use super::model::{Evidence, Flag, Id};
 use crate::change::{Change, Kind};
@@ -205,9 +205,7 @@ impl<D: Disk> Tracker<D> {
         if !self.is_directory(dir) || self.model.find(dir, name).is_some() {
             return;
         }
-        let stat = self
-            .enter(dir)
-            .and_then(|inode| self.disk.stat(Target::In(inode, name)));
+        let stat = self.stat_in(dir, name);
         // What is there, and not in the model, is an output of ours or another spelling.
         if stat.is_err() {
             self.debounce(dir);

@@ -42,7 +42,7 @@ impl<D: Disk> Tracker<D> {
         let dir = self.model.parent(id)?;
         let name = self.model.name(id).to_vec();
         let inode = self.enter(dir).ok()?;
-        let mut xattrs = self.disk.xattrs(Target::In(inode, &name)).ok()?;
+        let mut xattrs = self.disk.xattrs(Target::In(&inode, &name)).ok()?;
         xattrs.sort_unstable();
         Some(xattrs.into())
     }

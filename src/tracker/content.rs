@@ -9,7 +9,7 @@ mod known;
 mod other_names;
 mod reread;
 
-use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
+use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Ticket};
 use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
 use super::{Hashing, Tracker};
 use crate::change::{Content, Digest, Kind, Warning};
@@ -133,10 +133,7 @@ impl<D: Disk> Tracker<D> {
         }
         let name = self.model.name(id).to_vec();
         let ticket = self.next_ticket();
-        let limit = self.settings.hash_limit;
-        let read = self
-            .enter(dir)
-            .and_then(|parent| self.disk.read(Target::In(parent, &name), limit, ticket));
+        let read = self.read_in(dir, &name, ticket);
         match read {
             Ok(Reading::Done(FileDigest {
                 stat,
@@ -173,14 +170,8 @@ impl<D: Disk> Tracker<D> {
         if self.is_hidden(dir, &name, false) {
             return false;
         }
-        let Ok(inode) = self.enter(dir) else {
-            return false;
-        };
         let ticket = self.next_ticket();
-        match self
-            .disk
-            .read(Target::In(inode, &name), self.settings.hash_limit, ticket)
-        {
+        match self.read_in(dir, &name, ticket) {
             Ok(Reading::Done(FileDigest {
                 stat,
                 digest: Some(digest),

@@ -141,15 +141,12 @@ impl<D: Disk> Tracker<D> {
         if !self.may_take_one_look() {
             return false;
         }
-        let limit = self.settings.hash_limit;
         let dev = self.model.inode(dir).dev;
         if self.hashing(dev) == Hashing::Off {
             return self.create_closed_unread(dir, name);
         }
         let ticket = self.next_ticket();
-        let read = self
-            .enter(dir)
-            .and_then(|inode| self.disk.read(Target::In(inode, name), limit, ticket));
+        let read = self.read_in(dir, name, ticket);
         match read {
             Ok(Reading::Done(FileDigest {
                 stat,
@@ -217,7 +214,7 @@ impl<D: Disk> Tracker<D> {
             Err(FsError::NotFound) => return self.unseen_create(dir, name),
             Err(_) => return self.reconcile_name(dir, name),
         };
-        match self.disk.stat(Target::In(parent, name)) {
+        match self.disk.stat(Target::In(&parent, name)) {
             Ok(stat) if self.disk.is_self_output(stat.inode) => {}
             Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat),
             Ok(stat) if stat.kind != Kind::Directory => {

@@ -4,7 +4,7 @@
 //! Emits nothing before the rename is applied. Invariant: what was read counts only for the
 //! rename that puts the file there.
 
-use super::disk::{Disk, FileDigest, Reading, Target, Ticket};
+use super::disk::{Disk, FileDigest, Reading, Ticket};
 use super::model::{Evidence, Id};
 use super::queue::Key;
 use super::{Hashing, Tracker};
@@ -68,13 +68,7 @@ impl<D: Disk> Tracker<D> {
             return is_plain.then(|| Found::Read(FileDigest::unread(stat)));
         }
         let ticket = self.next_ticket();
-        let limit = self.settings.hash_limit;
-        let inode = self.enter(dir).ok()?;
-        match self
-            .disk
-            .read(Target::In(inode, name), limit, ticket)
-            .ok()?
-        {
+        match self.read_in(dir, name, ticket).ok()? {
             Reading::Done(read) => {
                 let is_own = self.disk.is_self_output(read.stat.inode);
                 (!is_own).then_some(Found::Read(read))

@@ -1,18 +1,26 @@
 //! What the tracker asks of the disk: the one small trait between rules and kernel.
 //!
-//! A [`Target`] is a name in a directory that was entered, or a PATH. What a real disk
+//! A [`Target`] is a name in an open directory, or a PATH. What a real disk
 //! answers may be old by the time it is read; the rules know.
 
 use crate::change::Digest;
 use crate::event::Wd;
 pub(crate) use crate::file_status::{FsClass, FsError, Inode, Stat};
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Target<'a> {
+/// What a question is about.
+pub(crate) enum Target<'a, Directory> {
     Root(&'a [u8]),
-    /// A name in a directory that has been entered.
-    In(Inode, &'a [u8]),
+    /// A name in an open directory.
+    In(&'a Directory, &'a [u8]),
 }
+
+impl<Directory> Clone for Target<'_, Directory> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Directory> Copy for Target<'_, Directory> {}
 
 /// An extended attribute.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -78,23 +86,34 @@ pub(crate) fn append_name(names: &mut Vec<u8>, name: &[u8]) {
 
 /// The disk, as the rules see it.
 pub(crate) trait Disk {
-    /// Enters a directory, to be used in [`Target::In`]. `write_path` is called if its path is
-    /// needed; what is found there must be `inode`.
-    fn enter<'a>(&mut self, inode: Inode, write_path: &PathWriter<'_, 'a>) -> Result<(), FsError>;
-    fn stat(&mut self, at: Target<'_>) -> Result<Stat, FsError>;
+    /// A directory that is open: whoever holds it may ask about the names in it.
+    type Directory;
+
+    /// Opens a directory, which must be `inode`. `write_path` is called if its path is needed.
+    fn enter<'a>(
+        &mut self,
+        inode: Inode,
+        write_path: &PathWriter<'_, 'a>,
+    ) -> Result<Self::Directory, FsError>;
+    fn stat(&mut self, at: Target<'_, Self::Directory>) -> Result<Stat, FsError>;
     /// What may be done with what was found, and what inotify reports of it.
     fn class(&mut self, stat: &Stat) -> FsClass;
     /// Opens the directory of that name, and watches it.
-    fn watch(&mut self, at: Target<'_>) -> Result<Watched, FsError>;
+    fn watch(&mut self, at: Target<'_, Self::Directory>) -> Result<Watched, FsError>;
     /// Watches the regular file of that name, as an inode.
-    fn watch_file(&mut self, at: Target<'_>) -> Result<Wd, FsError>;
+    fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<Wd, FsError>;
     fn unwatch(&mut self, wd: Wd);
-    /// Appends the names in a directory that has been entered, as [`append_name`] does.
-    fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), FsError>;
+    /// Appends the names in a directory, as [`append_name`] does.
+    fn list(&mut self, dir: &Self::Directory, names: &mut Vec<u8>) -> Result<(), FsError>;
     /// Reads a regular file of at most `limit` bytes; a large one aside, under `ticket`.
-    fn read(&mut self, at: Target<'_>, limit: u64, ticket: Ticket) -> Result<Reading, FsError>;
-    /// The extended attributes of a name in a directory that has been entered.
-    fn xattrs(&mut self, at: Target<'_>) -> Result<Vec<Xattr>, FsError>;
+    fn read(
+        &mut self,
+        at: Target<'_, Self::Directory>,
+        limit: u64,
+        ticket: Ticket,
+    ) -> Result<Reading, FsError>;
+    /// The extended attributes of a name in a directory.
+    fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError>;
     /// Whether it is one of balerion's own outputs.
     fn is_self_output(&self, inode: Inode) -> bool;
     fn release(&mut self);

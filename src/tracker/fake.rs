@@ -11,6 +11,7 @@ mod ops;
 mod tree;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -38,6 +39,12 @@ enum Note {
     },
     /// An inode has lost what held it.
     Evict(Node),
+}
+
+/// An open directory.
+pub(crate) struct Entered {
+    inode: Inode,
+    node: Node,
 }
 
 struct Aside {
@@ -74,8 +81,10 @@ pub(crate) struct Fake {
     handles: [Option<Handle>; SLOTS],
     /// The PATHs, whatever their names are now.
     roots: Vec<Node>,
-    held: Vec<(Inode, Node)>,
-    /// How many may be: one more closes all others.
+    held: Vec<Rc<Entered>>,
+    /// Open for as long as somebody holds them.
+    closing: Vec<Rc<Entered>>,
+    /// How many are held: one more closes all others.
     pub(crate) most_held: usize,
     aside: BTreeMap<Ticket, Aside>,
 }
@@ -100,18 +109,19 @@ impl Fake {
             handles: [None; SLOTS],
             roots: Vec::new(),
             held: Vec::new(),
+            closing: Vec::new(),
             most_held: usize::MAX,
             aside: BTreeMap::new(),
         }
     }
 
-    fn note_down(&mut self, what: &str, at: Target<'_>) {
+    fn note_down(&mut self, what: &str, at: Target<'_, Rc<Entered>>) {
         let name = match at {
             Target::Root(name) | Target::In(_, name) => String::from_utf8_lossy(name).into_owned(),
         };
         let dir = match at {
             Target::Root(_) => None,
-            Target::In(inode, _) => Some(inode.ino),
+            Target::In(dir, _) => Some(dir.inode.ino),
         };
         let found = self.find(at).map(|node| self.tree.inode(node).ino);
         self.journal

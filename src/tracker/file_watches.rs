@@ -92,7 +92,7 @@ impl<D: Disk> Tracker<D> {
     fn add_file_watch(&mut self, id: Id, dir: Id, name: &[u8], inode: Inode) {
         let watched = self
             .enter(dir)
-            .and_then(|parent| self.disk.watch_file(Target::In(parent, name)));
+            .and_then(|parent| self.disk.watch_file(Target::In(&parent, name)));
         match watched {
             Ok(wd) => self.file_watches.add(wd, inode, id),
             Err(why) => {
@@ -153,10 +153,5 @@ impl<D: Disk> Tracker<D> {
         let dir = self.model.parent(id)?;
         let is_file = self.model.kind(id) != Kind::Directory;
         is_file.then(|| (id, dir, self.model.name(id).to_vec()))
-    }
-
-    pub(super) fn stat_in(&mut self, dir: Id, name: &[u8]) -> Result<Stat, FsError> {
-        let inode = self.enter(dir)?;
-        self.disk.stat(Target::In(inode, name))
     }
 }

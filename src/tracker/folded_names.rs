@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use foldhash::HashMap;
 
 use super::Tracker;
-use super::disk::{Disk, FsError, Stat, Target};
+use super::disk::{Disk, FsError, Stat};
 use super::model::{DirectoryState, Id, NotEntered};
 use super::scan::{Sweep, names_of};
 use crate::change::Kind;
@@ -133,7 +133,7 @@ impl<D: Disk> Tracker<D> {
         if self.folding.0.get(&dir) == Some(&Some(false)) {
             return;
         }
-        match self.stat_folded(dir, name) {
+        match self.stat_in(dir, name) {
             Ok(stat) if self.folds(dir, name, &stat) => self.rescan_folded(dir),
             Ok(_) => {}
             Err(_) => self.check_folded_source(dir),
@@ -152,7 +152,7 @@ impl<D: Disk> Tracker<D> {
             return;
         };
         let name = self.model.name(child).to_vec();
-        let is_folding = match self.stat_folded(dir, &name) {
+        let is_folding = match self.stat_in(dir, &name) {
             Ok(stat) => self.folds(dir, &name, &stat),
             // It may be the one that is gone, or nothing can be looked at now.
             Err(_) => true,
@@ -175,22 +175,16 @@ impl<D: Disk> Tracker<D> {
         let has_inode = |found: &Result<Stat, FsError>| {
             found.as_ref().is_ok_and(|found| found.inode == stat.inode)
         };
-        let found = self.stat_folded(dir, &other);
+        let found = self.stat_in(dir, &other);
         let folds = has_inode(&found);
         // What was removed meanwhile is found in no spelling.
         let is_absent = matches!(found, Ok(_) | Err(FsError::NotFound));
         // That it does not may have been a mistake, then: a name is tried each time.
-        let is_known =
-            folds || known.is_some() || is_absent && has_inode(&self.stat_folded(dir, name));
+        let is_known = folds || known.is_some() || is_absent && has_inode(&self.stat_in(dir, name));
         if is_known {
             self.folding.0.insert(dir, Some(folds));
         }
         folds || !is_known
-    }
-
-    fn stat_folded(&mut self, dir: Id, name: &[u8]) -> Result<Stat, FsError> {
-        let inode = self.enter(dir)?;
-        self.disk.stat(Target::In(inode, name))
     }
 
     /// What a scan has to know of a directory that ignores case: the names listed.
@@ -199,7 +193,7 @@ impl<D: Disk> Tracker<D> {
         let lettered = names_of(names).find(|name| other_spelling(name).is_some());
         if !self.is_folding(dir)
             && let Some(name) = lettered
-            && let Ok(stat) = self.stat_folded(dir, name)
+            && let Ok(stat) = self.stat_in(dir, name)
         {
             self.folding.forget(dir);
             self.folds(dir, name, &stat);
@@ -220,10 +214,10 @@ impl<D: Disk> Tracker<D> {
         }
         // It may have come since, or been passed over by a rename meanwhile.
         let mut again = Vec::new();
-        let found = self.stat_folded(dir, &name);
+        let found = self.stat_in(dir, &name);
         let listing = found.and_then(|_| {
             let inode = self.enter(dir)?;
-            self.disk.list(inode, &mut again)
+            self.disk.list(&inode, &mut again)
         });
         if listing.is_err() {
             // It is gone, or its directory is elsewhere for now.

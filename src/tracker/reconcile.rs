@@ -46,7 +46,7 @@ impl<D: Disk> Tracker<D> {
             Err(FsError::NotFound) => return self.find_stale_ancestor(dir, name),
             Err(why) => return self.cannot_enter(dir, dir, name, &why),
         };
-        match self.disk.stat(Target::In(inode, name)) {
+        match self.disk.stat(Target::In(&inode, name)) {
             Ok(stat) => self.reconcile_present((dir, name), known, &stat, source),
             Err(FsError::NotFound) => self.reconcile_absent(dir, name),
             Err(why) => self.cannot_stat(dir, name, &why),

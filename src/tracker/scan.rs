@@ -110,7 +110,7 @@ impl<D: Disk> Tracker<D> {
         let mut names = Vec::new();
         let listed = self
             .enter(dir)
-            .and_then(|inode| self.disk.list(inode, &mut names));
+            .and_then(|inode| self.disk.list(&inode, &mut names));
         if let Err(why) = listed {
             return self.cannot_scan(dir, sweep, &why);
         }

@@ -189,7 +189,7 @@ impl<D: Disk> Tracker<D> {
         let Ok(parent) = self.enter(dir) else {
             return self.reconcile_name(dir, name);
         };
-        match self.disk.stat(Target::In(parent, name)) {
+        match self.disk.stat(Target::In(&parent, name)) {
             Ok(stat) if !is_seen(stat.inode, stat.ctime) => {
                 self.queue.recheck_name(dir, name, stat.inode, stat.ctime);
             }

@@ -4,7 +4,7 @@
 use super::content;
 use crate::change::{Content, Kind};
 use crate::tracker::Tracker;
-use crate::tracker::disk::{Disk, FileDigest, FsError, Reading, Stat, Target};
+use crate::tracker::disk::{Disk, FileDigest, FsError, Reading, Stat};
 use crate::tracker::model::{self, Evidence, Id};
 
 impl<D: Disk> Tracker<D> {
@@ -45,10 +45,7 @@ impl<D: Disk> Tracker<D> {
             return content(stat, Some(digest));
         }
         let ticket = self.next_ticket();
-        let limit = self.settings.hash_limit;
-        let read = self
-            .enter(dir)
-            .and_then(|parent| self.disk.read(Target::In(parent, name), limit, ticket));
+        let read = self.read_in(dir, name, ticket);
         match read {
             Ok(Reading::Done(FileDigest {
                 stat,
@@ -79,9 +76,7 @@ impl<D: Disk> Tracker<D> {
             return true;
         };
         let name = self.model.name(id).to_vec();
-        let found = self
-            .enter(dir)
-            .and_then(|inode| self.disk.stat(Target::In(inode, &name)));
+        let found = self.stat_in(dir, &name);
         match found {
             Ok(found) => found.inode == stat.inode,
             Err(why) => why != FsError::NotFound,

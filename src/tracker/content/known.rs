@@ -6,7 +6,7 @@
 
 use super::content;
 use crate::change::{Content, EMPTY};
-use crate::tracker::disk::{Disk, Stat, Target};
+use crate::tracker::disk::{Disk, Stat};
 use crate::tracker::model::{self, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
 
@@ -75,7 +75,6 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn stat_of(&mut self, id: Id) -> Option<Stat> {
         let dir = self.model.parent(id)?;
         let name = self.model.name(id).to_vec();
-        let inode = self.enter(dir).ok()?;
-        self.disk.stat(Target::In(inode, &name)).ok()
+        self.stat_in(dir, &name).ok()
     }
 }

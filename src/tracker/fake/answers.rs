@@ -1,7 +1,9 @@
 //! What the disk answers the rules, with programs at work before and between.
 
+use std::rc::Rc;
+
 use super::tree::Node;
-use super::{Aside, Fake, Note, digest};
+use super::{Aside, Entered, Fake, Note, digest};
 use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::disk::{
@@ -10,19 +12,10 @@ use crate::tracker::disk::{
 };
 
 impl Fake {
-    /// The directory that was entered as that inode.
-    pub(super) fn entered(&self, inode: Inode) -> Result<Node, FsError> {
-        let held = self.held.iter().find(|(held, _)| *held == inode);
-        held.map(|(_, node)| *node).ok_or(FsError::NotFound)
-    }
-
-    pub(super) fn find(&self, at: Target<'_>) -> Result<Node, FsError> {
+    pub(super) fn find(&self, at: Target<'_, Rc<Entered>>) -> Result<Node, FsError> {
         match at {
             Target::Root(path) => self.tree.at(path).ok_or(FsError::NotFound),
-            Target::In(inode, name) => {
-                let dir = self.entered(inode)?;
-                self.step(dir, name)
-            }
+            Target::In(dir, name) => self.step(dir.node, name),
         }
     }
 
@@ -49,6 +42,17 @@ impl Fake {
             Ok(node)
         } else {
             Err(FsError::NotFound)
+        }
+    }
+
+    /// Closes the directories that nobody holds any longer.
+    fn close(&mut self) {
+        for entered in std::mem::take(&mut self.closing) {
+            if Rc::strong_count(&entered) == 1 {
+                self.unpin(entered.node);
+            } else {
+                self.closing.push(entered);
+            }
         }
     }
 
@@ -136,9 +140,16 @@ impl Disk for Fake {
         FsClass::Local
     }
 
-    fn enter<'a>(&mut self, inode: Inode, way: &PathWriter<'_, 'a>) -> Result<(), FsError> {
-        if self.entered(inode).is_ok() {
-            return Ok(());
+    type Directory = Rc<Entered>;
+
+    fn enter<'a>(
+        &mut self,
+        inode: Inode,
+        way: &PathWriter<'_, 'a>,
+    ) -> Result<Self::Directory, FsError> {
+        self.close();
+        if let Some(held) = self.held.iter().find(|held| held.inode == inode) {
+            return Ok(Rc::clone(held));
         }
         self.race();
         self.fail(false)?;
@@ -152,18 +163,19 @@ impl Disk for Fake {
         if self.held.len() >= self.most_held {
             self.release();
         }
-        self.held.push((inode, node));
-        Ok(())
+        let entered = Rc::new(Entered { inode, node });
+        self.held.push(Rc::clone(&entered));
+        Ok(entered)
     }
 
-    fn stat(&mut self, at: Target<'_>) -> Result<Stat, FsError> {
+    fn stat(&mut self, at: Target<'_, Self::Directory>) -> Result<Stat, FsError> {
         self.race();
         self.note_down("stat", at);
         self.fail(true)?;
         self.find(at).map(|node| self.tree.stat(node))
     }
 
-    fn watch(&mut self, at: Target<'_>) -> Result<Watched, FsError> {
+    fn watch(&mut self, at: Target<'_, Self::Directory>) -> Result<Watched, FsError> {
         self.race();
         let node = self.find(at)?;
         if !self.tree.is_dir(node) {
@@ -192,7 +204,7 @@ impl Disk for Fake {
         })
     }
 
-    fn watch_file(&mut self, at: Target<'_>) -> Result<Wd, FsError> {
+    fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<Wd, FsError> {
         self.race();
         let node = self.find(at)?;
         self.fail(false)?;
@@ -204,12 +216,12 @@ impl Disk for Fake {
         self.kernel.unwatch(wd);
     }
 
-    fn list(&mut self, inode: Inode, names: &mut Vec<u8>) -> Result<(), FsError> {
+    fn list(&mut self, dir: &Self::Directory, names: &mut Vec<u8>) -> Result<(), FsError> {
         self.race();
         // It waits for the directory's lock, under which names are told.
         self.tell_late();
-        let dir = self.entered(inode)?;
-        self.journal.push(format!("      list {}", inode.ino));
+        self.journal.push(format!("      list {}", dir.inode.ino));
+        let dir = dir.node;
         self.fail(false)?;
         if !self.is_readable(dir) {
             return Err(FsError::PermissionDenied);
@@ -240,7 +252,12 @@ impl Disk for Fake {
         Ok(())
     }
 
-    fn read(&mut self, at: Target<'_>, limit: u64, ticket: Ticket) -> Result<Reading, FsError> {
+    fn read(
+        &mut self,
+        at: Target<'_, Self::Directory>,
+        limit: u64,
+        ticket: Ticket,
+    ) -> Result<Reading, FsError> {
         self.race();
         self.note_down("read", at);
         self.fail(false)?;
@@ -266,7 +283,7 @@ impl Disk for Fake {
         Ok(Reading::Done(read))
     }
 
-    fn xattrs(&mut self, at: Target<'_>) -> Result<Vec<Xattr>, FsError> {
+    fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError> {
         self.find(at).map(|_| Vec::new())
     }
 
@@ -275,8 +292,7 @@ impl Disk for Fake {
     }
 
     fn release(&mut self) {
-        for (_, node) in std::mem::take(&mut self.held) {
-            self.unpin(node);
-        }
+        self.closing.append(&mut self.held);
+        self.close();
     }
 }

@@ -26,7 +26,7 @@ impl<D: Disk> Tracker<D> {
         }
         let watched = self
             .enter(dir)
-            .and_then(|parent| self.disk.watch(Target::In(parent, name)));
+            .and_then(|parent| self.disk.watch(Target::In(&parent, name)));
         match watched {
             Ok(watched) => self.watched(dir, name, stat, &watched),
             Err(why) => drop(self.retry_later(dir, name, &why)),

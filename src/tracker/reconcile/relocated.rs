@@ -70,8 +70,7 @@ impl<D: Disk> Tracker<D> {
         let found = match self.model.parent(id) {
             Some(dir) => {
                 let name = self.model.name(id).to_vec();
-                self.enter(dir)
-                    .and_then(|inode| self.disk.stat(Target::In(inode, &name)))
+                self.stat_in(dir, &name)
             }
             None => match self.root_of(id) {
                 Some(open) => self.disk.stat(Target::Root(&open)),
