@@ -20,8 +20,10 @@ mod folded_names;
 mod fs_classes;
 mod hard_links;
 mod hidden;
+mod metadata;
 pub(crate) mod model;
 mod no_renames;
+mod pending_moves;
 mod queue;
 mod reconcile;
 mod remembered;
@@ -37,23 +39,24 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
-use crate::change::{Attributes, Batch, Digest, Kind};
-use crate::event::{Cookie, Wd};
+use crate::change::{Batch, Digest, Kind};
+use crate::event::Wd;
 use crate::filter::Filter;
 use apply::Applying;
 use clock::WallClock;
-use content::RereadDelays;
+use content::Reads;
 use create::UnseenCreates;
-use disk::{Disk, FsError, Reading, Stat, Target, Ticket, Xattr};
+use disk::{Disk, FsError, Reading, Stat, Target, Ticket};
 use file_watches::FileWatches;
 use folded_names::FoldingDirectories;
 use foldhash::HashMap;
 use fs_classes::FileSystems;
 use hard_links::Links;
-use model::{DirectoryState, Evidence, Id, Knowledge, Model, NotEntered};
+use metadata::Metadata;
+use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
+use pending_moves::PendingMoves;
 use queue::{Key, WorkQueue};
 pub(crate) use remembered::Reported;
-use rename::PendingMove;
 pub(crate) use roots::{FileRoot, Root, RootPlace};
 use scan::{ActiveScan, Rescan};
 pub(crate) use settings::{Counters, Hashing, Settings};
@@ -87,8 +90,7 @@ pub(crate) struct Tracker<D> {
     /// The directory whose names are being compared.
     scan: Option<ActiveScan>,
     rescan: Rescan,
-    /// Renames of which the first half was read.
-    pending_moves: HashMap<Cookie, PendingMove>,
+    pending_moves: PendingMoves,
     /// Names that were made and had left when they were looked at.
     unseen: UnseenCreates,
     /// The batch that is being applied.
@@ -102,16 +104,8 @@ pub(crate) struct Tracker<D> {
     folding: FoldingDirectories,
     /// Entries that were not there at a look, and since when.
     missing: HashMap<Id, u64>,
-    /// Files that are being read aside, and why.
-    reading: HashMap<Ticket, (Id, Evidence)>,
-    reread_delays: RereadDelays,
-    ticket: Ticket,
-    /// Modes and owners, where they are reported.
-    attributes: HashMap<Id, Attributes>,
-    /// The last mtime of each file, where changes of it are asked for.
-    mtimes: HashMap<Id, i64>,
-    /// The extended attributes of entries that have some, where they are reported.
-    xattrs: HashMap<Id, Box<[Xattr]>>,
+    reads: Reads,
+    metadata: Metadata,
     /// Classes of the watched file systems, by device.
     pub(crate) file_systems: FileSystems,
     /// When the queue was last seen empty, in nanoseconds since 1970: what is born
@@ -149,7 +143,7 @@ impl<D> Tracker<D> {
             queue,
             scan: None,
             rescan: Rescan::default(),
-            pending_moves: HashMap::default(),
+            pending_moves: PendingMoves::default(),
             unseen: UnseenCreates::default(),
             applying: None,
             replaced: HashMap::default(),
@@ -157,12 +151,8 @@ impl<D> Tracker<D> {
             file_watches: FileWatches::default(),
             folding: FoldingDirectories::default(),
             missing: HashMap::default(),
-            reading: HashMap::default(),
-            reread_delays: RereadDelays::default(),
-            ticket: Ticket(0),
-            attributes: HashMap::default(),
-            mtimes: HashMap::default(),
-            xattrs: HashMap::default(),
+            reads: Reads::default(),
+            metadata: Metadata::default(),
             file_systems: FileSystems::default(),
             queue_empty: settings.began,
             clock: WallClock::new(now),

@@ -14,7 +14,7 @@ impl<D: Disk> Tracker<D> {
         }
         if self.settings.attributes {
             let xattrs = self.xattrs(id).unwrap_or_default();
-            self.store_attributes(id, stat, xattrs);
+            self.metadata.set_attributes(id, stat.attributes, xattrs);
         }
     }
 
@@ -23,17 +23,17 @@ impl<D: Disk> Tracker<D> {
         if !self.settings.attributes {
             return;
         }
-        let Some(old) = self.attributes.get(&id).copied() else {
+        let Some(old) = self.metadata.attributes(id) else {
             return self.remember_attributes(id, stat);
         };
-        let old_xattrs = self.xattrs.get(&id).cloned().unwrap_or_default();
+        let old_xattrs = self.metadata.xattrs(id);
         // Where they cannot be read now, they are those that were reported.
         let xattrs = self.xattrs(id).unwrap_or_else(|| old_xattrs.clone());
         if old != stat.attributes || old_xattrs != xattrs {
             if !self.model.has(id, Flag::HIDDEN) {
                 self.emit_attributes(id, old, stat.attributes, &old_xattrs, &xattrs);
             }
-            self.store_attributes(id, stat, xattrs);
+            self.metadata.set_attributes(id, stat.attributes, xattrs);
         }
     }
 
@@ -49,15 +49,6 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    fn store_attributes(&mut self, id: Id, stat: &Stat, xattrs: Box<[Xattr]>) {
-        self.attributes.insert(id, stat.attributes);
-        if xattrs.is_empty() {
-            self.xattrs.remove(&id);
-        } else {
-            self.xattrs.insert(id, xattrs);
-        }
-    }
-
     fn emit_attributes(
         &mut self,
         id: Id,
@@ -93,13 +84,13 @@ impl<D> Tracker<D> {
     /// Remembers the mtime of a file, where changes of it are asked for.
     pub(super) fn remember_mtime(&mut self, id: Id, stat: &Stat) {
         if self.settings.touched {
-            self.mtimes.insert(id, stat.mtime);
+            self.metadata.set_mtime(id, stat.mtime);
         }
     }
 
     /// Whether a file's mtime is known and another now.
     pub(super) fn has_new_mtime(&self, id: Id, stat: &Stat) -> bool {
-        let old = self.mtimes.get(&id);
-        old.is_some_and(|&old| old != stat.mtime)
+        let old = self.metadata.mtime(id);
+        old.is_some_and(|old| old != stat.mtime)
     }
 }

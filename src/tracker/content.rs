@@ -7,13 +7,15 @@ mod arrive;
 mod compare;
 mod known;
 mod other_names;
+mod reads;
 mod reread;
 
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Ticket};
 use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
 use super::{Hashing, Tracker};
 use crate::change::{Content, Digest, Kind, Warning};
-pub(super) use reread::RereadDelays;
+use reads::Answered;
+pub(super) use reads::Reads;
 
 impl<D> Tracker<D> {
     /// Whether a regular file may have been written to since it was read.
@@ -43,17 +45,6 @@ impl<D> Tracker<D> {
         let settings = &self.settings;
         self.file_systems
             .hashing(dev, settings.hashing, settings.reads_remote)
-    }
-
-    /// A number for a piece of work.
-    pub(super) fn next_ticket(&mut self) -> Ticket {
-        self.ticket.0 += 1;
-        self.ticket
-    }
-
-    pub(super) fn later(&mut self, ticket: Ticket, id: Id, why: Evidence) {
-        self.model.set(id, Flag::READING);
-        self.reading.insert(ticket, (id, why));
     }
 
     /// Whether only the bytes can tell whether a file has changed.
@@ -95,10 +86,8 @@ impl<D: Disk> Tracker<D> {
     /// have changed.
     pub(super) fn reconcile_content(&mut self, id: Id, stat: &Stat) {
         self.note_links(id, stat);
-        if self.model.has(id, Flag::READING) {
-            // The answer will find the flags of what happened meanwhile.
-            self.model.set(id, Flag::RECHECK);
-            return;
+        if self.reads.mark_stale(id) {
+            return; // The answer will find the evidence of what happened meanwhile.
         }
         self.queue.cancel_debounce(id);
         let why = self.take_evidence(id);
@@ -126,13 +115,13 @@ impl<D: Disk> Tracker<D> {
         let Some(dir) = self.model.parent(id) else {
             return;
         };
-        if let Some(due) = self.reread_delays.wait(id, self.now.tick) {
+        if let Some(due) = self.reads.delays.wait(id, self.now.tick) {
             self.model.add_evidence(id, why);
             self.queue.delay_entry(id, Some(dir), due);
             return;
         }
         let name = self.model.name(id).to_vec();
-        let ticket = self.next_ticket();
+        let ticket = self.reads.next_ticket();
         let read = self.read_in(dir, &name, ticket);
         match read {
             Ok(Reading::Done(FileDigest {
@@ -144,7 +133,7 @@ impl<D: Disk> Tracker<D> {
                 self.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
             }
-            Ok(Reading::Later(_)) => self.later(ticket, id, why),
+            Ok(Reading::Later(_)) => self.reads.begin(ticket, id, why),
             Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
                 self.model.add_evidence(id, why);
                 self.retry_entry(id, &FsError::NotFound);
@@ -157,9 +146,9 @@ impl<D: Disk> Tracker<D> {
     /// more than that.
     pub(super) fn read_modified(&mut self, id: Id) -> bool {
         let is_plain = !self.settings.attributes
-            && !self.reread_delays.is_waiting(id, self.now.tick)
+            && !self.reads.delays.is_waiting(id, self.now.tick)
             && self.model.presence(id) == Presence::There
-            && !self.model.has(id, Flag::READING);
+            && !self.reads.has(id);
         let Some(dir) = self.model.parent(id).filter(|_| is_plain) else {
             return false;
         };
@@ -170,7 +159,7 @@ impl<D: Disk> Tracker<D> {
         if self.is_hidden(dir, &name, false) {
             return false;
         }
-        let ticket = self.next_ticket();
+        let ticket = self.reads.next_ticket();
         match self.read_in(dir, &name, ticket) {
             Ok(Reading::Done(FileDigest {
                 stat,
@@ -189,7 +178,7 @@ impl<D: Disk> Tracker<D> {
                 self.clear_missing(id);
                 self.queue.cancel_debounce(id);
                 let why = self.take_evidence(id);
-                self.later(ticket, id, why);
+                self.reads.begin(ticket, id, why);
                 true
             }
             _ => false,
@@ -197,10 +186,9 @@ impl<D: Disk> Tracker<D> {
     }
 
     pub(crate) fn answered(&mut self, ticket: Ticket, answer: Result<FileDigest, FsError>) {
-        let Some((id, why)) = self.reading.remove(&ticket) else {
+        let Some(Answered { id, why, is_stale }) = self.reads.end(ticket) else {
             return;
         };
-        self.model.clear(id, Flag::READING);
         match answer {
             Ok(FileDigest {
                 stat,
@@ -213,12 +201,12 @@ impl<D: Disk> Tracker<D> {
                 // What happened meanwhile is looked at in its turn.
                 let again = !self.model.evidence(id).is_empty();
                 if again || !stable {
-                    self.reread_delays.note(id, self.now.tick, took);
+                    self.reads.delays.note(id, self.now.tick, took);
                     self.debounce(id);
                 } else {
-                    self.reread_delays.remove(id);
+                    self.reads.delays.remove(id);
                 }
-                if self.model.clear(id, Flag::RECHECK) {
+                if is_stale {
                     self.enqueue(id);
                 }
             }

@@ -145,7 +145,7 @@ impl<D: Disk> Tracker<D> {
         if self.hashing(dev) == Hashing::Off {
             return self.create_closed_unread(dir, name);
         }
-        let ticket = self.next_ticket();
+        let ticket = self.reads.next_ticket();
         let read = self.read_in(dir, name, ticket);
         match read {
             Ok(Reading::Done(FileDigest {
@@ -174,7 +174,7 @@ impl<D: Disk> Tracker<D> {
                 let id = self.insert_empty(dir, name, Some(&stat));
                 self.remember_recent(&stat);
                 self.note_links(id, &stat);
-                self.later(ticket, id, Evidence::COMPLETED);
+                self.reads.begin(ticket, id, Evidence::COMPLETED);
                 true
             }
             _ => false,

@@ -67,7 +67,7 @@ impl<D: Disk> Tracker<D> {
             let is_plain = is_plain && !self.disk.is_self_output(stat.inode);
             return is_plain.then(|| Found::Read(FileDigest::unread(stat)));
         }
-        let ticket = self.next_ticket();
+        let ticket = self.reads.next_ticket();
         match self.read_in(dir, name, ticket).ok()? {
             Reading::Done(read) => {
                 let is_own = self.disk.is_self_output(read.stat.inode);
@@ -80,7 +80,7 @@ impl<D: Disk> Tracker<D> {
     /// Keeps what was found until the rename is applied.
     pub(super) fn keep_destination(&mut self, id: Id, destination: Destination) {
         if let Found::Reading(ticket) = destination.found {
-            self.later(ticket, id, Evidence::COMPLETED);
+            self.reads.begin(ticket, id, Evidence::COMPLETED);
         }
         if let Some(applying) = &mut self.applying {
             applying.destinations.insert(id, destination);

@@ -63,7 +63,7 @@ impl<D> Tracker<D> {
             path,
             content,
             entered,
-            attributes: self.attributes.get(&id).copied(),
+            attributes: self.metadata.attributes(id),
         });
     }
 
@@ -78,7 +78,7 @@ impl<D> Tracker<D> {
             kind,
             path,
             content,
-            attributes: self.attributes.get(&id).copied(),
+            attributes: self.metadata.attributes(id),
         });
     }
 
@@ -222,12 +222,8 @@ impl<D: Disk> Tracker<D> {
             self.disk.unwatch(wd);
         }
         self.replaced.remove(&id);
-        self.attributes.remove(&id);
-        self.xattrs.remove(&id);
-        self.mtimes.remove(&id);
-        if self.model.has(id, Flag::READING) {
-            self.reading.retain(|_, (reading, _)| *reading != id);
-        }
+        self.metadata.forget(id);
+        self.reads.forget(id);
         self.missing.remove(&id);
         // Its number may soon be another's.
         self.queue.remove(&Key::Entry(id));

@@ -5,6 +5,7 @@
 
 use super::disk::Disk;
 use super::model::{Evidence, Flag, Id, Presence};
+use super::pending_moves::{Moving, PendingMove};
 use super::queue::Key;
 use super::{Timestamps, Tracker};
 use crate::change::{Change, Kind};
@@ -14,13 +15,6 @@ use crate::event::Cookie;
 /// Maximum wait for IN_MOVED_TO: 50 ms, in nanoseconds. Only the form of the record
 /// depends on it: a late pair is emitted as deleted and created.
 const GRACE: u64 = 50_000_000;
-
-pub(super) struct PendingMove {
-    dir: Id,
-    name: Box<[u8]>,
-    /// It was made by an event, and had left when it was looked at: it is no entry yet.
-    is_unseen: bool,
-}
 
 impl<D> Tracker<D> {
     /// `IN_MOVED_FROM`: the entry waits for the second half. `false`: there is none.
@@ -38,14 +32,8 @@ impl<D> Tracker<D> {
             self.model.set_presence(id, Presence::MovedFrom);
         }
         if known.is_some() || is_unseen {
-            self.pending_moves.insert(
-                cookie,
-                PendingMove {
-                    dir,
-                    name: name.into(),
-                    is_unseen: known.is_none(),
-                },
-            );
+            let moving = known.map_or(Moving::Unseen, |_| Moving::Entry);
+            self.pending_moves.insert(cookie, dir, name, moving);
             let due = now.tick.saturating_add(GRACE);
             self.queue.add_timer(Key::PendingMove(cookie), due);
         }
@@ -54,16 +42,14 @@ impl<D> Tracker<D> {
 
     /// Takes a half of which there is no entry out of its wait.
     fn take_unseen_move(&mut self, cookie: Cookie) -> Option<PendingMove> {
-        self.pending_moves
-            .get(&cookie)
-            .filter(|half| half.is_unseen)?;
+        let half = self.pending_moves.take(cookie, Moving::Unseen)?;
         self.queue.remove(&Key::PendingMove(cookie));
-        self.pending_moves.remove(&cookie)
+        Some(half)
     }
 
     /// Takes the waiting entry out of its wait, if it is still there.
     fn take_pending_move(&mut self, cookie: Cookie) -> Option<(Id, PendingMove)> {
-        let half = self.pending_moves.remove(&cookie)?;
+        let half = self.pending_moves.take(cookie, Moving::Entry)?;
         self.queue.remove(&Key::PendingMove(cookie));
         if !self.model.is_live(half.dir) {
             return None;
@@ -122,8 +108,7 @@ impl<D: Disk> Tracker<D> {
             return;
         };
         if self.model.end_moved_from(known) {
-            self.pending_moves
-                .retain(|_, left| !(left.dir == dir && *left.name == *name));
+            self.pending_moves.cancel(dir, name);
             if self.model.kind(known) == Kind::Directory {
                 self.mark_unscanned(known);
             }
@@ -150,9 +135,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Halves of which the other may be lost: the disk is asked.
     pub(super) fn expire_all_pending_moves(&mut self) {
-        let mut all: Vec<Cookie> = self.pending_moves.keys().copied().collect();
-        all.sort_unstable();
-        for cookie in all {
+        for cookie in self.pending_moves.cookies() {
             self.expire_pending_move(cookie);
         }
     }

@@ -72,7 +72,7 @@ impl<D> Tracker<D> {
 
     /// Whether nothing is left to look at, now or soon.
     pub(crate) fn is_done(&self) -> bool {
-        self.is_idle() && self.queue.is_at_rest() && self.reading.is_empty()
+        self.is_idle() && self.queue.is_at_rest() && self.reads.is_empty()
     }
 
     /// When `tick` should be called next, on the monotonic clock.

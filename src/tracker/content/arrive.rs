@@ -44,7 +44,7 @@ impl<D: Disk> Tracker<D> {
             self.keep_digest(id, stat, digest, true);
             return content(stat, Some(digest));
         }
-        let ticket = self.next_ticket();
+        let ticket = self.reads.next_ticket();
         let read = self.read_in(dir, name, ticket);
         match read {
             Ok(Reading::Done(FileDigest {
@@ -58,7 +58,7 @@ impl<D: Disk> Tracker<D> {
                 self.enqueue_links(id, &stat, changed_since_start);
                 return content(&stat, Some(digest));
             }
-            Ok(Reading::Later(_)) => self.later(ticket, id, Evidence::MODIFIED),
+            Ok(Reading::Later(_)) => self.reads.begin(ticket, id, Evidence::MODIFIED),
             // It grew: it goes by its status from the next look on.
             Ok(Reading::Done(_)) => {
                 self.keep_fingerprint(id, stat, false, self.now.wall);

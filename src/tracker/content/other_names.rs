@@ -81,8 +81,7 @@ impl<D> Tracker<D> {
         };
         let names = self.model.with_inode_key(key);
         let other = names.iter().copied().find(|&other| other != id);
-        let reads = |(reading, why): &(Id, Evidence)| *reading == id && why.is_written();
-        let is_read = self.model.has(id, Flag::READING) && self.reading.values().any(reads);
+        let is_read = self.reads.evidence(id).is_some_and(Evidence::is_written);
         if self.links.unreadable.get(&key) == Some(&id) {
             let is_unreadable = |other: &&Id| **other != id && self.model.is_unreadable(**other);
             let next = names.iter().find(is_unreadable).copied();

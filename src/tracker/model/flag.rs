@@ -14,7 +14,6 @@ impl Flag {
     pub(crate) const ROOT: Self = Self(1 << 2);
     /// In the index of files with several names.
     pub(crate) const LINKED: Self = Self(1 << 8);
-    pub(crate) const READING: Self = Self(1 << 11);
     /// Never told.
     pub(crate) const HIDDEN: Self = Self(1 << 13);
     /// A directory that may not be read, which has been said. It may have a watch: the
@@ -25,8 +24,6 @@ impl Flag {
     /// Its directory holds a name that prints in its own way.
     pub(crate) const HAS_FILE_ROOT: Self = Self(1 << 21);
     pub(crate) const DIGESTED: Self = Self(1 << 24);
-    /// Looked at while it was being read aside: another file may be there by now.
-    pub(crate) const RECHECK: Self = Self(1 << 3);
 }
 
 impl Model {

@@ -1,0 +1,92 @@
+//! First halves of renames (`IN_MOVED_FROM`) that wait for the second one, by their cookie.
+//!
+//! Knows neither the tree nor the time.
+
+use foldhash::HashMap;
+
+use super::model::Id;
+use crate::event::Cookie;
+
+/// Whether the tree has an entry for what is moving.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Moving {
+    Entry,
+    /// It was made by an event, and had left when it was looked at.
+    Unseen,
+}
+
+/// From where it moves.
+#[derive(Debug)]
+pub(super) struct PendingMove {
+    pub(super) dir: Id,
+    pub(super) name: Box<[u8]>,
+    moving: Moving,
+}
+
+#[derive(Default)]
+pub(super) struct PendingMoves {
+    by_cookie: HashMap<Cookie, PendingMove>,
+}
+
+impl PendingMoves {
+    pub(super) fn insert(&mut self, cookie: Cookie, dir: Id, name: &[u8], moving: Moving) {
+        let name = name.into();
+        self.by_cookie
+            .insert(cookie, PendingMove { dir, name, moving });
+    }
+
+    /// Takes a half out of its wait.
+    pub(super) fn take(&mut self, cookie: Cookie, moving: Moving) -> Option<PendingMove> {
+        let half = self.by_cookie.get(&cookie)?;
+        if half.moving == moving {
+            self.by_cookie.remove(&cookie)
+        } else {
+            None
+        }
+    }
+
+    /// Something else has come under a name: what was leaving it has left.
+    pub(super) fn cancel(&mut self, dir: Id, name: &[u8]) {
+        let is_it = |half: &PendingMove| half.dir == dir && *half.name == *name;
+        self.by_cookie.retain(|_, half| !is_it(half));
+    }
+
+    /// In their order.
+    pub(super) fn cookies(&self) -> Vec<Cookie> {
+        let mut cookies: Vec<Cookie> = self.by_cookie.keys().copied().collect();
+        cookies.sort_unstable();
+        cookies
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_cookie.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_is_joined_by_its_cookie_and_once() {
+        let mut moves = PendingMoves::default();
+        moves.insert(Cookie(2), Id(0), b"b", Moving::Entry);
+        moves.insert(Cookie(1), Id(0), b"a", Moving::Unseen);
+        assert_eq!(moves.cookies(), [Cookie(1), Cookie(2)]);
+        assert!(moves.take(Cookie(1), Moving::Entry).is_none());
+        let half = moves.take(Cookie(1), Moving::Unseen).expect("it waits");
+        assert_eq!((half.dir, &*half.name), (Id(0), &b"a"[..]));
+        assert!(moves.take(Cookie(1), Moving::Unseen).is_none());
+    }
+
+    #[test]
+    fn a_half_whose_name_is_another_s_waits_no_longer() {
+        let mut moves = PendingMoves::default();
+        moves.insert(Cookie(1), Id(0), b"a", Moving::Entry);
+        moves.insert(Cookie(2), Id(7), b"a", Moving::Entry);
+        moves.cancel(Id(0), b"a");
+        assert_eq!(moves.cookies(), [Cookie(2)]);
+        moves.cancel(Id(7), b"a");
+        assert!(moves.is_empty());
+    }
+}
