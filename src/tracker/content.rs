@@ -262,9 +262,13 @@ impl<D: Disk> Tracker<D> {
     fn mark_unreadable(&mut self, id: Id, stat: &Stat, error: FsError) {
         let is_first = !self.model.is_unreadable(id);
         self.note_links(id, stat);
+        let was_unread = self.model.is_unread(id);
         let fingerprint = model::fingerprint(stat, false);
         self.model
             .set_knowledge(id, Knowledge::Unreadable { fingerprint });
+        if was_unread {
+            self.note_links(id, stat);
+        }
         if self.model.has(id, Flag::LINKED) {
             self.links.set_unreadable(model::inode_key(stat), Some(id));
         }
