@@ -182,6 +182,11 @@ impl Batch {
         start..self.bytes.len()
     }
 
+    /// How many bytes of paths it holds.
+    pub(crate) fn path_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(crate) fn push(&mut self, change: Change) {
         self.changes.push(change);
     }

@@ -6,6 +6,10 @@ use super::model::{Flag, Id};
 use super::queue::Key;
 use crate::change::{Before, Change, Content, Digest, Kind, Span, Warning};
 
+/// Bytes of paths that the removal of a subtree adds to a batch before it is written: 1 MiB,
+/// and little in tests, whose trees are small.
+const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
+
 impl<D> Tracker<D> {
     /// Appends an entry's path as the user would reach it.
     pub(crate) fn write_path(&self, id: Id, path: &mut Vec<u8>) {
@@ -157,18 +161,30 @@ impl<D: Disk> Tracker<D> {
     /// Takes an entry and all below it out of the model, each reported after what
     /// is in it, with their watches.
     pub(super) fn unlink(&mut self, id: Id) {
-        self.remove_subtree(id, true);
+        self.remove_subtree(id, true, usize::MAX);
     }
 
     /// The same, but the entry itself is not reported: something replaces it.
     pub(super) fn unlink_replaced(&mut self, id: Id) {
-        self.remove_subtree(id, false);
+        self.remove_subtree(id, false, usize::MAX);
     }
 
+    /// The same as [`Turn::unlink`] of an entry that a look has found to be gone: where there
+    /// is much below it, a part of that, and the entry is looked at again for the rest.
+    pub(super) fn unlink_in_pieces(&mut self, id: Id) {
+        if !self.remove_subtree(id, true, PIECE) {
+            self.enqueue(id);
+        }
+    }
+
+    /// Stops when so many bytes of paths were written; whether it is done. What is left then
+    /// is as good as a directory that was not scanned. `enough`: but for the top, which is
+    /// removed with the last of what is in it.
     /// From the leaves up, without recursion: trees can be deep. The path of a directory is
     /// written only if it is not the beginning of the last one below it: written in full,
     /// the paths of a deep tree take the square of its depth.
-    fn remove_subtree(&mut self, top: Id, emit_top: bool) {
+    fn remove_subtree(&mut self, top: Id, emit_top: bool, enough: usize) -> bool {
+        let enough = self.batch.path_bytes().saturating_add(enough);
         let mut at = top;
         let mut above: Option<(Id, Span)> = None;
         loop {
@@ -190,8 +206,15 @@ impl<D: Disk> Tracker<D> {
             self.forget(at);
             match parent {
                 Some(parent) if at != top => at = parent,
-                Some(parent) => return self.recheck_emptied_root(parent),
-                None => return,
+                Some(parent) => {
+                    self.recheck_emptied_root(parent);
+                    return true;
+                }
+                None => return true,
+            }
+            if self.batch.path_bytes() >= enough {
+                self.mark_unscanned_up_to(at, top);
+                return false;
             }
         }
     }

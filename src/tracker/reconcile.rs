@@ -133,7 +133,7 @@ impl<D: Disk> Tracker<D> {
         if self.rescan.is_running() {
             self.queue.hold(dir, name);
         } else {
-            self.unlink(known);
+            self.unlink_in_pieces(known);
         }
     }
 
@@ -154,7 +154,7 @@ impl<D: Disk> Tracker<D> {
         }
         if self.disk.is_self_output(stat.inode) || self.is_hidden(dir, name, is_dir) {
             if let Some(known) = known {
-                self.unlink(known);
+                self.unlink_in_pieces(known);
             }
             return;
         }

@@ -78,6 +78,19 @@ impl<D> Tracker<D> {
         self.model.set_scanned(dir, self.rescan.unscanned());
     }
 
+    /// The same of it and of all above it, up to a directory; the last one.
+    pub(super) fn mark_unscanned_up_to(&mut self, dir: Id, top: Id) -> Id {
+        let mut at = dir;
+        self.mark_unscanned(at);
+        while at != top
+            && let Some(parent) = self.model.parent(at)
+        {
+            at = parent;
+            self.mark_unscanned(at);
+        }
+        at
+    }
+
     /// Whether the names in a directory are being compared.
     pub(super) fn is_scanning(&self, dir: Id) -> bool {
         self.scan.as_ref().is_some_and(|scan| scan.dir == dir)

@@ -53,16 +53,9 @@ impl<D> Tracker<D> {
             self.queue.retry_name(dir, name, &FsError::NotFound);
             return;
         }
-        let mut at = dir;
-        self.mark_unscanned(at);
-        while at != lost
-            && let Some(parent) = self.model.parent(at)
-        {
-            at = parent;
-            self.mark_unscanned(at);
-        }
+        let last = self.mark_unscanned_up_to(dir, lost);
         self.queue
-            .retry_entry(at, self.model.parent(at), &FsError::NotFound);
+            .retry_entry(last, self.model.parent(last), &FsError::NotFound);
     }
 
     /// Whether nothing is left to look at now.

@@ -14,7 +14,7 @@ impl<D: Disk> Tracker<D> {
             return;
         };
         if self.is_left_behind(id, &open) {
-            return self.unlink(id);
+            return self.unlink_in_pieces(id);
         }
         let watched = match self.disk.watch(Target::Root(&open)) {
             Ok(watched) => watched,
@@ -39,10 +39,10 @@ impl<D: Disk> Tracker<D> {
                 if self.model.watched(wd).is_none() {
                     self.disk.unwatch(wd);
                 }
-                self.unlink(id);
+                self.unlink_in_pieces(id);
                 return;
             }
-            Err(_) => return self.unlink(id),
+            Err(_) => return self.unlink_in_pieces(id),
         }
         match self.disk.stat(Target::Root(&open)) {
             Ok(stat) => self.reconcile_same_directory(id, &stat),
@@ -59,7 +59,7 @@ impl<D: Disk> Tracker<D> {
         if is_it {
             self.queue.retry_entry(id, None, why);
         } else {
-            self.unlink(id);
+            self.unlink_in_pieces(id);
         }
     }
 

@@ -202,11 +202,11 @@ fn a_file_that_could_never_be_read_is_tried_when_another_of_its_names_is_touched
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
     let mut world = World::new(&WorldOptions::default(), &tree);
     world.passes(5000 * MS);
-    world.disk.odds.aside = 100;
+    world.tracker.disk.odds.aside = 100;
     world.does(&write("t/a", 2));
     world.catches_up();
     world.answer(0);
-    world.disk.odds.aside = 0;
+    world.tracker.disk.odds.aside = 0;
     world.does(&[Op::Chmod("t/a", false)]);
     world.settles();
     world.does(&[Op::Chmod("t/a", true)]);

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::super::fake::Op;
-use super::cases::{all, emits, emits_with, write};
+use super::cases::{all, emits, emits_with, touch, write};
 use super::fold::line;
-use super::world::{World, WorldOptions};
+use super::world::{MS, World, WorldOptions};
 use crate::change::{Change, Warning};
 
 #[test]
@@ -303,4 +303,36 @@ fn the_removal_of_a_deep_tree_writes_no_path_again_that_begins_another() {
     let (lines, _) = removal("");
     let told = ["//", "/d/", "/d/e/", "/d/e/f", "/g"].map(|path| format!("deleted {path}"));
     assert_eq!(lines, told);
+}
+
+const MANY: [&str; 12] = [
+    "t/d/a", "t/d/b", "t/d/c", "t/d/e", "t/d/f", "t/d/g", "t/d/h", "t/d/i", "t/d/j", "t/d/k",
+    "t/d/l", "t/d/m",
+];
+
+#[test]
+fn a_directory_with_much_in_it_is_reported_as_gone_in_pieces() {
+    let mut tree = vec![Op::MakeDir("t/d")];
+    tree.extend(MANY.iter().flat_map(|name| touch(name)));
+    for comes_back in [false, true] {
+        let mut world = World::quiet(&WorldOptions::default(), &tree);
+        world.does(&[Op::Rename("t/d", "o/d")]);
+        world.catches_up();
+        world.passes(60 * MS);
+        let (mut all, mut pieces) = (Vec::new(), 0);
+        while all.len() < 7 || !comes_back && all.len() < MANY.len() + 1 {
+            world.work(1);
+            let piece = world.new_records();
+            assert!(piece.len() <= 4, "at once: {piece:?}");
+            pieces += usize::from(!piece.is_empty());
+            all.extend(piece);
+        }
+        assert!(pieces > 1);
+        if comes_back {
+            world.does(&[Op::Rename("o/d", "t/d")]);
+        } else {
+            assert_eq!(all.last().map(String::as_str), Some("deleted t/d/"));
+        }
+        world.converges();
+    }
 }
