@@ -133,7 +133,10 @@ impl<D: Disk> Tracker<D> {
                 self.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
             }
-            Ok(Reading::Later(_)) => self.reads.begin(ticket, id, why),
+            Ok(Reading::Later(_)) => {
+                let failures = self.queue.failures_of(id);
+                self.reads.begin_again(ticket, id, why, failures);
+            }
             Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
                 self.model.add_evidence(id, why);
                 self.retry_entry(id, &FsError::NotFound);
@@ -178,7 +181,8 @@ impl<D: Disk> Tracker<D> {
                 self.clear_missing(id);
                 self.queue.cancel_debounce(id);
                 let why = self.take_evidence(id);
-                self.reads.begin(ticket, id, why);
+                let failures = self.queue.failures_of(id);
+                self.reads.begin_again(ticket, id, why, failures);
                 true
             }
             _ => false,
@@ -186,9 +190,16 @@ impl<D: Disk> Tracker<D> {
     }
 
     pub(crate) fn answered(&mut self, ticket: Ticket, answer: Result<FileDigest, FsError>) {
-        let Some(Answered { id, why, is_stale }) = self.reads.end(ticket) else {
+        let Some(Answered {
+            id,
+            why,
+            is_stale,
+            failures,
+        }) = self.reads.end(ticket)
+        else {
             return;
         };
+        self.queue.resume(id, failures);
         match answer {
             Ok(FileDigest {
                 stat,
@@ -222,6 +233,7 @@ impl<D: Disk> Tracker<D> {
                 }
             },
         }
+        self.queue.served();
     }
 
     /// A file cannot be read now. A write to it is a change all the same.

@@ -584,6 +584,20 @@ impl WorkQueue {
         }
     }
 
+    /// How often the entry being served has failed in a row.
+    pub(super) fn failures_of(&self, id: Id) -> u8 {
+        match &self.serving {
+            Some((Key::Entry(serving), failures)) if *serving == id => *failures,
+            _ => 0,
+        }
+    }
+
+    /// The answer for an entry that was served before has come: if it is an error, it follows
+    /// so many.
+    pub(super) fn resume(&mut self, id: Id, failures: u8) {
+        self.serving = Some((Key::Entry(id), failures));
+    }
+
     /// What is served next is served no longer: a retry from here on is a first one.
     pub(super) fn served(&mut self) {
         self.serving = None;

@@ -17,6 +17,8 @@ struct Read {
     why: Evidence,
     /// It was looked at meanwhile: another file may be there by now.
     is_stale: bool,
+    /// How often it could not be read before, in a row.
+    failures: u8,
 }
 
 /// The answer that was waited for.
@@ -25,6 +27,8 @@ pub(super) struct Answered {
     pub(super) why: Evidence,
     /// Whether the name is to be looked at again.
     pub(super) is_stale: bool,
+    /// How often it could not be read before, in a row.
+    pub(super) failures: u8,
 }
 
 #[derive(Default)]
@@ -48,15 +52,34 @@ impl Reads {
             ticket,
             why,
             is_stale,
+            failures: 0,
         };
         self.files.insert(id, read);
         self.tickets.insert(ticket, id);
     }
 
+    /// The same of a file that could not be read so often in a row.
+    pub(super) fn begin_again(&mut self, ticket: Ticket, id: Id, why: Evidence, failures: u8) {
+        self.begin(ticket, id, why);
+        if let Some(read) = self.files.get_mut(&id) {
+            read.failures = failures;
+        }
+    }
+
     pub(super) fn end(&mut self, ticket: Ticket) -> Option<Answered> {
         let id = self.tickets.remove(&ticket)?;
-        let Read { why, is_stale, .. } = self.files.remove(&id)?;
-        Some(Answered { id, why, is_stale })
+        let Read {
+            why,
+            is_stale,
+            failures,
+            ..
+        } = self.files.remove(&id)?;
+        Some(Answered {
+            id,
+            why,
+            is_stale,
+            failures,
+        })
     }
 
     /// The file is gone: nobody waits for the answer.
