@@ -18,6 +18,17 @@ fn builder(tree: &Tree, fuse: &Fuse) -> common::Builder {
     tree.watch().through(&wrapper)
 }
 
+/// The CPU time that a process has taken, in hundredths of a second.
+fn cpu_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let after = stat.rsplit(") ").next().unwrap();
+    let fields: Vec<u64> = after
+        .split(' ')
+        .map(|word| word.parse().unwrap_or(0))
+        .collect();
+    fields[11] + fields[12]
+}
+
 fn mounted(test: &str, files: &[(&str, &str)]) -> Option<(Tree, Fuse)> {
     let tree = Tree::new();
     tree.mkdir("mnt");
@@ -272,4 +283,58 @@ fn what_was_reported_of_a_server_that_does_not_answer_is_not_deleted() {
     let told = watch.told();
     assert!(!told.iter().any(|line| line.contains("mnt/a")), "{told:?}");
     watch.stop();
+}
+
+#[test]
+fn files_that_cannot_be_read_are_tried_ever_more_rarely_and_hold_up_nothing() {
+    let test = "files_that_cannot_be_read…";
+    let files: Vec<(String, &str)> = (0..300).map(|n| (format!("f{n}"), "bytes")).collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), *text))
+        .collect();
+    let Some((tree, fuse)) = mounted(test, &files) else {
+        return;
+    };
+    fuse.fail_reads(true);
+    let mut watch = builder(&tree, &fuse).args(["--hash", "eager"]).start();
+    watch.said_where("what cannot be read", |line| {
+        line.contains("Input/output error")
+    });
+    // Each of them is tried; then, twice as long after each failure.
+    assert!(eventually(|| fuse.opened() >= 300));
+    for number in 0..20 {
+        let name = format!("local-{number}");
+        tree.touch(&name);
+        watch.until(&format!("New file: ./{name}"));
+    }
+    // From 2 ms on the delay doubles: after eleven tries it is 4 s.
+    assert!(eventually(|| fuse.opened() >= 300 * 11));
+    let (before, cpu) = (fuse.opened(), cpu_ticks(watch.pid()));
+    std::thread::sleep(Duration::from_secs(2));
+    let (tried, cpu) = (fuse.opened() - before, cpu_ticks(watch.pid()) - cpu);
+    assert!(tried <= 300 * 2, "{tried} times in 2 s");
+    assert!(cpu < 100, "{cpu} hundredths of a second");
+    fuse.fail_reads(false);
+    watch.stop();
+}
+
+#[test]
+fn what_makes_no_events_is_polled_after_a_snapshot_and_without_any_file() {
+    let test = "what_makes_no_events_is_polled…";
+    let Some((tree, fuse)) = mounted(test, &[]) else {
+        return;
+    };
+    let watches = [
+        builder(&tree, &fuse)
+            .args(["--format", "json", "--initial"])
+            .start(),
+        builder(&tree, &fuse).path("mnt").start(),
+    ];
+    fuse.put("new", "from another host");
+    for watch in watches {
+        let is_told = || watch.told().iter().any(|line| line.contains("mnt/new"));
+        assert!(eventually(is_told), "{:?}", watch.told());
+        watch.stop();
+    }
 }

@@ -218,6 +218,45 @@ fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
 }
 
 #[test]
+fn a_file_copied_up_in_an_overlay_parts_from_its_other_name() {
+    let test = "a_file_copied_up_in_an_overlay…";
+    let Some(mut wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    let tree = Tree::new();
+    tree.mkdirs("merged");
+    for layer in ["lower", "upper", "work"] {
+        fs::create_dir_all(tree.outside(layer)).unwrap();
+    }
+    fs::write(tree.outside("lower/one"), "from below").unwrap();
+    fs::hard_link(tree.outside("lower/one"), tree.outside("lower/two")).unwrap();
+    let script = "cd ../outside && \
+                  mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work \
+                  none ../tree/merged && cd ../tree && exec \"$@\"";
+    wrapper.extend(["sh", "-c", script, "sh"]);
+    let builder = tree.watch().json().through(&wrapper).mounts().early();
+    let mut watch = builder.path("merged").spawn();
+    if !eventually(|| watch.out.count() > 0 || watch.err.count() > 0)
+        || watch
+            .err
+            .lines_from(0)
+            .iter()
+            .any(|line| line.text().starts_with("mount:"))
+    {
+        skipped(test, "no overlay can be mounted here");
+        return;
+    }
+    watch.wait_ready();
+    for (name, bytes) in [("one", "up"), ("two", "up, too"), ("one", "again")] {
+        fs::write(seen(&watch, &tree.path("merged").join(name)), bytes).unwrap();
+        // The digests of both names are compared with the disk.
+        watch.settle();
+    }
+    watch.check_violations();
+    watch.stop();
+}
+
+#[test]
 fn a_file_system_that_tells_nothing_is_named_at_the_start() {
     // Nothing here is a file of ours, and nothing of it changes.
     let tree = Tree::new();
