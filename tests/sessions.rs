@@ -3,8 +3,7 @@
 
 mod common;
 
-use common::disk::{Snapshot, snapshot};
-use common::fold::Fold;
+use common::fold::log_differences;
 use common::{Record, Tree, Watch, sha256};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
@@ -301,21 +300,6 @@ fn without_renames_text_and_paths_have_none_either() {
     watch.stop();
 }
 
-/// Where a stream that begins with a snapshot, folded strictly, and the disk differ.
-fn differences(tree: &Tree, stream: &str, hashes: bool) -> Vec<String> {
-    let mut truth = Snapshot::new();
-    snapshot(&tree.root(), b".", &mut truth);
-    let mut empty = truth.clone();
-    empty.retain(|path, _| path == b".");
-    let mut fold = Fold::new(&empty, &[b".".to_vec()], true);
-    for line in stream.lines() {
-        fold.feed(line.as_bytes());
-    }
-    let mut all = fold.differences(&truth, hashes);
-    all.extend(fold.violations);
-    all
-}
-
 #[test]
 fn snapshots_begin_a_session_at_an_interval_and_the_watch_goes_on() {
     let tree = Tree::new();
@@ -405,7 +389,7 @@ fn a_snapshot_amid_changes_folds_to_the_truth_with_what_follows_it() {
     let starts = lines.iter().filter(|line| line.contains("\"start\""));
     assert!(starts.count() > 4, "one before each round, and the first");
     // The strict fold starts anew at each of them, from what is listed alone.
-    let wrong = differences(&tree, &lines.join("\n"), true);
+    let wrong = log_differences(&tree, lines.join("\n").as_bytes(), true);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -431,7 +415,7 @@ fn a_reader_that_stops_amid_a_snapshot_stops_nothing_else() {
     watch.out.stall(false);
     watch.until("ready");
     watch.until("created file ./after");
-    let wrong = differences(&tree, &watch.stop().lines().join("\n"), false);
+    let wrong = log_differences(&tree, watch.stop().lines().join("\n").as_bytes(), false);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -461,7 +445,7 @@ fn a_log_that_was_rotated_begins_with_a_snapshot_and_can_be_read_alone() {
     tree.rename("a", "c");
     let mut last = Vec::new();
     let folds = common::eventually(|| {
-        last = differences(&tree, &std::fs::read_to_string(&log).unwrap(), true);
+        last = log_differences(&tree, &std::fs::read(&log).unwrap(), true);
         last.is_empty()
     });
     assert!(folds, "the new log alone: {last:#?}");

@@ -6,106 +6,16 @@
 mod common;
 
 use common::disk::{self, Snapshot};
+use common::fold::log_differences;
 use common::{Record, Tree, fork, load, serve, sys};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
-/// What a stream folds to: kinds, and digests where they are known.
-type Fold = BTreeMap<Vec<u8>, (String, Option<String>)>;
-
-/// Folds a whole file: a snapshot replaces what was known when it is ready.
-fn fold(bytes: &[u8]) -> Fold {
-    let (mut tree, mut snapshot) = (Fold::new(), None);
-    let lines = bytes.split(|&byte| byte == b'\n');
-    for line in lines.filter(|line| !line.is_empty()) {
-        let record = Record::parse(line).unwrap();
-        if record.event() == "start" {
-            let resumes = record.text("resumes").is_some();
-            snapshot = (!resumes).then(Fold::new);
-        } else if record.event() == "ready" {
-            if let Some(complete) = snapshot.take() {
-                tree = complete;
-            }
-        } else {
-            apply(snapshot.as_mut().unwrap_or(&mut tree), &record);
-        }
-    }
-    tree
-}
-
-fn apply(tree: &mut Fold, record: &Record) {
-    let told = || {
-        let digest = record.sha256().map(str::to_owned);
-        (record.kind().to_owned(), digest)
-    };
-    match record.event() {
-        "existing" | "created" => {
-            let old = tree.insert(record.bytes("path"), told());
-            assert_eq!(old, None, "it is there: {record:?}");
-        }
-        "changed" => {
-            let old = tree.insert(record.bytes("path"), told());
-            assert!(old.is_some(), "it is not there: {record:?}");
-        }
-        "deleted" => {
-            let path = record.bytes("path");
-            assert!(tree.remove(&path).is_some(), "it is not there: {record:?}");
-            let below = [&path[..], b"/"].concat();
-            let next = tree.range(below.clone()..).next();
-            assert!(
-                next.is_none_or(|(path, _)| !path.starts_with(&below)),
-                "{record:?}"
-            );
-        }
-        "renamed" => {
-            let (from, to) = (record.bytes("from"), record.bytes("path"));
-            let is_in = |path: &[u8], top: &[u8]| {
-                path.strip_prefix(top)
-                    .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
-            };
-            tree.retain(|path, _| !is_in(path, &to));
-            let moved: Vec<_> = tree
-                .keys()
-                .filter(|path| is_in(path, &from))
-                .cloned()
-                .collect();
-            assert!(!moved.is_empty(), "it is not there: {record:?}");
-            for old in moved {
-                let entry = tree.remove(&old).unwrap();
-                tree.insert([&to[..], &old[from.len()..]].concat(), entry);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The tree on disk, below `.`.
-fn truth(tree: &Tree) -> Fold {
-    let mut found = Snapshot::new();
-    disk::snapshot(&tree.root(), b".", &mut found);
-    let entry =
-        |(path, entry): (Vec<u8>, disk::Entry)| (path, (entry.kind.to_owned(), entry.sha256));
-    found.into_iter().map(entry).collect()
-}
-
-fn differences(told: &Fold, truth: &Fold) -> Vec<String> {
-    let names: std::collections::BTreeSet<_> = told.keys().chain(truth.keys()).collect();
-    let differs = names
-        .into_iter()
-        .filter(|path| told.get(*path) != truth.get(*path));
-    differs
-        .map(|path| {
-            let path_text = String::from_utf8_lossy(path);
-            format!(
-                "{path_text}: told {:?}, is {:?}",
-                told.get(path),
-                truth.get(path)
-            )
-        })
-        .collect()
+/// Where the fold of a whole log and the disk differ.
+fn differences(tree: &Tree, log: &[u8]) -> Vec<String> {
+    log_differences(tree, log, true)
 }
 
 fn run(tree: &Tree, args: &[&str]) -> Output {
@@ -336,7 +246,7 @@ fn what_changed_meanwhile_is_told_as_it_would_have_been() {
         let (told, stream) = since(&tree, &file, &[]);
         assert_eq!(told, case.offline, "{}", case.name);
         let whole = [fs::read(&file).unwrap(), stream].concat();
-        let wrong = differences(&fold(&whole), &truth(&tree));
+        let wrong = differences(&tree, &whole);
         assert_eq!(wrong, [""; 0], "{}", case.name);
 
         let tree = Tree::new();
@@ -363,7 +273,7 @@ fn exchanged_names_fold_to_the_truth() {
     tree.exchange("a", "b");
     let (_, stream) = since(&tree, &file, &[]);
     let whole = [fs::read(&file).unwrap(), stream].concat();
-    assert_eq!(differences(&fold(&whole), &truth(&tree)), [""; 0]);
+    assert_eq!(differences(&tree, &whole), [""; 0]);
 }
 
 #[test]
@@ -392,7 +302,9 @@ fn in_text_it_is_the_integrity_check_in_one_line() {
 fn grow_old(tree: &Tree) {
     let newest = || {
         let mut newest = SystemTime::UNIX_EPOCH;
-        for path in truth(tree).keys() {
+        let mut found = Snapshot::new();
+        disk::snapshot(&tree.root(), b".", &mut found);
+        for path in found.keys() {
             let path = tree.path(String::from_utf8(path.clone()).unwrap());
             newest = newest.max(fs::symlink_metadata(path).unwrap().modified().unwrap());
         }
@@ -592,12 +504,11 @@ fn a_resumed_log_folds_to_the_disk() {
         tree.write(format!("new {round}"), "x");
         tree.rename("d", "e");
         resume(&tree, &log, &[]);
+        assert_eq!(differences(&tree, &fs::read(&log).unwrap()), [""; 0]);
         tree.rename("e", "d");
-        let told = fold(&fs::read(&log).unwrap());
-        assert!(told.contains_key(&b"./e/a"[..]), "{told:?}");
     }
     resume(&tree, &log, &[]);
-    let wrong = differences(&fold(&fs::read(&log).unwrap()), &truth(&tree));
+    let wrong = differences(&tree, &fs::read(&log).unwrap());
     assert_eq!(wrong, [""; 0]);
     let sessions = sessions(&log);
     assert_eq!(sessions[0].1, None);
@@ -607,7 +518,7 @@ fn a_resumed_log_folds_to_the_disk() {
     // Rotated away, it begins anew.
     fs::rename(&log, tree.outside("log.1")).unwrap();
     resume(&tree, &log, &[]);
-    let wrong = differences(&fold(&fs::read(&log).unwrap()), &truth(&tree));
+    let wrong = differences(&tree, &fs::read(&log).unwrap());
     assert_eq!(wrong, [""; 0]);
 }
 
@@ -633,8 +544,8 @@ fn a_log_may_be_cut_at_any_byte_of_its_last_records() {
             bytes.extend(vec![0; zeroes]);
             fs::write(&log, bytes).unwrap();
             resume(&tree, &log, &[]);
-            let told = fold(&fs::read(&log).unwrap());
-            assert_eq!(differences(&told, &truth(&tree)), [""; 0], "cut at {cut}");
+            let wrong = differences(&tree, &fs::read(&log).unwrap());
+            assert_eq!(wrong, [""; 0], "cut at {cut}");
         }
     }
 }
@@ -649,8 +560,8 @@ fn a_log_that_never_became_ready_begins_anew_and_a_foreign_file_is_left_alone() 
     for cut in [1, 9, 30, 300, whole.len() - 30] {
         fs::write(&log, &whole[..cut]).unwrap();
         resume(&tree, &log, &[]);
-        let told = fold(&fs::read(&log).unwrap());
-        assert_eq!(differences(&told, &truth(&tree)), [""; 0], "cut at {cut}");
+        let wrong = differences(&tree, &fs::read(&log).unwrap());
+        assert_eq!(wrong, [""; 0], "cut at {cut}");
     }
     fs::write(&log, "my notes\n").unwrap();
     let args = ["--resume", "--format", "json", "--log-file", text(&log)];
@@ -703,8 +614,7 @@ fn killed_at_any_moment_under_the_storm_the_log_folds_to_the_disk() {
             writer.join().unwrap();
         }
         resume(&tree, &log, &[]);
-        let told = fold(&fs::read(&log).unwrap());
-        let wrong = differences(&told, &truth(&tree));
+        let wrong = differences(&tree, &fs::read(&log).unwrap());
         assert_eq!(wrong, [""; 0], "BALERION_STORM_SEED={seed}");
     }
 }

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::disk::{Entry, Snapshot};
+use super::Tree;
+use super::disk::{self, Entry, Snapshot};
 use super::record::Record;
 
 /// The tree as the records tell it.
@@ -15,6 +16,11 @@ pub(crate) struct Fold {
     /// The tree changed already while the watch began: its start is what the
     /// `existing` records say.
     early: bool,
+    /// A session has begun.
+    started: bool,
+    /// The records are the differences from a session that this one resumes: a rename
+    /// among them may stand alone where it replaced other bytes.
+    resuming: bool,
     /// The `ready` record has come.
     ready: bool,
     pub(crate) violations: Vec<String>,
@@ -35,6 +41,24 @@ struct Node {
     children: BTreeMap<Vec<u8>, Node>,
 }
 
+/// Where a log that begins with a snapshot, folded strictly over all of its sessions, and
+/// the tree differ. `hashes`: whether a digest that was never told counts.
+pub(crate) fn log_differences(tree: &Tree, log: &[u8], hashes: bool) -> Vec<String> {
+    let mut truth = Snapshot::new();
+    disk::snapshot(&tree.root(), b".", &mut truth);
+    let mut empty = truth.clone();
+    empty.retain(|path, _| path == b".");
+    let mut fold = Fold::new(&empty, &[b".".to_vec()], true);
+    for line in log.split(|&byte| byte == b'\n') {
+        if !line.is_empty() {
+            fold.feed(line);
+        }
+    }
+    let mut all = fold.differences(&truth, hashes);
+    all.extend(fold.violations);
+    all
+}
+
 /// A path in the folded tree: the PATH that it is below, and the names from there.
 type Place<'a> = Vec<&'a [u8]>;
 
@@ -48,6 +72,8 @@ impl Fold {
             },
             prefixes: prefixes.to_vec(),
             early,
+            started: false,
+            resuming: false,
             ready: false,
             violations: Vec::new(),
             counts: BTreeMap::new(),
@@ -86,12 +112,13 @@ impl Fold {
         let path = record.bytes("path");
         match record.event() {
             "start" => {
-                self.start_again();
+                self.start(record.text("resumes").is_some());
                 Ok(())
             }
             "ready" if self.ready => Err("ready again".to_owned()),
             "ready" => {
                 self.ready = true;
+                self.resuming = false;
                 Ok(())
             }
             "existing" => self.existing(record, &path),
@@ -104,10 +131,20 @@ impl Fold {
         }
     }
 
-    /// A session after the first lists the whole tree: nothing else is known of it.
-    fn start_again(&mut self) {
-        if self.ready {
-            self.ready = false;
+    /// A session after the first lists the whole tree, and nothing else is known of it;
+    /// but for one that goes on from what is known.
+    fn start(&mut self, resumes: bool) {
+        let is_first = !std::mem::replace(&mut self.started, true);
+        let is_listed = self.ready || self.early;
+        if is_first || !is_listed {
+            return;
+        }
+        self.ready = false;
+        self.resuming = resumes;
+        if resumes {
+            // What a session that was killed still owed is not known to the next one.
+            self.top.forget_displaced();
+        } else {
             self.early = true;
             for root in self.top.children.values_mut() {
                 root.children.clear();
@@ -176,6 +213,7 @@ impl Fold {
         if let Some(old) = self.top.find(&target)
             && old.kind == "file"
             && node.kind == "file"
+            && !self.resuming
         {
             node.displaced = Some(old.displaced.clone().unwrap_or(old.sha256.clone()));
         }
@@ -240,6 +278,11 @@ impl Node {
             size: record.size(),
             ..Self::default()
         }
+    }
+
+    fn forget_displaced(&mut self) {
+        self.displaced = None;
+        self.children.values_mut().for_each(Self::forget_displaced);
     }
 
     /// The node of a place below this one.
