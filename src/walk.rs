@@ -71,6 +71,8 @@ fn walk_local(
     root: Id,
     fd: OwnedFd,
 ) -> (Aliases, Vec<(Id, RemotePath)>) {
+    // The PATH itself is found: no more is watched than that at any time.
+    context.progress.note(tracker.model.counts());
     let shared = Shared::new(tracker, context, root, fd);
     thread::scope(|scope| {
         let mut started = 0;

@@ -21,6 +21,7 @@ pub(crate) fn walk_remote(
     path: RemotePath,
 ) -> Vec<(Id, Id)> {
     let mut known = Vec::new();
+    context.progress.note(tracker.model.counts());
     let mut left = vec![(id, path)];
     while let Some((id, path)) = left.pop() {
         let progress = context.progress;
