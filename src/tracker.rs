@@ -12,6 +12,7 @@ mod attributes;
 mod clock;
 pub(crate) mod content;
 mod create;
+pub(crate) mod cycle;
 mod destination;
 pub(crate) mod disk;
 mod emit;

@@ -37,6 +37,7 @@ use crate::stderr::{Stderr, erase_progress};
 use crate::sys::inotify::Inotify;
 use crate::sys::signal::{Signal, Signals};
 use crate::tracker::Timestamps;
+use crate::tracker::cycle::Stages;
 use crate::tracker::disk::Disk;
 use ancestors::AncestorWatches;
 use cycle::Pace;

@@ -100,6 +100,8 @@ impl<D: Disk> Tracker<D> {
         }
         match applying.destinations.remove(&id).map(|at| at.found) {
             None | Some(Found::Kind(_)) => false,
+            // It was read before the rename was applied.
+            Some(Found::Reading(_)) if !self.reads.has(id) => false,
             Some(Found::Reading(_)) => {
                 // It is read after all that has happened to it.
                 self.take_evidence(id);

@@ -8,6 +8,7 @@ use super::{StopReason, Watcher};
 use crate::error::Error;
 use crate::stderr::erase_progress;
 use crate::tracker::Hashing;
+use crate::tracker::cycle::Stages;
 
 /// How long the loop does the workers' work before it looks at events and signals again.
 const HELP: Duration = Duration::from_millis(1);
@@ -27,7 +28,7 @@ impl Watcher {
                 return Ok(());
             }
             self.help_workers();
-            self.take_answers();
+            self.take_done();
             self.show_progress();
             self.drain()?;
         }

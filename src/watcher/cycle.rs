@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::hash::Done;
 use crate::stderr::erase_progress;
+use crate::tracker::cycle::{self, Draining, Stages, Time};
 
 /// How long other work goes on before the queue is drained again: 1 ms.
 const SLICE: u64 = 1_000_000;
@@ -39,14 +40,6 @@ const APPLY: u64 = 5_000_000;
 /// How long the end may take: 1 s.
 const FINISH: u64 = 1_000_000_000;
 
-/// Whether the kernel's queue is drained while events are applied.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Draining {
-    On,
-    /// The end has begun: what is queued from now on is not waited for.
-    Off,
-}
-
 /// How the loop is paced: what belongs together is given time to gather.
 pub(super) struct Pace {
     /// Whether events came just now: then more may come, and directories are held open.
@@ -55,6 +48,9 @@ pub(super) struct Pace {
     pub(super) held_since: u64,
     /// Consecutive bursts, this one included; the coalescing delay grows with it.
     bursts: u32,
+    /// When the piece of work at hand began, and when it was last interrupted.
+    began: u64,
+    paused: u64,
 }
 
 impl Pace {
@@ -63,6 +59,8 @@ impl Pace {
             is_busy: false,
             held_since: 0,
             bursts: 1,
+            began: 0,
+            paused: 0,
         }
     }
 
@@ -78,9 +76,23 @@ impl Pace {
     }
 }
 
-impl Watcher {
+impl Stages for Watcher {
+    type Error = Error;
+
+    fn has_events(&self) -> bool {
+        self.tracker.is_applying() || !self.events.is_empty()
+    }
+
+    fn is_applying(&self) -> bool {
+        self.tracker.is_applying()
+    }
+
+    fn is_full(&self) -> bool {
+        self.output.is_full()
+    }
+
     /// Reads all that is queued, as far as there is room.
-    pub(super) fn drain(&mut self) -> Result<(), Error> {
+    fn drain(&mut self) -> Result<(), Error> {
         let was_empty = !self.has_events();
         let before = self.clock.now().wall;
         let read = self.events.read(&self.inotify);
@@ -91,74 +103,6 @@ impl Watcher {
         Ok(())
     }
 
-    /// Applies what was read, then does other work for a while.
-    pub(super) fn slice(&mut self) -> Result<(), Error> {
-        let events = self.apply(Draining::On)?;
-        self.help_workers();
-        if self.has_answers && !self.has_events() {
-            self.has_answers = false;
-            self.take_answers();
-            self.go_on_with_baseline();
-        }
-        self.pace.is_busy = events > 0;
-        self.reconcile();
-        self.emit_changes()?;
-        let is_idle = !self.has_events() && self.output.writer.waiting() == 0;
-        if let Some(delay) = self.pace.coalesce_delay(events, is_idle) {
-            std::thread::sleep(delay);
-        }
-        Ok(())
-    }
-
-    /// Looks at names for a while.
-    fn reconcile(&mut self) {
-        let began = self.clock.tick();
-        let now = self.clock.now();
-        let tracker = self.tracker.at(now);
-        tracker.tick();
-        while !tracker.is_idle() && tracker.work() && self.clock.tick() - began < SLICE {}
-    }
-
-    /// Whether events were read and are not applied.
-    pub(super) fn has_events(&self) -> bool {
-        self.tracker.is_applying() || !self.events.is_empty()
-    }
-
-    /// Applies a batch of what was read, for a while; how many events were coalesced, or
-    /// are still applied.
-    fn apply(&mut self, draining: Draining) -> Result<usize, Error> {
-        if !self.has_events() || self.output.is_full() {
-            return Ok(0);
-        }
-        let mut count = 1;
-        if !self.tracker.is_applying() {
-            count = self.begin_batch()?;
-        }
-        let began = self.clock.tick();
-        let mut drained = began;
-        while self.tracker.is_applying() {
-            let now = self.clock.now();
-            if now.tick - drained > SLICE {
-                drained = now.tick;
-                self.service.alive(now.tick);
-                if draining == Draining::On {
-                    self.drain()?;
-                }
-                self.emit_changes()?;
-                if self.output.is_full() || now.tick - began > APPLY {
-                    return Ok(count);
-                }
-            }
-            let tracker = self.tracker.at(now);
-            for _ in 0..STRIDE {
-                tracker.apply_next();
-            }
-        }
-        self.emit_changes()?;
-        Ok(count)
-    }
-
-    /// Makes a batch of what was read; of how many events.
     fn begin_batch(&mut self) -> Result<usize, Error> {
         let (bytes, applied) = self.events.take();
         let mut events = Events::new(&bytes[applied..]);
@@ -175,6 +119,84 @@ impl Watcher {
         let applied = bytes.len() - events.left();
         self.events.put_back(bytes, applied);
         left.map_or(Ok(count), |left| Err(malformed(left)))
+    }
+
+    fn apply(&mut self) {
+        let now = self.clock.now();
+        let tracker = self.tracker.at(now);
+        for _ in 0..STRIDE {
+            tracker.apply_next();
+        }
+    }
+
+    fn take_answers(&mut self) {
+        if std::mem::take(&mut self.has_answers) {
+            self.take_done();
+            self.go_on_with_baseline();
+        }
+    }
+
+    fn begin_work(&mut self) {
+        let now = self.clock.now();
+        self.tracker.at(now).tick();
+    }
+
+    fn work(&mut self) -> bool {
+        !self.tracker.is_idle() && self.tracker.work()
+    }
+
+    fn emit(&mut self) -> Result<(), Error> {
+        self.emit_changes()
+    }
+
+    fn begin_time(&mut self) {
+        let now = self.clock.tick();
+        (self.pace.began, self.pace.paused) = (now, now);
+    }
+
+    fn time(&mut self) -> Time {
+        let now = self.clock.tick();
+        if now - self.pace.paused <= SLICE {
+            return Time::Left;
+        }
+        self.pace.paused = now;
+        self.service.alive(now);
+        if now - self.pace.began > APPLY {
+            Time::Up
+        } else {
+            Time::Pause
+        }
+    }
+}
+
+impl Watcher {
+    /// Takes what the workers have done. Every event that came before they read has
+    /// been applied: what they found where no event told of anything was there before.
+    pub(super) fn take_done(&mut self) {
+        for done in self.workers.take_done() {
+            let now = self.clock.now();
+            let tracker = self.tracker.at(now);
+            match done {
+                Done::File(ticket, read) => tracker.answered(ticket, read),
+                Done::Batch(read) => {
+                    if let Some(baseline) = &mut self.baseline {
+                        baseline.take(tracker, read);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Applies what was read, then does other work for a while.
+    pub(super) fn slice(&mut self) -> Result<(), Error> {
+        self.help_workers();
+        let events = cycle::slice(self)?;
+        self.pace.is_busy = events > 0;
+        let is_idle = !self.has_events() && self.output.writer.waiting() == 0;
+        if let Some(delay) = self.pace.coalesce_delay(events, is_idle) {
+            std::thread::sleep(delay);
+        }
+        Ok(())
     }
 
     /// Renders what was learned, and writes what the reader takes, for a while.
@@ -237,23 +259,6 @@ impl Watcher {
         Ok(None)
     }
 
-    /// Takes what the workers have done. Every event that came before they read has
-    /// been applied: what they found where no event told of anything was there before.
-    pub(super) fn take_answers(&mut self) {
-        for done in self.workers.take_done() {
-            let now = self.clock.now();
-            let tracker = self.tracker.at(now);
-            match done {
-                Done::File(ticket, read) => tracker.answered(ticket, read),
-                Done::Batch(read) => {
-                    if let Some(baseline) = &mut self.baseline {
-                        baseline.take(tracker, read);
-                    }
-                }
-            }
-        }
-    }
-
     /// At the end: what is known is written, as far as the reader takes it within a second
     /// and no second signal comes.
     ///
@@ -276,9 +281,9 @@ impl Watcher {
                     self.list_slice()?;
                 }
             } else {
-                self.apply(Draining::Off)?;
+                cycle::apply(self, Draining::Off)?;
                 if !self.output.is_full() {
-                    self.reconcile();
+                    cycle::reconcile(self);
                 }
             }
             self.emit_changes()?;

@@ -90,7 +90,7 @@ impl Reads {
         self.delays.remove(id);
     }
 
-    pub(super) fn has(&self, id: Id) -> bool {
+    pub(in crate::tracker) fn has(&self, id: Id) -> bool {
         self.files.contains_key(&id)
     }
 

@@ -35,8 +35,8 @@ fn a_path_of_directories_made_at_once_is_watched_to_its_end() {
 fn what_a_scan_and_an_event_both_see_is_told_once() {
     let mut world = World::quiet(&WorldOptions::default(), &[]);
     world.does(&[Op::MakeDir("t/d")]);
-    world.drain(1);
-    world.apply();
+    world.read(1);
+    world.apply_all();
     world.does(&write("t/d/f", 1));
     world.work(1);
     world.work(1);

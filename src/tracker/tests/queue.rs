@@ -64,8 +64,8 @@ fn an_overflow_during_the_comparison_begins_it_again() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1), write("t/a", 1)]);
     let mut world = World::quiet(&short(2), &tree);
     world.does(&all(&[write("t/a", 2), write("t/d/f", 2)]));
-    world.drain(usize::MAX);
-    world.apply();
+    world.read(usize::MAX);
+    world.apply_all();
     world.passes(1_000_000_000);
     world.work(2);
     assert_eq!(world.tracker.counters.rescans, 1);

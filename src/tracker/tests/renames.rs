@@ -215,9 +215,9 @@ fn what_came_moved_and_went_is_told() {
 fn a_file_that_moves_while_it_is_looked_at_has_moved() {
     let mut world = World::quiet(&WorldOptions::default(), &write("t/f", 1));
     world.does(&write("t/tmp", 2));
-    world.drain(usize::MAX);
+    world.read(usize::MAX);
     world.does(&[Op::Rename("t/tmp", "t/f")]);
-    world.apply();
+    world.apply_all();
     world.converges();
     assert_eq!(
         world.new_records(),
@@ -229,8 +229,8 @@ fn a_file_that_moves_while_it_is_looked_at_has_moved() {
 fn the_halves_of_a_rename_may_be_read_apart() {
     let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     world.does(&[Op::Rename("t/a", "t/b")]);
-    world.drain(1);
-    world.apply();
+    world.read(1);
+    world.apply_all();
     world.work(10);
     world.passes(20_000_000);
     assert_eq!(
@@ -314,8 +314,8 @@ fn switched_link(pieces: &[usize]) -> Vec<String> {
     let all = [Op::Symlink("t/tmp"), Op::Rename("t/tmp", "t/current")];
     world.does(&all);
     for &piece in pieces {
-        world.drain(piece);
-        world.apply();
+        world.read(piece);
+        world.apply_all();
         world.work(10);
     }
     world.converges();

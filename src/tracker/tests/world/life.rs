@@ -1,6 +1,7 @@
 //! What a test says of programs and of time, and how the watcher keeps up with it.
 
 use super::{MS, World};
+use crate::tracker::cycle::{self, Stages};
 use crate::tracker::disk::Disk;
 use crate::tracker::fake::Op;
 
@@ -37,12 +38,12 @@ impl World {
                     let op = self.tracker.disk.pending.pop_front().unwrap();
                     self.tracker.disk.perform(op);
                 }
-                6..10 => self.drain(some),
-                10..12 => self.drain(usize::MAX),
-                12..14 => self.apply(),
+                6..10 => self.read(some),
+                10..12 => self.read(usize::MAX),
+                12..14 => self.apply_all(),
                 14..16 => {
-                    self.apply();
-                    self.work(some);
+                    let Ok(_) = cycle::slice(self);
+                    self.let_go(30);
                 }
                 16 => self.answer(some),
                 17 => self.batch(some),
@@ -59,14 +60,14 @@ impl World {
     pub(in crate::tracker::tests) fn catches_up(&mut self) {
         self.tracker.disk.tell_late();
         for _ in 0..10_000 {
-            self.drain(usize::MAX);
-            if self.unread.is_empty() && self.tracker.is_idle() {
+            self.read(usize::MAX);
+            if !self.has_events() && self.tracker.is_idle() {
                 self.tracker.disk.release();
                 if self.tracker.disk.kernel.unread() == 0 {
                     return;
                 }
             }
-            self.apply();
+            self.apply_all();
             self.work(1);
         }
         panic!(

@@ -4,15 +4,19 @@
 //! promise is checked then.
 
 use super::{ReadBatch, World};
+use std::convert::Infallible;
+
 use crate::tracker::Hashing;
+use crate::tracker::cycle::{Stages, Time};
 use crate::tracker::disk::Disk;
 use crate::tracker::fake::Queued;
 
 impl World {
     // The steps of the main loop.
 
-    pub(in crate::tracker::tests) fn drain(&mut self, most: usize) {
-        let was_empty = self.unread.is_empty();
+    /// Reads some of what is queued.
+    pub(in crate::tracker::tests) fn read(&mut self, most: usize) {
+        let was_empty = !self.has_events();
         let read = self.tracker.disk.kernel.read(most);
         if read.is_empty() && was_empty {
             self.tracker.queue_was_empty(self.now().wall);
@@ -20,22 +24,13 @@ impl World {
         self.unread.extend(read);
     }
 
-    pub(in crate::tracker::tests) fn apply(&mut self) {
-        let events: Vec<_> = self.unread.drain(..).collect();
-        self.tracker
-            .disk
-            .journal
-            .extend(events.iter().map(|event| format!("  {event:?}")));
-        let now = self.now();
-        let tracker = self.tracker.at(now);
-        tracker.begin_batch(events.iter().map(Queued::event));
-        while self.tracker.is_applying() {
-            let stride = 1 + self.tracker.disk.chance.below(4);
-            let now = self.now();
-            let tracker = self.tracker.at(now);
-            for _ in 0..stride {
-                tracker.apply_next();
-            }
+    /// Applies all that was read.
+    pub(in crate::tracker::tests) fn apply_all(&mut self) {
+        if !self.is_applying() {
+            let Ok(_) = self.begin_batch();
+        }
+        while self.is_applying() {
+            self.apply();
             self.absorb();
         }
         self.absorb();
@@ -44,11 +39,9 @@ impl World {
 
     /// Does other work, so many pieces of it.
     pub(in crate::tracker::tests) fn work(&mut self, most: usize) {
-        let now = self.now();
-        let tracker = self.tracker.at(now);
-        tracker.tick();
+        self.begin_work();
         let mut left = most;
-        while left > 0 && !tracker.is_idle() && tracker.work() {
+        while left > 0 && Stages::work(self) {
             left -= 1;
         }
         self.absorb();
@@ -56,7 +49,7 @@ impl World {
     }
 
     /// Directories are held while there is more to do; who knows how long that is.
-    fn let_go(&mut self, percent: usize) {
+    pub(super) fn let_go(&mut self, percent: usize) {
         if self.tracker.disk.chance.happens(percent) {
             self.tracker.disk.release();
         }
@@ -103,5 +96,77 @@ impl World {
         let now = self.now();
         self.tracker.at(now).take_baseline(id, read);
         self.absorb();
+    }
+}
+
+/// As the loop has them, but for time, which ends when chance has it.
+impl Stages for World {
+    type Error = Infallible;
+
+    fn has_events(&self) -> bool {
+        self.tracker.is_applying() || !self.unread.is_empty()
+    }
+
+    fn is_applying(&self) -> bool {
+        self.tracker.is_applying()
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    fn drain(&mut self) -> Result<(), Infallible> {
+        self.read(usize::MAX);
+        Ok(())
+    }
+
+    fn begin_batch(&mut self) -> Result<usize, Infallible> {
+        let events: Vec<_> = self.unread.drain(..).collect();
+        let notes = events.iter().map(|event| format!("  {event:?}"));
+        self.tracker.disk.journal.extend(notes);
+        let now = self.now();
+        self.tracker
+            .at(now)
+            .begin_batch(events.iter().map(Queued::event));
+        Ok(events.len())
+    }
+
+    fn apply(&mut self) {
+        let stride = 1 + self.tracker.disk.chance.below(4);
+        let now = self.now();
+        let tracker = self.tracker.at(now);
+        for _ in 0..stride {
+            tracker.apply_next();
+        }
+    }
+
+    fn take_answers(&mut self) {
+        if self.tracker.disk.chance.happens(20) {
+            self.answer(0);
+        }
+    }
+
+    fn begin_work(&mut self) {
+        let now = self.now();
+        self.tracker.at(now).tick();
+    }
+
+    fn work(&mut self) -> bool {
+        !self.tracker.is_idle() && self.tracker.work()
+    }
+
+    fn emit(&mut self) -> Result<(), Infallible> {
+        self.absorb();
+        Ok(())
+    }
+
+    fn begin_time(&mut self) {}
+
+    fn time(&mut self) -> Time {
+        match self.tracker.disk.chance.below(8) {
+            0 => Time::Up,
+            1 | 2 => Time::Pause,
+            _ => Time::Left,
+        }
     }
 }

@@ -1,0 +1,104 @@
+//! The order in which the loop works: apply what was read, draining the queue meanwhile;
+//! take what workers have done; reconcile names; emit.
+//!
+//! The real loop and the tests' world are driven by it. It knows no events, no tree and no
+//! clock.
+
+/// How a piece of work stands in its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Time {
+    Left,
+    /// The kernel's queue is to be drained, and what is known to be emitted.
+    Pause,
+    /// Signals are to be heard.
+    Up,
+}
+
+/// Whether the kernel's queue is drained while events are applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Draining {
+    On,
+    /// The end has begun: what is queued from now on is not waited for.
+    Off,
+}
+
+/// What the loop does, one piece at a time.
+pub(crate) trait Stages {
+    type Error;
+
+    /// Whether events were read and are not applied.
+    fn has_events(&self) -> bool;
+    /// Whether the batch at hand is not applied to its end.
+    fn is_applying(&self) -> bool;
+    /// Whether nothing may be emitted until the reader has taken more.
+    fn is_full(&self) -> bool;
+    /// Reads what is queued.
+    fn drain(&mut self) -> Result<(), Self::Error>;
+    /// Makes a batch of what was read; of how many events.
+    fn begin_batch(&mut self) -> Result<usize, Self::Error>;
+    /// Applies a few steps of the batch.
+    fn apply(&mut self);
+    /// Takes what workers have done. Every event that came before they read was applied.
+    fn take_answers(&mut self);
+    /// What is due by now is on the work queue.
+    fn begin_work(&mut self);
+    /// Serves one key; `false`: none is ready, or events are to be read first.
+    fn work(&mut self) -> bool;
+    /// Emits what is known.
+    fn emit(&mut self) -> Result<(), Self::Error>;
+    /// A piece of work begins: its time is counted from here.
+    fn begin_time(&mut self);
+    fn time(&mut self) -> Time;
+}
+
+/// One slice of everything; how many events were applied, or are still being applied.
+///
+/// # Errors
+/// Those of draining and emitting.
+pub(crate) fn slice<S: Stages>(stages: &mut S) -> Result<usize, S::Error> {
+    let events = apply(stages, Draining::On)?;
+    if !stages.has_events() {
+        stages.take_answers();
+    }
+    reconcile(stages);
+    stages.emit()?;
+    Ok(events)
+}
+
+/// Applies a batch of what was read, for a while; how many events it has.
+///
+/// # Errors
+/// Those of draining and emitting.
+pub(crate) fn apply<S: Stages>(stages: &mut S, draining: Draining) -> Result<usize, S::Error> {
+    if !stages.has_events() || stages.is_full() {
+        return Ok(0);
+    }
+    let count = if stages.is_applying() {
+        1
+    } else {
+        stages.begin_batch()?
+    };
+    stages.begin_time();
+    while stages.is_applying() {
+        let time = stages.time();
+        if time != Time::Left {
+            if draining == Draining::On {
+                stages.drain()?;
+            }
+            stages.emit()?;
+            if time == Time::Up || stages.is_full() {
+                return Ok(count);
+            }
+        }
+        stages.apply();
+    }
+    stages.emit()?;
+    Ok(count)
+}
+
+/// Compares names with the disk for a while.
+pub(crate) fn reconcile<S: Stages>(stages: &mut S) {
+    stages.begin_work();
+    stages.begin_time();
+    while stages.work() && stages.time() == Time::Left {}
+}
