@@ -9,6 +9,7 @@
 
 mod back_off;
 mod fair;
+mod later;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
@@ -20,7 +21,6 @@ use super::disk::{FsError, Inode};
 use super::model::Id;
 use super::scan::Sweep;
 use crate::event::Cookie;
-use back_off::back_off;
 use fair::Fair;
 
 /// A millisecond, in the clock's unit.
@@ -263,223 +263,6 @@ impl WorkQueue {
         }
     }
 
-    // What is to be done later.
-
-    /// Serves an entry in a moment, or sooner if it is added.
-    pub(super) fn recheck_entry(&mut self, id: Id, dir: Option<Id>) {
-        let group = dir.map_or(u32::MAX, |dir| dir.0);
-        let due = self.now.saturating_add(RETRY_DELAY);
-        self.delay(Key::Entry(id), group, Detail::Nothing, due);
-    }
-
-    /// The same of a name under which something was found that no event has named yet.
-    pub(super) fn recheck_name(&mut self, dir: Id, name: &[u8], seen: Inode, ctime: i64) {
-        let detail = Detail::Seen(seen, ctime);
-        let due = self.now.saturating_add(RETRY_DELAY);
-        self.delay(Key::Name(dir, name.into()), dir.0, detail, due);
-    }
-
-    /// Serves an entry at a time, or sooner if it is added.
-    pub(super) fn delay_entry(&mut self, id: Id, dir: Option<Id>, due: u64) {
-        let group = dir.map_or(u32::MAX, |dir| dir.0);
-        self.delay(Key::Entry(id), group, Detail::Nothing, due);
-    }
-
-    fn delay(&mut self, key: Key, group: u32, detail: Detail, due: u64) {
-        let is_new = !self.items.contains_key(&key);
-        let item = self.item(&key, group, detail);
-        let old = item.state;
-        let is_sooner = match old {
-            State::Ready => false,
-            State::Held => is_new,
-            State::Delayed(_) | State::Debounced { .. } => old.due().is_some_and(|old| due < old),
-        };
-        if !is_sooner {
-            return;
-        }
-        item.state = State::Delayed(due);
-        item.in_heap = due;
-        item.is_stuck = false;
-        self.left(&key, old);
-        if matches!(key, Key::Name(..)) {
-            self.delayed_names += 1;
-        }
-        self.push_later(due, key);
-    }
-
-    fn push_later(&mut self, due: u64, key: Key) {
-        self.later.push(Reverse((due, key)));
-        // Deadlines that were moved leave their old ones behind.
-        if self.later.len() > 64 + 4 * self.items.len() {
-            let items = &self.items;
-            self.later.retain(|Reverse((due, key))| {
-                items
-                    .get(key)
-                    .is_some_and(|item| item.in_heap == *due && item.state.due().is_some())
-            });
-        }
-    }
-
-    /// A name of which an event is expected: if none comes, it is looked for.
-    pub(super) fn add_name_later(&mut self, dir: Id, name: &[u8]) {
-        let due = self.now.saturating_add(QUIET);
-        self.delay(Key::Name(dir, name.into()), dir.0, Detail::Nothing, due);
-    }
-
-    /// Something happened that may go on happening: it is served when that pauses, and
-    /// `ceiling` after it began if it never does.
-    pub(super) fn debounce_entry(&mut self, id: Id, dir: Option<Id>, ceiling: u64) {
-        let group = dir.map_or(u32::MAX, |dir| dir.0);
-        self.debounce(Key::Entry(id), group, Detail::Nothing, ceiling);
-    }
-
-    /// The same of a directory: names in it that are dead may live under others.
-    pub(super) fn debounce_scan(&mut self, dir: Id, sweep: Sweep, ceiling: u64) {
-        self.debounce(Key::Scan(dir), dir.0, Detail::Sweep(sweep), ceiling);
-    }
-
-    fn debounce(&mut self, key: Key, group: u32, detail: Detail, ceiling: u64) {
-        let now = self.now;
-        let is_new = !self.items.contains_key(&key);
-        let item = self.item(&key, group, detail);
-        let begun = State::Debounced {
-            last: now,
-            latest: now.saturating_add(ceiling),
-        };
-        let old = item.state;
-        match old {
-            State::Debounced { latest, .. } => {
-                item.state = State::Debounced { last: now, latest };
-                return;
-            }
-            State::Delayed(due) if due <= now.saturating_add(QUIET) => return,
-            State::Held if !is_new => return,
-            State::Ready => return,
-            State::Delayed(_) | State::Held => {}
-        }
-        let due = now.saturating_add(QUIET.min(ceiling));
-        item.state = begun;
-        item.in_heap = due;
-        item.is_stuck = false; // Something has happened to it.
-        self.left(&key, old);
-        self.push_later(due, key);
-    }
-
-    /// The writer's pause is waited for no longer: the file is being read.
-    pub(super) fn cancel_debounce(&mut self, id: Id) {
-        let key = Key::Entry(id);
-        let is_debounced = |item: &Item| matches!(item.state, State::Debounced { .. });
-        if self.items.get(&key).is_some_and(is_debounced) {
-            self.items.remove(&key);
-        }
-    }
-
-    /// Puts an entry back that the disk answered with an error: later each time that it
-    /// fails. Whether this is the first time in a row, as of the other retries.
-    pub(super) fn retry_entry(&mut self, id: Id, dir: Option<Id>, why: &FsError) -> bool {
-        let group = dir.map_or(u32::MAX, |dir| dir.0);
-        self.retry(Key::Entry(id), group, Detail::Nothing, why)
-    }
-
-    pub(super) fn retry_name(&mut self, dir: Id, name: &[u8], why: &FsError) -> bool {
-        self.retry(Key::Name(dir, name.into()), dir.0, Detail::Nothing, why)
-    }
-
-    pub(super) fn retry_scan(&mut self, dir: Id, sweep: Sweep, why: &FsError) -> bool {
-        let is_first = self.retry(Key::Scan(dir), dir.0, Detail::Sweep(sweep), why);
-        let is_delayed = |item: &Item| matches!(item.state, State::Delayed(_));
-        if *why == FsError::PermissionDenied
-            && self.items.get(&Key::Scan(dir)).is_some_and(is_delayed)
-        {
-            self.denied.insert(dir);
-        }
-        is_first
-    }
-
-    fn retry(&mut self, key: Key, group: u32, detail: Detail, why: &FsError) -> bool {
-        let now = self.now;
-        let is_new = !self.items.contains_key(&key);
-        let item = self.item(&key, group, detail);
-        let is_first = item.failures == 0;
-        if !is_new {
-            return is_first; // Something has put it back already: that comes sooner.
-        }
-        let due = now.saturating_add(back_off(why, item.failures));
-        item.failures = item.failures.saturating_add(1);
-        item.is_stuck = match why {
-            FsError::PermissionDenied | FsError::WatchLimit | FsError::Stalled => true,
-            FsError::NotFound | FsError::Busy | FsError::Io(_) => item.failures > 9,
-        };
-        item.state = State::Held;
-        self.delay_new(key, due);
-        is_first
-    }
-
-    /// Sets the deadline of an item that was just put on the queue.
-    fn delay_new(&mut self, key: Key, due: u64) {
-        if let Some(item) = self.items.get_mut(&key) {
-            item.state = State::Delayed(due);
-            item.in_heap = due;
-        }
-        if matches!(key, Key::Name(..)) {
-            self.delayed_names += 1;
-        }
-        self.push_later(due, key);
-    }
-
-    /// Serves directories that may not be read now: permissions have changed.
-    pub(super) fn hasten_denied(&mut self, is_meant: impl Fn(Id) -> bool) {
-        let meant: Vec<Id> = self
-            .denied
-            .iter()
-            .copied()
-            .filter(|&dir| is_meant(dir))
-            .collect();
-        for dir in meant {
-            let sweep = match self.items.get(&Key::Scan(dir)).map(|item| item.detail) {
-                Some(Detail::Sweep(sweep)) => sweep,
-                _ => Sweep::All,
-            };
-            self.add_scan(dir, sweep);
-        }
-    }
-
-    /// Serves what waits for long, now: a file system answers again.
-    pub(super) fn hasten_stuck(&mut self) {
-        let now = self.now;
-        let mut stuck = Vec::new();
-        for (key, item) in &mut self.items {
-            if item.is_stuck && matches!(item.state, State::Delayed(_)) {
-                (item.state, item.in_heap, item.failures) = (State::Delayed(now), now, 0);
-                stuck.push(key.clone());
-            }
-        }
-        for key in stuck {
-            self.push_later(now, key);
-        }
-    }
-
-    /// Keeps a name that is gone until the rescan is over: it may be found elsewhere.
-    pub(super) fn hold(&mut self, dir: Id, name: &[u8]) {
-        let key = Key::Name(dir, name.into());
-        if !self.items.contains_key(&key) {
-            self.item(&key, dir.0, Detail::Nothing);
-            self.held.push(key);
-        }
-    }
-
-    /// The rescan is over.
-    pub(super) fn release_held(&mut self) {
-        for key in std::mem::take(&mut self.held) {
-            if let Some(item) = self.items.get(&key)
-                && item.state == State::Held
-            {
-                let group = item.group;
-                self.make_ready(key, group, Detail::Nothing);
-            }
-        }
-    }
-
     /// What it stands for is no longer there.
     pub(super) fn remove(&mut self, key: &Key) {
         if let Some(item) = self.items.remove(key) {
@@ -489,37 +272,6 @@ impl WorkQueue {
     }
 
     // What is next.
-
-    /// What is due by now is ready.
-    pub(super) fn advance(&mut self) {
-        let now = self.now;
-        while let Some(Reverse((due, _))) = self.later.peek()
-            && *due <= now
-        {
-            let Some(Reverse((due, key))) = self.later.pop() else {
-                return;
-            };
-            let Some(item) = self.items.get_mut(&key).filter(|item| item.in_heap == due) else {
-                continue;
-            };
-            match item.state.due() {
-                None => {}
-                Some(due) if due > now => {
-                    item.in_heap = due;
-                    self.later.push(Reverse((due, key)));
-                }
-                Some(_) => {
-                    let group = item.group;
-                    self.make_ready(key, group, Detail::Nothing);
-                }
-            }
-        }
-    }
-
-    /// The next deadline; nothing may be due then.
-    pub(super) fn next_deadline(&self) -> Option<u64> {
-        self.later.peek().map(|Reverse((due, _))| *due)
-    }
 
     pub(super) fn has_ready(&self) -> bool {
         !self.entries.is_empty()

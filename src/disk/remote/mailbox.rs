@@ -1,0 +1,74 @@
+//! What the loop and the threads of a mount share: questions, answers, and files to be read.
+//!
+//! Asks no file system. Invariant: its lock is held for no longer than it takes to move a
+//! question or an answer.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Answered, Place, Question};
+use crate::tracker::disk::Ticket;
+
+/// A file to be read.
+pub(super) struct Read {
+    pub(super) place: Place,
+    pub(super) limit: u64,
+    pub(super) ticket: Ticket,
+}
+
+/// What the loop and the threads of a mount share.
+#[derive(Default)]
+pub(super) struct Mailbox {
+    pub(super) questions: VecDeque<Question>,
+    /// The question that is being put, and since when.
+    pub(super) current: Option<(Question, Instant)>,
+    pub(super) answers: Vec<(Question, Answered, Instant)>,
+    pub(super) reads: VecDeque<Read>,
+    /// Whether the last answer came late.
+    pub(super) is_slow: bool,
+    pub(super) is_closed: bool,
+    /// Whether threads were started: one for questions, one that reads.
+    pub(super) has_threads: bool,
+    pub(super) has_reader: bool,
+}
+
+pub(super) struct Shared {
+    pub(super) mailbox: Mutex<Mailbox>,
+    /// Rung at each question and each answer.
+    pub(super) changed: Condvar,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Mailbox> {
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wait<'a>(
+        &self,
+        mailbox: MutexGuard<'a, Mailbox>,
+        time: Duration,
+    ) -> (MutexGuard<'a, Mailbox>, bool) {
+        let waited = self.changed.wait_timeout(mailbox, time);
+        let (mailbox, result) = waited.unwrap_or_else(PoisonError::into_inner);
+        (mailbox, result.timed_out())
+    }
+}
+
+impl Mailbox {
+    pub(super) fn take(&mut self, question: &Question) -> Option<Answered> {
+        let index = self
+            .answers
+            .iter()
+            .position(|(asked, ..)| asked == question)?;
+        Some(self.answers.swap_remove(index).1)
+    }
+
+    pub(super) fn is_asked(&self, question: &Question) -> bool {
+        let is_current = self
+            .current
+            .as_ref()
+            .is_some_and(|(asked, _)| asked == question);
+        is_current || self.questions.contains(question)
+    }
+}

@@ -1,0 +1,257 @@
+//! The threads of a mount: one puts questions to its file system, one after the other, and
+//! one reads files. Each may wait for as long as the file system takes.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::mailbox::Shared;
+use super::{Answer, Answered, Ask, NoAnswer, PATIENCE, Place, Question, STALLED_AFTER, Walked};
+use crate::change::Kind;
+use crate::disk::path::RemotePath;
+use crate::file_status::{FsClass, FsError, Inode, Stat};
+use crate::hash::{RegularFile, Workers};
+use crate::mounts::MountTable;
+use crate::sys::file::{self, FdPath, Open};
+use crate::sys::inotify::Inotify;
+use crate::sys::stat::{stat_fd, stat_name};
+use crate::sys::{fs_error, listing};
+use crate::tracker::disk::{FileDigest, Watched, append_name};
+
+/// Late answers that nobody has asked for again are kept for 60 s.
+const KEEP: Duration = Duration::from_secs(60);
+
+/// A directory is held open by its thread for this long after the last question.
+const HOLD: Duration = Duration::from_millis(200);
+
+/// Directories that one thread holds open.
+const MOST_HELD: usize = 16;
+
+/// A thread's life: it puts questions, one after the other, until its mount is gone.
+pub(super) fn answer_all(shared: &Shared, mut answerer: Answerer, recovered: &dyn Fn()) {
+    let mut mailbox = shared.lock();
+    loop {
+        let Some(question) = mailbox.questions.pop_front() else {
+            if mailbox.is_closed {
+                return;
+            }
+            let (next, is_over) = if answerer.held.is_empty() {
+                let next = shared.changed.wait(mailbox);
+                (next.unwrap_or_else(PoisonError::into_inner), false)
+            } else {
+                shared.wait(mailbox, HOLD)
+            };
+            mailbox = next;
+            if is_over {
+                drop(mailbox);
+                answerer.held.clear();
+                mailbox = shared.lock();
+            }
+            continue;
+        };
+        let began = Instant::now();
+        mailbox.current = Some((question.clone(), began));
+        drop(mailbox);
+        let answer = answerer.answer(&question);
+        let now = Instant::now();
+        let mut question = question;
+        match &mut question.place {
+            Place::Path(path) | Place::In(path, ..) => path.release(),
+        }
+        mailbox = shared.lock();
+        mailbox.current = None;
+        mailbox.is_slow = now - began > PATIENCE;
+        mailbox.answers.retain(|(_, _, when)| now - *when < KEEP);
+        mailbox.answers.push((question, answer, now));
+        shared.changed.notify_all();
+        if now - began > STALLED_AFTER {
+            recovered();
+        }
+    }
+}
+
+/// The other thread's life: it reads files.
+pub(super) fn read_all(shared: &Shared, mut answerer: Answerer, workers: &Workers) {
+    let mut buffer = Vec::new();
+    let mut mailbox = shared.lock();
+    loop {
+        let Some(read) = mailbox.reads.pop_front() else {
+            if mailbox.is_closed {
+                return;
+            }
+            drop(mailbox);
+            answerer.held.clear();
+            buffer = Vec::new();
+            mailbox = shared.lock();
+            if mailbox.reads.is_empty() && !mailbox.is_closed {
+                let next = shared.changed.wait(mailbox);
+                mailbox = next.unwrap_or_else(PoisonError::into_inner);
+            }
+            continue;
+        };
+        drop(mailbox);
+        let digest = answerer.read(&read.place, read.limit, &mut buffer);
+        let digest = digest.map_err(|why| match why {
+            NoAnswer::Failed(error) => error,
+            NoAnswer::DirectoryMoved => FsError::NotFound,
+        });
+        workers.deliver(read.ticket, digest);
+        mailbox = shared.lock();
+    }
+}
+
+/// Answers by asking the file system, however long that takes.
+pub(super) struct Answerer {
+    inotify: Arc<Inotify>,
+    mounts: Arc<MountTable>,
+    /// Directories that were looked in just now.
+    held: Vec<(RemotePath, Inode, OwnedFd)>,
+}
+
+impl Answerer {
+    pub(super) fn new(inotify: Arc<Inotify>, mounts: Arc<MountTable>) -> Self {
+        Self {
+            inotify,
+            mounts,
+            held: Vec::new(),
+        }
+    }
+
+    /// For another thread.
+    pub(super) fn fresh(&self) -> Self {
+        Self::new(Arc::clone(&self.inotify), Arc::clone(&self.mounts))
+    }
+
+    pub(super) fn answer(&mut self, question: &Question) -> Answered {
+        let place = &question.place;
+        Ok(match question.ask {
+            Ask::Stat => Answer::Stat(self.stat(place)?),
+            Ask::Watch => {
+                let opened = self.open(place)?;
+                Answer::Watched(self.watch(&opened)?)
+            }
+            Ask::WatchFile => {
+                let opened = self.open(place)?;
+                let path = FdPath::new(opened.as_fd());
+                Answer::Wd(self.inotify.watch_file(path.as_c_str())?)
+            }
+            Ask::List => {
+                let mut names = Vec::new();
+                let opened = self.open(place)?;
+                list(opened.as_fd(), |entry| {
+                    append_name(&mut names, entry.name.to_bytes())
+                })?;
+                Answer::Names(names)
+            }
+            Ask::Walk => {
+                let opened = self.open(place)?;
+                // Watched before it is listed: what changes in between has an event.
+                let watched = self.watch(&opened)?;
+                let mut entries = Vec::new();
+                list(opened.as_fd(), |entry| {
+                    let stat = || stat_name(opened.as_fd(), entry.name).ok();
+                    let kind = entry.kind.or_else(|| stat().map(|stat| stat.kind));
+                    if let Some(kind) = kind {
+                        entries.push((kind, entry.ino, entry.name.to_bytes().to_vec()));
+                    }
+                })?;
+                Answer::Walked(Walked { watched, entries })
+            }
+        })
+    }
+
+    pub(super) fn stat(&mut self, place: &Place) -> Result<Stat, NoAnswer> {
+        match place {
+            Place::Path(path) => Ok(stat_fd(path.open()?.as_fd())?),
+            Place::In(path, inode, name) => {
+                let dir = self.enter(path, *inode)?;
+                let stat = file::with_c_str(name, |name| stat_name(dir.as_fd(), name));
+                Ok(stat?)
+            }
+        }
+    }
+
+    /// Opens with O_PATH; a symbolic link is not followed in a directory of the tree.
+    pub(super) fn open(&mut self, place: &Place) -> Result<OwnedFd, NoAnswer> {
+        match place {
+            Place::Path(path) => Ok(path.open()?),
+            Place::In(path, inode, name) => {
+                let dir = self.enter(path, *inode)?;
+                let opened =
+                    file::with_c_str(name, |name| file::open_name(dir.as_fd(), name, Open::Path));
+                Ok(opened?)
+            }
+        }
+    }
+
+    /// Sets a watch on an open directory.
+    pub(super) fn watch(&self, dir: &OwnedFd) -> Result<Watched, NoAnswer> {
+        let stat = stat_fd(dir.as_fd())?;
+        if stat.kind != Kind::Directory {
+            return Err(FsError::NotFound.into());
+        }
+        let path = FdPath::new(dir.as_fd());
+        let wd = self.inotify.watch_directory(path.as_c_str());
+        Ok(Watched {
+            wd: wd.map_err(|error| fs_error(&error)),
+            inode: stat.inode,
+            class: self.mounts.class(&stat),
+        })
+    }
+
+    /// Opens a directory, which must be that inode, or takes it from those that are held.
+    pub(super) fn enter(&mut self, path: &RemotePath, inode: Inode) -> Result<&OwnedFd, NoAnswer> {
+        let is_it = |held: &(RemotePath, Inode, OwnedFd)| held.0 == *path && held.1 == inode;
+        let index = match self.held.iter().position(is_it) {
+            Some(index) => index,
+            None => {
+                let moved = |error: std::io::Error| match fs_error(&error) {
+                    FsError::NotFound => NoAnswer::DirectoryMoved,
+                    other => NoAnswer::Failed(other),
+                };
+                let opened = path.open().map_err(moved)?;
+                if stat_fd(opened.as_fd()).map_err(moved)?.inode != inode {
+                    return Err(NoAnswer::DirectoryMoved);
+                }
+                if self.held.len() == MOST_HELD {
+                    self.held.remove(0);
+                }
+                self.held.push((path.clone(), inode, opened));
+                self.held.len() - 1
+            }
+        };
+        Ok(&self.held[index].2)
+    }
+
+    pub(super) fn read(
+        &mut self,
+        place: &Place,
+        limit: u64,
+        buffer: &mut Vec<u8>,
+    ) -> Result<FileDigest, NoAnswer> {
+        let opened = self.open(place)?;
+        let stat = stat_fd(opened.as_fd())?;
+        let is_pseudo =
+            stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));
+        if stat.size > limit || is_pseudo {
+            return Ok(FileDigest::unread(stat));
+        }
+        Ok(RegularFile::new(opened, stat)?.digest(limit, buffer)?)
+    }
+}
+
+/// All that is in a directory that is open with O_PATH.
+pub(in crate::disk) fn list(
+    dir: BorrowedFd<'_>,
+    mut each: impl FnMut(listing::Dirent<'_>),
+) -> std::io::Result<()> {
+    let opened = file::open_name(dir, c".", Open::Listing)?;
+    let mut buffer = vec![0; listing::AT_ONCE];
+    loop {
+        let count = listing::read(opened.as_fd(), &mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        listing::entries(&buffer[..count]).for_each(&mut each);
+    }
+}
