@@ -201,7 +201,7 @@ impl Watcher {
         if wakes.has(Wake::Ancestors) {
             self.ancestors_changed();
         }
-        let reason = self.stop.time_is_up(self.clock.tick(), self.is_done());
+        let reason = self.stop.time_is_up(self.clock.tick(), || self.is_done());
         let Some(reason) = reason else {
             return Ok(None);
         };
@@ -231,7 +231,7 @@ impl Watcher {
     fn timeout(&self) -> Option<Duration> {
         let now = self.clock.tick();
         let always = [
-            self.stop.deadline(now, self.is_done()),
+            self.stop.deadline(now, || self.is_done()),
             self.service.deadline(),
             self.help_due(),
             self.stderr.summary_due(),

@@ -3,6 +3,7 @@
 //! Reads no clock.
 
 use std::fmt::{self, Write};
+use std::ops::Range;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,12 +19,17 @@ pub(crate) enum TimeFormat {
     Clock,
 }
 
+/// A second, in nanoseconds.
+const SECOND: i64 = 1_000_000_000;
+
 /// The last time that was asked for, as text.
 pub(super) struct TimeText {
     format: TimeFormat,
     /// Nanoseconds since 1970.
     wall: Option<i64>,
     text: String,
+    /// Where the digits of the fraction are in it.
+    fraction: Range<usize>,
 }
 
 impl TimeText {
@@ -32,18 +38,33 @@ impl TimeText {
             format,
             wall: None,
             text: String::new(),
+            fraction: 0..0,
         }
     }
 
     /// That time, in nanoseconds since 1970.
     pub(super) fn at(&mut self, wall: i64) -> &str {
-        if self.wall != Some(wall) {
-            self.wall = Some(wall);
+        let second = |wall: i64| wall.div_euclid(SECOND);
+        let is_same_second = self.wall.is_some_and(|last| second(last) == second(wall));
+        if !is_same_second {
             self.text.clear();
             self.write(timestamp(wall))
                 .expect("a String takes all that is written");
+            let start = self.text.rfind('.').map_or(0, |point| point + 1);
+            let digits = self.text[start..].bytes().take_while(u8::is_ascii_digit);
+            self.fraction = start..start + digits.count();
+        } else if self.wall != Some(wall) {
+            self.set_fraction(wall.rem_euclid(SECOND));
         }
+        self.wall = Some(wall);
         &self.text
+    }
+
+    /// Within a second, only the fraction differs.
+    fn set_fraction(&mut self, nanoseconds: i64) {
+        let digits = format!("{nanoseconds:09}");
+        let kept = &digits[..self.fraction.len()];
+        self.text.replace_range(self.fraction.clone(), kept);
     }
 
     fn write(&mut self, time: Timestamp) -> fmt::Result {
@@ -88,7 +109,10 @@ mod tests {
         for (wall, text) in [
             (1_700_000_000_123_456_789, "2023-11-14T22:13:20.123456Z"),
             (1_700_000_000_000_000_000, "2023-11-14T22:13:20.000000Z"),
+            (1_700_000_000_999_999_999, "2023-11-14T22:13:20.999999Z"),
+            (1_700_000_001_000_001_000, "2023-11-14T22:13:21.000001Z"),
             (-1, "1969-12-31T23:59:59.999999Z"),
+            (-1_000_000_000, "1969-12-31T23:59:59.000000Z"),
             (0, "1970-01-01T00:00:00.000000Z"),
         ] {
             assert_eq!(time.at(wall), text);
@@ -114,6 +138,7 @@ mod tests {
         assert_eq!(time.as_microsecond(), wall / 1000);
         assert!(!text.ends_with('Z'), "{text} has no offset");
         let mut clock = TimeText::new(TimeFormat::Clock);
+        clock.at(wall - 100_000_000);
         let text = clock.at(wall);
         assert_eq!((text.len(), &text[2..3], &text[8..]), (12, ":", ".123"));
     }

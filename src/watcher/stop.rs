@@ -113,18 +113,22 @@ impl StopConditions {
 
     /// When the watch ends by itself. Once it has been quiet for long enough, what is left to
     /// be looked at wakes the loop when it is done.
-    pub(super) fn deadline(&self, now: u64, is_done: bool) -> Option<u64> {
-        let quiet_end = self.quiet_end().filter(|&end| is_done || end > now);
+    pub(super) fn deadline(&self, now: u64, is_done: impl FnOnce() -> bool) -> Option<u64> {
+        let quiet_end = self.quiet_end().filter(|&end| end > now || is_done());
         [self.timeout_end(), quiet_end].into_iter().flatten().min()
     }
 
-    /// Whether its time is up. `is_done`: nothing that is known is left to be looked at.
-    pub(super) fn time_is_up(&self, now: u64, is_done: bool) -> Option<StopReason> {
+    /// Whether its time is up. `is_done`: nothing that is known is left to be looked at; asked only where that matters.
+    pub(super) fn time_is_up(
+        &self,
+        now: u64,
+        is_done: impl FnOnce() -> bool,
+    ) -> Option<StopReason> {
         let has_passed = |end: Option<u64>| end.is_some_and(|end| end <= now);
         if has_passed(self.timeout_end()) {
             let printed = self.printed > 0;
             Some(StopReason::TimedOut { printed })
-        } else if is_done && has_passed(self.quiet_end()) {
+        } else if has_passed(self.quiet_end()) && is_done() {
             Some(StopReason::Quiet)
         } else {
             None
@@ -181,17 +185,17 @@ mod tests {
             timeout,
             ..StopOptions::default()
         };
-        assert_eq!(StopConditions::new(options).deadline(0, true), None);
+        assert_eq!(StopConditions::new(options).deadline(0, || true), None);
         let mut stop = ready(options);
-        assert_eq!(stop.deadline(120, true), Some(150));
-        assert_eq!(stop.deadline(160, false), Some(150));
-        assert_eq!(stop.time_is_up(149, true), None);
+        assert_eq!(stop.deadline(120, || true), Some(150));
+        assert_eq!(stop.deadline(160, || false), Some(150));
+        assert_eq!(stop.time_is_up(149, || true), None);
         let timed_out = |printed| Some(StopReason::TimedOut { printed });
-        assert_eq!(stop.time_is_up(150, false), timed_out(false));
+        assert_eq!(stop.time_is_up(150, || false), timed_out(false));
         stop.add_change(false, 130);
-        assert_eq!(stop.time_is_up(150, false), timed_out(false));
+        assert_eq!(stop.time_is_up(150, || false), timed_out(false));
         stop.add_change(true, 130);
-        assert_eq!(stop.time_is_up(150, false), timed_out(true));
+        assert_eq!(stop.time_is_up(150, || false), timed_out(true));
     }
 
     #[test]
@@ -202,13 +206,13 @@ mod tests {
         };
         let mut stop = ready(options);
         stop.add_change(false, 130);
-        assert_eq!(stop.deadline(140, false), Some(180));
-        assert_eq!(stop.time_is_up(179, true), None);
-        assert_eq!(stop.time_is_up(180, false), None);
+        assert_eq!(stop.deadline(140, || false), Some(180));
+        assert_eq!(stop.time_is_up(179, || true), None);
+        assert_eq!(stop.time_is_up(180, || false), None);
         // It must not make the loop turn until then.
-        assert_eq!(stop.deadline(180, false), None);
-        assert_eq!(stop.deadline(190, true), Some(180));
-        assert_eq!(stop.time_is_up(180, true), Some(StopReason::Quiet));
+        assert_eq!(stop.deadline(180, || false), None);
+        assert_eq!(stop.deadline(190, || true), Some(180));
+        assert_eq!(stop.time_is_up(180, || true), Some(StopReason::Quiet));
     }
 
     #[test]
@@ -218,8 +222,8 @@ mod tests {
             timeout: Some(u64::MAX),
             until_quiet: Some(u64::MAX - 1),
         });
-        assert_eq!(stop.deadline(0, true), Some(u64::MAX));
-        assert_eq!(stop.time_is_up(1 << 60, true), None);
+        assert_eq!(stop.deadline(0, || true), Some(u64::MAX));
+        assert_eq!(stop.time_is_up(1 << 60, || true), None);
     }
 
     #[test]
