@@ -81,7 +81,7 @@ pub(crate) struct RealDisk {
     most_held: usize,
     /// PATHs that have been opened since then.
     roots: Vec<(Vec<u8>, Opened)>,
-    pub(crate) own: SelfOutputs,
+    pub(crate) self_outputs: SelfOutputs,
     pub(crate) mounts: Arc<MountTable>,
     pub(crate) remotes: Remotes,
     /// Remote directories that were not where they should be.
@@ -91,7 +91,7 @@ pub(crate) struct RealDisk {
 }
 
 impl RealDisk {
-    pub(crate) fn new(inotify: Arc<Inotify>, workers: Workers, own: SelfOutputs) -> Self {
+    pub(crate) fn new(inotify: Arc<Inotify>, workers: Workers, self_outputs: SelfOutputs) -> Self {
         let mounts = Arc::new(MountTable::new());
         let remotes = Remotes::new(Arc::clone(&inotify), Arc::clone(&mounts), workers.clone());
         let share = process::descriptor_limit() / SHARE;
@@ -102,13 +102,17 @@ impl RealDisk {
             held: HashMap::default(),
             most_held,
             roots: Vec::new(),
-            own,
+            self_outputs,
             mounts,
             remotes,
             moved: Vec::new(),
             in_place: InPlace::default(),
             route: Vec::new(),
         }
+    }
+
+    pub(crate) fn inotify(&self) -> Arc<Inotify> {
+        Arc::clone(&self.inotify)
     }
 
     /// Opens with O_PATH what is asked about, or finds who may be asked.
@@ -279,7 +283,7 @@ impl Disk for RealDisk {
             let stat = file::with_c_str(name, |name| stat_name_cached(dir.fd.as_fd(), name));
             let stat = stat.map_err(|error| fs_error(&error))?;
             if stat.kind == Kind::Directory || !self.is_remote_root(&dir.stat, &stat) {
-                self.own.saw(place(at), &stat);
+                self.self_outputs.saw(place(at), &stat);
                 return Ok(stat);
             }
         }
@@ -290,7 +294,7 @@ impl Disk for RealDisk {
                 _ => return Err(FsError::Busy),
             },
         };
-        self.own.saw(place(at), &stat);
+        self.self_outputs.saw(place(at), &stat);
         Ok(stat)
     }
 
@@ -367,7 +371,7 @@ impl Disk for RealDisk {
             }
         };
         let file = RegularFile::new(opened, stat)?;
-        self.own.saw(place(at), &stat);
+        self.self_outputs.saw(place(at), &stat);
         // A file is on the file system of its directory, or is itself a mount point.
         let is_pseudo =
             stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));
@@ -413,7 +417,7 @@ impl Disk for RealDisk {
     }
 
     fn is_self_output(&self, inode: Inode) -> bool {
-        self.own.has(inode)
+        self.self_outputs.has(inode)
     }
 
     fn release(&mut self) {

@@ -9,6 +9,7 @@ mod change;
 mod cli;
 mod coalesce;
 mod condense;
+mod config;
 mod daemon;
 mod decode;
 mod disk;
@@ -38,28 +39,17 @@ mod tracker;
 mod walk;
 mod watcher;
 
-use std::io::IsTerminal;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
-
 use clap::Parser;
 
-use cli::{Cli, ColorWhen};
+use cli::Cli;
 use daemon::{Daemonize, PidFile};
 use error::Error;
-use filter::{Filter, FilterOptions, GlobFile};
-use input::{Input, Stdin};
-use log_file::Log;
-use output::{EventName, Events, Format, Header, LineTime, Style};
-use sys::entry::Start;
-use sys::signal::{self, Held, Signal, Signals};
-use tracker::{Hashing, Settings};
-use watcher::{
-    Config, Destination, Exit, Memory, Resumption, RunOptions, StopOptions, StopReason, Watcher,
-};
+use input::Stdin;
+use sys::signal::{self, Held, Signals};
+use sys::start::Start;
+use watcher::{Exit, StopReason, Watcher};
 
-sys::entry::entry!(program);
+sys::start::main!(program);
 
 /// The program: from its arguments to its end.
 #[cfg_attr(test, allow(dead_code))] // Unit tests have an entry of their own.
@@ -157,13 +147,13 @@ fn run(
         None => Held::Usual,
     };
     let signals = Signals::hold(held).map_err(Error::system("wait for signals"))?;
-    let named = match named(cli, stdin, &signals)? {
+    let named = match config::named(cli, stdin, &signals)? {
         Ok(named) => named,
-        Err(signal) => return Ok(stop(cli).before_start(signal)),
+        Err(signal) => return Ok(config::stop(cli).before_start(signal)),
     };
     // It is removed when it is dropped: at the end, however that comes.
     let _pid_file = cli.pid_file.as_deref().map(PidFile::take).transpose()?;
-    let mut watcher = Watcher::start(config(cli, start, named)?, signals)?;
+    let mut watcher = Watcher::start(config::config(cli, start, named)?, signals)?;
     if !daemonize.ready() {
         return Ok(StopReason::Signal);
     }
@@ -171,221 +161,4 @@ fn run(
     // What it holds goes with the process; to free a large model would take longer.
     std::mem::forget(watcher);
     ending
-}
-
-/// What the command line names, with the files that it names for it.
-struct Named {
-    paths: Vec<Vec<u8>>,
-    exclude_from: Vec<GlobFile>,
-}
-
-/// Reads those files, unless a signal asks for the end meanwhile.
-fn named(cli: &Cli, mut stdin: Stdin, signals: &Signals) -> Result<Result<Named, Signal>, Error> {
-    let mut paths: Vec<_> = cli
-        .paths
-        .iter()
-        .map(|path| path.as_bytes().to_vec())
-        .collect();
-    for file in &cli.paths_from {
-        match input::read("--paths-from", file, &mut stdin, signals)? {
-            Input::Bytes(bytes) => paths.extend(input::split_paths(&bytes, cli.print0)),
-            Input::Stopped(signal) => return Ok(Err(signal)),
-        }
-    }
-    if paths.iter().any(Vec::is_empty) {
-        let why = "a PATH is empty ('' names nothing): give a directory or a file";
-        return Err(Error::Usage(why.to_owned()));
-    }
-    if paths.is_empty() {
-        if let Some(file) = cli.paths_from.first() {
-            let shown = escape::escaped(file.as_os_str().as_bytes());
-            return Err(Error::Usage(format!("--paths-from {shown} names no PATH")));
-        }
-        paths.push(b".".to_vec());
-    }
-    let mut exclude_from = Vec::new();
-    for file in &cli.exclude_from {
-        let shown = escape::escaped(file.as_os_str().as_bytes());
-        match input::read("--exclude-from", file, &mut stdin, signals)? {
-            Input::Bytes(bytes) => exclude_from.push(GlobFile { shown, bytes }),
-            Input::Stopped(signal) => return Ok(Err(signal)),
-        }
-    }
-    Ok(Ok(Named {
-        paths,
-        exclude_from,
-    }))
-}
-
-fn config(cli: &Cli, start: &Start, named: Named) -> Result<Config, Error> {
-    let events = events(&cli.events);
-    let resumption = resumption(cli, events)?;
-    let style = style(cli, events);
-    if !cli.quiet {
-        let directory = std::env::current_dir().unwrap_or_default();
-        for note in cli.notes(&named.paths, directory.as_os_str().as_bytes()) {
-            stderr::message(&format!("note: {note}"));
-        }
-    }
-    Ok(Config {
-        filter: filter(cli, &named.exclude_from)?,
-        header: header(cli, &named.paths),
-        paths: named.paths,
-        settings: settings(cli, events),
-        style,
-        host: host(cli)?,
-        destination: destination(cli, start, style)?,
-        files: cli.pid_file.iter().cloned().collect(),
-        options: run_options(cli),
-        stop: stop(cli),
-        resumption,
-    })
-}
-
-/// What was there before, where that is to be gone on from.
-fn resumption(cli: &Cli, events: Events) -> Result<Option<Resumption>, Error> {
-    let refuse = |why: &str| Err(Error::Usage(why.to_owned()));
-    let memory = match &cli.since {
-        Some(path) => Memory::File(path.clone()),
-        None if cli.resume => Memory::Log,
-        None if cli.verify => return refuse("--verify goes with --since FILE or --resume"),
-        None => return Ok(None),
-    };
-    if cli.resume && cli.format != Format::Json {
-        return refuse("--resume goes on in a log of JSON; add --format json");
-    }
-    if cli.resume && !events.has_all(Events::DEFAULT) {
-        return refuse(
-            "--resume needs every change in the log: name created, changed, renamed and deleted in --events, or leave it out",
-        );
-    }
-    Ok(Some(Resumption {
-        memory,
-        verifies: cli.verify,
-    }))
-}
-
-fn filter(cli: &Cli, exclude_from: &[GlobFile]) -> Result<Filter, Error> {
-    let options = FilterOptions {
-        exclude: &cli.exclude,
-        exclude_from,
-        include: &cli.include,
-        gitignore: cli.gitignore,
-    };
-    Filter::new(&options).map_err(Error::Usage)
-}
-
-fn destination(cli: &Cli, start: &Start, style: Style) -> Result<Destination, Error> {
-    if let Some(path) = &cli.log_file {
-        let (log, opened) = Log::open(path, style.end())?;
-        return Ok(Destination::Log(log, opened));
-    }
-    if !start.has_stdout {
-        let why = "stdout is closed; give it somewhere to go, or use --log-file FILE";
-        return Err(Error::Output(std::io::Error::other(why)));
-    }
-    let stdout = std::io::stdout()
-        .as_fd()
-        .try_clone_to_owned()
-        .map_err(Error::Output)?;
-    Ok(Destination::Stdout(stdout))
-}
-
-fn events(names: &[EventName]) -> Events {
-    if names.is_empty() {
-        return Events::DEFAULT;
-    }
-    let names = names.iter().copied();
-    names.fold(Events::NONE, Events::with)
-}
-
-fn settings(cli: &Cli, events: Events) -> Settings {
-    Settings {
-        hashing: cli.hash.unwrap_or(Hashing::Eager),
-        reads_remote: cli.hash == Some(Hashing::Eager),
-        hash_limit: cli.hash_limit,
-        max_depth: if cli.no_recursive {
-            Some(1)
-        } else {
-            cli.max_depth
-        },
-        one_file_system: cli.one_file_system,
-        attributes: events.contains(EventName::Attributes),
-        no_renames: cli.no_renames,
-        closed: events.contains(EventName::Closed),
-        touched: events.contains(EventName::Touched),
-        strict: cli.strict,
-        rescan: cli.rescan.map(nanos),
-        began: 0,
-        began_coarse: 0,
-    }
-}
-
-fn style(cli: &Cli, events: Events) -> Style {
-    let to_terminal = cli.log_file.is_none() && std::io::stdout().is_terminal();
-    let color = match cli.color {
-        ColorWhen::Auto => {
-            to_terminal && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
-        }
-        ColorWhen::Always => true,
-        ColorWhen::Never => false,
-    };
-    Style {
-        format: cli.format,
-        nul: cli.print0,
-        line_time: match (cli.timestamps, to_terminal) {
-            (false, _) => LineTime::None,
-            (true, false) => LineTime::Rfc3339,
-            (true, true) => LineTime::Clock,
-        },
-        color,
-        events,
-        stat: cli.stat || cli.resume,
-    }
-}
-
-/// The host that records carry, where they do.
-fn host(cli: &Cli) -> Result<Option<String>, Error> {
-    match cli.host.as_deref() {
-        Some("") => Err(Error::Usage("--host must not be empty".to_owned())),
-        Some("auto") => Ok(Some(sys::process::node_name())),
-        name => Ok(name.map(str::to_owned)),
-    }
-}
-
-/// What a session says about itself.
-fn header(cli: &Cli, paths: &[Vec<u8>]) -> Header {
-    let hash = match cli.hash.unwrap_or(Hashing::Eager) {
-        Hashing::Eager => "eager",
-        Hashing::Lazy => "lazy",
-        Hashing::Off => "off",
-    };
-    Header::new(paths, hash)
-}
-
-fn run_options(cli: &Cli) -> RunOptions {
-    RunOptions {
-        trace: cli.trace,
-        stats: cli.stats,
-        quiet: cli.quiet,
-        initial: cli.initial,
-        snapshot: cli.snapshot.map(nanos),
-        stat: cli.stat || cli.resume,
-        settle: cli.settle.map(nanos),
-        waits: cli.wait_for_path,
-    }
-}
-
-/// The end that was asked for.
-fn stop(cli: &Cli) -> StopOptions {
-    StopOptions {
-        count: if cli.one { Some(1) } else { cli.count },
-        timeout: cli.timeout.map(nanos),
-        until_quiet: cli.until_quiet.map(nanos),
-    }
-}
-
-/// A duration in nanoseconds.
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

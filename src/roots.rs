@@ -19,8 +19,8 @@ use crate::walk::{WalkContext, walk, walk_remote};
 use find::{Found, Listing};
 
 pub(crate) struct RootBuilder<'a> {
-    pub(crate) tracker: &'a mut RealTracker,
-    pub(crate) context: WalkContext<'a>,
+    tracker: &'a mut RealTracker,
+    context: WalkContext<'a>,
     /// Whether a file system that does not answer is waited for: before the loop begins.
     pub(crate) may_wait: bool,
     /// What a person should know: a PATH that is reported under another one.
@@ -31,6 +31,17 @@ struct Seen {
     shown: Vec<u8>,
     number: usize,
     open: Vec<u8>,
+}
+
+impl<'a> RootBuilder<'a> {
+    pub(crate) fn new(tracker: &'a mut RealTracker, context: WalkContext<'a>) -> Self {
+        Self {
+            tracker,
+            context,
+            may_wait: false,
+            notes: Vec::new(),
+        }
+    }
 }
 
 impl RootBuilder<'_> {

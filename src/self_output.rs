@@ -49,7 +49,7 @@ impl SelfOutputs {
     /// one of its number.
     pub(crate) fn retire(&mut self, raw: &Stat) {
         if raw.btime.is_none() {
-            self.files.retain(|(own, _)| *own != raw.inode);
+            self.files.retain(|(output, _)| *output != raw.inode);
         }
     }
 
@@ -57,22 +57,22 @@ impl SelfOutputs {
     pub(crate) fn saw(&mut self, place: Option<(Inode, &[u8])>, raw: &Stat) {
         let seen = raw.inode;
         self.files
-            .retain(|(own, birth)| *own != seen || *birth == raw.btime);
+            .retain(|(output, birth)| *output != seen || *birth == raw.btime);
         if let Some((dir, name)) = place
             && self
                 .places
                 .iter()
-                .any(|(place, own)| *place == dir && own == name)
+                .any(|(known, output)| *known == dir && output == name)
         {
             self.add(raw);
         }
     }
 
     pub(crate) fn has(&self, inode: Inode) -> bool {
-        self.files.iter().any(|(own, _)| *own == inode)
+        self.files.iter().any(|(output, _)| *output == inode)
     }
 
     pub(crate) fn inodes(&self) -> Vec<Inode> {
-        self.files.iter().map(|(own, _)| *own).collect()
+        self.files.iter().map(|(output, _)| *output).collect()
     }
 }

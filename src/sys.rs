@@ -4,7 +4,6 @@
 //! `io::Error`. `unsafe` is allowed below here and in `decode.rs`, nowhere else.
 
 pub(crate) mod daemon;
-pub(crate) mod entry;
 pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod inotify;
@@ -13,6 +12,7 @@ pub(crate) mod lock;
 pub(crate) mod noatime;
 pub(crate) mod process;
 pub(crate) mod signal;
+pub(crate) mod start;
 pub(crate) mod stat;
 pub(crate) mod stream;
 pub(crate) mod xattr;

@@ -28,6 +28,7 @@ mod pending_moves;
 mod queue;
 mod reconcile;
 mod remembered;
+mod remove;
 mod rename;
 mod roots;
 mod scan;

@@ -10,11 +10,12 @@ mod remote;
 mod shared;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::{io, thread};
 
 use crate::change::Kind;
-use crate::disk::RealTracker;
 use crate::disk::path::RemotePath;
+use crate::disk::{RealDisk, RealTracker};
 use crate::event::Wd;
 use crate::file_status::{FsClass, Stat};
 use crate::mounts::MountTable;
@@ -37,13 +38,25 @@ const THREADS: usize = 2;
 
 /// What a walk needs beside the tracker.
 pub(crate) struct WalkContext<'a> {
-    pub(crate) inotify: &'a Inotify,
-    pub(crate) mounts: &'a MountTable,
-    /// Our own outputs are left out.
-    pub(crate) own: &'a [Inode],
+    pub(crate) inotify: Arc<Inotify>,
+    pub(crate) mounts: Arc<MountTable>,
+    /// They are left out.
+    self_outputs: Vec<Inode>,
     pub(crate) progress: &'a WalkProgress,
     /// What was reported before: files that are as they were then are known at once.
     pub(crate) since: Option<&'a Since>,
+}
+
+impl<'a> WalkContext<'a> {
+    pub(crate) fn new(disk: &RealDisk, progress: &'a WalkProgress) -> Self {
+        Self {
+            inotify: disk.inotify(),
+            mounts: Arc::clone(&disk.mounts),
+            self_outputs: disk.self_outputs.inodes(),
+            progress,
+            since: None,
+        }
+    }
 }
 
 /// Walks the tree below a PATH whose entry and open directory are given. What could not be
@@ -373,8 +386,12 @@ impl<'s, 'a> Walker<'s, 'a> {
                 continue;
             };
             let is_self_output = kind == Kind::File
-                && self.shared.own.iter().any(|own| own.ino == entry.ino)
-                && stat().is_some_and(|raw| self.shared.own.contains(&raw.inode));
+                && self
+                    .shared
+                    .self_outputs
+                    .iter()
+                    .any(|output| output.ino == entry.ino)
+                && stat().is_some_and(|raw| self.shared.self_outputs.contains(&raw.inode));
             if is_self_output || tracker.is_hidden(id, name, kind == Kind::Directory) {
                 continue;
             }

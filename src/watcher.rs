@@ -14,6 +14,7 @@ mod poller;
 mod ready;
 mod session;
 mod setup;
+mod signals;
 mod since;
 mod stats;
 mod stop;
@@ -35,7 +36,7 @@ use crate::settle::Settle;
 use crate::since::Since;
 use crate::stderr::{Stderr, erase_progress};
 use crate::sys::inotify::Inotify;
-use crate::sys::signal::{Signal, Signals};
+use crate::sys::signal::Signals;
 use crate::tracker::Timestamps;
 use crate::tracker::cycle::Stages;
 use crate::tracker::disk::Disk;
@@ -208,18 +209,6 @@ impl Watcher {
         self.finish()?;
         // What was held until now counts, too.
         Ok(Some(self.stop.with_all_printed(reason)))
-    }
-
-    /// Serves the signals that came; why it ends, if one asks for that.
-    fn signalled(&mut self) -> Option<StopReason> {
-        while let Some(signal) = self.signals.next() {
-            match signal {
-                Signal::HangUp if self.output.log.is_some() => self.reopen_log(),
-                Signal::User1 => self.print_stats(),
-                signal => return Some(self.stop.signalled(signal)),
-            }
-        }
-        None
     }
 
     /// Whether nothing that is known is left to be looked at.

@@ -141,10 +141,16 @@ const HOUSE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "config",
+        &[
+            "cli", "escape", "input", "error", "filter", "log_file", "output", "sys", "tracker",
+            "stderr", "watcher",
+        ],
+    ),
+    (
         "main",
         &[
-            "cli", "escape", "input", "manual", "daemon", "error", "filter", "log_file", "output",
-            "sys", "tracker", "stderr", "watcher",
+            "cli", "config", "input", "manual", "daemon", "error", "sys", "stderr", "watcher",
         ],
     ),
 ];

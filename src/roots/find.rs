@@ -31,7 +31,7 @@ pub(super) enum Listing {
 impl RootBuilder<'_> {
     /// Finds what is at a PATH, wherever it leads.
     pub(super) fn find(&mut self, given: &[u8]) -> Result<Found, Error> {
-        let opened = path::open(self.context.mounts, given);
+        let opened = path::open(&self.context.mounts, given);
         let opened = opened.map_err(|error| Error::path("watch", given, error))?;
         let stat = match &opened {
             Opened::Here(_, stat) => *stat,

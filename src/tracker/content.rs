@@ -1,11 +1,11 @@
-//! When a regular file is read: at once or aside, when nothing but its bytes can tell
-//! whether they have changed. What cannot be read is reported once, and tried again.
+//! Reads a regular file whose bytes may have changed, at once or on a worker. What cannot be read is reported once, and tried again.
 //!
 //! Invariant: what happened to a file is kept until it is read, or known not to matter.
 
 mod arrive;
 mod compare;
 mod known;
+mod needs_read;
 mod other_names;
 mod reads;
 mod reread;
@@ -32,51 +32,6 @@ impl<D> Tracker<D> {
             all.without_attrib()
         } else {
             all
-        }
-    }
-
-    /// Whether a file goes by inode, size and times.
-    pub(crate) fn goes_by_stat(&self, stat: &Stat) -> bool {
-        self.hashing(stat.inode.dev) == Hashing::Off || stat.size > self.settings.hash_limit
-    }
-
-    /// When files on that device are read.
-    pub(crate) fn hashing(&self, dev: u64) -> Hashing {
-        let settings = &self.settings;
-        self.file_systems
-            .hashing(dev, settings.hashing, settings.reads_remote)
-    }
-
-    /// Whether only the bytes can tell whether a file has changed.
-    fn needs_read(&self, id: Id, stat: &Stat, why: Evidence) -> bool {
-        if why.is_written() || self.replaced.contains_key(&id) {
-            return true;
-        }
-        let is_read = self.hashing(stat.inode.dev) == Hashing::Eager;
-        match (self.model.knowledge(id), self.model.digest(id)) {
-            (Knowledge::Unseen | Knowledge::Unreadable { .. }, _) => true,
-            // Whoever reads it must know what happened to it: not the baseline.
-            (Knowledge::Unread { is_missed, .. }, _) => {
-                is_missed || self.clock.has_shown(stat.ctime) || self.changed_since_start(id, stat)
-            }
-            (
-                Knowledge::Known {
-                    fingerprint,
-                    is_racy,
-                },
-                Some(_),
-            ) => is_racy || fingerprint != model::fingerprint(stat, true),
-            (Knowledge::Known { fingerprint, .. }, None) => {
-                is_read || why.leaves_unexplained(fingerprint, stat, true)
-            }
-        }
-    }
-
-    /// Warns that a file is larger than is digested.
-    pub(super) fn warn_over_limit(&mut self, id: Id, stat: &Stat) {
-        let is_read = self.hashing(stat.inode.dev) != Hashing::Off;
-        if is_read && stat.size > self.settings.hash_limit {
-            self.warn(id, Warning::OverLimit);
         }
     }
 }

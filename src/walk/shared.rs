@@ -59,7 +59,7 @@ pub(super) struct Shared<'a> {
     /// Whether opening a name may mount something.
     pub(super) has_automounts: bool,
     pub(super) one_file_system: bool,
-    pub(super) own: &'a [Inode],
+    pub(super) self_outputs: &'a [Inode],
     /// Who wants to know how far it is.
     pub(super) progress: &'a WalkProgress,
     /// What was reported before.
@@ -136,7 +136,7 @@ impl<'a> Shared<'a> {
     /// A PATH is all that is left to walk.
     pub(super) fn new(
         tracker: &'a mut RealTracker,
-        context: &WalkContext<'a>,
+        context: &'a WalkContext<'_>,
         root: Id,
         fd: OwnedFd,
     ) -> Self {
@@ -156,11 +156,11 @@ impl<'a> Shared<'a> {
             remote: Vec::new(),
         });
         Self {
-            inotify: context.inotify,
-            mounts: context.mounts,
+            inotify: &context.inotify,
+            mounts: &context.mounts,
             has_automounts: context.mounts.has_automounts(),
             one_file_system,
-            own: context.own,
+            self_outputs: &context.self_outputs,
             progress: context.progress,
             since: context.since,
             state,

@@ -9,7 +9,6 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
 
 use super::Watcher;
 use super::poller::Wake;
@@ -280,20 +279,9 @@ impl Watcher {
     /// A PATH is there: it is reported, and all that is in it. False: it cannot be watched,
     /// of which one warning is written.
     fn appear(&mut self, path: &AwaitedPath) -> bool {
-        let own = self.tracker.disk.own.inodes();
-        let mounts = Arc::clone(&self.tracker.disk.mounts);
-        let mut builder = RootBuilder {
-            tracker: &mut self.tracker,
-            context: WalkContext {
-                inotify: &self.inotify,
-                mounts: &mounts,
-                own: &own,
-                progress: &WalkProgress::new(None),
-                since: None,
-            },
-            may_wait: false,
-            notes: Vec::new(),
-        };
+        let progress = WalkProgress::new(None);
+        let context = WalkContext::new(&self.tracker.disk, &progress);
+        let mut builder = RootBuilder::new(&mut self.tracker, context);
         match builder.appear(&path.absolute, &path.given) {
             Ok(()) => true,
             Err(Error::Path { source, .. }) if fs_error(&source) == FsError::NotFound => true,

@@ -323,13 +323,6 @@ impl Watcher {
         Ok(())
     }
 
-    /// Serves the signals that came before the loop began.
-    pub(super) fn check_signals(&mut self) {
-        if self.ended.is_none() {
-            self.ended = self.signalled();
-        }
-    }
-
     /// Shows an event as the kernel gave it.
     fn trace(&self, event: &Event<'_>) {
         let mut path = Vec::new();

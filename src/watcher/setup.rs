@@ -35,7 +35,6 @@ use crate::sys::process;
 use crate::sys::signal::Signals;
 use crate::sys::stat::{stat_fd, stat_path};
 use crate::sys::stream::is_hung_up;
-use crate::tracker::disk::Inode;
 use crate::tracker::model::Flag;
 use crate::tracker::{Root, Settings, Tracker};
 use crate::walk::{WalkContext, WalkProgress};
@@ -110,8 +109,7 @@ impl Watcher {
         }
         let present = |path: &&Vec<u8>| !waits || super::ancestors::is_there(path);
         let there: Vec<_> = paths.iter().filter(present).cloned().collect();
-        let known = watcher.tracker.disk.own.inodes();
-        watcher.build(&there, &known)?;
+        watcher.build(&there)?;
         if watcher.ended.is_some() {
             return Ok(watcher);
         }
@@ -134,8 +132,8 @@ impl Watcher {
         let workers = Workers::new(poller.worker_event());
         let printer = Printer::new(config.style, config.host, config.header);
         let output = open_output(config.destination, printer, config.style)?;
-        let own = self_outputs(&output, &config.files);
-        let disk = RealDisk::new(Arc::clone(&inotify), workers.clone(), own);
+        let outputs = self_outputs(&output, &config.files);
+        let disk = RealDisk::new(Arc::clone(&inotify), workers.clone(), outputs);
         let mut settings = config.settings;
         settings.began = clock.now().wall;
         settings.began_coarse = settings.began;
@@ -187,21 +185,12 @@ impl Watcher {
         Interrupt::new(ends, self.output.writer.reader())
     }
 
-    fn build(&mut self, paths: &[Vec<u8>], own: &[Inode]) -> Result<(), Error> {
+    fn build(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
         let progress = WalkProgress::new(Some(self.interrupt()));
-        let mounts = Arc::clone(&self.tracker.disk.mounts);
-        let mut builder = RootBuilder {
-            tracker: &mut self.tracker,
-            context: WalkContext {
-                inotify: &self.inotify,
-                mounts: &mounts,
-                own,
-                progress: &progress,
-                since: self.since.as_deref(),
-            },
-            may_wait: true,
-            notes: Vec::new(),
-        };
+        let mut context = WalkContext::new(&self.tracker.disk, &progress);
+        context.since = self.since.as_deref();
+        let mut builder = RootBuilder::new(&mut self.tracker, context);
+        builder.may_wait = true;
         let built = self
             .stderr
             .during(|| progress.text(), || builder.build(paths));
@@ -332,18 +321,18 @@ fn open_output(destination: Destination, printer: Printer, style: Style) -> Resu
 }
 
 fn self_outputs(output: &Output, files: &[PathBuf]) -> SelfOutputs {
-    let mut own = SelfOutputs::default();
+    let mut outputs = SelfOutputs::default();
     let stderr = std::io::stderr();
     let open = [stat_fd(output.as_fd()), stat_fd(stderr.as_fd())];
     let named = files
         .iter()
         .map(|path| file::with_c_str(path.as_os_str().as_bytes(), stat_path));
     for raw in open.into_iter().chain(named).flatten() {
-        own.add(&raw);
+        outputs.add(&raw);
     }
     let log = output.log.as_ref().map(Log::path).into_iter();
     for path in log.chain(files.iter().map(PathBuf::as_path)) {
-        own.add_path(path);
+        outputs.add_path(path);
     }
-    own
+    outputs
 }

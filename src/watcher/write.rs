@@ -93,9 +93,9 @@ impl Watcher {
             return Ok(false);
         };
         // Before its event is looked at: the queue is read by this thread alone.
-        self.tracker.disk.own.add_path(log.path());
+        self.tracker.disk.self_outputs.add_path(log.path());
         if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
-            self.tracker.disk.own.add(&raw);
+            self.tracker.disk.self_outputs.add(&raw);
         }
         if log_file::cut(&mut old, self.output.writer.torn()).is_ok() {
             self.output.writer.rewind_torn();
@@ -108,7 +108,7 @@ impl Watcher {
             self.output.writer.end_first();
         }
         if let Ok(raw) = stat_fd(old.as_fd()) {
-            self.tracker.disk.own.retire(&raw);
+            self.tracker.disk.self_outputs.retire(&raw);
         }
         let shown = log.shown();
         if let Some(warning) = opened.warning {

@@ -22,7 +22,7 @@ pub(crate) struct Start {
 }
 
 /// Makes a function of one [`Start`] the program. Unit tests have an entry of their own.
-macro_rules! entry {
+macro_rules! main {
     ($program:path) => {
         #[cfg(not(test))]
         #[allow(unsafe_code)]
@@ -33,11 +33,11 @@ macro_rules! entry {
             args: *const *const std::ffi::c_char,
         ) -> std::ffi::c_int {
             // SAFETY: these are the arguments of C's `main`.
-            $program(unsafe { $crate::sys::entry::start(count, args) })
+            $program(unsafe { $crate::sys::start::start(count, args) })
         }
     };
 }
-pub(crate) use entry;
+pub(crate) use main;
 
 /// # Safety
 /// `args` points to `count` pointers to strings that end in NUL and are never changed: what

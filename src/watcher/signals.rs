@@ -1,0 +1,26 @@
+//! Serves signals: SIGHUP opens the log again, SIGUSR1 prints statistics, any other is a
+//! reason to stop. What that reason means for the exit status is decided in `stop`.
+
+use super::{StopReason, Watcher};
+use crate::sys::signal::Signal;
+
+impl Watcher {
+    /// Serves the signals that came; why it ends, if one asks for that.
+    pub(super) fn signalled(&mut self) -> Option<StopReason> {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::HangUp if self.output.log.is_some() => self.reopen_log(),
+                Signal::User1 => self.print_stats(),
+                signal => return Some(self.stop.signalled(signal)),
+            }
+        }
+        None
+    }
+
+    /// Serves the signals that came before the loop began.
+    pub(super) fn check_signals(&mut self) {
+        if self.ended.is_none() {
+            self.ended = self.signalled();
+        }
+    }
+}
