@@ -15,6 +15,7 @@ pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod stat;
 pub(crate) mod stream;
+mod working_directory;
 pub(crate) mod xattr;
 
 use std::io;

@@ -400,7 +400,8 @@ impl<'s, 'a> Walker<'s, 'a> {
                 continue;
             };
             tracker.add_walked(child, id, entry.ino);
-            let old = self.shared.take_known(tracker, child, known);
+            let since = self.shared.since;
+            let old = known.and_then(|known| known.apply(since, tracker, child));
             if kind == Kind::Directory && !tracker.model.is_not_entered(child) {
                 self.names.extend(name);
                 let (id, end) = (child, self.names.len());

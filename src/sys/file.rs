@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
 
+pub(crate) use super::working_directory::here;
 use super::{bits, check};
 use crate::change::Kind;
 
@@ -43,13 +44,6 @@ impl Open {
                 Self::Listing => libc::O_RDONLY | libc::O_DIRECTORY,
             }
     }
-}
-
-/// The working directory, where a relative path begins.
-pub(crate) fn here() -> BorrowedFd<'static> {
-    // SAFETY: AT_FDCWD stands for the working directory in every `*at` call, is never
-    // closed, and is not the forbidden -1.
-    unsafe { BorrowedFd::borrow_raw(libc::AT_FDCWD) }
 }
 
 /// openat(2) of a path that is followed wherever it leads.

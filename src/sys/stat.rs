@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::check;
-use super::file::here;
+use super::working_directory::here;
 use crate::change::{Attributes, Kind};
 use crate::file_status::{Inode, Stat};
 

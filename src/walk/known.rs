@@ -8,7 +8,6 @@
 use std::os::fd::BorrowedFd;
 
 use super::Walker;
-use super::shared::Shared;
 use crate::change::{Digest, Kind};
 use crate::disk::RealTracker;
 use crate::file_status::Stat;
@@ -57,6 +56,26 @@ impl Known {
         let digest = since.unchanged_at(old, &stat)?;
         Some(Self::File { old, stat, digest })
     }
+
+    /// Takes it over into an entry that was just added; of a directory, which one it was.
+    pub(super) fn apply(
+        self,
+        since: Option<&Since>,
+        tracker: &mut RealTracker,
+        id: Id,
+    ) -> OldDirectory {
+        match self {
+            Self::Directory(old) => Some(old),
+            Self::File { old, stat, digest } => {
+                if tracker.add_unchanged(id, &stat, digest)
+                    && let Some(since) = since
+                {
+                    since.mark_unchanged(old);
+                }
+                None
+            }
+        }
+    }
 }
 
 /// The directory of a PATH as it was reported before.
@@ -77,27 +96,5 @@ impl Walker<'_, '_> {
         let mut near = None;
         let known = entries.map(|entry| Known::find(since, dir, &mut near, fd, entry));
         self.known.extend(known);
-    }
-}
-
-impl Shared<'_> {
-    /// Takes what is known of an entry that was just added; of a directory, which one it was.
-    pub(super) fn take_known(
-        &self,
-        tracker: &mut RealTracker,
-        id: Id,
-        known: Option<Known>,
-    ) -> OldDirectory {
-        match known? {
-            Known::Directory(old) => Some(old),
-            Known::File { old, stat, digest } => {
-                if tracker.add_unchanged(id, &stat, digest)
-                    && let Some(since) = self.since
-                {
-                    since.mark_unchanged(old);
-                }
-                None
-            }
-        }
     }
 }
