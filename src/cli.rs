@@ -25,7 +25,6 @@ use quantity::{positive_time, size, time};
 #[command(
     name = "balerion",
     version = env!("BALERION_VERSION"),
-    about,
     max_term_width = 100,
     args_override_self = true,
     after_help = SHORT_HELP,
@@ -47,8 +46,8 @@ pub(crate) struct Cli {
     /// `target/` is every directory of that name, `/target` only the one in PATH, `*.{o,tmp}` two
     /// kinds of file anywhere. A directory that is left out is not watched, scanned or read. Of
     /// several globs the last one that matches decides, and `!GLOB` brings back, also what
-    /// --gitignore would leave out; but nothing comes back from a directory that is left out. A
-    /// PATH itself is never left out.
+    /// --gitignore would leave out; but nothing comes back from a directory that is left out: for
+    /// all but one file of it, give `dir/*` and `!dir/file`. A PATH itself is never left out.
     #[arg(long, value_name = "GLOB", help_heading = CHOOSING)]
     pub(crate) exclude: Vec<String>,
     /// Print only what matches, in gitignore syntax, relative to each PATH
@@ -173,6 +172,9 @@ pub(crate) struct Cli {
     #[arg(long, short = 'q', help_heading = PRINTING)]
     pub(crate) quiet: bool,
     /// Show each kernel event on stderr as it arrives
+    ///
+    /// Where a change is not reported: no line of trace means that the kernel sent no event, and
+    /// a line without a record that there is nothing to report, or that a glob leaves it out.
     #[arg(long, help_heading = PRINTING)]
     pub(crate) trace: bool,
     /// Print statistics on stderr at the end (and on SIGUSR1 at any time)
@@ -196,6 +198,9 @@ pub(crate) struct Cli {
     pub(crate) until_quiet: Option<Duration>,
 
     /// Go to the background once every watch is in place
+    ///
+    /// A signal ends it: `kill PID`. With --pid-file FILE that is `kill "$(cat FILE)"`. It may be
+    /// started again with --resume, which then reports what changed meanwhile.
     #[arg(long, requires = "log_file", help_heading = SERVING)]
     pub(crate) daemon: bool,
     /// Append changes to a file instead of stdout; SIGHUP reopens it
@@ -206,12 +211,18 @@ pub(crate) struct Cli {
     pub(crate) pid_file: Option<PathBuf>,
 
     /// Print completions for a shell
+    ///
+    /// To have them now: `. <(balerion --completions bash)`; in zsh after compinit. In fish:
+    /// `balerion --completions fish | source`.
     #[arg(long, value_name = "SHELL", exclusive = true, help_heading = MORE)]
     pub(crate) completions: Option<clap_complete::Shell>,
-    /// Print the man page
+    /// Print the man page: as text on a terminal, else for man -l
     #[arg(long, exclusive = true, help_heading = MORE)]
     pub(crate) man: bool,
     /// Print a hardened systemd unit, and how logrotate rotates its log
+    ///
+    /// Save it as /etc/systemd/system/balerion.service, put your PATHs in place of /srv, and
+    /// follow its comments.
     #[arg(long, exclusive = true, help_heading = MORE)]
     pub(crate) print_unit: bool,
 
@@ -233,7 +244,9 @@ const STOPPING: &str = "Stopping";
 const SERVING: &str = "Serving";
 const MORE: &str = "More";
 
-const SHORT_HELP: &str = "Changes go to stdout, everything else to stderr. More: --help, --man.";
+const SHORT_HELP: &str = "\
+Changes go to stdout, everything else to stderr. In pipes, filters that hold lines back need
+an option: grep --line-buffered, sed -u, jq --unbuffered. More: --help, --man.";
 
 const LONG_HELP: &str = "\
 Examples:
@@ -242,8 +255,11 @@ Examples:
   balerion | grep --line-buffered '\\.rs$'   lines are written as changes happen
   balerion --format json /srv | jq .path    records with SHA-256 digests
   balerion -1 config.toml && make           wait for one change
+  balerion -q src | while read -r line; do make; done
+                                            run a command for each change: better in --man
   balerion --until-quiet 2 target           wait until a build is done
-  balerion --daemon --log-file /var/log/tree.log /srv
+  balerion --daemon --log-file tree.log --pid-file tree.pid /srv
+                                            in the background; kill \"$(cat tree.pid)\" ends it
 
 Exit status:
   0  stopped as asked (a signal, --count, --until-quiet, the reader of stdout gone)

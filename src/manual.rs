@@ -3,8 +3,9 @@
 //! Never knows an option by its name: all come from the definition of the command line.
 
 mod page;
+mod text;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use clap::{Command, CommandFactory};
 
@@ -34,12 +35,18 @@ fn without_hidden(full: &Command) -> Command {
         .args(shown.cloned())
 }
 
-/// Prints the man page, in troff.
+/// Prints the man page: in troff, or on a terminal, where nobody can read that, as text.
 ///
 /// # Errors
 /// stdout does not take it.
 pub(crate) fn man() -> io::Result<()> {
-    io::stdout().write_all(page::render(&Cli::command())?.as_bytes())
+    let command = Cli::command();
+    let page = if io::stdout().is_terminal() {
+        text::render(&command)
+    } else {
+        page::render(&command)?
+    };
+    io::stdout().write_all(page.as_bytes())
 }
 
 /// Prints the systemd unit, with the rules for logrotate in comments at its end.

@@ -91,6 +91,10 @@ fn an_option_of_another_tool_is_answered_with_ours_in_one_sentence() {
         (&["--timefmt", "%T"], "--timestamps"),
         (&["--recursive=no"], "--no-recursive"),
         (&["--exec", "make"], "runs no commands"),
+        (&["-c", "make"], "runs no commands"),
+        (&["-n", "3"], "--count"),
+        (&["--max-events", "3"], "--count"),
+        (&["--stop"], "--pid-file"),
     ] {
         let answer = refused(typed);
         assert_eq!(answer.lines().count(), 1, "{typed:?}: {answer}");
@@ -105,6 +109,8 @@ fn a_command_is_not_run_and_that_is_said() {
         assert!(answer.contains("no file sh here to watch"), "{answer}");
         assert!(answer.contains("balerion runs no commands"), "{answer}");
     }
+    let answer = refused(&["-x", "sh -c x"]);
+    assert!(answer.contains("balerion runs no commands"), "{answer}");
     let answer = refused(&["no such thing"]);
     assert!(!answer.contains("runs no commands"), "{answer}");
 }

@@ -5,12 +5,13 @@ mod common;
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Read as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use common::serve::refused;
 use common::skips::without_program;
-use common::{Tree, eventually, serve, skipped};
+use common::{Tree, eventually, fork, serve, skipped, terminal};
 
 /// What it prints about itself, in an empty directory.
 fn printed(args: &[&str]) -> String {
@@ -251,6 +252,29 @@ fn the_man_page_renders_without_a_complaint() {
     ] {
         assert!(text.contains(wanted), "{wanted} in\n{text}");
     }
+}
+
+#[test]
+fn the_man_page_is_text_on_a_terminal() {
+    let (mut reader, printer) = terminal::open().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_balerion"));
+    command.arg("--man").stdout(Stdio::from(printer));
+    let mut child = fork::spawn(&mut command).unwrap();
+    // The command holds the last other end, and the read fails when that is closed.
+    drop(command);
+    let mut page = Vec::new();
+    let _ = reader.read_to_end(&mut page);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let page = String::from_utf8(page).unwrap();
+    for wanted in [
+        "SYNOPSIS",
+        "--until-quiet <TIME>",
+        "EXIT STATUS",
+        "while read -r -t 0.5 _; do :; done",
+    ] {
+        assert!(page.contains(wanted), "{wanted} in\n{page}");
+    }
+    assert!(!page.contains(".SH"), "{page}");
 }
 
 #[test]

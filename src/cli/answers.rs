@@ -37,7 +37,11 @@ const ANSWERS: &[(&str, &str)] = &[
         "--settle TIME prints the net effect once the tree has been quiet for that long",
     ),
     (
-        "-c --csv --clear",
+        "-c",
+        "balerion runs no commands, and --format json prints records that jq can turn into CSV",
+    ),
+    (
+        "--csv --clear",
         "--format json prints records that jq can turn into anything, CSV included",
     ),
     (
@@ -92,6 +96,14 @@ const ANSWERS: &[(&str, &str)] = &[
         "--poll --interval --force-poll -p",
         "--rescan TIME compares the tree with the disk at that interval",
     ),
+    (
+        "-n --limit --max-count --max-events",
+        "--count N ends after so many changes; balerion runs no commands",
+    ),
+    (
+        "--stop --kill",
+        "kill PID ends balerion, and --pid-file FILE keeps its PID",
+    ),
     ("--once --oneshot", "-1 ends after one change"),
     (
         "--no-color --colour --no-colour",
@@ -110,7 +122,7 @@ const ANSWERS: &[(&str, &str)] = &[
         "--hidden -H --no-ignore -u",
         "hidden names are watched, and .gitignore is read with --gitignore alone",
     ),
-    ("--exec --command --run --shell --on-change -n", NO_COMMANDS),
+    ("--exec --command --run --shell --on-change", NO_COMMANDS),
 ];
 
 /// What is answered to a command given to be run.
@@ -168,6 +180,8 @@ pub(crate) fn explain(error: Error) -> Error {
 
 /// Whether a shell would find a command of this name.
 fn is_command(name: &[u8]) -> bool {
+    // A whole command line in quotes begins with the name of a command.
+    let name = name.split(|&byte| byte == b' ').next().unwrap_or(name);
     if name.is_empty() || name.contains(&b'/') {
         return false;
     }

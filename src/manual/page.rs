@@ -8,7 +8,7 @@ use std::io;
 
 use clap::{Arg, ArgAction, Command};
 
-const PAGE: &str = include_str!("page.md");
+pub(super) const PAGE: &str = include_str!("page.md");
 
 /// When the text was last revised.
 const DATE: &str = "2026-11-26";
