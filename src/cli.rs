@@ -69,7 +69,7 @@ pub(crate) struct Cli {
     /// repository by its own, and the user's core.excludesFile; but whether a file is tracked does
     /// not count. .gitignore counts outside repositories too; .ignore, as ripgrep and fd read it,
     /// beats .gitignore. Rules are read again when they change: what they show is created, what
-    /// they hide is deleted. Those above PATH or in .git are looked at once a second.
+    /// they hide is deleted. Those above PATH or in .git are checked once a second.
     #[arg(long, help_heading = CHOOSING)]
     pub(crate) gitignore: bool,
     /// Report only what is directly in PATH

@@ -4,7 +4,7 @@
 mod common;
 
 use common::skips::without_program;
-use common::{DEADLINE, Tree, sys};
+use common::{DEADLINE, Tree, serve, sys};
 use std::fs;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -235,6 +235,46 @@ fn a_manager_that_is_not_there_disturbs_nobody() {
             .start();
         watch.stop();
     }
+}
+
+#[test]
+fn the_service_of_the_unit_goes_on_in_its_log_after_a_restart() {
+    let printed = serve::run(&Tree::new(), &["--print-unit"]);
+    let unit = String::from_utf8(printed.stdout).unwrap();
+    let start = "ExecStart=/usr/local/bin/balerion ";
+    let line = unit.lines().find_map(|line| line.strip_prefix(start));
+    let tree = Tree::new();
+    tree.write("there", "x");
+    let (root, log) = (tree.root(), tree.outside("srv.json"));
+    let args: Vec<_> = line
+        .unwrap()
+        .split(' ')
+        .map(|word| match word {
+            "/srv" => root.to_str().unwrap(),
+            "/var/log/balerion/srv.json" => log.to_str().unwrap(),
+            _ => word,
+        })
+        .chain(["--timeout", "0"])
+        .collect();
+    let changes_of_a_start = || {
+        let before = fs::read_to_string(&log).unwrap_or_default().len();
+        let output = serve::run(&tree, &args);
+        assert!(
+            output
+                .status
+                .code()
+                .is_some_and(|code| code == 0 || code == 3)
+        );
+        let text = fs::read_to_string(&log).unwrap()[before..].to_owned();
+        ["existing", "created", "deleted"].map(|event| {
+            let event = format!("\"event\":\"{event}\"");
+            text.matches(&event).count()
+        })
+    };
+    assert_eq!(changes_of_a_start(), [2, 0, 0]);
+    tree.write("new", "y");
+    tree.remove("there");
+    assert_eq!(changes_of_a_start(), [0, 1, 1]);
 }
 
 #[test]
