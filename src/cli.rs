@@ -52,7 +52,7 @@ pub(crate) struct Cli {
     pub(crate) exclude: Vec<String>,
     /// Print only what matches, in gitignore syntax, relative to each PATH
     ///
-    /// A glob that matches a directory includes all that is in it. Directories are reported and
+    /// `*.rs` is all that ends so, and `.rs` only what has that very name. A glob that matches a directory includes all that is in it. Directories are reported and
     /// entered whether they match or not, since what matches may come to be in them; --exclude
     /// prunes them. What --exclude or --gitignore leaves out stays out. `!GLOB` takes out again.
     #[arg(long, value_name = "GLOB", help_heading = CHOOSING)]
@@ -156,7 +156,8 @@ pub(crate) struct Cli {
     /// FILE is a snapshot or a log (--format json --initial): its last complete session and those
     /// that resume it. Before `ready`, in any format, come the differences from then to the disk:
     /// created, changed, renamed and deleted. A file whose inode, size, mtime and ctime are those
-    /// in FILE is not read; without --stat in FILE all are. FILE must be of the same PATHs.
+    /// in FILE is not read; without --stat in FILE all are. FILE must be of the same PATHs, spelt
+    /// the same.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["initial", "resume"], help_heading = PRINTING)]
     pub(crate) since: Option<PathBuf>,
     /// Go on in the log of --log-file: --since it, and append; a snapshot if there is none yet

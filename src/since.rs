@@ -173,13 +173,14 @@ impl Since {
         pairs(&self.start.paths, &self.start.absolute) == pairs(paths, absolute)
     }
 
-    /// The PATHs, for a person.
+    /// The PATHs as given and from the root, for a person.
     pub(crate) fn shown_paths(&self) -> String {
-        let shown: Vec<_> = self
-            .start
-            .absolute
-            .iter()
-            .map(|path| escaped(path))
+        let both = self.start.paths.iter().zip(&self.start.absolute);
+        let shown: Vec<_> = both
+            .map(|(given, absolute)| match escaped(absolute) {
+                absolute if plain(given) == absolute.as_bytes() => absolute,
+                absolute => format!("{} ({absolute})", escaped(given)),
+            })
             .collect();
         shown.join(", ")
     }

@@ -431,6 +431,11 @@ fn a_file_that_is_no_such_stream_is_refused_in_a_sentence() {
     tree.mkdir("d");
     let said = refused(&["--since", text(&good), "d"]);
     assert!(said.contains("other PATHs"), "{said}");
+    // The same directory, spelt in another way.
+    let root = tree.root();
+    let said = refused(&["--since", text(&good), text(&root)]);
+    let spelt = format!("other PATHs: . ({})", text(&root));
+    assert!(said.contains(&spelt), "{said}");
     let fifo = tree.outside("fifo");
     sys::fifo(&fifo).unwrap();
     let said = refused(&["--since", text(&fifo)]);

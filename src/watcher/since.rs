@@ -65,7 +65,7 @@ impl Watcher {
             }
             Ok(since) => {
                 return Err(Error::Usage(format!(
-                    "{shown} is about other PATHs ({}); give the same ones, from the same directory",
+                    "{shown} is about other PATHs: {}; give the same ones, spelt so, from the same directory",
                     since.shown_paths()
                 )));
             }
