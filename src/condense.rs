@@ -161,6 +161,7 @@ impl Condenser {
             At::Node(other) => {
                 let edge = self.edge_of(other);
                 self.remove(other);
+                self.net.replace(id, other);
                 edge
             }
             At::Nothing(edge) => edge,
@@ -168,6 +169,7 @@ impl Condenser {
                 if let Some(Replaced { kind, digest }) = replaced {
                     let other = self.net.add_old(edge, kind, digest);
                     self.net.set_destination(other, None);
+                    self.net.replace(id, other);
                     self.origins.insert(edge, Some(other));
                 } else {
                     self.origins.insert(edge, None);

@@ -66,6 +66,24 @@ fn every_format_takes_it_and_count_counts_what_is_printed() {
 }
 
 #[test]
+fn a_rename_over_other_bytes_is_a_change_of_those_under_the_name() {
+    let tree = Tree::new();
+    for (name, bytes) in [("a", "1"), ("t", "2"), ("same", "1"), ("u", "1")] {
+        tree.write(name, bytes);
+    }
+    let args = ["--settle", "0.5"];
+    let mut watch = tree.watch().json().args(args).baseline().start();
+    tree.rename("t", "a");
+    tree.rename("u", "same");
+    watch.expect(&[
+        "renamed file ./t -> ./a",
+        "renamed file ./u -> ./same",
+        "changed file ./a",
+    ]);
+    watch.stop();
+}
+
+#[test]
 fn an_end_prints_what_is_held() {
     let tree = Tree::new();
     let mut watch = tree.watch().args(["--settle", "1h"]).start();

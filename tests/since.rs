@@ -170,6 +170,26 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
+        name: "a rename over other bytes",
+        before: |tree| {
+            tree.write("a", "1");
+            tree.write("t", "2");
+        },
+        change: |tree| tree.rename("t", "a"),
+        offline: &["renamed file ./t -> ./a", "changed file ./a"],
+        live: &["renamed file ./t -> ./a", "changed file ./a"],
+    },
+    Case {
+        name: "a rename over the same bytes",
+        before: |tree| {
+            tree.write("a", "1");
+            tree.write("t", "1");
+        },
+        change: |tree| tree.rename("t", "a"),
+        offline: &["renamed file ./t -> ./a"],
+        live: &["renamed file ./t -> ./a"],
+    },
+    Case {
         name: "a chain of renames",
         before: |tree| {
             tree.write("log", "2");
@@ -235,6 +255,26 @@ const CASES: &[Case] = &[
         ],
     },
 ];
+
+#[test]
+fn a_rotation_over_the_oldest_file_is_renames_and_a_change_of_its_name() {
+    let tree = Tree::new();
+    for (name, bytes) in [("log", "3"), ("log.1", "2"), ("log.2", "1")] {
+        tree.write(name, bytes);
+    }
+    let file = snapshot(&tree, &[]);
+    tree.rename("log.1", "log.2");
+    tree.rename("log", "log.1");
+    let (changes, stream) = since(&tree, &file, &[]);
+    let expected = [
+        "renamed file ./log.1 -> ./log.2",
+        "renamed file ./log -> ./log.1",
+        "changed file ./log.2",
+    ];
+    assert_eq!(changes, expected);
+    let whole = [fs::read(&file).unwrap(), stream].concat();
+    assert_eq!(differences(&tree, &whole), [""; 0]);
+}
 
 #[test]
 fn what_changed_meanwhile_is_told_as_it_would_have_been() {

@@ -40,6 +40,10 @@ pub(super) struct Node {
     pub(super) old: Option<Digest>,
     /// Its content, where that was reported since.
     pub(super) new: Option<Content>,
+    /// What a file holds all the same, where a rename may put that over other bytes.
+    pub(super) kept: Option<Content>,
+    /// The node that it replaced by a rename of the records, as the last one.
+    pub(super) replaced: Option<NodeId>,
     /// Of a directory: whether it is entered.
     pub(super) entered: bool,
     /// Mode and owner of what came, where they are reported.
@@ -137,6 +141,8 @@ impl Net {
             destination: Some(at),
             old,
             new: None,
+            kept: None,
+            replaced: None,
             entered: true,
             attributes: None,
             notes: None,
@@ -157,6 +163,8 @@ impl Net {
             destination: Some(at),
             old: None,
             new: Some(content),
+            kept: None,
+            replaced: None,
             entered,
             attributes: None,
             notes: None,
@@ -181,6 +189,15 @@ impl Net {
 
     pub(crate) fn set_content(&mut self, id: NodeId, content: Content) {
         self.nodes[id.index()].new = Some(content);
+    }
+
+    pub(crate) fn set_kept_content(&mut self, id: NodeId, content: Content) {
+        self.nodes[id.index()].kept = Some(content);
+    }
+
+    /// A record of a rename replaced a node.
+    pub(super) fn replace(&mut self, id: NodeId, replaced: NodeId) {
+        self.nodes[id.index()].replaced = Some(replaced);
     }
 
     /// A record tells what a node's digest was before; that of the first one counts.

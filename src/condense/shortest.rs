@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use super::merge::{Merged, merge};
 use super::net::{Edge, Net, Node, NodeId};
 use super::step::{Replaced, Step};
-use crate::change::Kind;
+use crate::change::{Content, Digest, Kind};
 
 /// The records, in order.
 pub(crate) fn plan(net: Net) -> Vec<Step> {
@@ -41,6 +41,8 @@ struct Planner {
     todo: Vec<Todo>,
     /// What was in each directory that is gone, and may still be.
     below_gone: HashMap<NodeId, Vec<NodeId>>,
+    /// The digest of the file that a rename replaced with this one.
+    overwritten: HashMap<NodeId, Option<Digest>>,
     /// Which edges are taken by what was moved or made.
     taken: HashMap<Edge, NodeId>,
     /// What waits for something else to be done first.
@@ -64,6 +66,7 @@ impl Planner {
             now: Vec::with_capacity(count),
             todo: Vec::with_capacity(count),
             below_gone: HashMap::new(),
+            overwritten: HashMap::new(),
             taken: HashMap::new(),
             is_waiting: vec![false; count],
             is_aside: vec![false; count],
@@ -114,14 +117,34 @@ impl Planner {
     }
 
     /// Whether a rename puts something there that may replace it: rename(2) puts
-    /// directories onto directories, and other things onto other things.
+    /// directories onto directories, and other things onto other things. A file replaces
+    /// another one if it is known what to report as the content of the name then.
     fn is_replaced(&self, gone: NodeId) -> bool {
         let node = self.node(gone);
         let by = node.origin.and_then(|edge| self.destinations.get(&edge));
-        by.is_some_and(|&by| {
-            let by = self.node(by);
-            by.is_moved() && (by.kind == Kind::Directory) == (node.kind == Kind::Directory)
+        by.is_some_and(|&id| {
+            let by = self.node(id);
+            by.is_moved()
+                && (by.kind == Kind::Directory) == (node.kind == Kind::Directory)
+                && (by.kind != Kind::File
+                    || node.kind != Kind::File
+                    || by.new.or(by.kept).is_some()
+                    || self.has_replaced(id, gone)
+                    || by.old.is_some() && by.old == node.old)
         })
+    }
+
+    /// Whether records of renames alone led from one file to the other under a name: both
+    /// hold the same bytes then.
+    fn has_replaced(&self, by: NodeId, gone: NodeId) -> bool {
+        let mut at = self.node(by).replaced;
+        while let Some(id) = at.filter(|&id| id != gone) {
+            at = self
+                .node(id)
+                .replaced
+                .filter(|_| self.node(id).new.is_none());
+        }
+        at == Some(gone)
     }
 
     /// The records of names, then those of content.
@@ -260,13 +283,15 @@ impl Planner {
         let from = self.path(id);
         let old = self.origins.get(&to).copied();
         let replaced = old.filter(|&old| old != id && self.now[old.index()] == Some(to));
+        self.overwritten.remove(&id);
         let replaced = replaced.map(|old| {
             self.leave(old);
             self.todo[old.index()] = Todo::Nothing;
-            Replaced {
-                kind: self.node(old).kind,
-                digest: self.node(old).old,
+            let Node { kind, old, .. } = *self.node(old);
+            if (kind, self.node(id).kind) == (Kind::File, Kind::File) {
+                self.overwritten.insert(id, old);
             }
+            Replaced { kind, digest: old }
         });
         self.leave(id);
         self.enter(id, to);
@@ -301,18 +326,34 @@ impl Planner {
         path
     }
 
+    /// The content of a file, where it differs from what was last reported of the file, or
+    /// of what a rename replaced with it.
+    fn changed(&self, id: NodeId) -> Option<Content> {
+        let node = self.node(id);
+        if node.kind != Kind::File || node.origin.is_none() {
+            return None;
+        }
+        let overwritten = self.overwritten.get(&id);
+        let new = node.new.or(overwritten.and(node.kept))?;
+        let differs = |before: Option<Digest>| new.digest.is_none() || new.digest != before;
+        let has_changed = node.new.is_some() && differs(node.old);
+        (has_changed || overwritten.is_some_and(|&before| differs(before))).then_some(new)
+    }
+
     /// The records of a node that are not of its name, each with its path.
     fn rest(&self, id: NodeId) -> Vec<(Vec<u8>, Step)> {
         let node = self.node(id);
         let mut steps = Vec::new();
-        if node.destination.is_none() || node.new.is_none() && node.notes.is_none() {
+        if node.destination.is_none() {
+            return steps;
+        }
+        let changed = self.changed(id);
+        if changed.is_none() && node.notes.is_none() {
             return steps;
         }
         let path = self.path(id);
         let mut add = |step| steps.push((path.clone(), step));
         let is_new = node.origin.is_none();
-        let content = node.new.filter(|_| node.kind == Kind::File && !is_new);
-        let changed = content.filter(|new| new.digest.is_none() || new.digest != node.old);
         if let Some(content) = changed {
             let (path, old) = (path.clone(), node.old);
             add(Step::Changed { path, content, old });

@@ -18,9 +18,6 @@ pub(crate) struct Fold {
     early: bool,
     /// A session has begun.
     started: bool,
-    /// The records are the differences from a session that this one resumes: a rename
-    /// among them may stand alone where it replaced other bytes.
-    resuming: bool,
     /// The `ready` record has come.
     ready: bool,
     pub(crate) violations: Vec<String>,
@@ -73,7 +70,6 @@ impl Fold {
             prefixes: prefixes.to_vec(),
             early,
             started: false,
-            resuming: false,
             ready: false,
             violations: Vec::new(),
             counts: BTreeMap::new(),
@@ -118,7 +114,6 @@ impl Fold {
             "ready" if self.ready => Err("ready again".to_owned()),
             "ready" => {
                 self.ready = true;
-                self.resuming = false;
                 Ok(())
             }
             "existing" => self.existing(record, &path),
@@ -140,7 +135,6 @@ impl Fold {
             return;
         }
         self.ready = false;
-        self.resuming = resumes;
         if resumes {
             // What a session that was killed still owed is not known to the next one.
             self.top.forget_displaced();
@@ -213,7 +207,6 @@ impl Fold {
         if let Some(old) = self.top.find(&target)
             && old.kind == "file"
             && node.kind == "file"
-            && !self.resuming
         {
             node.displaced = Some(old.displaced.clone().unwrap_or(old.sha256.clone()));
         }

@@ -86,6 +86,11 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         let node = self.node_of(old);
         let edge = self.edge(new);
         self.net.set_destination(node, Some(edge));
+        if self.differ.tracker.model.kind(new) == Kind::File {
+            let mut content = self.differ.content(new);
+            content.digest = content.digest.or(self.differ.tree.digest(old));
+            self.net.set_kept_content(node, content);
+        }
     }
 
     fn created(&mut self, id: Id) -> NodeId {
