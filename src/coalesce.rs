@@ -28,7 +28,7 @@ pub(crate) struct ContentEvents {
 
 /// What happened to a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum What {
+pub(crate) enum NameChange {
     Created,
     Deleted,
     MovedFrom(Cookie),
@@ -42,7 +42,7 @@ pub(crate) enum What {
 pub(crate) struct NameStep {
     pub(crate) wd: Wd,
     pub(crate) is_dir: bool,
-    pub(crate) what: What,
+    pub(crate) what: NameChange,
     /// What came with it, or after it, until the next step of the name.
     pub(crate) content: ContentEvents,
     /// A later step of the batch takes the name away: it has left the disk already.
@@ -51,7 +51,7 @@ pub(crate) struct NameStep {
 
 /// What becomes of what a name stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Fate<'a> {
+pub(crate) enum Outcome<'a> {
     /// The name stays: what the disk has there is it, or younger.
     Stays,
     /// It ends under this name.
@@ -123,29 +123,31 @@ impl Steps {
 
     /// What the later steps of the batch do with what the step's name stands for. Follows
     /// its renames: to be asked once for each object, not for each rename.
-    pub(crate) fn fate(&self, at: usize) -> Fate<'_> {
+    pub(crate) fn outcome(&self, at: usize) -> Outcome<'_> {
         if !matches!(self.slots[at].step, Step::Name(step) if step.leaves) {
-            return Fate::Stays;
+            return Outcome::Stays;
         }
         let mut at = at;
         // Each of them is a later one, so this ends.
         while let Some(next) = self.slots.get(self.slots[at].next as usize) {
             let Step::Name(step) = next.step else {
-                return Fate::Unknown;
+                return Outcome::Unknown;
             };
             at = match step.what {
-                What::Content => self.slots[at].next as usize,
-                What::MovedFrom(_) if next.to == NONE => return Fate::Unknown,
-                What::MovedFrom(_) => next.to as usize,
-                What::Created | What::Deleted | What::MovedTo(_) => return Fate::Removed,
+                NameChange::Content => self.slots[at].next as usize,
+                NameChange::MovedFrom(_) if next.to == NONE => return Outcome::Unknown,
+                NameChange::MovedFrom(_) => next.to as usize,
+                NameChange::Created | NameChange::Deleted | NameChange::MovedTo(_) => {
+                    return Outcome::Removed;
+                }
             };
         }
         match self.slots[at].step {
-            Step::Name(step) => Fate::Moved {
+            Step::Name(step) => Outcome::Moved {
                 wd: step.wd,
                 name: self.name(at),
             },
-            Step::Inode(..) | Step::InodeContent(..) | Step::Overflow => Fate::Unknown,
+            Step::Inode(..) | Step::InodeContent(..) | Step::Overflow => Outcome::Unknown,
         }
     }
 
@@ -157,7 +159,7 @@ impl Steps {
                 .get(self.slots[at].next as usize)
                 .is_some_and(|next| {
                     matches!(&next.step, Step::Name(step) if step.leaves
-                    || matches!(step.what, What::Deleted | What::MovedFrom(_)))
+                    || matches!(step.what, NameChange::Deleted | NameChange::MovedFrom(_)))
                 });
             if let Step::Name(step) = &mut self.slots[at].step {
                 step.leaves = leaves;
@@ -230,17 +232,20 @@ impl Folder {
             attrib: what == NameEvent::Attrib,
         };
         let what = match what {
-            NameEvent::Create => What::Created,
-            NameEvent::Delete => What::Deleted,
-            NameEvent::MovedFrom(cookie) => What::MovedFrom(cookie),
-            NameEvent::MovedTo(cookie) => What::MovedTo(cookie),
-            NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib => What::Content,
+            NameEvent::Create => NameChange::Created,
+            NameEvent::Delete => NameChange::Deleted,
+            NameEvent::MovedFrom(cookie) => NameChange::MovedFrom(cookie),
+            NameEvent::MovedTo(cookie) => NameChange::MovedTo(cookie),
+            NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib => NameChange::Content,
         };
-        if what == What::Content
+        if what == NameChange::Content
             && let Some(at) = last.filter(|&at| at >= self.barrier)
             && let Step::Name(step) = &mut self.steps.slots[at as usize].step
             && step.is_dir == is_dir
-            && matches!(step.what, What::Created | What::MovedTo(_) | What::Content)
+            && matches!(
+                step.what,
+                NameChange::Created | NameChange::MovedTo(_) | NameChange::Content
+            )
         {
             step.content.add(content);
             return;
@@ -258,15 +263,15 @@ impl Folder {
             self.steps.slots[last as usize].next = at;
         }
         match what {
-            What::MovedFrom(cookie) => drop(self.moves.insert(cookie, at)),
-            What::MovedTo(cookie) => {
+            NameChange::MovedFrom(cookie) => drop(self.moves.insert(cookie, at)),
+            NameChange::MovedTo(cookie) => {
                 if let Some(from) = self.moves.remove(&cookie) {
                     self.steps.slots[from as usize].to = at;
                 }
             }
-            What::Created | What::Deleted | What::Content => {}
+            NameChange::Created | NameChange::Deleted | NameChange::Content => {}
         }
-        if is_dir && !matches!(what, What::Created | What::Content) {
+        if is_dir && !matches!(what, NameChange::Created | NameChange::Content) {
             self.barrier = self.end();
         }
     }

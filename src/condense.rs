@@ -51,7 +51,7 @@ enum At {
     Node(NodeId),
     /// Nothing.
     Nothing(Edge),
-    /// Whatever the next record says: the path was not spoken of yet.
+    /// No record has named the path yet: the next one decides.
     Unknown(Edge),
 }
 

@@ -1,4 +1,4 @@
-//! Going to the background, and the file that tells where we are.
+//! Going to the background, and the pid file.
 //!
 //! The process that was started waits for the one that stays, which tells it, through
 //! a pipe, that every watch is in place, or with which status it has failed. Until then
@@ -89,7 +89,7 @@ impl Daemonize {
         parent.write_all(&[0]).is_ok()
     }
 
-    /// Tells with which status we end, if that is still waited for.
+    /// Reports the status with which it ends, if that is still waited for.
     pub(crate) fn failed(&mut self, status: u8) {
         if let Some(mut parent) = self.parent.take() {
             // If it is gone, nobody wants to know.

@@ -32,7 +32,7 @@ use crate::tracker::disk::{
 };
 use foldhash::HashMap;
 use path::{Opened, RemotePath};
-use remote::{Answer, Ask, NoAnswer, Place, Question, Remotes};
+use remote::{Answer, Ask, NoAnswer, Question, RemoteTarget, Remotes};
 
 /// How many directories are held while the loop is busy.
 const HELD: usize = 256;
@@ -67,7 +67,7 @@ pub(crate) struct OpenDirectory {
 /// Where what is asked about was found.
 enum Located {
     Here(OwnedFd, Stat),
-    Remote(Place),
+    Remote(RemoteTarget),
 }
 
 /// The tracker over it.
@@ -87,7 +87,7 @@ pub(crate) struct RealDisk {
     /// Remote directories that were not where they should be.
     moved: Vec<Inode>,
     in_place: InPlace,
-    route: Vec<u8>,
+    path_buffer: Vec<u8>,
 }
 
 impl RealDisk {
@@ -107,7 +107,7 @@ impl RealDisk {
             remotes,
             moved: Vec::new(),
             in_place: InPlace::default(),
-            route: Vec::new(),
+            path_buffer: Vec::new(),
         }
     }
 
@@ -122,7 +122,7 @@ impl RealDisk {
                 let opened = path::open(&self.mounts, path).map_err(|error| fs_error(&error))?;
                 return Ok(match opened {
                     Opened::Here(fd, stat) => Located::Here(fd, stat),
-                    Opened::Remote(path) => Located::Remote(Place::Path(path)),
+                    Opened::Remote(path) => Located::Remote(RemoteTarget::Path(path)),
                 });
             }
             Target::In(dir, name) => (dir, name),
@@ -130,15 +130,15 @@ impl RealDisk {
         let (dir, on) = match &**dir {
             Directory::Here(dir) => (dir.fd.as_fd(), &dir.stat),
             Directory::Remote(inode, path) => {
-                let place = Place::In(path.clone(), *inode, name.to_vec());
-                return Ok(Located::Remote(place));
+                let target = RemoteTarget::In(path.clone(), *inode, name.to_vec());
+                return Ok(Located::Remote(target));
             }
         };
         let opened = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
         let opened = opened.map_err(|error| fs_error(&error))?;
         let stat = stat_fd_cached(opened.as_fd()).map_err(|error| fs_error(&error))?;
         Ok(if self.is_remote_root(on, &stat) {
-            Located::Remote(Place::Path(RemotePath::at(opened, &stat)))
+            Located::Remote(RemoteTarget::Path(RemotePath::at(opened, &stat)))
         } else {
             Located::Here(opened, stat)
         })
@@ -150,14 +150,14 @@ impl RealDisk {
         is_crossing && self.mounts.class(found).may_stall()
     }
 
-    /// Asks the mount that a place is on.
-    fn ask(&mut self, ask: Ask, place: Place) -> Result<Answer, FsError> {
-        let inode = match &place {
-            Place::Path(_) => None,
-            Place::In(_, inode, _) => Some(*inode),
+    /// Asks the mount that the target is on.
+    fn ask(&mut self, ask: Ask, target: RemoteTarget) -> Result<Answer, FsError> {
+        let inode = match &target {
+            RemoteTarget::Path(_) => None,
+            RemoteTarget::In(_, inode, _) => Some(*inode),
         };
         self.remotes
-            .ask(Question { ask, place })
+            .ask(Question { ask, target })
             .map_err(|why| match why {
                 NoAnswer::Failed(error) => error,
                 NoAnswer::DirectoryMoved => {
@@ -233,7 +233,7 @@ impl RealDisk {
 }
 
 /// The directory and the name by which something is found.
-fn place<'a>(at: Target<'a, Arc<Directory>>) -> Option<(Inode, &'a [u8])> {
+fn name_in_directory<'a>(at: Target<'a, Arc<Directory>>) -> Option<(Inode, &'a [u8])> {
     match at {
         Target::Root(_) => None,
         Target::In(dir, name) => Some((dir.inode(), name)),
@@ -259,13 +259,13 @@ impl Disk for RealDisk {
             self.moved.swap_remove(index);
             return Err(FsError::NotFound);
         }
-        let mut path = std::mem::take(&mut self.route);
+        let mut path = std::mem::take(&mut self.path_buffer);
         path.clear();
         let opened = match way(&mut path) {
             Some(root) => self.open_held(inode, root, &path),
             None => Err(FsError::NotFound),
         };
-        self.route = path;
+        self.path_buffer = path;
         let dir = Arc::new(opened?);
         if self.held.len() >= self.most_held {
             self.held.clear();
@@ -283,18 +283,18 @@ impl Disk for RealDisk {
             let stat = file::with_c_str(name, |name| stat_name_cached(dir.fd.as_fd(), name));
             let stat = stat.map_err(|error| fs_error(&error))?;
             if stat.kind == Kind::Directory || !self.is_remote_root(&dir.stat, &stat) {
-                self.self_outputs.saw(place(at), &stat);
+                self.self_outputs.saw(name_in_directory(at), &stat);
                 return Ok(stat);
             }
         }
         let stat = match self.locate(at)? {
             Located::Here(_, stat) => stat,
-            Located::Remote(place) => match self.ask(Ask::Stat, place)? {
+            Located::Remote(target) => match self.ask(Ask::Stat, target)? {
                 Answer::Stat(stat) => stat,
                 _ => return Err(FsError::Busy),
             },
         };
-        self.self_outputs.saw(place(at), &stat);
+        self.self_outputs.saw(name_in_directory(at), &stat);
         Ok(stat)
     }
 
@@ -310,7 +310,7 @@ impl Disk for RealDisk {
                     class: self.mounts.class(&stat),
                 })
             }
-            Located::Remote(place) => match self.ask(Ask::Watch, place)? {
+            Located::Remote(target) => match self.ask(Ask::Watch, target)? {
                 Answer::Watched(watched) => Ok(watched),
                 _ => Err(FsError::Busy),
             },
@@ -324,7 +324,7 @@ impl Disk for RealDisk {
                 let wd = self.inotify.watch_file(path.as_c_str());
                 wd.map_err(|error| fs_error(&error))
             }
-            Located::Remote(place) => match self.ask(Ask::WatchFile, place)? {
+            Located::Remote(target) => match self.ask(Ask::WatchFile, target)? {
                 Answer::Wd(wd) => Ok(wd),
                 _ => Err(FsError::Busy),
             },
@@ -339,8 +339,8 @@ impl Disk for RealDisk {
         let dir = match &**dir {
             Directory::Here(dir) => dir.fd.as_fd(),
             Directory::Remote(inode, path) => {
-                let place = Place::In(path.clone(), *inode, b".".to_vec());
-                return match self.ask(Ask::List, place)? {
+                let target = RemoteTarget::In(path.clone(), *inode, b".".to_vec());
+                return match self.ask(Ask::List, target)? {
                     Answer::Names(found) => {
                         names.extend(found);
                         Ok(())
@@ -365,13 +365,13 @@ impl Disk for RealDisk {
         };
         let (opened, stat) = match self.locate(at)? {
             Located::Here(opened, stat) => (opened, stat),
-            Located::Remote(place) => {
-                self.remotes.read(place, limit, ticket);
+            Located::Remote(target) => {
+                self.remotes.read(target, limit, ticket);
                 return Ok(Reading::Later(None));
             }
         };
         let file = RegularFile::new(opened, stat)?;
-        self.self_outputs.saw(place(at), &stat);
+        self.self_outputs.saw(name_in_directory(at), &stat);
         // A file is on the file system of its directory, or is itself a mount point.
         let is_pseudo =
             stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));

@@ -115,7 +115,7 @@ impl AsFd for Mounts {
     }
 }
 
-/// Tells the class of what statx(2) found. It has a descriptor of its own, since each one
+/// Finds the class of what statx(2) found. It has a descriptor of its own, since each one
 /// tells of a change once.
 pub(crate) struct MountTable {
     known: Mutex<Known>,

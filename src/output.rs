@@ -147,7 +147,7 @@ impl Printer {
         }
     }
 
-    /// What sessions say about themselves.
+    /// The header of sessions.
     pub(crate) fn header(&mut self) -> &mut Header {
         self.session.header_mut()
     }

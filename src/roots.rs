@@ -209,7 +209,7 @@ impl RootBuilder<'_> {
         Ok((dir, name))
     }
 
-    /// Whether an earlier PATH tells of the file.
+    /// Whether the file is reported by an earlier PATH.
     fn is_reported_before(
         &self,
         dir: Id,

@@ -103,7 +103,7 @@ impl Service {
         self.send("STOPPING=1\nSTATUS=Stopping");
     }
 
-    /// Tells that the loop runs, where that is due, and what was not taken before.
+    /// Reports that the loop runs, where that is due, and what was not taken before.
     pub(crate) fn alive(&mut self, now: u64) {
         if !self.unsent.is_empty() && now >= self.retry {
             while let Some((_, text)) = self.unsent.first()

@@ -19,8 +19,8 @@ fn steps(events: &[RawEvent]) -> Steps {
     }))
 }
 
-fn moved(wd: i32, name: &str) -> Fate<'_> {
-    Fate::Moved {
+fn moved(wd: i32, name: &str) -> Outcome<'_> {
+    Outcome::Moved {
         wd: Wd(wd),
         name: name.as_bytes(),
     }
@@ -31,11 +31,11 @@ fn shown(steps: &Steps) -> Vec<String> {
     let show = |at: usize| match steps.step(at) {
         Step::Name(step) => {
             let what = match step.what {
-                What::Created => "created",
-                What::Deleted => "deleted",
-                What::MovedFrom(_) => "from",
-                What::MovedTo(_) => "to",
-                What::Content => "content",
+                NameChange::Created => "created",
+                NameChange::Deleted => "deleted",
+                NameChange::MovedFrom(_) => "from",
+                NameChange::MovedTo(_) => "to",
+                NameChange::Content => "content",
             };
             let ContentEvents {
                 modified,
@@ -83,7 +83,7 @@ fn an_atomic_save_is_not_looked_for_under_its_first_name() {
     ];
     let steps = steps(&events);
     assert_eq!(shown(&steps), ["created tmp m c -", "from tmp", "to f a"]);
-    assert_eq!(steps.fate(0), moved(2, "f"));
+    assert_eq!(steps.outcome(0), moved(2, "f"));
 }
 
 #[test]
@@ -96,11 +96,11 @@ fn where_a_name_ends_is_known_through_all_its_renames_or_not_at_all() {
         (1, "c", false, MovedTo(C2)),
         (1, "a", false, Create),
     ];
-    assert_eq!(steps(&chain).fate(0), moved(1, "c"));
-    assert_eq!(steps(&chain).fate(5), Fate::Stays);
-    assert_eq!(steps(&chain[..4]).fate(0), Fate::Unknown);
+    assert_eq!(steps(&chain).outcome(0), moved(1, "c"));
+    assert_eq!(steps(&chain).outcome(5), Outcome::Stays);
+    assert_eq!(steps(&chain[..4]).outcome(0), Outcome::Unknown);
     let removed = [chain[0], chain[1], chain[2], (1, "b", false, Delete)];
-    assert_eq!(steps(&removed).fate(0), Fate::Removed);
+    assert_eq!(steps(&removed).outcome(0), Outcome::Removed);
 }
 
 #[test]
@@ -152,27 +152,27 @@ struct Names {
 }
 
 impl Names {
-    fn apply(&mut self, wd: Wd, name: &[u8], what: What, content: ContentEvents) {
+    fn apply(&mut self, wd: Wd, name: &[u8], what: NameChange, content: ContentEvents) {
         let key = (wd, name.to_vec());
         match what {
-            What::Created => {
+            NameChange::Created => {
                 self.content.push(Default::default());
                 self.at.insert(key.clone(), self.content.len() - 1);
             }
-            What::Deleted => drop(self.at.remove(&key)),
-            What::MovedFrom(cookie) => {
+            NameChange::Deleted => drop(self.at.remove(&key)),
+            NameChange::MovedFrom(cookie) => {
                 if let Some(object) = self.at.remove(&key) {
                     self.moving.insert(cookie, object);
                 }
             }
-            What::MovedTo(cookie) => {
+            NameChange::MovedTo(cookie) => {
                 let object = self.moving.remove(&cookie).unwrap_or_else(|| {
                     self.content.push(Default::default());
                     self.content.len() - 1
                 });
                 self.at.insert(key.clone(), object);
             }
-            What::Content => {}
+            NameChange::Content => {}
         }
         if content != ContentEvents::default() {
             let seen = match self.at.get(&key) {
@@ -248,7 +248,7 @@ proptest! {
             let is_taken = (at + 1..steps.slots.len()).any(|later| {
                 matches!(steps.step(later), Step::Name(other) if other.wd == step.wd
                     && steps.name(later) == steps.name(at)
-                    && matches!(other.what, What::Deleted | What::MovedFrom(_)))
+                    && matches!(other.what, NameChange::Deleted | NameChange::MovedFrom(_)))
             });
             prop_assert_eq!(step.leaves, is_taken);
         }

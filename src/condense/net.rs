@@ -200,7 +200,7 @@ impl Net {
         self.nodes[id.index()].replaced = Some(replaced);
     }
 
-    /// A record tells what a node's digest was before; that of the first one counts.
+    /// A record gives a node's digest before it; that of the first one counts.
     pub(super) fn learn_old(&mut self, id: NodeId, digest: Option<Digest>) {
         let node = &mut self.nodes[id.index()];
         if node.origin.is_some() && node.new.is_none() {

@@ -214,7 +214,7 @@ fn tree(items: &[(&str, Kind)]) -> Tree {
         .collect()
 }
 
-/// Small trees. What is called `hidden` is never spoken of.
+/// Small trees. No record names what is called `hidden`.
 fn starts() -> Vec<Tree> {
     use Kind::{Directory, File};
     vec![

@@ -39,7 +39,7 @@ const MOST_THREADS: usize = 32;
 
 /// What is asked about.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Place {
+pub(crate) enum RemoteTarget {
     Path(RemotePath),
     /// A name in a directory, which must be that inode.
     In(RemotePath, Inode, Vec<u8>),
@@ -54,14 +54,14 @@ pub(crate) enum Ask {
     WatchFile,
     /// The names in it.
     List,
-    /// Watch it, and tell all that is in it.
+    /// Watch it, and list all that is in it.
     Walk,
 }
 
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Question {
     pub(crate) ask: Ask,
-    pub(crate) place: Place,
+    pub(crate) target: RemoteTarget,
 }
 
 /// A directory that was watched and then listed.
@@ -226,12 +226,12 @@ impl Remotes {
 
     /// Has a file read by the second thread of its mount; the answer goes where those of
     /// the workers go.
-    pub(crate) fn read(&mut self, place: Place, limit: u64, ticket: Ticket) {
-        let index = self.server(place.mount());
+    pub(crate) fn read(&mut self, target: RemoteTarget, limit: u64, ticket: Ticket) {
+        let index = self.server(target.mount());
         let shared = Arc::clone(&self.servers[index].shared);
         let mut mailbox = shared.lock();
         mailbox.reads.push_back(Read {
-            place,
+            target,
             limit,
             ticket,
         });
@@ -306,11 +306,11 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> bool {
 
 impl Question {
     fn mount(&self) -> u64 {
-        self.place.mount()
+        self.target.mount()
     }
 }
 
-impl Place {
+impl RemoteTarget {
     fn mount(&self) -> u64 {
         match self {
             Self::Path(path) | Self::In(path, ..) => path.mount,

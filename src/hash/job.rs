@@ -158,7 +158,7 @@ impl ReadBatch {
         })
     }
 
-    /// Where no event tells of a write, what was read is stable only if nothing at all
+    /// Where a write makes no event, what was read is stable only if nothing at all
     /// has happened to the file since it was opened.
     fn verify(&self, dir: BorrowedFd<'_>, file: usize, read: &mut FileDigest) {
         let is_same = status_of(dir, self.name(file)).is_ok_and(|after| {

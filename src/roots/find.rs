@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use super::RootBuilder;
 use crate::change::Kind;
 use crate::disk::path::{self, Opened};
-use crate::disk::remote::{Answer, Ask, NoAnswer, Place, Question, STALLED_AFTER};
+use crate::disk::remote::{Answer, Ask, NoAnswer, Question, RemoteTarget, STALLED_AFTER};
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::file_status::{FsError, Stat};
@@ -83,8 +83,8 @@ impl RootBuilder<'_> {
 
     /// Asks a mount that may not answer for as long as the user waits, who is told so.
     fn ask(&mut self, given: &[u8], ask: Ask, path: &path::RemotePath) -> Result<Answer, Error> {
-        let place = Place::Path(path.clone());
-        let question = Question { ask, place };
+        let target = RemoteTarget::Path(path.clone());
+        let question = Question { ask, target };
         let progress = self.context.progress;
         let is_over = || {
             progress.check_interrupt();

@@ -137,7 +137,7 @@ impl Console {
         }
     }
 
-    /// Tells how many lines were dropped, once all before them have been taken.
+    /// Reports how many lines were dropped, once all before them have been taken.
     fn count_dropped(&mut self) {
         if self.dropped > 0 && self.pending.is_empty() {
             let count = std::mem::take(&mut self.dropped);

@@ -1,8 +1,8 @@
 //! The C entry point: from the loader to the program's own outline.
 //!
 //! The standard library's entry opens /dev/null in the place of a standard descriptor that is
-//! closed, and after that nobody can tell it from a /dev/null that was asked for. This one
-//! looks first, and then does the two things that the program relies on: it fills closed
+//! closed, and after that it cannot be distinguished from one that was asked for. This one
+//! checks first, and then does the two things that the program relies on: it fills closed
 //! descriptors, so that no file of ours becomes stdout, and ignores SIGPIPE, so that a reader
 //! that is gone is EPIPE.
 

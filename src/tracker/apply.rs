@@ -11,7 +11,7 @@ use super::disk::Disk;
 use super::folded_names::Source;
 use super::model::{Evidence, Flag, Id};
 use crate::change::{Change, Kind};
-use crate::coalesce::{ContentEvents, NameStep, Step, Steps, What};
+use crate::coalesce::{ContentEvents, NameChange, NameStep, Step, Steps};
 use crate::event::{Event, SelfEvent, Wd};
 
 /// Bytes that are read in place in one batch; what is over that is read by the work queue,
@@ -32,7 +32,7 @@ pub(super) enum ReadWhen {
 /// The batch that is being applied.
 pub(super) struct Applying {
     steps: Steps,
-    /// Files that were read after its events were: those say nothing new of them.
+    /// Files that were read after its events were: those events are out of date.
     pub(super) read: HashSet<Id>,
     /// Files that a later step renames, and what was found where it puts them.
     pub(super) destinations: HashMap<Id, Destination>,
@@ -90,7 +90,7 @@ impl<D: Disk> Tracker<D> {
     /// What happened to a name in a watched directory.
     fn apply_name(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) {
         let name = steps.name(at);
-        if step.what != What::Content && self.is_moved_from(dir) {
+        if step.what != NameChange::Content && self.is_moved_from(dir) {
             // Where it happened is not known before the other half of a rename is.
             self.enqueue_name(dir, name);
             if self.filter.is_rule_file(name) {
@@ -110,33 +110,33 @@ impl<D: Disk> Tracker<D> {
     /// served, too.
     fn apply_structure(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) -> bool {
         let name = steps.name(at);
-        if step.what != What::Content && self.filter.is_rule_file(name) {
+        if step.what != NameChange::Content && self.filter.is_rule_file(name) {
             self.rules_changed(dir);
         }
-        if step.what != What::Content && self.is_folding(dir) {
+        if step.what != NameChange::Content && self.is_folding(dir) {
             // What the model has may be what has just come, in another spelling.
             self.rescan_folded(dir);
-        } else if step.what != What::Content && self.is_scanning(dir) {
+        } else if step.what != NameChange::Content && self.is_scanning(dir) {
             // And so may what was listed a moment ago.
             self.check_folded_source(dir);
         }
         match step.what {
-            What::Created => match self.model.find(dir, name) {
+            NameChange::Created => match self.model.find(dir, name) {
                 Some(known) => {
                     self.note_arrival(dir, name);
                     self.enqueue(known);
                 }
                 None if step.is_dir => self.reconcile_as(dir, name, Source::Made),
-                None => return self.create(dir, name, step.content, steps.fate(at)),
+                None => return self.create(dir, name, step.content, steps.outcome(at)),
             },
-            What::Deleted => self.delete(dir, name, step.is_dir),
-            What::MovedFrom(cookie) => {
+            NameChange::Deleted => self.delete(dir, name, step.is_dir),
+            NameChange::MovedFrom(cookie) => {
                 if !self.moved_from(dir, name, cookie, self.now) {
                     self.check_folded_source(dir);
                 }
             }
-            What::MovedTo(cookie) => self.moved_to(dir, steps, at, cookie),
-            What::Content => {}
+            NameChange::MovedTo(cookie) => self.moved_to(dir, steps, at, cookie),
+            NameChange::Content => {}
         }
         false
     }

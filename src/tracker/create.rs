@@ -9,7 +9,7 @@ use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target};
 use super::model::{self, Evidence, Id, Knowledge};
 use super::{Hashing, Tracker};
 use crate::change::{Content, EMPTY, Kind};
-use crate::coalesce::{ContentEvents, Fate};
+use crate::coalesce::{ContentEvents, Outcome};
 use foldhash::HashMap;
 
 /// A file born so much before the queue was last seen empty was not made by the
@@ -54,16 +54,16 @@ impl<D: Disk> Tracker<D> {
         dir: Id,
         name: &[u8],
         content: ContentEvents,
-        fate: Fate<'_>,
+        outcome: Outcome<'_>,
     ) -> bool {
-        match fate {
-            Fate::Stays if content.closed && self.create_closed(dir, name) => true,
-            Fate::Stays => {
+        match outcome {
+            Outcome::Stays if content.closed && self.create_closed(dir, name) => true,
+            Outcome::Stays => {
                 self.create_name(dir, name);
                 false
             }
-            Fate::Moved { .. } => {
-                let destination = self.find_destination(fate, content);
+            Outcome::Moved { .. } => {
+                let destination = self.find_destination(outcome, content);
                 let kind = destination.as_ref().map(|at| at.found.kind());
                 let id = self.insert_unseen(dir, name, kind);
                 if let Some(destination) = destination {
@@ -72,11 +72,11 @@ impl<D: Disk> Tracker<D> {
                 false
             }
             // By then nobody can tell any longer what it was.
-            Fate::Removed => {
+            Outcome::Removed => {
                 self.insert_unseen(dir, name, None);
                 false
             }
-            Fate::Unknown => {
+            Outcome::Unknown => {
                 self.unseen_create(dir, name);
                 false
             }
@@ -117,16 +117,16 @@ impl<D: Disk> Tracker<D> {
         from: (Id, &[u8]),
         dir: Id,
         name: &[u8],
-        fate: Fate<'_>,
+        outcome: Outcome<'_>,
     ) -> bool {
         let (old_dir, old_name) = from;
         if !self.is_directory(old_dir) || self.model.find(old_dir, old_name).is_some() {
             return false;
         }
-        let at = match fate {
-            Fate::Stays => Some((dir, name)),
-            Fate::Moved { wd, name } => self.model.watched(wd).map(|dir| (dir, name)),
-            Fate::Removed | Fate::Unknown => None,
+        let at = match outcome {
+            Outcome::Stays => Some((dir, name)),
+            Outcome::Moved { wd, name } => self.model.watched(wd).map(|dir| (dir, name)),
+            Outcome::Removed | Outcome::Unknown => None,
         };
         let stat = at.and_then(|(dir, name)| self.stat_in(dir, name).ok());
         let kind = stat.map(|stat| stat.kind);
@@ -264,7 +264,7 @@ impl<D: Disk> Tracker<D> {
         let dev = self.model.inode(dir).dev;
         let digest = (self.hashing(dev) != Hashing::Off).then_some(EMPTY);
         self.model.set_digest(id, digest);
-        // Whatever is found there differs from what is told here, unless a look tells.
+        // Unless it is compared, what the disk holds may differ from what is emitted here.
         self.model.set_knowledge(id, Knowledge::Unseen);
         self.emit_created(
             id,

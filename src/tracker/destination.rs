@@ -9,7 +9,7 @@ use super::model::{Evidence, Id};
 use super::queue::Key;
 use super::{Hashing, Tracker};
 use crate::change::Kind;
-use crate::coalesce::{ContentEvents, Fate};
+use crate::coalesce::{ContentEvents, Outcome};
 
 /// What was found where the batch leaves a file.
 pub(super) enum Found {
@@ -40,10 +40,10 @@ impl<D: Disk> Tracker<D> {
     /// Looks where the batch leaves what a step has made, and reads it if it was closed.
     pub(super) fn find_destination(
         &mut self,
-        fate: Fate<'_>,
+        outcome: Outcome<'_>,
         content: ContentEvents,
     ) -> Option<Destination> {
-        let Fate::Moved { wd, name } = fate else {
+        let Outcome::Moved { wd, name } = outcome else {
             return None;
         };
         let dir = self.model.watched(wd)?;

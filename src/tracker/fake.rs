@@ -72,11 +72,11 @@ pub(crate) struct Fake {
     /// How many errors were injected.
     pub(crate) errors: usize,
     pub(crate) pending: VecDeque<Op>,
-    /// Whether a write by a dead name must be told under the other names too.
+    /// Whether a write by a dead name must be reported under the other names too.
     pub(crate) is_strict_about_dead_names: bool,
     /// What happened, in order: shown when a test fails.
     pub(crate) journal: Vec<String>,
-    /// What may be told later than it happened.
+    /// What may be reported later than it happened.
     late: VecDeque<Note>,
     handles: [Option<Handle>; SLOTS],
     /// The PATHs, whatever their names are now.
@@ -153,7 +153,7 @@ impl Fake {
 
     // From operations to events.
 
-    /// Something happened to names: their directories are locked until it is told.
+    /// Something happened to names: their directories are locked until the event is queued.
     fn names(&mut self, notes: Vec<Note>) {
         self.tell_late();
         if self.chance.happens(self.odds.late) {

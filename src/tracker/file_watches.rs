@@ -67,7 +67,7 @@ impl<D: Disk> Tracker<D> {
     /// and drops a watch that is on another inode or no longer needed.
     pub(super) fn watch_file_inode(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
         let is_mounted = stat.is_mount_root
-            // Where the kernel does not tell of mounts, a file on another device is one.
+            // Where statx(2) gives no mount, a file on another device is one.
             || stat.mount == 0 && stat.inode.dev != self.model.inode(dir).dev;
         let is_needed = self.settings.strict || is_mounted;
         match self.file_watches.inode(id) {

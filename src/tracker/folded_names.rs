@@ -12,7 +12,7 @@ use foldhash::HashMap;
 use super::Tracker;
 use super::disk::{Disk, FsError, Stat};
 use super::model::{DirectoryState, Id, NotEntered};
-use super::scan::{Sweep, names_of};
+use super::scan::{ScanScope, names_of};
 use crate::change::Kind;
 
 /// How a name that the model does not have came to be looked at.
@@ -60,7 +60,7 @@ impl<D> Tracker<D> {
         self.folding.0.get(&dir) == Some(&Some(true))
     }
 
-    /// As if a look had told so of every directory.
+    /// As if every directory had been found to be so.
     #[cfg(test)]
     pub(super) fn assume_folding(&mut self) {
         let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
@@ -99,7 +99,7 @@ impl<D> Tracker<D> {
     /// The names in a directory that ignores case may have changed.
     pub(super) fn rescan_folded(&mut self, dir: Id) {
         self.queue
-            .debounce_scan(dir, Sweep::All, super::work::CEILING);
+            .debounce_scan(dir, ScanScope::All, super::work::CEILING);
     }
 
     /// Whether a name is that of a PATH, which need not be spelled as it is listed.

@@ -80,7 +80,7 @@ impl Links {
 }
 
 impl<D> Tracker<D> {
-    /// Notes what a look at a file told of its names.
+    /// Notes the links that statx(2) counts.
     pub(super) fn note_links(&mut self, id: Id, stat: &Stat) {
         let (old, key) = (self.model.inode_key(id), model::inode_key(stat));
         if self.model.is_unread(id) {

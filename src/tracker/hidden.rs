@@ -6,8 +6,8 @@ use super::apply::ReadWhen;
 use super::disk::Disk;
 use super::model::{Flag, Id};
 use super::queue::Key;
-use super::scan::Sweep;
-use crate::coalesce::{ContentEvents, NameStep, What};
+use super::scan::ScanScope;
+use crate::coalesce::{ContentEvents, NameChange, NameStep};
 
 /// Rule files that lie where no event reports them are read again that often: 1 s.
 const LOOK: u64 = 1_000_000_000;
@@ -26,15 +26,15 @@ impl<D> Tracker<D> {
         if self.filter.hides_nothing() {
             return false;
         }
-        let Some((root, mut route)) = self.root_and_relative_path(dir) else {
+        let Some((root, mut relative_path)) = self.root_and_relative_path(dir) else {
             return false;
         };
-        if !route.is_empty() {
-            route.push(b'/');
+        if !relative_path.is_empty() {
+            relative_path.push(b'/');
         }
-        route.extend(name);
+        relative_path.extend(name);
         self.filter
-            .hides(&self.roots[root].absolute, &route, is_dir)
+            .hides(&self.roots[root].absolute, &relative_path, is_dir)
             && !is_path()
     }
 
@@ -42,24 +42,25 @@ impl<D> Tracker<D> {
     fn root_and_relative_path(&self, dir: Id) -> Option<(usize, Vec<u8>)> {
         let root = self.model.root(dir);
         let number = self.roots.iter().position(|at| at.entry == Some(root))?;
-        let mut route = Vec::with_capacity(128);
-        self.model.write_relative_path(dir, &mut route);
-        Some((number, route))
+        let mut relative_path = Vec::with_capacity(128);
+        self.model.write_relative_path(dir, &mut relative_path);
+        Some((number, relative_path))
     }
 
     /// A directory is gone, or elsewhere: what was read of its rules is old.
     pub(super) fn forget_rules(&self, dir: Id) {
         if self.filter.reads_rules()
-            && let Some((root, route)) = self.root_and_relative_path(dir)
+            && let Some((root, relative_path)) = self.root_and_relative_path(dir)
         {
-            self.filter.forget(&self.roots[root].absolute, &route);
+            self.filter
+                .forget(&self.roots[root].absolute, &relative_path);
         }
     }
 
     /// The rules in a directory changed: all below it may have appeared or gone.
     pub(super) fn rules_changed(&mut self, dir: Id) {
         self.forget_rules(dir);
-        self.queue.add_scan(dir, Sweep::Deep);
+        self.queue.add_scan(dir, ScanScope::Deep);
     }
 
     /// A directory moved: rules see other paths in it.
@@ -75,7 +76,7 @@ impl<D> Tracker<D> {
         if self.filter.has_unwatched_change() {
             self.filter.forget_all();
             for root in self.roots.iter().filter_map(|root| root.entry) {
-                self.queue.add_scan(root, Sweep::Deep);
+                self.queue.add_scan(root, ScanScope::Deep);
             }
         }
     }
@@ -92,7 +93,7 @@ impl<D: Disk> Tracker<D> {
                 self.file_events(id, step.content, ReadWhen::Now);
             }
         }
-        if let What::MovedTo(cookie) = step.what {
+        if let NameChange::MovedTo(cookie) = step.what {
             self.moved_to_hidden(cookie);
         }
         if self.model.find(dir, name).is_some() {
@@ -104,7 +105,7 @@ impl<D: Disk> Tracker<D> {
             self.enqueue(id);
         }
         let is_touched =
-            step.what == What::Content && !step.content.modified && !step.content.closed;
+            step.what == NameChange::Content && !step.content.modified && !step.content.closed;
         if !is_touched && self.filter.is_rule_file(name) {
             self.rules_changed(dir);
         }

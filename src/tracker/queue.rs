@@ -19,7 +19,7 @@ use foldhash::HashMap;
 
 use super::disk::{FsError, Inode};
 use super::model::Id;
-use super::scan::Sweep;
+use super::scan::ScanScope;
 use crate::event::Cookie;
 use fair::Fair;
 
@@ -90,7 +90,7 @@ impl Key {
 pub(super) enum Detail {
     Nothing,
     /// How much of a directory is compared.
-    Sweep(Sweep),
+    ScanScope(ScanScope),
     /// What was found under a name: which inode, and its ctime. Numbers are used again at
     /// once, but not with the same time.
     Seen(Inode, i64),
@@ -169,7 +169,7 @@ pub(super) struct WorkQueue {
 
 /// Whether a scan compares all that is in a directory.
 fn is_full(detail: Detail) -> bool {
-    matches!(detail, Detail::Sweep(Sweep::All | Sweep::Deep))
+    matches!(detail, Detail::ScanScope(ScanScope::All | ScanScope::Deep))
 }
 
 impl WorkQueue {
@@ -190,16 +190,16 @@ impl WorkQueue {
     }
 
     /// A directory that is on the queue is compared as fully as any of those who asked.
-    pub(super) fn add_scan(&mut self, dir: Id, sweep: Sweep) {
-        self.make_ready(Key::Scan(dir), dir.0, Detail::Sweep(sweep));
+    pub(super) fn add_scan(&mut self, dir: Id, scope: ScanScope) {
+        self.make_ready(Key::Scan(dir), dir.0, Detail::ScanScope(scope));
     }
 
     /// Adds a scan that no one else has asked for: one that failed keeps its time.
-    pub(super) fn ensure_scan(&mut self, dir: Id, sweep: Sweep) {
+    pub(super) fn ensure_scan(&mut self, dir: Id, scope: ScanScope) {
         if self.items.contains_key(&Key::Scan(dir)) {
-            self.item(&Key::Scan(dir), dir.0, Detail::Sweep(sweep));
+            self.item(&Key::Scan(dir), dir.0, Detail::ScanScope(scope));
         } else {
-            self.add_scan(dir, sweep);
+            self.add_scan(dir, scope);
         }
     }
 
@@ -240,9 +240,9 @@ impl WorkQueue {
         });
         item.group = group;
         match (item.detail, detail) {
-            (Detail::Sweep(old), Detail::Sweep(new)) => {
+            (Detail::ScanScope(old), Detail::ScanScope(new)) => {
                 let was_full = is_full(item.detail);
-                item.detail = Detail::Sweep(old.max(new));
+                item.detail = Detail::ScanScope(old.max(new));
                 if item.state == State::Ready && is_full(item.detail) && !was_full {
                     self.full_scans += 1;
                 }

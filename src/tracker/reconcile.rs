@@ -10,7 +10,7 @@ use super::disk::{Disk, FsError, Stat, Target};
 use super::folded_names::Source;
 use super::model::{Flag, Id, Presence};
 use super::queue::RETRY_DELAY;
-use super::scan::Sweep;
+use super::scan::ScanScope;
 use crate::change::{Content, Kind, Warning};
 
 impl<D: Disk> Tracker<D> {
@@ -76,9 +76,9 @@ impl<D: Disk> Tracker<D> {
     /// A directory may not be entered now, so that a name below it cannot be looked at:
     /// that directory is scanned when it can, or the name tried again where it is another.
     fn cannot_enter(&mut self, blocked: Id, dir: Id, name: &[u8], why: &FsError) {
-        let is_first = self.queue.retry_scan(blocked, Sweep::All, why);
+        let is_first = self.queue.retry_scan(blocked, ScanScope::All, why);
         if blocked != dir {
-            self.queue.retry_scan(dir, Sweep::All, why);
+            self.queue.retry_scan(dir, ScanScope::All, why);
             self.mark_unscanned(dir);
         }
         let is_listed = self.model.find(dir, name).is_some();
@@ -105,7 +105,7 @@ impl<D: Disk> Tracker<D> {
     fn cannot_stat(&mut self, dir: Id, name: &[u8], why: &FsError) {
         let is_first = match why {
             // It may be listed, and not searched: so it is with all names in it.
-            FsError::PermissionDenied => self.queue.retry_scan(dir, Sweep::All, why),
+            FsError::PermissionDenied => self.queue.retry_scan(dir, ScanScope::All, why),
             _ => self.retry_later(dir, name, why),
         };
         self.warn_blocked(dir, why, is_first);

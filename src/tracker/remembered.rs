@@ -1,5 +1,5 @@
-//! Files that were reported before this watch began (`--since`): what the model is told
-//! of them, and what it tells of them.
+//! Files that were reported before this watch began (`--since`): what the model takes
+//! over of them, and what it gives for the next comparison.
 //!
 //! Emits nothing. Invariant: what was reported before is taken over only where it will
 //! be compared with the bytes.
@@ -19,7 +19,7 @@ pub(crate) struct Reported {
 }
 
 impl Reported {
-    /// As the disk would tell it, as far as a fingerprint is made of that.
+    /// As statx(2) would give it, as far as a fingerprint is made of that.
     fn stat(&self, dev: u64) -> Option<Stat> {
         let times = self.times?;
         Some(Stat {
@@ -72,8 +72,8 @@ impl<D> Tracker<D> {
         !is_seen || self.model.evidence(id).has(Evidence::OF_EVENTS)
     }
 
-    /// A file that the baseline has not looked at, or not to the end: a look will tell
-    /// whether it is as it was reported.
+    /// A file that the baseline has not looked at, or not to the end: once it is compared,
+    /// it is known whether it is as it was reported.
     pub(crate) fn expect(&mut self, id: Id, reported: &Reported) {
         if self.model.kind(id) == Kind::File && self.model.digest(id).is_none() {
             self.set_reported(id, reported);

@@ -76,7 +76,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// A PATH in which nothing is left may be on its way out, too. If some process stands
-    /// in it, no event will say so: it is looked at in a moment.
+    /// in it, that makes no event: it is compared in a moment.
     fn recheck_emptied_root(&mut self, dir: Id) {
         let is_empty = self.model.first_child(dir).is_none();
         if is_empty && self.model.has(dir, Flag::ROOT) && !self.model.has(dir, Flag::PARTIAL) {

@@ -90,7 +90,7 @@ impl<D: Disk> Tracker<D> {
             }
             None => {
                 let is_moved = unseen.is_some_and(|unseen| {
-                    self.move_unseen((unseen.dir, &unseen.name), dir, name, steps.fate(at))
+                    self.move_unseen((unseen.dir, &unseen.name), dir, name, steps.outcome(at))
                 });
                 if !is_moved {
                     self.note_arrival(dir, name);

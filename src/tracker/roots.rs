@@ -4,7 +4,7 @@
 use super::Tracker;
 use super::disk::Disk;
 use super::model::{Flag, Id};
-use super::scan::Sweep;
+use super::scan::ScanScope;
 use crate::change::{Content, Kind};
 use crate::file_status::{FsClass, Inode};
 
@@ -89,9 +89,9 @@ impl<D> Tracker<D> {
     }
 
     /// The entry at an absolute path, as far as the PATHs' own were known at the start.
-    pub(crate) fn entry_at(&self, place: &[u8]) -> Option<Id> {
+    pub(crate) fn entry_at(&self, path: &[u8]) -> Option<Id> {
         self.roots.iter().find_map(|root| {
-            let rest = place.strip_prefix(root.absolute.as_slice())?;
+            let rest = path.strip_prefix(root.absolute.as_slice())?;
             let mut id = root.entry?;
             if !rest.is_empty() && root.absolute != b"/" && rest[0] != b'/' {
                 return None;
@@ -107,8 +107,8 @@ impl<D> Tracker<D> {
     }
 
     /// What is at an absolute path is looked at.
-    pub(crate) fn enqueue_path(&mut self, place: &[u8]) {
-        if let Some(id) = self.entry_at(place) {
+    pub(crate) fn enqueue_path(&mut self, path: &[u8]) {
+        if let Some(id) = self.entry_at(path) {
             self.enqueue(id);
         }
     }
@@ -137,7 +137,7 @@ impl<D> Tracker<D> {
     pub(crate) fn root_appeared(&mut self, id: Id) {
         self.mark_unscanned(id);
         self.emit_created(id, Content::default());
-        self.queue.add_scan(id, Sweep::New);
+        self.queue.add_scan(id, ScanScope::New);
     }
 
     /// PATHs that are gone, and single files in directories that are, are forgotten.

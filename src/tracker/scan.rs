@@ -16,8 +16,8 @@ pub(super) use rescan::Rescan;
 
 /// What of a directory a scan looks at; the later ones include those before them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Sweep {
-    /// It is new: what the tree does not have. Events tell of the rest.
+pub(super) enum ScanScope {
+    /// It is new: what the tree does not have. Events report the rest.
     New,
     /// Also the files that the tree has.
     Files,
@@ -30,7 +30,7 @@ pub(super) enum Sweep {
 /// A scan under way.
 pub(super) struct ActiveScan {
     dir: Id,
-    sweep: Sweep,
+    scope: ScanScope,
     /// Entries of the directory, when the scan began.
     children: Vec<Id>,
     /// How many of them were compared.
@@ -107,11 +107,11 @@ impl<D> Tracker<D> {
     }
 
     /// The entries of a directory that a scan of that kind compares.
-    fn children_in(&self, dir: Id, sweep: Sweep) -> Vec<Id> {
-        let is_meant = |child: &Id| match sweep {
-            Sweep::New => false,
-            Sweep::Files => self.model.kind(*child) != Kind::Directory,
-            Sweep::All | Sweep::Deep => true,
+    fn children_in(&self, dir: Id, scope: ScanScope) -> Vec<Id> {
+        let is_meant = |child: &Id| match scope {
+            ScanScope::New => false,
+            ScanScope::Files => self.model.kind(*child) != Kind::Directory,
+            ScanScope::All | ScanScope::Deep => true,
         };
         self.model.children(dir).filter(is_meant).collect()
     }
@@ -119,44 +119,44 @@ impl<D> Tracker<D> {
 
 impl<D: Disk> Tracker<D> {
     /// The watch is in place: the directory is listed.
-    pub(super) fn begin_scan(&mut self, dir: Id, sweep: Sweep) {
+    pub(super) fn begin_scan(&mut self, dir: Id, scope: ScanScope) {
         let mut names = Vec::new();
         let listed = self
             .enter(dir)
             .and_then(|inode| self.disk.list(&inode, &mut names));
         if let Err(why) = listed {
-            return self.cannot_scan(dir, sweep, &why);
+            return self.cannot_scan(dir, scope, &why);
         }
         // A rescan must see all of a directory, unless that came during the rescan.
         let is_unscanned = self.model.scanned(dir) == self.rescan.unscanned();
-        if sweep >= Sweep::All || sweep == Sweep::New && is_unscanned {
+        if scope >= ScanScope::All || scope == ScanScope::New && is_unscanned {
             let generation = self.rescan.generation();
             self.model.set_scanned(dir, generation);
         }
-        if sweep >= Sweep::All {
+        if scope >= ScanScope::All {
             self.model.clear(dir, Flag::UNREADABLE);
         }
-        if sweep == Sweep::New && self.is_folding(dir) {
+        if scope == ScanScope::New && self.is_folding(dir) {
             // A rename while it is read may list a name in two spellings.
             self.rescan_folded(dir);
         }
-        let listed = match sweep {
-            Sweep::New | Sweep::Files => None,
-            Sweep::All | Sweep::Deep => self.listed_names(dir, &names).map(Arc::new),
+        let listed = match scope {
+            ScanScope::New | ScanScope::Files => None,
+            ScanScope::All | ScanScope::Deep => self.listed_names(dir, &names).map(Arc::new),
         };
         self.scan = Some(ActiveScan {
             listed,
             dir,
-            sweep,
-            children: self.children_in(dir, sweep),
+            scope,
+            children: self.children_in(dir, scope),
             compared: 0,
             names,
             read: 0,
         });
     }
 
-    fn cannot_scan(&mut self, dir: Id, sweep: Sweep, why: &FsError) {
-        let is_first = self.queue.retry_scan(dir, sweep, why);
+    fn cannot_scan(&mut self, dir: Id, scope: ScanScope, why: &FsError) {
+        let is_first = self.queue.retry_scan(dir, scope, why);
         match why {
             FsError::NotFound => {
                 // It is scanned when it is found where it is.
@@ -174,7 +174,7 @@ impl<D: Disk> Tracker<D> {
         let Some(scan) = &mut self.scan else {
             return;
         };
-        let (dir, sweep, next) = (scan.dir, scan.sweep, scan.next());
+        let (dir, scope, next) = (scan.dir, scan.scope, scan.next());
         let listed = scan.listed.clone();
         match next {
             None => self.scan = None,
@@ -192,8 +192,8 @@ impl<D: Disk> Tracker<D> {
                 if is_here(self) {
                     self.reconcile_entry(child);
                 }
-                if sweep == Sweep::Deep && is_here(self) && self.is_directory(child) {
-                    self.queue.add_scan(child, Sweep::Deep);
+                if scope == ScanScope::Deep && is_here(self) && self.is_directory(child) {
+                    self.queue.add_scan(child, ScanScope::Deep);
                 }
             }
             Some(Next::Name(name)) => {

@@ -5,10 +5,10 @@ use super::Tracker;
 use super::disk::{Disk, FsError, Inode, Target};
 use super::model::{DirectoryState, Id};
 use super::queue::{Detail, Key, Work};
-use super::scan::Sweep;
+use super::scan::ScanScope;
 use crate::change::Kind;
 
-/// How often what has no watch, or does not tell all, is compared: 10 s.
+/// How often what has no watch, or makes incomplete events, is compared: 10 s.
 pub(super) const POLL: u64 = 10_000_000_000;
 
 /// How long a writer that never pauses is waited for: 1 s.
@@ -23,7 +23,7 @@ impl<D> Tracker<D> {
     /// it were written to that are gone, so what has other names in it is compared.
     pub(super) fn debounce(&mut self, id: Id) {
         match self.model.kind(id) {
-            Kind::Directory => self.queue.debounce_scan(id, Sweep::Files, CEILING),
+            Kind::Directory => self.queue.debounce_scan(id, ScanScope::Files, CEILING),
             _ => self
                 .queue
                 .debounce_entry(id, self.model.parent(id), CEILING),
@@ -80,7 +80,7 @@ impl<D> Tracker<D> {
         self.model.polled_directories() > 0 || self.file_systems.has_polled()
     }
 
-    /// Compares what has no watch or does not tell all.
+    /// Compares what has no watch or makes incomplete events.
     fn poll(&mut self) {
         let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
         let is_polled = |id: &Id| {
@@ -90,7 +90,7 @@ impl<D> Tracker<D> {
         let dirs = self.model.all().filter(is_dir).filter(is_polled);
         for id in dirs.collect::<Vec<_>>() {
             self.enqueue(id);
-            self.queue.add_scan(id, Sweep::All);
+            self.queue.add_scan(id, ScanScope::All);
         }
         // A file may be mounted from there into a directory that is not polled.
         let file_systems = &self.file_systems;
@@ -148,11 +148,11 @@ impl<D: Disk> Tracker<D> {
                 }
             }
             Key::Scan(dir) => {
-                if let Detail::Sweep(sweep) = detail
+                if let Detail::ScanScope(scope) = detail
                     && self.is_directory(dir)
                     && !self.model.is_not_entered(dir)
                 {
-                    self.begin_scan(dir, sweep);
+                    self.begin_scan(dir, scope);
                 }
                 return false;
             }

@@ -7,7 +7,7 @@ use super::{WalkContext, set_unasked};
 use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::disk::path::RemotePath;
-use crate::disk::remote::{Answer, Ask, NoAnswer, Place, Question, STALLED_AFTER};
+use crate::disk::remote::{Answer, Ask, NoAnswer, Question, RemoteTarget, STALLED_AFTER};
 use crate::file_status::FsError;
 use crate::tracker::Hashing;
 use crate::tracker::model::Id;
@@ -31,7 +31,7 @@ pub(crate) fn walk_remote(
         }
         let question = Question {
             ask: Ask::Walk,
-            place: Place::Path(path.clone()),
+            target: RemoteTarget::Path(path.clone()),
         };
         let is_over = || {
             progress.check_interrupt();

@@ -171,7 +171,7 @@ impl Stages for Watcher {
 
 impl Watcher {
     /// Takes what the workers have done. Every event that came before they read has
-    /// been applied: what they found where no event told of anything was there before.
+    /// been applied: what they found where there was no event was there before.
     pub(super) fn take_done(&mut self) {
         for done in self.workers.take_done() {
             let now = self.clock.now();

@@ -50,7 +50,7 @@ impl Output {
         }
     }
 
-    /// What sessions say about themselves.
+    /// The header of sessions.
     pub(super) fn header(&mut self) -> &mut Header {
         self.printer.header()
     }

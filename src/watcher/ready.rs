@@ -1,4 +1,4 @@
-//! The line that says that every watch is in place, and on what.
+//! The line that reports that every watch is in place, and on what.
 //!
 //! Turns numbers and PATHs into text; asks nothing.
 

@@ -53,7 +53,7 @@ pub(crate) struct RunOptions {
     pub(crate) snapshot: Option<u64>,
     /// Print net effects once it was quiet for so long, in nanoseconds.
     pub(crate) settle: Option<u64>,
-    /// Records tell which inode a name is.
+    /// Records have the inode of a name.
     pub(crate) stat: bool,
     /// Wait for a PATH that is missing.
     pub(crate) waits: bool,

@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Answered, Place, Question};
+use super::{Answered, Question, RemoteTarget};
 use crate::tracker::disk::Ticket;
 
 /// A file to be read.
 pub(super) struct Read {
-    pub(super) place: Place,
+    pub(super) target: RemoteTarget,
     pub(super) limit: u64,
     pub(super) ticket: Ticket,
 }

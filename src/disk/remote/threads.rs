@@ -6,7 +6,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::mailbox::Shared;
-use super::{Answer, Answered, Ask, NoAnswer, PATIENCE, Place, Question, STALLED_AFTER, Walked};
+use super::{
+    Answer, Answered, Ask, NoAnswer, PATIENCE, Question, RemoteTarget, STALLED_AFTER, Walked,
+};
 use crate::change::Kind;
 use crate::disk::path::RemotePath;
 use crate::file_status::{FsClass, FsError, Inode, Stat};
@@ -55,8 +57,8 @@ pub(super) fn answer_all(shared: &Shared, mut answerer: Answerer, recovered: &dy
         let answer = answerer.answer(&question);
         let now = Instant::now();
         let mut question = question;
-        match &mut question.place {
-            Place::Path(path) | Place::In(path, ..) => path.release(),
+        match &mut question.target {
+            RemoteTarget::Path(path) | RemoteTarget::In(path, ..) => path.release(),
         }
         mailbox = shared.lock();
         mailbox.current = None;
@@ -90,7 +92,7 @@ pub(super) fn read_all(shared: &Shared, mut answerer: Answerer, workers: &Worker
             continue;
         };
         drop(mailbox);
-        let digest = answerer.read(&read.place, read.limit, &mut buffer);
+        let digest = answerer.read(&read.target, read.limit, &mut buffer);
         let digest = digest.map_err(|why| match why {
             NoAnswer::Failed(error) => error,
             NoAnswer::DirectoryMoved => FsError::NotFound,
@@ -123,28 +125,28 @@ impl Answerer {
     }
 
     pub(super) fn answer(&mut self, question: &Question) -> Answered {
-        let place = &question.place;
+        let target = &question.target;
         Ok(match question.ask {
-            Ask::Stat => Answer::Stat(self.stat(place)?),
+            Ask::Stat => Answer::Stat(self.stat(target)?),
             Ask::Watch => {
-                let opened = self.open(place)?;
+                let opened = self.open(target)?;
                 Answer::Watched(self.watch(&opened)?)
             }
             Ask::WatchFile => {
-                let opened = self.open(place)?;
+                let opened = self.open(target)?;
                 let path = FdPath::new(opened.as_fd());
                 Answer::Wd(self.inotify.watch_file(path.as_c_str())?)
             }
             Ask::List => {
                 let mut names = Vec::new();
-                let opened = self.open(place)?;
+                let opened = self.open(target)?;
                 list(opened.as_fd(), |entry| {
                     append_name(&mut names, entry.name.to_bytes())
                 })?;
                 Answer::Names(names)
             }
             Ask::Walk => {
-                let opened = self.open(place)?;
+                let opened = self.open(target)?;
                 // Watched before it is listed: what changes in between has an event.
                 let watched = self.watch(&opened)?;
                 let mut entries = Vec::new();
@@ -160,10 +162,10 @@ impl Answerer {
         })
     }
 
-    pub(super) fn stat(&mut self, place: &Place) -> Result<Stat, NoAnswer> {
-        match place {
-            Place::Path(path) => Ok(stat_fd(path.open()?.as_fd())?),
-            Place::In(path, inode, name) => {
+    pub(super) fn stat(&mut self, target: &RemoteTarget) -> Result<Stat, NoAnswer> {
+        match target {
+            RemoteTarget::Path(path) => Ok(stat_fd(path.open()?.as_fd())?),
+            RemoteTarget::In(path, inode, name) => {
                 let dir = self.enter(path, *inode)?;
                 let stat = file::with_c_str(name, |name| stat_name(dir.as_fd(), name));
                 Ok(stat?)
@@ -172,10 +174,10 @@ impl Answerer {
     }
 
     /// Opens with O_PATH; a symbolic link is not followed in a directory of the tree.
-    pub(super) fn open(&mut self, place: &Place) -> Result<OwnedFd, NoAnswer> {
-        match place {
-            Place::Path(path) => Ok(path.open()?),
-            Place::In(path, inode, name) => {
+    pub(super) fn open(&mut self, target: &RemoteTarget) -> Result<OwnedFd, NoAnswer> {
+        match target {
+            RemoteTarget::Path(path) => Ok(path.open()?),
+            RemoteTarget::In(path, inode, name) => {
                 let dir = self.enter(path, *inode)?;
                 let opened =
                     file::with_c_str(name, |name| file::open_name(dir.as_fd(), name, Open::Path));
@@ -225,11 +227,11 @@ impl Answerer {
 
     pub(super) fn read(
         &mut self,
-        place: &Place,
+        target: &RemoteTarget,
         limit: u64,
         buffer: &mut Vec<u8>,
     ) -> Result<FileDigest, NoAnswer> {
-        let opened = self.open(place)?;
+        let opened = self.open(target)?;
         let stat = stat_fd(opened.as_fd())?;
         let is_pseudo =
             stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));

@@ -30,9 +30,13 @@ impl Fake {
         self.tree.child(dir, name).ok_or(FsError::NotFound)
     }
 
-    pub(crate) fn find_stale_ancestor(&self, root: &[u8], route: &[u8]) -> Result<Node, FsError> {
+    pub(crate) fn find_stale_ancestor(
+        &self,
+        root: &[u8],
+        relative_path: &[u8],
+    ) -> Result<Node, FsError> {
         let mut node = self.tree.at(root).ok_or(FsError::NotFound)?;
-        for name in route
+        for name in relative_path
             .split(|byte| *byte == b'/')
             .filter(|name| !name.is_empty())
         {
@@ -106,14 +110,14 @@ impl Fake {
     pub(crate) fn batch(
         &mut self,
         root: &[u8],
-        route: &[u8],
+        relative_path: &[u8],
         inode: Inode,
         name: &[u8],
         limit: u64,
     ) -> Result<FileDigest, FsError> {
         self.race();
         self.fail(false)?;
-        let dir = self.find_stale_ancestor(root, route)?;
+        let dir = self.find_stale_ancestor(root, relative_path)?;
         if self.tree.inode(dir) != inode {
             return Err(FsError::NotFound);
         }
@@ -218,7 +222,7 @@ impl Disk for Fake {
 
     fn list(&mut self, dir: &Self::Directory, names: &mut Vec<u8>) -> Result<(), FsError> {
         self.race();
-        // It waits for the directory's lock, under which names are told.
+        // It waits for the directory's lock, under which events are queued.
         self.tell_late();
         self.journal.push(format!("      list {}", dir.inode.ino));
         let dir = dir.node;

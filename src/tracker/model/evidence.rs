@@ -11,7 +11,7 @@ const SHIFT: u32 = 4;
 const ALL: u32 = 0b1111;
 
 impl Evidence {
-    /// `IN_MODIFY`, or something else tells of a write.
+    /// `IN_MODIFY`, or other evidence of a write.
     pub(in crate::tracker) const MODIFIED: Self = Self(1);
     /// `IN_CLOSE_WRITE`.
     pub(in crate::tracker) const CLOSED_WRITE: Self = Self(1 << 1);
@@ -45,7 +45,7 @@ impl Evidence {
         self.without(Self::ATTRIB)
     }
 
-    /// Whether an event tells of a write, and of none that is only an open file touched.
+    /// Whether an event reported a write, and of none that is only an open file touched.
     pub(in crate::tracker) fn says_written(self) -> bool {
         self.has(Self::MODIFIED) || self.is_written() && !self.has(Self::ATTRIB)
     }

@@ -14,9 +14,9 @@ impl Flag {
     pub(crate) const ROOT: Self = Self(1 << 2);
     /// In the index of files with several names.
     pub(crate) const LINKED: Self = Self(1 << 8);
-    /// Never told.
+    /// Never emitted.
     pub(crate) const HIDDEN: Self = Self(1 << 13);
-    /// A directory that may not be read, which has been said. It may have a watch: the
+    /// A directory that may not be read, which has been reported. It may have a watch: the
     /// permissions may have changed since that was set.
     pub(crate) const UNREADABLE: Self = Self(1 << 14);
     /// A directory of which only some names are watched (a PATH that is a file).

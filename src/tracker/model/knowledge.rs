@@ -14,7 +14,7 @@ pub(in crate::tracker) enum Knowledge {
     /// Reported without a look at it, or its name leads to another inode by now: whatever is
     /// found there is another.
     Unseen,
-    /// The first walk listed it, with that inode number (0: it was not told). The baseline
+    /// The first walk listed it, with that inode number (0: unknown). The baseline
     /// reads it, unless it was missed there.
     Unread { ino: u64, is_missed: bool },
     /// Looked at, and read if there is a digest. Racy: so soon after its last change that
@@ -111,7 +111,7 @@ impl Model {
         }
     }
 
-    /// A look has told which inode it is, if not what it holds: what is known of another one
+    /// Its inode is known, if not what it holds: what is known of another one
     /// is void. Of a file that waits for the baseline, the listed number is kept instead.
     pub(in crate::tracker) fn set_inode_key(&mut self, id: Id, key: InodeKey) {
         if self.is_unread(id) || self.inode_key(id) == Some(key) {

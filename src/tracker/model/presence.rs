@@ -10,7 +10,7 @@ pub(crate) enum Presence {
     /// `IN_MOVED_FROM` took it away, and the second half of the rename is awaited. What the
     /// disk has under its name is another entry.
     MovedFrom,
-    /// An event says that it went, or the second half of its rename did not come: if its
+    /// An event reported that it went, or the second half of its rename did not come: if its
     /// name leads nowhere at the next look, it is deleted without a second one.
     ConfirmDelete,
 }
@@ -41,7 +41,7 @@ impl Model {
         self.presence(id) == Presence::MovedFrom
     }
 
-    /// An event says that it was deleted. Of one that is moved from, that is said of
+    /// An event reported that it was deleted. Of one that is moved from, that is said of
     /// another entry, which had its name since.
     pub(crate) fn mark_deleted(&mut self, id: Id) {
         match self.presence(id) {

@@ -10,7 +10,7 @@ use super::back_off::back_off;
 use super::{Detail, Item, Key, QUIET, RETRY_DELAY, State, WorkQueue};
 use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::Id;
-use crate::tracker::scan::Sweep;
+use crate::tracker::scan::ScanScope;
 
 impl WorkQueue {
     /// Serves an entry in a moment, or sooner if it is added.
@@ -88,8 +88,8 @@ impl WorkQueue {
     }
 
     /// The same of a directory: names in it that are dead may live under others.
-    pub(in crate::tracker) fn debounce_scan(&mut self, dir: Id, sweep: Sweep, ceiling: u64) {
-        self.debounce(Key::Scan(dir), dir.0, Detail::Sweep(sweep), ceiling);
+    pub(in crate::tracker) fn debounce_scan(&mut self, dir: Id, scope: ScanScope, ceiling: u64) {
+        self.debounce(Key::Scan(dir), dir.0, Detail::ScanScope(scope), ceiling);
     }
 
     pub(super) fn debounce(&mut self, key: Key, group: u32, detail: Detail, ceiling: u64) {
@@ -144,8 +144,13 @@ impl WorkQueue {
         self.retry(Key::Name(dir, name.into()), dir.0, Detail::Nothing, why)
     }
 
-    pub(in crate::tracker) fn retry_scan(&mut self, dir: Id, sweep: Sweep, why: &FsError) -> bool {
-        let is_first = self.retry(Key::Scan(dir), dir.0, Detail::Sweep(sweep), why);
+    pub(in crate::tracker) fn retry_scan(
+        &mut self,
+        dir: Id,
+        scope: ScanScope,
+        why: &FsError,
+    ) -> bool {
+        let is_first = self.retry(Key::Scan(dir), dir.0, Detail::ScanScope(scope), why);
         let is_delayed = |item: &Item| matches!(item.state, State::Delayed(_));
         if *why == FsError::PermissionDenied
             && self.items.get(&Key::Scan(dir)).is_some_and(is_delayed)
@@ -195,11 +200,11 @@ impl WorkQueue {
             .filter(|&dir| is_meant(dir))
             .collect();
         for dir in meant {
-            let sweep = match self.items.get(&Key::Scan(dir)).map(|item| item.detail) {
-                Some(Detail::Sweep(sweep)) => sweep,
-                _ => Sweep::All,
+            let scope = match self.items.get(&Key::Scan(dir)).map(|item| item.detail) {
+                Some(Detail::ScanScope(scope)) => scope,
+                _ => ScanScope::All,
             };
-            self.add_scan(dir, sweep);
+            self.add_scan(dir, scope);
         }
     }
 

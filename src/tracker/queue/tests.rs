@@ -22,8 +22,8 @@ fn a_key_that_is_added_twice_is_served_once() {
     for _ in 0..1000 {
         queue.add_entry(Id(1), Some(Id(0)));
         queue.add_name(Id(0), b"a");
-        queue.add_scan(Id(0), Sweep::New);
-        queue.add_scan(Id(0), Sweep::All);
+        queue.add_scan(Id(0), ScanScope::New);
+        queue.add_scan(Id(0), ScanScope::All);
     }
     let works: Vec<Work> = std::iter::from_fn(|| queue.take(false)).collect();
     let of = |key: Key, detail| Work { key, detail };
@@ -32,7 +32,7 @@ fn a_key_that_is_added_twice_is_served_once() {
         [
             of(Key::Entry(Id(1)), Detail::Nothing),
             of(name(0, "a"), Detail::Nothing),
-            of(Key::Scan(Id(0)), Detail::Sweep(Sweep::All)),
+            of(Key::Scan(Id(0)), Detail::ScanScope(ScanScope::All)),
         ]
     );
     assert!(!queue.has_ready() && !queue.has_full_scans() && queue.items.is_empty());
@@ -42,7 +42,7 @@ fn a_key_that_is_added_twice_is_served_once() {
 fn no_kind_keeps_another_waiting_for_more_than_its_row() {
     let mut queue = WorkQueue::default();
     queue.add_name(Id(0), b"a");
-    queue.add_scan(Id(7), Sweep::New);
+    queue.add_scan(Id(7), ScanScope::New);
     let mut served = Vec::new();
     for id in 0..100 {
         queue.add_entry(Id(id), Some(Id(0)));
@@ -107,10 +107,10 @@ fn what_fails_is_tried_again_and_later_each_time() {
     let mut queue = WorkQueue::default();
     let mut now = 0;
     let mut waits = Vec::new();
-    queue.add_scan(Id(1), Sweep::All);
+    queue.add_scan(Id(1), ScanScope::All);
     for _ in 0..20 {
         queue.take(false).expect("it is never dropped");
-        queue.retry_scan(Id(1), Sweep::All, &io());
+        queue.retry_scan(Id(1), ScanScope::All, &io());
         assert!(!queue.has_ready());
         let due = queue.next_deadline().expect("it is tried again");
         waits.push((due - now) / MS);
@@ -123,7 +123,7 @@ fn what_fails_is_tried_again_and_later_each_time() {
     // What has worked once begins anew.
     assert!(queue.take(false).is_some());
     queue.served();
-    queue.retry_scan(Id(1), Sweep::All, &io());
+    queue.retry_scan(Id(1), ScanScope::All, &io());
     assert_eq!(queue.next_deadline(), Some(now + 2 * MS));
 }
 
@@ -131,15 +131,15 @@ fn what_fails_is_tried_again_and_later_each_time() {
 fn a_hint_tries_sooner_and_does_not_forget_the_failures() {
     let mut queue = WorkQueue::default();
     let denied = FsError::PermissionDenied;
-    queue.add_scan(Id(1), Sweep::Deep);
+    queue.add_scan(Id(1), ScanScope::Deep);
     queue.take(false).unwrap();
-    queue.retry_scan(Id(1), Sweep::Deep, &denied);
+    queue.retry_scan(Id(1), ScanScope::Deep, &denied);
     queue.hasten_denied(|dir| dir == Id(2));
     assert!(!queue.has_ready());
     queue.hasten_denied(|dir| dir == Id(1));
     let work = queue.take(false).unwrap();
-    assert_eq!(work.detail, Detail::Sweep(Sweep::Deep));
-    queue.retry_scan(Id(1), Sweep::New, &denied);
+    assert_eq!(work.detail, Detail::ScanScope(ScanScope::Deep));
+    queue.retry_scan(Id(1), ScanScope::New, &denied);
     queue.set_now(1999 * MS);
     queue.advance();
     assert!(
@@ -155,8 +155,8 @@ fn a_hint_tries_sooner_and_does_not_forget_the_failures() {
 fn deadlines_that_were_moved_take_no_room() {
     let mut queue = WorkQueue::default();
     for _ in 0..100_000 {
-        queue.retry_scan(Id(1), Sweep::All, &io());
-        queue.add_scan(Id(1), Sweep::New);
+        queue.retry_scan(Id(1), ScanScope::All, &io());
+        queue.add_scan(Id(1), ScanScope::New);
         queue.take(false);
         queue.debounce_entry(Id(2), None, 1000 * MS);
         queue.cancel_debounce(Id(2));
@@ -180,7 +180,7 @@ fn what_is_held_comes_when_the_rescan_is_over() {
 #[test]
 fn a_removed_key_is_not_served() {
     let mut queue = WorkQueue::default();
-    queue.add_scan(Id(1), Sweep::All);
+    queue.add_scan(Id(1), ScanScope::All);
     queue.recheck_entry(Id(2), None);
     queue.remove(&Key::Scan(Id(1)));
     queue.remove(&Key::Entry(Id(2)));
@@ -188,7 +188,7 @@ fn a_removed_key_is_not_served() {
     queue.advance();
     assert_eq!(keys(&mut queue), []);
     assert!(queue.is_at_rest() && !queue.has_full_scans());
-    queue.add_scan(Id(1), Sweep::New);
+    queue.add_scan(Id(1), ScanScope::New);
     assert_eq!(keys(&mut queue), [Key::Scan(Id(1))]);
 }
 

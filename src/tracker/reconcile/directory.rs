@@ -6,7 +6,7 @@ use crate::event::Wd;
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FsClass, FsError, Stat, Target, Watched};
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
-use crate::tracker::scan::Sweep;
+use crate::tracker::scan::ScanScope;
 
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
@@ -63,7 +63,7 @@ impl<D: Disk> Tracker<D> {
                         self.model.set_inode(id, watched.inode);
                         self.file_systems.note(watched.inode.dev, watched.class);
                         self.mark_watched(id, *wd);
-                        self.queue.add_scan(id, Sweep::All);
+                        self.queue.add_scan(id, ScanScope::All);
                     }
                     None => {
                         let id = self.new_directory(dir, name, stat);
@@ -88,7 +88,7 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_same_directory(&mut self, id: Id, stat: &Stat) {
         self.compare_attributes(id, stat);
         if self.model.scanned(id) != self.rescan.generation() {
-            self.queue.ensure_scan(id, Sweep::All);
+            self.queue.ensure_scan(id, ScanScope::All);
         }
     }
 
@@ -128,7 +128,7 @@ impl<D: Disk> Tracker<D> {
             ..Content::default()
         };
         self.emit_created(id, content);
-        self.queue.add_scan(id, Sweep::New);
+        self.queue.add_scan(id, ScanScope::New);
     }
 }
 
@@ -150,7 +150,7 @@ impl<D> Tracker<D> {
                     DirectoryState::Watched(_) => self.warn_unwatched(id, fault),
                     DirectoryState::Polled | DirectoryState::NotEntered(_) => {}
                 }
-                self.queue.add_scan(id, Sweep::All);
+                self.queue.add_scan(id, ScanScope::All);
             }
             FsError::PermissionDenied => self.warn_unreadable(id),
             FsError::NotFound | FsError::Busy | FsError::Stalled => {}

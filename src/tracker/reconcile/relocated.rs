@@ -5,7 +5,7 @@ use crate::change::{Content, Kind};
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FsError, Stat, Target};
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
-use crate::tracker::scan::Sweep;
+use crate::tracker::scan::ScanScope;
 
 const ALIAS: DirectoryState = DirectoryState::NotEntered(NotEntered::Alias);
 
@@ -61,7 +61,7 @@ impl<D: Disk> Tracker<D> {
         self.model.end_moved_from(other);
         self.rename_relocated(other, dir, name);
         if self.model.is_live(other) && self.model.scanned(other) != self.rescan.generation() {
-            self.queue.add_scan(other, Sweep::All);
+            self.queue.add_scan(other, ScanScope::All);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::change::Kind;
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FsError, Inode, Stat, Target};
 use crate::tracker::model::Id;
-use crate::tracker::scan::Sweep;
+use crate::tracker::scan::ScanScope;
 
 impl<D: Disk> Tracker<D> {
     /// Looks at a PATH that is a directory.
@@ -29,7 +29,7 @@ impl<D: Disk> Tracker<D> {
                     && self.model.wd(id).is_none() =>
             {
                 self.mark_watched(id, wd);
-                self.queue.add_scan(id, Sweep::All);
+                self.queue.add_scan(id, ScanScope::All);
             }
             Err(why) if watched.inode == known => {
                 self.queue.retry_entry(id, None, &why);

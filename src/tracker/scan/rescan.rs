@@ -5,7 +5,7 @@
 use crate::tracker::Tracker;
 use crate::tracker::model::{Id, InodeKey};
 use crate::tracker::queue::Key;
-use crate::tracker::scan::Sweep;
+use crate::tracker::scan::ScanScope;
 
 /// How long the second of two rescans that follow each other waits: 20 ms, and twice as
 /// long each time, up to 1 s.
@@ -56,7 +56,7 @@ impl<D> Tracker<D> {
         self.enqueue_roots();
         let roots: Vec<Id> = self.roots.iter().filter_map(|root| root.entry).collect();
         for root in roots {
-            self.queue.add_scan(root, Sweep::All);
+            self.queue.add_scan(root, ScanScope::All);
         }
     }
 

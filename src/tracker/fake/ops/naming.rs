@@ -210,7 +210,7 @@ impl Fake {
         Some(())
     }
 
-    /// mount(2) of a directory: it is in two places at once, and nobody is told.
+    /// mount(2) of a directory: it is in two places at once, and that makes no event.
     pub(super) fn bind(&mut self, from: &[u8], to: &[u8]) -> Option<()> {
         let node = self.tree.at(from)?;
         let (dir, name) = self.tree.place(to)?;
