@@ -31,7 +31,7 @@ pub(crate) struct Content {
     pub(crate) size: Option<u64>,
     /// Of the bytes, where they were read.
     pub(crate) digest: Option<Digest>,
-    /// Of any kind of name, as it was when it was last looked at.
+    /// Of any kind of name, as it was when it was last compared.
     pub(crate) stat: Option<InodeTimes>,
 }
 
@@ -146,7 +146,7 @@ pub(crate) enum Warning {
     UnreadableDirectory,
     /// A file that may not be read.
     UnreadableFile,
-    /// The limit on watches is reached: this directory is looked at at intervals.
+    /// The limit on watches is reached: this directory is polled.
     NoWatch,
     OverLimit,
     /// Any other error, in the system's words.

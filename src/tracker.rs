@@ -93,7 +93,7 @@ pub(crate) struct Tracker<D> {
     scan: Option<ActiveScan>,
     rescan: Rescan,
     pending_moves: PendingMoves,
-    /// Names that were made and had left when they were looked at.
+    /// Names that were made and had left when they were reconciled.
     unseen: UnseenCreates,
     /// The batch that is being applied.
     applying: Option<Applying>,
@@ -104,7 +104,7 @@ pub(crate) struct Tracker<D> {
     links: Links,
     file_watches: FileWatches,
     folding: FoldingDirectories,
-    /// Entries that were not there at a look, and since when.
+    /// Entries that were not found on disk, and since when.
     missing: HashMap<Id, u64>,
     reads: Reads,
     metadata: Metadata,
@@ -177,12 +177,12 @@ impl<D> Tracker<D> {
         self.queue_empty = wall;
     }
 
-    /// Puts an entry in the queue of those to look at.
+    /// Puts an entry on the work queue.
     pub(crate) fn enqueue(&mut self, id: Id) {
         self.queue.add_entry(id, self.model.parent(id));
     }
 
-    /// Puts a name in the queue of those to look at.
+    /// Puts a name on the work queue.
     pub(crate) fn enqueue_name(&mut self, dir: Id, name: &[u8]) {
         match self.model.find(dir, name) {
             Some(id) => self.enqueue(id),
@@ -203,7 +203,7 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Looks at every name that the walk found, without emitting anything: for modes and
+    /// Compares every name that the walk found, without emitting anything: for modes and
     /// owners, and watches on files.
     pub(crate) fn init_metadata(&mut self) {
         for id in self.model.all().collect::<Vec<_>>() {

@@ -211,7 +211,7 @@ impl Watcher {
         Ok(Some(self.stop.with_all_printed(reason)))
     }
 
-    /// Whether nothing that is known is left to be looked at.
+    /// Whether nothing that is known is left to be reconciled.
     fn is_done(&self) -> bool {
         self.tracker.is_done() && !self.has_events() && !self.session.is_listing()
     }
@@ -249,7 +249,7 @@ impl Watcher {
         deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.clock.tick())))
     }
 
-    /// Mounts changed: what is below the places that changed is looked at.
+    /// Mounts changed: what is below the places that changed is reconciled.
     fn remounted(&mut self) {
         let Some(mounts) = &mut self.mounts else {
             return;

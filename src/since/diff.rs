@@ -20,7 +20,7 @@ use net_builder::NetBuilder;
 /// What of the model is not in it.
 pub(crate) trait Disk {
     /// Inode and times of an entry, as they were when the baseline looked; of what it
-    /// does not look at, as they are.
+    /// does not compare, as they are.
     fn times(&mut self, id: Id) -> Option<InodeTimes>;
     /// The size of a file, likewise.
     fn size(&mut self, id: Id) -> Option<u64>;
@@ -29,7 +29,7 @@ pub(crate) trait Disk {
 /// What comes of a comparison.
 pub(crate) struct Difference {
     pub(crate) steps: Vec<Step>,
-    /// Files of which nothing can be said yet: they are to be looked at.
+    /// Files of which nothing can be said yet: they are to be reconciled.
     pub(crate) doubtful: Vec<(Id, TreeId)>,
 }
 

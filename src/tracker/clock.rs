@@ -7,11 +7,11 @@
 
 use super::Timestamps;
 
-/// The clock may gain or lose that much between two looks without having been set:
-/// adjtime(3) slews, and a look takes time. 100 ms.
+/// The clock may gain or lose that much between two readings without having been set:
+/// adjtime(3) slews, and a reading takes time. 100 ms.
 const TOLERANCE: i64 = 100_000_000;
 
-/// A file may be younger than the last look at the clock by that much: 10 s.
+/// A file may be younger than the last reading of the clock by that much: 10 s.
 const AHEAD: i64 = 10_000_000_000;
 
 /// With more spans than this two are joined, with the time between them.
@@ -26,7 +26,7 @@ struct Span {
 pub(super) struct WallClock {
     /// The last one goes on; a setting of the clock begins another.
     spans: Vec<Span>,
-    /// When the clock was last looked at.
+    /// When the clock was last read.
     seen: Timestamps,
 }
 
@@ -39,7 +39,7 @@ impl WallClock {
         }
     }
 
-    /// Looks at the clock; whether it was set since the last look.
+    /// Reads the clock; whether it was set since the last reading.
     pub(super) fn observe(&mut self, now: Timestamps) -> bool {
         let passed = now.tick.saturating_sub(self.seen.tick);
         let passed = i64::try_from(passed).unwrap_or(i64::MAX);
@@ -48,7 +48,7 @@ impl WallClock {
         let was_set = now.wall.abs_diff(expected) > tolerance.unsigned_abs();
         self.seen = now;
         if let Some(span) = self.spans.last_mut() {
-            // It was set at some time between the two looks.
+            // It was set at some time between the two readings.
             span.last = span.last.max(if was_set { expected } else { now.wall });
         }
         if was_set {

@@ -100,7 +100,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Reads a file that was written to without a look at it first. `false`: it takes
+    /// Reads a file that was written to without a stat(2) first. `false`: it takes
     /// more than that.
     pub(super) fn read_modified(&mut self, id: Id) -> bool {
         let is_plain = !self.settings.attributes
@@ -164,7 +164,7 @@ impl<D: Disk> Tracker<D> {
             }) => {
                 self.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
-                // What happened meanwhile is looked at in its turn.
+                // What happened meanwhile is reconciled in its turn.
                 let again = !self.model.evidence(id).is_empty();
                 if again || !stable {
                     self.reads.delays.note(id, self.now.tick, took);

@@ -1,6 +1,6 @@
 //! New names that are no directories: made by open(2), and then empty, or come whole.
 //!
-//! What has left its name before it could be looked at is known by where it went: its kind
+//! What has left its name before it could be reconciled is known by where it went: its kind
 //! is not guessed. Invariant: a file that was made, written and closed in one batch costs
 //! one look.
 
@@ -16,7 +16,7 @@ use foldhash::HashMap;
 /// event: clocks of file systems are that coarse. 20 ms, in nanoseconds.
 const COARSE: i64 = 20_000_000;
 
-/// Names that were made, and had left the disk when they were looked at: the event that
+/// Names that were made, and had left the disk when they were reconciled: the event that
 /// says where they went is unread.
 #[derive(Default)]
 pub(super) struct UnseenCreates {
@@ -84,7 +84,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// A new name that is known by its events alone; a file, unless its kind was seen
-    /// where it went. The step that takes the name away has what is left looked at.
+    /// where it went. The step that takes the name away has what is left reconciled.
     fn insert_unseen(&mut self, dir: Id, name: &[u8], kind: Option<Kind>) -> Id {
         match kind {
             Some(kind @ (Kind::Symlink | Kind::Other)) => {
@@ -96,7 +96,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Where it went is read soon; if not, the name is looked at.
+    /// Where it went is read soon; if not, the name is reconciled.
     fn unseen_create(&mut self, dir: Id, name: &[u8]) {
         self.unseen.add(dir, name);
         self.queue.add_name_later(dir, name);

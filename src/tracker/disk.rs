@@ -52,7 +52,7 @@ pub(crate) struct FileDigest {
 }
 
 impl FileDigest {
-    /// Of a file that was looked at and not read.
+    /// Of a file that was stat'ed and not read.
     pub(crate) fn unread(stat: Stat) -> Self {
         Self {
             stat,

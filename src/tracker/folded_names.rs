@@ -15,7 +15,7 @@ use super::model::{DirectoryState, Id, NotEntered};
 use super::scan::{ScanScope, names_of};
 use crate::change::Kind;
 
-/// How a name that the model does not have came to be looked at.
+/// How a name that the model does not have came to be reconciled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Source {
     /// It is listed.
@@ -154,7 +154,7 @@ impl<D: Disk> Tracker<D> {
         let name = self.model.name(child).to_vec();
         let is_folding = match self.stat_in(dir, &name) {
             Ok(stat) => self.folds(dir, &name, &stat),
-            // It may be the one that is gone, or nothing can be looked at now.
+            // It may be the one that is gone, or nothing can be reconciled now.
             Err(_) => true,
         };
         if is_folding {

@@ -102,7 +102,7 @@ impl<D> Tracker<D> {
                 self.model.set(other, Flag::LINKED);
             }
         } else if self.model.has(id, Flag::LINKED) && self.model.with_inode_key(key).len() <= 1 {
-            // More than one: what was read aside was looked at before the other name came.
+            // More than one: what was read aside was stat'ed before the other name came.
             self.model.clear(id, Flag::LINKED);
             self.links.forget_reading(key);
         }

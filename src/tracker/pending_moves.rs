@@ -11,7 +11,7 @@ use crate::event::Cookie;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Moving {
     Entry,
-    /// It was made by an event, and had left when it was looked at.
+    /// It was made by an event, and had left when it was reconciled.
     Unseen,
 }
 

@@ -53,7 +53,7 @@ pub(super) enum Key {
     Periodic,
     /// Directories without a watch are compared.
     Poll,
-    /// Rule files outside the tree are looked at.
+    /// Rule files outside the tree are checked.
     Rules,
 }
 

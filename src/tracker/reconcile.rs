@@ -25,7 +25,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Looks at a name in a directory.
+    /// Reconciles a name in a directory.
     pub(crate) fn reconcile_name(&mut self, dir: Id, name: &[u8]) {
         self.reconcile_as(dir, name, Source::Hint);
     }
@@ -54,7 +54,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// The directory is not where the model has it: the edge that is wrong is found
-    /// and looked at, and the name again afterwards.
+    /// and reconciled, and the name again afterwards.
     fn find_stale_ancestor(&mut self, dir: Id, name: &[u8]) {
         let mut at = dir;
         while let Some(parent) = self.model.parent(at) {
@@ -73,7 +73,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A directory may not be entered now, so that a name below it cannot be looked at:
+    /// A directory may not be entered now, so that a name below it cannot be reconciled:
     /// that directory is scanned when it can, or the name tried again where it is another.
     fn cannot_enter(&mut self, blocked: Id, dir: Id, name: &[u8], why: &FsError) {
         let is_first = self.queue.retry_scan(blocked, ScanScope::All, why);
@@ -101,7 +101,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// The directory was entered, and the name cannot be looked at.
+    /// The directory was entered, and the name cannot be reconciled.
     fn cannot_stat(&mut self, dir: Id, name: &[u8], why: &FsError) {
         let is_first = match why {
             // It may be listed, and not searched: so it is with all names in it.

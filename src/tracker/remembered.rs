@@ -47,7 +47,7 @@ impl Reported {
 
 impl<D> Tracker<D> {
     /// A file that the walk has just added is as it was reported, with that digest if any:
-    /// the baseline need not look at it. `false`: it must, since something may have happened
+    /// the baseline need not stat it. `false`: it must, since something may have happened
     /// to it since the watch began.
     pub(crate) fn add_unchanged(&mut self, id: Id, stat: &Stat, digest: Option<Digest>) -> bool {
         let is_unread = self.model.kind(id) == Kind::File && self.model.is_unread(id);
@@ -72,7 +72,7 @@ impl<D> Tracker<D> {
         !is_seen || self.model.evidence(id).has(Evidence::OF_EVENTS)
     }
 
-    /// A file that the baseline has not looked at, or not to the end: once it is compared,
+    /// A file that the baseline has not stat'ed, or not to the end: once it is compared,
     /// it is known whether it is as it was reported.
     pub(crate) fn expect(&mut self, id: Id, reported: &Reported) {
         if self.model.kind(id) == Kind::File && self.model.digest(id).is_none() {

@@ -154,7 +154,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Moves an entry to a name, reports it, and leaves it to be looked at.
+    /// Moves an entry to a name, reports it, and leaves it to be reconciled.
     pub(super) fn rename(&mut self, id: Id, dir: Id, name: &[u8]) {
         let victim = self.model.find(dir, name);
         if victim == Some(id) {

@@ -1,4 +1,4 @@
-//! The PATHs: where each is, and whether it is there. Never opens one: that is for a look,
+//! The PATHs: where each is, and whether it is there. Never opens one: that is for reconcile,
 //! and, where one is waited for, for those outside.
 
 use super::Tracker;
@@ -106,7 +106,7 @@ impl<D> Tracker<D> {
         })
     }
 
-    /// What is at an absolute path is looked at.
+    /// What is at an absolute path is reconciled.
     pub(crate) fn enqueue_path(&mut self, path: &[u8]) {
         if let Some(id) = self.entry_at(path) {
             self.enqueue(id);

@@ -1,6 +1,6 @@
 //! Compares all names of a directory, one at a time: those that the tree has, then those
 //! that readdir(3) gives and the tree does not have. A listing proves nothing by itself,
-//! since a rename meanwhile may hide a name or double it: each name is looked at.
+//! since a rename meanwhile may hide a name or double it: each name is reconciled.
 
 mod rescan;
 
@@ -14,7 +14,7 @@ use super::model::{Flag, Id};
 use crate::change::{Kind, Warning};
 pub(super) use rescan::Rescan;
 
-/// What of a directory a scan looks at; the later ones include those before them.
+/// What of a directory a scan compares; the later ones include those before them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum ScanScope {
     /// It is new: what the tree does not have. Events report the rest.
@@ -37,7 +37,7 @@ pub(super) struct ActiveScan {
     compared: usize,
     /// The names listed, each after its length in two bytes.
     names: Vec<u8>,
-    /// How many of their bytes were looked at.
+    /// How many of their bytes were compared.
     read: usize,
     /// The same as a set, where the directory ignores the case of names.
     listed: Option<Arc<HashSet<Box<[u8]>>>>,
@@ -73,7 +73,7 @@ impl ActiveScan {
 }
 
 impl<D> Tracker<D> {
-    /// A directory is due to be scanned when it is looked at.
+    /// A directory is due to be scanned when it is reconciled.
     pub(super) fn mark_unscanned(&mut self, dir: Id) {
         self.model.set_scanned(dir, self.rescan.unscanned());
     }
@@ -96,7 +96,7 @@ impl<D> Tracker<D> {
         self.scan.as_ref().is_some_and(|scan| scan.dir == dir)
     }
 
-    /// Every directory from there down is looked at.
+    /// Every directory from there down is scanned.
     pub(super) fn enqueue_directories(&mut self, top: Id) {
         let mut left = vec![top];
         while let Some(dir) = left.pop() {

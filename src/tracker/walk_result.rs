@@ -2,7 +2,7 @@
 //! only if nothing has happened to them since.
 //!
 //! Emits nothing. Invariant: a digest is stored without a record only from the inode
-//! that the walk saw, as it was before the watch began; all else is left to a look.
+//! that the walk saw, as it was before the watch began; all else is left to reconcile.
 
 use super::Tracker;
 use super::disk::{Disk, FileDigest, FsError, Stat};
@@ -41,7 +41,7 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// The baseline has read a file, or looked at it: what was there when the watch
+    /// The baseline has read a file, or stat'ed it: what was there when the watch
     /// began is known, unless something has happened since.
     pub(crate) fn take_baseline(&mut self, id: Id, read: Result<FileDigest, FsError>) {
         let model = &self.model;
@@ -79,7 +79,7 @@ impl<D: Disk> Tracker<D> {
                 self.keep_fingerprint(id, &stat, !by_stat, self.now.wall);
                 self.warn_over_limit(id, &stat);
             }
-            // It moved, or may not be read, or something above it may not: a look tells.
+            // It moved, or may not be read, or something above it may not: it is reconciled.
             Err(_) => {
                 self.model.mark_missed(id);
                 self.enqueue(id);

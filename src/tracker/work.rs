@@ -30,7 +30,7 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// A name could not be looked at: it is tried again. Whether that failed for the first
+    /// A name could not be reconciled: it is tried again. Whether that failed for the first
     /// time in a row.
     pub(super) fn retry_later(&mut self, dir: Id, name: &[u8], why: &FsError) -> bool {
         match self.model.find(dir, name) {
@@ -45,7 +45,7 @@ impl<D> Tracker<D> {
     }
 
     /// A name in a directory that is not where the model has it, because `lost` or
-    /// something above it is not, is looked at when that is found: by itself, or, where
+    /// something above it is not, is reconciled when that is found: by itself, or, where
     /// there are many, in a scan. To look for each of many in vain, again and again, would
     /// leave no time to find it.
     pub(super) fn defer_to_scan(&mut self, dir: Id, name: &[u8], lost: Id) {
@@ -58,12 +58,12 @@ impl<D> Tracker<D> {
             .retry_entry(last, self.model.parent(last), &FsError::NotFound);
     }
 
-    /// Whether nothing is left to look at now.
+    /// Whether nothing is left to reconcile now.
     pub(crate) fn is_idle(&self) -> bool {
         !self.queue.has_ready() && self.scan.is_none() && !self.rescan.is_running()
     }
 
-    /// Whether nothing is left to look at, now or soon.
+    /// Whether nothing is left to reconcile, now or soon.
     pub(crate) fn is_done(&self) -> bool {
         self.is_idle() && self.queue.is_at_rest() && self.reads.is_empty()
     }
@@ -171,7 +171,7 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// Looks at a name that the model does not have. If something is there, the event that
+    /// Reconciles a name that the model does not have. If something is there, the event that
     /// reports it may be on its way, and emits it as what it is: a rename, or a file that
     /// was made empty. So only what is still there a moment later is emitted by the reconcile.
     fn reconcile_missing(&mut self, dir: Id, name: &[u8], detail: Detail) {

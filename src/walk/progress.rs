@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::interrupt::Interrupt;
 
-/// Directories walked between two looks at what ends it: some tenths of a millisecond.
+/// Directories walked between two checks of what ends it: some tenths of a millisecond.
 const STRIDE: u64 = 64;
 
-/// How far the walks are, to be looked at from another thread, and whether they go on.
+/// How far the walks are, to be read by another thread, and whether they go on.
 pub(crate) struct WalkProgress {
     interrupt: Option<Interrupt>,
     is_ended: AtomicBool,

@@ -10,7 +10,7 @@ use crate::stderr::erase_progress;
 use crate::tracker::Hashing;
 use crate::tracker::cycle::Stages;
 
-/// How long the loop does the workers' work before it looks at events and signals again.
+/// How long the loop does the workers' work before it serves events and signals again.
 const HELP: Duration = Duration::from_millis(1);
 
 impl Watcher {

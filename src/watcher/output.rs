@@ -14,7 +14,7 @@ use crate::output::{Header, Printer};
 /// Rendered at once before some is written: what a pipe holds.
 const PIECE: usize = 64 << 10;
 
-/// Pieces rendered in a row; between them and the next the loop looks at the signals.
+/// Pieces rendered in a row; between them and the next the loop serves signals.
 const PIECES: usize = 8;
 
 /// What became of what was known.
@@ -98,7 +98,7 @@ impl Output {
         self.has_backlog() && !self.writer.is_full()
     }
 
-    /// How many pieces may be rendered before signals are looked at again.
+    /// How many pieces may be rendered before signals are served again.
     pub(super) fn pieces() -> std::ops::Range<usize> {
         0..PIECES
     }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::output::Format;
 use crate::tracker::model::Id;
 
-/// Names listed between two looks at the clock, the signals and the reader.
+/// Names listed between two checks of the clock, the signals and the reader.
 const NAMES: usize = 256;
 
 /// How far the session is.

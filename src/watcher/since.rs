@@ -16,7 +16,7 @@ use crate::sys::stat::stat_fd;
 use crate::tracker::Hashing;
 use crate::tracker::model::Id;
 
-/// Changes between two looks at the output.
+/// Changes between two checks of the output.
 const PIECE: usize = 512;
 
 /// Where it is known from what was there.

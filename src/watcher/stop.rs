@@ -112,13 +112,13 @@ impl StopConditions {
     }
 
     /// When the watch ends by itself. Once it has been quiet for long enough, what is left to
-    /// be looked at wakes the loop when it is done.
+    /// be reconciled wakes the loop when it is done.
     pub(super) fn deadline(&self, now: u64, is_done: impl FnOnce() -> bool) -> Option<u64> {
         let quiet_end = self.quiet_end().filter(|&end| end > now || is_done());
         [self.timeout_end(), quiet_end].into_iter().flatten().min()
     }
 
-    /// Whether its time is up. `is_done`: nothing that is known is left to be looked at; asked only where that matters.
+    /// Whether its time is up. `is_done`: nothing that is known is left to be reconciled; asked only where that matters.
     pub(super) fn time_is_up(
         &self,
         now: u64,

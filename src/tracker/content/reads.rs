@@ -15,7 +15,7 @@ struct Read {
     ticket: Ticket,
     /// What happened to it before.
     why: Evidence,
-    /// It was looked at meanwhile: another file may be there by now.
+    /// It was reconciled meanwhile: another file may be there by now.
     is_stale: bool,
     /// How often it could not be read before, in a row.
     failures: u8,
@@ -25,7 +25,7 @@ struct Read {
 pub(super) struct Answered {
     pub(super) id: Id,
     pub(super) why: Evidence,
-    /// Whether the name is to be looked at again.
+    /// Whether the name is to be reconciled again.
     pub(super) is_stale: bool,
     /// How often it could not be read before, in a row.
     pub(super) failures: u8,
@@ -99,7 +99,7 @@ impl Reads {
         self.files.get(&id).map(|read| read.why)
     }
 
-    /// Its name is looked at while it is being read; `false`: it is not.
+    /// Its name is reconciled while it is being read; `false`: it is not.
     pub(super) fn mark_stale(&mut self, id: Id) -> bool {
         let read = self.files.get_mut(&id);
         read.map(|read| read.is_stale = true).is_some()

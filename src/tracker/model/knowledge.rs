@@ -11,13 +11,13 @@ use super::{Id, Model};
 /// happened since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::tracker) enum Knowledge {
-    /// Reported without a look at it, or its name leads to another inode by now: whatever is
+    /// Reported without a stat(2), or its name leads to another inode by now: whatever is
     /// found there is another.
     Unseen,
     /// The first walk listed it, with that inode number (0: unknown). The baseline
     /// reads it, unless it was missed there.
     Unread { ino: u64, is_missed: bool },
-    /// Looked at, and read if there is a digest. Racy: so soon after its last change that
+    /// Stat'ed, and read if there is a digest. Racy: so soon after its last change that
     /// the fingerprint proves nothing.
     Known {
         fingerprint: Fingerprint,
@@ -81,7 +81,7 @@ impl Model {
         *bits = *bits & !(STATE | DOUBT) | state << SHIFT | if doubt { DOUBT } else { 0 };
     }
 
-    /// Whether nobody has looked at it since the first walk listed it.
+    /// Whether it was never stat'ed since the first walk listed it.
     pub(crate) fn is_unread(&self, id: Id) -> bool {
         self.node(id).bits & STATE == 1 << SHIFT
     }
@@ -90,7 +90,7 @@ impl Model {
         self.node(id).bits & STATE == STATE
     }
 
-    /// If it waits for the baseline, it is read when it is looked at instead.
+    /// If it waits for the baseline, it is read when it is reconciled instead.
     pub(crate) fn mark_missed(&mut self, id: Id) {
         if self.is_unread(id) {
             self.node_mut(id).bits |= DOUBT;

@@ -15,7 +15,7 @@ const CHUNK: usize = 128;
 /// The size's part of a file's fingerprint is in the highest bits of its node.
 const SIZE_SHIFT: u32 = 32 - SIZE_BITS;
 
-/// In the place of an inode key: nobody has looked at the file.
+/// In the place of an inode key: the file was never stat'ed.
 const NO_KEY: u64 = 0;
 
 /// Digests of consecutive files.
@@ -31,7 +31,7 @@ pub(super) struct Leaves {
     pub(super) all: Arena<Node>,
     /// Of size and times.
     states: Vec<u64>,
-    /// Inode keys; of files that nobody has looked at, the inode number that was listed.
+    /// Inode keys; of files that were never stat'ed, the inode number that was listed.
     inodes: Vec<u64>,
     /// Digests, where one of the chunk is known.
     digests: Vec<Option<Box<Chunk>>>,
@@ -129,7 +129,7 @@ impl Model {
         }
     }
 
-    /// Of a file that was looked at.
+    /// Of a file that was stat'ed.
     pub(super) fn fingerprint(&self, id: Id) -> Fingerprint {
         let at = self.file(id);
         Fingerprint {
@@ -148,7 +148,7 @@ impl Model {
         *bits |= u32::from(fingerprint.size) << SIZE_SHIFT;
     }
 
-    /// The inode number of a file that nobody has looked at.
+    /// The inode number of a file that was never stat'ed.
     pub(super) fn listed_ino(&self, id: Id) -> u64 {
         self.leaves.inodes[self.file(id)]
     }
@@ -162,7 +162,7 @@ impl Model {
         self.set_listed_ino(id, NO_KEY);
     }
 
-    /// What its inode is known by under any name; `None` when it was never looked at.
+    /// What its inode is known by under any name; `None` when it was never stat'ed.
     pub(in crate::tracker) fn inode_key(&self, id: Id) -> Option<InodeKey> {
         let key = self.leaves.inodes[self.file(id)];
         (!self.is_unread(id) && key != NO_KEY).then_some(InodeKey(key))

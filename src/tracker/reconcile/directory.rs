@@ -1,4 +1,4 @@
-//! A look found a directory: it is watched first, and by its watch it is known whether it
+//! A directory is on disk: it is watched first, and by its watch it is known whether it
 //! is the one that the model has. A new one is emitted, then scanned.
 
 use crate::change::{Content, Kind, Warning};

@@ -1,4 +1,4 @@
-//! A look at a PATH: whether it is still the directory that was meant. One that took its
+//! Reconciles a PATH: whether it is still the directory that was meant. One that took its
 //! place is never watched for it.
 
 use crate::change::Kind;
@@ -8,7 +8,7 @@ use crate::tracker::model::Id;
 use crate::tracker::scan::ScanScope;
 
 impl<D: Disk> Tracker<D> {
-    /// Looks at a PATH that is a directory.
+    /// Reconciles a PATH that is a directory.
     pub(super) fn reconcile_root(&mut self, id: Id) {
         let Some(open) = self.root_of(id) else {
             return;

@@ -76,7 +76,7 @@ impl World {
     pub(super) fn converges(&mut self) {
         self.settles();
         self.gets_over_errors();
-        // What has no watch is looked at in a while, and with it what is found there.
+        // What has no watch is reconciled in a while, and with it what is found there.
         for _ in 0..4 {
             if self.tracker.model.polled_directories() > 0 {
                 self.passes(POLL + MS);
