@@ -86,22 +86,27 @@ fn a_fifo_that_takes_the_name_of_a_file_is_not_opened_by_the_baseline() {
     let tree = Tree::new();
     for number in 0..FILES {
         sparse(tree.path(format!("f{number}")), 16 << 20, number);
-        sys::fifo(&tree.outside(format!("fifo{number}"))).unwrap();
+        let fifo = tree.outside(format!("fifo{number}"));
+        sys::fifo(&fifo).unwrap();
+        // The name that its writer opens stays that of the FIFO.
+        fs::hard_link(&fifo, tree.outside(format!("writer{number}"))).unwrap();
     }
     // Longer than the coarsest clock of a file system: nothing in the tree looks recent.
     thread::sleep(std::time::Duration::from_millis(2500));
-    let opened = Arc::new(AtomicUsize::new(0));
+    let (begun, opened) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let writers: Vec<_> = (0..FILES)
         .map(|number| {
-            let (path, opened) = (tree.outside(format!("fifo{number}")), Arc::clone(&opened));
+            let path = tree.outside(format!("writer{number}"));
+            let (begun, opened) = (Arc::clone(&begun), Arc::clone(&opened));
             // The opening of a FIFO for writing waits until somebody reads from it.
             thread::spawn(move || {
+                begun.fetch_add(1, Ordering::SeqCst);
                 let _end = File::options().write(true).open(path).unwrap();
                 opened.fetch_add(1, Ordering::SeqCst);
             })
         })
         .collect();
-    thread::sleep(std::time::Duration::from_millis(500));
+    assert!(eventually(|| begun.load(Ordering::SeqCst) == FILES));
     let mut watch = tree.watch().json().start();
     // The directory is open by now, and most of its files are still to be read.
     let is_reading = || {
