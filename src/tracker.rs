@@ -32,6 +32,7 @@ mod remove;
 mod rename;
 mod roots;
 mod scan;
+mod scan_scope;
 mod settings;
 mod walk_result;
 mod work;

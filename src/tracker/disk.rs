@@ -84,6 +84,16 @@ pub(crate) fn append_name(names: &mut Vec<u8>, name: &[u8]) {
     names.extend(name);
 }
 
+/// The names that were appended so.
+pub(crate) fn names_of(mut listed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = listed.split_first_chunk()?;
+        let (name, rest) = rest.split_at_checked(usize::from(u16::from_ne_bytes(*length)))?;
+        listed = rest;
+        Some(name)
+    })
+}
+
 /// The disk, as the rules see it.
 pub(crate) trait Disk {
     /// A directory that is open: whoever holds it may ask about the names in it.

@@ -10,9 +10,10 @@ use std::collections::HashSet;
 use foldhash::HashMap;
 
 use super::Tracker;
-use super::disk::{Disk, FsError, Stat};
+use super::disk::{Disk, FsError, Stat, names_of};
 use super::model::{DirectoryState, Id, NotEntered};
-use super::scan::{ScanScope, names_of};
+use super::queue::CEILING;
+use super::scan_scope::ScanScope;
 use crate::change::Kind;
 
 /// How a name that the model does not have came to be reconciled.
@@ -98,8 +99,7 @@ impl<D> Tracker<D> {
 
     /// The names in a directory that ignores case may have changed.
     pub(super) fn rescan_folded(&mut self, dir: Id) {
-        self.queue
-            .debounce_scan(dir, ScanScope::All, super::work::CEILING);
+        self.queue.debounce_scan(dir, ScanScope::All, CEILING);
     }
 
     /// Whether a name is that of a PATH, which need not be spelled as it is listed.

@@ -6,7 +6,7 @@ use super::apply::ReadWhen;
 use super::disk::Disk;
 use super::model::{Flag, Id};
 use super::queue::Key;
-use super::scan::ScanScope;
+use super::scan_scope::ScanScope;
 use crate::coalesce::{ContentEvents, NameChange, NameStep};
 
 /// Rule files that lie where no event reports them are read again that often: 1 s.

@@ -19,7 +19,7 @@ use foldhash::HashMap;
 
 use super::disk::{FsError, Inode};
 use super::model::Id;
-use super::scan::ScanScope;
+use super::scan_scope::ScanScope;
 use crate::event::Cookie;
 use fair::Fair;
 
@@ -32,6 +32,9 @@ pub(super) const QUIET: u64 = 50 * MS;
 /// What the disk is changing under us, or answered once with an error, is tried again
 /// after 2 ms.
 pub(super) const RETRY_DELAY: u64 = 2 * MS;
+
+/// How long a writer that never pauses is waited for: 1 s.
+pub(super) const CEILING: u64 = 1_000_000_000;
 
 /// Keys of one kind that are served in a row while others wait.
 const ROW: u32 = 16;

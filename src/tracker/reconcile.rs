@@ -10,7 +10,7 @@ use super::disk::{Disk, FsError, Stat, Target};
 use super::folded_names::Source;
 use super::model::{Flag, Id, Presence};
 use super::queue::RETRY_DELAY;
-use super::scan::ScanScope;
+use super::scan_scope::ScanScope;
 use crate::change::{Content, Kind, Warning};
 
 impl<D: Disk> Tracker<D> {

@@ -4,7 +4,7 @@
 use super::Tracker;
 use super::disk::Disk;
 use super::model::{Flag, Id};
-use super::scan::ScanScope;
+use super::scan_scope::ScanScope;
 use crate::change::{Content, Kind};
 use crate::file_status::{FsClass, Inode};
 

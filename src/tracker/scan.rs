@@ -11,21 +11,9 @@ use super::Tracker;
 use super::disk::{Disk, FsError};
 use super::folded_names::Source;
 use super::model::{Flag, Id};
+use super::scan_scope::ScanScope;
 use crate::change::{Kind, Warning};
 pub(super) use rescan::Rescan;
-
-/// What of a directory a scan compares; the later ones include those before them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum ScanScope {
-    /// It is new: what the tree does not have. Events report the rest.
-    New,
-    /// Also the files that the tree has.
-    Files,
-    /// All names.
-    All,
-    /// All names, and those of all directories below it.
-    Deep,
-}
 
 /// A scan under way.
 pub(super) struct ActiveScan {
@@ -41,16 +29,6 @@ pub(super) struct ActiveScan {
     read: usize,
     /// The same as a set, where the directory ignores the case of names.
     listed: Option<Arc<HashSet<Box<[u8]>>>>,
-}
-
-/// The names that a listing gave, each after its length in two bytes.
-pub(super) fn names_of(mut listed: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let (length, rest) = listed.split_first_chunk()?;
-        let (name, rest) = rest.split_at_checked(usize::from(u16::from_ne_bytes(*length)))?;
-        listed = rest;
-        Some(name)
-    })
 }
 
 /// What a scan compares next.

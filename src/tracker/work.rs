@@ -4,15 +4,12 @@
 use super::Tracker;
 use super::disk::{Disk, FsError, Inode, Target};
 use super::model::{DirectoryState, Id};
-use super::queue::{Detail, Key, Work};
-use super::scan::ScanScope;
+use super::queue::{CEILING, Detail, Key, Work};
+use super::scan_scope::ScanScope;
 use crate::change::Kind;
 
 /// How often what has no watch, or makes incomplete events, is compared: 10 s.
 pub(super) const POLL: u64 = 10_000_000_000;
-
-/// How long a writer that never pauses is waited for: 1 s.
-pub(super) const CEILING: u64 = 1_000_000_000;
 
 /// How many names may wait, each by itself, for their directory to be found; fewer in
 /// tests, which have few names.

@@ -10,7 +10,7 @@ use super::back_off::back_off;
 use super::{Detail, Item, Key, QUIET, RETRY_DELAY, State, WorkQueue};
 use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::Id;
-use crate::tracker::scan::ScanScope;
+use crate::tracker::scan_scope::ScanScope;
 
 impl WorkQueue {
     /// Serves an entry in a moment, or sooner if it is added.

@@ -6,7 +6,7 @@ use crate::event::Wd;
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FsClass, FsError, Stat, Target, Watched};
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
-use crate::tracker::scan::ScanScope;
+use crate::tracker::scan_scope::ScanScope;
 
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {

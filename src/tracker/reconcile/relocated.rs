@@ -5,7 +5,7 @@ use crate::change::{Content, Kind};
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FsError, Stat, Target};
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
-use crate::tracker::scan::ScanScope;
+use crate::tracker::scan_scope::ScanScope;
 
 const ALIAS: DirectoryState = DirectoryState::NotEntered(NotEntered::Alias);
 

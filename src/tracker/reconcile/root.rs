@@ -5,7 +5,7 @@ use crate::change::Kind;
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FsError, Inode, Stat, Target};
 use crate::tracker::model::Id;
-use crate::tracker::scan::ScanScope;
+use crate::tracker::scan_scope::ScanScope;
 
 impl<D: Disk> Tracker<D> {
     /// Reconciles a PATH that is a directory.

@@ -5,7 +5,7 @@
 use crate::tracker::Tracker;
 use crate::tracker::model::{Id, InodeKey};
 use crate::tracker::queue::Key;
-use crate::tracker::scan::ScanScope;
+use crate::tracker::scan_scope::ScanScope;
 
 /// How long the second of two rescans that follow each other waits: 20 ms, and twice as
 /// long each time, up to 1 s.
