@@ -17,7 +17,7 @@ const BOTTOM: f64 = 62.0;
 /// Colours and faces; a fill is text's own, so that nothing hangs on the page around.
 const STYLE: &str = "text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#c9d1d9}\
     .head{font-size:17px;font-weight:600;fill:#f0f6fc}.soft{font-size:12px;fill:#8b949e}\
-    .name{text-anchor:end}.mid{text-anchor:middle}.end{text-anchor:end}.num{font-weight:600;fill:#f0f6fc}\
+    .name{text-anchor:end;font-size:11.5px}.mid{text-anchor:middle}.end{text-anchor:end}.num{font-weight:600;fill:#f0f6fc}\
     .grid{stroke:#21262d}.one{stroke:#8b949e;stroke-width:1.5}.less{fill:#3fb950}.more{fill:#db8b3b}";
 
 /// The scale of the axis: powers of two around all ratios.
