@@ -20,9 +20,9 @@ use crate::sys::noatime;
 use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::disk::FileDigest;
 
-/// Bytes read at once. More is slower: it no longer stays in the second-level cache
-/// between read(2) and the digest.
-pub(super) const CHUNK: usize = 128 << 10;
+/// Bytes read at once. More was measured to be slower by a quarter: it does not stay in the
+/// cache nearest to the CPU between read(2) and the digest.
+pub(super) const CHUNK: usize = 32 << 10;
 
 /// What a buffer has at least, so that it is not made anew for each small file.
 const MIN_BUFFER: usize = 4096;
