@@ -5,7 +5,7 @@
 //! one look.
 
 use super::content::content;
-use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target};
+use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Evidence, Id, Knowledge};
 use super::{Hashing, Tracker};
 use crate::change::{Content, EMPTY, Kind};
@@ -47,6 +47,23 @@ impl UnseenCreates {
     }
 }
 
+/// What reading a new file once gave.
+pub(super) enum FirstReading {
+    /// Without a digest where it goes by size and times.
+    Done(FileDigest),
+    /// A worker reads it; as it was before.
+    Later(Ticket, Stat),
+}
+
+impl FirstReading {
+    pub(super) fn stat(&self) -> &Stat {
+        match self {
+            Self::Done(read) => &read.stat,
+            Self::Later(_, stat) => stat,
+        }
+    }
+}
+
 impl<D: Disk> Tracker<D> {
     /// `IN_CREATE` of what is no directory and not known. Whether `content` was served, too.
     pub(super) fn create(
@@ -64,7 +81,7 @@ impl<D: Disk> Tracker<D> {
             }
             Outcome::Moved { .. } => {
                 let destination = self.find_destination(outcome, content);
-                let kind = destination.as_ref().map(|at| at.found.kind());
+                let kind = destination.as_ref().map(|at| at.kind);
                 let id = self.insert_unseen(dir, name, kind);
                 if let Some(destination) = destination {
                     self.keep_destination(id, destination);
@@ -138,72 +155,74 @@ impl<D: Disk> Tracker<D> {
     /// A file that was closed since: it is reported, and what it holds. `false`: that takes
     /// more than one look.
     fn create_closed(&mut self, dir: Id, name: &[u8]) -> bool {
-        if !self.may_take_one_look() {
+        let Some(reading) = self.read_closed(dir, name) else {
             return false;
-        }
-        let dev = self.model.inode(dir).dev;
-        if self.hashing(dev) == Hashing::Off {
-            return self.create_closed_unread(dir, name);
-        }
-        let ticket = self.reads.next_ticket();
-        let read = self.read_in(dir, name, ticket);
-        match read {
-            Ok(Reading::Done(FileDigest {
-                stat,
+        };
+        let stat = *reading.stat();
+        if self.arrived_complete(&stat) {
+            let FirstReading::Done(FileDigest {
                 digest: Some(digest),
                 stable,
                 ..
-            })) if !self.disk.is_self_output(stat.inode) => {
-                if self.arrived_complete(&stat) {
-                    let id = self.model.insert(Some(dir), name, Kind::File);
-                    self.store_digest(id, &stat, digest, stable);
-                    self.remember_recent(&stat);
-                    self.emit_created(id, content(&stat, Some(digest)));
-                    // It was written through this name: its others have the bytes, too.
-                    self.enqueue_links(id, &stat, true);
-                } else {
-                    let id = self.insert_empty(dir, name, Some(&stat));
-                    self.remember_recent(&stat);
-                    self.compare_closed(id, &stat, digest, stable);
-                }
-                true
-            }
-            Ok(Reading::Later(Some(stat)))
-                if !self.disk.is_self_output(stat.inode) && !self.arrived_complete(&stat) =>
-            {
-                let id = self.insert_empty(dir, name, Some(&stat));
+            }) = reading
+            else {
+                return false;
+            };
+            let id = self.model.insert(Some(dir), name, Kind::File);
+            self.store_digest(id, &stat, digest, stable);
+            self.remember_recent(&stat);
+            self.emit_created(id, content(&stat, Some(digest)));
+            // It was written through this name: its others have the bytes, too.
+            self.enqueue_links(id, &stat, true);
+            return true;
+        }
+        let id = self.insert_empty(dir, name, Some(&stat));
+        match reading {
+            FirstReading::Done(read) => self.compare_first_reading(id, &read),
+            FirstReading::Later(ticket, stat) => {
                 self.remember_recent(&stat);
                 self.note_links(id, &stat);
                 self.reads.begin(ticket, id, Evidence::COMPLETED);
-                true
             }
-            _ => false,
         }
+        true
     }
 
-    /// Whether all that there is to know of a new file is learned by reading it.
-    pub(super) fn may_take_one_look(&self) -> bool {
-        let settings = &self.settings;
-        let is_plain = !settings.attributes && !settings.strict;
-        is_plain && !self.rescan.is_running() && self.may_read_in_place()
-    }
-
-    /// The same where files go by size and times.
-    fn create_closed_unread(&mut self, dir: Id, name: &[u8]) -> bool {
-        match self.stat_in(dir, name) {
-            Ok(stat)
-                if stat.kind == Kind::File
-                    && stat.size > 0
-                    && !self.disk.is_self_output(stat.inode)
-                    && !self.arrived_complete(&stat) =>
-            {
-                let id = self.insert_empty(dir, name, Some(&stat));
-                self.remember_recent(&stat);
-                self.note_links(id, &stat);
-                self.compare_closed_stat(id, &stat);
-                true
+    /// Reads a new file that was closed, or, where files go by size and times, asks for
+    /// these. `None`: there is more to learn than that tells, or it is none of ours to read.
+    pub(super) fn read_closed(&mut self, dir: Id, name: &[u8]) -> Option<FirstReading> {
+        let asks_for_more = self.settings.attributes || self.settings.strict;
+        if asks_for_more || self.rescan.is_running() || !self.may_read_in_place() {
+            return None;
+        }
+        let reading = if self.hashing(self.model.inode(dir).dev) == Hashing::Off {
+            FirstReading::Done(FileDigest::unread(self.stat_in(dir, name).ok()?))
+        } else {
+            let ticket = self.reads.next_ticket();
+            match self.read_in(dir, name, ticket).ok()? {
+                Reading::Done(read) => FirstReading::Done(read),
+                Reading::Later(stat) => FirstReading::Later(ticket, stat?),
             }
-            _ => false,
+        };
+        let stat = reading.stat();
+        let is_plain = match &reading {
+            FirstReading::Done(read) if read.digest.is_none() => {
+                stat.kind == Kind::File && stat.size > 0
+            }
+            FirstReading::Done(_) | FirstReading::Later(..) => true,
+        };
+        (is_plain && !self.disk.is_self_output(stat.inode)).then_some(reading)
+    }
+
+    /// Compares a file that was reported empty with what was read of it.
+    pub(super) fn compare_first_reading(&mut self, id: Id, read: &FileDigest) {
+        self.remember_recent(&read.stat);
+        match read.digest {
+            Some(digest) => self.compare_closed(id, &read.stat, digest, read.stable),
+            None => {
+                self.note_links(id, &read.stat);
+                self.compare_closed_stat(id, &read.stat);
+            }
         }
     }
 

@@ -4,36 +4,21 @@
 //! Emits nothing before the rename is applied. Invariant: what was read counts only for the
 //! rename that puts the file there.
 
-use super::disk::{Disk, FileDigest, Reading, Ticket};
+use super::Tracker;
+use super::create::FirstReading;
+use super::disk::Disk;
 use super::model::{Evidence, Id};
 use super::queue::Key;
-use super::{Hashing, Tracker};
 use crate::change::Kind;
 use crate::coalesce::{ContentEvents, Outcome};
 
-/// What was found where the batch leaves a file.
-pub(super) enum Found {
-    /// Its kind alone is of use.
-    Kind(Kind),
-    Read(FileDigest),
-    /// A worker reads it.
-    Reading(Ticket),
-}
-
-impl Found {
-    pub(super) fn kind(&self) -> Kind {
-        match self {
-            Self::Kind(kind) => *kind,
-            Self::Read(_) | Self::Reading(_) => Kind::File,
-        }
-    }
-}
-
-/// What was found of a file, and where.
+/// Where the batch leaves a file, and what was found there.
 pub(super) struct Destination {
     dir: Id,
     name: Box<[u8]>,
-    pub(super) found: Found,
+    pub(super) kind: Kind,
+    /// `None`: its kind alone is known.
+    reading: Option<FirstReading>,
 }
 
 impl<D: Disk> Tracker<D> {
@@ -47,39 +32,25 @@ impl<D: Disk> Tracker<D> {
             return None;
         };
         let dir = self.model.watched(wd)?;
-        let read = content.closed.then(|| self.read_at_destination(dir, name));
-        let found = match read.flatten() {
-            Some(found) => found,
-            None => Found::Kind(self.stat_in(dir, name).ok()?.kind),
+        let reading = content
+            .closed
+            .then(|| self.read_closed(dir, name))
+            .flatten();
+        let kind = match &reading {
+            Some(reading) => reading.stat().kind,
+            None => self.stat_in(dir, name).ok()?.kind,
         };
-        let name = name.into();
-        Some(Destination { dir, name, found })
-    }
-
-    /// `None`: that takes more than one look.
-    fn read_at_destination(&mut self, dir: Id, name: &[u8]) -> Option<Found> {
-        if !self.may_take_one_look() {
-            return None;
-        }
-        if self.hashing(self.model.inode(dir).dev) == Hashing::Off {
-            let stat = self.stat_in(dir, name).ok()?;
-            let is_plain = stat.kind == Kind::File && stat.size > 0;
-            let is_plain = is_plain && !self.disk.is_self_output(stat.inode);
-            return is_plain.then(|| Found::Read(FileDigest::unread(stat)));
-        }
-        let ticket = self.reads.next_ticket();
-        match self.read_in(dir, name, ticket).ok()? {
-            Reading::Done(read) => {
-                let is_own = self.disk.is_self_output(read.stat.inode);
-                (!is_own).then_some(Found::Read(read))
-            }
-            Reading::Later(_) => Some(Found::Reading(ticket)),
-        }
+        Some(Destination {
+            dir,
+            name: name.into(),
+            kind,
+            reading,
+        })
     }
 
     /// Keeps what was found until the rename is applied.
     pub(super) fn keep_destination(&mut self, id: Id, destination: Destination) {
-        if let Found::Reading(ticket) = destination.found {
+        if let Some(FirstReading::Later(ticket, _)) = destination.reading {
             self.reads.begin(ticket, id, Evidence::COMPLETED);
         }
         if let Some(applying) = &mut self.applying {
@@ -98,33 +69,21 @@ impl<D: Disk> Tracker<D> {
         if !applying.destinations.get(&id).is_some_and(is_here) {
             return false;
         }
-        match applying.destinations.remove(&id).map(|at| at.found) {
-            None | Some(Found::Kind(_)) => false,
-            // It was read before the rename was applied.
-            Some(Found::Reading(_)) if !self.reads.has(id) => false,
-            Some(Found::Reading(_)) => {
+        let destination = applying.destinations.remove(&id);
+        let Some(reading) = destination.and_then(|at| at.reading) else {
+            return false;
+        };
+        if matches!(reading, FirstReading::Later(..)) && !self.reads.has(id) {
+            return false; // It was read before the rename was applied.
+        }
+        self.queue.remove(&Key::Entry(id));
+        match reading {
+            FirstReading::Done(read) => self.compare_first_reading(id, &read),
+            FirstReading::Later(..) => {
                 // It is read after all that has happened to it.
                 self.take_evidence(id);
-                self.queue.remove(&Key::Entry(id));
-                true
-            }
-            Some(Found::Read(FileDigest {
-                stat,
-                digest,
-                stable,
-                ..
-            })) => {
-                self.queue.remove(&Key::Entry(id));
-                self.remember_recent(&stat);
-                match digest {
-                    Some(digest) => self.compare_closed(id, &stat, digest, stable),
-                    None => {
-                        self.note_links(id, &stat);
-                        self.compare_closed_stat(id, &stat);
-                    }
-                }
-                true
             }
         }
+        true
     }
 }
