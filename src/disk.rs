@@ -278,8 +278,8 @@ impl Disk for RealDisk {
         if let Target::In(entered, name) = at
             && let Directory::Here(dir) = &**entered
         {
-            // Of the root of a remote mount, the kernel tells without asking: of a directory
-            // that is enough.
+            // Of the root of a remote mount, the kernel has the state without asking: of a
+            // directory that is enough.
             let stat = file::with_c_str(name, |name| stat_name_cached(dir.fd.as_fd(), name));
             let stat = stat.map_err(|error| fs_error(&error))?;
             if stat.kind == Kind::Directory || !self.is_remote_root(&dir.stat, &stat) {

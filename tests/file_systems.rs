@@ -7,7 +7,7 @@
 mod common;
 
 use common::fuse::Fuse;
-use common::{Tree, eventually};
+use common::{Tree, Watch, eventually};
 use std::time::Duration;
 
 /// A watcher of the tree with a FUSE file system at `mnt`.
@@ -35,6 +35,13 @@ fn mounted(test: &str, files: &[(&str, &str)]) -> Option<(Tree, Fuse)> {
     tree.write("local", "bytes");
     let fuse = Fuse::mount(test, &tree.path("mnt"), files)?;
     Some((tree, fuse))
+}
+
+/// Waits for the warning that the mount does not answer.
+fn warns_of_no_answer(watch: &Watch) {
+    watch.said_where("that it does not answer", |line| {
+        line.contains("mnt") && line.contains("does not answer")
+    });
 }
 
 #[test]
@@ -105,9 +112,7 @@ fn a_server_that_is_stopped_before_the_start_stops_nothing_else() {
     };
     fuse.stop();
     let mut watch = builder(&tree, &fuse).start();
-    watch.said_where("that it does not answer", |line| {
-        line.contains("mnt") && line.contains("does not answer")
-    });
+    warns_of_no_answer(&watch);
     tree.touch("new");
     watch.expect(&["New file: ./new"]);
     // What is there is learned as soon as it answers.
@@ -127,9 +132,7 @@ fn a_server_that_is_stopped_after_ready_stops_nothing_else() {
     };
     let mut watch = builder(&tree, &fuse).args(["--rescan", "0.3"]).start();
     fuse.stop();
-    watch.said_where("that it does not answer", |line| {
-        line.contains("mnt") && line.contains("does not answer")
-    });
+    warns_of_no_answer(&watch);
     for name in ["one", "two", "three"] {
         tree.touch(name);
         watch.expect(&[&format!("New file: ./{name}")]);

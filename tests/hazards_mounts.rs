@@ -4,15 +4,9 @@
 
 mod common;
 
+use common::namespace::seen;
 use common::{Tree, Watch, eventually, namespace, skipped};
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// A path of the tree as the watcher sees it, with its mounts.
-fn seen(watch: &Watch, path: &Path) -> PathBuf {
-    let above = PathBuf::from(format!("/proc/{}/root", watch.pid()));
-    above.join(path.strip_prefix("/").unwrap())
-}
 
 #[test]
 fn a_file_system_mounted_over_a_directory_is_seen_and_so_is_its_end() {
@@ -58,15 +52,14 @@ fn a_file_system_mounted_over_a_directory_is_seen_and_so_is_its_end() {
 #[test]
 fn a_file_that_is_a_mount_point_is_written_to_by_either_name() {
     let test = "a_file_that_is_a_mount_point…";
-    let Some(mut wrapper) = namespace::mounting(test) else {
+    let script = "mount --bind ../outside/x f && mount --bind /dev/null null";
+    let Some(wrapper) = namespace::mounting_first(test, script) else {
         return;
     };
     let tree = Tree::new();
     tree.write("f", "covered");
     tree.write("null", "covered by a device");
     fs::write(tree.outside("x"), "mounted").unwrap();
-    let script = "mount --bind ../outside/x f && mount --bind /dev/null null && exec \"$@\"";
-    wrapper.extend(["sh", "-c", script, "sh"]);
     let builder = tree.watch().json().through(&wrapper).mounts().early();
     let mut watch = builder.start();
     fs::write(tree.outside("x"), "by its own name").unwrap();
@@ -112,13 +105,7 @@ fn a_file_that_becomes_a_mount_point_is_watched_from_then_on() {
         let changed = format!("Content changed: {shown}");
         for name in ["x", "y"] {
             let (from, to) = (tree.outside(name), tree.path("f"));
-            let mount = [
-                "mount",
-                "--bind",
-                from.to_str().unwrap(),
-                to.to_str().unwrap(),
-            ];
-            namespace::inside(&watch, &mount).unwrap();
+            namespace::bind(&watch, &from, &to);
             watch.expect(&[&changed]);
             fs::write(&from, format!("{name} written for {args:?} {path}")).unwrap();
             watch.expect(&[&changed]);
@@ -130,13 +117,12 @@ fn a_file_that_becomes_a_mount_point_is_watched_from_then_on() {
 #[test]
 fn a_root_that_is_unmounted_is_gone() {
     let test = "a_root_that_is_unmounted_is_gone";
-    let Some(mut wrapper) = namespace::mounting(test) else {
+    let script = "mount -t tmpfs none mnt && echo x > mnt/f";
+    let Some(wrapper) = namespace::mounting_first(test, script) else {
         return;
     };
     let tree = Tree::new();
     tree.mkdir("mnt");
-    let script = "mount -t tmpfs none mnt && echo x > mnt/f && exec \"$@\"";
-    wrapper.extend(["sh", "-c", script, "sh"]);
     let mut watch = tree.watch().through(&wrapper).path("mnt").start();
     let point = tree.path("mnt");
     let umount = ["umount", point.to_str().unwrap()];
@@ -149,14 +135,13 @@ fn a_root_that_is_unmounted_is_gone() {
 #[test]
 fn a_directory_bound_below_itself_is_told_once_and_without_end() {
     let test = "a_directory_bound_below_itself…";
-    let Some(mut wrapper) = namespace::mounting(test) else {
+    let script = "mount --bind . loop";
+    let Some(wrapper) = namespace::mounting_first(test, script) else {
         return;
     };
     let tree = Tree::new();
     tree.mkdirs("d/e");
     tree.mkdir("loop");
-    let script = "mount --bind . loop && exec \"$@\"";
-    wrapper.extend(["sh", "-c", script, "sh"]);
     let mut watch = tree.watch().through(&wrapper).start();
     tree.touch("d/e/f");
     watch.expect(&["New file: ./d/e/f"]);
@@ -169,23 +154,14 @@ fn a_directory_bound_below_itself_is_told_once_and_without_end() {
     watch.finish();
 }
 
-#[test]
-fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
-    let test = "the_merged_view_of_an_overlay…";
-    let Some(mut wrapper) = namespace::mounting(test) else {
-        return;
-    };
-    let tree = Tree::new();
-    tree.mkdirs("merged");
-    for layer in ["lower/d", "upper", "work"] {
-        fs::create_dir_all(tree.outside(layer)).unwrap();
-    }
-    fs::write(tree.outside("lower/f"), "from below").unwrap();
-    fs::write(tree.outside("lower/d/g"), "from below").unwrap();
+/// A watch on the merged view of an overlay of two layers, `lower` and `upper`, which are
+/// outside the tree; `None`, said loudly, where none can be mounted.
+fn overlaid(test: &str, tree: &Tree) -> Option<Watch> {
     let script = "cd ../outside && \
                   mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work \
-                  none ../tree/merged && cd ../tree && exec \"$@\"";
-    wrapper.extend(["sh", "-c", script, "sh"]);
+                  none ../tree/merged && cd ../tree";
+    let wrapper = namespace::mounting_first(test, script)?;
+    tree.mkdirs("merged");
     let builder = tree.watch().json().through(&wrapper).mounts().early();
     let mut watch = builder.path("merged").spawn();
     if !eventually(|| watch.out.count() > 0 || watch.err.count() > 0)
@@ -196,9 +172,24 @@ fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
             .any(|line| line.text().starts_with("mount:"))
     {
         skipped(test, "no overlay can be mounted here");
-        return;
+        return None;
     }
     watch.wait_ready();
+    Some(watch)
+}
+
+#[test]
+fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
+    let test = "the_merged_view_of_an_overlay…";
+    let tree = Tree::new();
+    for layer in ["lower/d", "upper", "work"] {
+        fs::create_dir_all(tree.outside(layer)).unwrap();
+    }
+    fs::write(tree.outside("lower/f"), "from below").unwrap();
+    fs::write(tree.outside("lower/d/g"), "from below").unwrap();
+    let Some(mut watch) = overlaid(test, &tree) else {
+        return;
+    };
     watch.said_where("the name of the file system", |line| {
         line.contains("overlay")
     });
@@ -220,33 +211,15 @@ fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
 #[test]
 fn a_file_copied_up_in_an_overlay_parts_from_its_other_name() {
     let test = "a_file_copied_up_in_an_overlay…";
-    let Some(mut wrapper) = namespace::mounting(test) else {
-        return;
-    };
     let tree = Tree::new();
-    tree.mkdirs("merged");
     for layer in ["lower", "upper", "work"] {
         fs::create_dir_all(tree.outside(layer)).unwrap();
     }
     fs::write(tree.outside("lower/one"), "from below").unwrap();
     fs::hard_link(tree.outside("lower/one"), tree.outside("lower/two")).unwrap();
-    let script = "cd ../outside && \
-                  mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work \
-                  none ../tree/merged && cd ../tree && exec \"$@\"";
-    wrapper.extend(["sh", "-c", script, "sh"]);
-    let builder = tree.watch().json().through(&wrapper).mounts().early();
-    let mut watch = builder.path("merged").spawn();
-    if !eventually(|| watch.out.count() > 0 || watch.err.count() > 0)
-        || watch
-            .err
-            .lines_from(0)
-            .iter()
-            .any(|line| line.text().starts_with("mount:"))
-    {
-        skipped(test, "no overlay can be mounted here");
+    let Some(mut watch) = overlaid(test, &tree) else {
         return;
-    }
-    watch.wait_ready();
+    };
     for (name, bytes) in [("one", "up"), ("two", "up, too"), ("one", "again")] {
         fs::write(seen(&watch, &tree.path("merged").join(name)), bytes).unwrap();
         // The digests of both names are compared with the disk.

@@ -28,13 +28,12 @@ fn without_statx_all_goes_on_by_fstatat() {
 #[test]
 fn without_statx_a_file_that_is_a_mount_point_is_known_by_the_mount_table() {
     let test = "without_statx_a_file_that_is_a_mount_point…";
-    let Some(mut wrapper) = namespace::mounting(test) else {
+    let script = "mount --bind ../outside/x f";
+    let Some(wrapper) = namespace::mounting_first(test, script) else {
         return;
     };
     let tree = Tree::new();
     tree.write("f", "covered");
-    let script = "mount --bind ../outside/x f && exec \"$@\"";
-    wrapper.extend(["sh", "-c", script, "sh"]);
     fs::write(tree.outside("x"), "mounted").unwrap();
     let builder = tree.watch().refusing_statx().through(&wrapper);
     let mut watch = builder.baseline().start();
@@ -42,13 +41,7 @@ fn without_statx_a_file_that_is_a_mount_point_is_known_by_the_mount_table() {
     watch.expect(&["Content changed: ./f"]);
     let (from, to) = (tree.outside("y"), tree.path("f"));
     fs::write(&from, "another").unwrap();
-    let mount = [
-        "mount",
-        "--bind",
-        from.to_str().unwrap(),
-        to.to_str().unwrap(),
-    ];
-    namespace::inside(&watch, &mount).unwrap();
+    namespace::bind(&watch, &from, &to);
     watch.expect(&["Content changed: ./f"]);
     fs::write(&from, "another, written").unwrap();
     watch.expect(&["Content changed: ./f"]);
@@ -58,12 +51,11 @@ fn without_statx_a_file_that_is_a_mount_point_is_known_by_the_mount_table() {
 #[test]
 fn without_proc_it_says_what_is_missing() {
     let test = "without_proc_it_says_what_is_missing";
-    let Some(mut wrapper) = namespace::mounting(test) else {
+    let script = "mount -t tmpfs none /proc";
+    let Some(wrapper) = namespace::mounting_first(test, script) else {
         return;
     };
     let tree = Tree::new();
-    let script = "mount -t tmpfs none /proc && exec \"$@\"";
-    wrapper.extend(["sh", "-c", script, "sh"]);
     let ended = tree.watch().through(&wrapper).spawn().wait();
     assert_eq!(ended.status.code(), Some(2));
     assert!(

@@ -237,7 +237,7 @@ fn starts() -> Vec<Tree> {
     ]
 }
 
-/// The tree without what no record tells: which thing is which.
+/// The tree without what is in no record: the identities.
 fn plain(tree: &Tree) -> Vec<(String, Kind, u8)> {
     tree.iter()
         .map(|(path, item)| (path.clone(), item.kind, item.bytes))
@@ -245,7 +245,7 @@ fn plain(tree: &Tree) -> Vec<(String, Kind, u8)> {
 }
 
 /// Whether it renames what was there at the start as an empty directory: that it was
-/// empty is more than the records tell.
+/// empty is more than the records hold.
 fn renames_empty(start: &Tree, steps: &[Step]) -> bool {
     let is_empty =
         |path: &String| start[path].kind == Kind::Directory && below(start, path).next().is_none();
@@ -326,8 +326,8 @@ fn show(steps: &[Step]) -> String {
 }
 
 /// Whether each rename over other bytes is followed by the change, as the tracker emits it,
-/// and no bytes were written under a name before a rename put the same ones there: of what
-/// the renamed file held the records do not tell.
+/// and no bytes were written under a name before a rename put the same ones there: what
+/// the renamed file held is not in the records.
 fn tells_all_bytes(start: &Tree, steps: &[Step]) -> bool {
     let mut tree = start.clone();
     let mut was_open = false;

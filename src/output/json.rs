@@ -415,7 +415,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Whether no byte is DEL or above, told without a branch a byte: serde_json has escaped
+/// Whether no byte is DEL or above, without a branch a byte: serde_json has escaped
 /// those below U+0020.
 fn is_printable_ascii(text: &str) -> bool {
     let found = text

@@ -81,7 +81,7 @@ impl RootBuilder<'_> {
         }
     }
 
-    /// Asks a mount that may not answer for as long as the user waits, who is told so.
+    /// Asks a mount that may not answer for as long as the user waits, with a message on stderr.
     fn ask(&mut self, given: &[u8], ask: Ask, path: &path::RemotePath) -> Result<Answer, Error> {
         let target = RemoteTarget::Path(path.clone());
         let question = Question { ask, target };

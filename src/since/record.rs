@@ -20,7 +20,7 @@ pub(super) struct State {
     pub(super) size: Option<u64>,
     pub(super) digest: Option<Digest>,
     pub(super) times: Option<InodeTimes>,
-    /// Whether a file may have been written to after it was looked at, without any of its
+    /// Whether a file may have been written to after its times were read, without any of its
     /// times being another for it.
     pub(super) is_racy: bool,
 }

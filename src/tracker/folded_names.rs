@@ -118,7 +118,7 @@ impl<D> Tracker<D> {
 
 impl<D: Disk> Tracker<D> {
     /// Whether a name that was found, and that the model does not have, may be another
-    /// spelling of one that it has: then its directory is scanned, which tells.
+    /// spelling of one that it has: then its directory is scanned, and the listing decides.
     pub(super) fn defer_folded(&mut self, dir: Id, name: &[u8], stat: &Stat) -> bool {
         if self.is_path_name(dir, name) || !self.folds(dir, name, stat) {
             return false;

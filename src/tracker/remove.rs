@@ -33,12 +33,12 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Stops when so many bytes of paths were written; whether it is done. What is left then
-    /// is as good as a directory that was not scanned. `enough`: but for the top, which is
-    /// removed with the last of what is in it.
     /// From the leaves up, without recursion: trees can be deep. The path of a directory is
     /// written only if it is not the beginning of the last one below it: written in full,
     /// the paths of a deep tree take the square of its depth.
+    ///
+    /// Stops when `enough` bytes of paths were written; `false`: something is left, of a
+    /// directory that counts as not scanned. The top goes with the last of what is in it.
     fn remove_subtree(&mut self, top: Id, emit_top: bool, enough: usize) -> bool {
         let enough = self.batch.path_bytes().saturating_add(enough);
         let mut at = top;
@@ -97,9 +97,7 @@ impl<D: Disk> Tracker<D> {
                 self.disk.unwatch(wd);
             }
         }
-        if let Some(wd) = self.file_watches.remove(id) {
-            self.disk.unwatch(wd);
-        }
+        self.unwatch_file(id);
         self.replaced.remove(&id);
         self.metadata.forget(id);
         self.reads.forget(id);

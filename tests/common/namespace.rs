@@ -2,6 +2,7 @@
 //! watches and mount file systems. Needs util-linux, and a kernel that permits it.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::watch::Watch;
@@ -48,6 +49,30 @@ pub(crate) fn mounting(test: &str) -> Option<Vec<&'static str>> {
     }
     skipped(test, "no user namespace with mounts here");
     None
+}
+
+/// The same, where a command line is run in the tree before the watcher.
+pub(crate) fn mounting_first<'a>(test: &str, script: &'a str) -> Option<Vec<&'a str>> {
+    let mut words = mounting(test)?;
+    words.extend(["sh", "-c", "eval \"$0\" && exec \"$@\"", script]);
+    Some(words)
+}
+
+/// Mounts a file over another one, where a watcher sees it.
+pub(crate) fn bind(watch: &Watch, from: &Path, to: &Path) {
+    let words = [
+        "mount",
+        "--bind",
+        from.to_str().unwrap(),
+        to.to_str().unwrap(),
+    ];
+    inside(watch, &words).unwrap();
+}
+
+/// A path of the tree as the watcher sees it, with its mounts.
+pub(crate) fn seen(watch: &Watch, path: &Path) -> PathBuf {
+    let above = PathBuf::from(format!("/proc/{}/root", watch.pid()));
+    above.join(path.strip_prefix("/").unwrap())
 }
 
 /// Runs a command in the namespaces of a watcher, with its mounts.

@@ -49,7 +49,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// What tells a directory from others under whatever name.
+    /// What identifies a directory, whatever its name.
     pub(crate) fn known_directory(&mut self, id: Id) -> Content {
         Content {
             stat: self.stat_of(id).map(|stat| stat.times()),

@@ -1,4 +1,4 @@
-//! Decides whether a regular file is read: when only its bytes can tell whether it has
+//! Decides whether a regular file is read: when only its bytes show whether it has
 //! changed. Reads nothing itself.
 
 use crate::change::Warning;
@@ -19,7 +19,7 @@ impl<D> Tracker<D> {
             .hashing(dev, settings.hashing, settings.reads_remote)
     }
 
-    /// Whether only the bytes can tell whether a file has changed.
+    /// Whether only the bytes show if a file has changed.
     pub(super) fn needs_read(&self, id: Id, stat: &Stat, why: Evidence) -> bool {
         if why.is_written() || self.replaced.contains_key(&id) {
             return true;
