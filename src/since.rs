@@ -7,6 +7,7 @@
 
 mod diff;
 mod line;
+mod read_ahead;
 mod read_stream;
 mod record;
 mod sessions;
@@ -17,7 +18,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,23 +29,18 @@ use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
 use crate::tracker::Reported;
 pub(crate) use diff::{Comparison, Disk, diff};
-use read_stream::{Folder, NoTree};
+use read_ahead::ReadAhead;
 use record::Start;
-use sessions::{Folded, plain};
+use sessions::{Folded, Sessions, plain};
 use tree::Tree;
 pub(crate) use tree::TreeId;
 
-/// Bytes read at once.
-const CHUNK: usize = 256 << 10;
-
 /// A stream that is being read.
 pub(crate) struct Reader {
-    file: File,
+    items: ReadAhead,
+    sessions: Sessions,
     /// How it is named to a person.
     shown: String,
-    offset: u64,
-    folder: Folder,
-    buffer: Vec<u8>,
 }
 
 /// What was there, by a stream.
@@ -89,23 +84,25 @@ impl Reader {
             crate::sys::noatime::open_for_reading(path.as_fd(), stat.attributes.uid).map(Some)
         };
         match open() {
-            Ok(Some(fd)) => Ok((Self::new(File::from(fd), shown.clone()), shown)),
+            Ok(Some(fd)) => Ok((Self::new(File::from(fd), shown.clone())?, shown)),
             Ok(None) => Err(format!(
                 "cannot read {shown}: it is no regular file; give a file that --format json has written"
             )),
-            Err(error) => Err(format!("cannot read {shown}: {}", message(&error))),
+            Err(error) => Err(unreadable(&shown, &error)),
         }
     }
 
     /// Of a file that is open.
-    pub(crate) fn new(file: File, shown: String) -> Self {
-        Self {
-            file,
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(crate) fn new(file: File, shown: String) -> Result<Self, String> {
+        let items = ReadAhead::new(file).map_err(|error| unreadable(&shown, &error))?;
+        Ok(Self {
+            items,
+            sessions: Sessions::default(),
             shown,
-            offset: 0,
-            folder: Folder::default(),
-            buffer: vec![0; CHUNK],
-        }
+        })
     }
 
     /// Reads a piece. `false`: that was the end.
@@ -113,25 +110,27 @@ impl Reader {
     /// # Errors
     /// A sentence.
     pub(crate) fn step(&mut self) -> Result<bool, String> {
-        match self.file.read_at(&mut self.buffer, self.offset) {
-            Ok(0) => Ok(false),
-            Ok(count) => {
-                self.offset += count as u64;
-                self.folder.feed(&self.buffer[..count]);
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
-            Err(error) => Err(format!("cannot read {}: {}", self.shown, message(&error))),
+        let items = self.items.next();
+        let items = items.map_err(|error| unreadable(&self.shown, &error))?;
+        let is_end = items.is_none();
+        for item in items.into_iter().flatten() {
+            self.sessions.apply(item);
         }
+        Ok(!is_end)
     }
 
     /// All was read.
     pub(crate) fn finish(self, verifies: bool, needs_digests: bool) -> Read {
         let shown = self.shown;
-        let torn_at = self.folder.is_torn().then(|| self.folder.end());
-        let is_ours = self.folder.is_ours();
-        let since = match self.folder.finish() {
-            Ok(Folded { tree, start }) => Ok(Since {
+        let lines = self.items.finish();
+        let since = match self.sessions.finish() {
+            _ if !lines.has_records() => Err(format!(
+                "{shown} is no JSON stream of balerion's; make one with --format json --initial --stat"
+            )),
+            None => Err(format!(
+                "{shown} holds no complete session: a snapshot (--initial), then ready, and every record since"
+            )),
+            Some(Folded { tree, start }) => Ok(Since {
                 unchanged: (0..tree.end().div_ceil(64))
                     .map(|_| AtomicU64::new(0))
                     .collect(),
@@ -140,20 +139,18 @@ impl Reader {
                 verifies,
                 needs_digests,
             }),
-            Err(NoTree::NoStream) => Err(format!(
-                "{shown} is no JSON stream of balerion's; make one with --format json --initial --stat"
-            )),
-            Err(NoTree::NoSession) => Err(format!(
-                "{shown} holds no complete session: a snapshot (--initial), then ready, and every record since"
-            )),
         };
         Read {
             since,
-            torn_at,
-            is_ours,
-            is_empty: self.offset == 0,
+            torn_at: lines.torn_at(),
+            is_ours: lines.is_ours(),
+            is_empty: lines.is_empty(),
         }
     }
+}
+
+fn unreadable(shown: &str, error: &io::Error) -> String {
+    format!("cannot read {shown}: {}", message(error))
 }
 
 impl Since {

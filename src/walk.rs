@@ -265,6 +265,10 @@ impl<'s, 'a> Walker<'s, 'a> {
                     0
                 }
             };
+            // A directory of few names is read to its end at once.
+            if count == 0 && wd.is_none() {
+                break;
+            }
             self.find_known(old, fd.as_fd(), count);
             if !self.enter(id, &raw, on.class, wd.take(), fd.as_fd(), count) {
                 self.subs.truncate(first);

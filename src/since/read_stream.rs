@@ -1,49 +1,54 @@
 //! A JSON stream, as bytes that arrive, to records.
 //!
 //! Lines end in a newline or, with `--print0`, in NUL, as the first one does; a run of NULs
-//! is what a power loss makes of a tail. Memory is that of the tree and of one line.
-//! Invariant: what is no record is never passed over in silence: the sessions know that
-//! records may be missing there.
+//! is what a power loss makes of a tail. Memory is that of one line. Invariant: what is no
+//! record is never passed over in silence: it becomes a gap.
 
 use std::io::BufRead;
 
 use super::record::Record;
-use super::sessions::{Folded, Sessions};
 
 /// No line of ours is longer: 4 MiB.
 const LONGEST: usize = 4 << 20;
 
-/// Why there is no tree.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum NoTree {
-    /// Nothing in it is a record of ours.
-    NoStream,
-    /// No session has a snapshot and got to `ready`, or records are missing after it.
-    NoSession,
+/// What is in a stream, in its order.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Item<'a> {
+    Record(Record<'a>),
+    /// Something that is no record: some may be missing here.
+    Gap,
 }
 
-/// A fold that goes on with each piece.
+impl Item<'_> {
+    /// The same without the line that it was read from.
+    pub(super) fn into_owned(self) -> Item<'static> {
+        match self {
+            Self::Record(record) => Item::Record(record.into_owned()),
+            Self::Gap => Item::Gap,
+        }
+    }
+}
+
+/// The lines of a stream, in pieces of any size.
 #[derive(Default)]
-pub(super) struct Folder {
+pub(super) struct Lines {
     /// The beginning of a line whose end has not come.
     line: Vec<u8>,
     /// What ends a record, once there was one.
     separator: Option<u8>,
     /// Whether the line is too long to be one, and is left out.
     is_too_long: bool,
-    /// Whether there was a record.
-    has_records: bool,
     /// Whether there was a whole line that is none.
     has_others: bool,
-    sessions: Sessions,
     /// Where the last record ends, in bytes from the start.
     end: u64,
     /// Bytes until now.
     read: u64,
 }
 
-impl Folder {
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+impl Lines {
+    /// Takes the next bytes, and gives what ends in them.
+    pub(super) fn feed(&mut self, bytes: &[u8], take: &mut impl FnMut(Item<'_>)) {
         let mut rest = bytes;
         while let Some(at) = self.line_end(rest) {
             let (line, after) = (&rest[..at], &rest[at + 1..]);
@@ -51,11 +56,11 @@ impl Folder {
             let separator = rest[at];
             rest = after;
             if self.line.is_empty() && !self.is_too_long {
-                self.line(line, separator);
+                self.line(line, separator, take);
             } else {
                 self.line.extend(line);
                 let line = std::mem::take(&mut self.line);
-                self.line(&line, separator);
+                self.line(&line, separator, take);
                 self.line = line;
                 self.line.clear();
             }
@@ -79,37 +84,38 @@ impl Folder {
         (all[end] == separator).then_some(end)
     }
 
-    fn line(&mut self, line: &[u8], separator: u8) {
+    fn line(&mut self, line: &[u8], separator: u8, take: &mut impl FnMut(Item<'_>)) {
         if std::mem::take(&mut self.is_too_long) {
-            self.sessions.mark_damaged();
-            return;
+            return take(Item::Gap);
         }
         if line.is_empty() {
             if separator == 0 {
                 // A run of NULs stands for bytes that were lost.
-                self.sessions.mark_damaged();
+                take(Item::Gap);
             }
             return;
         }
         let Some(record) = Record::parse(line) else {
-            self.sessions.mark_damaged();
             self.has_others = true;
-            return;
+            return take(Item::Gap);
         };
         self.separator = Some(separator);
-        self.has_records = true;
         self.end = self.read;
-        self.sessions.apply(record);
+        take(Item::Record(record));
     }
 
-    /// Where the last record ends; what comes after it is torn.
-    pub(super) fn end(&self) -> u64 {
-        self.end
+    /// Where the last record ends, if anything comes after it: that is torn.
+    pub(super) fn torn_at(&self) -> Option<u64> {
+        (self.read > self.end).then_some(self.end)
     }
 
-    /// Whether something comes after the last record.
-    pub(super) fn is_torn(&self) -> bool {
-        self.read > self.end
+    pub(super) fn is_empty(&self) -> bool {
+        self.read == 0
+    }
+
+    /// Whether there was a record.
+    pub(super) fn has_records(&self) -> bool {
+        self.separator.is_some()
     }
 
     /// Whether it is a stream of ours, or what a crash leaves of its first record.
@@ -118,20 +124,32 @@ impl Folder {
             let first = b"{\"time\":\"";
             line.starts_with(first) || first.starts_with(line)
         };
-        self.has_records || !self.has_others && !self.is_too_long && begins(&self.line)
-    }
-
-    pub(super) fn finish(self) -> Result<Folded, NoTree> {
-        if !self.has_records {
-            return Err(NoTree::NoStream);
-        }
-        self.sessions.finish().ok_or(NoTree::NoSession)
+        self.has_records() || !self.has_others && !self.is_too_long && begins(&self.line)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Folder, NoTree};
+    use super::Lines;
+    use crate::since::sessions::{Folded, Sessions};
+
+    /// Why there is no tree.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    enum NoTree {
+        NoStream,
+        NoSession,
+    }
+
+    fn fold_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Folded, NoTree> {
+        let (mut lines, mut sessions) = (Lines::default(), Sessions::default());
+        for piece in pieces {
+            lines.feed(piece, &mut |item| sessions.apply(item));
+        }
+        match sessions.finish() {
+            _ if !lines.has_records() => Err(NoTree::NoStream),
+            folded => folded.ok_or(NoTree::NoSession),
+        }
+    }
 
     const TIME: &str = "1970-01-01T00:00:09Z";
 
@@ -179,11 +197,7 @@ mod tests {
     fn fold(bytes: &[u8]) -> Result<(String, String), NoTree> {
         let mut results = Vec::new();
         for size in [1, 7, 1 << 20] {
-            let mut folder = Folder::default();
-            for piece in bytes.chunks(size) {
-                folder.feed(piece);
-            }
-            results.push(folder.finish().map(|folded| {
+            results.push(fold_pieces(bytes.chunks(size)).map(|folded| {
                 let names = folded.tree.list().into_iter().map(|(path, _, digest)| {
                     digest.map_or(path.clone(), |digest| format!("{path}={digest}"))
                 });
@@ -340,12 +354,9 @@ mod tests {
         let nul = snapshot("1").replace('\n', "\0");
         assert_eq!(fold(nul.as_bytes()), ok(BASE, "1"));
         let long = snapshot("1") + &"x".repeat(super::LONGEST + 9) + "\n" + &start("2", Some("1"));
-        let mut folder = Folder::default();
-        for piece in long.as_bytes().chunks(1 << 16) {
-            folder.feed(piece);
-        }
+        let folded = fold_pieces(long.as_bytes().chunks(1 << 16));
         assert_eq!(
-            folder.finish().map(|folded| folded.start.session).ok(),
+            folded.map(|folded| folded.start.session).ok(),
             Some("2".to_owned())
         );
     }

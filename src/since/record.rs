@@ -90,6 +90,26 @@ impl<'a> Record<'a> {
         let path = bytes(line.path, &line.path_hex)?;
         Some(Self::State { event, path, state })
     }
+
+    /// The same without the line.
+    pub(super) fn into_owned(self) -> Record<'static> {
+        let owned = |path: RecordPath<'_>| Cow::Owned(path.into_owned());
+        match self {
+            Self::Start(start) => Record::Start(start),
+            Self::Ready => Record::Ready,
+            Self::State { event, path, state } => Record::State {
+                event,
+                path: owned(path),
+                state,
+            },
+            Self::Renamed { from, path } => Record::Renamed {
+                from: owned(from),
+                path: owned(path),
+            },
+            Self::Deleted(path) => Record::Deleted(owned(path)),
+            Self::Other => Record::Other,
+        }
+    }
 }
 
 fn start(line: Line<'_>) -> Option<Start> {

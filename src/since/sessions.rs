@@ -2,6 +2,7 @@
 //!
 //! Invariant: a session in which a record is missing gives no tree.
 
+use super::read_stream::Item;
 use super::record::{Record, RecordPath, Start, State, StateEvent};
 use super::tree::Tree;
 
@@ -18,8 +19,8 @@ pub(super) struct Sessions {
     complete: Option<Folded>,
     /// A session that is not, or not yet.
     pending: Option<Pending>,
-    /// A line that is no record has come: harmless if a session begins after it.
-    is_damaged: bool,
+    /// Whether records may be missing: harmless if a session begins after that.
+    has_gap: bool,
 }
 
 /// A session that may become complete.
@@ -30,17 +31,16 @@ struct Pending {
 }
 
 impl Sessions {
-    /// Something was there that is no record.
-    pub(super) fn mark_damaged(&mut self) {
-        self.is_damaged = true;
-    }
-
-    pub(super) fn apply(&mut self, record: Record<'_>) {
+    pub(super) fn apply(&mut self, item: Item<'_>) {
+        let Item::Record(record) = item else {
+            self.has_gap = true;
+            return;
+        };
         if let Record::Start(start) = record {
-            self.is_damaged = false;
+            self.has_gap = false;
             return self.begin(start);
         }
-        if self.is_damaged {
+        if self.has_gap {
             // Records are missing: what follows is of a tree that is not known.
             self.pending = None;
             self.complete = None;

@@ -82,11 +82,11 @@ impl Links {
 impl<D> Tracker<D> {
     /// Notes the links that statx(2) counts.
     pub(super) fn note_links(&mut self, id: Id, stat: &Stat) {
-        let (old, key) = (self.model.inode_key(id), model::inode_key(stat));
         if self.model.is_unread(id) {
             return; // It is noted with its fingerprint.
         }
-        if old != Some(key) {
+        let key = model::inode_key(stat);
+        if self.model.inode_key(id) != Some(key) {
             // Another file, by now. What happened through this name may have happened to the
             // one before, which has other names.
             self.pass_evidence_on(id, true);

@@ -98,7 +98,8 @@ impl Watcher {
             .log
             .as_ref()
             .map_or_else(String::new, crate::log_file::Log::shown);
-        Ok((Reader::new(file, shown.clone()), shown))
+        let reader = Reader::new(file, shown.clone()).map_err(Error::Usage)?;
+        Ok((reader, shown))
     }
 
     /// Takes away what a crash has left of a record.

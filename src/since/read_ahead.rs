@@ -1,0 +1,160 @@
+//! A file that holds a stream to its items, on a thread that reads ahead of who applies
+//! them, so that both processors work; without a thread they are read in place.
+//!
+//! Invariant: no more than a few pieces are held.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use super::read_stream::{Item, Lines};
+
+/// Bytes read at once.
+const PIECE: usize = 256 << 10;
+
+/// Pieces that wait to be applied.
+const WAITING: usize = 4;
+
+/// The items that end in one piece of the file.
+type Items = Vec<Item<'static>>;
+
+/// A stream that is read to its end.
+pub(super) enum ReadAhead {
+    Thread {
+        pieces: Receiver<io::Result<Items>>,
+        thread: JoinHandle<FileLines>,
+    },
+    InPlace(FileLines),
+}
+
+/// The part of a file that was read.
+pub(super) struct FileLines {
+    file: File,
+    offset: u64,
+    lines: Lines,
+    buffer: Vec<u8>,
+}
+
+impl ReadAhead {
+    pub(super) fn new(file: File) -> io::Result<Self> {
+        let again = file.try_clone()?;
+        let (sender, pieces) = sync_channel(WAITING);
+        let reader = thread::Builder::new().name("since".into());
+        Ok(
+            match reader.spawn(move || FileLines::new(again).send_all(&sender)) {
+                Ok(thread) => Self::Thread { pieces, thread },
+                Err(_) => Self::InPlace(FileLines::new(file)),
+            },
+        )
+    }
+
+    /// The next items; `None` at the end.
+    ///
+    /// # Errors
+    /// Those of pread(2).
+    pub(super) fn next(&mut self) -> io::Result<Option<Items>> {
+        match self {
+            Self::Thread { pieces, .. } => pieces.recv().ok().transpose(),
+            Self::InPlace(file) => file.next(),
+        }
+    }
+
+    /// How the stream ends; to be asked at its end.
+    pub(super) fn finish(self) -> Lines {
+        let file = match self {
+            Self::Thread { thread, .. } => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Self::InPlace(file) => file,
+        };
+        file.lines
+    }
+}
+
+impl FileLines {
+    fn new(file: File) -> Self {
+        Self {
+            file,
+            offset: 0,
+            lines: Lines::default(),
+            buffer: vec![0; PIECE],
+        }
+    }
+
+    fn next(&mut self) -> io::Result<Option<Items>> {
+        let count = loop {
+            match self.file.read_at(&mut self.buffer, self.offset) {
+                Ok(0) => return Ok(None),
+                Ok(count) => break count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        };
+        self.offset += count as u64;
+        let mut items = Items::new();
+        self.lines.feed(&self.buffer[..count], &mut |item| {
+            items.push(item.into_owned())
+        });
+        Ok(Some(items))
+    }
+
+    /// Reads until the end, an error, or until nobody takes it any more.
+    fn send_all(mut self, pieces: &SyncSender<io::Result<Items>>) -> Self {
+        while let Some(piece) = self.next().transpose() {
+            let is_last = piece.is_err();
+            if pieces.send(piece).is_err() || is_last {
+                break;
+            }
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::{FileLines, Items, ReadAhead};
+
+    fn read(mut file: ReadAhead) -> (Items, Option<u64>) {
+        let mut items = Items::new();
+        while let Some(piece) = file.next().expect("read") {
+            items.extend(piece);
+        }
+        (items, file.finish().torn_at())
+    }
+
+    #[test]
+    fn what_a_thread_reads_ahead_is_what_is_read_in_place() {
+        let mut file = tempfile::tempfile().expect("file");
+        for number in 0..9000 {
+            writeln!(
+                file,
+                r#"{{"time":"1970-01-01T00:00:09Z","event":"deleted","path":"r/{number}"}}"#
+            )
+            .expect("written");
+        }
+        write!(file, "{{\"ti").expect("written");
+        let ahead = ReadAhead::new(file.try_clone().expect("cloned")).expect("begun");
+        assert!(matches!(ahead, ReadAhead::Thread { .. }));
+        let (items, torn_at) = read(ahead);
+        assert_eq!(items.len(), 9000);
+        assert_eq!(torn_at, Some(file.metadata().expect("size").len() - 4));
+        let in_place = read(ReadAhead::InPlace(FileLines::new(file)));
+        assert!(in_place == (items, torn_at), "the items differ");
+    }
+
+    #[test]
+    fn who_stops_taking_pieces_stops_the_thread() {
+        let mut file = tempfile::tempfile().expect("file");
+        file.write_all(&vec![b'x'; 16 << 20]).expect("written");
+        let ahead = ReadAhead::new(file).expect("begun");
+        let ReadAhead::Thread { pieces, thread } = ahead else {
+            panic!("no thread");
+        };
+        drop(pieces);
+        thread.join().expect("it ends");
+    }
+}
