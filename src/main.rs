@@ -4,6 +4,7 @@
 
 #![cfg_attr(not(test), no_main)]
 
+mod aside;
 mod baseline;
 mod change;
 mod cli;
@@ -32,6 +33,7 @@ mod sd_notify;
 mod self_output;
 mod settle;
 mod since;
+mod start_guard;
 mod stderr;
 mod sys;
 mod trace;
@@ -39,12 +41,15 @@ mod tracker;
 mod walk;
 mod watcher;
 
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
 use clap::Parser;
 
 use cli::Cli;
 use daemon::{Daemonize, PidFile};
 use error::Error;
 use input::Stdin;
+use start_guard::StartGuard;
 use sys::signal::{self, Held, Signals};
 use sys::start::Start;
 use watcher::{Exit, StopReason, Watcher};
@@ -134,6 +139,22 @@ fn refuse(error: &clap::Error) -> ! {
     sys::process::exit_now(0)
 }
 
+/// Lets signals be heard while a file system holds up the start. Nothing has been printed
+/// that is lost with it.
+fn guard_start(cli: &Cli, signals: &Signals, pid_file: Weak<Mutex<Option<PidFile>>>) -> StartGuard {
+    let stop = config::stop(cli);
+    let ends = signals.that_end(cli.log_file.is_none());
+    StartGuard::new(ends, move |signal| {
+        stderr::message("stopped at the start, while a file system does not answer");
+        if let Some(pid_file) = pid_file.upgrade()
+            && let Ok(mut pid_file) = pid_file.try_lock()
+        {
+            drop(pid_file.take());
+        }
+        end(stop.before_start(signal).exit())
+    })
+}
+
 /// The program's outline: what to watch, every watch in place, the loop.
 fn run(
     cli: &Cli,
@@ -147,13 +168,19 @@ fn run(
         None => Held::Usual,
     };
     let signals = Signals::hold(held).map_err(Error::system("wait for signals"))?;
+    // It is removed when it is dropped: at the end, however that comes.
+    let pid_file = Arc::default();
+    let guard = guard_start(cli, &signals, Arc::downgrade(&pid_file));
     let named = match config::named(cli, stdin, &signals)? {
         Ok(named) => named,
         Err(signal) => return Ok(config::stop(cli).before_start(signal)),
     };
-    // It is removed when it is dropped: at the end, however that comes.
-    let _pid_file = cli.pid_file.as_deref().map(PidFile::take).transpose()?;
+    if let Some(path) = cli.pid_file.as_deref() {
+        let taken = PidFile::take(path)?;
+        *pid_file.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken);
+    }
     let mut watcher = Watcher::start(config::config(cli, start, named)?, signals)?;
+    drop(guard);
     if !daemonize.ready() {
         return Ok(StopReason::Signal);
     }

@@ -155,10 +155,18 @@ impl MountTable {
 
     /// Whether there is a file system on which opening a name may mount something.
     pub(crate) fn has_automounts(&self) -> bool {
+        self.has(|class| class == FsClass::Automount)
+    }
+
+    /// Whether there is a file system that may not answer. What an automount mounts may be one.
+    pub(crate) fn may_stall(&self) -> bool {
+        self.has(|class| class.may_stall() || class == FsClass::Automount)
+    }
+
+    fn has(&self, is_it: impl Fn(FsClass) -> bool) -> bool {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.refresh();
-        let mut mounts = known.mounts.iter();
-        mounts.any(|mount| mount.class() == FsClass::Automount)
+        known.mounts.iter().any(|mount| is_it(mount.class()))
     }
 }
 

@@ -5,8 +5,12 @@
 
 mod find;
 
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::aside::Aside;
 use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::error::Error;
@@ -86,7 +90,12 @@ impl RootBuilder<'_> {
     ///
     /// # Errors
     /// It is gone again, or cannot be watched.
-    pub(crate) fn appear(&mut self, given: &[u8], shown: &[u8]) -> Result<(), Error> {
+    pub(crate) fn appear(
+        &mut self,
+        given: &[u8],
+        shown: &[u8],
+        resolved: Result<&Resolved, &io::Error>,
+    ) -> Result<(), Error> {
         let found = self.find(given)?;
         let seen = Seen {
             shown: without_slashes(shown),
@@ -104,7 +113,13 @@ impl RootBuilder<'_> {
             }
             return Ok(());
         }
-        let (dir, name) = self.parent_of(&seen)?;
+        let resolved = resolved.map_err(|error| {
+            let error = error.raw_os_error().map(io::Error::from_raw_os_error);
+            let error = error.unwrap_or_else(|| io::ErrorKind::NotFound.into());
+            Error::path("watch", given, error)
+        })?;
+        let dir = self.directory_of(&seen, resolved)?;
+        let name = resolved.name.clone();
         self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
         self.tracker.named.push(FileRoot {
             dir,
@@ -162,7 +177,9 @@ impl RootBuilder<'_> {
 
     /// A single file: a name in a directory of which nothing else is reported.
     fn file(&mut self, seen: &Seen, built: &[(usize, Id)]) -> Result<(), Error> {
-        let (dir, name) = self.parent_of(seen)?;
+        let resolved = self.resolve(&seen.open)?;
+        let dir = self.directory_of(seen, &resolved)?;
+        let name = resolved.name;
         if self.is_reported_before(dir, &name, seen.number, built) {
             let known = self.tracker.model.find(dir, &name).unwrap_or(dir);
             self.note(seen, known);
@@ -188,14 +205,33 @@ impl RootBuilder<'_> {
         Ok(())
     }
 
-    /// The directory of a single file, watched for it, and its name there.
-    fn parent_of(&mut self, seen: &Seen) -> Result<(Id, Vec<u8>), Error> {
-        let (parent, name) = resolve(&seen.open)?;
+    /// Finds where a single file is, without waiting for longer than the user wants.
+    fn resolve(&self, given: &[u8]) -> Result<Resolved, Error> {
+        let failed = |error| Error::path("watch", given, error);
+        if !self.context.mounts.may_stall() {
+            return resolve(given).map_err(failed);
+        }
+        let copy = given.to_vec();
+        let progress = self.context.progress;
+        let is_over = || {
+            progress.check_interrupt();
+            progress.is_ended()
+        };
+        let resolved = Aside::start(move || resolve(&copy), || {});
+        let resolved = resolved.and_then(|resolved| resolved.wait(None, is_over));
+        resolved
+            .unwrap_or_else(|| Err(io_error(&FsError::Stalled)))
+            .map_err(failed)
+    }
+
+    /// The directory of a single file, watched for it.
+    fn directory_of(&mut self, seen: &Seen, resolved: &Resolved) -> Result<Id, Error> {
+        let parent = resolved.parent.clone();
         let found = self.find(&parent)?;
         let wd = self.watch(&seen.open, &found)?.wd;
         let wd = wd.map_err(|error| Error::path("watch", &seen.open, io_error(&error)))?;
         if let Some(dir) = self.tracker.model.watched(wd) {
-            return Ok((dir, name));
+            return Ok(dir);
         }
         let hidden = Seen {
             shown: without_slashes(&parent),
@@ -206,7 +242,7 @@ impl RootBuilder<'_> {
         self.tracker.model.hide(dir);
         self.tracker.model.set(dir, Flag::PARTIAL);
         self.tracker.model.set_watch(dir, wd);
-        Ok((dir, name))
+        Ok(dir)
     }
 
     /// Whether the file is reported by an earlier PATH.
@@ -280,32 +316,33 @@ impl RootBuilder<'_> {
     }
 }
 
-/// The directory and the name of a file, where a symbolic link is followed.
-fn resolve(given: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Error> {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    let path = Path::new(std::ffi::OsStr::from_bytes(given));
-    let is_link = path.is_symlink();
-    let path = if is_link {
-        path.canonicalize()
-            .map_err(|error| Error::path("watch", given, error))?
+/// A file as it is watched: its directory, and its name there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Resolved {
+    parent: Vec<u8>,
+    name: Vec<u8>,
+}
+
+/// The directory and the name of a file, where a symbolic link is followed. Its file system
+/// is asked.
+///
+/// # Errors
+/// Those of realpath(3); `NotFound` for a path that ends in no name.
+pub(crate) fn resolve(given: &[u8]) -> io::Result<Resolved> {
+    let path = Path::new(OsStr::from_bytes(given));
+    let path = if path.is_symlink() {
+        path.canonicalize()?
     } else {
         path.to_path_buf()
     };
     let name = path.file_name().map(|name| name.as_bytes().to_vec());
-    let parent = path
-        .parent()
-        .map(|parent| parent.to_path_buf().into_os_string().into_vec());
-    let parent = parent
-        .filter(|parent| !parent.is_empty())
-        .unwrap_or_else(|| b".".to_vec());
-    match name {
-        Some(name) => Ok((parent, name)),
-        None => Err(Error::path(
-            "watch",
-            given,
-            std::io::ErrorKind::NotFound.into(),
-        )),
-    }
+    let name = name.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    let parent = path.parent().map(|parent| parent.as_os_str().as_bytes());
+    let parent = parent.filter(|parent| !parent.is_empty()).unwrap_or(b".");
+    Ok(Resolved {
+        parent: parent.to_vec(),
+        name,
+    })
 }
 
 fn without_slashes(path: &[u8]) -> Vec<u8> {

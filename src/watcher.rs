@@ -152,6 +152,7 @@ impl Watcher {
                 return Ok(reason);
             }
             self.check_missing_paths();
+            self.find_late_paths();
             if !self.tracker.is_alive() && !self.awaits() {
                 self.finish()?;
                 return Err(Error::NothingLeft);
@@ -223,6 +224,7 @@ impl Watcher {
             self.stop.deadline(now, || self.is_done()),
             self.service.deadline(),
             self.help_due(),
+            self.late_paths_due(),
             self.stderr.summary_due(),
             self.output.log.as_ref().and_then(Log::deadline),
             self.settle.as_ref().and_then(Settle::deadline),

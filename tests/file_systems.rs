@@ -6,17 +6,9 @@
 
 mod common;
 
-use common::fuse::Fuse;
+use common::fuse::{Fuse, builder, mounted};
 use common::{Tree, Watch, eventually};
 use std::time::Duration;
-
-/// A watcher of the tree with a FUSE file system at `mnt`.
-fn builder(tree: &Tree, fuse: &Fuse) -> common::Builder {
-    let mut wrapper = fuse.wrapper();
-    wrapper.push(tree.path("").to_str().unwrap().to_owned());
-    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
-    tree.watch().through(&wrapper)
-}
 
 /// The CPU time that a process has taken, in hundredths of a second.
 fn cpu_ticks(pid: u32) -> u64 {
@@ -27,14 +19,6 @@ fn cpu_ticks(pid: u32) -> u64 {
         .map(|word| word.parse().unwrap_or(0))
         .collect();
     fields[11] + fields[12]
-}
-
-fn mounted(test: &str, files: &[(&str, &str)]) -> Option<(Tree, Fuse)> {
-    let tree = Tree::new();
-    tree.mkdir("mnt");
-    tree.write("local", "bytes");
-    let fuse = Fuse::mount(test, &tree.path("mnt"), files)?;
-    Some((tree, fuse))
 }
 
 /// Waits for the warning that the mount does not answer.

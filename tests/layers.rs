@@ -14,6 +14,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("names", &[]),
     ("file_status", &["change"]),
     ("build", &[]),
+    ("aside", &[]),
     ("sys", &["event", "change", "file_status"]),
     ("mounts", &["file_status", "sys"]),
     ("decode", &["event"]),
@@ -35,6 +36,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("trace", &["escape", "event"]),
     ("stderr", &["change", "error", "escape", "sys"]),
     ("interrupt", &["sys"]),
+    ("start_guard", &["sys"]),
     ("condense", &["change"]),
     ("settle", &["change", "condense"]),
     (
@@ -84,6 +86,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "roots",
         &[
+            "aside",
             "change",
             "error",
             "escape",
@@ -113,6 +116,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "watcher",
         &[
+            "aside",
             "escape",
             "event",
             "change",
@@ -150,7 +154,16 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "main",
         &[
-            "cli", "config", "input", "manual", "daemon", "error", "sys", "stderr", "watcher",
+            "cli",
+            "config",
+            "input",
+            "manual",
+            "daemon",
+            "error",
+            "start_guard",
+            "sys",
+            "stderr",
+            "watcher",
         ],
     ),
 ];

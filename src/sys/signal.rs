@@ -140,16 +140,23 @@ impl Set {
         }
     }
 
-    /// Whether one of them waits to be read, by this process: sigpending(2).
+    /// Whether one of them waits to be read, by this process.
     pub(crate) fn is_pending(&self) -> bool {
+        self.pending().is_some()
+    }
+
+    /// One of them that waits to be read, by this process: sigpending(2).
+    pub(crate) fn pending(&self) -> Option<Signal> {
         let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
         // SAFETY: `pending` is memory for one sigset_t.
         if unsafe { libc::sigpending(pending.as_mut_ptr()) } != 0 {
-            return false;
+            return None;
         }
         // SAFETY: sigpending(2) succeeded, so it filled the set.
         let pending = unsafe { pending.assume_init() };
-        (1..=libc::SIGRTMAX()).any(|signal| has(&self.0, signal) && has(&pending, signal))
+        let mut all = 1..=libc::SIGRTMAX();
+        all.find(|&signal| has(&self.0, signal) && has(&pending, signal))
+            .map(Signal::of)
     }
 }
 

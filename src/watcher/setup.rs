@@ -107,9 +107,11 @@ impl Watcher {
                 return Ok(watcher);
             }
         }
-        let present = |path: &&Vec<u8>| !waits || super::ancestors::is_there(path);
-        let there: Vec<_> = paths.iter().filter(present).cloned().collect();
-        watcher.build(&there)?;
+        if waits {
+            watcher.build(&watcher.present(&paths))?;
+        } else {
+            watcher.build(&paths)?;
+        }
         if watcher.ended.is_some() {
             return Ok(watcher);
         }
@@ -180,7 +182,7 @@ impl Watcher {
     }
 
     /// What ends the walk where it is.
-    fn interrupt(&self) -> Interrupt {
+    pub(super) fn interrupt(&self) -> Interrupt {
         let ends = self.signals.that_end(self.output.log.is_none());
         Interrupt::new(ends, self.output.writer.reader())
     }
@@ -258,6 +260,10 @@ impl Watcher {
             .iter()
             .all(|path| path.starts_with(b"/") || is_dots(path))
         {
+            return;
+        }
+        // One on a file system that may not answer is not asked where it is.
+        if self.tracker.roots.iter().any(|root| root.class.may_stall()) {
             return;
         }
         let inode = |path: &[u8]| file::with_c_str(path, stat_path).ok().map(|raw| raw.inode);

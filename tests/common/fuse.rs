@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::skipped;
+use super::{Builder, Tree, skipped};
 
 /// What a node is.
 enum Node {
@@ -49,6 +49,23 @@ pub(crate) struct Fuse {
     shared: Arc<(Mutex<State>, Condvar)>,
     /// Holds the namespaces.
     holder: libc::pid_t,
+}
+
+/// A tree with a file, and such a file system at `mnt`.
+pub(crate) fn mounted(test: &str, files: &[(&str, &str)]) -> Option<(Tree, Fuse)> {
+    let tree = Tree::new();
+    tree.mkdir("mnt");
+    tree.write("local", "bytes");
+    let fuse = Fuse::mount(test, &tree.path("mnt"), files)?;
+    Some((tree, fuse))
+}
+
+/// A watcher of such a tree.
+pub(crate) fn builder(tree: &Tree, fuse: &Fuse) -> Builder {
+    let mut wrapper = fuse.wrapper();
+    wrapper.push(tree.path("").to_str().unwrap().to_owned());
+    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
+    tree.watch().through(&wrapper)
 }
 
 /// The times of what has not changed, in seconds since 1970.

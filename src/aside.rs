@@ -1,0 +1,74 @@
+//! Work that a file system may hold up for ever, done by a thread of its own.
+//!
+//! Knows nothing of the work. Invariant: who asks waits for no longer than it wants to; what
+//! is late may be fetched later, and a thread that never ends keeps no other.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Between two questions whether to wait any longer: 50 ms.
+const STRIDE: Duration = Duration::from_millis(50);
+
+/// Work under way.
+pub(crate) struct Aside<T> {
+    answer: Receiver<T>,
+}
+
+impl<T: Send + 'static> Aside<T> {
+    /// Begins it; `done` is called when it can be fetched. `None`: no thread can be made.
+    pub(crate) fn start(
+        work: impl FnOnce() -> T + Send + 'static,
+        done: impl FnOnce() + Send + 'static,
+    ) -> Option<Self> {
+        let (sender, answer) = sync_channel(1);
+        let builder = thread::Builder::new().name("aside".into());
+        // That nobody waits any longer is no failure.
+        let run = move || {
+            drop(sender.send(work()));
+            done();
+        };
+        builder.stack_size(256 << 10).spawn(run).ok()?;
+        Some(Self { answer })
+    }
+
+    /// What it gave, if it is done; to be called once more only after `None`.
+    pub(crate) fn take(&self) -> Option<T> {
+        self.answer.try_recv().ok()
+    }
+
+    /// Waits for at most `most` (`None`: for as long as it takes); `is_over` is asked now and
+    /// then.
+    pub(crate) fn wait(&self, most: Option<Duration>, is_over: impl Fn() -> bool) -> Option<T> {
+        let began = Instant::now();
+        loop {
+            let left = most.map_or(STRIDE, |most| most.saturating_sub(began.elapsed()));
+            match self.answer.recv_timeout(left.min(STRIDE)) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) if left.is_zero() || is_over() => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::Aside;
+
+    #[test]
+    fn what_is_late_is_fetched_later() {
+        let (go_on, wait) = channel();
+        let work = move || wait.recv().map_or(0, |()| 7);
+        let aside = Aside::start(work, || {}).expect("a thread");
+        assert_eq!(aside.wait(Some(Duration::ZERO), || false), None);
+        assert_eq!(aside.wait(None, || true), None);
+        assert_eq!(aside.take(), None);
+        go_on.send(()).expect("it waits");
+        assert_eq!(aside.wait(None, || false), Some(7));
+    }
+}

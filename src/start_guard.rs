@@ -1,0 +1,50 @@
+//! Hears signals while a file system holds the start up: a log, a list, or a PATH may lie on
+//! one that does not answer, and no call to it can be given up.
+//!
+//! Takes no signal away: who starts has time to notice it. Invariant: it does nothing once
+//! the start is over.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::sys::signal::{Set, Signal};
+
+/// Between two checks: 100 ms.
+const STRIDE: Duration = Duration::from_millis(100);
+
+/// How long the start may take to notice a signal: 2 s. Whatever it does itself, it notices
+/// one within milliseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Guards the start for as long as it lives.
+pub(crate) struct StartGuard {
+    /// What the thread waits for: that this is dropped.
+    _is_over: Option<SyncSender<()>>,
+}
+
+impl StartGuard {
+    /// `signals` are those that ask for the end, and `end` ends the process. Without a thread
+    /// the start is not guarded.
+    pub(crate) fn new(signals: Set, end: impl FnOnce(Signal) + Send + 'static) -> Self {
+        let (sender, is_over) = sync_channel(0);
+        let builder = thread::Builder::new().name("start".into());
+        let run = move || guard(&is_over, signals, end);
+        let thread = builder.stack_size(256 << 10).spawn(run);
+        Self {
+            _is_over: thread.is_ok().then_some(sender),
+        }
+    }
+}
+
+fn guard(is_over: &Receiver<()>, signals: Set, end: impl FnOnce(Signal)) {
+    let lasts = |time| is_over.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+    while lasts(STRIDE) {
+        if signals.pending().is_some()
+            && lasts(PATIENCE)
+            && let Some(signal) = signals.pending()
+        {
+            return end(signal);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Servers of file systems that do not answer, where PATHs, links, logs and rules lie on
+//! them: the rest goes on, and signals are heard (contract, section 4.11). Needs /dev/fuse
+//! and namespaces; skipped loudly without.
+#![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::eventually;
+use common::fuse::{builder, mounted};
+
+#[test]
+fn a_link_to_a_server_that_is_stopped_after_ready_stops_nothing_else() {
+    let test = "a_link_to_a_server_that_is_stopped…";
+    let Some((tree, fuse)) = mounted(test, &[("d/b", "2")]) else {
+        return;
+    };
+    tree.symlink("mnt/d", "link");
+    tree.mkdir("near");
+    tree.mkdir("other");
+    let builder = builder(&tree, &fuse);
+    let mut watch = builder.baseline().path("link").path("near").start();
+    fuse.stop();
+    for number in 0..3 {
+        // An event where the link is: it may lead elsewhere now.
+        tree.touch(format!("above-{number}"));
+        tree.touch(format!("near/{number}"));
+        watch.expect(&[&format!("New file: near/{number}")]);
+    }
+    fuse.go_on();
+    tree.symlink("other", "next");
+    tree.rename("next", "link");
+    watch.expect(&[
+        "Deleted: link/b",
+        "Deleted directory: link",
+        "Watching new directory: link",
+    ]);
+    tree.touch("other/new");
+    watch.expect(&["New file: link/new"]);
+    watch.stop();
+}
+
+#[test]
+fn a_path_that_is_awaited_on_a_server_that_is_stopped_after_ready_stops_nothing_else() {
+    let test = "a_path_that_is_awaited_on_a_server…";
+    let Some((tree, fuse)) = mounted(test, &[("d/b", "2")]) else {
+        return;
+    };
+    tree.mkdir("near");
+    let mut watch = builder(&tree, &fuse)
+        .args(["--wait-for-path"])
+        .path("near")
+        .path("mnt/d/later")
+        .path("later")
+        .start();
+    fuse.stop();
+    for number in 0..3 {
+        tree.touch(format!("above-{number}"));
+        tree.touch(format!("near/{number}"));
+        watch.expect(&[&format!("New file: near/{number}")]);
+    }
+    tree.mkdir("later");
+    watch.expect(&["Watching new directory: later"]);
+    fuse.go_on();
+    let made = tree.path("mnt/d/later");
+    fuse.inside(&["touch", made.to_str().unwrap()]).unwrap();
+    watch.expect(&["New file: mnt/d/later"]);
+    watch.stop();
+}
+
+#[test]
+fn a_path_on_a_server_that_is_stopped_before_the_start_may_be_awaited() {
+    let test = "a_path_on_a_server_that_is_stopped_before_the_start…";
+    let Some((tree, fuse)) = mounted(test, &[("d/b", "2"), ("a", "1")]) else {
+        return;
+    };
+    tree.mkdir("near");
+    fuse.stop();
+    let mut watch = builder(&tree, &fuse)
+        .args(["--wait-for-path"])
+        .path("near")
+        .path("mnt/d")
+        .path("mnt/a")
+        .start();
+    tree.touch("near/new");
+    watch.expect(&["New file: near/new"]);
+    fuse.go_on();
+    let wanted = [
+        "Watching new directory: mnt/d",
+        "New file: mnt/d/b",
+        "New file: mnt/a",
+    ];
+    let are_told = || {
+        let told = watch.told();
+        wanted
+            .iter()
+            .all(|line| told.iter().any(|told| told == line))
+    };
+    assert!(eventually(are_told), "{:?}", watch.told());
+    watch.stop();
+}
+
+/// Whether a process has begun to hold SIGTERM until it reads it: proc(5).
+fn holds_signals(pid: u32) -> bool {
+    const TERMINATE: u64 = 1 << (libc::SIGTERM - 1);
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    let blocked = u64::from_str_radix(blocked.unwrap().trim(), 16).unwrap();
+    blocked & TERMINATE != 0
+}
+
+#[test]
+fn a_start_that_waits_for_a_server_is_ended_by_a_signal() {
+    let test = "a_start_that_waits_for_a_server…";
+    let Some((tree, fuse)) = mounted(test, &[("d/b", "2"), ("globs", "*.o")]) else {
+        return;
+    };
+    fuse.stop();
+    for args in [
+        &["--format", "json", "mnt/../near"][..],
+        &["--log-file", "mnt/log"],
+        &["--pid-file", "mnt/pid"],
+        &["--exclude-from", "mnt/globs"],
+        &["--since", "mnt/globs"],
+        &["--format", "json", "--resume", "--log-file", "mnt/d/b"],
+    ] {
+        let watch = builder(&tree, &fuse).args(args).spawn();
+        assert!(eventually(|| holds_signals(watch.pid())), "{args:?}");
+        let ended = watch.stop();
+        assert_eq!(ended.status.code(), Some(0), "{args:?}: {}", ended.stderr);
+    }
+}
