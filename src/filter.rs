@@ -8,6 +8,7 @@
 mod git_config;
 mod gitignore;
 mod globs;
+mod rule_disk;
 mod rule_file;
 
 #[cfg(test)]
@@ -104,7 +105,7 @@ impl Filter {
     pub(crate) fn has_unwatched_change(&self) -> bool {
         self.rules
             .as_ref()
-            .is_some_and(|rules| rules.borrow().has_unwatched_change())
+            .is_some_and(|rules| rules.borrow_mut().has_unwatched_change())
     }
 
     /// A sentence for each rule file of which a part was left out, once.

@@ -5,9 +5,12 @@
 //! of any mount.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use crate::file_status::{FsClass, Stat};
@@ -160,7 +163,24 @@ impl MountTable {
 
     /// Whether there is a file system that may not answer. What an automount mounts may be one.
     pub(crate) fn may_stall(&self) -> bool {
-        self.has(|class| class.may_stall() || class == FsClass::Automount)
+        self.has(may_stall)
+    }
+
+    /// The number of the mount that an absolute path without symbolic links leads to, if its
+    /// file system may not answer.
+    pub(crate) fn stalling_mount(&self, path: &Path) -> Option<u64> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.refresh();
+        let point = |mount: &Mount| Path::new(OsStr::from_bytes(&mount.mount_point)).to_owned();
+        let above = known
+            .mounts
+            .iter()
+            .filter(|mount| path.starts_with(point(mount)));
+        // Of two at one mount point, either may be the one on top.
+        let longest = above.clone().map(|mount| mount.mount_point.len()).max()?;
+        let mut nearest = above.filter(|mount| mount.mount_point.len() == longest);
+        let stalling = nearest.find(|mount| may_stall(mount.class()));
+        stalling.map(|mount| mount.number)
     }
 
     fn has(&self, is_it: impl Fn(FsClass) -> bool) -> bool {
@@ -179,6 +199,11 @@ impl Known {
             self.mounts = mounts;
         }
     }
+}
+
+/// Whether nobody knows how long an answer takes; what an automount mounts may be remote.
+fn may_stall(class: FsClass) -> bool {
+    class.may_stall() || class == FsClass::Automount
 }
 
 fn read(file: &mut File) -> io::Result<BTreeSet<Mount>> {

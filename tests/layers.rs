@@ -21,7 +21,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("coalesce", &["event"]),
     ("output", &["change", "escape", "sys"]),
     ("error", &["escape", "file_status"]),
-    ("filter", &["error", "escape", "sys"]),
+    ("filter", &["error", "escape", "mounts", "sys"]),
     (
         "tracker",
         &[

@@ -130,3 +130,36 @@ fn a_start_that_waits_for_a_server_is_ended_by_a_signal() {
         assert_eq!(ended.status.code(), Some(0), "{args:?}: {}", ended.stderr);
     }
 }
+
+#[test]
+fn rules_on_a_server_that_is_stopped_stop_nothing_else() {
+    let test = "rules_on_a_server_that_is_stopped…";
+    let rules = [
+        (".gitignore", "b\n"),
+        (".git/info/exclude", "e\n"),
+        ("d/b", "2"),
+        ("d/c", "3"),
+    ];
+    let Some((tree, fuse)) = mounted(test, &rules) else {
+        return;
+    };
+    tree.write(".ignore", "*.o\n");
+    let mut watch = builder(&tree, &fuse).args(["--gitignore"]).start();
+    fuse.stop();
+    // Rules that no watch covers are asked about every second.
+    for number in 0..6 {
+        tree.touch(format!("{number}.o"));
+        tree.touch(format!("{number}"));
+        watch.expect(&[&format!("New file: ./{number}")]);
+        std::thread::sleep(std::time::Duration::from_millis(400));
+    }
+    watch.stop();
+    let mut watch = builder(&tree, &fuse).args(["--gitignore"]).start();
+    tree.touch("x.o");
+    tree.touch("x");
+    watch.expect(&["New file: ./x"]);
+    fuse.go_on();
+    let is_told = || watch.told().iter().any(|line| line.contains("mnt/d/c"));
+    assert!(eventually(is_told), "{:?}", watch.told());
+    watch.stop();
+}

@@ -18,13 +18,16 @@ use ignore::Match;
 use ignore::gitignore::Gitignore;
 
 use super::git_config;
-use super::rule_file::{Budget, RuleFile};
+use super::rule_disk::RuleDisk;
+use super::rule_file::{Budget, MAX_BYTES, RuleFile};
+use crate::sys::file;
 
 /// Names that decide what is hidden beside and below them: rules, and the beginning of a
 /// repository.
 pub(super) const NAMES: [&[u8]; 3] = [b".gitignore", b".ignore", b".git"];
 
 pub(super) struct Rules {
+    disk: RuleDisk,
     /// `core.excludesFile`.
     user_excludes: Option<PathBuf>,
     roots: Vec<RootRules>,
@@ -78,6 +81,7 @@ struct Level {
 impl Rules {
     pub(super) fn new(user_excludes: Option<PathBuf>) -> Self {
         Self {
+            disk: RuleDisk::new(),
             user_excludes,
             roots: Vec::new(),
             unwatched: HashMap::new(),
@@ -136,11 +140,20 @@ impl Rules {
         self.budget = Budget::default();
     }
 
-    /// Whether a file changed that no watch covers.
-    pub(super) fn has_unwatched_change(&self) -> bool {
-        self.unwatched
-            .iter()
-            .any(|(file, state)| FileState::of(file) != *state)
+    /// Whether a file changed that no watch covers, or one can be read that could not.
+    pub(super) fn has_unwatched_change(&mut self) -> bool {
+        if self.disk.take_recovered() {
+            return true;
+        }
+        let disk = &mut self.disk;
+        let mut unwatched = self.unwatched.iter();
+        unwatched.any(|(file, state)| {
+            let now = disk.ask(file, {
+                let file = file.clone();
+                move || FileState::of(&file)
+            });
+            now.is_some_and(|now| now != *state)
+        })
     }
 
     /// Rule files that were too large, once each.
@@ -160,9 +173,7 @@ impl Rules {
             self.note_unwatched(git_config::marker(dir));
         }
         // Without a repository, nothing above has rules for it.
-        let repository = ancestors
-            .iter()
-            .position(|dir| git_config::is_repository(dir));
+        let repository = ancestors.iter().position(|dir| self.is_repository(dir));
         if let Some(top) = repository.filter(|&top| top > 0) {
             let length = |dir: &Path| dir.as_os_str().as_bytes().len();
             let start = length(ancestors[top]) + usize::from(ancestors[top] != Path::new("/"));
@@ -222,11 +233,8 @@ impl Rules {
         skip: usize,
         outer: Option<Arc<Level>>,
     ) -> Option<Arc<Level>> {
-        let repository = git_config::is_repository(dir).then(|| {
-            let lists = [
-                Some(git_config::excludes_file(dir)),
-                self.user_excludes.clone(),
-            ];
+        let repository = self.is_repository(dir).then(|| {
+            let lists = [self.excludes_file(dir), self.user_excludes.clone()];
             lists.map(|list| list.map_or_else(RuleFile::empty, |file| self.read_unwatched(file)))
         });
         let ignore = self.read(&dir.join(".ignore"));
@@ -243,8 +251,30 @@ impl Rules {
         }))
     }
 
+    /// Whether a repository begins in a directory; where its file system does not answer, none
+    /// does yet.
+    fn is_repository(&mut self, dir: &Path) -> bool {
+        let copy = dir.to_owned();
+        let asked = self.disk.ask(dir, move || git_config::is_repository(&copy));
+        asked.unwrap_or(false)
+    }
+
+    fn excludes_file(&mut self, dir: &Path) -> Option<PathBuf> {
+        let copy = dir.to_owned();
+        self.disk.ask(dir, move || git_config::excludes_file(&copy))
+    }
+
+    /// Reads and compiles a file; what is no regular file has no rules, nor has, for now, what
+    /// is on a file system that does not answer.
     fn read(&mut self, path: &Path) -> RuleFile {
-        let rules = RuleFile::read(path, &mut self.budget);
+        let copy = path.to_owned();
+        let read = self
+            .disk
+            .ask(path, move || file::read_regular(&copy, MAX_BYTES));
+        let Some(read) = read.flatten() else {
+            return RuleFile::empty();
+        };
+        let rules = RuleFile::compile(&read.bytes, read.is_cut, &mut self.budget);
         if rules.is_cut && !self.reported.iter().any(|known| known == path) {
             self.reported.push(path.to_owned());
             self.cut.push(path.to_owned());
@@ -261,8 +291,10 @@ impl Rules {
     /// Notes the state of a file that no watch covers. What was noted at an earlier reading
     /// stays: in doubt it has changed.
     fn note_unwatched(&mut self, path: PathBuf) {
-        let state = FileState::of(&path);
-        self.unwatched.entry(path).or_insert(state);
+        let copy = path.clone();
+        if let Some(state) = self.disk.ask(&path, move || FileState::of(&copy)) {
+            self.unwatched.entry(path).or_insert(state);
+        }
     }
 }
 

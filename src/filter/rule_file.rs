@@ -1,5 +1,4 @@
-//! One file of rules to a matcher: read as the regular file that it must be, and no more
-//! of it than a bound.
+//! The bytes of one file of rules to a matcher, and no more of them than a bound.
 //!
 //! The files lie in the watched tree, where any user may put anything: a FIFO, a device, a
 //! symbolic link, millions of globs. `ignore::IncrementalIgnore` opens them by path and
@@ -7,14 +6,10 @@
 //! Invariant: nothing but a regular file is opened, and what is compiled is bounded for
 //! each file and for all of them together.
 
-use std::path::Path;
-
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::sys::file;
-
 /// Bytes read of one rule file. The largest that are known have a tenth of it.
-const MAX_BYTES: u64 = 256 << 10;
+pub(super) const MAX_BYTES: u64 = 256 << 10;
 
 /// Globs of one rule file: a compiled glob takes some 7 KiB and 60 µs.
 const MAX_GLOBS: usize = 2_000;
@@ -61,16 +56,9 @@ impl RuleFile {
         }
     }
 
-    /// Reads and compiles a file; what is no regular file has no rules. A line that is no
+    /// Compiles the bytes of a file, of which more may have been left out. A line that is no
     /// glob matches nothing, as with git.
-    pub(super) fn read(path: &Path, budget: &mut Budget) -> Self {
-        let Some(read) = file::read_regular(path, MAX_BYTES) else {
-            return Self::empty();
-        };
-        Self::compile(&read.bytes, read.is_cut, budget)
-    }
-
-    fn compile(bytes: &[u8], mut is_cut: bool, budget: &mut Budget) -> Self {
+    pub(super) fn compile(bytes: &[u8], mut is_cut: bool, budget: &mut Budget) -> Self {
         let mut builder = GitignoreBuilder::new("");
         builder.allow_unclosed_class(false); // As with git, `[` alone is no glob.
         let mut globs = 0;
