@@ -1,5 +1,6 @@
 //! How long an item of the work queue that failed waits until it is tried again: twice as
-//! long after each failure, up to a limit by the kind of the error.
+//! long after each failure, up to a limit by the kind of the error; and from when on nobody
+//! expects it to work soon.
 
 use super::{FsError, MS, RETRY_DELAY};
 
@@ -13,8 +14,43 @@ pub(super) fn back_off(why: &FsError, failures: u8) -> u64 {
         FsError::WatchLimit => (10_000 * MS, 300_000 * MS),
         FsError::Busy => (10 * MS, 1000 * MS),
         FsError::Stalled => (1000 * MS, 30_000 * MS),
-        FsError::Io(_) => (RETRY_DELAY, 120_000 * MS),
+        // An error that passes at once has passed by the second try; with any other, thousands
+        // of files would be tried for nothing.
+        FsError::Io(_) if failures == 0 => (RETRY_DELAY, RETRY_DELAY),
+        FsError::Io(_) => (250 * MS, 120_000 * MS),
     };
     let delay = first.saturating_mul(1 << failures.min(30));
     delay.min(longest)
+}
+
+/// Whether what has failed so often, this time included, is not expected to work soon: it is
+/// tried again after 1 s at the earliest.
+pub(super) fn is_stuck(why: &FsError, failures: u8) -> bool {
+    match why {
+        FsError::PermissionDenied | FsError::WatchLimit | FsError::Stalled => true,
+        FsError::NotFound | FsError::Busy => failures > 9,
+        FsError::Io(_) => failures > 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FsError, MS, back_off, is_stuck};
+
+    #[test]
+    fn what_cannot_be_read_is_tried_four_times_in_two_seconds_and_then_ever_more_rarely() {
+        let why = FsError::Io("Input/output error".to_owned());
+        let delays: Vec<u64> = (0..12)
+            .map(|failures| back_off(&why, failures) / MS)
+            .collect();
+        let expected = [
+            2, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 120_000, 120_000, 120_000,
+        ];
+        assert_eq!(delays, expected);
+        assert_eq!(back_off(&why, u8::MAX), 120_000 * MS);
+        assert_eq!(
+            [1, 2, 3].map(|failures| is_stuck(&why, failures)),
+            [false, false, true]
+        );
+    }
 }

@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 
-use super::back_off::back_off;
+use super::back_off::{back_off, is_stuck};
 use super::{Detail, Item, Key, QUIET, RETRY_DELAY, State, WorkQueue};
 use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::Id;
@@ -170,10 +170,7 @@ impl WorkQueue {
         }
         let due = now.saturating_add(back_off(why, item.failures));
         item.failures = item.failures.saturating_add(1);
-        item.is_stuck = match why {
-            FsError::PermissionDenied | FsError::WatchLimit | FsError::Stalled => true,
-            FsError::NotFound | FsError::Busy | FsError::Io(_) => item.failures > 9,
-        };
+        item.is_stuck = is_stuck(why, item.failures);
         item.state = State::Held;
         self.delay_new(key, due);
         is_first
