@@ -330,3 +330,28 @@ fn what_makes_no_events_is_polled_after_a_snapshot_and_without_any_file() {
         watch.stop();
     }
 }
+
+#[test]
+fn what_fails_is_tried_no_sooner_because_all_is_compared() {
+    let test = "what_fails_is_tried_no_sooner…";
+    let files = [("a", "1"), ("b", "2"), ("c", "3")];
+    let Some((tree, fuse)) = mounted(test, &files) else {
+        return;
+    };
+    fuse.fail_reads(true);
+    let args = ["--hash", "eager", "--rescan", "0.1"];
+    let watch = builder(&tree, &fuse).args(args).start();
+    // After 2 ms, 0.5 s, 1 s and 2 s; then after 4 s.
+    assert!(eventually(|| fuse.opened() >= 3 * 5));
+    let (began, before) = (Instant::now(), fuse.opened());
+    std::thread::sleep(Duration::from_secs(2));
+    if began.elapsed() < Duration::from_millis(3500) {
+        assert_eq!(fuse.opened(), before);
+    }
+    // And it is read once that works.
+    fuse.fail_reads(false);
+    fuse.put("b", "other");
+    let is_told = |line: &str| watch.told().iter().any(|told| told == line);
+    assert!(eventually(|| is_told("Content changed: ./mnt/b")));
+    watch.stop();
+}

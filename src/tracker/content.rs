@@ -24,6 +24,14 @@ impl<D> Tracker<D> {
         self.model.kind(id) == Kind::File && self.model.evidence(id).has(wrote)
     }
 
+    /// Whether a file that could not be read for an I/O error is as it was then, and waits for
+    /// its next try.
+    fn is_still_unreadable(&self, id: Id, stat: &Stat) -> bool {
+        let fingerprint = model::fingerprint(stat, false);
+        self.model.knowledge(id) == Knowledge::Unreadable { fingerprint }
+            && self.queue.backs_off(id)
+    }
+
     /// Takes what happened to a file since it was last read. Where events were dropped, a
     /// touch does not account for the times that are found: a write may be among them.
     pub(super) fn take_evidence(&mut self, id: Id) -> Evidence {
@@ -48,6 +56,8 @@ impl<D: Disk> Tracker<D> {
         let why = self.take_evidence(id);
         if self.goes_by_stat(stat) {
             self.compare_stat(id, stat, why);
+        } else if why.is_empty() && self.is_still_unreadable(id, stat) {
+            // A scan is no reason to try it before its time.
         } else if self.needs_read(id, stat, why) {
             match self.read_by_other_name(id, stat, why) {
                 Some(digest) => self.compare(id, stat, digest, true, why),

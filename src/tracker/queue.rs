@@ -134,6 +134,8 @@ struct Item {
     failures: u8,
     /// It has failed, and nothing says that it will work soon.
     is_stuck: bool,
+    /// It has failed with an I/O error: to try it sooner than planned is of no use.
+    backs_off: bool,
     detail: Detail,
 }
 
@@ -239,6 +241,7 @@ impl WorkQueue {
             group,
             failures,
             is_stuck: false,
+            backs_off: false,
             detail,
         });
         item.group = group;
@@ -304,6 +307,12 @@ impl WorkQueue {
     #[cfg(test)]
     pub(super) fn has_failed(&self) -> bool {
         self.items.values().any(|item| item.failures > 0)
+    }
+
+    /// Whether an entry waits for its time after an I/O error.
+    pub(super) fn backs_off(&self, id: Id) -> bool {
+        let waits = |item: &Item| item.backs_off && matches!(item.state, State::Delayed(_));
+        self.items.get(&Key::Entry(id)).is_some_and(waits)
     }
 
     pub(super) fn has(&self, key: &Key) -> bool {

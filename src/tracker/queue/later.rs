@@ -171,6 +171,7 @@ impl WorkQueue {
         let due = now.saturating_add(back_off(why, item.failures));
         item.failures = item.failures.saturating_add(1);
         item.is_stuck = is_stuck(why, item.failures);
+        item.backs_off = matches!(why, FsError::Io(_));
         item.state = State::Held;
         self.delay_new(key, due);
         is_first
