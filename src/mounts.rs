@@ -4,7 +4,7 @@
 //! Never touches a mounted file system, so that none can make it wait. Holds no descriptor
 //! of any mount.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -128,17 +128,22 @@ struct Known {
     /// `None` without /proc: then every file system is taken for a local one.
     file: Option<File>,
     mounts: BTreeSet<Mount>,
+    /// By the number of the mount: there may be thousands.
+    classes: HashMap<u64, FsClass>,
 }
 
 impl MountTable {
     pub(crate) fn new() -> Self {
         let mut file = File::open(MOUNTINFO).ok();
         let mounts = file.as_mut().and_then(|file| read(file).ok());
+        let mut known = Known {
+            file,
+            mounts: BTreeSet::new(),
+            classes: HashMap::new(),
+        };
+        known.set(mounts.unwrap_or_default());
         Self {
-            known: Mutex::new(Known {
-                file,
-                mounts: mounts.unwrap_or_default(),
-            }),
+            known: Mutex::new(known),
         }
     }
 
@@ -147,13 +152,17 @@ impl MountTable {
     pub(crate) fn class(&self, stat: &Stat) -> FsClass {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.refresh();
-        let is_it = |mount: &&Mount| match stat.mount {
-            0 => mount.dev == stat.inode.dev,
-            number => mount.number == number,
+        let found = match stat.mount {
+            // The kernel does not give its number.
+            0 => {
+                let mut mounts = known.mounts.iter();
+                let found = mounts.find(|mount| mount.dev == stat.inode.dev);
+                found.map(Mount::class)
+            }
+            number => known.classes.get(&number).copied(),
         };
         // What is not in the table is a subvolume, or a mount of another namespace.
-        let found = known.mounts.iter().find(is_it);
-        found.map_or(FsClass::Local, Mount::class)
+        found.unwrap_or(FsClass::Local)
     }
 
     /// Whether there is a file system on which opening a name may mount something.
@@ -196,8 +205,14 @@ impl Known {
             && is_exceptional(file.as_fd())
             && let Ok(mounts) = read(file)
         {
-            self.mounts = mounts;
+            self.set(mounts);
         }
+    }
+
+    fn set(&mut self, mounts: BTreeSet<Mount>) {
+        let classes = mounts.iter().map(|mount| (mount.number, mount.class()));
+        self.classes = classes.collect();
+        self.mounts = mounts;
     }
 }
 
