@@ -155,8 +155,7 @@ fn begin<D>(tracker: &Tracker<D>, dir: Id, since: Option<&Arc<Since>>) -> Option
     if tracker.file_systems.is_polled(tracker.model.inode(dir).dev) {
         return None;
     }
-    let root = tracker.model.root(dir);
-    let root = tracker.roots.iter().find(|at| at.entry == Some(root))?;
+    let root = tracker.roots.with_entry(tracker.model.root(dir))?;
     let mut relative = Vec::new();
     tracker.model.write_relative_path(dir, &mut relative);
     // What differs from what was reported is read by `--hash lazy`, too.

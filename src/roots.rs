@@ -121,7 +121,7 @@ impl RootBuilder<'_> {
         let dir = self.directory_of(&seen, resolved)?;
         let name = resolved.name.clone();
         self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
-        self.tracker.named.push(FileRoot {
+        self.tracker.roots.add_file(FileRoot {
             dir,
             name: name.clone(),
             shown: seen.shown,
@@ -140,7 +140,7 @@ impl RootBuilder<'_> {
             return Ok(None);
         }
         if let Err(error) = &watched.wd
-            && self.tracker.roots.is_empty()
+            && self.tracker.roots.directories().is_empty()
             && *error != FsError::WatchLimit
         {
             return Err(Error::path("watch", &seen.open, io_error(error)));
@@ -165,7 +165,7 @@ impl RootBuilder<'_> {
         tracker.model.set_inode(id, found.stat.inode);
         let class = self.context.mounts.class(&found.stat);
         tracker.file_systems.note(found.stat.inode.dev, class);
-        tracker.roots.push(Root {
+        tracker.roots.add_directory(Root {
             open: seen.open.clone(),
             shown: seen.shown.clone(),
             absolute: found.absolute(),
@@ -188,7 +188,7 @@ impl RootBuilder<'_> {
         self.note_file_in(seen, dir, &name, built);
         self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
         let shown = seen.shown.clone();
-        self.tracker.named.push(FileRoot {
+        self.tracker.roots.add_file(FileRoot {
             dir,
             name: name.clone(),
             shown,
@@ -253,8 +253,7 @@ impl RootBuilder<'_> {
         number: usize,
         built: &[(usize, Id)],
     ) -> bool {
-        let same = |named: &FileRoot| named.dir == dir && named.name == name;
-        if self.tracker.named.iter().any(same) {
+        if self.tracker.roots.file(dir, name).is_some() {
             return true;
         }
         if self.tracker.is_hidden(dir, name, false) {

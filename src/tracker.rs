@@ -43,7 +43,6 @@ mod fake;
 mod tests;
 
 use crate::change::{Batch, Digest, Kind};
-use crate::event::Wd;
 use crate::filter::Filter;
 use apply::Applying;
 use clock::WallClock;
@@ -60,7 +59,7 @@ use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
 use pending_moves::PendingMoves;
 use queue::{Key, WorkQueue};
 pub(crate) use remembered::Reported;
-pub(crate) use roots::{FileRoot, Root, RootPlace};
+pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot};
 use scan::{ActiveScan, Rescan};
 pub(crate) use settings::{Counters, Hashing, Settings};
 
@@ -80,10 +79,7 @@ pub(crate) struct Tracker<D> {
     pub(crate) model: Model,
     pub(crate) settings: Settings,
     pub(crate) filter: Filter,
-    pub(crate) roots: Vec<Root>,
-    /// Watches on the directories by whose names the PATHs are reached.
-    pub(crate) above: Vec<Wd>,
-    pub(crate) named: Vec<FileRoot>,
+    pub(crate) roots: Roots,
     /// Records and warnings not yet emitted.
     pub(crate) batch: Batch,
     /// For `--stats`.
@@ -138,9 +134,7 @@ impl<D> Tracker<D> {
             model: Model::new(),
             settings,
             filter,
-            roots: Vec::new(),
-            above: Vec::new(),
-            named: Vec::new(),
+            roots: Roots::default(),
             batch: Batch::default(),
             counters: Counters::default(),
             queue,
@@ -232,8 +226,7 @@ impl<D: Disk> Tracker<D> {
         let roots = &self.roots;
         self.disk.enter(inode, &|path| {
             model.write_relative_path(dir, path);
-            let root = model.root(dir);
-            let root = roots.iter().find(|at| at.entry == Some(root))?;
+            let root = roots.with_entry(model.root(dir))?;
             Some(root.open.as_slice())
         })
     }

@@ -118,11 +118,9 @@ impl<D> Differ<'_, D> {
     /// What PATHs lead to, each with its path as it is reported.
     fn tops(&self) -> Vec<(Vec<u8>, Id)> {
         let (tracker, model) = (self.tracker, &self.tracker.model);
-        let roots = tracker.roots.iter().filter_map(|root| root.entry);
-        let named = &tracker.named;
-        let files = named
-            .iter()
-            .filter_map(|named| model.find(named.dir, &named.name));
+        let files = tracker.roots.files().iter();
+        let files = files.filter_map(|file| model.find(file.dir, &file.name));
+        let roots = tracker.roots.entries();
         let tops = roots
             .chain(files)
             .filter(|&id| !model.has(id, Flag::HIDDEN));
@@ -177,11 +175,8 @@ impl<D> Differ<'_, D> {
     /// Whether an entry is reported by a PATH of its own, and not below its directory.
     fn is_named_root(&self, dir: Id, id: Id) -> bool {
         let model = &self.tracker.model;
-        model.has(dir, Flag::HAS_FILE_ROOT) && {
-            let name = model.name(id);
-            let mut named = self.tracker.named.iter();
-            named.any(|named| named.dir == dir && named.name == name)
-        }
+        let roots = &self.tracker.roots;
+        model.has(dir, Flag::HAS_FILE_ROOT) && roots.file(dir, model.name(id)).is_some()
     }
 
     /// Whether what has the same name is, as far as is known, the same.

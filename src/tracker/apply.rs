@@ -283,7 +283,7 @@ impl<D: Disk> Tracker<D> {
 
     /// A watched inode is gone, or elsewhere, or its watch is.
     fn self_event(&mut self, wd: Wd, what: SelfEvent) {
-        if self.above.contains(&wd) {
+        if self.roots.is_ancestor_watch(wd) {
             self.enqueue_roots();
         }
         let Some(dir) = self.model.watched(wd) else {

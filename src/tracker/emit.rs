@@ -8,17 +8,16 @@ use crate::change::{Before, Change, Content, Digest, Kind, Span, Warning};
 impl<D> Tracker<D> {
     /// Appends an entry's path as the user would reach it.
     pub(crate) fn write_path(&self, id: Id, path: &mut Vec<u8>) {
-        let root = self.model.root(id);
-        let shown = self.roots.iter().find(|at| at.entry == Some(root));
+        let shown = self.roots.with_entry(self.model.root(id));
         let shown = shown.map_or(&b""[..], |root| root.shown.as_slice());
         match self.model.parent(id) {
             None if shown.is_empty() => path.push(b'/'),
             None => path.extend(shown),
             Some(dir) => {
                 if self.model.has(dir, Flag::HAS_FILE_ROOT)
-                    && let Some(named) = self.named_entry(dir, id)
+                    && let Some(file) = self.roots.file(dir, self.model.name(id))
                 {
-                    path.extend(named);
+                    path.extend(&file.shown);
                     return;
                 }
                 path.extend(shown);
@@ -26,15 +25,6 @@ impl<D> Tracker<D> {
                 self.model.write_relative_path(id, path);
             }
         }
-    }
-
-    fn named_entry(&self, dir: Id, id: Id) -> Option<&[u8]> {
-        let name = self.model.name(id);
-        let named = self
-            .named
-            .iter()
-            .find(|named| named.dir == dir && named.name == name)?;
-        Some(&named.shown)
     }
 
     /// Keeps an entry's path in the batch.

@@ -102,17 +102,11 @@ impl<D> Tracker<D> {
         self.queue.debounce_scan(dir, ScanScope::All, CEILING);
     }
 
-    /// Whether a name is that of a PATH, which need not be spelled as it is listed.
-    fn is_path_name(&self, dir: Id, name: &[u8]) -> bool {
-        let mut named = self.named.iter();
-        named.any(|named| named.dir == dir && named.name == name)
-    }
-
     /// The PATH, a single file, that a name is another spelling of.
     pub(super) fn path_spelled(&self, dir: Id, name: &[u8]) -> Option<Id> {
-        let is_it = |at: &&super::FileRoot| at.dir == dir && is_same_folded(&at.name, name);
-        let named = self.named.iter().find(is_it)?;
-        self.model.find(dir, &named.name)
+        let is_it = |file: &&super::FileRoot| file.dir == dir && is_same_folded(&file.name, name);
+        let file = self.roots.files().iter().find(is_it)?;
+        self.model.find(dir, &file.name)
     }
 }
 
@@ -120,7 +114,8 @@ impl<D: Disk> Tracker<D> {
     /// Whether a name that was found, and that the model does not have, may be another
     /// spelling of one that it has: then its directory is scanned, and the listing decides.
     pub(super) fn defer_folded(&mut self, dir: Id, name: &[u8], stat: &Stat) -> bool {
-        if self.is_path_name(dir, name) || !self.folds(dir, name, stat) {
+        // A PATH need not be spelled as it is listed.
+        if self.roots.file(dir, name).is_some() || !self.folds(dir, name, stat) {
             return false;
         }
         self.rescan_folded(dir);
@@ -207,7 +202,7 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn correct_spelling(&mut self, child: Id, dir: Id, listed: &HashSet<Box<[u8]>>) {
         let name = self.model.name(child).to_vec();
         if listed.contains(&*name)
-            || self.is_path_name(dir, &name)
+            || self.roots.file(dir, &name).is_some()
             || self.model.is_moved_from(child)
         {
             return;

@@ -1,12 +1,12 @@
 //! Which names count as outside the tree, and what follows when that changes: rule
 //! files are read again, and every name that they may hide or show is reconciled.
 
-use super::Tracker;
 use super::apply::ReadWhen;
 use super::disk::Disk;
 use super::model::{Flag, Id};
 use super::queue::Key;
 use super::scan_scope::ScanScope;
+use super::{Root, Tracker};
 use crate::coalesce::{ContentEvents, NameChange, NameStep};
 
 /// Rule files that lie where no event reports them are read again that often: 1 s.
@@ -15,11 +15,7 @@ const LOOK: u64 = 1_000_000_000;
 impl<D> Tracker<D> {
     /// Whether a name counts as outside the tree.
     pub(crate) fn is_hidden(&self, dir: Id, name: &[u8], is_dir: bool) -> bool {
-        let is_path = || {
-            self.named
-                .iter()
-                .any(|named| named.dir == dir && named.name == name)
-        };
+        let is_path = || self.roots.file(dir, name).is_some();
         if self.model.has(dir, Flag::PARTIAL) {
             return !is_path();
         }
@@ -33,18 +29,15 @@ impl<D> Tracker<D> {
             relative_path.push(b'/');
         }
         relative_path.extend(name);
-        self.filter
-            .hides(&self.roots[root].absolute, &relative_path, is_dir)
-            && !is_path()
+        self.filter.hides(&root.absolute, &relative_path, is_dir) && !is_path()
     }
 
-    /// The number of the PATH that a directory is in, and the way to it from there.
-    fn root_and_relative_path(&self, dir: Id) -> Option<(usize, Vec<u8>)> {
-        let root = self.model.root(dir);
-        let number = self.roots.iter().position(|at| at.entry == Some(root))?;
+    /// The PATH that a directory is in, and its relative path there.
+    fn root_and_relative_path(&self, dir: Id) -> Option<(&Root, Vec<u8>)> {
+        let root = self.roots.with_entry(self.model.root(dir))?;
         let mut relative_path = Vec::with_capacity(128);
         self.model.write_relative_path(dir, &mut relative_path);
-        Some((number, relative_path))
+        Some((root, relative_path))
     }
 
     /// A directory is gone, or elsewhere: what was read of its rules is old.
@@ -52,8 +45,7 @@ impl<D> Tracker<D> {
         if self.filter.reads_rules()
             && let Some((root, relative_path)) = self.root_and_relative_path(dir)
         {
-            self.filter
-                .forget(&self.roots[root].absolute, &relative_path);
+            self.filter.forget(&root.absolute, &relative_path);
         }
     }
 
@@ -75,7 +67,7 @@ impl<D> Tracker<D> {
         self.queue.add_timer(Key::Rules, now.saturating_add(LOOK));
         if self.filter.has_unwatched_change() {
             self.filter.forget_all();
-            for root in self.roots.iter().filter_map(|root| root.entry) {
+            for root in self.roots.entries() {
                 self.queue.add_scan(root, ScanScope::Deep);
             }
         }

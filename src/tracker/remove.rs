@@ -110,9 +110,7 @@ impl<D: Disk> Tracker<D> {
             applying.destinations.remove(&id);
         }
         if self.model.has(id, Flag::ROOT) {
-            for root in self.roots.iter_mut().filter(|root| root.entry == Some(id)) {
-                root.entry = None;
-            }
+            self.roots.forget(id);
         }
         self.model.remove(id);
     }

@@ -1,26 +1,32 @@
-//! The PATHs: where each is, and whether it is there. Never opens one: that is for reconcile,
-//! and, where one is waited for, for those outside.
+//! The PATHs: directories, single files, and what is watched for each. Never opens one: that
+//! is for reconcile, and, where a PATH is missing, for the watcher.
+//!
+//! Invariant: a directory whose entry has gone from the model has no entry here.
 
 use super::Tracker;
 use super::disk::Disk;
 use super::model::{Flag, Id};
 use super::scan_scope::ScanScope;
 use crate::change::{Content, Kind};
+use crate::event::Wd;
 use crate::file_status::{FsClass, Inode};
 
+/// A directory that is a PATH, or that holds a single file that is one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Root {
+    /// The path by which it is opened.
     pub(crate) open: Vec<u8>,
     /// How it is shown, without trailing slashes.
     pub(crate) shown: Vec<u8>,
-    /// Where it was at the start, as an absolute path.
+    /// The absolute path that it had at the start.
     pub(crate) absolute: Vec<u8>,
-    /// What it was on at the start.
+    /// The class of the file system that it was on at the start.
     pub(crate) class: FsClass,
+    /// `None`: it is gone.
     pub(crate) entry: Option<Id>,
 }
 
-/// A single file that is a PATH: a name in a directory, shown in its own way.
+/// A single file that is a PATH: a name in a directory, shown as it was given.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FileRoot {
     pub(crate) dir: Id,
@@ -28,12 +34,92 @@ pub(crate) struct FileRoot {
     pub(crate) shown: Vec<u8>,
 }
 
-/// What is watched for a PATH.
+impl FileRoot {
+    fn is(&self, dir: Id, name: &[u8]) -> bool {
+        self.dir == dir && self.name == name
+    }
+}
+
+/// The inode that is watched for a PATH.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum RootPlace<'a> {
+pub(crate) enum WatchedRoot<'a> {
     Directory(Inode),
-    /// A name in a directory.
+    /// The directory of a single file, and its name there.
     File(Inode, &'a [u8]),
+}
+
+/// All PATHs, in the order in which they were added.
+#[derive(Default)]
+pub(crate) struct Roots {
+    directories: Vec<Root>,
+    files: Vec<FileRoot>,
+    /// Watches on the directories by whose names the PATHs are reached.
+    ancestor_watches: Vec<Wd>,
+}
+
+impl Roots {
+    pub(crate) fn add_directory(&mut self, root: Root) {
+        self.directories.push(root);
+    }
+
+    pub(crate) fn add_file(&mut self, root: FileRoot) {
+        self.files.push(root);
+    }
+
+    pub(crate) fn directories(&self) -> &[Root] {
+        &self.directories
+    }
+
+    pub(crate) fn files(&self) -> &[FileRoot] {
+        &self.files
+    }
+
+    /// The root that has this entry.
+    pub(crate) fn with_entry(&self, entry: Id) -> Option<&Root> {
+        let mut roots = self.directories.iter();
+        roots.find(|root| root.entry == Some(entry))
+    }
+
+    /// The entries of those that are there.
+    pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = Id> {
+        self.directories.iter().filter_map(|root| root.entry)
+    }
+
+    /// The PATH that is this name in this directory.
+    pub(crate) fn file(&self, dir: Id, name: &[u8]) -> Option<&FileRoot> {
+        self.files.iter().find(|file| file.is(dir, name))
+    }
+
+    /// From now on each is opened by its absolute path: the working directory is left.
+    pub(crate) fn open_by_absolute_paths(&mut self) {
+        for root in &mut self.directories {
+            root.open.clone_from(&root.absolute);
+        }
+    }
+
+    pub(crate) fn add_ancestor_watch(&mut self, wd: Wd) {
+        if !self.ancestor_watches.contains(&wd) {
+            self.ancestor_watches.push(wd);
+        }
+    }
+
+    pub(super) fn is_ancestor_watch(&self, wd: Wd) -> bool {
+        self.ancestor_watches.contains(&wd)
+    }
+
+    /// The entry is gone from the model.
+    pub(super) fn forget(&mut self, entry: Id) {
+        for root in &mut self.directories {
+            if root.entry == Some(entry) {
+                root.entry = None;
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn show_first_as(&mut self, shown: &str) {
+        self.directories[0].shown = shown.into();
+    }
 }
 
 fn without_slashes(given: &[u8]) -> &[u8] {
@@ -42,10 +128,10 @@ fn without_slashes(given: &[u8]) -> &[u8] {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// A PATH leads elsewhere: what was watched for it is gone.
+    /// A PATH leads to another inode: what was watched for it is gone.
     pub(crate) fn lose_root(&mut self, given: &[u8]) {
         let shown = without_slashes(given);
-        let roots = self.roots.iter();
+        let roots = self.roots.directories.iter();
         let root = roots
             .filter(|root| root.shown == shown)
             .find_map(|root| root.entry);
@@ -53,14 +139,13 @@ impl<D: Disk> Tracker<D> {
         if let Some(id) = root.filter(is_path) {
             self.unlink(id);
         }
-        let is_lost = |named: &FileRoot| named.shown == shown;
-        if let Some(number) = self.named.iter().position(is_lost) {
-            let dir = self.named[number].dir;
-            if let Some(id) = self.model.find(dir, &self.named[number].name) {
+        let is_lost = |file: &FileRoot| file.shown == shown;
+        if let Some(index) = self.roots.files.iter().position(is_lost) {
+            let FileRoot { dir, name, .. } = self.roots.files.remove(index);
+            if let Some(id) = self.model.find(dir, &name) {
                 self.unlink(id);
             }
-            self.named.remove(number);
-            let is_left = self.named.iter().any(|named| named.dir == dir);
+            let is_left = self.roots.files.iter().any(|file| file.dir == dir);
             if !is_left && self.model.is_live(dir) && self.model.has(dir, Flag::PARTIAL) {
                 self.unlink(dir);
             }
@@ -71,26 +156,27 @@ impl<D: Disk> Tracker<D> {
 
 impl<D> Tracker<D> {
     /// What is watched for a PATH as it was given; `None`: nothing.
-    pub(crate) fn place_of_root(&self, given: &[u8]) -> Option<RootPlace<'_>> {
+    pub(crate) fn watched_root(&self, given: &[u8]) -> Option<WatchedRoot<'_>> {
         let shown = without_slashes(given);
-        let mut named = self.named.iter().filter(|named| named.shown == shown);
-        if let Some(named) = named.find(|named| self.model.is_live(named.dir)) {
-            let directory = self.model.inode(named.dir);
-            return Some(RootPlace::File(directory, &named.name));
+        let mut files = self.roots.files.iter().filter(|file| file.shown == shown);
+        if let Some(file) = files.find(|file| self.model.is_live(file.dir)) {
+            let directory = self.model.inode(file.dir);
+            return Some(WatchedRoot::File(directory, &file.name));
         }
-        let mut roots = self.roots.iter().filter(|root| root.shown == shown);
+        let roots = self.roots.directories.iter();
+        let mut roots = roots.filter(|root| root.shown == shown);
         let id = roots.find_map(|root| root.entry)?;
-        Some(RootPlace::Directory(self.model.inode(id)))
+        Some(WatchedRoot::Directory(self.model.inode(id)))
     }
 
     /// Whether a PATH is left to watch.
     pub(crate) fn is_alive(&self) -> bool {
-        self.roots.iter().any(|root| root.entry.is_some())
+        self.roots.entries().next().is_some()
     }
 
-    /// The entry at an absolute path, as far as the PATHs' own were known at the start.
+    /// The entry at an absolute path, by the absolute paths that the PATHs had at the start.
     pub(crate) fn entry_at(&self, path: &[u8]) -> Option<Id> {
-        self.roots.iter().find_map(|root| {
+        self.roots.directories.iter().find_map(|root| {
             let rest = path.strip_prefix(root.absolute.as_slice())?;
             let mut id = root.entry?;
             if !rest.is_empty() && root.absolute != b"/" && rest[0] != b'/' {
@@ -117,19 +203,14 @@ impl<D> Tracker<D> {
     pub(crate) fn is_rooted(&self, given: &[u8]) -> bool {
         let shown = without_slashes(given);
         let alive = |dir: Id| self.model.is_live(dir) && self.model.kind(dir) == Kind::Directory;
-        self.roots
-            .iter()
-            .any(|root| root.entry.is_some() && root.shown == shown)
-            || self
-                .named
-                .iter()
-                .any(|named| named.shown == shown && alive(named.dir))
+        let is_directory = |root: &Root| root.entry.is_some() && root.shown == shown;
+        let is_file = |file: &FileRoot| file.shown == shown && alive(file.dir);
+        self.roots.directories.iter().any(is_directory) || self.roots.files.iter().any(is_file)
     }
 
     pub(super) fn enqueue_roots(&mut self) {
-        let roots: Vec<Id> = self.roots.iter().filter_map(|root| root.entry).collect();
-        for root in roots {
-            self.enqueue(root);
+        for root in self.roots.entries() {
+            self.queue.add_entry(root, None);
         }
     }
 
@@ -142,9 +223,10 @@ impl<D> Tracker<D> {
 
     /// PATHs that are gone, and single files in directories that are, are forgotten.
     pub(crate) fn forget_lost_roots(&mut self) {
-        self.roots.retain(|root| root.entry.is_some());
+        self.roots.directories.retain(|root| root.entry.is_some());
         let model = &self.model;
-        self.named
-            .retain(|named| model.is_live(named.dir) && model.kind(named.dir) == Kind::Directory);
+        let is_there =
+            |file: &FileRoot| model.is_live(file.dir) && model.kind(file.dir) == Kind::Directory;
+        self.roots.files.retain(is_there);
     }
 }

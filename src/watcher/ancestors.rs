@@ -170,11 +170,9 @@ impl Watcher {
         let path = &mut above.paths[number];
         path.has_links |= found.has_links;
         for wd in &found.above {
-            if !self.tracker.above.contains(wd) {
-                self.tracker.above.push(*wd);
-            }
+            self.tracker.roots.add_ancestor_watch(*wd);
         }
-        if let Some(watched) = self.tracker.place_of_root(&path.given)
+        if let Some(watched) = self.tracker.watched_root(&path.given)
             && path.leads_elsewhere(watched, found)
         {
             let now = self.clock.now();

@@ -21,7 +21,7 @@ impl Watcher {
 
     /// The PATHs, and the mount points below them, that the model has.
     fn special_mounts(&self) -> Vec<(Vec<u8>, FsClass)> {
-        let roots = &self.tracker.roots;
+        let roots = self.tracker.roots.directories();
         let mut found: Vec<_> = roots
             .iter()
             .filter(|root| root.entry.is_some())

@@ -92,8 +92,7 @@ impl Watcher {
     }
 
     fn begin_list(&mut self) {
-        let roots = self.tracker.roots.iter().rev();
-        let roots = roots.filter_map(|root| root.entry).collect();
+        let roots = self.tracker.roots.entries().rev().collect();
         self.session.phase = Phase::Listing(roots);
     }
 

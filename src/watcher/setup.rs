@@ -235,16 +235,13 @@ impl Watcher {
     /// What is watched, for a person.
     fn ready_text(&self) -> String {
         let missing = self.missing_paths();
-        let roots = self.tracker.roots.iter().filter(|root| {
+        let roots = self.tracker.roots.directories().iter().filter(|root| {
             let is_path = |id| !self.tracker.model.has(id, Flag::PARTIAL);
             root.entry.is_some_and(is_path)
         });
         let directories = roots.map(|root| root.shown.as_slice());
-        let files = self
-            .tracker
-            .named
-            .iter()
-            .map(|named| named.shown.as_slice());
+        let files = self.tracker.roots.files().iter();
+        let files = files.map(|file| file.shown.as_slice());
         let watched: Vec<_> = directories.chain(files).collect();
         ready::text(self.tracker.model.counts(), &watched, &missing)
     }
@@ -263,16 +260,16 @@ impl Watcher {
             return;
         }
         // One on a file system that may not answer is not asked where it is.
-        if self.tracker.roots.iter().any(|root| root.class.may_stall()) {
+        let roots = &mut self.tracker.roots;
+        let may_stall = |root: &Root| root.class.may_stall();
+        if roots.directories().iter().any(may_stall) {
             return;
         }
         let inode = |path: &[u8]| file::with_c_str(path, stat_path).ok().map(|raw| raw.inode);
         let same =
             |root: &Root| !root.absolute.is_empty() && inode(&root.absolute) == inode(&root.open);
-        if self.tracker.roots.iter().all(same) {
-            for root in &mut self.tracker.roots {
-                root.open.clone_from(&root.absolute);
-            }
+        if roots.directories().iter().all(same) {
+            roots.open_by_absolute_paths();
             // It stays where that may not be: nothing but this one event is lost.
             let _left = std::env::set_current_dir("/");
         }

@@ -203,8 +203,7 @@ impl Disk for AsFound<'_> {
         if tracker.file_systems.is_polled(tracker.model.inode(id).dev) {
             return None;
         }
-        let top = tracker.model.root(id);
-        let root = tracker.roots.iter().find(|root| root.entry == Some(top))?;
+        let root = tracker.roots.with_entry(tracker.model.root(id))?;
         let mut path = Vec::new();
         tracker.model.write_relative_path(id, &mut path);
         let path: &[u8] = if path.is_empty() { b"." } else { &path };

@@ -72,7 +72,7 @@ impl<D: Disk> Tracker<D> {
                 let name = self.model.name(id).to_vec();
                 self.stat_in(dir, &name)
             }
-            None => match self.root_of(id) {
+            None => match self.open_path_of(id) {
                 Some(open) => self.disk.stat(Target::Root(&open)),
                 None => return Ok(false),
             },

@@ -10,7 +10,7 @@ use crate::tracker::scan_scope::ScanScope;
 impl<D: Disk> Tracker<D> {
     /// Reconciles a PATH that is a directory.
     pub(super) fn reconcile_root(&mut self, id: Id) {
-        let Some(open) = self.root_of(id) else {
+        let Some(open) = self.open_path_of(id) else {
             return;
         };
         if self.is_left_behind(id, &open) {
@@ -81,11 +81,7 @@ impl<D: Disk> Tracker<D> {
         if !only_dots || open.starts_with(b"/") {
             return false;
         }
-        let absolute = self
-            .roots
-            .iter()
-            .find(|root| root.entry == Some(id))
-            .map(|root| root.absolute.clone());
+        let absolute = self.roots.with_entry(id).map(|root| root.absolute.clone());
         let found = absolute
             .filter(|path| !path.is_empty())
             .map(|path| self.disk.stat(Target::Root(&path)));
@@ -98,10 +94,8 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    pub(super) fn root_of(&self, id: Id) -> Option<Vec<u8>> {
-        self.roots
-            .iter()
-            .find(|root| root.entry == Some(id))
-            .map(|root| root.open.clone())
+    /// The path by which a PATH is opened.
+    pub(super) fn open_path_of(&self, root: Id) -> Option<Vec<u8>> {
+        self.roots.with_entry(root).map(|root| root.open.clone())
     }
 }

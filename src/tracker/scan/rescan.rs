@@ -54,8 +54,7 @@ impl<D> Tracker<D> {
         // Files that moved unseen are known by it.
         self.model.index_inode_keys();
         self.enqueue_roots();
-        let roots: Vec<Id> = self.roots.iter().filter_map(|root| root.entry).collect();
-        for root in roots {
+        for root in self.roots.entries() {
             self.queue.add_scan(root, ScanScope::All);
         }
     }

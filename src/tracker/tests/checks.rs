@@ -86,7 +86,7 @@ impl World {
         }
         self.compare_with_model();
         let mut truth = Vec::new();
-        for root in &self.tracker.roots {
+        for root in self.tracker.roots.directories() {
             truth.extend(self.tracker.disk.truth(&root.open));
         }
         for (path, kind, node) in &truth {

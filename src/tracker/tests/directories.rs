@@ -275,8 +275,8 @@ fn removal(shown: &str) -> (Vec<String>, usize) {
         write("t/g", 1),
     ]);
     let mut world = World::quiet(&WorldOptions::default(), &tree);
-    world.tracker.roots[0].shown = shown.into();
-    let root = world.tracker.roots[0].entry.unwrap();
+    world.tracker.roots.show_first_as(shown);
+    let root = world.tracker.roots.entries().next().unwrap();
     let now = world.now();
     world.tracker.at(now).unlink(root);
     let batch = &world.tracker.batch;

@@ -179,7 +179,7 @@ impl World {
         let id = self.tracker.model.insert(None, b"", Kind::Directory);
         self.tracker.model.set(id, Flag::ROOT);
         let (open, shown, absolute) = (path.to_vec(), path.to_vec(), [b"/", path].concat());
-        self.tracker.roots.push(Root {
+        self.tracker.roots.add_directory(Root {
             open,
             shown,
             absolute,
@@ -241,11 +241,7 @@ impl World {
             let mut route = Vec::new();
             model.write_relative_path(dir, &mut route);
             let (inode, name) = (model.inode(dir), model.name(id).to_vec());
-            let root = self
-                .tracker
-                .roots
-                .iter()
-                .find(|at| at.entry == Some(model.root(id)));
+            let root = self.tracker.roots.with_entry(model.root(id));
             let root = root.unwrap().open.clone();
             self.batches.push(ReadBatch {
                 id,

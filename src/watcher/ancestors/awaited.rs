@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::survey::Survey;
 use crate::aside::Aside;
 use crate::disk::remote::STALLED_AFTER;
-use crate::tracker::RootPlace;
+use crate::tracker::WatchedRoot;
 
 /// A PATH that could not be watched in time is tried again after 20 ms, then after twice as
 /// long each time.
@@ -62,11 +62,11 @@ impl AwaitedPath {
     }
 
     /// Whether something else than what is watched for it was found.
-    pub(super) fn leads_elsewhere(&self, watched: RootPlace<'_>, found: &Survey) -> bool {
+    pub(super) fn leads_elsewhere(&self, watched: WatchedRoot<'_>, found: &Survey) -> bool {
         self.has_links
             && match watched {
-                RootPlace::Directory(watched) => found.inode != Some(watched),
-                RootPlace::File(directory, name) => {
+                WatchedRoot::Directory(watched) => found.inode != Some(watched),
+                WatchedRoot::File(directory, name) => {
                     found.parent != Some(directory) || found.name.as_deref() != Some(name)
                 }
             }
