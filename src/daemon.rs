@@ -35,11 +35,10 @@ impl Daemonize {
     /// terminal. Only that one returns from here.
     ///
     /// # Errors
-    /// No process can be made.
+    /// No process can be made. Later ones end the process that has them.
     pub(crate) fn behind() -> Result<Self, Error> {
-        let failed = || Error::system("go to the background");
-        let (mut reader, writer) = io::pipe().map_err(failed())?;
-        if let Some(child) = fork_single_threaded().map_err(failed())? {
+        let (mut reader, writer) = io::pipe().map_err(cannot_detach())?;
+        if let Some(child) = fork_single_threaded().map_err(cannot_detach())? {
             drop(writer);
             child.wait();
             let mut status = [0];
@@ -54,20 +53,11 @@ impl Daemonize {
         let mut daemonize = Self {
             parent: Some(writer),
         };
-        match new_session().and_then(|()| fork_single_threaded()) {
-            Ok(Some(_stays)) => process::exit_now(0),
-            Ok(None) => {}
-            Err(error) => {
-                let error = failed()(error);
-                message(&error.to_string());
-                stderr::close();
-                daemonize.failed(error.status());
-                process::exit_now(error.status());
-            }
-        }
-        let nothing = nothing().map_err(failed())?;
-        for which in [Standard::Input, Standard::Output] {
-            replace(which, nothing.as_fd()).map_err(failed())?;
+        if let Err(error) = detach() {
+            message(&error.to_string());
+            stderr::close();
+            daemonize.failed(error.status());
+            process::exit_now(error.status());
         }
         Ok(daemonize)
     }
@@ -96,6 +86,26 @@ impl Daemonize {
             let _written = parent.write_all(&[status]);
         }
     }
+}
+
+fn cannot_detach() -> impl FnOnce(io::Error) -> Error {
+    Error::system("go to the background")
+}
+
+/// Leaves the session and the terminal, in a process that leads no session.
+///
+/// # Errors
+/// No process can be made, or there is no /dev/null.
+fn detach() -> Result<(), Error> {
+    new_session().map_err(cannot_detach())?;
+    if fork_single_threaded().map_err(cannot_detach())?.is_some() {
+        process::exit_now(0);
+    }
+    let nothing = nothing().map_err(Error::system("open /dev/null"))?;
+    for which in [Standard::Input, Standard::Output] {
+        replace(which, nothing.as_fd()).map_err(cannot_detach())?;
+    }
+    Ok(())
 }
 
 fn nothing() -> io::Result<File> {

@@ -93,7 +93,12 @@ impl fmt::Display for Error {
                 )
             }
             Self::System { action, source } => {
-                write!(f, "cannot {action}: {}{}", plain(source), remedy(source))
+                write!(
+                    f,
+                    "cannot {action}: {}{}",
+                    plain(source),
+                    limit_of(source).unwrap_or_default()
+                )
             }
             Self::Output(source) => write!(f, "cannot write changes: {}", plain(source)),
             Self::Unwritten(1) => write!(f, "1 record was not written: nobody has read it in time"),
@@ -113,17 +118,24 @@ fn is_without_proc(path: &[u8], error: &io::Error) -> bool {
         && Path::new(OsStr::from_bytes(path)).exists()
 }
 
-/// What to do about it, where that is known.
+/// What to do about a path, where that is known.
 fn remedy(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(24) => limit_remedy(
-            "max_user_instances",
-            "or too many files are open (ulimit -n)",
-        ),
-        Some(28) => limit_remedy("max_user_watches", ""),
+    limit_of(error).unwrap_or_else(|| match error.raw_os_error() {
         Some(2) => "; give a PATH that exists, or --wait-for-path to wait for it".to_owned(),
         Some(13) => "; run as a user who may read it".to_owned(),
         _ => String::new(),
+    })
+}
+
+/// What to do about a limit that is reached: EMFILE, ENOSPC.
+fn limit_of(error: &io::Error) -> Option<String> {
+    match error.raw_os_error() {
+        Some(24) => Some(limit_remedy(
+            "max_user_instances",
+            "or too many files are open (ulimit -n)",
+        )),
+        Some(28) => Some(limit_remedy("max_user_watches", "")),
+        _ => None,
     }
 }
 

@@ -65,4 +65,33 @@ fn without_proc_it_says_what_is_missing() {
     );
     assert!(!ended.stderr.contains("give a PATH"), "{}", ended.stderr);
     ended.stderr_is_ours();
+
+    let log = tree.outside("log");
+    let daemon = tree.watch().args(["--daemon", "--log-file"]).args([&log]);
+    let ended = daemon.through(&wrapper).spawn().wait();
+    assert_ne!(ended.status.code(), Some(0));
+    assert!(
+        ended.stderr.contains("/proc must be mounted"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("give a PATH"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_daemon_without_dev_null_says_what_is_missing() {
+    let test = "a_daemon_without_dev_null_says_what_is_missing";
+    let script = "mount -t tmpfs none /dev";
+    let Some(wrapper) = namespace::mounting_first(test, script) else {
+        return;
+    };
+    let tree = Tree::new();
+    let log = tree.outside("log");
+    let daemon = tree.watch().args(["--daemon", "--log-file"]).args([&log]);
+    let ended = daemon.through(&wrapper).spawn().wait();
+    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(
+        ended.stderr,
+        "balerion: cannot open /dev/null: No such file or directory\n"
+    );
 }

@@ -30,7 +30,9 @@ impl Child {
 /// EAGAIN: a limit on processes is reached; ENOMEM; `Unsupported`: the process has more than
 /// one thread, or /proc is not there to tell.
 pub(crate) fn fork_single_threaded() -> io::Result<Option<Child>> {
-    if fs::read_dir("/proc/self/task")?.count() != 1 {
+    let threads = fs::read_dir("/proc/self/task")
+        .map_err(|_| io::Error::new(io::ErrorKind::Unsupported, "/proc must be mounted"))?;
+    if threads.count() != 1 {
         return Err(io::ErrorKind::Unsupported.into());
     }
     // SAFETY: the calling thread is the only one, and only it could start another.
