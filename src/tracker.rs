@@ -45,7 +45,7 @@ mod tests;
 use crate::change::{Batch, Digest, Kind};
 use crate::filter::Filter;
 use apply::Applying;
-use clock::WallClock;
+use clock::Clock;
 use content::Reads;
 use create::UnseenCreates;
 use disk::{Disk, FsError, Reading, Stat, Target, Ticket};
@@ -74,8 +74,7 @@ pub(crate) struct Timestamps {
 /// The model, its rules and what is left to be done, over a disk.
 pub(crate) struct Tracker<D> {
     pub(crate) disk: D,
-    /// The time of what is done at present.
-    now: Timestamps,
+    clock: Clock,
     pub(crate) model: Model,
     pub(crate) settings: Settings,
     pub(crate) filter: Filter,
@@ -107,10 +106,6 @@ pub(crate) struct Tracker<D> {
     metadata: Metadata,
     /// Classes of the watched file systems, by device.
     pub(crate) file_systems: FileSystems,
-    /// When the queue was last seen empty, in nanoseconds since 1970: what is born
-    /// before did not come by an event that was queued after.
-    queue_empty: i64,
-    clock: WallClock,
 }
 
 impl<D> Tracker<D> {
@@ -130,7 +125,7 @@ impl<D> Tracker<D> {
         };
         Self {
             disk,
-            now,
+            clock: Clock::new(now),
             model: Model::new(),
             settings,
             filter,
@@ -151,25 +146,19 @@ impl<D> Tracker<D> {
             reads: Reads::default(),
             metadata: Metadata::default(),
             file_systems: FileSystems::default(),
-            queue_empty: settings.began,
-            clock: WallClock::new(now),
         }
     }
 
     /// Goes on at that time.
     pub(crate) fn at(&mut self, now: Timestamps) -> &mut Self {
         self.queue.set_now(now.tick);
-        if self.clock.observe(now) {
-            // By a clock that was set since, nothing is older than the queue.
-            self.queue_empty = i64::MIN;
-        }
-        self.now = now;
+        self.clock.set(now);
         self
     }
 
-    /// Tells that all events were read at this time.
+    /// The kernel's queue was empty at this time of the wall clock.
     pub(crate) fn queue_was_empty(&mut self, wall: i64) {
-        self.queue_empty = wall;
+        self.clock.set_queue_empty(wall);
     }
 
     /// Puts an entry on the work queue.

@@ -54,12 +54,12 @@ pub(crate) use stop::{Exit, StopOptions, StopReason};
 /// Directories are held for no longer than this, however busy the loop is: 1 s.
 const HOLD: u64 = 1_000_000_000;
 
-pub(crate) struct Clock {
+pub(crate) struct SystemClock {
     /// Where the monotonic one begins.
     began: Instant,
 }
 
-impl Clock {
+impl SystemClock {
     pub(crate) fn new() -> Self {
         Self {
             began: Instant::now(),
@@ -76,7 +76,7 @@ impl Clock {
         }
     }
 
-    /// A time of the monotonic clock, as [`Clock::tick`] gives it.
+    /// A time of the monotonic clock, as [`SystemClock::tick`] gives it.
     pub(crate) fn at(&self, time: Instant) -> u64 {
         let since = time.saturating_duration_since(self.began);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
@@ -91,7 +91,7 @@ impl Clock {
 /// A watch that is in place, and the loop that serves it.
 pub(crate) struct Watcher {
     options: RunOptions,
-    clock: Clock,
+    clock: SystemClock,
     poller: Poller,
     signals: Signals,
     inotify: Arc<Inotify>,

@@ -131,7 +131,7 @@ impl<D: Disk> Tracker<D> {
             },
             NameChange::Deleted => self.delete(dir, name, step.is_dir),
             NameChange::MovedFrom(cookie) => {
-                if !self.moved_from(dir, name, cookie, self.now) {
+                if !self.moved_from(dir, name, cookie) {
                     self.check_folded_source(dir);
                 }
             }
@@ -305,7 +305,7 @@ impl<D: Disk> Tracker<D> {
         self.counters.overflows += 1;
         self.batch.push(Change::Overflow);
         self.expire_all_pending_moves();
-        self.request_rescan(self.now.tick);
+        self.request_rescan(self.clock.tick());
     }
 
     /// Permissions of a directory changed: it may be why files in it could not be read.

@@ -1,5 +1,5 @@
-//! Which times the wall clock has shown since the watch began: what changed since then has
-//! one of them.
+//! The time of what is done at present, and which times the wall clock has shown since the
+//! watch began: what changed since then has one of them. Reads no clock.
 //!
 //! A clock may be years behind the files (a board before NTP) and may be set at any time, so
 //! a time later than the beginning says nothing by itself. Invariant: the spans cover all
@@ -17,21 +17,80 @@ const AHEAD: i64 = 10_000_000_000;
 /// With more spans than this two are joined, with the time between them.
 const MOST: usize = 16;
 
+/// A file born so much before the kernel's queue was last seen empty was not made by an
+/// event that was queued after: clocks of file systems are that coarse. 20 ms.
+const COARSE: i64 = 20_000_000;
+
+/// Times of the wall clock are in nanoseconds since 1970.
+pub(super) struct Clock {
+    now: Timestamps,
+    shown: ShownTimes,
+    /// When the kernel's queue was last seen empty.
+    queue_empty: i64,
+}
+
+impl Clock {
+    pub(super) fn new(now: Timestamps) -> Self {
+        Self {
+            now,
+            shown: ShownTimes::new(now),
+            queue_empty: now.wall,
+        }
+    }
+
+    pub(super) fn set(&mut self, now: Timestamps) {
+        if self.shown.observe(now) {
+            // By a clock that was set since, nothing is older than the queue.
+            self.queue_empty = i64::MIN;
+        }
+        self.now = now;
+    }
+
+    /// All events that were queued by this time were read.
+    pub(super) fn set_queue_empty(&mut self, wall: i64) {
+        self.queue_empty = wall;
+    }
+
+    /// The monotonic clock, in nanoseconds.
+    pub(super) fn tick(&self) -> u64 {
+        self.now.tick
+    }
+
+    pub(super) fn wall(&self) -> i64 {
+        self.now.wall
+    }
+
+    /// Whether a file was born before all events that are unread or being applied.
+    pub(super) fn is_before_queued_events(&self, birth: i64) -> bool {
+        birth < self.queue_empty.saturating_sub(COARSE)
+    }
+
+    /// Whether the wall clock has shown a time since the watch began.
+    pub(super) fn has_shown(&self, time: i64) -> bool {
+        self.shown.has_shown_from(time, i64::MIN)
+    }
+
+    /// The same, where the watch counts from another time of the first span.
+    pub(super) fn has_shown_from(&self, time: i64, from: i64) -> bool {
+        self.shown.has_shown_from(time, from)
+    }
+}
+
 /// Times in nanoseconds since 1970, the first and the last one.
 struct Span {
     first: i64,
     last: i64,
 }
 
-pub(super) struct WallClock {
+struct ShownTimes {
     /// The last one goes on; a setting of the clock begins another.
     spans: Vec<Span>,
     /// When the clock was last read.
     seen: Timestamps,
 }
 
-impl WallClock {
-    pub(super) fn new(now: Timestamps) -> Self {
+impl ShownTimes {
+    fn new(now: Timestamps) -> Self {
         let (first, last) = (now.wall, now.wall);
         Self {
             spans: vec![Span { first, last }],
@@ -40,7 +99,7 @@ impl WallClock {
     }
 
     /// Reads the clock; whether it was set since the last reading.
-    pub(super) fn observe(&mut self, now: Timestamps) -> bool {
+    fn observe(&mut self, now: Timestamps) -> bool {
         let passed = now.tick.saturating_sub(self.seen.tick);
         let passed = i64::try_from(passed).unwrap_or(i64::MAX);
         let expected = self.seen.wall.saturating_add(passed);
@@ -65,13 +124,9 @@ impl WallClock {
         was_set
     }
 
-    /// Whether the clock has shown a time since the watch began.
-    pub(super) fn has_shown(&self, time: i64) -> bool {
-        self.has_shown_from(time, i64::MIN)
-    }
-
-    /// The same, where the watch counts from another time of the first span.
-    pub(super) fn has_shown_from(&self, time: i64, from: i64) -> bool {
+    /// Whether the clock has shown a time, where the first span counts from then; `MIN`: from
+    /// its beginning.
+    fn has_shown_from(&self, time: i64, from: i64) -> bool {
         self.spans.iter().enumerate().any(|(at, span)| {
             let is_last = at + 1 == self.spans.len();
             let last = span.last.saturating_add(if is_last { AHEAD } else { 0 });
@@ -87,7 +142,7 @@ impl WallClock {
 
 #[cfg(test)]
 mod tests {
-    use super::{AHEAD, WallClock};
+    use super::{AHEAD, Clock};
     use crate::tracker::Timestamps;
 
     const SECOND: i64 = 1_000_000_000;
@@ -102,8 +157,8 @@ mod tests {
 
     #[test]
     fn a_time_between_the_beginning_and_now_was_shown() {
-        let mut clock = WallClock::new(at(0, 50 * YEAR));
-        clock.observe(at(100, 50 * YEAR + 100 * SECOND));
+        let mut clock = Clock::new(at(0, 50 * YEAR));
+        clock.set(at(100, 50 * YEAR + 100 * SECOND));
         assert!(!clock.has_shown(50 * YEAR - 1));
         assert!(clock.has_shown(50 * YEAR));
         assert!(clock.has_shown(50 * YEAR + 100 * SECOND));
@@ -116,10 +171,10 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_has_not_shown_what_lies_between() {
-        let mut clock = WallClock::new(at(0, 0));
-        assert!(!clock.observe(at(10, 10 * SECOND)));
-        assert!(clock.observe(at(20, 50 * YEAR)));
-        assert!(!clock.observe(at(30, 50 * YEAR + 10 * SECOND)));
+        let mut clock = Clock::new(at(0, 0));
+        assert!(!clock.shown.observe(at(10, 10 * SECOND)));
+        assert!(clock.shown.observe(at(20, 50 * YEAR)));
+        assert!(!clock.shown.observe(at(30, 50 * YEAR + 10 * SECOND)));
         for (time, shown) in [
             (5 * SECOND, true),
             (20 * SECOND, true),
@@ -130,19 +185,19 @@ mod tests {
         ] {
             assert_eq!(clock.has_shown(time), shown, "{time}");
         }
-        assert!(clock.observe(at(40, 20 * SECOND)), "and back again");
+        assert!(clock.shown.observe(at(40, 20 * SECOND)), "and back again");
         assert!(clock.has_shown(25 * SECOND));
     }
 
     #[test]
     fn a_clock_that_is_set_all_the_time_takes_no_more_memory() {
-        let mut clock = WallClock::new(at(0, 0));
+        let mut clock = Clock::new(at(0, 0));
         for step in 1..1000 {
-            clock.observe(at(
+            clock.shown.observe(at(
                 step,
                 i64::try_from(step).expect("a few steps") % 7 * YEAR,
             ));
         }
-        assert!(clock.spans.len() <= super::MOST);
+        assert!(clock.shown.spans.len() <= super::MOST);
     }
 }

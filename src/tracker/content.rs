@@ -68,7 +68,7 @@ impl<D: Disk> Tracker<D> {
             && (!self.model.is_unread(id) || self.file_systems.is_polled(stat.inode.dev))
         {
             // A touch accounts for what differs.
-            self.keep_fingerprint(id, stat, true, self.now.wall);
+            self.keep_fingerprint(id, stat, true, self.clock.wall());
             if self.has_new_mtime(id, stat) {
                 self.emit_touched(id, stat);
             }
@@ -80,7 +80,7 @@ impl<D: Disk> Tracker<D> {
         let Some(dir) = self.model.parent(id) else {
             return;
         };
-        if let Some(due) = self.reads.delays.wait(id, self.now.tick) {
+        if let Some(due) = self.reads.delays.wait(id, self.clock.tick()) {
             self.model.add_evidence(id, why);
             self.queue.delay_entry(id, Some(dir), due);
             return;
@@ -114,7 +114,7 @@ impl<D: Disk> Tracker<D> {
     /// more than that.
     pub(super) fn read_modified(&mut self, id: Id) -> bool {
         let is_plain = !self.settings.attributes
-            && !self.reads.delays.is_waiting(id, self.now.tick)
+            && !self.reads.delays.is_waiting(id, self.clock.tick())
             && self.model.presence(id) == Presence::There
             && !self.reads.has(id);
         let Some(dir) = self.model.parent(id).filter(|_| is_plain) else {
@@ -177,7 +177,7 @@ impl<D: Disk> Tracker<D> {
                 // What happened meanwhile is reconciled in its turn.
                 let again = !self.model.evidence(id).is_empty();
                 if again || !stable {
-                    self.reads.delays.note(id, self.now.tick, took);
+                    self.reads.delays.note(id, self.clock.tick(), took);
                     self.debounce(id);
                 } else {
                     self.reads.delays.remove(id);

@@ -12,10 +12,6 @@ use crate::change::{Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Outcome};
 use foldhash::HashMap;
 
-/// A file born so much before the queue was last seen empty was not made by the
-/// event: clocks of file systems are that coarse. 20 ms, in nanoseconds.
-const COARSE: i64 = 20_000_000;
-
 /// Names that were made, and had left the disk when they were reconciled: the event that
 /// says where they went is unread.
 #[derive(Default)]
@@ -256,7 +252,7 @@ impl<D: Disk> Tracker<D> {
         self.remember_recent(stat);
         if stat.size == 0 {
             let by_stat = self.goes_by_stat(stat);
-            self.keep_fingerprint(id, stat, !by_stat, self.now.wall);
+            self.keep_fingerprint(id, stat, !by_stat, self.clock.wall());
         } else {
             // Its bytes came with the look: their events follow, if they have not been lost.
             // A link that comes before they are read finds it by its identity.
@@ -270,7 +266,7 @@ impl<D: Disk> Tracker<D> {
     fn arrived_complete(&self, stat: &Stat) -> bool {
         let is_old = stat
             .btime
-            .is_some_and(|birth| birth < self.queue_empty.saturating_sub(COARSE));
+            .is_some_and(|birth| self.clock.is_before_queued_events(birth));
         stat.nlink > 1 || is_old || self.links.was_tmpfile(stat.inode.ino)
     }
 

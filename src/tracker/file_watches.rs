@@ -142,7 +142,7 @@ impl<D: Disk> Tracker<D> {
         self.watch_mount_point(path);
         if stat.kind == Kind::File && class.may_stall() {
             // The baseline, which knows the file system of the directory, passes over it.
-            self.keep_fingerprint(id, &stat, true, self.now.wall);
+            self.keep_fingerprint(id, &stat, true, self.clock.wall());
             self.enqueue(id);
         }
     }

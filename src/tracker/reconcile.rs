@@ -118,7 +118,7 @@ impl<D: Disk> Tracker<D> {
         let Some(known) = self.model.find(dir, name) else {
             return;
         };
-        let now = self.now.tick;
+        let now = self.clock.tick();
         let awaits_event = match self.model.presence(known) {
             Presence::There | Presence::MovedFrom => self.model.wd(dir).is_some(),
             Presence::ConfirmDelete => false,

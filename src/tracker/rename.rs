@@ -3,11 +3,11 @@
 //! The first half leaves the entry in place and marks it; the second one moves it.
 //! A half that stays alone expires, and the disk is asked.
 
+use super::Tracker;
 use super::disk::Disk;
 use super::model::{Evidence, Flag, Id, Presence};
 use super::pending_moves::{Moving, PendingMove};
 use super::queue::Key;
-use super::{Timestamps, Tracker};
 use crate::change::{Change, Kind};
 use crate::coalesce::Steps;
 use crate::event::Cookie;
@@ -18,13 +18,7 @@ const GRACE: u64 = 50_000_000;
 
 impl<D> Tracker<D> {
     /// `IN_MOVED_FROM`: the entry waits for the second half. `false`: there is none.
-    pub(super) fn moved_from(
-        &mut self,
-        dir: Id,
-        name: &[u8],
-        cookie: Cookie,
-        now: Timestamps,
-    ) -> bool {
+    pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie) -> bool {
         let is_unseen = self.unseen.remove(dir, name);
         let known = self.model.find(dir, name);
         if let Some(id) = known {
@@ -34,7 +28,7 @@ impl<D> Tracker<D> {
         if known.is_some() || is_unseen {
             let moving = known.map_or(Moving::Unseen, |_| Moving::Entry);
             self.pending_moves.insert(cookie, dir, name, moving);
-            let due = now.tick.saturating_add(GRACE);
+            let due = self.clock.tick().saturating_add(GRACE);
             self.queue.add_timer(Key::PendingMove(cookie), due);
         }
         known.is_some() || is_unseen

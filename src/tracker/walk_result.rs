@@ -76,7 +76,7 @@ impl<D: Disk> Tracker<D> {
             // An empty file is read whatever the limit; its digest is not asked for.
             Ok(FileDigest { stat, .. }) => {
                 let by_stat = self.goes_by_stat(&stat);
-                self.keep_fingerprint(id, &stat, !by_stat, self.now.wall);
+                self.keep_fingerprint(id, &stat, !by_stat, self.clock.wall());
                 self.warn_over_limit(id, &stat);
             }
             // It moved, or may not be read, or something above it may not: it is reconciled.

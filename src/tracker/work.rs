@@ -109,7 +109,7 @@ impl<D: Disk> Tracker<D> {
     /// What is due by now is ready. Called when no event is unread.
     pub(crate) fn tick(&mut self) {
         if self.needs_poll() && !self.queue.has(&Key::Poll) {
-            let due = self.now.tick.saturating_add(POLL);
+            let due = self.clock.tick().saturating_add(POLL);
             self.queue.add_timer(Key::Poll, due);
         }
         self.queue.advance();
@@ -157,13 +157,13 @@ impl<D: Disk> Tracker<D> {
             Key::Overflow => self.begin_rescan(),
             Key::Periodic => {
                 if let Some(every) = self.settings.rescan {
-                    let due = self.now.tick.saturating_add(every);
+                    let due = self.clock.tick().saturating_add(every);
                     self.queue.add_timer(Key::Periodic, due);
                     self.begin_rescan();
                 }
             }
             Key::Poll => self.poll(),
-            Key::Rules => self.check_unwatched_rules(self.now.tick),
+            Key::Rules => self.check_unwatched_rules(self.clock.tick()),
         }
         true
     }

@@ -12,7 +12,7 @@ use super::poller::{Poller, Wake};
 use super::ready;
 use super::session::Session;
 use super::stop::StopConditions;
-use super::{Clock, Resumption, StopOptions, StopReason, Watcher};
+use super::{Resumption, StopOptions, StopReason, SystemClock, Watcher};
 use crate::baseline::Baseline;
 use crate::disk::RealDisk;
 use crate::error::Error;
@@ -125,7 +125,7 @@ impl Watcher {
 
     /// Everything that it needs, and no watch yet.
     fn new(config: Config, signals: Signals) -> Result<Self, Error> {
-        let clock = Clock::new();
+        let clock = SystemClock::new();
         let poller = Poller::new()?;
         let inotify = Arc::new(Inotify::new().map_err(Error::system("begin to watch"))?);
         process::set_mmap_threshold();

@@ -31,7 +31,7 @@ impl<D: Disk> Tracker<D> {
 
     /// A file that goes by inode, size and times came.
     fn add_by_stat(&mut self, id: Id, stat: &Stat) {
-        self.keep_fingerprint(id, stat, false, self.now.wall);
+        self.keep_fingerprint(id, stat, false, self.clock.wall());
         self.warn_over_limit(id, stat);
         self.emit_created(id, content(stat, None));
         let changed_since_start = self.changed_since_start(id, stat);
@@ -61,7 +61,7 @@ impl<D: Disk> Tracker<D> {
             Ok(Reading::Later(_)) => self.reads.begin(ticket, id, Evidence::MODIFIED),
             // It grew: it goes by its status from the next look on.
             Ok(Reading::Done(_)) => {
-                self.keep_fingerprint(id, stat, false, self.now.wall);
+                self.keep_fingerprint(id, stat, false, self.clock.wall());
                 self.enqueue(id);
             }
             Err(error) => self.mark_unreadable(id, stat, error),

@@ -112,7 +112,7 @@ impl<D: Disk> Tracker<D> {
         };
         let is_touched = !news && self.has_new_mtime(id, stat);
         self.model.set_digest(id, None);
-        self.keep_fingerprint(id, stat, false, self.now.wall);
+        self.keep_fingerprint(id, stat, false, self.clock.wall());
         self.remember_mtime(id, stat);
         if is_touched {
             self.emit_touched(id, stat);
@@ -145,7 +145,7 @@ impl<D: Disk> Tracker<D> {
     /// The digest is known, by whatever name the file was read.
     pub(super) fn keep_digest(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool) {
         self.model.set_digest(id, Some(digest));
-        self.keep_fingerprint(id, stat, true, self.now.wall);
+        self.keep_fingerprint(id, stat, true, self.clock.wall());
         self.remember_mtime(id, stat);
         if !stable {
             self.model.add_evidence(id, Evidence::MODIFIED);

@@ -24,7 +24,7 @@ impl<D: Disk> Tracker<D> {
         let reading = InodeReading {
             fingerprint: model::fingerprint(stat, !self.goes_by_stat(stat)),
             digest,
-            is_racy: is_racy(stat, self.now.wall),
+            is_racy: is_racy(stat, self.clock.wall()),
         };
         if !self.links.note_reading(model::inode_key(stat), reading) {
             return;
