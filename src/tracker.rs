@@ -60,7 +60,7 @@ use pending_moves::PendingMoves;
 use queue::{Key, WorkQueue};
 pub(crate) use remembered::Reported;
 pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot};
-use scan::{ActiveScan, Rescan};
+use scan::Scans;
 pub(crate) use settings::{Counters, Hashing, Settings};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,9 +85,7 @@ pub(crate) struct Tracker<D> {
     pub(crate) counters: Counters,
     /// What is to be compared with the disk, now or later.
     queue: WorkQueue,
-    /// The directory whose names are being compared.
-    scan: Option<ActiveScan>,
-    rescan: Rescan,
+    scans: Scans,
     pending_moves: PendingMoves,
     /// Names that were made and had left when they were reconciled.
     unseen: UnseenCreates,
@@ -133,8 +131,7 @@ impl<D> Tracker<D> {
             batch: Batch::default(),
             counters: Counters::default(),
             queue,
-            scan: None,
-            rescan: Rescan::default(),
+            scans: Scans::default(),
             pending_moves: PendingMoves::default(),
             unseen: UnseenCreates::default(),
             applying: None,

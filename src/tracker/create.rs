@@ -188,7 +188,7 @@ impl<D: Disk> Tracker<D> {
     /// these. `None`: there is more to learn than that tells, or it is none of ours to read.
     pub(super) fn read_closed(&mut self, dir: Id, name: &[u8]) -> Option<FirstReading> {
         let asks_for_more = self.settings.attributes || self.settings.strict;
-        if asks_for_more || self.rescan.is_running() || !self.may_read_in_place() {
+        if asks_for_more || self.scans.is_rescanning() || !self.may_read_in_place() {
             return None;
         }
         let reading = if self.hashing(self.model.inode(dir).dev) == Hashing::Off {

@@ -130,7 +130,7 @@ impl<D: Disk> Tracker<D> {
                 return;
             }
         }
-        if self.rescan.is_running() {
+        if self.scans.is_rescanning() {
             self.queue.hold(dir, name);
         } else {
             self.unlink_in_pieces(known);

@@ -13,10 +13,48 @@ use super::folded_names::Source;
 use super::model::{Flag, Id};
 use super::scan_scope::ScanScope;
 use crate::change::{Kind, Warning};
-pub(super) use rescan::Rescan;
+use rescan::Rescan;
+
+/// The scan under way, if any, and the rescan that it may be part of.
+#[derive(Default)]
+pub(super) struct Scans {
+    active: Option<ActiveScan>,
+    rescan: Rescan,
+}
+
+impl Scans {
+    /// Whether names of some directory are still to be compared.
+    pub(super) fn is_scanning(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// Whether the names of this directory are being compared.
+    fn is_scanning_of(&self, dir: Id) -> bool {
+        self.active.as_ref().is_some_and(|scan| scan.dir == dir)
+    }
+
+    /// Whether neither a scan nor a rescan is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.is_scanning() && !self.is_rescanning()
+    }
+
+    pub(super) fn is_rescanning(&self) -> bool {
+        self.rescan.is_running
+    }
+
+    /// What a directory is marked with that is scanned now.
+    pub(super) fn generation(&self) -> u16 {
+        self.rescan.generation
+    }
+
+    /// What a directory is marked with that no rescan has seen.
+    fn unscanned(&self) -> u16 {
+        self.rescan.generation.wrapping_sub(1)
+    }
+}
 
 /// A scan under way.
-pub(super) struct ActiveScan {
+struct ActiveScan {
     dir: Id,
     scope: ScanScope,
     /// Entries of the directory, when the scan began.
@@ -53,7 +91,7 @@ impl ActiveScan {
 impl<D> Tracker<D> {
     /// A directory is due to be scanned when it is reconciled.
     pub(super) fn mark_unscanned(&mut self, dir: Id) {
-        self.model.set_scanned(dir, self.rescan.unscanned());
+        self.model.set_scanned(dir, self.scans.unscanned());
     }
 
     /// The same of it and of all above it, up to a directory; the last one.
@@ -71,7 +109,7 @@ impl<D> Tracker<D> {
 
     /// Whether the names in a directory are being compared.
     pub(super) fn is_scanning(&self, dir: Id) -> bool {
-        self.scan.as_ref().is_some_and(|scan| scan.dir == dir)
+        self.scans.is_scanning_of(dir)
     }
 
     /// Every directory from there down is scanned.
@@ -106,9 +144,9 @@ impl<D: Disk> Tracker<D> {
             return self.cannot_scan(dir, scope, &why);
         }
         // A rescan must see all of a directory, unless that came during the rescan.
-        let is_unscanned = self.model.scanned(dir) == self.rescan.unscanned();
+        let is_unscanned = self.model.scanned(dir) == self.scans.unscanned();
         if scope >= ScanScope::All || scope == ScanScope::New && is_unscanned {
-            let generation = self.rescan.generation();
+            let generation = self.scans.generation();
             self.model.set_scanned(dir, generation);
         }
         if scope >= ScanScope::All {
@@ -122,7 +160,7 @@ impl<D: Disk> Tracker<D> {
             ScanScope::New | ScanScope::Files => None,
             ScanScope::All | ScanScope::Deep => self.listed_names(dir, &names).map(Arc::new),
         };
-        self.scan = Some(ActiveScan {
+        self.scans.active = Some(ActiveScan {
             listed,
             dir,
             scope,
@@ -149,14 +187,14 @@ impl<D: Disk> Tracker<D> {
 
     /// Compares the next name of the scan under way.
     pub(super) fn scan_step(&mut self) {
-        let Some(scan) = &mut self.scan else {
+        let Some(scan) = &mut self.scans.active else {
             return;
         };
         let (dir, scope, next) = (scan.dir, scan.scope, scan.next());
         let listed = scan.listed.clone();
         match next {
-            None => self.scan = None,
-            Some(_) if !self.is_directory(dir) => self.scan = None,
+            None => self.scans.active = None,
+            Some(_) if !self.is_directory(dir) => self.scans.active = None,
             Some(Next::Child(child)) => {
                 // It may have moved, or gone, and its number may be another's.
                 let is_here = |tracker: &Self| {

@@ -87,7 +87,7 @@ impl<D: Disk> Tracker<D> {
     /// A directory that is where it was.
     pub(super) fn reconcile_same_directory(&mut self, id: Id, stat: &Stat) {
         self.compare_attributes(id, stat);
-        if self.model.scanned(id) != self.rescan.generation() {
+        if self.model.scanned(id) != self.scans.generation() {
             self.queue.ensure_scan(id, ScanScope::All);
         }
     }

@@ -60,7 +60,7 @@ impl<D: Disk> Tracker<D> {
         }
         self.model.end_moved_from(other);
         self.rename_relocated(other, dir, name);
-        if self.model.is_live(other) && self.model.scanned(other) != self.rescan.generation() {
+        if self.model.is_live(other) && self.model.scanned(other) != self.scans.generation() {
             self.queue.add_scan(other, ScanScope::All);
         }
     }

@@ -14,34 +14,36 @@ const LONGEST_WAIT: u64 = 1_000_000_000;
 
 /// Whether a rescan is under way, and which.
 #[derive(Default)]
-pub(in crate::tracker) struct Rescan {
-    is_running: bool,
+pub(super) struct Rescan {
+    pub(super) is_running: bool,
     /// Counts them: a directory scanned in an older one is due.
-    generation: u16,
+    pub(super) generation: u16,
     /// How long the next one waits, in nanoseconds.
     wait: u64,
 }
 
 impl Rescan {
-    pub(in crate::tracker) fn is_running(&self) -> bool {
-        self.is_running
+    /// How long one that is asked for now waits, in nanoseconds.
+    fn take_wait(&mut self) -> u64 {
+        let next = (self.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
+        std::mem::replace(&mut self.wait, next)
     }
 
-    pub(in crate::tracker) fn generation(&self) -> u16 {
-        self.generation
+    fn begin(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+        self.is_running = true;
     }
 
-    /// The generation of a directory that no rescan has seen.
-    pub(in crate::tracker) fn unscanned(&self) -> u16 {
-        self.generation.wrapping_sub(1)
+    /// Whether one was under way.
+    fn end(&mut self) -> bool {
+        std::mem::take(&mut self.is_running)
     }
 }
 
 impl<D> Tracker<D> {
     /// Events were dropped: everything is compared, at once unless that was so lately.
     pub(in crate::tracker) fn request_rescan(&mut self, now: u64) {
-        let wait = self.rescan.wait;
-        self.rescan.wait = (wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
+        let wait = self.scans.rescan.take_wait();
         self.queue
             .add_timer(Key::Overflow, now.saturating_add(wait));
     }
@@ -49,8 +51,7 @@ impl<D> Tracker<D> {
     pub(in crate::tracker) fn begin_rescan(&mut self) {
         self.counters.rescans += 1;
         self.filter.forget_all();
-        self.rescan.generation = self.rescan.generation.wrapping_add(1);
-        self.rescan.is_running = true;
+        self.scans.rescan.begin();
         // Files that moved unseen are known by it.
         self.model.index_inode_keys();
         self.enqueue_roots();
@@ -61,20 +62,20 @@ impl<D> Tracker<D> {
 
     /// Every directory that could be scanned was: what is still missing is gone.
     pub(in crate::tracker) fn end_rescan_if_over(&mut self) {
-        if self.scan.is_some() || self.queue.has_full_scans() {
+        if self.scans.is_scanning() || self.queue.has_full_scans() {
             return;
         }
-        if std::mem::take(&mut self.rescan.is_running) {
+        if self.scans.rescan.end() {
             self.queue.release_held();
         } else if !self.queue.has_ready() && !self.queue.has(&Key::Overflow) {
-            self.rescan.wait = 0;
+            self.scans.rescan.wait = 0;
         }
     }
 
     /// Entries with that inode key, during a rescan, when one may have moved without an
     /// event; else none.
     pub(in crate::tracker) fn relocation_candidates(&self, key: InodeKey) -> Vec<Id> {
-        if self.rescan.is_running {
+        if self.scans.is_rescanning() {
             self.model.with_inode_key(key).to_vec()
         } else {
             Vec::new()
@@ -83,6 +84,6 @@ impl<D> Tracker<D> {
 
     /// Whether events were dropped that are not made up for yet.
     pub(in crate::tracker) fn has_lost_events(&self) -> bool {
-        self.rescan.is_running || self.queue.has(&Key::Overflow)
+        self.scans.is_rescanning() || self.queue.has(&Key::Overflow)
     }
 }
