@@ -21,7 +21,7 @@ mod folded_names;
 mod fs_classes;
 mod hard_links;
 mod hidden;
-mod metadata;
+mod last_reported;
 pub(crate) mod model;
 mod no_renames;
 mod pending_moves;
@@ -42,7 +42,7 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
-use crate::change::{Batch, Digest, Kind};
+use crate::change::{Batch, Kind};
 use crate::filter::Filter;
 use apply::Applying;
 use clock::Clock;
@@ -54,7 +54,7 @@ use folded_names::FoldingDirectories;
 use foldhash::HashMap;
 use fs_classes::FileSystems;
 use hard_links::Links;
-use metadata::Metadata;
+use last_reported::LastReported;
 use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
 use pending_moves::PendingMoves;
 use queue::{Key, WorkQueue};
@@ -91,9 +91,6 @@ pub(crate) struct Tracker<D> {
     unseen: UnseenCreates,
     /// The batch that is being applied.
     applying: Option<Applying>,
-    /// Files that a rename put over other bytes, and what was last reported under that
-    /// name: until what they hold is compared with it.
-    replaced: HashMap<Id, Option<Digest>>,
     /// Files with several names, and unnamed ones.
     links: Links,
     file_watches: FileWatches,
@@ -101,7 +98,7 @@ pub(crate) struct Tracker<D> {
     /// Entries that were not found on disk, and since when.
     missing: HashMap<Id, u64>,
     reads: Reads,
-    metadata: Metadata,
+    last_reported: LastReported,
     /// Classes of the watched file systems, by device.
     pub(crate) file_systems: FileSystems,
 }
@@ -135,13 +132,12 @@ impl<D> Tracker<D> {
             pending_moves: PendingMoves::default(),
             unseen: UnseenCreates::default(),
             applying: None,
-            replaced: HashMap::default(),
             links: Links::default(),
             file_watches: FileWatches::default(),
             folding: FoldingDirectories::default(),
             missing: HashMap::default(),
             reads: Reads::default(),
-            metadata: Metadata::default(),
+            last_reported: LastReported::default(),
             file_systems: FileSystems::default(),
         }
     }

@@ -14,7 +14,8 @@ impl<D: Disk> Tracker<D> {
         }
         if self.settings.attributes {
             let xattrs = self.xattrs(id).unwrap_or_default();
-            self.metadata.set_attributes(id, stat.attributes, xattrs);
+            self.last_reported
+                .set_attributes(id, stat.attributes, xattrs);
         }
     }
 
@@ -23,17 +24,18 @@ impl<D: Disk> Tracker<D> {
         if !self.settings.attributes {
             return;
         }
-        let Some(old) = self.metadata.attributes(id) else {
+        let Some(old) = self.last_reported.attributes(id) else {
             return self.remember_attributes(id, stat);
         };
-        let old_xattrs = self.metadata.xattrs(id);
+        let old_xattrs = self.last_reported.xattrs(id);
         // Where they cannot be read now, they are those that were reported.
         let xattrs = self.xattrs(id).unwrap_or_else(|| old_xattrs.clone());
         if old != stat.attributes || old_xattrs != xattrs {
             if !self.model.has(id, Flag::HIDDEN) {
                 self.emit_attributes(id, old, stat.attributes, &old_xattrs, &xattrs);
             }
-            self.metadata.set_attributes(id, stat.attributes, xattrs);
+            self.last_reported
+                .set_attributes(id, stat.attributes, xattrs);
         }
     }
 
@@ -84,13 +86,13 @@ impl<D> Tracker<D> {
     /// Remembers the mtime of a file, where changes of it are asked for.
     pub(super) fn remember_mtime(&mut self, id: Id, stat: &Stat) {
         if self.settings.touched {
-            self.metadata.set_mtime(id, stat.mtime);
+            self.last_reported.set_mtime(id, stat.mtime);
         }
     }
 
     /// Whether a file's mtime is known and another now.
     pub(super) fn has_new_mtime(&self, id: Id, stat: &Stat) -> bool {
-        let old = self.metadata.mtime(id);
+        let old = self.last_reported.mtime(id);
         old.is_some_and(|old| old != stat.mtime)
     }
 }

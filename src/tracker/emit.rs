@@ -52,7 +52,7 @@ impl<D> Tracker<D> {
             path,
             content,
             entered,
-            attributes: self.metadata.attributes(id),
+            attributes: self.last_reported.attributes(id),
         });
     }
 
@@ -67,7 +67,7 @@ impl<D> Tracker<D> {
             kind,
             path,
             content,
-            attributes: self.metadata.attributes(id),
+            attributes: self.last_reported.attributes(id),
         });
     }
 

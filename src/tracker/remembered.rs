@@ -139,6 +139,6 @@ impl<D> Tracker<D> {
 
     /// Mode and owner, where they are reported.
     pub(crate) fn known_attributes(&self, id: Id) -> Option<Attributes> {
-        self.metadata.attributes(id)
+        self.last_reported.attributes(id)
     }
 }

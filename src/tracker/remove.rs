@@ -98,8 +98,7 @@ impl<D: Disk> Tracker<D> {
             }
         }
         self.unwatch_file(id);
-        self.replaced.remove(&id);
-        self.metadata.forget(id);
+        self.last_reported.forget(id);
         self.reads.forget(id);
         self.missing.remove(&id);
         // Its number may soon be another's.

@@ -170,7 +170,7 @@ impl<D: Disk> Tracker<D> {
         let before = victim.and_then(|victim| self.before(victim));
         let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
         let apart = self.settings.no_renames.then(|| self.emit_left(id));
-        self.replaced.remove(&id);
+        self.last_reported.take_replaced(id);
         // Found elsewhere before its second half was read: it waits no longer.
         self.clear_missing(id);
         // What the baseline reads under the old name may be another file by now.
@@ -204,7 +204,7 @@ impl<D: Disk> Tracker<D> {
         if let Some(last) = replaced {
             let same = last.is_some() && self.model.digest(id) == last;
             if !same {
-                self.replaced.insert(id, last);
+                self.last_reported.set_replaced(id, last);
             }
         }
         if !self.arrive_at_destination(id) {
@@ -237,7 +237,7 @@ impl<D: Disk> Tracker<D> {
         }
         let (kind, old) = (self.model.kind(id), self.model.kind(victim));
         let replaced = (kind == Kind::File && old == Kind::File).then(|| {
-            let before = self.replaced.get(&victim).copied();
+            let before = self.last_reported.replaced(victim);
             before.unwrap_or_else(|| self.model.digest(victim))
         });
         if (kind == Kind::Directory) == (old == Kind::Directory) {

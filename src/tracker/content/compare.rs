@@ -43,7 +43,7 @@ impl<D: Disk> Tracker<D> {
         let old = self.model.digest(id);
         let knowledge = self.model.knowledge(id);
         let changed_since_start = self.changed_since_start(id, stat);
-        let news = match (self.replaced.remove(&id), old) {
+        let news = match (self.last_reported.take_replaced(id), old) {
             (Some(last), _) => old != Some(digest) || last != Some(digest),
             (None, Some(old)) => old != digest,
             // Other bytes, or none, were reported: when in doubt, these are news.
@@ -88,7 +88,7 @@ impl<D: Disk> Tracker<D> {
             }
             Knowledge::Unseen | Knowledge::Unread { .. } => true,
         };
-        let news = match (self.replaced.remove(&id), knowledge) {
+        let news = match (self.last_reported.take_replaced(id), knowledge) {
             (Some(_), _) | (None, Knowledge::Unseen) => true,
             (None, _) if last.is_some() => true,
             (None, Knowledge::Unread { .. }) => {

@@ -14,7 +14,7 @@ impl<D: Disk> Tracker<D> {
     /// The digest last emitted, and what the disk says of the file that holds these bytes.
     pub(crate) fn known_content(&mut self, id: Id) -> Content {
         // From here on this is what was last reported under the name.
-        self.replaced.remove(&id);
+        self.last_reported.take_replaced(id);
         let digest = self.model.digest(id);
         if digest == Some(EMPTY) {
             return Content {
