@@ -9,6 +9,7 @@
 
 mod apply;
 mod attributes;
+mod awaited_events;
 mod clock;
 pub(crate) mod content;
 mod create;
@@ -45,18 +46,16 @@ mod tests;
 use crate::change::{Batch, Kind};
 use crate::filter::Filter;
 use apply::Applying;
+use awaited_events::AwaitedEvents;
 use clock::Clock;
 use content::Reads;
-use create::UnseenCreates;
 use disk::{Disk, FsError, Reading, Stat, Target, Ticket};
 use file_watches::FileWatches;
 use folded_names::FoldingDirectories;
-use foldhash::HashMap;
 use fs_classes::FileSystems;
 use hard_links::Links;
 use last_reported::LastReported;
 use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
-use pending_moves::PendingMoves;
 use queue::{Key, WorkQueue};
 pub(crate) use remembered::Reported;
 pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot};
@@ -86,17 +85,13 @@ pub(crate) struct Tracker<D> {
     /// What is to be compared with the disk, now or later.
     queue: WorkQueue,
     scans: Scans,
-    pending_moves: PendingMoves,
-    /// Names that were made and had left when they were reconciled.
-    unseen: UnseenCreates,
+    awaited: AwaitedEvents,
     /// The batch that is being applied.
     applying: Option<Applying>,
     /// Files with several names, and unnamed ones.
     links: Links,
     file_watches: FileWatches,
     folding: FoldingDirectories,
-    /// Entries that were not found on disk, and since when.
-    missing: HashMap<Id, u64>,
     reads: Reads,
     last_reported: LastReported,
     /// Classes of the watched file systems, by device.
@@ -129,13 +124,11 @@ impl<D> Tracker<D> {
             counters: Counters::default(),
             queue,
             scans: Scans::default(),
-            pending_moves: PendingMoves::default(),
-            unseen: UnseenCreates::default(),
+            awaited: AwaitedEvents::default(),
             applying: None,
             links: Links::default(),
             file_watches: FileWatches::default(),
             folding: FoldingDirectories::default(),
-            missing: HashMap::default(),
             reads: Reads::default(),
             last_reported: LastReported::default(),
             file_systems: FileSystems::default(),

@@ -143,7 +143,7 @@ impl<D: Disk> Tracker<D> {
 
     /// `IN_DELETE`.
     fn delete(&mut self, dir: Id, name: &[u8], is_dir: bool) {
-        let was_unseen = self.unseen.remove(dir, name);
+        let was_unseen = self.awaited.take_unseen(dir, name);
         let Some(known) = self.model.find(dir, name) else {
             if was_unseen && !is_dir {
                 self.delete_unseen(dir, name);

@@ -10,38 +10,6 @@ use super::model::{self, Evidence, Id, Knowledge};
 use super::{Hashing, Tracker};
 use crate::change::{Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Outcome};
-use foldhash::HashMap;
-
-/// Names that were made, and had left the disk when they were reconciled: the event that
-/// says where they went is unread.
-#[derive(Default)]
-pub(super) struct UnseenCreates {
-    names: HashMap<Id, Vec<Box<[u8]>>>,
-}
-
-impl UnseenCreates {
-    fn add(&mut self, dir: Id, name: &[u8]) {
-        let names = self.names.entry(dir).or_default();
-        if !names.iter().any(|known| **known == *name) {
-            names.push(name.into());
-        }
-    }
-
-    /// Forgets a name; whether it was one of them.
-    pub(super) fn remove(&mut self, dir: Id, name: &[u8]) -> bool {
-        let Some(names) = self.names.get_mut(&dir) else {
-            return false;
-        };
-        let at = names.iter().position(|known| **known == *name);
-        if let Some(at) = at {
-            names.swap_remove(at);
-        }
-        if names.is_empty() {
-            self.names.remove(&dir);
-        }
-        at.is_some()
-    }
-}
 
 /// What reading a new file once gave.
 pub(super) enum FirstReading {
@@ -111,7 +79,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Where it went is read soon; if not, the name is reconciled.
     fn unseen_create(&mut self, dir: Id, name: &[u8]) {
-        self.unseen.add(dir, name);
+        self.awaited.add_unseen(dir, name);
         self.queue.add_name_later(dir, name);
     }
 

@@ -124,7 +124,7 @@ impl<D: Disk> Tracker<D> {
             Presence::ConfirmDelete => false,
         };
         if awaits_event {
-            let since = *self.missing.entry(known).or_insert(now);
+            let since = self.awaited.missing_since(known, now);
             if now < since.saturating_add(RETRY_DELAY) {
                 self.queue.recheck_entry(known, Some(dir));
                 return;
@@ -199,7 +199,7 @@ impl<D> Tracker<D> {
     /// An entry that may have been missed is where it was.
     pub(super) fn clear_missing(&mut self, id: Id) {
         self.model.set_presence(id, Presence::There);
-        self.missing.remove(&id);
+        self.awaited.clear_missing(id);
     }
 
     /// Warns once that a directory may not be read.

@@ -100,7 +100,7 @@ impl<D: Disk> Tracker<D> {
         self.unwatch_file(id);
         self.last_reported.forget(id);
         self.reads.forget(id);
-        self.missing.remove(&id);
+        self.awaited.clear_missing(id);
         // Its number may soon be another's.
         self.queue.remove(&Key::Entry(id));
         self.queue.remove(&Key::Scan(id));

@@ -19,31 +19,28 @@ const GRACE: u64 = 50_000_000;
 impl<D> Tracker<D> {
     /// `IN_MOVED_FROM`: the entry waits for the second half. `false`: there is none.
     pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie) -> bool {
-        let is_unseen = self.unseen.remove(dir, name);
         let known = self.model.find(dir, name);
         if let Some(id) = known {
-            self.missing.remove(&id);
             self.model.set_presence(id, Presence::MovedFrom);
         }
-        if known.is_some() || is_unseen {
-            let moving = known.map_or(Moving::Unseen, |_| Moving::Entry);
-            self.pending_moves.insert(cookie, dir, name, moving);
+        let is_awaited = self.awaited.begin_move(cookie, (dir, name), known);
+        if is_awaited {
             let due = self.clock.tick().saturating_add(GRACE);
             self.queue.add_timer(Key::PendingMove(cookie), due);
         }
-        known.is_some() || is_unseen
+        is_awaited
     }
 
     /// Takes a half of which there is no entry out of its wait.
     fn take_unseen_move(&mut self, cookie: Cookie) -> Option<PendingMove> {
-        let half = self.pending_moves.take(cookie, Moving::Unseen)?;
+        let half = self.awaited.moves.take(cookie, Moving::Unseen)?;
         self.queue.remove(&Key::PendingMove(cookie));
         Some(half)
     }
 
     /// Takes the waiting entry out of its wait, if it is still there.
     fn take_pending_move(&mut self, cookie: Cookie) -> Option<(Id, PendingMove)> {
-        let half = self.pending_moves.take(cookie, Moving::Entry)?;
+        let half = self.awaited.moves.take(cookie, Moving::Entry)?;
         self.queue.remove(&Key::PendingMove(cookie));
         if !self.model.is_live(half.dir) {
             return None;
@@ -55,7 +52,7 @@ impl<D> Tracker<D> {
 
     /// Whether the directory or one above it waits for the second half of a rename.
     pub(super) fn is_moved_from(&self, dir: Id) -> bool {
-        if self.pending_moves.is_empty() {
+        if self.awaited.moves.is_empty() {
             return false;
         }
         let mut at = Some(dir);
@@ -102,7 +99,7 @@ impl<D: Disk> Tracker<D> {
             return;
         };
         if self.model.end_moved_from(known) {
-            self.pending_moves.cancel(dir, name);
+            self.awaited.moves.cancel(dir, name);
             if self.model.kind(known) == Kind::Directory {
                 self.mark_unscanned(known);
             }
@@ -129,7 +126,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Halves of which the other may be lost: the disk is asked.
     pub(super) fn expire_all_pending_moves(&mut self) {
-        for cookie in self.pending_moves.cookies() {
+        for cookie in self.awaited.moves.cookies() {
             self.expire_pending_move(cookie);
         }
     }

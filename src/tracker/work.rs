@@ -139,7 +139,7 @@ impl<D: Disk> Tracker<D> {
                 }
             }
             Key::Name(dir, name) => {
-                self.unseen.remove(dir, &name);
+                self.awaited.take_unseen(dir, &name);
                 if self.is_directory(dir) {
                     self.reconcile_missing(dir, &name, detail);
                 }

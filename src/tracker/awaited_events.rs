@@ -1,0 +1,129 @@
+//! Names about which an event is expected that is yet unread, so that nothing is concluded
+//! from what the disk shows of them now. Knows neither the tree nor the disk.
+//!
+//! Invariant: each is taken out by its event, by the entry's removal, or, when it has waited
+//! for long enough, by the work queue.
+
+use foldhash::HashMap;
+
+use super::model::Id;
+use super::pending_moves::{Moving, PendingMoves};
+use crate::event::Cookie;
+
+#[derive(Default)]
+pub(super) struct AwaitedEvents {
+    /// First halves of renames.
+    pub(super) moves: PendingMoves,
+    unseen: UnseenCreates,
+    /// Entries that were not found on disk, and since when, on the monotonic clock: the event
+    /// that tells where they went is expected.
+    missing: HashMap<Id, u64>,
+}
+
+impl AwaitedEvents {
+    /// `IN_MOVED_FROM` of a name, with its entry if there is one. `false`: nothing of that name
+    /// is known, so no second half is awaited.
+    pub(super) fn begin_move(
+        &mut self,
+        cookie: Cookie,
+        (dir, name): (Id, &[u8]),
+        known: Option<Id>,
+    ) -> bool {
+        let is_unseen = self.unseen.remove(dir, name);
+        let moving = match known {
+            Some(id) => {
+                self.missing.remove(&id);
+                Moving::Entry
+            }
+            None if is_unseen => Moving::Unseen,
+            None => return false,
+        };
+        self.moves.insert(cookie, dir, name, moving);
+        true
+    }
+
+    /// A name was made, and had left the disk when it was reconciled.
+    pub(super) fn add_unseen(&mut self, dir: Id, name: &[u8]) {
+        self.unseen.add(dir, name);
+    }
+
+    /// Forgets such a name; whether it was one.
+    pub(super) fn take_unseen(&mut self, dir: Id, name: &[u8]) -> bool {
+        self.unseen.remove(dir, name)
+    }
+
+    /// An entry was not found; since when that is so.
+    pub(super) fn missing_since(&mut self, id: Id, now: u64) -> u64 {
+        *self.missing.entry(id).or_insert(now)
+    }
+
+    /// An entry was found, or is gone from the model.
+    pub(super) fn clear_missing(&mut self, id: Id) {
+        self.missing.remove(&id);
+    }
+}
+
+/// Names that were made, and had left the disk when they were reconciled: the event that
+/// tells where they went is unread.
+#[derive(Default)]
+struct UnseenCreates {
+    names: HashMap<Id, Vec<Box<[u8]>>>,
+}
+
+impl UnseenCreates {
+    fn add(&mut self, dir: Id, name: &[u8]) {
+        let names = self.names.entry(dir).or_default();
+        if !names.iter().any(|known| **known == *name) {
+            names.push(name.into());
+        }
+    }
+
+    /// Forgets a name; whether it was one of them.
+    fn remove(&mut self, dir: Id, name: &[u8]) -> bool {
+        let Some(names) = self.names.get_mut(&dir) else {
+            return false;
+        };
+        let index = names.iter().position(|known| **known == *name);
+        if let Some(index) = index {
+            names.swap_remove(index);
+        }
+        if names.is_empty() {
+            self.names.remove(&dir);
+        }
+        index.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_never_known_awaits_no_second_half() {
+        let mut awaited = AwaitedEvents::default();
+        assert!(!awaited.begin_move(Cookie(1), (Id(0), b"a"), None));
+        assert!(awaited.moves.is_empty());
+    }
+
+    #[test]
+    fn a_new_name_that_moves_is_awaited_as_moved_and_no_longer_as_made() {
+        let mut awaited = AwaitedEvents::default();
+        awaited.add_unseen(Id(0), b"a");
+        awaited.add_unseen(Id(0), b"b");
+        assert!(awaited.begin_move(Cookie(1), (Id(0), b"a"), None));
+        assert!(!awaited.take_unseen(Id(0), b"a"));
+        assert!(awaited.moves.take(Cookie(1), Moving::Unseen).is_some());
+        assert!(awaited.take_unseen(Id(0), b"b"));
+        assert!(awaited.unseen.names.is_empty());
+    }
+
+    #[test]
+    fn an_entry_that_moves_is_missing_no_longer() {
+        let mut awaited = AwaitedEvents::default();
+        assert_eq!(awaited.missing_since(Id(7), 10), 10);
+        assert_eq!(awaited.missing_since(Id(7), 20), 10);
+        assert!(awaited.begin_move(Cookie(1), (Id(0), b"a"), Some(Id(7))));
+        assert_eq!(awaited.missing_since(Id(7), 30), 30);
+        assert!(awaited.moves.take(Cookie(1), Moving::Entry).is_some());
+    }
+}
