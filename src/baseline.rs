@@ -20,6 +20,9 @@ const FILES: usize = 64;
 /// Jobs with the workers, for each of their threads.
 const AHEAD: usize = 3;
 
+/// Sizes and times of files, by entry.
+pub(crate) type Found = Vec<Option<(u64, InodeTimes)>>;
+
 pub(crate) struct Baseline {
     /// The next entry to read, by number.
     next: u32,
@@ -33,8 +36,8 @@ pub(crate) struct Baseline {
     handed_out: bool,
     /// What was reported before this watch.
     since: Option<Arc<Since>>,
-    /// Sizes and times of files, by entry, where they are compared with that.
-    found: Vec<Option<(u64, InodeTimes)>>,
+    /// Where it is compared with that.
+    found: Found,
 }
 
 impl Baseline {
@@ -51,11 +54,17 @@ impl Baseline {
         }
     }
 
-    /// What was found of the files, by entry.
-    pub(crate) fn take_found(&mut self) -> Vec<Option<(u64, InodeTimes)>> {
-        self.since = None;
+    /// Whether what is found is to be compared with what was reported before this watch.
+    pub(crate) fn is_compared(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// What was reported before this watch, where that is to be compared, and what was found
+    /// of the files, by entry.
+    pub(crate) fn take_comparison(&mut self) -> Option<(Arc<Since>, Found)> {
+        let since = self.since.take()?;
         self.bytes = bytes_read();
-        std::mem::take(&mut self.found)
+        Some((since, std::mem::take(&mut self.found)))
     }
 
     fn keep_found(&mut self, id: Id, stat: &Stat) {

@@ -21,28 +21,23 @@ mod stop;
 mod write;
 
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::baseline::Baseline;
 use crate::disk::RealTracker;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::hash::Workers;
-use crate::log_file::Log;
 use crate::mounts::Mounts;
 use crate::sd_notify::Service;
-use crate::settle::Settle;
-use crate::since::Since;
 use crate::stderr::{Stderr, erase_progress};
-use crate::sys::inotify::Inotify;
 use crate::sys::signal::Signals;
 use crate::tracker::Timestamps;
 use crate::tracker::cycle::Stages;
 use crate::tracker::disk::Disk;
 use ancestors::AncestorWatches;
+use baseline::BaselineState;
 use cycle::Pace;
-use events::EventBytes;
+use events::EventQueue;
 use output::Output;
 use poller::{Poller, Wake, Wakes};
 use session::Session;
@@ -94,18 +89,11 @@ pub(crate) struct Watcher {
     clock: SystemClock,
     poller: Poller,
     signals: Signals,
-    inotify: Arc<Inotify>,
-    events: EventBytes,
+    events: EventQueue,
     /// Where large files and the baseline are read.
     workers: Workers,
-    /// Whether they are done with something.
-    has_answers: bool,
     tracker: RealTracker,
-    baseline: Option<Baseline>,
-    /// Changes that are held until their net effect is known.
-    settle: Option<Settle>,
-    /// What was there before, until it is compared with what is.
-    since: Option<Arc<Since>>,
+    baseline: BaselineState,
     /// What is above the PATHs, where that matters.
     above: Option<AncestorWatches>,
     mounts: Option<Mounts>,
@@ -115,8 +103,6 @@ pub(crate) struct Watcher {
     /// The service manager.
     service: Service,
     stop: StopConditions,
-    /// Why it ends, where that came before the loop began.
-    ended: Option<StopReason>,
     pace: Pace,
 }
 
@@ -136,9 +122,9 @@ impl Watcher {
     }
 
     fn event_loop(&mut self) -> Result<StopReason, Error> {
-        if let Some(reason) = self.ended {
+        if let Some(reason) = self.stop.ended() {
             // In the middle of the walk nothing is known that could be written.
-            if self.baseline.is_some() && reason != StopReason::ReaderGone {
+            if self.baseline.is_under_way() && reason != StopReason::ReaderGone {
                 self.finish()?;
             }
             return Ok(reason);
@@ -159,7 +145,7 @@ impl Watcher {
             }
             self.report_stalled();
             self.poller
-                .pause_events(self.inotify.as_fd(), self.output.is_full())?;
+                .pause_events(self.events.as_fd(), self.output.is_full())?;
             let now = self.clock.tick();
             self.service.alive(now);
             self.stderr.summarize(now);
@@ -196,7 +182,6 @@ impl Watcher {
             self.finish()?;
             return Ok(Some(reason));
         }
-        self.has_answers |= wakes.has(Wake::Workers);
         if wakes.has(Wake::Mounts) {
             self.remounted();
         }
@@ -226,8 +211,7 @@ impl Watcher {
             self.help_due(),
             self.late_paths_due(),
             self.stderr.summary_due(),
-            self.output.log.as_ref().and_then(Log::deadline),
-            self.settle.as_ref().and_then(Settle::deadline),
+            self.output.deadline(),
         ];
         let always = always.into_iter().flatten().min();
         if self.output.is_full() && !self.output.can_render() {

@@ -136,7 +136,7 @@ impl Watcher {
             path: path.absolute.clone(),
             named: if awaits { path.bytes() } else { &path.given }.to_vec(),
             names: above.inotify.clone(),
-            moves: Arc::clone(&self.inotify),
+            moves: Arc::clone(self.events.inotify()),
             awaits,
         };
         if !self.tracker.disk.mounts.may_stall() {

@@ -1,17 +1,70 @@
 //! The baseline as a part of the loop: the workers are kept busy with it, a terminal shows
 //! how far it is, `--initial` waits for it, and stderr has its end.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::poller::Wake;
 use super::{StopReason, Watcher};
+use crate::baseline::Baseline;
 use crate::error::Error;
+use crate::since::Since;
 use crate::stderr::erase_progress;
 use crate::tracker::Hashing;
 use crate::tracker::cycle::Stages;
 
 /// How long the loop does the workers' work before it serves events and signals again.
 const HELP: Duration = Duration::from_millis(1);
+
+/// How far the first reading of all files is.
+pub(super) enum BaselineState {
+    /// It has not begun: the PATHs are being walked. What was reported before this watch,
+    /// where that is compared (`--since`, `--resume`).
+    Walking(Option<Arc<Since>>),
+    UnderWay(Baseline),
+    Over,
+}
+
+impl BaselineState {
+    /// What was reported before this watch, during the walk.
+    pub(super) fn since(&self) -> Option<&Since> {
+        match self {
+            Self::Walking(since) => since.as_deref(),
+            Self::UnderWay(_) | Self::Over => None,
+        }
+    }
+
+    /// The walk is over.
+    pub(super) fn begin(&mut self) {
+        let since = match self {
+            Self::Walking(since) => since.take(),
+            Self::UnderWay(_) | Self::Over => None,
+        };
+        *self = Self::UnderWay(Baseline::new(since));
+    }
+
+    pub(super) fn reading(&mut self) -> Option<&mut Baseline> {
+        match self {
+            Self::UnderWay(baseline) => Some(baseline),
+            Self::Walking(_) | Self::Over => None,
+        }
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self, Self::UnderWay(_))
+    }
+
+    /// It is over, if it was under way.
+    fn end(&mut self) -> Option<Baseline> {
+        match std::mem::replace(self, Self::Over) {
+            Self::UnderWay(baseline) => Some(baseline),
+            before @ (Self::Walking(_) | Self::Over) => {
+                *self = before;
+                None
+            }
+        }
+    }
+}
 
 impl Watcher {
     /// Reads every file before anything is emitted of it.
@@ -22,9 +75,9 @@ impl Watcher {
             let wakes = self.poller.wait(timeout)?;
             self.check_signals();
             if wakes.has(Wake::ReaderGone) {
-                self.ended = Some(StopReason::ReaderGone);
+                self.stop.set_ended(StopReason::ReaderGone);
             }
-            if self.ended.is_some() {
+            if self.stop.has_ended() {
                 return Ok(());
             }
             self.help_workers();
@@ -49,14 +102,14 @@ impl Watcher {
 
     /// Keeps the workers busy with the baseline; `None`: it is over, or there is none.
     pub(super) fn feed_baseline(&mut self) -> Option<()> {
-        let baseline = self.baseline.as_mut()?;
+        let baseline = self.baseline.reading()?;
         baseline.feed(&self.tracker, &self.workers);
         (!baseline.is_complete()).then_some(())
     }
 
     /// Keeps the workers busy with the baseline, and reports its end.
     pub(super) fn go_on_with_baseline(&mut self) {
-        if self.baseline.is_some() && self.feed_baseline().is_none() {
+        if self.baseline.is_under_way() && self.feed_baseline().is_none() {
             erase_progress();
             self.end_baseline();
         }
@@ -65,7 +118,7 @@ impl Watcher {
     /// When it is to be shown next how far the baseline is.
     pub(super) fn progress_due(&self) -> Option<u64> {
         // Part of a line may stand on a terminal that is also stdout: nothing after it.
-        let may_show = self.baseline.is_some() && self.output.writer.waiting() == 0;
+        let may_show = self.baseline.is_under_way() && self.output.writer.waiting() == 0;
         self.stderr.progress_due().filter(|_| may_show)
     }
 
@@ -73,7 +126,7 @@ impl Watcher {
     pub(super) fn show_progress(&mut self) {
         let now = self.clock.tick();
         if self.progress_due().is_some_and(|due| due <= now)
-            && let Some(baseline) = &mut self.baseline
+            && let Some(baseline) = self.baseline.reading()
         {
             let text = baseline.text(&self.tracker);
             self.stderr
@@ -83,7 +136,7 @@ impl Watcher {
 
     /// The baseline is complete, which is reported where files were to be read.
     pub(super) fn end_baseline(&mut self) {
-        let Some(baseline) = self.baseline.take() else {
+        let Some(baseline) = self.baseline.end() else {
             return;
         };
         if self.tracker.settings.hashing == Hashing::Eager {

@@ -95,7 +95,7 @@ impl Stages for Watcher {
     fn drain(&mut self) -> Result<(), Error> {
         let was_empty = !self.has_events();
         let before = self.clock.now().wall;
-        let read = self.events.read(&self.inotify);
+        let read = self.events.read();
         let read = read.map_err(Error::system("read events"))?;
         if read == 0 && was_empty {
             self.tracker.queue_was_empty(before);
@@ -130,7 +130,7 @@ impl Stages for Watcher {
     }
 
     fn take_answers(&mut self) {
-        if std::mem::take(&mut self.has_answers) {
+        if self.poller.take_worker_event() {
             self.take_done();
             self.go_on_with_baseline();
         }
@@ -179,7 +179,7 @@ impl Watcher {
             match done {
                 Done::File(ticket, read) => tracker.answered(ticket, read),
                 Done::Batch(read) => {
-                    if let Some(baseline) = &mut self.baseline {
+                    if let Some(baseline) = self.baseline.reading() {
                         baseline.take(tracker, read);
                     }
                 }
@@ -206,8 +206,9 @@ impl Watcher {
         }
         for _ in Output::pieces() {
             let now = self.clock.now();
-            self.settle(now.tick);
-            if let Some(batch) = self.output.take(&mut self.tracker.batch) {
+            let batch = &mut self.tracker.batch;
+            self.output.settle(batch, &mut self.stop, now.tick);
+            if let Some(batch) = self.output.take(batch) {
                 // stdout may be the same terminal.
                 erase_progress();
                 for (path, warning) in batch.warnings() {
@@ -221,25 +222,6 @@ impl Watcher {
             self.write()?;
         }
         Ok(())
-    }
-
-    /// With `--settle`, holds the changes at hand, and lets go of what is due.
-    fn settle(&mut self, now: u64) {
-        let Some(settle) = &mut self.settle else {
-            return;
-        };
-        if self.output.has_backlog() {
-            return; // What was let go of before is still to be taken.
-        }
-        let batch = &mut self.tracker.batch;
-        settle.pass(batch, now);
-        if let Some(last) = settle.last() {
-            self.stop.add_change(false, last);
-        }
-        if batch.is_empty() {
-            batch.clear();
-        }
-        batch.keep_before();
     }
 
     /// Writes what waits, and asks to be woken when there is room for the rest.
@@ -266,9 +248,7 @@ impl Watcher {
     /// It could not be written.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
         self.service.stopping();
-        if let Some(settle) = &mut self.settle {
-            settle.end();
-        }
+        self.output.end_settle();
         self.drain()?;
         if let Some(log) = &mut self.output.log {
             log.retry_now();
@@ -307,10 +287,10 @@ impl Watcher {
 
     /// Writes everything, however long the reader takes, unless we are to end.
     pub(super) fn write_all(&mut self) -> Result<(), Error> {
-        while self.ended.is_none() {
+        while !self.stop.has_ended() {
             self.emit_changes()?;
             if self.write()? == Written::ReaderGone {
-                self.ended = Some(StopReason::ReaderGone);
+                self.stop.set_ended(StopReason::ReaderGone);
             } else if self.output.unwritten() == 0 {
                 break;
             } else {

@@ -1,10 +1,12 @@
-//! The bytes of events between the kernel's queue and the tracker.
+//! The kernel's queue of events, and the bytes that were read from it and are not applied.
 //!
 //! Decodes nothing. Invariant: bytes leave in the order in which they were read, and no more
 //! than [`KEPT`] and one read are kept: what does not fit waits in the kernel's queue, which
 //! reports its overflow.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 use crate::sys::inotify::Inotify;
 
@@ -14,16 +16,18 @@ const READ: usize = 64 << 10;
 /// Bytes of events kept while they wait to be applied. 16 MiB.
 const KEPT: usize = 16 << 20;
 
-pub(super) struct EventBytes {
+pub(super) struct EventQueue {
+    inotify: Arc<Inotify>,
     arriving: Box<[u8]>,
     bytes: Vec<u8>,
     /// How many of `bytes` were applied.
     applied: usize,
 }
 
-impl EventBytes {
-    pub(super) fn new() -> Self {
+impl EventQueue {
+    pub(super) fn new(inotify: Arc<Inotify>) -> Self {
         Self {
+            inotify,
             arriving: vec![0; READ].into(),
             bytes: Vec::new(),
             applied: 0,
@@ -39,10 +43,10 @@ impl EventBytes {
     ///
     /// # Errors
     /// Those of read(2).
-    pub(super) fn read(&mut self, queue: &Inotify) -> io::Result<usize> {
+    pub(super) fn read(&mut self) -> io::Result<usize> {
         let mut count = 0;
         while self.bytes.len() - self.applied < KEPT {
-            let read = queue.read(&mut self.arriving)?;
+            let read = self.inotify.read(&mut self.arriving)?;
             self.bytes.extend_from_slice(&self.arriving[..read]);
             count += read;
             if read < READ / 2 {
@@ -52,11 +56,16 @@ impl EventBytes {
         Ok(count)
     }
 
-    /// Reads away what is queued, where only that something happened counts: of a queue that
-    /// others keep full, no more than some.
-    pub(super) fn discard(&mut self, queue: &Inotify) {
+    /// Where new watches are set.
+    pub(super) fn inotify(&self) -> &Arc<Inotify> {
+        &self.inotify
+    }
+
+    /// Reads events of another queue and drops them, where only that something happened
+    /// counts: of a queue that others keep full, no more than some.
+    pub(super) fn discard(&mut self, other: &Inotify) {
         for _ in 0..16 {
-            if !queue.read(&mut self.arriving).is_ok_and(|read| read > 0) {
+            if !other.read(&mut self.arriving).is_ok_and(|read| read > 0) {
                 break;
             }
         }
@@ -85,13 +94,20 @@ impl EventBytes {
     }
 }
 
+impl AsFd for EventQueue {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::EventBytes;
+    use super::{Arc, EventQueue, Inotify};
 
     #[test]
     fn bytes_leave_in_order_whatever_part_of_them_is_applied() {
-        let mut events = EventBytes::new();
+        let inotify = Inotify::new().expect("a queue can be made");
+        let mut events = EventQueue::new(Arc::new(inotify));
         let mut expected = Vec::new();
         let mut applied: Vec<u8> = Vec::new();
         for round in 0..200_u8 {

@@ -10,6 +10,7 @@ use crate::change::Batch;
 use crate::log_file::Log;
 use crate::output::writer::RecordWriter;
 use crate::output::{Header, Printer};
+use crate::settle::Settle;
 
 /// Rendered at once before some is written: what a pipe holds.
 const PIECE: usize = 64 << 10;
@@ -31,6 +32,8 @@ pub(super) struct Output {
     pub(super) writer: RecordWriter,
     /// The file that records go to instead of stdout.
     pub(super) log: Option<Log>,
+    /// With `--settle`: changes that are held until their net effect is known.
+    settle: Option<Settle>,
     /// Changes that were taken from the tracker, of which the first `rendered` are done.
     batch: Batch,
     rendered: usize,
@@ -39,11 +42,17 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(printer: Printer, writer: RecordWriter, log: Option<Log>) -> Self {
+    pub(super) fn new(
+        printer: Printer,
+        writer: RecordWriter,
+        log: Option<Log>,
+        settle: Option<Settle>,
+    ) -> Self {
         Self {
             printer,
             writer,
             log,
+            settle,
             batch: Batch::default(),
             rendered: 0,
             awaits_room: false,
@@ -53,6 +62,40 @@ impl Output {
     /// The header of sessions.
     pub(super) fn header(&mut self) -> &mut Header {
         self.printer.header()
+    }
+
+    /// With `--settle`, holds the changes of a batch, and puts those in it that are due.
+    pub(super) fn settle(&mut self, batch: &mut Batch, stop: &mut StopConditions, now: u64) {
+        if self.has_backlog() {
+            return; // What was due before is still to be taken.
+        }
+        let Some(settle) = &mut self.settle else {
+            return;
+        };
+        settle.pass(batch, now);
+        if let Some(last) = settle.last() {
+            stop.add_change(false, last);
+        }
+        if batch.is_empty() {
+            batch.clear();
+        }
+        batch.keep_before();
+    }
+
+    /// From now on no change is held.
+    pub(super) fn end_settle(&mut self) {
+        if let Some(settle) = &mut self.settle {
+            settle.end();
+        }
+    }
+
+    /// When a change that is held is due, or a log that took nothing is tried again.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        let due = [
+            self.log.as_ref().and_then(Log::deadline),
+            self.settle.as_ref().and_then(Settle::deadline),
+        ];
+        due.into_iter().flatten().min()
     }
 
     /// Takes a batch over, if the one before is done.

@@ -79,6 +79,8 @@ pub(super) struct Poller {
     epoll: Epoll,
     /// Signalled by the workers.
     worker_event: Arc<EventFd>,
+    /// Whether it was, and nobody has asked since.
+    has_worker_event: bool,
     ready: Vec<Readiness>,
     /// Whether events are left in the kernel's queue until there is room for their records.
     is_paused: bool,
@@ -95,6 +97,7 @@ impl Poller {
         let poller = Self {
             epoll,
             worker_event,
+            has_worker_event: false,
             ready: Vec::new(),
             is_paused: false,
             awaits_stderr: false,
@@ -107,9 +110,14 @@ impl Poller {
         Ok(poller)
     }
 
-    /// What the workers ring.
+    /// What the workers signal when one is done.
     pub(super) fn worker_event(&self) -> Arc<EventFd> {
         Arc::clone(&self.worker_event)
+    }
+
+    /// Whether a worker was done since this was last asked.
+    pub(super) fn take_worker_event(&mut self) -> bool {
+        std::mem::take(&mut self.has_worker_event)
     }
 
     /// Waits for a descriptor from now on.
@@ -199,6 +207,7 @@ impl Poller {
         }
         if wakes.has(Wake::Workers) {
             self.worker_event.clear();
+            self.has_worker_event = true;
         }
         if wakes.has(Wake::Stderr) {
             stderr::flush();

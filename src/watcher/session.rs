@@ -98,7 +98,7 @@ impl Watcher {
 
     /// When the next snapshot is due: not before every file was read once.
     pub(super) fn snapshot_due(&self) -> Option<u64> {
-        self.session.due.filter(|_| self.baseline.is_none())
+        self.session.due.filter(|_| !self.baseline.is_under_way())
     }
 
     /// Goes on with the list of a snapshot, or begins a new one if it is time to. Whether
@@ -150,7 +150,7 @@ impl Watcher {
             return Ok(());
         }
         self.begin_list();
-        while self.ended.is_none() {
+        while !self.stop.has_ended() {
             let is_whole = self.list_some();
             self.write_all()?;
             if is_whole {

@@ -5,15 +5,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::baseline::BaselineState;
 use super::cycle::Pace;
-use super::events::EventBytes;
+use super::events::EventQueue;
 use super::output::Output;
 use super::poller::{Poller, Wake};
 use super::ready;
 use super::session::Session;
 use super::stop::StopConditions;
 use super::{Resumption, StopOptions, StopReason, SystemClock, Watcher};
-use crate::baseline::Baseline;
 use crate::disk::RealDisk;
 use crate::error::Error;
 use crate::filter::Filter;
@@ -103,7 +103,7 @@ impl Watcher {
         }
         if let Some(resumption) = &resumption {
             watcher.remember(resumption)?;
-            if watcher.ended.is_some() {
+            if watcher.stop.has_ended() {
                 return Ok(watcher);
             }
         }
@@ -112,7 +112,7 @@ impl Watcher {
         } else {
             watcher.build(&paths)?;
         }
-        if watcher.ended.is_some() {
+        if watcher.stop.has_ended() {
             return Ok(watcher);
         }
         watcher.watch_ancestors(&paths, waits)?;
@@ -132,8 +132,9 @@ impl Watcher {
         process::raise_descriptor_limit(DESCRIPTORS);
         process::widen_descriptor_table(inotify.as_fd(), 1000);
         let workers = Workers::new(poller.worker_event());
+        let settle = config.options.settle.map(Settle::new);
         let printer = Printer::new(config.style, config.host, config.header);
-        let output = open_output(config.destination, printer, config.style)?;
+        let output = open_output(config.destination, printer, config.style, settle)?;
         let outputs = self_outputs(&output, &config.files);
         let disk = RealDisk::new(Arc::clone(&inotify), workers.clone(), outputs);
         let mut settings = config.settings;
@@ -148,14 +149,10 @@ impl Watcher {
             clock,
             poller,
             signals,
-            inotify,
-            events: EventBytes::new(),
+            events: EventQueue::new(inotify),
             workers,
-            has_answers: false,
             tracker,
-            baseline: None,
-            settle: config.options.settle.map(Settle::new),
-            since: None,
+            baseline: BaselineState::Walking(None),
             above: None,
             mounts: Mounts::new().ok(),
             session: Session::new(config.options.snapshot, config.style.format),
@@ -163,14 +160,13 @@ impl Watcher {
             stderr: Stderr::new(config.options.quiet),
             service: Service::from_environment(),
             stop: StopConditions::new(config.stop),
-            ended: None,
             pace: Pace::new(),
         })
     }
 
     fn listen_to_all(&mut self) -> Result<(), Error> {
         let poller = &self.poller;
-        poller.listen(self.inotify.as_fd(), Wake::Events, Interest::Readable)?;
+        poller.listen(self.events.as_fd(), Wake::Events, Interest::Readable)?;
         poller.listen(self.signals.as_fd(), Wake::Signal, Interest::Readable)?;
         if let Some(mounts) = &self.mounts {
             poller.listen(mounts.as_fd(), Wake::Mounts, Interest::Priority)?;
@@ -190,7 +186,7 @@ impl Watcher {
     fn build(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
         let progress = WalkProgress::new(Some(self.interrupt()));
         let mut context = WalkContext::new(&self.tracker.disk, &progress);
-        context.since = self.since.as_deref();
+        context.since = self.baseline.since();
         let mut builder = RootBuilder::new(&mut self.tracker, context);
         builder.may_wait = true;
         let built = self
@@ -202,8 +198,10 @@ impl Watcher {
         }
         self.check_signals();
         let is_gone = self.output.writer.reader().is_some_and(is_hung_up);
-        self.ended = self.ended.or(is_gone.then_some(StopReason::ReaderGone));
-        if self.ended.is_some() {
+        if is_gone && !self.stop.has_ended() {
+            self.stop.set_ended(StopReason::ReaderGone);
+        }
+        if self.stop.has_ended() {
             return Ok(());
         }
         if self.tracker.model.polled_directories() > 0 {
@@ -278,15 +276,19 @@ impl Watcher {
     /// Emits that every watch is in place, and begins to read what is there.
     fn begin(&mut self) -> Result<(), Error> {
         self.session.begin(&mut self.tracker.batch);
-        self.baseline = Some(Baseline::new(self.since.clone()));
-        if self.since.is_some() {
+        self.baseline.begin();
+        if self
+            .baseline
+            .reading()
+            .is_some_and(|baseline| baseline.is_compared())
+        {
             self.read_all()?;
             self.emit_differences()?;
         } else if self.options.initial {
             self.read_all()?;
             self.list_all()?;
         }
-        if self.ended.is_some() {
+        if self.stop.has_ended() {
             return Ok(());
         }
         self.emit_ready();
@@ -311,7 +313,12 @@ fn next_tick() -> i64 {
     }
 }
 
-fn open_output(destination: Destination, printer: Printer, style: Style) -> Result<Output, Error> {
+fn open_output(
+    destination: Destination,
+    printer: Printer,
+    style: Style,
+    settle: Option<Settle>,
+) -> Result<Output, Error> {
     let (fd, log, is_cut) = match destination {
         Destination::Stdout(fd) => (fd, None, false),
         Destination::Log(log, opened) => (opened.fd, Some(log), opened.is_cut),
@@ -320,7 +327,7 @@ fn open_output(destination: Destination, printer: Printer, style: Style) -> Resu
     if is_cut {
         writer.end_first();
     }
-    Ok(Output::new(printer, writer, log))
+    Ok(Output::new(printer, writer, log, settle))
 }
 
 fn self_outputs(output: &Output, files: &[PathBuf]) -> SelfOutputs {

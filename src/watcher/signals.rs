@@ -19,8 +19,10 @@ impl Watcher {
 
     /// Serves the signals that came before the loop began.
     pub(super) fn check_signals(&mut self) {
-        if self.ended.is_none() {
-            self.ended = self.signalled();
+        if !self.stop.has_ended()
+            && let Some(reason) = self.signalled()
+        {
+            self.stop.set_ended(reason);
         }
     }
 }

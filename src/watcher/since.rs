@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Watcher;
+use super::baseline::BaselineState;
+use crate::baseline::Baseline;
 use crate::change::{InodeTimes, Kind};
 use crate::disk::RealTracker;
 use crate::error::Error;
@@ -49,7 +51,7 @@ impl Watcher {
         };
         while reader.step().map_err(Error::Usage)? {
             self.check_signals();
-            if self.ended.is_some() {
+            if self.stop.has_ended() {
                 return Ok(());
             }
         }
@@ -61,7 +63,7 @@ impl Watcher {
         match read.since {
             Ok(since) if since.is_of(&header.paths, &header.absolute) => {
                 header.resumes = Some(since.session().to_owned());
-                self.since = Some(Arc::new(since));
+                self.baseline = BaselineState::Walking(Some(Arc::new(since)));
             }
             Ok(since) => {
                 return Err(Error::Usage(format!(
@@ -119,10 +121,10 @@ impl Watcher {
     /// # Errors
     /// It could not be written.
     pub(super) fn emit_differences(&mut self) -> Result<(), Error> {
-        let (Some(since), Some(baseline)) = (self.since.take(), &mut self.baseline) else {
+        let baseline = self.baseline.reading();
+        let Some((since, found)) = baseline.and_then(Baseline::take_comparison) else {
             return Ok(());
         };
-        let found = baseline.take_found();
         add_unasked(&mut self.tracker, &since);
         let mut disk = AsFound {
             found: &found,
@@ -141,7 +143,7 @@ impl Watcher {
             step.push(&mut self.tracker.batch);
             if self.tracker.batch.changes().len() >= PIECE {
                 self.write_all()?;
-                if self.ended.is_some() {
+                if self.stop.has_ended() {
                     return Ok(());
                 }
             }

@@ -76,6 +76,8 @@ pub(super) struct StopConditions {
     ready: Option<u64>,
     /// When the last change was learned, or the watch became ready.
     last_change: u64,
+    /// Why it ends, where that came before the loop began.
+    ended: Option<StopReason>,
 }
 
 impl StopConditions {
@@ -85,7 +87,22 @@ impl StopConditions {
             printed: 0,
             ready: None,
             last_change: 0,
+            ended: None,
         }
+    }
+
+    /// A reason to end came before the loop began.
+    pub(super) fn set_ended(&mut self, reason: StopReason) {
+        self.ended = Some(reason);
+    }
+
+    /// That reason.
+    pub(super) fn ended(&self) -> Option<StopReason> {
+        self.ended
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_some()
     }
 
     /// Every watch is in place.
