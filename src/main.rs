@@ -33,6 +33,7 @@ mod sd_notify;
 mod self_output;
 mod settle;
 mod since;
+mod stage_order;
 mod start_guard;
 mod stderr;
 mod sys;

@@ -13,7 +13,6 @@ mod awaited_events;
 mod clock;
 pub(crate) mod content;
 mod create;
-pub(crate) mod cycle;
 mod destination;
 pub(crate) mod disk;
 mod emit;

@@ -7,15 +7,17 @@
 mod ancestors;
 mod baseline;
 mod coverage;
-mod cycle;
 mod events;
+mod flush;
 mod output;
+mod pace;
 mod poller;
 mod ready;
 mod session;
 mod setup;
 mod signals;
 mod since;
+mod stages;
 mod stats;
 mod stop;
 mod write;
@@ -29,25 +31,22 @@ use crate::escape::escaped;
 use crate::hash::Workers;
 use crate::mounts::Mounts;
 use crate::sd_notify::Service;
+use crate::stage_order::Stages;
 use crate::stderr::{Stderr, erase_progress};
 use crate::sys::signal::Signals;
 use crate::tracker::Timestamps;
-use crate::tracker::cycle::Stages;
 use crate::tracker::disk::Disk;
 use ancestors::AncestorWatches;
 use baseline::BaselineState;
-use cycle::Pace;
 use events::EventQueue;
 use output::Output;
+use pace::Pace;
 use poller::{Poller, Wake, Wakes};
 use session::Session;
 pub(crate) use setup::{Config, Destination, RunOptions};
 pub(crate) use since::{Memory, Resumption};
 use stop::StopConditions;
 pub(crate) use stop::{Exit, StopOptions, StopReason};
-
-/// Directories are held for no longer than this, however busy the loop is: 1 s.
-const HOLD: u64 = 1_000_000_000;
 
 pub(crate) struct SystemClock {
     /// Where the monotonic one begins.
@@ -150,21 +149,19 @@ impl Watcher {
             self.service.alive(now);
             self.stderr.summarize(now);
             let timeout = self.timeout();
-            if timeout.is_none_or(|timeout| !timeout.is_zero())
-                || now > self.pace.held_since.saturating_add(HOLD)
-            {
+            let waits = timeout.is_none_or(|timeout| !timeout.is_zero());
+            if self.pace.end_hold(waits, now) {
                 self.tracker.disk.release();
-                self.pace.held_since = now;
             }
             let wakes = self.poller.wait(timeout)?;
-            self.pace.is_busy &= !wakes.is_empty();
+            self.pace.note_wait(!wakes.is_empty());
             if let Some(reason) = self.woken(wakes)? {
                 return Ok(reason);
             }
             if !self.output.is_full() {
                 self.drain()?;
                 if !self.list_slice()? {
-                    self.slice()?;
+                    self.run_stages()?;
                 }
             }
             self.show_progress();
@@ -217,7 +214,7 @@ impl Watcher {
         if self.output.is_full() && !self.output.can_render() {
             return self.until(always);
         }
-        let has_work = self.pace.is_busy || self.has_events() || !self.tracker.is_idle();
+        let has_work = self.pace.is_busy() || self.has_events() || !self.tracker.is_idle();
         if has_work || self.output.can_render() || self.session.is_listing() {
             return Some(Duration::ZERO);
         }

@@ -14,6 +14,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("names", &[]),
     ("file_status", &["change"]),
     ("build", &[]),
+    ("stage_order", &[]),
     ("aside", &[]),
     ("sys", &["event", "change", "file_status"]),
     ("mounts", &["file_status", "sys"]),
@@ -31,6 +32,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "file_status",
             "filter",
             "names",
+            "stage_order",
         ],
     ),
     ("trace", &["escape", "event"]),
@@ -142,6 +144,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "condense",
             "settle",
             "since",
+            "stage_order",
         ],
     ),
     (

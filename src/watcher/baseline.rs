@@ -9,9 +9,9 @@ use super::{StopReason, Watcher};
 use crate::baseline::Baseline;
 use crate::error::Error;
 use crate::since::Since;
+use crate::stage_order::Stages;
 use crate::stderr::erase_progress;
 use crate::tracker::Hashing;
-use crate::tracker::cycle::Stages;
 
 /// How long the loop does the workers' work before it serves events and signals again.
 const HELP: Duration = Duration::from_millis(1);

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::baseline::BaselineState;
-use super::cycle::Pace;
 use super::events::EventQueue;
 use super::output::Output;
+use super::pace::Pace;
 use super::poller::{Poller, Wake};
 use super::ready;
 use super::session::Session;

@@ -1,7 +1,7 @@
 //! What a test says of programs and of time, and how the watcher keeps up with it.
 
 use super::{MS, World};
-use crate::tracker::cycle::{self, Stages};
+use crate::stage_order::{self, Stages};
 use crate::tracker::disk::Disk;
 use crate::tracker::fake::Op;
 
@@ -42,7 +42,7 @@ impl World {
                 10..12 => self.read(usize::MAX),
                 12..14 => self.apply_all(),
                 14..16 => {
-                    let Ok(_) = cycle::slice(self);
+                    let Ok(_) = stage_order::run(self);
                     self.let_go(30);
                 }
                 16 => self.answer(some),

@@ -6,8 +6,8 @@
 use super::{ReadBatch, World};
 use std::convert::Infallible;
 
+use crate::stage_order::{Stages, Time};
 use crate::tracker::Hashing;
-use crate::tracker::cycle::{Stages, Time};
 use crate::tracker::disk::Disk;
 use crate::tracker::fake::Queued;
 

@@ -1,16 +1,16 @@
-//! The order in which the loop works: apply what was read, draining the queue meanwhile;
-//! take what workers have done; reconcile names; emit.
+//! The order in which the stages of the loop run: apply the events that were read, draining
+//! the kernel's queue meanwhile; take what workers have done; reconcile names; emit.
 //!
-//! The real loop and the tests' world are driven by it. It knows no events, no tree and no
-//! clock.
+//! The event loop and the unit tests' fake kernel implement [`Stages`], so that the tests run
+//! this order. It knows no events, no tree and no clock.
 
-/// How a piece of work stands in its time.
+/// How much is left of the time that a stage may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Time {
     Left,
     /// The kernel's queue is to be drained, and what is known to be emitted.
     Pause,
-    /// Signals are to be heard.
+    /// Signals are to be served.
     Up,
 }
 
@@ -28,34 +28,34 @@ pub(crate) trait Stages {
 
     /// Whether events were read and are not applied.
     fn has_events(&self) -> bool;
-    /// Whether the batch at hand is not applied to its end.
+    /// Whether steps of a batch are left to apply.
     fn is_applying(&self) -> bool;
     /// Whether nothing may be emitted until the reader has taken more.
     fn is_full(&self) -> bool;
     /// Reads what is queued.
     fn drain(&mut self) -> Result<(), Self::Error>;
-    /// Makes a batch of what was read; of how many events.
+    /// Coalesces the events that were read into a batch; returns their number.
     fn begin_batch(&mut self) -> Result<usize, Self::Error>;
     /// Applies a few steps of the batch.
     fn apply(&mut self);
-    /// Takes what workers have done. Every event that came before they read was applied.
+    /// Takes what workers have read. Every event that came before they read was applied.
     fn take_answers(&mut self);
-    /// What is due by now is on the work queue.
+    /// Makes the keys of the work queue ready that are due by now.
     fn begin_work(&mut self);
     /// Serves one key; `false`: none is ready, or events are to be read first.
     fn work(&mut self) -> bool;
-    /// Emits what is known.
+    /// Writes the records of what has changed in the model.
     fn emit(&mut self) -> Result<(), Self::Error>;
-    /// A piece of work begins: its time is counted from here.
+    /// From now on [`Stages::time`] counts.
     fn begin_time(&mut self);
     fn time(&mut self) -> Time;
 }
 
-/// One slice of everything; how many events were applied, or are still being applied.
+/// Runs each stage for a while; how many events were applied, or are still being applied.
 ///
 /// # Errors
 /// Those of draining and emitting.
-pub(crate) fn slice<S: Stages>(stages: &mut S) -> Result<usize, S::Error> {
+pub(crate) fn run<S: Stages>(stages: &mut S) -> Result<usize, S::Error> {
     let events = apply(stages, Draining::On)?;
     if !stages.has_events() {
         stages.take_answers();
@@ -65,7 +65,7 @@ pub(crate) fn slice<S: Stages>(stages: &mut S) -> Result<usize, S::Error> {
     Ok(events)
 }
 
-/// Applies a batch of what was read, for a while; how many events it has.
+/// Applies a batch of the events that were read, for a while; how many events it has.
 ///
 /// # Errors
 /// Those of draining and emitting.

@@ -1,0 +1,119 @@
+//! Renders the changes that the tracker has emitted, and writes what the reader takes: for a
+//! while in each turn of the loop, without end before `ready`, and for a second at the end.
+
+use std::time::Duration;
+
+use super::output::{Output, Written};
+use super::{StopReason, Watcher};
+use crate::error::Error;
+use crate::stage_order::{self, Draining, Stages};
+use crate::stderr::erase_progress;
+
+/// How long the end may take: 1 s.
+const FINISH: u64 = 1_000_000_000;
+
+impl Watcher {
+    /// Renders what was learned, and writes what the reader takes, for a while.
+    pub(super) fn emit_changes(&mut self) -> Result<(), Error> {
+        for warning in self.tracker.filter.take_warnings() {
+            self.stderr.warn_of_many(&warning, self.clock.tick());
+        }
+        for _ in Output::pieces() {
+            let now = self.clock.now();
+            let batch = &mut self.tracker.batch;
+            self.output.settle(batch, &mut self.stop, now.tick);
+            if let Some(batch) = self.output.take(batch) {
+                // stdout may be the same terminal.
+                erase_progress();
+                for (path, warning) in batch.warnings() {
+                    self.stderr.warning(batch.bytes(path), warning, now.tick);
+                }
+            } else if !self.output.can_render() {
+                return Ok(());
+            }
+            self.output.render(&mut self.stop, now.wall, now.tick);
+            // If the reader is gone, the loop ends at its next turn.
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, and asks to be woken when there is room for the rest.
+    pub(super) fn flush_output(&mut self) -> Result<Option<StopReason>, Error> {
+        self.emit_changes()?;
+        if self.write()? == Written::ReaderGone {
+            return Ok(Some(StopReason::ReaderGone));
+        }
+        if self.stop.is_counted() && self.output.writer.waiting() == 0 {
+            return Ok(Some(StopReason::Counted));
+        }
+        if self.output.update_interest() {
+            use std::os::fd::AsFd;
+            let awaits = self.output.awaits_room();
+            self.poller.await_room(self.output.as_fd(), awaits)?;
+        }
+        Ok(None)
+    }
+
+    /// At the end: what is known is written, as far as the reader takes it within a second
+    /// and no second signal comes.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
+        self.service.stopping();
+        self.output.end_settle();
+        self.drain()?;
+        if let Some(log) = &mut self.output.log {
+            log.retry_now();
+        }
+        let until = self.clock.tick().saturating_add(FINISH);
+        loop {
+            if self.session.is_listing() {
+                // A list that was begun is completed: what comes after it changes it.
+                if !self.output.is_full() {
+                    self.list_slice()?;
+                }
+            } else {
+                stage_order::apply(self, Draining::Off)?;
+                if !self.output.is_full() {
+                    stage_order::reconcile(self);
+                }
+            }
+            self.emit_changes()?;
+            if self.write()? == Written::ReaderGone {
+                return Ok(());
+            }
+            let is_known =
+                !self.has_events() && self.tracker.is_idle() && !self.session.is_listing();
+            if is_known && self.output.unwritten() == 0 || self.clock.tick() > until {
+                break;
+            }
+            if self.signalled().is_some() {
+                break;
+            }
+            if is_known || self.output.is_full() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        self.close_output()
+    }
+
+    /// Writes everything, however long the reader takes, unless we are to end.
+    pub(super) fn write_all(&mut self) -> Result<(), Error> {
+        while !self.stop.has_ended() {
+            self.emit_changes()?;
+            if self.write()? == Written::ReaderGone {
+                self.stop.set_ended(StopReason::ReaderGone);
+            } else if self.output.unwritten() == 0 {
+                break;
+            } else {
+                self.check_signals();
+                if !self.output.can_render() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+        Ok(())
+    }
+}
