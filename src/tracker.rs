@@ -34,6 +34,7 @@ mod roots;
 mod scan;
 mod scan_scope;
 mod settings;
+mod tmpfiles;
 mod walk_result;
 mod work;
 
@@ -52,7 +53,7 @@ use disk::{Disk, FsError, Reading, Stat, Target, Ticket};
 use file_watches::FileWatches;
 use folded_names::FoldingDirectories;
 use fs_classes::FileSystems;
-use hard_links::Links;
+use hard_links::HardLinks;
 use last_reported::LastReported;
 use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
 use queue::{Key, WorkQueue};
@@ -60,6 +61,7 @@ pub(crate) use remembered::Reported;
 pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot};
 use scan::Scans;
 pub(crate) use settings::{Counters, Hashing, Settings};
+use tmpfiles::Tmpfiles;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Timestamps {
@@ -87,8 +89,8 @@ pub(crate) struct Tracker<D> {
     awaited: AwaitedEvents,
     /// The batch that is being applied.
     applying: Option<Applying>,
-    /// Files with several names, and unnamed ones.
-    links: Links,
+    links: HardLinks,
+    tmpfiles: Tmpfiles,
     file_watches: FileWatches,
     folding: FoldingDirectories,
     reads: Reads,
@@ -125,7 +127,8 @@ impl<D> Tracker<D> {
             scans: Scans::default(),
             awaited: AwaitedEvents::default(),
             applying: None,
-            links: Links::default(),
+            links: HardLinks::default(),
+            tmpfiles: Tmpfiles::default(),
             file_watches: FileWatches::default(),
             folding: FoldingDirectories::default(),
             reads: Reads::default(),

@@ -6,7 +6,6 @@ mod arrive;
 mod compare;
 mod known;
 mod needs_read;
-mod other_names;
 mod reads;
 mod reread;
 

@@ -235,7 +235,7 @@ impl<D: Disk> Tracker<D> {
         let is_old = stat
             .btime
             .is_some_and(|birth| self.clock.is_before_queued_events(birth));
-        stat.nlink > 1 || is_old || self.links.was_tmpfile(stat.inode.ino)
+        stat.nlink > 1 || is_old || self.tmpfiles.has(stat.inode.ino)
     }
 
     /// A file without bytes, as open(2) makes it; `stat`: as it was found, if it was.

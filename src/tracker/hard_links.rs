@@ -1,50 +1,42 @@
-//! Files with several names (hard links), and files whose events carry another name than
-//! the tree has (O_TMPFILE).
+//! Files with several names (hard links): an event names the one name that was used, and the
+//! others are found by the inode. What was read under one of them is so under all, and is
+//! read once for all. Reads nothing, and emits nothing itself.
 //!
-//! An event names the one name that was used; this index finds the others. A file
-//! made with O_TMPFILE is called `#<inode>` in events, even once it has a name.
-
-use std::collections::VecDeque;
+//! Invariant: an event costs the same however many names its file has; only other bytes cost
+//! a step for each of them.
 
 use foldhash::HashMap;
 
-use super::disk::Stat;
-use super::model::{Fingerprint, Flag, Id, InodeKey};
+use super::disk::{Disk, Stat};
+use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
 use super::{Tracker, model};
 use crate::change::Digest;
 
-/// How many of the youngest files are remembered by inode number.
-const RECENT: usize = 256;
-
-/// What is known of them beside the model's index by identity.
+/// What is known of inodes with several names, beside the model's index by inode.
 #[derive(Default)]
-pub(super) struct Links {
-    /// The youngest files: inode number and identity.
-    recent: VecDeque<(u64, InodeKey)>,
-    /// What was last read of inodes with several names.
+pub(super) struct HardLinks {
+    /// What was last read of them.
     readings: HashMap<InodeKey, InodeReading>,
-    /// One name each of inodes with several names that could not be read.
-    pub(super) unreadable: HashMap<InodeKey, Id>,
-    /// Inode numbers that were written to without a name.
-    unnamed: VecDeque<u64>,
+    /// One name each of those that could not be read.
+    unreadable: HashMap<InodeKey, Id>,
 }
 
 /// What a reading of an inode gave, under whichever of its names.
 #[derive(Clone, Copy)]
-pub(super) struct InodeReading {
-    pub(super) fingerprint: Fingerprint,
+struct InodeReading {
+    fingerprint: Fingerprint,
     /// None where it goes by inode, size and times, or could not be read.
-    pub(super) digest: Option<Digest>,
-    pub(super) is_racy: bool,
+    digest: Option<Digest>,
+    is_racy: bool,
 }
 
-impl Links {
-    pub(super) fn reading(&self, key: InodeKey) -> Option<&InodeReading> {
+impl HardLinks {
+    fn reading(&self, key: InodeKey) -> Option<&InodeReading> {
         self.readings.get(&key)
     }
 
-    /// Keeps what was read; whether it is another than what was read before.
-    pub(super) fn note_reading(&mut self, key: InodeKey, new: InodeReading) -> bool {
+    /// Keeps what was read; whether it differs from what was read before.
+    fn note_reading(&mut self, key: InodeKey, new: InodeReading) -> bool {
         let Some(old) = self.readings.insert(key, new) else {
             return true;
         };
@@ -57,7 +49,7 @@ impl Links {
         }
     }
 
-    pub(super) fn forget_reading(&mut self, key: InodeKey) {
+    fn forget_reading(&mut self, key: InodeKey) {
         self.readings.remove(&key);
     }
 
@@ -73,9 +65,9 @@ impl Links {
         };
     }
 
-    /// Whether an inode was written to before it had a name.
-    pub(super) fn was_tmpfile(&self, ino: u64) -> bool {
-        self.unnamed.contains(&ino)
+    /// The inode can be read; whether it could not.
+    fn take_unreadable(&mut self, key: InodeKey) -> bool {
+        self.unreadable.remove(&key).is_some()
     }
 }
 
@@ -93,7 +85,7 @@ impl<D> Tracker<D> {
             self.model.clear(id, Flag::LINKED);
             self.model.set_inode_key(id, key);
         }
-        if stat.nlink > 1 || self.links.was_tmpfile(stat.inode.ino) {
+        if stat.nlink > 1 || self.tmpfiles.has(stat.inode.ino) {
             self.model.index_inode_keys();
             self.model.set(id, Flag::LINKED);
             // Of more than two, all but this one are known to be linked.
@@ -108,29 +100,89 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Remembers a young file, which may yet be written to under no name.
-    pub(super) fn remember_recent(&mut self, stat: &Stat) {
-        self.links
-            .recent
-            .push_back((stat.inode.ino, model::inode_key(stat)));
-        if self.links.recent.len() > RECENT {
-            self.links.recent.pop_front();
+    /// The digest that was read by another name of the same inode, if it is still that of
+    /// this file: nothing else has happened to it since, or its fingerprint proves it.
+    pub(super) fn read_by_other_name(&self, id: Id, stat: &Stat, why: Evidence) -> Option<Digest> {
+        if !self.model.has(id, Flag::LINKED) {
+            return None;
+        }
+        let reading = self.links.reading(model::inode_key(stat))?;
+        let is_same = reading.fingerprint == model::fingerprint(stat, true);
+        let is_trusted = !reading.is_racy || why.is_only_other_name();
+        reading.digest.filter(|_| is_same && is_trusted)
+    }
+
+    /// A name is going, or leads to another inode. What happened to the file through it, and
+    /// was not read yet, is looked for under another of its names. `is_written`: something
+    /// may have happened that the entry does not have as evidence.
+    pub(super) fn pass_evidence_on(&mut self, id: Id, is_written: bool) {
+        if !self.model.has(id, Flag::LINKED) {
+            return;
+        }
+        let Some(key) = self.model.inode_key(id) else {
+            return;
+        };
+        let names = self.model.with_inode_key(key);
+        let other = names.iter().copied().find(|&other| other != id);
+        let is_read = self.reads.evidence(id).is_some_and(Evidence::is_written);
+        if self.links.unreadable(key) == Some(id) {
+            let is_unreadable = |other: &&Id| **other != id && self.model.is_unreadable(**other);
+            let next = names.iter().find(is_unreadable).copied();
+            self.links.set_unreadable(key, next);
+        }
+        if names.len() <= 2 {
+            self.links.forget_reading(key);
+        }
+        if let Some(other) = other
+            && (is_written || is_read || self.is_written(id))
+        {
+            self.model.add_evidence(other, Evidence::MODIFIED);
+            self.enqueue(other);
+        }
+    }
+}
+
+impl<D: Disk> Tracker<D> {
+    /// The file was read under one name. What was reported of the others may be older, since
+    /// an event comes for one name only, and for none before its directory is watched: if
+    /// this is not what was last read of the inode, they are reconciled. `is_written`: the
+    /// bytes are younger than the watch.
+    pub(super) fn enqueue_links(&mut self, id: Id, stat: &Stat, is_written: bool) {
+        if !self.model.has(id, Flag::LINKED) {
+            return;
+        }
+        let digest = self.model.digest(id);
+        let reading = InodeReading {
+            fingerprint: model::fingerprint(stat, !self.goes_by_stat(stat)),
+            digest,
+            is_racy: model::is_racy(stat, self.clock.wall()),
+        };
+        if !self.links.note_reading(model::inode_key(stat), reading) {
+            return;
+        }
+        let names = self.model.with_inode_key(model::inode_key(stat)).to_vec();
+        for other in names.into_iter().filter(|&other| other != id) {
+            let known = self.model.digest(other);
+            let is_older = match known {
+                Some(_) => known != digest,
+                None => is_written,
+            };
+            if is_older {
+                self.model.add_evidence(other, Evidence::OTHER_NAME);
+                self.enqueue(other);
+            }
         }
     }
 
-    /// An event named `#<inode>`: a name that this inode has, if the model has one.
-    pub(super) fn name_of_tmpfile(&mut self, name: &[u8]) -> Option<Option<Id>> {
-        let digits = std::str::from_utf8(name.strip_prefix(b"#")?).ok()?;
-        let ino = digits.parse().ok()?;
-        if !self.links.unnamed.contains(&ino) {
-            self.links.unnamed.push_back(ino);
-            if self.links.unnamed.len() > RECENT {
-                self.links.unnamed.pop_front();
+    /// An unreadable file can be read: under its other names, too.
+    pub(super) fn retry_links(&mut self, stat: &Stat) {
+        let key = model::inode_key(stat);
+        if self.links.take_unreadable(key) {
+            for other in self.model.with_inode_key(key).to_vec() {
+                if self.model.is_unreadable(other) {
+                    self.enqueue(other);
+                }
             }
         }
-        let recent = self.links.recent.iter().rev();
-        let key = recent.clone().find(|(recent, _)| *recent == ino)?.1;
-        self.model.index_inode_keys();
-        Some(self.model.with_inode_key(key).first().copied())
     }
 }

@@ -24,7 +24,7 @@ use by_name::{ByName, NameHash};
 use directories::Directories;
 pub(crate) use directories::{DirectoryState, NotEntered};
 pub(super) use evidence::Evidence;
-pub(super) use fingerprint::{Fingerprint, InodeKey, fingerprint, inode_key};
+pub(super) use fingerprint::{Fingerprint, InodeKey, fingerprint, inode_key, is_racy};
 pub(crate) use flag::Flag;
 use flag::kind_bits;
 pub(super) use knowledge::Knowledge;

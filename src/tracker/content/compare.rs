@@ -7,10 +7,6 @@ use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, Stat};
 use crate::tracker::model::{self, Evidence, Flag, Id, Knowledge};
 
-/// A fingerprint is trusted when it was taken that much after the last change: the
-/// coarsest clock of a file system. 2 s, in nanoseconds.
-const RACY: i64 = 2_000_000_000;
-
 impl<D: Disk> Tracker<D> {
     /// A file that was made, written and closed was read.
     pub(in crate::tracker) fn compare_closed(
@@ -180,7 +176,7 @@ impl<D> Tracker<D> {
         self.note_links(id, stat);
         let was_unread = self.model.is_unread(id);
         let fingerprint = model::fingerprint(stat, with_ctime);
-        let is_racy = is_racy(stat, wall);
+        let is_racy = model::is_racy(stat, wall);
         self.model.set_knowledge(
             id,
             Knowledge::Known {
@@ -192,9 +188,4 @@ impl<D> Tracker<D> {
             self.note_links(id, stat);
         }
     }
-}
-
-/// Whether a file changed so shortly before now that its fingerprint proves nothing.
-pub(super) fn is_racy(stat: &Stat, wall: i64) -> bool {
-    wall.saturating_sub(stat.ctime.max(stat.mtime)) <= RACY
 }

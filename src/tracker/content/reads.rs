@@ -95,7 +95,7 @@ impl Reads {
     }
 
     /// What happened to a file before it began to be read.
-    pub(super) fn evidence(&self, id: Id) -> Option<Evidence> {
+    pub(in crate::tracker) fn evidence(&self, id: Id) -> Option<Evidence> {
         self.files.get(&id).map(|read| read.why)
     }
 

@@ -11,6 +11,10 @@ use crate::tracker::disk::Stat;
 /// The key: SipHash of the standard library, seeded by the kernel's random numbers.
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
+/// A fingerprint is trusted when it was taken that much after the last change: the coarsest
+/// clock of a file system. 2 s, in nanoseconds.
+const RACY: i64 = 2_000_000_000;
+
 /// How many bits are kept of the size alone.
 pub(super) const SIZE_BITS: u32 = 4;
 
@@ -49,6 +53,12 @@ pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> Fingerpr
         state: KEY.hash_one((stat.size, stat.mtime, ctime)),
         size: (KEY.hash_one(stat.size) >> (64 - SIZE_BITS)) as u8,
     }
+}
+
+/// Whether a file changed so shortly before `wall`, when its fingerprint was taken, that this
+/// proves nothing. In nanoseconds since 1970.
+pub(in crate::tracker) fn is_racy(stat: &Stat, wall: i64) -> bool {
+    wall.saturating_sub(stat.ctime.max(stat.mtime)) <= RACY
 }
 
 #[cfg(test)]
