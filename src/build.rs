@@ -2,7 +2,7 @@
 //! commit, where the package is the top of a git checkout. In a tarball, or inside another
 //! repository, the version stands alone.
 //!
-//! Invariant: cargo is told to look at files that exist alone. One that does not would be
+//! Invariant: cargo watches only files that exist. One that does not would be
 //! taken as changed at every build.
 
 use std::path::{Path, PathBuf};

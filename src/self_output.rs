@@ -45,7 +45,7 @@ impl SelfOutputs {
         }
     }
 
-    /// A file that is no longer written to: it stays ours if it can be told from a new
+    /// A file that is no longer written to: it stays ours if it can be distinguished from a new
     /// one of its number.
     pub(crate) fn retire(&mut self, raw: &Stat) {
         if raw.btime.is_none() {

@@ -109,7 +109,7 @@ fn a_path_that_may_not_be_read_is_warned_of_once() {
     fs::create_dir(tree.outside("later")).unwrap();
     tree.chmod(tree.outside("later"), 0o000);
     tree.rename(tree.outside("later"), "later");
-    watch.said("balerion: warning: cannot watch later: ");
+    watch.await_stderr("balerion: warning: cannot watch later: ");
     for number in 0..20 {
         tree.touch(number.to_string());
         tree.touch(format!("here/{number}"));
@@ -124,8 +124,8 @@ fn a_path_that_may_not_be_read_is_warned_of_once() {
 }
 
 #[test]
-fn where_nothing_can_be_seen_to_appear_that_is_said() {
-    let test = "where_nothing_can_be_seen_to_appear_that_is_said";
+fn where_nothing_can_be_seen_to_appear_there_is_a_warning() {
+    let test = "where_nothing_can_be_seen_to_appear_there_is_a_warning";
     let tree = Tree::new();
     tree.mkdir("shut");
     tree.chmod("shut", 0o000);
@@ -137,7 +137,7 @@ fn where_nothing_can_be_seen_to_appear_that_is_said() {
         Ok(watch) => watch,
         Err(error) => return skipped(test, &format!("as another user: {error}")),
     };
-    let warning = watch.said("balerion: warning: shut/later cannot be seen to appear: ");
+    let warning = watch.await_stderr("balerion: warning: shut/later cannot be seen to appear: ");
     assert!(
         warning.text().ends_with("/shut may not be read"),
         "{}",
@@ -179,7 +179,7 @@ fn a_note_names_the_other_path_in_whatever_order_they_are_given() {
         tree.mkdirs("a/b");
         tree.touch("a/f");
         let output = serve::run(&tree, &["--timeout", "0", paths[0], paths[1]]);
-        let text = serve::said(&output);
+        let text = serve::stderr_of(&output);
         let wanted = format!("balerion: note: {note}\n");
         assert!(text.starts_with(&wanted), "{paths:?}: {text}");
         assert_eq!(

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::process::Command;
 
-use common::serve::{refused, refused_in, run, said};
+use common::serve::{refused, refused_in, run, stderr_of};
 use common::{Tree, eventually, fork, sys};
 
 #[test]
@@ -16,7 +16,12 @@ fn a_time_has_a_unit_or_is_in_seconds() {
     let tree = Tree::new();
     for time in ["0.2", "200ms", "0.2s", "0.003m", "0.00005h"] {
         let output = run(&tree, &["--timeout", time]);
-        assert_eq!(output.status.code(), Some(3), "{time}: {}", said(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(3),
+            "{time}: {}",
+            stderr_of(&output)
+        );
     }
     for option in ["--timeout", "--rescan", "--until-quiet"] {
         assert!(refused(&[option, "1e12"]).contains("no more than 100 years"));
@@ -31,7 +36,12 @@ fn a_size_has_a_unit_or_is_in_bytes() {
     let tree = Tree::new();
     for size in ["10", "1.5K", "5MB", "10MiB"] {
         let output = run(&tree, &["--timeout", "0", "--hash-limit", size]);
-        assert_eq!(output.status.code(), Some(3), "{size}: {}", said(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(3),
+            "{size}: {}",
+            stderr_of(&output)
+        );
     }
     assert!(refused(&["--hash-limit", "much"]).contains("such as 4096, 64K, 1.5G, 5MB or 10MiB"));
 }
@@ -62,7 +72,7 @@ fn of_an_option_that_is_repeated_the_last_value_counts() {
         "-rr",
     ];
     let output = run(&tree, &args);
-    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", stderr_of(&output));
     assert!(refused(&["--max-depth=2", "--no-recursive"]).contains("--no-recursive"));
 }
 
@@ -103,7 +113,7 @@ fn an_option_of_another_tool_is_answered_with_ours_in_one_sentence() {
 }
 
 #[test]
-fn a_command_is_not_run_and_that_is_said() {
+fn a_command_is_refused_with_the_remedy() {
     for typed in [&["--", "sh"][..], &[".", "sh"], &["--", "sh", "-c", "x"]] {
         let answer = refused(typed);
         assert!(answer.contains("no file sh here to watch"), "{answer}");
@@ -116,7 +126,7 @@ fn a_command_is_not_run_and_that_is_said() {
 }
 
 #[test]
-fn what_is_empty_is_said_to_be() {
+fn what_is_empty_is_refused_as_empty() {
     assert!(refused(&[""]).contains("a PATH is empty"));
     assert!(refused(&[".", ""]).contains("a PATH is empty"));
     assert!(refused(&["--exclude", ""]).contains("it is empty"));
@@ -136,11 +146,11 @@ fn what_has_no_effect_and_what_is_no_glob_is_noted_unless_it_is_to_be_quiet() {
         ),
     ] {
         let output = run(&tree, &[args, &["--timeout=0"]].concat());
-        let lines = said(&output);
+        let lines = stderr_of(&output);
         assert_eq!(output.status.code(), Some(3), "{lines}");
         assert_eq!(lines.lines().next(), Some(note));
         let quiet = run(&tree, &[args, &["--timeout=0", "-q"]].concat());
-        assert_eq!(said(&quiet), "");
+        assert_eq!(stderr_of(&quiet), "");
     }
     let absolute = tree.path("target");
     let output = run(
@@ -148,9 +158,9 @@ fn what_has_no_effect_and_what_is_no_glob_is_noted_unless_it_is_to_be_quiet() {
         &["--timeout=0", "--exclude", absolute.to_str().unwrap()],
     );
     assert!(
-        said(&output).contains("glob for that path would be '/target'"),
+        stderr_of(&output).contains("glob for that path would be '/target'"),
         "{}",
-        said(&output)
+        stderr_of(&output)
     );
 }
 
@@ -339,7 +349,7 @@ fn a_list_of_paths_reaches_a_daemon_from_stdin() {
     command.arg(&log).arg("--pid-file").arg(&pid);
     command.current_dir(tree.root());
     let output = fork::output(&mut command).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr_of(&output));
     tree.touch("dir/a");
     let line = || std::fs::read_to_string(&log).is_ok_and(|log| log == "New file: dir/a\n");
     assert!(eventually(line));

@@ -106,7 +106,7 @@ fn the_same_bytes_written_again_are_nothing() {
 }
 
 #[test]
-fn bytes_that_came_and_went_are_nothing_and_those_that_stay_are_told_once() {
+fn bytes_that_came_and_went_are_nothing_and_those_that_stay_are_reported_once() {
     let tree = Tree::new();
     tree.write("a", "one");
     let mut watch = tree.watch().baseline().start();
@@ -161,7 +161,7 @@ fn truncation_is_a_change() {
 }
 
 #[test]
-fn a_log_that_is_kept_open_is_told_after_each_write() {
+fn a_log_that_is_kept_open_is_reported_after_each_write() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();
     let mut log = tree.open("log");
@@ -176,7 +176,7 @@ fn a_log_that_is_kept_open_is_told_after_each_write() {
 }
 
 #[test]
-fn a_log_that_is_never_quiet_is_told_all_the_same() {
+fn a_log_that_is_never_quiet_is_reported_all_the_same() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();
     let mut log = tree.open("log");
@@ -185,7 +185,7 @@ fn a_log_that_is_never_quiet_is_told_all_the_same() {
     while watch.count("changed") < 3 {
         assert!(
             Instant::now() < end,
-            "a log that is written to all the time is not told"
+            "a log that is written to all the time is not reported"
         );
         for _ in 0..20 {
             log.write_all(b"line\n").unwrap();
@@ -197,14 +197,14 @@ fn a_log_that_is_never_quiet_is_told_all_the_same() {
 }
 
 #[test]
-fn a_log_is_told_while_other_files_keep_the_queue_busy() {
+fn a_log_is_reported_while_other_files_keep_the_queue_busy() {
     let tree = Tree::new();
     tree.write("one", "x");
     tree.write("other", "x");
     let mut watch = tree.watch().json().baseline().start();
     let mut log = tree.open("log");
     watch.expect(&["created file ./log"]);
-    // Events that never merge, and of which nothing is told. The log is told after a
+    // Events that never merge, and of which nothing is reported. The log is reported after a
     // small part of them.
     let crowd = |rounds: usize, until: &dyn Fn() -> bool| {
         (0..rounds).any(|_| {
@@ -216,8 +216,8 @@ fn a_log_is_told_while_other_files_keep_the_queue_busy() {
     crowd(10_000, &|| false);
     writeln!(log, "line").unwrap();
     let before = watch.out.count();
-    let is_told = crowd(1_000_000, &|| watch.out.count() > before);
-    assert!(is_told, "the log waits until all other files are quiet");
+    let is_reported = crowd(1_000_000, &|| watch.out.count() > before);
+    assert!(is_reported, "the log waits until all other files are quiet");
     watch.expect(&["changed file ./log"]);
     watch.finish();
 }

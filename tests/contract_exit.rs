@@ -1,4 +1,4 @@
-//! How it ends: exit statuses, and what is said on the way (contract, section 1).
+//! How it ends: exit statuses, and the messages on stderr (contract, section 1).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -24,7 +24,7 @@ fn refused(args: &[&str]) -> Ended {
 }
 
 #[test]
-fn being_told_to_stop_is_a_good_end() {
+fn being_asked_to_stop_is_a_good_end() {
     for signal in [sys::SIGTERM, sys::SIGINT, sys::SIGHUP] {
         let tree = Tree::new();
         let mut watch = tree.watch().start();
@@ -38,7 +38,7 @@ fn being_told_to_stop_is_a_good_end() {
 }
 
 #[test]
-fn being_told_to_stop_before_it_is_ready_is_a_good_end_too() {
+fn being_asked_to_stop_before_it_is_ready_is_a_good_end_too() {
     let tree = Tree::new();
     for number in 0..3 {
         // Holes: nothing on disk, and much to read.
@@ -211,7 +211,7 @@ fn a_timeout_after_a_change_is_a_good_end() {
 }
 
 #[test]
-fn the_root_deleted_is_told_last_and_leaves_nothing_to_watch() {
+fn the_root_deleted_is_reported_last_and_leaves_nothing_to_watch() {
     let tree = Tree::new();
     tree.mkdirs("root/sub");
     tree.write("root/sub/file", "x");

@@ -24,11 +24,11 @@ fn ready_comes_first_and_counts_directories_and_files() {
     tree.symlink("one", "a/two");
     let mut watch = tree.watch().json().spawn();
     let line = watch.wait_ready();
-    assert_eq!(watch.told(), ["ready"]);
+    assert_eq!(watch.reported(), ["ready"]);
     let ready = Record::parse(&line.bytes).unwrap();
     assert_eq!(ready.number("directories"), Some(3));
     assert_eq!(ready.number("files"), Some(2));
-    watch.said("balerion: ready: 3 directories, 2 files");
+    watch.await_stderr("balerion: ready: 3 directories, 2 files");
     watch.finish();
 }
 
@@ -142,17 +142,17 @@ fn initial_tells_what_is_there_parents_first_and_then_ready() {
     tree.symlink("b", "a/link");
     tree.write("top", "");
     let mut watch = tree.watch().json().args(["--initial"]).start();
-    let told = watch.told();
-    assert_eq!(told[0], "existing directory .");
-    assert_eq!(told.last().unwrap(), "ready");
+    let reported = watch.reported();
+    assert_eq!(reported[0], "existing directory .");
+    assert_eq!(reported.last().unwrap(), "ready");
     let place = |line: &str| {
-        let found = told.iter().position(|told| told == line);
-        found.unwrap_or_else(|| panic!("{line} is not among {told:#?}"))
+        let found = reported.iter().position(|each| each == line);
+        found.unwrap_or_else(|| panic!("{line} is not among {reported:#?}"))
     };
     assert!(place("existing directory ./a") < place("existing directory ./a/b"));
     assert!(place("existing directory ./a/b") < place("existing file ./a/b/file"));
     assert!(place("existing directory ./a") < place("existing symlink ./a/link"));
-    assert_eq!(told.len(), 7);
+    assert_eq!(reported.len(), 7);
     // After the start of the session.
     let line = &watch.out.lines_from(1)[place("existing file ./a/b/file")];
     let file = Record::parse(&line.bytes).unwrap();
@@ -165,17 +165,17 @@ fn initial_tells_what_is_there_parents_first_and_then_ready() {
 }
 
 #[test]
-fn without_initial_nothing_is_said_of_what_is_there() {
+fn without_initial_what_is_there_is_not_listed() {
     let tree = Tree::new();
     tree.write("there", "before");
     let watch = tree.watch().json().baseline().start();
-    assert_eq!(watch.told(), ["ready"]);
+    assert_eq!(watch.reported(), ["ready"]);
     watch.finish();
 }
 
 #[test]
 fn a_stream_without_ready_is_never_seen_on_a_tree_that_changes_at_once() {
-    // What happens while the watch is being set up is told before ready or after
+    // What happens while the watch is being set up is reported before ready or after
     // it, once; the fold starts with nothing but what `--initial` tells.
     let tree = Tree::new();
     for number in 0..200 {

@@ -182,7 +182,7 @@ fn two_names_exchanged_fold_to_the_truth() {
 }
 
 #[test]
-fn a_name_given_to_something_else_at_once_is_told_as_both() {
+fn a_name_given_to_something_else_at_once_is_reported_as_both() {
     let tree = Tree::new();
     tree.write("name", "a file");
     let mut watch = tree.watch().json().baseline().start();
@@ -199,7 +199,7 @@ fn a_name_given_to_something_else_at_once_is_told_as_both() {
 }
 
 #[test]
-fn a_file_that_came_and_went_before_anyone_looked_is_told() {
+fn a_file_that_came_and_went_before_anyone_looked_is_reported() {
     let tree = Tree::new();
     let mut watch = tree.watch().start();
     watch.freeze();
@@ -212,7 +212,7 @@ fn a_file_that_came_and_went_before_anyone_looked_is_told() {
 }
 
 #[test]
-fn a_chain_of_renames_is_told_link_by_link() {
+fn a_chain_of_renames_is_reported_link_by_link() {
     let tree = Tree::new();
     tree.write("a", "x");
     let mut watch = tree.watch().baseline().start();
@@ -230,7 +230,7 @@ fn a_chain_of_renames_is_told_link_by_link() {
 }
 
 #[test]
-fn a_rename_that_does_nothing_is_not_told() {
+fn a_rename_that_does_nothing_is_not_reported() {
     let tree = Tree::new();
     tree.write("a", "x");
     tree.link("a", "b");
@@ -266,7 +266,7 @@ fn a_name_that_a_filter_hides_is_outside_the_tree() {
 }
 
 #[test]
-fn what_is_done_the_moment_the_last_change_is_told_reads_as_it_happened() {
+fn what_is_done_the_moment_the_last_change_is_reported_reads_as_it_happened() {
     let tree = Tree::new();
     let mut watch = tree.watch().start();
     for _ in 0..200 {

@@ -63,14 +63,14 @@ fn lazy_hashing_reports_the_first_write_in_doubt_and_then_knows() {
 }
 
 #[test]
-fn eager_hashing_reads_everything_behind_the_running_watch_and_says_so() {
+fn eager_hashing_reads_everything_behind_the_running_watch_and_reports_its_end() {
     let tree = Tree::new();
     for number in 0..50 {
         tree.write(format!("f{number}"), format!("{number:04}"));
     }
     tree.fifo("no file to read");
     let watch = tree.watch().args(["--hash", "eager"]).start();
-    let line = watch.said("balerion: baseline complete: ").text();
+    let line = watch.await_stderr("balerion: baseline complete: ").text();
     assert!(
         line.starts_with("balerion: baseline complete: 50 files, 200 bytes, "),
         "{line}"
@@ -144,7 +144,7 @@ fn a_sparse_terabyte_is_never_read() {
 const EVERY: &str = "created,changed,renamed,deleted,attributes";
 
 #[test]
-fn attributes_are_told_when_asked_for() {
+fn attributes_are_reported_when_asked_for() {
     let tree = Tree::new();
     tree.write("a", "x");
     tree.mkdir("d");
@@ -194,7 +194,7 @@ fn a_rescan_finds_what_inotify_cannot_see() {
 }
 
 #[test]
-fn without_recursion_only_what_is_directly_in_the_path_is_told() {
+fn without_recursion_only_what_is_directly_in_the_path_is_reported() {
     for args in [&["--no-recursive"][..], &["--max-depth", "1"]] {
         let tree = Tree::new();
         tree.mkdirs("there/below");
@@ -214,7 +214,7 @@ fn without_recursion_only_what_is_directly_in_the_path_is_told() {
 }
 
 #[test]
-fn a_greater_depth_is_told_down_to_its_edge() {
+fn a_greater_depth_is_reported_down_to_its_edge() {
     let tree = Tree::new();
     tree.mkdirs("a");
     let mut watch = tree.watch().args(["--max-depth", "2"]).start();
@@ -229,10 +229,10 @@ fn a_greater_depth_is_told_down_to_its_edge() {
     watch.expect(&["New file: ./c/seen"]);
     // Moved up, what was at the edge is within it.
     tree.rename("a/b", "b");
-    let told = watch.sentinel();
+    let reported = watch.sentinel();
     assert!(
-        told.iter().any(|line| line.ends_with("./b/unseen")),
-        "{told:#?}"
+        reported.iter().any(|line| line.ends_with("./b/unseen")),
+        "{reported:#?}"
     );
     watch.finish();
 }

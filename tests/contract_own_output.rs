@@ -93,7 +93,7 @@ fn has(path: &Path, text: &str) -> bool {
     fs::read_to_string(path).is_ok_and(|found| found.contains(text))
 }
 
-/// Shows by a last change that the log is never told of, and ends.
+/// Shows by a last change that the log is never reported, and ends.
 fn end(tree: &Tree, watch: Watch, log: &Path) {
     let mut held = tree.open("last");
     std::io::Write::write_all(&mut held, b"x").unwrap();

@@ -7,7 +7,7 @@ use common::{Tree, Watch};
 
 /// Waits for a note on stderr that names both.
 fn noted(watch: &Watch, one: &str, other: &str) {
-    watch.said_where(&format!("a note on {one} and {other}"), |line| {
+    watch.await_stderr_where(&format!("a note on {one} and {other}"), |line| {
         line.starts_with("balerion: ") && line.contains(one) && line.contains(other)
     });
 }
@@ -106,7 +106,7 @@ fn a_move_from_one_path_to_another_is_a_rename() {
 }
 
 #[test]
-fn a_path_below_another_is_told_once_under_the_first() {
+fn a_path_below_another_is_reported_once_under_the_first() {
     let tree = Tree::new();
     tree.mkdirs("a/b");
     let absolute = tree.path("a/b");
@@ -136,7 +136,7 @@ fn the_inner_path_given_first_keeps_what_it_reaches() {
 }
 
 #[test]
-fn the_same_directory_by_two_names_is_told_once() {
+fn the_same_directory_by_two_names_is_reported_once() {
     for (first, second) in [("a", "a"), ("a", "./a"), ("a", "link"), ("link", "a")] {
         let tree = Tree::new();
         tree.mkdir("a");
@@ -152,7 +152,7 @@ fn the_same_directory_by_two_names_is_told_once() {
 }
 
 #[test]
-fn a_file_within_another_path_is_told_once() {
+fn a_file_within_another_path_is_reported_once() {
     let tree = Tree::new();
     tree.mkdir("a");
     tree.write("a/f", "x");

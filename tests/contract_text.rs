@@ -50,7 +50,7 @@ fn whatever_is_no_directory_is_called_a_file_and_only_its_name_counts() {
     watch.expect(&["New file: ./pipe"]);
     let socket = UnixListener::bind(tree.path("socket")).unwrap();
     watch.expect(&["New file: ./socket"]);
-    // What lies behind a link is told under its own name alone.
+    // What lies behind a link is reported under its own name alone.
     tree.touch("link/inside");
     watch.expect(&["New file: ./target/inside"]);
     tree.rename("link", "other");
@@ -117,7 +117,7 @@ fn stderr_is_escaped_as_well() {
 }
 
 #[test]
-fn being_ready_is_said_on_stderr_with_the_number_of_directories_and_files() {
+fn being_ready_is_reported_on_stderr_with_the_number_of_directories_and_files() {
     let tree = Tree::new();
     tree.mkdirs("a/b");
     tree.touch("a/one");
@@ -135,7 +135,7 @@ fn what_was_there_is_not_printed_in_text_even_when_asked_for() {
     let tree = Tree::new();
     tree.write("there", "before");
     let watch = tree.watch().args(["--initial"]).start();
-    watch.said("balerion: note: --initial has no effect with --format text");
+    watch.await_stderr("balerion: note: --initial has no effect with --format text");
     watch.finish();
 }
 
@@ -176,8 +176,8 @@ fn print0_ends_records_with_nul_and_leaves_names_raw() {
     tree.touch("plain");
     let ended = watch.wait();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
-    let said = std::fs::read(to).unwrap();
-    assert_eq!(said, b"New file: ./raw\n\xff\\\0New file: ./plain\0");
+    let printed = std::fs::read(to).unwrap();
+    assert_eq!(printed, b"New file: ./raw\n\xff\\\0New file: ./plain\0");
 }
 
 #[test]
@@ -192,11 +192,11 @@ fn print0_ends_json_records_with_nul_too() {
     tree.touch("plain");
     let ended = watch.wait();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
-    let said = std::fs::read(to).unwrap();
-    assert!(!said.contains(&b'\n'));
-    let records: Vec<_> = said.split(|byte| *byte == 0).collect();
+    let printed = std::fs::read(to).unwrap();
+    assert!(!printed.contains(&b'\n'));
+    let records: Vec<_> = printed.split(|byte| *byte == 0).collect();
     // start, ready, the change, and nothing after its end.
-    assert_eq!(records.len(), 4, "{}", String::from_utf8_lossy(&said));
+    assert_eq!(records.len(), 4, "{}", String::from_utf8_lossy(&printed));
     assert_eq!(records[3], b"");
     let record = common::Record::parse(records[2]).unwrap();
     assert_eq!(record.summary(), "created file ./plain");

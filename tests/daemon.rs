@@ -11,9 +11,9 @@ use std::process::{Command, Stdio};
 
 /// Runs it with these arguments, which it must refuse, and returns why.
 fn refused(tree: &Tree, args: &[&str]) -> String {
-    let said = refused_in(tree, args);
-    assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
-    said
+    let stderr = refused_in(tree, args);
+    assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
+    stderr
 }
 
 #[test]
@@ -22,8 +22,8 @@ fn the_command_returns_when_every_watch_is_in_place() {
     tree.mkdirs("deep/er");
     let daemon = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
     tree.touch("deep/er/a");
-    let said = daemon.said.lines().next();
-    assert_eq!(said, Some("balerion: ready: 3 directories, 0 files"));
+    let stderr = daemon.stderr.lines().next();
+    assert_eq!(stderr, Some("balerion: ready: 3 directories, 0 files"));
     daemon.expect(&["New file: ./deep/er/a"]);
     daemon.stop();
 }
@@ -77,7 +77,7 @@ fn a_stderr_that_is_a_file_is_kept() {
 }
 
 #[test]
-fn what_keeps_it_from_starting_is_said_by_the_command_with_its_status() {
+fn what_keeps_it_from_starting_is_reported_by_the_command_with_its_status() {
     let tree = Tree::new();
     let begin = [
         "--daemon",
@@ -86,21 +86,21 @@ fn what_keeps_it_from_starting_is_said_by_the_command_with_its_status() {
         "--pid-file",
         "../outside/pid",
     ];
-    let said = refused(&tree, &[&begin[..], &["missing"]].concat());
+    let stderr = refused(&tree, &[&begin[..], &["missing"]].concat());
     assert!(
-        said.contains("cannot watch missing: No such file"),
-        "{said}"
+        stderr.contains("cannot watch missing: No such file"),
+        "{stderr}"
     );
     assert!(!tree.outside("pid").exists(), "the pid file is left");
-    let said = refused(&tree, &["--daemon", "--log-file", "no/such/log"]);
+    let stderr = refused(&tree, &["--daemon", "--log-file", "no/such/log"]);
     assert!(
-        said.contains("no/such/log") && said.contains("directory is not there"),
-        "{said}"
+        stderr.contains("no/such/log") && stderr.contains("directory is not there"),
+        "{stderr}"
     );
 }
 
 #[test]
-fn a_second_one_is_kept_out_and_told_who_is_in() {
+fn a_second_one_is_refused_with_the_pid_of_the_first() {
     let tree = Tree::new();
     let daemon = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
     let pid = format!("(pid {})", daemon.pid);
@@ -121,10 +121,10 @@ fn a_second_one_is_kept_out_and_told_who_is_in() {
         ],
         ["--timeout", "0", "--log-file", "../outside/log", "--quiet"],
     ] {
-        let said = refused(&tree, &args);
-        assert!(said.contains("is in use by another balerion"), "{said}");
-        assert!(said.contains("../outside/"), "{said}");
-        assert!(said.contains(&pid), "{said} of {pid}");
+        let stderr = refused(&tree, &args);
+        assert!(stderr.contains("is in use by another balerion"), "{stderr}");
+        assert!(stderr.contains("../outside/"), "{stderr}");
+        assert!(stderr.contains(&pid), "{stderr} of {pid}");
     }
     // It has not been disturbed.
     assert_eq!(
@@ -195,8 +195,8 @@ fn neither_file_follows_what_was_planted() {
         ("/dev/null", "it is a device"),
     ] {
         for option in ["--log-file", "--pid-file"] {
-            let said = refused(&tree, &["--timeout", "0", option, name]);
-            assert!(said.contains(why) && said.contains(name), "{said}");
+            let stderr = refused(&tree, &["--timeout", "0", option, name]);
+            assert!(stderr.contains(why) && stderr.contains(name), "{stderr}");
         }
     }
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
@@ -208,11 +208,14 @@ fn a_file_that_holds_something_else_is_no_pid_file() {
     let tree = Tree::new();
     let text = "a letter to somebody, and not a number\n";
     fs::write(tree.outside("letter"), text).unwrap();
-    let said = refused(
+    let stderr = refused(
         &tree,
         &["--timeout", "0", "--pid-file", "../outside/letter"],
     );
-    assert!(said.contains("../outside/letter is no pid file"), "{said}");
+    assert!(
+        stderr.contains("../outside/letter is no pid file"),
+        "{stderr}"
+    );
     assert_eq!(fs::read_to_string(tree.outside("letter")).unwrap(), text);
     let both = ["--timeout", "0", "--log-file", "x", "--pid-file", "./x"];
     assert!(refused(&tree, &both).contains("x is both the log and the pid file"));

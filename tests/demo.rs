@@ -47,13 +47,13 @@ fn the_session_without_a_pause_still_tells_every_name_that_came_and_went() {
     let tree = Tree::new();
     let mut watch = tree.watch().start();
     shell(&tree.root(), SESSION);
-    let told = watch.sentinel();
-    let place = |line: &str| told.iter().position(|told| told == line);
+    let reported = watch.sentinel();
+    let place = |line: &str| reported.iter().position(|each| each == line);
     let created = place("New file: ./a.txt");
     let renamed = place("Renamed: ./a.txt -> ./b.txt");
     let deleted = place("Deleted: ./b.txt");
-    assert!(created.is_some() && renamed.is_some(), "{told:#?}");
-    assert!(created < renamed && renamed < deleted, "{told:#?}");
+    assert!(created.is_some() && renamed.is_some(), "{reported:#?}");
+    assert!(created < renamed && renamed < deleted, "{reported:#?}");
     watch.finish();
 }
 

@@ -23,7 +23,7 @@ fn cpu_ticks(pid: u32) -> u64 {
 
 /// Waits for the warning that the mount does not answer.
 fn warns_of_no_answer(watch: &Watch) {
-    watch.said_where("that it does not answer", |line| {
+    watch.await_stderr_where("that it does not answer", |line| {
         line.contains("mnt") && line.contains("does not answer")
     });
 }
@@ -36,7 +36,7 @@ fn files_of_the_kernel_are_never_opened() {
         .args(["--format", "json", "--initial"])
         .path("/proc/sys/fs/inotify")
         .start();
-    watch.said_where("that they are not opened", |line| {
+    watch.await_stderr_where("that they are not opened", |line| {
         line.contains("proc") && line.contains("never opened")
     });
     let ended = watch.stop();
@@ -71,7 +71,7 @@ fn files_of_a_fuse_mount_are_read_when_they_change_and_all_of_them_if_asked_for(
         return;
     };
     let watch = builder(&tree, &fuse).baseline().start();
-    watch.said_where("that they are read lazily", |line| {
+    watch.await_stderr_where("that they are read lazily", |line| {
         line.contains("FUSE") && line.contains("read when they change")
     });
     assert_eq!(fuse.opened(), 0, "a file was opened");
@@ -101,8 +101,8 @@ fn a_server_that_is_stopped_before_the_start_stops_nothing_else() {
     watch.expect(&["New file: ./new"]);
     // What is there is learned as soon as it answers.
     fuse.go_on();
-    let told = watch.until("New file: ./mnt/d/b");
-    if !told.iter().any(|line| line == "New file: ./mnt/a") {
+    let reported = watch.until("New file: ./mnt/d/b");
+    if !reported.iter().any(|line| line == "New file: ./mnt/a") {
         watch.until("New file: ./mnt/a");
     }
     watch.stop();
@@ -138,7 +138,7 @@ fn a_path_on_a_server_that_is_stopped_leaves_the_start_open_to_signals() {
     };
     fuse.stop();
     let watch = builder(&tree, &fuse).path("mnt").spawn();
-    watch.said_where("that it does not answer", |line| {
+    watch.await_stderr_where("that it does not answer", |line| {
         line.contains("mnt does not answer")
     });
     watch.stop();
@@ -261,14 +261,17 @@ fn what_was_reported_of_a_server_that_does_not_answer_is_not_deleted() {
         "Content changed: ./mnt/d/c",
         "New file: ./mnt/e",
     ];
-    let is_told = |line: &&str| watch.told().iter().any(|told| told == line);
+    let is_reported = |line: &&str| watch.reported().iter().any(|each| each == line);
     assert!(
-        eventually(|| wanted.iter().all(is_told)),
+        eventually(|| wanted.iter().all(is_reported)),
         "{:?}",
-        watch.told()
+        watch.reported()
     );
-    let told = watch.told();
-    assert!(!told.iter().any(|line| line.contains("mnt/a")), "{told:?}");
+    let reported = watch.reported();
+    assert!(
+        !reported.iter().any(|line| line.contains("mnt/a")),
+        "{reported:?}"
+    );
     watch.stop();
 }
 
@@ -285,7 +288,7 @@ fn files_that_cannot_be_read_are_tried_ever_more_rarely_and_hold_up_nothing() {
     };
     fuse.fail_reads(true);
     let mut watch = builder(&tree, &fuse).args(["--hash", "eager"]).start();
-    watch.said_where("what cannot be read", |line| {
+    watch.await_stderr_where("what cannot be read", |line| {
         line.contains("Input/output error")
     });
     // Each of them is tried; then, twice as long after each failure.
@@ -325,8 +328,8 @@ fn what_makes_no_events_is_polled_after_a_snapshot_and_without_any_file() {
     ];
     fuse.put("new", "from another host");
     for watch in watches {
-        let is_told = || watch.told().iter().any(|line| line.contains("mnt/new"));
-        assert!(eventually(is_told), "{:?}", watch.told());
+        let is_reported = || watch.reported().iter().any(|line| line.contains("mnt/new"));
+        assert!(eventually(is_reported), "{:?}", watch.reported());
         watch.stop();
     }
 }
@@ -351,7 +354,7 @@ fn what_fails_is_tried_no_sooner_because_all_is_compared() {
     // And it is read once that works.
     fuse.fail_reads(false);
     fuse.put("b", "other");
-    let is_told = |line: &str| watch.told().iter().any(|told| told == line);
-    assert!(eventually(|| is_told("Content changed: ./mnt/b")));
+    let is_reported = |line: &str| watch.reported().iter().any(|each| each == line);
+    assert!(eventually(|| is_reported("Content changed: ./mnt/b")));
     watch.stop();
 }

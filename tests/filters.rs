@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 #[test]
-fn what_is_excluded_is_not_told_and_has_no_watch() {
+fn what_is_excluded_is_not_reported_and_has_no_watch() {
     let tree = Tree::new();
     tree.mkdirs("target/debug/deps");
     tree.mkdirs("src/target");
@@ -17,7 +17,7 @@ fn what_is_excluded_is_not_told_and_has_no_watch() {
         .watch()
         .args(["--exclude", "/target", "--exclude", "*.tmp"]);
     let mut watch = watch.start();
-    let ready = watch.said("balerion: ready: ").text();
+    let ready = watch.await_stderr("balerion: ready: ").text();
     assert_eq!(ready, "balerion: ready: 3 directories, 0 files");
     tree.write("target/debug/new", "unseen");
     tree.write("src/a.tmp", "unseen");
@@ -45,7 +45,7 @@ fn excluded_names_are_no_part_of_what_is_there() {
         .watch()
         .args(["--initial", "--exclude", "*.o", "--exclude", "obj"]);
     let mut watch = watch.json().start();
-    let lines = watch.told();
+    let lines = watch.reported();
     assert_eq!(
         lines,
         ["existing directory .", "existing file ./b.c", "ready"]
@@ -112,7 +112,7 @@ fn a_rename_over_the_border_is_created_or_deleted() {
 }
 
 #[test]
-fn only_what_is_included_is_told_with_the_directories_on_the_way() {
+fn only_what_is_included_is_reported_with_the_directories_on_the_way() {
     let tree = Tree::new();
     tree.mkdir("src");
     tree.write("src/a.rs", "");
@@ -128,7 +128,7 @@ fn only_what_is_included_is_told_with_the_directories_on_the_way() {
     watch = watch.args(["--exclude", "gen"]).baseline();
     let mut watch = watch.start();
     assert_eq!(
-        watch.said("balerion: ready: ").text(),
+        watch.await_stderr("balerion: ready: ").text(),
         "balerion: ready: 2 directories, 1 file"
     );
     tree.write("src/a.md", "unseen");
@@ -230,7 +230,7 @@ fn globs_are_relative_to_each_path_and_hide_no_path() {
 }
 
 #[test]
-fn a_file_that_is_a_path_is_told_even_where_its_directory_hides_it() {
+fn a_file_that_is_a_path_is_reported_even_where_its_directory_hides_it() {
     let tree = Tree::new();
     tree.write("a.log", "");
     tree.write("b.log", "");

@@ -25,26 +25,26 @@ fn watch(tree: &Tree) -> Builder {
 
 /// Waits until the records leave what git leaves, with a watch on each directory.
 fn agrees_with_git(watch: &Watch, names: &mut Names, dir: &std::path::Path, what: &str) {
-    let (mut told, mut left) = (Vec::new(), Vec::new());
+    let (mut reported, mut left) = (Vec::new(), Vec::new());
     let mut watches = (0, 0);
     let agreed = eventually(|| {
         let (truth, directories) = visible(dir);
         names.feed(watch);
-        told = names.names.difference(&truth).cloned().collect();
+        reported = names.names.difference(&truth).cloned().collect();
         left = truth.difference(&names.names).cloned().collect();
         watches = (watch.watched().len(), directories);
-        told.is_empty() && left.is_empty() && watches.0 == watches.1
+        reported.is_empty() && left.is_empty() && watches.0 == watches.1
     });
     assert!(
         agreed,
-        "{what}: told too much: {told:#?}, too little: {left:#?}; watches {watches:?}"
+        "{what}: reported too much: {reported:#?}, too little: {left:#?}; watches {watches:?}"
     );
 }
 
 #[test]
-fn what_is_told_of_a_generated_tree_is_what_git_check_ignore_leaves() {
+fn what_is_reported_of_a_generated_tree_is_what_git_check_ignore_leaves() {
     if !has_program(
-        "what_is_told_of_a_generated_tree_is_what_git_check_ignore_leaves",
+        "what_is_reported_of_a_generated_tree_is_what_git_check_ignore_leaves",
         "git",
     ) {
         return;
@@ -100,9 +100,9 @@ fn from_a_subdirectory_the_rules_above_it_count_as_git_check_ignore_has_them() {
 }
 
 #[test]
-fn through_changes_of_rules_and_names_what_is_told_stays_what_git_leaves() {
+fn through_changes_of_rules_and_names_what_is_reported_stays_what_git_leaves() {
     if !has_program(
-        "through_changes_of_rules_and_names_what_is_told_stays_what_git_leaves",
+        "through_changes_of_rules_and_names_what_is_reported_stays_what_git_leaves",
         "git",
     ) {
         return;
@@ -160,7 +160,7 @@ fn what_rules_show_is_created_with_its_content_and_what_they_hide_is_deleted() {
     ];
     watch.expect_in_any_order(&[&at_once[..], &shown, &also, &hidden].concat());
     assert!(eventually(|| watch.watched().len() == 3));
-    // What was shown is followed, and was told with its bytes.
+    // What was shown is followed, and was reported with its bytes.
     tree.write("out/deep/g", "unseen");
     tree.append("a.log", " no more");
     watch.expect(&["changed file ./a.log"]);
@@ -400,7 +400,7 @@ fn a_rule_file_that_is_too_large_is_cut_and_reported_once() {
     watch.until("Content changed: ./rules");
     tree.rename("rules", ".gitignore");
     watch.until("Renamed: ./rules -> ./.gitignore");
-    watch.said_where("a warning", |line| {
+    watch.await_stderr_where("a warning", |line| {
         line.contains("/.gitignore has more rules than are read")
     });
     tree.write("after", "");

@@ -145,8 +145,8 @@ fn after_a_replacement_one_change_is_due_if_the_bytes_differ() {
     let missing = fold(std::slice::from_ref(&over)).differences(&truth, true);
     assert_eq!(missing.len(), 1, "{missing:?}");
     let change = changed("./d/f", b"2");
-    let told = fold(&[over.clone(), change.clone()]);
-    assert!(told.differences(&truth, true).is_empty());
+    let reported = fold(&[over.clone(), change.clone()]);
+    assert!(reported.differences(&truth, true).is_empty());
     let twice = fold(&[over, change.clone(), change]);
     assert_eq!(twice.violations.len(), 1);
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 #[test]
-fn events_without_a_change_are_not_told() {
+fn events_without_a_change_are_not_reported() {
     let tree = Tree::new();
     tree.write("a", "x");
     tree.mkdir("d");
@@ -29,7 +29,7 @@ fn events_without_a_change_are_not_told() {
 }
 
 #[test]
-fn two_writers_of_one_file_are_both_told() {
+fn two_writers_of_one_file_are_both_reported() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();
     let mut one = tree.open("f");
@@ -44,7 +44,7 @@ fn two_writers_of_one_file_are_both_told() {
 }
 
 #[test]
-fn what_a_killed_writer_has_written_is_told() {
+fn what_a_killed_writer_has_written_is_reported() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();
     let mut shell = Command::new("sh");
@@ -74,7 +74,7 @@ fn a_file_written_while_it_is_read_ends_with_its_last_bytes() {
 }
 
 #[test]
-fn a_store_through_a_shared_mapping_is_told_when_the_file_is_closed() {
+fn a_store_through_a_shared_mapping_is_reported_when_the_file_is_closed() {
     let tree = Tree::new();
     tree.write("f", "mapped");
     let mut watch = tree.watch().json().baseline().start();
@@ -91,7 +91,7 @@ fn a_store_through_a_shared_mapping_is_told_when_the_file_is_closed() {
 }
 
 #[test]
-fn bytes_that_the_kernel_moves_are_told() {
+fn bytes_that_the_kernel_moves_are_reported() {
     let tree = Tree::new();
     fs::write(tree.outside("source"), "from elsewhere").unwrap();
     let mut watch = tree.watch().json().start();
@@ -175,7 +175,7 @@ fn a_leased_file_is_read_when_the_lease_is_given_up() {
     }
     watch.thaw();
     // An open(2) that waited for the lease would hold everything up. That the bytes
-    // have changed may be told already, but not to what.
+    // have changed may be reported already, but not to what.
     watch.sentinel();
     sys::lease(&file, false).unwrap();
     watch.settle();
@@ -217,7 +217,7 @@ fn its_own_reading_leaves_the_time_of_the_last_reading_alone() {
 }
 
 #[test]
-fn a_file_appended_to_by_many_processes_is_told_to_the_last_line() {
+fn a_file_appended_to_by_many_processes_is_reported_to_the_last_line() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();
     let children: Vec<_> = (0..4)

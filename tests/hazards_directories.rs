@@ -26,7 +26,7 @@ fn deep_directories_made_at_once_are_found_with_their_files() {
 }
 
 #[test]
-fn what_both_a_scan_and_an_event_have_seen_is_told_once() {
+fn what_both_a_scan_and_an_event_have_seen_is_reported_once() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();
     watch.freeze();
@@ -36,8 +36,8 @@ fn what_both_a_scan_and_an_event_have_seen_is_told_once() {
     watch.thaw();
     watch.settle();
     // Nothing of it was watched when it happened, so it came by the scan, whole.
-    let mut told = watch.told();
-    told.sort();
+    let mut reported = watch.reported();
+    reported.sort();
     let expected = [
         "created directory ./d",
         "created directory ./d/e",
@@ -45,7 +45,7 @@ fn what_both_a_scan_and_an_event_have_seen_is_told_once() {
         "created file ./d/f",
         "ready",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     watch.finish();
 }
 
@@ -53,7 +53,7 @@ fn what_both_a_scan_and_an_event_have_seen_is_told_once() {
 fn a_link_that_takes_the_place_of_a_directory_leads_nowhere() {
     let tree = Tree::new();
     fs::create_dir(tree.outside("secret")).unwrap();
-    fs::write(tree.outside("secret/never told"), "x").unwrap();
+    fs::write(tree.outside("secret/never reported"), "x").unwrap();
     let watch = tree.watch().json().start();
     for number in 0..150 {
         let real = format!("d{number}");
@@ -67,8 +67,8 @@ fn a_link_that_takes_the_place_of_a_directory_leads_nowhere() {
         tree.rename("link", format!("l{number}"));
     }
     let ended = watch.finish();
-    let told = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert!(!told.contains("never told"));
+    let reported = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(!reported.contains("never reported"));
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn after_any_churn_there_is_one_watch_for_each_directory() {
 }
 
 #[test]
-fn a_tree_removed_while_it_is_being_filled_is_told_to_the_end() {
+fn a_tree_removed_while_it_is_being_filled_is_reported_to_the_end() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();
     for round in 0..4 {

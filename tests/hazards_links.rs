@@ -22,7 +22,7 @@ fn write_before_and_after_naming(directory: &str) {
     file.write_all(b"one").unwrap();
     sys::link_open(&file, &tree.path("t")).unwrap();
     watch.settle();
-    // This is told of a name that never was, in the directory of the opening.
+    // This event has a name that never was, in the directory of the opening.
     file.write_all(b"two").unwrap();
     watch.settle();
     file.write_all(b"three").unwrap();
@@ -41,7 +41,7 @@ fn a_file_made_without_a_name_is_followed_into_another_directory() {
 }
 
 #[test]
-fn a_write_through_a_name_that_is_gone_is_told_under_the_one_that_lives_on() {
+fn a_write_through_a_name_that_is_gone_is_reported_under_the_one_that_lives_on() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();
     let mut file = tree.open("tmp");
@@ -60,7 +60,7 @@ fn a_write_through_a_name_that_is_gone_is_told_under_the_one_that_lives_on() {
 type Fate = fn(&Tree);
 
 #[test]
-fn a_write_through_one_hard_link_is_told_of_the_others_whatever_becomes_of_that_one() {
+fn a_write_through_one_hard_link_is_reported_of_the_others_whatever_becomes_of_that_one() {
     let fates: [(&str, Fate); 6] = [
         ("kept", |_| {}),
         ("renamed", |tree| tree.rename("d/x", "d/z")),
@@ -92,7 +92,7 @@ fn a_write_through_one_hard_link_is_told_of_the_others_whatever_becomes_of_that_
 }
 
 #[test]
-fn a_hard_link_written_between_two_exchanges_is_told_under_its_other_name() {
+fn a_hard_link_written_between_two_exchanges_is_reported_under_its_other_name() {
     let tree = Tree::new();
     tree.mkdirs("d");
     tree.mkdirs("e");
@@ -113,7 +113,7 @@ fn a_hard_link_written_between_two_exchanges_is_told_under_its_other_name() {
 }
 
 #[test]
-fn a_write_right_behind_the_removal_of_its_name_is_told_too() {
+fn a_write_right_behind_the_removal_of_its_name_is_reported_too() {
     let tree = Tree::new();
     let watch = tree.watch().json().start();
     for number in 0..50 {

@@ -133,7 +133,7 @@ fn a_root_that_is_unmounted_is_gone() {
 }
 
 #[test]
-fn a_directory_bound_below_itself_is_told_once_and_without_end() {
+fn a_directory_bound_below_itself_is_reported_once_and_without_end() {
     let test = "a_directory_bound_below_itself…";
     let script = "mount --bind . loop";
     let Some(wrapper) = namespace::mounting_first(test, script) else {
@@ -155,7 +155,7 @@ fn a_directory_bound_below_itself_is_told_once_and_without_end() {
 }
 
 /// A watch on the merged view of an overlay of two layers, `lower` and `upper`, which are
-/// outside the tree; `None`, said loudly, where none can be mounted.
+/// outside the tree; `None`, with a message on the terminal, where none can be mounted.
 fn overlaid(test: &str, tree: &Tree) -> Option<Watch> {
     let script = "cd ../outside && \
                   mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work \
@@ -190,7 +190,7 @@ fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
     let Some(mut watch) = overlaid(test, &tree) else {
         return;
     };
-    watch.said_where("the name of the file system", |line| {
+    watch.await_stderr_where("the name of the file system", |line| {
         line.contains("overlay")
     });
     let merged = |name: &str| seen(&watch, &tree.path("merged").join(name));
@@ -234,7 +234,7 @@ fn a_file_system_that_tells_nothing_is_named_at_the_start() {
     // Nothing here is a file of ours, and nothing of it changes.
     let tree = Tree::new();
     let watch = tree.watch().path("/proc/sys/fs/inotify").start();
-    watch.said_where("the name of the file system", |line| {
+    watch.await_stderr_where("the name of the file system", |line| {
         line.contains("proc") && !line.contains("ready:")
     });
     watch.stop();

@@ -133,12 +133,12 @@ fn a_link_that_is_pointed_elsewhere_is_never_followed() {
     tree.symlink("..", "link");
     watch.settle();
     tree.touch("link/beside the tree");
-    tree.touch("self/told once");
+    tree.touch("self/reported once");
     watch.finish();
-    drop(File::open(tree.path("self/self/self/told once")).unwrap());
+    drop(File::open(tree.path("self/self/self/reported once")).unwrap());
 }
 
-/// A watcher whom mode bits bind, on a tree that it may read; `None`, said loudly,
+/// A watcher whom mode bits bind, on a tree that it may read; `None`, with a message on the terminal,
 /// where there is none.
 fn bound(tree: &Tree, test: &str) -> Option<Watch> {
     let builder = tree.watch().json();
@@ -155,7 +155,7 @@ fn bound(tree: &Tree, test: &str) -> Option<Watch> {
 }
 
 #[test]
-fn a_directory_that_may_not_be_read_is_told_and_its_contents_when_it_may() {
+fn a_directory_that_may_not_be_read_is_reported_and_its_contents_when_it_may() {
     let tree = Tree::new();
     tree.mkdir("closed");
     tree.write("closed/f", "x");
@@ -234,6 +234,6 @@ fn a_tree_deeper_than_is_held_open_is_watched_by_a_relative_path() {
     let route: Vec<String> = (0..300).map(|level| format!("n{level}")).collect();
     tree.mkdirs(route.join("/"));
     let watch = tree.watch().spawn();
-    watch.said("balerion: ready: 301 directories, 0 files");
+    watch.await_stderr("balerion: ready: 301 directories, 0 files");
     watch.stop();
 }

@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::thread;
 
-/// How many events the queue of one watcher holds; `None`, said loudly, if so many
+/// How many events the queue of one watcher holds; `None`, with a message on the terminal, if so many
 /// cannot be made in reasonable time.
 fn queue(test: &str) -> Option<u64> {
     let text = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
@@ -64,8 +64,8 @@ fn change(tree: &Tree) {
 }
 
 #[test]
-fn an_overflow_is_told_and_made_up_for() {
-    let Some(limit) = queue("an_overflow_is_told_and_made_up_for") else {
+fn an_overflow_is_reported_and_made_up_for() {
+    let Some(limit) = queue("an_overflow_is_reported_and_made_up_for") else {
         return;
     };
     let tree = Tree::new();
@@ -83,7 +83,7 @@ fn an_overflow_is_told_and_made_up_for() {
 }
 
 #[test]
-fn renames_that_the_kernel_dropped_are_still_told_as_renames() {
+fn renames_that_the_kernel_dropped_are_still_reported_as_renames() {
     let test = "renames_that_the_kernel_dropped…";
     let Some(limit) = queue(test) else {
         return;
@@ -98,12 +98,13 @@ fn renames_that_the_kernel_dropped_are_still_told_as_renames() {
     tree.rename("d", "e");
     watch.thaw();
     watch.settle();
-    let told = watch.told();
+    let reported = watch.reported();
     assert!(
-        told.iter()
+        reported
+            .iter()
             .any(|line| line == "renamed directory ./d -> ./e"),
         "{:#?}",
-        &told[told.len().saturating_sub(10)..]
+        &reported[reported.len().saturating_sub(10)..]
     );
     watch.finish();
 }
@@ -226,14 +227,16 @@ fn running_out_of_watches_is_explained_and_the_rest_is_looked_at_all_the_same() 
     let mut watch = tree.watch().json().through(&wrapper).baseline().start();
     let name = "fs.inotify.max_user_watches";
     let value = fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").unwrap();
-    let line = watch.said_where(name, |line| line.contains(name)).text();
+    let line = watch
+        .await_stderr_where(name, |line| line.contains(name))
+        .text();
     assert!(line.contains(value.trim()), "no value: {line}");
     // That of the namespace is the one in force.
     let in_force = "user.max_inotify_watches of this user namespace is 8";
     assert!(line.contains(in_force), "{line}");
-    let said = watch.err.bytes();
-    let said = String::from_utf8_lossy(&said);
-    assert!(said.contains("sysctl"), "no remedy: {said}");
+    let stderr = watch.err.bytes();
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(stderr.contains("sysctl"), "no remedy: {stderr}");
     // What is watched goes on, and what is not is found at the next look.
     for number in 0..20 {
         tree.append(format!("d{number}/f"), "after");

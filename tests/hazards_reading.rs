@@ -122,7 +122,7 @@ fn a_fifo_that_takes_the_name_of_a_file_is_not_opened_by_the_baseline() {
         );
         sys::rename_with(&file, &fifo, sys::RENAME_EXCHANGE).unwrap();
     }
-    watch.said("balerion: baseline complete: ");
+    watch.await_stderr("balerion: baseline complete: ");
     watch.settle();
     let opened_by_it = opened.load(Ordering::SeqCst);
     let readers: Vec<_> = (0..FILES)

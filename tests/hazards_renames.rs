@@ -20,7 +20,7 @@ fn a_directory_renamed_onto_an_empty_one_is_watched_under_its_new_name() {
         if frozen {
             watch.freeze();
         }
-        // The kernel ends the watch of the victim after it has told the rename.
+        // The kernel ends the watch of the victim after it has queued the rename.
         tree.rename("src", "dst");
         watch.thaw();
         watch.settle();
@@ -67,7 +67,7 @@ fn a_whiteout_left_by_a_rename_is_found() {
         skipped("a_whiteout_left_by_a_rename_is_found", &error.to_string());
         return;
     }
-    // A character device stands where the file was, and no event has said so.
+    // A character device stands where the file was, and no event has reported it.
     watch.until("created other ./a");
     watch.finish();
 }
@@ -181,7 +181,7 @@ fn names_swapped_through_a_third_one_end_where_they_are() {
 }
 
 #[test]
-fn a_file_written_under_a_name_it_no_longer_has_is_told_under_the_new_one() {
+fn a_file_written_under_a_name_it_no_longer_has_is_reported_under_the_new_one() {
     let tree = Tree::new();
     tree.write("f0", "x");
     let watch = tree.watch().json().baseline().start();
@@ -202,7 +202,7 @@ fn a_file_written_under_a_name_it_no_longer_has_is_told_under_the_new_one() {
 }
 
 #[test]
-fn what_is_written_into_a_directory_renamed_at_once_is_told() {
+fn what_is_written_into_a_directory_renamed_at_once_is_reported() {
     let tree = Tree::new();
     let watch = tree.watch().json().start();
     for number in 0..100 {
@@ -238,7 +238,7 @@ fn a_directory_replaced_by_a_link_to_it_is_retired_first() {
 }
 
 #[test]
-fn a_file_and_a_directory_that_take_turns_under_a_name_are_told_apart() {
+fn a_file_and_a_directory_that_take_turns_under_a_name_are_distinguished() {
     let tree = Tree::new();
     tree.write("name", "a file");
     tree.mkdirs("other/below");

@@ -1,4 +1,4 @@
-//! The log: appended to, opened anew when it was rotated, never told of, and never
+//! The log: appended to, opened anew when it was rotated, never reported, and never
 //! losing or tearing a record when the disk is full.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const SMALL: &str = "mount -t tmpfs -o size=64k none /mnt && exec \"$@\"";
 
 #[test]
-fn changes_are_appended_and_stdout_says_nothing() {
+fn changes_are_appended_and_nothing_is_printed_on_stdout() {
     let tree = Tree::new();
     let log = tree.outside("log");
     fs::write(&log, "before\n").unwrap();
@@ -66,9 +66,11 @@ fn a_log_that_cannot_be_opened_anew_is_kept() {
     fs::rename(&log, &old).unwrap();
     std::os::unix::fs::symlink(tree.outside("victim"), &log).unwrap();
     watch.signal(sys::SIGHUP);
-    let said = watch.said("balerion: warning: cannot open ../outside/log: it is a symbolic link");
+    let warning =
+        watch.await_stderr("balerion: warning: cannot open ../outside/log: it is a symbolic link");
     assert!(
-        said.text()
+        warning
+            .text()
             .ends_with("changes go to the file that was open before")
     );
     tree.touch("a");
@@ -78,7 +80,7 @@ fn a_log_that_cannot_be_opened_anew_is_kept() {
 }
 
 #[test]
-fn a_log_in_the_tree_is_never_told_of_however_it_is_rotated() {
+fn a_log_in_the_tree_is_never_reported_of_however_it_is_rotated() {
     let tree = Tree::new();
     let daemon = Daemon::start(&tree, "log", "pid", &[]);
     tree.touch("a");
@@ -104,7 +106,7 @@ fn a_log_in_the_tree_is_never_told_of_however_it_is_rotated() {
 }
 
 #[test]
-fn a_new_file_that_has_the_number_of_an_old_log_is_told() {
+fn a_new_file_that_has_the_number_of_an_old_log_is_reported() {
     let tree = Tree::new();
     let watch = tree.watch().args(["--log-file", "log"]).start();
     tree.rename("log", "log.1");
@@ -134,7 +136,7 @@ struct Small {
 }
 
 impl Small {
-    /// Starts it; `None`, said loudly, where that is not permitted.
+    /// Starts it; `None`, with a message on the terminal, where that is not permitted.
     fn start(test: &str) -> Option<Self> {
         namespace::mounting(test)?;
         let tree = Tree::new();
@@ -152,19 +154,19 @@ impl Small {
         })
     }
 
-    /// Changes more than there is room for, and waits until that is said.
+    /// Changes more than there is room for, and waits for the warning.
     fn fill(&self, files: usize) {
         for number in 0..files {
             self.tree
                 .write(format!("file-{number}"), number.to_string());
         }
-        let said = self
+        let warning = self
             .watch
-            .said("balerion: warning: /mnt/log cannot be written: ");
+            .await_stderr("balerion: warning: /mnt/log cannot be written: ");
         assert!(
-            said.text().contains("No space left on device"),
+            warning.text().contains("No space left on device"),
             "{}",
-            said.text()
+            warning.text()
         );
     }
 
@@ -211,15 +213,15 @@ impl Small {
 }
 
 #[test]
-fn a_full_disk_is_said_once_and_costs_no_change() {
-    let Some(small) = Small::start("a_full_disk_is_said_once_and_costs_no_change") else {
+fn a_full_disk_is_warned_of_once_and_costs_no_change() {
+    let Some(small) = Small::start("a_full_disk_is_warned_of_once_and_costs_no_change") else {
         return;
     };
     small.fill(1000);
     small.relieve();
     small
         .watch
-        .said("balerion: /mnt/log is written again, and nothing was lost");
+        .await_stderr("balerion: /mnt/log is written again, and nothing was lost");
     small.tree.touch("after");
     let fold = small.folds(&[&small.mount.join("log")]);
     assert_eq!(fold.counts.get("overflow"), None);
@@ -253,7 +255,9 @@ fn no_record_is_torn_between_two_logs() {
     // It is rotated while it is full.
     fs::rename(&log, &old).unwrap();
     small.watch.signal(sys::SIGHUP);
-    small.watch.said("balerion: /mnt/log was opened anew");
+    small
+        .watch
+        .await_stderr("balerion: /mnt/log was opened anew");
     assert!(
         fs::read(&old).unwrap().ends_with(b"\n"),
         "the last record is cut"

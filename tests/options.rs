@@ -65,8 +65,8 @@ fn attributes_have_their_old_and_new_values_in_json() {
 #[test]
 fn an_event_that_does_not_exist_is_refused_with_those_that_do() {
     for list in ["modified", "created,modified", "Created", "", "created,,"] {
-        let said = refused(&["--events", list]);
-        assert!(said.contains("attributes"), "{list:?}: {said}");
+        let stderr = refused(&["--events", list]);
+        assert!(stderr.contains("attributes"), "{list:?}: {stderr}");
     }
 }
 
@@ -123,13 +123,13 @@ fn a_timestamp_is_the_local_time_before_each_line_of_text() {
         assert_eq!(rest, sentence);
         assert!(stamp.ends_with("+05:30"), "{line}");
         assert_eq!(stamp.as_bytes()[10], b'T', "{line}");
-        let told: jiff::Timestamp = stamp.parse().unwrap();
-        // What is told in milliseconds has lost what is smaller.
+        let reported: jiff::Timestamp = stamp.parse().unwrap();
+        // What is reported in milliseconds has lost what is smaller.
         assert!(
-            told.as_millisecond() >= before.as_millisecond() - 1,
+            reported.as_millisecond() >= before.as_millisecond() - 1,
             "{line}"
         );
-        assert!(told <= jiff::Timestamp::now(), "{line}");
+        assert!(reported <= jiff::Timestamp::now(), "{line}");
     }
     watch.stop();
 }
@@ -155,7 +155,7 @@ fn colours_go_into_a_pipe_only_when_always_wanted() {
             "NO_COLOR=",
             "\x1b[32mNew file:\x1b[0m ./a",
         ),
-        // What was said here beats what was said for every program.
+        // What is set for this program beats what is set for every program.
         (
             &["--color", "always"],
             "NO_COLOR=1",

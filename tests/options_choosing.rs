@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use common::serve::refused;
 use common::{Tree, Watch, eventually, namespace, serve};
 
-/// Ends it, the tree being what was told; there are more or fewer watches than
+/// Ends it, the tree being what was reported; there are more or fewer watches than
 /// directories.
 fn end(mut watch: Watch) {
     watch.silence();
@@ -20,7 +20,7 @@ fn end(mut watch: Watch) {
 }
 
 #[test]
-fn without_recursion_a_directory_there_and_a_new_one_are_told_and_not_entered() {
+fn without_recursion_a_directory_there_and_a_new_one_are_reported_and_not_entered() {
     let tree = Tree::new();
     tree.mkdir("there");
     tree.write("there/unseen", "x");
@@ -122,11 +122,11 @@ fn a_write_through_a_name_outside_the_tree_is_found_by_comparing() {
         let mut watch = tree.watch().args(args).start();
         // What the file was is learned behind the running watch, and with hashing off
         // nothing tells when it is.
-        let is_told = || {
+        let is_reported = || {
             append(&outside, "and more");
             watch.out.count() > 0
         };
-        assert!(eventually(is_told));
+        assert!(eventually(is_reported));
         watch.expect(&["Content changed: ./d/f"]);
         watch.sentinel();
         watch.stop();
@@ -152,7 +152,7 @@ fn an_interval_for_comparing_is_more_than_nothing() {
 }
 
 #[test]
-fn strictly_a_write_through_a_name_outside_the_tree_is_told_at_once() {
+fn strictly_a_write_through_a_name_outside_the_tree_is_reported_at_once() {
     let tree = Tree::new();
     let outside = link_outside(&tree);
     let mut watch = tree.watch().json().args(["--strict"]).baseline().start();
@@ -170,7 +170,7 @@ fn strictly_a_write_through_a_name_outside_the_tree_is_told_at_once() {
 }
 
 #[test]
-fn strictly_a_write_to_a_name_that_is_gone_is_told_of_the_one_that_lives_on() {
+fn strictly_a_write_to_a_name_that_is_gone_is_reported_of_the_one_that_lives_on() {
     let tree = Tree::new();
     tree.mkdirs("one");
     tree.mkdirs("other");
@@ -217,7 +217,7 @@ fn a_directory_that_is_not_there_yet_is_waited_for_again_and_again() {
         let tree = Tree::new();
         let watch = tree.watch().args(["--wait-for-path"]).path(path);
         let mut watch = watch.start();
-        watch.said("balerion: ready: 0 directories, 0 files");
+        watch.await_stderr("balerion: ready: 0 directories, 0 files");
         for _ in 0..3 {
             tree.mkdirs(path);
             watch.expect(&[&format!("Watching new directory: {path}")]);
@@ -235,7 +235,7 @@ fn a_directory_that_is_not_there_yet_is_waited_for_again_and_again() {
 }
 
 #[test]
-fn a_directory_moved_into_place_is_told_with_all_that_is_in_it() {
+fn a_directory_moved_into_place_is_reported_with_all_that_is_in_it() {
     let tree = Tree::new();
     fs::create_dir_all(tree.outside("whole/below")).unwrap();
     fs::write(tree.outside("whole/below/f"), "x").unwrap();
@@ -300,6 +300,11 @@ fn waiting_in_vain_ends_with_the_timeout() {
     let tree = Tree::new();
     let args = ["--wait-for-path", "--timeout", "0.2", "never"];
     let output = serve::run(&tree, &args);
-    assert_eq!(output.status.code(), Some(3), "{}", serve::said(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "{}",
+        serve::stderr_of(&output)
+    );
     assert_eq!(output.stdout, b"");
 }

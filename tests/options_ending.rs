@@ -18,7 +18,7 @@ fn printed(args: &[&str]) -> String {
     let tree = Tree::new();
     let output = serve::run(&tree, args);
     assert_eq!(output.status.code(), Some(0), "{args:?}");
-    assert_eq!(serve::said(&output), "", "{args:?}");
+    assert_eq!(serve::stderr_of(&output), "", "{args:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -116,7 +116,12 @@ fn where_nothing_changes_it_is_quiet_at_once() {
     let tree = Tree::new();
     let began = Instant::now();
     let output = serve::run(&tree, &["--until-quiet", "0.3"]);
-    assert_eq!(output.status.code(), Some(0), "{}", serve::said(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        serve::stderr_of(&output)
+    );
     assert_eq!(output.stdout, b"");
     assert!(began.elapsed().as_millis() >= 300);
 }
@@ -169,7 +174,7 @@ fn the_first_of_several_ends_is_the_end() {
     assert_eq!(serve::run(&tree, &args).status.code(), Some(0));
 }
 
-/// Runs a program on a file; `None`, said loudly, where there is no such program.
+/// Runs a program on a file; `None`, with a message on the terminal, where there is no such program.
 fn on_file(test: &str, words: &[&str], text: &str) -> Option<Output> {
     let tree = Tree::new();
     tree.write("file", text);
@@ -203,9 +208,9 @@ fn completions_are_scripts_that_the_shells_accept() {
         }
         let test = "completions_are_scripts…";
         if let Some(output) = on_file(test, &[shell, "-n"], &script) {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success(), "{shell}: {said}");
-            assert_eq!(said, "", "{shell}");
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{shell}: {stderr}");
+            assert_eq!(stderr, "", "{shell}");
         }
     }
     refused(&["--completions", "cmd"]);
@@ -222,23 +227,23 @@ fn the_man_page_renders_without_a_complaint() {
         &["mandoc", "-Tlint", "-Wwarning"],
         &page,
     ) {
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{said}");
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{stdout}");
     }
     let words = ["man", "--warnings", "-l"];
     let Some(output) = on_file("the_man_page_renders…", &words, &page) else {
         return;
     };
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() || !text.contains("SYNOPSIS") {
         skipped(
             "the_man_page_renders…",
-            &format!("man -l does not work: {said}"),
+            &format!("man -l does not work: {stderr}"),
         );
         return;
     }
-    assert_eq!(said, "");
+    assert_eq!(stderr, "");
     for wanted in [
         "[--until-quiet TIME]",
         "[--hash-limit SIZE]",

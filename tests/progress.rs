@@ -140,7 +140,7 @@ fn a_long_baseline_moves_on_a_terminal_and_leaves_nothing_there() {
     let _turn = alone();
     for (args, ready) in [
         (&[][..], &["balerion: ready: 1 directory, 64 files"][..]),
-        // Nothing was told yet.
+        // Nothing was reported yet.
         (&["--initial"], &[]),
     ] {
         let tree = endless_files();
@@ -158,7 +158,7 @@ fn a_long_baseline_moves_on_a_terminal_and_leaves_nothing_there() {
 }
 
 #[test]
-fn what_is_said_and_told_meanwhile_has_lines_of_its_own() {
+fn messages_and_changes_written_meanwhile_have_lines_of_their_own() {
     let _turn = alone();
     let tree = endless_files();
     let terminal = Terminal::new();
@@ -176,8 +176,8 @@ fn what_is_said_and_told_meanwhile_has_lines_of_its_own() {
     }
     watch.stop();
     let lines = terminal.screen();
-    let told = lines.iter().filter(|line| line.starts_with("Watching new"));
-    assert_eq!(told.count(), 5, "{lines:#?}");
+    let reported = lines.iter().filter(|line| line.starts_with("Watching new"));
+    assert_eq!(reported.count(), 5, "{lines:#?}");
     for line in &lines {
         let starts = ["balerion: ready: ", "balerion: stats: ", "Watching new "];
         let is_known = starts.iter().any(|start| line.starts_with(start));
@@ -208,7 +208,7 @@ fn nothing_moves_in_a_pipe_or_where_quiet_was_asked_for() {
 }
 
 #[test]
-fn a_walk_ends_where_it_is_when_it_is_told_to() {
+fn a_walk_ends_where_it_is_when_it_is_asked_to() {
     let _turn = alone();
     let tree = many_directories();
     // A walk that is over too soon is tried again.

@@ -54,7 +54,7 @@ fn a_reader_of_stderr_that_has_stopped_costs_lines_of_stderr_and_nothing_else() 
         tree.touch(format!("a-name-of-some-length-{number}"));
     }
     wait_for_line(&watch, "New file: ./a-name-of-some-length-1999");
-    // It is read again: what is missing is said where it is missing.
+    // It is read again: what is missing is reported where it is missing.
     let mut reader = BufReader::new(File::from(unread));
     let mut line = String::new();
     let lost = loop {
@@ -257,7 +257,7 @@ fn signals_are_heard_under_any_load() {
         thread::sleep(Duration::from_secs(1));
         let asked = Instant::now();
         watch.signal(sys::SIGUSR1);
-        let answer = watch.said("balerion: stats: running");
+        let answer = watch.await_stderr("balerion: stats: running");
         let after = answer.at.duration_since(asked);
         watch.signal(sys::SIGTERM);
         let ended = watch.wait();

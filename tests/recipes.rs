@@ -73,8 +73,8 @@ impl Shell {
         Self { child, out, err }
     }
 
-    /// Everything said so far, to be shown when a test fails.
-    fn said(&self) -> String {
+    /// Both outputs so far, to be shown when a test fails.
+    fn outputs(&self) -> String {
         let out = String::from_utf8_lossy(&self.out.bytes()).into_owned();
         let err = String::from_utf8_lossy(&self.err.bytes()).into_owned();
         format!("stdout:\n{out}stderr:\n{err}")
@@ -87,13 +87,17 @@ impl Shell {
             let done = "balerion: baseline complete: ";
             lines.iter().any(|line| line.text().starts_with(done))
         };
-        assert!(eventually(is_ready), "{}", self.said());
+        assert!(eventually(is_ready), "{}", self.outputs());
     }
 
     /// Waits for a line that the recipe prints.
     fn expect(&self, wanted: &str) {
-        let is_told = || self.has(wanted);
-        assert!(eventually(is_told), "no {wanted:?}, but {}", self.said());
+        let is_reported = || self.has(wanted);
+        assert!(
+            eventually(is_reported),
+            "no {wanted:?}, but {}",
+            self.outputs()
+        );
     }
 
     /// Whether the recipe has printed a line.
@@ -107,7 +111,7 @@ impl Shell {
     }
 
     fn wait(&mut self) -> ExitStatus {
-        assert!(eventually(|| self.ended().is_some()), "{}", self.said());
+        assert!(eventually(|| self.ended().is_some()), "{}", self.outputs());
         self.ended().unwrap()
     }
 }
@@ -171,7 +175,7 @@ fn only_rust_files_as_they_change() {
     tree.remove_all("src");
     shell.wait();
     shell.expect("Deleted: src/a.rs");
-    assert_eq!(shell.out.count(), 3, "{}", shell.said());
+    assert_eq!(shell.out.count(), 3, "{}", shell.outputs());
 }
 
 #[test]
@@ -189,12 +193,12 @@ fn each_changed_file_is_handed_to_a_program_whatever_its_name() {
     shell.expect("11 src/it's \"odd\" \\n");
     tree.remove_all("src");
     shell.wait();
-    assert!(!shell.said().contains("removed"), "{}", shell.said());
+    assert!(!shell.outputs().contains("removed"), "{}", shell.outputs());
 }
 
 #[test]
-fn digests_are_told_as_they_become_known() {
-    if !has_program("digests_are_told…", "jq") {
+fn digests_are_reported_as_they_become_known() {
+    if !has_program("digests_are_reported…", "jq") {
         return;
     }
     let tree = Tree::new();
@@ -210,7 +214,7 @@ fn digests_are_told_as_they_become_known() {
     shell.wait();
     let lines = shell.out.lines_from(0);
     let digests = lines.iter().filter(|line| line.bytes.len() == 64 + 2 + 7);
-    assert_eq!(digests.count(), lines.len(), "{}", shell.said());
+    assert_eq!(digests.count(), lines.len(), "{}", shell.outputs());
 }
 
 #[test]
@@ -232,7 +236,7 @@ fn the_digest_of_an_upload_is_printed_once_its_writer_has_closed_it() {
     shell.expect(&format!("{}  src/upload", sha256(b"half and half")));
     tree.remove_all("src");
     shell.wait();
-    assert_eq!(shell.out.count(), 2, "{}", shell.said());
+    assert_eq!(shell.out.count(), 2, "{}", shell.outputs());
 }
 
 #[test]
@@ -245,14 +249,14 @@ fn a_shell_reads_a_path_at_a_time() {
     let mut shell = Shell::start(&tree, &recipe("A path at a time", &[]));
     let write = || tree.append("src/ a  b\\", "x");
     let holds = repeat_until(write, || shell.has("now: src/ a  b\\"));
-    assert!(holds, "{}", shell.said());
+    assert!(holds, "{}", shell.outputs());
     tree.rename("src/ a  b\\", "src/c\nd");
     shell.expect("now: src/c");
     shell.expect("d");
     tree.remove_all("src");
     shell.wait();
-    // Quiet as it is: that nothing is left to watch is an error, and is said.
-    assert_eq!(shell.err.count(), 1, "{}", shell.said());
+    // Quiet as it is: that nothing is left to watch is an error, with a message.
+    assert_eq!(shell.err.count(), 1, "{}", shell.outputs());
 }
 
 /// What `make` does: a line more for each time.
@@ -289,16 +293,16 @@ fn a_source_that_changes_while_it_is_built_is_built_again() {
             times += 1;
             tree.write("source", format!("{first} {times}"));
         };
-        assert!(repeat_until(edit, is_building), "{}", shell.said());
+        assert!(repeat_until(edit, is_building), "{}", shell.outputs());
         // make has read it; now it changes.
         let second = format!("{round} second");
         tree.write("source", &second);
         fs::write(tree.outside("go"), "").unwrap();
         let is_built = || read("built") == second;
-        assert!(eventually(is_built), "an edit is lost: {}", shell.said());
+        assert!(eventually(is_built), "an edit is lost: {}", shell.outputs());
         fs::remove_file(tree.outside("go")).unwrap();
     }
-    assert_eq!(shell.err.bytes(), b"", "{}", shell.said());
+    assert_eq!(shell.err.bytes(), b"", "{}", shell.outputs());
 }
 
 #[test]
@@ -369,9 +373,9 @@ fn a_build_is_waited_for_until_it_rests() {
         let written = Instant::now();
         assert!(eventually(|| written.elapsed().as_millis() > 100));
     }
-    assert_eq!(shell.ended(), None, "{}", shell.said());
-    assert_eq!(shell.wait().code(), Some(0), "{}", shell.said());
-    assert_eq!(shell.said(), "stdout:\nstderr:\n");
+    assert_eq!(shell.ended(), None, "{}", shell.outputs());
+    assert_eq!(shell.wait().code(), Some(0), "{}", shell.outputs());
+    assert_eq!(shell.outputs(), "stdout:\nstderr:\n");
 }
 
 #[test]
@@ -381,14 +385,14 @@ fn whether_anything_changes_within_a_minute_is_a_status() {
     let here = ("quiet /etc", "quiet etc");
     let script = recipe("Did anything change", &[here, ("60", "0.3")]);
     let mut shell = Shell::start(&tree, &script);
-    assert_eq!(shell.wait().code(), Some(3), "{}", shell.said());
-    assert_eq!(shell.said(), "stdout:\nstderr:\n");
+    assert_eq!(shell.wait().code(), Some(3), "{}", shell.outputs());
+    assert_eq!(shell.outputs(), "stdout:\nstderr:\n");
 
     let mut shell = Shell::start(&tree, &recipe("Did anything change", &[here]));
     let write = || tree.append("etc/a", "x");
     assert!(repeat_until(write, || shell.ended().is_some()));
-    assert_eq!(shell.wait().code(), Some(0), "{}", shell.said());
-    assert!(eventually(|| shell.out.count() == 1), "{}", shell.said());
+    assert_eq!(shell.wait().code(), Some(0), "{}", shell.outputs());
+    assert!(eventually(|| shell.out.count() == 1), "{}", shell.outputs());
 }
 
 #[test]
@@ -400,16 +404,16 @@ fn what_is_another_than_at_the_last_look_is_a_status_and_a_list() {
     let first = ("quiet /etc > base", "quiet etc > base");
     let script = recipe("What is another", &[first, ("quiet /etc", "quiet etc")]);
     let mut shell = Shell::start(&tree, &script);
-    assert_eq!(shell.wait().code(), Some(3), "{}", shell.said());
-    assert_eq!(shell.said(), "stdout:\nstderr:\n");
+    assert_eq!(shell.wait().code(), Some(3), "{}", shell.outputs());
+    assert_eq!(shell.outputs(), "stdout:\nstderr:\n");
     tree.append("etc/passwd", "toor");
     tree.rename("etc/group", "etc/groups");
     let second = script.lines().last().unwrap();
     let mut shell = Shell::start(&tree, second);
-    assert_eq!(shell.wait().code(), Some(0), "{}", shell.said());
+    assert_eq!(shell.wait().code(), Some(0), "{}", shell.outputs());
     shell.expect("Content changed: etc/passwd");
     shell.expect("Renamed: etc/group -> etc/groups");
-    assert!(eventually(|| shell.out.count() == 2), "{}", shell.said());
+    assert!(eventually(|| shell.out.count() == 2), "{}", shell.outputs());
 }
 
 #[test]
@@ -425,10 +429,10 @@ fn a_daemon_misses_nothing_of_what_make_does() {
         ("/tmp/tree.pid", pid.to_str().unwrap()),
     ];
     let mut shell = Shell::start(&tree, &recipe("In the background", &replaced));
-    assert_eq!(shell.wait().code(), Some(0), "{}", shell.said());
+    assert_eq!(shell.wait().code(), Some(0), "{}", shell.outputs());
     // The number goes when the daemon does.
-    assert!(eventually(|| !pid.exists()), "{}", shell.said());
-    let told = fs::read_to_string(log).unwrap();
+    assert!(eventually(|| !pid.exists()), "{}", shell.outputs());
+    let reported = fs::read_to_string(log).unwrap();
     let wanted = "New file: ./built\nContent changed: ./built\n";
-    assert_eq!(told, wanted, "{}", shell.said());
+    assert_eq!(reported, wanted, "{}", shell.outputs());
 }

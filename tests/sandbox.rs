@@ -49,8 +49,8 @@ fn without_statx_a_file_that_is_a_mount_point_is_known_by_the_mount_table() {
 }
 
 #[test]
-fn without_proc_it_says_what_is_missing() {
-    let test = "without_proc_it_says_what_is_missing";
+fn without_proc_what_is_missing_is_reported() {
+    let test = "without_proc_what_is_missing_is_reported";
     let script = "mount -t tmpfs none /proc";
     let Some(wrapper) = namespace::mounting_first(test, script) else {
         return;
@@ -79,8 +79,8 @@ fn without_proc_it_says_what_is_missing() {
 }
 
 #[test]
-fn a_daemon_without_dev_null_says_what_is_missing() {
-    let test = "a_daemon_without_dev_null_says_what_is_missing";
+fn a_daemon_without_dev_null_reports_what_is_missing() {
+    let test = "a_daemon_without_dev_null_reports_what_is_missing";
     let script = "mount -t tmpfs none /dev";
     let Some(wrapper) = namespace::mounting_first(test, script) else {
         return;

@@ -38,7 +38,9 @@ fn session() -> Vec<Line> {
     let watch = tree.watch().args(["--color", "always"]);
     let mut watch = watch.baseline().start();
     let mut lines = vec![Line::Typed("balerion".to_owned())];
-    lines.push(Line::Printed(watch.said("balerion: ready: ").text()));
+    lines.push(Line::Printed(
+        watch.await_stderr("balerion: ready: ").text(),
+    ));
     for (typed, count) in STEPS {
         let mut shell = Command::new("sh");
         shell.args(["-ec", typed]).current_dir(tree.root());

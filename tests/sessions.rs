@@ -34,7 +34,7 @@ fn is_uuid7(text: &str) -> bool {
 }
 
 #[test]
-fn start_comes_first_and_says_what_is_watched_and_how() {
+fn start_comes_first_and_has_what_is_watched_and_how() {
     let tree = Tree::new();
     tree.mkdirs("src/sub");
     let watch = tree.watch().json().args(["--hash", "lazy"]);
@@ -411,7 +411,7 @@ fn a_reader_that_stops_amid_a_snapshot_stops_nothing_else() {
     tree.write("after", "x");
     tree.remove_all(format!("7-{}", "long".repeat(40)));
     watch.signal(libc::SIGUSR1);
-    watch.said("balerion: stats: ");
+    watch.await_stderr("balerion: stats: ");
     watch.out.stall(false);
     watch.until("ready");
     watch.until("created file ./after");

@@ -155,7 +155,7 @@ fn a_log_that_a_reader_has_locked_is_written_and_that_is_reported() {
     let open = File::open(tree.outside("log")).unwrap();
     assert!(sys::lock(&open, true));
     let watch = tree.watch().args(["--log-file", "../outside/log"]).start();
-    watch.said("balerion: warning: ../outside/log is locked by a process that reads it");
+    watch.await_stderr("balerion: warning: ../outside/log is locked by a process that reads it");
     tree.touch("a");
     serve::expect_in(&tree.outside("log"), &["before", "New file: ./a"]);
     watch.stop();

@@ -31,7 +31,12 @@ fn snapshot(tree: &Tree, more: &[&str]) -> PathBuf {
     let file = tree.outside("baseline.json");
     let args = ["--format", "json", "--initial", "--stat", "--timeout", "0"];
     let output = run(tree, &[&args, more].concat());
-    assert_eq!(output.status.code(), Some(3), "{}", serve::said(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "{}",
+        serve::stderr_of(&output)
+    );
     fs::write(&file, output.stdout).unwrap();
     file
 }
@@ -55,7 +60,7 @@ fn since(tree: &Tree, file: &Path, more: &[&str]) -> (Vec<String>, Vec<u8>) {
         output.status.code(),
         Some(status),
         "{}",
-        serve::said(&output)
+        serve::stderr_of(&output)
     );
     let short = changes.iter().map(Record::summary).collect();
     (short, output.stdout)
@@ -277,14 +282,14 @@ fn a_rotation_over_the_oldest_file_is_renames_and_a_change_of_its_name() {
 }
 
 #[test]
-fn what_changed_meanwhile_is_told_as_it_would_have_been() {
+fn what_changed_meanwhile_is_reported_as_it_would_have_been() {
     for case in CASES {
         let tree = Tree::new();
         (case.before)(&tree);
         let file = snapshot(&tree, &[]);
         (case.change)(&tree);
-        let (told, stream) = since(&tree, &file, &[]);
-        assert_eq!(told, case.offline, "{}", case.name);
+        let (reported, stream) = since(&tree, &file, &[]);
+        assert_eq!(reported, case.offline, "{}", case.name);
         let whole = [fs::read(&file).unwrap(), stream].concat();
         let wrong = differences(&tree, &whole);
         assert_eq!(wrong, [""; 0], "{}", case.name);
@@ -293,10 +298,10 @@ fn what_changed_meanwhile_is_told_as_it_would_have_been() {
         (case.before)(&tree);
         let mut watch = tree.watch().json().baseline().start();
         (case.change)(&tree);
-        let mut told = watch.sentinel();
+        let mut reported = watch.sentinel();
         // What was renamed before it could be read is read under the new name.
-        told.retain(|line| line != "changed file ./t");
-        assert_eq!(told, case.live, "{}", case.name);
+        reported.retain(|line| line != "changed file ./t");
+        assert_eq!(reported, case.live, "{}", case.name);
         watch.stop();
     }
 }
@@ -332,8 +337,8 @@ fn in_text_it_is_the_integrity_check_in_one_line() {
     tree.remove("b");
     let output = run(&tree, &args);
     assert_eq!(output.status.code(), Some(0));
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(told, "Deleted: ./b\nContent changed: ./a\n");
+    let reported = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(reported, "Deleted: ./b\nContent changed: ./a\n");
     let output = run(&tree, &[&args[..], &["--format", "paths"]].concat());
     assert_eq!(output.stdout, b"./b\n./a\n");
 }
@@ -358,11 +363,11 @@ fn grow_old(tree: &Tree) {
 
 /// The bytes that it says it has read.
 fn bytes_read(output: &Output) -> u64 {
-    let said = serve::said(output);
-    let line = said
+    let stderr = serve::stderr_of(output);
+    let line = stderr
         .lines()
         .find(|line| line.contains("baseline complete: "));
-    let line = line.unwrap_or_else(|| panic!("{said}"));
+    let line = line.unwrap_or_else(|| panic!("{stderr}"));
     let words: Vec<_> = line.split_whitespace().collect();
     let at = words
         .iter()
@@ -419,30 +424,30 @@ fn other_choices_than_then_are_no_differences_but_what_is_hidden_is() {
     ] {
         assert_eq!(since(&tree, &file, more).0, [""; 0], "{more:?}");
     }
-    let (told, _) = since(&tree, &file, &["--exclude", "*.tmp"]);
-    assert_eq!(told, ["deleted file ./b.tmp"]);
+    let (reported, _) = since(&tree, &file, &["--exclude", "*.tmp"]);
+    assert_eq!(reported, ["deleted file ./b.tmp"]);
     let bare = snapshot(&tree, &["--hash", "off", "--exclude", "*.tmp"]);
     assert_eq!(since(&tree, &bare, &[]).0, ["created file ./b.tmp"]);
     tree.write("a.rs", "two");
-    let (told, _) = since(&tree, &bare, &["--hash", "off", "--exclude", "*.tmp"]);
-    assert_eq!(told, ["changed file ./a.rs"]);
+    let (reported, _) = since(&tree, &bare, &["--hash", "off", "--exclude", "*.tmp"]);
+    assert_eq!(reported, ["changed file ./a.rs"]);
 }
 
 #[test]
-fn renames_are_told_apart_where_they_are_not_wanted() {
+fn renames_are_reported_as_deleted_and_created_where_they_are_not_wanted() {
     let tree = Tree::new();
     tree.mkdir("d");
     tree.write("d/a", "1");
     let file = snapshot(&tree, &[]);
     tree.rename("d", "e");
-    let (told, _) = since(&tree, &file, &["--no-renames"]);
+    let (reported, _) = since(&tree, &file, &["--no-renames"]);
     let expected = [
         "deleted file ./d/a",
         "deleted directory ./d",
         "created directory ./e",
         "created file ./e/a",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }
 
 #[test]
@@ -463,35 +468,35 @@ fn a_file_that_is_no_such_stream_is_refused_in_a_sentence() {
         (&whole.replace("existing", "exists"), "no complete session"),
     ] {
         fs::write(&file, content).unwrap();
-        let said = refused(&["--since", name]);
-        assert!(said.contains(why), "{content}: {said}");
+        let stderr = refused(&["--since", name]);
+        assert!(stderr.contains(why), "{content}: {stderr}");
     }
-    let said = refused(&["--since", text(&good), text(&tree.outside(""))]);
-    assert!(said.contains("other PATHs"), "{said}");
+    let stderr = refused(&["--since", text(&good), text(&tree.outside(""))]);
+    assert!(stderr.contains("other PATHs"), "{stderr}");
     tree.mkdir("d");
-    let said = refused(&["--since", text(&good), "d"]);
-    assert!(said.contains("other PATHs"), "{said}");
+    let stderr = refused(&["--since", text(&good), "d"]);
+    assert!(stderr.contains("other PATHs"), "{stderr}");
     // The same directory, spelt in another way.
     let root = tree.root();
-    let said = refused(&["--since", text(&good), text(&root)]);
+    let stderr = refused(&["--since", text(&good), text(&root)]);
     let spelt = format!("other PATHs: . ({})", text(&root));
-    assert!(said.contains(&spelt), "{said}");
+    assert!(stderr.contains(&spelt), "{stderr}");
     let fifo = tree.outside("fifo");
     sys::fifo(&fifo).unwrap();
-    let said = refused(&["--since", text(&fifo)]);
-    assert!(said.contains("no regular file"), "{said}");
+    let stderr = refused(&["--since", text(&fifo)]);
+    assert!(stderr.contains("no regular file"), "{stderr}");
     assert!(refused(&["--since", "/dev/null"]).contains("no regular file"));
     assert!(refused(&["--verify"]).contains("--since"));
     let log = tree.outside("log");
     let log = ["--resume", "--log-file", text(&log)];
     assert!(refused(&log).contains("--format json"));
     let json = [&log[..], &["--format", "json"]].concat();
-    let said = refused(&[&json[..], &["--events", "created,changed"]].concat());
-    assert!(said.contains("--resume needs every change"), "{said}");
+    let stderr = refused(&[&json[..], &["--events", "created,changed"]].concat());
+    assert!(stderr.contains("--resume needs every change"), "{stderr}");
 }
 
 #[test]
-fn a_torn_tail_is_left_out_and_that_is_said() {
+fn a_torn_tail_is_left_out_with_a_warning() {
     let tree = Tree::new();
     tree.write("a", "1");
     let file = snapshot(&tree, &[]);
@@ -502,8 +507,8 @@ fn a_torn_tail_is_left_out_and_that_is_said() {
         fs::write(&file, &content).unwrap();
         let output = run(&tree, &["--since", text(&file), "--timeout", "0"]);
         assert_eq!(output.status.code(), Some(3));
-        let said = serve::said(&output);
-        assert!(said.contains("is torn, and is left out"), "{said}");
+        let stderr = serve::stderr_of(&output);
+        assert!(stderr.contains("is torn, and is left out"), "{stderr}");
         assert_eq!(fs::read(&file).unwrap(), content);
     }
 }
@@ -516,7 +521,7 @@ fn resume(tree: &Tree, log: &Path, more: &[&str]) -> Output {
     assert!(
         matches!(code, Some(0 | 3)),
         "{code:?} {}",
-        serve::said(&output)
+        serve::stderr_of(&output)
     );
     output
 }
@@ -610,8 +615,8 @@ fn a_log_that_never_became_ready_begins_anew_and_a_foreign_file_is_left_alone() 
     }
     fs::write(&log, "my notes\n").unwrap();
     let args = ["--resume", "--format", "json", "--log-file", text(&log)];
-    let said = serve::refused_in(&tree, &args);
-    assert!(said.contains("is no JSON stream"), "{said}");
+    let stderr = serve::refused_in(&tree, &args);
+    assert!(stderr.contains("is no JSON stream"), "{stderr}");
     assert_eq!(fs::read(&log).unwrap(), b"my notes\n");
 }
 

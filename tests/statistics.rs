@@ -24,15 +24,15 @@ fn statistics_are_a_block_at_the_end_that_counts_what_was_done() {
     tree.mkdir("d");
     tree.write("d/there", "12345");
     let mut watch = tree.watch().args(["--stats", "-q"]).spawn();
-    // Quiet as it is, it is ready when a change is told.
-    let is_told = || {
+    // Quiet as it is, it is ready when a change is reported.
+    let is_reported = || {
         tree.append("d/there", "6");
         watch.out.count() > 0
     };
-    assert!(eventually(is_told));
+    assert!(eventually(is_reported));
     tree.touch("new");
     watch.until("New file: ./new");
-    let told = watch.told().len();
+    let reported = watch.reported().len();
     let ended = watch.stop();
     for (name, value) in [
         ("watches", 2),
@@ -43,26 +43,26 @@ fn statistics_are_a_block_at_the_end_that_counts_what_was_done() {
         assert_eq!(row(&ended.stderr, name), (value.to_string(), 1), "{name}");
     }
     let (printed, _) = row(&ended.stderr, "changes printed");
-    assert!(printed.parse::<usize>().unwrap() >= told);
+    assert!(printed.parse::<usize>().unwrap() >= reported);
     assert!(row(&ended.stderr, "hashes").0.parse::<u64>().unwrap() > 0);
     assert!(row(&ended.stderr, "memory").0.contains("MiB"));
     assert!(row(&ended.stderr, "running").0.ends_with(" s"));
 }
 
 #[test]
-fn statistics_are_said_on_a_signal_at_any_time_and_end_nothing() {
+fn statistics_are_printed_on_a_signal_at_any_time_and_end_nothing() {
     let tree = Tree::new();
     let mut watch = tree.watch().start();
     for number in 1..=2_usize {
         tree.touch(number.to_string());
         watch.expect(&[&format!("New file: ./{number}")]);
         watch.signal(libc::SIGUSR1);
-        let is_said = || {
+        let is_printed = || {
             let lines = watch.err.lines_from(0);
             let last = |line: &&common::stream::Line| line.text().contains("stats: running");
             lines.iter().filter(last).count() == number
         };
-        assert!(eventually(is_said));
+        assert!(eventually(is_printed));
     }
     let ended = watch.stop();
     assert_eq!(row(&ended.stderr, "files"), ("2".to_owned(), 2));

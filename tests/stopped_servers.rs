@@ -90,13 +90,13 @@ fn a_path_on_a_server_that_is_stopped_before_the_start_may_be_awaited() {
         "New file: mnt/d/b",
         "New file: mnt/a",
     ];
-    let are_told = || {
-        let told = watch.told();
+    let are_reported = || {
+        let reported = watch.reported();
         wanted
             .iter()
-            .all(|line| told.iter().any(|told| told == line))
+            .all(|line| reported.iter().any(|each| each == line))
     };
-    assert!(eventually(are_told), "{:?}", watch.told());
+    assert!(eventually(are_reported), "{:?}", watch.reported());
     watch.stop();
 }
 
@@ -159,7 +159,7 @@ fn rules_on_a_server_that_is_stopped_stop_nothing_else() {
     tree.touch("x");
     watch.expect(&["New file: ./x"]);
     fuse.go_on();
-    let is_told = || watch.told().iter().any(|line| line.contains("mnt/d/c"));
-    assert!(eventually(is_told), "{:?}", watch.told());
+    let is_reported = || watch.reported().iter().any(|line| line.contains("mnt/d/c"));
+    assert!(eventually(is_reported), "{:?}", watch.reported());
     watch.stop();
 }

@@ -1,5 +1,5 @@
 //! The storm: several writers do everything to a tree at once, and what balerion has
-//! told folds to the tree on disk in the end, with one kernel watch for each
+//! reported folds to the tree on disk in the end, with one kernel watch for each
 //! directory and not one record that contradicts another.
 //!
 //! `BALERION_STORM_SEED` repeats the choices of a run (not their interleaving), and

@@ -1,4 +1,4 @@
-//! What a service manager is told (sd_notify(3)), heard on a socket as it has one.
+//! What a service manager is notified of (sd_notify(3)), received on a socket like its own.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -166,7 +166,7 @@ fn the_watchdog_of_another_process_is_left_alone() {
     ];
     let mut watch = tree.watch().through(&words).spawn();
     assert!(manager.until("READY=1").is_empty());
-    // A file held open is told as changed 50 ms later: by then it would have been heard.
+    // A file held open is reported as changed 50 ms later: by then it would have been received.
     watch.silence();
     watch.stop();
     assert!(manager.until("STOPPING=1").is_empty());
@@ -294,8 +294,8 @@ fn the_unit_of_the_readme_is_one_that_systemd_accepts() {
     match verify.output() {
         Ok(output) => {
             // What is wrong with other units of this system is not ours to know.
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(!said.contains("balerion"), "{said}");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(!stderr.contains("balerion"), "{stderr}");
         }
         Err(error) => without_program(
             "the_unit_of_the_readme…",

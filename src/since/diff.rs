@@ -29,7 +29,7 @@ pub(crate) trait Disk {
 /// What comes of a comparison.
 pub(crate) struct Difference {
     pub(crate) steps: Vec<Step>,
-    /// Files of which nothing can be said yet: they are to be reconciled.
+    /// Files of which it is not known yet whether they changed: they are to be reconciled.
     pub(crate) doubtful: Vec<(Id, TreeId)>,
 }
 

@@ -168,8 +168,8 @@ impl Fake {
     fn content(&mut self, dentry: Dentry, what: NameEvent, own: SelfEvent) {
         let body = self.tree.dentry(dentry);
         let (dir, name, node) = (body.dir, body.name.clone(), body.node);
-        let is_told_late = |note: &Note| matches!(note, Note::Name { dir: at, name: other, .. } if (*at, other) == (dir, &name));
-        if self.late.iter().any(is_told_late) {
+        let is_reported_late = |note: &Note| matches!(note, Note::Name { dir: at, name: other, .. } if (*at, other) == (dir, &name));
+        if self.late.iter().any(is_reported_late) {
             self.tell_late();
         }
         let is_dir = self.tree.is_dir(node);

@@ -1,5 +1,5 @@
 //! The rules against a disk in memory: every hazard that can be replayed without a
-//! kernel, and the promise that what is told always adds up to the disk.
+//! kernel, and the promise that what is emitted folds to the disk.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod cases;

@@ -154,7 +154,7 @@ impl Watcher {
     fn end_survey(&mut self, above: &mut AncestorWatches, number: usize, found: Survey) {
         let path = &mut above.paths[number];
         let state = std::mem::replace(&mut path.state, PathState::Known);
-        // What moved before these watches were known has had an event that said nothing.
+        // What moved before these watches were known has had an event that was about no known watch.
         self.tracker.enqueue_path(path.bytes());
         self.apply_survey(above, number, &found);
         if let PathState::UnderWay {

@@ -229,7 +229,7 @@ impl Builder {
         let mut watch = self.spawn();
         watch.wait_ready();
         if baseline {
-            watch.said("balerion: baseline complete: ");
+            watch.await_stderr("balerion: baseline complete: ");
         }
         watch
     }

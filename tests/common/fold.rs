@@ -28,10 +28,10 @@ pub(crate) struct Fold {
 #[derive(Default)]
 struct Node {
     kind: String,
-    /// The digest last told, under whatever name.
+    /// The digest last reported, under whatever name.
     sha256: Option<String>,
     size: Option<u64>,
-    /// The digest last told under this name, if one was, when a rename has since put
+    /// The digest last reported under this name, if one was, when a rename has since put
     /// another file there: a `changed` must follow if the digests differ, and may if
     /// the old one is not known.
     displaced: Option<Option<String>>,
@@ -39,7 +39,7 @@ struct Node {
 }
 
 /// Where a log that begins with a snapshot, folded strictly over all of its sessions, and
-/// the tree differ. `hashes`: whether a digest that was never told counts.
+/// the tree differ. `hashes`: whether a digest that was never reported counts.
 pub(crate) fn log_differences(tree: &Tree, log: &[u8], hashes: bool) -> Vec<String> {
     let mut truth = Snapshot::new();
     disk::snapshot(&tree.root(), b".", &mut truth);
@@ -156,18 +156,20 @@ impl Fold {
             if self.top.find(&place).is_some() {
                 return Err("the name is there already".to_owned());
             }
-            return self.top.insert(&place, Node::told(record)).map(drop);
+            return self.top.insert(&place, Node::of(record)).map(drop);
         }
         let node = self.known(record, path)?;
         match record.sha256() {
-            told @ Some(_) if told != node.sha256.as_deref() => Err("another digest".to_owned()),
+            reported @ Some(_) if reported != node.sha256.as_deref() => {
+                Err("another digest".to_owned())
+            }
             _ => Ok(()),
         }
     }
 
     fn created(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
         let place = split(&self.prefixes, path)?;
-        let old = self.top.insert(&place, Node::told(record))?;
+        let old = self.top.insert(&place, Node::of(record))?;
         match old {
             None => Ok(()),
             Some(old) => Err(format!("the name is there, a {}", old.kind)),
@@ -180,11 +182,11 @@ impl Fold {
             return Err("only a file has content".to_owned());
         }
         let node = self.known(record, path)?;
-        let told = record.sha256().map(str::to_owned);
+        let reported = record.sha256().map(str::to_owned);
         let displaced = node.displaced.take();
-        let same = told.is_some() && told == node.sha256;
-        (node.sha256, node.size) = (told.clone(), record.size());
-        if same && displaced.is_none_or(|displaced| displaced == told) {
+        let same = reported.is_some() && reported == node.sha256;
+        (node.sha256, node.size) = (reported.clone(), record.size());
+        if same && displaced.is_none_or(|displaced| displaced == reported) {
             return Err("the digest is the one last reported".to_owned());
         }
         Ok(())
@@ -227,7 +229,7 @@ impl Fold {
         }
     }
 
-    /// The node of a path, which must be there and of the kind told.
+    /// The node of a path, which must be there and of the kind reported.
     fn known(&mut self, record: &Record, path: &[u8]) -> Result<&mut Node, String> {
         let place = split(&self.prefixes, path)?;
         let node = self.top.find_mut(&place).ok_or("the name is not there")?;
@@ -238,7 +240,7 @@ impl Fold {
     }
 
     /// What is different between the fold and the disk, a line each. `hashes`:
-    /// whether a digest that was never told counts.
+    /// whether a digest that was never reported counts.
     pub(crate) fn differences(&self, truth: &Snapshot, hashes: bool) -> Vec<String> {
         let mut folded = BTreeMap::new();
         for (name, node) in &self.top.children {
@@ -248,14 +250,14 @@ impl Fold {
         for (path, entry) in truth {
             let name = String::from_utf8_lossy(path);
             match folded.get(path) {
-                None => out.push(format!("on disk, not told: {} {name}", entry.kind)),
+                None => out.push(format!("on disk, not reported: {} {name}", entry.kind)),
                 Some(node) => node.differs(&name, entry, hashes, &mut out),
             }
         }
         for (path, node) in &folded {
             if !truth.contains_key(path) {
                 let name = String::from_utf8_lossy(path);
-                out.push(format!("told, not on disk: {} {name}", node.kind));
+                out.push(format!("reported, not on disk: {} {name}", node.kind));
             }
         }
         out
@@ -264,7 +266,7 @@ impl Fold {
 
 impl Node {
     /// What a record tells of a name.
-    fn told(record: &Record) -> Self {
+    fn of(record: &Record) -> Self {
         Self {
             kind: record.kind().to_owned(),
             sha256: record.sha256().map(str::to_owned),
@@ -302,7 +304,7 @@ impl Node {
         }
     }
 
-    /// Puts a node there and returns what it replaces. A directory said to be there
+    /// Puts a node there and returns what it replaces. A directory reported as there
     /// twice keeps what is below it.
     fn insert(&mut self, place: &Place<'_>, mut node: Self) -> Result<Option<Self>, String> {
         let parent = self.parent(place)?;
@@ -336,14 +338,14 @@ impl Node {
     /// Where this node differs from what is on disk.
     fn differs(&self, name: &str, entry: &Entry, hashes: bool, out: &mut Vec<String>) {
         if self.kind != entry.kind {
-            out.push(format!("{name}: told {}, is {}", self.kind, entry.kind));
+            out.push(format!("{name}: reported {}, is {}", self.kind, entry.kind));
         } else if entry.kind != "file" {
         } else if self.sha256 != entry.sha256 && (hashes || self.sha256.is_some()) {
-            let (told, is) = (&self.sha256, &entry.sha256);
-            out.push(format!("{name}: told sha256 {told:?}, is {is:?}"));
+            let (reported, is) = (&self.sha256, &entry.sha256);
+            out.push(format!("{name}: reported sha256 {reported:?}, is {is:?}"));
         } else if self.size.is_some() && self.size != entry.size {
-            let (told, is) = (self.size, entry.size);
-            out.push(format!("{name}: told size {told:?}, is {is:?}"));
+            let (reported, is) = (self.size, entry.size);
+            out.push(format!("{name}: reported size {reported:?}, is {is:?}"));
         } else if let Some(Some(displaced)) = &self.displaced
             && self.sha256.as_ref().is_some_and(|now| now != displaced)
         {

@@ -30,7 +30,7 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Runs a process to its end, and returns what it has said.
+/// Runs a process to its end, and returns what it has printed.
 pub(crate) fn output(command: &mut Command) -> io::Result<Output> {
     command
         .stdin(Stdio::null())

@@ -89,7 +89,7 @@ fn lock(shared: &(Mutex<State>, Condvar)) -> MutexGuard<'_, State> {
 
 impl Fuse {
     /// Mounts a file system that holds these files, in directories as their names say, at
-    /// `point`. `None`, said loudly, where that is not permitted.
+    /// `point`. `None`, with a message on the terminal, where that is not permitted.
     pub(crate) fn mount(test: &str, point: &Path, files: &[(&str, &str)]) -> Option<Self> {
         match Self::try_mount(point, files) {
             Ok(fuse) => Some(fuse),
@@ -143,8 +143,8 @@ impl Fuse {
         if done.status.success() {
             return Ok(done.stdout);
         }
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        Err(io::Error::other(format!("{words:?}: {said}")))
+        let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+        Err(io::Error::other(format!("{words:?}: {stderr}")))
     }
 
     /// From now on nothing is answered.
@@ -172,7 +172,7 @@ impl Fuse {
         lock(&self.shared).fails_reads = fails;
     }
 
-    /// Every time that is told is that many seconds after 1970.
+    /// Every time that is reported is that many seconds after 1970.
     pub(crate) fn tell_time(&self, seconds: i64) {
         lock(&self.shared).times.fill(seconds);
     }

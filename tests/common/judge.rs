@@ -1,4 +1,4 @@
-//! Compares what a running watcher has told with the tree on disk and with what the
+//! Compares what a running watcher has reported with the tree on disk and with what the
 //! kernel watches for it, and waits until they agree.
 
 use std::fs;
@@ -13,7 +13,7 @@ pub(crate) struct Folded {
     pub(crate) fold: Fold,
     /// How many lines have been fed to it.
     pub(crate) fed: usize,
-    /// Whether every digest must be told.
+    /// Whether every digest must be reported.
     pub(crate) hashes: bool,
 }
 
@@ -44,7 +44,7 @@ impl Watch {
         folded.fold.differences(&truth, hashes)
     }
 
-    /// Waits until the records fold to the tree on disk, and until what was said by
+    /// Waits until the records fold to the tree on disk, and until what was reported by
     /// then has been taken.
     pub(crate) fn settle(&mut self) {
         let mut last = Vec::new();
@@ -97,7 +97,7 @@ impl Watch {
     /// Waits until the kernel watches every directory of the tree once, and besides
     /// them nothing but files of several names.
     pub(crate) fn watches_match(&self) {
-        let mut said = String::new();
+        let mut counts = String::new();
         let equal = eventually(|| {
             let mut inodes = Inodes::default();
             for (root, _) in &self.roots {
@@ -106,7 +106,7 @@ impl Watch {
             let mut watched = self.watched();
             watched.retain(|inode| !inodes.linked.contains(inode));
             inodes.directories.sort_unstable();
-            said = format!(
+            counts = format!(
                 "{} watches, {} directories",
                 watched.len(),
                 inodes.directories.len()
@@ -114,11 +114,11 @@ impl Watch {
             watched == inodes.directories
         });
         if !equal {
-            self.fail(&format!("watches and directories differ: {said}"));
+            self.fail(&format!("watches and directories differ: {counts}"));
         }
     }
 
-    /// What most tests end with: nothing more is told, and then SIGTERM. A stream of
+    /// What most tests end with: nothing more is reported, and then SIGTERM. A stream of
     /// records must fold to the disk without one violation, with a kernel watch for
     /// every directory.
     pub(crate) fn finish(mut self) -> Ended {

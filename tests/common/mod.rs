@@ -1,8 +1,8 @@
 //! The harness of the black-box tests: a scratch tree, the running binary with all
 //! that it says, a strict fold of its records, and the truth read from the disk.
 //!
-//! Waiting is always for something said or seen, under [`DEADLINE`]; a test that
-//! wants to show that nothing is said makes a later change and waits for that one.
+//! Waiting is always for output or for a state of the system, under [`DEADLINE`]; a test that
+//! wants to show that nothing is printed makes a later change and waits for that one.
 
 // Every test binary compiles this module and uses its own part of it.
 #![allow(dead_code, unused_imports)]

@@ -25,7 +25,7 @@ const LIMITED: [&str; 6] = [
     "0",
 ];
 
-/// The words to run a watcher through that gets `limit` watches; `None`, said
+/// The words to run a watcher through that gets `limit` watches; `None`, reported
 /// loudly, where that is not permitted.
 pub(crate) fn limited<'a>(test: &str, limit: &'a str) -> Option<Vec<&'a str>> {
     let mut words = LIMITED.to_vec();
@@ -39,7 +39,7 @@ pub(crate) fn limited<'a>(test: &str, limit: &'a str) -> Option<Vec<&'a str>> {
     None
 }
 
-/// The words to run a watcher through that has mounts of its own; `None`, said
+/// The words to run a watcher through that has mounts of its own; `None`, reported
 /// loudly, where that is not permitted.
 pub(crate) fn mounting(test: &str) -> Option<Vec<&'static str>> {
     let words = vec!["unshare", "-Urm"];
@@ -85,6 +85,6 @@ pub(crate) fn inside(watch: &Watch, words: &[&str]) -> io::Result<()> {
     if done.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    Err(io::Error::other(format!("{words:?}: {said}")))
+    let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
+    Err(io::Error::other(format!("{words:?}: {stderr}")))
 }

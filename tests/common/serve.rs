@@ -12,8 +12,8 @@ pub(crate) struct Daemon {
     pid_file: PathBuf,
     pub(crate) pid: u32,
     pub(crate) log: PathBuf,
-    /// What the command that started it said on stderr.
-    pub(crate) said: String,
+    /// What the command that started it has written to stderr.
+    pub(crate) stderr: String,
 }
 
 /// Runs balerion with these arguments, standing in the tree, and waits for its end and
@@ -27,21 +27,21 @@ pub(crate) fn run(tree: &Tree, args: &[&str]) -> Output {
     fork::output(&mut command).unwrap()
 }
 
-pub(crate) fn said(output: &Output) -> String {
+pub(crate) fn stderr_of(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// What is said to these arguments, which must be refused.
+/// The messages about these arguments, which must be refused.
 pub(crate) fn refused_in(tree: &Tree, args: &[&str]) -> String {
     let output = run(tree, args);
-    let said = said(&output);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+    let stderr = stderr_of(&output);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
     assert_eq!(output.stdout, b"", "{args:?}");
-    for line in said.lines() {
+    for line in stderr.lines() {
         assert!(line.starts_with("balerion: "), "{args:?}: {line}");
     }
-    assert_ne!(said, "", "{args:?}");
-    said
+    assert_ne!(stderr, "", "{args:?}");
+    stderr
 }
 
 pub(crate) fn refused(args: &[&str]) -> String {
@@ -64,8 +64,8 @@ impl Daemon {
         let mut all = vec!["--daemon", "--log-file", log, "--pid-file", pid];
         all.extend(args);
         let output = run(tree, &all);
-        let said = said(&output);
-        assert_eq!(output.status.code(), Some(0), "{said}");
+        let stderr = stderr_of(&output);
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
         assert_eq!(output.stdout, b"");
         let pid_file = tree.path(pid);
         let pid = fs::read_to_string(&pid_file)
@@ -77,7 +77,7 @@ impl Daemon {
             pid_file,
             pid,
             log: tree.path(log),
-            said,
+            stderr,
         }
     }
 
@@ -126,8 +126,8 @@ pub(crate) fn expect_in(path: &Path, lines: &[&str]) {
     );
 }
 
-/// A file that is held open after a write, which is told twice: as made at once, and as
-/// changed when it has been quiet. What was put off before it has been told by then.
+/// A file that is held open after a write, which is reported twice: as made at once, and as
+/// changed when it has been quiet. What was put off before it has been reported by then.
 pub(crate) fn sentinel(tree: &Tree, name: &str) -> (File, [String; 2]) {
     let mut held = tree.open(name);
     std::io::Write::write_all(&mut held, b"x").unwrap();

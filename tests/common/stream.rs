@@ -1,12 +1,12 @@
 //! Turns one output of the running process into lines, each with the moment it
-//! came, on a thread that can be told to stop reading for a while.
+//! came, on a thread that can be made to stop reading for a while.
 
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Instant;
 
-/// What a process has said on one output so far.
+/// What a process has written to one output so far.
 pub(crate) struct Stream {
     /// Everything read, guarded for the reading thread and the test.
     state: Mutex<State>,

@@ -59,7 +59,7 @@ impl Watch {
         self.child.id()
     }
 
-    /// Fails the test, and shows what the watcher has said.
+    /// Fails the test, and shows what the watcher has printed.
     pub(super) fn fail(&self, why: &str) -> ! {
         let tail = |stream: &Stream| {
             let lines = stream.lines_from(0);
@@ -80,7 +80,7 @@ impl Watch {
     /// records. What comes before it has been taken then.
     pub(crate) fn wait_ready(&mut self) -> Line {
         if self.fold.is_none() {
-            return self.said("balerion: ready: ");
+            return self.await_stderr("balerion: ready: ");
         }
         loop {
             let line = self.next_line();
@@ -101,12 +101,12 @@ impl Watch {
     }
 
     /// Waits for a line of stderr that begins so, from its start on.
-    pub(crate) fn said(&self, start: &str) -> Line {
-        self.said_where(start, |line| line.starts_with(start))
+    pub(crate) fn await_stderr(&self, start: &str) -> Line {
+        self.await_stderr_where(start, |line| line.starts_with(start))
     }
 
     /// Waits for a line of stderr, from its start on, for which `holds`.
-    pub(crate) fn said_where(&self, what: &str, holds: impl Fn(&str) -> bool) -> Line {
+    pub(crate) fn await_stderr_where(&self, what: &str, holds: impl Fn(&str) -> bool) -> Line {
         let deadline = Instant::now() + DEADLINE;
         for number in 0.. {
             match self.err.line(number, deadline) {
@@ -115,7 +115,7 @@ impl Watch {
                 None => break,
             }
         }
-        self.fail(&format!("not said on stderr: {what}"));
+        self.fail(&format!("not on stderr: {what}"));
     }
 
     /// A line of stdout as expectations are written: text as it is, records in short.
@@ -174,7 +174,7 @@ impl Watch {
     }
 
     /// Every line of stdout so far, in short, but for the start of a session.
-    pub(crate) fn told(&self) -> Vec<String> {
+    pub(crate) fn reported(&self) -> Vec<String> {
         let lines = self.out.lines_from(0);
         let briefs = lines.iter().map(|line| self.brief(line));
         briefs.filter(|brief| brief != "start").collect()
@@ -184,7 +184,7 @@ impl Watch {
 
     /// Makes a sentinel in the first PATH, and waits until the watcher has looked at
     /// it for the second time: a file that is held open is looked at when it has been
-    /// quiet for a while, so whatever was put off before has been told by then.
+    /// quiet for a while, so whatever was put off before has been reported by then.
     /// Returns the lines that came in between, in short.
     pub(crate) fn sentinel(&mut self) -> Vec<String> {
         self.sentinels += 1;
@@ -269,7 +269,7 @@ impl Watch {
 }
 
 impl Ended {
-    /// Everything that was said on stderr was said as balerion.
+    /// Every line on stderr begins with the name of the program.
     pub(crate) fn stderr_is_ours(&self) {
         for line in self.stderr.lines() {
             assert!(

@@ -183,7 +183,7 @@ fn list(dir: &Path, shown: &str, into: &mut Vec<(String, bool)>) {
     }
 }
 
-/// The names that a watcher's records leave, none told twice.
+/// The names that a watcher's records leave, none reported twice.
 pub(crate) struct Names {
     pub(crate) names: BTreeSet<String>,
     fed: usize,
@@ -207,7 +207,7 @@ impl Names {
             match record.event() {
                 _ if path == "." => {}
                 "existing" | "created" => {
-                    assert!(self.names.insert(path.clone()), "told twice: {path}")
+                    assert!(self.names.insert(path.clone()), "reported twice: {path}")
                 }
                 "deleted" => assert!(self.names.remove(&path), "was not there: {path}"),
                 "renamed" => self.rename(record.text("from").unwrap(), &path),

@@ -11,7 +11,7 @@ fn inner_rules_beat_outer_ones_and_ignore_beats_gitignore() {
     let tree = tree(&[
         (".gitignore", "*.log\n/build\n"),
         ("sub/.gitignore", "!keep.log\n/only\n"),
-        ("sub/.ignore", "!told.log\nhidden.txt\n"),
+        ("sub/.ignore", "!shown.log\nhidden.txt\n"),
         ("sub/deep/.gitignore", "!hidden.txt\n*\n"),
     ]);
     let filter = with_rules(&[], &[]);
@@ -21,20 +21,20 @@ fn inner_rules_beat_outer_ones_and_ignore_beats_gitignore() {
         "build/",
         "sub/build/",
         "sub/keep.log",
-        "sub/told.log",
+        "sub/shown.log",
         "sub/only",
         "sub/deep/",
         "sub/deep/only",
-        "sub/deep/told.log",
+        "sub/deep/shown.log",
         "sub/deep/hidden.txt",
         "hidden.txt",
     ];
     let left = [
         "sub/build/",
         "sub/keep.log",
-        "sub/told.log",
+        "sub/shown.log",
         "sub/deep/",
-        "sub/deep/told.log",
+        "sub/deep/shown.log",
         "hidden.txt",
     ];
     assert_eq!(reported(&filter, tree.path(), &names), left);

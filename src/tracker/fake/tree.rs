@@ -9,7 +9,7 @@ mod stat;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An inode, told apart for ever: unlike its number.
+/// An inode, which is never used again, unlike its number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Node(pub(super) usize);
 

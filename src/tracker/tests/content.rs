@@ -86,7 +86,7 @@ fn what_changes_while_it_is_read_is_read_again() {
 }
 
 #[test]
-fn a_large_file_is_read_aside_and_told_under_the_name_it_has_by_then() {
+fn a_large_file_is_read_aside_and_reported_under_the_name_it_has_by_then() {
     let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     world.tracker.disk.odds.aside = 100;
     world.does(&write("t/a", 2));
@@ -112,7 +112,7 @@ fn a_file_exchanged_while_it_is_read_aside_is_read_again() {
 }
 
 #[test]
-fn a_file_without_a_name_is_told_when_it_gets_one() {
+fn a_file_without_a_name_is_reported_when_it_gets_one() {
     let ops = [
         Op::Unnamed(0, "t"),
         Op::Put(0, 1),
@@ -124,7 +124,7 @@ fn a_file_without_a_name_is_told_when_it_gets_one() {
 }
 
 #[test]
-fn a_write_after_the_unnamed_file_got_its_name_is_told_under_it() {
+fn a_write_after_the_unnamed_file_got_its_name_is_reported_under_it() {
     let mut world = World::quiet(&WorldOptions::default(), &[]);
     world.does(&[Op::Unnamed(0, "t"), Op::LinkOpen(0, "t/a")]);
     world.catches_up();
@@ -162,7 +162,7 @@ fn a_write_by_a_dead_name_is_found_in_its_directory() {
 }
 
 #[test]
-fn a_write_is_told_under_all_names_of_the_file() {
+fn a_write_is_reported_under_all_names_of_the_file() {
     let tree = all(&[
         write("t/a", 1),
         vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
@@ -184,7 +184,7 @@ fn a_link_is_created_with_its_content() {
 }
 
 #[test]
-fn a_write_that_cannot_be_read_at_once_is_told_under_all_names() {
+fn a_write_that_cannot_be_read_at_once_is_reported_under_all_names() {
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
     let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&write("t/a", 2));
@@ -214,7 +214,7 @@ fn a_file_that_could_never_be_read_is_tried_when_another_of_its_names_is_touched
 }
 
 #[test]
-fn a_write_by_a_name_that_no_watch_saw_is_told_under_the_others() {
+fn a_write_by_a_name_that_no_watch_saw_is_reported_under_the_others() {
     let ops = all(&[
         vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
         write("t/a", 2),
@@ -329,7 +329,7 @@ fn a_file_over_the_limit_goes_by_its_size_and_times() {
 }
 
 #[test]
-fn a_doubt_about_bytes_that_were_never_read_is_told() {
+fn a_doubt_about_bytes_that_were_never_read_is_reported() {
     let mut world = World::new(&WorldOptions::default(), &write("t/a", 1));
     world.does(&write("t/a", 1));
     world.converges();
@@ -353,7 +353,7 @@ fn a_file_replaced_before_the_baseline_came_to_it_is_not_taken_for_the_first() {
 }
 
 #[test]
-fn attributes_are_told_where_they_are_asked_for() {
+fn attributes_are_reported_where_they_are_asked_for() {
     let mut options = WorldOptions::default();
     options.settings.attributes = true;
     let mut world = World::quiet(&options, &write("t/a", 1));
@@ -378,7 +378,7 @@ fn a_watch_on_the_file_itself_sees_what_other_names_do() {
 }
 
 #[test]
-fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_told() {
+fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_reported() {
     // The clock of file systems is behind the precise one, and a program may set times.
     for behind in [0, 4_000_000] {
         let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
@@ -410,7 +410,7 @@ fn asking(read: Hashing, ask: fn(&mut Settings)) -> WorldOptions {
 }
 
 #[test]
-fn a_file_that_a_writer_closed_is_told_with_what_it_holds_whether_that_is_news_or_not() {
+fn a_file_that_a_writer_closed_is_reported_with_what_it_holds_whether_that_is_news_or_not() {
     for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
         let options = asking(hashing, |settings| settings.closed = true);
         let mut world = World::quiet(&options, &write("t/a", 1));
@@ -430,7 +430,7 @@ fn a_file_that_a_writer_closed_is_told_with_what_it_holds_whether_that_is_news_o
 }
 
 #[test]
-fn a_new_file_is_told_as_closed_after_its_bytes() {
+fn a_new_file_is_reported_as_closed_after_its_bytes() {
     let options = asking(Hashing::Eager, |settings| settings.closed = true);
     emits_with(
         &options,
@@ -441,7 +441,7 @@ fn a_new_file_is_told_as_closed_after_its_bytes() {
 }
 
 #[test]
-fn a_new_mtime_with_the_same_bytes_is_told_where_it_is_asked_for() {
+fn a_new_mtime_with_the_same_bytes_is_reported_where_it_is_asked_for() {
     for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
         let options = asking(hashing, |settings| settings.touched = true);
         let mut world = World::quiet(&options, &write("t/a", 1));
@@ -466,7 +466,7 @@ fn a_new_mtime_with_the_same_bytes_is_told_where_it_is_asked_for() {
 }
 
 #[test]
-fn a_write_by_one_of_many_names_is_read_once_and_told_of_all() {
+fn a_write_by_one_of_many_names_is_read_once_and_reported_of_all() {
     let mut tree = write("t/a", 1);
     let names: Vec<&'static str> = (0..500).map(|each| &*format!("t/{each}").leak()).collect();
     tree.extend(names.iter().map(|name| Op::Link("t/a", name)));
@@ -483,7 +483,7 @@ fn a_write_by_one_of_many_names_is_read_once_and_told_of_all() {
 }
 
 #[test]
-fn a_write_by_a_name_that_is_gone_before_it_is_read_is_told_of_the_others() {
+fn a_write_by_a_name_that_is_gone_before_it_is_read_is_reported_of_the_others() {
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
     let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&write("t/a", 2));
@@ -493,7 +493,7 @@ fn a_write_by_a_name_that_is_gone_before_it_is_read_is_told_of_the_others() {
 }
 
 #[test]
-fn a_write_by_a_name_that_another_file_has_before_it_is_read_is_told_of_the_others() {
+fn a_write_by_a_name_that_another_file_has_before_it_is_read_is_reported_of_the_others() {
     let tree = all(&[
         write("t/a", 1),
         write("t/b", 3),
@@ -588,7 +588,7 @@ fn a_file_that_is_unreadable_for_a_while_and_not_written_is_no_change() {
 }
 
 #[test]
-fn a_write_to_an_unreadable_file_is_told_of_all_its_names() {
+fn a_write_to_an_unreadable_file_is_reported_of_all_its_names() {
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
     let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&[Op::Chmod("t/a", false)]);

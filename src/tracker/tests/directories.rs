@@ -32,7 +32,7 @@ fn a_path_of_directories_made_at_once_is_watched_to_its_end() {
 }
 
 #[test]
-fn what_a_scan_and_an_event_both_see_is_told_once() {
+fn what_a_scan_and_an_event_both_see_is_reported_once() {
     let mut world = World::quiet(&WorldOptions::default(), &[]);
     world.does(&[Op::MakeDir("t/d")]);
     world.read(1);
@@ -89,7 +89,7 @@ fn a_directory_that_gets_the_number_of_a_dead_one_is_another() {
 }
 
 #[test]
-fn a_file_where_a_directory_was_is_told_after_it() {
+fn a_file_where_a_directory_was_is_reported_after_it() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
     let ops = all(&[vec![Op::RemoveTree("t/d")], write("t/d", 2)]);
     emits(
@@ -100,7 +100,7 @@ fn a_file_where_a_directory_was_is_told_after_it() {
 }
 
 #[test]
-fn a_directory_where_a_file_was_is_told_after_it() {
+fn a_directory_where_a_file_was_is_reported_after_it() {
     let ops = all(&[
         vec![Op::Unlink("t/a"), Op::MakeDir("t/a")],
         write("t/a/f", 2),
@@ -146,7 +146,7 @@ fn without_a_watch_to_spare_a_directory_is_looked_at_at_intervals() {
 }
 
 #[test]
-fn an_unreadable_directory_is_told_and_looked_into_once_it_is_readable() {
+fn an_unreadable_directory_is_reported_and_scanned_once_it_is_readable() {
     let tree = all(&[
         vec![Op::MakeDir("o/d")],
         write("o/d/f", 1),
@@ -229,7 +229,7 @@ fn an_unmounted_directory_is_looked_at_again() {
 }
 
 #[test]
-fn below_the_last_level_a_directory_is_told_and_not_entered() {
+fn below_the_last_level_a_directory_is_reported_and_not_entered() {
     let mut options = WorldOptions::default();
     options.settings.max_depth = Some(1);
     let mut world = World::quiet(&options, &[]);
@@ -295,14 +295,14 @@ fn removal(shown: &str) -> (Vec<String>, usize) {
 #[test]
 fn the_removal_of_a_deep_tree_writes_no_path_again_that_begins_another() {
     let (lines, written) = removal("t");
-    let told = ["t/", "t/d/", "t/d/e/", "t/d/e/f", "t/g"].map(|path| format!("deleted {path}"));
-    assert_eq!(lines, told);
+    let reported = ["t/", "t/d/", "t/d/e/", "t/d/e/f", "t/g"].map(|path| format!("deleted {path}"));
+    assert_eq!(lines, reported);
     assert_eq!(written, 2, "that of each file");
 
     // The children of PATH `/` do not begin with its path and a slash more.
     let (lines, _) = removal("");
-    let told = ["//", "/d/", "/d/e/", "/d/e/f", "/g"].map(|path| format!("deleted {path}"));
-    assert_eq!(lines, told);
+    let reported = ["//", "/d/", "/d/e/", "/d/e/f", "/g"].map(|path| format!("deleted {path}"));
+    assert_eq!(lines, reported);
 }
 
 const MANY: [&str; 12] = [

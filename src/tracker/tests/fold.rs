@@ -36,7 +36,7 @@ impl Recorded {
         }
     }
 
-    /// Whether a rename replaced bytes and nothing was said of them.
+    /// Whether a rename replaced bytes and nothing was emitted of them.
     pub(super) fn is_owed(&self) -> bool {
         self.replaced.is_some_and(|last| {
             last.digest.is_some() && self.digest.is_some() && last.digest != self.digest

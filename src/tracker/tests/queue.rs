@@ -94,7 +94,7 @@ fn a_directory_replaced_while_events_were_dropped_is_watched_anew() {
 }
 
 #[test]
-fn comparisons_at_intervals_find_what_nothing_told() {
+fn comparisons_at_intervals_find_what_no_event_reported() {
     let mut options = WorldOptions::default();
     options.settings.rescan = Some(60_000_000_000);
     let mut world = World::quiet(&options, &write("t/a", 1));

@@ -120,7 +120,7 @@ fn a_directory_that_moved_out_and_back_is_found_with_what_it_got_there() {
 }
 
 #[test]
-fn a_tree_that_moves_in_is_told_from_the_top() {
+fn a_tree_that_moves_in_is_reported_from_the_top() {
     let tree = all(&[
         vec![Op::MakeDir("o/d"), Op::MakeDir("o/d/e")],
         write("o/d/e/f", 1),
@@ -146,7 +146,7 @@ fn a_tree_that_moves_out_is_deleted_from_the_leaves() {
 }
 
 #[test]
-fn a_chain_of_renames_is_told_link_by_link() {
+fn a_chain_of_renames_is_reported_link_by_link() {
     let ops = [
         Op::Rename("t/a", "t/c"),
         Op::Rename("t/c", "t/d"),
@@ -192,14 +192,14 @@ fn a_directory_made_renamed_and_filled_at_once_is_watched() {
 }
 
 #[test]
-fn a_link_that_takes_the_place_of_what_moved_is_told() {
+fn a_link_that_takes_the_place_of_what_moved_is_reported() {
     let tree = all(&[vec![Op::MakeDir("t/foo")], write("t/foo/f", 1)]);
     let ops = [Op::Rename("t/foo", "t/bar"), Op::Symlink("t/foo")];
     emits(&tree, &ops, &["renamed t/foo/ -> t/bar/", "created t/foo"]);
 }
 
 #[test]
-fn what_came_moved_and_went_is_told() {
+fn what_came_moved_and_went_is_reported() {
     let ops = all(&[
         write("t/a", 1),
         vec![Op::Rename("t/a", "t/b"), Op::Unlink("t/b")],
