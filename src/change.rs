@@ -139,6 +139,26 @@ impl Change {
     }
 }
 
+impl Change {
+    /// Its paths lie that much further on.
+    fn shift(&mut self, by: usize) {
+        let move_on = |span: &mut Span| *span = span.start + by..span.end + by;
+        match self {
+            Self::Start | Self::Ready { .. } | Self::Overflow => {}
+            Self::Existing { path, .. }
+            | Self::Created { path, .. }
+            | Self::Changed { path, .. }
+            | Self::Closed { path, .. }
+            | Self::Touched { path, .. }
+            | Self::Deleted { path, .. } => move_on(path),
+            Self::Renamed { from, path, .. } => [from, path].into_iter().for_each(move_on),
+            Self::AttributesChanged { path, xattrs, .. } => {
+                [path, xattrs].into_iter().for_each(move_on);
+            }
+        }
+    }
+}
+
 /// Warning on one path: written to stderr, and the watch goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Warning {
@@ -175,6 +195,31 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// An empty one for those who ask for the same.
+    pub(crate) fn successor(&self) -> Self {
+        Self {
+            keeps_before: self.keeps_before,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what was learned after it.
+    pub(crate) fn append(&mut self, mut next: Self) {
+        let (bytes, changes) = (self.bytes.len(), self.changes.len());
+        self.bytes.append(&mut next.bytes);
+        next.changes
+            .iter_mut()
+            .for_each(|change| change.shift(bytes));
+        self.changes.append(&mut next.changes);
+        let before = next.before.into_iter();
+        self.before
+            .extend(before.map(|(number, before)| (number + changes, before)));
+        let warnings = next.warnings.into_iter();
+        self.warnings.extend(
+            warnings.map(|(path, warning)| (path.start + bytes..path.end + bytes, warning)),
+        );
+    }
+
     /// Keeps the path that `write` appends.
     pub(crate) fn path(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
         let start = self.bytes.len();

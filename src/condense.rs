@@ -21,6 +21,9 @@ pub(crate) use step::{Replaced, Step};
 /// More nodes and names than this are not kept: who asks is to take what there is.
 const MOST: usize = 250_000;
 
+/// Nor are more bytes of paths than this in what is taken: 32 MiB, and few in tests.
+const MOST_BYTES: usize = if cfg!(test) { 4 << 10 } else { 32 << 20 };
+
 /// Names at which nothing was that are remembered, for what changes names with another.
 const VACANT: usize = 64;
 
@@ -34,6 +37,10 @@ pub(crate) struct Condenser {
     origins: HashMap<Edge, Option<NodeId>>,
     /// How many nodes are in each directory now, as far as that is known.
     children: HashMap<NodeId, usize>,
+    /// Bytes of the paths that were named.
+    path_bytes: usize,
+    /// By how much renames of directories may have made the path of a node longer.
+    growth: usize,
 }
 
 /// The net effect of some records.
@@ -58,7 +65,9 @@ enum At {
 impl Condenser {
     /// Whether so much is kept that it is to be taken now.
     pub(crate) fn is_full(&self) -> bool {
-        self.net.nodes.len() + self.net.names.len() > MOST
+        let nodes = self.net.nodes.len();
+        let bytes = nodes.saturating_mul(self.growth);
+        nodes + self.net.names.len() > MOST || self.path_bytes.saturating_add(bytes) > MOST_BYTES
     }
 
     /// The net effect of all that was applied; the next one begins.
@@ -67,6 +76,7 @@ impl Condenser {
     }
 
     pub(crate) fn apply(&mut self, step: &Step) {
+        self.path_bytes += step.path().len();
         match step {
             Step::Created {
                 kind,
@@ -93,7 +103,13 @@ impl Condenser {
                 from,
                 path,
                 replaced,
-            } => self.renamed(from, path, *kind, *replaced),
+            } => {
+                self.path_bytes += from.len();
+                if *kind == Kind::Directory {
+                    self.growth += path.len().saturating_sub(from.len());
+                }
+                self.renamed(from, path, *kind, *replaced);
+            }
             Step::Closed { path, content } => {
                 if let Some(id) = self.known(path, Kind::File, None) {
                     self.net.notes(id).closed = Some(*content);

@@ -37,6 +37,9 @@ impl Settle {
                     let (first, _) = self.held.unwrap_or((now, now));
                     self.held = Some((first, now));
                     self.condenser.apply(&step);
+                    if self.condenser.is_full() {
+                        self.flush(batch);
+                    }
                 }
                 None => {
                     self.flush(batch);
@@ -44,7 +47,7 @@ impl Settle {
                 }
             }
         }
-        if self.deadline().is_some_and(|due| due <= now) || self.condenser.is_full() {
+        if self.deadline().is_some_and(|due| due <= now) {
             self.flush(batch);
         }
     }
@@ -73,5 +76,62 @@ impl Settle {
                 step.push(batch);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settle;
+    use crate::change::{Batch, Change, Content, Kind};
+
+    fn created(batch: &mut Batch, kind: Kind, path: &str) {
+        let path = batch.path(|bytes| bytes.extend(path.as_bytes()));
+        let (content, entered) = (Content::default(), kind == Kind::Directory);
+        batch.push(Change::Created {
+            kind,
+            path,
+            content,
+            entered,
+            attributes: None,
+        });
+    }
+
+    #[test]
+    fn what_is_held_has_few_bytes_of_paths() {
+        let mut settle = Settle::new(u64::MAX / 100);
+        let mut held = 0;
+        let mut most = 0;
+        for number in 0..100 {
+            let mut batch = Batch::default();
+            let path = format!("t/{}{number}", "long".repeat(40));
+            created(&mut batch, Kind::File, &path);
+            held += path.len();
+            settle.pass(&mut batch, 0);
+            let emitted = batch.changes().iter().map(|change| match change {
+                Change::Created { path, .. } => path.len(),
+                other => panic!("{other:?}"),
+            });
+            held -= emitted.sum::<usize>();
+            most = most.max(held);
+        }
+        assert!((2000..=4096).contains(&most), "{most} bytes");
+    }
+
+    #[test]
+    fn what_is_held_does_not_grow_by_the_rename_of_a_directory() {
+        let mut settle = Settle::new(u64::MAX / 100);
+        let mut batch = Batch::default();
+        created(&mut batch, Kind::Directory, "t/d");
+        for number in 0..20 {
+            created(&mut batch, Kind::File, &format!("t/d/{number}"));
+        }
+        settle.pass(&mut batch, 0);
+        assert!(batch.changes().is_empty());
+        let from = batch.path(|bytes| bytes.extend(b"t/d"));
+        let path = batch.path(|bytes| bytes.extend(["t/", &"long".repeat(60)].concat().bytes()));
+        let kind = Kind::Directory;
+        batch.push(Change::Renamed { kind, from, path });
+        settle.pass(&mut batch, 0);
+        assert!(!batch.changes().is_empty(), "more is held than is allowed");
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod content;
 mod create;
 mod destination;
 pub(crate) mod disk;
+mod emission;
 mod emit;
 mod file_watches;
 mod folded_names;
@@ -23,7 +24,6 @@ mod hard_links;
 mod hidden;
 mod last_reported;
 pub(crate) mod model;
-mod no_renames;
 mod pending_moves;
 mod queue;
 mod reconcile;
@@ -50,6 +50,7 @@ use awaited_events::AwaitedEvents;
 use clock::Clock;
 use content::Reads;
 use disk::{Disk, FsError, Reading, Stat, Target, Ticket};
+use emission::Pending;
 use file_watches::FileWatches;
 use folded_names::FoldingDirectories;
 use fs_classes::FileSystems;
@@ -81,6 +82,8 @@ pub(crate) struct Tracker<D> {
     pub(crate) roots: Roots,
     /// Records and warnings not yet emitted.
     pub(crate) batch: Batch,
+    /// What is emitted in pieces, and what comes after that.
+    pending: Pending,
     /// For `--stats`.
     pub(crate) counters: Counters,
     /// What is to be compared with the disk, now or later.
@@ -122,6 +125,7 @@ impl<D> Tracker<D> {
             filter,
             roots: Roots::default(),
             batch: Batch::default(),
+            pending: Pending::default(),
             counters: Counters::default(),
             queue,
             scans: Scans::default(),

@@ -138,7 +138,8 @@ impl Watcher {
             }
             self.check_missing_paths();
             self.find_late_paths();
-            if !self.tracker.is_alive() && !self.awaits() {
+            let is_over = !self.tracker.is_alive() && !self.tracker.is_emitting();
+            if is_over && !self.awaits() {
                 self.finish()?;
                 return Err(Error::NothingLeft);
             }

@@ -57,6 +57,19 @@ pub(crate) struct Replaced {
 }
 
 impl Step {
+    /// Where it leaves what it is about.
+    pub(super) fn path(&self) -> &[u8] {
+        match self {
+            Self::Deleted { path, .. }
+            | Self::Renamed { path, .. }
+            | Self::Created { path, .. }
+            | Self::Changed { path, .. }
+            | Self::Closed { path, .. }
+            | Self::Touched { path, .. }
+            | Self::Attributes { path, .. } => path,
+        }
+    }
+
     /// Of a change in a batch, and what stood there before as far as that is known.
     /// `None`: it is about the stream, and not about the tree.
     pub(crate) fn of(batch: &Batch, change: &Change, before: Option<Before>) -> Option<Self> {

@@ -55,6 +55,10 @@ impl<D: Disk> Tracker<D> {
 
     /// Applies the next step of the batch; `false`: all are applied.
     pub(crate) fn apply_next(&mut self) -> bool {
+        if self.is_emitting() {
+            self.emit_piece();
+            return true;
+        }
         let Some(applying) = &mut self.applying else {
             return false;
         };
@@ -331,8 +335,8 @@ impl<D> Tracker<D> {
             .hasten_denied(|denied| model.is_live(denied) && model.is_within(denied, dir));
     }
 
-    /// Whether events are left to apply.
+    /// Whether events are left to apply, or records of what was applied are left to emit.
     pub(crate) fn is_applying(&self) -> bool {
-        self.applying.is_some()
+        self.applying.is_some() || self.is_emitting()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Tracker;
 use super::disk::Stat;
+use super::emission::OldPath;
 use super::model::{Flag, Id};
 use crate::change::{Before, Change, Content, Digest, Kind, Span, Warning};
 
@@ -31,6 +32,17 @@ impl<D> Tracker<D> {
     pub(crate) fn path(&mut self, id: Id) -> Span {
         let mut batch = std::mem::take(&mut self.batch);
         let span = batch.path(|path| self.write_path(id, path));
+        self.batch = batch;
+        span
+    }
+
+    /// The same; `old`: by the paths that a subtree had.
+    pub(super) fn path_by(&mut self, old: Option<&OldPath>, id: Id) -> Span {
+        let Some(old) = old else {
+            return self.path(id);
+        };
+        let mut batch = std::mem::take(&mut self.batch);
+        let span = batch.path(|path| self.write_old_path(old, id, path));
         self.batch = batch;
         span
     }
@@ -101,13 +113,6 @@ impl<D> Tracker<D> {
         if self.settings.closed {
             let path = self.path(id);
             self.batch.push(Change::Closed { path, content });
-        }
-    }
-
-    pub(super) fn emit_deleted(&mut self, id: Id) {
-        if !self.model.has(id, Flag::HIDDEN) {
-            let path = self.path(id);
-            self.emit_deleted_as(id, path);
         }
     }
 

@@ -56,14 +56,10 @@ impl<D: Disk> Tracker<D> {
     /// The directory is not where the model has it: the edge that is wrong is found
     /// and reconciled, and the name again afterwards.
     fn find_stale_ancestor(&mut self, dir: Id, name: &[u8]) {
-        let mut at = dir;
-        while let Some(parent) = self.model.parent(at) {
-            match self.enter(parent) {
-                Ok(_) => break,
-                Err(FsError::NotFound) => at = parent,
-                Err(why) => return self.cannot_enter(parent, dir, name, &why),
-            }
-        }
+        let at = match self.uppermost_lost(dir) {
+            Ok(at) => at,
+            Err((above, why)) => return self.cannot_enter(above, dir, name, &why),
+        };
         // Where its rename is half read, it will soon be known where it is.
         if !self.is_moved_from(at) {
             self.reconcile_entry(at);
@@ -71,6 +67,36 @@ impl<D: Disk> Tracker<D> {
         if self.is_directory(dir) {
             self.defer_to_scan(dir, name, at);
         }
+    }
+
+    /// Of a directory that is not where the model has it and those above it, the uppermost of
+    /// which that is so; or the one that cannot be entered, and why. Whatever is below one that
+    /// is lost is lost, too, so few of a deep path are asked about.
+    fn uppermost_lost(&mut self, dir: Id) -> Result<Id, (Id, FsError)> {
+        let up = |at: &Id| self.model.parent(*at);
+        let chain: Vec<Id> = std::iter::successors(Some(dir), up).collect();
+        let mut is_lost = |at: Id| match self.enter(at) {
+            Ok(_) => Ok(false),
+            Err(FsError::NotFound) => Ok(true),
+            Err(why) => Err((at, why)),
+        };
+        let (mut lost, mut found) = (0, chain.len());
+        let mut step = 1;
+        while lost + 1 < found {
+            // By twice as many at a time; once one is found, halfway.
+            let next = if found == chain.len() {
+                (lost + step).min(chain.len() - 1)
+            } else {
+                usize::midpoint(lost, found)
+            };
+            step *= 2;
+            if is_lost(chain[next])? {
+                lost = next;
+            } else {
+                found = next;
+            }
+        }
+        Ok(chain[lost])
     }
 
     /// A directory may not be entered now, so that a name below it cannot be reconciled:

@@ -5,30 +5,35 @@
 
 use super::Tracker;
 use super::disk::Disk;
+use super::emission::{OldPath, PIECE};
 use super::model::{Flag, Id};
 use super::queue::Key;
 use crate::change::{Kind, Span};
 
-/// Bytes of paths that the removal of a subtree adds to a batch before it is written: 1 MiB,
-/// and little in tests, whose trees are small.
-const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
-
 impl<D: Disk> Tracker<D> {
     /// Takes an entry and all below it out of the model, each reported after what
-    /// is in it, with their watches.
+    /// is in it, with their watches: in pieces, where that is much.
     pub(super) fn unlink(&mut self, id: Id) {
-        self.remove_subtree(id, true, usize::MAX);
+        self.remove(id, true);
     }
 
     /// The same, but the entry itself is not reported: something replaces it.
     pub(super) fn unlink_replaced(&mut self, id: Id) {
-        self.remove_subtree(id, false, usize::MAX);
+        self.remove(id, false);
+    }
+
+    fn remove(&mut self, top: Id, emit_top: bool) {
+        let enough = self.batch.path_bytes().saturating_add(PIECE);
+        if !self.remove_subtree(top, emit_top, enough, None) {
+            self.remove_rest(top, emit_top);
+        }
     }
 
     /// [`Tracker::unlink`] of an entry that is gone from the disk: where there is much below
     /// it, a part of that, and the entry goes back on the work queue for the rest.
     pub(super) fn unlink_in_pieces(&mut self, id: Id) {
-        if !self.remove_subtree(id, true, PIECE) {
+        let enough = self.batch.path_bytes().saturating_add(PIECE);
+        if !self.remove_subtree(id, true, enough, None) {
             self.enqueue(id);
         }
     }
@@ -37,10 +42,16 @@ impl<D: Disk> Tracker<D> {
     /// written only if it is not the beginning of the last one below it: written in full,
     /// the paths of a deep tree take the square of its depth.
     ///
-    /// Stops when `enough` bytes of paths were written; `false`: something is left, of a
+    /// Stops when the batch has `enough` bytes of paths; `false`: something is left, of a
     /// directory that counts as not scanned. The top goes with the last of what is in it.
-    fn remove_subtree(&mut self, top: Id, emit_top: bool, enough: usize) -> bool {
-        let enough = self.batch.path_bytes().saturating_add(enough);
+    /// `old`: the paths are those that the subtree had.
+    pub(super) fn remove_subtree(
+        &mut self,
+        top: Id,
+        emit_top: bool,
+        enough: usize,
+        old: Option<&OldPath>,
+    ) -> bool {
         let mut at = top;
         let mut above: Option<(Id, Span)> = None;
         loop {
@@ -51,10 +62,14 @@ impl<D: Disk> Tracker<D> {
             let is_reported = (at != top || emit_top) && !self.model.has(at, Flag::HIDDEN);
             let mut path = above.take().filter(|(dir, _)| *dir == at);
             if is_reported && path.is_none() {
-                path = Some((at, self.path(at)));
+                path = Some((at, self.path_by(old, at)));
             }
             if let Some((_, path)) = path {
                 above = self.path_of_parent(at, &path);
+                let is_other = |old: &&OldPath| !old.is_plain();
+                if let Some(old) = old.filter(is_other) {
+                    above = above.filter(|(dir, _)| *dir != old.top());
+                }
                 if is_reported {
                     self.emit_deleted_as(at, path);
                 }
@@ -77,7 +92,7 @@ impl<D: Disk> Tracker<D> {
 
     /// A PATH in which nothing is left may be on its way out, too. If some process stands
     /// in it, that makes no event: it is compared in a moment.
-    fn recheck_emptied_root(&mut self, dir: Id) {
+    pub(super) fn recheck_emptied_root(&mut self, dir: Id) {
         let is_empty = self.model.first_child(dir).is_none();
         if is_empty && self.model.has(dir, Flag::ROOT) && !self.model.has(dir, Flag::PARTIAL) {
             self.debounce(dir);

@@ -166,7 +166,8 @@ impl<D: Disk> Tracker<D> {
         }
         let before = victim.and_then(|victim| self.before(victim));
         let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
-        let apart = self.settings.no_renames.then(|| self.emit_left(id));
+        let is_apart = self.settings.no_renames;
+        let apart = is_apart.then(|| (self.old_path(id), self.model.subtree(id)));
         self.last_reported.take_replaced(id);
         // Found elsewhere before its second half was read: it waits no longer.
         self.clear_missing(id);
@@ -185,8 +186,8 @@ impl<D: Disk> Tracker<D> {
             // What is at the edge, or beyond it, is another now.
             self.enqueue_directories(id);
         }
-        if let Some(subtree) = apart {
-            self.emit_arrived(subtree);
+        if let Some((old, subtree)) = apart {
+            self.emit_moved(old, subtree);
         } else {
             let path = self.path(id);
             // Of another sort, it was reported as deleted.

@@ -57,7 +57,7 @@ impl<D> Tracker<D> {
 
     /// Whether nothing is left to reconcile now.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.queue.has_ready() && self.scans.is_idle()
+        !self.queue.has_ready() && self.scans.is_idle() && !self.is_emitting()
     }
 
     /// Whether nothing is left to reconcile, now or soon.
@@ -118,6 +118,10 @@ impl<D: Disk> Tracker<D> {
     /// Serves one key, or one name of the scan under way. `false`: events should be read
     /// first, since they tell of what the scan has found.
     pub(crate) fn work(&mut self) -> bool {
+        if self.is_emitting() {
+            self.emit_piece();
+            return true;
+        }
         let goes_on = match self.queue.take(self.scans.is_scanning()) {
             Some(Work { key, detail }) => self.serve(key, detail),
             None if self.scans.is_scanning() => {

@@ -40,6 +40,8 @@ pub(super) struct AncestorWatches {
     waits: bool,
     /// Whether one was missing when last looked.
     is_missing: bool,
+    /// Whether something has happened while the model had to stand still.
+    is_outdated: bool,
 }
 
 /// What came of a PATH that is there.
@@ -87,6 +89,7 @@ impl Watcher {
             paths: paths.iter().map(|path| AwaitedPath::new(path)).collect(),
             waits,
             is_missing: false,
+            is_outdated: false,
         };
         self.survey_at_start(&mut above, |_| !waits);
         let is_needed =
@@ -217,6 +220,12 @@ impl Watcher {
     /// Takes what threads have found, and tries again what is due.
     pub(super) fn find_late_paths(&mut self) {
         let now = self.clock.tick();
+        if !self.tracker.is_emitting()
+            && let Some(above) = &mut self.above
+            && std::mem::take(&mut above.is_outdated)
+        {
+            self.find_paths();
+        }
         let mut paths = self.above.iter().flat_map(|above| &above.paths);
         if paths.all(|path| matches!(path.state, PathState::Known)) {
             return;
@@ -244,6 +253,12 @@ impl Watcher {
     fn for_each_awaited(&mut self, each: impl Fn(&mut Self, &mut AncestorWatches, usize)) {
         // A snapshot lists the tree as it is; this is called again at its end.
         if self.session.is_listing() {
+            return;
+        }
+        // What is left to emit was learned before.
+        if self.tracker.is_emitting() {
+            let above = self.above.iter_mut();
+            above.for_each(|above| above.is_outdated = true);
             return;
         }
         if let Some(mut above) = self.above.take() {

@@ -18,6 +18,7 @@ impl Watcher {
         for warning in self.tracker.filter.take_warnings() {
             self.stderr.warn_of_many(&warning, self.clock.tick());
         }
+        self.tracker.order_batch();
         for _ in Output::pieces() {
             let now = self.clock.now();
             let batch = &mut self.tracker.batch;

@@ -87,6 +87,7 @@ impl Watcher {
     }
 
     fn begin_snapshot(&mut self) {
+        self.tracker.dismiss_emissions();
         self.tracker.batch.push(Change::Start);
         self.begin_list();
     }
@@ -106,7 +107,7 @@ impl Watcher {
     pub(super) fn list_slice(&mut self) -> Result<bool, Error> {
         if self
             .snapshot_due()
-            .is_some_and(|due| due <= self.clock.tick())
+            .is_some_and(|due| due <= self.clock.tick() && !self.tracker.is_emitting())
         {
             self.session.due = None;
             self.begin_snapshot();

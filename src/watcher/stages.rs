@@ -67,6 +67,9 @@ impl Stages for Watcher {
         let tracker = self.tracker.at(now);
         for _ in 0..STRIDE {
             tracker.apply_next();
+            if tracker.is_emitting() {
+                break; // A piece is much; it is written before the next.
+            }
         }
     }
 

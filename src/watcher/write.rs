@@ -124,16 +124,18 @@ impl Watcher {
     /// # Errors
     /// Something was lost.
     pub(super) fn close_output(&mut self) -> Result<(), Error> {
-        if self.output.unwritten() == 0 {
+        let unwritten = self.output.unwritten() + self.tracker.left_to_emit();
+        if unwritten == 0 {
             return Ok(());
         }
         let torn = self.output.writer.torn();
         if let Ok(copied) = self.output.as_fd().try_clone_to_owned() {
             let _whole = log_file::cut(&mut File::from(copied), torn);
         }
+        let is_stuck = self.output.unwritten() > 0;
         match &mut self.output.log {
-            Some(log) => Err(Error::Output(log.take_error())),
-            None => Err(Error::Unwritten(self.output.unwritten())),
+            Some(log) if is_stuck => Err(Error::Output(log.take_error())),
+            Some(_) | None => Err(Error::Unwritten(unwritten)),
         }
     }
 }

@@ -47,16 +47,45 @@ impl Model {
 
     /// Appends the path below its PATH, with `/` between the names.
     pub(crate) fn write_relative_path(&self, id: Id, path: &mut Vec<u8>) {
+        self.write_path_up_to(None, id, path);
+    }
+
+    /// Appends the path below a directory above it.
+    pub(crate) fn write_path_below(&self, top: Id, id: Id, path: &mut Vec<u8>) {
+        self.write_path_up_to(Some(top), id, path);
+    }
+
+    /// The names are copied from the last one to the first: a deep path is long, and each
+    /// name is found by the one below it.
+    fn write_path_up_to(&self, top: Option<Id>, id: Id, path: &mut Vec<u8>) {
+        let names = || {
+            let up = |at: &Id| self.parent(*at);
+            let all = std::iter::successors(Some(id), up);
+            let below = all.take_while(|at| Some(*at) != top && self.parent(*at).is_some());
+            below.map(|at| self.name(at))
+        };
+        let length: usize = names().map(|name| name.len() + 1).sum();
         let start = path.len();
-        let mut at = id;
-        while let Some(parent) = self.parent(at) {
-            path.extend(self.name(at).iter().rev());
-            path.push(b'/');
-            at = parent;
+        path.resize(start + length.saturating_sub(1), 0);
+        let mut end = path.len();
+        for name in names() {
+            path[end - name.len()..end].copy_from_slice(name);
+            end -= name.len();
+            if end > start {
+                end -= 1;
+                path[end] = b'/';
+            }
         }
-        if path.len() > start {
-            path.pop();
+    }
+
+    /// An entry and all below it, each after its directory.
+    pub(crate) fn subtree(&self, top: Id) -> Vec<Id> {
+        let mut all = vec![top];
+        let mut next = 0;
+        while let Some(&id) = all.get(next) {
+            all.extend(self.children(id));
+            next += 1;
         }
-        path[start..].reverse();
+        all
     }
 }

@@ -13,6 +13,7 @@ use crate::event::Wd;
 impl World {
     /// Takes what was emitted, and holds it against the model.
     pub(super) fn absorb(&mut self) {
+        self.tracker.order_batch();
         let batch = std::mem::take(&mut self.tracker.batch);
         for change in batch.changes() {
             let line = fold::line(&batch, change);
@@ -32,6 +33,7 @@ impl World {
             .changes()
             .iter()
             .any(|change| *change != Change::Overflow)
+            && !self.tracker.is_emitting()
         {
             self.compare_with_model();
         }

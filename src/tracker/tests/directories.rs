@@ -8,6 +8,7 @@ use super::cases::{all, emits, emits_with, touch, write};
 use super::fold::line;
 use super::world::{MS, World, WorldOptions};
 use crate::change::{Change, Warning};
+use crate::stage_order::Stages;
 
 #[test]
 fn a_path_of_directories_made_at_once_is_watched_to_its_end() {
@@ -278,7 +279,8 @@ fn removal(shown: &str) -> (Vec<String>, usize) {
     world.tracker.roots.show_first_as(shown);
     let root = world.tracker.roots.entries().next().unwrap();
     let now = world.now();
-    world.tracker.at(now).unlink(root);
+    let tracker = world.tracker.at(now);
+    assert!(tracker.remove_subtree(root, true, usize::MAX, None));
     let batch = &world.tracker.batch;
     let mut starts = BTreeSet::new();
     for change in batch.changes() {
@@ -335,4 +337,54 @@ fn a_directory_with_much_in_it_is_reported_as_gone_in_pieces() {
         }
         world.converges();
     }
+}
+
+/// The paths of the batch never have more bytes than a piece and one path, and what is
+/// emitted of a directory with much in it is whole.
+fn applies_in_pieces(world: &mut World, records: usize) -> Vec<String> {
+    world.read(usize::MAX);
+    let Ok(_) = world.begin_batch();
+    let (mut all, mut pieces) = (Vec::new(), 0);
+    while world.tracker.is_applying() {
+        world.tracker.apply_next();
+        world.tracker.order_batch();
+        let bytes = world.tracker.batch.path_bytes();
+        assert!(bytes < 16 + 2 * "t/d/10".len(), "{bytes} bytes");
+        world.absorb();
+        let piece = world.new_records();
+        pieces += usize::from(!piece.is_empty());
+        all.extend(piece);
+    }
+    assert_eq!(all.len(), records, "{all:?}");
+    assert!(pieces > 2);
+    all
+}
+
+#[test]
+fn a_directory_with_much_in_it_that_is_renamed_is_emitted_apart_in_pieces() {
+    let mut tree = vec![Op::MakeDir("t/d")];
+    tree.extend(MANY.iter().flat_map(|name| touch(name)));
+    let mut options = WorldOptions::default();
+    options.settings.no_renames = true;
+    let mut world = World::quiet(&options, &tree);
+    world.does(&[Op::Rename("t/d", "t/e")]);
+    let count = MANY.len() + 1;
+    let all = applies_in_pieces(&mut world, 2 * count);
+    assert_eq!(all[count - 1], "deleted t/d/");
+    assert_eq!(all[count], "created t/e/");
+    world.converges();
+    assert_eq!(world.new_records(), Vec::<String>::new());
+}
+
+#[test]
+fn a_directory_with_much_in_it_that_another_one_replaces_is_gone_in_pieces() {
+    let mut tree = vec![Op::MakeDir("t/d"), Op::MakeDir("o/new")];
+    tree.extend(MANY.iter().flat_map(|name| touch(name)));
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Rename("t/d", "o/d"), Op::Rename("o/new", "t/d")]);
+    let all = applies_in_pieces(&mut world, MANY.len() + 2);
+    assert_eq!(all[MANY.len()..], ["deleted t/d/", "created t/d/"]);
+    world.does(&touch("t/d/new"));
+    world.converges();
+    assert_eq!(world.new_records(), ["created t/d/new 0"]);
 }

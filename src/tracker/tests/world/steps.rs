@@ -48,6 +48,13 @@ impl World {
         self.let_go(30);
     }
 
+    /// Answers are taken when all is emitted of which the model is ahead.
+    fn emit_all(&mut self) {
+        while self.tracker.is_emitting() {
+            self.work(1);
+        }
+    }
+
     /// Directories are held while there is more to do; who knows how long that is.
     pub(super) fn let_go(&mut self, percent: usize) {
         if self.tracker.disk.chance.happens(percent) {
@@ -57,6 +64,7 @@ impl World {
 
     /// A worker is done with a large file; `which` of those under way.
     pub(in crate::tracker::tests) fn answer(&mut self, which: usize) {
+        self.emit_all();
         let tickets = self.tracker.disk.tickets();
         let Some(ticket) = tickets.get(which % tickets.len().max(1)) else {
             return;
@@ -71,6 +79,7 @@ impl World {
 
     /// The baseline reads a file; `which` of those that are left.
     pub(in crate::tracker::tests) fn batch(&mut self, which: usize) {
+        self.emit_all();
         if self.batches.is_empty() {
             return;
         }

@@ -1,0 +1,248 @@
+//! Records of a large subtree that is gone or, with `--no-renames`, has moved: emitted in
+//! pieces, so that the paths of all that is in it are never held at once.
+//!
+//! While one is under way nothing else changes the model, and what was learned after it began
+//! is emitted after it. Invariant: records are emitted in the order in which the model
+//! changed.
+
+use std::collections::VecDeque;
+
+use super::Tracker;
+use super::disk::Disk;
+use super::model::{Flag, Id};
+use crate::change::{Batch, Content, Kind};
+
+/// Bytes of paths that a piece adds to a batch before it is written: 1 MiB, and little in
+/// tests, whose trees are small.
+pub(super) const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
+
+/// The paths of a subtree by the name that it had.
+pub(super) struct OldPath {
+    top: Id,
+    /// The path of the top itself.
+    shown: Vec<u8>,
+    /// What the paths of all below it begin with.
+    inner: Vec<u8>,
+}
+
+/// What is emitted in pieces.
+pub(super) enum Emission {
+    /// The rest of a subtree leaves the model; its top is where nothing finds it.
+    Removal { old: OldPath, emit_top: bool },
+    /// A subtree that has moved: each entry after its directory, of which so many are emitted
+    /// as deleted, from the end, and then as created, from the beginning.
+    Moved {
+        old: OldPath,
+        all: Vec<Id>,
+        deleted: usize,
+        created: usize,
+    },
+}
+
+/// A part of what is emitted after the batch at hand.
+enum Part {
+    Emission(Emission),
+    Records(Batch),
+}
+
+#[derive(Default)]
+pub(super) struct Pending {
+    parts: VecDeque<Part>,
+    /// The batch that is emitted before them, while what comes after them is being learned.
+    ahead: Option<Batch>,
+}
+
+impl<D> Tracker<D> {
+    /// Whether records are left of which the model is ahead.
+    pub(crate) fn is_emitting(&self) -> bool {
+        !self.pending.parts.is_empty()
+    }
+
+    /// How many records are left beside those of the batch.
+    pub(crate) fn left_to_emit(&self) -> usize {
+        let count = |part: &Part| match part {
+            Part::Records(batch) => batch.changes().len(),
+            Part::Emission(Emission::Removal { old, .. }) => self.model.subtree(old.top).len(),
+            Part::Emission(Emission::Moved {
+                all,
+                deleted,
+                created,
+                ..
+            }) => 2 * all.len() - deleted - created,
+        };
+        self.pending.parts.iter().map(count).sum()
+    }
+
+    /// Puts the batch in its order: what was learned after an emission began comes after it.
+    pub(crate) fn order_batch(&mut self) {
+        if let Some(ahead) = self.pending.ahead.take() {
+            let last = std::mem::replace(&mut self.batch, ahead);
+            if !last.is_empty() {
+                self.pending.parts.push_back(Part::Records(last));
+            }
+        }
+    }
+
+    /// From here on, what is learned comes after that.
+    fn begin_emission(&mut self, emission: Emission) {
+        let next = self.batch.successor();
+        let last = std::mem::replace(&mut self.batch, next);
+        if self.pending.ahead.is_none() {
+            self.pending.ahead = Some(last);
+        } else if !last.is_empty() {
+            self.pending.parts.push_back(Part::Records(last));
+        }
+        self.pending.parts.push_back(Part::Emission(emission));
+    }
+
+    pub(super) fn old_path(&self, top: Id) -> OldPath {
+        let (mut shown, mut inner) = (Vec::new(), Vec::new());
+        self.write_path(top, &mut shown);
+        let root = self.roots.with_entry(self.model.root(top));
+        inner.extend(root.map_or(&b""[..], |root| root.shown.as_slice()));
+        if top != self.model.root(top) {
+            inner.push(b'/');
+            self.model.write_relative_path(top, &mut inner);
+        }
+        OldPath { top, shown, inner }
+    }
+
+    /// Appends the path that an entry of the subtree had.
+    pub(super) fn write_old_path(&self, old: &OldPath, id: Id, path: &mut Vec<u8>) {
+        if id == old.top {
+            path.extend(&old.shown);
+        } else {
+            path.extend(&old.inner);
+            path.push(b'/');
+            self.model.write_path_below(old.top, id, path);
+        }
+    }
+}
+
+impl OldPath {
+    /// Whether the paths below the top begin with its own.
+    pub(super) fn is_plain(&self) -> bool {
+        self.shown == self.inner
+    }
+
+    pub(super) fn top(&self) -> Id {
+        self.top
+    }
+}
+
+impl<D: Disk> Tracker<D> {
+    /// The rest of a subtree that is gone leaves the model in pieces. Its name is free at once.
+    pub(super) fn remove_rest(&mut self, top: Id, emit_top: bool) {
+        let old = self.old_path(top);
+        self.forget_rules(top);
+        match self.model.parent(top) {
+            Some(dir) => {
+                let nowhere = self.model.insert(None, b"", Kind::Directory);
+                self.model.hide(nowhere);
+                self.model.relink(top, nowhere, b"-");
+                self.recheck_emptied_root(dir);
+            }
+            None => self.roots.forget(top),
+        }
+        self.begin_emission(Emission::Removal { old, emit_top });
+    }
+
+    /// A subtree has moved: it is emitted as deleted and as created, at once as far as that is
+    /// little.
+    pub(super) fn emit_moved(&mut self, old: OldPath, all: Vec<Id>) {
+        let emission = Emission::Moved {
+            old,
+            all,
+            deleted: 0,
+            created: 0,
+        };
+        let rest = if self.is_emitting() {
+            Some(emission)
+        } else {
+            let enough = self.batch.path_bytes().saturating_add(PIECE);
+            self.go_on(emission, enough)
+        };
+        if let Some(rest) = rest {
+            self.begin_emission(rest);
+        }
+    }
+
+    /// Emits the next piece of what is under way.
+    pub(crate) fn emit_piece(&mut self) {
+        self.order_batch();
+        let enough = self.batch.path_bytes().saturating_add(PIECE);
+        while self.batch.path_bytes() < enough {
+            match self.pending.parts.pop_front() {
+                None => return,
+                Some(Part::Records(records)) => self.batch.append(records),
+                Some(Part::Emission(emission)) => {
+                    if let Some(rest) = self.go_on(emission, enough) {
+                        self.pending.parts.push_front(Part::Emission(rest));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Emits until the batch has so many bytes of paths; what is left.
+    fn go_on(&mut self, mut emission: Emission, enough: usize) -> Option<Emission> {
+        match &mut emission {
+            Emission::Removal { old, emit_top } => {
+                let nowhere = self.model.parent(old.top);
+                if !self.remove_subtree(old.top, *emit_top, enough, Some(old)) {
+                    return Some(emission);
+                }
+                if let Some(nowhere) = nowhere {
+                    self.model.remove(nowhere);
+                }
+                return None;
+            }
+            Emission::Moved {
+                old,
+                all,
+                deleted,
+                created,
+            } => {
+                while let Some(&id) = all.iter().rev().nth(*deleted) {
+                    if self.batch.path_bytes() >= enough {
+                        return Some(emission);
+                    }
+                    if !self.model.has(id, Flag::HIDDEN) {
+                        let path = self.path_by(Some(old), id);
+                        self.emit_deleted_as(id, path);
+                    }
+                    *deleted += 1;
+                }
+                while let Some(&id) = all.get(*created) {
+                    if self.batch.path_bytes() >= enough {
+                        return Some(emission);
+                    }
+                    let content = match self.model.kind(id) {
+                        Kind::File => self.known_content(id),
+                        Kind::Directory | Kind::Symlink | Kind::Other => Content::default(),
+                    };
+                    self.emit_created(id, content);
+                    *created += 1;
+                }
+            }
+        }
+        None
+    }
+
+    /// A snapshot lists the tree as the model has it: what is left is not emitted.
+    pub(crate) fn dismiss_emissions(&mut self) {
+        self.order_batch();
+        while let Some(part) = self.pending.parts.pop_front() {
+            if let Part::Emission(removal @ Emission::Removal { .. }) = part {
+                let next = self.batch.successor();
+                let batch = std::mem::replace(&mut self.batch, next);
+                let mut left = Some(removal);
+                while let Some(removal) = left.take() {
+                    left = self.go_on(removal, PIECE);
+                    self.batch.clear();
+                }
+                self.batch = batch;
+            }
+        }
+    }
+}
