@@ -141,10 +141,13 @@ impl<D: Disk> Tracker<D> {
         }
         let is_lost = |file: &FileRoot| file.shown == shown;
         if let Some(index) = self.roots.files.iter().position(is_lost) {
-            let FileRoot { dir, name, .. } = self.roots.files.remove(index);
-            if let Some(id) = self.model.find(dir, &name) {
+            let FileRoot { dir, name, .. } = &self.roots.files[index];
+            let dir = *dir;
+            // It is shown as the PATH for as long as that is known.
+            if let Some(id) = self.model.find(dir, name) {
                 self.unlink(id);
             }
+            self.roots.files.remove(index);
             let is_left = self.roots.files.iter().any(|file| file.dir == dir);
             if !is_left && self.model.is_live(dir) && self.model.has(dir, Flag::PARTIAL) {
                 self.unlink(dir);
