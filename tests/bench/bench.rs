@@ -79,7 +79,8 @@ enum Measure {
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     if let [_, kind, tree] = arguments.as_slice()
-        && let Some(kind @ (floor::WALK | floor::ECHO | floor::HASH)) = kind.to_str()
+        && let Some(kind) = kind.to_str()
+        && floor::ALL.contains(&kind)
     {
         // A tool that is gone cannot be told why its pipe is: nothing to say, then.
         return ExitCode::from(u8::from(floor::run(kind, tree).is_err()));

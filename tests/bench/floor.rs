@@ -18,6 +18,10 @@ pub(crate) const WALK: &str = "floor-walk";
 pub(crate) const ECHO: &str = "floor-echo";
 /// Opens every directory, and reads and digests every file; no watches.
 pub(crate) const HASH: &str = "floor-hash";
+/// The same, but opens nothing that is not known to be a regular file: as a watcher must, whom
+/// others could have open a FIFO.
+pub(crate) const HASH_REGULAR: &str = "floor-hash-regular";
+pub(crate) const ALL: [&str; 4] = [WALK, ECHO, HASH, HASH_REGULAR];
 /// What a floor says on stderr when all of that is done.
 pub(crate) const READY: &str = "floor: ready";
 
@@ -44,10 +48,15 @@ const WORDS: [(u32, &str); 6] = [
 /// Runs the floor of that name on a tree, until a signal ends it.
 pub(crate) fn run(kind: &str, tree: &OsStr) -> io::Result<()> {
     let name = CString::new(tree.as_bytes())?;
-    let inotify = (kind != HASH).then(sys::inotify).transpose()?;
+    let hash = match kind {
+        HASH => Some(Opening::ByName),
+        HASH_REGULAR => Some(Opening::RegularOnly),
+        _ => None,
+    };
+    let inotify = hash.is_none().then(sys::inotify).transpose()?;
     let walk = Walk {
         inotify,
-        hash: kind == HASH,
+        hash,
         paths: (kind == ECHO).then(Mutex::default),
         queue: Mutex::default(),
         wake: Condvar::new(),
@@ -93,11 +102,18 @@ struct Queue {
     idle: usize,
 }
 
+#[derive(Clone, Copy)]
+enum Opening {
+    ByName,
+    RegularOnly,
+}
+
 /// One walk of a tree, shared by its threads.
 struct Walk {
     /// Where watches go, if any are wanted.
     inotify: Option<File>,
-    hash: bool,
+    /// How files are opened, if they are read.
+    hash: Option<Opening>,
     /// Paths by watch descriptor, if they are kept.
     paths: Option<Mutex<Vec<Vec<u8>>>>,
     queue: Mutex<Queue>,
@@ -178,7 +194,11 @@ impl Walk {
                             None => Vec::new(),
                         },
                     }),
-                    (libc::DT_REG, _) if self.hash => digest(fd.as_fd(), name, content)?,
+                    (libc::DT_REG, _) => {
+                        if let Some(opening) = self.hash {
+                            digest(fd.as_fd(), name, opening, content)?;
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -220,9 +240,19 @@ impl<'a> Iterator for Entries<'a> {
 }
 
 /// Reads a file to its end and digests it; the digest itself is of no use here.
-fn digest(directory: BorrowedFd<'_>, name: &CStr, content: &mut [u8]) -> io::Result<()> {
-    let fd = sys::open_at(Some(directory), name, libc::O_RDONLY | libc::O_NOFOLLOW)?;
-    let mut file = File::from(fd);
+fn digest(
+    directory: BorrowedFd<'_>,
+    name: &CStr,
+    opening: Opening,
+    content: &mut [u8],
+) -> io::Result<()> {
+    let mut file = match opening {
+        Opening::ByName => {
+            let flags = libc::O_RDONLY | libc::O_NOFOLLOW;
+            File::from(sys::open_at(Some(directory), name, flags)?)
+        }
+        Opening::RegularOnly => open_regular(directory, name)?,
+    };
     let mut sha256 = Sha256::new();
     loop {
         let length = file.read(content)?;
@@ -232,6 +262,17 @@ fn digest(directory: BorrowedFd<'_>, name: &CStr, content: &mut [u8]) -> io::Res
             return Ok(());
         }
     }
+}
+
+/// Opens a file by a descriptor that has shown it to be a regular one.
+fn open_regular(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<File> {
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    let found = File::from(sys::open_at(Some(directory), name, flags)?);
+    if !found.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let itself = CString::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?;
+    sys::open_at(None, &itself, libc::O_RDONLY).map(File::from)
 }
 
 /// Prints a line for every event, all that one read(2) gave with one write(2).

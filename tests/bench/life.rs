@@ -42,7 +42,15 @@ pub(crate) fn measure(
     }
     let (tree, name) = session.broad()?;
     note(&format!("start to end: {name}"));
-    let all = [floor::WALK, floor::ECHO, floor::HASH, PEER, EAGER, OFF];
+    let all = [
+        floor::WALK,
+        floor::ECHO,
+        floor::HASH,
+        floor::HASH_REGULAR,
+        PEER,
+        EAGER,
+        OFF,
+    ];
     let lives = session.by_turns(&all, |tool| live(tool, &tree))?;
 
     let mut rows = Vec::new();
@@ -56,8 +64,8 @@ pub(crate) fn measure(
         rows.push(wide(session)?);
     }
     if wanted(Baseline) {
-        rows.push(baseline(&lives, &name));
-        rows.push(large(session)?);
+        rows.extend(baseline(&lives, &name));
+        rows.extend(large(session)?);
     }
     if wanted(Memory) {
         for (mine, what) in [(EAGER, "all hashed"), (OFF, "--hash off")] {
@@ -114,18 +122,27 @@ fn start(session: &mut Session, tree: &Path, name: &str) -> Fallible<Row> {
 }
 
 /// The baseline of a tree of large files.
-fn large(session: &mut Session) -> Fallible<Row> {
+fn large(session: &mut Session) -> Fallible<[Row; 2]> {
     let files = session.sizes.large;
     let tree = session.tree("large", |path| trees::large(path, files))?;
     let name = format!("{} files of 1 MiB", thousands(files));
     note(&format!("baseline: {name}"));
-    let lives = session.by_turns(&[floor::HASH, EAGER], |tool| live(tool, &tree))?;
+    let all = [floor::HASH, floor::HASH_REGULAR, EAGER];
+    let lives = session.by_turns(&all, |tool| live(tool, &tree))?;
     Ok(baseline(&lives, &name))
 }
 
-/// The row of a baseline: inotifywait reads no files, so it has none.
-fn baseline(lives: &Turns<Life>, name: &str) -> Row {
-    let name = format!("All hashed, {name}");
-    let versus = [EAGER, NOBODY, floor::HASH];
-    lives.row(name, Unit::Seconds, versus, |life| life.baseline)
+/// The rows of a baseline: inotifywait reads no files, so it has none.
+fn baseline(lives: &Turns<Life>, name: &str) -> [Row; 2] {
+    let versus = |name: String, floor| {
+        let versus = [EAGER, NOBODY, floor];
+        lives.row(name, Unit::Seconds, versus, |life| life.baseline)
+    };
+    [
+        versus(format!("All hashed, {name}"), floor::HASH),
+        versus(
+            format!("All hashed, {name}; the floor opens regular files only"),
+            floor::HASH_REGULAR,
+        ),
+    ]
 }

@@ -24,7 +24,9 @@ which is not a watcher's work:
 - Start, SIGTERM to gone, idle: two threads open every directory, read its names and
   put a watch on it.
 - All hashed: two threads open every directory, and read every file and digest it
-  with the same sha2 crate. inotifywait reads no files.
+  with the same sha2 crate; beside it, one that opens nothing but regular files, so that
+  no FIFO put in a file's place is ever opened: O_PATH, statx(2), and the descriptor
+  opened again through /proc. inotifywait reads no files.
 - Memory: the first floor, with the path of every watch kept.
 - CPU, latency: a line for every event, with one write(2) for one read(2). At full
   speed, who reads later reads more at once, and may need less.

@@ -103,8 +103,7 @@ impl Session {
     /// Leaves out the tools that cannot watch a small tree.
     fn try_all(&mut self) -> Fallible<()> {
         let tree = self.tree("trial", |path| trees::flat(path, 3))?;
-        let floors = [floor::WALK, floor::ECHO, floor::HASH];
-        let all = [&floors[..], &WATCHERS].concat();
+        let all = [&floor::ALL[..], &WATCHERS].concat();
         let turns = self.by_turns(&all, |tool| Run::start_and_wait(tool, &tree)?.stop())?;
         self.tools.retain(|tool| turns.worked(tool.label));
         Ok(())

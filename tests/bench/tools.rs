@@ -57,7 +57,9 @@ impl Tools {
             program: itself.clone(),
             arguments: vec![label],
             ready: floor::READY,
-            baseline: (label == floor::HASH).then_some(floor::READY),
+            baseline: [floor::HASH, floor::HASH_REGULAR]
+                .contains(&label)
+                .then_some(floor::READY),
             digests: false,
         };
         let ours = |label, mode: Option<&'static str>| Tool {
@@ -69,7 +71,7 @@ impl Tools {
             baseline: mode.is_none().then_some("balerion: baseline complete"),
             digests: mode.is_none(),
         };
-        let mut all = vec![floor(floor::WALK), floor(floor::ECHO), floor(floor::HASH)];
+        let mut all: Vec<_> = floor::ALL.into_iter().map(floor).collect();
         let peer_version = first_line(Command::new(PEER).arg("--help"));
         if peer_version.is_some() {
             all.push(peer());
