@@ -4,7 +4,7 @@ use crate::fold::Model;
 use crate::run::Run;
 use crate::session::{Session, note};
 use crate::stats::{Row, Unit, thousands};
-use crate::tools::{EAGER, Kind, OFF, PEER, Tool};
+use crate::tools::{EAGER, Kind, NOBODY, OFF, PEER, Tool, digested};
 use crate::trees::Writers;
 use crate::{Fallible, floor, trees};
 use std::fs;
@@ -37,18 +37,26 @@ fn burst(session: &mut Session, writers: Writers, pace: &str) -> Fallible<Vec<Ro
     let name = format!("{} operations, {pace}", thousands(wanted));
     note(&format!("burst: {name}"));
     let tree = session.path("burst");
-    let all = [floor::ECHO, PEER, EAGER, OFF];
+    let all = [floor::ECHO, floor::ECHO_DIGESTS, PEER, EAGER, OFF];
     let bursts = session.by_turns(&all, |tool| one(tool, &tree, wanted, writers))?;
     let [eager, off] = [(EAGER, ""), (OFF, ", --hash off")].map(|(mine, suffix)| {
         let name = format!("CPU per operation, {pace}{suffix}");
         let versus = [mine, PEER, floor::ECHO];
         bursts.row(name, Unit::Seconds, versus, |burst| Some(burst.cpu))
     });
+    let digesting = [EAGER, NOBODY, floor::ECHO_DIGESTS];
+    let digesting = bursts.row(
+        digested(&format!("CPU per operation, {pace}")),
+        Unit::Seconds,
+        digesting,
+        |burst| Some(burst.cpu),
+    );
     let name = format!("Wrong after {name}");
     let versus = [EAGER, PEER, floor::ECHO];
     let count = |burst: &Burst| u32::try_from(burst.wrong).ok().map(f64::from);
     Ok(vec![
         eager,
+        digesting,
         off,
         bursts.row(name, Unit::Count, versus, count),
     ])

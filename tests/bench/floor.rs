@@ -16,12 +16,14 @@ use std::{process, thread};
 pub(crate) const WALK: &str = "floor-walk";
 /// The same; keeps the path of every watch, and then prints a line for every event.
 pub(crate) const ECHO: &str = "floor-echo";
+/// The same, but first reads and digests what was closed, as [`HASH_REGULAR`] does.
+pub(crate) const ECHO_DIGESTS: &str = "floor-echo-digests";
 /// Opens every directory, and reads and digests every file; no watches.
 pub(crate) const HASH: &str = "floor-hash";
 /// The same, but opens nothing that is not known to be a regular file: as a watcher must, whom
 /// others could have open a FIFO.
 pub(crate) const HASH_REGULAR: &str = "floor-hash-regular";
-pub(crate) const ALL: [&str; 4] = [WALK, ECHO, HASH, HASH_REGULAR];
+pub(crate) const ALL: [&str; 5] = [WALK, ECHO, ECHO_DIGESTS, HASH, HASH_REGULAR];
 /// What a floor says on stderr when all of that is done.
 pub(crate) const READY: &str = "floor: ready";
 
@@ -57,7 +59,7 @@ pub(crate) fn run(kind: &str, tree: &OsStr) -> io::Result<()> {
     let walk = Walk {
         inotify,
         hash,
-        paths: (kind == ECHO).then(Mutex::default),
+        paths: [ECHO, ECHO_DIGESTS].contains(&kind).then(Mutex::default),
         queue: Mutex::default(),
         wake: Condvar::new(),
         hungry: AtomicUsize::new(0),
@@ -76,7 +78,8 @@ pub(crate) fn run(kind: &str, tree: &OsStr) -> io::Result<()> {
     });
     eprintln!("{READY}");
     if let (Some(inotify), Some(paths)) = (&walk.inotify, &walk.paths) {
-        return echo(inotify, &paths.lock().expect("no thread panicked"));
+        let paths = paths.lock().expect("no thread panicked");
+        return echo(inotify, &paths, kind == ECHO_DIGESTS);
     }
     // The watches stay for as long as the program does: `walk` still owns their queue.
     loop {
@@ -196,7 +199,7 @@ impl Walk {
                     }),
                     (libc::DT_REG, _) => {
                         if let Some(opening) = self.hash {
-                            digest(fd.as_fd(), name, opening, content)?;
+                            digest(Some(fd.as_fd()), name, opening, content)?;
                         }
                     }
                     _ => {}
@@ -239,17 +242,17 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-/// Reads a file to its end and digests it; the digest itself is of no use here.
+/// Reads a file to its end and digests it.
 fn digest(
-    directory: BorrowedFd<'_>,
+    directory: Option<BorrowedFd<'_>>,
     name: &CStr,
     opening: Opening,
     content: &mut [u8],
-) -> io::Result<()> {
+) -> io::Result<[u8; 32]> {
     let mut file = match opening {
         Opening::ByName => {
             let flags = libc::O_RDONLY | libc::O_NOFOLLOW;
-            File::from(sys::open_at(Some(directory), name, flags)?)
+            File::from(sys::open_at(directory, name, flags)?)
         }
         Opening::RegularOnly => open_regular(directory, name)?,
     };
@@ -258,16 +261,15 @@ fn digest(
         let length = file.read(content)?;
         sha256.update(&content[..length]);
         if length < content.len() {
-            std::hint::black_box(sha256.finalize());
-            return Ok(());
+            return Ok(std::hint::black_box(sha256.finalize().into()));
         }
     }
 }
 
 /// Opens a file by a descriptor that has shown it to be a regular one.
-fn open_regular(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<File> {
+fn open_regular(directory: Option<BorrowedFd<'_>>, name: &CStr) -> io::Result<File> {
     let flags = libc::O_PATH | libc::O_NOFOLLOW;
-    let found = File::from(sys::open_at(Some(directory), name, flags)?);
+    let found = File::from(sys::open_at(directory, name, flags)?);
     if !found.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -276,8 +278,9 @@ fn open_regular(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<File> {
 }
 
 /// Prints a line for every event, all that one read(2) gave with one write(2).
-fn echo(mut inotify: &File, paths: &[Vec<u8>]) -> io::Result<()> {
+fn echo(mut inotify: &File, paths: &[Vec<u8>], digests: bool) -> io::Result<()> {
     let mut events = vec![0; CHUNK];
+    let mut content = vec![0; CHUNK];
     let mut lines = Vec::with_capacity(CHUNK);
     // Behind std's line buffer, so that one write is one write.
     let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
@@ -290,9 +293,15 @@ fn echo(mut inotify: &File, paths: &[Vec<u8>]) -> io::Result<()> {
             let path = usize::try_from(wd).ok().and_then(|wd| paths.get(wd));
             lines.extend_from_slice(word.as_bytes());
             lines.push(b' ');
+            let start = lines.len();
             lines.extend_from_slice(path.map_or(b"", |path| path.as_slice()));
             lines.push(b'/');
             lines.extend(name.iter().take_while(|byte| **byte != 0));
+            if digests && mask & libc::IN_CLOSE_WRITE != 0 {
+                let path = CString::new(&lines[start..])?;
+                // What is gone by now has no digest; its line has no room for one anyway.
+                let _digest = digest(None, &path, Opening::RegularOnly, &mut content);
+            }
             lines.push(b'\n');
         }
         stdout.write_all(&lines)?;

@@ -4,7 +4,7 @@ use crate::run::Run;
 use crate::session::{Session, note};
 use crate::stats::{Row, Unit, median};
 use crate::sys::Cpus;
-use crate::tools::{Change, EAGER, PEER, Tool};
+use crate::tools::{Change, EAGER, NOBODY, PEER, Tool, digested};
 use crate::{Fallible, floor, trees};
 use std::collections::HashMap;
 use std::fs;
@@ -24,17 +24,25 @@ pub(crate) fn measure(session: &mut Session) -> Fallible<Vec<Row>> {
     note("latency: one change every 5 ms");
     let tree = session.path("latency");
     let versus = [EAGER, PEER, floor::ECHO];
+    let digesting = [EAGER, NOBODY, floor::ECHO_DIGESTS];
     let all = Cpus::allowed()?;
-    let turns = session.by_turns(&versus, |tool| {
+    let tools = [EAGER, PEER, floor::ECHO, floor::ECHO_DIGESTS];
+    let turns = session.by_turns(&tools, |tool| {
         let turn = one(tool, &tree, samples, all);
         all.occupy()?;
         turn
     })?;
-    let created = "Latency p50, open(2) to created".into();
-    let changed = "Latency p50, write(2) to changed".into();
+    let created = "Latency p50, open(2) to created";
+    let changed = "Latency p50, write(2) to changed";
+    let row = |name: &str, versus, figure: fn(&Latency) -> f64| {
+        turns.row(name.to_owned(), Unit::Seconds, versus, |turn| {
+            Some(figure(turn))
+        })
+    };
     Ok(vec![
-        turns.row(created, Unit::Seconds, versus, |turn| Some(turn.created)),
-        turns.row(changed, Unit::Seconds, versus, |turn| Some(turn.changed)),
+        row(created, versus, |turn| turn.created),
+        row(changed, versus, |turn| turn.changed),
+        row(&digested(changed), digesting, |turn| turn.changed),
     ])
 }
 

@@ -2,7 +2,7 @@
 use crate::run::Run;
 use crate::session::{Session, note};
 use crate::stats::{Row, Turns, Unit, thousands};
-use crate::tools::{EAGER, NOBODY, OFF, PEER, Tool};
+use crate::tools::{EAGER, NOBODY, OFF, PEER, Tool, digested};
 use crate::{Fallible, Measure, floor, trees};
 use std::path::Path;
 
@@ -141,7 +141,7 @@ fn baseline(lives: &Turns<Life>, name: &str) -> [Row; 2] {
     [
         versus(format!("All hashed, {name}"), floor::HASH),
         versus(
-            format!("All hashed, {name}; the floor opens regular files only"),
+            digested(&format!("All hashed, {name}")),
             floor::HASH_REGULAR,
         ),
     ]

@@ -29,7 +29,8 @@ which is not a watcher's work:
   opened again through /proc. inotifywait reads no files.
 - Memory: the first floor, with the path of every watch kept.
 - CPU, latency: a line for every event, with one write(2) for one read(2). At full
-  speed, who reads later reads more at once, and may need less.
+  speed, who reads later reads more at once, and may need less. Beside it, one that
+  first reads and digests each file that was closed, if it is a regular one, as above.
 
 Memory, SIGTERM to gone and idle are those of the first tree. An operation creates,
 rewrites, renames or unlinks a small file in 200 directories. Wrong is a name which a

@@ -37,6 +37,11 @@ const WATCHMAN: &str = "watchman";
 const WATCHEXEC: &str = "watchexec";
 /// Those that are measured beside real commands.
 pub(crate) const WATCHERS: [&str; 6] = [EAGER, OFF, PEER, FSWATCH, WATCHMAN, WATCHEXEC];
+/// The name of a row whose floor reads files too.
+pub(crate) fn digested(name: &str) -> String {
+    format!("{name}; the floor reads regular files only")
+}
+
 /// The label of no tool, for a figure which nobody else has.
 pub(crate) const NOBODY: &str = "";
 
