@@ -1,0 +1,112 @@
+//! Places where opening a directory mounts something: no walk and no comparison does
+//! (contract, section 4.11). Needs root and autofs; skipped loudly without.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use std::io::{self, BufRead as _, BufReader};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use common::{Tree, eventually, fork, skipped, sys};
+
+/// A mount of autofs in a mount namespace of its own, served by nobody.
+struct Automount {
+    /// Holds the namespace. What its process group does mounts nothing.
+    holder: Child,
+    /// What the kernel asks to be mounted is written there.
+    asked: OwnedFd,
+}
+
+impl Automount {
+    /// Mounts it over a directory. `None`, reported loudly, where that is not permitted.
+    fn new(test: &str, point: &Path) -> Option<Self> {
+        Self::try_new(point).map_or_else(
+            |error| {
+                skipped(test, &format!("no autofs can be mounted here: {error}"));
+                None
+            },
+            Some,
+        )
+    }
+
+    fn try_new(point: &Path) -> io::Result<Self> {
+        let script = "mount -t autofs -o fd=0,pgrp=$$,minproto=5,maxproto=5,direct test \"$0\" \
+                      && echo mounted && exec sleep 1000";
+        let (asked, ask) = io::pipe()?;
+        let mut command = Command::new("unshare");
+        command
+            .args(["-m", "--propagation", "private", "sh", "-c", script])
+            .arg(point)
+            .process_group(0)
+            .stdin(ask)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut holder = fork::spawn(&mut command)?;
+        drop(command); // And with it the pipe's other end.
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line)?;
+        if line == "mounted\n" {
+            let asked = asked.into();
+            return Ok(Self { holder, asked });
+        }
+        holder.wait()?;
+        let why = io::read_to_string(holder.stderr.take().unwrap())?;
+        Err(io::Error::other(why.trim().to_owned()))
+    }
+
+    /// The words to run a command through that sees the mount, in that directory.
+    fn wrapper(&self, directory: &Path) -> Vec<String> {
+        let pid = self.holder.id().to_string();
+        let words = ["nsenter", "-m", "-t", &pid, "sh", "-c"];
+        let script = ["cd \"$0\" && exec \"$@\"", directory.to_str().unwrap()];
+        words.into_iter().chain(script).map(str::to_owned).collect()
+    }
+
+    /// Whether somebody has asked for what is to be mounted.
+    fn is_triggered(&self) -> bool {
+        sys::waiting(&self.asked) > 0
+    }
+}
+
+impl Drop for Automount {
+    fn drop(&mut self) {
+        self.holder.kill().unwrap();
+        self.holder.wait().unwrap();
+    }
+}
+
+#[test]
+fn an_automount_is_triggered_by_no_walk_and_no_comparison() {
+    let test = "an_automount_is_triggered_by_no_walk_and_no_comparison";
+    for options in [&["-x"][..], &[], &["--initial", "--format", "json"]] {
+        let tree = Tree::new();
+        tree.mkdirs("d/auto");
+        let Some(automount) = Automount::new(test, &tree.path("d/auto")) else {
+            return;
+        };
+        let wrapper = automount.wrapper(&tree.path(""));
+        let wrapper: Vec<_> = wrapper.iter().map(String::as_str).collect();
+        let builder = tree.watch().through(&wrapper).args(options);
+        let watch = builder.args(["--rescan", "0.2"]).start();
+        // In three comparisons of everything, and with events beside it.
+        for name in ["d/one", "d/two", "d/three"] {
+            tree.touch(name);
+            let is_reported = || watch.reported().iter().any(|line| line.contains(name));
+            assert!(eventually(is_reported), "{name}");
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        assert!(!automount.is_triggered(), "{options:?}");
+        watch.stop();
+        // Whoever opens it waits for what is mounted.
+        let wrapper = automount.wrapper(&tree.path("d"));
+        let mut list = Command::new(&wrapper[0]);
+        list.args(&wrapper[1..]).args(["ls", "auto/"]);
+        let mut list = fork::spawn(&mut list).unwrap();
+        assert!(eventually(|| automount.is_triggered()), "by ls");
+        list.kill().unwrap();
+        list.wait().unwrap();
+    }
+}
