@@ -42,7 +42,7 @@ pub(crate) enum NameChange {
 pub(crate) struct NameStep {
     pub(crate) wd: Wd,
     pub(crate) is_dir: bool,
-    pub(crate) what: NameChange,
+    pub(crate) change: NameChange,
     /// What came with it, or after it, until the next step of the name.
     pub(crate) content: ContentEvents,
     /// A later step of the batch takes the name away: it has left the disk already.
@@ -133,7 +133,7 @@ impl Steps {
             let Step::Name(step) = next.step else {
                 return Outcome::Unknown;
             };
-            at = match step.what {
+            at = match step.change {
                 NameChange::Content => self.slots[at].next as usize,
                 NameChange::MovedFrom(_) if next.to == NONE => return Outcome::Unknown,
                 NameChange::MovedFrom(_) => next.to as usize,
@@ -159,7 +159,7 @@ impl Steps {
                 .get(self.slots[at].next as usize)
                 .is_some_and(|next| {
                     matches!(&next.step, Step::Name(step) if step.leaves
-                    || matches!(step.what, NameChange::Deleted | NameChange::MovedFrom(_)))
+                    || matches!(step.change, NameChange::Deleted | NameChange::MovedFrom(_)))
                 });
             if let Step::Name(step) = &mut self.slots[at].step {
                 step.leaves = leaves;
@@ -191,9 +191,9 @@ impl Folder {
                 wd,
                 name,
                 is_dir,
-                what,
-            } => self.fold_name(wd, name, is_dir, what),
-            Event::Inode { wd, what } => self.fold_inode(wd, what),
+                event,
+            } => self.fold_name(wd, name, is_dir, event),
+            Event::Inode { wd, event } => self.fold_inode(wd, event),
             Event::QueueOverflow => {
                 self.push(Step::Overflow, b"");
                 self.barrier = self.end();
@@ -220,30 +220,30 @@ impl Folder {
         at
     }
 
-    fn fold_name(&mut self, wd: Wd, name: &[u8], is_dir: bool, what: NameEvent) {
+    fn fold_name(&mut self, wd: Wd, name: &[u8], is_dir: bool, event: NameEvent) {
         let hash = self.hasher.hash_one((wd, name));
         let last = self.last.get(&hash).copied().filter(|&at| {
             let is_same = |step: &Step| matches!(step, Step::Name(step) if step.wd == wd);
             is_same(&self.steps.slots[at as usize].step) && self.steps.name(at as usize) == name
         });
         let content = ContentEvents {
-            modified: what == NameEvent::Modify,
-            closed: what == NameEvent::CloseWrite,
-            attrib: what == NameEvent::Attrib,
+            modified: event == NameEvent::Modify,
+            closed: event == NameEvent::CloseWrite,
+            attrib: event == NameEvent::Attrib,
         };
-        let what = match what {
+        let change = match event {
             NameEvent::Create => NameChange::Created,
             NameEvent::Delete => NameChange::Deleted,
             NameEvent::MovedFrom(cookie) => NameChange::MovedFrom(cookie),
             NameEvent::MovedTo(cookie) => NameChange::MovedTo(cookie),
             NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib => NameChange::Content,
         };
-        if what == NameChange::Content
+        if change == NameChange::Content
             && let Some(at) = last.filter(|&at| at >= self.barrier)
             && let Step::Name(step) = &mut self.steps.slots[at as usize].step
             && step.is_dir == is_dir
             && matches!(
-                step.what,
+                step.change,
                 NameChange::Created | NameChange::MovedTo(_) | NameChange::Content
             )
         {
@@ -253,7 +253,7 @@ impl Folder {
         let step = NameStep {
             wd,
             is_dir,
-            what,
+            change,
             content,
             leaves: false,
         };
@@ -262,7 +262,7 @@ impl Folder {
         if let Some(last) = last {
             self.steps.slots[last as usize].next = at;
         }
-        match what {
+        match change {
             NameChange::MovedFrom(cookie) => drop(self.moves.insert(cookie, at)),
             NameChange::MovedTo(cookie) => {
                 if let Some(from) = self.moves.remove(&cookie) {
@@ -271,19 +271,19 @@ impl Folder {
             }
             NameChange::Created | NameChange::Deleted | NameChange::Content => {}
         }
-        if is_dir && !matches!(what, NameChange::Created | NameChange::Content) {
+        if is_dir && !matches!(change, NameChange::Created | NameChange::Content) {
             self.barrier = self.end();
         }
     }
 
-    fn fold_inode(&mut self, wd: Wd, what: SelfEvent) {
+    fn fold_inode(&mut self, wd: Wd, event: SelfEvent) {
         let content = ContentEvents {
-            modified: what == SelfEvent::Modify,
-            closed: what == SelfEvent::CloseWrite,
-            attrib: what == SelfEvent::Attrib,
+            modified: event == SelfEvent::Modify,
+            closed: event == SelfEvent::CloseWrite,
+            attrib: event == SelfEvent::Attrib,
         };
         if content == ContentEvents::default() {
-            self.push(Step::Inode(wd, what), b"");
+            self.push(Step::Inode(wd, event), b"");
             self.inodes.remove(&wd);
             return;
         }

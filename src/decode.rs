@@ -83,25 +83,25 @@ fn typed<'a>(header: &inotify_event, name: &'a [u8]) -> Event<'a> {
     if mask & libc::IN_Q_OVERFLOW != 0 {
         return Event::QueueOverflow;
     }
-    let own = |what| Event::Inode { wd, what };
+    let self_event = |event| Event::Inode { wd, event };
     if mask & libc::IN_IGNORED != 0 {
-        return own(SelfEvent::Ignored);
+        return self_event(SelfEvent::Ignored);
     }
     if mask & libc::IN_UNMOUNT != 0 {
-        return own(SelfEvent::Unmount);
+        return self_event(SelfEvent::Unmount);
     }
     if name.is_empty() {
         return match mask & libc::IN_ALL_EVENTS {
-            libc::IN_DELETE_SELF => own(SelfEvent::DeleteSelf),
-            libc::IN_MOVE_SELF => own(SelfEvent::MoveSelf),
-            libc::IN_MODIFY => own(SelfEvent::Modify),
-            libc::IN_CLOSE_WRITE => own(SelfEvent::CloseWrite),
-            libc::IN_ATTRIB => own(SelfEvent::Attrib),
+            libc::IN_DELETE_SELF => self_event(SelfEvent::DeleteSelf),
+            libc::IN_MOVE_SELF => self_event(SelfEvent::MoveSelf),
+            libc::IN_MODIFY => self_event(SelfEvent::Modify),
+            libc::IN_CLOSE_WRITE => self_event(SelfEvent::CloseWrite),
+            libc::IN_ATTRIB => self_event(SelfEvent::Attrib),
             _ => Event::Unknown { wd, mask },
         };
     }
     let cookie = Cookie(header.cookie);
-    let what = match mask & libc::IN_ALL_EVENTS {
+    let event = match mask & libc::IN_ALL_EVENTS {
         libc::IN_CREATE => NameEvent::Create,
         libc::IN_DELETE => NameEvent::Delete,
         libc::IN_MOVED_FROM => NameEvent::MovedFrom(cookie),
@@ -116,7 +116,7 @@ fn typed<'a>(header: &inotify_event, name: &'a [u8]) -> Event<'a> {
         wd,
         name,
         is_dir,
-        what,
+        event,
     }
 }
 

@@ -250,7 +250,7 @@ impl Disk for RealDisk {
     fn enter<'a>(
         &mut self,
         inode: Inode,
-        way: &PathWriter<'_, 'a>,
+        write_path: &PathWriter<'_, 'a>,
     ) -> Result<Self::Directory, FsError> {
         if let Some(dir) = self.held.get(&inode) {
             return Ok(Arc::clone(dir));
@@ -261,7 +261,7 @@ impl Disk for RealDisk {
         }
         let mut path = std::mem::take(&mut self.path_buffer);
         path.clear();
-        let opened = match way(&mut path) {
+        let opened = match write_path(&mut path) {
             Some(root) => self.open_held(inode, root, &path),
             None => Err(FsError::NotFound),
         };
@@ -283,7 +283,7 @@ impl Disk for RealDisk {
             let stat = file::with_c_str(name, |name| stat_name_cached(dir.fd.as_fd(), name));
             let stat = stat.map_err(|error| fs_error(&error))?;
             if stat.kind == Kind::Directory || !self.is_remote_root(&dir.stat, &stat) {
-                self.self_outputs.saw(name_in_directory(at), &stat);
+                self.self_outputs.note_seen(name_in_directory(at), &stat);
                 return Ok(stat);
             }
         }
@@ -294,7 +294,7 @@ impl Disk for RealDisk {
                 _ => return Err(FsError::Busy),
             },
         };
-        self.self_outputs.saw(name_in_directory(at), &stat);
+        self.self_outputs.note_seen(name_in_directory(at), &stat);
         Ok(stat)
     }
 
@@ -371,7 +371,7 @@ impl Disk for RealDisk {
             }
         };
         let file = RegularFile::new(opened, stat)?;
-        self.self_outputs.saw(name_in_directory(at), &stat);
+        self.self_outputs.note_seen(name_in_directory(at), &stat);
         // A file is on the file system of its directory, or is itself a mount point.
         let is_pseudo =
             stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));

@@ -22,11 +22,11 @@ pub(crate) enum Event<'a> {
         name: &'a [u8],
         /// `IN_ISDIR`: the name is, or was, a directory.
         is_dir: bool,
-        what: NameEvent,
+        event: NameEvent,
     },
     Inode {
         wd: Wd,
-        what: SelfEvent,
+        event: SelfEvent,
     },
     /// `IN_Q_OVERFLOW`: the queue was full, and events were dropped.
     QueueOverflow,

@@ -151,13 +151,13 @@ fn holder(file: &File) -> Option<u32> {
 /// Whether a process has a lock of an open file description on an inode of that number, in
 /// `lock: 1: OFDLCK ADVISORY WRITE -1 00:1b:4711 0 EOF` of its /proc/PID/fdinfo (proc(5)).
 fn has_locked(pid: u32, ino: u64) -> bool {
-    let place = format!(":{ino}");
+    let inode = format!(":{ino}");
     let is_lock = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();
         words.first() == Some(&"lock:")
             && words.get(2) == Some(&"OFDLCK")
             && words.get(4) == Some(&"WRITE")
-            && words.get(6).is_some_and(|word| word.ends_with(&place))
+            && words.get(6).is_some_and(|word| word.ends_with(&inode))
     };
     let open = fs::read_dir(format!("/proc/{pid}/fdinfo"));
     let mut infos = open.into_iter().flatten().flatten();

@@ -37,11 +37,11 @@ pub(crate) struct OpenedLog {
 
 /// What was learned from an attempt to write.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum News {
+pub(crate) enum Transition {
     /// It goes as before.
     None,
-    Stuck(String),
-    Freed,
+    Failing(String),
+    Recovered,
 }
 
 impl Log {
@@ -95,17 +95,21 @@ impl Log {
     }
 
     /// It was written to, with this result.
-    pub(crate) fn record_attempt(&mut self, result: io::Result<()>, now: u64) -> News {
+    pub(crate) fn record_attempt(&mut self, result: io::Result<()>, now: u64) -> Transition {
         match result {
-            Ok(()) if self.retry.take().is_some() => News::Freed,
-            Ok(()) => News::None,
+            Ok(()) if self.retry.take().is_some() => Transition::Recovered,
+            Ok(()) => Transition::None,
             Err(error) => {
                 let why = plain(&error);
                 let is_old = self
                     .retry
                     .replace((error, now.saturating_add(AGAIN)))
                     .is_some();
-                if is_old { News::None } else { News::Stuck(why) }
+                if is_old {
+                    Transition::None
+                } else {
+                    Transition::Failing(why)
+                }
             }
         }
     }

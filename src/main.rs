@@ -4,8 +4,8 @@
 
 #![cfg_attr(not(test), no_main)]
 
-mod aside;
 mod baseline;
+mod blocking_task;
 mod change;
 mod cli;
 mod coalesce;

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::aside::Aside;
+use crate::blocking_task::BlockingTask;
 use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::error::Error;
@@ -217,7 +217,7 @@ impl RootBuilder<'_> {
             progress.check_interrupt();
             progress.is_ended()
         };
-        let resolved = Aside::start(move || resolve(&copy), || {});
+        let resolved = BlockingTask::start(move || resolve(&copy), || {});
         let resolved = resolved.and_then(|resolved| resolved.wait(None, is_over));
         resolved
             .unwrap_or_else(|| Err(io_error(&FsError::Stalled)))

@@ -18,7 +18,7 @@ pub(crate) struct SelfOutputs {
     /// Those that there are, with their births.
     files: Vec<(Inode, Option<i64>)>,
     /// Names under which whatever file there is, is ours: a directory and a name in it.
-    places: Vec<(Inode, Vec<u8>)>,
+    names: Vec<(Inode, Vec<u8>)>,
 }
 
 impl SelfOutputs {
@@ -38,9 +38,9 @@ impl SelfOutputs {
         let parent = parent.unwrap_or(Path::new("."));
         let found = file::with_c_str(parent.as_os_str().as_bytes(), stat_path);
         if let (Ok(raw), Some(name)) = (found, path.file_name()) {
-            let place = (raw.inode, name.as_bytes().to_vec());
-            if !self.places.contains(&place) {
-                self.places.push(place);
+            let output = (raw.inode, name.as_bytes().to_vec());
+            if !self.names.contains(&output) {
+                self.names.push(output);
             }
         }
     }
@@ -53,14 +53,14 @@ impl SelfOutputs {
         }
     }
 
-    /// Something was seen; `place`: the directory and the name, where it was found by these.
-    pub(crate) fn saw(&mut self, place: Option<(Inode, &[u8])>, raw: &Stat) {
+    /// Something was seen; `found`: the directory and the name, where it was found by these.
+    pub(crate) fn note_seen(&mut self, found: Option<(Inode, &[u8])>, raw: &Stat) {
         let seen = raw.inode;
         self.files
             .retain(|(output, birth)| *output != seen || *birth == raw.btime);
-        if let Some((dir, name)) = place
+        if let Some((dir, name)) = found
             && self
-                .places
+                .names
                 .iter()
                 .any(|(known, output)| *known == dir && output == name)
         {

@@ -5,7 +5,7 @@ use crate::event::{Event, NameEvent, SelfEvent, Wd};
 
 /// The event in inotify(7)'s words; `dir` is where its watch is.
 pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
-    let place = |Wd(wd): Wd| {
+    let watch = |Wd(wd): Wd| {
         let dir = if dir.is_empty() {
             "unknown".to_owned()
         } else {
@@ -15,9 +15,9 @@ pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
     };
     match *event {
         Event::QueueOverflow => "trace: IN_Q_OVERFLOW wd=-1".to_owned(),
-        Event::Unknown { wd, mask } => format!("trace: mask={mask:#x} {}", place(wd)),
-        Event::Inode { wd, what } => {
-            let flag = match what {
+        Event::Unknown { wd, mask } => format!("trace: mask={mask:#x} {}", watch(wd)),
+        Event::Inode { wd, event } => {
+            let flag = match event {
                 SelfEvent::DeleteSelf => "IN_DELETE_SELF",
                 SelfEvent::MoveSelf => "IN_MOVE_SELF",
                 SelfEvent::Unmount => "IN_UNMOUNT",
@@ -26,15 +26,15 @@ pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
                 SelfEvent::CloseWrite => "IN_CLOSE_WRITE",
                 SelfEvent::Attrib => "IN_ATTRIB",
             };
-            format!("trace: {flag} {}", place(wd))
+            format!("trace: {flag} {}", watch(wd))
         }
         Event::Name {
             wd,
             name,
             is_dir,
-            what,
+            event,
         } => {
-            let (flag, cookie) = match what {
+            let (flag, cookie) = match event {
                 NameEvent::Create => ("IN_CREATE", None),
                 NameEvent::Delete => ("IN_DELETE", None),
                 NameEvent::MovedFrom(cookie) => ("IN_MOVED_FROM", Some(cookie.0)),
@@ -49,7 +49,7 @@ pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
                 flag.to_owned()
             };
             let cookie = cookie.map_or_else(String::new, |cookie| format!(" cookie={cookie}"));
-            format!("trace: {flag} {}{cookie} name={}", place(wd), escaped(name))
+            format!("trace: {flag} {}{cookie} name={}", watch(wd), escaped(name))
         }
     }
 }

@@ -307,12 +307,12 @@ impl<'s, 'a> Walker<'s, 'a> {
                 }
             }
         }
-        self.look_below(id, dir, name, above)
+        self.open_other(id, dir, name, above)
     }
 
     /// The same for what may be on another file system: what is not to be entered is never
     /// opened, and nothing is mounted by looking.
-    fn look_below(
+    fn open_other(
         &self,
         id: Id,
         dir: BorrowedFd<'_>,
@@ -320,9 +320,9 @@ impl<'s, 'a> Walker<'s, 'a> {
         above: FileSystem,
     ) -> Result<Option<OwnedFd>, (io::Error, Option<Stat>)> {
         let failed = |error| (error, None);
-        let place = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
-        let place = place.map_err(failed)?;
-        let raw = stat_fd_cached(place.as_fd()).map_err(failed)?;
+        let found = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
+        let found = found.map_err(failed)?;
+        let raw = stat_fd_cached(found.as_fd()).map_err(failed)?;
         if raw.kind != Kind::Directory {
             return Err((io::ErrorKind::NotFound.into(), None));
         }
@@ -337,14 +337,14 @@ impl<'s, 'a> Walker<'s, 'a> {
             return Ok(None);
         }
         if is_remote {
-            let path = RemotePath::at(place, &raw);
+            let path = RemotePath::at(found, &raw);
             let mut state = self.shared.lock();
             state.tracker.file_systems.note(raw.inode.dev, class);
             set_unasked(state.tracker, id, raw.inode.dev);
             state.remote.push((id, path));
             return Ok(None);
         }
-        let opened = file::open_name(place.as_fd(), c".", Open::Listing);
+        let opened = file::open_name(found.as_fd(), c".", Open::Listing);
         opened.map(Some).map_err(|error| (error, Some(raw)))
     }
 

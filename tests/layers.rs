@@ -15,7 +15,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("file_status", &["change"]),
     ("build", &[]),
     ("stage_order", &[]),
-    ("aside", &[]),
+    ("blocking_task", &[]),
     ("sys", &["event", "change", "file_status"]),
     ("mounts", &["file_status", "sys"]),
     ("decode", &["event"]),
@@ -88,7 +88,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "roots",
         &[
-            "aside",
+            "blocking_task",
             "change",
             "error",
             "escape",
@@ -118,7 +118,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "watcher",
         &[
-            "aside",
+            "blocking_task",
             "escape",
             "event",
             "change",

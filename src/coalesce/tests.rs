@@ -11,11 +11,11 @@ use super::*;
 type RawEvent = (i32, &'static str, bool, NameEvent);
 
 fn steps(events: &[RawEvent]) -> Steps {
-    Steps::of(events.iter().map(|&(wd, name, is_dir, what)| Event::Name {
+    Steps::of(events.iter().map(|&(wd, name, is_dir, event)| Event::Name {
         wd: Wd(wd),
         name: name.as_bytes(),
         is_dir,
-        what,
+        event,
     }))
 }
 
@@ -30,7 +30,7 @@ fn moved(wd: i32, name: &str) -> Outcome<'_> {
 fn shown(steps: &Steps) -> Vec<String> {
     let show = |at: usize| match steps.step(at) {
         Step::Name(step) => {
-            let what = match step.what {
+            let what = match step.change {
                 NameChange::Created => "created",
                 NameChange::Deleted => "deleted",
                 NameChange::MovedFrom(_) => "from",
@@ -135,7 +135,7 @@ fn nothing_is_folded_across_an_overflow() {
         wd: Wd(1),
         name: b"a",
         is_dir: false,
-        what: Modify,
+        event: Modify,
     };
     let steps = Steps::of([modify, Event::QueueOverflow, modify].into_iter());
     assert_eq!(shown(&steps), ["content a m", "Overflow", "content a m"]);
@@ -193,7 +193,7 @@ fn one_by_one(events: &[RawEvent]) -> Names {
         let Step::Name(step) = steps.step(0) else {
             unreachable!("an event about a name");
         };
-        names.apply(step.wd, steps.name(0), step.what, step.content);
+        names.apply(step.wd, steps.name(0), step.change, step.content);
     }
     names
 }
@@ -203,14 +203,14 @@ fn folded(events: &[RawEvent]) -> Names {
     let mut names = Names::default();
     for at in 0..steps.slots.len() {
         if let Step::Name(step) = steps.step(at) {
-            names.apply(step.wd, steps.name(at), step.what, step.content);
+            names.apply(step.wd, steps.name(at), step.change, step.content);
         }
     }
     names
 }
 
 fn raw_event() -> impl Strategy<Value = RawEvent> {
-    let what = prop_oneof![
+    let event = prop_oneof![
         1 => Just(Create),
         1 => Just(Delete),
         3 => Just(Modify),
@@ -224,7 +224,7 @@ fn raw_event() -> impl Strategy<Value = RawEvent> {
         1..3_i32,
         name,
         prop_oneof![4 => Just(false), 1 => Just(true)],
-        what,
+        event,
     )
 }
 
@@ -248,7 +248,7 @@ proptest! {
             let is_taken = (at + 1..steps.slots.len()).any(|later| {
                 matches!(steps.step(later), Step::Name(other) if other.wd == step.wd
                     && steps.name(later) == steps.name(at)
-                    && matches!(other.what, NameChange::Deleted | NameChange::MovedFrom(_)))
+                    && matches!(other.change, NameChange::Deleted | NameChange::MovedFrom(_)))
             });
             prop_assert_eq!(step.leaves, is_taken);
         }

@@ -5,8 +5,8 @@
 //!
 //! Invariant: each record holds in the tree that those before it have made.
 
-mod aside;
 mod blockers;
+mod temporary_name;
 
 use std::collections::HashMap;
 
@@ -47,9 +47,9 @@ struct Planner {
     taken: HashMap<Edge, NodeId>,
     /// What waits for something else to be done first.
     is_waiting: Vec<bool>,
-    /// What has stepped aside.
-    is_aside: Vec<bool>,
-    /// Names for those that step aside.
+    /// What has been renamed to a temporary name.
+    has_temporary_name: Vec<bool>,
+    /// Names that may be temporary ones.
     free: Vec<Edge>,
     steps: Vec<Step>,
 }
@@ -69,7 +69,7 @@ impl Planner {
             overwritten: HashMap::new(),
             taken: HashMap::new(),
             is_waiting: vec![false; count],
-            is_aside: vec![false; count],
+            has_temporary_name: vec![false; count],
             free: Vec::new(),
             steps: Vec::new(),
         };
@@ -225,17 +225,18 @@ impl Planner {
         }
     }
 
-    /// Each from `first` on waits for the one above it, and the topmost for `first`: one
-    /// that is to be renamed steps aside, and who waited for it goes on. `false`: there
-    /// is none, which no net of a real tree gives.
+    /// Each from `first` on waits for the one above it, and the topmost for `first`: one that
+    /// is to be renamed gets a temporary name, so that what waited for it can be done.
+    /// `false`: there is none, which no net of a real tree gives.
     fn break_cycle(&mut self, first: NodeId, stack: &mut Vec<NodeId>) -> bool {
         let start = stack.iter().rposition(|&id| id == first).unwrap_or(0);
-        let can_move =
-            |id: &NodeId| self.todo[id.index()] == Todo::Rename && !self.is_aside[id.index()];
+        let can_move = |id: &NodeId| {
+            self.todo[id.index()] == Todo::Rename && !self.has_temporary_name[id.index()]
+        };
         let Some(at) = (start..stack.len()).find(|&at| can_move(&stack[at])) else {
             return false;
         };
-        self.step_aside(stack[at]);
+        self.rename_to_temporary(stack[at]);
         if at > start {
             // Its own turn comes later.
             for id in stack.drain(at..) {

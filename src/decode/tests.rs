@@ -29,19 +29,19 @@ fn every_mask_bit_in_use_becomes_its_event() {
         (libc::IN_CLOSE_WRITE, NameEvent::CloseWrite),
         (libc::IN_ATTRIB, NameEvent::Attrib),
     ];
-    for (mask, what) in names {
+    for (mask, event) in names {
         for (flag, is_dir) in [(0, false), (libc::IN_ISDIR, true)] {
             let bytes = raw(3, mask | flag, 7, b"a.txt", 16);
             let event = Event::Name {
                 wd: Wd(3),
                 name: b"a.txt",
                 is_dir,
-                what,
+                event,
             };
             assert_eq!(Events::new(&bytes).collect::<Vec<_>>(), [Ok(event)]);
         }
     }
-    let own = [
+    let self_events = [
         (libc::IN_DELETE_SELF, SelfEvent::DeleteSelf),
         (libc::IN_MOVE_SELF | libc::IN_ISDIR, SelfEvent::MoveSelf),
         (libc::IN_UNMOUNT | libc::IN_ISDIR, SelfEvent::Unmount),
@@ -50,11 +50,11 @@ fn every_mask_bit_in_use_becomes_its_event() {
         (libc::IN_CLOSE_WRITE, SelfEvent::CloseWrite),
         (libc::IN_ATTRIB | libc::IN_ISDIR, SelfEvent::Attrib),
     ];
-    for (mask, what) in own {
+    for (mask, event) in self_events {
         let bytes = raw(4, mask, 0, b"", 0);
         assert_eq!(
             Events::new(&bytes).collect::<Vec<_>>(),
-            [Ok(Event::Inode { wd: Wd(4), what })]
+            [Ok(Event::Inode { wd: Wd(4), event })]
         );
     }
     let bytes = raw(-1, libc::IN_Q_OVERFLOW, 0, b"", 0);
@@ -85,13 +85,13 @@ fn a_name_ends_at_its_padding_or_at_its_length_and_never_takes_the_next_record()
             wd: Wd(1),
             name,
             is_dir: false,
-            what: NameEvent::Create,
+            event: NameEvent::Create,
         };
         let next = Event::Name {
             wd: Wd(2),
             name: b"next",
             is_dir: false,
-            what: NameEvent::Delete,
+            event: NameEvent::Delete,
         };
         assert_eq!(events, [Ok(first), Ok(next)]);
     }

@@ -81,8 +81,8 @@ fn git_setting(scope: &str) -> Answer {
 fn plain_excludes_file() -> Option<PathBuf> {
     let home = std::env::var_os("HOME").map(PathBuf::from)?;
     let files = [home.join(".gitconfig"), config_home()?.join("git/config")];
-    let is_odd = |path: &PathBuf| path.metadata().is_ok_and(|found| !found.is_file());
-    if files.iter().any(is_odd) {
+    let is_not_a_file = |path: &PathBuf| path.metadata().is_ok_and(|found| !found.is_file());
+    if files.iter().any(is_not_a_file) {
         return default_excludes_file();
     }
     ignore::gitignore::gitconfig_excludes_path()

@@ -74,7 +74,7 @@ impl<D: Disk> Tracker<D> {
                     self.apply_name(dir, &steps, at, &step);
                 }
             }
-            Step::Inode(wd, what) => self.self_event(wd, what),
+            Step::Inode(wd, event) => self.self_event(wd, event),
             Step::InodeContent(wd, content) => self.inode_content(wd, content),
             Step::Overflow => self.overflow(),
         }
@@ -94,7 +94,7 @@ impl<D: Disk> Tracker<D> {
     /// What happened to a name in a watched directory.
     fn apply_name(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) {
         let name = steps.name(at);
-        if step.what != NameChange::Content && self.is_moved_from(dir) {
+        if step.change != NameChange::Content && self.is_moved_from(dir) {
             // Where it happened is not known before the other half of a rename is.
             self.enqueue_name(dir, name);
             if self.filter.is_rule_file(name) {
@@ -114,17 +114,17 @@ impl<D: Disk> Tracker<D> {
     /// served, too.
     fn apply_structure(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) -> bool {
         let name = steps.name(at);
-        if step.what != NameChange::Content && self.filter.is_rule_file(name) {
+        if step.change != NameChange::Content && self.filter.is_rule_file(name) {
             self.rules_changed(dir);
         }
-        if step.what != NameChange::Content && self.is_folding(dir) {
+        if step.change != NameChange::Content && self.is_folding(dir) {
             // What the model has may be what has just come, in another spelling.
             self.rescan_folded(dir);
-        } else if step.what != NameChange::Content && self.is_scanning(dir) {
+        } else if step.change != NameChange::Content && self.is_scanning(dir) {
             // And so may what was listed a moment ago.
             self.check_folded_source(dir);
         }
-        match step.what {
+        match step.change {
             NameChange::Created => match self.model.find(dir, name) {
                 Some(known) => {
                     self.note_arrival(dir, name);
@@ -191,7 +191,7 @@ impl<D: Disk> Tracker<D> {
             None => match self.name_of_tmpfile(name) {
                 Some(Some(id)) => self.file_events(id, content, ReadWhen::Now),
                 Some(None) => {}
-                None if is_written => self.dead_name(dir, name),
+                None if is_written => self.written_unknown_name(dir, name),
                 // It may be another spelling of one that is known.
                 None if self.is_folding(dir) => self.check_folded_source(dir),
                 None => {}
@@ -204,7 +204,7 @@ impl<D: Disk> Tracker<D> {
 
     /// A name was written to that is not known: if it is gone, its bytes may live on under
     /// another one.
-    fn dead_name(&mut self, dir: Id, name: &[u8]) {
+    fn written_unknown_name(&mut self, dir: Id, name: &[u8]) {
         self.reconcile_name(dir, name);
         if !self.is_directory(dir) || self.model.find(dir, name).is_some() {
             return;
@@ -286,17 +286,17 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// A watched inode is gone, or elsewhere, or its watch is.
-    fn self_event(&mut self, wd: Wd, what: SelfEvent) {
+    fn self_event(&mut self, wd: Wd, event: SelfEvent) {
         if self.roots.is_ancestor_watch(wd) {
             self.enqueue_roots();
         }
         let Some(dir) = self.model.watched(wd) else {
             return;
         };
-        if what == SelfEvent::Ignored {
+        if event == SelfEvent::Ignored {
             self.model.take_watch(dir);
         }
-        if what == SelfEvent::DeleteSelf && self.model.has(dir, Flag::ROOT) {
+        if event == SelfEvent::DeleteSelf && self.model.has(dir, Flag::ROOT) {
             // What stands at a PATH now is another, even if it got the number.
             self.unlink(dir);
         } else {

@@ -31,11 +31,11 @@ enum Note {
         dir: Node,
         name: Vec<u8>,
         is_dir: bool,
-        what: NameEvent,
+        event: NameEvent,
     },
     SelfEvent {
         node: Node,
-        what: SelfEvent,
+        event: SelfEvent,
     },
     /// An inode has lost what held it.
     Evict(Node),
@@ -47,7 +47,7 @@ pub(crate) struct Entered {
     node: Node,
 }
 
-struct Aside {
+struct WorkerRead {
     node: Node,
     /// As it was before it was read.
     stat: Stat,
@@ -59,7 +59,7 @@ pub(crate) struct Odds {
     /// An operation before an answer.
     pub(crate) race: usize,
     pub(crate) late: usize,
-    pub(crate) aside: usize,
+    pub(crate) by_worker: usize,
     /// An error instead of an answer.
     pub(crate) error: usize,
 }
@@ -73,7 +73,7 @@ pub(crate) struct Fake {
     pub(crate) errors: usize,
     pub(crate) pending: VecDeque<Op>,
     /// Whether a write by a dead name must be reported under the other names too.
-    pub(crate) is_strict_about_dead_names: bool,
+    pub(crate) expects_writes_by_unlinked_names: bool,
     /// What happened, in order: shown when a test fails.
     pub(crate) journal: Vec<String>,
     /// What may be reported later than it happened.
@@ -86,7 +86,7 @@ pub(crate) struct Fake {
     closing: Vec<Rc<Entered>>,
     /// How many are held: one more closes all others.
     pub(crate) most_held: usize,
-    aside: BTreeMap<Ticket, Aside>,
+    worker_reads: BTreeMap<Ticket, WorkerRead>,
 }
 
 /// The digest of some bytes.
@@ -103,7 +103,7 @@ impl Fake {
             odds: Odds::default(),
             errors: 0,
             pending: VecDeque::new(),
-            is_strict_about_dead_names: false,
+            expects_writes_by_unlinked_names: false,
             journal: Vec::new(),
             late: VecDeque::new(),
             handles: [None; SLOTS],
@@ -111,7 +111,7 @@ impl Fake {
             held: Vec::new(),
             closing: Vec::new(),
             most_held: usize::MAX,
-            aside: BTreeMap::new(),
+            worker_reads: BTreeMap::new(),
         }
     }
 
@@ -165,7 +165,7 @@ impl Fake {
 
     /// Something happened to bytes or attributes: nothing is locked, so the name in the
     /// event may be an old one when it comes.
-    fn content(&mut self, dentry: Dentry, what: NameEvent, own: SelfEvent) {
+    fn content(&mut self, dentry: Dentry, event: NameEvent, self_event: SelfEvent) {
         let body = self.tree.dentry(dentry);
         let (dir, name, node) = (body.dir, body.name.clone(), body.node);
         let is_reported_late = |note: &Note| matches!(note, Note::Name { dir: at, name: other, .. } if (*at, other) == (dir, &name));
@@ -178,9 +178,12 @@ impl Fake {
                 dir,
                 name,
                 is_dir,
-                what,
+                event,
             },
-            Note::SelfEvent { node, what: own },
+            Note::SelfEvent {
+                node,
+                event: self_event,
+            },
         ];
         if self.tree.node(node).nlink == 1 && self.chance.happens(self.odds.late) {
             self.late.extend(notes);
@@ -201,17 +204,17 @@ impl Fake {
                 dir,
                 name,
                 is_dir,
-                what,
-            } => self.kernel.name(dir, &name, is_dir, what),
-            Note::SelfEvent { node, what } => {
+                event,
+            } => self.kernel.name(dir, &name, is_dir, event),
+            Note::SelfEvent { node, event } => {
                 let is_dir = self.tree.is_dir(node);
-                let is_asked = match what {
+                let is_asked = match event {
                     SelfEvent::Attrib => true,
                     SelfEvent::MoveSelf => is_dir,
                     _ => !is_dir,
                 };
                 if is_asked {
-                    self.kernel.own(node, what);
+                    self.kernel.self_event(node, event);
                 }
             }
             Note::Evict(node) => {

@@ -85,7 +85,7 @@ impl<D: Disk> Tracker<D> {
                 self.file_events(id, step.content, ReadWhen::Now);
             }
         }
-        if let NameChange::MovedTo(cookie) = step.what {
+        if let NameChange::MovedTo(cookie) = step.change {
             self.moved_to_hidden(cookie);
         }
         if self.model.find(dir, name).is_some() {
@@ -97,7 +97,7 @@ impl<D: Disk> Tracker<D> {
             self.enqueue(id);
         }
         let is_touched =
-            step.what == NameChange::Content && !step.content.modified && !step.content.closed;
+            step.change == NameChange::Content && !step.content.modified && !step.content.closed;
         if !is_touched && self.filter.is_rule_file(name) {
             self.rules_changed(dir);
         }

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use super::Watcher;
 use super::poller::Wake;
-use crate::aside::Aside;
+use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::error::Error;
 use crate::escape::escaped;
@@ -61,24 +61,24 @@ impl Watcher {
         }
         let ask = |path: &Vec<u8>| {
             let path = path.clone();
-            Aside::start(move || is_there(&path), || {})
+            BlockingTask::start(move || is_there(&path), || {})
         };
         let asked: Vec<_> = paths.iter().map(ask).collect();
         let until = Instant::now() + STALLED_AFTER;
         let there = paths.iter().zip(asked).filter(|(_, asked)| {
             let answer = asked
                 .as_ref()
-                .and_then(|asked| self.await_aside(asked, until));
+                .and_then(|asked| self.await_task(asked, until));
             answer == Some(true)
         });
         there.map(|(path, _)| path.clone()).collect()
     }
 
     /// Waits before the loop begins, unless a signal asks for the end.
-    fn await_aside<T: Send + 'static>(&self, aside: &Aside<T>, until: Instant) -> Option<T> {
+    fn await_task<T: Send + 'static>(&self, task: &BlockingTask<T>, until: Instant) -> Option<T> {
         let left = until.saturating_duration_since(Instant::now());
         let interrupt = self.interrupt();
-        aside.wait(Some(left), || interrupt.is_pending())
+        task.wait(Some(left), || interrupt.is_pending())
     }
 
     /// From now on the way to each PATH is watched; `waits`: and what is missing.
@@ -119,7 +119,7 @@ impl Watcher {
         let until = Instant::now() + STALLED_AFTER;
         for number in 0..above.paths.len() {
             if let PathState::UnderWay { survey, .. } = &above.paths[number].state
-                && let Some(found) = self.await_aside(survey, until)
+                && let Some(found) = self.await_task(survey, until)
             {
                 self.end_survey(above, number, found);
             }
@@ -147,7 +147,7 @@ impl Watcher {
             return self.apply_survey(above, number, &way.survey());
         }
         let workers = self.workers.clone();
-        match Aside::start(move || way.survey(), move || workers.wake()) {
+        match BlockingTask::start(move || way.survey(), move || workers.wake()) {
             Some(survey) => path.set_under_way(survey, now),
             None => path.set_retry(now),
         }

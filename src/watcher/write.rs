@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use super::Watcher;
 use super::output::{Output, Written};
 use crate::error::Error;
-use crate::log_file::{self, News};
+use crate::log_file::{self, Transition};
 use crate::sys::stat::stat_fd;
 
 impl Watcher {
@@ -41,8 +41,8 @@ impl Watcher {
             _ => Err(io::Error::from(ErrorKind::WriteZero)),
         });
         match log.record_attempt(all, now) {
-            News::None => {}
-            News::Stuck(why) => {
+            Transition::None => {}
+            Transition::Failing(why) => {
                 let text = format!(
                     "{} cannot be written: {why}; it is tried again every second",
                     log.shown()
@@ -50,7 +50,7 @@ impl Watcher {
                 self.stderr.warn(&format!("warning: {text}"));
                 self.service.status(&text);
             }
-            News::Freed => {
+            Transition::Recovered => {
                 let text = format!("{} is written again, and nothing was lost", log.shown());
                 self.stderr.warn(&text);
                 self.service.status(&text);

@@ -16,7 +16,7 @@ pub(super) struct NetBuilder<'d, 'a, D> {
     differ: &'d mut Differ<'a, D>,
     net: Net,
     olds: HashMap<TreeId, NodeId>,
-    news: HashMap<Id, NodeId>,
+    new_nodes: HashMap<Id, NodeId>,
 }
 
 impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
@@ -25,7 +25,7 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
             differ,
             net: Net::default(),
             olds: HashMap::new(),
-            news: HashMap::new(),
+            new_nodes: HashMap::new(),
         }
     }
 
@@ -43,9 +43,9 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
             let node = self.node_of(old);
             self.net.set_content(node, content);
         }
-        let mut news: Vec<Id> = self.differ.of_new.keys().copied().collect();
-        news.sort_unstable();
-        for new in news {
+        let mut new_entries: Vec<Id> = self.differ.of_new.keys().copied().collect();
+        new_entries.sort_unstable();
+        for new in new_entries {
             match self.differ.of_new[&new] {
                 Some(old) => self.moved(old, new),
                 None => {
@@ -100,13 +100,13 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
             .last()
             .and_then(|&id| self.differ.tracker.model.parent(id))
             && self.differ.of_new.get(&parent) == Some(&None)
-            && !self.news.contains_key(&parent)
+            && !self.new_nodes.contains_key(&parent)
         {
             chain.push(parent);
         }
         let mut node = NodeId::TOP;
         for &id in chain.iter().rev() {
-            if let Some(&known) = self.news.get(&id) {
+            if let Some(&known) = self.new_nodes.get(&id) {
                 node = known;
                 continue;
             }
@@ -117,7 +117,7 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
             node = self.net.add_new(edge, kind, content, entered);
             self.net
                 .set_attributes(node, self.differ.tracker.known_attributes(id));
-            self.news.insert(id, node);
+            self.new_nodes.insert(id, node);
         }
         node
     }
@@ -135,7 +135,7 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
                 match old {
                     Some(old) => self.node_of(*old),
                     None => self
-                        .news
+                        .new_nodes
                         .get(&dir)
                         .copied()
                         .unwrap_or_else(|| self.created(dir)),

@@ -39,10 +39,10 @@ impl<D: Disk> Tracker<D> {
         let old = self.model.digest(id);
         let knowledge = self.model.knowledge(id);
         let changed_since_start = self.changed_since_start(id, stat);
-        let news = match (self.last_reported.take_replaced(id), old) {
+        let is_changed = match (self.last_reported.take_replaced(id), old) {
             (Some(last), _) => old != Some(digest) || last != Some(digest),
             (None, Some(old)) => old != digest,
-            // Other bytes, or none, were reported: when in doubt, these are news.
+            // Other bytes, or none, were reported: when in doubt, they have changed.
             (None, None) => {
                 let is_doubtful = why.says_written() || !stable || changed_since_start;
                 match knowledge {
@@ -54,9 +54,9 @@ impl<D: Disk> Tracker<D> {
                 }
             }
         };
-        let is_touched = !news && self.has_new_mtime(id, stat);
+        let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.keep_digest(id, stat, digest, stable);
-        if news {
+        if is_changed {
             self.emit_changed(id, content(stat, Some(digest)), old);
         } else if why.is_written() {
             self.counters.same_content += 1;
@@ -70,7 +70,7 @@ impl<D: Disk> Tracker<D> {
         if matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
         }
-        self.enqueue_links(id, stat, news || changed_since_start);
+        self.enqueue_links(id, stat, is_changed || changed_since_start);
     }
 
     /// A file that goes by inode, size and times.
@@ -84,7 +84,7 @@ impl<D: Disk> Tracker<D> {
             }
             Knowledge::Unseen | Knowledge::Unread { .. } => true,
         };
-        let news = match (self.last_reported.take_replaced(id), knowledge) {
+        let is_changed = match (self.last_reported.take_replaced(id), knowledge) {
             (Some(_), _) | (None, Knowledge::Unseen) => true,
             (None, _) if last.is_some() => true,
             (None, Knowledge::Unread { .. }) => {
@@ -106,14 +106,14 @@ impl<D: Disk> Tracker<D> {
                 why.leaves_unexplained(fingerprint, stat, false)
             }
         };
-        let is_touched = !news && self.has_new_mtime(id, stat);
+        let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.model.set_digest(id, None);
         self.keep_fingerprint(id, stat, false, self.clock.wall());
         self.remember_mtime(id, stat);
         if is_touched {
             self.emit_touched(id, stat);
         }
-        if news {
+        if is_changed {
             self.warn_over_limit(id, stat);
             self.emit_changed(id, content(stat, None), last);
             self.enqueue_links(id, stat, true);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::tree::Node;
-use super::{Aside, Entered, Fake, Note, digest};
+use super::{Entered, Fake, Note, WorkerRead, digest};
 use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::disk::{
@@ -92,11 +92,11 @@ impl Fake {
     }
 
     pub(crate) fn tickets(&self) -> Vec<Ticket> {
-        self.aside.keys().copied().collect()
+        self.worker_reads.keys().copied().collect()
     }
 
     pub(crate) fn answer(&mut self, ticket: Ticket) -> Option<Result<FileDigest, FsError>> {
-        let Aside { node, stat } = self.aside.remove(&ticket)?;
+        let WorkerRead { node, stat } = self.worker_reads.remove(&ticket)?;
         if let Err(why) = self.fail(false) {
             self.unpin(node);
             return Some(Err(why));
@@ -149,7 +149,7 @@ impl Disk for Fake {
     fn enter<'a>(
         &mut self,
         inode: Inode,
-        way: &PathWriter<'_, 'a>,
+        write_path: &PathWriter<'_, 'a>,
     ) -> Result<Self::Directory, FsError> {
         self.close();
         if let Some(held) = self.held.iter().find(|held| held.inode == inode) {
@@ -158,7 +158,7 @@ impl Disk for Fake {
         self.race();
         self.fail(false)?;
         let mut path = Vec::new();
-        let root = way(&mut path).ok_or(FsError::NotFound)?;
+        let root = write_path(&mut path).ok_or(FsError::NotFound)?;
         let node = self.find_stale_ancestor(root, &path)?;
         if self.tree.inode(node) != inode {
             return Err(FsError::NotFound);
@@ -274,8 +274,8 @@ impl Disk for Fake {
             return Ok(Reading::Done(FileDigest::unread(stat)));
         }
         self.pin(node);
-        if self.chance.happens(self.odds.aside) {
-            self.aside.insert(ticket, Aside { node, stat });
+        if self.chance.happens(self.odds.by_worker) {
+            self.worker_reads.insert(ticket, WorkerRead { node, stat });
             return Ok(Reading::Later(Some(stat)));
         }
         if !self.is_readable(node) {

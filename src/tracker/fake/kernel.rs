@@ -22,15 +22,15 @@ pub(crate) enum Queued {
 impl Queued {
     pub(crate) fn event(&self) -> Event<'_> {
         match self {
-            Self::Name(wd, name, is_dir, what) => Event::Name {
+            Self::Name(wd, name, is_dir, event) => Event::Name {
                 wd: *wd,
                 name,
                 is_dir: *is_dir,
-                what: *what,
+                event: *event,
             },
-            Self::SelfOutputs(wd, what) => Event::Inode {
+            Self::SelfOutputs(wd, event) => Event::Inode {
                 wd: *wd,
-                what: *what,
+                event: *event,
             },
             Self::Overflow => Event::QueueOverflow,
         }
@@ -39,14 +39,14 @@ impl Queued {
     /// Whether the kernel would leave it out behind that one: it compares all but the
     /// cookie, and never leaves out `IN_IGNORED`.
     fn repeats(&self, last: &Self) -> bool {
-        let plain = |what: NameEvent| match what {
+        let plain = |event: NameEvent| match event {
             NameEvent::MovedFrom(_) => NameEvent::MovedFrom(Cookie(0)),
             NameEvent::MovedTo(_) => NameEvent::MovedTo(Cookie(0)),
             other => other,
         };
         match (self, last) {
-            (Self::Name(wd, name, is_dir, what), Self::Name(wd2, name2, is_dir2, what2)) => {
-                (wd, name, is_dir, plain(*what)) == (wd2, name2, is_dir2, plain(*what2))
+            (Self::Name(wd, name, is_dir, event), Self::Name(wd2, name2, is_dir2, event2)) => {
+                (wd, name, is_dir, plain(*event)) == (wd2, name2, is_dir2, plain(*event2))
             }
             (Self::SelfOutputs(_, SelfEvent::Ignored), _) => false,
             _ => self == last,
@@ -121,15 +121,15 @@ impl Kernel {
     }
 
     /// Something happened to a name in a directory.
-    pub(crate) fn name(&mut self, dir: Node, name: &[u8], is_dir: bool, what: NameEvent) {
+    pub(crate) fn name(&mut self, dir: Node, name: &[u8], is_dir: bool, event: NameEvent) {
         if let Some(wd) = self.by_node.get(&dir) {
-            self.push(Queued::Name(*wd, name.to_vec(), is_dir, what));
+            self.push(Queued::Name(*wd, name.to_vec(), is_dir, event));
         }
     }
 
-    pub(crate) fn own(&mut self, node: Node, what: SelfEvent) {
+    pub(crate) fn self_event(&mut self, node: Node, event: SelfEvent) {
         if let Some(wd) = self.by_node.get(&node) {
-            self.push(Queued::SelfOutputs(*wd, what));
+            self.push(Queued::SelfOutputs(*wd, event));
         }
     }
 

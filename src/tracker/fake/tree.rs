@@ -120,7 +120,7 @@ impl Tree {
     }
 
     /// A dentry that no directory has: of a file without a name.
-    pub(crate) fn dead_dentry(&mut self, dir: Node, name: &[u8], node: Node) -> Dentry {
+    pub(crate) fn unlinked_dentry(&mut self, dir: Node, name: &[u8], node: Node) -> Dentry {
         self.dentries.push(DentryBody {
             dir,
             name: name.to_vec(),
@@ -136,12 +136,12 @@ impl Tree {
         if self.dentries[dentry.0].name == name {
             return dentry;
         }
-        self.dead_dentry(dir, name, node)
+        self.unlinked_dentry(dir, name, node)
     }
 
     /// Gives an inode a name, which must be free.
     pub(crate) fn hash(&mut self, dir: Node, name: &[u8], node: Node) -> Dentry {
-        let dentry = self.dead_dentry(dir, name, node);
+        let dentry = self.unlinked_dentry(dir, name, node);
         self.node_mut(node).nlink += 1;
         self.put(dentry);
         dentry

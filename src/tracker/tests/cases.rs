@@ -55,7 +55,7 @@ fn folds_with(options: &WorldOptions, tree: &[Op], ops: &[Op]) {
         let odds = Odds {
             race: 20,
             late: 20,
-            aside: 10,
+            by_worker: 10,
             error: 0,
         };
         let mut world = World::new(

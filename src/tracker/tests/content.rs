@@ -86,9 +86,9 @@ fn what_changes_while_it_is_read_is_read_again() {
 }
 
 #[test]
-fn a_large_file_is_read_aside_and_reported_under_the_name_it_has_by_then() {
+fn a_large_file_is_read_by_a_worker_and_reported_under_the_name_it_has_by_then() {
     let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
-    world.tracker.disk.odds.aside = 100;
+    world.tracker.disk.odds.by_worker = 100;
     world.does(&write("t/a", 2));
     world.catches_up();
     assert_eq!(world.new_records(), Vec::<String>::new());
@@ -100,10 +100,10 @@ fn a_large_file_is_read_aside_and_reported_under_the_name_it_has_by_then() {
 }
 
 #[test]
-fn a_file_exchanged_while_it_is_read_aside_is_read_again() {
+fn a_file_exchanged_while_it_is_read_by_a_worker_is_read_again() {
     let tree = all(&[write("t/a", 1), write("t/b", 2)]);
     let mut world = World::quiet(&WorldOptions::default(), &tree);
-    world.tracker.disk.odds.aside = 100;
+    world.tracker.disk.odds.by_worker = 100;
     world.does(&write("t/a", 3));
     world.catches_up();
     world.does(&[Op::Exchange("t/a", "t/b")]);
@@ -145,9 +145,9 @@ fn a_file_without_a_name_that_gets_one_elsewhere_is_followed_there() {
 }
 
 #[test]
-fn a_write_by_a_dead_name_is_found_in_its_directory() {
+fn a_write_by_an_unlinked_name_is_found_in_its_directory() {
     let mut world = World::quiet(&WorldOptions::default(), &[]);
-    world.tracker.disk.is_strict_about_dead_names = true;
+    world.tracker.disk.expects_writes_by_unlinked_names = true;
     world.does(&[
         Op::Open(0, "t/tmp"),
         Op::Link("t/tmp", "t/final"),
@@ -202,11 +202,11 @@ fn a_file_that_could_never_be_read_is_tried_when_another_of_its_names_is_touched
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
     let mut world = World::new(&WorldOptions::default(), &tree);
     world.passes(5000 * MS);
-    world.tracker.disk.odds.aside = 100;
+    world.tracker.disk.odds.by_worker = 100;
     world.does(&write("t/a", 2));
     world.catches_up();
     world.answer(0);
-    world.tracker.disk.odds.aside = 0;
+    world.tracker.disk.odds.by_worker = 0;
     world.does(&[Op::Chmod("t/a", false)]);
     world.settles();
     world.does(&[Op::Chmod("t/a", true)]);
@@ -474,11 +474,11 @@ fn a_write_by_one_of_many_names_is_read_once_and_reported_of_all() {
     let before = world.tracker.counters.hashes;
     world.does(&write("t/7", 2));
     world.converges();
-    let mut news = world.new_records();
-    assert_eq!(news[0], "changed t/7 4");
-    news.sort();
-    news.dedup();
-    assert_eq!(news.len(), 501);
+    let mut records = world.new_records();
+    assert_eq!(records[0], "changed t/7 4");
+    records.sort();
+    records.dedup();
+    assert_eq!(records.len(), 501);
     assert_eq!(world.tracker.counters.hashes, before + 1);
 }
 
@@ -597,9 +597,9 @@ fn a_write_to_an_unreadable_file_is_reported_of_all_its_names() {
     assert_eq!(world.new_records(), ["changed t/a 4", "changed t/b 4"]);
     world.does(&[Op::Chmod("t/b", true)]);
     world.converges();
-    let mut news = world.new_records();
-    news.sort();
-    assert_eq!(news, ["changed t/a 4", "changed t/b 4"]);
+    let mut records = world.new_records();
+    records.sort();
+    assert_eq!(records, ["changed t/a 4", "changed t/b 4"]);
 }
 
 /// The questions about names that were asked of the disk since the watch began, without
@@ -656,7 +656,7 @@ fn a_large_new_file_is_read_once() {
         all(&[write("t/tmp", 1), vec![Op::Rename("t/tmp", "t/a")]]),
     ] {
         let mut world = World::quiet(&WorldOptions::default(), &[]);
-        world.tracker.disk.odds.aside = 100;
+        world.tracker.disk.odds.by_worker = 100;
         let before = questions(&world).len();
         world.does(&ops);
         world.converges();

@@ -77,7 +77,7 @@ fn a_tree_removed_and_made_again_at_once_is_the_new_one() {
 }
 
 #[test]
-fn a_directory_that_gets_the_number_of_a_dead_one_is_another() {
+fn a_directory_that_gets_the_number_of_a_removed_one_is_another() {
     let ops = all(&[
         vec![Op::RemoveDir("t/d"), Op::MakeDir("t/e")],
         write("t/e/f", 1),
@@ -173,10 +173,10 @@ fn a_path_that_goes_away_takes_everything_with_it() {
         let mut world = World::quiet(&WorldOptions::default(), &tree);
         world.does(&[op]);
         world.settles();
-        let mut news = world.new_records();
-        news.sort();
+        let mut records = world.new_records();
+        records.sort();
         assert_eq!(
-            news,
+            records,
             ["deleted t/", "deleted t/d/", "deleted t/d/f"],
             "{rest}"
         );

@@ -50,10 +50,10 @@ fn step(names: Vec<&'static str>) -> impl Strategy<Value = Vec<Op>> {
 /// A world, and what happens in it.
 pub(super) fn options() -> impl Strategy<Value = WorldOptions> {
     let odds = (0..3_usize, 0..3_usize, 0..3_usize);
-    let odds = odds.prop_map(|(race, late, aside)| Odds {
+    let odds = odds.prop_map(|(race, late, by_worker)| Odds {
         race: race * 20,
         late: late * 25,
-        aside: aside * 30,
+        by_worker: by_worker * 30,
         error: 0,
     });
     let hashing =

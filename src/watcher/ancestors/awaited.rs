@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::survey::Survey;
-use crate::aside::Aside;
+use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::tracker::WatchedRoot;
 
@@ -35,7 +35,7 @@ pub(super) struct AwaitedPath {
 pub(super) enum PathState {
     Known,
     UnderWay {
-        survey: Aside<Survey>,
+        survey: BlockingTask<Survey>,
         /// Whether something has happened on the way since it began.
         is_outdated: bool,
         /// When it is reported that it takes long, where that is yet to be.
@@ -77,7 +77,7 @@ impl AwaitedPath {
     }
 
     /// A thread surveys the way to it.
-    pub(super) fn set_under_way(&mut self, survey: Aside<Survey>, now: u64) {
+    pub(super) fn set_under_way(&mut self, survey: BlockingTask<Survey>, now: u64) {
         let patience = u64::try_from(STALLED_AFTER.as_nanos()).unwrap_or(u64::MAX);
         self.state = PathState::UnderWay {
             survey,

@@ -12,7 +12,7 @@ use crate::tracker::fake::{Fake, Note};
 
 impl Fake {
     pub(super) fn make(&mut self, path: &[u8], body: Body) -> Option<()> {
-        let (dir, name) = self.tree.place(path)?;
+        let (dir, name) = self.tree.parent_and_name(path)?;
         if self.tree.find(dir, name).is_some() {
             return None;
         }
@@ -22,12 +22,12 @@ impl Fake {
         Some(())
     }
 
-    fn name_note(&self, dir: Node, name: &[u8], node: Node, what: NameEvent) -> Note {
+    fn name_note(&self, dir: Node, name: &[u8], node: Node, event: NameEvent) -> Note {
         Note::Name {
             dir,
             name: name.to_vec(),
             is_dir: self.tree.is_dir(node),
-            what,
+            event,
         }
     }
 
@@ -35,7 +35,7 @@ impl Fake {
     pub(super) fn remove(&mut self, path: &[u8], is_dir: bool) -> Option<()> {
         let dentry = self.tree.dentry_at(path)?;
         let (dir, node) = (self.tree.dentry(dentry).dir, self.tree.dentry(dentry).node);
-        let name = self.tree.place(path)?.1.to_vec();
+        let name = self.tree.parent_and_name(path)?.1.to_vec();
         if self.tree.is_dir(node) != is_dir
             || self.tree.names(node).is_some_and(|names| !names.is_empty())
         {
@@ -51,7 +51,7 @@ impl Fake {
                 0,
                 Note::SelfEvent {
                     node,
-                    what: SelfEvent::Attrib,
+                    event: SelfEvent::Attrib,
                 },
             );
         }
@@ -82,7 +82,7 @@ impl Fake {
     /// rename(2); with a whiteout in its place.
     pub(super) fn rename(&mut self, from: &[u8], to: &[u8], whiteout: bool) -> Option<()> {
         let source = self.tree.dentry_at(from)?;
-        let (dir, name) = self.tree.place(to)?;
+        let (dir, name) = self.tree.parent_and_name(to)?;
         let (old_dir, node) = (self.tree.dentry(source).dir, self.tree.dentry(source).node);
         let found = self.tree.find(dir, name);
         if found == Some(source) && (whiteout || self.tree.dentry(source).name == name) {
@@ -110,7 +110,7 @@ impl Fake {
         if let Some(victim) = victim {
             self.tree.unhash(victim);
         }
-        let old_name = self.tree.place(from)?.1.to_vec();
+        let old_name = self.tree.parent_and_name(from)?.1.to_vec();
         self.tree
             .shift(source, dir, listed.as_deref().unwrap_or(name));
         if whiteout {
@@ -123,14 +123,14 @@ impl Fake {
             self.name_note(dir, name, node, NameEvent::MovedTo(cookie)),
             Note::SelfEvent {
                 node,
-                what: SelfEvent::MoveSelf,
+                event: SelfEvent::MoveSelf,
             },
         ];
         if let Some(other) = victim_node {
             notes.extend([
                 Note::SelfEvent {
                     node: other,
-                    what: SelfEvent::Attrib,
+                    event: SelfEvent::Attrib,
                 },
                 Note::Evict(other),
             ]);
@@ -173,13 +173,13 @@ impl Fake {
             self.name_note(b.0, &b.1, a.2, NameEvent::MovedTo(there)),
             Note::SelfEvent {
                 node: a.2,
-                what: SelfEvent::MoveSelf,
+                event: SelfEvent::MoveSelf,
             },
             self.name_note(b.0, &b.1, b.2, NameEvent::MovedFrom(back)),
             self.name_note(a.0, &a.1, b.2, NameEvent::MovedTo(back)),
             Note::SelfEvent {
                 node: b.2,
-                what: SelfEvent::MoveSelf,
+                event: SelfEvent::MoveSelf,
             },
         ]);
         Some(())
@@ -192,19 +192,19 @@ impl Fake {
     }
 
     pub(super) fn link_node(&mut self, node: Node, to: &[u8]) -> Option<()> {
-        let (dir, name) = self.tree.place(to)?;
+        let (dir, name) = self.tree.parent_and_name(to)?;
         if self.tree.find(dir, name).is_some() {
             return None;
         }
         self.tree.hash(dir, name, node);
         let now = self.tree.time();
         self.tree.node_mut(node).ctime = now;
-        let own = Note::SelfEvent {
+        let self_event = Note::SelfEvent {
             node,
-            what: SelfEvent::Attrib,
+            event: SelfEvent::Attrib,
         };
         self.names(vec![
-            own,
+            self_event,
             self.name_note(dir, name, node, NameEvent::Create),
         ]);
         Some(())
@@ -213,7 +213,7 @@ impl Fake {
     /// mount(2) of a directory: it is in two places at once, and that makes no event.
     pub(super) fn bind(&mut self, from: &[u8], to: &[u8]) -> Option<()> {
         let node = self.tree.at(from)?;
-        let (dir, name) = self.tree.place(to)?;
+        let (dir, name) = self.tree.parent_and_name(to)?;
         self.tree.hash(dir, name, node);
         Some(())
     }

@@ -25,7 +25,7 @@ impl Fake {
 
     /// The dentry as it was spelled in a path, which its events carry.
     fn spelled(&mut self, dentry: Dentry, path: &[u8]) -> Dentry {
-        let name = self.tree.place(path).map(|(_, name)| name);
+        let name = self.tree.parent_and_name(path).map(|(_, name)| name);
         match name {
             Some(name) => self.tree.respelled(dentry, name),
             None => dentry,
@@ -64,7 +64,7 @@ impl Fake {
         let dir = self.tree.at(path).filter(|dir| self.tree.is_dir(*dir))?;
         let node = self.tree.make(Body::File(Vec::new()));
         let name = format!("#{}", self.tree.inode(node).ino);
-        let dentry = self.tree.dead_dentry(dir, name.as_bytes(), node);
+        let dentry = self.tree.unlinked_dentry(dir, name.as_bytes(), node);
         self.hold(slot, dentry, Some(0));
         Some(())
     }
@@ -127,7 +127,7 @@ impl Fake {
         let body = self.tree.node_mut(node);
         if has_others {
             body.writers.insert(dentry);
-            body.is_excused |= !is_live && !self.is_strict_about_dead_names;
+            body.is_excused |= !is_live && !self.expects_writes_by_unlinked_names;
         }
         if let Body::File(bytes) = &mut body.body {
             change(bytes);

@@ -41,12 +41,12 @@ impl Tree {
 
     /// The dentry at the end of a path.
     pub(crate) fn dentry_at(&self, path: &[u8]) -> Option<Dentry> {
-        let (dir, name) = self.place(path)?;
+        let (dir, name) = self.parent_and_name(path)?;
         self.find(dir, name)
     }
 
     /// The directory of a path's last name, and that name.
-    pub(crate) fn place<'p>(&self, path: &'p [u8]) -> Option<(Node, &'p [u8])> {
+    pub(crate) fn parent_and_name<'p>(&self, path: &'p [u8]) -> Option<(Node, &'p [u8])> {
         let cut = path.iter().rposition(|byte| *byte == b'/');
         let (dir, name) = cut.map_or((&b""[..], path), |cut| (&path[..cut], &path[cut + 1..]));
         let dir = self.at(dir)?;

@@ -1,4 +1,4 @@
-//! Where a node goes for a while that is in a cycle of renames.
+//! The name that a node has for a while where renames form a cycle, as in `a -> b`, `b -> a`.
 
 use super::{Planner, Todo};
 use crate::change::Kind;
@@ -9,9 +9,9 @@ use crate::condense::net::{Edge, NodeId};
 const CANDIDATES: usize = 64;
 
 impl Planner {
-    /// It goes to a free name for a while.
-    pub(super) fn step_aside(&mut self, id: NodeId) {
-        self.is_aside[id.index()] = true;
+    /// Renames it to a free name, until its own one is free.
+    pub(super) fn rename_to_temporary(&mut self, id: NodeId) {
+        self.has_temporary_name[id.index()] = true;
         let free = self.free_edge(id);
         let to = free.unwrap_or_else(|| self.made_up_edge(id));
         self.rename(id, to);

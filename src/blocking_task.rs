@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 const STRIDE: Duration = Duration::from_millis(50);
 
 /// Work under way.
-pub(crate) struct Aside<T> {
+pub(crate) struct BlockingTask<T> {
     answer: Receiver<T>,
 }
 
-impl<T: Send + 'static> Aside<T> {
+impl<T: Send + 'static> BlockingTask<T> {
     /// Begins it; `done` is called when it can be fetched. `None`: no thread can be made.
     pub(crate) fn start(
         work: impl FnOnce() -> T + Send + 'static,
         done: impl FnOnce() + Send + 'static,
     ) -> Option<Self> {
         let (sender, answer) = sync_channel(1);
-        let builder = thread::Builder::new().name("aside".into());
+        let builder = thread::Builder::new().name("blocking".into());
         // That nobody waits any longer is no failure.
         let run = move || {
             drop(sender.send(work()));
@@ -58,17 +58,17 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::time::Duration;
 
-    use super::Aside;
+    use super::BlockingTask;
 
     #[test]
     fn what_is_late_is_fetched_later() {
         let (go_on, wait) = channel();
         let work = move || wait.recv().map_or(0, |()| 7);
-        let aside = Aside::start(work, || {}).expect("a thread");
-        assert_eq!(aside.wait(Some(Duration::ZERO), || false), None);
-        assert_eq!(aside.wait(None, || true), None);
-        assert_eq!(aside.take(), None);
+        let task = BlockingTask::start(work, || {}).expect("a thread");
+        assert_eq!(task.wait(Some(Duration::ZERO), || false), None);
+        assert_eq!(task.wait(None, || true), None);
+        assert_eq!(task.take(), None);
         go_on.send(()).expect("it waits");
-        assert_eq!(aside.wait(None, || false), Some(7));
+        assert_eq!(task.wait(None, || false), Some(7));
     }
 }
