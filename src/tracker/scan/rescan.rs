@@ -54,6 +54,9 @@ impl<D> Tracker<D> {
         self.scans.rescan.begin();
         // Files that moved unseen are known by it.
         self.model.index_inode_keys();
+        // That permissions changed may be among what was dropped.
+        let model = &self.model;
+        self.queue.hasten_denied(|dir| model.is_live(dir));
         self.enqueue_roots();
         for root in self.roots.entries() {
             self.queue.add_scan(root, ScanScope::All);

@@ -126,3 +126,33 @@ fn a_directory_that_was_closed_is_opened_again_for_its_file_watch() {
     world.converges();
     assert_eq!(world.tracker.file_watches(), before + 1);
 }
+
+#[test]
+fn a_directory_that_could_not_be_read_while_all_events_were_dropped_is_listed_again() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/old", 1)]);
+    let news = all(&[
+        write("t/d/new", 1),
+        vec![Op::MakeDir("t/d/e"), Op::MakeDir("t/e")],
+        write("t/d/e/f", 1),
+        write("t/e/g", 1),
+    ]);
+    // It becomes unreadable before any of the steps, and readable after any other.
+    for most_events in 0..3 {
+        for (locked, opened) in (0..24).flat_map(|at| [1, 2, 5, 60].map(|later| (at, later))) {
+            let mut world = World::quiet(&short(most_events), &tree);
+            world.does(&news);
+            world.read(usize::MAX);
+            world.apply_all();
+            world.passes(1_000_000_000);
+            world.work(locked);
+            world.does(&[Op::Chmod("t/d", false)]);
+            for _ in 0..opened {
+                world.work(1);
+                world.catches_up();
+                world.passes(100_000_000);
+            }
+            world.does(&[Op::Chmod("t/d", true)]);
+            world.converges();
+        }
+    }
+}
