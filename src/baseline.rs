@@ -27,9 +27,9 @@ pub(crate) struct Baseline {
     /// The next entry to read, by number.
     next: u32,
     under_way: usize,
-    /// Files that were read or looked at.
+    /// Files that were read or stat'ed.
     pub(crate) files: u64,
-    /// Files that are there to read, where somebody has asked.
+    /// All files of the model, once the progress was shown.
     all: Option<usize>,
     /// Bytes that were read.
     pub(crate) bytes: u64,
@@ -101,7 +101,7 @@ impl Baseline {
         }
     }
 
-    /// The next files that nobody has read, by directory.
+    /// The next files that were not read, by directory.
     fn gather<D>(&mut self, tracker: &Tracker<D>) -> Vec<ReadBatch> {
         let mut batches: Vec<ReadBatch> = Vec::new();
         let mut dir = None;

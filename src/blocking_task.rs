@@ -1,7 +1,7 @@
 //! Work that a file system may hold up for ever, done by a thread of its own.
 //!
-//! Knows nothing of the work. Invariant: who asks waits for no longer than it wants to; what
-//! is late may be fetched later, and a thread that never ends keeps no other.
+//! Invariant: the caller waits for no longer than it wants to; a late answer may be fetched
+//! later, and a thread that never ends holds up no other.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
@@ -23,7 +23,7 @@ impl<T: Send + 'static> BlockingTask<T> {
     ) -> Option<Self> {
         let (sender, answer) = sync_channel(1);
         let builder = thread::Builder::new().name("blocking".into());
-        // That nobody waits any longer is no failure.
+        // The caller may have given up, which is no failure.
         let run = move || {
             drop(sender.send(work()));
             done();

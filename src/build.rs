@@ -45,7 +45,7 @@ fn commit() -> Option<String> {
     git(&["rev-parse", "--short=12", "HEAD"])
 }
 
-/// What git prints, where it succeeds, and nothing in the environment leads it elsewhere.
+/// What git prints, where it succeeds, and no variable of the environment gives another repository.
 fn git(args: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .args(args)

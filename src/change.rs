@@ -173,7 +173,8 @@ pub(crate) enum Warning {
     Failed(String),
 }
 
-/// What stood under a name before it changed: for who folds changes into their net effect.
+/// What was reported under a name before it changed, from which --settle computes the net
+/// effect of changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Before {
     pub(crate) kind: Kind,

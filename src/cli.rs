@@ -1,4 +1,4 @@
-//! Turns the command line into values that are checked one by one. Never looks at the disk.
+//! Turns the command line into values that are checked one by one. Never asks the disk.
 //!
 //! Invariant: a choice that has names on the command line is one enum, defined where it is
 //! used, and parsed by its own names.

@@ -1,6 +1,6 @@
 //! Folds the events of one batch into steps: all that happened to the bytes and
 //! attributes of a name, from one step that made, moved or removed it to the next, is one
-//! step at the place of the first event. No system call, no tree.
+//! step in the position of the first event. No system call, no tree.
 //!
 //! Invariant: nothing is folded across a rename or removal of the name, nor across one of
 //! any directory, so that applying the steps is applying the events one by one.
@@ -43,26 +43,26 @@ pub(crate) struct NameStep {
     pub(crate) wd: Wd,
     pub(crate) is_dir: bool,
     pub(crate) change: NameChange,
-    /// What came with it, or after it, until the next step of the name.
+    /// Its content events, up to the next step of the name.
     pub(crate) content: ContentEvents,
     /// A later step of the batch takes the name away: it has left the disk already.
     pub(crate) leaves: bool,
 }
 
-/// What becomes of what a name stands for.
+/// What later steps of the batch do with the file that a step is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome<'a> {
-    /// The name stays: what the disk has there is it, or younger.
+    /// It keeps its name: what the disk has there is it, or came after the batch.
     Stays,
-    /// It ends under this name.
+    /// The last step leaves it under this name.
     Moved { wd: Wd, name: &'a [u8] },
     /// It is removed, or replaced.
     Removed,
-    /// Half a rename: the other is not in the batch.
+    /// It is moved away, and the batch has no IN_MOVED_TO for it.
     Unknown,
 }
 
-/// What is applied at once.
+/// What is applied in one go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     Name(NameStep),

@@ -18,7 +18,7 @@ pub(crate) use net::{Edge, Net, NodeId};
 pub(crate) use shortest::plan;
 pub(crate) use step::{Replaced, Step};
 
-/// More nodes and names than this are not kept: who asks is to take what there is.
+/// With more nodes and names than this, it is full: its records are to be taken.
 const MOST: usize = 250_000;
 
 /// Nor are more bytes of paths than this in what is taken: 32 MiB, and few in tests.
@@ -151,7 +151,7 @@ impl Condenser {
     fn created(&mut self, path: &[u8], kind: Kind, content: Content, entered: bool) -> NodeId {
         let edge = match self.find(path) {
             At::Node(id) => {
-                // Not by the records of a tree; the younger one counts.
+                // Not by the records of a tree; the later one counts.
                 let edge = self.edge_of(id);
                 self.remove(id);
                 edge

@@ -94,7 +94,7 @@ pub(crate) fn config(cli: &Cli, start: &Start, named: Named) -> Result<Config, E
     })
 }
 
-/// What was there before, where that is to be gone on from.
+/// The stream to resume from (`--since`, `--resume`).
 fn resumption(cli: &Cli, events: Events) -> Result<Option<Resumption>, Error> {
     let refuse = |why: &str| Err(Error::Usage(why.to_owned()));
     let memory = match &cli.since {
@@ -205,7 +205,7 @@ fn host(cli: &Cli) -> Result<Option<String>, Error> {
     }
 }
 
-/// What a session says about itself.
+/// The header of the sessions.
 fn header(cli: &Cli, paths: &[Vec<u8>]) -> Header {
     let hash = match cli.hash.unwrap_or(Hashing::Eager) {
         Hashing::Eager => "eager",

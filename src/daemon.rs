@@ -1,6 +1,6 @@
 //! Going to the background, and the pid file.
 //!
-//! The process that was started waits for the one that stays, which tells it, through
+//! The process that was started waits for the one that stays, which reports to it, through
 //! a pipe, that every watch is in place, or with which status it has failed. Until then
 //! the one that stays has the stderr that it was started with, and writes its messages
 //! there. Invariant: nothing is forked once there is a second thread.
@@ -20,7 +20,7 @@ use crate::sys::daemon::{Standard, fork_single_threaded, new_session, replace};
 use crate::sys::process;
 use crate::sys::stat::stat_fd;
 
-/// The one who waits for us to be ready, if anybody does.
+/// The pipe to the process that waits until we are ready, if one does.
 pub(crate) struct Daemonize {
     parent: Option<PipeWriter>,
 }
@@ -68,7 +68,7 @@ impl Daemonize {
         let Some(mut parent) = self.parent.take() else {
             return true;
         };
-        // What is known is for whoever has started us, not for the next owner of stderr.
+        // What is buffered is for the process that has started us, not for the next owner of stderr.
         stderr::close();
         if !keeps_stderr()
             && let Ok(nothing) = nothing()
@@ -82,7 +82,7 @@ impl Daemonize {
     /// Reports the status with which it ends, if that is still waited for.
     pub(crate) fn failed(&mut self, status: u8) {
         if let Some(mut parent) = self.parent.take() {
-            // If it is gone, nobody wants to know.
+            // If it is gone, it needs no answer.
             let _written = parent.write_all(&[status]);
         }
     }
@@ -174,7 +174,7 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Another file that somebody has put there is not ours to remove.
+        // Another file that was put there since is not removed.
         if lock::is_at(&self.file, &self.path) {
             let _removed = fs::remove_file(&self.path);
         }

@@ -77,7 +77,7 @@ fn unpadded(name: &[u8]) -> &[u8] {
     &name[..end.unwrap_or(name.len())]
 }
 
-/// What the mask says, as an enum.
+/// The mask as an enum.
 fn typed<'a>(header: &inotify_event, name: &'a [u8]) -> Event<'a> {
     let (wd, mask) = (Wd(header.wd), header.mask);
     if mask & libc::IN_Q_OVERFLOW != 0 {

@@ -43,7 +43,7 @@ const SHARE: u64 = 4;
 /// A directory that has been entered.
 pub(crate) enum Directory {
     Here(OpenDirectory),
-    /// A thread of its mount looks in it, and proves each time that it is that inode.
+    /// A thread of its mount asks about names in it, and checks each time that it is that inode.
     Remote(Inode, RemotePath),
 }
 
@@ -115,7 +115,7 @@ impl RealDisk {
         Arc::clone(&self.inotify)
     }
 
-    /// Opens with O_PATH what is asked about, or finds who may be asked.
+    /// Opens with O_PATH what is asked about, or finds the mount whose thread may be asked.
     fn locate(&self, at: Target<'_, Arc<Directory>>) -> Result<Located, FsError> {
         let (dir, name) = match at {
             Target::Root(path) => {
@@ -161,7 +161,7 @@ impl RealDisk {
             .map_err(|why| match why {
                 NoAnswer::Failed(error) => error,
                 NoAnswer::DirectoryMoved => {
-                    // The next one who enters it learns so.
+                    // The next `enter` of it fails with that.
                     if let Some(inode) = inode {
                         self.held.remove(&inode);
                         self.moved.push(inode);
@@ -407,7 +407,7 @@ impl Disk for RealDisk {
                 value: KEY.hash_one(value),
             });
         };
-        // On a remote mount they are not known: nobody waits for them.
+        // On a remote mount they are not asked for, since that may take long.
         let Directory::Here(dir) = &**entered else {
             return Ok(xattrs);
         };

@@ -21,7 +21,7 @@ pub(crate) enum Error {
         path: Vec<u8>,
         source: io::Error,
     },
-    /// Something that the watch stands on failed.
+    /// A system call failed that the watch cannot do without.
     System {
         action: &'static str,
         source: io::Error,

@@ -1,4 +1,4 @@
-//! What the kernel answers about a name: what statx(2) tells of it, or why it does not.
+//! What the kernel answers about a name: the result of statx(2), or why it failed.
 //!
 //! Plain values, for the system calls that make them and for all who read them. Never
 //! asks the disk.
@@ -7,7 +7,7 @@ use std::io;
 
 use crate::change::{Attributes, InodeTimes, Kind};
 
-/// What tells one live inode from another.
+/// What identifies an inode while it exists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Inode {
     pub(crate) dev: u64,
@@ -15,7 +15,7 @@ pub(crate) struct Inode {
     pub(crate) ino: u64,
 }
 
-/// What statx(2) tells of a name.
+/// What statx(2) returns for a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Stat {
     pub(crate) kind: Kind,
@@ -24,14 +24,14 @@ pub(crate) struct Stat {
     /// In bytes.
     pub(crate) size: u64,
     /// Last change of the bytes, in nanoseconds since 1970; saturated, since a file system
-    /// may tell any 64 bits of seconds.
+    /// may return any 64 bits of seconds.
     pub(crate) mtime: i64,
     /// Last change of the inode, likewise.
     pub(crate) ctime: i64,
     /// Birth, where the file system knows it.
     pub(crate) btime: Option<i64>,
     pub(crate) attributes: Attributes,
-    /// Number of the mount in /proc/self/mountinfo; 0 where the kernel does not tell it
+    /// Number of the mount in /proc/self/mountinfo; 0 where the kernel does not return it
     /// (before Linux 5.8, or where a sandbox refuses statx).
     pub(crate) mount: u64,
     /// Whether a mount begins here, also on a file (`STATX_ATTR_MOUNT_ROOT`).
@@ -40,14 +40,14 @@ pub(crate) struct Stat {
     pub(crate) is_automount: bool,
 }
 
-/// What may be done on a file system without harm, and what inotify tells of it.
+/// What may be done on a file system without harm, and whether inotify sees its changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum FsClass {
     /// It answers at once, and all changes are made through it.
     #[default]
     Local,
     /// A process or another host answers: perhaps late, perhaps never. What is changed
-    /// elsewhere makes no event, and is found by polling.
+    /// on another host makes no event, and is found by polling.
     Remote(&'static str),
     /// Changes made below it make no events, and looking does not find them for certain.
     Layered(&'static str),

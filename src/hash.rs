@@ -1,6 +1,6 @@
 //! Turns files into digests: here, or on worker threads that give way to the loop.
 //!
-//! Never decides what is read or whether it is news. Invariant: a digest comes with what
+//! Never decides what is read or whether it has changed. Invariant: a digest comes with what
 //! the file was before it was read, and whether that was still so after.
 
 mod device_lane;

@@ -2,7 +2,7 @@
 //! being stdin.
 //!
 //! A FIFO without a writer, a terminal and a slow pipe are waited for, and a signal that
-//! asks to end is heard meanwhile. Invariant: no more than [`MAX_BYTES`] are read.
+//! asks to end is served meanwhile. Invariant: no more than [`MAX_BYTES`] are read.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,5 +1,5 @@
 //! What ends work that is under way, on whatever thread: a signal that asks for the end, or
-//! that nobody reads the output any longer.
+//! that the reader of the output is gone.
 //!
 //! Takes no signal away: the loop reads it afterwards, and decides what it means.
 

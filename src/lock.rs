@@ -1,5 +1,5 @@
-//! Files of our own, besides what is printed: opened without following what somebody
-//! may have planted, and locked, so that no second balerion writes to them.
+//! The log and the pid file: opened without following a link that another user
+//! may have put there, and locked, so that no second balerion writes to them.
 //!
 //! The lock goes with the descriptor: it is free again however its holder ends.
 
@@ -39,7 +39,7 @@ pub(crate) struct LockedFile {
     pub(crate) is_locked: bool,
 }
 
-/// Opens a file of ours and locks it, for as long as it stays open.
+/// Opens the log or the pid file and locks it, for as long as it stays open.
 ///
 /// # Errors
 /// A sentence that names the file, why it cannot be had, and what to do.
@@ -86,9 +86,9 @@ pub(crate) fn open_locked(
     ))
 }
 
-/// Opens a regular file; a sentence's end says why not.
+/// Opens a regular file; the error is the end of a sentence.
 fn open(path: &Path, mode: u32) -> Result<File, String> {
-    // Devices are not even opened; what is put there after this look is seen below.
+    // Devices are not even opened; what is put there after this is seen below.
     if let Ok(found) = fs::symlink_metadata(path) {
         refuse(found.file_type())?;
     }
@@ -137,7 +137,7 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Who holds the lock: by what the kernel tells of open files, else as a pid file tells.
+/// The process that holds the lock: from /proc/PID/fdinfo, else the pid in the file.
 fn holder(file: &File) -> Option<u32> {
     let ino = stat_fd(file.as_fd()).ok()?.inode.ino;
     let this = std::process::id();

@@ -29,16 +29,16 @@ pub(crate) struct Log {
 
 pub(crate) struct OpenedLog {
     pub(crate) fd: OwnedFd,
-    /// Whether its last record has no end: who wrote it has died over it.
+    /// Whether its last record has no end: its writer was killed.
     pub(crate) is_cut: bool,
     /// What a person must know.
     pub(crate) warning: Option<String>,
 }
 
-/// What was learned from an attempt to write.
+/// What an attempt to write has changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Transition {
-    /// It goes as before.
+    /// It went like the last one.
     None,
     Failing(String),
     Recovered,
@@ -137,7 +137,7 @@ fn open(path: &Path, end: u8) -> Result<OpenedLog, String> {
     })
 }
 
-/// Takes back the last `torn` bytes of a file, where nobody has written behind them.
+/// Takes back the last `torn` bytes of a file, where no other process has written behind them.
 ///
 /// # Errors
 /// Those of fstat(2), lseek(2) and ftruncate(2).

@@ -68,7 +68,7 @@ fn program(start: Start) -> ! {
         }
     };
     if let Some(printed) = about_itself(&cli) {
-        // That nobody reads it is no failure.
+        // A reader that is gone is no failure.
         let _read = printed;
         sys::process::exit_now(0);
     }
@@ -135,12 +135,12 @@ fn refuse(error: &clap::Error) -> ! {
         }
         end(Exit::Status(2))
     }
-    // That nobody reads the help is no failure.
+    // A reader that is gone is no failure.
     let _read = error.print();
     sys::process::exit_now(0)
 }
 
-/// Lets signals be heard while a file system holds up the start. Nothing has been printed
+/// Lets signals be served while a file system holds up the start. Nothing has been printed
 /// that is lost with it.
 fn guard_start(cli: &Cli, signals: &Signals, pid_file: Weak<Mutex<Option<PidFile>>>) -> StartGuard {
     let stop = config::stop(cli);

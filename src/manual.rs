@@ -35,7 +35,7 @@ fn without_hidden(full: &Command) -> Command {
         .args(shown.cloned())
 }
 
-/// Prints the man page: in troff, or on a terminal, where nobody can read that, as text.
+/// Prints the man page: in troff, or, on a terminal, as text.
 ///
 /// # Errors
 /// stdout does not take it.

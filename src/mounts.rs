@@ -98,7 +98,7 @@ impl Mounts {
     /// Reads it again: the mount points where something was unmounted (`false`), then those
     /// where something was mounted.
     pub(crate) fn take_changed(&mut self) -> Vec<(Vec<u8>, bool)> {
-        // Without an answer nothing is known to have changed; the next change tells.
+        // Where it cannot be read, no change is known; they are found when it changes next.
         let Ok(new) = read(&mut self.file) else {
             return Vec::new();
         };
@@ -119,7 +119,7 @@ impl AsFd for Mounts {
 }
 
 /// Finds the class of what statx(2) found. It has a descriptor of its own, since each one
-/// tells of a change once.
+/// is ready once for each change.
 pub(crate) struct MountTable {
     known: Mutex<Known>,
 }
@@ -216,7 +216,7 @@ impl Known {
     }
 }
 
-/// Whether nobody knows how long an answer takes; what an automount mounts may be remote.
+/// Whether an answer may take any time; what an automount mounts may be remote.
 fn may_stall(class: FsClass) -> bool {
     class.may_stall() || class == FsClass::Automount
 }

@@ -1,6 +1,6 @@
 //! The bytes of all names, one after another, each after its length.
 //!
-//! Never gives room back by itself: names that are gone are waste, until whoever knows
+//! Never gives room back by itself: names that are gone are waste, until the caller, which knows
 //! which are in use has the rest made compact. 12 bytes for `file10.txt`, where one of its
 //! own would take 48.
 

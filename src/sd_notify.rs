@@ -24,7 +24,7 @@ pub(crate) struct Service {
     retry: u64,
 }
 
-/// What a message is about; a younger one replaces an older one.
+/// What a message is about; a new one replaces the one about the same that waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     State,
@@ -32,7 +32,7 @@ enum Kind {
 }
 
 impl Service {
-    /// As NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID say.
+    /// From NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
     pub(crate) fn from_environment() -> Self {
         let socket = std::env::var("NOTIFY_SOCKET")
             .ok()
@@ -65,7 +65,7 @@ impl Service {
         }
     }
 
-    /// A message that is tried again until it is taken or there is a younger one.
+    /// A message that is tried again until it is taken or another replaces it.
     fn send_surely(&mut self, kind: Kind, text: String) {
         self.unsent.retain(|(unsent, _)| *unsent != kind);
         if !self.unsent.is_empty() || !self.send(&text) {

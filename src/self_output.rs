@@ -1,6 +1,6 @@
 //! Which files are our own output, and so are never reported.
 //!
-//! A file that we have written stays ours when it is renamed and no longer written to
+//! A file that was our output stays so when it is renamed and no longer written to
 //! (a rotated log). Since the kernel gives the number of a deleted file to a new one,
 //! a file is known by its birth too.
 
@@ -17,20 +17,20 @@ use crate::tracker::disk::Inode;
 pub(crate) struct SelfOutputs {
     /// Those that there are, with their births.
     files: Vec<(Inode, Option<i64>)>,
-    /// Names under which whatever file there is, is ours: a directory and a name in it.
+    /// Names under which any file is our output: a directory and a name in it.
     names: Vec<(Inode, Vec<u8>)>,
 }
 
 impl SelfOutputs {
-    /// What an output is open on is ours, if it is a file.
+    /// What an output is open on is not reported, if it is a file.
     pub(crate) fn add(&mut self, raw: &Stat) {
         if raw.kind == Kind::File && !self.has(raw.inode) {
             self.files.push((raw.inode, raw.btime));
         }
     }
 
-    /// A name is ours, even before we have opened what is there: who rotates a log may
-    /// make the new one for us.
+    /// A name is that of an output, even before it was opened: logrotate(8) may create the new
+    /// log itself.
     pub(crate) fn add_path(&mut self, path: &Path) {
         let parent = path
             .parent()
@@ -45,7 +45,7 @@ impl SelfOutputs {
         }
     }
 
-    /// A file that is no longer written to: it stays ours if it can be distinguished from a new
+    /// A file that is no longer written to: it is remembered if it can be distinguished from a new
     /// one of its number.
     pub(crate) fn retire(&mut self, raw: &Stat) {
         if raw.btime.is_none() {

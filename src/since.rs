@@ -57,11 +57,11 @@ pub(crate) struct Since {
 
 /// What reading a stream to its end gave.
 pub(crate) struct Read {
-    /// The tree; or a sentence that says why there is none.
+    /// The tree; or the reason why there is none, for the user.
     pub(crate) since: Result<Since, String>,
     /// Where the last record ends, if anything comes after it.
     pub(crate) torn_at: Option<u64>,
-    /// Whether a session of ours may be appended to it.
+    /// Whether another session may be appended to it.
     pub(crate) is_ours: bool,
     pub(crate) is_empty: bool,
 }
@@ -154,7 +154,7 @@ fn unreadable(shown: &str, error: &io::Error) -> String {
 }
 
 impl Since {
-    /// The session that is gone on from.
+    /// The id of the session that is resumed.
     pub(crate) fn session(&self) -> &str {
         &self.start.session
     }

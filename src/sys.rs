@@ -1,4 +1,4 @@
-//! The system calls that balerion stands on, one wrapper each and no policy.
+//! The system calls that balerion uses, one wrapper each and no policy.
 //!
 //! Every descriptor is an `OwnedFd` from birth, close-on-exec; every failure an
 //! `io::Error`. `unsafe` is allowed below here and in `decode.rs`, nowhere else.
@@ -41,7 +41,7 @@ pub(crate) fn is_short_of_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
-/// Why a call failed, for whoever asked about a name.
+/// Why a call about a name failed.
 pub(crate) fn fs_error(error: &io::Error) -> FsError {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ESTALE | libc::ENXIO) => {

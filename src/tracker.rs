@@ -212,7 +212,7 @@ impl<D: Disk> Tracker<D> {
         })
     }
 
-    /// What a name in a directory stands for.
+    /// The status of a name in a directory.
     fn stat_in(&mut self, dir: Id, name: &[u8]) -> Result<Stat, FsError> {
         let dir = self.enter(dir)?;
         self.disk.stat(Target::In(&dir, name))

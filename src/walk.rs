@@ -174,7 +174,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         }
     }
 
-    /// Opens a directory by its way from the PATH: not by the path of that, since each
+    /// Opens a directory by its relative path from the PATH: not by the path of that, since each
     /// thread has a working directory of its own.
     fn reopen(&self, id: Id) -> io::Result<OwnedFd> {
         let mut route = Vec::new();
@@ -254,7 +254,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         };
         let wd = self.watch(fd.as_fd());
         self.shared.progress.went_on();
-        // Where no event tells of a write, what was found may be over when it is known.
+        // Where a write makes no event, a file may have changed before it is compared.
         let old = if wd.is_ok() { old } else { None };
         let mut wd = Some(wd);
         loop {
@@ -285,7 +285,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         frames.push(Frame { fd, on, first });
     }
 
-    /// Opens a subdirectory, if it is to be entered; where that fails, tells what is there.
+    /// Opens a subdirectory, if it is to be entered; where that fails, returns what is there.
     fn open_below(
         &self,
         id: Id,
@@ -293,7 +293,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         name: &[u8],
         above: FileSystem,
     ) -> Result<Option<OwnedFd>, (io::Error, Option<Stat>)> {
-        // Where opening a name may mount something, it is looked at first.
+        // Where opening a name may mount something, it is stat'ed first.
         if !self.shared.has_automounts {
             let opened =
                 file::with_c_str(name, |name| file::open_in_mount(dir, name, Open::Listing));
@@ -311,7 +311,7 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     /// The same for what may be on another file system: what is not to be entered is never
-    /// opened, and nothing is mounted by looking.
+    /// opened, and nothing is mounted by that.
     fn open_other(
         &self,
         id: Id,

@@ -233,7 +233,7 @@ impl Watcher {
         deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.clock.tick())))
     }
 
-    /// Mounts changed: what is below the places that changed is reconciled.
+    /// Mounts changed: each mount point that changed is reconciled.
     fn remounted(&mut self) {
         let Some(mounts) = &mut self.mounts else {
             return;

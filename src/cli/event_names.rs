@@ -13,7 +13,7 @@ use crate::output::EventName;
 #[derive(Clone)]
 pub(super) struct EventNames;
 
-/// Events of inotifywait that only reading causes: they say nothing of a change.
+/// Events of inotifywait that only reading causes, so that nothing has changed.
 const READS: [&str; 4] = ["access", "open", "close_nowrite", "close"];
 
 impl TypedValueParser for EventNames {

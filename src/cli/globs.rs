@@ -47,7 +47,7 @@ fn regex(glob: &str) -> Option<Option<String>> {
     is_one.then(|| translated(glob))
 }
 
-/// A regular expression as a glob; `None` where it says what no glob can.
+/// A regular expression as a glob; `None` where no glob means the same.
 fn translated(regex: &str) -> Option<String> {
     let (anchored, body) = match regex.strip_prefix('^') {
         Some(body) => (

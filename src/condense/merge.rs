@@ -27,7 +27,7 @@ pub(super) fn merge(net: Net) -> Merged {
 
 struct Merger {
     net: Net,
-    /// The node that stands for it: another one after a merge.
+    /// The node that has become of it: another one after a merge.
     merged: Vec<NodeId>,
     origins: HashMap<Edge, NodeId>,
 }

@@ -1,7 +1,7 @@
 //! From two trees to the shortest list of records that turns one into the other.
 //!
-//! Each record is made once nothing stands in its way; a cycle of renames goes by way of a
-//! free name. What is gone is never emitted as renamed. Knows no disk.
+//! Each record is made once no other must come before it; in a cycle of renames one goes to a
+//! temporary name first. What is gone is never emitted as renamed. Knows no disk.
 //!
 //! Invariant: each record holds in the tree that those before it have made.
 
@@ -200,7 +200,7 @@ impl Planner {
         order.into_iter().map(|(_, _, id)| id).collect()
     }
 
-    /// Does what is to be done with a node, and first what stands in its way.
+    /// Does what is to be done with a node, and first what must come before it.
     fn perform(&mut self, id: NodeId) {
         let mut stack = vec![id];
         while let Some(&id) = stack.last() {
@@ -246,7 +246,7 @@ impl Planner {
         true
     }
 
-    /// Makes the record, which nothing stands in the way of.
+    /// Makes the record, before which no other must come.
     fn execute(&mut self, id: NodeId) {
         let todo = std::mem::replace(&mut self.todo[id.index()], Todo::Nothing);
         let Node {

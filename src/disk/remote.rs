@@ -1,7 +1,7 @@
 //! Questions to file systems that may not answer, each put by a thread of its mount.
 //!
-//! Whoever asks waits for some milliseconds at most. A late answer is kept for the one who
-//! asks the same again; until it comes, the mount is stalled and the rest goes on.
+//! The caller waits for some milliseconds at most. A late answer is kept until the same is
+//! asked again; until it comes, the mount is stalled and the rest goes on.
 //! Invariant: no lock is held while a file system is asked.
 
 mod mailbox;
@@ -84,7 +84,7 @@ pub(crate) enum Answer {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum NoAnswer {
     Failed(FsError),
-    /// The directory that was to be looked in is not where it was.
+    /// The directory of the name has moved.
     DirectoryMoved,
 }
 
@@ -166,7 +166,7 @@ impl Remotes {
             if !is_late || is_over() || most.is_some_and(|most| began.elapsed() > most) {
                 return answer;
             }
-            // A file system that answers EAGAIN, say, is not asked in a circle.
+            // A file system that answers EAGAIN is not asked again at once.
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -192,7 +192,7 @@ impl Remotes {
             shared.changed.notify_all();
         }
         if !mailbox.has_threads && !self.start(&shared, &mut mailbox) {
-            // Without a thread it cannot be asked; the next one who asks tries again.
+            // Without a thread it cannot be asked; the next question tries again.
             mailbox.questions.clear();
             return Err(FsError::Stalled.into());
         }

@@ -39,7 +39,7 @@ pub(super) struct Rules {
     reported: Vec<PathBuf>,
 }
 
-/// What tells one state of a rule file from another.
+/// What identifies a state of a rule file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum FileState {
     Missing,

@@ -2,7 +2,7 @@
 //! its file system may not answer.
 //!
 //! Knows nothing of rules. Invariant: a mount that does not answer is waited for once, for
-//! [`PATIENCE`]; until it has answered, nothing is known of it, and nobody waits.
+//! [`PATIENCE`]; until it has answered, nothing is known of it, and the loop goes on.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -90,7 +90,7 @@ impl Lane {
         let (sender, answer) = sync_channel(1);
         let (bell, late) = channel();
         let job = move || {
-            // That nobody waits for it any longer is no failure.
+            // The caller may have given up, which is no failure.
             drop(sender.send(work()));
             drop(bell);
         };
@@ -106,7 +106,7 @@ impl Lane {
         answer
     }
 
-    /// Whether the thread is still at a question that nobody waits for any longer.
+    /// Whether the thread is still at a question that was given up.
     fn is_late(&mut self) -> bool {
         let is_over = |late: &Receiver<()>| late.try_recv() == Err(TryRecvError::Disconnected);
         self.late.take_if(|late| is_over(late));
@@ -134,7 +134,7 @@ impl Lane {
     }
 }
 
-/// A thread that does one job after the other, until nobody has any.
+/// A thread that does one job after the other, until the channel is closed.
 fn start() -> Option<Sender<Job>> {
     let (sender, jobs) = channel::<Job>();
     let builder = thread::Builder::new().name("rules".into());

@@ -1,4 +1,4 @@
-//! Work in the order in which it came, the directories taking turns: whoever fills one
+//! Work in the order in which it came, the directories taking turns: who fills one
 //! directory does not keep the others waiting.
 //!
 //! Reads nothing. Invariant: a directory is among the turns once if it has work, and not

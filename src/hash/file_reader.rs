@@ -35,7 +35,7 @@ pub(crate) fn bytes_read() -> u64 {
     READ.load(Ordering::Relaxed)
 }
 
-/// A regular file, open with O_PATH: its name may lead elsewhere by now, and its kind is
+/// A regular file, open with O_PATH: its name may lead to another one by now, and its kind is
 /// what was seen.
 pub(crate) struct RegularFile {
     fd: OwnedFd,
@@ -155,7 +155,7 @@ impl Reader {
     /// Whether all of it has been read.
     fn read_until(&mut self, until: Option<Instant>, buffer: &mut Vec<u8>) -> io::Result<bool> {
         loop {
-            // A byte more than is left, so that a short read tells the end.
+            // A byte more than is left, so that a short read means the end of the file.
             let left = self.stat.size.saturating_sub(self.read);
             let want =
                 usize::try_from(left).map_or(CHUNK, |left| left.saturating_add(1).min(CHUNK));

@@ -1,7 +1,7 @@
 //! The threads that read behind the loop: jobs in, answers out, and an eventfd that
 //! wakes the loop when there are some.
 //!
-//! Never decides what is read. Invariants: whoever gave a job gets its answer; the
+//! Never decides what is read. Invariants: each job gets its answer; the
 //! directories take turns, as do single files and the baseline; a device on which a slice
 //! took more than 1 s has a thread of its own from then on; where no thread can be made, the
 //! loop itself does the work, a slice at a time. A remote file system, which may not answer
@@ -184,7 +184,7 @@ impl Workers {
         self.event.signal();
     }
 
-    /// A file was read by somebody else.
+    /// A file was read on another thread.
     pub(crate) fn deliver(&self, ticket: Ticket, read: Result<FileDigest, FsError>) {
         self.publish(Done::File(ticket, read));
     }

@@ -2,7 +2,7 @@
 //!
 //! The text is a small part of Markdown: sections, paragraphs of one line, lists whose
 //! items begin with a term in backquotes, numbered lists, and indented blocks that are
-//! printed as they stand. Invariant: what is printed is ASCII.
+//! printed unchanged. Invariant: what is printed is ASCII.
 
 use std::io;
 
@@ -95,7 +95,7 @@ fn inline(text: &str) -> String {
     out
 }
 
-/// Text as it stands: nothing in it means anything to troff, and what troff would print as
+/// Verbatim text: nothing in it means anything to troff, and what troff would print as
 /// another character in UTF-8 stays what it is.
 fn literal(text: &str) -> String {
     let mut out = String::new();

@@ -82,7 +82,7 @@ struct Move<'a> {
     path_hex: Option<Hex<'a>>,
 }
 
-/// A name and what is known of what it stands for.
+/// A path and the kind of what is there.
 #[derive(Serialize)]
 struct Entry<'a> {
     kind: &'static str,

@@ -1,4 +1,4 @@
-//! A session: what one start says, its records numbered from 0 without a gap.
+//! A session: the records of one start, numbered from 0 without a gap.
 //!
 //! Knows nothing of what the records hold. Invariant: (host, session, seq) is given once.
 
@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use uuid::{Builder, Uuid};
 
-/// What the first record of a session says about it.
+/// The fields of the first record of a session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Header {
     pub(crate) version: &'static str,
@@ -21,11 +21,11 @@ pub(crate) struct Header {
     pub(crate) absolute: Vec<Vec<u8>>,
     /// The value of `--hash`.
     pub(crate) hash: &'static str,
-    /// The session that this one goes on from.
+    /// The session that this one resumes.
     pub(crate) resumes: Option<String>,
 }
 
-/// What tells a record from all others, of whatever host.
+/// What identifies a record among those of all hosts.
 #[derive(Clone, Copy, Serialize)]
 pub(super) struct Key<'a> {
     host: &'a str,

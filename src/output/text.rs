@@ -114,7 +114,7 @@ fn write_name(style: &Style, path: &[u8], out: &mut Vec<u8>) {
 }
 
 /// One of the two paths of a rename. It is quoted where it could be taken for more or less
-/// than one path, so that the first ` -> ` outside quotes always stands between the two.
+/// than one path, so that the first ` -> ` outside quotes always separates the two.
 fn write_end_of_rename(style: &Style, path: &[u8], out: &mut Vec<u8>) {
     const ARROW: &[u8] = b" -> ";
     let is_ambiguous = path.starts_with(b"\"")

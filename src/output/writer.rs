@@ -1,4 +1,4 @@
-//! Rendered records on their way to a stream: as much as the reader takes, the rest kept
+//! Rendered records, written to a stream: as much as the reader takes, the rest kept
 //! until it does.
 //!
 //! Never waits, and never writes a part of a record where the stream takes pieces as a whole.
@@ -79,7 +79,7 @@ impl RecordWriter {
         taken.take_while(|byte| **byte != self.end).count()
     }
 
-    /// Gives the record that was taken in part again, to whoever comes next.
+    /// The next reader gets the record again that was taken in part.
     pub(crate) fn rewind_torn(&mut self) {
         self.taken -= self.torn();
     }
@@ -94,7 +94,7 @@ impl RecordWriter {
         self.bytes.truncate(self.taken);
     }
 
-    /// Goes on elsewhere.
+    /// Writes to another stream from now on.
     ///
     /// # Errors
     /// EBADF: the descriptor is closed.

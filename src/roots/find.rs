@@ -48,7 +48,7 @@ impl RootBuilder<'_> {
         Ok(Found { opened, stat })
     }
 
-    /// Watches it, a directory. That it cannot be watched stands in the answer.
+    /// Watches it, a directory. That it cannot be watched is part of the result.
     pub(super) fn watch(&mut self, given: &[u8], found: &Found) -> Result<Watched, Error> {
         match &found.opened {
             Opened::Here(fd, stat) => {

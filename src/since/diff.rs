@@ -19,7 +19,7 @@ use net_builder::NetBuilder;
 
 /// What of the model is not in it.
 pub(crate) trait Disk {
-    /// Inode and times of an entry, as they were when the baseline looked; of what it
+    /// Inode and times of an entry, as the baseline found them; of what it
     /// does not compare, as they are.
     fn times(&mut self, id: Id) -> Option<InodeTimes>;
     /// The size of a file, likewise.

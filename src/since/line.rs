@@ -1,7 +1,7 @@
 //! One line of a JSON stream to the fields that a fold needs.
 //!
-//! Almost all lines are flat objects without an escape: these are read in place. All others,
-//! and all that are wrong in some way, are left to serde. Invariant: what is read in place
+//! Almost all lines are flat objects without an escape: these are read without a copy. All others,
+//! and all that are malformed, are left to serde. Invariant: what is read in place
 //! is what serde would give.
 
 use std::borrow::Cow;

@@ -1,5 +1,5 @@
-//! A file that holds a stream to its items, on a thread that reads ahead of who applies
-//! them, so that both processors work; without a thread they are read in place.
+//! A file that holds a stream to its items, on a thread that reads ahead while
+//! they are applied, so that both processors work; without a thread they are read in place.
 //!
 //! Invariant: no more than a few pieces are held.
 
@@ -100,7 +100,7 @@ impl FileLines {
         Ok(Some(items))
     }
 
-    /// Reads until the end, an error, or until nobody takes it any more.
+    /// Reads until the end, an error, or until the items are not taken any more.
     fn send_all(mut self, pieces: &SyncSender<io::Result<Items>>) -> Self {
         while let Some(piece) = self.next().transpose() {
             let is_last = piece.is_err();

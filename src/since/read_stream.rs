@@ -8,7 +8,7 @@ use std::io::BufRead;
 
 use super::record::Record;
 
-/// No line of ours is longer: 4 MiB.
+/// No record is longer: 4 MiB.
 const LONGEST: usize = 4 << 20;
 
 /// What is in a stream, in its order.
@@ -90,7 +90,7 @@ impl Lines {
         }
         if line.is_empty() {
             if separator == 0 {
-                // A run of NULs stands for bytes that were lost.
+                // A run of NULs is what a crash leaves of bytes that were lost.
                 take(Item::Gap);
             }
             return;
@@ -118,7 +118,7 @@ impl Lines {
         self.separator.is_some()
     }
 
-    /// Whether it is a stream of ours, or what a crash leaves of its first record.
+    /// Whether it is a stream of balerion, or what a crash leaves of its first record.
     pub(super) fn is_ours(&self) -> bool {
         let begins = |line: &[u8]| {
             let first = b"{\"time\":\"";

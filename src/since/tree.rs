@@ -161,7 +161,7 @@ impl Tree {
         (parent != NONE).then_some(TreeId(parent))
     }
 
-    /// `None`: it is on the way to a PATH, and no record speaks of it.
+    /// `None`: it is above a PATH, and no record has named it.
     pub(crate) fn kind(&self, id: TreeId) -> Option<Kind> {
         match self.entries[id.0].content {
             Content::Free | Content::Unreported(_) => None,

@@ -1,4 +1,4 @@
-//! The process's stderr: lines on their way to whoever reads it, and a line of progress
+//! The process's stderr: lines until the reader takes them, and a line of progress
 //! below them on a terminal.
 //!
 //! Never waits for the reader while the watch runs. What does not fit into a bounded buffer is
@@ -50,7 +50,7 @@ pub(crate) fn message(text: &str) {
 pub(super) fn show_progress(text: &str) {
     let mut console = lock();
     console.flush();
-    // Progress is worth no place in the buffer.
+    // Progress is not worth buffering.
     if console.pending.is_empty() {
         console.erase_progress();
         console.pending.extend(format!("{NAME}{text}").as_bytes());

@@ -18,7 +18,7 @@ impl Child {
     /// Waits for its end: waitpid(2).
     pub(crate) fn wait(self) {
         let mut status = 0;
-        // SAFETY: `status` is one int to fill. That somebody else has waited for the
+        // SAFETY: `status` is one int to fill. That other code has waited for the
         // child is no harm: it has ended then.
         unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
     }
@@ -28,7 +28,7 @@ impl Child {
 ///
 /// # Errors
 /// EAGAIN: a limit on processes is reached; ENOMEM; `Unsupported`: the process has more than
-/// one thread, or /proc is not there to tell.
+/// one thread, or /proc is not mounted.
 pub(crate) fn fork_single_threaded() -> io::Result<Option<Child>> {
     let threads = fs::read_dir("/proc/self/task")
         .map_err(|_| io::Error::new(io::ErrorKind::Unsupported, "/proc must be mounted"))?;

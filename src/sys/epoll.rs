@@ -133,7 +133,7 @@ impl Epoll {
 }
 
 /// Whether something exceptional has happened to a descriptor (POLLPRI), without waiting:
-/// poll(2). /proc/self/mountinfo tells of each change once.
+/// poll(2). /proc/self/mountinfo is ready once for each change.
 pub(crate) fn is_exceptional(fd: BorrowedFd<'_>) -> bool {
     let mut poll = libc::pollfd {
         fd: fd.as_raw_fd(),

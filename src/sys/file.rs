@@ -15,9 +15,9 @@ use crate::change::Kind;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Open {
-    /// As a place only, whatever it is: a FIFO's writer is not woken (O_PATH).
+    /// Without access to its bytes, whatever it is: a FIFO's writer is not woken (O_PATH).
     Path,
-    /// As a place only, and it must be a directory (O_PATH|O_DIRECTORY).
+    /// The same, and it must be a directory (O_PATH|O_DIRECTORY).
     Directory,
     /// To read its bytes: never waits, never becomes our terminal.
     Bytes,
@@ -316,8 +316,8 @@ impl FdPath {
     }
 }
 
-/// Opens again, to read, what is open as a place. `/proc/self/fd` is opened once: to
-/// find it anew each time would cost more than the file.
+/// Opens again, to read, what is open with O_PATH. `/proc/self/fd` is opened once: to
+/// look it up each time would cost more than the file.
 ///
 /// # Errors
 /// Those of openat(2); EWOULDBLOCK when a lease is held on it.

@@ -11,7 +11,7 @@ use super::check;
 use crate::event::Wd;
 
 /// What a directory is watched for. Never OPEN, ACCESS or CLOSE_NOWRITE, which
-/// our own looking would cause; never EXCL_UNLINK, which hides a dead name's writes.
+/// our own looking would cause; never EXCL_UNLINK, which hides writes by a name that was removed.
 const DIRECTORY: u32 = libc::IN_CREATE
     | libc::IN_DELETE
     | libc::IN_MODIFY

@@ -20,7 +20,7 @@ pub(crate) const AT_ONCE: usize = 32 << 10;
 pub(crate) struct Dirent<'a> {
     /// The inode's number, as the directory has it.
     pub(crate) ino: u64,
-    /// What it is, where the file system says so there (not `DT_UNKNOWN`).
+    /// `None`: the file system gives DT_UNKNOWN.
     pub(crate) kind: Option<Kind>,
     pub(crate) name: &'a CStr,
 }

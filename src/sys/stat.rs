@@ -82,7 +82,7 @@ fn statx(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<Stat> {
     }
 }
 
-/// fstatat(2), which tells neither births nor mounts.
+/// fstatat(2), which returns neither birth times nor mounts.
 fn fstatat(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<Stat> {
     let mut buffer = MaybeUninit::<libc::stat>::uninit();
     let flags = (flags & !libc::AT_STATX_DONT_SYNC) | libc::AT_NO_AUTOMOUNT;

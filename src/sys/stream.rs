@@ -2,7 +2,7 @@
 //!
 //! O_NONBLOCK would change the open file description for everyone who shares it, the shell
 //! among them. So a pipe or a terminal is opened again; where that is not permitted, poll(2)
-//! tells whether there is room, and no more is written than then fits.
+//! returns whether there is room, and no more is written than then fits.
 
 #![allow(unsafe_code)]
 
@@ -143,7 +143,7 @@ impl Stream {
 
     /// Waits until there is room, at most so many milliseconds; poll(2).
     pub(crate) fn wait_for_room(&self, millis: u16) {
-        // What it finds out is asked for again by whoever writes next.
+        // The next write asks again for what it finds out.
         let _events = poll(self.as_fd(), libc::POLLOUT, millis);
     }
 

@@ -158,7 +158,7 @@ impl<D: Disk> Tracker<D> {
         };
         let is_directory = self.model.kind(known) == Kind::Directory;
         if is_directory && is_dir {
-            // Only the disk tells whether the one that is known is meant, or a younger.
+            // Only the disk shows whether the one that is known is meant, or one that came since.
             self.model.mark_deleted(known);
             self.reconcile_entry(known);
         } else if is_directory || is_dir {
@@ -210,7 +210,7 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         let stat = self.stat_in(dir, name);
-        // What is there, and not in the model, is an output of ours or another spelling.
+        // What is there, and not in the model, is our own output or another spelling.
         if stat.is_err() {
             self.debounce(dir);
         }
@@ -285,7 +285,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A watched inode is gone, or elsewhere, or its watch is.
+    /// A watched inode is gone or has moved, or its watch is gone.
     fn self_event(&mut self, wd: Wd, event: SelfEvent) {
         if self.roots.is_ancestor_watch(wd) {
             self.enqueue_roots();
@@ -297,7 +297,7 @@ impl<D: Disk> Tracker<D> {
             self.model.take_watch(dir);
         }
         if event == SelfEvent::DeleteSelf && self.model.has(dir, Flag::ROOT) {
-            // What stands at a PATH now is another, even if it got the number.
+            // What is at the PATH now is another, even if it got the inode number.
             self.unlink(dir);
         } else {
             self.enqueue(dir);

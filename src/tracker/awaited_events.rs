@@ -16,7 +16,7 @@ pub(super) struct AwaitedEvents {
     pub(super) moves: PendingMoves,
     unseen: UnseenCreates,
     /// Entries that were not found on disk, and since when, on the monotonic clock: the event
-    /// that tells where they went is expected.
+    /// of where they went is expected.
     missing: HashMap<Id, u64>,
 }
 
@@ -63,8 +63,8 @@ impl AwaitedEvents {
     }
 }
 
-/// Names that were made, and had left the disk when they were reconciled: the event that
-/// tells where they went is unread.
+/// Names that were made, and had left the disk when they were reconciled: the event of
+/// where they went is unread.
 #[derive(Default)]
 struct UnseenCreates {
     names: HashMap<Id, Vec<Box<[u8]>>>,

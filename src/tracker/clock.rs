@@ -2,7 +2,7 @@
 //! watch began: what changed since then has one of them. Reads no clock.
 //!
 //! A clock may be years behind the files (a board before NTP) and may be set at any time, so
-//! a time later than the beginning says nothing by itself. Invariant: the spans cover all
+//! a time later than the beginning proves nothing by itself. Invariant: the spans cover all
 //! that the clock has shown, however it was set.
 
 use super::Timestamps;
@@ -11,7 +11,7 @@ use super::Timestamps;
 /// adjtime(3) slews, and a reading takes time. 100 ms.
 const TOLERANCE: i64 = 100_000_000;
 
-/// A file may be younger than the last reading of the clock by that much: 10 s.
+/// A file may have changed after the last reading of the clock by that much: 10 s.
 const AHEAD: i64 = 10_000_000_000;
 
 /// With more spans than this two are joined, with the time between them.

@@ -1,4 +1,5 @@
-//! Reads a regular file whose bytes may have changed, at once or on a worker. What cannot be read is reported once, and tried again.
+//! Reads a regular file whose bytes may have changed, at once or on a worker. What cannot be
+//! read is reported once, and tried again.
 //!
 //! Invariant: what happened to a file is kept until it is read, or known not to matter.
 
@@ -63,7 +64,7 @@ impl<D: Disk> Tracker<D> {
                 None => self.read(id, stat, why),
             }
         } else if self.model.digest(id).is_none()
-            // The baseline passes over what is polled: the first look is taken as it is.
+            // The baseline passes over what is polled: what is found first is taken as it is.
             && (!self.model.is_unread(id) || self.file_systems.is_polled(stat.inode.dev))
         {
             // A touch accounts for what differs.

@@ -1,8 +1,8 @@
 //! New names that are no directories: made by open(2), and then empty, or come whole.
 //!
 //! What has left its name before it could be reconciled is known by where it went: its kind
-//! is not guessed. Invariant: a file that was made, written and closed in one batch costs
-//! one look.
+//! is not guessed. Invariant: a file that was made, written and closed in one batch is read
+//! once.
 
 use super::content::content;
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
@@ -52,7 +52,7 @@ impl<D: Disk> Tracker<D> {
                 }
                 false
             }
-            // By then nobody can tell any longer what it was.
+            // What it was cannot be found out any longer.
             Outcome::Removed => {
                 self.insert_unseen(dir, name, None);
                 false
@@ -117,7 +117,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// A file that was closed since: it is reported, and what it holds. `false`: that takes
-    /// more than one look.
+    /// more than to read it once.
     fn create_closed(&mut self, dir: Id, name: &[u8]) -> bool {
         let Some(reading) = self.read_closed(dir, name) else {
             return false;
@@ -153,7 +153,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Reads a new file that was closed, or, where files go by size and times, asks for
-    /// these. `None`: there is more to learn than that tells, or it is none of ours to read.
+    /// these. `None`: more has to be found out, or it may not be read now.
     pub(super) fn read_closed(&mut self, dir: Id, name: &[u8]) -> Option<FirstReading> {
         let asks_for_more = self.settings.attributes || self.settings.strict;
         if asks_for_more || self.scans.is_rescanning() || !self.may_read_in_place() {
@@ -205,7 +205,7 @@ impl<D: Disk> Tracker<D> {
                 self.remember_attributes(id, &stat);
                 self.emit_created(id, Content::default());
             }
-            // It is gone or replaced: the events that follow tell.
+            // It is gone or replaced: events of that follow.
             Ok(_) | Err(FsError::NotFound) => self.unseen_create(dir, name),
             Err(why) => drop(self.retry_later(dir, name, &why)),
         }
@@ -222,7 +222,7 @@ impl<D: Disk> Tracker<D> {
             let by_stat = self.goes_by_stat(stat);
             self.keep_fingerprint(id, stat, !by_stat, self.clock.wall());
         } else {
-            // Its bytes came with the look: their events follow, if they have not been lost.
+            // It was written to before it was stat'ed: these events follow, if they were not lost.
             // A link that comes before they are read finds it by its identity.
             self.model.set_inode_key(id, model::inode_key(stat));
             self.debounce(id);

@@ -96,7 +96,7 @@ pub(crate) fn names_of(mut listed: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The disk, as the rules see it.
 pub(crate) trait Disk {
-    /// A directory that is open: whoever holds it may ask about the names in it.
+    /// A directory that is open: to ask about a name in it takes this handle.
     type Directory;
 
     /// Opens a directory, which must be `inode`. `write_path` is called if its path is needed.

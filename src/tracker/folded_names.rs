@@ -23,7 +23,7 @@ pub(super) enum Source {
     Listed,
     /// A directory was made under that name.
     Made,
-    /// An event or another look names it; it may be another spelling of a known one.
+    /// It comes from an event or a retry; it may be another spelling of a known one.
     Hint,
 }
 
@@ -215,7 +215,7 @@ impl<D: Disk> Tracker<D> {
             self.disk.list(&inode, &mut again)
         });
         if listing.is_err() {
-            // It is gone, or its directory is elsewhere for now.
+            // It is gone, or its directory has moved.
             return self.rescan_folded(dir);
         }
         if names_of(&again).any(|listed| listed == &*name) {

@@ -27,7 +27,7 @@ impl FileSystems {
         found.map_or(FsClass::Local, |(_, class)| *class)
     }
 
-    /// Whether changes that make no event are looked for there.
+    /// Whether it is polled for changes that make no event.
     pub(crate) fn is_polled(&self, dev: u64) -> bool {
         self.class(dev).may_stall()
     }

@@ -113,7 +113,7 @@ impl<D> Tracker<D> {
     }
 
     /// A name is going, or leads to another inode. What happened to the file through it, and
-    /// was not read yet, is looked for under another of its names. `is_written`: something
+    /// was not read yet, is reconciled under another of its names. `is_written`: something
     /// may have happened that the entry does not have as evidence.
     pub(super) fn pass_evidence_on(&mut self, id: Id, is_written: bool) {
         if !self.model.has(id, Flag::LINKED) {
@@ -146,7 +146,7 @@ impl<D: Disk> Tracker<D> {
     /// The file was read under one name. What was reported of the others may be older, since
     /// an event comes for one name only, and for none before its directory is watched: if
     /// this is not what was last read of the inode, they are reconciled. `is_written`: the
-    /// bytes are younger than the watch.
+    /// bytes were written since the watch began.
     pub(super) fn enqueue_links(&mut self, id: Id, stat: &Stat, is_written: bool) {
         if !self.model.has(id, Flag::LINKED) {
             return;

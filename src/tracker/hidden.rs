@@ -40,7 +40,7 @@ impl<D> Tracker<D> {
         Some((root, relative_path))
     }
 
-    /// A directory is gone, or elsewhere: what was read of its rules is old.
+    /// A directory is gone, or has moved: what was read of its rules is out of date.
     pub(super) fn forget_rules(&self, dir: Id) {
         if self.filter.reads_rules()
             && let Some((root, relative_path)) = self.root_and_relative_path(dir)

@@ -31,7 +31,7 @@ pub(super) use knowledge::Knowledge;
 use leaves::Leaves;
 pub(crate) use presence::Presence;
 
-/// An entry's number: the highest bit says that it is a directory's. It may be used again
+/// An entry's number: the highest bit is set for a directory. It may be used again
 /// once the entry is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct Id(pub(super) u32);
@@ -112,7 +112,7 @@ impl Model {
         }
     }
 
-    /// Whether the number stands for an entry now.
+    /// Whether the number is that of an entry now.
     pub(crate) fn is_live(&self, id: Id) -> bool {
         if id.is_directory() {
             self.directories.all.is_live(id.index())

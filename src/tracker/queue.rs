@@ -44,7 +44,7 @@ const ROW: u32 = 16;
 pub(super) enum Key {
     /// An entry is compared with the disk.
     Entry(Id),
-    /// A name that is not in the tree is looked for.
+    /// A name that is not in the tree is reconciled.
     Name(Id, Arc<[u8]>),
     /// All names of a directory are compared.
     Scan(Id),
@@ -132,7 +132,7 @@ struct Item {
     group: u32,
     /// How often it has failed in a row.
     failures: u8,
-    /// It has failed, and nothing says that it will work soon.
+    /// It has failed, and is not expected to work soon.
     is_stuck: bool,
     /// It has failed with an I/O error: to try it sooner than planned is of no use.
     backs_off: bool,
@@ -269,7 +269,7 @@ impl WorkQueue {
         }
     }
 
-    /// What it stands for is no longer there.
+    /// Its entry or name is gone.
     pub(super) fn remove(&mut self, key: &Key) {
         if let Some(item) = self.items.remove(key) {
             self.full_scans -= usize::from(item.state == State::Ready && is_full(item.detail));
@@ -291,7 +291,7 @@ impl WorkQueue {
         self.full_scans > 0
     }
 
-    /// How many names wait to be looked for again.
+    /// How many names wait for their next try.
     pub(super) fn delayed_names(&self) -> usize {
         self.delayed_names
     }

@@ -62,7 +62,7 @@ impl<D> Tracker<D> {
         true
     }
 
-    /// Whether the baseline could not tell what a file holds, so that it is still to be
+    /// Whether the baseline could not find out what a file holds, so that it is still to be
     /// read.
     pub(crate) fn is_to_be_read(&self, id: Id) -> bool {
         let is_seen = !matches!(
@@ -88,7 +88,7 @@ impl<D> Tracker<D> {
             .set_knowledge(id, known.unwrap_or(Knowledge::Unseen));
     }
 
-    /// Where nobody reads all files, those with the times of then are as they were.
+    /// Where the baseline reads no files, those with the same times are as they were.
     fn known_before(&self, id: Id, reported: &Reported) -> Option<Knowledge> {
         let dev = self.model.inode(self.model.parent(id)?).dev;
         if !self.file_systems.is_polled(dev) {

@@ -46,7 +46,7 @@ impl<D> Tracker<D> {
             return None;
         }
         let id = self.model.find(half.dir, &half.name)?;
-        // Without the mark it is a younger one of that name.
+        // Without the mark it is another one, which came since.
         self.model.end_moved_from(id).then_some((id, half))
     }
 
@@ -169,7 +169,7 @@ impl<D: Disk> Tracker<D> {
         let is_apart = self.settings.no_renames;
         let apart = is_apart.then(|| (self.old_path(id), self.model.subtree(id)));
         self.last_reported.take_replaced(id);
-        // Found elsewhere before its second half was read: it waits no longer.
+        // It was found before IN_MOVED_TO was read, which is not awaited any longer.
         self.clear_missing(id);
         // What the baseline reads under the old name may be another file by now.
         let kind = self.model.kind(id);

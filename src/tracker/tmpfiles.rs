@@ -1,7 +1,7 @@
 //! Files made with O_TMPFILE, whose events are called `#<inode>`, even once they have a name:
 //! finds the name that such an inode has in the model.
 //!
-//! Invariant: a bounded number of inodes is remembered, the youngest ones.
+//! Invariant: a bounded number of inodes is remembered, the latest ones.
 
 use std::collections::VecDeque;
 
@@ -43,7 +43,7 @@ impl Tmpfiles {
         }
     }
 
-    /// The youngest file with that inode number.
+    /// The last new file with that inode number.
     fn recent(&self, ino: u64) -> Option<InodeKey> {
         let mut recent = self.recent.iter().rev();
         Some(recent.find(|(recent, _)| *recent == ino)?.1)

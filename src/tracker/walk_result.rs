@@ -1,5 +1,5 @@
-//! Files that the walk saw and nobody has read yet: what the baseline reads is theirs
-//! only if nothing has happened to them since.
+//! Files that the walk saw and that were not read yet: what the baseline reads counts only if
+//! nothing has happened to them since.
 //!
 //! Emits nothing. Invariant: a digest is stored without a record only from the inode
 //! that the walk saw, as it was before the watch began; all else is left to reconcile.
@@ -10,7 +10,7 @@ use super::model::{Evidence, Id, Knowledge};
 use crate::change::Kind;
 
 impl<D> Tracker<D> {
-    /// Whether a file that nobody has read since the watch began is another one than the
+    /// Whether a file that was not read since the watch began is another one than the
     /// walk saw. A rename, a link or a birth shows in the times, so the numbers are asked
     /// only then: on some file systems a listing's are not those of the files.
     pub(super) fn was_replaced(&self, id: Id, stat: &Stat) -> bool {
@@ -25,10 +25,10 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Whether the times of a file say that it may have been written since the watch
+    /// Whether a file may have been written, by its times, since the watch
     /// began: the wall clock has shown them since. One that a program has set to the future
-    /// says nothing, unless it was set since. Where no event tells of a write, all is
-    /// doubted that happened to the file.
+    /// proves nothing, unless it was set since. Where a write makes no event, any change of the
+    /// inode counts as one.
     pub(super) fn changed_since_start(&self, id: Id, stat: &Stat) -> bool {
         let dir = self.model.parent(id);
         if dir.is_some_and(|dir| self.model.wd(dir).is_none()) {

@@ -43,7 +43,7 @@ impl<D> Tracker<D> {
 
     /// A name in a directory that is not where the model has it, because `lost` or
     /// something above it is not, is reconciled when that is found: by itself, or, where
-    /// there are many, in a scan. To look for each of many in vain, again and again, would
+    /// there are many, in a scan. To stat each of many in vain, again and again, would
     /// leave no time to find it.
     pub(super) fn defer_to_scan(&mut self, dir: Id, name: &[u8], lost: Id) {
         if self.queue.delayed_names() < MAX_DELAYED_NAMES {
@@ -101,7 +101,7 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Whether the number stands for a directory now.
+    /// Whether the number is that of a directory now.
     pub(super) fn is_directory(&self, id: Id) -> bool {
         self.model.is_live(id) && self.model.kind(id) == Kind::Directory
     }
@@ -116,7 +116,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Serves one key, or one name of the scan under way. `false`: events should be read
-    /// first, since they tell of what the scan has found.
+    /// first, since they are about what the scan has found.
     pub(crate) fn work(&mut self) -> bool {
         if self.is_emitting() {
             self.emit_piece();

@@ -1,7 +1,8 @@
 //! How far the walks are, counted by the threads that walk and shown by another, and
 //! whether something has ended them.
 //!
-//! Never ends a walk by itself: who walks asks. Invariant: what is ended stays ended.
+//! Ends no walk by itself: each thread of the walk asks it. Invariant: what is ended stays
+//! ended.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

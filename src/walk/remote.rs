@@ -45,7 +45,7 @@ pub(crate) fn walk_remote(
                 continue;
             }
             _ => {
-                // It may answer later: each is looked at as soon as it does.
+                // It may answer later: each is listed as soon as it does.
                 let rest = left.drain(..).map(|(id, _)| id);
                 for id in std::iter::once(id).chain(rest) {
                     tracker.enqueue(id);

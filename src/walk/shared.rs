@@ -1,7 +1,7 @@
 //! What the walkers share: the model that grows, and the directories left to walk, which
-//! go to whoever has nothing to do.
+//! go to a thread that is idle.
 //!
-//! Reads no directory and sets no watch. Invariant: who finds no work waits as long as
+//! Reads no directory and sets no watch. Invariant: a thread without work waits as long as
 //! another walks, since that one may give some.
 
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ use crate::tracker::disk::{Inode, Watched};
 use crate::tracker::model::Id;
 
 /// Directories that a thread holds open on its way down; deeper ones are opened
-/// again by their way from the PATH.
+/// again by their path from the PATH.
 const DEPTH: usize = 256;
 
 /// And no more than that part of the descriptors that there may be.
@@ -35,7 +35,7 @@ const SHARE: u64 = 8;
 /// Open directories that are given to others at once.
 const GIVEN: usize = 32;
 
-/// A directory to walk: open, or to be opened by its way.
+/// A directory to walk: open, or to be opened by its relative path.
 pub(super) struct Job {
     pub(super) id: Id,
     pub(super) fd: Option<OwnedFd>,
@@ -70,7 +70,7 @@ pub(super) struct Shared<'a> {
     work_ready: Condvar,
     /// How many threads have nothing to do.
     idle: AtomicUsize,
-    /// The PATH, for those who open what is in it again.
+    /// The PATH, open, from which directories in it are opened again.
     pub(super) root: Option<OwnedFd>,
     /// How many open directories are given to others and not taken yet.
     given: AtomicUsize,
@@ -219,7 +219,7 @@ impl<'a> Shared<'a> {
         self.idle.load(Ordering::Relaxed) > 0 && self.given.load(Ordering::Relaxed) < GIVEN
     }
 
-    /// Gives a directory to whoever has nothing to do.
+    /// Hands a directory to a thread that is idle.
     pub(super) fn give(&self, job: Job) {
         if job.fd.is_some() {
             self.given.fetch_add(1, Ordering::Relaxed);

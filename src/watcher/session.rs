@@ -1,7 +1,7 @@
 //! Sessions of the running watch: when one begins, and the listing of the tree for its
 //! snapshot.
 //!
-//! While the tree is listed the model stands still: events are read and kept, and applied
+//! While the tree is listed the model does not change: events are read and kept, and applied
 //! after `ready`. Invariant: from `start` to `ready` nothing is emitted but the tree as it
 //! is known, so that it and the records after it fold to the truth.
 

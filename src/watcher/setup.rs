@@ -39,7 +39,7 @@ use crate::tracker::model::Flag;
 use crate::tracker::{Root, Settings, Tracker};
 use crate::walk::{WalkContext, WalkProgress};
 
-/// Descriptors that walking and looking may take.
+/// Descriptors that the walk and the open directories may take.
 const DESCRIPTORS: u64 = 4096;
 
 /// What the user chose that is a matter of the loop.
@@ -78,7 +78,7 @@ pub(crate) struct Config {
     pub(crate) files: Vec<PathBuf>,
     pub(crate) options: RunOptions,
     pub(crate) stop: StopOptions,
-    /// What was there before, where that is to be gone on from.
+    /// The stream to resume from (`--since`, `--resume`).
     pub(crate) resumption: Option<Resumption>,
 }
 

@@ -26,7 +26,7 @@ const PIECE: usize = 512;
 pub(crate) enum Memory {
     /// From a stream, which stays as it is.
     File(PathBuf),
-    /// From the log, which is gone on with; from a snapshot, if there is none.
+    /// From the log, which is appended to; if it has no session, by a snapshot.
     Log,
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum Memory {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Resumption {
     pub(crate) memory: Memory,
-    /// Whether all files are read, whatever their times say.
+    /// Whether all files are read, even with unchanged times.
     pub(crate) verifies: bool,
 }
 

@@ -163,7 +163,7 @@ impl StopConditions {
     }
 
     /// What a signal that ends the watch means: where an end was asked for and has not come,
-    /// who waits for it must be able to tell.
+    /// the exit status must show it.
     pub(super) fn signalled(&self, signal: Signal) -> StopReason {
         let asks_for_end = self.options != StopOptions::default();
         match signal {

@@ -92,7 +92,7 @@ impl Watcher {
         let Some(opened) = log.reopen(&old, self.output.writer.end())? else {
             return Ok(false);
         };
-        // Before its event is looked at: the queue is read by this thread alone.
+        // Before its event is applied: this thread alone reads the queue.
         self.tracker.disk.self_outputs.add_path(log.path());
         if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
             self.tracker.disk.self_outputs.add(&raw);

@@ -20,7 +20,7 @@ use crate::sys::stat::{stat_fd, stat_name};
 use crate::sys::{fs_error, listing};
 use crate::tracker::disk::{FileDigest, Watched, append_name};
 
-/// Late answers that nobody has asked for again are kept for 60 s.
+/// Late answers are kept for 60 s until the same is asked again.
 const KEEP: Duration = Duration::from_secs(60);
 
 /// A directory is held open by its thread for this long after the last question.
@@ -106,7 +106,7 @@ pub(super) fn read_all(shared: &Shared, mut answerer: Answerer, workers: &Worker
 pub(super) struct Answerer {
     inotify: Arc<Inotify>,
     mounts: Arc<MountTable>,
-    /// Directories that were looked in just now.
+    /// Directories that were used just now.
     held: Vec<(RemotePath, Inode, OwnedFd)>,
 }
 

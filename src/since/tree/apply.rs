@@ -10,7 +10,7 @@ use super::{Entry, Tree, TreeId};
 use crate::since::record::State;
 
 impl Tree {
-    /// The names on the way to a PATH, and the PATH, of which no record speaks yet.
+    /// The names above a PATH, and the PATH, which no record has named yet.
     /// `false`: one of them cannot be kept.
     pub(in crate::since) fn add_path(&mut self, path: &[u8]) -> bool {
         self.paths.push(path.into());

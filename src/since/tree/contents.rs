@@ -1,4 +1,4 @@
-//! What records say of entries beside their names, in few bytes: 48 for a file and 32 for
+//! What records have of entries beside their names, in few bytes: 48 for a file and 32 for
 //! its digest, 32 for a directory, none for the rest.
 //!
 //! Knows no names. Invariant: no two entries have the same number of a file or directory.
@@ -15,7 +15,7 @@ pub(super) const NONE: u32 = u32::MAX;
 pub(super) enum Content {
     /// It was removed.
     Free,
-    /// It is on the way to a PATH, and no record speaks of it; a directory until one does.
+    /// It is above a PATH, and no record has named it; taken for a directory until one does.
     Unreported(u32),
     Directory(u32),
     File(u32),

@@ -59,7 +59,7 @@ impl<D: Disk> Tracker<D> {
                 return content(&stat, Some(digest));
             }
             Ok(Reading::Later(_)) => self.reads.begin(ticket, id, Evidence::MODIFIED),
-            // It grew: it goes by its status from the next look on.
+            // It grew over the limit: from now on it goes by its status.
             Ok(Reading::Done(_)) => {
                 self.keep_fingerprint(id, stat, false, self.clock.wall());
                 self.enqueue(id);

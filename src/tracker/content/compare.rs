@@ -1,5 +1,5 @@
 //! The bytes of a file are known, or, where it goes by them, its inode, size and times:
-//! they are emitted as changed if they differ from what was last emitted, and noted either way.
+//! they are emitted as changed if they differ from what was last emitted, and the model has them from then on.
 
 use super::content;
 use crate::change::Digest;
@@ -151,7 +151,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// What is known of a file's bytes is younger than the events at hand.
+    /// A file was read after the events of the batch: those of it are out of date.
     fn mark_read_this_batch(&mut self, id: Id) {
         if let Some(applying) = &mut self.applying {
             applying.read.insert(id);
@@ -165,7 +165,7 @@ impl<D> Tracker<D> {
         self.counters.hashed_bytes += stat.size;
     }
 
-    /// Keeps what says that a file is unchanged, as it is now.
+    /// Keeps the fingerprint that a file has now.
     pub(in crate::tracker) fn keep_fingerprint(
         &mut self,
         id: Id,

@@ -11,7 +11,7 @@ use crate::tracker::model::{self, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
 
 impl<D: Disk> Tracker<D> {
-    /// The digest last emitted, and what the disk says of the file that holds these bytes.
+    /// The digest last emitted, and the status of the file that holds these bytes.
     pub(crate) fn known_content(&mut self, id: Id) -> Content {
         // From here on this is what was last reported under the name.
         self.last_reported.take_replaced(id);

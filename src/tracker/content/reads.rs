@@ -82,7 +82,7 @@ impl Reads {
         })
     }
 
-    /// The file is gone: nobody waits for the answer.
+    /// The file is gone: the answer will be dropped.
     pub(in crate::tracker) fn forget(&mut self, id: Id) {
         if let Some(read) = self.files.remove(&id) {
             self.tickets.remove(&read.ticket);

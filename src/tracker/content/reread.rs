@@ -15,7 +15,7 @@ const MIN_INTERVAL: u64 = 1_000_000_000;
 /// And after this many times as long as the last reading took.
 const FACTOR: u64 = 10;
 
-/// More files than this are looked through for those that need no entry any longer.
+/// With more files than this, those that need no entry any longer are removed.
 const MANY: usize = 64;
 
 struct RereadDelay {

@@ -8,10 +8,10 @@ use super::{NONE, Node};
 /// With fewer slots than this nothing is given back.
 const KEPT: usize = 4096;
 
-/// Slots that become free between two looks for some at the end, at least.
+/// At least so many slots become free between two searches for free ones at the end.
 const STRIDE: usize = 256;
 
-/// What is in a slot: a node, which says whether the slot is free, and perhaps more.
+/// The content of a slot: a node, from which it is known whether the slot is free.
 pub(super) trait Slot {
     fn node(&self) -> &Node;
     fn node_mut(&mut self) -> &mut Node;
@@ -32,7 +32,7 @@ pub(super) struct Arena<T> {
     /// The first free slot; its node names the next one.
     free: u32,
     free_count: usize,
-    /// So many free slots are worth looking for some at the end.
+    /// With so many free slots, those at the end are searched for and given back.
     trim_at: usize,
 }
 
@@ -100,8 +100,8 @@ impl<T: Slot> Arena<T> {
                 }
             }
         }
-        // Looking costs a step a slot: a burst that ends is looked through so often as it
-        // can be halved, and few slots are not looked through for each that becomes free.
+        // A search costs a step a slot: after a burst it is done as often as the slots can be
+        // halved, and while there are few slots, not for each that becomes free.
         let live = self.slots.len() - self.free_count;
         self.trim_at = self.free_count + (live / 2).max(STRIDE);
         self.trim_at = self.trim_at.max(KEPT);

@@ -259,7 +259,7 @@ impl Model {
         (first != NONE).then_some(Id(first))
     }
 
-    /// Its children, youngest first.
+    /// Its children, the last that was added first.
     pub(crate) fn children(&self, id: Id) -> impl Iterator<Item = Id> {
         std::iter::successors(self.first_child(id), |&child| {
             let next = self.node(child).next;

@@ -1,6 +1,6 @@
-//! What the disk says of a file, in so few bits that they can be kept for each.
+//! What statx(2) returns for a file, in so few bits that they can be kept for each.
 //!
-//! Hashed with a key of this process: who may set a file's times cannot find another
+//! Hashed with a key of this process: a user who may set a file's times cannot find another
 //! state of it that has the same fingerprint.
 
 use std::hash::{BuildHasher, RandomState};

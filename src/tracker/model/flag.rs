@@ -21,7 +21,7 @@ impl Flag {
     pub(crate) const UNREADABLE: Self = Self(1 << 14);
     /// A directory of which only some names are watched (a PATH that is a file).
     pub(crate) const PARTIAL: Self = Self(1 << 17);
-    /// Its directory holds a name that prints in its own way.
+    /// A name in the directory is a PATH, and is shown as that.
     pub(crate) const HAS_FILE_ROOT: Self = Self(1 << 21);
     pub(crate) const DIGESTED: Self = Self(1 << 24);
 }

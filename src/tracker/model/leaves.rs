@@ -15,7 +15,7 @@ const CHUNK: usize = 128;
 /// The size's part of a file's fingerprint is in the highest bits of its node.
 const SIZE_SHIFT: u32 = 32 - SIZE_BITS;
 
-/// In the place of an inode key: the file was never stat'ed.
+/// Instead of an inode key: the file was never stat'ed.
 const NO_KEY: u64 = 0;
 
 /// Digests of consecutive files.

@@ -11,7 +11,7 @@ pub(crate) enum Presence {
     /// disk has under its name is another entry.
     MovedFrom,
     /// An event reported that it went, or the second half of its rename did not come: if its
-    /// name leads nowhere at the next look, it is deleted without a second one.
+    /// name is not found when it is reconciled next, it is deleted without a second try.
     ConfirmDelete,
 }
 
@@ -41,8 +41,8 @@ impl Model {
         self.presence(id) == Presence::MovedFrom
     }
 
-    /// An event reported that it was deleted. Of one that is moved from, that is said of
-    /// another entry, which had its name since.
+    /// An event reported that it was deleted. If it is moved from, the event was about another
+    /// entry, which had its name since.
     pub(crate) fn mark_deleted(&mut self, id: Id) {
         match self.presence(id) {
             Presence::There => self.set_presence(id, Presence::ConfirmDelete),

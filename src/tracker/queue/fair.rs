@@ -14,7 +14,7 @@ const ROW: u32 = 8;
 #[derive(Default)]
 pub(super) struct Fair {
     groups: HashMap<u32, VecDeque<Key>>,
-    /// Whose turn it is, and who comes next.
+    /// The groups in the order of their turns.
     turns: VecDeque<u32>,
     /// How many the first of them had in this turn.
     served: u32,

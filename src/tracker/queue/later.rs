@@ -74,7 +74,7 @@ impl WorkQueue {
         }
     }
 
-    /// A name of which an event is expected: if none comes, it is looked for.
+    /// A name of which an event is expected: if none comes, it is reconciled.
     pub(in crate::tracker) fn add_name_later(&mut self, dir: Id, name: &[u8]) {
         let due = self.now.saturating_add(QUIET);
         self.delay(Key::Name(dir, name.into()), dir.0, Detail::Nothing, due);
@@ -87,7 +87,7 @@ impl WorkQueue {
         self.debounce(Key::Entry(id), group, Detail::Nothing, ceiling);
     }
 
-    /// The same of a directory: names in it that are dead may live under others.
+    /// The same of a directory: files whose names in it were removed may have others.
     pub(in crate::tracker) fn debounce_scan(&mut self, dir: Id, scope: ScanScope, ceiling: u64) {
         self.debounce(Key::Scan(dir), dir.0, Detail::ScanScope(scope), ceiling);
     }
@@ -221,7 +221,7 @@ impl WorkQueue {
         }
     }
 
-    /// Keeps a name that is gone until the rescan is over: it may be found elsewhere.
+    /// Keeps a name that is gone until the rescan is over: it may be found under another name.
     pub(in crate::tracker) fn hold(&mut self, dir: Id, name: &[u8]) {
         let key = Key::Name(dir, name.into());
         if !self.items.contains_key(&key) {

@@ -28,7 +28,7 @@ impl<D: Disk> Tracker<D> {
                 self.check_folded(dir, name);
             }
         } else if above {
-            // It cannot lie within itself: the way here is old.
+            // It cannot be within itself: the model is out of date on the path to it.
             let mut at = Some(dir);
             while let Some(id) = at {
                 self.enqueue(id);
@@ -47,7 +47,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A directory that moved while nobody could tell: its watch says that it is it.
+    /// A directory that moved without an event: its watch descriptor proves that it is the same.
     fn relocate(&mut self, other: Id, dir: Id, name: &[u8]) {
         if let Some(known) = self.model.find(dir, name) {
             let holds_it = self.model.is_within(other, known);

@@ -35,7 +35,7 @@ impl<D: Disk> Tracker<D> {
                 self.queue.retry_entry(id, None, &why);
             }
             Ok(wd) => {
-                // Another directory stands there: the PATH that was meant is gone.
+                // Another directory is there: the one that was meant is gone.
                 if self.model.watched(wd).is_none() {
                     self.disk.unwatch(wd);
                 }
@@ -64,7 +64,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Whether a PATH that leads nowhere but to the working directory, or up from it, is
-    /// no longer where it was: that it can be opened says nothing.
+    /// no longer where it was: that it can be opened proves nothing.
     fn is_left_behind(&mut self, id: Id, open: &[u8]) -> bool {
         let inode = self.model.inode(id);
         let deleted = |stat: &Stat| stat.inode == inode && stat.nlink == 0;

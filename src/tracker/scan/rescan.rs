@@ -1,6 +1,6 @@
 //! The comparison of everything with the disk, after events were dropped or when the user
 //! asked for it. What is gone is reported at its end only: it may have moved to where the
-//! rescan has not looked yet.
+//! rescan has not come yet.
 
 use crate::tracker::Tracker;
 use crate::tracker::model::{Id, InodeKey};

@@ -76,7 +76,7 @@ impl AwaitedPath {
         self.absolute.as_os_str().as_bytes()
     }
 
-    /// A thread surveys the way to it.
+    /// A thread surveys the path to it.
     pub(super) fn set_under_way(&mut self, survey: BlockingTask<Survey>, now: u64) {
         let patience = u64::try_from(STALLED_AFTER.as_nanos()).unwrap_or(u64::MAX);
         self.state = PathState::UnderWay {
