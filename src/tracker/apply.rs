@@ -1,7 +1,7 @@
-//! Each step is applied to the model in queue order, and so reported.
+//! Applies each step of a batch to the model, in queue order, which emits it.
 //!
-//! Asks the disk for no more than it must, and puts the name on the work queue where an
-//! event yet unread does not govern it.
+//! Asks the disk for no more than it must: what else is to be compared goes on the work queue,
+//! unless an event that is yet unread will do that.
 
 use foldhash::{HashMap, HashSet};
 
@@ -41,7 +41,7 @@ pub(super) struct Applying {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Events that were all read before now become the batch to apply.
+    /// Coalesces events into the batch to apply. All of them were read before now.
     pub(crate) fn begin_batch<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
         let counters = &mut self.counters;
         let steps = Steps::of(events.inspect(|_| counters.events += 1));
@@ -66,7 +66,7 @@ impl<D: Disk> Tracker<D> {
             self.applying = None;
             return false;
         };
-        // Its names are needed while the model changes.
+        // Moved out, since its names are borrowed while the model changes.
         let steps = std::mem::take(&mut applying.steps);
         match steps.step(at) {
             Step::Name(step) => {
@@ -84,7 +84,7 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// Whether a file is read at once, so that records come in the order of things.
+    /// Whether a file may be read at once, so that its record comes in the order of events.
     pub(super) fn may_read_in_place(&self) -> bool {
         let hashed = self.counters.hashed_bytes;
         let is_within = |applying: &Applying| hashed - applying.hashed_before < IN_PLACE;
@@ -95,7 +95,7 @@ impl<D: Disk> Tracker<D> {
     fn apply_name(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) {
         let name = steps.name(at);
         if step.change != NameChange::Content && self.is_moved_from(dir) {
-            // Where it happened is not known before the other half of a rename is.
+            // The path of the directory is not known before IN_MOVED_TO is.
             self.enqueue_name(dir, name);
             if self.filter.is_rule_file(name) {
                 self.rules_changed(dir);
@@ -118,10 +118,10 @@ impl<D: Disk> Tracker<D> {
             self.rules_changed(dir);
         }
         if step.change != NameChange::Content && self.is_folding(dir) {
-            // What the model has may be what has just come, in another spelling.
+            // The model may have the new name in another spelling.
             self.rescan_folded(dir);
         } else if step.change != NameChange::Content && self.is_scanning(dir) {
-            // And so may what was listed a moment ago.
+            // And the scan may have listed the name in another spelling.
             self.check_folded_source(dir);
         }
         match step.change {
@@ -202,8 +202,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A name was written to that is not known: if it is gone, its bytes may live on under
-    /// another one.
+    /// A write to a name that the model does not have: if the name is gone, the file may have
+    /// another one, so the files of the directory are compared.
     fn written_unknown_name(&mut self, dir: Id, name: &[u8]) {
         self.reconcile_name(dir, name);
         if !self.is_directory(dir) || self.model.find(dir, name).is_some() {
@@ -229,7 +229,7 @@ impl<D: Disk> Tracker<D> {
         self.one_file(id, content, when);
     }
 
-    /// Under one name.
+    /// The same for this name alone.
     fn one_file(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
         let is_read = |applying: &Applying| applying.read.contains(&id);
         if self.applying.as_ref().is_some_and(is_read) {

@@ -33,7 +33,7 @@ impl<D> Tracker<D> {
     }
 
     /// Takes what happened to a file since it was last read. Where events were dropped, a
-    /// touch does not account for the times that are found: a write may be among them.
+    /// touch does not explain the times that are found: there may have been a write, too.
     pub(super) fn take_evidence(&mut self, id: Id) -> Evidence {
         let all = self.model.take_evidence(id);
         if self.has_lost_events() {
@@ -45,8 +45,7 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// A regular file is where the model has one: its bytes are compared, if they may
-    /// have changed.
+    /// A regular file was found under the name of one: reads it if its bytes may have changed.
     pub(super) fn reconcile_content(&mut self, id: Id, stat: &Stat) {
         self.note_links(id, stat);
         if self.reads.mark_stale(id) {
@@ -67,7 +66,7 @@ impl<D: Disk> Tracker<D> {
             // The baseline passes over what is polled: what is found first is taken as it is.
             && (!self.model.is_unread(id) || self.file_systems.is_polled(stat.inode.dev))
         {
-            // A touch accounts for what differs.
+            // IN_ATTRIB explains what differs.
             self.keep_fingerprint(id, stat, true, self.clock.wall());
             if self.has_new_mtime(id, stat) {
                 self.emit_touched(id, stat);
@@ -110,8 +109,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Reads a file that was written to without a stat(2) first. `false`: it takes
-    /// more than that.
+    /// Reads a file that was written to, without a statx(2) first. `false`: it was not read, and
+    /// is to be reconciled.
     pub(super) fn read_modified(&mut self, id: Id) -> bool {
         let is_plain = !self.settings.attributes
             && !self.reads.delays.is_waiting(id, self.clock.tick())
@@ -174,7 +173,7 @@ impl<D: Disk> Tracker<D> {
             }) => {
                 self.count_reading(&stat);
                 self.compare(id, &stat, digest, stable, why);
-                // What happened meanwhile is reconciled in its turn.
+                // What happened while it was read is reconciled by the work queue.
                 let again = !self.model.evidence(id).is_empty();
                 if again || !stable {
                     self.reads.delays.note(id, self.clock.tick(), took);

@@ -1,7 +1,7 @@
-//! New names that are no directories: made by open(2), and then empty, or come whole.
+//! IN_CREATE of names that are no directories: made by open(2), and then empty, or linked, with
+//! their bytes.
 //!
-//! What has left its name before it could be reconciled is known by where it went: its kind
-//! is not guessed. Invariant: a file that was made, written and closed in one batch is read
+//! Where a later event of the batch moves the name, the kind is that of what is found there. Invariant: a file that was made, written and closed in one batch is read
 //! once.
 
 use super::content::content;
@@ -11,11 +11,11 @@ use super::{Hashing, Tracker};
 use crate::change::{Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Outcome};
 
-/// What reading a new file once gave.
+/// What reading a new file gave.
 pub(super) enum FirstReading {
     /// Without a digest where it goes by size and times.
     Done(FileDigest),
-    /// A worker reads it; as it was before.
+    /// A worker reads it; its status before that.
     Later(Ticket, Stat),
 }
 
@@ -29,7 +29,8 @@ impl FirstReading {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// `IN_CREATE` of what is no directory and not known. Whether `content` was served, too.
+    /// `IN_CREATE` of a name that is not in the model, and no directory. Whether its content
+    /// events were served, too.
     pub(super) fn create(
         &mut self,
         dir: Id,
@@ -64,8 +65,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A new name that is known by its events alone; a file, unless its kind was seen
-    /// where it went. The step that takes the name away has what is left reconciled.
+    /// Inserts a name that has left the disk already: as a file, unless its kind was found
+    /// under the name that it got. A later step of the batch takes it away.
     fn insert_unseen(&mut self, dir: Id, name: &[u8], kind: Option<Kind>) -> Id {
         match kind {
             Some(kind @ (Kind::Symlink | Kind::Other)) => {
@@ -77,13 +78,13 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Where it went is read soon; if not, the name is reconciled.
+    /// A new name that is not on disk: the event of where it went is expected.
     fn unseen_create(&mut self, dir: Id, name: &[u8]) {
         self.awaited.add_unseen(dir, name);
         self.queue.add_name_later(dir, name);
     }
 
-    /// A name that was made and never seen is gone.
+    /// IN_DELETE of a name that was made and never found on disk: emitted as both.
     pub(super) fn delete_unseen(&mut self, dir: Id, name: &[u8]) {
         if self.is_directory(dir) && self.model.find(dir, name).is_none() {
             let id = self.insert_empty(dir, name, None);
@@ -91,8 +92,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A name that was made and never seen is now another one. `false`: its first name is
-    /// another's by now.
+    /// IN_MOVED_TO of a file whose first name was never found on disk: emitted as created and
+    /// renamed. `false`: another file has its first name by now.
     pub(super) fn move_unseen(
         &mut self,
         from: (Id, &[u8]),
@@ -116,8 +117,8 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// A file that was closed since: it is reported, and what it holds. `false`: that takes
-    /// more than to read it once.
+    /// Reads a new file that was closed, and emits it with its digest. `false`: it is to be
+    /// created by its status.
     fn create_closed(&mut self, dir: Id, name: &[u8]) -> bool {
         let Some(reading) = self.read_closed(dir, name) else {
             return false;
@@ -190,7 +191,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// As it is on the disk now.
+    /// Creates a name by its status.
     fn create_name(&mut self, dir: Id, name: &[u8]) {
         let parent = match self.enter(dir) {
             Ok(parent) => parent,
@@ -223,14 +224,14 @@ impl<D: Disk> Tracker<D> {
             self.keep_fingerprint(id, stat, !by_stat, self.clock.wall());
         } else {
             // It was written to before it was stat'ed: these events follow, if they were not lost.
-            // A link that comes before they are read finds it by its identity.
+            // A hard link that is created before that finds it by its inode key.
             self.model.set_inode_key(id, model::inode_key(stat));
             self.debounce(id);
         }
         self.watch_file_inode(id, dir, name, stat);
     }
 
-    /// Whether a file was there before its name: linked, not made by open(2).
+    /// Whether a file existed before its name: it was linked, not made by open(2).
     fn arrived_complete(&self, stat: &Stat) -> bool {
         let is_old = stat
             .btime
@@ -247,7 +248,7 @@ impl<D: Disk> Tracker<D> {
         let dev = self.model.inode(dir).dev;
         let digest = (self.hashing(dev) != Hashing::Off).then_some(EMPTY);
         self.model.set_digest(id, digest);
-        // Unless it is compared, what the disk holds may differ from what is emitted here.
+        // It is emitted as empty, which is not known: it is yet to be compared.
         self.model.set_knowledge(id, Knowledge::Unseen);
         self.emit_created(
             id,

@@ -22,7 +22,8 @@ pub(super) struct Destination {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Looks where the batch leaves what a step has made, and reads it if it was closed.
+    /// Finds what a step has made under the name where the batch leaves it, and reads it if it was
+    /// closed.
     pub(super) fn find_destination(
         &mut self,
         outcome: Outcome<'_>,
@@ -58,7 +59,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A file has got its name by a rename: what was read there counts. `false`: nothing was.
+    /// A rename was applied: what was read under the new name counts from now on. `false`: nothing
+    /// was read.
     pub(super) fn arrive_at_destination(&mut self, id: Id) -> bool {
         let model = &self.model;
         let is_here =
@@ -80,7 +82,7 @@ impl<D: Disk> Tracker<D> {
         match reading {
             FirstReading::Done(read) => self.compare_first_reading(id, &read),
             FirstReading::Later(..) => {
-                // It is read after all that has happened to it.
+                // The worker reads it after all these events.
                 self.take_evidence(id);
             }
         }

@@ -1,7 +1,7 @@
-//! What the tracker asks of the disk: the one small trait between rules and kernel.
+//! What the tracker asks of the disk, as a trait: the real disk implements it, and the tests' fake.
 //!
-//! A [`Target`] is a name in an open directory, or a PATH. What a real disk
-//! answers may be old by the time it is read; the rules know.
+//! A [`Target`] is a name in an open directory, or a PATH. An answer
+//! may be out of date when it is read.
 
 use crate::change::Digest;
 use crate::event::Wd;
@@ -115,7 +115,7 @@ pub(crate) trait Disk {
     fn unwatch(&mut self, wd: Wd);
     /// Appends the names in a directory, as [`append_name`] does.
     fn list(&mut self, dir: &Self::Directory, names: &mut Vec<u8>) -> Result<(), FsError>;
-    /// Reads a regular file of at most `limit` bytes; a large one aside, under `ticket`.
+    /// Reads a regular file of at most `limit` bytes; a large one on a worker, under `ticket`.
     fn read(
         &mut self,
         at: Target<'_, Self::Directory>,

@@ -63,7 +63,7 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Watches a file of which this was seen, where the watch on its directory does not do,
+    /// Watches a file with this status, where the watch on its directory does not suffice,
     /// and drops a watch that is on another inode or no longer needed.
     pub(super) fn watch_file_inode(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
         let is_mounted = stat.is_mount_root
@@ -73,7 +73,7 @@ impl<D: Disk> Tracker<D> {
         match self.file_watches.inode(id) {
             None if is_needed => {}
             None => return,
-            // Without that knowledge the mount table is trusted.
+            // Where statx(2) gives no mount, the mount table is trusted.
             Some(inode) if inode == stat.inode && (is_needed || stat.mount == 0) => return,
             Some(_) => self.unwatch_file(id),
         }

@@ -27,8 +27,8 @@ pub(super) enum Source {
     Hint,
 }
 
-/// Whether a directory ignores the case of names, as far as that was tried; `None`: it
-/// will be.
+/// Whether a directory ignores the case of names, as far as that was tried; `None`: to be
+/// tried.
 #[derive(Default)]
 pub(super) struct FoldingDirectories(HashMap<Id, Option<bool>>);
 
@@ -122,8 +122,8 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// What was to be gone, or of another kind, was found: it may be another spelling of what
-    /// has come.
+    /// A name was found that should be gone or of another kind: what was found may be another
+    /// spelling of a new name.
     pub(super) fn check_folded(&mut self, dir: Id, name: &[u8]) {
         if self.folding.0.get(&dir) == Some(&Some(false)) {
             return;
@@ -135,7 +135,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A name has gone that the model does not have: it may have it in another spelling.
+    /// A name has gone that the model does not have: the model may have another spelling of it.
     pub(super) fn check_folded_source(&mut self, dir: Id) {
         if !self.is_directory(dir) || self.folding.0.get(&dir) == Some(&Some(false)) {
             return;
@@ -149,7 +149,7 @@ impl<D: Disk> Tracker<D> {
         let name = self.model.name(child).to_vec();
         let is_folding = match self.stat_in(dir, &name) {
             Ok(stat) => self.folds(dir, &name, &stat),
-            // It may be the one that is gone, or nothing can be reconciled now.
+            // This child may be the one that is gone, or the disk gives an error.
             Err(_) => true,
         };
         if is_folding {
@@ -172,9 +172,9 @@ impl<D: Disk> Tracker<D> {
         };
         let found = self.stat_in(dir, &other);
         let folds = has_inode(&found);
-        // What was removed meanwhile is found in no spelling.
+        // A name that was removed meanwhile is found in no spelling.
         let is_absent = matches!(found, Ok(_) | Err(FsError::NotFound));
-        // That it does not may have been a mistake, then: a name is tried each time.
+        // That would falsify the try, so a negative result counts only if `name` is still there.
         let is_known = folds || known.is_some() || is_absent && has_inode(&self.stat_in(dir, name));
         if is_known {
             self.folding.0.insert(dir, Some(folds));
@@ -184,7 +184,7 @@ impl<D: Disk> Tracker<D> {
 
     /// What a scan has to know of a directory that ignores case: the names listed.
     pub(super) fn listed_names(&mut self, dir: Id, names: &[u8]) -> Option<HashSet<Box<[u8]>>> {
-        // Tried again each time: what was removed and made meanwhile may have misled.
+        // Tried again at each scan: a name that was removed or made during a try falsifies it.
         let lettered = names_of(names).find(|name| other_spelling(name).is_some());
         if !self.is_folding(dir)
             && let Some(name) = lettered
@@ -207,7 +207,7 @@ impl<D: Disk> Tracker<D> {
         {
             return;
         }
-        // It may have come since, or been passed over by a rename meanwhile.
+        // It may have come since, or readdir(3) has missed it because of a rename.
         let mut again = Vec::new();
         let found = self.stat_in(dir, &name);
         let listing = found.and_then(|_| {
@@ -221,7 +221,8 @@ impl<D: Disk> Tracker<D> {
         if names_of(&again).any(|listed| listed == &*name) {
             return;
         }
-        // One that the model has is its own, but for what is taken for an alias of this one.
+        // The listed spelling, unless that is another entry of the model: a directory of two
+        // spellings may have been taken for an alias of itself.
         let model = &self.model;
         let is_alias = |known| {
             let alias = DirectoryState::NotEntered(NotEntered::Alias);

@@ -1,6 +1,6 @@
 //! Which of the file systems that are watched may be read, and which must be polled.
 //!
-//! Never asks the disk: it is given a class with each directory that is watched.
+//! Never asks the disk: each directory that is watched comes with its class.
 
 use super::settings::Hashing;
 use crate::file_status::FsClass;

@@ -1,6 +1,6 @@
 //! Files with several names (hard links): an event names the one name that was used, and the
-//! others are found by the inode. What was read under one of them is so under all, and is
-//! read once for all. Reads nothing, and emits nothing itself.
+//! others are found by the inode. What was read under one of them is valid for all, so that an
+//! inode is read once. Reads nothing, and emits nothing itself.
 //!
 //! Invariant: an event costs the same however many names its file has; only other bytes cost
 //! a step for each of them.
@@ -79,8 +79,8 @@ impl<D> Tracker<D> {
         }
         let key = model::inode_key(stat);
         if self.model.inode_key(id) != Some(key) {
-            // Another file, by now. What happened through this name may have happened to the
-            // one before, which has other names.
+            // The name leads to another file by now. Events of this name may have been about the file
+            // before, which has other names.
             self.pass_evidence_on(id, true);
             self.model.clear(id, Flag::LINKED);
             self.model.set_inode_key(id, key);
@@ -88,13 +88,13 @@ impl<D> Tracker<D> {
         if stat.nlink > 1 || self.tmpfiles.has(stat.inode.ino) {
             self.model.index_inode_keys();
             self.model.set(id, Flag::LINKED);
-            // Of more than two, all but this one are known to be linked.
+            // If there are more than two, the others are known to be linked.
             if let &[one, other] = self.model.with_inode_key(key) {
                 self.model.set(one, Flag::LINKED);
                 self.model.set(other, Flag::LINKED);
             }
         } else if self.model.has(id, Flag::LINKED) && self.model.with_inode_key(key).len() <= 1 {
-            // More than one: what was read aside was stat'ed before the other name came.
+            // With more than one name in the model, the status is from before the other name came.
             self.model.clear(id, Flag::LINKED);
             self.links.forget_reading(key);
         }
@@ -112,7 +112,7 @@ impl<D> Tracker<D> {
         reading.digest.filter(|_| is_same && is_trusted)
     }
 
-    /// A name is going, or leads to another inode. What happened to the file through it, and
+    /// A name is removed, or leads to another inode. What happened to the file through it, and
     /// was not read yet, is reconciled under another of its names. `is_written`: something
     /// may have happened that the entry does not have as evidence.
     pub(super) fn pass_evidence_on(&mut self, id: Id, is_written: bool) {
@@ -174,7 +174,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// An unreadable file can be read: under its other names, too.
+    /// A file that was unreadable can be read: its other names are reconciled.
     pub(super) fn retry_links(&mut self, stat: &Stat) {
         let key = model::inode_key(stat);
         if self.links.take_unreadable(key) {

@@ -80,7 +80,7 @@ impl<D: Disk> Tracker<D> {
         if step.content != ContentEvents::default()
             && let Some(known) = self.name_of_tmpfile(name)
         {
-            // A file without a name, whose own names are not hidden.
+            // `#<inode>` of a file with other names, which are not hidden.
             if let Some(id) = known {
                 self.file_events(id, step.content, ReadWhen::Now);
             }

@@ -198,7 +198,7 @@ impl Model {
         self.drop_name(old);
     }
 
-    /// Forgets a name, and makes the rest compact when most of it is waste.
+    /// Forgets a name; the bytes of names are compacted when most of them are of no entry.
     fn drop_name(&mut self, at: u32) {
         if self.names.forget(at) {
             let directories = self.directories.all.live_mut().map(Slot::node_mut);
@@ -207,7 +207,7 @@ impl Model {
         }
     }
 
-    /// Makes it findable and a child of its directory.
+    /// Adds it to the index of names and to the children of its directory.
     fn attach(&mut self, id: Id, parent: Id, hash: NameHash) {
         self.index_name(id, hash);
         let first = std::mem::replace(self.first_mut(parent), id.0);

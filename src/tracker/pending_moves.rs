@@ -11,11 +11,11 @@ use crate::event::Cookie;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Moving {
     Entry,
-    /// It was made by an event, and had left when it was reconciled.
+    /// None: the name was made, and had left the disk when it was reconciled.
     Unseen,
 }
 
-/// From where it moves.
+/// The old name.
 #[derive(Debug)]
 pub(super) struct PendingMove {
     pub(super) dir: Id,
@@ -45,13 +45,13 @@ impl PendingMoves {
         }
     }
 
-    /// Something else has come under a name: what was leaving it has left.
+    /// Another file has come under the old name: no second half is awaited any longer.
     pub(super) fn cancel(&mut self, dir: Id, name: &[u8]) {
         let is_it = |half: &PendingMove| half.dir == dir && *half.name == *name;
         self.by_cookie.retain(|_, half| !is_it(half));
     }
 
-    /// In their order.
+    /// In the kernel's order.
     pub(super) fn cookies(&self) -> Vec<Cookie> {
         let mut cookies: Vec<Cookie> = self.by_cookie.keys().copied().collect();
         cookies.sort_unstable();

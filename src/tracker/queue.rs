@@ -29,8 +29,8 @@ const MS: u64 = 1_000_000;
 /// A writer that paused for this long is taken to be done: 50 ms.
 pub(super) const QUIET: u64 = 50 * MS;
 
-/// What the disk is changing under us, or answered once with an error, is tried again
-/// after 2 ms.
+/// What changed while it was compared, or failed for the first time, is tried again after
+/// 2 ms.
 pub(super) const RETRY_DELAY: u64 = 2 * MS;
 
 /// How long a writer that never pauses is waited for: 1 s.
@@ -66,7 +66,7 @@ enum Class {
     Entry,
     Name,
     Scan,
-    /// What costs next to nothing and happens at a time: served first.
+    /// What is due at a time, and costs little: served first.
     Timer,
 }
 
