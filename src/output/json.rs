@@ -2,17 +2,17 @@
 //! always in the same order.
 //!
 //! Writes into the caller's buffer and allocates only for a path that is not UTF-8.
-//! Invariant: an object holds no control character, C1 and DEL included, and no newline.
+//! Invariant: an object is one line.
 
-use std::fmt;
-use std::io::{self, Write};
+mod values;
 
-use serde::{Serialize, Serializer};
-use serde_json::ser::Formatter;
+use serde::Serialize;
 
 use super::session::{Key, Session};
-use super::time::nanoseconds;
-use crate::change::{Attributes, Batch, Change, Content, Digest, InodeTimes, Kind, Span};
+use crate::change::{Attributes, Batch, Change, Content, InodeTimes, Kind, Span};
+use values::{
+    Escaping, Hex, Hexes, Names, Octal, Sha256, Text, Texts, Time, is_utf8, kind_name, path_fields,
+};
 
 /// What every record has.
 #[derive(Clone, Copy)]
@@ -138,107 +138,6 @@ struct Touched<'a> {
     mtime: Time,
 }
 
-/// Bytes as text, with U+FFFD for what is not UTF-8.
-enum Text<'a> {
-    Utf8(&'a str),
-    Other(&'a [u8]),
-}
-
-impl<'a> Text<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        std::str::from_utf8(bytes).map_or(Self::Other(bytes), Self::Utf8)
-    }
-
-    /// The bytes where they are not UTF-8.
-    fn hex(&self) -> Option<Hex<'a>> {
-        match *self {
-            Self::Utf8(_) => None,
-            Self::Other(bytes) => Some(Hex(bytes)),
-        }
-    }
-}
-
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Utf8(text) => serializer.serialize_str(text),
-            Self::Other(bytes) => serializer.serialize_str(&String::from_utf8_lossy(bytes)),
-        }
-    }
-}
-
-/// Bytes in hexadecimal digits, lower case.
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
-    }
-}
-
-impl Serialize for Hex<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-struct Texts<'a>(&'a [Vec<u8>]);
-
-impl Serialize for Texts<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|bytes| Text::new(bytes)))
-    }
-}
-
-struct Hexes<'a>(&'a [Vec<u8>]);
-
-impl Serialize for Hexes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|bytes| Hex(bytes)))
-    }
-}
-
-/// Names that each end in NUL, as listxattr(2) gives them.
-struct Names<'a>(&'a [u8]);
-
-impl Serialize for Names<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let names = self.0.split(|&byte| byte == 0);
-        serializer.collect_seq(names.filter(|name| !name.is_empty()).map(Text::new))
-    }
-}
-
-struct Sha256(Digest);
-
-impl Serialize for Sha256 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut digits = [0; 64];
-        hex::encode_to_slice(self.0, &mut digits).map_err(serde::ser::Error::custom)?;
-        let digits = std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?;
-        serializer.serialize_str(digits)
-    }
-}
-
-/// Permission bits, as chmod(1) takes them.
-struct Octal(u32);
-
-impl Serialize for Octal {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:04o}", self.0))
-    }
-}
-
-/// Nanoseconds since 1970 as RFC 3339.
-struct Time(i64);
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&nanoseconds(self.0))
-    }
-}
-
 impl From<&InodeTimes> for Stat {
     fn from(stat: &InodeTimes) -> Self {
         Self {
@@ -258,26 +157,6 @@ impl From<&Attributes> for Owner {
             gid: attributes.gid,
         }
     }
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::File => "file",
-        Kind::Directory => "directory",
-        Kind::Symlink => "symlink",
-        Kind::Other => "other",
-    }
-}
-
-fn is_utf8(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok()
-}
-
-/// The text of a path, and its bytes where they are not UTF-8.
-fn path_fields(path: &[u8]) -> (Text<'_>, Option<Hex<'_>>) {
-    let text = Text::new(path);
-    let hex = text.hex();
-    (text, hex)
 }
 
 impl Envelope<'_> {
@@ -412,39 +291,5 @@ impl<'a> Fields<'a> {
             }),
             Change::Overflow => Event::Overflow,
         }
-    }
-}
-
-/// Whether no byte is DEL or above, without a branch a byte: serde_json has escaped
-/// those below U+0020.
-fn is_printable_ascii(text: &str) -> bool {
-    let found = text
-        .bytes()
-        .fold(0, |found, byte| found | byte | byte.wrapping_add(1));
-    found & 0x80 == 0
-}
-
-/// JSON as compact as serde_json's own, with DEL and C1 (U+0080 to U+009F) escaped too:
-/// some terminals take these as the start of a control sequence.
-struct Escaping;
-
-impl Formatter for Escaping {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        if is_printable_ascii(fragment) {
-            return writer.write_all(fragment.as_bytes());
-        }
-        let mut written = 0;
-        for (at, character) in fragment.char_indices() {
-            if character.is_control() {
-                writer.write_all(&fragment.as_bytes()[written..at])?;
-                write!(writer, "\\u{:04x}", u32::from(character))?;
-                written = at + character.len_utf8();
-            }
-        }
-        writer.write_all(&fragment.as_bytes()[written..])
     }
 }

@@ -9,6 +9,7 @@ mod corpus;
 mod directories;
 mod fold;
 mod folded_names;
+mod hard_links;
 mod property;
 mod queue;
 mod renames;

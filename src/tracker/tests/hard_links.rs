@@ -1,0 +1,215 @@
+//! Files with several names, and with none: a write by one name is emitted for all of them.
+
+use super::super::fake::Op;
+use super::cases::{all, emits, folds, write};
+use super::world::{MS, World, WorldOptions};
+
+#[test]
+fn a_file_without_a_name_is_reported_when_it_gets_one() {
+    let ops = [
+        Op::Unnamed(0, "t"),
+        Op::Put(0, 1),
+        Op::LinkOpen(0, "t/a"),
+        Op::Put(0, 2),
+        Op::Shut(0),
+    ];
+    emits(&[], &ops, &["created t/a 8"]);
+}
+
+#[test]
+fn a_write_after_the_unnamed_file_got_its_name_is_reported_under_it() {
+    let mut world = World::quiet(&WorldOptions::default(), &[]);
+    world.does(&[Op::Unnamed(0, "t"), Op::LinkOpen(0, "t/a")]);
+    world.catches_up();
+    world.does(&[Op::Put(0, 1), Op::Shut(0)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["created t/a 0", "changed t/a 4"]);
+}
+
+#[test]
+fn a_file_without_a_name_that_gets_one_elsewhere_is_followed_there() {
+    let mut world = World::quiet(&WorldOptions::default(), &[Op::MakeDir("t/d")]);
+    world.does(&[Op::Unnamed(0, "t"), Op::Put(0, 1), Op::LinkOpen(0, "t/d/a")]);
+    world.catches_up();
+    assert_eq!(world.new_records(), ["created t/d/a 4"]);
+    world.does(&[Op::Put(0, 2), Op::Shut(0)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/d/a 8"]);
+}
+
+#[test]
+fn a_write_by_an_unlinked_name_is_found_in_its_directory() {
+    let mut world = World::quiet(&WorldOptions::default(), &[]);
+    world.tracker.disk.expects_writes_by_unlinked_names = true;
+    world.does(&[
+        Op::Open(0, "t/tmp"),
+        Op::Link("t/tmp", "t/final"),
+        Op::Unlink("t/tmp"),
+    ]);
+    world.catches_up();
+    world.passes(5000 * MS);
+    world.new_records();
+    world.does(&[Op::Put(0, 1)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/final 4"]);
+}
+
+#[test]
+fn a_write_is_reported_under_all_names_of_the_file() {
+    let tree = all(&[
+        write("t/a", 1),
+        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
+    ]);
+    emits(
+        &tree,
+        &write("t/a", 2),
+        &["changed t/a 4", "changed t/d/b 4"],
+    );
+}
+
+#[test]
+fn a_link_is_created_with_its_content() {
+    emits(
+        &write("t/a", 1),
+        &[Op::Link("t/a", "t/b")],
+        &["created t/b 4"],
+    );
+}
+
+#[test]
+fn a_write_that_cannot_be_read_at_once_is_reported_under_all_names() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    // Of the same size, in the same tick of the file system's clock.
+    world.does(&write("t/a", 3));
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.catches_up();
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+}
+
+#[test]
+fn a_file_that_could_never_be_read_is_tried_when_another_of_its_names_is_touched() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut world = World::new(&WorldOptions::default(), &tree);
+    world.passes(5000 * MS);
+    world.tracker.disk.odds.by_worker = 100;
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    world.answer(0);
+    world.tracker.disk.odds.by_worker = 0;
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.settles();
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+}
+
+#[test]
+fn a_write_by_a_name_that_no_watch_saw_is_reported_under_the_others() {
+    let ops = all(&[
+        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
+        write("t/a", 2),
+    ]);
+    emits(
+        &write("t/a", 1),
+        &ops,
+        &["created t/d/", "changed t/a 4", "created t/d/b 4"],
+    );
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+    world.does(&[
+        Op::MakeDir("o/d"),
+        Op::Link("t/a", "o/d/b"),
+        Op::Rename("o/d", "t/d"),
+    ]);
+    world.read(usize::MAX);
+    world.catches_up();
+    world.converges();
+    assert_eq!(world.new_records(), ["created t/d/", "created t/d/b 4"]);
+}
+
+#[test]
+fn a_link_that_could_not_be_read_is_read_once_the_file_may_be() {
+    let tree = all(&[
+        write("t/a", 1),
+        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
+    ]);
+    let ops = [
+        Op::Chmod("t/a", false),
+        Op::Link("t/a", "t/c"),
+        Op::Chmod("t/d/b", true),
+    ];
+    folds(&tree, &ops);
+}
+
+#[test]
+fn a_watch_on_the_file_itself_sees_what_other_names_do() {
+    let mut options = WorldOptions::default();
+    options.settings.strict = true;
+    let mut world = World::quiet(&options, &write("t/a", 1));
+    world.does(&[
+        Op::Append(0, "t/a"),
+        Op::Rename("t/a", "o/a"),
+        Op::Link("o/a", "t/a"),
+    ]);
+    world.catches_up();
+    world.converges();
+    assert_eq!(world.tracker.file_watches(), 1);
+}
+
+#[test]
+fn a_write_by_one_of_many_names_is_read_once_and_reported_of_all() {
+    let mut tree = write("t/a", 1);
+    let names: Vec<&'static str> = (0..500).map(|each| &*format!("t/{each}").leak()).collect();
+    tree.extend(names.iter().map(|name| Op::Link("t/a", name)));
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    let before = world.tracker.counters.hashes;
+    world.does(&write("t/7", 2));
+    world.converges();
+    let mut records = world.new_records();
+    assert_eq!(records[0], "changed t/7 4");
+    records.sort();
+    records.dedup();
+    assert_eq!(records.len(), 501);
+    assert_eq!(world.tracker.counters.hashes, before + 1);
+}
+
+#[test]
+fn a_write_by_a_name_that_is_gone_before_it_is_read_is_reported_of_the_others() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&write("t/a", 2));
+    world.does(&[Op::Unlink("t/a")]);
+    world.converges();
+    assert_eq!(world.new_records(), ["deleted t/a", "changed t/b 4"]);
+}
+
+#[test]
+fn a_write_by_a_name_that_another_file_has_before_it_is_read_is_reported_of_the_others() {
+    let tree = all(&[
+        write("t/a", 1),
+        write("t/b", 3),
+        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/a")],
+    ]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Append(0, "t/a"), Op::Put(0, 2), Op::Shut(0)]);
+    world.does(&[Op::Rename("t/b", "t/a")]);
+    world.converges();
+    assert!(world.new_records().contains(&"changed t/d/a 8".to_owned()));
+}
+
+#[test]
+fn a_write_to_an_unreadable_file_is_reported_of_all_its_names() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    assert_eq!(world.new_records(), ["changed t/a 4", "changed t/b 4"]);
+    world.does(&[Op::Chmod("t/b", true)]);
+    world.converges();
+    let mut records = world.new_records();
+    records.sort();
+    assert_eq!(records, ["changed t/a 4", "changed t/b 4"]);
+}
