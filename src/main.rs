@@ -94,6 +94,7 @@ fn program(start: Start) -> ! {
 /// Ends the process as it was found out that it should.
 fn end(exit: Exit) -> ! {
     stderr::close();
+    sys::process::close_all();
     if let Exit::Signal(signal) = exit {
         signal.end_process();
     }

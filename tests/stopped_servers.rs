@@ -6,8 +6,8 @@
 
 mod common;
 
-use common::eventually;
 use common::fuse::{builder, mounted};
+use common::{eventually, skipped};
 
 #[test]
 fn a_link_to_a_server_that_is_stopped_after_ready_stops_nothing_else() {
@@ -162,4 +162,47 @@ fn rules_on_a_server_that_is_stopped_stop_nothing_else() {
     let is_reported = || watch.reported().iter().any(|line| line.contains("mnt/d/c"));
     assert!(eventually(is_reported), "{:?}", watch.reported());
     watch.stop();
+}
+
+/// A line of /proc/PID/status.
+fn status(pid: u32, field: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    line.unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_process_that_the_kernel_keeps_holds_neither_its_log_nor_its_reader() {
+    let test = "a_process_that_the_kernel_keeps…";
+    let Some((tree, fuse)) = mounted(test, &[("d/b", "2")]) else {
+        return;
+    };
+    tree.mkdir("near");
+    let log = ["--log-file", "../outside/log"];
+    let logging = builder(&tree, &fuse).args(log);
+    let logging = logging.args(["--rescan", "0.3"]).start();
+    let printing = builder(&tree, &fuse).args(["--rescan", "0.3"]).start();
+    let fuse = fuse; // Whatever fails, it goes first: nobody can wait for these.
+    fuse.swallow();
+    for watch in [&logging, &printing] {
+        watch.await_stderr_where("that it does not answer", |line| {
+            line.contains("does not answer")
+        });
+        watch.signal(libc::SIGTERM);
+        assert!(eventually(|| status(watch.pid(), "State:").starts_with('Z')));
+        let threads = std::fs::read_dir(format!("/proc/{}/task", watch.pid()));
+        if threads.unwrap().count() < 2 {
+            skipped(test, "this kernel lets go of a thread that waits for FUSE");
+        }
+    }
+    let soon = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    assert!(printing.out.wait_end(soon), "stdout is open");
+    let next = builder(&tree, &fuse).args(log).path("near").start();
+    tree.touch("near/new");
+    let logged = || std::fs::read_to_string(tree.outside("log")).unwrap();
+    assert!(eventually(|| logged().contains("New file: near/new")));
+    next.stop();
+    drop(fuse);
+    logging.wait();
+    printing.wait();
 }

@@ -27,6 +27,8 @@ enum Conduct {
     Answers,
     /// As if by SIGSTOP: nothing is read from /dev/fuse.
     Stopped,
+    /// Requests are taken, and never answered.
+    Swallows,
     /// Its end has come.
     Ended,
 }
@@ -150,6 +152,11 @@ impl Fuse {
     /// From now on nothing is answered.
     pub(crate) fn stop(&self) {
         self.conduct(Conduct::Stopped);
+    }
+
+    /// From now on requests are taken and never answered: who waits cannot be killed.
+    pub(crate) fn swallow(&self) {
+        self.conduct(Conduct::Swallows);
     }
 
     /// What was asked meanwhile is answered, and what comes.
@@ -362,6 +369,9 @@ fn serve(mut device: File, shared: &(Mutex<State>, Condvar)) {
         let request = &buffer[..length];
         let (opcode, unique) = (number(request, 4, 4), number(request, 8, 8));
         if matches!(opcode, FORGET | BATCH_FORGET | INTERRUPT) {
+            continue;
+        }
+        if lock(shared).conduct == Conduct::Swallows {
             continue;
         }
         let delay = lock(shared).delay;
