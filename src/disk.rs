@@ -28,7 +28,7 @@ use crate::sys::xattr;
 use crate::tracker::Tracker;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
-    Xattr, append_name,
+    Xattr, names_of,
 };
 use foldhash::HashMap;
 use path::{Opened, RemotePath};
@@ -335,22 +335,21 @@ impl Disk for RealDisk {
         self.inotify.unwatch(wd);
     }
 
-    fn list(&mut self, dir: &Self::Directory, names: &mut Vec<u8>) -> Result<(), FsError> {
+    fn list(&mut self, dir: &Self::Directory, take: &mut dyn FnMut(&[u8])) -> Result<(), FsError> {
         let dir = match &**dir {
             Directory::Here(dir) => dir.fd.as_fd(),
             Directory::Remote(inode, path) => {
                 let target = RemoteTarget::In(path.clone(), *inode, b".".to_vec());
                 return match self.ask(Ask::List, target)? {
                     Answer::Names(found) => {
-                        names.extend(found);
+                        names_of(&found).for_each(take);
                         Ok(())
                     }
                     _ => Err(FsError::Busy),
                 };
             }
         };
-        remote::list(dir, |entry| append_name(names, entry.name.to_bytes()))
-            .map_err(|error| fs_error(&error))
+        remote::list(dir, |entry| take(entry.name.to_bytes())).map_err(|error| fs_error(&error))
     }
 
     fn read(

@@ -78,7 +78,7 @@ pub(crate) struct Ticket(pub(crate) u64);
 /// Appends the relative path of a directory, and returns its root.
 pub(crate) type PathWriter<'w, 'a> = dyn Fn(&mut Vec<u8>) -> Option<&'a [u8]> + 'w;
 
-/// Appends a name to those that [`Disk::list`] gives: after its length in two bytes.
+/// Appends a name to a list of them: after its length in two bytes.
 pub(crate) fn append_name(names: &mut Vec<u8>, name: &[u8]) {
     names.extend(u16::try_from(name.len()).unwrap_or(0).to_ne_bytes());
     names.extend(name);
@@ -113,8 +113,8 @@ pub(crate) trait Disk {
     /// Watches the regular file of that name, as an inode.
     fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<Wd, FsError>;
     fn unwatch(&mut self, wd: Wd);
-    /// Appends the names in a directory, as [`append_name`] does.
-    fn list(&mut self, dir: &Self::Directory, names: &mut Vec<u8>) -> Result<(), FsError>;
+    /// Gives the names in a directory.
+    fn list(&mut self, dir: &Self::Directory, take: &mut dyn FnMut(&[u8])) -> Result<(), FsError>;
     /// Reads a regular file of at most `limit` bytes; a large one on a worker, under `ticket`.
     fn read(
         &mut self,

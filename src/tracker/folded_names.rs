@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use foldhash::HashMap;
 
 use super::Tracker;
-use super::disk::{Disk, FsError, Stat, names_of};
+use super::disk::{Disk, FsError, Stat, append_name, names_of};
 use super::model::{DirectoryState, Id, NotEntered};
 use super::queue::CEILING;
 use super::scan_scope::ScanScope;
@@ -182,10 +182,12 @@ impl<D: Disk> Tracker<D> {
         folds || !is_known
     }
 
-    /// What a scan has to know of a directory that ignores case: the names listed.
-    pub(super) fn listed_names(&mut self, dir: Id, names: &[u8]) -> Option<HashSet<Box<[u8]>>> {
+    /// What a scan has to know of a directory that ignores case, where not all names that the
+    /// model has are listed: those that are.
+    pub(super) fn listed_names(&mut self, dir: Id) -> Option<HashSet<Box<[u8]>>> {
+        let names = self.list(dir).ok()?;
         // Tried again at each scan: a name that was removed or made during a try falsifies it.
-        let lettered = names_of(names).find(|name| other_spelling(name).is_some());
+        let lettered = names_of(&names).find(|name| other_spelling(name).is_some());
         if !self.is_folding(dir)
             && let Some(name) = lettered
             && let Ok(stat) = self.stat_in(dir, name)
@@ -194,7 +196,16 @@ impl<D: Disk> Tracker<D> {
             self.folds(dir, name, &stat);
         }
         let folds = self.is_folding(dir);
-        folds.then(|| names_of(names).map(Box::from).collect())
+        folds.then(|| names_of(&names).map(Box::from).collect())
+    }
+
+    /// The names in a directory, as [`append_name`] makes a list of them.
+    fn list(&mut self, dir: Id) -> Result<Vec<u8>, FsError> {
+        let mut names = Vec::new();
+        let opened = self.enter(dir)?;
+        self.disk
+            .list(&opened, &mut |name| append_name(&mut names, name))?;
+        Ok(names)
     }
 
     /// A name that the model has, and that the scan's listing has not, is taken away if it is
@@ -208,16 +219,11 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         // It may have come since, or readdir(3) has missed it because of a rename.
-        let mut again = Vec::new();
         let found = self.stat_in(dir, &name);
-        let listing = found.and_then(|_| {
-            let inode = self.enter(dir)?;
-            self.disk.list(&inode, &mut again)
-        });
-        if listing.is_err() {
+        let Ok(again) = found.and_then(|_| self.list(dir)) else {
             // It is gone, or its directory has moved.
             return self.rescan_folded(dir);
-        }
+        };
         if names_of(&again).any(|listed| listed == &*name) {
             return;
         }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Tracker;
-use super::disk::{Disk, FsError};
+use super::disk::{Disk, FsError, append_name};
 use super::folded_names::Source;
 use super::model::{Flag, Id};
 use super::scan_scope::ScanScope;
@@ -61,11 +61,11 @@ struct ActiveScan {
     children: Vec<Id>,
     /// How many of them were compared.
     compared: usize,
-    /// The names listed, each after its length in two bytes.
+    /// The names listed that the tree did not have, each after its length in two bytes.
     names: Vec<u8>,
     /// How many of their bytes were compared.
     read: usize,
-    /// The same as a set, where the directory ignores the case of names.
+    /// All names listed, where the directory ignores their case and the tree has others.
     listed: Option<Arc<HashSet<Box<[u8]>>>>,
 }
 
@@ -137,9 +137,15 @@ impl<D: Disk> Tracker<D> {
     /// The watch is in place: the directory is listed.
     pub(super) fn begin_scan(&mut self, dir: Id, scope: ScanScope) {
         let mut names = Vec::new();
-        let listed = self
-            .enter(dir)
-            .and_then(|inode| self.disk.list(&inode, &mut names));
+        let mut known = 0;
+        let listed = self.enter(dir).and_then(|opened| {
+            let model = &self.model;
+            let take = &mut |name: &[u8]| match model.find(dir, name) {
+                Some(_) => known += 1,
+                None => append_name(&mut names, name),
+            };
+            self.disk.list(&opened, take)
+        });
         if let Err(why) = listed {
             return self.cannot_scan(dir, scope, &why);
         }
@@ -156,15 +162,17 @@ impl<D: Disk> Tracker<D> {
             // A rename while it is read may list a name in two spellings.
             self.rescan_folded(dir);
         }
+        let children = self.children_in(dir, scope);
         let listed = match scope {
             ScanScope::New | ScanScope::Files => None,
-            ScanScope::All | ScanScope::Deep => self.listed_names(dir, &names).map(Arc::new),
+            ScanScope::All | ScanScope::Deep if known >= children.len() => None,
+            ScanScope::All | ScanScope::Deep => self.listed_names(dir).map(Arc::new),
         };
         self.scans.active = Some(ActiveScan {
             listed,
             dir,
             scope,
-            children: self.children_in(dir, scope),
+            children,
             compared: 0,
             names,
             read: 0,

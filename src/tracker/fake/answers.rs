@@ -8,7 +8,7 @@ use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
-    Xattr, append_name,
+    Xattr,
 };
 
 impl Fake {
@@ -220,7 +220,7 @@ impl Disk for Fake {
         self.kernel.unwatch(wd);
     }
 
-    fn list(&mut self, dir: &Self::Directory, names: &mut Vec<u8>) -> Result<(), FsError> {
+    fn list(&mut self, dir: &Self::Directory, take: &mut dyn FnMut(&[u8])) -> Result<(), FsError> {
         self.race();
         // It waits for the directory's lock, under which events are queued.
         self.tell_late();
@@ -250,9 +250,7 @@ impl Disk for Fake {
                 .into_iter()
                 .filter(|name| last.as_ref().is_none_or(|last| name > last)),
         );
-        for name in listed {
-            append_name(names, &name);
-        }
+        listed.iter().for_each(|name| take(name));
         Ok(())
     }
 
