@@ -156,13 +156,9 @@ impl<D: Disk> Tracker<D> {
             deleted: 0,
             created: 0,
         };
-        let rest = if self.is_emitting() {
-            Some(emission)
-        } else {
-            let enough = self.batch.path_bytes().saturating_add(PIECE);
-            self.go_on(emission, enough)
-        };
-        if let Some(rest) = rest {
+        // The batch at hand comes after all that is left to be emitted.
+        let enough = self.batch.path_bytes().saturating_add(PIECE);
+        if let Some(rest) = self.go_on(emission, enough) {
             self.begin_emission(rest);
         }
     }

@@ -213,7 +213,12 @@ impl<D: Disk> Tracker<D> {
                 {
                     self.correct_spelling(child, dir, &listed);
                 }
-                if is_here(self) {
+                if self.is_emitting() {
+                    // Nothing else changes the model until that is emitted.
+                    if is_here(self) {
+                        self.enqueue(child);
+                    }
+                } else if is_here(self) {
                     self.reconcile_entry(child);
                 }
                 if scope == ScanScope::Deep && is_here(self) && self.is_directory(child) {
