@@ -5,6 +5,7 @@
 //! may not answer is asked by a thread of its mount. Descriptors are kept while the loop
 //! is busy and no longer, so that nothing keeps a file system from being unmounted.
 
+mod open_directories;
 pub(crate) mod path;
 pub(crate) mod remote;
 
@@ -19,10 +20,9 @@ use crate::event::Wd;
 use crate::hash::{DirectoryPath, FileJob, InPlace, RegularFile, Workers};
 use crate::mounts::MountTable;
 use crate::self_output::SelfOutputs;
-use crate::sys::file::{self, FdPath, Links, Open};
+use crate::sys::file::{self, FdPath, Open};
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
-use crate::sys::process;
 use crate::sys::stat::{stat_fd_cached, stat_name_cached};
 use crate::sys::xattr;
 use crate::tracker::Tracker;
@@ -30,39 +30,10 @@ use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
     Xattr, names_of,
 };
-use foldhash::HashMap;
+pub(crate) use open_directories::Directory;
+use open_directories::OpenDirectories;
 use path::{Opened, RemotePath};
 use remote::{Answer, Ask, NoAnswer, Question, RemoteTarget, Remotes};
-
-/// How many directories are held while the loop is busy.
-const HELD: usize = 256;
-
-/// And no more than that part of those that may be open.
-const SHARE: u64 = 4;
-
-/// A directory that has been entered.
-pub(crate) enum Directory {
-    Here(OpenDirectory),
-    /// A thread of its mount asks about names in it, and checks each time that it is that inode.
-    Remote(Inode, RemotePath),
-}
-
-impl Directory {
-    fn inode(&self) -> Inode {
-        match self {
-            Self::Here(dir) => dir.stat.inode,
-            Self::Remote(inode, _) => *inode,
-        }
-    }
-}
-
-/// A directory that is open (O_PATH), and the path by which it was found.
-pub(crate) struct OpenDirectory {
-    fd: OwnedFd,
-    stat: Stat,
-    root: Vec<u8>,
-    relative: Vec<u8>,
-}
 
 /// Where what is asked about was found.
 enum Located {
@@ -76,38 +47,25 @@ pub(crate) type RealTracker = Tracker<RealDisk>;
 pub(crate) struct RealDisk {
     inotify: Arc<Inotify>,
     workers: Workers,
-    /// Directories that have been entered since the loop was last idle.
-    held: HashMap<Inode, Arc<Directory>>,
-    most_held: usize,
-    /// PATHs that have been opened since then.
-    roots: Vec<(Vec<u8>, Opened)>,
+    open: OpenDirectories,
     pub(crate) self_outputs: SelfOutputs,
     pub(crate) mounts: Arc<MountTable>,
     pub(crate) remotes: Remotes,
-    /// Remote directories that were not where they should be.
-    moved: Vec<Inode>,
     in_place: InPlace,
-    path_buffer: Vec<u8>,
 }
 
 impl RealDisk {
     pub(crate) fn new(inotify: Arc<Inotify>, workers: Workers, self_outputs: SelfOutputs) -> Self {
         let mounts = Arc::new(MountTable::new());
         let remotes = Remotes::new(Arc::clone(&inotify), Arc::clone(&mounts), workers.clone());
-        let share = process::descriptor_limit() / SHARE;
-        let most_held = usize::try_from(share).map_or(HELD, |share| share.clamp(1, HELD));
         Self {
             inotify,
             workers,
-            held: HashMap::default(),
-            most_held,
-            roots: Vec::new(),
+            open: OpenDirectories::new(),
             self_outputs,
             mounts,
             remotes,
-            moved: Vec::new(),
             in_place: InPlace::default(),
-            path_buffer: Vec::new(),
         }
     }
 
@@ -161,74 +119,12 @@ impl RealDisk {
             .map_err(|why| match why {
                 NoAnswer::Failed(error) => error,
                 NoAnswer::DirectoryMoved => {
-                    // The next `enter` of it fails with that.
                     if let Some(inode) = inode {
-                        self.held.remove(&inode);
-                        self.moved.push(inode);
+                        self.open.mark_moved(inode);
                     }
                     FsError::Busy
                 }
             })
-    }
-
-    /// Opens a directory, which must be that inode.
-    fn open_held(
-        &mut self,
-        inode: Inode,
-        root: &[u8],
-        relative: &[u8],
-    ) -> Result<Directory, FsError> {
-        if self.roots.is_empty()
-            && let Some(dir) = self.open_only(inode, root, relative)
-        {
-            return Ok(Directory::Here(dir));
-        }
-        let opened = self.open_relative(root, relative);
-        match opened.map_err(|error| fs_error(&error))? {
-            Opened::Here(_, stat) if stat.inode != inode => Err(FsError::NotFound),
-            Opened::Here(fd, stat) => Ok(Directory::Here(OpenDirectory {
-                fd,
-                stat,
-                root: root.to_vec(),
-                relative: relative.to_vec(),
-            })),
-            Opened::Remote(path) => Ok(Directory::Remote(inode, path)),
-        }
-    }
-
-    /// Opens the first directory that is needed, which is often the only one, without its PATH.
-    fn open_only(&mut self, inode: Inode, root: &[u8], relative: &[u8]) -> Option<OpenDirectory> {
-        if !self.held.is_empty() || relative.is_empty() {
-            return None;
-        }
-        let path = [root, relative].join(&b'/');
-        let (fd, stat) = path::open_cached(&self.mounts, &path, Links::Refused)?;
-        (stat.inode == inode).then(|| OpenDirectory {
-            fd,
-            stat,
-            root: root.to_vec(),
-            relative: relative.to_vec(),
-        })
-    }
-
-    /// Opens a directory by its path from a PATH.
-    fn open_relative(&mut self, root: &[u8], relative: &[u8]) -> std::io::Result<Opened> {
-        let known = self.roots.iter().position(|(path, _)| path == root);
-        let index = match known {
-            Some(index) => index,
-            None => {
-                let opened = path::open(&self.mounts, root)?;
-                self.roots.push((root.to_vec(), opened));
-                self.roots.len() - 1
-            }
-        };
-        match &self.roots[index].1 {
-            Opened::Here(fd, stat) if relative.is_empty() => {
-                Ok(Opened::Here(fd.try_clone()?, *stat))
-            }
-            Opened::Here(fd, stat) => path::open_below(&self.mounts, fd.as_fd(), stat, relative),
-            Opened::Remote(path) => Ok(Opened::Remote(path.join(relative))),
-        }
     }
 }
 
@@ -252,26 +148,7 @@ impl Disk for RealDisk {
         inode: Inode,
         write_path: &PathWriter<'_, 'a>,
     ) -> Result<Self::Directory, FsError> {
-        if let Some(dir) = self.held.get(&inode) {
-            return Ok(Arc::clone(dir));
-        }
-        if let Some(index) = self.moved.iter().position(|moved| *moved == inode) {
-            self.moved.swap_remove(index);
-            return Err(FsError::NotFound);
-        }
-        let mut path = std::mem::take(&mut self.path_buffer);
-        path.clear();
-        let opened = match write_path(&mut path) {
-            Some(root) => self.open_held(inode, root, &path),
-            None => Err(FsError::NotFound),
-        };
-        self.path_buffer = path;
-        let dir = Arc::new(opened?);
-        if self.held.len() >= self.most_held {
-            self.held.clear();
-        }
-        self.held.insert(inode, Arc::clone(&dir));
-        Ok(dir)
+        self.open.enter(&self.mounts, inode, write_path)
     }
 
     fn stat(&mut self, at: Target<'_, Self::Directory>) -> Result<Stat, FsError> {
@@ -420,8 +297,7 @@ impl Disk for RealDisk {
     }
 
     fn release(&mut self) {
-        self.held.clear();
-        self.roots.clear();
+        self.open.release();
         self.in_place.release();
     }
 }

@@ -1,0 +1,184 @@
+//! Directories that the tracker has entered, each open once (O_PATH), until the loop is idle:
+//! no descriptor in the tree keeps a file system from being unmounted.
+//!
+//! Invariant: a directory is opened by its path from a PATH, following no symbolic link, and is
+//! the inode that was meant; there is a bound on how many are open.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
+use super::path::{self, Opened, RemotePath};
+use crate::mounts::MountTable;
+use crate::sys::file::Links;
+use crate::sys::{fs_error, process};
+use crate::tracker::disk::{FsError, Inode, PathWriter, Stat};
+
+/// How many directories are open at most.
+const MOST: usize = 256;
+
+/// And no more than that part of those that may be open.
+const SHARE: u64 = 4;
+
+/// A directory that has been entered.
+pub(crate) enum Directory {
+    Here(OpenDirectory),
+    /// A thread of its mount asks about names in it, and checks each time that it is that inode.
+    Remote(Inode, RemotePath),
+}
+
+impl Directory {
+    pub(super) fn inode(&self) -> Inode {
+        match self {
+            Self::Here(dir) => dir.stat.inode,
+            Self::Remote(inode, _) => *inode,
+        }
+    }
+}
+
+/// A directory that is open (O_PATH), and the path by which it was found.
+pub(crate) struct OpenDirectory {
+    pub(super) fd: OwnedFd,
+    pub(super) stat: Stat,
+    pub(super) root: Vec<u8>,
+    pub(super) relative: Vec<u8>,
+}
+
+pub(super) struct OpenDirectories {
+    held: HashMap<Inode, Arc<Directory>>,
+    /// How many may be held.
+    most: usize,
+    /// PATHs, by how they are opened.
+    roots: Vec<(Vec<u8>, Opened)>,
+    /// Remote directories that have moved: to enter one fails, once.
+    moved: Vec<Inode>,
+    path_buffer: Vec<u8>,
+}
+
+impl OpenDirectories {
+    pub(super) fn new() -> Self {
+        let share = process::descriptor_limit() / SHARE;
+        Self {
+            held: HashMap::default(),
+            most: usize::try_from(share).map_or(MOST, |share| share.clamp(1, MOST)),
+            roots: Vec::new(),
+            moved: Vec::new(),
+            path_buffer: Vec::new(),
+        }
+    }
+
+    /// Closes all of them.
+    pub(super) fn release(&mut self) {
+        self.held.clear();
+        self.roots.clear();
+    }
+
+    /// A remote directory is not where it was, by an answer of its mount.
+    pub(super) fn mark_moved(&mut self, inode: Inode) {
+        self.held.remove(&inode);
+        self.moved.push(inode);
+    }
+
+    /// Opens a directory, unless it is open. `write_path` is called if its path is needed.
+    pub(super) fn enter<'a>(
+        &mut self,
+        mounts: &MountTable,
+        inode: Inode,
+        write_path: &PathWriter<'_, 'a>,
+    ) -> Result<Arc<Directory>, FsError> {
+        if let Some(dir) = self.held.get(&inode) {
+            return Ok(Arc::clone(dir));
+        }
+        if let Some(index) = self.moved.iter().position(|moved| *moved == inode) {
+            self.moved.swap_remove(index);
+            return Err(FsError::NotFound);
+        }
+        let mut path = std::mem::take(&mut self.path_buffer);
+        path.clear();
+        let opened = match write_path(&mut path) {
+            Some(root) => self.open(mounts, inode, root, &path),
+            None => Err(FsError::NotFound),
+        };
+        self.path_buffer = path;
+        let dir = Arc::new(opened?);
+        if self.held.len() >= self.most {
+            self.held.clear();
+        }
+        self.held.insert(inode, Arc::clone(&dir));
+        Ok(dir)
+    }
+
+    /// Opens a directory, which must be that inode.
+    fn open(
+        &mut self,
+        mounts: &MountTable,
+        inode: Inode,
+        root: &[u8],
+        relative: &[u8],
+    ) -> Result<Directory, FsError> {
+        if self.roots.is_empty()
+            && let Some(dir) = self.open_only(mounts, inode, root, relative)
+        {
+            return Ok(Directory::Here(dir));
+        }
+        let opened = self.open_relative(mounts, root, relative);
+        match opened.map_err(|error| fs_error(&error))? {
+            Opened::Here(_, stat) if stat.inode != inode => Err(FsError::NotFound),
+            Opened::Here(fd, stat) => Ok(Directory::Here(OpenDirectory {
+                fd,
+                stat,
+                root: root.to_vec(),
+                relative: relative.to_vec(),
+            })),
+            Opened::Remote(path) => Ok(Directory::Remote(inode, path)),
+        }
+    }
+
+    /// Opens the first directory that is needed, which is often the only one, without its PATH.
+    fn open_only(
+        &mut self,
+        mounts: &MountTable,
+        inode: Inode,
+        root: &[u8],
+        relative: &[u8],
+    ) -> Option<OpenDirectory> {
+        if !self.held.is_empty() || relative.is_empty() {
+            return None;
+        }
+        let path = [root, relative].join(&b'/');
+        let (fd, stat) = path::open_cached(mounts, &path, Links::Refused)?;
+        (stat.inode == inode).then(|| OpenDirectory {
+            fd,
+            stat,
+            root: root.to_vec(),
+            relative: relative.to_vec(),
+        })
+    }
+
+    /// Opens a directory by its path from a PATH.
+    fn open_relative(
+        &mut self,
+        mounts: &MountTable,
+        root: &[u8],
+        relative: &[u8],
+    ) -> io::Result<Opened> {
+        let known = self.roots.iter().position(|(path, _)| path == root);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let opened = path::open(mounts, root)?;
+                self.roots.push((root.to_vec(), opened));
+                self.roots.len() - 1
+            }
+        };
+        match &self.roots[index].1 {
+            Opened::Here(fd, stat) if relative.is_empty() => {
+                Ok(Opened::Here(fd.try_clone()?, *stat))
+            }
+            Opened::Here(fd, stat) => path::open_below(mounts, fd.as_fd(), stat, relative),
+            Opened::Remote(path) => Ok(Opened::Remote(path.join(relative))),
+        }
+    }
+}
