@@ -28,7 +28,7 @@ mod manual;
 mod mounts;
 mod names;
 mod output;
-mod roots;
+mod root_builder;
 mod sd_notify;
 mod self_output;
 mod settle;

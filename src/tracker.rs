@@ -10,33 +10,32 @@
 mod apply;
 mod attributes;
 mod awaited_events;
+mod baseline_result;
+mod batch_destination;
 mod clock;
 pub(crate) mod content;
-mod create;
-mod destination;
+mod create_file;
 pub(crate) mod disk;
-mod emission;
 mod emit;
 mod file_watches;
+mod filter_rules;
 mod folded_names;
 mod fs_classes;
 mod hard_links;
-mod hidden;
 mod last_reported;
 pub(crate) mod model;
 mod pending_moves;
 mod queue;
 mod reconcile;
-mod remembered;
 mod remove;
 mod rename;
+mod reported_before;
 mod roots;
 mod scan;
 mod scan_scope;
+mod serve_queue;
 mod settings;
 mod tmpfiles;
-mod walk_result;
-mod work;
 
 #[cfg(test)]
 mod fake;
@@ -50,7 +49,7 @@ use awaited_events::AwaitedEvents;
 use clock::Clock;
 use content::Reads;
 use disk::{Disk, FsError, Reading, Stat, Target, Ticket};
-use emission::Pending;
+use emit::in_pieces::PendingRecords;
 use file_watches::FileWatches;
 use folded_names::FoldingDirectories;
 use fs_classes::FileSystems;
@@ -58,7 +57,7 @@ use hard_links::HardLinks;
 use last_reported::LastReported;
 use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
 use queue::{Key, WorkQueue};
-pub(crate) use remembered::Reported;
+pub(crate) use reported_before::Reported;
 pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot};
 use scan::Scans;
 pub(crate) use settings::{Counters, Hashing, Settings};
@@ -83,7 +82,7 @@ pub(crate) struct Tracker<D> {
     /// Records and warnings not yet emitted.
     pub(crate) batch: Batch,
     /// What is emitted in pieces, and what comes after that.
-    pending: Pending,
+    pending_records: PendingRecords,
     /// For `--stats`.
     pub(crate) counters: Counters,
     /// What is to be compared with the disk, now or later.
@@ -125,7 +124,7 @@ impl<D> Tracker<D> {
             filter,
             roots: Roots::default(),
             batch: Batch::default(),
-            pending: Pending::default(),
+            pending_records: PendingRecords::default(),
             counters: Counters::default(),
             queue,
             scans: Scans::default(),

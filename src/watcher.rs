@@ -7,20 +7,20 @@
 mod ancestors;
 mod baseline;
 mod coverage;
-mod events;
+mod event_queue;
 mod flush;
 mod output;
 mod pace;
 mod poller;
 mod ready;
-mod session;
+mod reopen_log;
 mod setup;
 mod signals;
 mod since;
+mod snapshot;
 mod stages;
 mod stats;
 mod stop;
-mod write;
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -38,13 +38,13 @@ use crate::tracker::Timestamps;
 use crate::tracker::disk::Disk;
 use ancestors::AncestorWatches;
 use baseline::BaselineState;
-use events::EventQueue;
+use event_queue::EventQueue;
 use output::Output;
 use pace::Pace;
 use poller::{Poller, Wake, Wakes};
-use session::Session;
 pub(crate) use setup::{Config, Destination, RunOptions};
 pub(crate) use since::{Memory, Resumption};
+use snapshot::Snapshots;
 use stop::StopConditions;
 pub(crate) use stop::{Exit, StopOptions, StopReason};
 
@@ -96,7 +96,7 @@ pub(crate) struct Watcher {
     /// What is above the PATHs, where that matters.
     above: Option<AncestorWatches>,
     mounts: Option<Mounts>,
-    session: Session,
+    snapshots: Snapshots,
     output: Output,
     stderr: Stderr,
     /// The service manager.
@@ -197,7 +197,7 @@ impl Watcher {
 
     /// Whether nothing that is known is left to be reconciled.
     fn is_done(&self) -> bool {
-        self.tracker.is_done() && !self.has_events() && !self.session.is_listing()
+        self.tracker.is_done() && !self.has_events() && !self.snapshots.is_listing()
     }
 
     /// How long the loop may wait.
@@ -216,7 +216,7 @@ impl Watcher {
             return self.until(always);
         }
         let has_work = self.pace.is_busy() || self.has_events() || !self.tracker.is_idle();
-        if has_work || self.output.can_render() || self.session.is_listing() {
+        if has_work || self.output.can_render() || self.snapshots.is_listing() {
             return Some(Duration::ZERO);
         }
         let due = [

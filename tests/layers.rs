@@ -86,7 +86,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "roots",
+        "root_builder",
         &[
             "blocking_task",
             "change",
@@ -136,7 +136,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "self_output",
             "disk",
             "walk",
-            "roots",
+            "root_builder",
             "baseline",
             "log_file",
             "sd_notify",

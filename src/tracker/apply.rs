@@ -6,7 +6,7 @@
 use foldhash::{HashMap, HashSet};
 
 use super::Tracker;
-use super::destination::Destination;
+use super::batch_destination::Destination;
 use super::disk::Disk;
 use super::folded_names::Source;
 use super::model::{Evidence, Flag, Id};

@@ -5,7 +5,7 @@
 
 mod arrive;
 mod compare;
-mod known;
+mod existing;
 mod needs_read;
 mod reads;
 mod reread;

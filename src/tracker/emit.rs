@@ -1,10 +1,12 @@
 //! How a change of the model is emitted: paths and records.
 
+pub(super) mod in_pieces;
+
 use super::Tracker;
 use super::disk::Stat;
-use super::emission::OldPath;
 use super::model::{Flag, Id};
 use crate::change::{Before, Change, Content, Digest, Kind, Span, Warning};
+use in_pieces::OldPath;
 
 impl<D> Tracker<D> {
     /// Appends an entry's path as the user would reach it.

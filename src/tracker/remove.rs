@@ -5,7 +5,7 @@
 
 use super::Tracker;
 use super::disk::Disk;
-use super::emission::{OldPath, PIECE};
+use super::emit::in_pieces::{OldPath, PIECE};
 use super::model::{Flag, Id};
 use super::queue::Key;
 use crate::change::{Kind, Span};

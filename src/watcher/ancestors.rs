@@ -21,7 +21,7 @@ use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::error::Error;
 use crate::escape::escaped;
-use crate::roots::RootBuilder;
+use crate::root_builder::RootBuilder;
 use crate::sys::epoll::Interest;
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
@@ -252,7 +252,7 @@ impl Watcher {
 
     fn for_each_awaited(&mut self, each: impl Fn(&mut Self, &mut AncestorWatches, usize)) {
         // A snapshot lists the tree as it is; this is called again at its end.
-        if self.session.is_listing() {
+        if self.snapshots.is_listing() {
             return;
         }
         // What is left to emit was learned before.

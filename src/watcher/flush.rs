@@ -1,11 +1,16 @@
 //! Renders the changes that the tracker has emitted, and writes what the reader takes: for a
-//! while in each turn of the loop, without end before `ready`, and for a second at the end.
+//! while in each turn of the loop, without end before `ready`, and for a second at the end. A log
+//! takes what it can, and is tried again when it takes nothing.
 
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::output::{Output, Written};
 use super::{StopReason, Watcher};
 use crate::error::Error;
+use crate::log_file::{self, Transition};
 use crate::stage_order::{self, Draining, Stages};
 use crate::stderr::erase_progress;
 
@@ -49,7 +54,6 @@ impl Watcher {
             return Ok(Some(StopReason::Counted));
         }
         if self.output.update_interest() {
-            use std::os::fd::AsFd;
             let awaits = self.output.awaits_room();
             self.poller.await_room(self.output.as_fd(), awaits)?;
         }
@@ -70,7 +74,7 @@ impl Watcher {
         }
         let until = self.clock.tick().saturating_add(FINISH);
         loop {
-            if self.session.is_listing() {
+            if self.snapshots.is_listing() {
                 // A list that was begun is completed: what comes after it changes it.
                 if !self.output.is_full() {
                     self.list_slice()?;
@@ -86,7 +90,7 @@ impl Watcher {
                 return Ok(());
             }
             let is_known =
-                !self.has_events() && self.tracker.is_idle() && !self.session.is_listing();
+                !self.has_events() && self.tracker.is_idle() && !self.snapshots.is_listing();
             if is_known && self.output.unwritten() == 0 || self.clock.tick() > until {
                 break;
             }
@@ -116,5 +120,73 @@ impl Watcher {
             }
         }
         Ok(())
+    }
+
+    /// Writes what is taken now.
+    ///
+    /// # Errors
+    /// What waits can never be written.
+    pub(super) fn write(&mut self) -> Result<Written, Error> {
+        let Output { writer, log, .. } = &mut self.output;
+        let Some(log) = log else {
+            return match writer.flush() {
+                Ok(()) => Ok(Written::AsFarAsPossible),
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Written::ReaderGone),
+                Err(error) => {
+                    // No record is left torn in a file.
+                    if let Ok(copied) = writer.as_fd().try_clone_to_owned() {
+                        let _whole = log_file::cut(&mut File::from(copied), writer.torn());
+                    }
+                    Err(Error::Output(error))
+                }
+            };
+        };
+        let now = self.clock.tick();
+        if !log.is_due(now) {
+            return Ok(Written::AsFarAsPossible);
+        }
+        let written = writer.flush();
+        let all = written.and_then(|()| match writer.waiting() {
+            0 => Ok(()),
+            _ => Err(io::Error::from(ErrorKind::WriteZero)),
+        });
+        match log.record_attempt(all, now) {
+            Transition::None => {}
+            Transition::Failing(why) => {
+                let text = format!(
+                    "{} cannot be written: {why}; it is tried again every second",
+                    log.shown()
+                );
+                self.stderr.warn(&format!("warning: {text}"));
+                self.service.status(&text);
+            }
+            Transition::Recovered => {
+                let text = format!("{} is written again, and nothing was lost", log.shown());
+                self.stderr.warn(&text);
+                self.service.status(&text);
+            }
+        }
+        Ok(Written::AsFarAsPossible)
+    }
+
+    /// At the end: no record is left torn in a log, and what was not written is lost, which
+    /// is an error.
+    ///
+    /// # Errors
+    /// Something was lost.
+    pub(super) fn close_output(&mut self) -> Result<(), Error> {
+        let unwritten = self.output.unwritten() + self.tracker.left_to_emit();
+        if unwritten == 0 {
+            return Ok(());
+        }
+        let torn = self.output.writer.torn();
+        if let Ok(copied) = self.output.as_fd().try_clone_to_owned() {
+            let _whole = log_file::cut(&mut File::from(copied), torn);
+        }
+        let is_stuck = self.output.unwritten() > 0;
+        match &mut self.output.log {
+            Some(log) if is_stuck => Err(Error::Output(log.take_error())),
+            Some(_) | None => Err(Error::Unwritten(unwritten)),
+        }
     }
 }

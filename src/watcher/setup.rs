@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::baseline::BaselineState;
-use super::events::EventQueue;
+use super::event_queue::EventQueue;
 use super::output::Output;
 use super::pace::Pace;
 use super::poller::{Poller, Wake};
 use super::ready;
-use super::session::Session;
+use super::snapshot::Snapshots;
 use super::stop::StopConditions;
 use super::{Resumption, StopOptions, StopReason, SystemClock, Watcher};
 use crate::disk::RealDisk;
@@ -23,7 +23,7 @@ use crate::log_file::{Log, OpenedLog};
 use crate::mounts::Mounts;
 use crate::output::writer::RecordWriter;
 use crate::output::{Header, Printer, Style};
-use crate::roots::RootBuilder;
+use crate::root_builder::RootBuilder;
 use crate::sd_notify::Service;
 use crate::self_output::SelfOutputs;
 use crate::settle::Settle;
@@ -155,7 +155,7 @@ impl Watcher {
             baseline: BaselineState::Walking(None),
             above: None,
             mounts: Mounts::new().ok(),
-            session: Session::new(config.options.snapshot, config.style.format),
+            snapshots: Snapshots::new(config.options.snapshot, config.style.format),
             output,
             stderr: Stderr::new(config.options.quiet),
             service: Service::from_environment(),
@@ -275,7 +275,7 @@ impl Watcher {
 
     /// Emits that every watch is in place, and begins to read what is there.
     fn begin(&mut self) -> Result<(), Error> {
-        self.session.begin(&mut self.tracker.batch);
+        self.snapshots.begin(&mut self.tracker.batch);
         self.baseline.begin();
         if self
             .baseline

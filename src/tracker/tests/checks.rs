@@ -4,7 +4,7 @@
 use super::super::Hashing;
 use super::super::fake::digest;
 use super::super::model::{DirectoryState, Flag, Id};
-use super::super::work::POLL;
+use super::super::serve_queue::POLL;
 use super::fold;
 use super::world::{MS, World};
 use crate::change::{Change, Kind, Warning};

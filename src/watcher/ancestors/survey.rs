@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::event::Wd;
 use crate::file_status::{FsError, Inode};
-use crate::roots::{Resolved, resolve};
+use crate::root_builder::{Resolved, resolve};
 use crate::sys::file;
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;

@@ -1,4 +1,4 @@
-//! What is known of a file whose name is emitted again: in a snapshot, or in two records
+//! What is known of a file whose name is emitted again: as `existing` in a snapshot, or in two records
 //! of a rename.
 //!
 //! Emits nothing. Invariant: a digest that should be known and is not will be emitted as

@@ -27,7 +27,7 @@ enum Phase {
     Following,
 }
 
-pub(super) struct Session {
+pub(super) struct Snapshots {
     phase: Phase,
     /// Whether sessions show: only then is the tree listed.
     is_shown: bool,
@@ -37,7 +37,7 @@ pub(super) struct Session {
     due: Option<u64>,
 }
 
-impl Session {
+impl Snapshots {
     pub(super) fn new(interval: Option<u64>, format: Format) -> Self {
         let is_shown = format == Format::Json;
         Self {
@@ -71,15 +71,15 @@ impl Watcher {
         let (directories, files) = self.tracker.model.counts();
         let ready = Change::Ready { directories, files };
         self.tracker.batch.push(ready);
-        self.session.follow(self.clock.tick());
+        self.snapshots.follow(self.clock.tick());
     }
 
     /// The file that records go to is another one now: it begins with a session of its own.
     pub(super) fn begin_again(&mut self) {
-        if !self.session.is_shown {
+        if !self.snapshots.is_shown {
             return;
         }
-        match self.session.phase {
+        match self.snapshots.phase {
             Phase::Walking => {}
             Phase::Reading => self.tracker.batch.push(Change::Start),
             Phase::Listing(_) | Phase::Following => self.begin_snapshot(),
@@ -94,12 +94,12 @@ impl Watcher {
 
     fn begin_list(&mut self) {
         let roots = self.tracker.roots.entries().rev().collect();
-        self.session.phase = Phase::Listing(roots);
+        self.snapshots.phase = Phase::Listing(roots);
     }
 
     /// When the next snapshot is due: not before every file was read once.
     pub(super) fn snapshot_due(&self) -> Option<u64> {
-        self.session.due.filter(|_| !self.baseline.is_under_way())
+        self.snapshots.due.filter(|_| !self.baseline.is_under_way())
     }
 
     /// Goes on with the list of a snapshot, or begins a new one if it is time to. Whether
@@ -109,10 +109,10 @@ impl Watcher {
             .snapshot_due()
             .is_some_and(|due| due <= self.clock.tick() && !self.tracker.is_emitting())
         {
-            self.session.due = None;
+            self.snapshots.due = None;
             self.begin_snapshot();
         }
-        if !self.session.is_listing() {
+        if !self.snapshots.is_listing() {
             return Ok(false);
         }
         if self.list_some() {
@@ -127,7 +127,7 @@ impl Watcher {
     fn list_some(&mut self) -> bool {
         let now = self.clock.now();
         let tracker = self.tracker.at(now);
-        let Phase::Listing(left) = &mut self.session.phase else {
+        let Phase::Listing(left) = &mut self.snapshots.phase else {
             return true;
         };
         for _ in 0..NAMES {
@@ -147,7 +147,7 @@ impl Watcher {
 
     /// Lists the whole tree before the watch is ready, unless it is to end.
     pub(super) fn list_all(&mut self) -> Result<(), Error> {
-        if !self.session.is_shown {
+        if !self.snapshots.is_shown {
             return Ok(());
         }
         self.begin_list();

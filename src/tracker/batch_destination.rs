@@ -5,7 +5,7 @@
 //! rename that puts the file there.
 
 use super::Tracker;
-use super::create::FirstReading;
+use super::create_file::FirstReading;
 use super::disk::Disk;
 use super::model::{Evidence, Id};
 use super::queue::Key;

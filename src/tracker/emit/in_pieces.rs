@@ -7,17 +7,17 @@
 
 use std::collections::VecDeque;
 
-use super::Tracker;
-use super::disk::Disk;
-use super::model::{Flag, Id};
 use crate::change::{Batch, Content, Kind};
+use crate::tracker::Tracker;
+use crate::tracker::disk::Disk;
+use crate::tracker::model::{Flag, Id};
 
 /// Bytes of paths that a piece adds to a batch before it is written: 1 MiB, and little in
 /// tests, whose trees are small.
-pub(super) const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
+pub(in crate::tracker) const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
 
 /// The paths of a subtree by the name that it had.
-pub(super) struct OldPath {
+pub(in crate::tracker) struct OldPath {
     top: Id,
     /// The path of the top itself.
     shown: Vec<u8>,
@@ -26,7 +26,7 @@ pub(super) struct OldPath {
 }
 
 /// What is emitted in pieces.
-pub(super) enum Emission {
+pub(in crate::tracker) enum Emission {
     /// The rest of a subtree leaves the model; its top is where nothing finds it.
     Removal { old: OldPath, emit_top: bool },
     /// A subtree that has moved: each entry after its directory, of which so many are emitted
@@ -45,8 +45,9 @@ enum Part {
     Records(Batch),
 }
 
+/// Records that are emitted after the batch at hand, in their order.
 #[derive(Default)]
-pub(super) struct Pending {
+pub(in crate::tracker) struct PendingRecords {
     parts: VecDeque<Part>,
     /// The batch that is emitted before them, while what comes after them is being learned.
     ahead: Option<Batch>,
@@ -55,7 +56,7 @@ pub(super) struct Pending {
 impl<D> Tracker<D> {
     /// Whether records are left of which the model is ahead.
     pub(crate) fn is_emitting(&self) -> bool {
-        !self.pending.parts.is_empty()
+        !self.pending_records.parts.is_empty()
     }
 
     /// How many records are left beside those of the batch.
@@ -70,15 +71,15 @@ impl<D> Tracker<D> {
                 ..
             }) => 2 * all.len() - deleted - created,
         };
-        self.pending.parts.iter().map(count).sum()
+        self.pending_records.parts.iter().map(count).sum()
     }
 
     /// Puts the batch in its order: what was learned after an emission began comes after it.
     pub(crate) fn order_batch(&mut self) {
-        if let Some(ahead) = self.pending.ahead.take() {
+        if let Some(ahead) = self.pending_records.ahead.take() {
             let last = std::mem::replace(&mut self.batch, ahead);
             if !last.is_empty() {
-                self.pending.parts.push_back(Part::Records(last));
+                self.pending_records.parts.push_back(Part::Records(last));
             }
         }
     }
@@ -87,15 +88,17 @@ impl<D> Tracker<D> {
     fn begin_emission(&mut self, emission: Emission) {
         let next = self.batch.successor();
         let last = std::mem::replace(&mut self.batch, next);
-        if self.pending.ahead.is_none() {
-            self.pending.ahead = Some(last);
+        if self.pending_records.ahead.is_none() {
+            self.pending_records.ahead = Some(last);
         } else if !last.is_empty() {
-            self.pending.parts.push_back(Part::Records(last));
+            self.pending_records.parts.push_back(Part::Records(last));
         }
-        self.pending.parts.push_back(Part::Emission(emission));
+        self.pending_records
+            .parts
+            .push_back(Part::Emission(emission));
     }
 
-    pub(super) fn old_path(&self, top: Id) -> OldPath {
+    pub(in crate::tracker) fn old_path(&self, top: Id) -> OldPath {
         let (mut shown, mut inner) = (Vec::new(), Vec::new());
         self.write_path(top, &mut shown);
         let root = self.roots.with_entry(self.model.root(top));
@@ -108,7 +111,7 @@ impl<D> Tracker<D> {
     }
 
     /// Appends the path that an entry of the subtree had.
-    pub(super) fn write_old_path(&self, old: &OldPath, id: Id, path: &mut Vec<u8>) {
+    pub(in crate::tracker) fn write_old_path(&self, old: &OldPath, id: Id, path: &mut Vec<u8>) {
         if id == old.top {
             path.extend(&old.shown);
         } else {
@@ -121,18 +124,18 @@ impl<D> Tracker<D> {
 
 impl OldPath {
     /// Whether the paths below the top begin with its own.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(in crate::tracker) fn is_plain(&self) -> bool {
         self.shown == self.inner
     }
 
-    pub(super) fn top(&self) -> Id {
+    pub(in crate::tracker) fn top(&self) -> Id {
         self.top
     }
 }
 
 impl<D: Disk> Tracker<D> {
     /// The rest of a subtree that is gone leaves the model in pieces. Its name is free at once.
-    pub(super) fn remove_rest(&mut self, top: Id, emit_top: bool) {
+    pub(in crate::tracker) fn remove_rest(&mut self, top: Id, emit_top: bool) {
         let old = self.old_path(top);
         self.forget_rules(top);
         match self.model.parent(top) {
@@ -149,7 +152,7 @@ impl<D: Disk> Tracker<D> {
 
     /// A subtree has moved: it is emitted as deleted and as created, at once as far as that is
     /// little.
-    pub(super) fn emit_moved(&mut self, old: OldPath, all: Vec<Id>) {
+    pub(in crate::tracker) fn emit_moved(&mut self, old: OldPath, all: Vec<Id>) {
         let emission = Emission::Moved {
             old,
             all,
@@ -158,7 +161,7 @@ impl<D: Disk> Tracker<D> {
         };
         // The batch at hand comes after all that is left to be emitted.
         let enough = self.batch.path_bytes().saturating_add(PIECE);
-        if let Some(rest) = self.go_on(emission, enough) {
+        if let Some(rest) = self.emit_some(emission, enough) {
             self.begin_emission(rest);
         }
     }
@@ -168,12 +171,12 @@ impl<D: Disk> Tracker<D> {
         self.order_batch();
         let enough = self.batch.path_bytes().saturating_add(PIECE);
         while self.batch.path_bytes() < enough {
-            match self.pending.parts.pop_front() {
+            match self.pending_records.parts.pop_front() {
                 None => return,
                 Some(Part::Records(records)) => self.batch.append(records),
                 Some(Part::Emission(emission)) => {
-                    if let Some(rest) = self.go_on(emission, enough) {
-                        self.pending.parts.push_front(Part::Emission(rest));
+                    if let Some(rest) = self.emit_some(emission, enough) {
+                        self.pending_records.parts.push_front(Part::Emission(rest));
                     }
                 }
             }
@@ -181,7 +184,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Emits until the batch has so many bytes of paths; what is left.
-    fn go_on(&mut self, mut emission: Emission, enough: usize) -> Option<Emission> {
+    fn emit_some(&mut self, mut emission: Emission, enough: usize) -> Option<Emission> {
         match &mut emission {
             Emission::Removal { old, emit_top } => {
                 let nowhere = self.model.parent(old.top);
@@ -228,13 +231,13 @@ impl<D: Disk> Tracker<D> {
     /// A snapshot lists the tree as the model has it: what is left is not emitted.
     pub(crate) fn dismiss_emissions(&mut self) {
         self.order_batch();
-        while let Some(part) = self.pending.parts.pop_front() {
+        while let Some(part) = self.pending_records.parts.pop_front() {
             if let Part::Emission(removal @ Emission::Removal { .. }) = part {
                 let next = self.batch.successor();
                 let batch = std::mem::replace(&mut self.batch, next);
                 let mut left = Some(removal);
                 while let Some(removal) = left.take() {
-                    left = self.go_on(removal, PIECE);
+                    left = self.emit_some(removal, PIECE);
                     self.batch.clear();
                 }
                 self.batch = batch;

@@ -1,0 +1,70 @@
+//! Opens the log anew on SIGHUP, when it was renamed or removed (logrotate(8)): whatever goes
+//! wrong, there is a file to write to, and no record is split between two.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+
+use super::Watcher;
+use crate::log_file;
+use crate::sys::stat::stat_fd;
+
+impl Watcher {
+    /// The log may have been renamed: what comes from now on goes to the file that is at
+    /// its path. Whatever goes wrong, there is one to write to.
+    pub(super) fn reopen_log(&mut self) {
+        self.service.reloading();
+        if let Some(log) = &mut self.output.log {
+            log.retry_now();
+        }
+        // What is known already belongs to the old file, if that takes it. A log gives
+        // no error here.
+        let _written = self.emit_changes().and_then(|()| self.write());
+        match self.change_log() {
+            Ok(true) => self.begin_again(),
+            Ok(false) => {}
+            Err(why) => self.stderr.warn(&format!(
+                "warning: {why}; changes go to the file that was open before"
+            )),
+        }
+        if let Some(log) = &mut self.output.log {
+            log.retry_now();
+        }
+        self.service.reloaded();
+    }
+
+    /// Goes on in the file that is at the log's path; whether that is another one.
+    fn change_log(&mut self) -> Result<bool, String> {
+        let Some(log) = &self.output.log else {
+            return Ok(false);
+        };
+        let copied = self.output.writer.as_fd().try_clone_to_owned();
+        let mut old = File::from(copied.map_err(|error| error.to_string())?);
+        let Some(opened) = log.reopen(&old, self.output.writer.end())? else {
+            return Ok(false);
+        };
+        // Before its event is applied: this thread alone reads the queue.
+        self.tracker.disk.self_outputs.add_path(log.path());
+        if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
+            self.tracker.disk.self_outputs.add(&raw);
+        }
+        if log_file::cut(&mut old, self.output.writer.torn()).is_ok() {
+            self.output.writer.rewind_torn();
+        }
+        self.output
+            .writer
+            .move_to(opened.fd)
+            .map_err(|error| error.to_string())?;
+        if opened.is_cut {
+            self.output.writer.end_first();
+        }
+        if let Ok(raw) = stat_fd(old.as_fd()) {
+            self.tracker.disk.self_outputs.retire(&raw);
+        }
+        let shown = log.shown();
+        if let Some(warning) = opened.warning {
+            self.stderr.warn(&format!("warning: {warning}"));
+        }
+        self.stderr.note(&format!("{shown} was opened anew"));
+        Ok(true)
+    }
+}
