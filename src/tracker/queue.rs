@@ -39,6 +39,9 @@ pub(super) const CEILING: u64 = 1_000_000_000;
 /// Keys of one kind that are served in a row while others wait.
 const ROW: u32 = 16;
 
+/// Keys for which memory is kept when fewer are on the queue.
+const KEPT: usize = 1024;
+
 /// What is to be done.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(super) enum Key {
@@ -323,7 +326,10 @@ impl WorkQueue {
     /// or nothing is ready.
     pub(super) fn take(&mut self, is_scanning: bool) -> Option<Work> {
         loop {
-            let class = self.next_class(is_scanning)?;
+            let Some(class) = self.next_class(is_scanning) else {
+                self.give_back();
+                return None;
+            };
             let key = match class {
                 Class::Timer => self.timers.pop_front(),
                 Class::Entry => self.entries.pop(),
@@ -346,6 +352,18 @@ impl WorkQueue {
             let detail = item.detail;
             return Some(Work { key, detail });
         }
+    }
+
+    /// Gives back the memory that a burst took.
+    fn give_back(&mut self) {
+        if self.items.capacity() > KEPT && self.items.len() < self.items.capacity() / 8 {
+            self.items.shrink_to(KEPT);
+        }
+        if self.later.capacity() > KEPT && self.later.len() < self.later.capacity() / 8 {
+            self.later.shrink_to(KEPT);
+        }
+        self.scans.shrink_to(KEPT);
+        self.timers.shrink_to(KEPT);
     }
 
     /// How often the entry being served has failed in a row.

@@ -201,3 +201,23 @@ fn what_fails_for_long_is_waited_for_again_when_something_happens_to_it() {
     queue.debounce_entry(Id(1), Some(Id(0)), 1000 * MS);
     assert!(!queue.is_at_rest());
 }
+
+#[test]
+fn what_a_burst_took_is_given_back() {
+    let mut queue = WorkQueue::default();
+    for dir in 0..100_000 {
+        queue.add_scan(Id(dir), ScanScope::All);
+        queue.add_name_later(Id(dir), b"a");
+    }
+    while queue.take(false).is_some() {}
+    queue.set_now(1 << 40);
+    queue.advance();
+    assert!(queue.items.capacity() >= 100_000);
+    while queue.take(false).is_some() {}
+    let kept = [
+        queue.items.capacity(),
+        queue.later.capacity(),
+        queue.scans.capacity(),
+    ];
+    assert!(kept.iter().all(|&kept| kept <= 2 * KEPT), "{kept:?}");
+}
