@@ -94,7 +94,7 @@ fn program(start: Start) -> ! {
 /// Ends the process as it was found out that it should.
 fn end(exit: Exit) -> ! {
     stderr::close();
-    sys::process::close_all();
+    sys::process::close_standard();
     if let Exit::Signal(signal) = exit {
         signal.end_process();
     }
@@ -187,7 +187,6 @@ fn run(
         return Ok(StopReason::Signal);
     }
     let ending = watcher.run();
-    // What it holds goes with the process; to free a large model would take longer.
-    std::mem::forget(watcher);
+    watcher.forget();
     ending
 }

@@ -22,7 +22,7 @@ mod stages;
 mod stats;
 mod stop;
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::disk::RealTracker;
@@ -33,6 +33,7 @@ use crate::mounts::Mounts;
 use crate::sd_notify::Service;
 use crate::stage_order::Stages;
 use crate::stderr::{Stderr, erase_progress};
+use crate::sys::process;
 use crate::sys::signal::Signals;
 use crate::tracker::Timestamps;
 use crate::tracker::disk::Disk;
@@ -118,6 +119,14 @@ impl Watcher {
             self.print_stats();
         }
         ended
+    }
+
+    /// What it holds goes with the process; to free a large model would take longer. Only the
+    /// output is closed: a thread that nothing ends may keep the process.
+    pub(crate) fn forget(self) {
+        let output = self.output.as_fd().as_raw_fd();
+        std::mem::forget(self);
+        process::close_forgotten(output);
     }
 
     fn event_loop(&mut self) -> Result<StopReason, Error> {

@@ -4,7 +4,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use super::check;
 
@@ -87,13 +87,20 @@ pub(crate) fn schedule_as_batch() {
     unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const param) };
 }
 
-/// Closes every descriptor, of all threads, before the end: close_range(2), since Linux 5.9.
-/// A thread that a file system keeps in an uninterruptible wait keeps the process, and what
-/// that has open: the lock of the log, the pipe whose reader waits for its end.
-pub(crate) fn close_all() {
-    const FIRST: libc::c_uint = 0;
-    // SAFETY: takes no pointers. No descriptor is used after it.
-    unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, FIRST) };
+/// Closes the standard descriptors before the end: close(2). A thread that a file system keeps
+/// in an uninterruptible wait keeps the process, and what that has open: the pipe whose reader
+/// waits for its end.
+pub(crate) fn close_standard() {
+    for number in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: takes no pointers, and nobody owns these.
+        unsafe { libc::close(number) };
+    }
+}
+
+/// The same of a descriptor whose owner is forgotten and uses it no more.
+pub(crate) fn close_forgotten(fd: RawFd) {
+    // SAFETY: takes no pointers. The owner closes it never, so that no other one is closed.
+    unsafe { libc::close(fd) };
 }
 
 /// Ends the process at once: no destructors, no freeing, _exit(2).
