@@ -51,7 +51,6 @@ use content::Reads;
 use disk::{Disk, FsError, Reading, Stat, Target, Ticket};
 use emit::in_pieces::PendingRecords;
 use file_watches::FileWatches;
-use folded_names::FoldingDirectories;
 use fs_classes::FileSystems;
 use hard_links::HardLinks;
 use last_reported::LastReported;
@@ -94,7 +93,6 @@ pub(crate) struct Tracker<D> {
     links: HardLinks,
     tmpfiles: Tmpfiles,
     file_watches: FileWatches,
-    folding: FoldingDirectories,
     reads: Reads,
     last_reported: LastReported,
     /// Classes of the watched file systems, by device.
@@ -133,7 +131,6 @@ impl<D> Tracker<D> {
             links: HardLinks::default(),
             tmpfiles: Tmpfiles::default(),
             file_watches: FileWatches::default(),
-            folding: FoldingDirectories::default(),
             reads: Reads::default(),
             last_reported: LastReported::default(),
             file_systems: FileSystems::default(),

@@ -7,11 +7,9 @@
 
 use std::collections::HashSet;
 
-use foldhash::HashMap;
-
 use super::Tracker;
 use super::disk::{Disk, FsError, Stat, append_name, names_of};
-use super::model::{DirectoryState, Id, NotEntered};
+use super::model::{CaseFolding, DirectoryState, Id, NotEntered};
 use super::queue::CEILING;
 use super::scan_scope::ScanScope;
 use crate::change::Kind;
@@ -25,17 +23,6 @@ pub(super) enum Source {
     Made,
     /// It comes from an event or a retry; it may be another spelling of a known one.
     Hint,
-}
-
-/// Whether a directory ignores the case of names, as far as that was tried; `None`: to be
-/// tried.
-#[derive(Default)]
-pub(super) struct FoldingDirectories(HashMap<Id, Option<bool>>);
-
-impl FoldingDirectories {
-    pub(super) fn forget(&mut self, dir: Id) {
-        self.0.remove(&dir);
-    }
 }
 
 /// The name with its first ASCII letter in the other case; `None`: it has none.
@@ -58,15 +45,16 @@ pub(super) fn is_same_folded(one: &[u8], other: &[u8]) -> bool {
 impl<D> Tracker<D> {
     /// Whether a directory is known to ignore the case of names.
     pub(super) fn is_folding(&self, dir: Id) -> bool {
-        self.folding.0.get(&dir) == Some(&Some(true))
+        self.model.case_folding(dir) == CaseFolding::Ignored
     }
 
     /// As if every directory had been found to be so.
     #[cfg(test)]
     pub(super) fn assume_folding(&mut self) {
         let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
-        let dirs = self.model.all().filter(is_dir);
-        self.folding.0.extend(dirs.map(|dir| (dir, Some(true))));
+        for dir in self.model.all().filter(is_dir).collect::<Vec<_>>() {
+            self.model.set_case_folding(dir, CaseFolding::Ignored);
+        }
     }
 
     /// A new directory ignores case where the one that it is in does, unless it is found not
@@ -77,7 +65,7 @@ impl<D> Tracker<D> {
             .parent(dir)
             .is_some_and(|above| self.is_folding(above))
         {
-            self.folding.0.insert(dir, Some(true));
+            self.model.set_case_folding(dir, CaseFolding::Ignored);
         }
     }
 
@@ -85,12 +73,12 @@ impl<D> Tracker<D> {
     /// it has replaced. Where it is not known whether case is ignored, one is looked for, in a
     /// moment, since a rename is not to wait for that.
     pub(super) fn try_spelling(&mut self, dir: Id, name: &[u8]) {
-        match self.folding.0.get(&dir) {
-            Some(Some(true)) => self.rescan_folded(dir),
-            Some(_) => {}
-            None => {
+        match self.model.case_folding(dir) {
+            CaseFolding::Ignored => self.rescan_folded(dir),
+            CaseFolding::Pending | CaseFolding::Distinguished => {}
+            CaseFolding::Untried => {
                 if let Some(other) = other_spelling(name) {
-                    self.folding.0.insert(dir, None);
+                    self.model.set_case_folding(dir, CaseFolding::Pending);
                     self.queue.add_name_later(dir, &other);
                 }
             }
@@ -125,7 +113,7 @@ impl<D: Disk> Tracker<D> {
     /// A name was found that should be gone or of another kind: what was found may be another
     /// spelling of a new name.
     pub(super) fn check_folded(&mut self, dir: Id, name: &[u8]) {
-        if self.folding.0.get(&dir) == Some(&Some(false)) {
+        if self.model.case_folding(dir) == CaseFolding::Distinguished {
             return;
         }
         match self.stat_in(dir, name) {
@@ -137,7 +125,7 @@ impl<D: Disk> Tracker<D> {
 
     /// A name has gone that the model does not have: the model may have another spelling of it.
     pub(super) fn check_folded_source(&mut self, dir: Id) {
-        if !self.is_directory(dir) || self.folding.0.get(&dir) == Some(&Some(false)) {
+        if !self.is_directory(dir) || self.model.case_folding(dir) == CaseFolding::Distinguished {
             return;
         }
         let Some(child) = self.model.first_child(dir) else {
@@ -160,10 +148,11 @@ impl<D: Disk> Tracker<D> {
     /// Whether the directory ignores case: a name in it, of which this was seen, is found
     /// in another spelling, too. Tried until it is known; it may where it is not.
     fn folds(&mut self, dir: Id, name: &[u8], stat: &Stat) -> bool {
-        let known = self.folding.0.get(&dir).copied().flatten();
-        if known == Some(true) {
-            return true;
-        }
+        let was_known = match self.model.case_folding(dir) {
+            CaseFolding::Ignored => return true,
+            CaseFolding::Distinguished => true,
+            CaseFolding::Untried | CaseFolding::Pending => false,
+        };
         let Some(other) = other_spelling(name) else {
             return false;
         };
@@ -175,9 +164,14 @@ impl<D: Disk> Tracker<D> {
         // A name that was removed meanwhile is found in no spelling.
         let is_absent = matches!(found, Ok(_) | Err(FsError::NotFound));
         // That would falsify the try, so a negative result counts only if `name` is still there.
-        let is_known = folds || known.is_some() || is_absent && has_inode(&self.stat_in(dir, name));
+        let is_known = folds || was_known || is_absent && has_inode(&self.stat_in(dir, name));
         if is_known {
-            self.folding.0.insert(dir, Some(folds));
+            let found = if folds {
+                CaseFolding::Ignored
+            } else {
+                CaseFolding::Distinguished
+            };
+            self.model.set_case_folding(dir, found);
         }
         folds || !is_known
     }
@@ -192,7 +186,7 @@ impl<D: Disk> Tracker<D> {
             && let Some(name) = lettered
             && let Ok(stat) = self.stat_in(dir, name)
         {
-            self.folding.forget(dir);
+            self.model.set_case_folding(dir, CaseFolding::Untried);
             self.folds(dir, name, &stat);
         }
         let folds = self.is_folding(dir);

@@ -8,6 +8,7 @@
 mod arena;
 mod by_inode;
 mod by_name;
+mod case_folding;
 mod directories;
 mod evidence;
 mod fingerprint;
@@ -21,6 +22,7 @@ use crate::change::Kind;
 use crate::names::Names;
 use arena::Slot;
 use by_name::{ByName, NameHash};
+pub(super) use case_folding::CaseFolding;
 use directories::Directories;
 pub(crate) use directories::{DirectoryState, NotEntered};
 pub(super) use evidence::Evidence;

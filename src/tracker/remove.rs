@@ -107,7 +107,6 @@ impl<D: Disk> Tracker<D> {
         }
         if self.model.kind(id) == Kind::Directory {
             self.forget_rules(id);
-            self.folding.forget(id);
             if let Some(wd) = self.model.take_watch(id) {
                 self.disk.unwatch(wd);
             }

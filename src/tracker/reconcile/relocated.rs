@@ -4,7 +4,7 @@
 use crate::change::{Content, Kind};
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FsError, Stat, Target};
-use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
+use crate::tracker::model::{CaseFolding, DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::scan_scope::ScanScope;
 
 const ALIAS: DirectoryState = DirectoryState::NotEntered(NotEntered::Alias);
@@ -24,7 +24,7 @@ impl<D: Disk> Tracker<D> {
             // A bind mount, or a PATH within another one: not entered twice.
             self.alias(other, dir, name, stat);
             if self.model.parent(other) == Some(dir) {
-                self.folding.forget(dir);
+                self.model.set_case_folding(dir, CaseFolding::Untried);
                 self.check_folded(dir, name);
             }
         } else if above {
