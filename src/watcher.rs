@@ -95,7 +95,7 @@ pub(crate) struct Watcher {
     tracker: RealTracker,
     baseline: BaselineState,
     /// What is above the PATHs, where that matters.
-    above: Option<AncestorWatches>,
+    ancestors: Option<AncestorWatches>,
     mounts: Option<Mounts>,
     snapshots: Snapshots,
     output: Output,

@@ -288,7 +288,7 @@ fn globs_are_read_from_stdin() {
 }
 
 #[test]
-fn a_fifo_in_place_of_a_list_is_waited_for_and_signals_are_heard() {
+fn a_fifo_as_a_list_is_waited_for_and_signals_are_served() {
     for option in ["--exclude-from", "--paths-from"] {
         let tree = Tree::new();
         let fifo = tree.outside("fifo");

@@ -29,7 +29,7 @@ fn a_new_file_is_created_empty_and_changed_when_bytes_arrive() {
 }
 
 #[test]
-fn a_file_that_had_its_bytes_before_anyone_looked_was_still_created_empty() {
+fn a_file_that_had_its_bytes_before_it_was_read_was_still_created_empty() {
     let tree = Tree::new();
     let mut watch = tree.watch().json().start();
     watch.freeze();
@@ -206,17 +206,17 @@ fn a_log_is_reported_while_other_files_keep_the_queue_busy() {
     watch.expect(&["created file ./log"]);
     // Events that never merge, and of which nothing is reported. The log is reported after a
     // small part of them.
-    let crowd = |rounds: usize, until: &dyn Fn() -> bool| {
+    let chmod_others = |rounds: usize, until: &dyn Fn() -> bool| {
         (0..rounds).any(|_| {
             tree.chmod("one", 0o600);
             tree.chmod("other", 0o600);
             until()
         })
     };
-    crowd(10_000, &|| false);
+    chmod_others(10_000, &|| false);
     writeln!(log, "line").unwrap();
     let before = watch.out.count();
-    let is_reported = crowd(1_000_000, &|| watch.out.count() > before);
+    let is_reported = chmod_others(1_000_000, &|| watch.out.count() > before);
     assert!(is_reported, "the log waits until all other files are quiet");
     watch.expect(&["changed file ./log"]);
     watch.finish();

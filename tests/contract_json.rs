@@ -135,7 +135,7 @@ fn control_characters_stay_what_they_are_in_json() {
 }
 
 #[test]
-fn initial_tells_what_is_there_parents_first_and_then_ready() {
+fn initial_lists_what_is_there_parents_first_and_then_ready() {
     let tree = Tree::new();
     tree.mkdirs("a/b");
     tree.write("a/b/file", "content");

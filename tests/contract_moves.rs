@@ -49,7 +49,7 @@ fn a_rename_onto_the_same_bytes_is_a_rename_alone() {
 }
 
 #[test]
-fn an_atomic_save_tells_the_new_bytes_under_the_old_name() {
+fn an_atomic_save_reports_the_new_bytes_under_the_old_name() {
     let tree = Tree::new();
     tree.write("f", "1");
     let mut watch = tree.watch().baseline().start();
@@ -199,7 +199,7 @@ fn a_name_given_to_something_else_at_once_is_reported_as_both() {
 }
 
 #[test]
-fn a_file_that_came_and_went_before_anyone_looked_is_reported() {
+fn a_file_that_came_and_went_before_it_was_stated_is_reported() {
     let tree = Tree::new();
     let mut watch = tree.watch().start();
     watch.freeze();

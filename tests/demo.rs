@@ -43,7 +43,7 @@ const SESSION: &str = "echo hello > a.txt; mv a.txt b.txt; rm b.txt; \
                        mkdir dir; touch dir/x.txt; rm dir/x.txt; rmdir dir";
 
 #[test]
-fn the_session_without_a_pause_still_tells_every_name_that_came_and_went() {
+fn the_session_without_a_pause_still_reports_every_name_that_came_and_went() {
     let tree = Tree::new();
     let mut watch = tree.watch().start();
     shell(&tree.root(), SESSION);

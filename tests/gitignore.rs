@@ -433,9 +433,9 @@ fn a_repository_that_begins_above_the_path_is_noticed() {
 }
 
 #[test]
-fn the_users_own_list_is_read_in_the_spellings_that_git_has() {
+fn the_excludes_file_of_the_user_is_read_in_the_spellings_that_git_has() {
     if !has_program(
-        "the_users_own_list_is_read_in_the_spellings_that_git_has",
+        "the_excludes_file_of_the_user_is_read_in_the_spellings_that_git_has",
         "git",
     ) {
         return;

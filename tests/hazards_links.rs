@@ -57,11 +57,11 @@ fn a_write_through_a_name_that_is_gone_is_reported_under_the_one_that_lives_on()
 }
 
 /// What happens to `d/x`, right behind a write through it, before anyone has looked.
-type Fate = fn(&Tree);
+type Change = fn(&Tree);
 
 #[test]
 fn a_write_through_one_hard_link_is_reported_of_the_others_whatever_becomes_of_that_one() {
-    let fates: [(&str, Fate); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("kept", |_| {}),
         ("renamed", |tree| tree.rename("d/x", "d/z")),
         ("exchanged", |tree| tree.exchange("d/x", "d/y")),
@@ -73,8 +73,8 @@ fn a_write_through_one_hard_link_is_reported_of_the_others_whatever_becomes_of_t
             tree.remove("d/y");
         }),
     ];
-    for (fate, befall) in fates {
-        eprintln!("the name is {fate}");
+    for (what, change) in changes {
+        eprintln!("the name is {what}");
         let tree = Tree::new();
         tree.mkdirs("d");
         tree.mkdirs("e");
@@ -84,7 +84,7 @@ fn a_write_through_one_hard_link_is_reported_of_the_others_whatever_becomes_of_t
         let mut watch = tree.watch().json().baseline().start();
         watch.freeze();
         tree.append("d/x", "two");
-        befall(&tree);
+        change(&tree);
         watch.thaw();
         watch.settle();
         watch.finish();

@@ -230,7 +230,7 @@ fn a_file_copied_up_in_an_overlay_parts_from_its_other_name() {
 }
 
 #[test]
-fn a_file_system_that_tells_nothing_is_named_at_the_start() {
+fn a_file_system_without_events_is_named_at_the_start() {
     // Nothing here is a file of ours, and nothing of it changes.
     let tree = Tree::new();
     let watch = tree.watch().path("/proc/sys/fs/inotify").start();

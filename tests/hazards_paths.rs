@@ -117,7 +117,7 @@ fn names_may_be_any_bytes() {
 }
 
 #[test]
-fn a_link_that_is_pointed_elsewhere_is_never_followed() {
+fn a_link_that_is_switched_is_never_followed() {
     let tree = Tree::new();
     tree.mkdir("one");
     tree.mkdir("two");

@@ -214,7 +214,7 @@ fn a_reader_that_stalls_costs_no_memory_and_no_truth() {
 }
 
 #[test]
-fn running_out_of_watches_is_explained_and_the_rest_is_looked_at_all_the_same() {
+fn running_out_of_watches_is_explained_and_the_rest_is_polled() {
     let test = "running_out_of_watches…";
     let Some(wrapper) = namespace::limited(test, "8") else {
         return;

@@ -42,7 +42,7 @@ fn tree_of_another_user() -> Tree {
 }
 
 #[test]
-fn without_threads_all_is_read_and_signals_are_heard() {
+fn without_threads_all_is_read_and_signals_are_served() {
     if !sys::is_root() {
         skipped("a limit on processes", "another user is needed");
         return;
@@ -167,7 +167,7 @@ fn more_large_files_at_once_than_descriptors_are_all_read() {
 }
 
 #[test]
-fn a_flood_of_large_files_does_not_keep_one_elsewhere_waiting() {
+fn a_flood_of_large_files_does_not_keep_one_of_another_directory_waiting() {
     const FLOOD: usize = 150;
     let tree = Tree::new();
     tree.mkdir("flood");

@@ -283,7 +283,7 @@ fn the_man_page_is_text_on_a_terminal() {
 }
 
 #[test]
-fn the_version_tells_the_commit_too() {
+fn the_version_has_the_commit_too() {
     let version = env!("CARGO_PKG_VERSION");
     let package = env!("CARGO_MANIFEST_DIR");
     let git = |args: &[&str]| {

@@ -235,7 +235,7 @@ fn a_reader_that_goes_away_ends_the_first_reading() {
 }
 
 #[test]
-fn signals_are_heard_under_any_load() {
+fn signals_are_served_under_any_load() {
     let tree = Tree::new();
     for number in 0..400 {
         // Holes: what has to be read at each closing, and takes no room.

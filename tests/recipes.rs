@@ -396,7 +396,7 @@ fn whether_anything_changes_within_a_minute_is_a_status() {
 }
 
 #[test]
-fn what_is_another_than_at_the_last_look_is_a_status_and_a_list() {
+fn what_has_changed_since_the_last_run_is_a_status_and_a_list() {
     let tree = Tree::new();
     tree.mkdir("etc");
     tree.write("etc/passwd", "root");

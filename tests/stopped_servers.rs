@@ -1,5 +1,5 @@
 //! Servers of file systems that do not answer, where PATHs, links, logs and rules lie on
-//! them: the rest goes on, and signals are heard (contract, section 4.11). Needs /dev/fuse
+//! them: the rest goes on, and signals are served (contract, section 4.11). Needs /dev/fuse
 //! and namespaces; skipped loudly without.
 #![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.

@@ -44,12 +44,12 @@ impl Manager {
         }
     }
 
-    fn hears(&self) -> Vec<String> {
+    fn receive(&self) -> Vec<String> {
         let mut message = [0; 4096];
         let length = self
             .socket
             .recv(&mut message)
-            .expect("the manager hears nothing");
+            .expect("the manager receives nothing");
         let text = str::from_utf8(&message[..length]).unwrap();
         text.lines().map(str::to_owned).collect()
     }
@@ -58,7 +58,7 @@ impl Manager {
     fn until(&self, line: &str) -> Vec<Vec<String>> {
         let mut before = Vec::new();
         loop {
-            let message = self.hears();
+            let message = self.receive();
             if message.iter().any(|each| each == line) {
                 return before;
             }
@@ -83,7 +83,7 @@ impl Manager {
 }
 
 #[test]
-fn it_tells_that_it_is_ready_how_it_goes_and_that_it_stops() {
+fn it_notifies_of_being_ready_of_its_status_and_of_its_stop() {
     for find in [Manager::at_path, Manager::abstractly] {
         let tree = Tree::new();
         tree.mkdir("directory");
@@ -91,9 +91,9 @@ fn it_tells_that_it_is_ready_how_it_goes_and_that_it_stops() {
         let watch = tree.watch().through(&["env", &manager.variable]).spawn();
         let pid = format!("MAINPID={}", watch.pid());
         let ready = ["READY=1", &pid, "STATUS=Watching: 2 directories, 0 files"];
-        assert_eq!(manager.hears(), ready);
+        assert_eq!(manager.receive(), ready);
         watch.stop();
-        assert_eq!(manager.hears(), ["STOPPING=1", "STATUS=Stopping"]);
+        assert_eq!(manager.receive(), ["STOPPING=1", "STATUS=Stopping"]);
         assert_eq!(
             manager.rest(),
             Vec::<Vec<String>>::new(),
@@ -129,7 +129,7 @@ fn what_cannot_start_is_never_ready() {
 }
 
 #[test]
-fn the_watchdog_hears_it_as_often_as_it_asks() {
+fn the_watchdog_is_notified_as_often_as_it_asks() {
     let tree = Tree::new();
     let manager = Manager::at_path(&tree);
     let words = [
@@ -145,7 +145,7 @@ fn the_watchdog_hears_it_as_often_as_it_asks() {
     manager.until("READY=1");
     let mut last = std::time::Instant::now();
     for _ in 0..10 {
-        assert_eq!(manager.hears(), ["WATCHDOG=1"]);
+        assert_eq!(manager.receive(), ["WATCHDOG=1"]);
         assert!(last.elapsed() < DEADLINE);
         last = std::time::Instant::now();
     }
@@ -185,17 +185,17 @@ fn a_log_that_is_opened_anew_is_a_reload() {
     manager.until("READY=1");
     fs::rename(tree.outside("log"), tree.outside("log.1")).unwrap();
     watch.signal(sys::SIGHUP);
-    let message = manager.hears();
+    let message = manager.receive();
     assert_eq!(message[0], "RELOADING=1");
     let micros = message[1].strip_prefix("MONOTONIC_USEC=").unwrap();
     assert!(micros.parse::<u64>().unwrap() > 0);
-    assert_eq!(manager.hears(), ["READY=1"]);
+    assert_eq!(manager.receive(), ["READY=1"]);
     assert!(tree.outside("log").exists());
     watch.stop();
 }
 
 #[test]
-fn a_daemon_tells_which_process_it_is() {
+fn a_daemon_notifies_of_its_pid() {
     let tree = Tree::new();
     let manager = Manager::at_path(&tree);
     let args = [
@@ -214,11 +214,11 @@ fn a_daemon_tells_which_process_it_is() {
         .spawn()
         .wait();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
-    let ready = manager.hears();
+    let ready = manager.receive();
     assert_eq!(ready[0], "READY=1");
     assert_ne!(ready[1], format!("MAINPID={}", std::process::id()));
     assert!(ready[1].starts_with("MAINPID="), "{ready:?}");
-    assert_eq!(manager.hears(), ["STOPPING=1", "STATUS=Stopping"]);
+    assert_eq!(manager.receive(), ["STOPPING=1", "STATUS=Stopping"]);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_file_that_is_made_written_and_closed_is_one_step() {
 }
 
 #[test]
-fn an_atomic_save_is_not_looked_for_under_its_first_name() {
+fn an_atomic_save_leaves_its_first_name_in_the_batch() {
     let events = [
         (1, "tmp", false, Create),
         (1, "tmp", false, Modify),

@@ -328,7 +328,7 @@ fn show(steps: &[Step]) -> String {
 /// Whether each rename over other bytes is followed by the change, as the tracker emits it,
 /// and no bytes were written under a name before a rename put the same ones there: what
 /// the renamed file held is not in the records.
-fn tells_all_bytes(start: &Tree, steps: &[Step]) -> bool {
+fn has_all_bytes(start: &Tree, steps: &[Step]) -> bool {
     let mut tree = start.clone();
     let mut was_open = false;
     let mut written = HashSet::new();
@@ -365,7 +365,7 @@ fn check(start: &Tree, steps: &[Step], end: &Tree) -> Vec<Step> {
         show(steps),
         show(&short)
     );
-    if tells_all_bytes(start, steps) {
+    if has_all_bytes(start, steps) {
         assert!(
             folded.values().all(|item| item.replaced == 0),
             "a change is not reported\n{}\n-\n{}",

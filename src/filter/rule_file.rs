@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_holds_no_more_globs_than_its_bound_and_says_that_it_was_cut() {
+    fn a_file_holds_no_more_globs_than_its_bound_and_has_whether_it_was_cut() {
         let mut budget = Budget::default();
         let text: String = (0..MAX_GLOBS + 5).map(|n| format!("/name{n}\n")).collect();
         let rules = RuleFile::compile(text.as_bytes(), false, &mut budget);

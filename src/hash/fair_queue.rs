@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_elsewhere_waits_for_one_of_a_flood() {
+    fn one_file_of_another_directory_waits_for_one_of_a_flood() {
         let mut queue = FairQueue::default();
         for work in 0..300 {
             queue.push(dir(1), work);

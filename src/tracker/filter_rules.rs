@@ -10,7 +10,7 @@ use super::{Root, Tracker};
 use crate::coalesce::{ContentEvents, NameChange, NameStep};
 
 /// Rule files that lie where no event reports them are read again that often: 1 s.
-const LOOK: u64 = 1_000_000_000;
+const RULES_INTERVAL: u64 = 1_000_000_000;
 
 impl<D> Tracker<D> {
     /// Whether a name counts as outside the tree.
@@ -64,7 +64,8 @@ impl<D> Tracker<D> {
 
     /// Reads rule files again that lie where no event reports them.
     pub(super) fn check_unwatched_rules(&mut self, now: u64) {
-        self.queue.add_timer(Key::Rules, now.saturating_add(LOOK));
+        self.queue
+            .add_timer(Key::Rules, now.saturating_add(RULES_INTERVAL));
         if self.filter.has_unwatched_change() {
             self.filter.forget_all();
             for root in self.roots.entries() {

@@ -28,7 +28,7 @@ use crate::sys::inotify::Inotify;
 use crate::tracker::disk::FsError;
 use crate::walk::{WalkContext, WalkProgress};
 use awaited::{AwaitedPath, PathState};
-use survey::{Survey, Way, is_there};
+use survey::{Survey, SurveyRequest, is_there};
 
 /// Directories above PATHs in which names count, on a queue of their own: what is reported
 /// there is no change of the tree.
@@ -38,7 +38,7 @@ pub(super) struct AncestorWatches {
     paths: Vec<AwaitedPath>,
     /// Whether PATHs that are missing are waited for.
     waits: bool,
-    /// Whether one was missing when last looked.
+    /// Whether one was missing when that was last checked.
     is_missing: bool,
     /// Whether something has happened while the model had to stand still.
     is_outdated: bool,
@@ -100,7 +100,7 @@ impl Watcher {
                 .listen(inotify.as_fd(), Wake::Ancestors, Interest::Readable)?;
             above.inotify = Some(inotify);
             self.survey_at_start(&mut above, is_needed);
-            self.above = Some(above);
+            self.ancestors = Some(above);
         }
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Watcher {
             return;
         }
         let awaits = above.waits && !self.tracker.is_rooted(&path.given);
-        let way = Way {
+        let request = SurveyRequest {
             path: path.absolute.clone(),
             named: if awaits { path.bytes() } else { &path.given }.to_vec(),
             names: above.inotify.clone(),
@@ -144,10 +144,10 @@ impl Watcher {
         };
         if !self.tracker.disk.mounts.may_stall() {
             path.state = PathState::Known;
-            return self.apply_survey(above, number, &way.survey());
+            return self.apply_survey(above, number, &request.survey());
         }
         let workers = self.workers.clone();
-        match BlockingTask::start(move || way.survey(), move || workers.wake()) {
+        match BlockingTask::start(move || request.survey(), move || workers.wake()) {
             Some(survey) => path.set_under_way(survey, now),
             None => path.set_retry(now),
         }
@@ -176,7 +176,7 @@ impl Watcher {
             self.tracker.roots.add_ancestor_watch(*wd);
         }
         if let Some(watched) = self.tracker.watched_root(&path.given)
-            && path.leads_elsewhere(watched, found)
+            && path.leads_to_another(watched, found)
         {
             let now = self.clock.now();
             self.tracker.at(now).lose_root(&path.given);
@@ -201,7 +201,11 @@ impl Watcher {
 
     /// Something happened above a PATH.
     pub(super) fn ancestors_changed(&mut self) {
-        if let Some(inotify) = self.above.as_ref().and_then(|above| above.inotify.as_ref()) {
+        if let Some(inotify) = self
+            .ancestors
+            .as_ref()
+            .and_then(|above| above.inotify.as_ref())
+        {
             self.events.discard(inotify);
         }
         self.find_paths();
@@ -221,12 +225,12 @@ impl Watcher {
     pub(super) fn find_late_paths(&mut self) {
         let now = self.clock.tick();
         if !self.tracker.is_emitting()
-            && let Some(above) = &mut self.above
+            && let Some(above) = &mut self.ancestors
             && std::mem::take(&mut above.is_outdated)
         {
             self.find_paths();
         }
-        let mut paths = self.above.iter().flat_map(|above| &above.paths);
+        let mut paths = self.ancestors.iter().flat_map(|above| &above.paths);
         if paths.all(|path| matches!(path.state, PathState::Known)) {
             return;
         }
@@ -257,21 +261,21 @@ impl Watcher {
         }
         // What is left to emit was learned before.
         if self.tracker.is_emitting() {
-            let above = self.above.iter_mut();
+            let above = self.ancestors.iter_mut();
             above.for_each(|above| above.is_outdated = true);
             return;
         }
-        if let Some(mut above) = self.above.take() {
+        if let Some(mut above) = self.ancestors.take() {
             for number in 0..above.paths.len() {
                 each(self, &mut above, number);
             }
-            self.above = Some(above);
+            self.ancestors = Some(above);
         }
     }
 
     /// When it is to be found again where a PATH leads.
     pub(super) fn late_paths_due(&self) -> Option<u64> {
-        let paths = self.above.iter().flat_map(|above| &above.paths);
+        let paths = self.ancestors.iter().flat_map(|above| &above.paths);
         paths.filter_map(AwaitedPath::deadline).min()
     }
 
@@ -317,12 +321,12 @@ impl Watcher {
 
     /// Whether a PATH may yet come.
     pub(super) fn awaits(&self) -> bool {
-        self.above.as_ref().is_some_and(|above| above.waits)
+        self.ancestors.as_ref().is_some_and(|above| above.waits)
     }
 
     /// A PATH that has just gone may be back already.
     pub(super) fn check_missing_paths(&mut self) {
-        let Some(above) = self.above.as_mut() else {
+        let Some(above) = self.ancestors.as_mut() else {
             return;
         };
         let mut paths = above.paths.iter();
@@ -336,7 +340,7 @@ impl Watcher {
 
     /// The PATHs that are waited for.
     pub(super) fn missing_paths(&self) -> Vec<&[u8]> {
-        let paths = self.above.iter().filter(|above| above.waits);
+        let paths = self.ancestors.iter().filter(|above| above.waits);
         let paths = paths.flat_map(|above| &above.paths);
         let missing = paths.filter(|path| !self.tracker.is_rooted(&path.given));
         missing.map(|path| path.given.as_slice()).collect()

@@ -153,7 +153,7 @@ impl Watcher {
             workers,
             tracker,
             baseline: BaselineState::Walking(None),
-            above: None,
+            ancestors: None,
             mounts: Mounts::new().ok(),
             snapshots: Snapshots::new(config.options.snapshot, config.style.format),
             output,

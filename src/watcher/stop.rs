@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_timeout_counts_from_ready_and_tells_whether_a_change_was_printed() {
+    fn the_timeout_counts_from_ready_and_has_whether_a_change_was_printed() {
         let timeout = Some(50);
         let options = StopOptions {
             timeout,
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn quiet_counts_from_the_last_change_and_waits_until_all_is_looked_at() {
+    fn quiet_counts_from_the_last_change_and_waits_until_all_is_reconciled() {
         let options = StopOptions {
             until_quiet: Some(50),
             ..StopOptions::default()

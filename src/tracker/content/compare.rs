@@ -44,7 +44,7 @@ impl<D: Disk> Tracker<D> {
             (None, Some(old)) => old != digest,
             // Other bytes, or none, were reported: when in doubt, they have changed.
             (None, None) => {
-                let is_doubtful = why.says_written() || !stable || changed_since_start;
+                let is_doubtful = why.may_be_written() || !stable || changed_since_start;
                 match knowledge {
                     Knowledge::Unseen | Knowledge::Unreadable { .. } => true,
                     Knowledge::Unread { .. } => is_doubtful || self.was_replaced(id, stat),

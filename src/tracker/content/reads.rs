@@ -117,7 +117,7 @@ mod tests {
     const WHY: Evidence = Evidence::COMPLETED;
 
     #[test]
-    fn an_answer_counts_once_and_tells_whether_the_name_was_looked_at_meanwhile() {
+    fn an_answer_counts_once_and_has_whether_the_name_was_reconciled_meanwhile() {
         let mut reads = Reads::default();
         let (first, second) = (reads.next_ticket(), reads.next_ticket());
         reads.begin(first, Id(1), WHY);

@@ -46,7 +46,7 @@ impl Evidence {
     }
 
     /// Whether an event reported a write, and of none that is only an open file touched.
-    pub(in crate::tracker) fn says_written(self) -> bool {
+    pub(in crate::tracker) fn may_be_written(self) -> bool {
         self.has(Self::MODIFIED) || self.is_written() && !self.has(Self::ATTRIB)
     }
 

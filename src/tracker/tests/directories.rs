@@ -114,7 +114,7 @@ fn a_directory_where_a_file_was_is_reported_after_it() {
 }
 
 #[test]
-fn without_a_watch_to_spare_a_directory_is_looked_at_at_intervals() {
+fn without_a_watch_to_spare_a_directory_is_polled() {
     let mut world = World::quiet(
         &WorldOptions {
             most_watches: 1,
@@ -213,7 +213,7 @@ fn a_second_name_of_a_directory_that_holds_is_not_entered() {
 }
 
 #[test]
-fn an_unmounted_directory_is_looked_at_again() {
+fn an_unmounted_directory_is_compared_again() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
     let mut world = World::quiet(&WorldOptions::default(), &tree);
     let watched = world.tracker.disk.kernel.watches();

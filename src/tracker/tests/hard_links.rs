@@ -27,7 +27,7 @@ fn a_write_after_the_unnamed_file_got_its_name_is_reported_under_it() {
 }
 
 #[test]
-fn a_file_without_a_name_that_gets_one_elsewhere_is_followed_there() {
+fn a_file_without_a_name_that_gets_one_in_another_directory_is_followed_there() {
     let mut world = World::quiet(&WorldOptions::default(), &[Op::MakeDir("t/d")]);
     world.does(&[Op::Unnamed(0, "t"), Op::Put(0, 1), Op::LinkOpen(0, "t/d/a")]);
     world.catches_up();

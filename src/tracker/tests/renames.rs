@@ -212,7 +212,7 @@ fn what_came_moved_and_went_is_reported() {
 }
 
 #[test]
-fn a_file_that_moves_while_it_is_looked_at_has_moved() {
+fn a_file_that_moves_while_it_is_compared_has_moved() {
     let mut world = World::quiet(&WorldOptions::default(), &write("t/f", 1));
     world.does(&write("t/tmp", 2));
     world.read(usize::MAX);

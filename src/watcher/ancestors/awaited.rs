@@ -62,7 +62,7 @@ impl AwaitedPath {
     }
 
     /// Whether something else than what is watched for it was found.
-    pub(super) fn leads_elsewhere(&self, watched: WatchedRoot<'_>, found: &Survey) -> bool {
+    pub(super) fn leads_to_another(&self, watched: WatchedRoot<'_>, found: &Survey) -> bool {
         self.has_links
             && match watched {
                 WatchedRoot::Directory(watched) => found.inode != Some(watched),

@@ -27,7 +27,7 @@ const MOST_TRIES: usize = 4;
 
 /// What is to be found out.
 #[derive(Clone)]
-pub(super) struct Way {
+pub(super) struct SurveyRequest {
     /// The absolute path, symbolic links and all.
     pub(super) path: PathBuf,
     /// The PATH by whose names the directories above it are reached.
@@ -56,7 +56,7 @@ pub(super) struct Survey {
     pub(super) refused: Option<PathBuf>,
 }
 
-impl Way {
+impl SurveyRequest {
     pub(super) fn survey(&self) -> Survey {
         let refused = self.await_path();
         let (links, target) = self.watch_links();
@@ -177,7 +177,7 @@ mod tests {
     use super::follow;
 
     #[test]
-    fn the_links_on_the_way_are_those_that_the_kernel_follows() {
+    fn the_links_on_a_path_are_those_that_the_kernel_follows() {
         let top = tempfile::tempdir().expect("a directory");
         let top = top.path().canonicalize().expect("its path");
         std::fs::create_dir_all(top.join("releases/42/app")).expect("directories");
