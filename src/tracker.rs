@@ -180,6 +180,10 @@ impl<D: Disk> Tracker<D> {
     pub(crate) fn init_metadata(&mut self) {
         for id in self.model.all().collect::<Vec<_>>() {
             let Some(dir) = self.model.parent(id) else {
+                match self.stat_of(id) {
+                    Some(stat) => self.remember_attributes(id, &stat),
+                    None => self.enqueue(id),
+                }
                 continue;
             };
             let name = self.model.name(id).to_vec();

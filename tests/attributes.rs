@@ -47,3 +47,41 @@ fn an_extended_attribute_that_comes_or_changes_is_reported_by_its_name() {
     }
     watch.finish();
 }
+
+#[test]
+fn a_path_has_attributes_and_a_state_like_all_below_it() {
+    let tree = Tree::new();
+    tree.mkdirs("top/inner");
+    fs::set_permissions(tree.path("top"), fs::Permissions::from_mode(0o755)).unwrap();
+    let options = ["--initial", "--stat", "--wait-for-path"];
+    let watch = tree.watch().json().args(EVERY).args(options).path("top");
+    let mut watch = watch.start();
+    for line in &watch.out.lines_from(1)[..2] {
+        let existing: serde_json::Value = serde_json::from_slice(&line.bytes).unwrap();
+        assert_eq!(existing["event"], "existing");
+        assert_eq!(existing["mode"], "0755");
+        for field in ["uid", "gid", "inode", "mtime", "ctime"] {
+            assert!(existing.get(field).is_some(), "{field}: {existing}");
+        }
+    }
+    fs::set_permissions(tree.path("top"), fs::Permissions::from_mode(0o700)).unwrap();
+    let changed = &watch.expect(&["attributes directory top"])[0];
+    assert_eq!(
+        (&changed.value["old_mode"], &changed.value["mode"]),
+        (&"0755".into(), &"0700".into())
+    );
+    if let Err(error) = sys::set_xattr(&tree.path("top"), "user.new", b"1") {
+        skipped("a_path_has_attributes…: extended ones", &error.to_string());
+    } else {
+        let changed = &watch.expect(&["attributes directory top"])[0];
+        assert_eq!(changed.value["xattrs"], serde_json::json!(["user.new"]));
+    }
+    fs::remove_dir_all(tree.path("top")).unwrap();
+    watch.expect(&["deleted directory top/inner", "deleted directory top"]);
+    fs::create_dir(tree.path("top")).unwrap();
+    let created = &watch.expect(&["created directory top"])[0];
+    for field in ["mode", "uid", "gid", "inode", "mtime", "ctime"] {
+        assert!(created.value.get(field).is_some(), "{field}: {created:?}");
+    }
+    watch.stop();
+}

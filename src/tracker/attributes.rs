@@ -41,8 +41,10 @@ impl<D: Disk> Tracker<D> {
 
     /// In the order of their names. `None`: they cannot be read.
     fn xattrs(&mut self, id: Id) -> Option<Box<[Xattr]>> {
-        let dir = self.model.parent(id)?;
-        let name = self.model.name(id).to_vec();
+        let (dir, name) = match self.model.parent(id) {
+            Some(dir) => (dir, self.model.name(id).to_vec()),
+            None => (id, b".".to_vec()),
+        };
         let inode = self.enter(dir).ok()?;
         let mut xattrs = self.disk.xattrs(Target::In(&inode, &name)).ok()?;
         xattrs.sort_unstable();

@@ -259,6 +259,14 @@ impl<D: Disk> Tracker<D> {
     }
 }
 
+/// What identifies a directory, whatever its name.
+pub(super) fn directory_content(stat: &Stat) -> Content {
+    Content {
+        stat: Some(stat.times()),
+        ..Content::default()
+    }
+}
+
 /// The content fields of a record.
 pub(super) fn content(stat: &Stat, digest: Option<Digest>) -> Content {
     Content {

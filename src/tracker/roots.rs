@@ -4,10 +4,11 @@
 //! Invariant: a directory whose entry has gone from the model has no entry here.
 
 use super::Tracker;
+use super::content::directory_content;
 use super::disk::Disk;
 use super::model::{Flag, Id};
 use super::scan_scope::ScanScope;
-use crate::change::{Content, Kind};
+use crate::change::Kind;
 use crate::event::Wd;
 use crate::file_status::{FsClass, Inode};
 
@@ -217,13 +218,6 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// A PATH that was waited for is there: it is emitted, with all below it.
-    pub(crate) fn root_appeared(&mut self, id: Id) {
-        self.mark_unscanned(id);
-        self.emit_created(id, Content::default());
-        self.queue.add_scan(id, ScanScope::New);
-    }
-
     /// PATHs that are gone, and single files in directories that are, are forgotten.
     pub(crate) fn forget_lost_roots(&mut self) {
         self.roots.directories.retain(|root| root.entry.is_some());
@@ -231,5 +225,19 @@ impl<D> Tracker<D> {
         let is_there =
             |file: &FileRoot| model.is_live(file.dir) && model.kind(file.dir) == Kind::Directory;
         self.roots.files.retain(is_there);
+    }
+}
+
+impl<D: Disk> Tracker<D> {
+    /// A PATH that was waited for is there: it is emitted, with all below it.
+    pub(crate) fn root_appeared(&mut self, id: Id) {
+        self.mark_unscanned(id);
+        let stat = self.stat_of(id);
+        if let Some(stat) = &stat {
+            self.remember_attributes(id, stat);
+        }
+        let content = stat.as_ref().map(directory_content);
+        self.emit_created(id, content.unwrap_or_default());
+        self.queue.add_scan(id, ScanScope::New);
     }
 }

@@ -4,9 +4,9 @@
 //! Emits nothing. Invariant: a digest that should be known and is not will be emitted as
 //! changed once it is.
 
-use super::content;
+use super::{content, directory_content};
 use crate::change::{Content, EMPTY};
-use crate::tracker::disk::{Disk, Stat};
+use crate::tracker::disk::{Disk, Stat, Target};
 use crate::tracker::model::{self, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
 
@@ -51,10 +51,8 @@ impl<D: Disk> Tracker<D> {
 
     /// What identifies a directory, whatever its name.
     pub(crate) fn known_directory(&mut self, id: Id) -> Content {
-        Content {
-            stat: self.stat_of(id).map(|stat| stat.times()),
-            ..Content::default()
-        }
+        let stat = self.stat_of(id);
+        stat.map_or_else(Content::default, |stat| directory_content(&stat))
     }
 
     /// It is emitted without a digest, which will follow.
@@ -72,9 +70,17 @@ impl<D: Disk> Tracker<D> {
         self.hashing(dev) == Hashing::Eager && stat.is_none_or(|stat| stat.size <= limit)
     }
 
-    pub(super) fn stat_of(&mut self, id: Id) -> Option<Stat> {
-        let dir = self.model.parent(id)?;
-        let name = self.model.name(id).to_vec();
-        self.stat_in(dir, &name).ok()
+    pub(in crate::tracker) fn stat_of(&mut self, id: Id) -> Option<Stat> {
+        let stat = match self.model.parent(id) {
+            Some(dir) => {
+                let name = self.model.name(id).to_vec();
+                self.stat_in(dir, &name)
+            }
+            None => {
+                let open = self.open_path_of(id)?;
+                self.disk.stat(Target::Root(&open))
+            }
+        };
+        stat.ok()
     }
 }

@@ -218,7 +218,8 @@ impl<D: Disk> Tracker<D> {
                     }
                     let content = match self.model.kind(id) {
                         Kind::File => self.known_content(id),
-                        Kind::Directory | Kind::Symlink | Kind::Other => Content::default(),
+                        Kind::Directory => self.known_directory(id),
+                        Kind::Symlink | Kind::Other => Content::default(),
                     };
                     self.emit_created(id, content);
                     *created += 1;

@@ -1,9 +1,10 @@
 //! A directory is on disk: it is watched first, and by its watch it is known whether it
 //! is the one that the model has. A new one is emitted, then scanned.
 
-use crate::change::{Content, Kind, Warning};
+use crate::change::{Kind, Warning};
 use crate::event::Wd;
 use crate::tracker::Tracker;
+use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsClass, FsError, Stat, Target, Watched};
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::scan_scope::ScanScope;
@@ -19,7 +20,7 @@ impl<D: Disk> Tracker<D> {
                     let id = self.new_directory(dir, name, stat);
                     let boundary = DirectoryState::NotEntered(NotEntered::Boundary);
                     self.model.set_directory_state(id, boundary);
-                    self.emit_created(id, Content::default());
+                    self.emit_created(id, directory_content(stat));
                 }
             }
             return;
@@ -78,7 +79,7 @@ impl<D: Disk> Tracker<D> {
             (Err(fault), None) => {
                 let id = self.new_directory(dir, name, stat);
                 self.model.set_inode(id, watched.inode);
-                self.emit_created(id, Content::default());
+                self.emit_created(id, directory_content(stat));
                 self.cannot_watch(id, fault);
             }
         }
@@ -123,11 +124,7 @@ impl<D: Disk> Tracker<D> {
         self.mark_unscanned(id);
         self.inherit_folding(id);
         self.file_systems.note(watched.inode.dev, watched.class);
-        let content = Content {
-            stat: Some(stat.times()),
-            ..Content::default()
-        };
-        self.emit_created(id, content);
+        self.emit_created(id, directory_content(stat));
         self.queue.add_scan(id, ScanScope::New);
     }
 }

@@ -1,8 +1,9 @@
 //! A directory is found under one name and known under another: it moved unseen, or it
 //! has two names. Invariant: it is entered under one of them only.
 
-use crate::change::{Content, Kind};
+use crate::change::Kind;
 use crate::tracker::Tracker;
+use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsError, Stat, Target};
 use crate::tracker::model::{CaseFolding, DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::scan_scope::ScanScope;
@@ -101,7 +102,7 @@ impl<D: Disk> Tracker<D> {
         if self.model.has(other, Flag::ROOT) {
             self.model.hide(id);
         }
-        self.emit_created(id, Content::default());
+        self.emit_created(id, directory_content(stat));
     }
 }
 

@@ -95,7 +95,7 @@ impl<D: Disk> Tracker<D> {
 
 impl<D> Tracker<D> {
     /// The path by which a PATH is opened.
-    pub(super) fn open_path_of(&self, root: Id) -> Option<Vec<u8>> {
+    pub(in crate::tracker) fn open_path_of(&self, root: Id) -> Option<Vec<u8>> {
         self.roots.with_entry(root).map(|root| root.open.clone())
     }
 }
