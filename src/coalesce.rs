@@ -66,7 +66,7 @@ pub(crate) enum Outcome<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     Name(NameStep),
-    /// About the watched inode itself: its watch is gone, or it is.
+    /// A self event: the watched inode or its watch is gone.
     Inode(Wd, SelfEvent),
     /// The same of its bytes or attributes.
     InodeContent(Wd, ContentEvents),
@@ -75,7 +75,7 @@ pub(crate) enum Step {
 
 struct Slot {
     step: Step,
-    /// Where its name is.
+    /// The range of its name in [`Steps::names`].
     name: (u32, u32),
     /// The next step of that name.
     next: u32,
@@ -121,14 +121,14 @@ impl Steps {
         &self.names[start as usize..end as usize]
     }
 
-    /// What the later steps of the batch do with what the step's name stands for. Follows
-    /// its renames: to be asked once for each object, not for each rename.
+    /// What the later steps of the batch do with the file that a step is about. Follows its
+    /// renames: to be asked once for each file, not for each rename.
     pub(crate) fn outcome(&self, at: usize) -> Outcome<'_> {
         if !matches!(self.slots[at].step, Step::Name(step) if step.leaves) {
             return Outcome::Stays;
         }
         let mut at = at;
-        // Each of them is a later one, so this ends.
+        // Each step leads to a later one, so this ends.
         while let Some(next) = self.slots.get(self.slots[at].next as usize) {
             let Step::Name(step) = next.step else {
                 return Outcome::Unknown;
@@ -151,7 +151,7 @@ impl Steps {
         }
     }
 
-    /// From the end, each step learns whether a later one takes its name away.
+    /// Sets [`NameStep::leaves`], from the last step to the first.
     fn mark_leaving(&mut self) {
         for at in (0..self.slots.len()).rev() {
             let leaves = self

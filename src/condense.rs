@@ -2,7 +2,7 @@
 //! was created and deleted is nothing, a chain of renames is one.
 //!
 //! Pure: no disk, no clock. Invariant: the records that come out fold to the same tree
-//! as those that went in, and no shorter list of true ones does.
+//! as those that went in, and no shorter list of true records does.
 
 mod merge;
 mod net;
@@ -24,7 +24,7 @@ const MOST: usize = 250_000;
 /// Nor are more bytes of paths than this in what is taken: 32 MiB, and few in tests.
 const MOST_BYTES: usize = if cfg!(test) { 4 << 10 } else { 32 << 20 };
 
-/// Names at which nothing was that are remembered, for what changes names with another.
+/// Free names that are remembered: two files that exchange names need one.
 const VACANT: usize = 64;
 
 /// Changes since the last time that they were taken.
@@ -210,7 +210,7 @@ impl Condenser {
         }
     }
 
-    /// The node of a path of which a record speaks: it is there.
+    /// The node of a path that a record names as present.
     fn known(&mut self, path: &[u8], kind: Kind, old: Option<Digest>) -> Option<NodeId> {
         match self.find(path) {
             At::Node(id) => {

@@ -26,7 +26,7 @@ pub(crate) struct Daemonize {
 }
 
 impl Daemonize {
-    /// Nobody waits: we stay where we were started.
+    /// In the foreground: no process waits.
     pub(crate) fn in_front() -> Self {
         Self { parent: None }
     }
@@ -62,18 +62,18 @@ impl Daemonize {
         Ok(daemonize)
     }
 
-    /// Reports that every watch is in place, and lets go of the terminal. `false`: the one
-    /// who waited is gone, so that nobody knows of us.
+    /// Reports that every watch is in place, and lets go of the terminal. `false`: the
+    /// process that waited is gone.
     pub(crate) fn ready(&mut self) -> bool {
         let Some(mut parent) = self.parent.take() else {
             return true;
         };
-        // What is buffered is for the process that has started us, not for the next owner of stderr.
+        // What is buffered is for the process that has started us, not for what stderr becomes.
         stderr::close();
         if !keeps_stderr()
             && let Ok(nothing) = nothing()
         {
-            // That it stays open is a nuisance and no reason to fail.
+            // If it stays open, that is no reason to fail.
             let _closed = replace(Standard::Error, nothing.as_fd());
         }
         parent.write_all(&[0]).is_ok()
@@ -113,7 +113,7 @@ fn nothing() -> io::Result<File> {
 }
 
 /// Whether stderr leads somewhere that may be kept: a file, or the journal. A terminal
-/// will be somebody else's, and who reads a pipe waits for its end.
+/// will be used by other programs, and the reader of a pipe waits for its end.
 fn keeps_stderr() -> bool {
     let stderr = io::stderr();
     if stderr.is_terminal() {
@@ -139,10 +139,10 @@ pub(crate) struct PidFile {
 }
 
 impl PidFile {
-    /// Takes the file for ourselves.
+    /// Locks the file and writes our process number.
     ///
     /// # Errors
-    /// Somebody else has it, or it holds something that is no process number.
+    /// Another balerion has it, or it holds something that is no process number.
     pub(crate) fn take(path: &Path) -> Result<Self, Error> {
         let locked = lock::open_locked(path, 0o644, LockedByReader::Replace);
         let file = locked.map_err(Error::Usage)?.file;

@@ -35,7 +35,7 @@ use open_directories::OpenDirectories;
 use path::{Opened, RemotePath};
 use remote::{Answer, Ask, NoAnswer, Question, RemoteTarget, Remotes};
 
-/// Where what is asked about was found.
+/// What a question is about, found: open here, or for the thread of its mount.
 enum Located {
     Here(OwnedFd, Stat),
     Remote(RemoteTarget),
@@ -155,8 +155,8 @@ impl Disk for RealDisk {
         if let Target::In(entered, name) = at
             && let Directory::Here(dir) = &**entered
         {
-            // Of the root of a remote mount, the kernel has the state without asking: of a
-            // directory that is enough.
+            // The kernel has the status of the root of a remote mount without asking the server,
+            // which is enough for a directory.
             let stat = file::with_c_str(name, |name| stat_name_cached(dir.fd.as_fd(), name));
             let stat = stat.map_err(|error| fs_error(&error))?;
             if stat.kind == Kind::Directory || !self.is_remote_root(&dir.stat, &stat) {
@@ -271,7 +271,7 @@ impl Disk for RealDisk {
     }
 
     fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError> {
-        /// So that no two values that a user chooses are taken for one.
+        /// Keyed, so that a user cannot find two values with one hash.
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let Target::In(entered, name) = at else {
             return Ok(Vec::new());

@@ -2,8 +2,8 @@
 //!
 //! Joins the user's globs with the rule files that git and ripgrep read; the `ignore`
 //! crate does the matching. Each option only narrows what is reported, but for a
-//! negated `--exclude`, which overrides rule files. Answers for one name at a time: that
-//! the directories above it are not hidden is the caller's to know.
+//! negated `--exclude`, which overrides rule files. Answers for one name at a time: the
+//! caller knows that the directories above it are not hidden.
 
 mod git_config;
 mod gitignore;
@@ -51,7 +51,7 @@ impl Filter {
     /// From the command line.
     ///
     /// # Errors
-    /// A sentence about a glob that is none.
+    /// A message about a glob that is malformed.
     pub(crate) fn new(options: &FilterOptions<'_>) -> Result<Self, String> {
         let globs = Globs::new(options)?;
         let rules = options
@@ -108,7 +108,7 @@ impl Filter {
             .is_some_and(|rules| rules.borrow_mut().has_unwatched_change())
     }
 
-    /// A sentence for each rule file of which a part was left out, once.
+    /// A warning for each rule file of which a part was left out, once.
     pub(crate) fn take_warnings(&self) -> Vec<String> {
         let cut = |rules: &RefCell<Rules>| rules.borrow_mut().take_cut();
         let cut = self.rules.as_ref().map(cut).unwrap_or_default();

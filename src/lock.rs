@@ -42,7 +42,7 @@ pub(crate) struct LockedFile {
 /// Opens the log or the pid file and locks it, for as long as it stays open.
 ///
 /// # Errors
-/// A sentence that names the file, why it cannot be had, and what to do.
+/// A message with the file, why it cannot be opened, and what to do.
 pub(crate) fn open_locked(
     path: &Path,
     mode: u32,

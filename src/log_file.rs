@@ -1,4 +1,4 @@
-//! The file of `--log-file`: opening, reopening, and patience when it takes nothing.
+//! The file of `--log-file`: opening, reopening, and retries when it cannot be written.
 //!
 //! Records are appended. What a full disk has cut is completed once there is room, so
 //! that a record is never torn.
@@ -31,7 +31,7 @@ pub(crate) struct OpenedLog {
     pub(crate) fd: OwnedFd,
     /// Whether its last record has no end: its writer was killed.
     pub(crate) is_cut: bool,
-    /// What a person must know.
+    /// A warning for stderr.
     pub(crate) warning: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl Log {
     /// Opens the log and locks it; `end` is what ends a record.
     ///
     /// # Errors
-    /// Somebody else has it, or it is nothing to write to.
+    /// Another balerion has it, or it is no regular file.
     pub(crate) fn open(path: &Path, end: u8) -> Result<(Self, OpenedLog), Error> {
         let opened = open(path, end).map_err(Error::Usage)?;
         Ok((
@@ -63,7 +63,7 @@ impl Log {
     /// Opens it anew. `None`: the path still leads to the file that is open.
     ///
     /// # Errors
-    /// A sentence: what is there now cannot be had.
+    /// A message: what is at the path now cannot be opened.
     pub(crate) fn reopen(&self, old: &File, end: u8) -> Result<Option<OpenedLog>, String> {
         if lock::is_at(old, &self.path) {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! What is mounted where: turns `/proc/self/mountinfo` into mount points that changed, and
+//! The mount table: turns `/proc/self/mountinfo` into mount points that changed, and
 //! into the class of a file system.
 //!
 //! Never touches a mounted file system, so that none can make it wait. Holds no descriptor

@@ -27,7 +27,7 @@ pub(crate) struct RootBuilder<'a> {
     context: WalkContext<'a>,
     /// Whether a file system that does not answer is waited for: before the loop begins.
     pub(crate) may_wait: bool,
-    /// What a person should know: a PATH that is reported under another one.
+    /// Notes for stderr: PATHs that are reported under another one.
     pub(crate) notes: Vec<String>,
 }
 

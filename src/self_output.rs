@@ -2,7 +2,7 @@
 //!
 //! A file that was our output stays so when it is renamed and no longer written to
 //! (a rotated log). Since the kernel gives the number of a deleted file to a new one,
-//! a file is known by its birth too.
+//! a file is known by its birth time, too.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::tracker::disk::Inode;
 
 #[derive(Default)]
 pub(crate) struct SelfOutputs {
-    /// Those that there are, with their births.
+    /// Files that exist, with their birth times.
     files: Vec<(Inode, Option<i64>)>,
     /// Names under which any file is our output: a directory and a name in it.
     names: Vec<(Inode, Vec<u8>)>,
@@ -53,7 +53,7 @@ impl SelfOutputs {
         }
     }
 
-    /// Something was seen; `found`: the directory and the name, where it was found by these.
+    /// The status of a file was read; `found`: the directory and name, if it was found by these.
     pub(crate) fn note_seen(&mut self, found: Option<(Inode, &[u8])>, raw: &Stat) {
         let seen = raw.inode;
         self.files

@@ -14,7 +14,7 @@ pub(crate) struct Settle {
     /// How long it is to be quiet, in nanoseconds.
     quiet: u64,
     condenser: Condenser,
-    /// When the first of the changes came, and the last: on the monotonic clock.
+    /// When the first and the last of the changes that are held came, on the monotonic clock.
     held: Option<(u64, u64)>,
 }
 
@@ -52,7 +52,7 @@ impl Settle {
         }
     }
 
-    /// From now on nothing is held.
+    /// From now on all that comes is due at once.
     pub(crate) fn end(&mut self) {
         self.quiet = 0;
     }
@@ -69,7 +69,7 @@ impl Settle {
         Some(last.saturating_add(self.quiet).min(most))
     }
 
-    /// Puts in all that is held.
+    /// Appends all that is held to the batch.
     fn flush(&mut self, batch: &mut Batch) {
         if self.held.take().is_some() {
             for step in self.condenser.take() {

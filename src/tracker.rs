@@ -80,7 +80,7 @@ pub(crate) struct Tracker<D> {
     pub(crate) roots: Roots,
     /// Records and warnings not yet emitted.
     pub(crate) batch: Batch,
-    /// What is emitted in pieces, and what comes after that.
+    /// Records of subtrees that are emitted in pieces, and those after them.
     pending_records: PendingRecords,
     /// For `--stats`.
     pub(crate) counters: Counters,

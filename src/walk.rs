@@ -33,14 +33,14 @@ pub(crate) use progress::WalkProgress;
 pub(crate) use remote::walk_remote;
 use shared::{FileSystem, Job, Shared};
 
-/// Threads that walk: a third one finds the kernel's locks taken.
+/// Threads that walk: a third one would only wait for the kernel's locks.
 const THREADS: usize = 2;
 
 /// What a walk needs beside the tracker.
 pub(crate) struct WalkContext<'a> {
     pub(crate) inotify: Arc<Inotify>,
     pub(crate) mounts: Arc<MountTable>,
-    /// They are left out.
+    /// Our own outputs, which are left out.
     self_outputs: Vec<Inode>,
     pub(crate) progress: &'a WalkProgress,
     /// What was reported before: files that are as they were then are known at once.
@@ -77,14 +77,14 @@ pub(crate) fn walk(
 
 type Aliases = Vec<(Id, Id)>;
 
-/// Walks all that answers at once; gives the roots of remote mounts, too.
+/// Walks all that is local; also returns the roots of remote mounts.
 fn walk_local(
     tracker: &mut RealTracker,
     context: &WalkContext<'_>,
     root: Id,
     fd: OwnedFd,
 ) -> (Aliases, Vec<(Id, RemotePath)>) {
-    // The PATH itself is found: no more is watched than that at any time.
+    // The PATH counts as found, so that progress never shows more directories watched than found.
     context.progress.note(tracker.model.counts());
     let shared = Shared::new(tracker, context, root, fd);
     thread::scope(|scope| {
@@ -108,7 +108,7 @@ fn walk_local(
     (known, std::mem::take(&mut state.remote))
 }
 
-/// A directory of that device is there; which one it is will be known when it is asked.
+/// A directory of that device is there; its inode number is not known before it is asked.
 fn set_unasked(tracker: &mut RealTracker, id: Id, dev: u64) {
     tracker.model.set_inode(id, Inode { dev, ino: 0 });
 }
@@ -116,7 +116,7 @@ fn set_unasked(tracker: &mut RealTracker, id: Id, dev: u64) {
 struct Frame {
     fd: OwnedFd,
     on: FileSystem,
-    /// Where its subdirectories that are left to walk begin.
+    /// The index of the first of its subdirectories that are left to walk.
     first: usize,
 }
 
@@ -128,7 +128,7 @@ struct Walker<'s, 'a> {
     /// Subdirectories left to walk, of all frames.
     subs: Vec<Subdirectory>,
     names: Vec<u8>,
-    /// Of the entries just read, what was reported of them before.
+    /// What was reported before of the entries just read.
     known: Vec<Option<Known>>,
 }
 
@@ -148,7 +148,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         }
     }
 
-    /// In a thread whose working directory must stay.
+    /// On a thread that keeps its working directory.
     fn on_this_thread(shared: &'s Shared<'a>) -> Self {
         Self {
             shared,
@@ -424,7 +424,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             Some(raw) if why != FsError::NotFound && raw.kind == Kind::Directory => {
                 state.tracker.model.set_inode(id, raw.inode);
                 if crate::sys::is_short_of_descriptors(error) {
-                    // With fewer of them open it may be.
+                    // It may work once fewer descriptors are open.
                     state.tracker.enqueue(id);
                 } else {
                     state.tracker.cannot_watch(id, &why);

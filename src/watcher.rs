@@ -1,8 +1,8 @@
 //! The main loop: raw events in, changes out. The only place that knows every stage.
 //!
 //! It waits for the kernel's queue, signals, the workers' answers, mounts and the
-//! reader of stdout, and never wakes without a reason. The queue is what must not
-//! fill: it is drained between all slices of other work.
+//! reader of stdout, and never wakes without a reason. The kernel's queue must
+//! not fill: it is drained between all slices of other work.
 
 mod ancestors;
 mod baseline;
@@ -94,7 +94,7 @@ pub(crate) struct Watcher {
     workers: Workers,
     tracker: RealTracker,
     baseline: BaselineState,
-    /// What is above the PATHs, where that matters.
+    /// Watches above the PATHs: with `--wait-for-path`, and where a PATH has symbolic links.
     ancestors: Option<AncestorWatches>,
     mounts: Option<Mounts>,
     snapshots: Snapshots,
@@ -131,7 +131,7 @@ impl Watcher {
 
     fn event_loop(&mut self) -> Result<StopReason, Error> {
         if let Some(reason) = self.stop.ended() {
-            // In the middle of the walk nothing is known that could be written.
+            // During the walk there are no records that could be written.
             if self.baseline.is_under_way() && reason != StopReason::ReaderGone {
                 self.finish()?;
             }
@@ -178,7 +178,7 @@ impl Watcher {
         }
     }
 
-    /// Serves what woke the loop, but for events.
+    /// Serves what has woken the loop; events are read afterwards.
     fn woken(&mut self, wakes: Wakes) -> Result<Option<StopReason>, Error> {
         if wakes.has(Wake::ReaderGone) {
             return Ok(Some(StopReason::ReaderGone));
@@ -204,7 +204,7 @@ impl Watcher {
         Ok(Some(self.stop.with_all_printed(reason)))
     }
 
-    /// Whether nothing that is known is left to be reconciled.
+    /// Whether all events were applied and nothing is left to be reconciled.
     fn is_done(&self) -> bool {
         self.tracker.is_done() && !self.has_events() && !self.snapshots.is_listing()
     }

@@ -83,8 +83,7 @@ impl Node {
 pub(crate) struct Net {
     pub(super) nodes: Vec<Node>,
     pub(super) names: Names,
-    /// Names at which nothing was at the start: a way round for what changes names with
-    /// another.
+    /// Names at which nothing was at the start: two files that exchange names need one.
     pub(super) vacant: Vec<Edge>,
 }
 

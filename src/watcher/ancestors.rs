@@ -44,7 +44,7 @@ pub(super) struct AncestorWatches {
     is_outdated: bool,
 }
 
-/// What came of a PATH that is there.
+/// The result of watching a PATH that is there.
 enum Appeared {
     Watched,
     Refused,
@@ -157,7 +157,7 @@ impl Watcher {
     fn end_survey(&mut self, above: &mut AncestorWatches, number: usize, found: Survey) {
         let path = &mut above.paths[number];
         let state = std::mem::replace(&mut path.state, PathState::Known);
-        // What moved before these watches were known has had an event that was about no known watch.
+        // An event of a move that came before these watches were known was ignored.
         self.tracker.enqueue_path(path.bytes());
         self.apply_survey(above, number, &found);
         if let PathState::UnderWay {

@@ -1,5 +1,5 @@
 //! The baseline as a part of the loop: the workers are kept busy with it, a terminal shows
-//! how far it is, `--initial` waits for it, and stderr has its end.
+//! its progress, `--initial` waits for it, and its end is reported on stderr.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -115,7 +115,7 @@ impl Watcher {
         }
     }
 
-    /// When it is to be shown next how far the baseline is.
+    /// When progress is to be shown next.
     pub(super) fn progress_due(&self) -> Option<u64> {
         // Part of a line may stand on a terminal that is also stdout: nothing after it.
         let may_show = self.baseline.is_under_way() && self.output.writer.waiting() == 0;

@@ -1,5 +1,5 @@
-//! Which of the watched file systems need a word to the user: what makes no event there, and
-//! what is not read.
+//! Warnings about watched file systems: what makes no event there, and what is
+//! not read.
 //!
 //! Asks the mount table, and no file system.
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::sys::inotify::Inotify;
 
-/// Bytes read at once: what costs nothing when little is queued.
+/// Size of the buffer for one read(2).
 const READ: usize = 64 << 10;
 
 /// Bytes of events kept while they wait to be applied. 16 MiB.

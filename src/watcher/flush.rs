@@ -18,7 +18,7 @@ use crate::stderr::erase_progress;
 const FINISH: u64 = 1_000_000_000;
 
 impl Watcher {
-    /// Renders what was learned, and writes what the reader takes, for a while.
+    /// Renders changes, and writes what the reader takes, for a while.
     pub(super) fn emit_changes(&mut self) -> Result<(), Error> {
         for warning in self.tracker.filter.take_warnings() {
             self.stderr.warn_of_many(&warning, self.clock.tick());
@@ -60,7 +60,8 @@ impl Watcher {
         Ok(None)
     }
 
-    /// At the end: what is known is written, as far as the reader takes it within a second
+    /// At the end: the events that were queued are applied, and all records written, as far as the
+    /// reader takes them within a second
     /// and no second signal comes.
     ///
     /// # Errors
@@ -75,7 +76,7 @@ impl Watcher {
         let until = self.clock.tick().saturating_add(FINISH);
         loop {
             if self.snapshots.is_listing() {
-                // A list that was begun is completed: what comes after it changes it.
+                // A snapshot that was begun is completed: later records are changes of it.
                 if !self.output.is_full() {
                     self.list_slice()?;
                 }

@@ -18,7 +18,7 @@ const PIECE: usize = 64 << 10;
 /// Pieces rendered in a row; between them and the next the loop serves signals.
 const PIECES: usize = 8;
 
-/// What became of what was known.
+/// What an attempt to write gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Written {
     /// As much as the reader takes now.
@@ -162,8 +162,8 @@ impl Output {
         self.writer.records_waiting() + left
     }
 
-    /// Returns whether what the loop waits for has changed: room for what waits, or only that the
-    /// reader goes away.
+    /// Returns whether the loop is to wait for another condition: room for records, or only that
+    /// the reader goes away.
     pub(super) fn update_interest(&mut self) -> bool {
         let waits = self.writer.waiting() > 0;
         if waits == self.awaits_room || self.writer.is_always_ready() {

@@ -2,7 +2,7 @@
 //!
 //! Turns readiness of descriptors into [`Wake`]s. Reads nothing from any of them but the
 //! workers' eventfd. Invariant: a descriptor is waited for only while somebody will serve it,
-//! so that the loop never turns without work.
+//! so that the loop never wakes without work.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;

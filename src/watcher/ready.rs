@@ -1,4 +1,4 @@
-//! The line that reports that every watch is in place, and on what.
+//! The text of the `ready` line on stderr: how many directories and files are watched, and where.
 //!
 //! Turns numbers and PATHs into text; asks nothing.
 

@@ -16,8 +16,8 @@ impl Watcher {
         if let Some(log) = &mut self.output.log {
             log.retry_now();
         }
-        // What is known already belongs to the old file, if that takes it. A log gives
-        // no error here.
+        // Records of before go to the old file, if it can be written. A log gives no error
+        // here.
         let _written = self.emit_changes().and_then(|()| self.write());
         match self.change_log() {
             Ok(true) => self.begin_again(),
@@ -32,7 +32,7 @@ impl Watcher {
         self.service.reloaded();
     }
 
-    /// Goes on in the file that is at the log's path; whether that is another one.
+    /// Opens the file that is at the log's path; whether that is another one.
     fn change_log(&mut self) -> Result<bool, String> {
         let Some(log) = &self.output.log else {
             return Ok(false);

@@ -21,7 +21,7 @@ use crate::tracker::model::Id;
 /// Changes between two checks of the output.
 const PIECE: usize = 512;
 
-/// Where it is known from what was there.
+/// The stream that the watch goes on from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Memory {
     /// From a stream, which stays as it is.
@@ -39,7 +39,7 @@ pub(crate) struct Resumption {
 }
 
 impl Watcher {
-    /// Reads what was there.
+    /// Reads the stream of before.
     ///
     /// # Errors
     /// It cannot be read, or is about something else.
@@ -104,7 +104,7 @@ impl Watcher {
         Ok((reader, shown))
     }
 
-    /// Takes away what a crash has left of a record.
+    /// Cuts off the incomplete record that a crash has left.
     fn cut_log(&mut self, end: u64, shown: &str) -> Result<(), Error> {
         let copied = self.output.as_fd().try_clone_to_owned();
         let file = File::from(copied.map_err(Error::Output)?);
@@ -116,7 +116,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Emits what differs from what was there.
+    /// Emits what differs from the tree of the stream.
     ///
     /// # Errors
     /// It could not be written.

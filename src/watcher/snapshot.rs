@@ -3,7 +3,7 @@
 //!
 //! While the tree is listed the model does not change: events are read and kept, and applied
 //! after `ready`. Invariant: from `start` to `ready` nothing is emitted but the tree as it
-//! is known, so that it and the records after it fold to the truth.
+//! is known, so that it and the records after it fold to the tree on disk.
 
 use super::Watcher;
 use crate::change::{Batch, Change, Content, Kind};

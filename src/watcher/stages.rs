@@ -1,4 +1,4 @@
-//! The stages of the loop as the real one has them: the kernel's queue, the workers, the
+//! The stages of the real loop: the kernel's queue, the workers, the
 //! clock. Their order is in `stage_order`.
 //!
 //! Invariant: a turn takes some milliseconds, however much there is to do, so that signals

@@ -8,7 +8,7 @@ use crate::sys::signal::Signal;
 /// Why a watch ended well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum StopReason {
-    /// A signal asked for the end, and that is a good one.
+    /// A signal asked for the end, with exit status 0.
     Signal,
     /// A signal came before the end that was asked for: the process ends by it.
     EndedBy(Signal),
@@ -135,7 +135,8 @@ impl StopConditions {
         [self.timeout_end(), quiet_end].into_iter().flatten().min()
     }
 
-    /// Whether its time is up. `is_done`: nothing that is known is left to be reconciled; asked only where that matters.
+    /// Whether its time is up. `is_done`: nothing is left to be reconciled; called only where
+    /// that matters.
     pub(super) fn time_is_up(
         &self,
         now: u64,

@@ -25,9 +25,9 @@ pub(in crate::tracker) struct OldPath {
     inner: Vec<u8>,
 }
 
-/// What is emitted in pieces.
+/// A subtree that is emitted in pieces.
 pub(in crate::tracker) enum Emission {
-    /// The rest of a subtree leaves the model; its top is where nothing finds it.
+    /// The rest of a subtree leaves the model; its top is in a hidden directory meanwhile.
     Removal { old: OldPath, emit_top: bool },
     /// A subtree that has moved: each entry after its directory, of which so many are emitted
     /// as deleted, from the end, and then as created, from the beginning.
@@ -74,7 +74,7 @@ impl<D> Tracker<D> {
         self.pending_records.parts.iter().map(count).sum()
     }
 
-    /// Puts the batch in its order: what was learned after an emission began comes after it.
+    /// Moves what was emitted after a subtree was begun behind it.
     pub(crate) fn order_batch(&mut self) {
         if let Some(ahead) = self.pending_records.ahead.take() {
             let last = std::mem::replace(&mut self.batch, ahead);
@@ -84,7 +84,7 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// From here on, what is learned comes after that.
+    /// From here on, records come after those of the subtree.
     fn begin_emission(&mut self, emission: Emission) {
         let next = self.batch.successor();
         let last = std::mem::replace(&mut self.batch, next);
