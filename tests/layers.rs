@@ -1,13 +1,13 @@
-//! Holds the table of which room of `src/` may know which against the source: each
-//! knows only rooms that stand before it, so there is no circle.
+//! Holds the table of which module of `src/` may know which against the source: each
+//! knows only modules that stand before it, so there is no circle.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms, each after all that it may know.
-const HOUSE: &[(&str, &[&str])] = &[
+/// The modules, each after all that it may know.
+const LAYERS: &[(&str, &[&str])] = &[
     ("escape", &[]),
     ("event", &[]),
     ("change", &[]),
@@ -171,7 +171,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Every file of `src/`, with its room and its text without comments.
+/// Every file of `src/`, with its module and its text without comments.
 fn sources() -> Vec<(PathBuf, String, String)> {
     let mut stack = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let top = stack[0].clone();
@@ -190,21 +190,21 @@ fn sources() -> Vec<(PathBuf, String, String)> {
                     .as_os_str()
                     .to_str()
                     .unwrap();
-                let room = first.trim_end_matches(".rs").to_owned();
+                let module = first.trim_end_matches(".rs").to_owned();
                 let text = fs::read_to_string(&path).unwrap();
                 let code = text
                     .lines()
                     .map(|line| line.split("//").next().unwrap_or_default());
-                files.push((below, room, code.collect::<Vec<_>>().join("\n")));
+                files.push((below, module, code.collect::<Vec<_>>().join("\n")));
             }
         }
     }
     files
 }
 
-/// The rooms that a file names after `crate::`, alone or in braces; in `main.rs`, those
+/// The modules that a file names after `crate::`, alone or in braces; in `main.rs`, those
 /// that begin a path.
-fn named(room: &str, code: &str) -> BTreeSet<String> {
+fn named(module: &str, code: &str) -> BTreeSet<String> {
     let word = |text: &str| -> String {
         text.chars()
             .take_while(|each| each.is_alphanumeric() || *each == '_')
@@ -223,8 +223,8 @@ fn named(room: &str, code: &str) -> BTreeSet<String> {
             None => drop(found.insert(word(rest))),
         }
     }
-    if room == "main" {
-        for other in HOUSE.iter().map(|(other, _)| *other) {
+    if module == "main" {
+        for other in LAYERS.iter().map(|(other, _)| *other) {
             let begins_a_path = |at: usize| {
                 !code[..at]
                     .ends_with(|each: char| each.is_alphanumeric() || each == '_' || each == ':')
@@ -242,25 +242,25 @@ fn named(room: &str, code: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_room_knows_only_rooms_before_it() {
-    for (at, (room, may_know)) in HOUSE.iter().enumerate() {
+fn every_module_knows_only_modules_before_it() {
+    for (at, (module, may_know)) in LAYERS.iter().enumerate() {
         for other in *may_know {
-            let before = HOUSE[..at].iter().any(|(name, _)| name == other);
-            assert!(before, "{other} is to stand before {room} in the table");
+            let before = LAYERS[..at].iter().any(|(name, _)| name == other);
+            assert!(before, "{other} is to stand before {module} in the table");
         }
     }
 }
 
 #[test]
-fn every_file_names_only_what_its_room_may_know() {
+fn every_file_names_only_what_its_module_may_know() {
     let mut wrong = Vec::new();
-    for (file, room, code) in sources() {
-        let Some((_, may_know)) = HOUSE.iter().find(|(name, _)| *name == room) else {
-            wrong.push(format!("{} is in no room of the table", file.display()));
+    for (file, module, code) in sources() {
+        let Some((_, may_know)) = LAYERS.iter().find(|(name, _)| *name == module) else {
+            wrong.push(format!("{} is in no module of the table", file.display()));
             continue;
         };
-        for other in named(&room, &code) {
-            if other != room && !may_know.contains(&other.as_str()) {
+        for other in named(&module, &code) {
+            if other != module && !may_know.contains(&other.as_str()) {
                 wrong.push(format!("{} names {other}", file.display()));
             }
         }
@@ -270,8 +270,8 @@ fn every_file_names_only_what_its_room_may_know() {
 
 #[test]
 fn of_change_the_system_calls_know_only_kinds_and_attributes() {
-    for (file, room, code) in sources() {
-        if room == "sys" {
+    for (file, module, code) in sources() {
+        if module == "sys" {
             let named = code.matches("crate::change").count();
             let allowed = ["crate::change::Kind;", "crate::change::{Attributes, Kind};"];
             let allowed = allowed.map(|text| code.matches(text).count());
@@ -282,8 +282,8 @@ fn of_change_the_system_calls_know_only_kinds_and_attributes() {
 
 #[test]
 fn only_the_system_calls_and_the_decoder_name_libc_or_are_unsafe() {
-    for (file, room, code) in sources() {
-        if room != "sys" && room != "decode" {
+    for (file, module, code) in sources() {
+        if module != "sys" && module != "decode" {
             let is_word = |word: &str| {
                 let mut words = code.split(|each: char| !(each.is_alphanumeric() || each == '_'));
                 words.any(|each| each == word)
