@@ -42,6 +42,7 @@ mod tracker;
 mod walk;
 mod watcher;
 
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use clap::Parser;
@@ -64,13 +65,11 @@ fn program(start: Start) -> ! {
     let cli = match Cli::try_parse_from(&start.args) {
         Ok(cli) => cli,
         Err(error) => {
-            refuse(&error);
+            refuse(&error, &start);
         }
     };
     if let Some(printed) = about_itself(&cli) {
-        // A reader that is gone is no failure.
-        let _read = printed;
-        sys::process::exit_now(0);
+        end_printed(printed, &start);
     }
     let stdin = Stdin::keep();
     // Before anything else: only a process of one thread may fork.
@@ -103,7 +102,7 @@ fn end(exit: Exit) -> ! {
 }
 
 /// What is printed about the program itself, where that is asked for.
-fn about_itself(cli: &Cli) -> Option<std::io::Result<()>> {
+fn about_itself(cli: &Cli) -> Option<io::Result<()>> {
     match cli.completions {
         Some(shell) => Some(manual::completions(shell)),
         None if cli.man => Some(manual::man()),
@@ -123,7 +122,7 @@ fn exit(ended: Result<StopReason, Error>) -> Exit {
 }
 
 /// Help and version go to stdout; what is wrong with the arguments to stderr.
-fn refuse(error: &clap::Error) -> ! {
+fn refuse(error: &clap::Error, start: &Start) -> ! {
     if let Some(answer) = cli::answers::answer(error) {
         stderr::message(&answer);
         end(Exit::Status(2))
@@ -136,9 +135,19 @@ fn refuse(error: &clap::Error) -> ! {
         }
         end(Exit::Status(2))
     }
-    // A reader that is gone is no failure.
-    let _read = error.print();
-    sys::process::exit_now(0)
+    end_printed(error.print(), start)
+}
+
+/// Ends after what was to be printed about the program itself.
+fn end_printed(printed: io::Result<()>, start: &Start) -> ! {
+    let why = match printed.and_then(|()| io::stdout().flush()) {
+        _ if !start.has_stdout => "it is closed".to_owned(),
+        // A reader that is gone is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => file_status::message(&error),
+        _ => end(Exit::Status(0)),
+    };
+    stderr::message(&format!("cannot write to stdout: {why}"));
+    end(Exit::Status(1))
 }
 
 /// Lets signals be served while a file system holds up the start. Nothing has been printed

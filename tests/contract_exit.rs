@@ -335,3 +335,30 @@ fn it_goes_on_while_one_root_is_left() {
     watch.expect(&["Deleted: two/a", "Deleted directory: two"]);
     assert_eq!(watch.wait().status.code(), Some(1));
 }
+
+#[test]
+fn help_that_cannot_be_written_is_a_failure() {
+    let about_itself = [
+        "--help",
+        "-h",
+        "--version",
+        "--man",
+        "--completions=bash",
+        "--print-unit",
+    ];
+    for option in about_itself {
+        let tree = Tree::new();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let ended = tree.watch().args([option]).stdout(full).spawn().wait();
+        assert_eq!(ended.status.code(), Some(1), "{option}");
+        assert_eq!(
+            ended.stderr, "balerion: cannot write to stdout: No space left on device\n",
+            "{option}"
+        );
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = tree.watch().args([option]).stdout(writer).spawn().wait();
+        assert_eq!(ended.status.code(), Some(0), "{option}");
+        assert_eq!(ended.stderr, "", "{option}");
+    }
+}
