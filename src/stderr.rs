@@ -22,6 +22,9 @@ const FIRST_PROGRESS: Duration = Duration::from_millis(300);
 
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
+/// On the loop's clock, in nanoseconds.
+const HOUR: u64 = 3600 * 1_000_000_000;
+
 /// The messages of a watch.
 pub(crate) struct Stderr {
     /// Only warnings and errors are written.
@@ -31,6 +34,8 @@ pub(crate) struct Stderr {
     /// When progress may be shown next, on the loop's clock in nanoseconds.
     next_progress: u64,
     warnings: Warnings,
+    /// When a warning that is repeated may be written again.
+    hourly_due: u64,
 }
 
 impl Stderr {
@@ -41,6 +46,7 @@ impl Stderr {
             shows_progress,
             next_progress: nanos(FIRST_PROGRESS),
             warnings: Warnings::default(),
+            hourly_due: 0,
         }
     }
 
@@ -102,6 +108,14 @@ impl Stderr {
     }
 
     /// A warning that others can bring about again and again: of those only the first.
+    /// A warning of something that may go on: written at most once an hour.
+    pub(crate) fn warn_hourly(&mut self, text: &str, now: u64) {
+        if self.hourly_due <= now {
+            self.hourly_due = now.saturating_add(HOUR);
+            self.warn(text);
+        }
+    }
+
     pub(crate) fn warn_of_many(&mut self, text: &str, now: u64) {
         let kind = Warning::Failed(String::new());
         if self.warnings.record(&kind, now) {

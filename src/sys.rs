@@ -19,6 +19,7 @@ mod working_directory;
 pub(crate) mod xattr;
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::file_status::{FsError, message};
 
@@ -36,9 +37,17 @@ fn bits(flag: libc::c_int) -> u32 {
     u32::from_ne_bytes(flag.to_ne_bytes())
 }
 
+/// Whether a call about a name has failed for want of a descriptor, on any thread.
+static LACKED_DESCRIPTORS: AtomicBool = AtomicBool::new(false);
+
 /// Whether no descriptor is free: EMFILE, ENFILE.
 pub(crate) fn is_short_of_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// Whether a call about a name has failed for want of a descriptor since this was last asked.
+pub(crate) fn take_lacked_descriptors() -> bool {
+    LACKED_DESCRIPTORS.load(Ordering::Relaxed) && LACKED_DESCRIPTORS.swap(false, Ordering::Relaxed)
 }
 
 /// Why a call about a name failed.
@@ -49,9 +58,11 @@ pub(crate) fn fs_error(error: &io::Error) -> FsError {
         }
         Some(libc::EACCES | libc::EPERM) => FsError::PermissionDenied,
         Some(libc::ENOSPC) => FsError::WatchLimit,
-        Some(libc::EWOULDBLOCK | libc::ETXTBSY | libc::EINTR | libc::EMFILE | libc::ENFILE) => {
+        Some(libc::EMFILE | libc::ENFILE) => {
+            LACKED_DESCRIPTORS.store(true, Ordering::Relaxed);
             FsError::Busy
         }
+        Some(libc::EWOULDBLOCK | libc::ETXTBSY | libc::EINTR) => FsError::Busy,
         _ => FsError::Io(message(error)),
     }
 }

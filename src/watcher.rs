@@ -33,8 +33,8 @@ use crate::mounts::Mounts;
 use crate::sd_notify::Service;
 use crate::stage_order::Stages;
 use crate::stderr::{Stderr, erase_progress};
-use crate::sys::process;
 use crate::sys::signal::Signals;
+use crate::sys::{process, take_lacked_descriptors};
 use crate::tracker::Timestamps;
 use crate::tracker::disk::Disk;
 use ancestors::AncestorWatches;
@@ -153,6 +153,7 @@ impl Watcher {
                 return Err(Error::NothingLeft);
             }
             self.report_stalled();
+            self.report_lack_of_descriptors();
             self.poller
                 .pause_events(self.events.as_fd(), self.output.is_full())?;
             let now = self.clock.tick();
@@ -256,6 +257,21 @@ impl Watcher {
             self.tracker.enqueue_path(&mount_point);
         }
         self.tracker.disk.remotes.retain(|mount| mounts.has(mount));
+    }
+
+    /// Reports that calls have failed for want of a descriptor, once an hour at most.
+    fn report_lack_of_descriptors(&mut self) {
+        if take_lacked_descriptors() {
+            let limit = process::descriptor_limit();
+            let now = self.clock.tick();
+            self.stderr.warn_hourly(
+                &format!(
+                    "warning: too many files are open (this process may have {limit}: ulimit -n): \
+                     what needs one more is tried again"
+                ),
+                now,
+            );
+        }
     }
 
     /// Reports file systems that do not answer, each once until it answers again.

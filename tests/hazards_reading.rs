@@ -8,6 +8,7 @@ use common::{Tree, eventually, skipped, sys};
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -164,6 +165,35 @@ fn more_large_files_at_once_than_descriptors_are_all_read() {
     }
     watch.settle();
     watch.finish();
+}
+
+#[test]
+fn a_lack_of_descriptors_is_reported_once_and_made_up_for() {
+    let tree = Tree::new();
+    tree.mkdir("d");
+    tree.write("d/old", "before");
+    let watch = tree
+        .watch()
+        .json()
+        .through(&["prlimit", "--nofile=64:1024"]);
+    let mut watch = watch.baseline().start();
+    let limit = |soft: u32| {
+        let limit = format!("--nofile={soft}:1024");
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &watch.pid().to_string(), &limit]);
+        assert!(prlimit.status().unwrap().success());
+    };
+    limit(4);
+    tree.write("d/old", "after");
+    tree.write("d/new", "x");
+    tree.mkdirs("deep/deeper");
+    tree.write("deep/deeper/file", "y");
+    watch.await_stderr("balerion: warning: too many files are open (this process may have 4");
+    limit(64);
+    watch.settle();
+    let ended = watch.stop();
+    let warnings = ended.stderr.matches("warning").count();
+    assert_eq!(warnings, 1, "{}", ended.stderr);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use foldhash::HashMap;
 use super::path::{self, Opened, RemotePath};
 use crate::mounts::MountTable;
 use crate::sys::file::Links;
-use crate::sys::{fs_error, process};
+use crate::sys::{fs_error, is_short_of_descriptors, process};
 use crate::tracker::disk::{FsError, Inode, PathWriter, Stat};
 
 /// How many directories are open at most.
@@ -123,7 +123,12 @@ impl OpenDirectories {
         {
             return Ok(Directory::Here(dir));
         }
-        let opened = self.open_relative(mounts, root, relative);
+        let mut opened = self.open_relative(mounts, root, relative);
+        if opened.as_ref().is_err_and(is_short_of_descriptors) {
+            // Those that are held may be the ones that are missing.
+            self.release();
+            opened = self.open_relative(mounts, root, relative);
+        }
         match opened.map_err(|error| fs_error(&error))? {
             Opened::Here(_, stat) if stat.inode != inode => Err(FsError::NotFound),
             Opened::Here(fd, stat) => Ok(Directory::Here(OpenDirectory {

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::sys::is_short_of_descriptors;
 use crate::sys::stream::Stream;
 
 /// Lines that wait for the reader, in bytes.
@@ -167,16 +168,19 @@ impl Console {
         if self.pending.is_empty() {
             return;
         }
-        if self.stream.is_none() {
-            let stderr = io::stderr().as_fd().try_clone_to_owned();
-            self.stream = stderr.and_then(Stream::new).ok();
-        }
-        let taken = match &self.stream {
-            Some(stream) => write(stream, &self.pending),
-            None => Err(io::ErrorKind::NotFound.into()),
+        let stream = match &mut self.stream {
+            Some(stream) => Ok(stream),
+            none => {
+                let stderr = io::stderr().as_fd().try_clone_to_owned();
+                stderr
+                    .and_then(Stream::new)
+                    .map(|stream| none.insert(stream))
+            }
         };
-        match taken {
+        match stream.and_then(|stream| write(stream, &self.pending)) {
             Ok(taken) => drop(self.pending.drain(..taken)),
+            // It is written once one is free.
+            Err(error) if is_short_of_descriptors(&error) => {}
             // The reader is gone, or a disk is full: what comes later may still be read.
             Err(_) => self.pending.clear(),
         }

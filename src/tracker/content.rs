@@ -252,6 +252,7 @@ impl<D: Disk> Tracker<D> {
         if is_first {
             let warning = match error {
                 FsError::Io(why) => Warning::Failed(why),
+                FsError::Busy => Warning::Failed("it is busy".to_owned()),
                 _ => Warning::UnreadableFile,
             };
             self.warn(id, warning);

@@ -208,6 +208,7 @@ impl Watcher {
             self.tracker.settings.began_coarse = next_tick();
         }
         self.warn_of_incomplete_events();
+        self.report_lack_of_descriptors();
         self.watch_mount_points();
         let (strict, attributes) = (
             self.tracker.settings.strict,
