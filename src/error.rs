@@ -21,6 +21,8 @@ pub(crate) enum Error {
         path: Vec<u8>,
         source: io::Error,
     },
+    /// What was to be printed about the program itself could not be.
+    Stdout(io::Error),
     /// A system call failed that the watch cannot do without.
     System {
         action: &'static str,
@@ -59,7 +61,11 @@ impl Error {
     pub(crate) fn status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Path { .. } => 2,
-            Self::System { .. } | Self::Output(_) | Self::Unwritten(_) | Self::NothingLeft => 1,
+            Self::System { .. }
+            | Self::Stdout(_)
+            | Self::Output(_)
+            | Self::Unwritten(_)
+            | Self::NothingLeft => 1,
         }
     }
 }
@@ -100,6 +106,7 @@ impl fmt::Display for Error {
                     limit_of(source).unwrap_or_default()
                 )
             }
+            Self::Stdout(source) => write!(f, "cannot write to stdout: {}", plain(source)),
             Self::Output(source) => write!(f, "cannot write changes: {}", plain(source)),
             Self::Unwritten(1) => write!(f, "1 record was not written: nobody has read it in time"),
             Self::Unwritten(count) => write!(

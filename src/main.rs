@@ -140,14 +140,13 @@ fn refuse(error: &clap::Error, start: &Start) -> ! {
 
 /// Ends after what was to be printed about the program itself.
 fn end_printed(printed: io::Result<()>, start: &Start) -> ! {
-    let why = match printed.and_then(|()| io::stdout().flush()) {
-        _ if !start.has_stdout => "it is closed".to_owned(),
+    let written = match printed.and_then(|()| io::stdout().flush()) {
+        _ if !start.has_stdout => Err(io::Error::other("it is closed")),
         // A reader that is gone is no failure.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => file_status::message(&error),
-        _ => end(Exit::Status(0)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(StopReason::ReaderGone),
     };
-    stderr::message(&format!("cannot write to stdout: {why}"));
-    end(Exit::Status(1))
+    end(exit(written.map_err(Error::Stdout)))
 }
 
 /// Lets signals be served while a file system holds up the start. Nothing has been printed

@@ -12,7 +12,7 @@ mod fair;
 mod later;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -161,8 +161,9 @@ pub(super) struct WorkQueue {
     later: BinaryHeap<Reverse<(u64, Key)>>,
     /// Keys that wait for the end of a rescan.
     held: Vec<Key>,
-    /// Directories that may not be read, and are tried again when permissions change.
-    denied: BTreeSet<Id>,
+    /// Keys that permissions keep from being served, each with the directory in which it is: they
+    /// are tried again when those of one above change.
+    denied: HashMap<Key, Id>,
     /// How many scans of a whole directory are ready.
     full_scans: usize,
     /// How many names are delayed.
@@ -267,8 +268,8 @@ impl WorkQueue {
         if matches!(old, State::Delayed(_)) && matches!(key, Key::Name(..)) {
             self.delayed_names -= 1;
         }
-        if let Key::Scan(dir) = key {
-            self.denied.remove(dir);
+        if !self.denied.is_empty() {
+            self.denied.remove(key);
         }
     }
 

@@ -150,14 +150,7 @@ impl WorkQueue {
         scope: ScanScope,
         why: &FsError,
     ) -> bool {
-        let is_first = self.retry(Key::Scan(dir), dir.0, Detail::ScanScope(scope), why);
-        let is_delayed = |item: &Item| matches!(item.state, State::Delayed(_));
-        if *why == FsError::PermissionDenied
-            && self.items.get(&Key::Scan(dir)).is_some_and(is_delayed)
-        {
-            self.denied.insert(dir);
-        }
-        is_first
+        self.retry(Key::Scan(dir), dir.0, Detail::ScanScope(scope), why)
     }
 
     pub(super) fn retry(&mut self, key: Key, group: u32, detail: Detail, why: &FsError) -> bool {
@@ -173,6 +166,9 @@ impl WorkQueue {
         item.is_stuck = is_stuck(why, item.failures);
         item.backs_off = matches!(why, FsError::Io(_));
         item.state = State::Held;
+        if *why == FsError::PermissionDenied {
+            self.denied.insert(key.clone(), Id(group));
+        }
         self.delay_new(key, due);
         is_first
     }
@@ -189,20 +185,14 @@ impl WorkQueue {
         self.push_later(due, key);
     }
 
-    /// Serves directories that may not be read now: permissions have changed.
+    /// Serves what permissions have kept from being served, in the directories meant: they have
+    /// changed.
     pub(in crate::tracker) fn hasten_denied(&mut self, is_meant: impl Fn(Id) -> bool) {
-        let meant: Vec<Id> = self
-            .denied
-            .iter()
-            .copied()
-            .filter(|&dir| is_meant(dir))
-            .collect();
-        for dir in meant {
-            let scope = match self.items.get(&Key::Scan(dir)).map(|item| item.detail) {
-                Some(Detail::ScanScope(scope)) => scope,
-                _ => ScanScope::All,
-            };
-            self.add_scan(dir, scope);
+        let denied = self.denied.iter();
+        let meant = denied.filter(|&(_, &dir)| is_meant(dir));
+        let meant: Vec<(Key, Id)> = meant.map(|(key, &dir)| (key.clone(), dir)).collect();
+        for (key, dir) in meant {
+            self.make_ready(key, dir.0, Detail::Nothing);
         }
     }
 

@@ -221,3 +221,22 @@ fn what_a_burst_took_is_given_back() {
     ];
     assert!(kept.iter().all(|&kept| kept <= 2 * KEPT), "{kept:?}");
 }
+
+#[test]
+fn permissions_that_change_hasten_all_that_they_kept_from_being_served() {
+    let mut queue = WorkQueue::default();
+    let denied = FsError::PermissionDenied;
+    queue.retry_scan(Id(1), ScanScope::All, &denied);
+    queue.retry_name(Id(1), b"a", &denied);
+    queue.retry_entry(Id(3), Some(Id(1)), &denied);
+    queue.retry_name(Id(2), b"b", &denied);
+    queue.retry_name(Id(1), b"c", &FsError::Busy);
+    queue.hasten_denied(|dir| dir == Id(1));
+    let mut served = keys(&mut queue);
+    served.sort();
+    let mut meant = [Key::Scan(Id(1)), name(1, "a"), Key::Entry(Id(3))];
+    meant.sort();
+    assert_eq!(served, meant);
+    queue.hasten_denied(|_| true);
+    assert_eq!(keys(&mut queue), [name(2, "b")]);
+}
