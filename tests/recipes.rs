@@ -402,7 +402,7 @@ fn what_has_changed_since_the_last_run_is_a_status_and_a_list() {
     tree.write("etc/passwd", "root");
     tree.write("etc/group", "root");
     let first = ("quiet /etc > base", "quiet etc > base");
-    let script = recipe("What is another", &[first, ("quiet /etc", "quiet etc")]);
+    let script = recipe("What has changed", &[first, ("quiet /etc", "quiet etc")]);
     let mut shell = Shell::start(&tree, &script);
     assert_eq!(shell.wait().code(), Some(3), "{}", shell.outputs());
     assert_eq!(shell.outputs(), "stdout:\nstderr:\n");
