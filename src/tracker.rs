@@ -179,23 +179,17 @@ impl<D: Disk> Tracker<D> {
     /// owners, and watches on files.
     pub(crate) fn init_metadata(&mut self) {
         for id in self.model.all().collect::<Vec<_>>() {
-            let Some(dir) = self.model.parent(id) else {
-                match self.stat_of(id) {
-                    Some(stat) => self.remember_attributes(id, &stat),
-                    None => self.enqueue(id),
-                }
+            let Ok(stat) = self.stat_entry(id) else {
+                self.enqueue(id);
                 continue;
             };
-            let name = self.model.name(id).to_vec();
-            let stat = self.stat_in(dir, &name);
-            match stat {
-                Ok(stat) => {
-                    self.remember_attributes(id, &stat);
-                    if stat.kind == Kind::File && self.model.kind(id) == Kind::File {
-                        self.watch_file_inode(id, dir, &name, &stat);
-                    }
-                }
-                Err(_) => self.enqueue(id),
+            self.remember_attributes(id, &stat);
+            if stat.kind == Kind::File
+                && self.model.kind(id) == Kind::File
+                && let Some(dir) = self.model.parent(id)
+            {
+                let name = self.model.name(id).to_vec();
+                self.watch_file_inode(id, dir, &name, &stat);
             }
         }
     }
@@ -216,6 +210,16 @@ impl<D: Disk> Tracker<D> {
     fn stat_in(&mut self, dir: Id, name: &[u8]) -> Result<Stat, FsError> {
         let dir = self.enter(dir)?;
         self.disk.stat(Target::In(&dir, name))
+    }
+
+    /// The status of an entry where the model has it.
+    fn stat_entry(&mut self, id: Id) -> Result<Stat, FsError> {
+        if let Some(dir) = self.model.parent(id) {
+            let name = self.model.name(id).to_vec();
+            return self.stat_in(dir, &name);
+        }
+        let open = self.open_path_of(id).ok_or(FsError::NotFound)?;
+        self.disk.stat(Target::Root(&open))
     }
 
     /// Reads the regular file of that name, as far as files are read.

@@ -189,9 +189,9 @@ impl<D: Disk> Tracker<D> {
                 self.model.add_evidence(id, why);
                 self.retry_entry(id, &FsError::NotFound);
             }
-            Err(error) => match self.stat_of(id) {
-                Some(stat) => self.reading_failed(id, &stat, error, why),
-                None => {
+            Err(error) => match self.stat_entry(id) {
+                Ok(stat) => self.reading_failed(id, &stat, error, why),
+                Err(_) => {
                     self.model.add_evidence(id, why);
                     self.retry_entry(id, &error);
                 }
@@ -237,14 +237,8 @@ impl<D: Disk> Tracker<D> {
     /// permissions change.
     fn mark_unreadable(&mut self, id: Id, stat: &Stat, error: FsError) {
         let is_first = !self.model.is_unreadable(id);
-        self.note_links(id, stat);
-        let was_unread = self.model.is_unread(id);
         let fingerprint = model::fingerprint(stat, false);
-        self.model
-            .set_knowledge(id, Knowledge::Unreadable { fingerprint });
-        if was_unread {
-            self.note_links(id, stat);
-        }
+        self.learn(id, stat, Knowledge::Unreadable { fingerprint });
         if self.model.has(id, Flag::LINKED) {
             self.links.set_unreadable(model::inode_key(stat), Some(id));
         }

@@ -1,8 +1,8 @@
 //! IN_CREATE of names that are no directories: made by open(2), and then empty, or linked, with
 //! their bytes.
 //!
-//! Where a later event of the batch moves the name, the kind is that of what is found there. Invariant: a file that was made, written and closed in one batch is read
-//! once.
+//! Where a later event of the batch moves the name, the kind is that of what is found there.
+//! Invariant: a file that was made, written and closed in one batch is read once.
 
 use super::content::content;
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};

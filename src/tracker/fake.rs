@@ -72,7 +72,7 @@ pub(crate) struct Fake {
     /// How many errors were injected.
     pub(crate) errors: usize,
     pub(crate) pending: VecDeque<Op>,
-    /// Whether a write by a dead name must be reported under the other names too.
+    /// Whether a write by a name that was removed must be reported under the other names too.
     pub(crate) expects_writes_by_unlinked_names: bool,
     /// What happened, in order: shown when a test fails.
     pub(crate) journal: Vec<String>,

@@ -232,7 +232,7 @@ impl<D: Disk> Tracker<D> {
     /// A PATH that was waited for is there: it is emitted, with all below it.
     pub(crate) fn root_appeared(&mut self, id: Id) {
         self.mark_unscanned(id);
-        let stat = self.stat_of(id);
+        let stat = self.stat_entry(id).ok();
         if let Some(stat) = &stat {
             self.remember_attributes(id, stat);
         }

@@ -60,9 +60,8 @@ impl Watcher {
         Ok(None)
     }
 
-    /// At the end: the events that were queued are applied, and all records written, as far as the
-    /// reader takes them within a second
-    /// and no second signal comes.
+    /// At the end: the events that were queued are applied, and all records written, as far as
+    /// the reader takes them within a second and no second signal comes.
     ///
     /// # Errors
     /// It could not be written.

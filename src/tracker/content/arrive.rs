@@ -72,12 +72,7 @@ impl<D: Disk> Tracker<D> {
     /// Whether the file is found under the name that the model has for it, as far as that
     /// can be known.
     fn is_still_there(&mut self, id: Id, stat: &Stat) -> bool {
-        let Some(dir) = self.model.parent(id) else {
-            return true;
-        };
-        let name = self.model.name(id).to_vec();
-        let found = self.stat_in(dir, &name);
-        match found {
+        match self.stat_entry(id) {
             Ok(found) => found.inode == stat.inode,
             Err(why) => why != FsError::NotFound,
         }

@@ -1,5 +1,6 @@
-//! The bytes of a file are known, or, where it goes by them, its inode, size and times:
-//! they are emitted as changed if they differ from what was last emitted, and the model has them from then on.
+//! The bytes of a file are known, or, where it goes by them, its inode, size and times: they
+//! are emitted as changed if they differ from what was last emitted, and the model has them from
+//! then on.
 
 use super::content;
 use crate::change::Digest;
@@ -173,17 +174,18 @@ impl<D> Tracker<D> {
         with_ctime: bool,
         wall: i64,
     ) {
+        let known = Knowledge::Known {
+            fingerprint: model::fingerprint(stat, with_ctime),
+            is_racy: model::is_racy(stat, wall),
+        };
+        self.learn(id, stat, known);
+    }
+
+    /// Keeps what is known of a file by its status now, and notes its links.
+    pub(super) fn learn(&mut self, id: Id, stat: &Stat, known: Knowledge) {
         self.note_links(id, stat);
         let was_unread = self.model.is_unread(id);
-        let fingerprint = model::fingerprint(stat, with_ctime);
-        let is_racy = model::is_racy(stat, wall);
-        self.model.set_knowledge(
-            id,
-            Knowledge::Known {
-                fingerprint,
-                is_racy,
-            },
-        );
+        self.model.set_knowledge(id, known);
         if was_unread {
             self.note_links(id, stat);
         }

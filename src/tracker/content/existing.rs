@@ -1,12 +1,12 @@
-//! What is known of a file whose name is emitted again: as `existing` in a snapshot, or in two records
-//! of a rename.
+//! What is known of a file whose name is emitted again: as `existing` in a snapshot, or in two
+//! records of a rename.
 //!
 //! Emits nothing. Invariant: a digest that should be known and is not will be emitted as
 //! changed once it is.
 
 use super::{content, directory_content};
 use crate::change::{Content, EMPTY};
-use crate::tracker::disk::{Disk, Stat, Target};
+use crate::tracker::disk::{Disk, Stat};
 use crate::tracker::model::{self, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
 
@@ -20,10 +20,10 @@ impl<D: Disk> Tracker<D> {
             return Content {
                 size: Some(0),
                 digest,
-                stat: self.stat_of(id).map(|stat| stat.times()),
+                stat: self.stat_entry(id).ok().map(|stat| stat.times()),
             };
         }
-        let stat = self.stat_of(id);
+        let stat = self.stat_entry(id).ok();
         let known = self.model.knowledge(id);
         let is_same = |stat: &Stat| match known {
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
@@ -51,8 +51,8 @@ impl<D: Disk> Tracker<D> {
 
     /// What identifies a directory, whatever its name.
     pub(crate) fn known_directory(&mut self, id: Id) -> Content {
-        let stat = self.stat_of(id);
-        stat.map_or_else(Content::default, |stat| directory_content(&stat))
+        let stat = self.stat_entry(id);
+        stat.map_or_else(|_| Content::default(), |stat| directory_content(&stat))
     }
 
     /// It is emitted without a digest, which will follow.
@@ -68,19 +68,5 @@ impl<D: Disk> Tracker<D> {
         let dev = model.parent(id).map_or(0, |dir| model.inode(dir).dev);
         let limit = self.settings.hash_limit;
         self.hashing(dev) == Hashing::Eager && stat.is_none_or(|stat| stat.size <= limit)
-    }
-
-    pub(in crate::tracker) fn stat_of(&mut self, id: Id) -> Option<Stat> {
-        let stat = match self.model.parent(id) {
-            Some(dir) => {
-                let name = self.model.name(id).to_vec();
-                self.stat_in(dir, &name)
-            }
-            None => {
-                let open = self.open_path_of(id)?;
-                self.disk.stat(Target::Root(&open))
-            }
-        };
-        stat.ok()
     }
 }

@@ -1,7 +1,7 @@
-//! What an entry is, in one word: its kind in the lowest two bits, and what is a fact
-//! about it or not, a bit each. `presence`, of directories `case_folding` and, of files, `evidence`, `knowledge` and the
-//! size of the fingerprint have bits in it, too. What follows from a flag is for the rules
-//! to know.
+//! What an entry is, in one word: its kind in the lowest two bits, and what is a fact about it
+//! or not, a bit each. `presence`, of directories `case_folding` and, of files, `evidence`,
+//! `knowledge` and the size of the fingerprint have bits in it, too. What follows from a flag
+//! is for the rules to know.
 
 use super::{Id, Model};
 use crate::change::Kind;

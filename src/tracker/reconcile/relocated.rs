@@ -4,7 +4,7 @@
 use crate::change::Kind;
 use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
-use crate::tracker::disk::{Disk, FsError, Stat, Target};
+use crate::tracker::disk::{Disk, FsError, Stat};
 use crate::tracker::model::{CaseFolding, DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::scan_scope::ScanScope;
 
@@ -68,18 +68,8 @@ impl<D: Disk> Tracker<D> {
 
     /// Whether a directory is still where the model has it; or why that is not known.
     fn is_still_at(&mut self, id: Id) -> Result<bool, FsError> {
-        let found = match self.model.parent(id) {
-            Some(dir) => {
-                let name = self.model.name(id).to_vec();
-                self.stat_in(dir, &name)
-            }
-            None => match self.open_path_of(id) {
-                Some(open) => self.disk.stat(Target::Root(&open)),
-                None => return Ok(false),
-            },
-        };
         let inode = self.model.inode(id);
-        match found {
+        match self.stat_entry(id) {
             Ok(stat) => Ok(stat.kind == Kind::Directory && stat.inode == inode),
             Err(FsError::NotFound) => Ok(false),
             Err(why) => Err(why),
