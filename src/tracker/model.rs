@@ -6,6 +6,7 @@
 //! is found by it.
 
 mod arena;
+mod bit_field;
 mod by_inode;
 mod by_name;
 mod case_folding;

@@ -1,6 +1,7 @@
 //! Whether a directory ignores the case of names, as far as that was found out, as one state in
 //! two bits. What follows from it is in `folded_names`.
 
+use super::bit_field::BitField;
 use super::{Id, Model};
 
 /// What is known of the names in a directory.
@@ -15,12 +16,11 @@ pub(in crate::tracker) enum CaseFolding {
     Distinguished,
 }
 
-const SHIFT: u32 = 18;
-const STATE: u32 = 0b11 << SHIFT;
+const STATE: BitField = BitField::new(18, 2);
 
 impl Model {
     pub(in crate::tracker) fn case_folding(&self, dir: Id) -> CaseFolding {
-        match (self.node(dir).bits & STATE) >> SHIFT {
+        match self.field(dir, STATE) {
             0 => CaseFolding::Untried,
             1 => CaseFolding::Pending,
             2 => CaseFolding::Ignored,
@@ -35,7 +35,6 @@ impl Model {
             CaseFolding::Ignored => 2,
             CaseFolding::Distinguished => 3,
         };
-        let bits = &mut self.node_mut(dir).bits;
-        *bits = *bits & !STATE | state << SHIFT;
+        self.set_field(dir, STATE, state);
     }
 }

@@ -1,14 +1,14 @@
 //! What happened to a file since it was last read: a set in four bits, kept until a reading
 //! takes it, and given back if nothing comes of that.
 
+use super::bit_field::BitField;
 use super::{Fingerprint, Id, Model, fingerprint};
 use crate::tracker::disk::Stat;
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(in crate::tracker) struct Evidence(u32);
 
-const SHIFT: u32 = 4;
-const ALL: u32 = 0b1111;
+const ALL: BitField = BitField::new(4, 4);
 
 impl Evidence {
     /// `IN_MODIFY`, or other evidence of a write.
@@ -77,16 +77,17 @@ impl Evidence {
 
 impl Model {
     pub(in crate::tracker) fn evidence(&self, id: Id) -> Evidence {
-        Evidence(self.node(id).bits >> SHIFT & ALL)
+        Evidence(self.field(id, ALL))
     }
 
     pub(in crate::tracker) fn add_evidence(&mut self, id: Id, new: Evidence) {
-        self.node_mut(id).bits |= new.0 << SHIFT;
+        let all = self.evidence(id).and(new);
+        self.set_field(id, ALL, all.0);
     }
 
     pub(in crate::tracker) fn take_evidence(&mut self, id: Id) -> Evidence {
         let all = self.evidence(id);
-        self.node_mut(id).bits &= !(ALL << SHIFT);
+        self.set_field(id, ALL, 0);
         all
     }
 }

@@ -4,6 +4,7 @@
 //! Invariant: every number kept with a file belongs to the state it is in; leaving a state
 //! leaves none of its behind.
 
+use super::bit_field::BitField;
 use super::fingerprint::{Fingerprint, InodeKey};
 use super::{Id, Model};
 
@@ -27,20 +28,23 @@ pub(in crate::tracker) enum Knowledge {
     Unreadable { fingerprint: Fingerprint },
 }
 
-/// Two bits for the state.
-const SHIFT: u32 = 25;
-const STATE: u32 = 0b11 << SHIFT;
+const STATE: BitField = BitField::new(25, 2);
+
+/// [`STATE`] of [`Knowledge::Unread`].
+const UNREAD: u32 = 1;
+
+/// [`STATE`] of [`Knowledge::Unreadable`].
+const UNREADABLE: u32 = 3;
 
 /// Missed, or racy.
-const DOUBT: u32 = 1 << 15;
+const DOUBT: BitField = BitField::new(15, 1);
 
 impl Model {
     pub(in crate::tracker) fn knowledge(&self, id: Id) -> Knowledge {
-        let bits = self.node(id).bits;
-        let doubt = bits & DOUBT != 0;
-        match (bits & STATE) >> SHIFT {
+        let doubt = self.field(id, DOUBT) != 0;
+        match self.field(id, STATE) {
             0 => Knowledge::Unseen,
-            1 => Knowledge::Unread {
+            UNREAD => Knowledge::Unread {
                 ino: self.listed_ino(id),
                 is_missed: doubt,
             },
@@ -63,7 +67,7 @@ impl Model {
             Knowledge::Unread { ino, is_missed } => {
                 self.set_key(id, None);
                 self.set_listed_ino(id, ino);
-                (1, is_missed)
+                (UNREAD, is_missed)
             }
             Knowledge::Known {
                 fingerprint,
@@ -74,26 +78,26 @@ impl Model {
             }
             Knowledge::Unreadable { fingerprint } => {
                 self.set_fingerprint(id, fingerprint);
-                (3, false)
+                (UNREADABLE, false)
             }
         };
-        let bits = &mut self.node_mut(id).bits;
-        *bits = *bits & !(STATE | DOUBT) | state << SHIFT | if doubt { DOUBT } else { 0 };
+        self.set_field(id, STATE, state);
+        self.set_field(id, DOUBT, u32::from(doubt));
     }
 
     /// Whether it was never stat'ed since the first walk listed it.
     pub(crate) fn is_unread(&self, id: Id) -> bool {
-        self.node(id).bits & STATE == 1 << SHIFT
+        self.field(id, STATE) == UNREAD
     }
 
     pub(crate) fn is_unreadable(&self, id: Id) -> bool {
-        self.node(id).bits & STATE == STATE
+        self.field(id, STATE) == UNREADABLE
     }
 
     /// If it waits for the baseline, it is read when it is reconciled instead.
     pub(crate) fn mark_missed(&mut self, id: Id) {
         if self.is_unread(id) {
-            self.node_mut(id).bits |= DOUBT;
+            self.set_field(id, DOUBT, 1);
         }
     }
 

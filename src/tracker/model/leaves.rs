@@ -4,6 +4,7 @@
 //! Invariant: once inode keys are indexed, a file is found by its own.
 
 use super::arena::Arena;
+use super::bit_field::BitField;
 use super::by_inode::ByInode;
 use super::fingerprint::{Fingerprint, InodeKey, SIZE_BITS};
 use super::{Flag, Id, Knowledge, Model, Node};
@@ -13,7 +14,7 @@ use crate::change::{Digest, Kind};
 const CHUNK: usize = 128;
 
 /// The size's part of a file's fingerprint is in the highest bits of its node.
-const SIZE_SHIFT: u32 = 32 - SIZE_BITS;
+const SIZE: BitField = BitField::new(32 - SIZE_BITS, SIZE_BITS);
 
 /// Instead of an inode key: the file was never stat'ed.
 const NO_KEY: u64 = 0;
@@ -135,7 +136,7 @@ impl Model {
         Fingerprint {
             inode: InodeKey(self.leaves.inodes[at]),
             state: self.leaves.states[at],
-            size: (self.node(id).bits >> SIZE_SHIFT) as u8,
+            size: u8::try_from(self.field(id, SIZE)).expect("it has four bits"),
         }
     }
 
@@ -143,9 +144,7 @@ impl Model {
         self.set_key(id, Some(fingerprint.inode));
         let at = self.file(id);
         self.leaves.states[at] = fingerprint.state;
-        let bits = &mut self.node_mut(id).bits;
-        *bits &= (1 << SIZE_SHIFT) - 1;
-        *bits |= u32::from(fingerprint.size) << SIZE_SHIFT;
+        self.set_field(id, SIZE, fingerprint.size.into());
     }
 
     /// The inode number of a file that was never stat'ed.

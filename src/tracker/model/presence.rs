@@ -1,6 +1,7 @@
 //! Whether an entry is where the model has it, as one state in two bits. Looks at no disk:
 //! what follows from a state is for the rules to know.
 
+use super::bit_field::BitField;
 use super::{Id, Model};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,12 +16,11 @@ pub(crate) enum Presence {
     ConfirmDelete,
 }
 
-const SHIFT: u32 = 22;
-const STATE: u32 = 0b11 << SHIFT;
+const STATE: BitField = BitField::new(22, 2);
 
 impl Model {
     pub(crate) fn presence(&self, id: Id) -> Presence {
-        match (self.node(id).bits & STATE) >> SHIFT {
+        match self.field(id, STATE) {
             0 => Presence::There,
             1 => Presence::MovedFrom,
             _ => Presence::ConfirmDelete,
@@ -33,8 +33,7 @@ impl Model {
             Presence::MovedFrom => 1,
             Presence::ConfirmDelete => 2,
         };
-        let bits = &mut self.node_mut(id).bits;
-        *bits = *bits & !STATE | state << SHIFT;
+        self.set_field(id, STATE, state);
     }
 
     pub(crate) fn is_moved_from(&self, id: Id) -> bool {
