@@ -83,7 +83,6 @@ impl Watcher {
 
     /// From now on the way to each PATH is watched; `waits`: and what is missing.
     pub(super) fn watch_ancestors(&mut self, paths: &[Vec<u8>], waits: bool) -> Result<(), Error> {
-        let queue = || Inotify::new().map_err(Error::system("wait for a PATH"));
         let mut above = AncestorWatches {
             inotify: None,
             paths: paths.iter().map(|path| AwaitedPath::new(path)).collect(),
@@ -95,7 +94,8 @@ impl Watcher {
         let is_needed =
             |path: &AwaitedPath| waits || path.has_links || !matches!(path.state, PathState::Known);
         if above.paths.iter().any(is_needed) {
-            let inotify = Arc::new(queue()?);
+            let inotify = Inotify::new().map_err(Error::system("wait for a PATH"))?;
+            let inotify = Arc::new(inotify);
             self.poller
                 .listen(inotify.as_fd(), Wake::Ancestors, Interest::Readable)?;
             above.inotify = Some(inotify);
