@@ -3,8 +3,8 @@
 //! Invariant: a choice that has names on the command line is one enum, defined where it is
 //! used, and parsed by its own names.
 
-pub(crate) mod answers;
 mod event_names;
+pub(crate) mod foreign_options;
 mod globs;
 mod notes;
 pub(crate) mod quantity;

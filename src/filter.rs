@@ -5,10 +5,10 @@
 //! negated `--exclude`, which overrides rule files. Answers for one name at a time: the
 //! caller knows that the directories above it are not hidden.
 
+mod bounded_io;
 mod git_config;
 mod gitignore;
 mod globs;
-mod rule_disk;
 mod rule_file;
 
 #[cfg(test)]

@@ -3,14 +3,13 @@
 //! Never decides what is read or whether it has changed. Invariant: a digest comes with what
 //! the file was before it was read, and whether that was still so after.
 
-mod device_lane;
-mod fair_queue;
-mod file_reader;
 mod in_place;
 mod job;
+mod job_queue;
+mod regular_file;
 mod workers;
 
-pub(crate) use file_reader::{RegularFile, bytes_read};
 pub(crate) use in_place::InPlace;
 pub(crate) use job::{Answers, DirectoryPath, FileJob, ReadBatch};
+pub(crate) use regular_file::{RegularFile, bytes_read};
 pub(crate) use workers::{Done, Workers};

@@ -9,7 +9,6 @@ mod blocking_task;
 mod change;
 mod cli;
 mod coalesce;
-mod condense;
 mod config;
 mod daemon;
 mod decode;
@@ -17,6 +16,7 @@ mod disk;
 mod error;
 mod escape;
 mod event;
+mod fair_queue;
 mod file_status;
 mod filter;
 mod hash;
@@ -27,6 +27,7 @@ mod log_file;
 mod manual;
 mod mounts;
 mod names;
+mod net_effect;
 mod output;
 mod root_builder;
 mod sd_notify;
@@ -80,8 +81,9 @@ fn program(start: Start) -> ! {
     };
     let exit = match daemonize {
         Ok(mut daemonize) => {
-            let exit =
-                exit(run(&cli, &start, stdin, &mut daemonize).map_err(cli::answers::explain));
+            let exit = exit(
+                run(&cli, &start, stdin, &mut daemonize).map_err(cli::foreign_options::explain),
+            );
             daemonize.failed(exit.code());
             exit
         }
@@ -123,7 +125,7 @@ fn exit(ended: Result<StopReason, Error>) -> Exit {
 
 /// Help and version go to stdout; what is wrong with the arguments to stderr.
 fn refuse(error: &clap::Error, start: &Start) -> ! {
-    if let Some(answer) = cli::answers::answer(error) {
+    if let Some(answer) = cli::foreign_options::hint(error) {
         stderr::message(&answer);
         end(Exit::Status(2))
     }

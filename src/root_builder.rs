@@ -3,14 +3,10 @@
 //! A directory is watched, recursively; a single file through its directory, for
 //! that name alone, so that it survives an editor's atomic save.
 
-mod find;
+mod resolve;
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-use crate::blocking_task::BlockingTask;
 use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::error::Error;
@@ -20,7 +16,8 @@ use crate::tracker::disk::FsError;
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::{FileRoot, Root};
 use crate::walk::{WalkContext, walk, walk_remote};
-use find::{Found, Listing};
+use resolve::{Found, Listing};
+pub(crate) use resolve::{Resolved, resolve};
 
 pub(crate) struct RootBuilder<'a> {
     tracker: &'a mut RealTracker,
@@ -205,25 +202,6 @@ impl RootBuilder<'_> {
         Ok(())
     }
 
-    /// Finds where a single file is, without waiting for longer than the user wants.
-    fn resolve(&self, given: &[u8]) -> Result<Resolved, Error> {
-        let failed = |error| Error::path("watch", given, error);
-        if !self.context.mounts.may_stall() {
-            return resolve(given).map_err(failed);
-        }
-        let copy = given.to_vec();
-        let progress = self.context.progress;
-        let is_over = || {
-            progress.check_interrupt();
-            progress.is_ended()
-        };
-        let resolved = BlockingTask::start(move || resolve(&copy), || {});
-        let resolved = resolved.and_then(|resolved| resolved.wait(None, is_over));
-        resolved
-            .unwrap_or_else(|| Err(io_error(&FsError::Stalled)))
-            .map_err(failed)
-    }
-
     /// The directory of a single file, watched for it.
     fn directory_of(&mut self, seen: &Seen, resolved: &Resolved) -> Result<Id, Error> {
         let parent = resolved.parent.clone();
@@ -313,35 +291,6 @@ impl RootBuilder<'_> {
         self.tracker.write_path(id, &mut path);
         escaped(&path)
     }
-}
-
-/// A file as it is watched: its directory, and its name there.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Resolved {
-    parent: Vec<u8>,
-    name: Vec<u8>,
-}
-
-/// The directory and the name of a file, where a symbolic link is followed. Its file system
-/// is asked.
-///
-/// # Errors
-/// Those of realpath(3); `NotFound` for a path that ends in no name.
-pub(crate) fn resolve(given: &[u8]) -> io::Result<Resolved> {
-    let path = Path::new(OsStr::from_bytes(given));
-    let path = if path.is_symlink() {
-        path.canonicalize()?
-    } else {
-        path.to_path_buf()
-    };
-    let name = path.file_name().map(|name| name.as_bytes().to_vec());
-    let name = name.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-    let parent = path.parent().map(|parent| parent.as_os_str().as_bytes());
-    let parent = parent.filter(|parent| !parent.is_empty()).unwrap_or(b".");
-    Ok(Resolved {
-        parent: parent.to_vec(),
-        name,
-    })
 }
 
 fn without_slashes(path: &[u8]) -> Vec<u8> {

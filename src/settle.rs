@@ -5,7 +5,7 @@
 //! as long as it is to be quiet, and what is held has a bound.
 
 use crate::change::Batch;
-use crate::condense::{Condenser, Step};
+use crate::net_effect::{NetEffect, OwnedChange};
 
 /// How many times as long changes are held at most.
 const MOST: u64 = 10;
@@ -13,7 +13,7 @@ const MOST: u64 = 10;
 pub(crate) struct Settle {
     /// How long it is to be quiet, in nanoseconds.
     quiet: u64,
-    condenser: Condenser,
+    effect: NetEffect,
     /// When the first and the last of the changes that are held came, on the monotonic clock.
     held: Option<(u64, u64)>,
 }
@@ -22,7 +22,7 @@ impl Settle {
     pub(crate) fn new(quiet: u64) -> Self {
         Self {
             quiet,
-            condenser: Condenser::default(),
+            effect: NetEffect::default(),
             held: None,
         }
     }
@@ -32,12 +32,12 @@ impl Settle {
     pub(crate) fn pass(&mut self, batch: &mut Batch, now: u64) {
         let changes = batch.take_changes();
         for (change, before) in changes {
-            match Step::of(batch, &change, before) {
-                Some(step) => {
+            match OwnedChange::of(batch, &change, before) {
+                Some(owned) => {
                     let (first, _) = self.held.unwrap_or((now, now));
                     self.held = Some((first, now));
-                    self.condenser.apply(&step);
-                    if self.condenser.is_full() {
+                    self.effect.apply(&owned);
+                    if self.effect.is_full() {
                         self.flush(batch);
                     }
                 }
@@ -72,8 +72,8 @@ impl Settle {
     /// Appends all that is held to the batch.
     fn flush(&mut self, batch: &mut Batch) {
         if self.held.take().is_some() {
-            for step in self.condenser.take() {
-                step.push(batch);
+            for change in self.effect.take() {
+                change.push(batch);
             }
         }
     }

@@ -7,8 +7,8 @@
 
 mod diff;
 mod line;
+mod lines;
 mod read_ahead;
-mod read_stream;
 mod record;
 mod sessions;
 mod time;
@@ -28,7 +28,7 @@ use crate::file_status::{Stat, message};
 use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
 use crate::tracker::Reported;
-pub(crate) use diff::{Comparison, Disk, diff};
+pub(crate) use diff::{Comparison, EntryMetadata, diff};
 use read_ahead::ReadAhead;
 use record::Start;
 use sessions::{Folded, Sessions, plain};
@@ -81,7 +81,8 @@ impl Reader {
             if stat.kind != Kind::File {
                 return Ok(None);
             }
-            crate::sys::noatime::open_for_reading(path.as_fd(), stat.attributes.uid).map(Some)
+            crate::sys::open_for_reading::open_for_reading(path.as_fd(), stat.attributes.uid)
+                .map(Some)
         };
         match open() {
             Ok(Some(fd)) => Ok((Self::new(File::from(fd), shown.clone())?, shown)),

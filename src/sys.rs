@@ -9,7 +9,7 @@ pub(crate) mod file;
 pub(crate) mod inotify;
 pub(crate) mod listing;
 pub(crate) mod lock;
-pub(crate) mod noatime;
+pub(crate) mod open_for_reading;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod start;

@@ -4,9 +4,9 @@
 //! "." and no path is ever resolved. Invariant: a directory is watched before it is
 //! read, so what changes after the reading has an event.
 
-mod known;
 mod progress;
 mod remote;
+mod reported_before;
 mod shared;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -28,9 +28,9 @@ use crate::sys::process;
 use crate::sys::stat::{stat_fd, stat_fd_cached, stat_name, stat_name_cached};
 use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::{DirectoryState, Id, NotEntered};
-use known::{Known, OldDirectory};
 pub(crate) use progress::WalkProgress;
 pub(crate) use remote::walk_remote;
+use reported_before::{OldDirectory, ReportedBefore};
 use shared::{FileSystem, Job, Shared};
 
 /// Threads that walk: a third one would only wait for the kernel's locks.
@@ -68,11 +68,11 @@ pub(crate) fn walk(
     root: Id,
     fd: OwnedFd,
 ) -> Vec<(Id, Id)> {
-    let (mut known, remote) = walk_local(tracker, context, root, fd);
+    let (mut aliases, remote) = walk_local(tracker, context, root, fd);
     for (id, path) in remote {
-        known.extend(walk_remote(tracker, context, id, path));
+        aliases.extend(walk_remote(tracker, context, id, path));
     }
-    known
+    aliases
 }
 
 type Aliases = Vec<(Id, Id)>;
@@ -104,8 +104,8 @@ fn walk_local(
         }
     });
     let mut state = shared.lock();
-    let known = std::mem::take(&mut state.known);
-    (known, std::mem::take(&mut state.remote))
+    let aliases = std::mem::take(&mut state.aliases);
+    (aliases, std::mem::take(&mut state.remote))
 }
 
 /// A directory of that device is there; its inode number is not known before it is asked.
@@ -129,7 +129,7 @@ struct Walker<'s, 'a> {
     subs: Vec<Subdirectory>,
     names: Vec<u8>,
     /// What was reported before of the entries just read.
-    known: Vec<Option<Known>>,
+    reported: Vec<Option<ReportedBefore>>,
 }
 
 struct Subdirectory {
@@ -156,7 +156,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             buffer: vec![0; listing::AT_ONCE],
             subs: Vec::new(),
             names: Vec::new(),
-            known: Vec::new(),
+            reported: Vec::new(),
         }
     }
 
@@ -269,7 +269,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             if count == 0 && wd.is_none() {
                 break;
             }
-            self.find_known(old, fd.as_fd(), count);
+            self.find_reported(old, fd.as_fd(), count);
             if !self.enter(id, &raw, on.class, wd.take(), fd.as_fd(), count) {
                 self.subs.truncate(first);
                 self.names.truncate(self.names_end());
@@ -382,8 +382,11 @@ impl<'s, 'a> Walker<'s, 'a> {
             return false;
         }
         let tracker = &mut *state.tracker;
-        let known = self.known.drain(..).chain(std::iter::repeat_with(|| None));
-        for (entry, known) in listing::entries(&self.buffer[..count]).zip(known) {
+        let reported = self
+            .reported
+            .drain(..)
+            .chain(std::iter::repeat_with(|| None));
+        for (entry, before) in listing::entries(&self.buffer[..count]).zip(reported) {
             let name = entry.name.to_bytes();
             let stat = || stat_name(fd, entry.name).ok();
             let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind)) else {
@@ -405,7 +408,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             };
             tracker.add_walked(child, id, entry.ino);
             let since = self.shared.since;
-            let old = known.and_then(|known| known.apply(since, tracker, child));
+            let old = before.and_then(|before| before.apply(since, tracker, child));
             if kind == Kind::Directory && !tracker.model.is_not_entered(child) {
                 self.names.extend(name);
                 let (id, end) = (child, self.names.len());

@@ -5,22 +5,26 @@
 //! not fill: it is drained between all slices of other work.
 
 mod ancestors;
+mod awaited_path;
 mod baseline;
-mod coverage;
 mod event_queue;
 mod flush;
+mod missing_paths;
+mod mount_warnings;
 mod output;
 mod pace;
+mod path_survey;
 mod poller;
 mod ready;
 mod reopen_log;
 mod setup;
+mod shutdown;
 mod signals;
 mod since;
 mod snapshot;
 mod stages;
 mod stats;
-mod stop;
+mod stop_reason;
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -46,8 +50,8 @@ use poller::{Poller, Wake, Wakes};
 pub(crate) use setup::{Config, Destination, RunOptions};
 pub(crate) use since::{Memory, Resumption};
 use snapshot::Snapshots;
-use stop::StopConditions;
-pub(crate) use stop::{Exit, StopOptions, StopReason};
+use stop_reason::StopConditions;
+pub(crate) use stop_reason::{Exit, StopOptions, StopReason};
 
 pub(crate) struct SystemClock {
     /// Where the monotonic one begins.
@@ -133,7 +137,7 @@ impl Watcher {
         if let Some(reason) = self.stop.ended() {
             // During the walk there are no records that could be written.
             if self.baseline.is_under_way() && reason != StopReason::ReaderGone {
-                self.finish()?;
+                self.shut_down()?;
             }
             return Ok(reason);
         }
@@ -149,7 +153,7 @@ impl Watcher {
             self.find_late_paths();
             let is_over = !self.tracker.is_alive() && !self.tracker.is_emitting();
             if is_over && !self.awaits() {
-                self.finish()?;
+                self.shut_down()?;
                 return Err(Error::NothingLeft);
             }
             self.report_stalled();
@@ -187,7 +191,7 @@ impl Watcher {
         if wakes.has(Wake::Signal)
             && let Some(reason) = self.signalled()
         {
-            self.finish()?;
+            self.shut_down()?;
             return Ok(Some(reason));
         }
         if wakes.has(Wake::Mounts) {
@@ -200,7 +204,7 @@ impl Watcher {
         let Some(reason) = reason else {
             return Ok(None);
         };
-        self.finish()?;
+        self.shut_down()?;
         // What was held until now counts, too.
         Ok(Some(self.stop.with_all_printed(reason)))
     }

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use ignore::Match;
 use ignore::gitignore::Gitignore;
 
+use super::bounded_io::BoundedIo;
 use super::git_config;
-use super::rule_disk::RuleDisk;
 use super::rule_file::{Budget, MAX_BYTES, RuleFile};
 use crate::sys::file;
 
@@ -27,7 +27,7 @@ use crate::sys::file;
 pub(super) const NAMES: [&[u8]; 3] = [b".gitignore", b".ignore", b".git"];
 
 pub(super) struct Rules {
-    disk: RuleDisk,
+    disk: BoundedIo,
     /// `core.excludesFile`.
     user_excludes: Option<PathBuf>,
     roots: Vec<RootRules>,
@@ -81,7 +81,7 @@ struct Level {
 impl Rules {
     pub(super) fn new(user_excludes: Option<PathBuf>) -> Self {
         Self {
-            disk: RuleDisk::new(),
+            disk: BoundedIo::new(),
             user_excludes,
             roots: Vec::new(),
             unwatched: HashMap::new(),

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::file_reader::RegularFile;
+use super::regular_file::RegularFile;
 use crate::file_status::{FsError, Inode, Stat};
 use crate::tracker::disk::FileDigest;
 

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::file_reader::{Reader, RegularFile, status, status_of};
+use super::regular_file::{Reader, RegularFile, status, status_of};
 use crate::change::Kind;
 use crate::file_status::{FsError, Inode, Stat};
 use crate::since::Since;

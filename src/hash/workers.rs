@@ -16,8 +16,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::device_lane::{Job, Lane};
 use super::job::{Answers, BatchJob, FileJob, ReadBatch};
+use super::job_queue::{Job, JobQueue};
 use crate::file_status::FsError;
 use crate::sys::epoll::EventFd;
 use crate::sys::process;
@@ -32,7 +32,7 @@ const MAX_DEVICES: usize = 8;
 /// When no thread could be made, it is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A device on which a single slice took longer gets a lane of its own.
+/// A device on which a single slice took longer gets a queue of its own.
 const SLOW: Duration = Duration::from_secs(1);
 
 const THREAD_STACK: usize = 256 << 10;
@@ -45,7 +45,7 @@ pub(crate) enum Done {
 
 struct Shared {
     /// The first one is that of all devices without one.
-    lanes: Vec<Lane>,
+    queues: Vec<JobQueue>,
     done: Vec<Done>,
     /// When a thread could not be made last.
     failed: Option<Instant>,
@@ -64,7 +64,7 @@ impl Workers {
     pub(crate) fn new(event: Arc<EventFd>) -> Self {
         let cpus = thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let shared = Shared {
-            lanes: vec![Lane::default()],
+            queues: vec![JobQueue::default()],
             done: Vec::new(),
             failed: None,
         };
@@ -86,9 +86,9 @@ impl Workers {
     /// From now on, what lies on this device is read by a thread of its own.
     pub(crate) fn isolate(&self, device: u64) {
         let mut shared = self.lock();
-        let has_room = shared.lanes.len() <= MAX_DEVICES;
+        let has_room = shared.queues.len() <= MAX_DEVICES;
         if has_room && shared.lane_of(device) == 0 {
-            shared.lanes.push(Lane::of(device));
+            shared.queues.push(JobQueue::of(device));
         }
     }
 
@@ -104,24 +104,24 @@ impl Workers {
     fn submit(&self, job: Job) {
         let mut shared = self.lock();
         let number = shared.lane_of(job.device());
-        shared.lanes[number].push(job);
+        shared.queues[number].push(job);
         self.start(shared, number);
     }
 
-    /// Wakes a thread of a lane, or makes one. Never with the lock held over either: a
+    /// Wakes a thread of a queue, or makes one. Never with the lock held over either: a
     /// thread that cannot be made must not keep those that can work from it.
     fn start(&self, mut shared: MutexGuard<'_, Shared>, number: usize) {
         let max_threads = if number == 0 { self.max_threads } else { 1 };
         let may_try = shared.failed.is_none_or(|failed| failed.elapsed() >= RETRY);
-        let lane = &mut shared.lanes[number];
-        if lane.queued <= lane.waiting || lane.threads >= max_threads || !may_try {
-            let wake = Arc::clone(&lane.wake);
+        let queue = &mut shared.queues[number];
+        if queue.queued <= queue.waiting || queue.threads >= max_threads || !may_try {
+            let wake = Arc::clone(&queue.wake);
             drop(shared);
             wake.notify_one();
             return;
         }
-        lane.threads += 1;
-        let wake = Arc::clone(&lane.wake);
+        queue.threads += 1;
+        let wake = Arc::clone(&queue.wake);
         drop(shared);
         let worker = self.clone();
         let builder = thread::Builder::new()
@@ -132,7 +132,7 @@ impl Workers {
         if started.is_ok() {
             shared.failed = None;
         } else {
-            shared.lanes[number].threads -= 1;
+            shared.queues[number].threads -= 1;
             shared.failed = Some(Instant::now());
         }
     }
@@ -141,33 +141,33 @@ impl Workers {
     pub(crate) fn help_due(&self) -> Option<Instant> {
         let shared = self.lock();
         let failed = shared.failed?;
-        let is_stuck = |lane: &Lane| lane.queued > 0 && lane.threads == 0;
-        if is_stuck(&shared.lanes[0]) {
+        let is_stuck = |queue: &JobQueue| queue.queued > 0 && queue.threads == 0;
+        if is_stuck(&shared.queues[0]) {
             return Some(failed);
         }
-        shared.lanes.iter().any(is_stuck).then_some(failed + RETRY)
+        shared.queues.iter().any(is_stuck).then_some(failed + RETRY)
     }
 
     /// Where no thread could be made: tries again at intervals, and does the work of the
     /// devices that are not slow here, until the time is up.
     pub(crate) fn help(&self, until: Instant) {
         // Not in the head of the loop, where the lock would be held throughout.
-        let lanes = self.lock().lanes.len();
-        for number in 0..lanes {
+        let queues = self.lock().queues.len();
+        for number in 0..queues {
             let shared = self.lock();
-            let lane = &shared.lanes[number];
-            if lane.queued > 0 && lane.threads == 0 {
+            let queue = &shared.queues[number];
+            if queue.queued > 0 && queue.threads == 0 {
                 self.start(shared, number);
             }
         }
         let mut buffer = Vec::new();
         while Instant::now() < until {
             let mut shared = self.lock();
-            let lane = &mut shared.lanes[0];
-            if lane.threads > 0 {
+            let queue = &mut shared.queues[0];
+            if queue.threads > 0 {
                 return;
             }
-            let Some(job) = lane.pop() else {
+            let Some(job) = queue.pop() else {
                 return;
             };
             drop(shared);
@@ -199,7 +199,7 @@ impl Workers {
         }
         let mut shared = self.lock();
         let Some(done) = done else {
-            shared.lanes[number].put_back(job);
+            shared.queues[number].put_back(job);
             return;
         };
         drop(shared);
@@ -224,15 +224,15 @@ impl Workers {
         loop {
             let mut shared = self.lock();
             let job = loop {
-                let lane = &mut shared.lanes[number];
-                if let Some(job) = lane.pop() {
+                let queue = &mut shared.queues[number];
+                if let Some(job) = queue.pop() {
                     break job;
                 }
-                lane.waiting += 1;
+                queue.waiting += 1;
                 // An idle thread keeps no buffer.
                 buffer = Vec::new();
                 shared = wake.wait(shared).unwrap_or_else(PoisonError::into_inner);
-                shared.lanes[number].waiting -= 1;
+                shared.queues[number].waiting -= 1;
             };
             drop(shared);
             self.perform(number, job, Instant::now() + SLICE, &mut buffer);
@@ -242,8 +242,8 @@ impl Workers {
 
 impl Shared {
     fn lane_of(&self, device: u64) -> usize {
-        let is_its = |lane: &Lane| lane.device == Some(device);
-        self.lanes.iter().position(is_its).unwrap_or(0)
+        let is_its = |queue: &JobQueue| queue.device == Some(device);
+        self.queues.iter().position(is_its).unwrap_or(0)
     }
 }
 

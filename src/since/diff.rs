@@ -12,23 +12,23 @@ use std::collections::{HashMap, HashSet};
 use super::Since;
 use super::tree::{Tree, TreeId};
 use crate::change::{Content, InodeTimes, Kind};
-use crate::condense::{Step, plan};
+use crate::net_effect::{OwnedChange, plan};
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
 use net_builder::NetBuilder;
 
-/// What of the model is not in it.
-pub(crate) trait Disk {
-    /// Inode and times of an entry, as the baseline found them; of what it
-    /// does not compare, as they are.
+/// Sizes and times, which the model does not keep.
+pub(crate) trait EntryMetadata {
+    /// Inode number and times: of a file, as the baseline found them; of a directory, which the
+    /// baseline does not stat, as they are now.
     fn times(&mut self, id: Id) -> Option<InodeTimes>;
-    /// The size of a file, likewise.
+    /// The size of a file, as the baseline found it.
     fn size(&mut self, id: Id) -> Option<u64>;
 }
 
 /// What comes of a comparison.
 pub(crate) struct Difference {
-    pub(crate) steps: Vec<Step>,
+    pub(crate) changes: Vec<OwnedChange>,
     /// Files of which it is not known yet whether they changed: they are to be reconciled.
     pub(crate) doubtful: Vec<(Id, TreeId)>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Comparison {
 pub(crate) fn diff<D>(
     since: &Since,
     tracker: &Tracker<D>,
-    disk: &mut dyn Disk,
+    metadata: &mut dyn EntryMetadata,
     comparison: Comparison,
 ) -> Difference {
     let tree = &since.tree;
@@ -53,7 +53,7 @@ pub(crate) fn diff<D>(
         since,
         tree,
         tracker,
-        disk,
+        metadata,
         comparison,
         of_old: vec![None; tree.end()],
         of_new: HashMap::new(),
@@ -73,7 +73,7 @@ struct Differ<'a, D> {
     since: &'a Since,
     tree: &'a Tree,
     tracker: &'a Tracker<D>,
-    disk: &'a mut dyn Disk,
+    metadata: &'a mut dyn EntryMetadata,
     comparison: Comparison,
     /// The entry of the model that each old one is now.
     of_old: Vec<Option<Id>>,
@@ -195,7 +195,7 @@ impl<D> Differ<'_, D> {
             // Its birth is asked for only if the number is no longer the same.
             Kind::Directory if self.tracker.model.inode(new).ino == before.ino => true,
             Kind::Directory | Kind::File => {
-                let now = self.disk.times(new);
+                let now = self.metadata.times(new);
                 now.is_none_or(|now| before.may_be(&now))
             }
             Kind::Symlink | Kind::Other => true,
@@ -212,7 +212,7 @@ impl<D> Differ<'_, D> {
     /// The content of a file that was there and is.
     fn compare(&mut self, old: TreeId, new: Id) {
         let (before, now) = (self.tree.digest(old), self.tracker.model.digest(new));
-        let times = self.disk.times(new);
+        let times = self.metadata.times(new);
         let is_new = match (before, now) {
             (Some(before), Some(now)) => before != now,
             (None, Some(_)) if self.comparison.completes_digests => true,
@@ -224,9 +224,9 @@ impl<D> Differ<'_, D> {
                 // A rename, a link or a new mode moves the ctime alone.
                 (Some(before), Some(now)) => {
                     (before.ino, before.mtime) != (now.ino, now.mtime)
-                        || self.tree.size(old) != self.disk.size(new)
+                        || self.tree.size(old) != self.metadata.size(new)
                 }
-                _ => self.tree.size(old) != self.disk.size(new),
+                _ => self.tree.size(old) != self.metadata.size(new),
             },
         };
         if is_new {
@@ -238,12 +238,12 @@ impl<D> Differ<'_, D> {
     fn content(&mut self, id: Id) -> Content {
         match self.tracker.model.kind(id) {
             Kind::File => Content {
-                size: self.disk.size(id),
+                size: self.metadata.size(id),
                 digest: self.tracker.model.digest(id),
-                stat: self.disk.times(id),
+                stat: self.metadata.times(id),
             },
             _ => Content {
-                stat: self.disk.times(id),
+                stat: self.metadata.times(id),
                 ..Content::default()
             },
         }
@@ -263,7 +263,7 @@ impl<D> Differ<'_, D> {
         }
         let net = NetBuilder::new(&mut self).build();
         Difference {
-            steps: plan(net),
+            changes: plan(net),
             doubtful: self.doubtful,
         }
     }

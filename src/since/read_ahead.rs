@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use super::read_stream::{Item, Lines};
+use super::lines::{Item, Lines};
 
 /// Bytes read at once.
 const PIECE: usize = 256 << 10;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a session in which a record is missing gives no tree.
 
-use super::read_stream::Item;
+use super::lines::Item;
 use super::record::{Record, RecordPath, Start, State, StateEvent};
 use super::tree::Tree;
 

@@ -6,10 +6,10 @@
 use foldhash::{HashMap, HashSet};
 
 use super::Tracker;
-use super::batch_destination::Destination;
 use super::disk::Disk;
 use super::folded_names::Source;
 use super::model::{Evidence, Flag, Id};
+use super::renamed_in_batch::Destination;
 use crate::change::{Change, Kind};
 use crate::coalesce::{ContentEvents, NameChange, NameStep, Step, Steps};
 use crate::event::{Event, SelfEvent, Wd};
@@ -308,7 +308,7 @@ impl<D: Disk> Tracker<D> {
     fn overflow(&mut self) {
         self.counters.overflows += 1;
         self.batch.push(Change::Overflow);
-        self.expire_all_pending_moves();
+        self.expire_all_moved_from();
         self.request_rescan(self.clock.tick());
     }
 

@@ -7,13 +7,13 @@
 use foldhash::HashMap;
 
 use super::model::Id;
-use super::pending_moves::{Moving, PendingMoves};
+use super::moved_from::{MovedFromEvents, Moving};
 use crate::event::Cookie;
 
 #[derive(Default)]
 pub(super) struct AwaitedEvents {
     /// First halves of renames.
-    pub(super) moves: PendingMoves,
+    pub(super) moves: MovedFromEvents,
     unseen: UnseenCreates,
     /// Entries that were not found on disk, and since when, on the monotonic clock: the event
     /// of where they went is expected.

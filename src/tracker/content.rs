@@ -3,12 +3,12 @@
 //!
 //! Invariant: what happened to a file is kept until it is read, or known not to matter.
 
-mod arrive;
 mod compare;
-mod existing;
+mod known_content;
 mod needs_read;
+mod new_whole_file;
 mod reads;
-mod reread;
+mod reread_delay;
 
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Ticket};
 use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};

@@ -124,7 +124,7 @@ impl<D: Disk> Tracker<D> {
             return false;
         };
         let stat = *reading.stat();
-        if self.arrived_complete(&stat) {
+        if self.existed_before_name(&stat) {
             let FirstReading::Done(FileDigest {
                 digest: Some(digest),
                 stable,
@@ -213,8 +213,8 @@ impl<D: Disk> Tracker<D> {
     }
 
     fn create_file(&mut self, dir: Id, name: &[u8], stat: &Stat) {
-        if self.arrived_complete(stat) {
-            self.arrive(dir, name, stat);
+        if self.existed_before_name(stat) {
+            self.create_whole(dir, name, stat);
             return;
         }
         let id = self.insert_empty(dir, name, Some(stat));
@@ -232,7 +232,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Whether a file existed before its name: it was linked, not made by open(2).
-    fn arrived_complete(&self, stat: &Stat) -> bool {
+    fn existed_before_name(&self, stat: &Stat) -> bool {
         let is_old = stat
             .btime
             .is_some_and(|birth| self.clock.is_before_queued_events(birth));

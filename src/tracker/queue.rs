@@ -8,8 +8,7 @@
 //! Invariant: a key that was added is ready, delayed or held until it is taken or removed.
 
 mod back_off;
-mod fair;
-mod later;
+mod delayed;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -21,7 +20,7 @@ use super::disk::{FsError, Inode};
 use super::model::Id;
 use super::scan_scope::ScanScope;
 use crate::event::Cookie;
-use fair::Fair;
+use crate::fair_queue::FairQueue;
 
 /// A millisecond, in the clock's unit.
 const MS: u64 = 1_000_000;
@@ -35,6 +34,9 @@ pub(super) const RETRY_DELAY: u64 = 2 * MS;
 
 /// How long a writer that never pauses is waited for: 1 s.
 pub(super) const CEILING: u64 = 1_000_000_000;
+
+/// Keys of one directory that are served in a row while those of others wait.
+const GROUP_ROW: u32 = 8;
 
 /// Keys of one kind that are served in a row while others wait.
 const ROW: u32 = 16;
@@ -52,7 +54,7 @@ pub(super) enum Key {
     /// All names of a directory are compared.
     Scan(Id),
     /// The other half of a rename has not come.
-    PendingMove(Cookie),
+    MovedFrom(Cookie),
     /// Events were dropped: all is compared.
     Overflow,
     /// All is compared because the user asked for it.
@@ -79,7 +81,7 @@ impl Key {
             Self::Entry(_) => Class::Entry,
             Self::Name(..) => Class::Name,
             Self::Scan(_) => Class::Scan,
-            Self::PendingMove(_) | Self::Overflow | Self::Periodic | Self::Poll | Self::Rules => {
+            Self::MovedFrom(_) | Self::Overflow | Self::Periodic | Self::Poll | Self::Rules => {
                 Class::Timer
             }
         }
@@ -153,8 +155,8 @@ pub(super) struct Work {
 #[derive(Default)]
 pub(super) struct WorkQueue {
     items: HashMap<Key, Item>,
-    entries: Fair,
-    names: Fair,
+    entries: FairQueue<u32, Key, GROUP_ROW>,
+    names: FairQueue<u32, Key, GROUP_ROW>,
     scans: VecDeque<Key>,
     timers: VecDeque<Key>,
     /// Deadlines, the next one first.

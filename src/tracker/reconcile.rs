@@ -212,7 +212,7 @@ impl<D: Disk> Tracker<D> {
             None => {}
         }
         if stat.kind == Kind::File {
-            self.arrive(dir, name, stat);
+            self.create_whole(dir, name, stat);
         } else {
             let id = self.model.insert(Some(dir), name, stat.kind);
             self.remember_attributes(id, stat);

@@ -6,7 +6,7 @@
 use super::Tracker;
 use super::disk::Disk;
 use super::model::{Evidence, Flag, Id, Presence};
-use super::pending_moves::{Moving, PendingMove};
+use super::moved_from::{MovedFrom, Moving};
 use super::queue::Key;
 use crate::change::{Change, Kind};
 use crate::coalesce::Steps;
@@ -26,22 +26,22 @@ impl<D> Tracker<D> {
         let is_awaited = self.awaited.begin_move(cookie, (dir, name), known);
         if is_awaited {
             let due = self.clock.tick().saturating_add(GRACE);
-            self.queue.add_timer(Key::PendingMove(cookie), due);
+            self.queue.add_timer(Key::MovedFrom(cookie), due);
         }
         is_awaited
     }
 
     /// Takes a half of which there is no entry out of its wait.
-    fn take_unseen_move(&mut self, cookie: Cookie) -> Option<PendingMove> {
+    fn take_unseen_moved_from(&mut self, cookie: Cookie) -> Option<MovedFrom> {
         let half = self.awaited.moves.take(cookie, Moving::Unseen)?;
-        self.queue.remove(&Key::PendingMove(cookie));
+        self.queue.remove(&Key::MovedFrom(cookie));
         Some(half)
     }
 
     /// Takes the waiting entry out of its wait, if it is still there.
-    fn take_pending_move(&mut self, cookie: Cookie) -> Option<(Id, PendingMove)> {
+    fn take_moved_from(&mut self, cookie: Cookie) -> Option<(Id, MovedFrom)> {
         let half = self.awaited.moves.take(cookie, Moving::Entry)?;
-        self.queue.remove(&Key::PendingMove(cookie));
+        self.queue.remove(&Key::MovedFrom(cookie));
         if !self.model.is_live(half.dir) {
             return None;
         }
@@ -70,8 +70,8 @@ impl<D: Disk> Tracker<D> {
     /// `IN_MOVED_TO`: with its first half a rename, else an arrival.
     pub(super) fn moved_to(&mut self, dir: Id, steps: &Steps, at: usize, cookie: Cookie) {
         let name = steps.name(at);
-        let unseen = self.take_unseen_move(cookie);
-        match self.take_pending_move(cookie) {
+        let unseen = self.take_unseen_moved_from(cookie);
+        match self.take_moved_from(cookie) {
             Some((id, half)) => {
                 self.rename(id, dir, name);
                 // A whiteout, or the other half of an exchange, may stand there now.
@@ -85,7 +85,7 @@ impl<D: Disk> Tracker<D> {
                 });
                 if !is_moved {
                     self.note_arrival(dir, name);
-                    self.cancel_pending_move(dir, name);
+                    self.cancel_moved_from(dir, name);
                     self.reconcile_name(dir, name);
                 }
             }
@@ -94,7 +94,7 @@ impl<D: Disk> Tracker<D> {
 
     /// What is there now came from outside, so what was leaving has left. If it is the same
     /// directory, what happened in it meanwhile was not applied: it is scanned.
-    fn cancel_pending_move(&mut self, dir: Id, name: &[u8]) {
+    fn cancel_moved_from(&mut self, dir: Id, name: &[u8]) {
         let Some(known) = self.model.find(dir, name) else {
             return;
         };
@@ -118,25 +118,25 @@ impl<D: Disk> Tracker<D> {
 
     /// The second half came under a name that counts as outside.
     pub(super) fn moved_to_hidden(&mut self, cookie: Cookie) {
-        if let Some((id, half)) = self.take_pending_move(cookie) {
+        if let Some((id, half)) = self.take_moved_from(cookie) {
             self.unlink(id);
             self.enqueue_name(half.dir, &half.name);
         }
     }
 
     /// Halves of which the other may be lost: the disk is asked.
-    pub(super) fn expire_all_pending_moves(&mut self) {
+    pub(super) fn expire_all_moved_from(&mut self) {
         for cookie in self.awaited.moves.cookies() {
-            self.expire_pending_move(cookie);
+            self.expire_moved_from(cookie);
         }
     }
 
     /// A half that stayed alone: the disk is asked.
-    pub(super) fn expire_pending_move(&mut self, cookie: Cookie) {
-        if let Some(unseen) = self.take_unseen_move(cookie) {
+    pub(super) fn expire_moved_from(&mut self, cookie: Cookie) {
+        if let Some(unseen) = self.take_unseen_moved_from(cookie) {
             return self.delete_unseen(unseen.dir, &unseen.name);
         }
-        if let Some((id, _)) = self.take_pending_move(cookie) {
+        if let Some((id, _)) = self.take_moved_from(cookie) {
             self.model.set_presence(id, Presence::ConfirmDelete);
             if self.model.kind(id) == Kind::Directory {
                 self.mark_unscanned(id);
@@ -205,7 +205,7 @@ impl<D: Disk> Tracker<D> {
                 self.last_reported.set_replaced(id, last);
             }
         }
-        if !self.arrive_at_destination(id) {
+        if !self.use_destination(id) {
             self.enqueue(id);
         }
         if victim.is_none() {

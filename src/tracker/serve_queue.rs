@@ -157,7 +157,7 @@ impl<D: Disk> Tracker<D> {
                 }
                 return false;
             }
-            Key::PendingMove(cookie) => self.expire_pending_move(cookie),
+            Key::MovedFrom(cookie) => self.expire_moved_from(cookie),
             Key::Overflow => self.begin_rescan(),
             Key::Periodic => {
                 if let Some(every) = self.settings.rescan {

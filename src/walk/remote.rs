@@ -20,7 +20,7 @@ pub(crate) fn walk_remote(
     id: Id,
     path: RemotePath,
 ) -> Vec<(Id, Id)> {
-    let mut known = Vec::new();
+    let mut aliases = Vec::new();
     context.progress.note(tracker.model.counts());
     let mut left = vec![(id, path)];
     while let Some((id, path)) = left.pop() {
@@ -54,7 +54,7 @@ pub(crate) fn walk_remote(
             }
         };
         if let Err(other) = take_watch(tracker, id, &walked.watched) {
-            known.push((id, other));
+            aliases.push((id, other));
             continue;
         }
         progress.went_on();
@@ -80,5 +80,5 @@ pub(crate) fn walk_remote(
         }
         progress.note(tracker.model.counts());
     }
-    known
+    aliases
 }

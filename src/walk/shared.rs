@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::WalkContext;
-use super::known::{OldDirectory, old_root};
 use super::progress::WalkProgress;
+use super::reported_before::{OldDirectory, old_root};
 use crate::disk::RealTracker;
 use crate::disk::path::RemotePath;
 use crate::event::Wd;
@@ -83,7 +83,7 @@ pub(super) struct State<'a> {
     jobs: VecDeque<Job>,
     walking: usize,
     /// Directories that are known under another name.
-    pub(super) known: Vec<(Id, Id)>,
+    pub(super) aliases: Vec<(Id, Id)>,
     /// Roots of remote mounts, which are walked last.
     pub(super) remote: Vec<(Id, RemotePath)>,
 }
@@ -102,7 +102,7 @@ impl State<'_> {
         match take_watch(self.tracker, id, &Watched { wd, inode, class }) {
             Ok(()) => true,
             Err(other) => {
-                self.known.push((id, other));
+                self.aliases.push((id, other));
                 false
             }
         }
@@ -152,7 +152,7 @@ impl<'a> Shared<'a> {
             tracker,
             jobs,
             walking: 0,
-            known: Vec::new(),
+            aliases: Vec::new(),
             remote: Vec::new(),
         });
         Self {

@@ -1,81 +1,47 @@
-//! What happens above the PATHs: a directory on the way to one is renamed, which makes no
-//! event below; a symbolic link on the way is switched; a PATH that is missing appears
-//! (`--wait-for-path`).
+//! Watches the directories above the PATHs: where one is renamed, which makes no event below,
+//! where a symbolic link is switched, and where a PATH that is missing may appear.
 //!
-//! Turns such events into surveys of the way, and what these find into roots that are lost
-//! and roots that appear. Watches no name inside a PATH. Invariant: where a file system may
-//! not answer, a thread surveys the way, one for each PATH at most.
-
-mod awaited;
-mod survey;
+//! Turns such events into surveys of the directories and links that lead to a PATH, and what
+//! these find into roots that are lost and roots that appear (`missing_paths`). Watches no name
+//! inside a PATH. Invariant: where a file system may not answer, a thread makes the survey, one
+//! for each PATH at most.
 
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::Watcher;
+use super::awaited_path::{AwaitedPath, PathState};
+use super::path_survey::{Survey, SurveyRequest};
 use super::poller::Wake;
 use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::error::Error;
 use crate::escape::escaped;
-use crate::root_builder::RootBuilder;
 use crate::sys::epoll::Interest;
-use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
-use crate::tracker::disk::FsError;
-use crate::walk::{WalkContext, WalkProgress};
-use awaited::{AwaitedPath, PathState};
-use survey::{Survey, SurveyRequest, is_there};
 
 /// Directories above PATHs in which names count, on a queue of their own: what is reported
 /// there is no change of the tree.
 pub(super) struct AncestorWatches {
     /// `None`: no name above counts.
     inotify: Option<Arc<Inotify>>,
-    paths: Vec<AwaitedPath>,
+    pub(super) paths: Vec<AwaitedPath>,
     /// Whether PATHs that are missing are waited for.
-    waits: bool,
+    pub(super) waits: bool,
     /// Whether one was missing when that was last checked.
-    is_missing: bool,
+    pub(super) is_missing: bool,
     /// Whether something has happened while the model had to stand still.
     is_outdated: bool,
 }
 
-/// The result of watching a PATH that is there.
-enum Appeared {
-    Watched,
-    Refused,
-    /// Its file system has not answered yet.
-    Later,
-}
-
 impl Watcher {
-    /// Of PATHs, those that are there. One whose file system does not answer is not.
-    pub(super) fn present(&self, paths: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        if !self.tracker.disk.mounts.may_stall() {
-            let there = paths.iter().filter(|path| is_there(path));
-            return there.cloned().collect();
-        }
-        let ask = |path: &Vec<u8>| {
-            let path = path.clone();
-            BlockingTask::start(move || is_there(&path), || {})
-        };
-        let asked: Vec<_> = paths.iter().map(ask).collect();
-        let until = Instant::now() + STALLED_AFTER;
-        let there = paths.iter().zip(asked).filter(|(_, asked)| {
-            let answer = asked
-                .as_ref()
-                .and_then(|asked| self.await_task(asked, until));
-            answer == Some(true)
-        });
-        there.map(|(path, _)| path.clone()).collect()
-    }
-
     /// Waits before the loop begins, unless a signal asks for the end.
-    fn await_task<T: Send + 'static>(&self, task: &BlockingTask<T>, until: Instant) -> Option<T> {
+    pub(super) fn await_task<T: Send + 'static>(
+        &self,
+        task: &BlockingTask<T>,
+        until: Instant,
+    ) -> Option<T> {
         let left = until.saturating_duration_since(Instant::now());
         let interrupt = self.interrupt();
         task.wait(Some(left), || interrupt.is_pending())
@@ -181,21 +147,8 @@ impl Watcher {
             let now = self.clock.now();
             self.tracker.at(now).lose_root(&path.given);
         }
-        if self.tracker.is_rooted(&path.given) || !(above.waits || path.has_links) {
-            return;
-        }
-        let appeared = match &found.refused {
-            _ if found.inode.is_some() => self.appear(path, found),
-            Some(refused) => {
-                self.warn_of_refusal(path, refused);
-                Appeared::Refused
-            }
-            None => Appeared::Watched,
-        };
-        path.is_warned = matches!(appeared, Appeared::Refused);
-        match appeared {
-            Appeared::Later => path.set_retry(self.clock.tick()),
-            Appeared::Watched | Appeared::Refused => path.set_settled(),
+        if !self.tracker.is_rooted(&path.given) && (above.waits || path.has_links) {
+            self.watch_if_there(path, found);
         }
     }
 
@@ -284,65 +237,5 @@ impl Watcher {
         self.stderr.warn(&format!(
             "warning: {path} cannot be followed: a file system on the way does not answer"
         ));
-    }
-
-    fn warn_of_refusal(&self, path: &AwaitedPath, refused: &Path) {
-        if !path.is_warned {
-            let refused = escaped(refused.as_os_str().as_bytes());
-            let path = escaped(&path.given);
-            self.stderr.warn(&format!(
-                "warning: {path} cannot be seen to appear: {refused} may not be read"
-            ));
-        }
-    }
-
-    /// A PATH is there: it is reported, and all that is in it. If it cannot be watched, one
-    /// warning is written.
-    fn appear(&mut self, path: &AwaitedPath, found: &Survey) -> Appeared {
-        let progress = WalkProgress::new(None);
-        let context = WalkContext::new(&self.tracker.disk, &progress);
-        let mut builder = RootBuilder::new(&mut self.tracker, context);
-        let Err(error) = builder.appear(path.bytes(), &path.given, found.resolved.as_ref()) else {
-            return Appeared::Watched;
-        };
-        if let Error::Path { source, .. } = &error {
-            match fs_error(source) {
-                FsError::NotFound => return Appeared::Watched,
-                FsError::Busy | FsError::Stalled => return Appeared::Later,
-                _ => {}
-            }
-        }
-        if !path.is_warned {
-            let error = error.with_path(&path.given);
-            self.stderr.warn(&format!("warning: {error}"));
-        }
-        Appeared::Refused
-    }
-
-    /// Whether a PATH may yet come.
-    pub(super) fn awaits(&self) -> bool {
-        self.ancestors.as_ref().is_some_and(|above| above.waits)
-    }
-
-    /// A PATH that has just gone may be back already.
-    pub(super) fn check_missing_paths(&mut self) {
-        let Some(above) = self.ancestors.as_mut() else {
-            return;
-        };
-        let mut paths = above.paths.iter();
-        let is_missing = paths.any(|path| !self.tracker.is_rooted(&path.given));
-        let is_new = is_missing && !above.is_missing;
-        above.is_missing = is_missing;
-        if is_new {
-            self.find_paths();
-        }
-    }
-
-    /// The PATHs that are waited for.
-    pub(super) fn missing_paths(&self) -> Vec<&[u8]> {
-        let paths = self.ancestors.iter().filter(|above| above.waits);
-        let paths = paths.flat_map(|above| &above.paths);
-        let missing = paths.filter(|path| !self.tracker.is_rooted(&path.given));
-        missing.map(|path| path.given.as_slice()).collect()
     }
 }

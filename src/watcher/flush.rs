@@ -1,6 +1,6 @@
 //! Renders the changes that the tracker has emitted, and writes what the reader takes: for a
-//! while in each turn of the loop, without end before `ready`, and for a second at the end. A log
-//! takes what it can, and is tried again when it takes nothing.
+//! while in each turn of the loop, and without end before `ready`. A log takes what it can, and
+//! is tried again when it takes nothing.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -11,11 +11,7 @@ use super::output::{Output, Written};
 use super::{StopReason, Watcher};
 use crate::error::Error;
 use crate::log_file::{self, Transition};
-use crate::stage_order::{self, Draining, Stages};
 use crate::stderr::erase_progress;
-
-/// How long the end may take: 1 s.
-const FINISH: u64 = 1_000_000_000;
 
 impl Watcher {
     /// Renders changes, and writes what the reader takes, for a while.
@@ -58,50 +54,6 @@ impl Watcher {
             self.poller.await_room(self.output.as_fd(), awaits)?;
         }
         Ok(None)
-    }
-
-    /// At the end: the events that were queued are applied, and all records written, as far as
-    /// the reader takes them within a second and no second signal comes.
-    ///
-    /// # Errors
-    /// It could not be written.
-    pub(super) fn finish(&mut self) -> Result<(), Error> {
-        self.service.stopping();
-        self.output.end_settle();
-        self.drain()?;
-        if let Some(log) = &mut self.output.log {
-            log.retry_now();
-        }
-        let until = self.clock.tick().saturating_add(FINISH);
-        loop {
-            if self.snapshots.is_listing() {
-                // A snapshot that was begun is completed: later records are changes of it.
-                if !self.output.is_full() {
-                    self.list_slice()?;
-                }
-            } else {
-                stage_order::apply(self, Draining::Off)?;
-                if !self.output.is_full() {
-                    stage_order::reconcile(self);
-                }
-            }
-            self.emit_changes()?;
-            if self.write()? == Written::ReaderGone {
-                return Ok(());
-            }
-            let is_known =
-                !self.has_events() && self.tracker.is_idle() && !self.snapshots.is_listing();
-            if is_known && self.output.unwritten() == 0 || self.clock.tick() > until {
-                break;
-            }
-            if self.signalled().is_some() {
-                break;
-            }
-            if is_known || self.output.is_full() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
-        self.close_output()
     }
 
     /// Writes everything, however long the reader takes, unless we are to end.
@@ -167,26 +119,5 @@ impl Watcher {
             }
         }
         Ok(Written::AsFarAsPossible)
-    }
-
-    /// At the end: no record is left torn in a log, and what was not written is lost, which
-    /// is an error.
-    ///
-    /// # Errors
-    /// Something was lost.
-    pub(super) fn close_output(&mut self) -> Result<(), Error> {
-        let unwritten = self.output.unwritten() + self.tracker.left_to_emit();
-        if unwritten == 0 {
-            return Ok(());
-        }
-        let torn = self.output.writer.torn();
-        if let Ok(copied) = self.output.as_fd().try_clone_to_owned() {
-            let _whole = log_file::cut(&mut File::from(copied), torn);
-        }
-        let is_stuck = self.output.unwritten() > 0;
-        match &mut self.output.log {
-            Some(log) if is_stuck => Err(Error::Output(log.take_error())),
-            Some(_) | None => Err(Error::Unwritten(unwritten)),
-        }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::stop::StopConditions;
+use super::stop_reason::StopConditions;
 use crate::change::Batch;
 use crate::log_file::Log;
 use crate::output::writer::RecordWriter;

@@ -12,7 +12,7 @@ use super::pace::Pace;
 use super::poller::{Poller, Wake};
 use super::ready;
 use super::snapshot::Snapshots;
-use super::stop::StopConditions;
+use super::stop_reason::StopConditions;
 use super::{Resumption, StopOptions, StopReason, SystemClock, Watcher};
 use crate::disk::RealDisk;
 use crate::error::Error;

@@ -1,5 +1,5 @@
 //! Serves signals: SIGHUP opens the log again, SIGUSR1 prints statistics, any other is a
-//! reason to stop. What that reason means for the exit status is decided in `stop`.
+//! reason to stop. What that reason means for the exit status is decided in `stop_reason`.
 
 use super::{StopReason, Watcher};
 use crate::sys::signal::Signal;

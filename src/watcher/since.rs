@@ -12,7 +12,7 @@ use crate::baseline::Baseline;
 use crate::change::{InodeTimes, Kind};
 use crate::disk::RealTracker;
 use crate::error::Error;
-use crate::since::{Comparison, Disk, Reader, Since, diff};
+use crate::since::{Comparison, EntryMetadata, Reader, Since, diff};
 use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
 use crate::tracker::Hashing;
@@ -126,7 +126,7 @@ impl Watcher {
             return Ok(());
         };
         add_unasked(&mut self.tracker, &since);
-        let mut disk = AsFound {
+        let mut metadata = BaselineMetadata {
             found: &found,
             tracker: &self.tracker,
         };
@@ -135,12 +135,12 @@ impl Watcher {
                 && self.tracker.settings.hashing == Hashing::Eager,
             renames: !self.tracker.settings.no_renames,
         };
-        let difference = diff(&since, &self.tracker, &mut disk, comparison);
+        let difference = diff(&since, &self.tracker, &mut metadata, comparison);
         for (id, old) in difference.doubtful {
             self.tracker.expect(id, &since.reported(old));
         }
-        for step in difference.steps {
-            step.push(&mut self.tracker.batch);
+        for change in difference.changes {
+            change.push(&mut self.tracker.batch);
             if self.tracker.batch.changes().len() >= PIECE {
                 self.write_all()?;
                 if self.stop.has_ended() {
@@ -181,19 +181,20 @@ fn add_unasked(tracker: &mut RealTracker, since: &Since) {
     }
 }
 
-/// Files as the baseline found them, by their slots; directories as they are.
-struct AsFound<'a> {
+/// Files as the baseline found them; directories as they are now.
+struct BaselineMetadata<'a> {
+    /// Size and times of each file, by the index of its entry.
     found: &'a [Option<(u64, InodeTimes)>],
     tracker: &'a RealTracker,
 }
 
-impl AsFound<'_> {
+impl BaselineMetadata<'_> {
     fn file(&self, id: Id) -> Option<(u64, InodeTimes)> {
         self.found.get(id.index()).copied().flatten()
     }
 }
 
-impl Disk for AsFound<'_> {
+impl EntryMetadata for BaselineMetadata<'_> {
     fn times(&mut self, id: Id) -> Option<InodeTimes> {
         let tracker = self.tracker;
         match tracker.model.kind(id) {

@@ -76,7 +76,7 @@ fn a_slow_device_has_a_thread_of_its_own() {
         thread::sleep(Duration::from_millis(1));
     }
     let shared = workers.lock();
-    assert_eq!((shared.lanes[0].threads, shared.lanes[1].threads), (0, 1));
+    assert_eq!((shared.queues[0].threads, shared.queues[1].threads), (0, 1));
 }
 
 #[test]

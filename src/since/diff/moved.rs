@@ -73,7 +73,7 @@ impl<D> Differ<'_, D> {
             );
             let ino = match model.kind(id) {
                 Kind::Directory => Some(model.inode(id).ino),
-                Kind::File => self.disk.times(id).map(|times| times.ino),
+                Kind::File => self.metadata.times(id).map(|times| times.ino),
                 Kind::Symlink | Kind::Other => None,
             };
             if let Some(ino) = ino {
@@ -90,7 +90,7 @@ impl<D> Differ<'_, D> {
         {
             return false;
         }
-        let (Some(before), Some(now)) = (self.tree.inode(old), self.disk.times(new)) else {
+        let (Some(before), Some(now)) = (self.tree.inode(old), self.metadata.times(new)) else {
             return false;
         };
         if before.btime.is_some() && now.btime.is_some() {
@@ -100,7 +100,7 @@ impl<D> Differ<'_, D> {
         let mut is_same_state = || {
             let times = self.tree.times(old);
             times.is_some_and(|times| times.mtime == now.mtime)
-                && self.tree.size(old) == self.disk.size(new)
+                && self.tree.size(old) == self.metadata.size(new)
         };
         before.ino == now.ino && is_same_state()
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::{Differ, path_of};
 use crate::change::Kind;
-use crate::condense::{Edge, Net, NodeId};
+use crate::net_effect::{Edge, Net, NodeId};
 use crate::since::tree::TreeId;
 use crate::tracker::model::{Flag, Id};
 

@@ -6,7 +6,7 @@
 
 use foldhash::HashMap;
 
-use super::reread::RereadDelays;
+use super::reread_delay::RereadDelays;
 use crate::tracker::disk::Ticket;
 use crate::tracker::model::{Evidence, Id};
 

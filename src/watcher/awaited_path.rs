@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::survey::Survey;
+use super::path_survey::Survey;
 use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::tracker::WatchedRoot;

@@ -1,10 +1,10 @@
-//! Records on their own: changes with paths of their own instead of those of a batch.
+//! A change that owns its paths, where [`Change`] has spans of a batch: taken out of one batch,
+//! and put into another.
 
 use crate::change::{Attributes, Batch, Before, Change, Content, Digest, Kind};
 
-/// One record.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Step {
+pub(crate) enum OwnedChange {
     Deleted {
         kind: Kind,
         path: Vec<u8>,
@@ -56,8 +56,8 @@ pub(crate) struct Replaced {
     pub(crate) digest: Option<Digest>,
 }
 
-impl Step {
-    /// Where it leaves what it is about.
+impl OwnedChange {
+    /// The path of what it is about, after the change.
     pub(super) fn path(&self) -> &[u8] {
         match self {
             Self::Deleted { path, .. }
@@ -70,7 +70,7 @@ impl Step {
         }
     }
 
-    /// Of a change in a batch, and what stood there before as far as that is known.
+    /// Copies a change out of a batch. `before`: what stood at its path, as far as that is known.
     /// `None`: it is about the stream, and not about the tree.
     pub(crate) fn of(batch: &Batch, change: &Change, before: Option<Before>) -> Option<Self> {
         let path = |span| batch.bytes(span).to_vec();
@@ -136,7 +136,7 @@ impl Step {
         })
     }
 
-    /// Puts it into a batch.
+    /// Appends it to a batch.
     pub(crate) fn push(self, batch: &mut Batch) {
         let mut keep = |path: Vec<u8>| batch.path(|bytes| bytes.extend(path));
         let change = match self {

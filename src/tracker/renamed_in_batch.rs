@@ -61,7 +61,7 @@ impl<D: Disk> Tracker<D> {
 
     /// A rename was applied: what was read under the new name counts from now on. `false`: nothing
     /// was read.
-    pub(super) fn arrive_at_destination(&mut self, id: Id) -> bool {
+    pub(super) fn use_destination(&mut self, id: Id) -> bool {
         let model = &self.model;
         let is_here =
             |at: &Destination| model.parent(id) == Some(at.dir) && model.name(id) == &*at.name;

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::escape::escaped;
 
 /// Names as they are typed, separated by spaces, and what does the same here.
-const ANSWERS: &[(&str, &str)] = &[
+const HINTS: &[(&str, &str)] = &[
     (
         "-e --event --event-flags --fs-events",
         "--events LIST chooses what is printed, by our names or inotifywait's",
@@ -130,7 +130,7 @@ const NO_COMMANDS: &str =
     "balerion runs no commands: see Recipes in README.md, or EXAMPLES in `balerion --man`";
 
 /// The sentence for an option of another tool; `None` where the parser's own words are best.
-pub(crate) fn answer(error: &clap::Error) -> Option<String> {
+pub(crate) fn hint(error: &clap::Error) -> Option<String> {
     let kinds = [ErrorKind::UnknownArgument, ErrorKind::TooManyValues];
     if !kinds.contains(&error.kind()) {
         return None;
@@ -156,7 +156,7 @@ pub(crate) fn answer(error: &clap::Error) -> Option<String> {
 
 /// What does here what an option of another tool does there.
 fn ours(name: &str) -> Option<&'static str> {
-    let row = ANSWERS
+    let row = HINTS
         .iter()
         .find(|(names, _)| names.split(' ').any(|each| each == name));
     row.map(|(_, ours)| *ours)
@@ -197,7 +197,7 @@ fn is_command(name: &[u8]) -> bool {
 mod tests {
     use clap::CommandFactory;
 
-    use super::ANSWERS;
+    use super::HINTS;
     use crate::cli::Cli;
 
     #[test]
@@ -213,14 +213,14 @@ mod tests {
             })
             .chain(["-V", "-h", "--help", "--version"].map(str::to_owned))
             .collect();
-        let mut typed: Vec<_> = ANSWERS
+        let mut typed: Vec<_> = HINTS
             .iter()
             .flat_map(|(names, _)| names.split(' '))
             .collect();
         for name in &typed {
             assert!(!options.iter().any(|option| option == name), "{name}");
         }
-        for (_, answer) in ANSWERS {
+        for (_, answer) in HINTS {
             for word in answer.split([' ', ',', ':', '`', '(', ')']) {
                 let is_option = word.starts_with('-') && word != "-";
                 assert!(

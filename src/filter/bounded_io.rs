@@ -24,15 +24,15 @@ const MOST_DOUBLINGS: u32 = 7;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-pub(super) struct RuleDisk {
+pub(super) struct BoundedIo {
     mounts: MountTable,
     /// By the number of the mount.
-    lanes: HashMap<u64, Lane>,
+    threads: HashMap<u64, MountThread>,
 }
 
 /// The thread of a mount, and what it owes.
 #[derive(Default)]
-struct Lane {
+struct MountThread {
     jobs: Option<Sender<Job>>,
     /// Rung when the question that was late is answered.
     late: Option<Receiver<()>>,
@@ -43,16 +43,16 @@ struct Lane {
     retry_at: Option<Instant>,
 }
 
-impl RuleDisk {
+impl BoundedIo {
     pub(super) fn new() -> Self {
         Self {
             mounts: MountTable::new(),
-            lanes: HashMap::new(),
+            threads: HashMap::new(),
         }
     }
 
     /// What `work` finds at an absolute path without symbolic links. `None`: the file system
-    /// there has not answered yet, see [`RuleDisk::take_recovered`].
+    /// there has not answered yet, see [`BoundedIo::take_recovered`].
     pub(super) fn ask<T: Send + 'static>(
         &mut self,
         path: &Path,
@@ -61,9 +61,9 @@ impl RuleDisk {
         let Some(mount) = self.mounts.stalling_mount(path) else {
             return Some(work());
         };
-        let lane = self.lanes.entry(mount).or_default();
-        let answer = lane.ask(work, PATIENCE);
-        lane.note(answer.is_some(), Instant::now());
+        let thread = self.threads.entry(mount).or_default();
+        let answer = thread.ask(work, PATIENCE);
+        thread.note(answer.is_some(), Instant::now());
         answer
     }
 
@@ -71,14 +71,14 @@ impl RuleDisk {
     pub(super) fn take_recovered(&mut self) -> bool {
         let now = Instant::now();
         let mut has_recovered = false;
-        for lane in self.lanes.values_mut() {
-            has_recovered |= lane.take_recovered(now);
+        for thread in self.threads.values_mut() {
+            has_recovered |= thread.take_recovered(now);
         }
         has_recovered
     }
 }
 
-impl Lane {
+impl MountThread {
     fn ask<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -148,40 +148,40 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
-    use super::{Lane, PATIENCE, RETRY};
+    use super::{MountThread, PATIENCE, RETRY};
 
     #[test]
     fn a_mount_that_does_not_answer_is_waited_for_once_and_asked_again_when_it_has() {
-        let mut lane = Lane::default();
+        let mut thread = MountThread::default();
         let second = Duration::from_secs(1);
-        assert_eq!(lane.ask(|| 1, 10 * second), Some(1));
+        assert_eq!(thread.ask(|| 1, 10 * second), Some(1));
         let (go_on, wait) = channel::<()>();
         let stuck = move || wait.recv().unwrap_or_default();
-        let answer = lane.ask(stuck, Duration::ZERO);
+        let answer = thread.ask(stuck, Duration::ZERO);
         let now = Instant::now();
-        lane.note(answer.is_some(), now);
-        assert_eq!(lane.ask(|| 2, 100 * second), None);
+        thread.note(answer.is_some(), now);
+        assert_eq!(thread.ask(|| 2, 100 * second), None);
         assert!(now.elapsed() < 50 * second, "it was waited for again");
-        assert!(!lane.take_recovered(now + RETRY));
+        assert!(!thread.take_recovered(now + RETRY));
         drop(go_on);
-        while lane.is_late() {
+        while thread.is_late() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert!(!lane.take_recovered(now));
-        assert!(lane.take_recovered(now + RETRY));
-        assert!(!lane.take_recovered(now + RETRY));
-        assert_eq!(lane.ask(|| 3, 10 * second), Some(3));
+        assert!(!thread.take_recovered(now));
+        assert!(thread.take_recovered(now + RETRY));
+        assert!(!thread.take_recovered(now + RETRY));
+        assert_eq!(thread.ask(|| 3, 10 * second), Some(3));
     }
 
     #[test]
     fn a_mount_that_is_always_late_is_asked_ever_more_rarely() {
-        let mut lane = Lane::default();
+        let mut thread = MountThread::default();
         let mut now = Instant::now();
         let mut last = Duration::ZERO;
         for _ in 0..5 {
-            lane.note(false, now);
+            thread.note(false, now);
             let mut waited = Duration::ZERO;
-            while !lane.take_recovered(now + waited) {
+            while !thread.take_recovered(now + waited) {
                 waited += PATIENCE;
             }
             assert!(waited > last, "{waited:?} after {last:?}");

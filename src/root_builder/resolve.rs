@@ -1,10 +1,14 @@
 //! Turns a PATH into what it leads to, without waiting for a file system that does not
 //! answer for longer than the user wants.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::RootBuilder;
+use crate::blocking_task::BlockingTask;
 use crate::change::Kind;
 use crate::disk::path::{self, Opened};
 use crate::disk::remote::{Answer, Ask, NoAnswer, Question, RemoteTarget, STALLED_AFTER};
@@ -81,6 +85,25 @@ impl RootBuilder<'_> {
         }
     }
 
+    /// Finds where a single file is, without waiting for longer than the user wants.
+    pub(super) fn resolve(&self, given: &[u8]) -> Result<Resolved, Error> {
+        let failed = |error| Error::path("watch", given, error);
+        if !self.context.mounts.may_stall() {
+            return resolve(given).map_err(failed);
+        }
+        let copy = given.to_vec();
+        let progress = self.context.progress;
+        let is_over = || {
+            progress.check_interrupt();
+            progress.is_ended()
+        };
+        let resolved = BlockingTask::start(move || resolve(&copy), || {});
+        let resolved = resolved.and_then(|resolved| resolved.wait(None, is_over));
+        resolved
+            .unwrap_or_else(|| Err(io_error(&FsError::Stalled)))
+            .map_err(failed)
+    }
+
     /// Asks a mount that may not answer for as long as the user waits, with a message on stderr.
     fn ask(&mut self, given: &[u8], ask: Ask, path: &path::RemotePath) -> Result<Answer, Error> {
         let target = RemoteTarget::Path(path.clone());
@@ -126,6 +149,35 @@ impl Found {
     pub(super) fn is_remote(&self) -> bool {
         matches!(self.opened, Opened::Remote(_))
     }
+}
+
+/// A file as it is watched: its directory, and its name there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Resolved {
+    pub(super) parent: Vec<u8>,
+    pub(super) name: Vec<u8>,
+}
+
+/// The directory and the name of a file, where a symbolic link is followed. Its file system
+/// is asked.
+///
+/// # Errors
+/// Those of realpath(3); `NotFound` for a path that ends in no name.
+pub(crate) fn resolve(given: &[u8]) -> io::Result<Resolved> {
+    let path = Path::new(OsStr::from_bytes(given));
+    let path = if path.is_symlink() {
+        path.canonicalize()?
+    } else {
+        path.to_path_buf()
+    };
+    let name = path.file_name().map(|name| name.as_bytes().to_vec());
+    let name = name.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    let parent = path.parent().map(|parent| parent.as_os_str().as_bytes());
+    let parent = parent.filter(|parent| !parent.is_empty()).unwrap_or(b".");
+    Ok(Resolved {
+        parent: parent.to_vec(),
+        name,
+    })
 }
 
 fn no_answer(given: &[u8], error: &FsError) -> Error {

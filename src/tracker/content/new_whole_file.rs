@@ -9,7 +9,7 @@ use crate::tracker::model::{self, Evidence, Id};
 
 impl<D: Disk> Tracker<D> {
     /// A file came whole: moved in, linked, or found by a scan.
-    pub(in crate::tracker) fn arrive(&mut self, dir: Id, name: &[u8], stat: &Stat) {
+    pub(in crate::tracker) fn create_whole(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         for known in self.relocation_candidates(model::inode_key(stat)) {
             if !self.is_still_there(known, stat) {
                 // It moved while events were lost.

@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar};
 
-use super::fair_queue::FairQueue;
 use super::job::{BatchJob, FileJob};
+use crate::fair_queue::FairQueue;
+use crate::file_status::Inode;
 
 /// A file up to this takes less than a slice, and so is never left half read: 8 MiB.
 const SHORT: u64 = 8 << 20;
@@ -35,10 +36,11 @@ impl Job {
 
 /// Threads, and the jobs that they share.
 #[derive(Default)]
-pub(super) struct Lane {
-    /// `None`: all devices that have no lane of their own.
+pub(super) struct JobQueue {
+    /// `None`: all devices that have no queue of their own.
     pub(super) device: Option<u64>,
-    files: FairQueue<FileJob>,
+    /// In turns between the directories.
+    files: FairQueue<Inode, FileJob, 1>,
     batches: VecDeque<BatchJob>,
     /// Jobs in both queues.
     pub(super) queued: usize,
@@ -51,7 +53,7 @@ pub(super) struct Lane {
     pub(super) wake: Arc<Condvar>,
 }
 
-impl Lane {
+impl JobQueue {
     pub(super) fn of(device: u64) -> Self {
         Self {
             device: Some(device),
@@ -87,9 +89,9 @@ impl Lane {
         } else {
             let is_room = self.begun < MAX_BEGUN;
             self.files
-                .pop(|job| job.is_begun() || job.size <= SHORT || is_room)
+                .pop_if(|job| job.is_begun() || job.size <= SHORT || is_room)
         };
-        let job = if let Some((_, job)) = file {
+        let job = if let Some(job) = file {
             self.begun -= usize::from(job.is_begun());
             self.in_a_row += 1;
             Job::File(job)
@@ -115,40 +117,40 @@ mod tests {
     fn the_baseline_gets_its_turn_while_files_wait() {
         let dir = tempfile::tempdir().unwrap();
         file_of(1, dir.path(), 0);
-        let mut lane = Lane::default();
+        let mut queue = JobQueue::default();
         for _ in 0..10 {
-            lane.push(Job::File(job(dir.path(), 0)));
+            queue.push(Job::File(job(dir.path(), 0)));
         }
-        lane.push(Job::Batch(BatchJob::new(Vec::new())));
-        let order: Vec<_> = std::iter::from_fn(|| lane.pop())
+        queue.push(Job::Batch(BatchJob::new(Vec::new())));
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop())
             .map(|job| matches!(job, Job::Batch(_)))
             .collect();
         assert_eq!(order.iter().position(|is_batch| *is_batch), Some(3));
-        assert_eq!((order.len(), lane.queued), (11, 0));
+        assert_eq!((order.len(), queue.queued), (11, 0));
     }
 
     #[test]
     fn few_large_files_are_half_read_at_once_and_all_are_read() {
         let dir = tempfile::tempdir().unwrap();
-        let mut lane = Lane::default();
+        let mut queue = JobQueue::default();
         for number in 0..20 {
             file_of(SHORT + 1, dir.path(), number);
             // Each in a directory of its own, as far as the queue knows.
             let mut job = job(dir.path(), number);
             job.dir.inode.ino += number;
             job.dir.inode.dev = 0;
-            lane.push(Job::File(job));
+            queue.push(Job::File(job));
         }
         let mut done = 0;
         let mut buffer = Vec::new();
-        while let Some(Job::File(mut job)) = lane.pop() {
+        while let Some(Job::File(mut job)) = queue.pop() {
             job.dir = dir_path(dir.path());
             match job.step(Instant::now(), &mut buffer) {
                 Some(read) => done += usize::from(read.unwrap().digest.is_some()),
-                None => lane.put_back(Job::File(job)),
+                None => queue.put_back(Job::File(job)),
             }
-            assert!(lane.begun <= MAX_BEGUN);
+            assert!(queue.begun <= MAX_BEGUN);
         }
-        assert_eq!((done, lane.queued, lane.begun), (20, 0, 0));
+        assert_eq!((done, queue.queued, queue.begun), (20, 0, 0));
     }
 }

@@ -20,7 +20,7 @@ use crate::tracker::model::Id;
 pub(super) type OldDirectory = Option<TreeId>;
 
 /// What was reported before of a name that is there.
-pub(super) enum Known {
+pub(super) enum ReportedBefore {
     Directory(TreeId),
     /// A file that is as it was then.
     File {
@@ -30,7 +30,7 @@ pub(super) enum Known {
     },
 }
 
-impl Known {
+impl ReportedBefore {
     /// `near`: another name of the directory that was found.
     fn find(
         since: &Since,
@@ -87,14 +87,14 @@ pub(super) fn old_root(since: Option<&Since>, tracker: &RealTracker, root: Id) -
 
 impl Walker<'_, '_> {
     /// Finds what was reported before of the entries just read of a directory.
-    pub(super) fn find_known(&mut self, dir: OldDirectory, fd: BorrowedFd<'_>, count: usize) {
-        self.known.clear();
+    pub(super) fn find_reported(&mut self, dir: OldDirectory, fd: BorrowedFd<'_>, count: usize) {
+        self.reported.clear();
         let (Some(since), Some(dir)) = (self.shared.since, dir) else {
             return;
         };
         let entries = listing::entries(&self.buffer[..count]);
         let mut near = None;
-        let known = entries.map(|entry| Known::find(since, dir, &mut near, fd, entry));
-        self.known.extend(known);
+        let find = |entry| ReportedBefore::find(since, dir, &mut near, fd, entry);
+        self.reported.extend(entries.map(find));
     }
 }

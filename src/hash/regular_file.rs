@@ -16,7 +16,7 @@ use crate::change::Kind;
 use crate::file_status::{FsError, Stat};
 use crate::sys::file::{self, Open};
 use crate::sys::fs_error;
-use crate::sys::noatime;
+use crate::sys::open_for_reading::open_for_reading;
 use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::disk::FileDigest;
 
@@ -72,8 +72,7 @@ impl RegularFile {
     pub(super) fn reader(&self, limit: u64) -> Result<Reader, FsError> {
         let began = Instant::now();
         let uid = self.stat.attributes.uid;
-        let opened =
-            noatime::open_for_reading(self.fd.as_fd(), uid).map_err(|error| fs_error(&error))?;
+        let opened = open_for_reading(self.fd.as_fd(), uid).map_err(|error| fs_error(&error))?;
         let file = File::from(opened);
         let hasher = Sha256::new();
         let (read, reads, is_longer) = (0, 0, false);

@@ -6,8 +6,8 @@
 
 mod merge;
 mod net;
+mod owned_change;
 mod shortest;
-mod step;
 #[cfg(test)]
 mod tests;
 
@@ -15,8 +15,8 @@ use std::collections::HashMap;
 
 use crate::change::{Attributes, Content, Digest, Kind};
 pub(crate) use net::{Edge, Net, NodeId};
+pub(crate) use owned_change::{OwnedChange, Replaced};
 pub(crate) use shortest::plan;
-pub(crate) use step::{Replaced, Step};
 
 /// With more nodes and names than this, it is full: its records are to be taken.
 const MOST: usize = 250_000;
@@ -29,7 +29,7 @@ const VACANT: usize = 64;
 
 /// Changes since the last time that they were taken.
 #[derive(Default)]
-pub(crate) struct Condenser {
+pub(crate) struct NetEffect {
     net: Net,
     /// Which node is at an edge now.
     current: HashMap<Edge, NodeId>,
@@ -45,12 +45,12 @@ pub(crate) struct Condenser {
 
 /// The net effect of some records.
 #[cfg(test)]
-fn condense(steps: &[Step]) -> Vec<Step> {
-    let mut condenser = Condenser::default();
-    for step in steps {
-        condenser.apply(step);
+fn net_effect(changes: &[OwnedChange]) -> Vec<OwnedChange> {
+    let mut effect = NetEffect::default();
+    for change in changes {
+        effect.apply(change);
     }
-    condenser.take()
+    effect.take()
 }
 
 /// What is at a path.
@@ -62,7 +62,7 @@ enum At {
     Unknown(Edge),
 }
 
-impl Condenser {
+impl NetEffect {
     /// Whether so much is kept that it is to be taken now.
     pub(crate) fn is_full(&self) -> bool {
         let nodes = self.net.nodes.len();
@@ -71,14 +71,14 @@ impl Condenser {
     }
 
     /// The net effect of all that was applied; the next one begins.
-    pub(crate) fn take(&mut self) -> Vec<Step> {
+    pub(crate) fn take(&mut self) -> Vec<OwnedChange> {
         plan(std::mem::take(self).net)
     }
 
-    pub(crate) fn apply(&mut self, step: &Step) {
-        self.path_bytes += step.path().len();
-        match step {
-            Step::Created {
+    pub(crate) fn apply(&mut self, change: &OwnedChange) {
+        self.path_bytes += change.path().len();
+        match change {
+            OwnedChange::Created {
                 kind,
                 path,
                 content,
@@ -88,17 +88,17 @@ impl Condenser {
                 let id = self.created(path, *kind, *content, *entered);
                 self.net.set_attributes(id, *attributes);
             }
-            Step::Changed { path, content, old } => {
+            OwnedChange::Changed { path, content, old } => {
                 if let Some(id) = self.known(path, Kind::File, *old) {
                     self.net.set_content(id, *content);
                 }
             }
-            Step::Deleted { kind, path, old } => {
+            OwnedChange::Deleted { kind, path, old } => {
                 if let Some(id) = self.known(path, *kind, *old) {
                     self.remove(id);
                 }
             }
-            Step::Renamed {
+            OwnedChange::Renamed {
                 kind,
                 from,
                 path,
@@ -110,17 +110,17 @@ impl Condenser {
                 }
                 self.renamed(from, path, *kind, *replaced);
             }
-            Step::Closed { path, content } => {
+            OwnedChange::Closed { path, content } => {
                 if let Some(id) = self.known(path, Kind::File, None) {
                     self.net.notes(id).closed = Some(*content);
                 }
             }
-            Step::Touched { path, mtime } => {
+            OwnedChange::Touched { path, mtime } => {
                 if let Some(id) = self.known(path, Kind::File, None) {
                     self.net.notes(id).mtime = Some(*mtime);
                 }
             }
-            Step::Attributes {
+            OwnedChange::Attributes {
                 kind,
                 path,
                 new,

@@ -12,11 +12,11 @@ use std::collections::HashMap;
 
 use super::merge::{Merged, merge};
 use super::net::{Edge, Net, Node, NodeId};
-use super::step::{Replaced, Step};
+use super::owned_change::{OwnedChange, Replaced};
 use crate::change::{Content, Digest, Kind};
 
 /// The records, in order.
-pub(crate) fn plan(net: Net) -> Vec<Step> {
+pub(crate) fn plan(net: Net) -> Vec<OwnedChange> {
     Planner::new(merge(net)).run()
 }
 
@@ -51,7 +51,7 @@ struct Planner {
     has_temporary_name: Vec<bool>,
     /// Names that may be temporary ones.
     free: Vec<Edge>,
-    steps: Vec<Step>,
+    changes: Vec<OwnedChange>,
 }
 
 impl Planner {
@@ -71,7 +71,7 @@ impl Planner {
             is_waiting: vec![false; count],
             has_temporary_name: vec![false; count],
             free: Vec::new(),
-            steps: Vec::new(),
+            changes: Vec::new(),
         };
         planner.list_todo();
         planner.sort_below_gone();
@@ -148,7 +148,7 @@ impl Planner {
     }
 
     /// The records of names, then those of content.
-    fn run(mut self) -> Vec<Step> {
+    fn run(mut self) -> Vec<OwnedChange> {
         let order = self.in_order();
         self.free = self.candidates(&order);
         for id in order {
@@ -157,8 +157,9 @@ impl Planner {
         let mut rest: Vec<_> = self.net.ids().flat_map(|id| self.rest(id)).collect();
         // Stable: those of one path stay in their order.
         rest.sort_by(|left, right| left.0.cmp(&right.0));
-        self.steps.extend(rest.into_iter().map(|(_, step)| step));
-        self.steps
+        self.changes
+            .extend(rest.into_iter().map(|(_, change)| change));
+        self.changes
     }
 
     /// What is renamed; what is deleted, the deepest first; what is created, parents
@@ -262,13 +263,13 @@ impl Planner {
                 let path = self.path(id);
                 let old = self.node(id).old;
                 self.leave(id);
-                self.steps.push(Step::Deleted { kind, path, old });
+                self.changes.push(OwnedChange::Deleted { kind, path, old });
             }
             (Todo::Rename, Some(to)) => self.rename(id, to),
             (Todo::Create, Some(to)) => {
                 self.enter(id, to);
                 let path = self.path(id);
-                self.steps.push(Step::Created {
+                self.changes.push(OwnedChange::Created {
                     kind,
                     path,
                     content: new.unwrap_or_default(),
@@ -296,7 +297,7 @@ impl Planner {
         });
         self.leave(id);
         self.enter(id, to);
-        self.steps.push(Step::Renamed {
+        self.changes.push(OwnedChange::Renamed {
             kind: self.node(id).kind,
             from,
             path: self.path(id),
@@ -342,37 +343,37 @@ impl Planner {
     }
 
     /// The records of a node that are not of its name, each with its path.
-    fn rest(&self, id: NodeId) -> Vec<(Vec<u8>, Step)> {
+    fn rest(&self, id: NodeId) -> Vec<(Vec<u8>, OwnedChange)> {
         let node = self.node(id);
-        let mut steps = Vec::new();
+        let mut changes = Vec::new();
         if node.destination.is_none() {
-            return steps;
+            return changes;
         }
         let changed = self.changed(id);
         if changed.is_none() && node.notes.is_none() {
-            return steps;
+            return changes;
         }
         let path = self.path(id);
-        let mut add = |step| steps.push((path.clone(), step));
+        let mut add = |change| changes.push((path.clone(), change));
         let is_new = node.origin.is_none();
         if let Some(content) = changed {
             let (path, old) = (path.clone(), node.old);
-            add(Step::Changed { path, content, old });
+            add(OwnedChange::Changed { path, content, old });
         }
         let notes = node.notes.as_deref().cloned().unwrap_or_default();
         if let Some(content) = notes.closed {
             let path = path.clone();
-            add(Step::Closed { path, content });
+            add(OwnedChange::Closed { path, content });
         }
         if let Some(mtime) = notes.mtime.filter(|_| changed.is_none() && !is_new) {
             let path = path.clone();
-            add(Step::Touched { path, mtime });
+            add(OwnedChange::Touched { path, mtime });
         }
         if let Some((old, new)) = notes.attributes
             && !is_new
             && (old != Some(new) || !notes.xattrs.is_empty())
         {
-            add(Step::Attributes {
+            add(OwnedChange::Attributes {
                 kind: node.kind,
                 path: path.clone(),
                 new,
@@ -380,6 +381,6 @@ impl Planner {
                 xattrs: notes.xattrs,
             });
         }
-        steps
+        changes
     }
 }

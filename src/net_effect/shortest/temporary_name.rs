@@ -2,7 +2,7 @@
 
 use super::{Planner, Todo};
 use crate::change::Kind;
-use crate::condense::net::{Edge, NodeId};
+use crate::net_effect::net::{Edge, NodeId};
 
 /// So many of the names that something leaves are thought of as free ones: a bound on
 /// the search.

@@ -4,7 +4,7 @@
 
 use super::{Planner, Todo};
 use crate::change::Kind;
-use crate::condense::net::{Edge, NodeId};
+use crate::net_effect::net::{Edge, NodeId};
 
 impl Planner {
     /// What must be done before.

@@ -17,26 +17,26 @@ pub(super) enum Moving {
 
 /// The old name.
 #[derive(Debug)]
-pub(super) struct PendingMove {
+pub(super) struct MovedFrom {
     pub(super) dir: Id,
     pub(super) name: Box<[u8]>,
     moving: Moving,
 }
 
 #[derive(Default)]
-pub(super) struct PendingMoves {
-    by_cookie: HashMap<Cookie, PendingMove>,
+pub(super) struct MovedFromEvents {
+    by_cookie: HashMap<Cookie, MovedFrom>,
 }
 
-impl PendingMoves {
+impl MovedFromEvents {
     pub(super) fn insert(&mut self, cookie: Cookie, dir: Id, name: &[u8], moving: Moving) {
         let name = name.into();
         self.by_cookie
-            .insert(cookie, PendingMove { dir, name, moving });
+            .insert(cookie, MovedFrom { dir, name, moving });
     }
 
     /// Takes a half out of its wait.
-    pub(super) fn take(&mut self, cookie: Cookie, moving: Moving) -> Option<PendingMove> {
+    pub(super) fn take(&mut self, cookie: Cookie, moving: Moving) -> Option<MovedFrom> {
         let half = self.by_cookie.get(&cookie)?;
         if half.moving == moving {
             self.by_cookie.remove(&cookie)
@@ -47,7 +47,7 @@ impl PendingMoves {
 
     /// Another file has come under the old name: no second half is awaited any longer.
     pub(super) fn cancel(&mut self, dir: Id, name: &[u8]) {
-        let is_it = |half: &PendingMove| half.dir == dir && *half.name == *name;
+        let is_it = |half: &MovedFrom| half.dir == dir && *half.name == *name;
         self.by_cookie.retain(|_, half| !is_it(half));
     }
 
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_half_is_joined_by_its_cookie_and_once() {
-        let mut moves = PendingMoves::default();
+        let mut moves = MovedFromEvents::default();
         moves.insert(Cookie(2), Id(0), b"b", Moving::Entry);
         moves.insert(Cookie(1), Id(0), b"a", Moving::Unseen);
         assert_eq!(moves.cookies(), [Cookie(1), Cookie(2)]);
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_half_whose_name_is_another_s_waits_no_longer() {
-        let mut moves = PendingMoves::default();
+        let mut moves = MovedFromEvents::default();
         moves.insert(Cookie(1), Id(0), b"a", Moving::Entry);
         moves.insert(Cookie(2), Id(7), b"a", Moving::Entry);
         moves.cancel(Id(0), b"a");

@@ -1,5 +1,5 @@
 //! Every short list of records from some small trees, and random longer ones: what
-//! comes out folds to the same, is not condensed further, and no list is shorter.
+//! comes out folds to the same, is its own net effect, and no list is shorter.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use proptest::prelude::*;
 
-use super::{Replaced, Step, condense};
+use super::{OwnedChange, Replaced, net_effect};
 use crate::change::{Attributes, Content, Digest, Kind};
 
 /// What a tree holds under a path.
@@ -45,22 +45,22 @@ fn below<'t>(tree: &'t Tree, path: &str) -> impl Iterator<Item = &'t String> {
     tree.keys().filter(move |other| other.starts_with(&prefix))
 }
 
-/// What a step says of its path.
+/// What a change says of its path.
 fn text(path: &[u8]) -> String {
     String::from_utf8(path.to_vec()).unwrap()
 }
 
 /// Applies a record strictly.
-fn apply(tree: &mut Tree, step: &Step) -> Result<(), String> {
-    let wrong = |why: &str| Err(format!("{why}: {step:?}"));
+fn apply(tree: &mut Tree, change: &OwnedChange) -> Result<(), String> {
+    let wrong = |why: &str| Err(format!("{why}: {change:?}"));
     let has_directory = |tree: &Tree, path: &str| {
         directory(path).is_none_or(|dir| {
             tree.get(dir)
                 .is_some_and(|item| item.kind == Kind::Directory)
         })
     };
-    match step {
-        Step::Created {
+    match change {
+        OwnedChange::Created {
             kind,
             path,
             content,
@@ -83,7 +83,7 @@ fn apply(tree: &mut Tree, step: &Step) -> Result<(), String> {
                 },
             );
         }
-        Step::Changed { path, content, .. } => {
+        OwnedChange::Changed { path, content, .. } => {
             let bytes = content.digest.unwrap()[0];
             match tree.get_mut(&text(path)) {
                 Some(item)
@@ -95,7 +95,7 @@ fn apply(tree: &mut Tree, step: &Step) -> Result<(), String> {
                 _ => return wrong("is no change"),
             }
         }
-        Step::Deleted { kind, path, .. } => {
+        OwnedChange::Deleted { kind, path, .. } => {
             let path = text(path);
             if below(tree, &path).next().is_some() {
                 return wrong("is not empty");
@@ -104,8 +104,10 @@ fn apply(tree: &mut Tree, step: &Step) -> Result<(), String> {
                 return wrong("is not there");
             }
         }
-        Step::Closed { .. } | Step::Touched { .. } | Step::Attributes { .. } => {}
-        Step::Renamed {
+        OwnedChange::Closed { .. }
+        | OwnedChange::Touched { .. }
+        | OwnedChange::Attributes { .. } => {}
+        OwnedChange::Renamed {
             kind, from, path, ..
         } => {
             let (from, to) = (text(from), text(path));
@@ -146,8 +148,8 @@ fn apply(tree: &mut Tree, step: &Step) -> Result<(), String> {
 const PATHS: [&str; 6] = ["a", "b", "c", "d", "d/a", "d/b"];
 
 /// All records that may come next.
-fn possible(tree: &Tree) -> Vec<Step> {
-    let mut steps = Vec::new();
+fn possible(tree: &Tree) -> Vec<OwnedChange> {
+    let mut changes = Vec::new();
     for path in PATHS {
         let bytes = path.as_bytes().to_vec();
         let Some(item) = tree.get(path) else {
@@ -155,7 +157,7 @@ fn possible(tree: &Tree) -> Vec<Step> {
                 (Kind::File, content(1)),
                 (Kind::Directory, Content::default()),
             ] {
-                steps.push(Step::Created {
+                changes.push(OwnedChange::Created {
                     kind,
                     path: bytes.clone(),
                     content,
@@ -167,13 +169,13 @@ fn possible(tree: &Tree) -> Vec<Step> {
         };
         let old = (item.kind == Kind::File).then(|| digest(item.bytes));
         for new in [1, 2, item.bytes] {
-            steps.push(Step::Changed {
+            changes.push(OwnedChange::Changed {
                 path: bytes.clone(),
                 content: content(new),
                 old,
             });
         }
-        steps.push(Step::Deleted {
+        changes.push(OwnedChange::Deleted {
             kind: item.kind,
             path: bytes.clone(),
             old,
@@ -183,7 +185,7 @@ fn possible(tree: &Tree) -> Vec<Step> {
                 kind: item.kind,
                 digest: (item.kind == Kind::File).then(|| digest(item.bytes)),
             });
-            steps.push(Step::Renamed {
+            changes.push(OwnedChange::Renamed {
                 kind: item.kind,
                 from: bytes.clone(),
                 path: to.into(),
@@ -191,8 +193,8 @@ fn possible(tree: &Tree) -> Vec<Step> {
             });
         }
     }
-    steps.retain(|step| apply(&mut tree.clone(), step).is_ok());
-    steps
+    changes.retain(|change| apply(&mut tree.clone(), change).is_ok());
+    changes
 }
 
 fn tree(items: &[(&str, Kind)]) -> Tree {
@@ -246,7 +248,7 @@ fn plain(tree: &Tree) -> Vec<(String, Kind, u8)> {
 
 /// Whether it renames what was there at the start as an empty directory: that it was
 /// empty is more than the records hold.
-fn renames_empty(start: &Tree, steps: &[Step]) -> bool {
+fn renames_empty(start: &Tree, changes: &[OwnedChange]) -> bool {
     let is_empty =
         |path: &String| start[path].kind == Kind::Directory && below(start, path).next().is_none();
     let empty: HashSet<u8> = start
@@ -255,10 +257,10 @@ fn renames_empty(start: &Tree, steps: &[Step]) -> bool {
         .map(|path| start[path].object)
         .collect();
     let mut tree = start.clone();
-    steps.iter().any(|step| {
+    changes.iter().any(|change| {
         let renames =
-            matches!(step, Step::Renamed { from, .. } if empty.contains(&tree[&text(from)].object));
-        apply(&mut tree, step).unwrap();
+            matches!(change, OwnedChange::Renamed { from, .. } if empty.contains(&tree[&text(from)].object));
+        apply(&mut tree, change).unwrap();
         renames
     })
 }
@@ -271,9 +273,9 @@ fn distances(
     most: usize,
 ) -> HashMap<Vec<(String, Kind, u8)>, usize> {
     // A change that a rename leaves to be reported counts as a record.
-    let cost = |tree: &Tree, steps: usize| {
+    let cost = |tree: &Tree, changes: usize| {
         let open = |item: &&Item| item.replaced != 0;
-        steps + tree.values().filter(open).count()
+        changes + tree.values().filter(open).count()
     };
     let mut found = HashMap::new();
     let mut seen = HashSet::from([start.clone()]);
@@ -284,8 +286,8 @@ fn distances(
         if far == most {
             continue;
         }
-        for step in possible(&tree) {
-            if let Step::Renamed { from, .. } = &step
+        for change in possible(&tree) {
+            if let OwnedChange::Renamed { from, .. } = &change
                 && let object = tree[&text(from)].object
                 && object != 0
                 && !moved.contains(&object)
@@ -293,7 +295,7 @@ fn distances(
                 continue;
             }
             let mut tree = tree.clone();
-            apply(&mut tree, &step).unwrap();
+            apply(&mut tree, &change).unwrap();
             if seen.insert(tree.clone()) {
                 next.push_back((tree, far + 1));
             }
@@ -303,16 +305,22 @@ fn distances(
 }
 
 /// A list as a script.
-fn show(steps: &[Step]) -> String {
+fn show(changes: &[OwnedChange]) -> String {
     let bytes = |content: &Content| content.digest.map_or(0, |digest| digest[0]);
-    let steps = steps.iter().map(|step| match step {
-        Step::Changed { path, content, .. } => format!("M {} {}", text(path), bytes(content)),
-        Step::Created { path, content, .. } => format!("C {} {}", text(path), bytes(content)),
-        Step::Deleted { path, .. } => format!("D {}", text(path)),
-        Step::Renamed { from, path, .. } => format!("R {} {}", text(from), text(path)),
-        Step::Closed { path, content } => format!("closed {} {}", text(path), bytes(content)),
-        Step::Touched { path, mtime } => format!("touched {} {mtime}", text(path)),
-        Step::Attributes { path, new, old, .. } => {
+    let changes = changes.iter().map(|change| match change {
+        OwnedChange::Changed { path, content, .. } => {
+            format!("M {} {}", text(path), bytes(content))
+        }
+        OwnedChange::Created { path, content, .. } => {
+            format!("C {} {}", text(path), bytes(content))
+        }
+        OwnedChange::Deleted { path, .. } => format!("D {}", text(path)),
+        OwnedChange::Renamed { from, path, .. } => format!("R {} {}", text(from), text(path)),
+        OwnedChange::Closed { path, content } => {
+            format!("closed {} {}", text(path), bytes(content))
+        }
+        OwnedChange::Touched { path, mtime } => format!("touched {} {mtime}", text(path)),
+        OwnedChange::Attributes { path, new, old, .. } => {
             let mode = |attributes: &Attributes| attributes.mode;
             format!(
                 "mode {} {:?} {}",
@@ -322,26 +330,26 @@ fn show(steps: &[Step]) -> String {
             )
         }
     });
-    steps.collect::<Vec<_>>().join("\n")
+    changes.collect::<Vec<_>>().join("\n")
 }
 
 /// Whether each rename over other bytes is followed by the change, as the tracker emits it,
 /// and no bytes were written under a name before a rename put the same ones there: what
 /// the renamed file held is not in the records.
-fn has_all_bytes(start: &Tree, steps: &[Step]) -> bool {
+fn has_all_bytes(start: &Tree, changes: &[OwnedChange]) -> bool {
     let mut tree = start.clone();
     let mut was_open = false;
     let mut written = HashSet::new();
-    steps.iter().all(|step| {
-        match step {
-            Step::Changed { path, .. } => {
+    changes.iter().all(|change| {
+        match change {
+            OwnedChange::Changed { path, .. } => {
                 written.insert(path.clone());
             }
-            Step::Renamed { path, .. } if written.contains(path) => return false,
+            OwnedChange::Renamed { path, .. } if written.contains(path) => return false,
             _ if was_open => return false,
             _ => {}
         }
-        apply(&mut tree, step).unwrap();
+        apply(&mut tree, change).unwrap();
         let is_open = tree.values().any(|item| item.replaced != 0);
         let is_late = was_open && is_open;
         was_open = is_open;
@@ -350,34 +358,34 @@ fn has_all_bytes(start: &Tree, steps: &[Step]) -> bool {
 }
 
 /// What holds for every list.
-fn check(start: &Tree, steps: &[Step], end: &Tree) -> Vec<Step> {
-    let short = condense(steps);
+fn check(start: &Tree, changes: &[OwnedChange], end: &Tree) -> Vec<OwnedChange> {
+    let short = net_effect(changes);
     let mut folded = start.clone();
-    for step in &short {
-        if let Err(why) = apply(&mut folded, step) {
-            panic!("{why}\n{start:?}\n{}\n-\n{}", show(steps), show(&short));
+    for change in &short {
+        if let Err(why) = apply(&mut folded, change) {
+            panic!("{why}\n{start:?}\n{}\n-\n{}", show(changes), show(&short));
         }
     }
     assert_eq!(
         plain(&folded),
         plain(end),
         "{}\n-\n{}",
-        show(steps),
+        show(changes),
         show(&short)
     );
-    if has_all_bytes(start, steps) {
+    if has_all_bytes(start, changes) {
         assert!(
             folded.values().all(|item| item.replaced == 0),
             "a change is not reported\n{}\n-\n{}",
-            show(steps),
+            show(changes),
             show(&short)
         );
     }
-    let again = condense(&short);
+    let again = net_effect(&short);
     assert!(
         again == short,
         "{}\n-\n{}\n-\n{}",
-        show(steps),
+        show(changes),
         show(&short),
         show(&again)
     );
@@ -390,10 +398,10 @@ fn exhaust(length: usize) -> usize {
     for start in starts() {
         let mut shortest = HashMap::new();
         let mut lists = vec![(Vec::new(), start.clone())];
-        while let Some((steps, end)) = lists.pop() {
-            let short = check(&start, &steps, &end);
+        while let Some((changes, end)) = lists.pop() {
+            let short = check(&start, &changes, &end);
             count += 1;
-            if !renames_empty(&start, &steps) {
+            if !renames_empty(&start, &changes) {
                 let moved: HashSet<u8> = end.values().map(|item| item.object).collect();
                 let mut key: Vec<_> = moved.iter().copied().collect();
                 key.sort_unstable();
@@ -405,17 +413,17 @@ fn exhaust(length: usize) -> usize {
                 assert!(
                     short.len() <= least,
                     "{start:?}\n{}\n-\n{}",
-                    show(&steps),
+                    show(&changes),
                     show(&short)
                 );
             }
-            if steps.len() < length {
-                for step in possible(&end) {
+            if changes.len() < length {
+                for change in possible(&end) {
                     let mut end = end.clone();
-                    apply(&mut end, &step).unwrap();
-                    let mut steps = steps.clone();
-                    steps.push(step);
-                    lists.push((steps, end));
+                    apply(&mut end, &change).unwrap();
+                    let mut changes = changes.clone();
+                    changes.push(change);
+                    lists.push((changes, end));
                 }
             }
         }
@@ -437,43 +445,43 @@ proptest! {
     fn long_lists_fold_to_the_same(which in 0..6usize, choices in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
         let start = starts().swap_remove(which);
         let mut tree = start.clone();
-        let mut steps = Vec::new();
+        let mut changes = Vec::new();
         for choice in choices {
             let possible = possible(&tree);
-            let step = choice.get(&possible).clone();
-            apply(&mut tree, &step).unwrap();
-            steps.push(step);
+            let change = choice.get(&possible).clone();
+            apply(&mut tree, &change).unwrap();
+            changes.push(change);
         }
-        let short = check(&start, &steps, &tree);
-        prop_assert!(short.len() <= steps.len());
+        let short = check(&start, &changes, &tree);
+        prop_assert!(short.len() <= changes.len());
     }
 }
 
 /// `C path bytes`, `D path`, `M path bytes`, `R from path`, a line each.
-fn script(lines: &str) -> Vec<Step> {
-    let step = |line: &str| {
+fn script(lines: &str) -> Vec<OwnedChange> {
+    let change = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();
         let bytes = |at: usize| content(words[at].parse().unwrap());
         let path = words[1].into();
         match words[0] {
-            "C" => Step::Created {
+            "C" => OwnedChange::Created {
                 kind: Kind::File,
                 path,
                 content: bytes(2),
                 entered: true,
                 attributes: None,
             },
-            "M" => Step::Changed {
+            "M" => OwnedChange::Changed {
                 path,
                 content: bytes(2),
                 old: None,
             },
-            "D" => Step::Deleted {
+            "D" => OwnedChange::Deleted {
                 kind: Kind::File,
                 path,
                 old: None,
             },
-            _ => Step::Renamed {
+            _ => OwnedChange::Renamed {
                 kind: Kind::File,
                 from: path,
                 path: words[2].into(),
@@ -485,7 +493,7 @@ fn script(lines: &str) -> Vec<Step> {
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
-        .map(step)
+        .map(change)
         .collect()
 }
 
@@ -513,32 +521,32 @@ fn what_people_do_is_a_line_each() {
         ),
     ];
     for (name, before, after) in cases {
-        assert_eq!(show(&condense(&script(before))), after, "{name}");
+        assert_eq!(show(&net_effect(&script(before))), after, "{name}");
     }
 }
 
 /// Many cycles and one long chain: neither recursion nor a search in squares.
 #[test]
 fn a_hundred_thousand_renames_take_little_time_and_no_stack() {
-    let renamed = |from: String, path: String| Step::Renamed {
+    let renamed = |from: String, path: String| OwnedChange::Renamed {
         kind: Kind::File,
         from: from.into(),
         path: path.into(),
         replaced: None,
     };
-    let mut steps = Vec::new();
+    let mut changes = Vec::new();
     for number in (0..50_000).rev() {
-        steps.push(renamed(
+        changes.push(renamed(
             format!("chain.{number}"),
             format!("chain.{}", number + 1),
         ));
     }
     for number in 0..10_000 {
-        steps.push(renamed(format!("left.{number}"), "free".into()));
-        steps.push(renamed(format!("right.{number}"), format!("left.{number}")));
-        steps.push(renamed("free".into(), format!("right.{number}")));
+        changes.push(renamed(format!("left.{number}"), "free".into()));
+        changes.push(renamed(format!("right.{number}"), format!("left.{number}")));
+        changes.push(renamed("free".into(), format!("right.{number}")));
     }
     let began = std::time::Instant::now();
-    assert_eq!(condense(&steps).len(), steps.len());
+    assert_eq!(net_effect(&changes).len(), changes.len());
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }

@@ -1,0 +1,129 @@
+//! PATHs that are missing: which of them are there at the start, and each that appears later
+//! (`--wait-for-path`, or a symbolic link above it that is switched) becomes a root.
+//!
+//! Watches no directory above a PATH: `ancestors` does. Invariant: of a PATH that cannot be
+//! watched, one warning is written.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Instant;
+
+use super::Watcher;
+use super::awaited_path::AwaitedPath;
+use super::path_survey::{Survey, is_there};
+use crate::blocking_task::BlockingTask;
+use crate::disk::remote::STALLED_AFTER;
+use crate::error::Error;
+use crate::escape::escaped;
+use crate::root_builder::RootBuilder;
+use crate::sys::fs_error;
+use crate::tracker::disk::FsError;
+use crate::walk::{WalkContext, WalkProgress};
+
+/// The result of watching a PATH that has appeared.
+enum Appeared {
+    Watched,
+    Refused,
+    /// Its file system has not answered yet.
+    Later,
+}
+
+impl Watcher {
+    /// Of PATHs, those that are there. One whose file system does not answer is not.
+    pub(super) fn present(&self, paths: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        if !self.tracker.disk.mounts.may_stall() {
+            let there = paths.iter().filter(|path| is_there(path));
+            return there.cloned().collect();
+        }
+        let ask = |path: &Vec<u8>| {
+            let path = path.clone();
+            BlockingTask::start(move || is_there(&path), || {})
+        };
+        let asked: Vec<_> = paths.iter().map(ask).collect();
+        let until = Instant::now() + STALLED_AFTER;
+        let there = paths.iter().zip(asked).filter(|(_, asked)| {
+            let answer = asked
+                .as_ref()
+                .and_then(|asked| self.await_task(asked, until));
+            answer == Some(true)
+        });
+        there.map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Watches a PATH for which nothing is watched yet, if the survey has found something there.
+    pub(super) fn watch_if_there(&mut self, path: &mut AwaitedPath, found: &Survey) {
+        let appeared = match &found.refused {
+            _ if found.inode.is_some() => self.appear(path, found),
+            Some(refused) => {
+                self.warn_of_refusal(path, refused);
+                Appeared::Refused
+            }
+            None => Appeared::Watched,
+        };
+        path.is_warned = matches!(appeared, Appeared::Refused);
+        match appeared {
+            Appeared::Later => path.set_retry(self.clock.tick()),
+            Appeared::Watched | Appeared::Refused => path.set_settled(),
+        }
+    }
+
+    /// A PATH is there: it is reported, and all that is in it. If it cannot be watched, one
+    /// warning is written.
+    fn appear(&mut self, path: &AwaitedPath, found: &Survey) -> Appeared {
+        let progress = WalkProgress::new(None);
+        let context = WalkContext::new(&self.tracker.disk, &progress);
+        let mut builder = RootBuilder::new(&mut self.tracker, context);
+        let Err(error) = builder.appear(path.bytes(), &path.given, found.resolved.as_ref()) else {
+            return Appeared::Watched;
+        };
+        if let Error::Path { source, .. } = &error {
+            match fs_error(source) {
+                FsError::NotFound => return Appeared::Watched,
+                FsError::Busy | FsError::Stalled => return Appeared::Later,
+                _ => {}
+            }
+        }
+        if !path.is_warned {
+            let error = error.with_path(&path.given);
+            self.stderr.warn(&format!("warning: {error}"));
+        }
+        Appeared::Refused
+    }
+
+    fn warn_of_refusal(&self, path: &AwaitedPath, refused: &Path) {
+        if !path.is_warned {
+            let refused = escaped(refused.as_os_str().as_bytes());
+            let path = escaped(&path.given);
+            self.stderr.warn(&format!(
+                "warning: {path} cannot be seen to appear: {refused} may not be read"
+            ));
+        }
+    }
+
+    /// Whether a PATH may yet come.
+    pub(super) fn awaits(&self) -> bool {
+        self.ancestors.as_ref().is_some_and(|above| above.waits)
+    }
+
+    /// A PATH that has just gone may be back already.
+    pub(super) fn check_missing_paths(&mut self) {
+        let Some(above) = self.ancestors.as_mut() else {
+            return;
+        };
+        let mut paths = above.paths.iter();
+        let is_missing = paths.any(|path| !self.tracker.is_rooted(&path.given));
+        let is_new = is_missing && !above.is_missing;
+        above.is_missing = is_missing;
+        if is_new {
+            self.find_paths();
+        }
+    }
+
+    /// The PATHs that are waited for.
+    pub(super) fn missing_paths(&self) -> Vec<&[u8]> {
+        let paths = self.ancestors.iter().filter(|above| above.waits);
+        let paths = paths.flat_map(|above| &above.paths);
+        let missing = paths.filter(|path| !self.tracker.is_rooted(&path.given));
+        missing.map(|path| path.given.as_slice()).collect()
+    }
+}

@@ -1,0 +1,84 @@
+//! Ends the watch: applies the events that are queued, writes all records, as far as the reader
+//! takes them within a second, and closes the output.
+//!
+//! Decides neither that nor why it ends: see [`stop_reason`](super::stop_reason). Invariant: no
+//! record is left torn in a file, and what is lost is an error.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use super::Watcher;
+use super::output::Written;
+use crate::error::Error;
+use crate::log_file;
+use crate::stage_order::{self, Draining, Stages};
+
+/// How long the end may take: 1 s.
+const LIMIT: u64 = 1_000_000_000;
+
+impl Watcher {
+    /// Applies the events that are queued, and writes all records, as far as the reader takes
+    /// them within [`LIMIT`] and no second signal comes; then closes the output.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub(super) fn shut_down(&mut self) -> Result<(), Error> {
+        self.service.stopping();
+        self.output.end_settle();
+        self.drain()?;
+        if let Some(log) = &mut self.output.log {
+            log.retry_now();
+        }
+        let until = self.clock.tick().saturating_add(LIMIT);
+        loop {
+            if self.snapshots.is_listing() {
+                // A snapshot that was begun is completed: later records are changes of it.
+                if !self.output.is_full() {
+                    self.list_slice()?;
+                }
+            } else {
+                stage_order::apply(self, Draining::Off)?;
+                if !self.output.is_full() {
+                    stage_order::reconcile(self);
+                }
+            }
+            self.emit_changes()?;
+            if self.write()? == Written::ReaderGone {
+                return Ok(());
+            }
+            let is_known =
+                !self.has_events() && self.tracker.is_idle() && !self.snapshots.is_listing();
+            if is_known && self.output.unwritten() == 0 || self.clock.tick() > until {
+                break;
+            }
+            if self.signalled().is_some() {
+                break;
+            }
+            if is_known || self.output.is_full() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        self.close_output()
+    }
+
+    /// Cuts off a torn record, and gives up what is not written.
+    ///
+    /// # Errors
+    /// Something was lost.
+    pub(super) fn close_output(&mut self) -> Result<(), Error> {
+        let unwritten = self.output.unwritten() + self.tracker.left_to_emit();
+        if unwritten == 0 {
+            return Ok(());
+        }
+        let torn = self.output.writer.torn();
+        if let Ok(copied) = self.output.as_fd().try_clone_to_owned() {
+            let _whole = log_file::cut(&mut File::from(copied), torn);
+        }
+        let is_stuck = self.output.unwritten() > 0;
+        match &mut self.output.log {
+            Some(log) if is_stuck => Err(Error::Output(log.take_error())),
+            Some(_) | None => Err(Error::Unwritten(unwritten)),
+        }
+    }
+}
