@@ -1,5 +1,5 @@
-//! `--since` and `--resume`: a JSON stream as the memory of what was there, and what the
-//! disk holds now against it.
+//! Folds a JSON stream (`--since`, `--resume`) to the tree that it reported last, and compares
+//! the model of the disk with that tree.
 //!
 //! Reads the stream and nothing else; the walk and the baseline read the disk. Invariant:
 //! a digest is taken from the stream only for the inode, size and times that it was
@@ -39,17 +39,17 @@ pub(crate) use tree::TreeId;
 pub(crate) struct Reader {
     items: ReadAhead,
     sessions: Sessions,
-    /// How it is named to a person.
+    /// Its path as messages show it.
     shown: String,
 }
 
-/// What was there, by a stream.
+/// The tree that a stream reported last.
 pub(crate) struct Since {
     tree: Tree,
     start: Start,
-    /// Whether all files are read, whatever their times are.
+    /// Whether all files are read, whatever their times are (`--verify`).
     verifies: bool,
-    /// Whether those are read whose digest the stream does not know.
+    /// Whether files are read for which the stream has no digest.
     needs_digests: bool,
     /// A bit for each entry: whether the walk found the file as it was reported.
     unchanged: Vec<AtomicU64>,
@@ -61,16 +61,16 @@ pub(crate) struct Read {
     pub(crate) since: Result<Since, String>,
     /// Where the last record ends, if anything comes after it.
     pub(crate) torn_at: Option<u64>,
-    /// Whether another session may be appended to it.
-    pub(crate) is_ours: bool,
+    /// Whether a session may be appended: it is a stream of balerion, or empty.
+    pub(crate) may_be_appended_to: bool,
     pub(crate) is_empty: bool,
 }
 
 impl Reader {
-    /// Opens a stream: a regular file, whatever the path is by now.
+    /// Opens a stream, which must be a regular file. The path as messages show it is given back.
     ///
     /// # Errors
-    /// A sentence.
+    /// A message for the user.
     pub(crate) fn open(path: &Path) -> Result<(Self, String), String> {
         let shown = escaped(path.as_os_str().as_bytes());
         let open = || {
@@ -93,10 +93,10 @@ impl Reader {
         }
     }
 
-    /// Of a file that is open.
+    /// Reads a stream from a file that is open.
     ///
     /// # Errors
-    /// A sentence.
+    /// A message for the user.
     pub(crate) fn new(file: File, shown: String) -> Result<Self, String> {
         let items = ReadAhead::new(file).map_err(|error| unreadable(&shown, &error))?;
         Ok(Self {
@@ -109,7 +109,7 @@ impl Reader {
     /// Reads a piece. `false`: that was the end.
     ///
     /// # Errors
-    /// A sentence.
+    /// A message for the user.
     pub(crate) fn step(&mut self) -> Result<bool, String> {
         let items = self.items.next();
         let items = items.map_err(|error| unreadable(&self.shown, &error))?;
@@ -120,7 +120,7 @@ impl Reader {
         Ok(!is_end)
     }
 
-    /// All was read.
+    /// Gives the tree, once [`step`](Self::step) has given `false`.
     pub(crate) fn finish(self, verifies: bool, needs_digests: bool) -> Read {
         let shown = self.shown;
         let lines = self.items.finish();
@@ -144,7 +144,7 @@ impl Reader {
         Read {
             since,
             torn_at: lines.torn_at(),
-            is_ours: lines.is_ours(),
+            may_be_appended_to: lines.may_be_appended_to(),
             is_empty: lines.is_empty(),
         }
     }
@@ -160,7 +160,7 @@ impl Since {
         &self.start.session
     }
 
-    /// Whether it is about the same PATHs, as given and from the root.
+    /// Whether it is about the same PATHs: as they were given, and as absolute paths.
     pub(crate) fn is_of(&self, paths: &[Vec<u8>], absolute: &[Vec<u8>]) -> bool {
         let pairs = |paths: &[Vec<u8>], absolute: &[Vec<u8>]| {
             let paths = paths.iter().map(|path| plain(path).to_vec());
@@ -171,7 +171,7 @@ impl Since {
         pairs(&self.start.paths, &self.start.absolute) == pairs(paths, absolute)
     }
 
-    /// The PATHs as given and from the root, for a person.
+    /// The PATHs as messages show them, with their absolute paths where these differ.
     pub(crate) fn shown_paths(&self) -> String {
         let both = self.start.paths.iter().zip(&self.start.absolute);
         let shown: Vec<_> = both
@@ -187,14 +187,14 @@ impl Since {
         &self.tree
     }
 
-    /// What was reported at a path. That of the PATH `/` is empty in records of what is in
-    /// it.
+    /// What was reported at a path. The PATH `/` is the entry whose name is empty, since paths
+    /// in it begin with a slash.
     pub(crate) fn at_path(&self, path: &[u8]) -> Option<TreeId> {
         self.tree.at(if path == b"/" { b"" } else { path })
     }
 
-    /// Whether a file is as it was reported under whatever name, and with which digest, if
-    /// any: then it need not be read. `None`: it must be.
+    /// The digest, if any, of a file that is as it was reported, under whatever name: it need
+    /// not be read. `None`: it must be.
     pub(crate) fn unchanged(&self, size: u64, now: &InodeTimes) -> Option<Option<Digest>> {
         if self.verifies {
             return None;
@@ -204,14 +204,15 @@ impl Since {
         self.digest(old)
     }
 
-    /// The same for a name of which the records speak: a regular file, or nothing is.
+    /// The digest, if any, of a file that is as it was reported under this name: it need not be
+    /// read. `None`: it must be, or is no regular file.
     pub(crate) fn unchanged_at(&self, old: TreeId, stat: &Stat) -> Option<Option<Digest>> {
         let is_file = stat.kind == Kind::File && !stat.is_mount_root && !self.verifies;
         let is_unchanged = is_file && self.is_unchanged(old, stat.size, &stat.times());
         is_unchanged.then(|| self.digest(old)).flatten()
     }
 
-    /// A file as it was reported.
+    /// A file as it was reported; without times where all files are to be read.
     pub(crate) fn reported(&self, old: TreeId) -> Reported {
         let digest = self.tree.digest(old);
         let may_be_trusted = !self.verifies || digest.is_none();
@@ -239,7 +240,7 @@ impl Since {
             && !self.tree.is_racy(old)
     }
 
-    /// The walk has found a file as it was reported, and it is known as that.
+    /// Marks a file that the walk found as it was reported: it is not compared again.
     pub(crate) fn mark_unchanged(&self, old: TreeId) {
         let bits = &self.unchanged[old.index() / 64];
         bits.fetch_or(1 << (old.index() % 64), Ordering::Relaxed);

@@ -1,7 +1,8 @@
-//! The differences from a tree that was folded to the model of the disk, as records.
+//! Turns the tree that a stream reported and the model of the disk into the changes between
+//! them.
 //!
-//! What has the same inode and birth under another name was renamed, with all below it;
-//! the rest was deleted and created, or has other content. Reads nothing itself.
+//! What has the same inode number and birth time under another name was renamed, with all
+//! below it; the rest was deleted and created, or has other content. Reads nothing itself.
 //! Invariant: the records fold the one tree to the other.
 
 mod moved;
@@ -26,7 +27,6 @@ pub(crate) trait EntryMetadata {
     fn size(&mut self, id: Id) -> Option<u64>;
 }
 
-/// What comes of a comparison.
 pub(crate) struct Difference {
     pub(crate) changes: Vec<OwnedChange>,
     /// Files of which it is not known yet whether they changed: they are to be reconciled.
@@ -36,7 +36,7 @@ pub(crate) struct Difference {
 /// How trees are compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Comparison {
-    /// Whether a digest that FILE does not know is a difference.
+    /// Whether a digest that the stream does not have is a difference.
     pub(crate) completes_digests: bool,
     /// Whether renames are looked for.
     pub(crate) renames: bool,
@@ -75,15 +75,16 @@ struct Differ<'a, D> {
     tracker: &'a Tracker<D>,
     metadata: &'a mut dyn EntryMetadata,
     comparison: Comparison,
-    /// The entry of the model that each old one is now.
+    /// For each reported entry, by its index: the entry of the model that was paired with it.
     of_old: Vec<Option<Id>>,
-    /// The old one of each entry that is, or is in, what has no old one of its name.
+    /// For each entry of `new_left`, and each below one: the reported entry from which it was
+    /// renamed, or `None` if it was created.
     of_new: HashMap<Id, Option<TreeId>>,
-    /// What is not there, or is something else, with all below it.
+    /// The topmost reported entries for which the model has no pair of the same path.
     old_left: Vec<TreeId>,
-    /// What is new, likewise.
+    /// The topmost entries of the model for which nothing of the same path was reported.
     new_left: Vec<Id>,
-    /// Files whose content is another.
+    /// Paired files whose content differs, with the content that they have now.
     changed: Vec<(TreeId, Content)>,
     doubtful: Vec<(Id, TreeId)>,
 }
@@ -102,7 +103,7 @@ impl<D> Differ<'_, D> {
                 _ => self.new_left.push(id),
             }
         }
-        // PATHs, and what is above them, where no record speaks of it.
+        // The topmost reported entries are PATHs: above them are names that no record has.
         let mut stack = vec![TreeId::TOP];
         while let Some(old) = stack.pop() {
             if old != TreeId::TOP && tree.kind(old).is_some() {
@@ -115,7 +116,7 @@ impl<D> Differ<'_, D> {
         }
     }
 
-    /// What PATHs lead to, each with its path as it is reported.
+    /// The entries of the PATHs, each with its path as it is reported.
     fn tops(&self) -> Vec<(Vec<u8>, Id)> {
         let (tracker, model) = (self.tracker, &self.tracker.model);
         let files = tracker.roots.files().iter();
@@ -127,7 +128,8 @@ impl<D> Differ<'_, D> {
         tops.map(|id| (path_of(tracker, id), id)).collect()
     }
 
-    /// An old entry and a new one of the same name: the same thing, or both are left.
+    /// Pairs an entry with the one reported under the same path, and what is below them; where
+    /// they are not the same file, both are left.
     fn consider(&mut self, old: TreeId, new: Id) {
         let mut stack = vec![(old, new)];
         while let Some((old, new)) = stack.pop() {
@@ -172,7 +174,7 @@ impl<D> Differ<'_, D> {
         }
     }
 
-    /// Whether an entry is reported by a PATH of its own, and not below its directory.
+    /// Whether an entry is a PATH itself, and so not reported as part of its directory.
     fn is_named_root(&self, dir: Id, id: Id) -> bool {
         let model = &self.tracker.model;
         let roots = &self.tracker.roots;
@@ -190,9 +192,9 @@ impl<D> Differ<'_, D> {
         };
         match kind {
             Kind::File if self.since.is_marked_unchanged(old) => true,
-            // Which one it is will be known when it can be asked.
+            // Its inode number is not known before its file system answers.
             Kind::Directory if self.tracker.is_unasked(new) => true,
-            // Its birth is asked for only if the number is no longer the same.
+            // The birth time costs a statx(2): it is asked for only if the inode number differs.
             Kind::Directory if self.tracker.model.inode(new).ino == before.ino => true,
             Kind::Directory | Kind::File => {
                 let now = self.metadata.times(new);
@@ -209,7 +211,7 @@ impl<D> Differ<'_, D> {
         }
     }
 
-    /// The content of a file that was there and is.
+    /// Compares the content of a file with what was reported of it.
     fn compare(&mut self, old: TreeId, new: Id) {
         let (before, now) = (self.tree.digest(old), self.tracker.model.digest(new));
         let times = self.metadata.times(new);
@@ -249,7 +251,7 @@ impl<D> Differ<'_, D> {
         }
     }
 
-    /// From pairs, and what has none, to records.
+    /// Makes records of the pairs and of what has none.
     fn finish(mut self) -> Difference {
         let mut stack = self.new_left.clone();
         while let Some(id) = stack.pop() {
@@ -269,7 +271,7 @@ impl<D> Differ<'_, D> {
     }
 }
 
-/// The path of an entry as it is reported, but that of `/` is empty: names in it follow
+/// The path of an entry as it is reported; empty for the PATH `/`, since paths in it begin with
 /// a slash.
 fn path_of<D>(tracker: &Tracker<D>, id: Id) -> Vec<u8> {
     let mut path = Vec::new();

@@ -1,14 +1,13 @@
-//! One line of a JSON stream to the fields that a fold needs.
+//! Turns one line of a JSON stream into the fields that a fold needs.
 //!
-//! Almost all lines are flat objects without an escape: these are read without a copy. All others,
-//! and all that are malformed, are left to serde. Invariant: what is read in place
-//! is what serde would give.
+//! Almost all lines are flat objects without an escape: these are parsed without a copy. All
+//! others, and all that are malformed, are left to serde. Invariant: both give the same.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// The fields by their names; a text that is empty was not there.
+/// The fields of a record. One that the record does not have is empty, `None` or an empty list.
 #[derive(Deserialize, Default, PartialEq, Eq, Debug)]
 #[serde(default)]
 pub(super) struct Line<'a> {
@@ -45,24 +44,25 @@ pub(super) struct Line<'a> {
     pub(super) absolute_hex: Vec<String>,
 }
 
-/// Where a value goes.
+/// Where the value of a key is stored.
 enum Field<'f, 'a> {
-    /// Each with its bit among the fields that were there.
+    /// A string; its bit marks that it was found.
     Text(&'f mut Cow<'a, str>, u16),
+    /// A number; its bit marks that it was found.
     Number(&'f mut Option<u64>, u16),
-    /// What only the first record of a session has.
+    /// A field that only `start` records have: these are left to serde.
     OfStart,
-    /// What has no meaning here.
+    /// A field that is not needed.
     Unknown,
 }
 
 impl<'a> Line<'a> {
-    /// `None`: it is no object with these fields.
+    /// `None`: it is no JSON object, or a field has a value of another type.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         Self::in_place(line).or_else(|| serde_json::from_slice(line).ok())
     }
 
-    /// `None`: serde is to decide.
+    /// Parses a flat object without escapes. `None`: it is left to serde.
     fn in_place(line: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(line).ok()?;
         // Without an escape every string ends at the next quote.
@@ -83,7 +83,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Takes the value at the beginning of a text; what comes after it.
+    /// Stores the value at the beginning of `text`, and returns what follows it.
     fn take_value(&mut self, key: &str, text: &'a str, seen: &mut u16) -> Option<&'a str> {
         let field = self.field(key);
         if text.starts_with('"') {
@@ -132,7 +132,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// `None`: the field was there before, which serde refuses.
+/// Marks a field as found. `None`: it is there twice, which serde refuses.
 fn mark(seen: &mut u16, bit: u16) -> Option<()> {
     let is_first = *seen & bit == 0;
     *seen |= bit;
@@ -147,7 +147,8 @@ fn string(text: &str) -> Option<(&str, &str)> {
     Some((&text[..end], &text[end + 1..]))
 }
 
-/// A number without sign, fraction or exponent, likewise.
+/// A number without sign, fraction or exponent at the beginning of a text, and what comes after
+/// it.
 fn number(text: &str) -> Option<(u64, &str)> {
     let end = text.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, after) = text.split_at(end);

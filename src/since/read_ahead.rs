@@ -1,7 +1,7 @@
-//! A file that holds a stream to its items, on a thread that reads ahead while
-//! they are applied, so that both processors work; without a thread they are read in place.
+//! Turns a file that holds a stream into its items, on a thread that reads ahead while they are
+//! applied, so that two processors work. Where no thread can be made, the caller reads.
 //!
-//! Invariant: no more than a few pieces are held.
+//! Invariant: no more than [`WAITING`] pieces are held.
 
 use std::fs::File;
 use std::io;
@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use super::lines::{Item, Lines};
 
-/// Bytes read at once.
+/// Bytes of one pread(2).
 const PIECE: usize = 256 << 10;
 
 /// Pieces that wait to be applied.
@@ -20,7 +20,6 @@ const WAITING: usize = 4;
 /// The items that end in one piece of the file.
 type Items = Vec<Item<'static>>;
 
-/// A stream that is read to its end.
 pub(super) enum ReadAhead {
     Thread {
         pieces: Receiver<io::Result<Items>>,
@@ -29,7 +28,7 @@ pub(super) enum ReadAhead {
     InPlace(FileLines),
 }
 
-/// The part of a file that was read.
+/// A file that is read from its beginning.
 pub(super) struct FileLines {
     file: File,
     offset: u64,
@@ -61,7 +60,7 @@ impl ReadAhead {
         }
     }
 
-    /// How the stream ends; to be asked at its end.
+    /// Gives the state of the lines, once `next` has given `None`.
     pub(super) fn finish(self) -> Lines {
         let file = match self {
             Self::Thread { thread, .. } => thread
@@ -100,7 +99,7 @@ impl FileLines {
         Ok(Some(items))
     }
 
-    /// Reads until the end, an error, or until the items are not taken any more.
+    /// Reads until the end, an error, or until the receiver is dropped.
     fn send_all(mut self, pieces: &SyncSender<io::Result<Items>>) -> Self {
         while let Some(piece) = self.next().transpose() {
             let is_last = piece.is_err();

@@ -1,7 +1,7 @@
-//! One line of a JSON stream to a record.
+//! Turns one line of a JSON stream into a record.
 //!
-//! The stream may come from anybody: what is no record is an error, never a panic, and
-//! fields and events that are not known are left out.
+//! The stream may come from anybody: what is no record gives `None`, never a panic, and
+//! fields and events that are not known are ignored.
 
 use std::borrow::Cow;
 
@@ -9,40 +9,40 @@ use super::line::Line;
 use super::time::nanoseconds;
 use crate::change::{Digest, InodeTimes, Kind};
 
-/// Times that are that much older than the record prove that nothing was written after:
-/// the coarsest clock of a file system. 2 s, in nanoseconds.
+/// A file whose times are older than its record by this much is not racy: 2 s, the resolution
+/// of the coarsest clock of a file system (FAT). In nanoseconds.
 const COARSEST: i64 = 2_000_000_000;
 
-/// What is at a name by a record.
+/// What a record says of the file or directory at its path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct State {
     pub(super) kind: Kind,
     pub(super) size: Option<u64>,
     pub(super) digest: Option<Digest>,
     pub(super) times: Option<InodeTimes>,
-    /// Whether a file may have been written to after its times were read, without any of its
-    /// times being another for it.
+    /// Whether the times are racily clean: a write after they were read may have left them the
+    /// same.
     pub(super) is_racy: bool,
 }
 
-/// The beginning of a session.
+/// A `start` record.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Start {
     pub(super) session: String,
     pub(super) resumes: Option<String>,
-    /// The PATHs as given, and the same as absolute paths.
+    /// The PATHs as given; `absolute` has the same ones as absolute paths.
     pub(super) paths: Vec<Vec<u8>>,
     pub(super) absolute: Vec<Vec<u8>>,
 }
 
-/// A path, in the line or decoded from it.
+/// A path, borrowed from the line or decoded from it.
 pub(super) type RecordPath<'a> = Cow<'a, [u8]>;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Record<'a> {
     Start(Start),
     Ready,
-    /// A name is there, or a file holds this.
+    /// `existing`, `created`, `changed` or `closed`.
     State {
         event: StateEvent,
         path: RecordPath<'a>,
@@ -53,7 +53,7 @@ pub(super) enum Record<'a> {
         path: RecordPath<'a>,
     },
     Deleted(RecordPath<'a>),
-    /// What changes no name and no content, or is of a later version.
+    /// An event that changes no name and no content, or one of a later version.
     Other,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Record<'a> {
         Some(Self::State { event, path, state })
     }
 
-    /// The same without the line.
+    /// Copies what it borrows from the line.
     pub(super) fn into_owned(self) -> Record<'static> {
         let owned = |path: RecordPath<'_>| Cow::Owned(path.into_owned());
         match self {
@@ -144,7 +144,7 @@ fn state(line: &Line<'_>) -> Option<State> {
     })
 }
 
-/// A digest from its digits.
+/// Decodes hexadecimal digits.
 fn digest(digits: &[u8]) -> Option<Digest> {
     let digits: &[u8; 64] = digits.try_into().ok()?;
     // Without a branch for each digit: four times as fast as a loop over them.
@@ -173,8 +173,8 @@ fn times(line: &Line<'_>) -> Option<InodeTimes> {
     })
 }
 
-/// A time that a program has set to the future proves nothing, and a write would replace
-/// it.
+/// An mtime in the future was set by a program, and a write would replace it: then only the
+/// ctime counts.
 fn is_racy(times: &InodeTimes, reported: i64) -> bool {
     let last = if times.mtime > reported {
         times.ctime
@@ -184,11 +184,11 @@ fn is_racy(times: &InodeTimes, reported: i64) -> bool {
     last > reported.saturating_sub(COARSEST)
 }
 
-/// The bytes of a path: those in hexadecimal digits where it is not UTF-8.
+/// The bytes of a path: from `digits` (hexadecimal) where it is not UTF-8.
 fn bytes<'a>(text: Cow<'a, str>, digits: &str) -> Option<RecordPath<'a>> {
     let path = match text {
         _ if !digits.is_empty() => Cow::<[u8]>::Owned(hex::decode(digits).ok()?),
-        // No JSON text has a NUL in it but by an escape.
+        // In JSON, NUL is always escaped, and a text with an escape is never borrowed.
         Cow::Borrowed(text) => return (!text.is_empty()).then_some(Cow::Borrowed(text.as_bytes())),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     };

@@ -1,4 +1,4 @@
-//! Records to the tree of the last complete session and of those that resume it.
+//! Turns records into the tree of the last complete session and of those that resume it.
 //!
 //! Invariant: a session in which a record is missing gives no tree.
 
@@ -9,24 +9,26 @@ use super::tree::Tree;
 /// What a stream folded to.
 pub(super) struct Folded {
     pub(super) tree: Tree,
-    /// The session that comes last in it, whether it got to `ready` or not.
+    /// The `start` of the last session that the tree includes, whether that became ready or not.
     pub(super) start: Start,
 }
 
 #[derive(Default)]
 pub(super) struct Sessions {
-    /// The tree of sessions that are complete.
+    /// The tree of the last session that became ready, and of those that resume it.
     complete: Option<Folded>,
-    /// A session that is not, or not yet.
+    /// A session that is not ready yet.
     pending: Option<Pending>,
-    /// Whether records may be missing: harmless if a session begins after that.
+    /// Whether records may be missing since the last `start`.
     has_gap: bool,
 }
 
-/// A session that may become complete.
+/// A session that becomes complete by `ready`, if it has a snapshot and is not broken.
 struct Pending {
     folded: Folded,
+    /// Whether it has an `existing` record.
     has_snapshot: bool,
+    /// Whether a record could not be applied.
     is_broken: bool,
 }
 
@@ -41,7 +43,7 @@ impl Sessions {
             return self.begin(start);
         }
         if self.has_gap {
-            // Records are missing: what follows is of a tree that is not known.
+            // What follows is about a tree that is not known.
             self.pending = None;
             self.complete = None;
             return;
@@ -61,7 +63,8 @@ impl Sessions {
         }
     }
 
-    /// A session begins: it goes on from the complete one, or replaces it once it is.
+    /// Begins a session: it goes on from the complete one if it resumes that, else it replaces
+    /// it once it is ready.
     fn begin(&mut self, start: Start) {
         self.pending = None;
         if let Some(resumed) = &start.resumes
@@ -77,7 +80,7 @@ impl Sessions {
             .map(|path| plain(path))
             .all(|path| tree.add_path(path));
         self.pending = Some(Pending {
-            // What resumes a session that is not here can never be complete by itself.
+            // One that resumes a session which is not in the stream has no whole snapshot.
             is_broken: start.resumes.is_some() || !is_kept,
             folded: Folded { tree, start },
             has_snapshot: false,
@@ -120,13 +123,13 @@ fn apply_state(tree: &mut Tree, event: StateEvent, path: &RecordPath<'_>, state:
     }
 }
 
-/// A PATH as its records begin: without slashes at the end.
+/// A PATH without slashes at its end, as records have it.
 pub(super) fn plain(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|&byte| byte != b'/');
     end.map_or(b"", |end| &path[..=end])
 }
 
-/// The PATH `/` is reported as that, and what is in it begins with a slash.
+/// The path by which the tree knows the PATH `/`: empty, since paths in it begin with a slash.
 fn root_as_plain(path: &[u8]) -> &[u8] {
     if path == b"/" { b"" } else { path }
 }

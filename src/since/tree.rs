@@ -1,6 +1,6 @@
-//! The tree that records fold to, by the names in their paths.
+//! Holds the tree that records fold to. Entries are found by their paths.
 //!
-//! Names above a PATH are entries of their own that no record speaks of. Memory is that
+//! Names above a PATH, of which there are no records, are entries too. Memory is that
 //! of the tree, however long the stream: some 110 bytes a file. Invariant: an entry is found
 //! by its directory and its name, and is in the list of its directory's children.
 
@@ -22,12 +22,12 @@ pub(crate) use contents::OldInode;
 use contents::{Content, Contents, NONE};
 use slots::Slots;
 
-/// An entry's number.
+/// The index of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct TreeId(u32);
 
 impl TreeId {
-    /// What the first names of all paths are in.
+    /// The root above all paths: its children are the first names of paths.
     pub(crate) const TOP: Self = Self(0);
 
     pub(crate) fn index(self) -> usize {
@@ -38,10 +38,10 @@ impl TreeId {
 /// 24 bytes.
 struct Entry {
     parent: u32,
-    /// Children of the same directory.
+    /// Siblings: the children of a directory are a doubly linked list.
     next: u32,
     prev: u32,
-    /// Where it is among the names.
+    /// The index of its name in `names`.
     name: u32,
     content: Content,
 }
@@ -52,11 +52,12 @@ pub(crate) struct Tree {
     contents: Contents,
     by_name: HashTable<u32>,
     state: RandomState,
-    /// The directory last spoken of, and its path.
+    /// The directory that was found last by its path, and that path: most records are about the
+    /// same one as the record before.
     last: (Vec<u8>, u32),
-    /// The PATHs: they may come back where no record speaks of their directory.
+    /// The PATHs: one that was deleted may be created again, though no record has its directory.
     paths: Vec<Box<[u8]>>,
-    /// Files in the order of their inode numbers, once that is needed.
+    /// Files sorted by inode number, once that is needed.
     by_inode: OnceLock<Vec<u32>>,
 }
 
@@ -84,7 +85,7 @@ impl Default for Tree {
 }
 
 impl Tree {
-    /// More than all numbers of entries.
+    /// One past the highest index of an entry.
     pub(crate) fn end(&self) -> usize {
         self.entries.end()
     }
@@ -109,9 +110,9 @@ impl Tree {
         self.find(parent.0, name).map(TreeId)
     }
 
-    /// The same, where most often the name comes next to another one: lists of the same
-    /// directory are mostly in the same order, and a step in the list takes a tenth of the
-    /// time.
+    /// Finds a child; tries the siblings of `near` first, which takes a tenth of the time. Two
+    /// lists of one directory are mostly in the same order, so that the next name of the one is
+    /// a neighbour of the last one found.
     pub(crate) fn child_near(
         &self,
         parent: TreeId,
@@ -143,7 +144,6 @@ impl Tree {
         }
     }
 
-    /// The entry of a path, if there is one.
     pub(crate) fn at(&self, path: &[u8]) -> Option<TreeId> {
         let mut names = path.split(|&byte| byte == b'/');
         names.try_fold(TreeId::TOP, |parent, name| self.child(parent, name))
@@ -180,23 +180,24 @@ impl Tree {
         self.contents.size(self.entries[id.0].content)
     }
 
-    /// Of a file.
+    /// `None` for all but files.
     pub(crate) fn times(&self, id: TreeId) -> Option<InodeTimes> {
         self.contents.times(self.entries[id.0].content)
     }
 
-    /// Of a file or directory.
+    /// `None` for all but files and directories.
     pub(crate) fn inode(&self, id: TreeId) -> Option<OldInode> {
         self.contents.inode(self.entries[id.0].content)
     }
 
-    /// Whether a file was reported so soon after its last change that its times prove
-    /// nothing.
+    /// Whether a file was reported so soon after its last change that the same times do not
+    /// prove the same content.
     pub(crate) fn is_racy(&self, id: TreeId) -> bool {
         self.contents.is_racy(self.entries[id.0].content)
     }
 
-    /// Files with that inode number. From the first time on no record may be applied.
+    /// Files with an inode number. They are sorted at the first call, after which no record may
+    /// be applied.
     pub(crate) fn with_inode(&self, ino: u64) -> impl Iterator<Item = TreeId> {
         let ino_of = |id| self.times(TreeId(id)).map(|times| times.ino);
         let by_inode = self.by_inode.get_or_init(|| {

@@ -71,7 +71,7 @@ impl Watcher {
                     since.shown_paths()
                 )));
             }
-            Err(why) if is_log && read.is_ours => {
+            Err(why) if is_log && read.may_be_appended_to => {
                 if !read.is_empty {
                     self.stderr
                         .warn(&format!("{why}; it is gone on with by a snapshot"));

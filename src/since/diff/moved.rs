@@ -1,4 +1,4 @@
-//! What is left when all names are paired: the same inode under another name was renamed,
+//! Pairs what is left when all names are paired: the same inode under another name was renamed,
 //! with all below it.
 //!
 //! Invariant: no entry is paired twice.
@@ -11,7 +11,7 @@ use crate::since::tree::TreeId;
 use crate::tracker::model::{Flag, Id};
 
 impl<D> Differ<'_, D> {
-    /// Pairs what is left by inode and birth, each with what is below it.
+    /// Pairs what is left by inode number and birth time, each with what is below it.
     pub(super) fn match_inodes(&mut self) {
         let mut by_inode = self.new_by_inode();
         if by_inode.is_empty() {
@@ -59,7 +59,7 @@ impl<D> Differ<'_, D> {
         }
     }
 
-    /// All that is left in the model, by inode number; none of it has an old entry yet.
+    /// All that is left in the model, by inode number; enters it in `of_new` without a pair.
     fn new_by_inode(&mut self) -> HashMap<u64, Vec<Id>> {
         let mut by_inode: HashMap<u64, Vec<Id>> = HashMap::new();
         let mut stack = self.new_left.clone();
@@ -83,7 +83,7 @@ impl<D> Differ<'_, D> {
         by_inode
     }
 
-    /// Whether an entry is the old one under another name.
+    /// Whether an entry of the model is the reported one under another name.
     fn is_moved(&mut self, old: TreeId, new: Id) -> bool {
         if self.of_new.get(&new).is_none_or(Option::is_some)
             || self.tree.kind(old) != Some(self.tracker.model.kind(new))
@@ -96,7 +96,7 @@ impl<D> Differ<'_, D> {
         if before.btime.is_some() && now.btime.is_some() {
             return before.may_be(&now);
         }
-        // Without a birth the number may have been used again.
+        // Without a birth time, the inode number may be that of a deleted file, used again.
         let mut is_same_state = || {
             let times = self.tree.times(old);
             times.is_some_and(|times| times.mtime == now.mtime)

@@ -1,7 +1,8 @@
-//! Pairs, and what has none, to the net from which records are made.
+//! Turns the pairs of a comparison, and the entries without a pair, into the [`Net`] from which
+//! records are made.
 //!
-//! Compares nothing. Invariant: what is a node has nodes for the directories that it was
-//! and is in.
+//! Compares nothing. Invariant: where an entry is a node, so are the directories in which it was
+//! reported and those in which it is.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use crate::net_effect::{Edge, Net, NodeId};
 use crate::since::tree::TreeId;
 use crate::tracker::model::{Flag, Id};
 
-/// Makes nodes of what differs, and of the directories on the way.
+/// Makes nodes of what differs, and of the directories above it.
 pub(super) struct NetBuilder<'d, 'a, D> {
     differ: &'d mut Differ<'a, D>,
     net: Net,
@@ -56,7 +57,8 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         self.net
     }
 
-    /// The node of an old entry, and those of the directories that it is in.
+    /// The node of a reported entry; adds it and those of the directories above, where they are
+    /// missing.
     fn node_of(&mut self, old: TreeId) -> NodeId {
         let tree = self.differ.tree;
         let mut chain = vec![old];
@@ -122,8 +124,8 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         node
     }
 
-    /// Where an entry of the model is: in the node of its directory, or below TOP by the
-    /// names of its path if it is a PATH.
+    /// The edge of an entry of the model: in the node of its directory or, if it is a PATH, in
+    /// the nodes of the names above it.
     fn edge(&mut self, id: Id) -> Edge {
         let tracker = self.differ.tracker;
         let model = &tracker.model;
@@ -141,7 +143,7 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
                         .unwrap_or_else(|| self.created(dir)),
                 }
             } else {
-                // Its directory has an old entry of the same name.
+                // Its directory was paired by its path.
                 match self.differ.tree.at(&path_of(tracker, dir)) {
                     Some(old) => self.node_of(old),
                     None => NodeId::TOP,

@@ -1,7 +1,7 @@
-//! What records do to the tree.
+//! Applies records to the tree.
 //!
-//! Invariant: what a record is about is there before it is applied; where it is not, records
-//! are missing, which is returned, and the tree is of no use.
+//! Where a record names what is not there, records are missing: `false` is returned, and the
+//! tree is of no more use.
 
 use std::hash::BuildHasher;
 
@@ -10,8 +10,8 @@ use super::{Entry, Tree, TreeId};
 use crate::since::record::State;
 
 impl Tree {
-    /// The names above a PATH, and the PATH, which no record has named yet.
-    /// `false`: one of them cannot be kept.
+    /// Adds a PATH and the names above it, before any record has named them.
+    /// `false`: there is no room for one of them.
     pub(in crate::since) fn add_path(&mut self, path: &[u8]) -> bool {
         self.paths.push(path.into());
         self.find_or_add_path(path).is_some()
@@ -32,7 +32,7 @@ impl Tree {
         })
     }
 
-    /// The directory that a path is in, if that is there: most often the one last spoken of.
+    /// The directory of a path, if it is there: most often the one that was found last.
     fn directory(&mut self, path: Option<&[u8]>) -> Option<u32> {
         let Some(path) = path else {
             return Some(TreeId::TOP.0);
@@ -46,13 +46,13 @@ impl Tree {
         Some(self.last.1)
     }
 
-    /// Whether there may be something in it.
+    /// Whether it can have children.
     fn is_directory(&self, id: u32) -> bool {
         let content = self.entries[id].content;
         matches!(content, Content::Directory(_) | Content::Unreported(_))
     }
 
-    /// A name that is not there yet. `None`: it cannot be kept.
+    /// Adds a name that is not there yet. `None`: there is no room for it.
     fn add(&mut self, parent: u32, hash: u64, name: &[u8], content: Content) -> Option<u32> {
         let name = self.names.keep(name)?;
         let id = self.entries.add(Entry {
@@ -119,7 +119,7 @@ impl Tree {
         self.free(id);
     }
 
-    /// All that is below an entry.
+    /// Removes all that is below an entry.
     fn remove_children(&mut self, id: u32) {
         let mut gone = Vec::new();
         let mut child = self.first(id);
@@ -157,7 +157,7 @@ impl Tree {
         }
     }
 
-    /// A name is there, or holds something else. `false`: its directory is not there.
+    /// Adds a name, or gives it another state. `false`: its directory is not there.
     pub(in crate::since) fn set(&mut self, path: &[u8], state: &State) -> bool {
         let (directory, name) = split(path);
         let Some(parent) = self.directory(directory) else {
@@ -175,8 +175,8 @@ impl Tree {
         self.add(parent, hash, name, content).is_some()
     }
 
-    /// The same for what is in no directory that was reported: a PATH, or a record is
-    /// missing.
+    /// Adds a PATH, whose directory was not reported. `false`: it is no PATH, so that records
+    /// are missing.
     fn set_path(&mut self, path: &[u8], state: &State) -> bool {
         if !self.paths.iter().any(|each| **each == *path) {
             return false;
@@ -188,7 +188,7 @@ impl Tree {
         id.is_some()
     }
 
-    /// An entry holds something else, or is something else.
+    /// Gives an entry another state, which may be of another kind.
     fn replace(&mut self, id: u32, state: &State) {
         let mut content = self.entries[id].content;
         if !self.contents.replace(&mut content, state) {
@@ -205,7 +205,7 @@ impl Tree {
         self.find(parent, name)
     }
 
-    /// A file holds something else. `false`: it is not there.
+    /// Gives a file another state. `false`: it is not there, or is no file.
     pub(in crate::since) fn change(&mut self, path: &[u8], state: &State) -> bool {
         let Some(id) = self.find_path(path) else {
             return false;
@@ -217,7 +217,7 @@ impl Tree {
         self.contents.replace(&mut content, state)
     }
 
-    /// A name is gone, and all below it. `false`: it is not there.
+    /// Removes a name and all below it. `false`: it is not there.
     pub(in crate::since) fn delete(&mut self, path: &[u8]) -> bool {
         let found = self.find_path(path);
         if let Some(id) = found {
@@ -226,7 +226,8 @@ impl Tree {
         found.is_some()
     }
 
-    /// Moves a name with all below it, over what is there. `false`: that cannot be.
+    /// Moves a name with all below it, over what is there. `false`: it is not there, or would be
+    /// moved into itself.
     pub(in crate::since) fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
         let is_below = |path: &[u8], dir: &[u8]| {
             let rest = path.strip_prefix(dir);

@@ -1,21 +1,22 @@
-//! What records have of entries beside their names, in few bytes: 48 for a file and 32 for
+//! Holds what records say of entries beside their names, in few bytes: 48 for a file and 32 for
 //! its digest, 32 for a directory, none for the rest.
 //!
-//! Knows no names. Invariant: no two entries have the same number of a file or directory.
+//! Knows no names. Invariant: no two entries share a slot.
 
 use super::slots::Slots;
 use crate::change::{Digest, InodeTimes, Kind};
 use crate::since::record::State;
 
-/// Stands for no entry.
+/// The index that stands for no entry.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// What an entry is, and where more is known of it.
+/// The kind of an entry, and the slot with the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Content {
-    /// It was removed.
+    /// The entry was removed.
     Free,
-    /// It is above a PATH, and no record has named it; taken for a directory until one does.
+    /// A PATH, or a directory above one, that no record has named; taken for a directory until
+    /// one does.
     Unreported(u32),
     Directory(u32),
     File(u32),
@@ -23,7 +24,7 @@ pub(super) enum Content {
     Other,
 }
 
-/// What stays the same under another name.
+/// Inode number and birth time, by which a file is found again under another name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct OldInode {
     pub(crate) ino: u64,
@@ -31,7 +32,7 @@ pub(crate) struct OldInode {
 }
 
 impl OldInode {
-    /// Whether it may be that one: by number and, where both are known, birth.
+    /// Whether it may be the same file: by inode number and, where both are known, birth time.
     pub(crate) fn may_be(self, now: &InodeTimes) -> bool {
         let is_birth = self.btime.is_none() || now.btime.is_none() || self.btime == now.btime;
         self.ino == now.ino && is_birth
@@ -39,12 +40,12 @@ impl OldInode {
 }
 
 pub(super) struct Directory {
-    /// The first of the entries in it.
+    /// The first of its children, or [`NONE`].
     pub(super) first: u32,
     pub(super) inode: Option<OldInode>,
 }
 
-/// The fields that are not known are 0.
+/// `known` has a bit for each field that is known; the others are 0.
 struct File {
     ino: u64,
     size: u64,
@@ -64,7 +65,7 @@ const RACY: u8 = 1 << 4;
 pub(super) struct Contents {
     pub(super) directories: Slots<Directory>,
     files: Slots<File>,
-    /// By the numbers of files, as far as one has any.
+    /// By the slot of the file; only as long as the last file with a digest needs.
     digests: Vec<Digest>,
 }
 
@@ -74,7 +75,7 @@ impl Contents {
         self.directories.add(Directory { first, inode })
     }
 
-    /// Of an entry that had none.
+    /// Stores the state of a new entry.
     pub(super) fn add(&mut self, state: &State) -> Content {
         let mut content = match state.kind {
             Kind::Directory => Content::Directory(self.new_directory()),
@@ -86,7 +87,7 @@ impl Contents {
         content
     }
 
-    /// Another state of the same kind; `false`: it is of another one.
+    /// Stores another state of the same kind. `false`: it is of another kind.
     pub(super) fn replace(&mut self, content: &mut Content, state: &State) -> bool {
         match (*content, state.kind) {
             (Content::Directory(at) | Content::Unreported(at), Kind::Directory) => {

@@ -1,4 +1,4 @@
-//! Values by number. Invariant: a number is used again only once its value was removed.
+//! Keeps values by index. Invariant: an index is used again only once its value was removed.
 
 use std::ops::{Index, IndexMut};
 
@@ -28,12 +28,12 @@ impl<T> Slots<T> {
         self.free.push(at);
     }
 
-    /// More than all numbers.
+    /// One past the highest index.
     pub(super) fn end(&self) -> usize {
         self.all.len()
     }
 
-    /// All values, those that were removed too.
+    /// All values, including those that were removed.
     pub(super) fn all(&self) -> impl Iterator<Item = (u32, &T)> {
         (0..).zip(&self.all)
     }

@@ -1,4 +1,4 @@
-//! The tree against a map of whole paths, under random records.
+//! Compares the tree with a map of whole paths, under random records.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Tree, TreeId};
 use crate::change::{InodeTimes, Kind};
 use crate::since::record::State;
 
-/// What a record does; paths are some of few names, below `r` or the single file `s`.
+/// What a record does; paths have few different names, below `r` or the single file `s`.
 #[derive(Clone, Debug)]
 enum Edit {
     Set(String, Kind, u8),
@@ -61,7 +61,7 @@ fn is_in(path: &str, top: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether something may be put there: a PATH, or in a directory that is there.
+/// Whether a path can be created: it is a PATH, or its directory is there.
 fn may_be(paths: &Paths, path: &str) -> bool {
     match path.rsplit_once('/') {
         None => true,
@@ -71,7 +71,7 @@ fn may_be(paths: &Paths, path: &str) -> bool {
     }
 }
 
-/// Applies it to whole paths; whether that may be.
+/// Applies it to whole paths. `false`: it cannot be applied.
 fn apply(paths: &mut Paths, edit: &Edit) -> bool {
     match edit {
         Edit::Set(path, kind, number) => {
@@ -157,7 +157,7 @@ proptest! {
         let mut paths = Paths::new();
         for edit in edits {
             let mut next = paths.clone();
-            // What may not be leaves a tree that is of no use: it is not applied.
+            // One that cannot be applied leaves a tree that is of no use.
             if apply(&mut next, &edit) {
                 assert!(apply_to_tree(&mut tree, &edit), "{edit:?}");
                 paths = next;
