@@ -3,9 +3,14 @@
 
 mod common;
 
-use common::{Tree, Watch};
+use common::{Tree, Watch, eventually, sys};
 use std::fs::{self, File};
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 #[test]
@@ -222,5 +227,85 @@ fn a_tree_removed_while_it_is_being_filled_is_reported_to_the_end() {
 
 /// No directory but the root is watched.
 fn only_the_root_is_left(watch: &Watch) {
-    assert!(common::eventually(|| watch.watched().len() == 1));
+    assert!(eventually(|| watch.watched().len() == 1));
+}
+
+/// Reads an output, and counts its bytes: that they come is to cost the test no memory.
+fn count_bytes(output: OwnedFd) -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    thread::spawn(move || {
+        let mut output = File::from(output);
+        let mut some = vec![0; 64 << 10];
+        while let Ok(length @ 1..) = output.read(&mut some) {
+            counted.fetch_add(length, Ordering::Relaxed);
+        }
+    });
+    count
+}
+
+/// Makes directories in one another, each with a name of 255 bytes and with a file in it, from
+/// the innermost on: the path of the whole would be longer than a call takes. `top` is the
+/// outermost.
+fn nest(tree: &Tree, depth: usize, top: &Path) {
+    let name = "n".repeat(255);
+    tree.mkdir("inner");
+    tree.write("inner/f", "");
+    for _ in 1..depth {
+        tree.mkdir("outer");
+        tree.write("outer/f", "");
+        tree.rename("inner", format!("outer/{name}"));
+        tree.rename("outer", "inner");
+    }
+    tree.rename("inner", top);
+}
+
+/// Removes them, again by short paths.
+fn unnest(tree: &Tree, top: &Path) {
+    let (inner, name) = (tree.path("inner"), "n".repeat(255));
+    loop {
+        fs::remove_file(top.join("f")).unwrap();
+        let is_last = fs::rename(top.join(&name), &inner).is_err();
+        fs::remove_dir(top).unwrap();
+        if is_last {
+            return;
+        }
+        fs::rename(&inner, top).unwrap();
+    }
+}
+
+/// The peak of the resident memory, in MiB, once so deep a tree was renamed away and reported.
+/// Each of its directories has a path of its own in memory, and its file another.
+fn peak_of_a_deep_tree_that_goes(depth: usize, args: &[&str]) -> u64 {
+    let tree = Tree::new();
+    let top = "t".repeat(255);
+    let (inside, outside) = (tree.path(&top), tree.outside(&top));
+    nest(&tree, depth, &inside);
+    let (stdout, writer) = sys::pipe().unwrap();
+    let args = ["--format", "paths", "--print0"].iter().chain(args);
+    let watch = tree.watch().args(args).stdout(writer).start();
+    let read = count_bytes(stdout);
+    tree.rename(&inside, &outside);
+    let all = (1..=depth).map(|level| ".\0./f\0".len() + 2 * level * 256);
+    let all = all.sum();
+    let is_reported = eventually(|| read.load(Ordering::Relaxed) >= all);
+    let peak = watch.peak_memory() >> 10;
+    unnest(&tree, &outside);
+    assert!(is_reported, "{read:?} of {all} bytes");
+    watch.stop();
+    peak
+}
+
+#[test]
+fn long_paths_of_a_tree_that_is_gone_are_never_all_in_memory() {
+    // All paths together have 156 MiB.
+    let peak = peak_of_a_deep_tree_that_goes(800, &[]);
+    assert!(peak < 50, "{peak} MiB");
+}
+
+#[test]
+fn long_paths_of_a_tree_that_is_gone_are_held_for_a_while_up_to_a_bound() {
+    // All paths together have 88 MiB.
+    let peak = peak_of_a_deep_tree_that_goes(600, &["--settle", "1"]);
+    assert!(peak < 95, "{peak} MiB");
 }

@@ -7,7 +7,7 @@
 mod common;
 
 use common::fuse::{builder, mounted};
-use common::{eventually, skipped};
+use common::{Watch, eventually, skipped};
 
 #[test]
 fn a_link_to_a_server_that_is_stopped_after_ready_stops_nothing_else() {
@@ -100,12 +100,10 @@ fn a_path_on_a_server_that_is_stopped_before_the_start_may_be_awaited() {
     watch.stop();
 }
 
-/// Whether a process has begun to hold SIGTERM until it reads it: proc(5).
-fn holds_signals(pid: u32) -> bool {
+/// Whether it has begun to hold SIGTERM until it reads it: proc(5).
+fn holds_signals(watch: &Watch) -> bool {
     const TERMINATE: u64 = 1 << (libc::SIGTERM - 1);
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
-    let blocked = u64::from_str_radix(blocked.unwrap().trim(), 16).unwrap();
+    let blocked = u64::from_str_radix(&watch.status("SigBlk"), 16).unwrap();
     blocked & TERMINATE != 0
 }
 
@@ -125,7 +123,7 @@ fn a_start_that_waits_for_a_server_is_ended_by_a_signal() {
         &["--format", "json", "--resume", "--log-file", "mnt/d/b"],
     ] {
         let watch = builder(&tree, &fuse).args(args).spawn();
-        assert!(eventually(|| holds_signals(watch.pid())), "{args:?}");
+        assert!(eventually(|| holds_signals(&watch)), "{args:?}");
         let ended = watch.stop();
         assert_eq!(ended.status.code(), Some(0), "{args:?}: {}", ended.stderr);
     }
@@ -164,13 +162,6 @@ fn rules_on_a_server_that_is_stopped_stop_nothing_else() {
     watch.stop();
 }
 
-/// A line of /proc/PID/status.
-fn status(pid: u32, field: &str) -> String {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field));
-    line.unwrap().trim().to_owned()
-}
-
 #[test]
 fn a_process_that_the_kernel_keeps_holds_neither_its_log_nor_its_reader() {
     let test = "a_process_that_the_kernel_keeps…";
@@ -189,7 +180,7 @@ fn a_process_that_the_kernel_keeps_holds_neither_its_log_nor_its_reader() {
             line.contains("does not answer")
         });
         watch.signal(libc::SIGTERM);
-        assert!(eventually(|| status(watch.pid(), "State:").starts_with('Z')));
+        assert!(eventually(|| watch.status("State").starts_with('Z')));
         let threads = std::fs::read_dir(format!("/proc/{}/task", watch.pid()));
         if threads.unwrap().count() < 2 {
             skipped(test, "this kernel lets go of a thread that waits for FUSE");

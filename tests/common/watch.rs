@@ -59,6 +59,21 @@ impl Watch {
         self.child.id()
     }
 
+    /// A field of /proc/PID/status (proc_pid_status(5)), such as `State`.
+    pub(crate) fn status(&self, field: &str) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let value = status
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.unwrap().trim().to_owned()
+    }
+
+    /// The most memory that was resident at once, in KiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let peak = self.status("VmHWM");
+        peak.strip_suffix(" kB").unwrap().parse().unwrap()
+    }
+
     /// Fails the test, and shows what the watcher has printed.
     pub(super) fn fail(&self, why: &str) -> ! {
         let tail = |stream: &Stream| {
