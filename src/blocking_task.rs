@@ -1,4 +1,4 @@
-//! Work that a file system may hold up for ever, done by a thread of its own.
+//! Runs work that a file system may hold up for ever on a thread of its own.
 //!
 //! Invariant: the caller waits for no longer than it wants to; a late answer may be fetched
 //! later, and a thread that never ends holds up no other.
@@ -7,16 +7,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Between two questions whether to wait any longer: 50 ms.
+/// `is_over` is called at this interval: 50 ms.
 const STRIDE: Duration = Duration::from_millis(50);
 
-/// Work under way.
 pub(crate) struct BlockingTask<T> {
     answer: Receiver<T>,
 }
 
 impl<T: Send + 'static> BlockingTask<T> {
-    /// Begins it; `done` is called when it can be fetched. `None`: no thread can be made.
+    /// Starts `work`; `done` is called on its thread when the result can be taken. `None`: no
+    /// thread can be made.
     pub(crate) fn start(
         work: impl FnOnce() -> T + Send + 'static,
         done: impl FnOnce() + Send + 'static,
@@ -32,13 +32,12 @@ impl<T: Send + 'static> BlockingTask<T> {
         Some(Self { answer })
     }
 
-    /// What it gave, if it is done; to be called once more only after `None`.
+    /// Takes the result, if the work is done; gives it once.
     pub(crate) fn take(&self) -> Option<T> {
         self.answer.try_recv().ok()
     }
 
-    /// Waits for at most `most` (`None`: for as long as it takes); `is_over` is asked now and
-    /// then.
+    /// Waits for the result, for at most `most` (`None`: without limit) and until `is_over`.
     pub(crate) fn wait(&self, most: Option<Duration>, is_over: impl Fn() -> bool) -> Option<T> {
         let began = Instant::now();
         loop {

@@ -1,14 +1,15 @@
-//! Which names count: what is hidden is outside the tree.
+//! Decides which names are hidden: these are not in the model, and not reported.
 //!
-//! Joins the user's globs with the rule files that git and ripgrep read; the `ignore`
-//! crate does the matching. Each option only narrows what is reported, but for a
-//! negated `--exclude`, which overrides rule files. Answers for one name at a time: the
-//! caller knows that the directories above it are not hidden.
+//! Joins the globs of the command line with the rule files that git and ripgrep read; the
+//! `ignore` crate does the matching. Each option only narrows what is reported, but for a
+//! negated `--exclude`, which overrides rule files. Invariant: one name is matched at a time;
+//! the caller has made sure that the directories above it are not hidden.
 
 mod bounded_io;
 mod git_config;
 mod gitignore;
 mod globs;
+mod level;
 mod rule_file;
 
 #[cfg(test)]
@@ -23,7 +24,7 @@ use crate::escape::escaped;
 use gitignore::Rules;
 use globs::Globs;
 
-/// A file of globs that was read.
+/// A file of `--exclude-from`.
 #[derive(Debug)]
 pub(crate) struct GlobFile {
     /// Its name, as messages show it.
@@ -43,12 +44,12 @@ pub(crate) struct FilterOptions<'a> {
 #[derive(Default)]
 pub(crate) struct Filter {
     globs: Globs,
-    /// From rule files, where they are read.
+    /// `None`: rule files are not read.
     rules: Option<RefCell<Rules>>,
 }
 
 impl Filter {
-    /// From the command line.
+    /// Compiles the globs of the command line.
     ///
     /// # Errors
     /// A message about a glob that is malformed.
@@ -64,8 +65,7 @@ impl Filter {
         self.globs.are_none() && self.rules.is_none()
     }
 
-    /// Whether a name is hidden, by its path relative to the PATH at `root`, which is
-    /// absolute.
+    /// Whether a name is hidden. `relative_path` is from `root`, the absolute path of its PATH.
     pub(crate) fn hides(&self, root: &[u8], relative_path: &[u8], is_dir: bool) -> bool {
         let path = Path::new(OsStr::from_bytes(relative_path));
         let hidden = match (self.globs.excludes(path, is_dir), &self.rules) {
@@ -73,7 +73,7 @@ impl Filter {
             (None, Some(rules)) => rules.borrow_mut().hide(root, relative_path, is_dir),
             (None, None) => false,
         };
-        // What is not included may hold what is: directories are followed.
+        // `--include` hides no directory, since there may be files in it that match.
         hidden || !(is_dir || self.globs.includes(path))
     }
 
@@ -81,34 +81,34 @@ impl Filter {
         self.rules.is_some()
     }
 
-    /// Whether a file of that name decides what is hidden in its directory.
+    /// Whether a file of this name has rules for the directory that it is in.
     pub(crate) fn is_rule_file(&self, name: &[u8]) -> bool {
         self.reads_rules() && gitignore::NAMES.contains(&name)
     }
 
-    /// Rules of a directory and of all below it are to be read again: they changed, or
-    /// it is another one now.
+    /// Forgets the rules of a directory and of all below it, so that they are read again: a rule
+    /// file changed, or the path leads to another directory now.
     pub(crate) fn forget(&self, root: &[u8], relative_path: &[u8]) {
         if let Some(rules) = &self.rules {
             rules.borrow_mut().forget(root, relative_path);
         }
     }
 
-    /// All rules are to be read again.
+    /// Forgets all rules, so that they are read again.
     pub(crate) fn forget_all(&self) {
         if let Some(rules) = &self.rules {
             rules.borrow_mut().forget_all();
         }
     }
 
-    /// Whether rule files changed that no watch covers.
+    /// Whether a rule file changed that is in no watched directory.
     pub(crate) fn has_unwatched_change(&self) -> bool {
         self.rules
             .as_ref()
             .is_some_and(|rules| rules.borrow_mut().has_unwatched_change())
     }
 
-    /// A warning for each rule file of which a part was left out, once.
+    /// Takes the warnings about rule files of which a part is not used, one for each file.
     pub(crate) fn take_warnings(&self) -> Vec<String> {
         let cut = |rules: &RefCell<Rules>| rules.borrow_mut().take_cut();
         let cut = self.rules.as_ref().map(cut).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Turns files into digests: here, or on worker threads that give way to the loop.
+//! Turns files into digests: in the loop, or on worker threads of lower priority.
 //!
-//! Never decides what is read or whether it has changed. Invariant: a digest comes with what
-//! the file was before it was read, and whether that was still so after.
+//! Never decides what is read or whether it has changed. Invariant: a digest comes with the
+//! status of the file before it was read, and whether that was still the same afterwards.
 
 mod in_place;
 mod job;

@@ -22,15 +22,19 @@ pub(crate) use resolve::{Resolved, resolve};
 pub(crate) struct RootBuilder<'a> {
     tracker: &'a mut RealTracker,
     context: WalkContext<'a>,
-    /// Whether a file system that does not answer is waited for: before the loop begins.
+    /// Whether to wait for a file system that does not answer. Only before the loop begins.
     pub(crate) may_wait: bool,
-    /// Notes for stderr: PATHs that are reported under another one.
+    /// Notes for stderr about PATHs that are reported under another one.
     pub(crate) notes: Vec<String>,
 }
 
+/// A PATH that was found.
 struct Seen {
+    /// The path by which it is reported: without slashes at its end.
     shown: Vec<u8>,
-    number: usize,
+    /// Its position on the command line.
+    position: usize,
+    /// The path by which it is opened.
     open: Vec<u8>,
 }
 
@@ -46,7 +50,7 @@ impl<'a> RootBuilder<'a> {
 }
 
 impl RootBuilder<'_> {
-    /// Watches every PATH: the directories first, since they may hold the files.
+    /// Watches every PATH: the directories first, since the files may be in them.
     ///
     /// # Errors
     /// A PATH that cannot be watched.
@@ -61,17 +65,17 @@ impl RootBuilder<'_> {
     fn build_all(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
         let mut files = Vec::new();
         let mut built: Vec<(usize, Id)> = Vec::new();
-        for (number, given) in paths.iter().enumerate() {
+        for (position, given) in paths.iter().enumerate() {
             let found = self.find(given)?;
             let kind = found.stat.kind;
             let seen = Seen {
                 shown: without_slashes(given),
-                number,
+                position,
                 open: given.clone(),
             };
             if kind == Kind::Directory {
                 if let Some(id) = self.directory(&seen, found)? {
-                    built.push((number, id));
+                    built.push((position, id));
                 }
             } else if kind == Kind::File || given.last() != Some(&b'/') {
                 files.push(seen);
@@ -83,7 +87,7 @@ impl RootBuilder<'_> {
         Ok(())
     }
 
-    /// Watches a PATH that has just appeared, and leaves all of it to be reported.
+    /// Watches a PATH that has just appeared, and puts what is in it on the work queue.
     ///
     /// # Errors
     /// It is gone again, or cannot be watched.
@@ -96,7 +100,7 @@ impl RootBuilder<'_> {
         let found = self.find(given)?;
         let seen = Seen {
             shown: without_slashes(shown),
-            number: 0,
+            position: 0,
             open: given.to_vec(),
         };
         self.tracker.forget_lost_roots();
@@ -127,7 +131,7 @@ impl RootBuilder<'_> {
         Ok(())
     }
 
-    /// A directory, unless it is reported already.
+    /// Adds a directory as a root and walks it, unless it is watched already.
     fn directory(&mut self, seen: &Seen, found: Found) -> Result<Option<Id>, Error> {
         let watched = self.watch(&seen.open, &found)?;
         if let Ok(wd) = watched.wd
@@ -172,12 +176,12 @@ impl RootBuilder<'_> {
         id
     }
 
-    /// A single file: a name in a directory of which nothing else is reported.
+    /// Adds a single file: a name in a directory of which nothing else is reported.
     fn file(&mut self, seen: &Seen, built: &[(usize, Id)]) -> Result<(), Error> {
         let resolved = self.resolve(&seen.open)?;
         let dir = self.directory_of(seen, &resolved)?;
         let name = resolved.name;
-        if self.is_reported_before(dir, &name, seen.number, built) {
+        if self.is_reported_before(dir, &name, seen.position, built) {
             let known = self.tracker.model.find(dir, &name).unwrap_or(dir);
             self.note(seen, known);
             return Ok(());
@@ -202,7 +206,8 @@ impl RootBuilder<'_> {
         Ok(())
     }
 
-    /// The directory of a single file, watched for it.
+    /// The entry of a single file's directory; watches that and adds it as a hidden root, if it
+    /// is not watched yet.
     fn directory_of(&mut self, seen: &Seen, resolved: &Resolved) -> Result<Id, Error> {
         let parent = resolved.parent.clone();
         let found = self.find(&parent)?;
@@ -213,7 +218,7 @@ impl RootBuilder<'_> {
         }
         let hidden = Seen {
             shown: without_slashes(&parent),
-            number: seen.number,
+            position: seen.position,
             open: parent,
         };
         let dir = self.root(&hidden, &found);
@@ -228,19 +233,19 @@ impl RootBuilder<'_> {
         &self,
         dir: Id,
         name: &[u8],
-        number: usize,
+        position: usize,
         built: &[(usize, Id)],
     ) -> bool {
         if self.tracker.roots.file(dir, name).is_some() {
             return true;
         }
         if self.tracker.is_hidden(dir, name, false) {
-            return false; // A PATH is reported, whatever hides it below another one.
+            return false; // Filters hide it in another PATH, but no PATH itself.
         }
         let root = self.tracker.model.root(dir);
         built
             .iter()
-            .any(|&(before, id)| id == root && before < number)
+            .any(|&(before, id)| id == root && before < position)
     }
 
     /// Notes that a PATH is reported under another one.
@@ -259,7 +264,7 @@ impl RootBuilder<'_> {
         });
     }
 
-    /// Notes that a later PATH reaches a single file, too.
+    /// Notes that a single file is in another PATH as well.
     fn note_file_in(&mut self, seen: &Seen, dir: Id, name: &[u8], built: &[(usize, Id)]) {
         let root = self.tracker.model.root(dir);
         let is_in_path = built.iter().any(|&(_, id)| id == root);
@@ -271,7 +276,7 @@ impl RootBuilder<'_> {
         }
     }
 
-    /// Notes that what lies in a PATH is reported under an earlier one, as `known`.
+    /// Notes that a directory in a PATH is reported under an earlier one, as `known`.
     fn note_nested(&mut self, seen: &Seen, entry: Id, known: Id) {
         let (one, other) = (self.shown(entry), self.shown(known));
         let path = escaped(&seen.shown);

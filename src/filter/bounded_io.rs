@@ -1,8 +1,8 @@
-//! Questions about rule files, put to the disk: in place, or by a thread of the mount where
-//! its file system may not answer.
+//! Runs system calls about rule files: in place, or, on a mount whose file system may not answer,
+//! by a thread of that mount, for a bounded time.
 //!
-//! Knows nothing of rules. Invariant: a mount that does not answer is waited for once, for
-//! [`PATIENCE`]; until it has answered, nothing is known of it, and the loop goes on.
+//! Knows nothing of rules. Invariant: a call that does not return is waited for once, for
+//! [`PATIENCE`]; until it has returned, the mount gets no other call, and the loop goes on.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,33 +12,35 @@ use std::time::{Duration, Instant};
 
 use crate::mounts::MountTable;
 
-/// How long the answer of a mount is waited for: 300 ms.
+/// How long a call is waited for: 300 ms.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// What was not answered in time is asked again after 1 s at the earliest, then after twice as
-/// long each time.
+/// A mount that was late is asked again after 1 s at the earliest; the delay doubles each time
+/// that it is late again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How many times that doubles.
+/// How many times the delay doubles: up to 128 s.
 const MOST_DOUBLINGS: u32 = 7;
 
 type Job = Box<dyn FnOnce() + Send>;
 
 pub(super) struct BoundedIo {
     mounts: MountTable,
-    /// By the number of the mount.
+    /// By mount ID.
     threads: HashMap<u64, MountThread>,
 }
 
-/// The thread of a mount, and what it owes.
+/// The thread that makes the calls of one mount.
 #[derive(Default)]
 struct MountThread {
+    /// `None`: it is not started yet.
     jobs: Option<Sender<Job>>,
-    /// Rung when the question that was late is answered.
+    /// The call that was late, until it returns: then its sender is dropped, so that this is
+    /// disconnected. Nothing is ever sent.
     late: Option<Receiver<()>>,
-    /// Whether something that was asked is not known.
+    /// Whether a call gave no result since the last [`BoundedIo::take_recovered`].
     has_missed: bool,
-    /// Times that this was so, one after the other.
+    /// Consecutive times that the mount was late; the delay grows with it.
     misses: u32,
     retry_at: Option<Instant>,
 }
@@ -51,9 +53,9 @@ impl BoundedIo {
         }
     }
 
-    /// What `work` finds at an absolute path without symbolic links. `None`: the file system
-    /// there has not answered yet, see [`BoundedIo::take_recovered`].
-    pub(super) fn ask<T: Send + 'static>(
+    /// Runs `work`, which asks the file system at `path`, an absolute path without symbolic links.
+    /// `None`: it has not answered yet; [`BoundedIo::take_recovered`] tells when it has.
+    pub(super) fn run<T: Send + 'static>(
         &mut self,
         path: &Path,
         work: impl FnOnce() -> T + Send + 'static,
@@ -62,12 +64,13 @@ impl BoundedIo {
             return Some(work());
         };
         let thread = self.threads.entry(mount).or_default();
-        let answer = thread.ask(work, PATIENCE);
+        let answer = thread.run(work, PATIENCE);
         thread.note(answer.is_some(), Instant::now());
         answer
     }
 
-    /// Whether a mount has answered that had not: what is not known of it is to be asked again.
+    /// Whether a mount answers again that was late, so that its calls are to be repeated. True
+    /// once for each time that it was late.
     pub(super) fn take_recovered(&mut self) -> bool {
         let now = Instant::now();
         let mut has_recovered = false;
@@ -79,7 +82,7 @@ impl BoundedIo {
 }
 
 impl MountThread {
-    fn ask<T: Send + 'static>(
+    fn run<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
         patience: Duration,
@@ -88,11 +91,11 @@ impl MountThread {
             return None;
         }
         let (sender, answer) = sync_channel(1);
-        let (bell, late) = channel();
+        let (ended, late) = channel();
         let job = move || {
             // The caller may have given up, which is no failure.
             drop(sender.send(work()));
-            drop(bell);
+            drop(ended);
         };
         let jobs = match &self.jobs {
             Some(jobs) => jobs,
@@ -106,7 +109,7 @@ impl MountThread {
         answer
     }
 
-    /// Whether the thread is still at a question that was given up.
+    /// Whether the thread is still in a call that was given up.
     fn is_late(&mut self) -> bool {
         let is_over = |late: &Receiver<()>| late.try_recv() == Err(TryRecvError::Disconnected);
         self.late.take_if(|late| is_over(late));
@@ -134,7 +137,7 @@ impl MountThread {
     }
 }
 
-/// A thread that does one job after the other, until the channel is closed.
+/// Starts a thread that does one job after the other, until the channel is closed.
 fn start() -> Option<Sender<Job>> {
     let (sender, jobs) = channel::<Job>();
     let builder = thread::Builder::new().name("rules".into());
@@ -154,13 +157,13 @@ mod tests {
     fn a_mount_that_does_not_answer_is_waited_for_once_and_asked_again_when_it_has() {
         let mut thread = MountThread::default();
         let second = Duration::from_secs(1);
-        assert_eq!(thread.ask(|| 1, 10 * second), Some(1));
+        assert_eq!(thread.run(|| 1, 10 * second), Some(1));
         let (go_on, wait) = channel::<()>();
         let stuck = move || wait.recv().unwrap_or_default();
-        let answer = thread.ask(stuck, Duration::ZERO);
+        let answer = thread.run(stuck, Duration::ZERO);
         let now = Instant::now();
         thread.note(answer.is_some(), now);
-        assert_eq!(thread.ask(|| 2, 100 * second), None);
+        assert_eq!(thread.run(|| 2, 100 * second), None);
         assert!(now.elapsed() < 50 * second, "it was waited for again");
         assert!(!thread.take_recovered(now + RETRY));
         drop(go_on);
@@ -170,7 +173,7 @@ mod tests {
         assert!(!thread.take_recovered(now));
         assert!(thread.take_recovered(now + RETRY));
         assert!(!thread.take_recovered(now + RETRY));
-        assert_eq!(thread.ask(|| 3, 10 * second), Some(3));
+        assert_eq!(thread.run(|| 3, 10 * second), Some(3));
     }
 
     #[test]

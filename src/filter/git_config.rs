@@ -1,5 +1,8 @@
-//! Where git keeps rules that are not in the tree: the repository's own list and the
-//! user's.
+//! Finds the rule files of git that are not in the tree: the repository's `info/exclude` and the
+//! user's `core.excludesFile`.
+//!
+//! Reads no rules. Invariant: git itself is given [`GIT_TIMEOUT`], and of its files only regular
+//! ones are read.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -10,15 +13,15 @@ use std::time::{Duration, Instant};
 
 use crate::sys::file;
 
-/// A path in `.git` or `commondir`, which is all that such a file holds.
+/// Most bytes of a `.git` or `commondir` file, which holds one path: 8 KiB.
 const MAX_POINTER: u64 = 8 << 10;
 
-/// How long git may take to print one setting: its files may lie anywhere.
+/// How long git may take to print one setting: 2 s. Its files may be on a slow file system.
 const GIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The user's own list: `core.excludesFile`, else `git/ignore` where the user's
-/// configuration is. git itself is asked where it is installed, since its files have
-/// sections, quotes, `~user` and includes; else the plain spellings are read.
+/// The user's rule file: `core.excludesFile`, by default `~/.config/git/ignore`. git itself is
+/// asked where it is installed, since its files have sections, quotes, `~user` and includes;
+/// else the `ignore` crate's simpler parser is used.
 pub(super) fn user_excludes_file() -> Option<PathBuf> {
     for scope in ["--global", "--system"] {
         match git_setting(scope) {
@@ -57,7 +60,7 @@ fn git_setting(scope: &str) -> Answer {
                 std::thread::sleep(Duration::from_millis(1));
             }
             _ => {
-                // Its configuration is something to wait for, such as a FIFO.
+                // Its configuration may be a FIFO.
                 let _killed = child.kill().and_then(|()| child.wait());
                 return Answer::Unset;
             }
@@ -77,7 +80,8 @@ fn git_setting(scope: &str) -> Answer {
     Answer::Value(PathBuf::from(OsString::from_vec(value)))
 }
 
-/// The setting as the `ignore` crate finds it, where the files that it opens are regular.
+/// The setting as the `ignore` crate finds it; the default if one of the files that it would
+/// open is not regular.
 fn plain_excludes_file() -> Option<PathBuf> {
     let home = std::env::var_os("HOME").map(PathBuf::from)?;
     let files = [home.join(".gitconfig"), config_home()?.join("git/config")];
@@ -102,7 +106,7 @@ fn config_home() -> Option<PathBuf> {
     absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))
 }
 
-/// What begins a repository, a work tree or a submodule in a directory.
+/// The path that exists where a directory is the root of a repository, a work tree or a submodule.
 pub(super) fn marker(dir: &Path) -> PathBuf {
     dir.join(".git")
 }
@@ -112,7 +116,7 @@ pub(super) fn is_repository(dir: &Path) -> bool {
     marker(dir).symlink_metadata().is_ok()
 }
 
-/// The repository's own list, if the directory is the root of one.
+/// The path of `info/exclude` of the repository whose root is `dir`.
 pub(super) fn excludes_file(dir: &Path) -> PathBuf {
     let git = marker(dir);
     let git = match pointer(&git, b"gitdir:") {
@@ -126,7 +130,7 @@ pub(super) fn excludes_file(dir: &Path) -> PathBuf {
     common.join("info/exclude")
 }
 
-/// The path that a file consists of, after a word.
+/// The path that a file holds after `word`.
 fn pointer(path: &Path, word: &[u8]) -> Option<PathBuf> {
     let text = file::read_regular(path, MAX_POINTER)?.bytes;
     let target = text.strip_prefix(word)?.trim_ascii();

@@ -1,10 +1,9 @@
-//! Rule files of the tree to an answer for one name, kept for each directory.
+//! Reads the rule files that count for a directory (`.ignore`, `.gitignore`, `info/exclude` and
+//! the user's), in it and above it up to the root of its repository, and keeps them for the next
+//! name in that directory.
 //!
-//! A *level* is a directory that has rules. Its matchers see a path relative to it, and
-//! what they do not match is asked of the next level outwards: first all `.ignore` files,
-//! then, up to the root of the repository, `.gitignore` files, then the lists of the
-//! repository and the user. What was read is kept until it is forgotten: who sees a rule
-//! file change has to call for it.
+//! Watches nothing. Invariant: what was read is kept until it is forgotten; whoever sees a rule
+//! file change calls [`Rules::forget`].
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -14,28 +13,27 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ignore::Match;
-use ignore::gitignore::Gitignore;
-
 use super::bounded_io::BoundedIo;
 use super::git_config;
+use super::level::Level;
 use super::rule_file::{Budget, MAX_BYTES, RuleFile};
 use crate::sys::file;
 
-/// Names that decide what is hidden beside and below them: rules, and the beginning of a
-/// repository.
+/// Names that decide what is hidden in their directory and below: rule files, and the marker of
+/// a repository.
 pub(super) const NAMES: [&[u8]; 3] = [b".gitignore", b".ignore", b".git"];
 
 pub(super) struct Rules {
-    disk: BoundedIo,
+    io: BoundedIo,
     /// `core.excludesFile`.
     user_excludes: Option<PathBuf>,
     roots: Vec<RootRules>,
-    /// Files that no watch covers, as they were before they were read.
+    /// Rule files in directories that are not watched, each as it was before it was read.
     unwatched: HashMap<PathBuf, FileState>,
     budget: Budget,
-    /// Rule files of which a part was left out, to be reported once each.
+    /// Rule files with more bytes or globs than are used, of which no warning was taken yet.
     cut: Vec<PathBuf>,
+    /// All such files, so that each is in `cut` once.
     reported: Vec<PathBuf>,
 }
 
@@ -58,30 +56,20 @@ enum FileState {
 /// The rules of one PATH.
 struct RootRules {
     path: Vec<u8>,
-    /// From the root of its repository to it, with a `/` at the end, if it is below that.
+    /// The path from the root of its repository to it, with a `/` at the end; empty for that root
+    /// itself, and without a repository.
     prefix: Vec<u8>,
+    /// The innermost level above the PATH.
     above: Option<Arc<Level>>,
-    /// By relative path of a directory: its level, or else that of the next directory
-    /// above it that has rules.
+    /// By relative path of a directory: the level of the innermost directory, it or one above it,
+    /// that has rules.
     levels: HashMap<Box<[u8]>, Option<Arc<Level>>>,
-}
-
-struct Level {
-    outer: Option<Arc<Level>>,
-    /// Bytes of a path before what its matchers see.
-    skip: usize,
-    /// `.ignore`.
-    ignore: RuleFile,
-    /// `.gitignore`.
-    git: RuleFile,
-    /// Where a repository begins: its own list and the user's.
-    repository: Option<[RuleFile; 2]>,
 }
 
 impl Rules {
     pub(super) fn new(user_excludes: Option<PathBuf>) -> Self {
         Self {
-            disk: BoundedIo::new(),
+            io: BoundedIo::new(),
             user_excludes,
             roots: Vec::new(),
             unwatched: HashMap::new(),
@@ -98,7 +86,7 @@ impl Rules {
             None => (&b""[..], relative_path),
         };
         if name == b".git" {
-            return true; // To git, that is the repository and no part of its tree.
+            return true; // As with git: it is not part of the work tree.
         }
         let index = self.root(root);
         let Some(level) = self.level(index, dir) else {
@@ -112,7 +100,7 @@ impl Rules {
         }
     }
 
-    /// Rules of a directory and of all below it are to be read again.
+    /// Forgets the rules of a directory and of all below it, so that they are read again.
     pub(super) fn forget(&mut self, root: &[u8], relative_path: &[u8]) {
         let Some(root) = self.roots.iter_mut().find(|known| known.path == root) else {
             return;
@@ -127,28 +115,28 @@ impl Rules {
             }
             is_kept
         });
-        // Inner levels hold outer ones: the last holder gives the globs back.
         for level in dropped {
-            self.budget.release(level);
+            Level::release(level, &mut self.budget);
         }
     }
 
-    /// All rules are to be read again.
+    /// Forgets all rules, so that they are read again.
     pub(super) fn forget_all(&mut self) {
         self.roots.clear();
         self.unwatched.clear();
         self.budget = Budget::default();
     }
 
-    /// Whether a file changed that no watch covers, or one can be read that could not.
+    /// Whether a rule file in a directory that is not watched changed, or a file system answers
+    /// again that did not.
     pub(super) fn has_unwatched_change(&mut self) -> bool {
-        if self.disk.take_recovered() {
+        if self.io.take_recovered() {
             return true;
         }
-        let disk = &mut self.disk;
+        let io = &mut self.io;
         let mut unwatched = self.unwatched.iter();
         unwatched.any(|(file, state)| {
-            let now = disk.ask(file, {
+            let now = io.run(file, {
                 let file = file.clone();
                 move || FileState::of(&file)
             });
@@ -156,7 +144,8 @@ impl Rules {
         })
     }
 
-    /// Rule files that were too large, once each.
+    /// Takes the rule files with more bytes or globs than are used, or for which the limit for
+    /// all files together left no room; each is given once.
     pub(super) fn take_cut(&mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.cut)
     }
@@ -172,7 +161,7 @@ impl Rules {
         for dir in &ancestors[1..] {
             self.note_unwatched(git_config::marker(dir));
         }
-        // Without a repository, nothing above has rules for it.
+        // Rules above count up to the root of the repository; without one, none do.
         let repository = ancestors.iter().position(|dir| self.is_repository(dir));
         if let Some(top) = repository.filter(|&top| top > 0) {
             let length = |dir: &Path| dir.as_os_str().as_bytes().len();
@@ -199,7 +188,7 @@ impl Rules {
         self.roots.len() - 1
     }
 
-    /// The innermost level of a directory, by its path relative to a PATH.
+    /// The innermost level for a directory, by its path relative to the PATH at `index`.
     fn level(&mut self, index: usize, dir: &[u8]) -> Option<Arc<Level>> {
         let mut missing = Vec::new();
         let mut next = Some(dir);
@@ -226,7 +215,7 @@ impl Rules {
         outer
     }
 
-    /// Reads the rules of a directory; without any, those of the next level count.
+    /// Reads the rules of a directory. If it has none, its level is `outer`.
     fn read_level(
         &mut self,
         dir: &Path,
@@ -251,26 +240,26 @@ impl Rules {
         }))
     }
 
-    /// Whether a repository begins in a directory; where its file system does not answer, none
-    /// does yet.
+    /// Whether a directory is the root of a repository; `false` as long as its file system does
+    /// not answer.
     fn is_repository(&mut self, dir: &Path) -> bool {
         let copy = dir.to_owned();
-        let asked = self.disk.ask(dir, move || git_config::is_repository(&copy));
+        let asked = self.io.run(dir, move || git_config::is_repository(&copy));
         asked.unwrap_or(false)
     }
 
     fn excludes_file(&mut self, dir: &Path) -> Option<PathBuf> {
         let copy = dir.to_owned();
-        self.disk.ask(dir, move || git_config::excludes_file(&copy))
+        self.io.run(dir, move || git_config::excludes_file(&copy))
     }
 
-    /// Reads and compiles a file; what is no regular file has no rules, nor has, for now, what
-    /// is on a file system that does not answer.
+    /// Reads and compiles a file. One that is not regular has no rules; nor has one whose file
+    /// system does not answer, as long as it does not.
     fn read(&mut self, path: &Path) -> RuleFile {
         let copy = path.to_owned();
         let read = self
-            .disk
-            .ask(path, move || file::read_regular(&copy, MAX_BYTES));
+            .io
+            .run(path, move || file::read_regular(&copy, MAX_BYTES));
         let Some(read) = read.flatten() else {
             return RuleFile::empty();
         };
@@ -282,58 +271,19 @@ impl Rules {
         rules
     }
 
-    /// Reads a file that no watch covers.
+    /// Reads a file in a directory that is not watched.
     fn read_unwatched(&mut self, path: PathBuf) -> RuleFile {
         self.note_unwatched(path.clone());
         self.read(&path)
     }
 
-    /// Notes the state of a file that no watch covers. What was noted at an earlier reading
-    /// stays: in doubt it has changed.
+    /// Notes the state of a file in a directory that is not watched. If there is an older one, it
+    /// stays, so that a change between two readings is not missed.
     fn note_unwatched(&mut self, path: PathBuf) {
         let copy = path.clone();
-        if let Some(state) = self.disk.ask(&path, move || FileState::of(&copy)) {
+        if let Some(state) = self.io.run(&path, move || FileState::of(&copy)) {
             self.unwatched.entry(path).or_insert(state);
         }
-    }
-}
-
-impl Budget {
-    /// Gives back the globs of a level, and of the outer ones that only it holds.
-    fn release(&mut self, level: Arc<Level>) {
-        let mut next = Some(level);
-        while let Some(level) = next.and_then(Arc::into_inner) {
-            let lists = level.repository.iter().flatten();
-            for rules in [&level.ignore, &level.git].into_iter().chain(lists) {
-                self.give_back(rules);
-            }
-            next = level.outer;
-        }
-    }
-}
-
-impl Level {
-    /// Whether a path, relative to the outermost level, is hidden.
-    fn hides(&self, path: &[u8], is_dir: bool) -> bool {
-        let mut by_git = None;
-        let mut is_outside_repository = false;
-        let mut next = Some(self);
-        while let Some(level) = next {
-            let path = Path::new(OsStr::from_bytes(&path[level.skip..]));
-            if let Some(hidden) = matched(&level.ignore.matcher, path, is_dir) {
-                return hidden;
-            }
-            if by_git.is_none() && !is_outside_repository {
-                let lists = level.repository.iter().flatten();
-                by_git = [&level.git]
-                    .into_iter()
-                    .chain(lists)
-                    .find_map(|rules| matched(&rules.matcher, path, is_dir));
-                is_outside_repository = level.repository.is_some();
-            }
-            next = level.outer.as_deref();
-        }
-        by_git.unwrap_or(false)
     }
 }
 
@@ -357,14 +307,5 @@ impl FileState {
             }
         };
         path.symlink_metadata().map_or(Self::Missing, state)
-    }
-}
-
-/// Whether a matcher hides a path (`true`), brings it back, or does not match it (`None`).
-fn matched(matcher: &Gitignore, path: &Path, is_dir: bool) -> Option<bool> {
-    match matcher.matched(path, is_dir) {
-        Match::None => None,
-        Match::Ignore(_) => Some(true),
-        Match::Whitelist(_) => Some(false),
     }
 }

@@ -1,5 +1,5 @@
-//! The globs of the command line to matchers, or to a sentence about what is wrong with
-//! one.
+//! Turns the globs of the command line into matchers, or into a message about one that is
+//! malformed.
 //!
 //! Later globs override earlier ones: those of files come before those of `--exclude`.
 
@@ -11,13 +11,13 @@ use ignore::{Error, Match};
 use super::rule_file::lines;
 use super::{FilterOptions, GlobFile};
 
-/// The end of a sentence about a glob that is none.
+/// The end of a message about a malformed glob.
 const SYNTAX: &str = "globs are written as in .gitignore";
 
-/// The globs of the command line, relative to each PATH.
+/// They match paths relative to each PATH.
 pub(super) struct Globs {
     exclude: Gitignore,
-    /// Those of which one must match, if there are any.
+    /// `--include`: one of these must match. `None`: there are none.
     include: Option<Gitignore>,
 }
 
@@ -67,7 +67,8 @@ impl Globs {
         self.exclude.is_empty() && self.include.is_none()
     }
 
-    /// Whether a name is excluded, or expressly not; `None`: it matches none.
+    /// Whether a name is excluded (`true`) or brought back by a negated glob (`false`). `None`: no
+    /// glob matches.
     pub(super) fn excludes(&self, path: &Path, is_dir: bool) -> Option<bool> {
         match self.exclude.matched(path, is_dir) {
             Match::None => None,
@@ -76,7 +77,7 @@ impl Globs {
         }
     }
 
-    /// Whether what is no directory, or a directory above it, is included.
+    /// Whether a file matches `--include`, by its own path or that of a directory above it.
     pub(super) fn includes(&self, path: &Path) -> bool {
         let matched =
             |include: &Gitignore| include.matched_path_or_any_parents(path, false).is_ignore();
@@ -84,7 +85,6 @@ impl Globs {
     }
 }
 
-/// For globs that match a path relative to a PATH.
 fn builder() -> GitignoreBuilder {
     let mut builder = GitignoreBuilder::new("");
     builder.allow_unclosed_class(false);
@@ -96,7 +96,7 @@ fn add(builder: &mut GitignoreBuilder, glob: &str) -> Result<(), String> {
     if glob.trim().is_empty() {
         return Err("it is empty".to_owned());
     }
-    // No line is a comment here, and `./` stands for "in this directory".
+    // Unlike a line of a file, `#` begins no comment, and `./` means the PATH itself.
     let glob = match glob.strip_prefix('.').filter(|rest| rest.starts_with('/')) {
         Some(rest) => rest.to_owned(),
         None if glob.starts_with('#') => format!("\\{glob}"),
@@ -129,12 +129,12 @@ fn add_file(builder: &mut GitignoreBuilder, file: &GlobFile) -> Result<(), Strin
     Ok(())
 }
 
-/// The sentence about a glob that is none.
+/// The message about a malformed glob.
 fn refused(option: &str, glob: &str, why: &str) -> String {
     format!("{option} {glob:?} is no glob: {why}; {SYNTAX}")
 }
 
-/// The sentence about globs that are too much for the matcher.
+/// The message about globs that are together too large for the matcher.
 fn too_much(error: &Error) -> String {
     format!("the globs cannot be used together: {error}")
 }

@@ -1,14 +1,14 @@
-//! The bytes of one file of rules to a matcher, and no more of them than a bound.
+//! Turns the bytes of a rule file into a matcher, up to a limit.
 //!
 //! The files lie in the watched tree, where any user may put anything: a FIFO, a device, a
 //! symbolic link, millions of globs. `ignore::IncrementalIgnore` opens them by path and
-//! compiles whatever it finds, so that only the matcher of that crate is used here.
-//! Invariant: nothing but a regular file is opened, and what is compiled is bounded for
-//! each file and for all of them together.
+//! compiles whatever it finds, so that only the matcher of that crate is used. Opens no file
+//! itself. Invariant: the number of compiled globs has a limit for each file and for all of
+//! them together.
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-/// Bytes read of one rule file. The largest that are known have a tenth of it.
+/// Bytes read of one rule file: 256 KiB. The largest that are known have a tenth of it.
 pub(super) const MAX_BYTES: u64 = 256 << 10;
 
 /// Globs of one rule file: a compiled glob takes some 7 KiB and 60 µs.
@@ -32,7 +32,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// The globs of a matcher that is dropped may be used again.
+    /// Takes back the globs of a rule file that is dropped.
     pub(super) fn give_back(&mut self, rules: &RuleFile) {
         self.left += rules.globs;
     }
@@ -42,8 +42,9 @@ impl Budget {
 #[derive(Debug)]
 pub(super) struct RuleFile {
     pub(super) matcher: Gitignore,
-    /// Counted against the budget.
+    /// Number of globs, which count against the budget.
     globs: usize,
+    /// Whether it has more bytes or globs than are used.
     pub(super) is_cut: bool,
 }
 
@@ -56,8 +57,8 @@ impl RuleFile {
         }
     }
 
-    /// Compiles the bytes of a file, of which more may have been left out. A line that is no
-    /// glob matches nothing, as with git.
+    /// Compiles the bytes of a file; `is_cut`: only the beginning of it was read. A line that is
+    /// no glob matches nothing, as with git.
     pub(super) fn compile(bytes: &[u8], mut is_cut: bool, budget: &mut Budget) -> Self {
         let mut builder = GitignoreBuilder::new("");
         builder.allow_unclosed_class(false); // As with git, `[` alone is no glob.
@@ -86,7 +87,7 @@ impl RuleFile {
     }
 }
 
-/// The lines of a rule file, without the mark and the ends that editors elsewhere write.
+/// The lines of a rule file, without a byte order mark and carriage returns.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     bytes
@@ -94,7 +95,7 @@ pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
-/// What was read up to the last end of a line: half a glob would be another glob.
+/// The whole lines at the beginning: half a glob would be another glob.
 fn last_whole_line(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
     &bytes[..end]

@@ -1,4 +1,4 @@
-//! Globs and rule files as tables, and against files on disk.
+//! Tests globs as tables, and rule files on disk.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod gitignore;

@@ -1,9 +1,8 @@
-//! Which files the loop reads by itself, and the reading: small ones, so that records
-//! come in the order of things, unless they or their device have shown that it may take
-//! long.
+//! Decides which files the loop reads itself, and reads them: small ones, so that records come in
+//! the order of the events.
 //!
-//! Invariant: a file that could not be read, and for a while any file of a device on which
-//! a small one took long, is left to the workers.
+//! Invariant: a file that could not be read, and for a minute any file of a device on which a
+//! small one took long, is left to the workers.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -15,22 +14,24 @@ use crate::tracker::disk::FileDigest;
 /// Larger files are read by workers: 256 KiB take a fraction of a millisecond.
 const LARGEST: u64 = 256 << 10;
 
-/// A small file that takes longer shows that its device is slow: well above what a busy
-/// processor makes of a read from the page cache.
+/// A device on which a small file takes longer is slow: 500 ms, well above what reading the page
+/// cache takes on a busy processor.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// How long a device counts as slow.
+/// How long a device counts as slow: 1 min.
 const SLOW_FOR: Duration = Duration::from_secs(60);
 
-/// Files that could not be read are remembered up to this many, then forgotten.
+/// When so many files could not be read, they are forgotten.
 const MAX_FAILED: usize = 64 << 10;
 
-/// A buffer up to this is kept while nothing happens.
+/// A buffer up to this size is kept while the loop is idle: 16 KiB.
 const KEPT_BUFFER: usize = 16 << 10;
 
 #[derive(Default)]
 pub(crate) struct InPlace {
+    /// Slow devices, and until when they count as such.
     slow: Vec<(u64, Instant)>,
+    /// Files that could not be read.
     failed: HashSet<Inode>,
     buffer: Vec<u8>,
 }
@@ -43,7 +44,7 @@ impl InPlace {
             && (self.failed.is_empty() || !self.failed.contains(&stat.inode))
     }
 
-    /// Reads a file that it allows.
+    /// Reads a file for which [`allows`](Self::allows) is true.
     pub(crate) fn digest(&mut self, file: &RegularFile, limit: u64) -> Result<FileDigest, FsError> {
         let began = Instant::now();
         let read = file.digest(limit, &mut self.buffer);
@@ -64,7 +65,7 @@ impl InPlace {
         }
     }
 
-    /// Nothing happens at the moment.
+    /// Frees a large buffer; called when the loop is idle.
     pub(crate) fn release(&mut self) {
         if self.buffer.capacity() > KEPT_BUFFER {
             self.buffer = Vec::new();

@@ -1,9 +1,9 @@
-//! What the workers do: one file that something happened to, or a part of the baseline,
-//! each in steps, so that it can be left for a while and others get their turn.
+//! Reads files for the workers: one file for which an event came, or a part of the baseline, each
+//! in steps, so that jobs can take turns.
 //!
-//! Holds no descriptor before its first step, and between two steps none but that of the
-//! file it is in the middle of. Invariant: a directory is opened by its path from its
-//! root, over no symbolic link, and is the inode that was meant, or nothing is read.
+//! Holds no descriptor before its first step, and between two steps only that of a file that is
+//! half read. Invariant: a directory is opened by its path from its root, over no symbolic link;
+//! unless it is the inode that is expected, nothing is read.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -18,18 +18,18 @@ use crate::sys::fs_error;
 use crate::tracker::disk::{FileDigest, Ticket};
 use crate::tracker::model::Id;
 
-/// Where a directory is found.
+/// The path of a directory, and what is expected there.
 #[derive(Clone)]
 pub(crate) struct DirectoryPath {
-    /// The root above it, as it is opened.
+    /// The path by which its root is opened.
     pub(crate) root: Vec<u8>,
-    /// From there; empty for the root itself.
+    /// The path from there; empty for the root itself.
     pub(crate) relative: Vec<u8>,
-    /// The directory that is meant.
+    /// The directory that is expected.
     pub(crate) inode: Inode,
 }
 
-/// The root opened last, with its path: directories come in the order of their roots.
+/// The root that was opened last, with its path: consecutive directories mostly have the same.
 type OpenRoot = Option<(Vec<u8>, OwnedFd)>;
 
 impl DirectoryPath {
@@ -58,22 +58,22 @@ impl DirectoryPath {
     }
 }
 
-/// A file that something happened to.
+/// Reads a file for which an event came.
 pub(crate) struct FileJob {
     pub(super) ticket: Ticket,
     pub(super) dir: DirectoryPath,
     name: Vec<u8>,
-    /// The file that is meant.
+    /// The file that is expected.
     pub(super) inode: Inode,
-    /// As it was when it was put in the queue.
+    /// Its size when it was put on the queue.
     pub(super) size: u64,
+    /// A larger file is not read; in bytes.
     limit: u64,
+    /// `None`: it is not open yet.
     reader: Option<Reader>,
 }
 
 impl FileJob {
-    /// `stat`: what the file was when its directory was open. Larger files than `limit`
-    /// bytes are not read.
     pub(crate) fn new(
         ticket: Ticket,
         dir: DirectoryPath,
@@ -92,12 +92,12 @@ impl FileJob {
         }
     }
 
-    /// Whether it is half read, and so has a descriptor.
+    /// Whether it is half read, and so has an open descriptor.
     pub(super) fn is_begun(&self) -> bool {
         self.reader.is_some()
     }
 
-    /// `None`: there is more to do.
+    /// Reads until the time is up. `None`: there is more to read.
     pub(super) fn step(
         &mut self,
         until: Instant,
@@ -124,17 +124,17 @@ impl FileJob {
     }
 }
 
-/// Some files of one directory, to be read behind the running watch.
+/// Files of one directory that the baseline is to read.
 pub(crate) struct ReadBatch {
     pub(crate) dir: DirectoryPath,
-    /// The entries, and where their names end in `names`.
+    /// Each entry with the end of its name in `names`.
     pub(crate) files: Vec<(Id, usize)>,
     pub(crate) names: Vec<u8>,
-    /// Larger files are not read; in bytes. 0: none is.
+    /// Larger files are not read; in bytes. 0: none is read.
     pub(crate) limit: u64,
-    /// Whether a write to one of them has an event.
+    /// Whether the directory has a watch, so that a write to one of them has an event.
     pub(crate) is_watched: bool,
-    /// What was reported before this watch: what is as it was then is not read.
+    /// What was reported before this watch: a file that is unchanged since then is not read.
     pub(crate) since: Option<Arc<Since>>,
 }
 
@@ -144,7 +144,7 @@ impl ReadBatch {
         &self.names[start..self.files[file].1]
     }
 
-    /// A file that is as it was reported before this watch.
+    /// The reported digest of a file that is as it was reported before this watch.
     fn unchanged(&self, dir: BorrowedFd<'_>, file: usize) -> Option<FileDigest> {
         let since = self.since.as_ref()?;
         let stat = status_of(dir, self.name(file)).ok()?;
@@ -158,8 +158,8 @@ impl ReadBatch {
         })
     }
 
-    /// Where a write makes no event, what was read is stable only if nothing at all
-    /// has happened to the file since it was opened.
+    /// Without a watch, a digest is stable only if mtime and ctime are still the same after
+    /// reading.
     fn verify(&self, dir: BorrowedFd<'_>, file: usize, read: &mut FileDigest) {
         let is_same = status_of(dir, self.name(file)).is_ok_and(|after| {
             (after.inode, after.ctime, after.mtime)
@@ -175,9 +175,11 @@ pub(crate) type Answers = Vec<(Id, Result<FileDigest, FsError>)>;
 /// A part of the baseline.
 pub(super) struct BatchJob {
     batches: Vec<ReadBatch>,
-    /// The batch, and the file of it, that is next.
+    /// The index of the batch that is next.
     batch: usize,
+    /// The index of the file in it that is next.
     file: usize,
+    /// That file, if it is half read.
     reader: Option<Reader>,
     pub(super) answers: Answers,
 }
@@ -198,7 +200,7 @@ impl BatchJob {
         self.batches.first().map_or(0, |batch| batch.dir.inode.dev)
     }
 
-    /// Whether all was read; the answers are complete then.
+    /// Reads until all is read (`true`), or until the time is up (`false`).
     pub(super) fn step(&mut self, until: Instant, buffer: &mut Vec<u8>) -> bool {
         let mut root = None;
         while let Some(batch) = self.batches.get(self.batch) {
@@ -223,7 +225,7 @@ impl BatchJob {
         true
     }
 
-    /// Gives up on the file that is next, with this answer.
+    /// Gives up on the file that is next, with an error as its answer.
     pub(super) fn skip(&mut self, error: FsError) {
         self.reader = None;
         if let Some(batch) = self.batches.get(self.batch)
@@ -235,7 +237,7 @@ impl BatchJob {
     }
 }
 
-/// Reads a file of a batch, or goes on with it. `None`: there is more to read.
+/// Reads a file of a batch, or goes on reading it. `None`: there is more to read.
 fn read_one(
     batch: &ReadBatch,
     file: usize,
@@ -261,7 +263,8 @@ fn read_one(
             }
             let opened = RegularFile::open(dir, name)?;
             if opened.stat.is_mount_root {
-                // Whoever knows the mounts decides whether it is read.
+                // Another mount, which may stall: the entry is reconciled, which asks the mount
+                // table first.
                 return Err(FsError::NotFound);
             }
             if opened.stat.size > batch.limit {

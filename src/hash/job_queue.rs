@@ -1,8 +1,8 @@
-//! The jobs that wait for the same threads: single files and parts of the baseline, of one
-//! slow device, or of all devices that are not slow.
+//! Queues the jobs of one set of threads: single files and parts of the baseline, of one slow
+//! device, or of all devices that are not slow.
 //!
-//! Makes no thread and reads nothing. Invariants: of both sorts each gets its turn; no more
-//! than a few files are half read at once, since each has a descriptor.
+//! Makes no thread and reads nothing. Invariants: files and parts of the baseline take turns;
+//! no more than [`MAX_BEGUN`] large files are half read, since each has an open descriptor.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar};
@@ -11,10 +11,10 @@ use super::job::{BatchJob, FileJob};
 use crate::fair_queue::FairQueue;
 use crate::file_status::Inode;
 
-/// A file up to this takes less than a slice, and so is never left half read: 8 MiB.
+/// A file up to this size is read within one slice, and so is never left half read: 8 MiB.
 const SHORT: u64 = 8 << 20;
 
-/// Larger files that are open at once, half read, for each set of threads.
+/// Larger files that are half read, and so open, at once.
 const MAX_BEGUN: usize = 4;
 
 /// Jobs for single files between two parts of the baseline.
@@ -34,21 +34,23 @@ impl Job {
     }
 }
 
-/// Threads, and the jobs that they share.
+/// Jobs, and the threads that do them.
 #[derive(Default)]
 pub(super) struct JobQueue {
-    /// `None`: all devices that have no queue of their own.
+    /// The device that all jobs are on. `None`: any that has no queue of its own.
     pub(super) device: Option<u64>,
-    /// In turns between the directories.
+    /// Single files; their directories take turns.
     files: FairQueue<Inode, FileJob, 1>,
+    /// Parts of the baseline.
     batches: VecDeque<BatchJob>,
-    /// Jobs in both queues.
+    /// Jobs in `files` and `batches`.
     pub(super) queued: usize,
-    /// Jobs for single files since the last part of the baseline.
+    /// Single files that were taken since the last part of the baseline.
     in_a_row: u32,
-    /// Files in the queue that are half read and so have a descriptor.
+    /// Files in the queue that are half read.
     begun: usize,
     pub(super) threads: usize,
+    /// Threads that have no job.
     pub(super) waiting: usize,
     pub(super) wake: Arc<Condvar>,
 }
@@ -69,7 +71,7 @@ impl JobQueue {
         }
     }
 
-    /// Takes back a job that is not done. A part of the baseline goes on first, so that
+    /// Takes back a job that is not done. A part of the baseline goes to the front, so that
     /// no more of them are half read than there are threads.
     pub(super) fn put_back(&mut self, job: Job) {
         self.queued += 1;
@@ -135,7 +137,7 @@ mod tests {
         let mut queue = JobQueue::default();
         for number in 0..20 {
             file_of(SHORT + 1, dir.path(), number);
-            // Each in a directory of its own, as far as the queue knows.
+            // Each seems to be in another directory.
             let mut job = job(dir.path(), number);
             job.dir.inode.ino += number;
             job.dir.inode.dev = 0;

@@ -1,8 +1,8 @@
-//! Turns one regular file into its digest, in steps of bounded time.
+//! Opens regular files, and turns each into its digest, in steps of bounded time.
 //!
-//! Invariant: nothing is opened for reading that was not seen, through an O_PATH
-//! descriptor, to be a regular file (a FIFO's writer would be woken, and a device may do
-//! anything), and no more of it is read than the size that was seen then.
+//! Invariant: nothing is opened for reading before statx(2) on an O_PATH descriptor has shown
+//! that it is a regular file (opening a FIFO would wake its writer, and a device may do
+//! anything), and no more of it is read than its size was then.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,23 +20,21 @@ use crate::sys::open_for_reading::open_for_reading;
 use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::disk::FileDigest;
 
-/// Bytes read at once. More was measured to be slower by a quarter: it does not stay in the
-/// cache nearest to the CPU between read(2) and the digest.
+/// Bytes of one read(2): 32 KiB. More was measured to be slower by a quarter, since it does not
+/// stay in the L1 cache until it is hashed.
 pub(super) const CHUNK: usize = 32 << 10;
 
-/// What a buffer has at least, so that it is not made anew for each small file.
+/// The smallest size of a buffer, so that it need not grow for each small file.
 const MIN_BUFFER: usize = 4096;
 
-/// Bytes that were read, of everything.
 static READ: AtomicU64 = AtomicU64::new(0);
 
-/// Bytes that were read until now, also of files that are not done.
+/// Bytes that the process has read until now, including files that are half read.
 pub(crate) fn bytes_read() -> u64 {
     READ.load(Ordering::Relaxed)
 }
 
-/// A regular file, open with O_PATH: its name may lead to another one by now, and its kind is
-/// what was seen.
+/// A regular file, open with O_PATH. Whatever becomes of its name, it stays this file.
 pub(crate) struct RegularFile {
     fd: OwnedFd,
     pub(crate) stat: Stat,
@@ -54,7 +52,7 @@ impl RegularFile {
         Self::new(fd, stat)
     }
 
-    /// What is open with O_PATH, and what is known of it.
+    /// Takes a descriptor that is open with O_PATH, and its status.
     ///
     /// # Errors
     /// [`FsError::NotFound`] for what is no regular file.
@@ -105,12 +103,12 @@ impl RegularFile {
     }
 }
 
-/// What is known of an open file.
+/// Calls statx(2) for an open file.
 pub(super) fn status(fd: BorrowedFd<'_>) -> Result<Stat, FsError> {
     stat_fd(fd).map_err(|error| fs_error(&error))
 }
 
-/// What is known of a name.
+/// Calls statx(2) for a name in a directory; a symbolic link is not followed.
 pub(super) fn status_of(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Stat, FsError> {
     file::with_c_str(name, |name| stat_name(dir, name)).map_err(|error| fs_error(&error))
 }
@@ -118,21 +116,24 @@ pub(super) fn status_of(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Stat, FsErro
 /// A regular file that is being read.
 pub(super) struct Reader {
     file: File,
-    /// As it was seen before it was opened for reading.
+    /// Its status before it was opened for reading.
     stat: Stat,
+    /// A file that has become larger than this many bytes gets no digest.
     limit: u64,
     hasher: Sha256,
     /// Bytes in the digest so far.
     read: u64,
     /// Calls of read(2) so far.
     reads: u32,
-    /// Whether it was found to have more bytes than `stat` says.
+    /// Whether there are more bytes than `stat` says.
     is_longer: bool,
+    /// Time spent so far, in nanoseconds.
     took: u64,
 }
 
 impl Reader {
-    /// Reads until the time is up (`None`: as long as it takes). `None`: there is more.
+    /// Reads until the end, or until the time is up (`until` is `None`: no limit). Gives `None` if
+    /// there is more to read.
     ///
     /// # Errors
     /// Those of read(2).
@@ -151,10 +152,10 @@ impl Reader {
         }
     }
 
-    /// Whether all of it has been read.
+    /// Reads until the end (`true`), or until the time is up (`false`).
     fn read_until(&mut self, until: Option<Instant>, buffer: &mut Vec<u8>) -> io::Result<bool> {
         loop {
-            // A byte more than is left, so that a short read means the end of the file.
+            // One byte more than is left is asked for, so that a short read means the end.
             let left = self.stat.size.saturating_sub(self.read);
             let want =
                 usize::try_from(left).map_or(CHUNK, |left| left.saturating_add(1).min(CHUNK));
@@ -172,7 +173,7 @@ impl Reader {
             self.read += known as u64;
             self.is_longer = known < count;
             READ.fetch_add(count as u64, Ordering::Relaxed);
-            // A short read of a regular file is its last.
+            // A read(2) of a regular file is short only at its end.
             if count < want || self.is_longer {
                 return Ok(true);
             }
@@ -182,9 +183,9 @@ impl Reader {
         }
     }
 
-    /// What one read(2) gave in full was read at once, and a write since then has an
-    /// event. What took several, or is longer or shorter than was seen, is compared with
-    /// what it is now.
+    /// Makes the digest. A file that one read(2) gave whole is stable: a write since then has an
+    /// event. For one that took several, or is longer or shorter than its size was, the status is
+    /// compared with that of now.
     fn finish(&mut self) -> Result<FileDigest, FsError> {
         let mut digest = FileDigest {
             stat: Stat {
@@ -201,7 +202,7 @@ impl Reader {
         let after = status(self.file.as_fd())?;
         let is_same = (after.size, after.mtime) == (self.stat.size, self.stat.mtime);
         if self.is_longer && is_same {
-            // Read again, it would be found so again.
+            // As in some files of /proc and /sys: reading it again would give the same.
             return Err(FsError::Io("it has more bytes than its size".to_owned()));
         }
         digest.stable = is_same && self.read == self.stat.size;
@@ -246,7 +247,7 @@ mod tests {
         Some(Sha256::digest(bytes).into())
     }
 
-    /// Reads to the end in steps that are over at once; how many there were.
+    /// Reads to the end in steps without time; how many there were.
     fn in_steps(reader: &mut Reader) -> (Result<FileDigest, FsError>, usize) {
         let mut buffer = Vec::new();
         for steps in 1.. {

@@ -1,5 +1,5 @@
-//! The threads that read behind the loop: jobs in, answers out, and an eventfd that
-//! wakes the loop when there are some.
+//! Reads files on threads: takes jobs, gives answers, and wakes the loop by an eventfd when there
+//! are some.
 //!
 //! Never decides what is read. Invariants: each job gets its answer; the
 //! directories take turns, as do single files and the baseline; a device on which a slice
@@ -23,16 +23,16 @@ use crate::sys::epoll::EventFd;
 use crate::sys::process;
 use crate::tracker::disk::{FileDigest, Ticket};
 
-/// How long a thread stays with one job while others wait.
+/// How long a thread works on one job before the next one gets its turn: 20 ms.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// Devices with a thread of their own; those beyond are read as the others.
+/// Most devices with a thread of their own; more slow ones share threads with the others.
 const MAX_DEVICES: usize = 8;
 
-/// When no thread could be made, it is tried again after this.
+/// When no thread could be made, it is tried again after 1 s.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A device on which a single slice took longer gets a queue of its own.
+/// A device on which a single slice took longer gets a queue and a thread of its own: 1 s.
 const SLOW: Duration = Duration::from_secs(1);
 
 const THREAD_STACK: usize = 256 << 10;
@@ -44,15 +44,15 @@ pub(crate) enum Done {
 }
 
 struct Shared {
-    /// The first one is that of all devices without one.
+    /// The first one has the jobs of all devices that have no queue of their own.
     queues: Vec<JobQueue>,
     done: Vec<Done>,
-    /// When a thread could not be made last.
+    /// When making a thread failed last; `None`: the last one was made.
     failed: Option<Instant>,
 }
 
-/// The worker threads, started when there is work. They do not end: a thread that waits
-/// costs nothing but its stack.
+/// The worker threads, which are made when there is work. They do not end: an idle thread costs
+/// nothing but its stack.
 #[derive(Clone)]
 pub(crate) struct Workers {
     shared: Arc<Mutex<Shared>>,
@@ -83,11 +83,11 @@ impl Workers {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on, what lies on this device is read by a thread of its own.
+    /// Gives a device a queue and a thread of its own.
     pub(crate) fn isolate(&self, device: u64) {
         let mut shared = self.lock();
         let has_room = shared.queues.len() <= MAX_DEVICES;
-        if has_room && shared.lane_of(device) == 0 {
+        if has_room && shared.queue_of(device) == 0 {
             shared.queues.push(JobQueue::of(device));
         }
     }
@@ -96,24 +96,24 @@ impl Workers {
         self.submit(Job::File(job));
     }
 
-    /// Reads a part of the baseline, which lies on one device.
+    /// Reads a part of the baseline; all of it is on one device.
     pub(crate) fn read_batches(&self, batches: Vec<ReadBatch>) {
         self.submit(Job::Batch(BatchJob::new(batches)));
     }
 
     fn submit(&self, job: Job) {
         let mut shared = self.lock();
-        let number = shared.lane_of(job.device());
-        shared.queues[number].push(job);
-        self.start(shared, number);
+        let index = shared.queue_of(job.device());
+        shared.queues[index].push(job);
+        self.start(shared, index);
     }
 
-    /// Wakes a thread of a queue, or makes one. Never with the lock held over either: a
-    /// thread that cannot be made must not keep those that can work from it.
-    fn start(&self, mut shared: MutexGuard<'_, Shared>, number: usize) {
-        let max_threads = if number == 0 { self.max_threads } else { 1 };
+    /// Wakes a thread of a queue, or makes one. The lock is not held meanwhile, so that it does
+    /// not hold up threads that have work.
+    fn start(&self, mut shared: MutexGuard<'_, Shared>, index: usize) {
+        let max_threads = if index == 0 { self.max_threads } else { 1 };
         let may_try = shared.failed.is_none_or(|failed| failed.elapsed() >= RETRY);
-        let queue = &mut shared.queues[number];
+        let queue = &mut shared.queues[index];
         if queue.queued <= queue.waiting || queue.threads >= max_threads || !may_try {
             let wake = Arc::clone(&queue.wake);
             drop(shared);
@@ -127,17 +127,17 @@ impl Workers {
         let builder = thread::Builder::new()
             .name("hash".into())
             .stack_size(THREAD_STACK);
-        let started = builder.spawn(move || worker.work(number, &wake));
+        let started = builder.spawn(move || worker.work(index, &wake));
         let mut shared = self.lock();
         if started.is_ok() {
             shared.failed = None;
         } else {
-            shared.queues[number].threads -= 1;
+            shared.queues[index].threads -= 1;
             shared.failed = Some(Instant::now());
         }
     }
 
-    /// When the loop is to call [`Workers::help`], if it has to.
+    /// When the loop is to call [`Workers::help`]; `None`: there are threads, or no jobs.
     pub(crate) fn help_due(&self) -> Option<Instant> {
         let shared = self.lock();
         let failed = shared.failed?;
@@ -148,16 +148,16 @@ impl Workers {
         shared.queues.iter().any(is_stuck).then_some(failed + RETRY)
     }
 
-    /// Where no thread could be made: tries again at intervals, and does the work of the
-    /// devices that are not slow here, until the time is up.
+    /// Tries to make threads where there are none. As long as that fails, does the jobs of the
+    /// devices that are not slow in place, until the time is up.
     pub(crate) fn help(&self, until: Instant) {
-        // Not in the head of the loop, where the lock would be held throughout.
+        // As part of the `for` itself, the guard would live until its end.
         let queues = self.lock().queues.len();
-        for number in 0..queues {
+        for index in 0..queues {
             let shared = self.lock();
-            let queue = &shared.queues[number];
+            let queue = &shared.queues[index];
             if queue.queued > 0 && queue.threads == 0 {
-                self.start(shared, number);
+                self.start(shared, index);
             }
         }
         let mut buffer = Vec::new();
@@ -179,18 +179,17 @@ impl Workers {
         std::mem::take(&mut self.lock().done)
     }
 
-    /// Wakes the loop.
     pub(crate) fn wake(&self) {
         self.event.signal();
     }
 
-    /// A file was read on another thread.
+    /// Adds the answer for a file that a thread of a remote mount has read.
     pub(crate) fn deliver(&self, ticket: Ticket, read: Result<FileDigest, FsError>) {
         self.publish(Done::File(ticket, read));
     }
 
-    /// Does a job until it is done or the time is up.
-    fn perform(&self, number: usize, mut job: Job, until: Instant, buffer: &mut Vec<u8>) {
+    /// Works on a job until it is done or the time is up.
+    fn perform(&self, index: usize, mut job: Job, until: Instant, buffer: &mut Vec<u8>) {
         let began = Instant::now();
         let step = catch_unwind(AssertUnwindSafe(|| step(&mut job, until, buffer)));
         let done = step.unwrap_or_else(|panic| give_up(&mut job, &*panic));
@@ -199,14 +198,14 @@ impl Workers {
         }
         let mut shared = self.lock();
         let Some(done) = done else {
-            shared.queues[number].put_back(job);
+            shared.queues[index].put_back(job);
             return;
         };
         drop(shared);
         self.publish(done);
     }
 
-    /// Hands over what was read.
+    /// Adds an answer, and wakes the loop if it is the first one.
     fn publish(&self, done: Done) {
         let mut shared = self.lock();
         shared.done.push(done);
@@ -217,14 +216,14 @@ impl Workers {
         }
     }
 
-    /// A thread's life.
-    fn work(&self, number: usize, wake: &Condvar) {
+    /// Runs on each worker thread: does the jobs of a queue, without end.
+    fn work(&self, index: usize, wake: &Condvar) {
         process::schedule_as_batch();
         let mut buffer = Vec::new();
         loop {
             let mut shared = self.lock();
             let job = loop {
-                let queue = &mut shared.queues[number];
+                let queue = &mut shared.queues[index];
                 if let Some(job) = queue.pop() {
                     break job;
                 }
@@ -232,22 +231,23 @@ impl Workers {
                 // An idle thread keeps no buffer.
                 buffer = Vec::new();
                 shared = wake.wait(shared).unwrap_or_else(PoisonError::into_inner);
-                shared.queues[number].waiting -= 1;
+                shared.queues[index].waiting -= 1;
             };
             drop(shared);
-            self.perform(number, job, Instant::now() + SLICE, &mut buffer);
+            self.perform(index, job, Instant::now() + SLICE, &mut buffer);
         }
     }
 }
 
 impl Shared {
-    fn lane_of(&self, device: u64) -> usize {
+    /// The index of a device's queue.
+    fn queue_of(&self, device: u64) -> usize {
         let is_its = |queue: &JobQueue| queue.device == Some(device);
         self.queues.iter().position(is_its).unwrap_or(0)
     }
 }
 
-/// `None`: there is more to do.
+/// Works on a job until the time is up. `None`: there is more to do.
 fn step(job: &mut Job, until: Instant, buffer: &mut Vec<u8>) -> Option<Done> {
     match job {
         Job::File(job) => {
@@ -260,8 +260,8 @@ fn step(job: &mut Job, until: Instant, buffer: &mut Vec<u8>) -> Option<Done> {
     }
 }
 
-/// A job that panicked: the file it was at cannot be read, as after any other error, and
-/// is tried again later; the rest of a batch goes on.
+/// Answers for a job that panicked: the file that was being read gets an error, and so is tried
+/// again later; the rest of a batch goes on.
 fn give_up(job: &mut Job, panic: &(dyn Any + Send)) -> Option<Done> {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

@@ -26,14 +26,14 @@ pub(super) struct Found {
     pub(super) stat: Stat,
 }
 
-/// A directory as the walk takes it.
+/// A directory to be walked.
 pub(super) enum Listing {
     Local(OwnedFd),
     Remote(path::RemotePath),
 }
 
 impl RootBuilder<'_> {
-    /// Finds what is at a PATH, wherever it leads.
+    /// Finds what a PATH leads to; symbolic links are followed.
     pub(super) fn find(&mut self, given: &[u8]) -> Result<Found, Error> {
         let opened = path::open(&self.context.mounts, given);
         let opened = opened.map_err(|error| Error::path("watch", given, error))?;
@@ -44,7 +44,8 @@ impl RootBuilder<'_> {
                 _ => return Err(no_answer(given, &FsError::Busy)),
             },
         };
-        // As path_resolution(7) has it; the steps of the path were taken one by one.
+        // As in path_resolution(7): a slash at the end demands a directory. The kernel does not
+        // check it here, since the path was opened name by name.
         if given.ends_with(b"/") && stat.kind != Kind::Directory {
             let why = io::ErrorKind::NotADirectory.into();
             return Err(Error::path("watch", given, why));
@@ -52,7 +53,10 @@ impl RootBuilder<'_> {
         Ok(Found { opened, stat })
     }
 
-    /// Watches it, a directory. That it cannot be watched is part of the result.
+    /// Watches a directory that was found. Why it cannot be watched is part of [`Watched`].
+    ///
+    /// # Errors
+    /// Its file system does not answer.
     pub(super) fn watch(&mut self, given: &[u8], found: &Found) -> Result<Watched, Error> {
         match &found.opened {
             Opened::Here(fd, stat) => {
@@ -73,7 +77,7 @@ impl RootBuilder<'_> {
         }
     }
 
-    /// Opens it to be walked.
+    /// Opens a directory to be walked.
     pub(super) fn open_listing(&self, given: &[u8], found: Found) -> Result<Listing, Error> {
         match found.opened {
             Opened::Here(fd, _) => {
@@ -85,7 +89,8 @@ impl RootBuilder<'_> {
         }
     }
 
-    /// Finds where a single file is, without waiting for longer than the user wants.
+    /// Calls [`resolve`], on a thread where a file system may not answer, and waits until a signal
+    /// comes.
     pub(super) fn resolve(&self, given: &[u8]) -> Result<Resolved, Error> {
         let failed = |error| Error::path("watch", given, error);
         if !self.context.mounts.may_stall() {
@@ -104,7 +109,8 @@ impl RootBuilder<'_> {
             .map_err(failed)
     }
 
-    /// Asks a mount that may not answer for as long as the user waits, with a message on stderr.
+    /// Asks the threads of a mount that may not answer. Before the loop begins: waits until a
+    /// signal comes, with a message on stderr when it takes long.
     fn ask(&mut self, given: &[u8], ask: Ask, path: &path::RemotePath) -> Result<Answer, Error> {
         let target = RemoteTarget::Path(path.clone());
         let question = Question { ask, target };
@@ -138,7 +144,7 @@ impl RootBuilder<'_> {
 }
 
 impl Found {
-    /// Its absolute path, as the kernel has it: no file system is asked.
+    /// Its absolute path, from /proc: no file system is asked.
     pub(super) fn absolute(&self) -> Vec<u8> {
         match &self.opened {
             Opened::Here(fd, _) => file::path_of(fd.as_fd()).unwrap_or_default(),
@@ -151,15 +157,15 @@ impl Found {
     }
 }
 
-/// A file as it is watched: its directory, and its name there.
+/// A single file, which is watched through its directory.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Resolved {
     pub(super) parent: Vec<u8>,
     pub(super) name: Vec<u8>,
 }
 
-/// The directory and the name of a file, where a symbolic link is followed. Its file system
-/// is asked.
+/// The directory of a file and its name there; a symbolic link is followed. May wait for a file
+/// system.
 ///
 /// # Errors
 /// Those of realpath(3); `NotFound` for a path that ends in no name.

@@ -1,4 +1,4 @@
-//! Rule files, read from disk.
+//! Tests rule files, read from disk.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -38,7 +38,7 @@ fn inner_rules_beat_outer_ones_and_ignore_beats_gitignore() {
         "hidden.txt",
     ];
     assert_eq!(reported(&filter, tree.path(), &names), left);
-    // The command line has the last word.
+    // The command line overrides rule files.
     let filter = with_rules(&["!/a.log", "!.git", "hidden.txt"], &[".git", "*.log"]);
     assert_eq!(
         reported(
@@ -83,7 +83,7 @@ fn rules_above_a_path_count_up_to_the_root_of_its_repository() {
         reported(&filter, &root, &names),
         ["far", "a.log", "inner/near"]
     );
-    // Without a repository, what lies above has no say.
+    // Without a repository, rules above the PATH do not count.
     fs::remove_dir_all(tree.path().join("repo/.git")).unwrap();
     assert!(filter.has_unwatched_change());
     filter.forget_all();

@@ -1,4 +1,4 @@
-//! The threads at work on a real directory.
+//! Runs the threads on a real directory.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use super::super::job::tests::{LIMIT, dir_path, file_of, job};
@@ -9,7 +9,7 @@ fn workers() -> Workers {
     Workers::new(Arc::new(EventFd::new().unwrap()))
 }
 
-/// As if no thread could be made.
+/// Makes it seem that no thread can be made.
 fn refuse_threads(workers: &Workers) {
     workers.lock().failed = Some(Instant::now() + Duration::from_secs(3600));
 }
@@ -68,8 +68,8 @@ fn a_slow_device_has_a_thread_of_its_own() {
     let device = job(dir.path(), 0).inode.dev;
     workers.isolate(device);
     workers.isolate(device);
-    assert_eq!(workers.lock().lane_of(device), 1);
-    assert_eq!(workers.lock().lane_of(device + 1), 0);
+    assert_eq!(workers.lock().queue_of(device), 1);
+    assert_eq!(workers.lock().queue_of(device + 1), 0);
     workers.read(job(dir.path(), 0));
     let deadline = Instant::now() + Duration::from_secs(60);
     while workers.take_done().is_empty() && Instant::now() < deadline {

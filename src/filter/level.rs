@@ -1,0 +1,77 @@
+//! Matches a path against the rule files of the directories above it.
+//!
+//! A *level* is a directory that has rules. Its matchers see a path relative to it, and
+//! what they do not match is asked of the next level outwards: first all `.ignore` files,
+//! then, up to the root of the repository, `.gitignore` files, then `info/exclude` and the user's
+//! rule file. Reads no file. Invariant: inner levels hold outer ones, so that one level is all
+//! that is kept for a directory.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use ignore::Match;
+use ignore::gitignore::Gitignore;
+
+use super::rule_file::{Budget, RuleFile};
+
+/// A directory that has rules.
+pub(super) struct Level {
+    /// The next level above.
+    pub(super) outer: Option<Arc<Level>>,
+    /// Length of the directory's own path, which its matchers do not see.
+    pub(super) skip: usize,
+    /// `.ignore`.
+    pub(super) ignore: RuleFile,
+    /// `.gitignore`.
+    pub(super) git: RuleFile,
+    /// At the root of a repository: its `info/exclude`, and the user's rule file.
+    pub(super) repository: Option<[RuleFile; 2]>,
+}
+
+impl Level {
+    /// Whether a path, relative to the outermost level, is hidden.
+    pub(super) fn hides(&self, path: &[u8], is_dir: bool) -> bool {
+        let mut by_git = None;
+        let mut is_outside_repository = false;
+        let mut next = Some(self);
+        while let Some(level) = next {
+            let path = Path::new(OsStr::from_bytes(&path[level.skip..]));
+            if let Some(hidden) = matched(&level.ignore.matcher, path, is_dir) {
+                return hidden;
+            }
+            if by_git.is_none() && !is_outside_repository {
+                let lists = level.repository.iter().flatten();
+                by_git = [&level.git]
+                    .into_iter()
+                    .chain(lists)
+                    .find_map(|rules| matched(&rules.matcher, path, is_dir));
+                is_outside_repository = level.repository.is_some();
+            }
+            next = level.outer.as_deref();
+        }
+        by_git.unwrap_or(false)
+    }
+
+    /// Gives back the globs of a level, and of the outer ones, if no other level holds them.
+    pub(super) fn release(level: Arc<Self>, budget: &mut Budget) {
+        let mut next = Some(level);
+        while let Some(level) = next.and_then(Arc::into_inner) {
+            let lists = level.repository.iter().flatten();
+            for rules in [&level.ignore, &level.git].into_iter().chain(lists) {
+                budget.give_back(rules);
+            }
+            next = level.outer;
+        }
+    }
+}
+
+/// Whether a matcher hides a path (`true`), brings it back, or does not match it (`None`).
+fn matched(matcher: &Gitignore, path: &Path, is_dir: bool) -> Option<bool> {
+    match matcher.matched(path, is_dir) {
+        Match::None => None,
+        Match::Ignore(_) => Some(true),
+        Match::Whitelist(_) => Some(false),
+    }
+}
