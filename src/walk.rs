@@ -5,6 +5,7 @@
 //! read, so what changes after the reading has an event.
 
 mod progress;
+mod read_ahead;
 mod remote;
 mod reported_before;
 mod shared;
@@ -29,6 +30,7 @@ use crate::sys::stat::{stat_fd, stat_fd_cached, stat_name, stat_name_cached};
 use crate::tracker::disk::{FsError, Inode};
 use crate::tracker::model::{DirectoryState, Id, NotEntered};
 pub(crate) use progress::WalkProgress;
+use read_ahead::List;
 pub(crate) use remote::walk_remote;
 use reported_before::{OldDirectory, ReportedBefore};
 use shared::{FileSystem, Job, Shared};
@@ -257,8 +259,10 @@ impl<'s, 'a> Walker<'s, 'a> {
         // Where a write makes no event, a file may have changed before it is compared.
         let old = if wd.is_ok() { old } else { None };
         let mut wd = Some(wd);
+        let mut list = List::new(fd.as_fd());
         loop {
-            let count = match listing::read(fd.as_fd(), &mut self.buffer) {
+            let may_be_ahead = self.shared.has_idle_worker();
+            let count = match list.next(&mut self.buffer, may_be_ahead) {
                 Ok(count) => count,
                 Err(error) => {
                     self.walk_error(id, &error, Some(raw));
@@ -282,6 +286,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 self.shared.progress.check_interrupt();
             }
         }
+        drop(list);
         frames.push(Frame { fd, on, first });
     }
 

@@ -1,0 +1,171 @@
+//! Turns a directory into pieces of its list, for who takes them into the model; those of a
+//! large one are read on a thread of their own, where a processor would be idle otherwise.
+//!
+//! Invariant: the pieces come in the order of getdents64(2), and the thread has ended when
+//! the list is dropped, so that it holds nothing open.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use crate::sys::listing;
+
+/// A directory is large after so many full pieces: some 3,000 names. To read them takes many
+/// times as long as to begin a thread.
+const MANY: usize = 4;
+
+/// Pieces that are read ahead.
+const AHEAD: usize = 4;
+
+pub(super) struct List<'a> {
+    fd: BorrowedFd<'a>,
+    /// How many full pieces were read.
+    full: usize,
+    ahead: Option<Ahead>,
+}
+
+impl<'a> List<'a> {
+    /// Of an open directory, from where it was read to.
+    pub(super) fn new(fd: BorrowedFd<'a>) -> Self {
+        let (full, ahead) = (0, None);
+        Self { fd, full, ahead }
+    }
+
+    /// Puts the next entries into the buffer. Returns how many bytes they are, 0 at the end.
+    /// `may_be_ahead`: whether a thread would not take a processor from another one.
+    ///
+    /// # Errors
+    /// Those of getdents64(2).
+    pub(super) fn next(&mut self, buffer: &mut Vec<u8>, may_be_ahead: bool) -> io::Result<usize> {
+        if let Some(ahead) = &self.ahead {
+            return ahead.next(buffer);
+        }
+        let count = listing::read(self.fd, buffer)?;
+        self.full += usize::from(count > listing::AT_ONCE / 2);
+        if self.full >= MANY && may_be_ahead {
+            self.full = 0;
+            self.ahead = Ahead::start(self.fd).ok();
+        }
+        Ok(count)
+    }
+}
+
+/// A piece of the list: the buffer, and how much of it is filled.
+type Piece = (Vec<u8>, usize);
+
+/// The thread that reads.
+struct Ahead {
+    pieces: Option<Receiver<io::Result<Piece>>>,
+    /// Buffers to be filled again.
+    empty: SyncSender<Vec<u8>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ahead {
+    fn start(fd: BorrowedFd<'_>) -> io::Result<Self> {
+        // The duplicate goes on where the other has been read to.
+        let fd = fd.try_clone_to_owned()?;
+        let (sender, pieces) = sync_channel(AHEAD);
+        // Each buffer is in one of the channels, or with one of the two sides.
+        let (empty, buffers) = sync_channel(AHEAD + 2);
+        let thread = thread::Builder::new()
+            .name("list".into())
+            .stack_size(64 << 10)
+            .spawn(move || read_all(&fd, &buffers, &sender))?;
+        Ok(Self {
+            pieces: Some(pieces),
+            empty,
+            thread: Some(thread),
+        })
+    }
+
+    fn next(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        // The thread ends after an error or the end of the list, and both were given then.
+        let piece = self.pieces.as_ref().and_then(|pieces| pieces.recv().ok());
+        let Some(piece) = piece else {
+            return Ok(0);
+        };
+        let (filled, count) = piece?;
+        let _is_full = self.empty.try_send(std::mem::replace(buffer, filled));
+        Ok(count)
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.pieces = None;
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+/// Reads until the end of the list, an error, or until no piece is taken any more.
+fn read_all(fd: &OwnedFd, buffers: &Receiver<Vec<u8>>, pieces: &SyncSender<io::Result<Piece>>) {
+    loop {
+        let buffer = buffers.try_recv();
+        let mut buffer = buffer.unwrap_or_else(|_| vec![0; listing::AT_ONCE]);
+        let read = listing::read(fd.as_fd(), &mut buffer);
+        let is_last = !matches!(read, Ok(1..));
+        if pieces.send(read.map(|count| (buffer, count))).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs::{self, File};
+    use std::os::fd::AsFd;
+
+    use super::List;
+    use crate::sys::listing;
+
+    /// All names that a list gives, and whether a thread read them.
+    fn names(dir: &File, may_be_ahead: bool) -> (Vec<Vec<u8>>, bool) {
+        let mut list = List::new(dir.as_fd());
+        let mut buffer = vec![0; listing::AT_ONCE];
+        let mut names = Vec::new();
+        loop {
+            let count = list.next(&mut buffer, may_be_ahead).expect("read");
+            if count == 0 {
+                return (names, list.ahead.is_some());
+            }
+            let entries = listing::entries(&buffer[..count]);
+            names.extend(entries.map(|entry| entry.name.to_bytes().to_vec()));
+        }
+    }
+
+    #[test]
+    fn a_thread_gives_what_is_read_in_place() {
+        let dir = tempfile::tempdir().expect("directory");
+        for number in 0..9000 {
+            fs::write(dir.path().join(format!("{number:050}")), "").expect("written");
+        }
+        let open = || File::open(dir.path()).expect("opened");
+        let (in_place, is_ahead) = names(&open(), false);
+        assert!(!is_ahead);
+        assert_eq!(in_place.iter().collect::<BTreeSet<_>>().len(), 9000);
+        let (ahead, is_ahead) = names(&open(), true);
+        assert!(is_ahead);
+        assert_eq!(ahead, in_place);
+    }
+
+    #[test]
+    fn a_list_that_is_not_read_to_its_end_ends_its_thread() {
+        let dir = tempfile::tempdir().expect("directory");
+        for number in 0..9000 {
+            fs::write(dir.path().join(format!("{number:050}")), "").expect("written");
+        }
+        let open = File::open(dir.path()).expect("opened");
+        let mut list = List::new(open.as_fd());
+        let mut buffer = vec![0; listing::AT_ONCE];
+        while list.ahead.is_none() {
+            assert_ne!(list.next(&mut buffer, true).expect("read"), 0, "no thread");
+        }
+        // Its drop waits for the thread.
+        drop(list);
+    }
+}
