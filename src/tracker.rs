@@ -1,11 +1,9 @@
-//! Turns events and the state of the disk into changes: the model of the tree and its
-//! rules.
+//! Turns events and the state of the disk into changes, by a model of the tree.
 //!
-//! Two steps: *apply* changes the model by an event, in queue order, and emits that;
-//! *reconcile* compares one name with the disk and corrects the model where they
-//! differ. Every change of the model emits exactly its delta, so the stream folds to
-//! the model, and the model becomes the tree. Makes no system call: it asks a
-//! `Disk`, and time is a parameter.
+//! Two steps: *apply* changes the model by an event, in the order of the kernel queue; *reconcile*
+//! takes a name from the work queue, compares it with the disk, and corrects the model where
+//! they differ. Makes no system call: it asks a [`Disk`], and time is a parameter. Invariant:
+//! every change of the model emits exactly its delta, so that the stream folds to the model.
 
 mod apply;
 mod attributes;
@@ -70,7 +68,6 @@ pub(crate) struct Timestamps {
     pub(crate) wall: i64,
 }
 
-/// The model, its rules and what is left to be done, over a disk.
 pub(crate) struct Tracker<D> {
     pub(crate) disk: D,
     clock: Clock,
@@ -80,15 +77,13 @@ pub(crate) struct Tracker<D> {
     pub(crate) roots: Roots,
     /// Records and warnings not yet emitted.
     pub(crate) batch: Batch,
-    /// Records of subtrees that are emitted in pieces, and those after them.
+    /// Subtrees that are emitted in pieces, and the records that come after them.
     pending_records: PendingRecords,
-    /// For `--stats`.
     pub(crate) counters: Counters,
-    /// What is to be compared with the disk, now or later.
     queue: WorkQueue,
     scans: Scans,
     awaited: AwaitedEvents,
-    /// The batch that is being applied.
+    /// `None`: no batch is being applied.
     applying: Option<Applying>,
     links: HardLinks,
     tmpfiles: Tmpfiles,
@@ -100,7 +95,6 @@ pub(crate) struct Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// Over a tree that was walked, or an empty one.
     pub(crate) fn new(disk: D, settings: Settings, filter: Filter, now: u64) -> Self {
         let mut queue = WorkQueue::default();
         queue.set_now(now);
@@ -137,14 +131,14 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Goes on at that time.
+    /// Sets the time of what follows.
     pub(crate) fn at(&mut self, now: Timestamps) -> &mut Self {
         self.queue.set_now(now.tick);
         self.clock.set(now);
         self
     }
 
-    /// The kernel's queue was empty at this time of the wall clock.
+    /// Notes that the kernel queue was empty at this time of the wall clock.
     pub(crate) fn queue_was_empty(&mut self, wall: i64) {
         self.clock.set_queue_empty(wall);
     }
@@ -162,12 +156,12 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Whether a directory below `dir` is emitted and not entered.
+    /// Whether the directories in `dir` are beyond `--max-depth`: reported, but not entered.
     fn is_not_entered(&self, dir: Id) -> bool {
         self.levels_left(dir).is_some_and(|left| left <= 1)
     }
 
-    /// How many levels below `dir` are reported, where that has an end.
+    /// How many levels below `dir` are reported; `None`: all.
     fn levels_left(&self, dir: Id) -> Option<u32> {
         let most = self.settings.max_depth?;
         Some(most.saturating_sub(self.model.depth(dir)))
@@ -175,8 +169,8 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Compares every name that the walk found, without emitting anything: for modes and
-    /// owners, and watches on files.
+    /// Stats every entry that the walk found, without emitting anything: remembers modes and
+    /// owners, and sets watches on files, where these are needed.
     pub(crate) fn init_metadata(&mut self) {
         for id in self.model.all().collect::<Vec<_>>() {
             let Ok(stat) = self.stat_entry(id) else {
@@ -194,7 +188,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Opens a directory of the model: it is where the model has it, and is the inode meant.
+    /// Opens a directory of the model. It is found at the path that it has in the model, and is
+    /// the same inode.
     fn enter(&mut self, dir: Id) -> Result<D::Directory, FsError> {
         let model = &self.model;
         let inode = model.inode(dir);
@@ -212,7 +207,7 @@ impl<D: Disk> Tracker<D> {
         self.disk.stat(Target::In(&dir, name))
     }
 
-    /// The status of an entry where the model has it.
+    /// The status of what is at the path that an entry has in the model.
     fn stat_entry(&mut self, id: Id) -> Result<Stat, FsError> {
         if let Some(dir) = self.model.parent(id) {
             let name = self.model.name(id).to_vec();
@@ -222,7 +217,7 @@ impl<D: Disk> Tracker<D> {
         self.disk.stat(Target::Root(&open))
     }
 
-    /// Reads the regular file of that name, as far as files are read.
+    /// Reads the regular file of that name, up to the size limit.
     fn read_in(&mut self, dir: Id, name: &[u8], ticket: Ticket) -> Result<Reading, FsError> {
         let dir = self.enter(dir)?;
         let limit = self.settings.hash_limit;
@@ -231,13 +226,13 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// A file system that did not answer does again.
+    /// Tries now what waits long for a file system, since one answers again.
     pub(crate) fn hasten_stuck(&mut self) {
         self.queue.hasten_stuck();
     }
 
-    /// A name that the first walk found, with that inode number: its file will be read by
-    /// the baseline.
+    /// Initializes an entry that the first walk added: a file with the inode number that its
+    /// directory lists, which the baseline will read; a directory, unless it is not entered.
     pub(crate) fn add_walked(&mut self, id: Id, dir: Id, ino: u64) {
         match self.model.kind(id) {
             Kind::File => {

@@ -1,7 +1,7 @@
-//! Applies each step of a batch to the model, in queue order, which emits it.
+//! Applies each step of a batch to the model, in the order of the kernel queue, and so emits it.
 //!
-//! Asks the disk for no more than it must: what else is to be compared goes on the work queue,
-//! unless an event that is yet unread will do that.
+//! Invariant: asks the disk for no more than it must; what else is to be compared goes on the
+//! work queue, unless an event that is yet unread will do that.
 
 use foldhash::{HashMap, HashSet};
 
@@ -10,38 +10,39 @@ use super::disk::Disk;
 use super::folded_names::Source;
 use super::model::{Evidence, Flag, Id};
 use super::renamed_in_batch::Destination;
+use super::tmpfiles::Tmpfile;
 use crate::change::{Change, Kind};
 use crate::coalesce::{ContentEvents, NameChange, NameStep, Step, Steps};
 use crate::event::{Event, SelfEvent, Wd};
 
-/// Bytes that are read in place in one batch; what is over that is read by the work queue,
-/// in turns with other directories. 16 MiB.
+/// Bytes that are read in place in one batch: 16 MiB. Further files go on the work queue, where
+/// directories take turns.
 const IN_PLACE: u64 = 16 << 20;
 
-/// When a file that something happened to is compared.
+/// When a file for which an event came is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ReadWhen {
-    /// Before the next step, if it is closed.
+    /// Before the next step, if a writer has closed it.
     Now,
     /// By the work queue.
     Queued,
-    /// When a later step of the batch has renamed it; never, if one removes it.
+    /// After a later step of the batch has renamed it; never, if one removes it.
     Renamed,
 }
 
 /// The batch that is being applied.
 pub(super) struct Applying {
     steps: Steps,
-    /// Files that were read after its events were: those events are out of date.
+    /// Files that were read while it was applied: all its events about them are older.
     pub(super) read: HashSet<Id>,
-    /// Files that a later step renames, and what was found where it puts them.
+    /// New files that a later step renames, and what was found under their new names.
     pub(super) destinations: HashMap<Id, Destination>,
-    /// How many bytes had been hashed when it began.
+    /// How many bytes had been hashed before it was applied.
     hashed_before: u64,
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Coalesces events into the batch to apply. All of them were read before now.
+    /// Coalesces events into the batch that is applied next. All of them were read before now.
     pub(crate) fn begin_batch<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
         let counters = &mut self.counters;
         let steps = Steps::of(events.inspect(|_| counters.events += 1));
@@ -84,14 +85,14 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// Whether a file may be read at once, so that its record comes in the order of events.
+    /// Whether a file may be read at once, so that records come in the order of the events.
     pub(super) fn may_read_in_place(&self) -> bool {
         let hashed = self.counters.hashed_bytes;
         let is_within = |applying: &Applying| hashed - applying.hashed_before < IN_PLACE;
         self.applying.as_ref().is_some_and(is_within)
     }
 
-    /// What happened to a name in a watched directory.
+    /// Applies a step about a name in a watched directory.
     fn apply_name(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) {
         let name = steps.name(at);
         if step.change != NameChange::Content && self.is_moved_from(dir) {
@@ -110,8 +111,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A name was made, moved or removed. Whether the content events of the step were
-    /// served, too.
+    /// Applies that a name was created, moved or deleted. Returns whether the content events of
+    /// the step are served, too.
     fn apply_structure(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) -> bool {
         let name = steps.name(at);
         if step.change != NameChange::Content && self.filter.is_rule_file(name) {
@@ -121,7 +122,7 @@ impl<D: Disk> Tracker<D> {
             // The model may have the new name in another spelling.
             self.rescan_folded(dir);
         } else if step.change != NameChange::Content && self.is_scanning(dir) {
-            // And the scan may have listed the name in another spelling.
+            // The scan may have listed the name in another spelling.
             self.check_folded_source(dir);
         }
         match step.change {
@@ -158,7 +159,7 @@ impl<D: Disk> Tracker<D> {
         };
         let is_directory = self.model.kind(known) == Kind::Directory;
         if is_directory && is_dir {
-            // Only the disk shows whether the one that is known is meant, or one that came since.
+            // The event may be about a directory that came since: only the disk shows it.
             self.model.mark_deleted(known);
             self.reconcile_entry(known);
         } else if is_directory || is_dir {
@@ -188,13 +189,13 @@ impl<D: Disk> Tracker<D> {
             Some(id) if content.attrib && self.settings.attributes => self.enqueue(id),
             Some(_) => {}
             None if step.is_dir => {}
-            None => match self.name_of_tmpfile(name) {
-                Some(Some(id)) => self.file_events(id, content, ReadWhen::Now),
-                Some(None) => {}
-                None if is_written => self.written_unknown_name(dir, name),
+            None => match self.find_tmpfile(name) {
+                Tmpfile::Named(id) => self.file_events(id, content, ReadWhen::Now),
+                Tmpfile::Unnamed => {}
+                Tmpfile::Unknown if is_written => self.written_unknown_name(dir, name),
                 // It may be another spelling of one that is known.
-                None if self.is_folding(dir) => self.check_folded_source(dir),
-                None => {}
+                Tmpfile::Unknown if self.is_folding(dir) => self.check_folded_source(dir),
+                Tmpfile::Unknown => {}
             },
         }
         if is_written && self.filter.is_rule_file(name) {
@@ -202,22 +203,22 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A write to a name that the model does not have: if the name is gone, the file may have
-    /// another one, so the files of the directory are compared.
+    /// Serves a write to a name that the model does not have: if the name is gone, the file may
+    /// have another one, so the directory is scanned.
     fn written_unknown_name(&mut self, dir: Id, name: &[u8]) {
         self.reconcile_name(dir, name);
         if !self.is_directory(dir) || self.model.find(dir, name).is_some() {
             return;
         }
         let stat = self.stat_in(dir, name);
-        // What is there, and not in the model, is our own output or another spelling.
+        // What is there and still not in the model is our own output, or another spelling.
         if stat.is_err() {
             self.debounce(dir);
         }
     }
 
-    /// The bytes or attributes of a file may have changed. Once it was read under this name,
-    /// its others follow.
+    /// Applies events about the bytes or attributes of a file. Once it was read under this name,
+    /// its other names follow.
     pub(super) fn file_events(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
         if content.attrib && self.model.has(id, Flag::LINKED) {
             let key = self.model.inode_key(id);
@@ -229,7 +230,7 @@ impl<D: Disk> Tracker<D> {
         self.one_file(id, content, when);
     }
 
-    /// The same for this name alone.
+    /// Applies events about the bytes or attributes of a file to one of its names.
     fn one_file(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
         let is_read = |applying: &Applying| applying.read.contains(&id);
         if self.applying.as_ref().is_some_and(is_read) {
@@ -267,7 +268,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Something happened to the bytes or attributes of a watched inode.
+    /// Applies events about the bytes or attributes of a watched inode.
     fn inode_content(&mut self, wd: Wd, content: ContentEvents) {
         if let Some(dir) = self.model.watched(wd) {
             if content.attrib {
@@ -280,12 +281,12 @@ impl<D: Disk> Tracker<D> {
         for id in self.file_watches.names(wd) {
             self.one_file(id, content, ReadWhen::Queued);
             if self.model.has(id, Flag::LINKED) {
-                break; // The others follow it.
+                break; // Its other names follow once it is read.
             }
         }
     }
 
-    /// A watched inode is gone or has moved, or its watch is gone.
+    /// Applies a self event: a watched inode is gone or has moved, or its watch is gone.
     fn self_event(&mut self, wd: Wd, event: SelfEvent) {
         if self.roots.is_ancestor_watch(wd) {
             self.enqueue_roots();
@@ -297,14 +298,14 @@ impl<D: Disk> Tracker<D> {
             self.model.take_watch(dir);
         }
         if event == SelfEvent::DeleteSelf && self.model.has(dir, Flag::ROOT) {
-            // What is at the PATH now is another, even if it got the inode number.
+            // What is at the PATH now is another directory, even if it got the same inode number.
             self.unlink(dir);
         } else {
             self.enqueue(dir);
         }
     }
 
-    /// `IN_Q_OVERFLOW`: what was lost is found by comparing everything.
+    /// `IN_Q_OVERFLOW`: a rescan finds what was lost.
     fn overflow(&mut self) {
         self.counters.overflows += 1;
         self.batch.push(Change::Overflow);
@@ -312,7 +313,7 @@ impl<D: Disk> Tracker<D> {
         self.request_rescan(self.clock.tick());
     }
 
-    /// Permissions of a directory changed: it may be why files in it could not be read.
+    /// Permissions of a directory changed: enqueues the files in it that could not be read.
     fn retry_unreadable_files(&mut self, dir: Id) {
         let is_unread =
             |id: &Id| self.model.kind(*id) == Kind::File && self.model.is_unreadable(*id);
@@ -328,14 +329,15 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// Permissions of a directory changed: what could not be entered below it is tried.
+    /// Permissions of a directory changed: tries again what they may have kept from being opened
+    /// in it and below.
     fn retry_denied(&mut self, dir: Id) {
         let model = &self.model;
         self.queue
             .hasten_denied(|denied| model.is_live(denied) && model.is_within(denied, dir));
     }
 
-    /// Whether events are left to apply, or records of what was applied are left to emit.
+    /// Whether steps are left to apply, or records of what was applied are left to emit.
     pub(crate) fn is_applying(&self) -> bool {
         self.applying.is_some() || self.is_emitting()
     }

@@ -1,5 +1,5 @@
-//! Modes, owners, extended attributes and mtimes, where changes of them are asked for: what
-//! was last reported, and what differs.
+//! Compares modes, owners, extended attributes and mtimes with what was last reported, where
+//! `--attributes` or `--touched` asks for it.
 
 use super::Tracker;
 use super::disk::{Disk, Stat, Target, Xattr};
@@ -7,7 +7,7 @@ use super::model::{Flag, Id};
 use crate::change::{Attributes, Change, Kind};
 
 impl<D: Disk> Tracker<D> {
-    /// Remembers mode, owner and extended attributes, where they are reported.
+    /// Remembers mtime, mode, owner and extended attributes, as far as they are reported.
     pub(super) fn remember_attributes(&mut self, id: Id, stat: &Stat) {
         if stat.kind == Kind::File {
             self.remember_mtime(id, stat);
@@ -19,7 +19,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Reports a change of mode, owner or extended attributes, where that is asked for.
+    /// Emits a change of mode, owner or extended attributes, where that is asked for.
     pub(super) fn compare_attributes(&mut self, id: Id, stat: &Stat) {
         if !self.settings.attributes {
             return;
@@ -28,7 +28,7 @@ impl<D: Disk> Tracker<D> {
             return self.remember_attributes(id, stat);
         };
         let old_xattrs = self.last_reported.xattrs(id);
-        // Where they cannot be read now, they are those that were reported.
+        // If they cannot be read now, they are taken to be unchanged.
         let xattrs = self.xattrs(id).unwrap_or_else(|| old_xattrs.clone());
         if old != stat.attributes || old_xattrs != xattrs {
             if !self.model.has(id, Flag::HIDDEN) {
@@ -39,7 +39,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// In the order of their names. `None`: they cannot be read.
+    /// The extended attributes of an entry, sorted by name. `None`: they cannot be read.
     fn xattrs(&mut self, id: Id) -> Option<Box<[Xattr]>> {
         let (dir, name) = match self.model.parent(id) {
             Some(dir) => (dir, self.model.name(id).to_vec()),
@@ -92,7 +92,7 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Whether a file's mtime is known and another now.
+    /// Whether a file has another mtime than the one that is remembered.
     pub(super) fn has_new_mtime(&self, id: Id, stat: &Stat) -> bool {
         let old = self.last_reported.mtime(id);
         old.is_some_and(|old| old != stat.mtime)

@@ -1,4 +1,4 @@
-//! Names about which an event is expected that is yet unread, so that nothing is concluded
+//! Keeps names about which an event is expected that is yet unread, so that nothing is concluded
 //! from what the disk shows of them now. Knows neither the tree nor the disk.
 //!
 //! Invariant: each is taken out by its event, by the entry's removal, or, when it has waited
@@ -12,17 +12,16 @@ use crate::event::Cookie;
 
 #[derive(Default)]
 pub(super) struct AwaitedEvents {
-    /// First halves of renames.
     pub(super) moves: MovedFromEvents,
     unseen: UnseenCreates,
-    /// Entries that were not found on disk, and since when, on the monotonic clock: the event
-    /// of where they went is expected.
+    /// Entries that were not found on disk, and since when, on the monotonic clock: their
+    /// `IN_DELETE` or `IN_MOVED_FROM` is expected.
     missing: HashMap<Id, u64>,
 }
 
 impl AwaitedEvents {
-    /// `IN_MOVED_FROM` of a name, with its entry if there is one. `false`: nothing of that name
-    /// is known, so no second half is awaited.
+    /// Keeps an `IN_MOVED_FROM`, with the entry of its name if there is one. `false`: nothing of
+    /// that name is known, so its `IN_MOVED_TO` is not awaited.
     pub(super) fn begin_move(
         &mut self,
         cookie: Cookie,
@@ -42,29 +41,29 @@ impl AwaitedEvents {
         true
     }
 
-    /// A name was made, and had left the disk when it was reconciled.
+    /// Adds a name that was created, and had left the disk before it was read.
     pub(super) fn add_unseen(&mut self, dir: Id, name: &[u8]) {
         self.unseen.add(dir, name);
     }
 
-    /// Forgets such a name; whether it was one.
+    /// Removes such a name; whether it was one.
     pub(super) fn take_unseen(&mut self, dir: Id, name: &[u8]) -> bool {
         self.unseen.remove(dir, name)
     }
 
-    /// An entry was not found; since when that is so.
+    /// Notes that an entry was not found on disk; since when that is so.
     pub(super) fn missing_since(&mut self, id: Id, now: u64) -> u64 {
         *self.missing.entry(id).or_insert(now)
     }
 
-    /// An entry was found, or is gone from the model.
+    /// Forgets an entry that was found on disk, or has left the model.
     pub(super) fn clear_missing(&mut self, id: Id) {
         self.missing.remove(&id);
     }
 }
 
-/// Names that were made, and had left the disk when they were reconciled: the event of
-/// where they went is unread.
+/// Names that were created, and had left the disk before they were read: their `IN_DELETE` or
+/// `IN_MOVED_FROM` is unread.
 #[derive(Default)]
 struct UnseenCreates {
     names: HashMap<Id, Vec<Box<[u8]>>>,
@@ -78,7 +77,7 @@ impl UnseenCreates {
         }
     }
 
-    /// Forgets a name; whether it was one of them.
+    /// Removes a name; whether it was one of them.
     fn remove(&mut self, dir: Id, name: &[u8]) -> bool {
         let Some(names) = self.names.get_mut(&dir) else {
             return false;

@@ -1,5 +1,5 @@
-//! Files that the walk saw and that were not read yet: what the baseline reads counts only if
-//! nothing has happened to them since.
+//! Takes what the baseline has read of a file that the walk found. It counts only if nothing has
+//! happened to the file since the watch began.
 //!
 //! Emits nothing. Invariant: a digest is stored without a record only from the inode
 //! that the walk saw, as it was before the watch began; all else is left to reconcile.
@@ -10,9 +10,9 @@ use super::model::{Evidence, Id, Knowledge};
 use crate::change::Kind;
 
 impl<D> Tracker<D> {
-    /// Whether a file that was not read since the watch began is another one than the
-    /// walk saw. A rename, a link or a birth shows in the times, so the numbers are asked
-    /// only then: on some file systems a listing's are not those of the files.
+    /// Whether an unread file is another one than the walk found. A rename, a link or a new file
+    /// has a new ctime, so the inode numbers are compared only then: on some file systems
+    /// readdir(3) gives others than statx(2).
     pub(super) fn was_replaced(&self, id: Id, stat: &Stat) -> bool {
         let is_other = |ino| {
             ino != stat.inode.ino || stat.btime.is_some_and(|birth| self.clock.has_shown(birth))
@@ -25,10 +25,10 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Whether a file may have been written, by its times, since the watch
-    /// began: the wall clock has shown them since. One that a program has set to the future
-    /// proves nothing, unless it was set since. Where a write makes no event, any change of the
-    /// inode counts as one.
+    /// Whether a file may have been written since the watch began: the wall clock has shown its
+    /// mtime since then. An mtime that a program has set to the future counts only if the ctime
+    /// shows that it was set since. In a directory without a watch, where a write makes no event,
+    /// any new ctime counts.
     pub(super) fn changed_since_start(&self, id: Id, stat: &Stat) -> bool {
         let dir = self.model.parent(id);
         if dir.is_some_and(|dir| self.model.wd(dir).is_none()) {
@@ -41,8 +41,8 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// The baseline has read a file, or stat'ed it: what was there when the watch
-    /// began is known, unless something has happened since.
+    /// Takes what the baseline has read of a file, or its status: that was there when the watch
+    /// began, unless something has happened since.
     pub(crate) fn take_baseline(&mut self, id: Id, read: Result<FileDigest, FsError>) {
         let model = &self.model;
         if !model.is_live(id) || model.kind(id) != Kind::File {
@@ -58,8 +58,8 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         match read {
-            // Something has happened to it, and its event may be unread; or it is another
-            // file, renamed to that name. With what is known then, it is read again.
+            // It changed since, and the event may be unread; or another file was renamed to its
+            // name. It is read again, with the evidence of that.
             Ok(FileDigest { stat, stable, .. })
                 if !stable
                     || self.clock.has_shown(stat.ctime)
@@ -73,13 +73,13 @@ impl<D: Disk> Tracker<D> {
                 stable,
                 ..
             }) if !self.goes_by_stat(&stat) => self.store_digest(id, &stat, digest, stable),
-            // An empty file is read whatever the limit; its digest is not asked for.
+            // Over the size limit, or files are not read; an empty one is read all the same.
             Ok(FileDigest { stat, .. }) => {
                 let by_stat = self.goes_by_stat(&stat);
                 self.keep_fingerprint(id, &stat, !by_stat, self.clock.wall());
                 self.warn_over_limit(id, &stat);
             }
-            // It moved, or may not be read, or something above it may not: it is reconciled.
+            // It moved, or it or its directory may not be read.
             Err(_) => {
                 self.model.mark_missed(id);
                 self.enqueue(id);

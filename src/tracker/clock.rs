@@ -1,31 +1,32 @@
-//! The time of what is done at present, and which times the wall clock has shown since the
-//! watch began: what changed since then has one of them. Reads no clock.
+//! Keeps the current time, and which times the wall clock has shown since the watch began: a file
+//! that changed since then has one of them. Reads no clock.
 //!
-//! A clock may be years behind the files (a board before NTP) and may be set at any time, so
-//! a time later than the beginning proves nothing by itself. Invariant: the spans cover all
+//! The wall clock may be years behind the files (a board before NTP) and may be set at any time,
+//! so that a file may have a later time and be unchanged. Invariant: the spans cover all times
 //! that the clock has shown, however it was set.
 
 use super::Timestamps;
 
-/// The clock may gain or lose that much between two readings without having been set:
+/// The wall clock may gain or lose this much between two readings without having been set:
 /// adjtime(3) slews, and a reading takes time. 100 ms.
 const TOLERANCE: i64 = 100_000_000;
 
-/// A file may have changed after the last reading of the clock by that much: 10 s.
+/// A file may have changed this long after the last reading of the clock: 10 s.
 const AHEAD: i64 = 10_000_000_000;
 
-/// With more spans than this two are joined, with the time between them.
+/// With more spans than this, two are joined, and the time between them.
 const MOST: usize = 16;
 
-/// A file born so much before the kernel's queue was last seen empty was not made by an
-/// event that was queued after: clocks of file systems are that coarse. 20 ms.
+/// A file whose birth time is this much older than the moment when the kernel queue was last
+/// empty was not created by an event that was queued after that: 20 ms, more than the resolution
+/// of a file system's clock.
 const COARSE: i64 = 20_000_000;
 
 /// Times of the wall clock are in nanoseconds since 1970.
 pub(super) struct Clock {
     now: Timestamps,
     shown: ShownTimes,
-    /// When the kernel's queue was last seen empty.
+    /// When the kernel queue was last empty.
     queue_empty: i64,
 }
 
@@ -40,13 +41,13 @@ impl Clock {
 
     pub(super) fn set(&mut self, now: Timestamps) {
         if self.shown.observe(now) {
-            // By a clock that was set since, nothing is older than the queue.
+            // The clock was set: no birth time can be compared with a time before that.
             self.queue_empty = i64::MIN;
         }
         self.now = now;
     }
 
-    /// All events that were queued by this time were read.
+    /// Notes that the kernel queue was empty: all events that were queued before were read.
     pub(super) fn set_queue_empty(&mut self, wall: i64) {
         self.queue_empty = wall;
     }
@@ -60,30 +61,31 @@ impl Clock {
         self.now.wall
     }
 
-    /// Whether a file was born before all events that are unread or being applied.
+    /// Whether a birth time is before all events that are unread or being applied.
     pub(super) fn is_before_queued_events(&self, birth: i64) -> bool {
         birth < self.queue_empty.saturating_sub(COARSE)
     }
 
-    /// Whether the wall clock has shown a time since the watch began.
+    /// Whether the wall clock has shown this time since the watch began.
     pub(super) fn has_shown(&self, time: i64) -> bool {
         self.shown.has_shown_from(time, i64::MIN)
     }
 
-    /// The same, where the watch counts from another time of the first span.
+    /// Whether the wall clock has shown this time since the watch began, if `from` is taken for
+    /// the beginning of the first span.
     pub(super) fn has_shown_from(&self, time: i64, from: i64) -> bool {
         self.shown.has_shown_from(time, from)
     }
 }
 
-/// Times in nanoseconds since 1970, the first and the last one.
+/// From the first to the last time, both included.
 struct Span {
     first: i64,
     last: i64,
 }
 
 struct ShownTimes {
-    /// The last one goes on; a setting of the clock begins another.
+    /// The last one goes on until now. When the clock is set, another one begins.
     spans: Vec<Span>,
     /// When the clock was last read.
     seen: Timestamps,
@@ -98,7 +100,7 @@ impl ShownTimes {
         }
     }
 
-    /// Reads the clock; whether it was set since the last reading.
+    /// Takes a reading of the clock; whether it was set since the last one.
     fn observe(&mut self, now: Timestamps) -> bool {
         let passed = now.tick.saturating_sub(self.seen.tick);
         let passed = i64::try_from(passed).unwrap_or(i64::MAX);
@@ -107,7 +109,7 @@ impl ShownTimes {
         let was_set = now.wall.abs_diff(expected) > tolerance.unsigned_abs();
         self.seen = now;
         if let Some(span) = self.spans.last_mut() {
-            // It was set at some time between the two readings.
+            // It was set somewhere between the two readings.
             span.last = span.last.max(if was_set { expected } else { now.wall });
         }
         if was_set {
@@ -124,8 +126,8 @@ impl ShownTimes {
         was_set
     }
 
-    /// Whether the clock has shown a time, where the first span counts from then; `MIN`: from
-    /// its beginning.
+    /// Whether a span has this time. `from`: the first span begins there; `i64::MIN`: where it
+    /// does.
     fn has_shown_from(&self, time: i64, from: i64) -> bool {
         self.spans.iter().enumerate().any(|(at, span)| {
             let is_last = at + 1 == self.spans.len();

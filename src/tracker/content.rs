@@ -1,7 +1,7 @@
-//! Reads a regular file whose bytes may have changed, at once or on a worker. What cannot be
+//! Reads a regular file whose bytes may have changed, at once or on a worker. One that cannot be
 //! read is reported once, and tried again.
 //!
-//! Invariant: what happened to a file is kept until it is read, or known not to matter.
+//! Invariant: evidence is kept until the file was read, or need not be.
 
 mod compare;
 mod known_content;
@@ -24,16 +24,16 @@ impl<D> Tracker<D> {
         self.model.kind(id) == Kind::File && self.model.evidence(id).has(wrote)
     }
 
-    /// Whether a file that could not be read for an I/O error is as it was then, and waits for
-    /// its next try.
+    /// Whether a file that could not be read because of an I/O error has the same status as then,
+    /// and waits for its next try.
     fn is_still_unreadable(&self, id: Id, stat: &Stat) -> bool {
         let fingerprint = model::fingerprint(stat, false);
         self.model.knowledge(id) == Knowledge::Unreadable { fingerprint }
             && self.queue.backs_off(id)
     }
 
-    /// Takes what happened to a file since it was last read. Where events were dropped, a
-    /// touch does not explain the times that are found: there may have been a write, too.
+    /// Takes the evidence of what happened to a file since it was last read. After an overflow,
+    /// `IN_ATTRIB` does not explain new times: there may have been a write, too.
     pub(super) fn take_evidence(&mut self, id: Id) -> Evidence {
         let all = self.model.take_evidence(id);
         if self.has_lost_events() {
@@ -45,28 +45,29 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// A regular file was found under the name of one: reads it if its bytes may have changed.
+    /// Reconciles a regular file that was found under its name: reads it if its bytes may have
+    /// changed.
     pub(super) fn reconcile_content(&mut self, id: Id, stat: &Stat) {
         self.note_links(id, stat);
         if self.reads.mark_stale(id) {
-            return; // The answer will find the evidence of what happened meanwhile.
+            return; // It is being read: its evidence is served when the answer comes.
         }
         self.queue.cancel_debounce(id);
-        let why = self.take_evidence(id);
+        let evidence = self.take_evidence(id);
         if self.goes_by_stat(stat) {
-            self.compare_stat(id, stat, why);
-        } else if why.is_empty() && self.is_still_unreadable(id, stat) {
-            // A scan is no reason to try it before its time.
-        } else if self.needs_read(id, stat, why) {
-            match self.read_by_other_name(id, stat, why) {
-                Some(digest) => self.compare(id, stat, digest, true, why),
-                None => self.read(id, stat, why),
+            self.compare_stat(id, stat, evidence);
+        } else if evidence.is_empty() && self.is_still_unreadable(id, stat) {
+            // Found by a scan: that is no reason to try it before its time.
+        } else if self.needs_read(id, stat, evidence) {
+            match self.read_by_other_name(id, stat, evidence) {
+                Some(digest) => self.compare(id, stat, digest, true, evidence),
+                None => self.read(id, stat, evidence),
             }
         } else if self.model.digest(id).is_none()
-            // The baseline passes over what is polled: what is found first is taken as it is.
+            // The baseline leaves out what is polled: its first status is taken as unchanged.
             && (!self.model.is_unread(id) || self.file_systems.is_polled(stat.inode.dev))
         {
-            // IN_ATTRIB explains what differs.
+            // IN_ATTRIB explains the new times.
             self.keep_fingerprint(id, stat, true, self.clock.wall());
             if self.has_new_mtime(id, stat) {
                 self.emit_touched(id, stat);
@@ -75,12 +76,12 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    fn read(&mut self, id: Id, stat: &Stat, why: Evidence) {
+    fn read(&mut self, id: Id, stat: &Stat, evidence: Evidence) {
         let Some(dir) = self.model.parent(id) else {
             return;
         };
         if let Some(due) = self.reads.delays.wait(id, self.clock.tick()) {
-            self.model.add_evidence(id, why);
+            self.model.add_evidence(id, evidence);
             self.queue.delay_entry(id, Some(dir), due);
             return;
         }
@@ -95,22 +96,22 @@ impl<D: Disk> Tracker<D> {
                 ..
             })) => {
                 self.count_reading(&stat);
-                self.compare(id, &stat, digest, stable, why);
+                self.compare(id, &stat, digest, stable, evidence);
             }
             Ok(Reading::Later(_)) => {
                 let failures = self.queue.failures_of(id);
-                self.reads.begin_again(ticket, id, why, failures);
+                self.reads.begin_again(ticket, id, evidence, failures);
             }
             Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
-                self.model.add_evidence(id, why);
+                self.model.add_evidence(id, evidence);
                 self.retry_entry(id, &FsError::NotFound);
             }
-            Err(error) => self.reading_failed(id, stat, error, why),
+            Err(error) => self.reading_failed(id, stat, error, evidence),
         }
     }
 
-    /// Reads a file that was written to, without a statx(2) first. `false`: it was not read, and
-    /// is to be reconciled.
+    /// Reads a file that was written to, without a statx(2) by its name first. `false`: it was not
+    /// read, and is to be reconciled.
     pub(super) fn read_modified(&mut self, id: Id) -> bool {
         let is_plain = !self.settings.attributes
             && !self.reads.delays.is_waiting(id, self.clock.tick())
@@ -136,27 +137,28 @@ impl<D: Disk> Tracker<D> {
             })) if !self.disk.is_self_output(stat.inode) => {
                 self.clear_missing(id);
                 self.queue.cancel_debounce(id);
-                let why = self.take_evidence(id);
+                let evidence = self.take_evidence(id);
                 self.count_reading(&stat);
-                self.compare(id, &stat, digest, stable, why);
+                self.compare(id, &stat, digest, stable, evidence);
                 true
             }
             Ok(Reading::Later(_)) => {
                 self.clear_missing(id);
                 self.queue.cancel_debounce(id);
-                let why = self.take_evidence(id);
+                let evidence = self.take_evidence(id);
                 let failures = self.queue.failures_of(id);
-                self.reads.begin_again(ticket, id, why, failures);
+                self.reads.begin_again(ticket, id, evidence, failures);
                 true
             }
             _ => false,
         }
     }
 
+    /// Takes the answer of a worker.
     pub(crate) fn answered(&mut self, ticket: Ticket, answer: Result<FileDigest, FsError>) {
         let Some(Answered {
             id,
-            why,
+            evidence,
             is_stale,
             failures,
         }) = self.reads.end(ticket)
@@ -172,8 +174,8 @@ impl<D: Disk> Tracker<D> {
                 took,
             }) => {
                 self.count_reading(&stat);
-                self.compare(id, &stat, digest, stable, why);
-                // What happened while it was read is reconciled by the work queue.
+                self.compare(id, &stat, digest, stable, evidence);
+                // What happened while it was read is served by the work queue.
                 let again = !self.model.evidence(id).is_empty();
                 if again || !stable {
                     self.reads.delays.note(id, self.clock.tick(), took);
@@ -186,13 +188,13 @@ impl<D: Disk> Tracker<D> {
                 }
             }
             Ok(_) | Err(FsError::NotFound) => {
-                self.model.add_evidence(id, why);
+                self.model.add_evidence(id, evidence);
                 self.retry_entry(id, &FsError::NotFound);
             }
             Err(error) => match self.stat_entry(id) {
-                Ok(stat) => self.reading_failed(id, &stat, error, why),
+                Ok(stat) => self.reading_failed(id, &stat, error, evidence),
                 Err(_) => {
-                    self.model.add_evidence(id, why);
+                    self.model.add_evidence(id, evidence);
                     self.retry_entry(id, &error);
                 }
             },
@@ -200,15 +202,16 @@ impl<D: Disk> Tracker<D> {
         self.queue.served();
     }
 
-    /// A file cannot be read now. A write to it is a change all the same.
-    fn reading_failed(&mut self, id: Id, stat: &Stat, error: FsError, why: Evidence) {
+    /// Serves that a file cannot be read now. If it was written to, that is emitted as a change
+    /// without a digest.
+    fn reading_failed(&mut self, id: Id, stat: &Stat, error: FsError, evidence: Evidence) {
         if matches!(error, FsError::NotFound | FsError::Busy | FsError::Stalled) {
-            self.model.add_evidence(id, why);
+            self.model.add_evidence(id, evidence);
             self.model.mark_missed(id);
             self.retry_entry(id, &error);
             return;
         }
-        let is_written = why.is_written()
+        let is_written = evidence.is_written()
             || match self.model.knowledge(id) {
                 Knowledge::Unread { .. } => self.changed_since_start(id, stat),
                 Knowledge::Unseen => self.model.digest(id).is_some() && stat.size > 0,
@@ -223,7 +226,7 @@ impl<D: Disk> Tracker<D> {
             let old = self.model.digest(id);
             self.model.set_digest(id, None);
             self.emit_changed(id, content(stat, None), old);
-            if why.has(Evidence::CLOSED_WRITE) {
+            if evidence.has(Evidence::CLOSED_WRITE) {
                 self.emit_closed(id, content(stat, None));
             }
         }
@@ -233,8 +236,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// That it cannot be read is reported on stderr once, and it is tried again, sooner when its
-    /// permissions change.
+    /// Warns that a file cannot be read, once, and puts it on the queue to be tried again: sooner
+    /// if its permissions change.
     fn mark_unreadable(&mut self, id: Id, stat: &Stat, error: FsError) {
         let is_first = !self.model.is_unreadable(id);
         let fingerprint = model::fingerprint(stat, false);
@@ -254,7 +257,7 @@ impl<D: Disk> Tracker<D> {
     }
 }
 
-/// What identifies a directory, whatever its name.
+/// The content fields of a directory's record: inode number and times.
 pub(super) fn directory_content(stat: &Stat) -> Content {
     Content {
         stat: Some(stat.times()),
@@ -262,7 +265,7 @@ pub(super) fn directory_content(stat: &Stat) -> Content {
     }
 }
 
-/// The content fields of a record.
+/// The content fields of a file's record.
 pub(super) fn content(stat: &Stat, digest: Option<Digest>) -> Content {
     Content {
         size: Some(stat.size),

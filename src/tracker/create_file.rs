@@ -1,8 +1,8 @@
-//! IN_CREATE of names that are no directories: made by open(2), and then empty, or linked, with
-//! their bytes.
+//! Applies `IN_CREATE` of names that are no directories: a file that was made by open(2) is empty
+//! at first; one that was made by link(2) has its bytes.
 //!
-//! Where a later event of the batch moves the name, the kind is that of what is found there.
-//! Invariant: a file that was made, written and closed in one batch is read once.
+//! If a later step of the batch moves the name, its kind is found under the new name.
+//! Invariant: a file that was created, written and closed in one batch is read once.
 
 use super::content::content;
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
@@ -13,9 +13,9 @@ use crate::coalesce::{ContentEvents, Outcome};
 
 /// What reading a new file gave.
 pub(super) enum FirstReading {
-    /// Without a digest where it goes by size and times.
+    /// It has no digest if it goes by size and times.
     Done(FileDigest),
-    /// A worker reads it; its status before that.
+    /// A worker reads it. Its status before that.
     Later(Ticket, Stat),
 }
 
@@ -29,8 +29,8 @@ impl FirstReading {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// `IN_CREATE` of a name that is not in the model, and no directory. Whether its content
-    /// events were served, too.
+    /// Applies `IN_CREATE` of a name that is not in the model, and no directory. Returns whether
+    /// its content events are served, too.
     pub(super) fn create(
         &mut self,
         dir: Id,
@@ -53,7 +53,7 @@ impl<D: Disk> Tracker<D> {
                 }
                 false
             }
-            // What it was cannot be found out any longer.
+            // Its kind cannot be found out any longer.
             Outcome::Removed => {
                 self.insert_unseen(dir, name, None);
                 false
@@ -65,8 +65,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Inserts a name that has left the disk already: as a file, unless its kind was found
-    /// under the name that it got. A later step of the batch takes it away.
+    /// Inserts a name that has left the disk already: as a file, unless another kind was found
+    /// under its new name. A later step of the batch takes it away.
     fn insert_unseen(&mut self, dir: Id, name: &[u8], kind: Option<Kind>) -> Id {
         match kind {
             Some(kind @ (Kind::Symlink | Kind::Other)) => {
@@ -78,13 +78,14 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A new name that is not on disk: the event of where it went is expected.
+    /// Keeps a new name that is not on disk until its `IN_DELETE` or `IN_MOVED_FROM` comes.
     fn unseen_create(&mut self, dir: Id, name: &[u8]) {
         self.awaited.add_unseen(dir, name);
         self.queue.add_name_later(dir, name);
     }
 
-    /// IN_DELETE of a name that was made and never found on disk: emitted as both.
+    /// Applies `IN_DELETE` of a name that was created and never found on disk: it is emitted as
+    /// created and deleted.
     pub(super) fn delete_unseen(&mut self, dir: Id, name: &[u8]) {
         if self.is_directory(dir) && self.model.find(dir, name).is_none() {
             let id = self.insert_empty(dir, name, None);
@@ -92,8 +93,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// IN_MOVED_TO of a file whose first name was never found on disk: emitted as created and
-    /// renamed. `false`: another file has its first name by now.
+    /// Applies `IN_MOVED_TO` of a file whose first name was never found on disk: it is emitted as
+    /// created and renamed. `false`: another file has its first name by now.
     pub(super) fn move_unseen(
         &mut self,
         from: (Id, &[u8]),
@@ -117,8 +118,8 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// Reads a new file that was closed, and emits it with its digest. `false`: it is to be
-    /// created by its status.
+    /// Reads a new file that a writer has closed, and emits it with its digest. `false`: it is to
+    /// be created by its status.
     fn create_closed(&mut self, dir: Id, name: &[u8]) -> bool {
         let Some(reading) = self.read_closed(dir, name) else {
             return false;
@@ -137,7 +138,7 @@ impl<D: Disk> Tracker<D> {
             self.store_digest(id, &stat, digest, stable);
             self.remember_recent(&stat);
             self.emit_created(id, content(&stat, Some(digest)));
-            // It was written through this name: its others have the bytes, too.
+            // It was written under this name: its other names have the bytes, too.
             self.enqueue_links(id, &stat, true);
             return true;
         }
@@ -153,8 +154,8 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// Reads a new file that was closed, or, where files go by size and times, asks for
-    /// these. `None`: more has to be found out, or it may not be read now.
+    /// Reads a new file that a writer has closed; if files go by size and times, stats it. `None`:
+    /// more has to be found out, or it may not be read now.
     pub(super) fn read_closed(&mut self, dir: Id, name: &[u8]) -> Option<FirstReading> {
         let asks_for_more = self.settings.attributes || self.settings.strict;
         if asks_for_more || self.scans.is_rescanning() || !self.may_read_in_place() {
@@ -179,7 +180,7 @@ impl<D: Disk> Tracker<D> {
         (is_plain && !self.disk.is_self_output(stat.inode)).then_some(reading)
     }
 
-    /// Compares a file that was reported empty with what was read of it.
+    /// Compares a file that was emitted as empty with what was read of it.
     pub(super) fn compare_first_reading(&mut self, id: Id, read: &FileDigest) {
         self.remember_recent(&read.stat);
         match read.digest {
@@ -206,7 +207,7 @@ impl<D: Disk> Tracker<D> {
                 self.remember_attributes(id, &stat);
                 self.emit_created(id, Content::default());
             }
-            // It is gone or replaced: events of that follow.
+            // It is gone or replaced: events about that follow.
             Ok(_) | Err(FsError::NotFound) => self.unseen_create(dir, name),
             Err(why) => drop(self.retry_later(dir, name, &why)),
         }
@@ -223,15 +224,15 @@ impl<D: Disk> Tracker<D> {
             let by_stat = self.goes_by_stat(stat);
             self.keep_fingerprint(id, stat, !by_stat, self.clock.wall());
         } else {
-            // It was written to before it was stat'ed: these events follow, if they were not lost.
-            // A hard link that is created before that finds it by its inode key.
+            // It was written to since: these events follow, if they are not lost. A hard link that
+            // is created before that finds it by its inode key.
             self.model.set_inode_key(id, model::inode_key(stat));
             self.debounce(id);
         }
         self.watch_file_inode(id, dir, name, stat);
     }
 
-    /// Whether a file existed before its name: it was linked, not made by open(2).
+    /// Whether a file existed before it got this name: by link(2), not by open(2).
     fn existed_before_name(&self, stat: &Stat) -> bool {
         let is_old = stat
             .btime
@@ -239,7 +240,8 @@ impl<D: Disk> Tracker<D> {
         stat.nlink > 1 || is_old || self.tmpfiles.has(stat.inode.ino)
     }
 
-    /// A file without bytes, as open(2) makes it; `stat`: as it was found, if it was.
+    /// Inserts a file and emits it as empty, as open(2) makes it. `stat`: its status, if it was
+    /// found.
     fn insert_empty(&mut self, dir: Id, name: &[u8], stat: Option<&Stat>) -> Id {
         let id = self.model.insert(Some(dir), name, Kind::File);
         if let Some(stat) = stat {
@@ -248,7 +250,7 @@ impl<D: Disk> Tracker<D> {
         let dev = self.model.inode(dir).dev;
         let digest = (self.hashing(dev) != Hashing::Off).then_some(EMPTY);
         self.model.set_digest(id, digest);
-        // It is emitted as empty, which is not known: it is yet to be compared.
+        // That it is empty is not known: it is yet to be compared.
         self.model.set_knowledge(id, Knowledge::Unseen);
         self.emit_created(
             id,

@@ -1,14 +1,13 @@
-//! What the tracker asks of the disk, as a trait: the real disk implements it, and the tests' fake.
-//!
-//! A [`Target`] is a name in an open directory, or a PATH. An answer
-//! may be out of date when it is read.
+//! Defines what the tracker asks of the disk, as a trait: the real disk and the tests' fake
+//! implement it. An answer may be out of date when it is read.
 
 use crate::change::Digest;
 use crate::event::Wd;
 pub(crate) use crate::file_status::{FsClass, FsError, Inode, Stat};
 
-/// What a question is about.
+/// What a call is about.
 pub(crate) enum Target<'a, Directory> {
+    /// A PATH.
     Root(&'a [u8]),
     /// A name in an open directory.
     In(&'a Directory, &'a [u8]),
@@ -32,7 +31,7 @@ pub(crate) struct Xattr {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Watched {
-    /// Its identity, as far as there is a watch on it.
+    /// The watch, or why there is none.
     pub(crate) wd: Result<Wd, FsError>,
     pub(crate) inode: Inode,
     pub(crate) class: FsClass,
@@ -41,18 +40,18 @@ pub(crate) struct Watched {
 /// What reading a regular file gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FileDigest {
-    /// As it was when it was opened; `size` is that of the bytes read.
+    /// Its status when it was opened, but `size` is the number of bytes read.
     pub(crate) stat: Stat,
-    /// `None`: only its status was wanted, or it is, or grew, larger than the limit.
+    /// `None`: only its status was wanted, or it is, or has grown, larger than the limit.
     pub(crate) digest: Option<Digest>,
-    /// Whether nothing has changed it while it was read.
+    /// Whether it did not change while it was read.
     pub(crate) stable: bool,
-    /// How long the reading took, without the wait for its turn; in nanoseconds.
+    /// How long the reading took, without waiting for its turn; in nanoseconds.
     pub(crate) took: u64,
 }
 
 impl FileDigest {
-    /// Of a file that was stat'ed and not read.
+    /// A file that was stat'ed and not read.
     pub(crate) fn unread(stat: Stat) -> Self {
         Self {
             stat,
@@ -66,25 +65,25 @@ impl FileDigest {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reading {
     Done(FileDigest),
-    /// It is large or slow: a worker reads it, and answers under the ticket. What is known
-    /// of it until then, if that was asked for without a wait.
+    /// It is large or slow: a worker reads it, and answers under the ticket. Its status before
+    /// that; `None`: a remote file system would have had to be waited for.
     Later(Option<Stat>),
 }
 
-/// A piece of work that is done by a worker.
+/// Identifies a reading by a worker.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct Ticket(pub(crate) u64);
 
 /// Appends the relative path of a directory, and returns its root.
 pub(crate) type PathWriter<'w, 'a> = dyn Fn(&mut Vec<u8>) -> Option<&'a [u8]> + 'w;
 
-/// Appends a name to a list of them: after its length in two bytes.
+/// Appends a name to a list of names: its length in two bytes, and its bytes.
 pub(crate) fn append_name(names: &mut Vec<u8>, name: &[u8]) {
     names.extend(u16::try_from(name.len()).unwrap_or(0).to_ne_bytes());
     names.extend(name);
 }
 
-/// The names that were appended so.
+/// The names in such a list.
 pub(crate) fn names_of(mut listed: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, rest) = listed.split_first_chunk()?;
@@ -94,9 +93,8 @@ pub(crate) fn names_of(mut listed: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The disk, as the rules see it.
 pub(crate) trait Disk {
-    /// A directory that is open: to ask about a name in it takes this handle.
+    /// A handle of an open directory.
     type Directory;
 
     /// Opens a directory, which must be `inode`. `write_path` is called if its path is needed.
@@ -106,14 +104,14 @@ pub(crate) trait Disk {
         write_path: &PathWriter<'_, 'a>,
     ) -> Result<Self::Directory, FsError>;
     fn stat(&mut self, at: Target<'_, Self::Directory>) -> Result<Stat, FsError>;
-    /// What may be done with what was found, and what inotify reports of it.
+    /// The class of the file system that a file is on.
     fn class(&mut self, stat: &Stat) -> FsClass;
-    /// Opens the directory of that name, and watches it.
+    /// Opens a directory, and watches it.
     fn watch(&mut self, at: Target<'_, Self::Directory>) -> Result<Watched, FsError>;
-    /// Watches the regular file of that name, as an inode.
+    /// Watches the inode of a regular file.
     fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<Wd, FsError>;
     fn unwatch(&mut self, wd: Wd);
-    /// Gives the names in a directory.
+    /// Gives each name in a directory to `take`.
     fn list(&mut self, dir: &Self::Directory, take: &mut dyn FnMut(&[u8])) -> Result<(), FsError>;
     /// Reads a regular file of at most `limit` bytes; a large one on a worker, under `ticket`.
     fn read(
@@ -126,5 +124,6 @@ pub(crate) trait Disk {
     fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError>;
     /// Whether it is one of balerion's own outputs.
     fn is_self_output(&self, inode: Inode) -> bool;
+    /// Closes directories and frees buffers that were kept for the next calls.
     fn release(&mut self);
 }

@@ -1,4 +1,4 @@
-//! How a change of the model is emitted: paths and records.
+//! Turns changes of the model into records, with the paths by which they are reported.
 
 pub(super) mod in_pieces;
 
@@ -9,7 +9,7 @@ use crate::change::{Before, Change, Content, Digest, Kind, Span, Warning};
 use in_pieces::OldPath;
 
 impl<D> Tracker<D> {
-    /// Appends an entry's path as the user would reach it.
+    /// Appends an entry's path as it is reported: from its PATH.
     pub(crate) fn write_path(&self, id: Id, path: &mut Vec<u8>) {
         let shown = self.roots.with_entry(self.model.root(id));
         let shown = shown.map_or(&b""[..], |root| root.shown.as_slice());
@@ -30,7 +30,7 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Keeps an entry's path in the batch.
+    /// Appends an entry's path to the batch.
     pub(crate) fn path(&mut self, id: Id) -> Span {
         let mut batch = std::mem::take(&mut self.batch);
         let span = batch.path(|path| self.write_path(id, path));
@@ -38,7 +38,7 @@ impl<D> Tracker<D> {
         span
     }
 
-    /// The same; `old`: by the paths that a subtree had.
+    /// Appends an entry's path to the batch; with `old`, the path that it had in a subtree.
     pub(super) fn path_by(&mut self, old: Option<&OldPath>, id: Id) -> Span {
         let Some(old) = old else {
             return self.path(id);
@@ -70,7 +70,7 @@ impl<D> Tracker<D> {
         });
     }
 
-    /// A name of a snapshot.
+    /// Emits a name of a snapshot.
     pub(crate) fn emit_existing(&mut self, id: Id, content: Content) {
         if self.model.has(id, Flag::HIDDEN) {
             return;
@@ -85,8 +85,7 @@ impl<D> Tracker<D> {
         });
     }
 
-    /// Emits that a file's bytes differ; `old`: from what was last reported, where that is
-    /// known.
+    /// Emits that a file's bytes changed. `old`: the digest last reported, where that is known.
     pub(super) fn emit_changed(&mut self, id: Id, content: Content, old: Option<Digest>) {
         let path = self.path(id);
         let before = Before {
@@ -98,19 +97,19 @@ impl<D> Tracker<D> {
         if let Some(dir) = self.model.parent(id)
             && self.filter.is_rule_file(self.model.name(id))
         {
-            // Where no event reported it, that is how it is learned.
+            // A scan may have found it, without an event.
             self.rules_changed(dir);
         }
     }
 
-    /// The mtime differs and the bytes do not.
+    /// Emits that a file's mtime changed, and its bytes did not.
     pub(super) fn emit_touched(&mut self, id: Id, stat: &Stat) {
         let path = self.path(id);
         let mtime = stat.mtime;
         self.batch.push(Change::Touched { path, mtime });
     }
 
-    /// A writer closed the file, and it was read since: reported where it is asked for.
+    /// Emits that a writer closed a file, once it was read since, where that is asked for.
     pub(super) fn emit_closed(&mut self, id: Id, content: Content) {
         if self.settings.closed {
             let path = self.path(id);
@@ -124,8 +123,8 @@ impl<D> Tracker<D> {
         self.batch.push_over(Change::Deleted { kind, path }, before);
     }
 
-    /// The path of an entry's directory, where it is the beginning of the entry's own path
-    /// in the batch: it is not so for PATH `/`, nor beside a PATH that is a single file.
+    /// The span of the path of an entry's directory, which is the beginning of the entry's own
+    /// path. `None`: it is not so in the PATH `/`, nor for a PATH that is a single file.
     pub(super) fn path_of_parent(&self, id: Id, path: &Span) -> Option<(Id, Span)> {
         let dir = self.model.parent(id)?;
         let names_files = |dir: Id| self.model.has(dir, Flag::HAS_FILE_ROOT);
@@ -137,7 +136,7 @@ impl<D> Tracker<D> {
         Some((dir, path.start..path.start + length))
     }
 
-    /// What an entry was last reported as; `None`: it never was.
+    /// What was last reported of an entry; `None`: nothing.
     pub(super) fn before(&self, id: Id) -> Option<Before> {
         let kind = self.model.kind(id);
         let is_file = kind == Kind::File;

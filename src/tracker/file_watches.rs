@@ -1,7 +1,7 @@
-//! Watches on files themselves: with `--strict`, and on a file that is a mount point, since
-//! what happens to that is an event of the directory of its other names.
+//! Sets watches on files themselves: with `--strict`, and on a file that is a mount point, since
+//! writes to it are events of the directory that it is in on its own file system.
 //!
-//! Reads no file. Invariant: a file's watch is on the inode that was last seen under its
+//! Reads no file. Invariant: a file's watch is on the inode that was last found under its
 //! name.
 
 use foldhash::HashMap;
@@ -14,9 +14,9 @@ use crate::event::Wd;
 
 #[derive(Default)]
 pub(super) struct FileWatches {
-    /// The names of the file with that watch.
+    /// The names of the file that has a watch.
     names: HashMap<Wd, Vec<Id>>,
-    /// The watch on a name's file, and which inode that is.
+    /// The watch on the file of a name, and its inode.
     watched: HashMap<Id, (Wd, Inode)>,
 }
 
@@ -30,7 +30,7 @@ impl FileWatches {
         self.watched.insert(id, (wd, inode));
     }
 
-    /// Forgets it; the watch, if no other name of the file needs it.
+    /// Removes a name; returns the watch, if no other name of the file needs it.
     pub(super) fn remove(&mut self, id: Id) -> Option<Wd> {
         let (wd, _) = self.watched.remove(&id)?;
         let names = self.names.get_mut(&wd)?;
@@ -42,12 +42,12 @@ impl FileWatches {
         None
     }
 
-    /// The names of the file with that watch.
+    /// The names of the file that has this watch.
     pub(super) fn names(&self, wd: Wd) -> Vec<Id> {
         self.names.get(&wd).cloned().unwrap_or_default()
     }
 
-    /// Names whose files have watches, and are on such a device.
+    /// The names with a watch on devices for which `is_meant` is true.
     pub(super) fn on_devices(&self, is_meant: impl Fn(u64) -> bool) -> Vec<Id> {
         let watched = self.watched.iter();
         let meant = watched.filter(|(_, (_, inode))| is_meant(inode.dev));
@@ -56,24 +56,24 @@ impl FileWatches {
 }
 
 impl<D> Tracker<D> {
-    /// How many files have watches.
+    /// The number of files that have a watch of their own.
     pub(crate) fn file_watches(&self) -> usize {
         self.file_watches.names.len()
     }
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Watches a file with this status, where the watch on its directory does not suffice,
-    /// and drops a watch that is on another inode or no longer needed.
+    /// Watches a file, if the watch on its directory does not suffice, and removes a watch that is
+    /// on another inode or no longer needed.
     pub(super) fn watch_file_inode(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
         let is_mounted = stat.is_mount_root
-            // Where statx(2) gives no mount, a file on another device is one.
+            // Without a mount ID from statx(2): it is on another device than its directory.
             || stat.mount == 0 && stat.inode.dev != self.model.inode(dir).dev;
         let is_needed = self.settings.strict || is_mounted;
         match self.file_watches.inode(id) {
             None if is_needed => {}
             None => return,
-            // Where statx(2) gives no mount, the mount table is trusted.
+            // Without a mount ID from statx(2), the mount table has shown that it is needed.
             Some(inode) if inode == stat.inode && (is_needed || stat.mount == 0) => return,
             Some(_) => self.unwatch_file(id),
         }
@@ -82,7 +82,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Drops the watch on a file, if it has one that no other name needs.
+    /// Removes the watch on a file, if it has one that no other name needs.
     pub(super) fn unwatch_file(&mut self, id: Id) {
         if let Some(wd) = self.file_watches.remove(id) {
             self.disk.unwatch(wd);
@@ -104,8 +104,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Something was mounted at an absolute path. If that is a file, it is watched before it
-    /// is read.
+    /// Watches what is mounted at an absolute path, if that is a file, before it is read.
     pub(crate) fn watch_mount_point(&mut self, path: &[u8]) {
         if let Some((id, dir, name)) = self.mount_point(path)
             && let Ok(stat) = self.stat_in(dir, &name)
@@ -117,8 +116,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// The same before anything was reported: the walk has the name as its directory lists
-    /// it, which is as it was below the mount.
+    /// At the start: replaces the entry of a mount point that is no directory, which the walk has
+    /// as its directory lists it, by what is mounted there, and watches that.
     pub(crate) fn init_mount_point(&mut self, path: &[u8]) {
         let Some((id, dir, name)) = self.mount_point(path) else {
             return;
@@ -128,7 +127,7 @@ impl<D: Disk> Tracker<D> {
             Ok(_) | Err(FsError::NotFound) => return self.enqueue(id),
             Err(_) => {
                 if self.model.is_unread(id) {
-                    // The baseline must not wait for it.
+                    // The baseline must not read it: its file system may not answer.
                     self.model.set_knowledge(id, Knowledge::Unseen);
                 }
                 return self.enqueue(id);
@@ -141,13 +140,13 @@ impl<D: Disk> Tracker<D> {
         self.file_systems.note(stat.inode.dev, class);
         self.watch_mount_point(path);
         if stat.kind == Kind::File && class.may_stall() {
-            // The baseline, which knows the file system of the directory, passes over it.
+            // The baseline reads only files on the file system of their directory.
             self.keep_fingerprint(id, &stat, true, self.clock.wall());
             self.enqueue(id);
         }
     }
 
-    /// A name at an absolute path, where it is in the model and no directory.
+    /// The entry at an absolute path, its directory and its name, if it is no directory.
     fn mount_point(&self, path: &[u8]) -> Option<(Id, Id, Vec<u8>)> {
         let id = self.entry_at(path)?;
         let dir = self.model.parent(id)?;

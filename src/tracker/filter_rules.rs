@@ -1,19 +1,20 @@
-//! Which names count as outside the tree, and what follows when that changes: rule
-//! files are read again, and every name that they may hide or show is reconciled.
+//! Decides which names of the tree are hidden, and serves a change of that: rule files are read
+//! again, and every name that they may hide or show is reconciled.
 
 use super::apply::ReadWhen;
 use super::disk::Disk;
 use super::model::{Flag, Id};
 use super::queue::Key;
 use super::scan_scope::ScanScope;
+use super::tmpfiles::Tmpfile;
 use super::{Root, Tracker};
 use crate::coalesce::{ContentEvents, NameChange, NameStep};
 
-/// Rule files that lie where no event reports them are read again that often: 1 s.
+/// Rule files in directories that are not watched are checked at this interval: 1 s.
 const RULES_INTERVAL: u64 = 1_000_000_000;
 
 impl<D> Tracker<D> {
-    /// Whether a name counts as outside the tree.
+    /// Whether a name is hidden. A PATH never is.
     pub(crate) fn is_hidden(&self, dir: Id, name: &[u8], is_dir: bool) -> bool {
         let is_path = || self.roots.file(dir, name).is_some();
         if self.model.has(dir, Flag::PARTIAL) {
@@ -40,7 +41,8 @@ impl<D> Tracker<D> {
         Some((root, relative_path))
     }
 
-    /// A directory is gone, or has moved: what was read of its rules is out of date.
+    /// Forgets the rules of a directory and of those below it: it is gone or has moved, or they
+    /// have changed.
     pub(super) fn forget_rules(&self, dir: Id) {
         if self.filter.reads_rules()
             && let Some((root, relative_path)) = self.root_and_relative_path(dir)
@@ -49,20 +51,21 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// The rules in a directory changed: all below it may have appeared or gone.
+    /// Serves a change of the rules in a directory: names below it may be shown or hidden now.
     pub(super) fn rules_changed(&mut self, dir: Id) {
         self.forget_rules(dir);
         self.queue.add_scan(dir, ScanScope::Deep);
     }
 
-    /// A directory moved: rules see other paths in it.
+    /// Serves that a directory moved: the rules match other paths in it.
     pub(super) fn rules_moved(&mut self, dir: Id) {
         if !self.filter.hides_nothing() {
             self.rules_changed(dir);
         }
     }
 
-    /// Reads rule files again that lie where no event reports them.
+    /// Checks the rule files in directories that are not watched; if one has changed, all rules
+    /// are read again.
     pub(super) fn check_unwatched_rules(&mut self, now: u64) {
         self.queue
             .add_timer(Key::Rules, now.saturating_add(RULES_INTERVAL));
@@ -76,15 +79,13 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// An event about a name that counts as outside the tree.
+    /// Applies a step about a hidden name.
     pub(super) fn hidden_step(&mut self, dir: Id, name: &[u8], step: &NameStep) {
         if step.content != ContentEvents::default()
-            && let Some(known) = self.name_of_tmpfile(name)
+            && let Tmpfile::Named(id) = self.find_tmpfile(name)
         {
-            // `#<inode>` of a file with other names, which are not hidden.
-            if let Some(id) = known {
-                self.file_events(id, step.content, ReadWhen::Now);
-            }
+            // The file has a name that is not hidden.
+            self.file_events(id, step.content, ReadWhen::Now);
         }
         if let NameChange::MovedTo(cookie) = step.change {
             self.moved_to_hidden(cookie);
@@ -94,7 +95,7 @@ impl<D: Disk> Tracker<D> {
         } else if self.model.has(dir, Flag::PARTIAL)
             && let Some(id) = self.path_spelled(dir, name)
         {
-            // The file itself, where case is ignored.
+            // Another spelling of a PATH, where case is ignored.
             self.enqueue(id);
         }
         let is_touched =

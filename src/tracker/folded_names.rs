@@ -1,9 +1,10 @@
-//! Directories in which a name is found under other spellings, too (vfat, SMB, ext4 with
-//! `chattr +F`): that a name can be looked up does not mean that it is listed.
+//! Serves directories that ignore case (vfat, SMB, ext4 with `chattr +F`): there a name is found
+//! under other spellings, too, so that a lookup that succeeds does not prove that the name is
+//! listed.
 //!
-//! Which directories these are is learned from a lookup that succeeds and should not.
-//! Invariant: in such a directory nothing but an event or a listing gives a name to the
-//! model, and a scan takes away what is not listed.
+//! That a directory is one of these is found by looking a name up in another spelling.
+//! Invariant: in such a directory only an event or a listing adds a name to the model, and a
+//! scan removes what is not listed.
 
 use std::collections::HashSet;
 
@@ -17,11 +18,11 @@ use crate::change::Kind;
 /// How a name that the model does not have came to be reconciled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Source {
-    /// It is listed.
+    /// A listing has it.
     Listed,
-    /// A directory was made under that name.
+    /// `IN_CREATE` of a directory.
     Made,
-    /// It comes from an event or a retry; it may be another spelling of a known one.
+    /// Another event or a retry; it may be another spelling of a known name.
     Hint,
 }
 
@@ -33,7 +34,7 @@ fn other_spelling(name: &[u8]) -> Option<Vec<u8>> {
     Some(other)
 }
 
-/// Whether two names differ in case alone.
+/// Whether two names are the same, or differ in case alone.
 pub(super) fn is_same_folded(one: &[u8], other: &[u8]) -> bool {
     if one.eq_ignore_ascii_case(other) {
         return true;
@@ -43,12 +44,12 @@ pub(super) fn is_same_folded(one: &[u8], other: &[u8]) -> bool {
 }
 
 impl<D> Tracker<D> {
-    /// Whether a directory is known to ignore the case of names.
+    /// Whether a directory is known to ignore case.
     pub(super) fn is_folding(&self, dir: Id) -> bool {
         self.model.case_folding(dir) == CaseFolding::Ignored
     }
 
-    /// As if every directory had been found to be so.
+    /// Marks all directories as ignoring case.
     #[cfg(test)]
     pub(super) fn assume_folding(&mut self) {
         let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
@@ -57,8 +58,8 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// A new directory ignores case where the one that it is in does, unless it is found not
-    /// to.
+    /// Marks a new directory as ignoring case if the one that it is in does, until it is found
+    /// not to.
     pub(super) fn inherit_folding(&mut self, dir: Id) {
         if self
             .model
@@ -69,9 +70,9 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// A rename gave a name that the model did not have: it may be another spelling of one that
-    /// it has replaced. Where it is not known whether case is ignored, one is looked for, in a
-    /// moment, since a rename is not to wait for that.
+    /// Serves a rename to a name that the model did not have: where case is ignored, it may have
+    /// replaced another spelling of it. If it is not known whether case is ignored, another
+    /// spelling is looked up later, so that the rename need not wait for that.
     pub(super) fn try_spelling(&mut self, dir: Id, name: &[u8]) {
         match self.model.case_folding(dir) {
             CaseFolding::Ignored => self.rescan_folded(dir),
@@ -85,12 +86,12 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// The names in a directory that ignores case may have changed.
+    /// Scans a directory that ignores case, once it is quiet: its names may have changed.
     pub(super) fn rescan_folded(&mut self, dir: Id) {
         self.queue.debounce_scan(dir, ScanScope::All, CEILING);
     }
 
-    /// The PATH, a single file, that a name is another spelling of.
+    /// The single-file PATH of which a name is another spelling.
     pub(super) fn path_spelled(&self, dir: Id, name: &[u8]) -> Option<Id> {
         let is_it = |file: &&super::FileRoot| file.dir == dir && is_same_folded(&file.name, name);
         let file = self.roots.files().iter().find(is_it)?;
@@ -99,8 +100,8 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Whether a name that was found, and that the model does not have, may be another
-    /// spelling of one that it has: then its directory is scanned, and the listing decides.
+    /// If a name that was found, and that the model does not have, may be another spelling of one
+    /// that it has, leaves it to a scan of its directory, and returns `true`.
     pub(super) fn defer_folded(&mut self, dir: Id, name: &[u8], stat: &Stat) -> bool {
         // A PATH need not be spelled as it is listed.
         if self.roots.file(dir, name).is_some() || !self.folds(dir, name, stat) {
@@ -110,7 +111,7 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// A name was found that should be gone or of another kind: what was found may be another
+    /// Serves that a name was found which should be gone, or be of another kind: it may be another
     /// spelling of a new name.
     pub(super) fn check_folded(&mut self, dir: Id, name: &[u8]) {
         if self.model.case_folding(dir) == CaseFolding::Distinguished {
@@ -123,7 +124,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A name has gone that the model does not have: the model may have another spelling of it.
+    /// Serves that a name has gone which the model does not have: it may have another spelling of
+    /// it.
     pub(super) fn check_folded_source(&mut self, dir: Id) {
         if !self.is_directory(dir) || self.model.case_folding(dir) == CaseFolding::Distinguished {
             return;
@@ -145,8 +147,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Whether the directory ignores case: a name in it, of which this was seen, is found
-    /// in another spelling, too. Tried until it is known; it may where it is not.
+    /// Whether a directory ignores case, or may, if that cannot be found out now. Unless it is
+    /// known already, `name`, whose status is `stat`, is looked up in another spelling.
     fn folds(&mut self, dir: Id, name: &[u8], stat: &Stat) -> bool {
         let was_known = match self.model.case_folding(dir) {
             CaseFolding::Ignored => return true,
@@ -161,9 +163,9 @@ impl<D: Disk> Tracker<D> {
         };
         let found = self.stat_in(dir, &other);
         let folds = has_inode(&found);
-        // A name that was removed meanwhile is found in no spelling.
         let is_absent = matches!(found, Ok(_) | Err(FsError::NotFound));
-        // That would falsify the try, so a negative result counts only if `name` is still there.
+        // If `name` was removed meanwhile, it is found in no spelling: a negative result counts
+        // only if `name` is still there.
         let is_known = folds || was_known || is_absent && has_inode(&self.stat_in(dir, name));
         if is_known {
             let found = if folds {
@@ -176,11 +178,12 @@ impl<D: Disk> Tracker<D> {
         folds || !is_known
     }
 
-    /// What a scan has to know of a directory that ignores case, where not all names that the
-    /// model has are listed: those that are.
+    /// The names that are listed in a directory, if that ignores case: a scan removes the others
+    /// from the model. `None`: case counts, so a name that is found is listed.
     pub(super) fn listed_names(&mut self, dir: Id) -> Option<HashSet<Box<[u8]>>> {
         let names = self.list(dir).ok()?;
-        // Tried again at each scan: a name that was removed or made during a try falsifies it.
+        // Found out anew at each scan, since a name that was removed or created in the middle of
+        // that may have given a wrong result.
         let lettered = names_of(&names).find(|name| other_spelling(name).is_some());
         if !self.is_folding(dir)
             && let Some(name) = lettered
@@ -193,7 +196,7 @@ impl<D: Disk> Tracker<D> {
         folds.then(|| names_of(&names).map(Box::from).collect())
     }
 
-    /// The names in a directory, as [`append_name`] makes a list of them.
+    /// The names in a directory, as a list made by [`append_name`].
     fn list(&mut self, dir: Id) -> Result<Vec<u8>, FsError> {
         let mut names = Vec::new();
         let opened = self.enter(dir)?;
@@ -202,8 +205,8 @@ impl<D: Disk> Tracker<D> {
         Ok(names)
     }
 
-    /// A name that the model has, and that the scan's listing has not, is taken away if it is
-    /// found all the same, or gets the spelling that is listed.
+    /// Corrects a name of the model that is found but not listed: it gets the spelling that is
+    /// listed, or is removed.
     pub(super) fn correct_spelling(&mut self, child: Id, dir: Id, listed: &HashSet<Box<[u8]>>) {
         let name = self.model.name(child).to_vec();
         if listed.contains(&*name)
@@ -221,8 +224,8 @@ impl<D: Disk> Tracker<D> {
         if names_of(&again).any(|listed| listed == &*name) {
             return;
         }
-        // The listed spelling, unless that is another entry of the model: a directory of two
-        // spellings may have been taken for an alias of itself.
+        // Not a spelling that is another entry of the model, unless that is an alias: a directory
+        // that was found in two spellings.
         let model = &self.model;
         let is_alias = |known| {
             let alias = DirectoryState::NotEntered(NotEntered::Alias);

@@ -1,4 +1,4 @@
-//! Which of the file systems that are watched may be read, and which must be polled.
+//! Keeps the classes of the watched file systems: which may be read, and which must be polled.
 //!
 //! Never asks the disk: each directory that is watched comes with its class.
 
@@ -12,10 +12,10 @@ pub(crate) struct FileSystems {
 }
 
 impl FileSystems {
-    /// Something on that device is watched from now on.
+    /// Notes the class of a device on which something is watched.
     pub(crate) fn note(&mut self, dev: u64, class: FsClass) {
         match self.known.iter_mut().find(|(known, _)| *known == dev) {
-            // The number of a device that was unmounted is used again.
+            // A device number is used again after an unmount.
             Some((_, known)) => *known = class,
             None if class == FsClass::Local => {}
             None => self.known.push((dev, class)),
@@ -27,7 +27,7 @@ impl FileSystems {
         found.map_or(FsClass::Local, |(_, class)| *class)
     }
 
-    /// Whether it is polled for changes that make no event.
+    /// Whether a device is polled, since changes on other hosts make no event.
     pub(crate) fn is_polled(&self, dev: u64) -> bool {
         self.class(dev).may_stall()
     }
@@ -36,9 +36,8 @@ impl FileSystems {
         self.known.iter().any(|(dev, _)| self.is_polled(*dev))
     }
 
-    /// When files on that device are read.
-    /// `wanted`: by the user, for all; `reads_remote`: also for remote file systems, where
-    /// a baseline would fetch everything.
+    /// When files on a device are read. `wanted`: the user's choice; `reads_remote`: whether it
+    /// holds for remote file systems, from which the baseline would fetch everything.
     pub(crate) fn hashing(&self, dev: u64, wanted: Hashing, reads_remote: bool) -> Hashing {
         match self.class(dev) {
             FsClass::Pseudo(_) => Hashing::Off,

@@ -1,9 +1,9 @@
-//! Files with several names (hard links): an event names the one name that was used, and the
+//! Serves files with several names (hard links): an event has the one name that was used, and the
 //! others are found by the inode. What was read under one of them is valid for all, so that an
 //! inode is read once. Reads nothing, and emits nothing itself.
 //!
-//! Invariant: an event costs the same however many names its file has; only other bytes cost
-//! a step for each of them.
+//! Invariant: an event costs the same however many names its file has; only a change of the bytes
+//! takes a step for each of them.
 
 use foldhash::HashMap;
 
@@ -15,9 +15,9 @@ use crate::change::Digest;
 /// What is known of inodes with several names, beside the model's index by inode.
 #[derive(Default)]
 pub(super) struct HardLinks {
-    /// What was last read of them.
+    /// What was last read of each.
     readings: HashMap<InodeKey, InodeReading>,
-    /// One name each of those that could not be read.
+    /// A name of each that could not be read.
     unreadable: HashMap<InodeKey, Id>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct HardLinks {
 #[derive(Clone, Copy)]
 struct InodeReading {
     fingerprint: Fingerprint,
-    /// None where it goes by inode, size and times, or could not be read.
+    /// `None`: it goes by inode, size and times, or could not be read.
     digest: Option<Digest>,
     is_racy: bool,
 }
@@ -35,7 +35,7 @@ impl HardLinks {
         self.readings.get(&key)
     }
 
-    /// Keeps what was read; whether it differs from what was read before.
+    /// Stores what was read; whether it differs from what was read before.
     fn note_reading(&mut self, key: InodeKey, new: InodeReading) -> bool {
         let Some(old) = self.readings.insert(key, new) else {
             return true;
@@ -43,8 +43,7 @@ impl HardLinks {
         match (old.digest, new.digest) {
             (Some(old), Some(new)) => old != new,
             (None, None) => old.fingerprint != new.fingerprint,
-            // What the same fingerprint stood for between the two is not known: it is as
-            // coarse as the clock of the file system.
+            // The same fingerprint does not prove the same bytes: it may be racy.
             (Some(_), None) | (None, Some(_)) => true,
         }
     }
@@ -53,7 +52,7 @@ impl HardLinks {
         self.readings.remove(&key);
     }
 
-    /// A name of the inode that could not be read.
+    /// A name of the inode, if it could not be read.
     pub(super) fn unreadable(&self, key: InodeKey) -> Option<Id> {
         self.unreadable.get(&key).copied()
     }
@@ -65,22 +64,22 @@ impl HardLinks {
         };
     }
 
-    /// The inode can be read; whether it could not.
+    /// Notes that an inode was read; whether it could not be read before.
     fn take_unreadable(&mut self, key: InodeKey) -> bool {
         self.unreadable.remove(&key).is_some()
     }
 }
 
 impl<D> Tracker<D> {
-    /// Notes the links that statx(2) counts.
+    /// Stores the inode of a file, and whether it has several names.
     pub(super) fn note_links(&mut self, id: Id, stat: &Stat) {
         if self.model.is_unread(id) {
-            return; // It is noted with its fingerprint.
+            return; // The inode is stored together with the first fingerprint.
         }
         let key = model::inode_key(stat);
         if self.model.inode_key(id) != Some(key) {
-            // The name leads to another file by now. Events of this name may have been about the file
-            // before, which has other names.
+            // Another file has the name by now. Events of this name may have been about the old
+            // one, which has other names.
             self.pass_evidence_on(id, true);
             self.model.clear(id, Flag::LINKED);
             self.model.set_inode_key(id, key);
@@ -88,33 +87,38 @@ impl<D> Tracker<D> {
         if stat.nlink > 1 || self.tmpfiles.has(stat.inode.ino) {
             self.model.index_inode_keys();
             self.model.set(id, Flag::LINKED);
-            // If there are more than two, the others are known to be linked.
+            // If there are more than two, the others are marked already.
             if let &[one, other] = self.model.with_inode_key(key) {
                 self.model.set(one, Flag::LINKED);
                 self.model.set(other, Flag::LINKED);
             }
         } else if self.model.has(id, Flag::LINKED) && self.model.with_inode_key(key).len() <= 1 {
-            // With more than one name in the model, the status is from before the other name came.
+            // With several names in the model, the status is older than the last of them.
             self.model.clear(id, Flag::LINKED);
             self.links.forget_reading(key);
         }
     }
 
-    /// The digest that was read by another name of the same inode, if it is still that of
-    /// this file: nothing else has happened to it since, or its fingerprint proves it.
-    pub(super) fn read_by_other_name(&self, id: Id, stat: &Stat, why: Evidence) -> Option<Digest> {
+    /// The digest that was read under another name of the same inode, if it is still that of
+    /// this file: the fingerprint is the same, and proves it, or nothing has happened since.
+    pub(super) fn read_by_other_name(
+        &self,
+        id: Id,
+        stat: &Stat,
+        evidence: Evidence,
+    ) -> Option<Digest> {
         if !self.model.has(id, Flag::LINKED) {
             return None;
         }
         let reading = self.links.reading(model::inode_key(stat))?;
         let is_same = reading.fingerprint == model::fingerprint(stat, true);
-        let is_trusted = !reading.is_racy || why.is_only_other_name();
+        let is_trusted = !reading.is_racy || evidence.is_only_other_name();
         reading.digest.filter(|_| is_same && is_trusted)
     }
 
-    /// A name is removed, or leads to another inode. What happened to the file through it, and
-    /// was not read yet, is reconciled under another of its names. `is_written`: something
-    /// may have happened that the entry does not have as evidence.
+    /// Gives the evidence of a name that is removed, or leads to another inode, to another name of
+    /// its file, which is read then. `is_written`: there may have been a write for which there is
+    /// no evidence.
     pub(super) fn pass_evidence_on(&mut self, id: Id, is_written: bool) {
         if !self.model.has(id, Flag::LINKED) {
             return;
@@ -143,10 +147,10 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// The file was read under one name. What was reported of the others may be older, since
-    /// an event comes for one name only, and for none before its directory is watched: if
-    /// this is not what was last read of the inode, they are reconciled. `is_written`: the
-    /// bytes were written since the watch began.
+    /// Enqueues the other names of a file that was read, unless the same was last read of the
+    /// inode: what was reported of them may be older, since an event comes for one name only, and
+    /// for none before its directory is watched. `is_written`: the bytes were written since the
+    /// watch began.
     pub(super) fn enqueue_links(&mut self, id: Id, stat: &Stat, is_written: bool) {
         if !self.model.has(id, Flag::LINKED) {
             return;
@@ -174,7 +178,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A file that was unreadable can be read: its other names are reconciled.
+    /// Enqueues the other names of a file that was unreadable and was read now.
     pub(super) fn retry_links(&mut self, stat: &Stat) {
         let key = model::inode_key(stat);
         if self.links.take_unreadable(key) {

@@ -1,6 +1,6 @@
-//! What was last reported of entries, beside the digest that the model has of each: modes,
-//! owners, extended attributes and mtimes, where changes of them are asked for, and the
-//! bytes under a name that a rename has put another file to.
+//! Keeps what was last reported of entries beside the digest, which the model has: modes, owners,
+//! extended attributes and mtimes, where changes of them are asked for, and the digest of a file
+//! that a rename replaced.
 
 use foldhash::HashMap;
 
@@ -11,12 +11,12 @@ use crate::change::{Attributes, Digest};
 #[derive(Default)]
 pub(super) struct LastReported {
     attributes: HashMap<Id, Attributes>,
-    /// Of entries that have some.
+    /// Only of entries that have extended attributes.
     xattrs: HashMap<Id, Box<[Xattr]>>,
     /// Of files, in nanoseconds since 1970.
     mtimes: HashMap<Id, i64>,
-    /// Of files that a rename put to the name of another, until their bytes are compared.
-    /// `None`: it is not known.
+    /// For a file that replaced another one by a rename, until its bytes are compared: the digest
+    /// last reported of the other one, or `None` if there was none.
     replaced: HashMap<Id, Option<Digest>>,
 }
 
@@ -46,18 +46,19 @@ impl LastReported {
         self.mtimes.insert(id, mtime);
     }
 
-    /// Whether a rename put the file to the name of another, and they were not compared yet.
+    /// Whether a file replaced another one by a rename, and was not compared since.
     pub(super) fn is_replacement(&self, id: Id) -> bool {
         self.replaced.contains_key(&id)
     }
 
-    /// The digest last reported under the name of such a file.
+    /// For such a file: the digest last reported under its name.
     #[allow(clippy::option_option)]
     pub(super) fn replaced(&self, id: Id) -> Option<Option<Digest>> {
         self.replaced.get(&id).copied()
     }
 
-    /// The same, which is needed no longer.
+    /// Removes and returns the digest last reported under the name of such a file: it is being
+    /// compared.
     #[allow(clippy::option_option)]
     pub(super) fn take_replaced(&mut self, id: Id) -> Option<Option<Digest>> {
         self.replaced.remove(&id)
@@ -67,7 +68,7 @@ impl LastReported {
         self.replaced.insert(id, last);
     }
 
-    /// The entry is gone.
+    /// Forgets an entry that is gone.
     pub(super) fn forget(&mut self, id: Id) {
         self.attributes.remove(&id);
         self.xattrs.remove(&id);

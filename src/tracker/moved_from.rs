@@ -35,20 +35,20 @@ impl MovedFromEvents {
             .insert(cookie, MovedFrom { dir, name, moving });
     }
 
-    /// Takes a half out of its wait.
+    /// Takes a from out of its wait.
     pub(super) fn take(&mut self, cookie: Cookie, moving: Moving) -> Option<MovedFrom> {
-        let half = self.by_cookie.get(&cookie)?;
-        if half.moving == moving {
+        let from = self.by_cookie.get(&cookie)?;
+        if from.moving == moving {
             self.by_cookie.remove(&cookie)
         } else {
             None
         }
     }
 
-    /// Another file has come under the old name: no second half is awaited any longer.
+    /// Another file has come under the old name: no second from is awaited any longer.
     pub(super) fn cancel(&mut self, dir: Id, name: &[u8]) {
-        let is_it = |half: &MovedFrom| half.dir == dir && *half.name == *name;
-        self.by_cookie.retain(|_, half| !is_it(half));
+        let is_it = |from: &MovedFrom| from.dir == dir && *from.name == *name;
+        self.by_cookie.retain(|_, from| !is_it(from));
     }
 
     /// In the kernel's order.
@@ -74,8 +74,8 @@ mod tests {
         moves.insert(Cookie(1), Id(0), b"a", Moving::Unseen);
         assert_eq!(moves.cookies(), [Cookie(1), Cookie(2)]);
         assert!(moves.take(Cookie(1), Moving::Entry).is_none());
-        let half = moves.take(Cookie(1), Moving::Unseen).expect("it waits");
-        assert_eq!((half.dir, &*half.name), (Id(0), &b"a"[..]));
+        let from = moves.take(Cookie(1), Moving::Unseen).expect("it waits");
+        assert_eq!((from.dir, &*from.name), (Id(0), &b"a"[..]));
         assert!(moves.take(Cookie(1), Moving::Unseen).is_none());
     }
 

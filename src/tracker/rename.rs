@@ -1,7 +1,7 @@
 //! Renames: the halves are joined by their cookie, never by being neighbours.
 //!
-//! The first half leaves the entry in place and marks it; the second one moves it.
-//! A half that stays alone expires, and the disk is asked.
+//! The first from leaves the entry in place and marks it; the second one moves it.
+//! A from that stays alone expires, and the disk is asked.
 
 use super::Tracker;
 use super::disk::Disk;
@@ -17,7 +17,7 @@ use crate::event::Cookie;
 const GRACE: u64 = 50_000_000;
 
 impl<D> Tracker<D> {
-    /// `IN_MOVED_FROM`: the entry waits for the second half. `false`: there is none.
+    /// `IN_MOVED_FROM`: the entry waits for the second from. `false`: there is none.
     pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie) -> bool {
         let known = self.model.find(dir, name);
         if let Some(id) = known {
@@ -31,26 +31,26 @@ impl<D> Tracker<D> {
         is_awaited
     }
 
-    /// Takes a half of which there is no entry out of its wait.
+    /// Takes a from of which there is no entry out of its wait.
     fn take_unseen_moved_from(&mut self, cookie: Cookie) -> Option<MovedFrom> {
-        let half = self.awaited.moves.take(cookie, Moving::Unseen)?;
+        let from = self.awaited.moves.take(cookie, Moving::Unseen)?;
         self.queue.remove(&Key::MovedFrom(cookie));
-        Some(half)
+        Some(from)
     }
 
     /// Takes the waiting entry out of its wait, if it is still there.
     fn take_moved_from(&mut self, cookie: Cookie) -> Option<(Id, MovedFrom)> {
-        let half = self.awaited.moves.take(cookie, Moving::Entry)?;
+        let from = self.awaited.moves.take(cookie, Moving::Entry)?;
         self.queue.remove(&Key::MovedFrom(cookie));
-        if !self.model.is_live(half.dir) {
+        if !self.model.is_live(from.dir) {
             return None;
         }
-        let id = self.model.find(half.dir, &half.name)?;
+        let id = self.model.find(from.dir, &from.name)?;
         // Without the mark it is another one, which came since.
-        self.model.end_moved_from(id).then_some((id, half))
+        self.model.end_moved_from(id).then_some((id, from))
     }
 
-    /// Whether the directory or one above it waits for the second half of a rename.
+    /// Whether the directory or one above it waits for the second from of a rename.
     pub(super) fn is_moved_from(&self, dir: Id) -> bool {
         if self.awaited.moves.is_empty() {
             return false;
@@ -67,16 +67,16 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// `IN_MOVED_TO`: with its first half a rename, else an arrival.
+    /// `IN_MOVED_TO`: with its first from a rename, else an arrival.
     pub(super) fn moved_to(&mut self, dir: Id, steps: &Steps, at: usize, cookie: Cookie) {
         let name = steps.name(at);
         let unseen = self.take_unseen_moved_from(cookie);
         match self.take_moved_from(cookie) {
-            Some((id, half)) => {
+            Some((id, from)) => {
                 self.rename(id, dir, name);
-                // A whiteout, or the other half of an exchange, may stand there now.
-                if self.model.is_live(half.dir) {
-                    self.enqueue_name(half.dir, &half.name);
+                // A whiteout, or the other from of an exchange, may stand there now.
+                if self.model.is_live(from.dir) {
+                    self.enqueue_name(from.dir, &from.name);
                 }
             }
             None => {
@@ -116,11 +116,11 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// The second half came under a name that counts as outside.
+    /// The second from came under a name that counts as outside.
     pub(super) fn moved_to_hidden(&mut self, cookie: Cookie) {
-        if let Some((id, half)) = self.take_moved_from(cookie) {
+        if let Some((id, from)) = self.take_moved_from(cookie) {
             self.unlink(id);
-            self.enqueue_name(half.dir, &half.name);
+            self.enqueue_name(from.dir, &from.name);
         }
     }
 
@@ -131,7 +131,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A half that stayed alone: the disk is asked.
+    /// A from that stayed alone: the disk is asked.
     pub(super) fn expire_moved_from(&mut self, cookie: Cookie) {
         if let Some(unseen) = self.take_unseen_moved_from(cookie) {
             return self.delete_unseen(unseen.dir, &unseen.name);

@@ -1,5 +1,5 @@
-//! New files that a later step of the batch renames: each is read once, where the batch
-//! leaves it, before its first record.
+//! Reads new files that a later step of the batch renames: each once, under its new name, before
+//! its first record.
 //!
 //! Emits nothing before the rename is applied. Invariant: what was read counts only for the
 //! rename that puts the file there.
@@ -12,18 +12,18 @@ use super::queue::Key;
 use crate::change::Kind;
 use crate::coalesce::{ContentEvents, Outcome};
 
-/// Where the batch leaves a file, and what was found there.
+/// The new name of a file, and what was found there.
 pub(super) struct Destination {
     dir: Id,
     name: Box<[u8]>,
     pub(super) kind: Kind,
-    /// `None`: its kind alone is known.
+    /// `None`: only its kind is known.
     reading: Option<FirstReading>,
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Finds what a step has made under the name where the batch leaves it, and reads it if it was
-    /// closed.
+    /// Finds what a step has created under the name that it has at the end of the batch, and reads
+    /// it if a writer has closed it.
     pub(super) fn find_destination(
         &mut self,
         outcome: Outcome<'_>,
@@ -59,8 +59,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A rename was applied: what was read under the new name counts from now on. `false`: nothing
-    /// was read.
+    /// Compares the file with what was read under its new name, once the rename is applied.
+    /// `false`: nothing was read.
     pub(super) fn use_destination(&mut self, id: Id) -> bool {
         let model = &self.model;
         let is_here =
@@ -82,7 +82,7 @@ impl<D: Disk> Tracker<D> {
         match reading {
             FirstReading::Done(read) => self.compare_first_reading(id, &read),
             FirstReading::Later(..) => {
-                // The worker reads it after all these events.
+                // The worker reads it after these events.
                 self.take_evidence(id);
             }
         }

@@ -1,5 +1,5 @@
-//! Files made with O_TMPFILE, whose events are called `#<inode>`, even once they have a name:
-//! finds the name that such an inode has in the model.
+//! Finds the name in the model of a file that was made with O_TMPFILE: its events have the name
+//! `#<inode>`, even once it has another one.
 //!
 //! Invariant: a bounded number of inodes is remembered, the latest ones.
 
@@ -9,19 +9,30 @@ use super::Tracker;
 use super::disk::Stat;
 use super::model::{self, Id, InodeKey};
 
-/// How many inodes are remembered, of each kind.
+/// How many inodes each list has at most.
 const RECENT: usize = 256;
 
 #[derive(Default)]
 pub(super) struct Tmpfiles {
-    /// Files that were new under a name: one of them may have been written to before.
+    /// New files: each may have been made with O_TMPFILE before it got its name.
     recent: VecDeque<(u64, InodeKey)>,
-    /// Inode numbers of which there was an event without a name.
+    /// Inode numbers of which there was an event named `#<inode>`.
     unnamed: VecDeque<u64>,
 }
 
+/// The file that an event is about whose name is `#<inode>`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tmpfile {
+    /// It has this name in the model.
+    Named(Id),
+    /// It is a new file that has no name in the model any longer.
+    Unnamed,
+    /// The event has another name, or no new file has that inode number.
+    Unknown,
+}
+
 impl Tmpfiles {
-    /// Whether there was an event of an inode before it had a name.
+    /// Whether there was an event named `#<inode>` of this inode number.
     pub(super) fn has(&self, ino: u64) -> bool {
         self.unnamed.contains(&ino)
     }
@@ -43,7 +54,7 @@ impl Tmpfiles {
         }
     }
 
-    /// The last new file with that inode number.
+    /// The latest new file with this inode number.
     fn recent(&self, ino: u64) -> Option<InodeKey> {
         let mut recent = self.recent.iter().rev();
         Some(recent.find(|(recent, _)| *recent == ino)?.1)
@@ -51,18 +62,30 @@ impl Tmpfiles {
 }
 
 impl<D> Tracker<D> {
-    /// Remembers a new file, which may yet be written to under no name.
+    /// Remembers a new file: if it was made with O_TMPFILE, its events go on to have that name.
     pub(super) fn remember_recent(&mut self, stat: &Stat) {
         self.tmpfiles.add_recent(stat);
     }
 
-    /// An event named `#<inode>`: a name that this inode has, if the model has one.
-    pub(super) fn name_of_tmpfile(&mut self, name: &[u8]) -> Option<Option<Id>> {
-        let digits = std::str::from_utf8(name.strip_prefix(b"#")?).ok()?;
-        let ino = digits.parse().ok()?;
+    /// Finds the file that an event of this name is about, if the name is `#<inode>`.
+    pub(super) fn find_tmpfile(&mut self, name: &[u8]) -> Tmpfile {
+        let Some(ino) = inode_in_name(name) else {
+            return Tmpfile::Unknown;
+        };
         self.tmpfiles.add(ino);
-        let key = self.tmpfiles.recent(ino)?;
+        let Some(key) = self.tmpfiles.recent(ino) else {
+            return Tmpfile::Unknown;
+        };
         self.model.index_inode_keys();
-        Some(self.model.with_inode_key(key).first().copied())
+        match self.model.with_inode_key(key).first() {
+            Some(&id) => Tmpfile::Named(id),
+            None => Tmpfile::Unnamed,
+        }
     }
+}
+
+/// The inode number in a name `#<inode>`.
+fn inode_in_name(name: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(name.strip_prefix(b"#")?).ok()?;
+    digits.parse().ok()
 }

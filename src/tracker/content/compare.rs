@@ -1,6 +1,5 @@
-//! The bytes of a file are known, or, where it goes by them, its inode, size and times: they
-//! are emitted as changed if they differ from what was last emitted, and the model has them from
-//! then on.
+//! Compares the digest of a file (or, if it goes by stat, its inode, size and times) with what was
+//! last emitted, emits a change, and stores what is known now in the model.
 
 use super::content;
 use crate::change::Digest;
@@ -9,7 +8,7 @@ use crate::tracker::disk::{Disk, Stat};
 use crate::tracker::model::{self, Evidence, Flag, Id, Knowledge};
 
 impl<D: Disk> Tracker<D> {
-    /// A file that was made, written and closed was read.
+    /// Compares a file that was created, written and closed in one batch, and was read.
     pub(in crate::tracker) fn compare_closed(
         &mut self,
         id: Id,
@@ -17,25 +16,25 @@ impl<D: Disk> Tracker<D> {
         digest: Digest,
         stable: bool,
     ) {
-        let why = self.take_evidence(id).and(Evidence::COMPLETED);
+        let evidence = self.take_evidence(id).and(Evidence::COMPLETED);
         self.count_reading(stat);
-        self.compare(id, stat, digest, stable, why);
+        self.compare(id, stat, digest, stable, evidence);
     }
 
-    /// The same where files go by size and times.
+    /// Compares a file that was created, written and closed in one batch, and goes by stat.
     pub(in crate::tracker) fn compare_closed_stat(&mut self, id: Id, stat: &Stat) {
-        let why = self.take_evidence(id).and(Evidence::COMPLETED);
-        self.compare_stat(id, stat, why);
+        let evidence = self.take_evidence(id).and(Evidence::COMPLETED);
+        self.compare_stat(id, stat, evidence);
     }
 
-    /// The bytes are known: emitted if they differ from what was last emitted.
+    /// Compares a file that was read. `evidence`: what happened to it before.
     pub(super) fn compare(
         &mut self,
         id: Id,
         stat: &Stat,
         digest: Digest,
         stable: bool,
-        why: Evidence,
+        evidence: Evidence,
     ) {
         let old = self.model.digest(id);
         let knowledge = self.model.knowledge(id);
@@ -43,14 +42,14 @@ impl<D: Disk> Tracker<D> {
         let is_changed = match (self.last_reported.take_replaced(id), old) {
             (Some(last), _) => old != Some(digest) || last != Some(digest),
             (None, Some(old)) => old != digest,
-            // Other bytes, or none, were reported: when in doubt, they have changed.
+            // No digest was reported: in doubt, the bytes have changed.
             (None, None) => {
-                let is_doubtful = why.may_be_written() || !stable || changed_since_start;
+                let is_doubtful = evidence.may_be_written() || !stable || changed_since_start;
                 match knowledge {
                     Knowledge::Unseen | Knowledge::Unreadable { .. } => true,
                     Knowledge::Unread { .. } => is_doubtful || self.was_replaced(id, stat),
                     Knowledge::Known { fingerprint, .. } => {
-                        is_doubtful || why.leaves_unexplained(fingerprint, stat, true)
+                        is_doubtful || evidence.leaves_unexplained(fingerprint, stat, true)
                     }
                 }
             }
@@ -59,13 +58,13 @@ impl<D: Disk> Tracker<D> {
         self.keep_digest(id, stat, digest, stable);
         if is_changed {
             self.emit_changed(id, content(stat, Some(digest)), old);
-        } else if why.is_written() {
+        } else if evidence.is_written() {
             self.counters.same_content += 1;
         }
         if is_touched {
             self.emit_touched(id, stat);
         }
-        if why.has(Evidence::CLOSED_WRITE) && stable {
+        if evidence.has(Evidence::CLOSED_WRITE) && stable {
             self.emit_closed(id, content(stat, Some(digest)));
         }
         if matches!(knowledge, Knowledge::Unreadable { .. }) {
@@ -74,8 +73,8 @@ impl<D: Disk> Tracker<D> {
         self.enqueue_links(id, stat, is_changed || changed_since_start);
     }
 
-    /// A file that goes by inode, size and times.
-    pub(super) fn compare_stat(&mut self, id: Id, stat: &Stat, why: Evidence) {
+    /// Compares a file that goes by inode, size and times.
+    pub(super) fn compare_stat(&mut self, id: Id, stat: &Stat, evidence: Evidence) {
         let knowledge = self.model.knowledge(id);
         let last = self.model.digest(id);
         let is_linked = stat.nlink > 1 || self.model.has(id, Flag::LINKED);
@@ -89,22 +88,26 @@ impl<D: Disk> Tracker<D> {
             (Some(_), _) | (None, Knowledge::Unseen) => true,
             (None, _) if last.is_some() => true,
             (None, Knowledge::Unread { .. }) => {
-                let is_touched = why.has(Evidence::ATTRIB) && !is_linked;
-                let is_doubtful = why.is_written() || self.changed_since_start(id, stat);
+                let is_touched = evidence.has(Evidence::ATTRIB) && !is_linked;
+                let is_doubtful = evidence.is_written() || self.changed_since_start(id, stat);
                 self.was_replaced(id, stat)
-                    || why.has(Evidence::MODIFIED)
+                    || evidence.has(Evidence::MODIFIED)
                     || is_doubtful && !is_touched
             }
-            (None, Knowledge::Known { is_racy, .. }) if why.has(Evidence::MODIFIED) => {
+            (None, Knowledge::Known { is_racy, .. }) if evidence.has(Evidence::MODIFIED) => {
                 is_racy || has_new_fingerprint
             }
             (
                 None,
                 Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint },
             ) => {
-                // Of several names, another one may have been used to write.
-                let why = if is_linked { why.without_attrib() } else { why };
-                why.leaves_unexplained(fingerprint, stat, false)
+                // It may have been written by another of its names.
+                let evidence = if is_linked {
+                    evidence.without_attrib()
+                } else {
+                    evidence
+                };
+                evidence.leaves_unexplained(fingerprint, stat, false)
             }
         };
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
@@ -120,10 +123,10 @@ impl<D: Disk> Tracker<D> {
             self.enqueue_links(id, stat, true);
             self.mark_read_this_batch(id);
         } else if has_new_fingerprint {
-            // A write that was seen with a touch may have its event yet to come.
+            // There may have been a write, too, whose event is unread.
             self.model.mark_racy(id);
         }
-        if why.has(Evidence::CLOSED_WRITE) {
+        if evidence.has(Evidence::CLOSED_WRITE) {
             self.emit_closed(id, content(stat, None));
         }
     }
@@ -139,7 +142,7 @@ impl<D: Disk> Tracker<D> {
         self.keep_digest(id, stat, digest, stable);
     }
 
-    /// The digest is known, by whatever name the file was read.
+    /// Stores the digest and the fingerprint of a file. If it is not stable, it is read again.
     pub(super) fn keep_digest(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool) {
         self.model.set_digest(id, Some(digest));
         self.keep_fingerprint(id, stat, true, self.clock.wall());
@@ -152,7 +155,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A file was read after the events of the batch: those of it are out of date.
+    /// Notes that a file was read while the batch is applied, so that its other events about it
+    /// are out of date.
     fn mark_read_this_batch(&mut self, id: Id) {
         if let Some(applying) = &mut self.applying {
             applying.read.insert(id);
@@ -166,7 +170,7 @@ impl<D> Tracker<D> {
         self.counters.hashed_bytes += stat.size;
     }
 
-    /// Keeps the fingerprint that a file has now.
+    /// Stores the fingerprint of a file.
     pub(in crate::tracker) fn keep_fingerprint(
         &mut self,
         id: Id,
@@ -181,7 +185,7 @@ impl<D> Tracker<D> {
         self.learn(id, stat, known);
     }
 
-    /// Keeps what is known of a file by its status now, and notes its links.
+    /// Stores what is known of a file, and notes its hard links.
     pub(super) fn learn(&mut self, id: Id, stat: &Stat, known: Knowledge) {
         self.note_links(id, stat);
         let was_unread = self.model.is_unread(id);

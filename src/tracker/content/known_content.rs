@@ -1,8 +1,8 @@
-//! What is known of a file whose name is emitted again: as `existing` in a snapshot, or in two
-//! records of a rename.
+//! Finds the content fields for a file whose name is emitted again: as `existing` in a snapshot,
+//! or as deleted and created instead of renamed.
 //!
-//! Emits nothing. Invariant: a digest that should be known and is not will be emitted as
-//! changed once it is.
+//! Emits nothing. Invariant: a file that is emitted without the digest that it should have is put
+//! on the work queue, so that it is emitted as changed once it was read.
 
 use super::{content, directory_content};
 use crate::change::{Content, EMPTY};
@@ -11,9 +11,9 @@ use crate::tracker::model::{self, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
 
 impl<D: Disk> Tracker<D> {
-    /// The digest last emitted, and the status of the file that holds these bytes.
+    /// The digest last emitted, and the status, if the file still has that content.
     pub(crate) fn known_content(&mut self, id: Id) -> Content {
-        // From here on this is what was last reported under the name.
+        // What is emitted now is from now on what was last reported under this name.
         self.last_reported.take_replaced(id);
         let digest = self.model.digest(id);
         if digest == Some(EMPTY) {
@@ -39,7 +39,7 @@ impl<D: Disk> Tracker<D> {
                 }
                 content(&stat, digest)
             }
-            // It was written to, replaced or moved: the size would be that of other bytes.
+            // It was written to, replaced or moved: size and digest would not match.
             _ => {
                 if digest.is_some() || self.is_digest_due(id, None) {
                     self.owe_digest(id);
@@ -49,20 +49,20 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// What identifies a directory, whatever its name.
+    /// The content fields of a directory: inode number and times.
     pub(crate) fn known_directory(&mut self, id: Id) -> Content {
         let stat = self.stat_entry(id);
         stat.map_or_else(|_| Content::default(), |stat| directory_content(&stat))
     }
 
-    /// It is emitted without a digest, which will follow.
+    /// Puts a file on the queue that is emitted without a digest now.
     fn owe_digest(&mut self, id: Id) {
         self.model.set_digest(id, None);
         self.model.set_knowledge(id, Knowledge::Unseen);
         self.enqueue(id);
     }
 
-    /// Whether a file without a digest is one that is to have one.
+    /// Whether a file should have a digest.
     fn is_digest_due(&self, id: Id, stat: Option<&Stat>) -> bool {
         let model = &self.model;
         let dev = model.parent(id).map_or(0, |dir| model.inode(dir).dev);

@@ -7,12 +7,12 @@ use crate::tracker::model::{self, Evidence, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
 
 impl<D> Tracker<D> {
-    /// Whether a file goes by inode, size and times.
+    /// Whether a file goes by inode, size and times: it is not read, and has no digest.
     pub(crate) fn goes_by_stat(&self, stat: &Stat) -> bool {
         self.hashing(stat.inode.dev) == Hashing::Off || stat.size > self.settings.hash_limit
     }
 
-    /// When files on that device are read.
+    /// When files on a device are read.
     pub(crate) fn hashing(&self, dev: u64) -> Hashing {
         let settings = &self.settings;
         self.file_systems
@@ -20,14 +20,14 @@ impl<D> Tracker<D> {
     }
 
     /// Whether only the bytes show if a file has changed.
-    pub(super) fn needs_read(&self, id: Id, stat: &Stat, why: Evidence) -> bool {
-        if why.is_written() || self.last_reported.is_replacement(id) {
+    pub(super) fn needs_read(&self, id: Id, stat: &Stat, evidence: Evidence) -> bool {
+        if evidence.is_written() || self.last_reported.is_replacement(id) {
             return true;
         }
         let is_read = self.hashing(stat.inode.dev) == Hashing::Eager;
         match (self.model.knowledge(id), self.model.digest(id)) {
             (Knowledge::Unseen | Knowledge::Unreadable { .. }, _) => true,
-            // Whoever reads it must know what happened to it: not the baseline.
+            // If it changed since the watch began, the baseline's reading would not be taken.
             (Knowledge::Unread { is_missed, .. }, _) => {
                 is_missed || self.clock.has_shown(stat.ctime) || self.changed_since_start(id, stat)
             }
@@ -39,12 +39,12 @@ impl<D> Tracker<D> {
                 Some(_),
             ) => is_racy || fingerprint != model::fingerprint(stat, true),
             (Knowledge::Known { fingerprint, .. }, None) => {
-                is_read || why.leaves_unexplained(fingerprint, stat, true)
+                is_read || evidence.leaves_unexplained(fingerprint, stat, true)
             }
         }
     }
 
-    /// Warns that a file is larger than is digested.
+    /// Warns if a file is too large to be read.
     pub(in crate::tracker) fn warn_over_limit(&mut self, id: Id, stat: &Stat) {
         let is_read = self.hashing(stat.inode.dev) != Hashing::Off;
         if is_read && stat.size > self.settings.hash_limit {

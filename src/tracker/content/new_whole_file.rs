@@ -1,5 +1,5 @@
-//! Files that come whole: moved in, linked, or found by a scan. Each is emitted once, with
-//! what could be read of it.
+//! Adds files that have their bytes when they get their name: moved in, linked, or found by a
+//! scan. Each is emitted once, with its digest if it could be read at once.
 
 use super::content;
 use crate::change::{Content, Kind};
@@ -8,7 +8,7 @@ use crate::tracker::disk::{Disk, FileDigest, FsError, Reading, Stat};
 use crate::tracker::model::{self, Evidence, Id};
 
 impl<D: Disk> Tracker<D> {
-    /// A file came whole: moved in, linked, or found by a scan.
+    /// Adds a file that was moved in, linked, or found by a scan.
     pub(in crate::tracker) fn create_whole(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         for known in self.relocation_candidates(model::inode_key(stat)) {
             if !self.is_still_there(known, stat) {
@@ -29,7 +29,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A file that goes by inode, size and times came.
+    /// Emits a new file that goes by inode, size and times.
     fn add_by_stat(&mut self, id: Id, stat: &Stat) {
         self.keep_fingerprint(id, stat, false, self.clock.wall());
         self.warn_over_limit(id, stat);
@@ -38,7 +38,7 @@ impl<D: Disk> Tracker<D> {
         self.enqueue_links(id, stat, changed_since_start);
     }
 
-    /// Reads it, here or by a worker: the content fields to emit now.
+    /// Reads a new file, here or by a worker, and returns the content fields to emit now.
     fn read_first(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) -> Content {
         if let Some(digest) = self.read_by_other_name(id, stat, Evidence::default()) {
             self.keep_digest(id, stat, digest, true);
@@ -59,7 +59,7 @@ impl<D: Disk> Tracker<D> {
                 return content(&stat, Some(digest));
             }
             Ok(Reading::Later(_)) => self.reads.begin(ticket, id, Evidence::MODIFIED),
-            // It grew over the limit: from now on it goes by its status.
+            // It grew over the limit: from now on it goes by stat.
             Ok(Reading::Done(_)) => {
                 self.keep_fingerprint(id, stat, false, self.clock.wall());
                 self.enqueue(id);
@@ -69,8 +69,7 @@ impl<D: Disk> Tracker<D> {
         content(stat, None)
     }
 
-    /// Whether the file is found under the name that the model has for it, as far as that
-    /// can be known.
+    /// Whether the file is still found under the name that it has in the model; in doubt, it is.
     fn is_still_there(&mut self, id: Id, stat: &Stat) -> bool {
         match self.stat_entry(id) {
             Ok(found) => found.inode == stat.inode,

@@ -1,5 +1,4 @@
-//! The files that workers read for the tracker, and when one that is written to all the
-//! time is read again.
+//! Keeps which files workers are reading for the tracker.
 //!
 //! Invariant: a file is read by one worker at a time, and only the answer to its last
 //! ticket counts.
@@ -13,21 +12,21 @@ use crate::tracker::model::{Evidence, Id};
 /// A file that is being read.
 struct Read {
     ticket: Ticket,
-    /// What happened to it before.
-    why: Evidence,
-    /// It was reconciled meanwhile: another file may be there by now.
+    /// What happened to it before it was begun to be read.
+    evidence: Evidence,
+    /// Whether it was to be reconciled meanwhile: another file may have its name by now.
     is_stale: bool,
-    /// How often it could not be read before, in a row.
+    /// Consecutive times that it could not be read before.
     failures: u8,
 }
 
-/// The answer that was waited for.
+/// A file for which an answer has come.
 pub(super) struct Answered {
     pub(super) id: Id,
-    pub(super) why: Evidence,
-    /// Whether the name is to be reconciled again.
+    pub(super) evidence: Evidence,
+    /// Whether it is to be reconciled again.
     pub(super) is_stale: bool,
-    /// How often it could not be read before, in a row.
+    /// Consecutive times that it could not be read before.
     pub(super) failures: u8,
 }
 
@@ -35,6 +34,7 @@ pub(super) struct Answered {
 pub(in crate::tracker) struct Reads {
     files: HashMap<Id, Read>,
     tickets: HashMap<Ticket, Id>,
+    /// The last ticket.
     last: u64,
     pub(super) delays: RereadDelays,
 }
@@ -45,12 +45,12 @@ impl Reads {
         Ticket(self.last)
     }
 
-    pub(in crate::tracker) fn begin(&mut self, ticket: Ticket, id: Id, why: Evidence) {
+    pub(in crate::tracker) fn begin(&mut self, ticket: Ticket, id: Id, evidence: Evidence) {
         self.forget(id);
         let is_stale = false;
         let read = Read {
             ticket,
-            why,
+            evidence,
             is_stale,
             failures: 0,
         };
@@ -58,31 +58,32 @@ impl Reads {
         self.tickets.insert(ticket, id);
     }
 
-    /// The same of a file that could not be read so often in a row.
-    pub(super) fn begin_again(&mut self, ticket: Ticket, id: Id, why: Evidence, failures: u8) {
-        self.begin(ticket, id, why);
+    /// Begins to read a file that could not be read before.
+    pub(super) fn begin_again(&mut self, ticket: Ticket, id: Id, evidence: Evidence, failures: u8) {
+        self.begin(ticket, id, evidence);
         if let Some(read) = self.files.get_mut(&id) {
             read.failures = failures;
         }
     }
 
+    /// `None`: the ticket is not the file's last one.
     pub(super) fn end(&mut self, ticket: Ticket) -> Option<Answered> {
         let id = self.tickets.remove(&ticket)?;
         let Read {
-            why,
+            evidence,
             is_stale,
             failures,
             ..
         } = self.files.remove(&id)?;
         Some(Answered {
             id,
-            why,
+            evidence,
             is_stale,
             failures,
         })
     }
 
-    /// The file is gone: the answer will be dropped.
+    /// Forgets a file that is gone: its answer will be dropped.
     pub(in crate::tracker) fn forget(&mut self, id: Id) {
         if let Some(read) = self.files.remove(&id) {
             self.tickets.remove(&read.ticket);
@@ -94,12 +95,12 @@ impl Reads {
         self.files.contains_key(&id)
     }
 
-    /// What happened to a file before it began to be read.
+    /// What happened to a file before it was begun to be read; `None`: it is not being read.
     pub(in crate::tracker) fn evidence(&self, id: Id) -> Option<Evidence> {
-        self.files.get(&id).map(|read| read.why)
+        self.files.get(&id).map(|read| read.evidence)
     }
 
-    /// Its name is reconciled while it is being read; `false`: it is not.
+    /// Notes that a file is to be reconciled after it was read. `false`: it is not being read.
     pub(super) fn mark_stale(&mut self, id: Id) -> bool {
         let read = self.files.get_mut(&id);
         read.map(|read| read.is_stale = true).is_some()

@@ -1,5 +1,5 @@
-//! When a file that was written to while a worker read it is read again: once it has been
-//! quiet for as long as that took, and for 50 ms at least; while it never is, after ten
+//! Decides when a file that was written to while a worker read it is read again: once it has been
+//! quiet for as long as the reading took, and for 50 ms at least; if it never is, after ten
 //! times as long, and after 1 s at least. So a large log costs a tenth of a thread.
 //!
 //! Times are of the monotonic clock, in nanoseconds.
@@ -12,15 +12,18 @@ use crate::tracker::queue::QUIET;
 /// A file that is never quiet is read again after this at the earliest: 1 s.
 const MIN_INTERVAL: u64 = 1_000_000_000;
 
-/// And after this many times as long as the last reading took.
+/// A file that is never quiet is read again after this many times as long as the last reading
+/// took.
 const FACTOR: u64 = 10;
 
-/// With more files than this, those that need no entry any longer are removed.
+/// With more files than this, those whose time has passed are removed.
 const MANY: usize = 64;
 
 struct RereadDelay {
+    /// How long it must be quiet.
     quiet: u64,
     last_event: u64,
+    /// When it is read at the latest.
     until: u64,
 }
 
@@ -36,7 +39,7 @@ pub(in crate::tracker) struct RereadDelays {
 }
 
 impl RereadDelays {
-    /// A file was written to while it was read.
+    /// Notes that a file was written to while it was read, which took `took`.
     pub(super) fn note(&mut self, id: Id, now: u64, took: u64) {
         if self.files.len() > MANY {
             self.files.retain(|_, file| file.until > now);
@@ -50,7 +53,7 @@ impl RereadDelays {
         self.files.insert(id, file);
     }
 
-    /// A file was read, and nothing happened to it meanwhile.
+    /// Forgets a file that was read without being written to, or is gone.
     pub(super) fn remove(&mut self, id: Id) {
         self.files.remove(&id);
     }
@@ -59,8 +62,8 @@ impl RereadDelays {
         self.files.get(&id).is_some_and(|file| now < file.due())
     }
 
-    /// A file is to be read: when it may be, if that is not now. Whoever asks too early
-    /// does so because something happened to it.
+    /// When a file may be read; `None`: now. If it is not now, an event has come: the file must be
+    /// quiet from now on.
     pub(super) fn wait(&mut self, id: Id, now: u64) -> Option<u64> {
         let file = self.files.get_mut(&id)?;
         if now >= file.due() {

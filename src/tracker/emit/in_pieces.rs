@@ -1,9 +1,8 @@
-//! Records of a large subtree that is gone or, with `--no-renames`, has moved: emitted in
-//! pieces, so that the paths of all that is in it are never held at once.
+//! Emits a large subtree that is gone or, with `--no-renames`, has moved, in pieces, so that the
+//! paths of all that is in it are never held at once.
 //!
-//! While one is under way nothing else changes the model, and what was learned after it began
-//! is emitted after it. Invariant: records are emitted in the order in which the model
-//! changed.
+//! Until it is emitted no event is applied, and records that were made since are emitted after
+//! it. Invariant: records are emitted in the order in which the model changed.
 
 use std::collections::VecDeque;
 
@@ -12,54 +11,57 @@ use crate::tracker::Tracker;
 use crate::tracker::disk::Disk;
 use crate::tracker::model::{Flag, Id};
 
-/// Bytes of paths that a piece adds to a batch before it is written: 1 MiB, and little in
-/// tests, whose trees are small.
+/// Bytes of paths in a piece: 1 MiB, and little in tests, whose trees are small.
 pub(in crate::tracker) const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
 
-/// The paths of a subtree by the name that it had.
+/// The paths that a subtree had before it moved or was removed.
 pub(in crate::tracker) struct OldPath {
     top: Id,
-    /// The path of the top itself.
+    /// The path of `top`.
     shown: Vec<u8>,
-    /// What the paths of all below it begin with.
+    /// The beginning of the paths below it: not `shown` for the PATH `/`, nor for one that was
+    /// given as a single file.
     inner: Vec<u8>,
 }
 
 /// A subtree that is emitted in pieces.
 pub(in crate::tracker) enum Emission {
-    /// The rest of a subtree leaves the model; its top is in a hidden directory meanwhile.
+    /// A subtree that leaves the model; its top is in a hidden directory meanwhile.
     Removal { old: OldPath, emit_top: bool },
-    /// A subtree that has moved: each entry after its directory, of which so many are emitted
-    /// as deleted, from the end, and then as created, from the beginning.
+    /// A subtree that has moved: emitted as deleted, and then as created.
     Moved {
         old: OldPath,
+        /// Each entry after its directory.
         all: Vec<Id>,
+        /// How many are emitted as deleted, from the end.
         deleted: usize,
+        /// How many are emitted as created, from the beginning.
         created: usize,
     },
 }
 
-/// A part of what is emitted after the batch at hand.
+/// A part of what is emitted after the current batch.
 enum Part {
     Emission(Emission),
     Records(Batch),
 }
 
-/// Records that are emitted after the batch at hand, in their order.
+/// What is emitted after the current batch, in order.
 #[derive(Default)]
 pub(in crate::tracker) struct PendingRecords {
     parts: VecDeque<Part>,
-    /// The batch that is emitted before them, while what comes after them is being learned.
+    /// The batch that is emitted before them. The tracker's batch has the records after them
+    /// meanwhile, until [`Tracker::order_batch`].
     ahead: Option<Batch>,
 }
 
 impl<D> Tracker<D> {
-    /// Whether records are left of which the model is ahead.
+    /// Whether changes of the model are left to be emitted.
     pub(crate) fn is_emitting(&self) -> bool {
         !self.pending_records.parts.is_empty()
     }
 
-    /// How many records are left beside those of the batch.
+    /// How many records are left beside those of the current batch.
     pub(crate) fn left_to_emit(&self) -> usize {
         let count = |part: &Part| match part {
             Part::Records(batch) => batch.changes().len(),
@@ -74,7 +76,8 @@ impl<D> Tracker<D> {
         self.pending_records.parts.iter().map(count).sum()
     }
 
-    /// Moves what was emitted after a subtree was begun behind it.
+    /// Puts the records that were made after a subtree behind it, and makes the batch before it
+    /// the current one again.
     pub(crate) fn order_batch(&mut self) {
         if let Some(ahead) = self.pending_records.ahead.take() {
             let last = std::mem::replace(&mut self.batch, ahead);
@@ -84,7 +87,7 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// From here on, records come after those of the subtree.
+    /// Adds a subtree; records from now on come after it.
     fn begin_emission(&mut self, emission: Emission) {
         let next = self.batch.successor();
         let last = std::mem::replace(&mut self.batch, next);
@@ -110,7 +113,7 @@ impl<D> Tracker<D> {
         OldPath { top, shown, inner }
     }
 
-    /// Appends the path that an entry of the subtree had.
+    /// Appends the path that an entry of a subtree had.
     pub(in crate::tracker) fn write_old_path(&self, old: &OldPath, id: Id, path: &mut Vec<u8>) {
         if id == old.top {
             path.extend(&old.shown);
@@ -123,7 +126,7 @@ impl<D> Tracker<D> {
 }
 
 impl OldPath {
-    /// Whether the paths below the top begin with its own.
+    /// Whether the paths below the top begin with the path of the top.
     pub(in crate::tracker) fn is_plain(&self) -> bool {
         self.shown == self.inner
     }
@@ -134,7 +137,8 @@ impl OldPath {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// The rest of a subtree that is gone leaves the model in pieces. Its name is free at once.
+    /// Removes the rest of a subtree that is gone from the model, in pieces. Its name is free at
+    /// once.
     pub(in crate::tracker) fn remove_rest(&mut self, top: Id, emit_top: bool) {
         let old = self.old_path(top);
         self.forget_rules(top);
@@ -150,8 +154,7 @@ impl<D: Disk> Tracker<D> {
         self.begin_emission(Emission::Removal { old, emit_top });
     }
 
-    /// A subtree has moved: it is emitted as deleted and as created, at once as far as that is
-    /// little.
+    /// Emits a subtree that has moved as deleted and created: the first piece at once.
     pub(in crate::tracker) fn emit_moved(&mut self, old: OldPath, all: Vec<Id>) {
         let emission = Emission::Moved {
             old,
@@ -159,14 +162,14 @@ impl<D: Disk> Tracker<D> {
             deleted: 0,
             created: 0,
         };
-        // The batch at hand comes after all that is left to be emitted.
+        // The current batch comes after all that is left to be emitted.
         let enough = self.batch.path_bytes().saturating_add(PIECE);
         if let Some(rest) = self.emit_some(emission, enough) {
             self.begin_emission(rest);
         }
     }
 
-    /// Emits the next piece of what is under way.
+    /// Emits the next piece of what is left.
     pub(crate) fn emit_piece(&mut self) {
         self.order_batch();
         let enough = self.batch.path_bytes().saturating_add(PIECE);
@@ -183,7 +186,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Emits until the batch has so many bytes of paths; what is left.
+    /// Emits until the batch has `enough` bytes of paths; returns what is left.
     fn emit_some(&mut self, mut emission: Emission, enough: usize) -> Option<Emission> {
         match &mut emission {
             Emission::Removal { old, emit_top } => {
@@ -229,7 +232,8 @@ impl<D: Disk> Tracker<D> {
         None
     }
 
-    /// A snapshot lists the tree as the model has it: what is left is not emitted.
+    /// Drops what is left to be emitted, since a snapshot lists the tree as the model has it;
+    /// subtrees that are gone are removed from the model.
     pub(crate) fn dismiss_emissions(&mut self) {
         self.order_batch();
         while let Some(part) = self.pending_records.parts.pop_front() {

@@ -1,5 +1,5 @@
-//! What happened to a file since it was last read: a set in four bits, kept until a reading
-//! takes it, and given back if nothing comes of that.
+//! Keeps what happened to a file since it was last read: a set in four bits, kept until a reading
+//! takes it, and put back if that fails.
 
 use super::bit_field::BitField;
 use super::{Fingerprint, Id, Model, fingerprint};
@@ -19,7 +19,7 @@ impl Evidence {
     pub(in crate::tracker) const ATTRIB: Self = Self(1 << 2);
     /// Other bytes were read under another name of the same inode.
     pub(in crate::tracker) const OTHER_NAME: Self = Self(1 << 3);
-    /// It was written and closed, and not touched.
+    /// It was written and closed.
     pub(in crate::tracker) const COMPLETED: Self = Self::MODIFIED.and(Self::CLOSED_WRITE);
 
     pub(in crate::tracker) const OF_EVENTS: Self = Self::COMPLETED.and(Self::ATTRIB);
@@ -32,7 +32,7 @@ impl Evidence {
         Self(self.0 & !other.0)
     }
 
-    /// Whether any of these is in it.
+    /// Whether it has any of these.
     pub(in crate::tracker) const fn has(self, any: Self) -> bool {
         self.0 & any.0 != 0
     }
@@ -45,12 +45,14 @@ impl Evidence {
         self.without(Self::ATTRIB)
     }
 
-    /// Whether an event reported a write, and of none that is only an open file touched.
+    /// Whether the bytes may have been written. `IN_CLOSE_WRITE`, or a reading under another name,
+    /// does not count together with `IN_ATTRIB`: touch(1) opens a file for writing, too.
     pub(in crate::tracker) fn may_be_written(self) -> bool {
         self.has(Self::MODIFIED) || self.is_written() && !self.has(Self::ATTRIB)
     }
 
-    /// Whether a file differs from its fingerprint in more than an `IN_ATTRIB` accounts for.
+    /// Whether a file differs from its fingerprint by more than `IN_ATTRIB`, if that came,
+    /// explains.
     pub(in crate::tracker) fn leaves_unexplained(
         self,
         old: Fingerprint,
@@ -65,11 +67,12 @@ impl Evidence {
         }
     }
 
-    /// Whether the file is only known to have been read by another name.
+    /// Whether nothing is known but that other bytes were read under another name.
     pub(in crate::tracker) fn is_only_other_name(self) -> bool {
         self == Self::OTHER_NAME
     }
 
+    /// Whether there is anything but `IN_ATTRIB`: a write, or other bytes under another name.
     pub(in crate::tracker) fn is_written(self) -> bool {
         !self.without_attrib().is_empty()
     }

@@ -5,8 +5,8 @@
 use super::{FsError, MS, RETRY_DELAY};
 
 /// The delay, in nanoseconds, before what has failed so often is tried again.
-pub(super) fn back_off(why: &FsError, failures: u8) -> u64 {
-    let (first, longest) = match why {
+pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
+    let (first, longest) = match error {
         // Something is changing right now.
         FsError::NotFound => (RETRY_DELAY, 10_000 * MS),
         // A change of permissions has an event, mostly.
@@ -25,8 +25,8 @@ pub(super) fn back_off(why: &FsError, failures: u8) -> u64 {
 
 /// Whether what has failed so often, this time included, is not expected to work soon: it is
 /// tried again after 1 s at the earliest.
-pub(super) fn is_stuck(why: &FsError, failures: u8) -> bool {
-    match why {
+pub(super) fn is_stuck(error: &FsError, failures: u8) -> bool {
+    match error {
         FsError::PermissionDenied | FsError::WatchLimit | FsError::Stalled => true,
         FsError::NotFound | FsError::Busy => failures > 9,
         FsError::Io(_) => failures > 2,
@@ -39,17 +39,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_tried_four_times_in_two_seconds_and_then_ever_more_rarely() {
-        let why = FsError::Io("Input/output error".to_owned());
+        let error = FsError::Io("Input/output error".to_owned());
         let delays: Vec<u64> = (0..12)
-            .map(|failures| back_off(&why, failures) / MS)
+            .map(|failures| back_off(&error, failures) / MS)
             .collect();
         let expected = [
             2, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 120_000, 120_000, 120_000,
         ];
         assert_eq!(delays, expected);
-        assert_eq!(back_off(&why, u8::MAX), 120_000 * MS);
+        assert_eq!(back_off(&error, u8::MAX), 120_000 * MS);
         assert_eq!(
-            [1, 2, 3].map(|failures| is_stuck(&why, failures)),
+            [1, 2, 3].map(|failures| is_stuck(&error, failures)),
             [false, false, true]
         );
     }

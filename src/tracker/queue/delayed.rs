@@ -134,26 +134,26 @@ impl WorkQueue {
         &mut self,
         id: Id,
         dir: Option<Id>,
-        why: &FsError,
+        error: &FsError,
     ) -> bool {
         let group = dir.map_or(u32::MAX, |dir| dir.0);
-        self.retry(Key::Entry(id), group, Detail::Nothing, why)
+        self.retry(Key::Entry(id), group, Detail::Nothing, error)
     }
 
-    pub(in crate::tracker) fn retry_name(&mut self, dir: Id, name: &[u8], why: &FsError) -> bool {
-        self.retry(Key::Name(dir, name.into()), dir.0, Detail::Nothing, why)
+    pub(in crate::tracker) fn retry_name(&mut self, dir: Id, name: &[u8], error: &FsError) -> bool {
+        self.retry(Key::Name(dir, name.into()), dir.0, Detail::Nothing, error)
     }
 
     pub(in crate::tracker) fn retry_scan(
         &mut self,
         dir: Id,
         scope: ScanScope,
-        why: &FsError,
+        error: &FsError,
     ) -> bool {
-        self.retry(Key::Scan(dir), dir.0, Detail::ScanScope(scope), why)
+        self.retry(Key::Scan(dir), dir.0, Detail::ScanScope(scope), error)
     }
 
-    pub(super) fn retry(&mut self, key: Key, group: u32, detail: Detail, why: &FsError) -> bool {
+    pub(super) fn retry(&mut self, key: Key, group: u32, detail: Detail, error: &FsError) -> bool {
         let now = self.now;
         let is_new = !self.items.contains_key(&key);
         let item = self.item(&key, group, detail);
@@ -161,12 +161,12 @@ impl WorkQueue {
         if !is_new {
             return is_first; // Something has put it back already: that comes sooner.
         }
-        let due = now.saturating_add(back_off(why, item.failures));
+        let due = now.saturating_add(back_off(error, item.failures));
         item.failures = item.failures.saturating_add(1);
-        item.is_stuck = is_stuck(why, item.failures);
-        item.backs_off = matches!(why, FsError::Io(_));
+        item.is_stuck = is_stuck(error, item.failures);
+        item.backs_off = matches!(error, FsError::Io(_));
         item.state = State::Held;
-        if *why == FsError::PermissionDenied {
+        if *error == FsError::PermissionDenied {
             self.denied.insert(key.clone(), Id(group));
         }
         self.delay_new(key, due);
