@@ -28,6 +28,11 @@ pub(crate) enum Error {
         action: &'static str,
         source: io::Error,
     },
+    /// No inotify instance can be made.
+    Inotify {
+        action: &'static str,
+        source: io::Error,
+    },
     Output(io::Error),
     /// The reader has not taken so many records in time.
     Unwritten(usize),
@@ -57,11 +62,17 @@ impl Error {
         move |source| Self::System { action, source }
     }
 
+    /// The same where it is an inotify instance that cannot be made.
+    pub(crate) fn inotify(action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Inotify { action, source }
+    }
+
     /// The exit status: 2 for what was asked, 1 for what happened.
     pub(crate) fn status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Path { .. } => 2,
             Self::System { .. }
+            | Self::Inotify { .. }
             | Self::Stdout(_)
             | Self::Output(_)
             | Self::Unwritten(_)
@@ -95,16 +106,21 @@ impl fmt::Display for Error {
                     "cannot {action} {}: {}{}",
                     escaped(path),
                     plain(source),
-                    remedy(source)
+                    remedy_for_path(source)
                 )
             }
             Self::System { action, source } => {
-                write!(
-                    f,
-                    "cannot {action}: {}{}",
-                    plain(source),
-                    limit_of(source).unwrap_or_default()
-                )
+                write!(f, "cannot {action}: {}{}", plain(source), remedy(source))
+            }
+            Self::Inotify { action, source } => {
+                let remedy = match source.raw_os_error() {
+                    Some(24) => limit_remedy(
+                        "max_user_instances",
+                        "or too many files are open (ulimit -n)",
+                    ),
+                    _ => String::new(),
+                };
+                write!(f, "cannot {action}: {}{remedy}", plain(source))
             }
             Self::Stdout(source) => write!(f, "cannot write to stdout: {}", plain(source)),
             Self::Output(source) => write!(f, "cannot write changes: {}", plain(source)),
@@ -126,23 +142,21 @@ fn is_without_proc(path: &[u8], error: &io::Error) -> bool {
 }
 
 /// What to do about a path, where that is known.
-fn remedy(error: &io::Error) -> String {
-    limit_of(error).unwrap_or_else(|| match error.raw_os_error() {
+fn remedy_for_path(error: &io::Error) -> String {
+    match error.raw_os_error() {
         Some(2) => "; give a PATH that exists, or --wait-for-path to wait for it".to_owned(),
         Some(13) => "; run as a user who may read it".to_owned(),
-        _ => String::new(),
-    })
+        _ => remedy(error),
+    }
 }
 
-/// What to do about a limit that is reached: EMFILE, ENOSPC.
-fn limit_of(error: &io::Error) -> Option<String> {
+/// What to do about a limit that is reached: EMFILE, ENFILE, ENOSPC.
+fn remedy(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(24) => Some(limit_remedy(
-            "max_user_instances",
-            "or too many files are open (ulimit -n)",
-        )),
-        Some(28) => Some(limit_remedy("max_user_watches", "")),
-        _ => None,
+        Some(23) => "; raise the limit of all processes, fs.file-max".to_owned(),
+        Some(24) => "; raise the limit of this process, ulimit -n".to_owned(),
+        Some(28) => limit_remedy("max_user_watches", ""),
+        _ => String::new(),
     }
 }
 

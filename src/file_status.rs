@@ -85,13 +85,26 @@ pub(crate) enum FsError {
     PermissionDenied,
     /// ENOSPC of inotify_add_watch(2): `fs.inotify.max_user_watches` is reached.
     WatchLimit,
-    /// It works, and not just now (a lease is held, a descriptor is short): soon.
+    /// It works, and not just now (a lease is held): soon.
     Busy,
+    /// No file descriptor is free: EMFILE, ENFILE. That says nothing of the name, and is
+    /// reported once for all. Soon.
+    NoDescriptor,
     /// The file system has not answered in time; that is reported once for the whole of
     /// it. Later.
     Stalled,
     /// Any other error, in the system's words and without its number.
     Io(String),
+}
+
+impl FsError {
+    /// Whether it comes of this moment, and not of the name that was asked about.
+    pub(crate) fn is_of_the_moment(&self) -> bool {
+        match self {
+            Self::NotFound | Self::Busy | Self::NoDescriptor | Self::Stalled => true,
+            Self::PermissionDenied | Self::WatchLimit | Self::Io(_) => false,
+        }
+    }
 }
 
 /// An error in the system's words, without its number.

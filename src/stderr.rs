@@ -107,7 +107,6 @@ impl Stderr {
         message(text);
     }
 
-    /// A warning that others can bring about again and again: of those only the first.
     /// A warning of something that may go on: written at most once an hour.
     pub(crate) fn warn_hourly(&mut self, text: &str, now: u64) {
         if self.hourly_due <= now {
@@ -116,6 +115,7 @@ impl Stderr {
         }
     }
 
+    /// A warning that others can bring about again and again: of those only the first.
     pub(crate) fn warn_of_many(&mut self, text: &str, now: u64) {
         let kind = Warning::Failed(String::new());
         if self.warnings.record(&kind, now) {

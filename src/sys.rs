@@ -60,7 +60,7 @@ pub(crate) fn fs_error(error: &io::Error) -> FsError {
         Some(libc::ENOSPC) => FsError::WatchLimit,
         Some(libc::EMFILE | libc::ENFILE) => {
             LACKED_DESCRIPTORS.store(true, Ordering::Relaxed);
-            FsError::Busy
+            FsError::NoDescriptor
         }
         Some(libc::EWOULDBLOCK | libc::ETXTBSY | libc::EINTR) => FsError::Busy,
         _ => FsError::Io(message(error)),
@@ -74,6 +74,7 @@ pub(crate) fn io_error(error: &FsError) -> io::Error {
         FsError::PermissionDenied => io::Error::from_raw_os_error(libc::EACCES),
         FsError::WatchLimit => io::Error::from_raw_os_error(libc::ENOSPC),
         FsError::Busy => io::Error::other("it is busy"),
+        FsError::NoDescriptor => io::Error::from_raw_os_error(libc::EMFILE),
         FsError::Stalled => io::Error::other("its file system does not answer"),
         FsError::Io(why) => io::Error::other(why.clone()),
     }

@@ -431,7 +431,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         match raw {
             Some(raw) if why != FsError::NotFound && raw.kind == Kind::Directory => {
                 state.tracker.model.set_inode(id, raw.inode);
-                if crate::sys::is_short_of_descriptors(error) {
+                if why == FsError::NoDescriptor {
                     // It may work once fewer descriptors are open.
                     state.tracker.enqueue(id);
                 } else {

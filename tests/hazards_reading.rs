@@ -197,6 +197,46 @@ fn a_lack_of_descriptors_is_reported_once_and_made_up_for() {
 }
 
 #[test]
+fn a_lack_of_descriptors_at_the_start_is_no_fault_of_any_file() {
+    let tree = Tree::new();
+    for number in 0..100 {
+        tree.mkdirs(format!("d{number}/e/f"));
+        tree.write(format!("d{number}/e/f/small"), "small");
+        sparse(tree.path(format!("d{number}/large")), 300 << 10, number);
+    }
+    // How many are open at the start depends on who runs the test.
+    let watches: Vec<_> = (8..28)
+        .step_by(2)
+        .map(|count| {
+            let limit = format!("--nofile={count}:{count}");
+            let watch = tree.watch().through(&["prlimit", &limit]);
+            watch.args(["--timeout", "1"]).spawn()
+        })
+        .collect();
+    let mut lacking = 0;
+    for watch in watches {
+        let ended = watch.wait();
+        let reason = "Too many open files; raise the limit of this process, ulimit -n";
+        match ended.stderr.lines().last() {
+            Some(last) if last.starts_with("balerion: cannot watch") => {
+                assert!(last.ends_with(reason), "{last}");
+            }
+            _ => {}
+        }
+        for warning in ended
+            .stderr
+            .lines()
+            .filter(|line| line.contains("warning: "))
+        {
+            let expected = "balerion: warning: too many files are open (";
+            assert!(warning.starts_with(expected), "{}", ended.stderr);
+            lacking += 1;
+        }
+    }
+    assert!(lacking > 0, "no watch had too few descriptors");
+}
+
+#[test]
 fn a_flood_of_large_files_does_not_keep_one_of_another_directory_waiting() {
     const FLOOD: usize = 150;
     let tree = Tree::new();

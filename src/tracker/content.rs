@@ -204,8 +204,14 @@ impl<D: Disk> Tracker<D> {
 
     /// Serves that a file cannot be read now. If it was written to, that is emitted as a change
     /// without a digest.
-    fn reading_failed(&mut self, id: Id, stat: &Stat, error: FsError, evidence: Evidence) {
-        if matches!(error, FsError::NotFound | FsError::Busy | FsError::Stalled) {
+    pub(super) fn reading_failed(
+        &mut self,
+        id: Id,
+        stat: &Stat,
+        error: FsError,
+        evidence: Evidence,
+    ) {
+        if error.is_of_the_moment() {
             self.model.add_evidence(id, evidence);
             self.model.mark_missed(id);
             self.retry_entry(id, &error);
@@ -249,7 +255,6 @@ impl<D: Disk> Tracker<D> {
         if is_first {
             let warning = match error {
                 FsError::Io(why) => Warning::Failed(why),
-                FsError::Busy => Warning::Failed("it is busy".to_owned()),
                 _ => Warning::UnreadableFile,
             };
             self.warn(id, warning);

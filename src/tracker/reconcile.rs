@@ -118,9 +118,11 @@ impl<D: Disk> Tracker<D> {
         match why {
             FsError::Io(text) if is_first => self.warn(dir, Warning::Failed(text.clone())),
             FsError::PermissionDenied => self.warn_unreadable(dir),
-            // That a whole file system does not answer is reported once for all of it.
+            // That no descriptor is free, or that a whole file system does not answer, is
+            // reported once.
             FsError::Io(_)
             | FsError::Busy
+            | FsError::NoDescriptor
             | FsError::NotFound
             | FsError::Stalled
             | FsError::WatchLimit => {}

@@ -189,7 +189,11 @@ impl<D: Disk> Tracker<D> {
             }
             FsError::PermissionDenied => self.warn_unreadable(dir),
             FsError::Io(why) if is_first => self.warn(dir, Warning::Failed(why.clone())),
-            FsError::Busy | FsError::Stalled | FsError::Io(_) | FsError::WatchLimit => {}
+            FsError::Busy
+            | FsError::NoDescriptor
+            | FsError::Stalled
+            | FsError::Io(_)
+            | FsError::WatchLimit => {}
         }
     }
 

@@ -60,7 +60,7 @@ impl Watcher {
         let is_needed =
             |path: &AwaitedPath| waits || path.has_links || !matches!(path.state, PathState::Known);
         if above.paths.iter().any(is_needed) {
-            let inotify = Inotify::new().map_err(Error::system("wait for a PATH"))?;
+            let inotify = Inotify::new().map_err(Error::inotify("wait for a PATH"))?;
             let inotify = Arc::new(inotify);
             self.poller
                 .listen(inotify.as_fd(), Wake::Ancestors, Interest::Readable)?;

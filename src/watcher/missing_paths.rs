@@ -79,7 +79,7 @@ impl Watcher {
         if let Error::Path { source, .. } = &error {
             match fs_error(source) {
                 FsError::NotFound => return Appeared::Watched,
-                FsError::Busy | FsError::Stalled => return Appeared::Later,
+                FsError::Busy | FsError::NoDescriptor | FsError::Stalled => return Appeared::Later,
                 _ => {}
             }
         }

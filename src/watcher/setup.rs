@@ -127,7 +127,7 @@ impl Watcher {
     fn new(config: Config, signals: Signals) -> Result<Self, Error> {
         let clock = SystemClock::new();
         let poller = Poller::new()?;
-        let inotify = Arc::new(Inotify::new().map_err(Error::system("begin to watch"))?);
+        let inotify = Arc::new(Inotify::new().map_err(Error::inotify("begin to watch"))?);
         process::set_mmap_threshold();
         process::raise_descriptor_limit(DESCRIPTORS);
         process::widen_descriptor_table(inotify.as_fd(), 1000);

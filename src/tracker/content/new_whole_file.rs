@@ -64,7 +64,7 @@ impl<D: Disk> Tracker<D> {
                 self.keep_fingerprint(id, stat, false, self.clock.wall());
                 self.enqueue(id);
             }
-            Err(error) => self.mark_unreadable(id, stat, error),
+            Err(error) => self.reading_failed(id, stat, error, Evidence::default()),
         }
         content(stat, None)
     }

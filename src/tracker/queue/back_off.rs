@@ -12,7 +12,7 @@ pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
         // A change of permissions has an event, mostly.
         FsError::PermissionDenied => (1000 * MS, 300_000 * MS),
         FsError::WatchLimit => (10_000 * MS, 300_000 * MS),
-        FsError::Busy => (10 * MS, 1000 * MS),
+        FsError::Busy | FsError::NoDescriptor => (10 * MS, 1000 * MS),
         FsError::Stalled => (1000 * MS, 30_000 * MS),
         // An error that passes at once has passed by the second try; with any other, thousands
         // of files would be tried for nothing.
@@ -28,7 +28,7 @@ pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
 pub(super) fn is_stuck(error: &FsError, failures: u8) -> bool {
     match error {
         FsError::PermissionDenied | FsError::WatchLimit | FsError::Stalled => true,
-        FsError::NotFound | FsError::Busy => failures > 9,
+        FsError::NotFound | FsError::Busy | FsError::NoDescriptor => failures > 9,
         FsError::Io(_) => failures > 2,
     }
 }

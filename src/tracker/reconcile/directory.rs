@@ -150,7 +150,7 @@ impl<D> Tracker<D> {
                 self.queue.add_scan(id, ScanScope::All);
             }
             FsError::PermissionDenied => self.warn_unreadable(id),
-            FsError::NotFound | FsError::Busy | FsError::Stalled => {}
+            FsError::NotFound | FsError::Busy | FsError::NoDescriptor | FsError::Stalled => {}
         }
     }
 
