@@ -54,7 +54,7 @@ impl BoundedIo {
     }
 
     /// Runs `work`, which asks the file system at `path`, an absolute path without symbolic links.
-    /// `None`: it has not answered yet; [`BoundedIo::take_recovered`] tells when it has.
+    /// `None`: it has not answered yet; [`BoundedIo::take_recovered`] is true once it has.
     pub(super) fn run<T: Send + 'static>(
         &mut self,
         path: &Path,

@@ -125,7 +125,7 @@ pub(super) struct Reader {
     read: u64,
     /// Calls of read(2) so far.
     reads: u32,
-    /// Whether there are more bytes than `stat` says.
+    /// Whether there are more bytes than `stat` has.
     is_longer: bool,
     /// Time spent so far, in nanoseconds.
     took: u64,

@@ -45,7 +45,7 @@ fn below<'t>(tree: &'t Tree, path: &str) -> impl Iterator<Item = &'t String> {
     tree.keys().filter(move |other| other.starts_with(&prefix))
 }
 
-/// What a change says of its path.
+/// What is at the path of a change.
 fn text(path: &[u8]) -> String {
     String::from_utf8(path.to_vec()).unwrap()
 }

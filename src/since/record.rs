@@ -13,7 +13,7 @@ use crate::change::{Digest, InodeTimes, Kind};
 /// of the coarsest clock of a file system (FAT). In nanoseconds.
 const COARSEST: i64 = 2_000_000_000;
 
-/// What a record says of the file or directory at its path.
+/// The file or directory at a path, as a record has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct State {
     pub(super) kind: Kind,

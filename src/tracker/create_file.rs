@@ -81,7 +81,7 @@ impl<D: Disk> Tracker<D> {
     /// Keeps a new name that is not on disk until its `IN_DELETE` or `IN_MOVED_FROM` comes.
     fn unseen_create(&mut self, dir: Id, name: &[u8]) {
         self.awaited.add_unseen(dir, name);
-        self.queue.add_name_later(dir, name);
+        self.queue.delay_name(dir, name);
     }
 
     /// Applies `IN_DELETE` of a name that was created and never found on disk: it is emitted as

@@ -80,7 +80,7 @@ impl<D> Tracker<D> {
             CaseFolding::Untried => {
                 if let Some(other) = other_spelling(name) {
                     self.model.set_case_folding(dir, CaseFolding::Pending);
-                    self.queue.add_name_later(dir, &other);
+                    self.queue.delay_name(dir, &other);
                 }
             }
         }

@@ -1,9 +1,9 @@
-//! The tree as it was reported: names, kinds, digests, and the watches on it.
+//! Holds the tree as it was reported: names, kinds, digests, and the watches on it. This file
+//! adds, moves and removes entries.
 //!
-//! A compact graph that knows no rules: here, how entries come, move and go. Makes no
-//! system call. Invariants: a name is found by (directory, name) in one step; every
-//! entry but a PATH is in its directory's list of children; a directory with a watch
-//! is found by it.
+//! Decides nothing, and makes no system call. Invariants: a name is found by (directory, name)
+//! in one step; every entry but a PATH is in its directory's list of children; a directory with
+//! a watch is found by it.
 
 mod arena;
 mod bit_field;
@@ -34,8 +34,8 @@ pub(super) use knowledge::Knowledge;
 use leaves::Leaves;
 pub(crate) use presence::Presence;
 
-/// An entry's number: the highest bit is set for a directory. It may be used again
-/// once the entry is gone.
+/// The id of an entry: its index among the directories, with the highest bit set, or among the
+/// leaves. It may be used again once the entry is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct Id(pub(super) u32);
 
@@ -64,7 +64,7 @@ impl Id {
         self.0 & DIRECTORY != 0
     }
 
-    /// Its slot among the directories or the leaves.
+    /// Its index among the directories or the leaves.
     pub(crate) fn index(self) -> usize {
         (self.0 & !DIRECTORY) as usize
     }
@@ -73,13 +73,13 @@ impl Id {
 /// What every entry has: 20 bytes.
 struct Node {
     parent: u32,
-    /// Where its name is among the names.
+    /// The index of its name in `names`.
     name: u32,
-    /// The next child of its directory; of a free slot, the next free one.
+    /// The next sibling; of a free slot, the next free one.
     next: u32,
-    /// The child before it.
+    /// The sibling before it.
     prev: u32,
-    /// Its kind and flags; [`NONE`]: the slot is free.
+    /// Kind, flags and bit fields; [`NONE`]: the slot is free.
     bits: u32,
 }
 
@@ -115,7 +115,7 @@ impl Model {
         }
     }
 
-    /// Whether the number is that of an entry now.
+    /// Whether an entry has this id now.
     pub(crate) fn is_live(&self, id: Id) -> bool {
         if id.is_directory() {
             self.directories.all.is_live(id.index())
@@ -124,15 +124,15 @@ impl Model {
         }
     }
 
-    /// All entries, in no order of meaning.
+    /// All entries, in arbitrary order.
     pub(crate) fn all(&self) -> impl Iterator<Item = Id> {
         let directories = self.directories.all.live();
         let leaves = self.leaves.all.live().map(|(at, _)| Id::leaf(at));
         directories.map(|(at, _)| Id::directory(at)).chain(leaves)
     }
 
-    /// The next entry that is no directory, by number from `from` on, and the number to go
-    /// on from.
+    /// The next entry that is no directory, with an index of at least `from`; and the index to go
+    /// on with.
     pub(crate) fn from(&self, from: u32) -> Option<(Id, u32)> {
         let id = Id::leaf(self.leaves.all.next_live(from as usize)?);
         Some((id, id.0 + 1))
@@ -143,15 +143,15 @@ impl Model {
         (self.reported_directories, self.reported_files)
     }
 
-    // Coming and going.
+    // Adding, removing and moving.
 
-    /// A new entry; `parent`: none for a PATH. The name must not be there.
+    /// Adds an entry. `parent`: `None` for a PATH. The name must not be there.
     pub(crate) fn insert(&mut self, parent: Option<Id>, name: &[u8], kind: Kind) -> Id {
         let parent = parent.map(|parent| (parent, self.name_hash(parent, name)));
         self.insert_hashed(parent, name, kind)
     }
 
-    /// A new entry, unless the name is there.
+    /// Adds an entry, unless the name is there.
     pub(crate) fn add(&mut self, parent: Id, name: &[u8], kind: Kind) -> Option<Id> {
         let hash = self.name_hash(parent, name);
         let is_new = self.find_hashed(hash, parent, name).is_none();
@@ -177,7 +177,7 @@ impl Model {
         id
     }
 
-    /// Takes an entry away; it has no children.
+    /// Removes an entry, which has no children.
     pub(crate) fn remove(&mut self, id: Id) {
         self.count(id, -1);
         self.detach(id);
@@ -201,7 +201,7 @@ impl Model {
         self.drop_name(old);
     }
 
-    /// Forgets a name; the bytes of names are compacted when most of them are of no entry.
+    /// Forgets a name; compacts the bytes of names when most of them belong to no entry.
     fn drop_name(&mut self, at: u32) {
         if self.names.forget(at) {
             let directories = self.directories.all.live_mut().map(Slot::node_mut);
@@ -210,7 +210,7 @@ impl Model {
         }
     }
 
-    /// Adds it to the index of names and to the children of its directory.
+    /// Adds an entry to the index of names and to the children of its directory.
     fn attach(&mut self, id: Id, parent: Id, hash: NameHash) {
         self.index_name(id, hash);
         let first = std::mem::replace(self.first_mut(parent), id.0);
@@ -239,7 +239,7 @@ impl Model {
         }
     }
 
-    // What is reported.
+    // Counting what is reported.
 
     fn count(&mut self, id: Id, by: i64) {
         if !self.has(id, Flag::HIDDEN) {
@@ -252,7 +252,7 @@ impl Model {
         }
     }
 
-    /// From now on it is never reported.
+    /// Marks an entry so that it is never reported.
     pub(crate) fn hide(&mut self, id: Id) {
         self.count(id, -1);
         self.set(id, Flag::HIDDEN);

@@ -1,4 +1,5 @@
-//! First halves of renames (`IN_MOVED_FROM`) that wait for the second one, by their cookie.
+//! Keeps the `IN_MOVED_FROM` events whose `IN_MOVED_TO` is awaited, by their cookie. `rename` joins
+//! them.
 //!
 //! Knows neither the tree nor the time.
 
@@ -7,15 +8,15 @@ use foldhash::HashMap;
 use super::model::Id;
 use crate::event::Cookie;
 
-/// Whether the tree has an entry for what is moving.
+/// Whether the model has an entry for what is moving.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Moving {
     Entry,
-    /// None: the name was made, and had left the disk when it was reconciled.
+    /// It has no entry: the name was created, and had left the disk before it was read.
     Unseen,
 }
 
-/// The old name.
+/// The old name, and what is moving.
 #[derive(Debug)]
 pub(super) struct MovedFrom {
     pub(super) dir: Id,
@@ -35,7 +36,7 @@ impl MovedFromEvents {
             .insert(cookie, MovedFrom { dir, name, moving });
     }
 
-    /// Takes a from out of its wait.
+    /// Removes and returns the event with this cookie, if that is moving.
     pub(super) fn take(&mut self, cookie: Cookie, moving: Moving) -> Option<MovedFrom> {
         let from = self.by_cookie.get(&cookie)?;
         if from.moving == moving {
@@ -45,13 +46,14 @@ impl MovedFromEvents {
         }
     }
 
-    /// Another file has come under the old name: no second from is awaited any longer.
+    /// Removes the events of a name, since another file has come under it: no `IN_MOVED_TO` is
+    /// awaited any longer.
     pub(super) fn cancel(&mut self, dir: Id, name: &[u8]) {
         let is_it = |from: &MovedFrom| from.dir == dir && *from.name == *name;
         self.by_cookie.retain(|_, from| !is_it(from));
     }
 
-    /// In the kernel's order.
+    /// All cookies, in the order of the kernel queue.
     pub(super) fn cookies(&self) -> Vec<Cookie> {
         let mut cookies: Vec<Cookie> = self.by_cookie.keys().copied().collect();
         cookies.sort_unstable();
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_half_is_joined_by_its_cookie_and_once() {
+    fn an_event_is_joined_by_its_cookie_and_once() {
         let mut moves = MovedFromEvents::default();
         moves.insert(Cookie(2), Id(0), b"b", Moving::Entry);
         moves.insert(Cookie(1), Id(0), b"a", Moving::Unseen);
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_whose_name_is_another_s_waits_no_longer() {
+    fn an_event_whose_name_is_another_s_waits_no_longer() {
         let mut moves = MovedFromEvents::default();
         moves.insert(Cookie(1), Id(0), b"a", Moving::Entry);
         moves.insert(Cookie(2), Id(7), b"a", Moving::Entry);

@@ -1,5 +1,5 @@
 //! Reconciles one name: compares model and disk, and changes the model where they
-//! differ. Concludes nothing from what could not be read.
+//! differ. Invariant: an error of the disk changes nothing in the model.
 
 mod directory;
 mod relocated;
@@ -25,42 +25,41 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Reconciles a name in a directory.
     pub(crate) fn reconcile_name(&mut self, dir: Id, name: &[u8]) {
         self.reconcile_as(dir, name, Source::Hint);
     }
 
-    /// The same; `source`: what is known of it, if the model does not have it.
+    /// `source`: how the name came to be reconciled, if the model does not have it.
     pub(super) fn reconcile_as(&mut self, dir: Id, name: &[u8], source: Source) {
         let known = self.model.find(dir, name);
         self.reconcile_known(dir, name, known, source);
     }
 
-    /// The same; `known`: the entry that the model has of it.
+    /// `known`: the entry of the name in the model.
     fn reconcile_known(&mut self, dir: Id, name: &[u8], known: Option<Id>, source: Source) {
         if known.is_some_and(|id| self.model.is_moved_from(id)) {
-            return; // The second half of the rename, or its absence, enqueues it.
+            return; // It is enqueued when IN_MOVED_TO comes, or does not come in time.
         }
         let inode = match self.enter(dir) {
             Ok(inode) => inode,
             Err(FsError::NotFound) => return self.find_stale_ancestor(dir, name),
-            Err(why) => return self.cannot_enter(dir, dir, name, &why),
+            Err(error) => return self.cannot_enter(dir, dir, name, &error),
         };
         match self.disk.stat(Target::In(&inode, name)) {
             Ok(stat) => self.reconcile_present((dir, name), known, &stat, source),
             Err(FsError::NotFound) => self.reconcile_absent(dir, name),
-            Err(why) => self.cannot_stat(dir, name, &why),
+            Err(error) => self.cannot_stat(dir, name, &error),
         }
     }
 
-    /// The directory is not where the model has it: the edge that is wrong is found
-    /// and reconciled, and the name again afterwards.
+    /// Serves a name whose directory is not where the model has it: finds and reconciles the
+    /// uppermost directory of which that is so, and the name again afterwards.
     fn find_stale_ancestor(&mut self, dir: Id, name: &[u8]) {
         let at = match self.uppermost_lost(dir) {
             Ok(at) => at,
-            Err((above, why)) => return self.cannot_enter(above, dir, name, &why),
+            Err((above, error)) => return self.cannot_enter(above, dir, name, &error),
         };
-        // Where its rename is half read, it will soon be known where it is.
+        // If its IN_MOVED_TO is awaited, that shows where it is.
         if !self.is_moved_from(at) {
             self.reconcile_entry(at);
         }
@@ -69,21 +68,25 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Of a directory that is not where the model has it and those above it, the uppermost of
-    /// which that is so; or the one that cannot be entered, and why. Whatever is below one that
-    /// is lost is lost, too, so few of a deep path are asked about.
+    /// Of a directory that is not where the model has it and those above it, the uppermost one of
+    /// which that is so.
+    ///
+    /// All directories below a lost one are lost, too, so that a binary search finds it.
+    ///
+    /// # Errors
+    /// A directory that cannot be entered, and why.
     fn uppermost_lost(&mut self, dir: Id) -> Result<Id, (Id, FsError)> {
         let up = |at: &Id| self.model.parent(*at);
         let chain: Vec<Id> = std::iter::successors(Some(dir), up).collect();
         let mut is_lost = |at: Id| match self.enter(at) {
             Ok(_) => Ok(false),
             Err(FsError::NotFound) => Ok(true),
-            Err(why) => Err((at, why)),
+            Err(error) => Err((at, error)),
         };
         let (mut lost, mut found) = (0, chain.len());
         let mut step = 1;
         while lost + 1 < found {
-            // By twice as many at a time; once one is found, halfway.
+            // Steps that double until one is found that is not lost; then halfway.
             let next = if found == chain.len() {
                 (lost + step).min(chain.len() - 1)
             } else {
@@ -99,27 +102,27 @@ impl<D: Disk> Tracker<D> {
         Ok(chain[lost])
     }
 
-    /// A directory may not be entered now, so that a name below it cannot be reconciled:
-    /// that directory is scanned when it can, or the name tried again where it is another.
-    fn cannot_enter(&mut self, blocked: Id, dir: Id, name: &[u8], why: &FsError) {
-        let is_first = self.queue.retry_scan(blocked, ScanScope::All, why);
+    /// Serves a name in `dir` that cannot be reconciled, since `blocked`, which is `dir` or above
+    /// it, cannot be entered now: both directories are scanned when it can.
+    fn cannot_enter(&mut self, blocked: Id, dir: Id, name: &[u8], error: &FsError) {
+        let is_first = self.queue.retry_scan(blocked, ScanScope::All, error);
         if blocked != dir {
-            self.queue.retry_scan(dir, ScanScope::All, why);
+            self.queue.retry_scan(dir, ScanScope::All, error);
             self.mark_unscanned(dir);
         }
         let is_listed = self.model.find(dir, name).is_some();
         if !is_listed {
             self.mark_unscanned(dir);
         }
-        self.warn_blocked(blocked, why, is_first);
+        self.warn_blocked(blocked, error, is_first);
     }
 
-    fn warn_blocked(&mut self, dir: Id, why: &FsError, is_first: bool) {
-        match why {
+    fn warn_blocked(&mut self, dir: Id, error: &FsError, is_first: bool) {
+        match error {
             FsError::Io(text) if is_first => self.warn(dir, Warning::Failed(text.clone())),
             FsError::PermissionDenied => self.warn_unreadable(dir),
-            // That no descriptor is free, or that a whole file system does not answer, is
-            // reported once.
+            // That no descriptor is free, or that a file system does not answer, is reported once as
+            // a whole.
             FsError::Io(_)
             | FsError::Busy
             | FsError::NoDescriptor
@@ -129,19 +132,20 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// The directory was entered, and the name cannot be reconciled.
-    fn cannot_stat(&mut self, dir: Id, name: &[u8], why: &FsError) {
-        let is_first = match why {
-            // It may be listed, and not searched: so it is with all names in it.
-            FsError::PermissionDenied => self.queue.retry_scan(dir, ScanScope::All, why),
-            _ => self.retry_later(dir, name, why),
+    /// Serves a name that statx(2) cannot find because of an error, though its directory was
+    /// opened.
+    fn cannot_stat(&mut self, dir: Id, name: &[u8], error: &FsError) {
+        let is_first = match error {
+            // The directory may not be searched: all names in it fail.
+            FsError::PermissionDenied => self.queue.retry_scan(dir, ScanScope::All, error),
+            _ => self.retry_later(dir, name, error),
         };
-        self.warn_blocked(dir, why, is_first);
+        self.warn_blocked(dir, error, is_first);
     }
 
-    /// The name is not there. The event for where it went may be on its way, and
-    /// emits it as what it is: a rename, above all. So only what is still not there a
-    /// moment later, and was not moved meanwhile, is emitted by the reconcile.
+    /// Reconciles a name that is not there. An event about that may be unread, which shows whether
+    /// it was renamed. So it is emitted as deleted only if it is still not there after
+    /// [`RETRY_DELAY`], and was not moved meanwhile.
     pub(super) fn reconcile_absent(&mut self, dir: Id, name: &[u8]) {
         let Some(known) = self.model.find(dir, name) else {
             return;
@@ -224,7 +228,7 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// An entry that may have been missed is where it was.
+    /// Notes that an entry is where the model has it.
     pub(super) fn clear_missing(&mut self, id: Id) {
         self.model.set_presence(id, Presence::There);
         self.awaited.clear_missing(id);

@@ -1,7 +1,7 @@
 //! Removes an entry and all below it from the model, and emits it as deleted: what is in a
 //! directory before the directory itself.
 //!
-//! Invariant: nothing else that is kept by an entry's number outlives the entry.
+//! Invariant: nothing else that is kept by an entry's id outlives the entry.
 
 use super::Tracker;
 use super::disk::Disk;
@@ -11,13 +11,14 @@ use super::queue::Key;
 use crate::change::{Kind, Span};
 
 impl<D: Disk> Tracker<D> {
-    /// Takes an entry and all below it out of the model, each reported after what
-    /// is in it, with their watches: in pieces, where that is much.
+    /// Removes an entry and all below it, with their watches, and emits each after what is in it:
+    /// in pieces, if that is much.
     pub(super) fn unlink(&mut self, id: Id) {
         self.remove(id, true);
     }
 
-    /// The same, but the entry itself is not reported: something replaces it.
+    /// Removes an entry and all below it; the entry itself is not emitted, since a rename replaces
+    /// it.
     pub(super) fn unlink_replaced(&mut self, id: Id) {
         self.remove(id, false);
     }
@@ -29,8 +30,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// [`Tracker::unlink`] of an entry that is gone from the disk: where there is much below
-    /// it, a part of that, and the entry goes back on the work queue for the rest.
+    /// Removes an entry that is gone from the disk, and all below it. If that is much, removes a
+    /// part, and puts the entry back on the work queue for the rest.
     pub(super) fn unlink_in_pieces(&mut self, id: Id) {
         let enough = self.batch.path_bytes().saturating_add(PIECE);
         if !self.remove_subtree(id, true, enough, None) {
@@ -38,13 +39,13 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// From the leaves up, without recursion: trees can be deep. The path of a directory is
-    /// written only if it is not the beginning of the last one below it: written in full,
-    /// the paths of a deep tree take the square of its depth.
+    /// Removes a subtree from the leaves up, without recursion, since trees can be deep. The path
+    /// of a directory is a span of the last one below it, if that begins with it: written in full,
+    /// the paths of a deep tree would take the square of its depth.
     ///
-    /// Stops when the batch has `enough` bytes of paths; `false`: something is left, of a
-    /// directory that counts as not scanned. The top goes with the last of what is in it.
-    /// `old`: the paths are those that the subtree had.
+    /// Stops when the batch has `enough` bytes of paths; `false`: something is left, in a
+    /// directory that is marked as unscanned. The top is removed last. `old`: the paths that the
+    /// subtree had.
     pub(super) fn remove_subtree(
         &mut self,
         top: Id,
@@ -90,8 +91,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A PATH in which nothing is left may be on its way out, too. If some process stands
-    /// in it, that makes no event: it is compared in a moment.
+    /// Enqueues a PATH in which nothing is left, since it may be removed, too. If it is the working
+    /// directory of some process, that makes no event.
     pub(super) fn recheck_emptied_root(&mut self, dir: Id) {
         let is_empty = self.model.first_child(dir).is_none();
         if is_empty && self.model.has(dir, Flag::ROOT) && !self.model.has(dir, Flag::PARTIAL) {
@@ -99,8 +100,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Takes one entry, which has no children, out of the model and of all that
-    /// knows its number.
+    /// Removes one entry, which has no children, from the model and from all that keeps its id.
     fn forget(&mut self, id: Id) {
         if self.model.kind(id) == Kind::File {
             self.pass_evidence_on(id, false);
@@ -115,7 +115,7 @@ impl<D: Disk> Tracker<D> {
         self.last_reported.forget(id);
         self.reads.forget(id);
         self.awaited.clear_missing(id);
-        // Its number may soon be another's.
+        // Its id may be used again.
         self.queue.remove(&Key::Entry(id));
         self.queue.remove(&Key::Scan(id));
         if let Some(applying) = &mut self.applying {

@@ -1,7 +1,7 @@
-//! Renames: the halves are joined by their cookie, never by being neighbours.
+//! Joins `IN_MOVED_FROM` and `IN_MOVED_TO` to renames by their cookie, never by their order.
 //!
-//! The first from leaves the entry in place and marks it; the second one moves it.
-//! A from that stays alone expires, and the disk is asked.
+//! `IN_MOVED_FROM` leaves the entry in place and marks it; `IN_MOVED_TO` moves it. One that stays
+//! alone expires: then its name is reconciled.
 
 use super::Tracker;
 use super::disk::Disk;
@@ -17,7 +17,7 @@ use crate::event::Cookie;
 const GRACE: u64 = 50_000_000;
 
 impl<D> Tracker<D> {
-    /// `IN_MOVED_FROM`: the entry waits for the second from. `false`: there is none.
+    /// Applies `IN_MOVED_FROM`: the entry waits for `IN_MOVED_TO`. `false`: there is no entry.
     pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie) -> bool {
         let known = self.model.find(dir, name);
         if let Some(id) = known {
@@ -31,14 +31,14 @@ impl<D> Tracker<D> {
         is_awaited
     }
 
-    /// Takes a from of which there is no entry out of its wait.
+    /// Removes and returns an awaited move of a name that has no entry.
     fn take_unseen_moved_from(&mut self, cookie: Cookie) -> Option<MovedFrom> {
         let from = self.awaited.moves.take(cookie, Moving::Unseen)?;
         self.queue.remove(&Key::MovedFrom(cookie));
         Some(from)
     }
 
-    /// Takes the waiting entry out of its wait, if it is still there.
+    /// Removes and returns an awaited move, with its entry, if that is still there.
     fn take_moved_from(&mut self, cookie: Cookie) -> Option<(Id, MovedFrom)> {
         let from = self.awaited.moves.take(cookie, Moving::Entry)?;
         self.queue.remove(&Key::MovedFrom(cookie));
@@ -46,11 +46,11 @@ impl<D> Tracker<D> {
             return None;
         }
         let id = self.model.find(from.dir, &from.name)?;
-        // Without the mark it is another one, which came since.
+        // Without the mark it is another entry, which came since.
         self.model.end_moved_from(id).then_some((id, from))
     }
 
-    /// Whether the directory or one above it waits for the second from of a rename.
+    /// Whether the directory or one above it waits for `IN_MOVED_TO`.
     pub(super) fn is_moved_from(&self, dir: Id) -> bool {
         if self.awaited.moves.is_empty() {
             return false;
@@ -67,14 +67,14 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// `IN_MOVED_TO`: with its first from a rename, else an arrival.
+    /// Applies `IN_MOVED_TO`: with its `IN_MOVED_FROM` a rename, else something from outside.
     pub(super) fn moved_to(&mut self, dir: Id, steps: &Steps, at: usize, cookie: Cookie) {
         let name = steps.name(at);
         let unseen = self.take_unseen_moved_from(cookie);
         match self.take_moved_from(cookie) {
             Some((id, from)) => {
                 self.rename(id, dir, name);
-                // A whiteout, or the other from of an exchange, may stand there now.
+                // A whiteout, or the other file of an exchange, may have the old name now.
                 if self.model.is_live(from.dir) {
                     self.enqueue_name(from.dir, &from.name);
                 }
@@ -92,8 +92,9 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// What is there now came from outside, so what was leaving has left. If it is the same
-    /// directory, what happened in it meanwhile was not applied: it is scanned.
+    /// Ends that `IN_MOVED_TO` is awaited for the entry of a name, since something from outside has
+    /// the name now. If it is the same directory, it is to be scanned: what happened in it
+    /// meanwhile was not applied.
     fn cancel_moved_from(&mut self, dir: Id, name: &[u8]) {
         let Some(known) = self.model.find(dir, name) else {
             return;
@@ -106,8 +107,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Something came from outside under a name. What was there before, if it was never
-    /// read, never will be.
+    /// Notes that something from outside has a name now: if the old file was never read, the new
+    /// one counts as changed.
     pub(super) fn note_arrival(&mut self, dir: Id, name: &[u8]) {
         if let Some(known) = self.model.find(dir, name)
             && self.model.is_unread(known)
@@ -116,7 +117,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// The second from came under a name that counts as outside.
+    /// Applies `IN_MOVED_TO` of a hidden name: the entry is removed.
     pub(super) fn moved_to_hidden(&mut self, cookie: Cookie) {
         if let Some((id, from)) = self.take_moved_from(cookie) {
             self.unlink(id);
@@ -124,14 +125,14 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Halves of which the other may be lost: the disk is asked.
+    /// Ends all waits for `IN_MOVED_TO`, which may be lost.
     pub(super) fn expire_all_moved_from(&mut self) {
         for cookie in self.awaited.moves.cookies() {
             self.expire_moved_from(cookie);
         }
     }
 
-    /// A from that stayed alone: the disk is asked.
+    /// Ends the wait for an `IN_MOVED_TO` that did not come: the entry is reconciled.
     pub(super) fn expire_moved_from(&mut self, cookie: Cookie) {
         if let Some(unseen) = self.take_unseen_moved_from(cookie) {
             return self.delete_unseen(unseen.dir, &unseen.name);
@@ -145,7 +146,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Moves an entry to a name, reports it, and leaves it to be reconciled.
+    /// Moves an entry to a name, emits that, and enqueues the entry.
     pub(super) fn rename(&mut self, id: Id, dir: Id, name: &[u8]) {
         let victim = self.model.find(dir, name);
         if victim == Some(id) {
@@ -154,7 +155,7 @@ impl<D: Disk> Tracker<D> {
         }
         let makes_circle = self.model.is_within(dir, id);
         if makes_circle || victim.is_some_and(|victim| self.model.is_within(id, victim)) {
-            // The model is behind the disk: the disk decides.
+            // The model is out of date: the disk decides.
             self.enqueue(id);
             self.enqueue_name(dir, name);
             return;
@@ -169,9 +170,9 @@ impl<D: Disk> Tracker<D> {
         let is_apart = self.settings.no_renames;
         let apart = is_apart.then(|| (self.old_path(id), self.model.subtree(id)));
         self.last_reported.take_replaced(id);
-        // It was found before IN_MOVED_TO was read, which is not awaited any longer.
+        // A reconcile may have found it there before its IN_MOVED_TO was read.
         self.clear_missing(id);
-        // What the baseline reads under the old name may be another file by now.
+        // The baseline would read its old name, which another file may have by now.
         let kind = self.model.kind(id);
         if kind == Kind::File {
             self.model.mark_missed(id);
@@ -183,14 +184,14 @@ impl<D: Disk> Tracker<D> {
         let old_edge = self.model.parent(id).and_then(|old| self.levels_left(old));
         self.model.relink(id, dir, name);
         if kind == Kind::Directory && self.levels_left(dir) != old_edge {
-            // What is at the edge, or beyond it, is another now.
+            // Other directories below it are at the limit of --max-depth now.
             self.enqueue_directories(id);
         }
         if let Some((old, subtree)) = apart {
             self.emit_moved(old, subtree);
         } else {
             let path = self.path(id);
-            // Of another sort, it was reported as deleted.
+            // Unless both or neither is a directory, it was emitted as deleted.
             let before = before
                 .filter(|before| (before.kind == Kind::Directory) == (kind == Kind::Directory));
             let change = Change::Renamed { kind, from, path };
@@ -213,7 +214,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Moves an entry that moved unseen and was found: something else may be where it was.
+    /// Moves an entry that moved without an event and was found; enqueues its old name.
     pub(super) fn rename_relocated(&mut self, id: Id, dir: Id, name: &[u8]) {
         let model = &self.model;
         let old = model.parent(id).map(|old| (old, model.name(id).to_vec()));
@@ -225,8 +226,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Takes away what a rename replaces. If bytes replace bytes: what was last
-    /// reported under that name, as far as it is known.
+    /// Removes what a rename replaces. If a file replaces a file: the digest last reported of that,
+    /// if any.
     #[allow(clippy::option_option)]
     fn remove_replaced(&mut self, id: Id, victim: Id) -> Option<Option<crate::change::Digest>> {
         if self.settings.no_renames {

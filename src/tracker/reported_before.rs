@@ -1,8 +1,8 @@
-//! Files that were reported before this watch began (`--since`): what the model takes
-//! over of them, and what it gives for the next comparison.
+//! Takes what was reported before this watch began (`--since`) over into the model, and finds what
+//! the model does not know yet.
 //!
-//! Emits nothing. Invariant: what was reported before is taken over only where it will
-//! be compared with the bytes.
+//! Emits nothing. Invariant: a digest is taken over only for a file that is unchanged by its
+//! status, or will be compared.
 
 use super::Tracker;
 use super::disk::{Inode, Stat};
@@ -14,12 +14,12 @@ pub(crate) struct Reported {
     pub(crate) size: Option<u64>,
     pub(crate) times: Option<InodeTimes>,
     pub(crate) digest: Option<Digest>,
-    /// Whether it may have been written to after that without another time for it.
+    /// Whether its times are racily clean: a write since then may have left them the same.
     pub(crate) is_racy: bool,
 }
 
 impl Reported {
-    /// As statx(2) would give it, as far as a fingerprint is made of that.
+    /// A status from which a fingerprint can be made; its other fields have no meaning.
     fn stat(&self, dev: u64) -> Option<Stat> {
         let times = self.times?;
         Some(Stat {
@@ -46,9 +46,9 @@ impl Reported {
 }
 
 impl<D> Tracker<D> {
-    /// A file that the walk has just added is as it was reported, with that digest if any:
-    /// the baseline need not stat it. `false`: it must, since something may have happened
-    /// to it since the watch began.
+    /// Initializes a file that the walk has just added and that is as it was reported, so that the
+    /// baseline need not stat it. `false`: it must, since the file may have changed since the watch
+    /// began.
     pub(crate) fn add_unchanged(&mut self, id: Id, stat: &Stat, digest: Option<Digest>) -> bool {
         let is_unread = self.model.kind(id) == Kind::File && self.model.is_unread(id);
         if !is_unread || self.clock.has_shown(stat.ctime) || self.changed_since_start(id, stat) {
@@ -62,8 +62,8 @@ impl<D> Tracker<D> {
         true
     }
 
-    /// Whether the baseline could not find out what a file holds, so that it is still to be
-    /// read.
+    /// Whether a file is still to be read: the baseline could not read it, or events have come
+    /// since.
     pub(crate) fn is_to_be_read(&self, id: Id) -> bool {
         let is_seen = !matches!(
             self.model.knowledge(id),
@@ -72,8 +72,8 @@ impl<D> Tracker<D> {
         !is_seen || self.model.evidence(id).has(Evidence::OF_EVENTS)
     }
 
-    /// A file that the baseline has not stat'ed, or not to the end: once it is compared,
-    /// it is known whether it is as it was reported.
+    /// Takes over what was reported of a file that the baseline could not read, and enqueues it:
+    /// a difference is emitted once it was read.
     pub(crate) fn expect(&mut self, id: Id, reported: &Reported) {
         if self.model.kind(id) == Kind::File && self.model.digest(id).is_none() {
             self.set_reported(id, reported);
@@ -88,7 +88,8 @@ impl<D> Tracker<D> {
             .set_knowledge(id, known.unwrap_or(Knowledge::Unseen));
     }
 
-    /// Where the baseline reads no files, those with the same times are as they were.
+    /// On a polled file system, where the baseline reads no files, a file with the reported times
+    /// is unchanged.
     fn known_before(&self, id: Id, reported: &Reported) -> Option<Knowledge> {
         let dev = self.model.inode(self.model.parent(id)?).dev;
         if !self.file_systems.is_polled(dev) {
@@ -101,7 +102,7 @@ impl<D> Tracker<D> {
         })
     }
 
-    /// Whether the walk has found a directory and could not ask what is in it.
+    /// Whether the walk has found a directory and could not list it.
     pub(crate) fn is_unasked(&self, dir: Id) -> bool {
         self.model.directory_state(dir) == DirectoryState::Unwatched
     }
@@ -112,8 +113,8 @@ impl<D> Tracker<D> {
         directories.filter(|&dir| self.is_unasked(dir)).collect()
     }
 
-    /// A name that was reported in a directory that could not be asked: it is there until
-    /// that is scanned, which compares all names. `None`: a filter hides it now.
+    /// Adds a name that was reported in a directory that the walk could not list: it is kept until
+    /// a scan compares all names. `None`: a filter hides it now.
     pub(crate) fn add_reported(
         &mut self,
         dir: Id,

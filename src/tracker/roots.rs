@@ -1,5 +1,5 @@
-//! The PATHs: directories, single files, and what is watched for each. Never opens one: that
-//! is for reconcile, and, where a PATH is missing, for the watcher.
+//! Holds the PATHs: directories and single files, and what is watched for each. Opens none:
+//! `reconcile` does, and, for a PATH that is missing, the watcher.
 //!
 //! Invariant: a directory whose entry has gone from the model has no entry here.
 
@@ -17,7 +17,7 @@ use crate::file_status::{FsClass, Inode};
 pub(crate) struct Root {
     /// The path by which it is opened.
     pub(crate) open: Vec<u8>,
-    /// How it is shown, without trailing slashes.
+    /// The path by which it is reported: without slashes at its end.
     pub(crate) shown: Vec<u8>,
     /// The absolute path that it had at the start.
     pub(crate) absolute: Vec<u8>,
@@ -27,7 +27,7 @@ pub(crate) struct Root {
     pub(crate) entry: Option<Id>,
 }
 
-/// A single file that is a PATH: a name in a directory, shown as it was given.
+/// A PATH that is a single file: a name in a directory, reported by the path that was given.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct FileRoot {
     pub(crate) dir: Id,
@@ -54,7 +54,7 @@ pub(crate) enum WatchedRoot<'a> {
 pub(crate) struct Roots {
     directories: Vec<Root>,
     files: Vec<FileRoot>,
-    /// Watches on the directories by whose names the PATHs are reached.
+    /// Watches on directories above the PATHs, for moves of these.
     ancestor_watches: Vec<Wd>,
 }
 
@@ -75,13 +75,12 @@ impl Roots {
         &self.files
     }
 
-    /// The root that has this entry.
     pub(crate) fn with_entry(&self, entry: Id) -> Option<&Root> {
         let mut roots = self.directories.iter();
         roots.find(|root| root.entry == Some(entry))
     }
 
-    /// The entries of those that are there.
+    /// The entries of the directories that are not gone.
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = Id> {
         self.directories.iter().filter_map(|root| root.entry)
     }
@@ -91,7 +90,7 @@ impl Roots {
         self.files.iter().find(|file| file.is(dir, name))
     }
 
-    /// From now on each is opened by its absolute path: the working directory is left.
+    /// Opens each by its absolute path from now on, since the working directory is left.
     pub(crate) fn open_by_absolute_paths(&mut self) {
         for root in &mut self.directories {
             root.open.clone_from(&root.absolute);
@@ -108,7 +107,7 @@ impl Roots {
         self.ancestor_watches.contains(&wd)
     }
 
-    /// The entry is gone from the model.
+    /// Notes that an entry is gone from the model.
     pub(super) fn forget(&mut self, entry: Id) {
         for root in &mut self.directories {
             if root.entry == Some(entry) {
@@ -129,7 +128,7 @@ fn without_slashes(given: &[u8]) -> &[u8] {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// A PATH leads to another inode: what was watched for it is gone.
+    /// Removes what was watched for a PATH, since that leads to another inode now.
     pub(crate) fn lose_root(&mut self, given: &[u8]) {
         let shown = without_slashes(given);
         let roots = self.roots.directories.iter();
@@ -144,7 +143,7 @@ impl<D: Disk> Tracker<D> {
         if let Some(index) = self.roots.files.iter().position(is_lost) {
             let FileRoot { dir, name, .. } = &self.roots.files[index];
             let dir = *dir;
-            // It is shown as the PATH for as long as that is known.
+            // Before the PATH is removed, by whose path it is reported.
             if let Some(id) = self.model.find(dir, name) {
                 self.unlink(id);
             }
@@ -173,12 +172,12 @@ impl<D> Tracker<D> {
         Some(WatchedRoot::Directory(self.model.inode(id)))
     }
 
-    /// Whether a PATH is left to watch.
+    /// Whether a PATH is left.
     pub(crate) fn is_alive(&self) -> bool {
         self.roots.entries().next().is_some()
     }
 
-    /// The entry at an absolute path, by the absolute paths that the PATHs had at the start.
+    /// The entry at an absolute path, as the absolute paths of the PATHs were at the start.
     pub(crate) fn entry_at(&self, path: &[u8]) -> Option<Id> {
         self.roots.directories.iter().find_map(|root| {
             let rest = path.strip_prefix(root.absolute.as_slice())?;
@@ -196,14 +195,14 @@ impl<D> Tracker<D> {
         })
     }
 
-    /// What is at an absolute path is reconciled.
+    /// Enqueues the entry at an absolute path.
     pub(crate) fn enqueue_path(&mut self, path: &[u8]) {
         if let Some(id) = self.entry_at(path) {
             self.enqueue(id);
         }
     }
 
-    /// Whether a PATH as it was given is watched now.
+    /// Whether something is watched for a PATH as it was given.
     pub(crate) fn is_rooted(&self, given: &[u8]) -> bool {
         let shown = without_slashes(given);
         let alive = |dir: Id| self.model.is_live(dir) && self.model.kind(dir) == Kind::Directory;
@@ -218,7 +217,7 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// PATHs that are gone, and single files in directories that are, are forgotten.
+    /// Forgets PATHs that are gone, and single files whose directories are gone.
     pub(crate) fn forget_lost_roots(&mut self) {
         self.roots.directories.retain(|root| root.entry.is_some());
         let model = &self.model;
@@ -229,7 +228,7 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// A PATH that was waited for is there: it is emitted, with all below it.
+    /// Emits a PATH that has appeared, and enqueues its scan.
     pub(crate) fn root_appeared(&mut self, id: Id) {
         self.mark_unscanned(id);
         let stat = self.stat_entry(id).ok();

@@ -1,6 +1,6 @@
-//! Compares all names of a directory, one at a time: those that the tree has, then those
-//! that readdir(3) gives and the tree does not have. A listing proves nothing by itself,
-//! since a rename meanwhile may hide a name or double it: each name is reconciled.
+//! Compares all names of a directory, one at a time: those that the model has, then those
+//! that readdir(3) gives and the model does not have. Each name is reconciled, since a rename
+//! during readdir(3) may hide a name or list it twice.
 
 mod rescan;
 
@@ -15,7 +15,7 @@ use super::scan_scope::ScanScope;
 use crate::change::{Kind, Warning};
 use rescan::Rescan;
 
-/// The scan under way, if any, and the rescan that it may be part of.
+/// The current scan, if any, and the rescan that it may be part of.
 #[derive(Default)]
 pub(super) struct Scans {
     active: Option<ActiveScan>,
@@ -23,12 +23,10 @@ pub(super) struct Scans {
 }
 
 impl Scans {
-    /// Whether names of some directory are still to be compared.
     pub(super) fn is_scanning(&self) -> bool {
         self.active.is_some()
     }
 
-    /// Whether the names of this directory are being compared.
     fn is_scanning_of(&self, dir: Id) -> bool {
         self.active.as_ref().is_some_and(|scan| scan.dir == dir)
     }
@@ -42,30 +40,29 @@ impl Scans {
         self.rescan.is_running
     }
 
-    /// What a directory is marked with that is scanned now.
+    /// The mark of a directory that is scanned now.
     pub(super) fn generation(&self) -> u16 {
         self.rescan.generation
     }
 
-    /// What a directory is marked with that no rescan has seen.
+    /// The mark of a directory that is to be scanned.
     fn unscanned(&self) -> u16 {
         self.rescan.generation.wrapping_sub(1)
     }
 }
 
-/// A scan under way.
 struct ActiveScan {
     dir: Id,
     scope: ScanScope,
-    /// Entries of the directory, when the scan began.
+    /// The entries in the directory when the scan began.
     children: Vec<Id>,
     /// How many of them were compared.
     compared: usize,
-    /// The names listed that the tree did not have, each after its length in two bytes.
+    /// The listed names that the model did not have, as a list made by [`append_name`].
     names: Vec<u8>,
-    /// How many of their bytes were compared.
+    /// How many of its bytes were taken.
     read: usize,
-    /// All names listed, where the directory ignores their case and the tree has others.
+    /// All listed names, if the directory ignores case and the model has other names.
     listed: Option<Arc<HashSet<Box<[u8]>>>>,
 }
 
@@ -89,12 +86,13 @@ impl ActiveScan {
 }
 
 impl<D> Tracker<D> {
-    /// A directory is due to be scanned when it is reconciled.
+    /// Marks a directory to be scanned when it is reconciled.
     pub(super) fn mark_unscanned(&mut self, dir: Id) {
         self.model.set_scanned(dir, self.scans.unscanned());
     }
 
-    /// The same of it and of all above it, up to a directory; the last one.
+    /// Marks a directory and those above it, up to `top`, to be scanned when they are reconciled;
+    /// returns the uppermost one.
     pub(super) fn mark_unscanned_up_to(&mut self, dir: Id, top: Id) -> Id {
         let mut at = dir;
         self.mark_unscanned(at);
@@ -107,12 +105,12 @@ impl<D> Tracker<D> {
         at
     }
 
-    /// Whether the names in a directory are being compared.
+    /// Whether a directory is being scanned.
     pub(super) fn is_scanning(&self, dir: Id) -> bool {
         self.scans.is_scanning_of(dir)
     }
 
-    /// Every directory from there down is scanned.
+    /// Puts a directory and all directories below it on the work queue.
     pub(super) fn enqueue_directories(&mut self, top: Id) {
         let mut left = vec![top];
         while let Some(dir) = left.pop() {
@@ -122,7 +120,7 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// The entries of a directory that a scan of that kind compares.
+    /// The entries in a directory that a scan of this scope compares.
     fn children_in(&self, dir: Id, scope: ScanScope) -> Vec<Id> {
         let is_meant = |child: &Id| match scope {
             ScanScope::New => false,
@@ -134,7 +132,7 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// The watch is in place: the directory is listed.
+    /// Lists a directory, whose watch is set, and begins to compare its names.
     pub(super) fn begin_scan(&mut self, dir: Id, scope: ScanScope) {
         let mut names = Vec::new();
         let mut known = 0;
@@ -146,10 +144,11 @@ impl<D: Disk> Tracker<D> {
             };
             self.disk.list(&opened, take)
         });
-        if let Err(why) = listed {
-            return self.cannot_scan(dir, scope, &why);
+        if let Err(error) = listed {
+            return self.cannot_scan(dir, scope, &error);
         }
-        // A rescan must see all of a directory, unless that came during the rescan.
+        // For a rescan only a scan of all names counts; for a directory that was added during the
+        // rescan, its first scan does.
         let is_unscanned = self.model.scanned(dir) == self.scans.unscanned();
         if scope >= ScanScope::All || scope == ScanScope::New && is_unscanned {
             let generation = self.scans.generation();
@@ -159,7 +158,7 @@ impl<D: Disk> Tracker<D> {
             self.model.clear(dir, Flag::UNREADABLE);
         }
         if scope == ScanScope::New && self.is_folding(dir) {
-            // A rename while it is read may list a name in two spellings.
+            // A rename during readdir(3) may have listed a name in two spellings.
             self.rescan_folded(dir);
         }
         let children = self.children_in(dir, scope);
@@ -179,11 +178,11 @@ impl<D: Disk> Tracker<D> {
         });
     }
 
-    fn cannot_scan(&mut self, dir: Id, scope: ScanScope, why: &FsError) {
-        let is_first = self.queue.retry_scan(dir, scope, why);
-        match why {
+    fn cannot_scan(&mut self, dir: Id, scope: ScanScope, error: &FsError) {
+        let is_first = self.queue.retry_scan(dir, scope, error);
+        match error {
             FsError::NotFound => {
-                // It is scanned when it is found where it is.
+                // It is scanned once it is found again.
                 self.mark_unscanned(dir);
                 self.enqueue(dir);
             }
@@ -197,7 +196,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Compares the next name of the scan under way.
+    /// Compares the next name of the current scan.
     pub(super) fn scan_step(&mut self) {
         let Some(scan) = &mut self.scans.active else {
             return;
@@ -208,7 +207,7 @@ impl<D: Disk> Tracker<D> {
             None => self.scans.active = None,
             Some(_) if !self.is_directory(dir) => self.scans.active = None,
             Some(Next::Child(child)) => {
-                // It may have moved, or gone, and its number may be another's.
+                // It may have moved or been deleted since, and its id been used again.
                 let is_here = |tracker: &Self| {
                     tracker.model.is_live(child) && tracker.model.parent(child) == Some(dir)
                 };
@@ -218,7 +217,7 @@ impl<D: Disk> Tracker<D> {
                     self.correct_spelling(child, dir, &listed);
                 }
                 if self.is_emitting() {
-                    // Nothing else changes the model until that is emitted.
+                    // A large subtree must be emitted before the model changes again.
                     if is_here(self) {
                         self.enqueue(child);
                     }

@@ -1,11 +1,11 @@
-//! How much of a directory a scan compares.
+//! Defines how much of a directory a scan compares.
 
-/// What of a directory a scan compares; the later ones include those before them.
+/// Each scope includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum ScanScope {
-    /// It is new: what the tree does not have. Events report the rest.
+    /// Of a new directory: names that the model does not have. Events report the rest.
     New,
-    /// Also the files that the tree has.
+    /// Also the files that the model has.
     Files,
     /// All names.
     All,

@@ -1,5 +1,5 @@
-//! Serves the work queue: a key is taken, what it names is compared with the disk, and it
-//! comes back if that did not work. Events are read between any two keys.
+//! Serves the work queue: takes a key, compares what it names with the disk, and puts it back if
+//! that fails. Events are read between any two keys.
 
 use super::Tracker;
 use super::disk::{Disk, FsError, Inode, Target};
@@ -8,16 +8,17 @@ use super::queue::{CEILING, Detail, Key, Work};
 use super::scan_scope::ScanScope;
 use crate::change::Kind;
 
-/// How often what has no watch, or makes incomplete events, is compared: 10 s.
+/// The interval at which directories are scanned that have no watch, or whose file system does
+/// not report all changes: 10 s.
 pub(super) const POLL: u64 = 10_000_000_000;
 
-/// How many names may wait, each by itself, for their directory to be found; fewer in
+/// The number of names that may wait, each by itself, for their directory to be found; fewer in
 /// tests, which have few names.
 const MAX_DELAYED_NAMES: usize = if cfg!(test) { 2 } else { 16 };
 
 impl<D> Tracker<D> {
-    /// Something happened to an entry that may go on happening. Of a directory: names in
-    /// it were written to that are gone, so what has other names in it is compared.
+    /// Serves an entry once nothing has happened to it for a while. For a directory, in which names
+    /// were written to that are gone: scans its files, which may be their other names.
     pub(super) fn debounce(&mut self, id: Id) {
         match self.model.kind(id) {
             Kind::Directory => self.queue.debounce_scan(id, ScanScope::Files, CEILING),
@@ -27,24 +28,22 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// A name could not be reconciled: it is tried again. Whether that failed for the first
-    /// time in a row.
-    pub(super) fn retry_later(&mut self, dir: Id, name: &[u8], why: &FsError) -> bool {
+    /// Puts a name back that could not be reconciled. Whether this is its first failure in a row.
+    pub(super) fn retry_later(&mut self, dir: Id, name: &[u8], error: &FsError) -> bool {
         match self.model.find(dir, name) {
-            Some(id) => self.queue.retry_entry(id, Some(dir), why),
-            None => self.queue.retry_name(dir, name, why),
+            Some(id) => self.queue.retry_entry(id, Some(dir), error),
+            None => self.queue.retry_name(dir, name, error),
         }
     }
 
-    /// The same of an entry.
-    pub(super) fn retry_entry(&mut self, id: Id, why: &FsError) {
-        self.queue.retry_entry(id, self.model.parent(id), why);
+    /// Puts an entry back that could not be reconciled.
+    pub(super) fn retry_entry(&mut self, id: Id, error: &FsError) {
+        self.queue.retry_entry(id, self.model.parent(id), error);
     }
 
-    /// A name in a directory that is not where the model has it, because `lost` or
-    /// something above it is not, is reconciled when that is found: by itself, or, where
-    /// there are many, in a scan. To stat each of many in vain, again and again, would
-    /// leave no time to find it.
+    /// Delays a name in a directory that is not where the model has it, since `lost`, which is the
+    /// directory or above it, is not: until that is found. With many such names, the directory is
+    /// to be scanned instead: trying each of them again and again would leave no time to find it.
     pub(super) fn defer_to_scan(&mut self, dir: Id, name: &[u8], lost: Id) {
         if self.queue.delayed_names() < MAX_DELAYED_NAMES {
             self.queue.retry_name(dir, name, &FsError::NotFound);
@@ -65,7 +64,7 @@ impl<D> Tracker<D> {
         self.is_idle() && self.queue.is_at_rest() && self.reads.is_empty()
     }
 
-    /// When `tick` should be called next, on the monotonic clock.
+    /// When [`tick`](Self::tick) is to be called next, on the monotonic clock.
     pub(crate) fn deadline(&self) -> Option<u64> {
         if self.needs_poll() && !self.queue.has(&Key::Poll) {
             return Some(0);
@@ -77,7 +76,7 @@ impl<D> Tracker<D> {
         self.model.polled_directories() > 0 || self.file_systems.has_polled()
     }
 
-    /// Compares what has no watch or makes incomplete events.
+    /// Enqueues what has no watch, or is on a file system that does not report all changes.
     fn poll(&mut self) {
         let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
         let is_polled = |id: &Id| {
@@ -89,7 +88,7 @@ impl<D> Tracker<D> {
             self.enqueue(id);
             self.queue.add_scan(id, ScanScope::All);
         }
-        // A file may be mounted from there into a directory that is not polled.
+        // A file of such a file system may be mounted in a directory that is not polled.
         let file_systems = &self.file_systems;
         for id in self
             .file_watches
@@ -101,12 +100,12 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Whether the number is that of a directory now.
+    /// Whether a directory has this id now.
     pub(super) fn is_directory(&self, id: Id) -> bool {
         self.model.is_live(id) && self.model.kind(id) == Kind::Directory
     }
 
-    /// What is due by now is ready. Called when no event is unread.
+    /// Makes keys ready whose deadline has passed. Called when no event is unread.
     pub(crate) fn tick(&mut self) {
         if self.needs_poll() && !self.queue.has(&Key::Poll) {
             let due = self.clock.tick().saturating_add(POLL);
@@ -115,8 +114,8 @@ impl<D: Disk> Tracker<D> {
         self.queue.advance();
     }
 
-    /// Serves one key, or one name of the scan under way. `false`: events should be read
-    /// first, since they are about what the scan has found.
+    /// Serves one key, or one name of the current scan. `false`: nothing is ready, or a directory
+    /// was listed: events should be read before its names are compared.
     pub(crate) fn work(&mut self) -> bool {
         if self.is_emitting() {
             self.emit_piece();
@@ -172,9 +171,9 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// Reconciles a name that the model does not have. If something is there, the event that
-    /// reports it may be on its way, and emits it as what it is: a rename, or a file that
-    /// was made empty. So only what is still there a moment later is emitted by the reconcile.
+    /// Reconciles a name that the model does not have. If something is there, an event about that
+    /// may be unread, which shows whether it was renamed or made by open(2). So it is emitted as
+    /// created only if the same is still there after a delay.
     fn reconcile_missing(&mut self, dir: Id, name: &[u8], detail: Detail) {
         if self.model.find(dir, name).is_some() {
             return self.reconcile_name(dir, name);

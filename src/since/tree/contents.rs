@@ -1,4 +1,4 @@
-//! Holds what records say of entries beside their names, in few bytes: 48 for a file and 32 for
+//! Holds what records have of entries beside their names, in few bytes: 48 for a file and 32 for
 //! its digest, 32 for a directory, none for the rest.
 //!
 //! Knows no names. Invariant: no two entries share a slot.

@@ -1,14 +1,14 @@
-//! Slots by number, used again once they are free.
+//! Keeps values in slots, by index. A slot is used again once it is free.
 //!
-//! Moves no value to another number. Gives memory back when the slots at its end are
+//! Moves no value to another slot. Gives memory back when the slots at the end are
 //! free, so that a burst that is over costs nothing.
 
 use super::{NONE, Node};
 
-/// With fewer slots than this nothing is given back.
+/// With fewer free slots than this, no memory is given back.
 const KEPT: usize = 4096;
 
-/// At least so many slots become free between two searches for free ones at the end.
+/// At least this many slots become free between two searches for free ones at the end.
 const STRIDE: usize = 256;
 
 /// The content of a slot: a node, from which it is known whether the slot is free.
@@ -29,10 +29,10 @@ impl Slot for Node {
 
 pub(super) struct Arena<T> {
     slots: Vec<T>,
-    /// The first free slot; its node names the next one.
+    /// The first free slot; `next` of its node is the next one.
     free: u32,
     free_count: usize,
-    /// With so many free slots, those at the end are searched for and given back.
+    /// With this many free slots, those at the end are searched for and given back.
     trim_at: usize,
 }
 
@@ -48,7 +48,7 @@ impl<T> Default for Arena<T> {
 }
 
 impl<T: Slot> Arena<T> {
-    /// One past the highest number in use.
+    /// One past the highest index in use.
     pub(super) fn end(&self) -> usize {
         self.slots.len()
     }
@@ -100,8 +100,8 @@ impl<T: Slot> Arena<T> {
                 }
             }
         }
-        // A search costs a step a slot: after a burst it is done as often as the slots can be
-        // halved, and while there are few slots, not for each that becomes free.
+        // A search visits every slot. This limits the searches to the logarithm of the slots, and
+        // with few slots to one in `STRIDE` that become free.
         let live = self.slots.len() - self.free_count;
         self.trim_at = self.free_count + (live / 2).max(STRIDE);
         self.trim_at = self.trim_at.max(KEPT);

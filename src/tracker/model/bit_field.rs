@@ -1,12 +1,12 @@
-//! A small number in some bits of an entry's word, beside its flags.
+//! Packs a small number into some bits of an entry's word, beside its flags.
 
 use super::{Id, Model};
 
-/// So many bits of the word, from a lowest one on.
+/// Consecutive bits of the word.
 #[derive(Clone, Copy)]
 pub(super) struct BitField {
     shift: u32,
-    /// The bits, before they are shifted.
+    /// Not shifted.
     mask: u32,
 }
 

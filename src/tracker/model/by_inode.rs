@@ -1,6 +1,6 @@
-//! Files by inode, for hard links and for files that moved unseen.
+//! Finds files by inode, for hard links and for files that moved without an event.
 //!
-//! Invariant: each step costs the same however many names an inode has.
+//! Invariant: adding or removing a name costs the same however many names an inode has.
 
 use foldhash::{HashMap, HashMapExt};
 use hashbrown::HashTable;
@@ -10,16 +10,16 @@ use super::fingerprint::InodeKey;
 
 #[derive(Default)]
 pub(super) struct ByInode {
-    /// Inodes with one name. A key is a keyed hash already.
+    /// The names of inodes that have one. The key is its own hash.
     single: HashTable<Id>,
-    /// Inodes with several names, and all of them.
+    /// The names of inodes that have several.
     several: HashMap<InodeKey, Vec<Id>>,
-    /// Where each of these names is in its list.
+    /// The index of each of these names in its list.
     positions: HashMap<Id, usize>,
 }
 
 impl ByInode {
-    /// The names of an inode. `keys`: of all files, by number.
+    /// The names of an inode. `keys`: those of all files, by index.
     pub(super) fn names(&self, keys: &[u64], key: InodeKey) -> &[Id] {
         if let Some(names) = self.several.get(&key) {
             return names;

@@ -1,7 +1,8 @@
-//! Entries by directory and name: five bytes a slot, the keys stay where they are.
+//! Finds entries by directory and name, in five bytes a slot: the table has no keys, which are in
+//! the entries.
 //!
-//! Invariant: the table grows here only, from the entries in their order, so that each
-//! name is read once, in sequence, and the old table is gone before the new one is made.
+//! Invariant: to grow, the table is made anew from the entries in their order, so that each
+//! name is read once, in sequence, and the old table is freed before the new one is made.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -10,17 +11,17 @@ use hashbrown::HashTable;
 
 use super::{Id, Model};
 
-/// With fewer slots than this nothing is given back.
+/// With fewer slots than this, no memory is given back.
 const KEPT: usize = 8192;
 
 #[derive(Default)]
 pub(super) struct ByName {
-    /// Others choose the names: the hash has a key that they do not know.
+    /// Any user may choose the names, so the hash has a secret key.
     state: RandomState,
     table: HashTable<Id>,
 }
 
-/// A directory and a name in it, hashed.
+/// The hash of a directory and a name in it.
 #[derive(Clone, Copy)]
 pub(super) struct NameHash(u64);
 
@@ -29,7 +30,6 @@ impl Model {
         NameHash(hash(&self.by_name.state, parent.0, name))
     }
 
-    /// The entry of that name in a directory.
     pub(crate) fn find(&self, parent: Id, name: &[u8]) -> Option<Id> {
         self.find_hashed(self.name_hash(parent, name), parent, name)
     }
@@ -42,12 +42,12 @@ impl Model {
         self.by_name.table.find(hash.0, is_it).copied()
     }
 
-    /// Makes an entry findable, which has a parent and a name that are not in the table.
+    /// Adds an entry, whose parent and name are not in the table.
     pub(super) fn index_name(&mut self, id: Id, hash: NameHash) {
         let ByName { table, .. } = &mut self.by_name;
         if table.len() == table.capacity() {
-            // With room for half as many again: twice the slots, or, where the slots are
-            // taken by what was removed, as many as now. It finds this entry, too.
+            // Room for half as many again gives twice the slots or, where many slots are taken by
+            // removed entries, as many as now. The new table has this entry, too.
             let room = table.len() + table.len() / 2 + 1;
             return self.rebuild_by_name(room);
         }
@@ -64,7 +64,7 @@ impl Model {
         }
         let (used, room) = (table.len(), table.num_buckets());
         if room > KEPT && used < room / 8 {
-            // The entry itself is still in its list: it is taken out again.
+            // The entry itself is still in the model, and so in the new table: it is removed again.
             self.rebuild_by_name(used * 2);
             let ByName { table, .. } = &mut self.by_name;
             if let Ok(entry) = table.find_entry(hash.0, |other| *other == id) {
@@ -73,7 +73,7 @@ impl Model {
         }
     }
 
-    /// Every entry that has a parent, in a new table with room for so many at least.
+    /// Makes a new table of all entries that have a parent, with room for `room` entries at least.
     fn rebuild_by_name(&mut self, room: usize) {
         let ByName { state, table } = &mut self.by_name;
         drop(std::mem::take(table));

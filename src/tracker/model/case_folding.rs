@@ -1,14 +1,14 @@
-//! Whether a directory ignores the case of names, as far as that was found out, as one state in
-//! two bits. What follows from it is in `folded_names`.
+//! Keeps whether a directory ignores case, as far as that was found out, as one state in two bits.
+//! `folded_names` acts on it.
 
 use super::bit_field::BitField;
 use super::{Id, Model};
 
-/// What is known of the names in a directory.
+/// What is known of a directory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::tracker) enum CaseFolding {
     Untried,
-    /// The work queue will stat a name in another spelling.
+    /// A name in another spelling is on the work queue.
     Pending,
     /// A name is found in other spellings, too.
     Ignored,

@@ -1,8 +1,8 @@
-//! What only directories have: which one it is on disk, how what happens in it is learned,
-//! its children, and when it was last scanned. Knows nothing of when that is so on disk.
+//! Keeps what only directories have: inode, watch or polling, children, and the last scan. Asks no
+//! disk whether that still holds.
 //!
-//! Invariant: a watch is one directory's, which is found by it; one that is polled or not
-//! entered has none.
+//! Invariant: a watch belongs to one directory, which is found by it; a directory that is polled
+//! or not entered has none.
 
 use std::hash::BuildHasher;
 
@@ -15,28 +15,28 @@ use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::disk::Inode;
 
-/// How what happens in a directory is learned.
+/// How changes in a directory are found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum DirectoryState {
     Watched(Wd),
-    /// It has no watch yet, or its watch went: its own name is to be reconciled.
+    /// It has no watch yet, or has lost it: its own name is to be reconciled.
     Unwatched,
     /// It could not be watched: it is scanned at intervals.
     Polled,
-    /// It is reported, and what is in it is not. It stays so: where that ends, a new entry
-    /// takes its place.
+    /// It is reported, and what is in it is not. It stays so: if it can be entered later, a new
+    /// entry replaces it.
     NotEntered(NotEntered),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NotEntered {
-    /// Another file system, an automount, or the depth that was asked for.
+    /// Another file system, an automount, or the limit of `--max-depth`.
     Boundary,
     /// It is entered under another name.
     Alias,
 }
 
-// `Directory::wd`, where there is no watch.
+// Values of `Directory::wd` without a watch.
 const UNWATCHED: i32 = -1;
 const POLLED: i32 = -2;
 const BOUNDARY: i32 = -3;
@@ -69,8 +69,9 @@ pub(super) struct Directory {
     pub(super) node: Node,
     /// A packed [`DirectoryState`].
     wd: i32,
+    /// The first child.
     first: u32,
-    /// The file system, as an index.
+    /// The index of the device number in `devs`.
     dev: u16,
     /// The generation of its last scan.
     scanned: u16,
@@ -90,16 +91,16 @@ impl Slot for Directory {
 #[derive(Default)]
 pub(super) struct Directories {
     pub(super) all: Arena<Directory>,
-    /// Slots of directories by watch.
+    /// The index of the directory that has a watch.
     by_wd: HashTable<u32>,
-    /// How many are polled.
+    /// The number of polled directories.
     polled: usize,
     state: RandomState,
     devs: Vec<u64>,
 }
 
 impl Directories {
-    /// A directory of which nothing is known but its node.
+    /// Adds a directory of which nothing is known but its node.
     pub(super) fn add(&mut self, node: Node) -> Id {
         Id::directory(self.all.add(Directory {
             node,
@@ -150,12 +151,12 @@ impl Model {
         self.directories.all.get_mut(id.index())
     }
 
-    /// Its first child, to change.
+    /// The field with the first child.
     pub(super) fn first_mut(&mut self, id: Id) -> &mut u32 {
         &mut self.directory_mut(id).first
     }
 
-    /// Frees its slot; it has no children.
+    /// Frees the slot of a directory, which has no children.
     pub(super) fn remove_directory(&mut self, id: Id) {
         debug_assert_eq!(self.directory(id).first, NONE, "it is empty");
         self.set_directory_state(id, DirectoryState::Unwatched);
@@ -182,18 +183,18 @@ impl Model {
         }
     }
 
-    /// Whether it is a directory of which nothing below is reported.
+    /// Whether it is a directory in which nothing is reported.
     pub(crate) fn is_not_entered(&self, id: Id) -> bool {
         id.is_directory() && matches!(self.directory_state(id), DirectoryState::NotEntered(_))
     }
 
-    /// How many directories could not be watched.
+    /// The number of directories that could not be watched.
     pub(crate) fn polled_directories(&self) -> usize {
         self.directories.polled
     }
 
-    /// Sets the state of a directory; returns the watch that it had. A new one is no other
-    /// directory's.
+    /// Sets the state of a directory; returns the watch that it had. A new watch must belong to no
+    /// other directory.
     pub(crate) fn set_directory_state(&mut self, id: Id, new: DirectoryState) -> Option<Wd> {
         let at = u32::try_from(id.index()).expect("numbers have 31 bits");
         let (old, watch) = (self.directory_state(id), self.wd(id));
@@ -211,12 +212,12 @@ impl Model {
         watch
     }
 
-    /// It has a watch, which is no other directory's.
+    /// Sets the watch of a directory, which must belong to no other one.
     pub(crate) fn set_watch(&mut self, id: Id, wd: Wd) {
         self.set_directory_state(id, DirectoryState::Watched(wd));
     }
 
-    /// It has no watch any longer; the one that it had.
+    /// Removes and returns the watch of a directory.
     pub(crate) fn take_watch(&mut self, id: Id) -> Option<Wd> {
         self.wd(id)?;
         self.set_directory_state(id, DirectoryState::Unwatched)
@@ -229,7 +230,6 @@ impl Model {
         Inode { dev, ino }
     }
 
-    /// Sets which directory it is on disk.
     pub(crate) fn set_inode(&mut self, id: Id, inode: Inode) {
         let devs = &mut self.directories.devs;
         let known = devs.iter().position(|&dev| dev == inode.dev);
@@ -259,7 +259,7 @@ impl Model {
         (first != NONE).then_some(Id(first))
     }
 
-    /// Its children, the last that was added first.
+    /// The children of a directory, the latest first.
     pub(crate) fn children(&self, id: Id) -> impl Iterator<Item = Id> {
         std::iter::successors(self.first_child(id), |&child| {
             let next = self.node(child).next;

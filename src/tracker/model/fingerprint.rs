@@ -1,6 +1,6 @@
-//! What statx(2) returns for a file, in so few bits that they can be kept for each.
+//! Hashes what statx(2) returns for a file to few bits, which are kept for each file.
 //!
-//! Hashed with a key of this process: a user who may set a file's times cannot find another
+//! The hash has a secret key: a user who may set a file's times cannot find another
 //! state of it that has the same fingerprint.
 
 use std::hash::{BuildHasher, RandomState};
@@ -11,29 +11,29 @@ use crate::tracker::disk::Stat;
 /// The key: SipHash of the standard library, seeded by the kernel's random numbers.
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// A fingerprint is trusted when it was taken that much after the last change: the coarsest
-/// clock of a file system. 2 s, in nanoseconds.
+/// A fingerprint that was taken at most this long after the last change is racy: 2 s, the
+/// resolution of the coarsest clock of a file system (FAT). In nanoseconds.
 const RACY: i64 = 2_000_000_000;
 
-/// How many bits are kept of the size alone.
+/// The number of bits of [`Fingerprint::size`].
 pub(super) const SIZE_BITS: u32 = 4;
 
-/// Device, inode number and birth: what stays the same under another name. Never 0.
+/// A hash of device, inode number and birth time, which stay the same under another name. Never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(in crate::tracker) struct InodeKey(pub(super) u64);
 
-/// Inode, size and times: what says "unchanged" without reading.
+/// Inode, size and times: if they are the same, a file is unchanged, unless it is racy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::tracker) struct Fingerprint {
     pub(super) inode: InodeKey,
-    /// Of size and times.
+    /// A hash of size and times.
     pub(super) state: u64,
-    /// Of the size alone: where an event accounts for other times, but for no other size.
+    /// A hash of the size alone, for when an event explains other times, but no other size.
     pub(super) size: u8,
 }
 
 impl Fingerprint {
-    /// Whether two are of two inodes, or of two sizes.
+    /// Whether inode or size differ.
     pub(in crate::tracker) fn is_another(self, new: Self) -> bool {
         self.inode != new.inode || self.size != new.size
     }
@@ -44,8 +44,7 @@ pub(in crate::tracker) fn inode_key(stat: &Stat) -> InodeKey {
     InodeKey(KEY.hash_one((stat.inode.dev, stat.inode.ino, btime)).max(1))
 }
 
-/// The fingerprint by which a change is known without reading; `with_ctime`: any change of
-/// the inode is one.
+/// `with_ctime`: any change of the inode, such as its mode, gives another fingerprint.
 pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> Fingerprint {
     let ctime = if with_ctime { stat.ctime } else { 0 };
     Fingerprint {
@@ -55,8 +54,8 @@ pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> Fingerpr
     }
 }
 
-/// Whether a file changed so shortly before `wall`, when its fingerprint was taken, that this
-/// proves nothing. In nanoseconds since 1970.
+/// Whether a file changed so shortly before `wall`, when its fingerprint was taken, that a later
+/// change may leave the same times. In nanoseconds since 1970.
 pub(in crate::tracker) fn is_racy(stat: &Stat, wall: i64) -> bool {
     wall.saturating_sub(stat.ctime.max(stat.mtime)) <= RACY
 }

@@ -1,28 +1,28 @@
-//! What an entry is, in one word: its kind in the lowest two bits, and what is a fact about it
-//! or not, a bit each. `presence`, of directories `case_folding` and, of files, `evidence`,
-//! `knowledge` and the size of the fingerprint have bits in it, too. What follows from a flag
-//! is for the rules to know.
+//! Keeps the kind of an entry, in the lowest two bits of its word, and its flags, a bit each.
+//! `presence`, of directories `case_folding` and, of files, `evidence`, `knowledge` and the size
+//! of the fingerprint have other bits of the word. Decides nothing.
 
 use super::{Id, Model};
 use crate::change::Kind;
 
-/// Facts about an entry that are one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Flag(u32);
 
 impl Flag {
+    /// A PATH, or the directory of one that is a single file.
     pub(crate) const ROOT: Self = Self(1 << 2);
-    /// In the index of files with several names.
+    /// A file that may have other names: its link count is above 1, or it was made with O_TMPFILE.
     pub(crate) const LINKED: Self = Self(1 << 8);
-    /// Never emitted.
+    /// It is never emitted.
     pub(crate) const HIDDEN: Self = Self(1 << 13);
-    /// A directory that may not be read, which has been reported. It may have a watch: the
+    /// A directory that may not be read, about which a warning was written. It may have a watch: the
     /// permissions may have changed since that was set.
     pub(crate) const UNREADABLE: Self = Self(1 << 14);
-    /// A directory of which only some names are watched (a PATH that is a file).
+    /// The directory of a PATH that is a single file: its other names are not reported.
     pub(crate) const PARTIAL: Self = Self(1 << 17);
-    /// A name in the directory is a PATH, and is shown as that.
+    /// A directory in which a name is a PATH, and is reported by that.
     pub(crate) const HAS_FILE_ROOT: Self = Self(1 << 21);
+    /// A file whose digest is known.
     pub(crate) const DIGESTED: Self = Self(1 << 24);
 }
 

@@ -1,30 +1,29 @@
-//! What is known of a regular file's content, as one state in a few bits. What follows from
-//! it is for the rules to know.
+//! Keeps what is known of a regular file's content, as one state in a few bits. Decides nothing.
 //!
-//! Invariant: every number kept with a file belongs to the state it is in; leaving a state
-//! leaves none of its behind.
+//! Invariant: inode number, inode key and fingerprint of a file belong to the state that it is
+//! in; none of them is kept when it leaves that state.
 
 use super::bit_field::BitField;
 use super::fingerprint::{Fingerprint, InodeKey};
 use super::{Id, Model};
 
-/// Beside it, `Model::digest` is what was last reported, and `Evidence` what has
-/// happened since.
+/// Beside it, [`Model::digest`] is the digest last reported, and [`Evidence`](super::Evidence) what
+/// has happened since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::tracker) enum Knowledge {
-    /// Reported without a stat(2), or its name leads to another inode by now: whatever is
-    /// found there is another.
+    /// It was reported without a statx(2), or another inode has its name by now: it is to be read,
+    /// whatever its status is.
     Unseen,
-    /// The first walk listed it, with that inode number (0: unknown). The baseline
-    /// reads it, unless it was missed there.
+    /// The first walk found it in a listing, with this inode number (0: unknown). The baseline
+    /// reads it or, if it is missed, the work queue.
     Unread { ino: u64, is_missed: bool },
-    /// Stat'ed, and read if there is a digest. Racy: so soon after its last change that
-    /// the fingerprint proves nothing.
+    /// It was stat'ed, and read if there is a digest. Racy: so soon after its last change that
+    /// the same fingerprint does not prove the same content.
     Known {
         fingerprint: Fingerprint,
         is_racy: bool,
     },
-    /// The last reading failed; the fingerprint is without ctime.
+    /// The last reading failed. The fingerprint is without ctime.
     Unreadable { fingerprint: Fingerprint },
 }
 
@@ -36,7 +35,7 @@ const UNREAD: u32 = 1;
 /// [`STATE`] of [`Knowledge::Unreadable`].
 const UNREADABLE: u32 = 3;
 
-/// Missed, or racy.
+/// `is_missed` or `is_racy`.
 const DOUBT: BitField = BitField::new(15, 1);
 
 impl Model {
@@ -85,7 +84,7 @@ impl Model {
         self.set_field(id, DOUBT, u32::from(doubt));
     }
 
-    /// Whether it was never stat'ed since the first walk listed it.
+    /// Whether it was never stat'ed since the first walk found it.
     pub(crate) fn is_unread(&self, id: Id) -> bool {
         self.field(id, STATE) == UNREAD
     }
@@ -94,14 +93,14 @@ impl Model {
         self.field(id, STATE) == UNREADABLE
     }
 
-    /// If it waits for the baseline, it is read when it is reconciled instead.
+    /// If a file waits for the baseline, leaves it to be read when it is reconciled.
     pub(crate) fn mark_missed(&mut self, id: Id) {
         if self.is_unread(id) {
             self.set_field(id, DOUBT, 1);
         }
     }
 
-    /// Its fingerprint proves nothing.
+    /// Marks the fingerprint of a file as racy.
     pub(in crate::tracker) fn mark_racy(&mut self, id: Id) {
         if let Knowledge::Known { fingerprint, .. } = self.knowledge(id) {
             let is_racy = true;
@@ -115,8 +114,8 @@ impl Model {
         }
     }
 
-    /// Its inode is known, if not what it holds: what is known of another one
-    /// is void. Of a file that waits for the baseline, the listed number is kept instead.
+    /// Sets the inode of a file; forgets what is known if that was of another one. Does nothing to
+    /// a file that waits for the baseline, of which the listed inode number is kept instead.
     pub(in crate::tracker) fn set_inode_key(&mut self, id: Id, key: InodeKey) {
         if self.is_unread(id) || self.inode_key(id) == Some(key) {
             return;

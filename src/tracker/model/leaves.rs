@@ -1,7 +1,7 @@
-//! What is no directory, and what only regular files have: a fingerprint, an inode key and
-//! a digest. Compares nothing, and never asks whether they still hold.
+//! Holds the entries that are no directories, and what only regular files have: fingerprint, inode
+//! key and digest. Compares nothing, and never asks whether they still hold.
 //!
-//! Invariant: once inode keys are indexed, a file is found by its own.
+//! Invariant: once inode keys are indexed, every file is found by its own.
 
 use super::arena::Arena;
 use super::bit_field::BitField;
@@ -10,13 +10,14 @@ use super::fingerprint::{Fingerprint, InodeKey, SIZE_BITS};
 use super::{Flag, Id, Knowledge, Model, Node};
 use crate::change::{Digest, Kind};
 
-/// Digests are kept by so many, so that where none is known none takes room.
+/// Digests are allocated for this many files together, so that they take no memory where none is
+/// known.
 const CHUNK: usize = 128;
 
 /// The size's part of a file's fingerprint is in the highest bits of its node.
 const SIZE: BitField = BitField::new(32 - SIZE_BITS, SIZE_BITS);
 
-/// Instead of an inode key: the file was never stat'ed.
+/// The value of an inode key for a file that was never stat'ed.
 const NO_KEY: u64 = 0;
 
 /// Digests of consecutive files.
@@ -26,22 +27,23 @@ struct Chunk {
     digests: [Digest; CHUNK],
 }
 
-/// 20 bytes each, 16 for a fingerprint, and 32 for a digest.
+/// For each entry 20 bytes, and 16 for fingerprint and inode key, which only files use; 32 bytes
+/// for a digest, allocated by [`CHUNK`].
 #[derive(Default)]
 pub(super) struct Leaves {
     pub(super) all: Arena<Node>,
-    /// Of size and times.
+    /// [`Fingerprint::state`] of each.
     states: Vec<u64>,
-    /// Inode keys; of files that were never stat'ed, the inode number that was listed.
+    /// The inode key of each; of a file that waits for the baseline, its listed inode number.
     inodes: Vec<u64>,
-    /// Digests, where one of the chunk is known.
+    /// `None`: no digest of the chunk is known.
     digests: Vec<Option<Box<Chunk>>>,
-    /// From when it is first needed: most trees never do.
+    /// Made when it is first needed, which most trees never do.
     by_inode: Option<ByInode>,
 }
 
 impl Leaves {
-    /// An entry of which nothing is known but its node.
+    /// Adds an entry of which nothing is known but its node.
     pub(super) fn add(&mut self, node: Node) -> Id {
         let at = self.all.add(node);
         if at == self.states.len() {
@@ -53,7 +55,7 @@ impl Leaves {
         Id::leaf(at)
     }
 
-    /// Gives back what is kept for numbers that are no longer in use.
+    /// Gives back the memory of slots that are no longer in use.
     fn shrink(&mut self) {
         let end = self.all.end();
         for column in [&mut self.states, &mut self.inodes] {
@@ -95,7 +97,7 @@ impl Model {
         id.index()
     }
 
-    /// Forgets all that is known of it, and frees its slot.
+    /// Forgets all that is known of an entry, and frees its slot.
     pub(super) fn remove_leaf(&mut self, id: Id) {
         if self.kind(id) == Kind::File {
             self.set_knowledge(id, Knowledge::Unseen);
@@ -130,7 +132,7 @@ impl Model {
         }
     }
 
-    /// Of a file that was stat'ed.
+    /// The fingerprint of a file that was stat'ed.
     pub(super) fn fingerprint(&self, id: Id) -> Fingerprint {
         let at = self.file(id);
         Fingerprint {
@@ -147,7 +149,7 @@ impl Model {
         self.set_field(id, SIZE, fingerprint.size.into());
     }
 
-    /// The inode number of a file that was never stat'ed.
+    /// The listed inode number of a file that waits for the baseline.
     pub(super) fn listed_ino(&self, id: Id) -> u64 {
         self.leaves.inodes[self.file(id)]
     }
@@ -161,13 +163,13 @@ impl Model {
         self.set_listed_ino(id, NO_KEY);
     }
 
-    /// What its inode is known by under any name; `None` when it was never stat'ed.
+    /// `None`: the file was never stat'ed.
     pub(in crate::tracker) fn inode_key(&self, id: Id) -> Option<InodeKey> {
         let key = self.leaves.inodes[self.file(id)];
         (!self.is_unread(id) && key != NO_KEY).then_some(InodeKey(key))
     }
 
-    /// Keeps the key, and finds the file by it from now on.
+    /// Sets the inode key of a file, in the index, too.
     pub(super) fn set_key(&mut self, id: Id, key: Option<InodeKey>) {
         let old = self.inode_key(id);
         if old == key {
@@ -189,7 +191,7 @@ impl Model {
         }
     }
 
-    /// From now on files are found by their inodes.
+    /// Makes the index of files by inode key, if there is none yet.
     pub(crate) fn index_inode_keys(&mut self) {
         if self.leaves.by_inode.is_some() {
             return;
@@ -206,7 +208,7 @@ impl Model {
         self.leaves.by_inode = Some(index);
     }
 
-    /// The names of an inode, once they are indexed.
+    /// The names of an inode; none before the index is made.
     pub(in crate::tracker) fn with_inode_key(&self, key: InodeKey) -> &[Id] {
         let index = self.leaves.by_inode.as_ref();
         index.map_or(&[], |index| index.names(&self.leaves.inodes, key))

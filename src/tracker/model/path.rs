@@ -1,16 +1,15 @@
-//! Where an entry is: from an entry up to its PATH. Paths are derived by walking up, never
-//! stored.
+//! Finds the PATH and the path of an entry. Paths are derived by walking up, never stored.
 
 use super::{Id, Model, NONE};
 
 impl Model {
-    /// The directory that it is in; a PATH has none.
+    /// The directory that an entry is in. `None`: it is a PATH.
     pub(crate) fn parent(&self, id: Id) -> Option<Id> {
         let parent = self.node(id).parent;
         (parent != NONE).then_some(Id(parent))
     }
 
-    /// Its name; of a PATH, nothing of meaning.
+    /// The name of an entry; not of a PATH, where it has no meaning.
     pub(crate) fn name(&self, id: Id) -> &[u8] {
         self.names.get(self.node(id).name)
     }
@@ -22,7 +21,7 @@ impl Model {
         id
     }
 
-    /// Whether `id` is `above` or lies below it.
+    /// Whether `id` is `above` or is below it.
     pub(crate) fn is_within(&self, mut id: Id, above: Id) -> bool {
         loop {
             if id == above {
@@ -35,7 +34,7 @@ impl Model {
         }
     }
 
-    /// How many directories lie between it and its PATH; a PATH's own children: 1.
+    /// The number of levels from the PATH down to an entry: 0 for the PATH, 1 for its children.
     pub(crate) fn depth(&self, mut id: Id) -> u32 {
         let mut depth = 0;
         while let Some(parent) = self.parent(id) {
@@ -45,18 +44,17 @@ impl Model {
         depth
     }
 
-    /// Appends the path below its PATH, with `/` between the names.
+    /// Appends the path of an entry from its PATH.
     pub(crate) fn write_relative_path(&self, id: Id, path: &mut Vec<u8>) {
         self.write_path_up_to(None, id, path);
     }
 
-    /// Appends the path below a directory above it.
+    /// Appends the path of an entry from a directory above it.
     pub(crate) fn write_path_below(&self, top: Id, id: Id, path: &mut Vec<u8>) {
         self.write_path_up_to(Some(top), id, path);
     }
 
-    /// The names are copied from the last one to the first: a deep path is long, and each
-    /// name is found by the one below it.
+    /// Copies the names from the last one to the first, since each is found from the one below it.
     fn write_path_up_to(&self, top: Option<Id>, id: Id, path: &mut Vec<u8>) {
         let names = || {
             let up = |at: &Id| self.parent(*at);

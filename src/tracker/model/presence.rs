@@ -1,18 +1,18 @@
-//! Whether an entry is where the model has it, as one state in two bits. Looks at no disk:
-//! what follows from a state is for the rules to know.
+//! Keeps whether an entry is where the model has it, as one state in two bits. Asks no disk, and
+//! decides nothing.
 
 use super::bit_field::BitField;
 use super::{Id, Model};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Presence {
-    /// As far as is known.
+    /// Nothing else is known.
     There,
-    /// `IN_MOVED_FROM` took it away, and the second half of the rename is awaited. What the
-    /// disk has under its name is another entry.
+    /// `IN_MOVED_FROM` has come, and `IN_MOVED_TO` is awaited. What the disk has under its name is
+    /// another file.
     MovedFrom,
-    /// An event reported that it went, or the second half of its rename did not come: if its
-    /// name is not found when it is reconciled next, it is deleted without a second try.
+    /// `IN_DELETE` has come, or no `IN_MOVED_TO`: if its name is not found when it is reconciled
+    /// next, it is deleted without a second try.
     ConfirmDelete,
 }
 
@@ -40,8 +40,8 @@ impl Model {
         self.presence(id) == Presence::MovedFrom
     }
 
-    /// An event reported that it was deleted. If it is moved from, the event was about another
-    /// entry, which had its name since.
+    /// Notes an `IN_DELETE`. If the entry is moved from, the event is about another one, which had
+    /// its name since.
     pub(crate) fn mark_deleted(&mut self, id: Id) {
         match self.presence(id) {
             Presence::There => self.set_presence(id, Presence::ConfirmDelete),
@@ -49,7 +49,7 @@ impl Model {
         }
     }
 
-    /// It is awaited no longer; whether it was.
+    /// Ends that `IN_MOVED_TO` is awaited; whether it was.
     pub(crate) fn end_moved_from(&mut self, id: Id) -> bool {
         match self.presence(id) {
             Presence::MovedFrom => {

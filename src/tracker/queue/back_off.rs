@@ -1,21 +1,20 @@
-//! How long an item of the work queue that failed waits until it is tried again: twice as
-//! long after each failure, up to a limit by the kind of the error; and from when on nobody
-//! expects it to work soon.
+//! Decides how long an item of the work queue that failed waits until it is tried again (twice as
+//! long after each failure, up to a limit that depends on the error), and from which failure on it
+//! is not expected to work soon.
 
 use super::{FsError, MS, RETRY_DELAY};
 
-/// The delay, in nanoseconds, before what has failed so often is tried again.
+/// The delay in nanoseconds after an error that follows `failures` consecutive ones.
 pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
     let (first, longest) = match error {
         // Something is changing right now.
         FsError::NotFound => (RETRY_DELAY, 10_000 * MS),
-        // A change of permissions has an event, mostly.
+        // A change of permissions mostly has an event, which hastens the retry.
         FsError::PermissionDenied => (1000 * MS, 300_000 * MS),
         FsError::WatchLimit => (10_000 * MS, 300_000 * MS),
         FsError::Busy | FsError::NoDescriptor => (10 * MS, 1000 * MS),
         FsError::Stalled => (1000 * MS, 30_000 * MS),
-        // An error that passes at once has passed by the second try; with any other, thousands
-        // of files would be tried for nothing.
+        // A transient error has passed by the second try. Any other may affect thousands of files.
         FsError::Io(_) if failures == 0 => (RETRY_DELAY, RETRY_DELAY),
         FsError::Io(_) => (250 * MS, 120_000 * MS),
     };
@@ -23,8 +22,8 @@ pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
     delay.min(longest)
 }
 
-/// Whether what has failed so often, this time included, is not expected to work soon: it is
-/// tried again after 1 s at the earliest.
+/// Whether an item is not expected to work soon, after `failures` consecutive failures: its next
+/// try is after 1 s at the earliest.
 pub(super) fn is_stuck(error: &FsError, failures: u8) -> bool {
     match error {
         FsError::PermissionDenied | FsError::WatchLimit | FsError::Stalled => true,

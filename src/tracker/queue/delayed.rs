@@ -1,8 +1,8 @@
-//! What is on the work queue for later: until a deadline, a writer's pause, the next try,
-//! or the end of a rescan.
+//! Puts keys on the work queue for later: until a deadline, a writer's pause, the next try, or the
+//! end of a rescan; and makes them ready then.
 //!
-//! Invariant: what waits for a time is in the heap under one deadline that counts; others
-//! are out of date.
+//! Invariant: a key that is delayed or debounced has one valid deadline in the heap; others that
+//! it has there are ignored.
 
 use std::cmp::Reverse;
 
@@ -13,14 +13,15 @@ use crate::tracker::model::Id;
 use crate::tracker::scan_scope::ScanScope;
 
 impl WorkQueue {
-    /// Serves an entry in a moment, or sooner if it is added.
+    /// Serves an entry after [`RETRY_DELAY`], or sooner if it is added.
     pub(in crate::tracker) fn recheck_entry(&mut self, id: Id, dir: Option<Id>) {
         let group = dir.map_or(u32::MAX, |dir| dir.0);
         let due = self.now.saturating_add(RETRY_DELAY);
         self.delay(Key::Entry(id), group, Detail::Nothing, due);
     }
 
-    /// The same of a name under which something was found that no event has named yet.
+    /// Serves a name after [`RETRY_DELAY`], or sooner if it is added. Something was found under it
+    /// that no event has reported yet.
     pub(in crate::tracker) fn recheck_name(
         &mut self,
         dir: Id,
@@ -33,7 +34,7 @@ impl WorkQueue {
         self.delay(Key::Name(dir, name.into()), dir.0, detail, due);
     }
 
-    /// Serves an entry at a time, or sooner if it is added.
+    /// Serves an entry at `due`, or sooner if it is added.
     pub(in crate::tracker) fn delay_entry(&mut self, id: Id, dir: Option<Id>, due: u64) {
         let group = dir.map_or(u32::MAX, |dir| dir.0);
         self.delay(Key::Entry(id), group, Detail::Nothing, due);
@@ -54,19 +55,19 @@ impl WorkQueue {
         item.state = State::Delayed(due);
         item.in_heap = due;
         item.is_stuck = false;
-        self.left(&key, old);
+        self.leave_state(&key, old);
         if matches!(key, Key::Name(..)) {
             self.delayed_names += 1;
         }
-        self.push_later(due, key);
+        self.push_deadline(due, key);
     }
 
-    pub(super) fn push_later(&mut self, due: u64, key: Key) {
-        self.later.push(Reverse((due, key)));
-        // Deadlines that were moved leave their old ones behind.
-        if self.later.len() > 64 + 4 * self.items.len() {
+    pub(super) fn push_deadline(&mut self, due: u64, key: Key) {
+        self.deadlines.push(Reverse((due, key)));
+        // Removes deadlines that are no longer valid.
+        if self.deadlines.len() > 64 + 4 * self.items.len() {
             let items = &self.items;
-            self.later.retain(|Reverse((due, key))| {
+            self.deadlines.retain(|Reverse((due, key))| {
                 items
                     .get(key)
                     .is_some_and(|item| item.in_heap == *due && item.state.due().is_some())
@@ -74,20 +75,21 @@ impl WorkQueue {
         }
     }
 
-    /// A name of which an event is expected: if none comes, it is reconciled.
-    pub(in crate::tracker) fn add_name_later(&mut self, dir: Id, name: &[u8]) {
+    /// Serves a name after [`QUIET`]: an event about it is expected before.
+    pub(in crate::tracker) fn delay_name(&mut self, dir: Id, name: &[u8]) {
         let due = self.now.saturating_add(QUIET);
         self.delay(Key::Name(dir, name.into()), dir.0, Detail::Nothing, due);
     }
 
-    /// Something happened that may go on happening: it is served when that pauses, and
-    /// `ceiling` after it began if it never does.
+    /// Serves an entry once nothing has happened to it for [`QUIET`], or at the latest `ceiling`
+    /// after the first call.
     pub(in crate::tracker) fn debounce_entry(&mut self, id: Id, dir: Option<Id>, ceiling: u64) {
         let group = dir.map_or(u32::MAX, |dir| dir.0);
         self.debounce(Key::Entry(id), group, Detail::Nothing, ceiling);
     }
 
-    /// The same of a directory: files whose names in it were removed may have others.
+    /// Scans a directory once nothing has happened to it for [`QUIET`], or at the latest `ceiling`
+    /// after the first call.
     pub(in crate::tracker) fn debounce_scan(&mut self, dir: Id, scope: ScanScope, ceiling: u64) {
         self.debounce(Key::Scan(dir), dir.0, Detail::ScanScope(scope), ceiling);
     }
@@ -114,12 +116,12 @@ impl WorkQueue {
         let due = now.saturating_add(QUIET.min(ceiling));
         item.state = begun;
         item.in_heap = due;
-        item.is_stuck = false; // Something has happened to it.
-        self.left(&key, old);
-        self.push_later(due, key);
+        item.is_stuck = false; // It may work now that something has happened to it.
+        self.leave_state(&key, old);
+        self.push_deadline(due, key);
     }
 
-    /// The writer's pause is waited for no longer: the file is being read.
+    /// Takes a debounced entry off the queue, since it is being read.
     pub(in crate::tracker) fn cancel_debounce(&mut self, id: Id) {
         let key = Key::Entry(id);
         let is_debounced = |item: &Item| matches!(item.state, State::Debounced { .. });
@@ -128,8 +130,8 @@ impl WorkQueue {
         }
     }
 
-    /// Puts an entry back that the disk answered with an error: later each time that it
-    /// fails. Whether this is the first time in a row, as of the other retries.
+    /// Puts an entry back after an error, with a longer delay each time. Whether this is its first
+    /// failure in a row.
     pub(in crate::tracker) fn retry_entry(
         &mut self,
         id: Id,
@@ -140,10 +142,14 @@ impl WorkQueue {
         self.retry(Key::Entry(id), group, Detail::Nothing, error)
     }
 
+    /// Puts a name back after an error, with a longer delay each time. Whether this is its first
+    /// failure in a row.
     pub(in crate::tracker) fn retry_name(&mut self, dir: Id, name: &[u8], error: &FsError) -> bool {
         self.retry(Key::Name(dir, name.into()), dir.0, Detail::Nothing, error)
     }
 
+    /// Puts a scan back after an error, with a longer delay each time. Whether this is its first
+    /// failure in a row.
     pub(in crate::tracker) fn retry_scan(
         &mut self,
         dir: Id,
@@ -159,7 +165,7 @@ impl WorkQueue {
         let item = self.item(&key, group, detail);
         let is_first = item.failures == 0;
         if !is_new {
-            return is_first; // Something has put it back already: that comes sooner.
+            return is_first; // It is on the queue again already, and is served sooner.
         }
         let due = now.saturating_add(back_off(error, item.failures));
         item.failures = item.failures.saturating_add(1);
@@ -182,11 +188,11 @@ impl WorkQueue {
         if matches!(key, Key::Name(..)) {
             self.delayed_names += 1;
         }
-        self.push_later(due, key);
+        self.push_deadline(due, key);
     }
 
-    /// Serves what permissions have kept from being served, in the directories meant: they have
-    /// changed.
+    /// Makes keys ready that failed for want of permissions, in directories for which `is_meant`
+    /// is true.
     pub(in crate::tracker) fn hasten_denied(&mut self, is_meant: impl Fn(Id) -> bool) {
         let denied = self.denied.iter();
         let meant = denied.filter(|&(_, &dir)| is_meant(dir));
@@ -196,7 +202,7 @@ impl WorkQueue {
         }
     }
 
-    /// Serves what waits for long, now: a file system answers again.
+    /// Makes keys due that are not expected to work soon, since a file system answers again.
     pub(in crate::tracker) fn hasten_stuck(&mut self) {
         let now = self.now;
         let mut stuck = Vec::new();
@@ -207,11 +213,11 @@ impl WorkQueue {
             }
         }
         for key in stuck {
-            self.push_later(now, key);
+            self.push_deadline(now, key);
         }
     }
 
-    /// Keeps a name that is gone until the rescan is over: it may be found under another name.
+    /// Keeps a name that is gone until the rescan is over: its file may be found under another one.
     pub(in crate::tracker) fn hold(&mut self, dir: Id, name: &[u8]) {
         let key = Key::Name(dir, name.into());
         if !self.items.contains_key(&key) {
@@ -220,7 +226,7 @@ impl WorkQueue {
         }
     }
 
-    /// The rescan is over.
+    /// Makes names ready that were held, since the rescan is over.
     pub(in crate::tracker) fn release_held(&mut self) {
         for key in std::mem::take(&mut self.held) {
             if let Some(item) = self.items.get(&key)
@@ -232,13 +238,13 @@ impl WorkQueue {
         }
     }
 
-    /// What is due by now is ready.
+    /// Makes keys ready whose deadline has passed.
     pub(in crate::tracker) fn advance(&mut self) {
         let now = self.now;
-        while let Some(Reverse((due, _))) = self.later.peek()
+        while let Some(Reverse((due, _))) = self.deadlines.peek()
             && *due <= now
         {
-            let Some(Reverse((due, key))) = self.later.pop() else {
+            let Some(Reverse((due, key))) = self.deadlines.pop() else {
                 return;
             };
             let Some(item) = self.items.get_mut(&key).filter(|item| item.in_heap == due) else {
@@ -248,7 +254,7 @@ impl WorkQueue {
                 None => {}
                 Some(due) if due > now => {
                     item.in_heap = due;
-                    self.later.push(Reverse((due, key)));
+                    self.deadlines.push(Reverse((due, key)));
                 }
                 Some(_) => {
                     let group = item.group;
@@ -258,8 +264,8 @@ impl WorkQueue {
         }
     }
 
-    /// The next deadline; nothing may be due then.
+    /// The next deadline. It may be one that is no longer valid, so that nothing is ready then.
     pub(in crate::tracker) fn next_deadline(&self) -> Option<u64> {
-        self.later.peek().map(|Reverse((due, _))| *due)
+        self.deadlines.peek().map(|Reverse((due, _))| *due)
     }
 }

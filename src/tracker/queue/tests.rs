@@ -1,4 +1,4 @@
-//! The queue by itself: each key once, turns, deadlines, and no key that is lost.
+//! Tests the queue by itself: each key once, turns, deadlines, and no key that is lost.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -161,7 +161,11 @@ fn deadlines_that_were_moved_take_no_room() {
         queue.debounce_entry(Id(2), None, 1000 * MS);
         queue.cancel_debounce(Id(2));
     }
-    assert!(queue.later.len() < 200, "{} deadlines", queue.later.len());
+    assert!(
+        queue.deadlines.len() < 200,
+        "{} deadlines",
+        queue.deadlines.len()
+    );
 }
 
 #[test]
@@ -207,7 +211,7 @@ fn what_a_burst_took_is_given_back() {
     let mut queue = WorkQueue::default();
     for dir in 0..100_000 {
         queue.add_scan(Id(dir), ScanScope::All);
-        queue.add_name_later(Id(dir), b"a");
+        queue.delay_name(Id(dir), b"a");
     }
     while queue.take(false).is_some() {}
     queue.set_now(1 << 40);
@@ -216,7 +220,7 @@ fn what_a_burst_took_is_given_back() {
     while queue.take(false).is_some() {}
     let kept = [
         queue.items.capacity(),
-        queue.later.capacity(),
+        queue.deadlines.capacity(),
         queue.scans.capacity(),
     ];
     assert!(kept.iter().all(|&kept| kept <= 2 * KEPT), "{kept:?}");

@@ -1,5 +1,5 @@
-//! A directory is on disk: it is watched first, and by its watch it is known whether it
-//! is the one that the model has. A new one is emitted, then scanned.
+//! Reconciles a name that is a directory on disk: watches it first, since the watch descriptor
+//! shows whether it is the one that the model has. A new one is emitted, then scanned.
 
 use crate::change::{Kind, Warning};
 use crate::event::Wd;
@@ -30,11 +30,11 @@ impl<D: Disk> Tracker<D> {
             .and_then(|parent| self.disk.watch(Target::In(&parent, name)));
         match watched {
             Ok(watched) => self.watched(dir, name, stat, &watched),
-            Err(why) => drop(self.retry_later(dir, name, &why)),
+            Err(error) => drop(self.retry_later(dir, name, &error)),
         }
     }
 
-    /// Whether to open a directory would mount something: it is entered when that is done.
+    /// Whether opening a directory would mount something: then it is entered once that is mounted.
     fn is_automount(&mut self, dir: Id, stat: &Stat) -> bool {
         let above = self.file_systems.class(self.model.inode(dir).dev);
         stat.is_automount
@@ -42,13 +42,13 @@ impl<D: Disk> Tracker<D> {
             || !stat.is_mount_root && above == FsClass::Automount
     }
 
-    /// A directory was opened and, where that could be done, is watched.
+    /// Reconciles a directory that was opened and, if that could be done, is watched.
     fn watched(&mut self, dir: Id, name: &[u8], stat: &Stat, watched: &Watched) {
         let known = self.model.find(dir, name);
         let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
         let same_inode = known.filter(is_dir).filter(|&id| {
             let inode = self.model.inode(id);
-            // One that the walk could not ask has no number yet.
+            // Unknown (0) if its file system did not answer the walk.
             let may_be = inode.ino == 0 || inode == watched.inode;
             may_be && !self.model.is_not_entered(id)
         });
@@ -72,20 +72,20 @@ impl<D: Disk> Tracker<D> {
                     }
                 },
             },
-            (Err(fault), Some(id)) => {
-                self.lost_watch(id, fault);
+            (Err(error), Some(id)) => {
+                self.lost_watch(id, error);
                 self.reconcile_same_directory(id, stat);
             }
-            (Err(fault), None) => {
+            (Err(error), None) => {
                 let id = self.new_directory(dir, name, stat);
                 self.model.set_inode(id, watched.inode);
                 self.emit_created(id, directory_content(stat));
-                self.cannot_watch(id, fault);
+                self.cannot_watch(id, error);
             }
         }
     }
 
-    /// A directory that is where it was.
+    /// Reconciles a directory that is where it was.
     pub(super) fn reconcile_same_directory(&mut self, id: Id, stat: &Stat) {
         self.compare_attributes(id, stat);
         if self.model.scanned(id) != self.scans.generation() {
@@ -93,21 +93,21 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A directory with the number of the one that is known cannot be watched. One that
-    /// has a watch could be: it is another, or the watch went with its `IN_IGNORED`.
-    fn lost_watch(&mut self, id: Id, fault: &FsError) {
-        match (self.model.directory_state(id), fault) {
+    /// Serves a directory with the known inode number that cannot be watched now. If it has a watch
+    /// in the model, it is another directory, or the watch is gone and its `IN_IGNORED` unread.
+    fn lost_watch(&mut self, id: Id, error: &FsError) {
+        match (self.model.directory_state(id), error) {
             (DirectoryState::Watched(_) | DirectoryState::Unwatched, FsError::WatchLimit) => {
                 if let Some(wd) = self.model.take_watch(id) {
                     self.disk.unwatch(wd);
                 }
-                self.cannot_watch(id, fault);
+                self.cannot_watch(id, error);
             }
-            _ => drop(self.queue.retry_entry(id, self.model.parent(id), fault)),
+            _ => drop(self.queue.retry_entry(id, self.model.parent(id), error)),
         }
     }
 
-    /// Makes room under the name, and an entry for a directory.
+    /// Adds an entry for a directory, and removes what has its name.
     pub(super) fn new_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Id {
         if let Some(old) = self.model.find(dir, name) {
             self.unlink(old);
@@ -117,7 +117,7 @@ impl<D: Disk> Tracker<D> {
         id
     }
 
-    /// A new directory that is watched: emitted, then scanned.
+    /// Emits a new directory that is watched, and enqueues its scan.
     fn begin(&mut self, id: Id, wd: Wd, watched: &Watched, stat: &Stat) {
         self.model.set_watch(id, wd);
         self.model.set_inode(id, watched.inode);
@@ -130,21 +130,21 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// A directory has no watch of its own: its limit, or its permissions.
-    pub(crate) fn cannot_watch(&mut self, id: Id, fault: &FsError) {
-        // Those for which there is no room are polled all together.
-        if *fault != FsError::WatchLimit {
-            self.queue.retry_entry(id, self.model.parent(id), fault);
+    /// Serves a directory that cannot be watched or listed: it is polled, or tried again.
+    pub(crate) fn cannot_watch(&mut self, id: Id, error: &FsError) {
+        // At the limit of watches, polling tries each again.
+        if *error != FsError::WatchLimit {
+            self.queue.retry_entry(id, self.model.parent(id), error);
         }
-        match fault {
+        match error {
             FsError::WatchLimit | FsError::Io(_) => {
                 match self.model.directory_state(id) {
                     DirectoryState::Unwatched => {
                         self.model.set_directory_state(id, DirectoryState::Polled);
-                        self.warn_unwatched(id, fault);
+                        self.warn_unwatched(id, error);
                     }
                     // The watch is set, and the directory could not be listed.
-                    DirectoryState::Watched(_) => self.warn_unwatched(id, fault),
+                    DirectoryState::Watched(_) => self.warn_unwatched(id, error),
                     DirectoryState::Polled | DirectoryState::NotEntered(_) => {}
                 }
                 self.queue.add_scan(id, ScanScope::All);
@@ -154,8 +154,8 @@ impl<D> Tracker<D> {
         }
     }
 
-    fn warn_unwatched(&mut self, id: Id, fault: &FsError) {
-        let warning = match fault {
+    fn warn_unwatched(&mut self, id: Id, error: &FsError) {
+        let warning = match error {
             FsError::Io(why) => {
                 let text = "no watch can be set, so it is looked at every 10 s";
                 Warning::Failed(format!("{text}: {why}"))
@@ -165,7 +165,7 @@ impl<D> Tracker<D> {
         self.warn(id, warning);
     }
 
-    /// A directory that had no watch has one.
+    /// Sets the watch of a directory that had none.
     pub(super) fn mark_watched(&mut self, id: Id, wd: Wd) {
         self.model.set_watch(id, wd);
         self.model.clear(id, Flag::UNREADABLE);

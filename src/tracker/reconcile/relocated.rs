@@ -1,5 +1,5 @@
-//! A directory is found under one name and known under another: it moved unseen, or it
-//! has two names. Invariant: it is entered under one of them only.
+//! Reconciles a directory that is found under one name and known under another: it moved without an
+//! event, or it has two names. Invariant: it is entered under one of them only.
 
 use crate::change::Kind;
 use crate::tracker::Tracker;
@@ -11,12 +11,12 @@ use crate::tracker::scan_scope::ScanScope;
 const ALIAS: DirectoryState = DirectoryState::NotEntered(NotEntered::Alias);
 
 impl<D: Disk> Tracker<D> {
-    /// The directory under this name is known under another one.
+    /// Reconciles a directory that is known as `other`.
     pub(super) fn reconcile_relocated(&mut self, other: Id, dir: Id, name: &[u8], stat: &Stat) {
         let holds = match self.is_still_at(other) {
             Ok(holds) => holds,
-            Err(why) => {
-                self.retry_later(dir, name, &why);
+            Err(error) => {
+                self.retry_later(dir, name, &error);
                 return;
             }
         };
@@ -29,7 +29,7 @@ impl<D: Disk> Tracker<D> {
                 self.check_folded(dir, name);
             }
         } else if above {
-            // It cannot be within itself: the model is out of date on the path to it.
+            // It cannot be within itself: the model is out of date somewhere above the name.
             let mut at = Some(dir);
             while let Some(id) = at {
                 self.enqueue(id);
@@ -48,13 +48,14 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// A directory that moved without an event: its watch descriptor proves that it is the same.
+    /// Renames a directory that moved without an event: its watch descriptor proves that it is the
+    /// same.
     fn relocate(&mut self, other: Id, dir: Id, name: &[u8]) {
         if let Some(known) = self.model.find(dir, name) {
             let holds_it = self.model.is_within(other, known);
             self.unlink(known);
             if holds_it {
-                // It went with what it replaces, and is found again as new.
+                // It was removed together with what it replaces, and is found again as new.
                 self.retry_later(dir, name, &FsError::NotFound);
                 return;
             }
@@ -66,17 +67,20 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Whether a directory is still where the model has it; or why that is not known.
+    /// Whether a directory is still where the model has it.
+    ///
+    /// # Errors
+    /// Why that is not known.
     fn is_still_at(&mut self, id: Id) -> Result<bool, FsError> {
         let inode = self.model.inode(id);
         match self.stat_entry(id) {
             Ok(stat) => Ok(stat.kind == Kind::Directory && stat.inode == inode),
             Err(FsError::NotFound) => Ok(false),
-            Err(why) => Err(why),
+            Err(error) => Err(error),
         }
     }
 
-    /// A second name of a directory that is known under another one.
+    /// Adds a second name of a directory, which is not entered.
     fn alias(&mut self, other: Id, dir: Id, name: &[u8], stat: &Stat) {
         if let Some(known) = self.model.find(dir, name)
             && self.model.kind(known) == Kind::Directory
@@ -97,8 +101,8 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// The walk found a directory that is known under another name: a bind mount, a PATH
-    /// within another one, or one that moved while it walked.
+    /// Marks a directory that the walk found under two names: a bind mount, a PATH within another
+    /// one, or one that moved meanwhile.
     pub(crate) fn mark_alias(&mut self, id: Id) {
         self.model.set_directory_state(id, ALIAS);
         self.model.hide(id);

@@ -1,5 +1,5 @@
-//! Reconciles a PATH: whether it is still the directory that was meant. One that took its
-//! place is never watched for it.
+//! Reconciles a PATH: whether it still leads to the same directory. Another directory that has
+//! replaced it is never watched instead.
 
 use crate::change::Kind;
 use crate::tracker::Tracker;
@@ -18,7 +18,7 @@ impl<D: Disk> Tracker<D> {
         }
         let watched = match self.disk.watch(Target::Root(&open)) {
             Ok(watched) => watched,
-            Err(why) => return self.unwatchable_root(id, &open, &why),
+            Err(error) => return self.unwatchable_root(id, &open, &error),
         };
         let known: Inode = self.model.inode(id);
         match watched.wd {
@@ -31,11 +31,11 @@ impl<D: Disk> Tracker<D> {
                 self.mark_watched(id, wd);
                 self.queue.add_scan(id, ScanScope::All);
             }
-            Err(why) if watched.inode == known => {
-                self.queue.retry_entry(id, None, &why);
+            Err(error) if watched.inode == known => {
+                self.queue.retry_entry(id, None, &error);
             }
             Ok(wd) => {
-                // Another directory is there: the one that was meant is gone.
+                // Another directory is there: the watched one is gone.
                 if self.model.watched(wd).is_none() {
                     self.disk.unwatch(wd);
                 }
@@ -46,25 +46,26 @@ impl<D: Disk> Tracker<D> {
         }
         match self.disk.stat(Target::Root(&open)) {
             Ok(stat) => self.reconcile_same_directory(id, &stat),
-            Err(why) => drop(self.queue.retry_entry(id, None, &why)),
+            Err(error) => drop(self.queue.retry_entry(id, None, &error)),
         }
     }
 
-    /// A PATH could not be opened: it is gone only if nothing, or something else, is there.
-    fn unwatchable_root(&mut self, id: Id, open: &[u8], why: &FsError) {
+    /// Serves a PATH that could not be opened: it is gone only if nothing, or something else, is
+    /// there.
+    fn unwatchable_root(&mut self, id: Id, open: &[u8], error: &FsError) {
         let is_it = match self.disk.stat(Target::Root(open)) {
             Ok(stat) => stat.kind == Kind::Directory && stat.inode == self.model.inode(id),
             Err(error) => error != FsError::NotFound,
         };
         if is_it {
-            self.queue.retry_entry(id, None, why);
+            self.queue.retry_entry(id, None, error);
         } else {
             self.unlink_in_pieces(id);
         }
     }
 
-    /// Whether a PATH that leads nowhere but to the working directory, or up from it, is
-    /// no longer where it was: that it can be opened proves nothing.
+    /// Whether a PATH was removed, or has moved away together with the working directory, so that
+    /// it can still be opened: a deleted directory, or one of a path of dots.
     fn is_left_behind(&mut self, id: Id, open: &[u8]) -> bool {
         let inode = self.model.inode(id);
         let deleted = |stat: &Stat| stat.inode == inode && stat.nlink == 0;
@@ -87,7 +88,7 @@ impl<D: Disk> Tracker<D> {
             .map(|path| self.disk.stat(Target::Root(&path)));
         match found {
             Some(Ok(stat)) => stat.inode != inode,
-            Some(Err(fault)) => fault == FsError::NotFound,
+            Some(Err(error)) => error == FsError::NotFound,
             None => false,
         }
     }

@@ -1,29 +1,28 @@
-//! The comparison of everything with the disk, after events were dropped or when the user
-//! asked for it. What is gone is reported at its end only: it may have moved to where the
-//! rescan has not come yet.
+//! Begins and ends rescans: everything is compared with the disk, after events were dropped or at
+//! the interval of `--rescan`. What is gone is emitted at the end only, since it may have moved to
+//! a directory that is yet to be scanned.
 
 use crate::tracker::Tracker;
 use crate::tracker::model::{Id, InodeKey};
 use crate::tracker::queue::Key;
 use crate::tracker::scan_scope::ScanScope;
 
-/// How long the second of two rescans that follow each other waits: 20 ms, and twice as
-/// long each time, up to 1 s.
+/// How long a rescan waits that follows another one: 20 ms, and twice as long each time, up to
+/// 1 s.
 const FIRST_WAIT: u64 = 20_000_000;
 const LONGEST_WAIT: u64 = 1_000_000_000;
 
-/// Whether a rescan is under way, and which.
 #[derive(Default)]
 pub(super) struct Rescan {
     pub(super) is_running: bool,
-    /// Counts them: a directory scanned in an older one is due.
+    /// Counts rescans. A directory that was last scanned in an older generation is due.
     pub(super) generation: u16,
-    /// How long the next one waits, in nanoseconds.
+    /// How long the next rescan waits, in nanoseconds.
     wait: u64,
 }
 
 impl Rescan {
-    /// How long one that is asked for now waits, in nanoseconds.
+    /// How long a rescan that is requested now waits, in nanoseconds; the next one waits longer.
     fn take_wait(&mut self) -> u64 {
         let next = (self.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
         std::mem::replace(&mut self.wait, next)
@@ -41,7 +40,7 @@ impl Rescan {
 }
 
 impl<D> Tracker<D> {
-    /// Events were dropped: everything is compared, at once unless that was so lately.
+    /// Requests a rescan, since events were dropped: at once, unless there was one lately.
     pub(in crate::tracker) fn request_rescan(&mut self, now: u64) {
         let wait = self.scans.rescan.take_wait();
         self.queue
@@ -52,9 +51,9 @@ impl<D> Tracker<D> {
         self.counters.rescans += 1;
         self.filter.forget_all();
         self.scans.rescan.begin();
-        // Files that moved unseen are known by it.
+        // By their inode keys, files that moved without an event are found again.
         self.model.index_inode_keys();
-        // That permissions changed may be among what was dropped.
+        // A change of permissions may be among the dropped events.
         let model = &self.model;
         self.queue.hasten_denied(|dir| model.is_live(dir));
         self.enqueue_roots();
@@ -63,7 +62,8 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Every directory that could be scanned was: what is still missing is gone.
+    /// Ends the rescan once every directory was scanned that could be: names that are still
+    /// missing are deleted.
     pub(in crate::tracker) fn end_rescan_if_over(&mut self) {
         if self.scans.is_scanning() || self.queue.has_full_scans() {
             return;
@@ -75,8 +75,8 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Entries with that inode key, during a rescan, when one may have moved without an
-    /// event; else none.
+    /// During a rescan, when a file may have moved without an event: the entries with an inode
+    /// key. Else none.
     pub(in crate::tracker) fn relocation_candidates(&self, key: InodeKey) -> Vec<Id> {
         if self.scans.is_rescanning() {
             self.model.with_inode_key(key).to_vec()
@@ -85,7 +85,7 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Whether events were dropped that are not made up for yet.
+    /// Whether events were dropped, and the rescan that makes up for them is not over.
     pub(in crate::tracker) fn has_lost_events(&self) -> bool {
         self.scans.is_rescanning() || self.queue.has(&Key::Overflow)
     }

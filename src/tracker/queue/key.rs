@@ -1,0 +1,82 @@
+//! Defines the keys of the work queue: each names one thing to be done.
+
+use std::sync::Arc;
+
+use crate::event::Cookie;
+use crate::tracker::disk::Inode;
+use crate::tracker::model::Id;
+use crate::tracker::scan_scope::ScanScope;
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(in crate::tracker) enum Key {
+    /// Reconciles an entry.
+    Entry(Id),
+    /// Reconciles a name that the model does not have.
+    Name(Id, Arc<[u8]>),
+    /// Compares the names of a directory with the disk.
+    Scan(Id),
+    /// Ends the wait for `IN_MOVED_TO`.
+    MovedFrom(Cookie),
+    /// Begins a rescan, since events were dropped.
+    Overflow,
+    /// Begins a rescan at the interval of `--rescan`.
+    Periodic,
+    /// Enqueues the directories without a watch.
+    Poll,
+    /// Checks the rule files in directories that are not watched.
+    Rules,
+}
+
+/// The kinds of keys that take turns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Entry,
+    Name,
+    Scan,
+    /// Served first: they have a deadline, and cost little.
+    Timer,
+}
+
+impl Key {
+    pub(super) fn class(&self) -> Class {
+        match self {
+            Self::Entry(_) => Class::Entry,
+            Self::Name(..) => Class::Name,
+            Self::Scan(_) => Class::Scan,
+            Self::MovedFrom(_) | Self::Overflow | Self::Periodic | Self::Poll | Self::Rules => {
+                Class::Timer
+            }
+        }
+    }
+
+    /// Whether it comes back for as long as the watch lasts.
+    pub(super) fn is_standing(&self) -> bool {
+        matches!(self, Self::Periodic | Self::Poll | Self::Rules)
+    }
+}
+
+/// Kept with a key, but no part of its identity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::tracker) enum Detail {
+    Nothing,
+    /// Of [`Key::Scan`].
+    ScanScope(ScanScope),
+    /// Of [`Key::Name`]: inode and ctime of what was found under the name. The ctime tells two
+    /// files apart that had the same inode number one after the other.
+    Seen(Inode, i64),
+}
+
+impl Detail {
+    /// Whether it is that of a scan of all names in a directory.
+    pub(super) fn is_full_scan(self) -> bool {
+        matches!(self, Self::ScanScope(ScanScope::All | ScanScope::Deep))
+    }
+}
+
+/// A key that was taken off the queue, to be served now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::tracker) struct Work {
+    pub(in crate::tracker) key: Key,
+    pub(in crate::tracker) detail: Detail,
+}
