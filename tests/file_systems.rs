@@ -291,20 +291,20 @@ fn files_that_cannot_be_read_are_tried_ever_more_rarely_and_hold_up_nothing() {
     watch.await_stderr_where("what cannot be read", |line| {
         line.contains("Input/output error")
     });
-    // Each of them is tried; then, twice as long after each failure.
+    // Each of them is tried; then ever more rarely.
     assert!(eventually(|| fuse.opened() >= 300));
     for number in 0..20 {
         let name = format!("local-{number}");
         tree.touch(&name);
         watch.until(&format!("New file: ./{name}"));
     }
-    // After 2 ms, 0.5 s, 1 s and 2 s; then after 4 s.
+    // After 2 ms, 0.5 s and 2 s; then after 8 s.
     let (began, before) = (Instant::now(), fuse.opened());
     std::thread::sleep(Duration::from_secs(2));
     let tried = fuse.opened() - before;
-    let most = 300 * (3 + began.elapsed().as_secs());
+    let most = 300 * (3 + began.elapsed().as_secs() / 5);
     assert!(tried <= most, "{tried} times in {:?}", began.elapsed());
-    assert!(eventually(|| fuse.opened() >= 300 * 5));
+    assert!(eventually(|| fuse.opened() >= 300 * 4));
     let (before, cpu) = (fuse.opened(), cpu_ticks(watch.pid()));
     std::thread::sleep(Duration::from_secs(2));
     let (tried, cpu) = (fuse.opened() - before, cpu_ticks(watch.pid()) - cpu);
@@ -344,11 +344,11 @@ fn what_fails_is_tried_no_sooner_because_all_is_compared() {
     fuse.fail_reads(true);
     let args = ["--hash", "eager", "--rescan", "0.1"];
     let watch = builder(&tree, &fuse).args(args).start();
-    // After 2 ms, 0.5 s, 1 s and 2 s; then after 4 s.
-    assert!(eventually(|| fuse.opened() >= 3 * 5));
+    // After 2 ms, 0.5 s and 2 s; then after 8 s.
+    assert!(eventually(|| fuse.opened() >= 3 * 4));
     let (began, before) = (Instant::now(), fuse.opened());
     std::thread::sleep(Duration::from_secs(2));
-    if began.elapsed() < Duration::from_millis(3500) {
+    if began.elapsed() < Duration::from_millis(7000) {
         assert_eq!(fuse.opened(), before);
     }
     // And it is read once that works.

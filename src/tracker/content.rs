@@ -100,7 +100,8 @@ impl<D: Disk> Tracker<D> {
             }
             Ok(Reading::Later(_)) => {
                 let failures = self.queue.failures_of(id);
-                self.reads.begin_again(ticket, id, evidence, failures);
+                let stat = Some(stat);
+                self.reads.begin_again(ticket, id, evidence, failures, stat);
             }
             Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
                 self.model.add_evidence(id, evidence);
@@ -147,7 +148,7 @@ impl<D: Disk> Tracker<D> {
                 self.queue.cancel_debounce(id);
                 let evidence = self.take_evidence(id);
                 let failures = self.queue.failures_of(id);
-                self.reads.begin_again(ticket, id, evidence, failures);
+                self.reads.begin_again(ticket, id, evidence, failures, None);
                 true
             }
             _ => false,
@@ -161,6 +162,7 @@ impl<D: Disk> Tracker<D> {
             evidence,
             is_stale,
             failures,
+            stat: before,
         }) = self.reads.end(ticket)
         else {
             return;
@@ -191,7 +193,8 @@ impl<D: Disk> Tracker<D> {
                 self.model.add_evidence(id, evidence);
                 self.retry_entry(id, &FsError::NotFound);
             }
-            Err(error) => match self.stat_entry(id) {
+            // What has changed since it was stat'ed to be tried again is found at the next try.
+            Err(error) => match before.map_or_else(|| self.stat_entry(id), |stat| Ok(*stat)) {
                 Ok(stat) => self.reading_failed(id, &stat, error, evidence),
                 Err(_) => {
                     self.model.add_evidence(id, evidence);

@@ -6,7 +6,7 @@
 use foldhash::HashMap;
 
 use super::reread_delay::RereadDelays;
-use crate::tracker::disk::Ticket;
+use crate::tracker::disk::{Stat, Ticket};
 use crate::tracker::model::{Evidence, Id};
 
 /// A file that is being read.
@@ -18,6 +18,8 @@ struct Read {
     is_stale: bool,
     /// Consecutive times that it could not be read before.
     failures: u8,
+    /// Its status before it is tried again.
+    stat: Option<Box<Stat>>,
 }
 
 /// A file for which an answer has come.
@@ -28,6 +30,8 @@ pub(super) struct Answered {
     pub(super) is_stale: bool,
     /// Consecutive times that it could not be read before.
     pub(super) failures: u8,
+    /// Its status before it was tried again.
+    pub(super) stat: Option<Box<Stat>>,
 }
 
 #[derive(Default)]
@@ -53,16 +57,25 @@ impl Reads {
             evidence,
             is_stale,
             failures: 0,
+            stat: None,
         };
         self.files.insert(id, read);
         self.tickets.insert(ticket, id);
     }
 
     /// Begins to read a file that could not be read before.
-    pub(super) fn begin_again(&mut self, ticket: Ticket, id: Id, evidence: Evidence, failures: u8) {
+    pub(super) fn begin_again(
+        &mut self,
+        ticket: Ticket,
+        id: Id,
+        evidence: Evidence,
+        failures: u8,
+        stat: Option<&Stat>,
+    ) {
         self.begin(ticket, id, evidence);
-        if let Some(read) = self.files.get_mut(&id) {
+        if let Some(read) = self.files.get_mut(&id).filter(|_| failures > 0) {
             read.failures = failures;
+            read.stat = stat.map(|stat| Box::new(*stat));
         }
     }
 
@@ -73,6 +86,7 @@ impl Reads {
             evidence,
             is_stale,
             failures,
+            stat,
             ..
         } = self.files.remove(&id)?;
         Some(Answered {
@@ -80,6 +94,7 @@ impl Reads {
             evidence,
             is_stale,
             failures,
+            stat,
         })
     }
 

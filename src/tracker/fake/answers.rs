@@ -101,6 +101,10 @@ impl Fake {
             self.unpin(node);
             return Some(Err(why));
         }
+        if !self.is_readable(node) {
+            self.unpin(node);
+            return Some(Err(FsError::PermissionDenied));
+        }
         let read = self.read_halves(node, stat);
         self.unpin(node);
         Some(Ok(read))

@@ -1,24 +1,24 @@
-//! Decides how long an item of the work queue that failed waits until it is tried again (twice as
-//! long after each failure, up to a limit that depends on the error), and from which failure on it
-//! is not expected to work soon.
+//! Decides how long an item of the work queue that failed waits until it is tried again (longer
+//! after each failure, up to a limit that depends on the error), and from which failure on it is
+//! not expected to work soon.
 
 use super::{FsError, MS, RETRY_DELAY};
 
 /// The delay in nanoseconds after an error that follows `failures` consecutive ones.
 pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
-    let (first, longest) = match error {
+    let (first, factor, longest) = match error {
         // Something is changing right now.
-        FsError::NotFound => (RETRY_DELAY, 10_000 * MS),
+        FsError::NotFound => (RETRY_DELAY, 2, 10_000 * MS),
         // A change of permissions mostly has an event, which hastens the retry.
-        FsError::PermissionDenied => (1000 * MS, 300_000 * MS),
-        FsError::WatchLimit => (10_000 * MS, 300_000 * MS),
-        FsError::Busy | FsError::NoDescriptor => (10 * MS, 1000 * MS),
-        FsError::Stalled => (1000 * MS, 30_000 * MS),
+        FsError::PermissionDenied => (1000 * MS, 2, 300_000 * MS),
+        FsError::WatchLimit => (10_000 * MS, 2, 300_000 * MS),
+        FsError::Busy | FsError::NoDescriptor => (10 * MS, 2, 1000 * MS),
+        FsError::Stalled => (1000 * MS, 2, 30_000 * MS),
         // A transient error has passed by the second try. Any other may affect thousands of files.
-        FsError::Io(_) if failures == 0 => (RETRY_DELAY, RETRY_DELAY),
-        FsError::Io(_) => (250 * MS, 120_000 * MS),
+        FsError::Io(_) if failures == 0 => (RETRY_DELAY, 1, RETRY_DELAY),
+        FsError::Io(_) => (125 * MS, 4, 120_000 * MS),
     };
-    let delay = first.saturating_mul(1 << failures.min(30));
+    let delay = first.saturating_mul(u64::saturating_pow(factor, u32::from(failures)));
     delay.min(longest)
 }
 
@@ -37,14 +37,12 @@ mod tests {
     use super::{FsError, MS, back_off, is_stuck};
 
     #[test]
-    fn what_cannot_be_read_is_tried_four_times_in_two_seconds_and_then_ever_more_rarely() {
+    fn what_cannot_be_read_is_tried_three_times_in_two_seconds_and_then_ever_more_rarely() {
         let error = FsError::Io("Input/output error".to_owned());
-        let delays: Vec<u64> = (0..12)
+        let delays: Vec<u64> = (0..8)
             .map(|failures| back_off(&error, failures) / MS)
             .collect();
-        let expected = [
-            2, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 120_000, 120_000, 120_000,
-        ];
+        let expected = [2, 500, 2000, 8000, 32_000, 120_000, 120_000, 120_000];
         assert_eq!(delays, expected);
         assert_eq!(back_off(&error, u8::MAX), 120_000 * MS);
         assert_eq!(

@@ -459,3 +459,15 @@ fn a_large_new_file_is_read_once() {
         );
     }
 }
+
+#[test]
+fn a_file_that_a_worker_still_cannot_read_is_asked_about_twice() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+    world.tracker.disk.odds.by_worker = 100;
+    world.does(&all(&[vec![Op::Chmod("t/a", false)], write("t/a", 2)]));
+    world.settles();
+    let before = questions(&world).len();
+    world.waits();
+    world.settles();
+    assert_eq!(questions(&world)[before..], ["stat a", "read a"]);
+}
