@@ -1,8 +1,8 @@
-//! The main loop: raw events in, changes out. The only place that knows every stage.
+//! Runs the main loop: raw events in, changes out. It alone knows every stage.
 //!
-//! It waits for the kernel's queue, signals, the workers' answers, mounts and the
-//! reader of stdout, and never wakes without a reason. The kernel's queue must
-//! not fill: it is drained between all slices of other work.
+//! Waits for the kernel queue, signals, the workers' answers, mounts and the reader of stdout, and
+//! never wakes without a reason. Invariant: the kernel queue is drained between all slices of
+//! other work, since it must not fill.
 
 mod ancestors;
 mod awaited_path;
@@ -54,7 +54,7 @@ use stop_reason::StopConditions;
 pub(crate) use stop_reason::{Exit, StopOptions, StopReason};
 
 pub(crate) struct SystemClock {
-    /// Where the monotonic one begins.
+    /// Where its monotonic time begins.
     began: Instant,
 }
 
@@ -75,26 +75,25 @@ impl SystemClock {
         }
     }
 
-    /// A time of the monotonic clock, as [`SystemClock::tick`] gives it.
+    /// Converts an instant to the time that [`SystemClock::tick`] gives.
     pub(crate) fn at(&self, time: Instant) -> u64 {
         let since = time.saturating_duration_since(self.began);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// The time since the beginning, in nanoseconds.
+    /// The monotonic time since the beginning, in nanoseconds.
     pub(crate) fn tick(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
-/// A watch that is in place, and the loop that serves it.
 pub(crate) struct Watcher {
     options: RunOptions,
     clock: SystemClock,
     poller: Poller,
     signals: Signals,
     events: EventQueue,
-    /// Where large files and the baseline are read.
+    /// They read large files and the baseline.
     workers: Workers,
     tracker: RealTracker,
     baseline: BaselineState,
@@ -104,17 +103,17 @@ pub(crate) struct Watcher {
     snapshots: Snapshots,
     output: Output,
     stderr: Stderr,
-    /// The service manager.
+    /// The connection to the service manager (systemd).
     service: Service,
     stop: StopConditions,
     pace: Pace,
 }
 
 impl Watcher {
-    /// Runs until something ends it, and prints statistics where they are asked for.
+    /// Runs until something ends it; prints statistics then, if they are asked for.
     ///
     /// # Errors
-    /// What makes going on impossible.
+    /// An error after which the watch cannot go on.
     pub(crate) fn run(&mut self) -> Result<StopReason, Error> {
         let ended = self.event_loop();
         erase_progress();
@@ -125,8 +124,8 @@ impl Watcher {
         ended
     }
 
-    /// What it holds goes with the process; to free a large model would take longer. Only the
-    /// output is closed: a thread that nothing ends may keep the process.
+    /// Leaves all memory to the end of the process, since freeing a large model takes long. Only
+    /// the output is closed, since a thread that is stuck in a system call may keep the process.
     pub(crate) fn forget(self) {
         let output = self.output.as_fd().as_raw_fd();
         std::mem::forget(self);
@@ -135,7 +134,7 @@ impl Watcher {
 
     fn event_loop(&mut self) -> Result<StopReason, Error> {
         if let Some(reason) = self.stop.ended() {
-            // During the walk there are no records that could be written.
+            // During the walk there are no records to be written.
             if self.baseline.is_under_way() && reason != StopReason::ReaderGone {
                 self.shut_down()?;
             }
@@ -205,7 +204,7 @@ impl Watcher {
             return Ok(None);
         };
         self.shut_down()?;
-        // What was held until now counts, too.
+        // Changes that --settle held until now count, too.
         Ok(Some(self.stop.with_all_printed(reason)))
     }
 
@@ -214,7 +213,7 @@ impl Watcher {
         self.tracker.is_done() && !self.has_events() && !self.snapshots.is_listing()
     }
 
-    /// How long the loop may wait.
+    /// How long the loop may wait; `None`: for ever.
     fn timeout(&self) -> Option<Duration> {
         let now = self.clock.tick();
         let always = [
@@ -242,12 +241,12 @@ impl Watcher {
         self.until(due.into_iter().flatten().min())
     }
 
-    /// How long it is until then; `None`: for ever.
+    /// How long it is until a deadline; `None`: for ever.
     fn until(&self, deadline: Option<u64>) -> Option<Duration> {
         deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.clock.tick())))
     }
 
-    /// Mounts changed: each mount point that changed is reconciled.
+    /// Serves a change of the mount table: enqueues each mount point that changed.
     fn remounted(&mut self) {
         let Some(mounts) = &mut self.mounts else {
             return;

@@ -21,22 +21,23 @@ use crate::escape::escaped;
 use crate::sys::epoll::Interest;
 use crate::sys::inotify::Inotify;
 
-/// Directories above PATHs in which names count, on a queue of their own: what is reported
-/// there is no change of the tree.
+/// Watches on directories above PATHs, for the names in them.
 pub(super) struct AncestorWatches {
-    /// `None`: no name above counts.
+    /// A kernel queue of its own, since these events are no changes of the tree. `None`: no PATH
+    /// needs such a watch.
     inotify: Option<Arc<Inotify>>,
     pub(super) paths: Vec<AwaitedPath>,
-    /// Whether PATHs that are missing are waited for.
+    /// Whether missing PATHs are waited for (`--wait-for-path`).
     pub(super) waits: bool,
-    /// Whether one was missing when that was last checked.
+    /// Whether a PATH was missing when that was last checked.
     pub(super) is_missing: bool,
-    /// Whether something has happened while the model had to stand still.
+    /// Whether an event has come while the model could not be changed.
     is_outdated: bool,
 }
 
 impl Watcher {
-    /// Waits before the loop begins, unless a signal asks for the end.
+    /// Waits for a task before the loop begins; `None`: it takes too long, or a signal asks for the
+    /// end.
     pub(super) fn await_task<T: Send + 'static>(
         &self,
         task: &BlockingTask<T>,
@@ -47,7 +48,7 @@ impl Watcher {
         task.wait(Some(left), || interrupt.is_pending())
     }
 
-    /// From now on the way to each PATH is watched; `waits`: and what is missing.
+    /// Watches the directories above each PATH. `waits`: missing PATHs are waited for.
     pub(super) fn watch_ancestors(&mut self, paths: &[Vec<u8>], waits: bool) -> Result<(), Error> {
         let mut above = AncestorWatches {
             inotify: None,
@@ -71,31 +72,32 @@ impl Watcher {
         Ok(())
     }
 
-    /// Surveys the way to PATHs, and waits a little for those that are late.
+    /// Surveys PATHs for which `is_wanted` is true, and waits for [`STALLED_AFTER`] where a file
+    /// system does not answer.
     fn survey_at_start(
         &mut self,
         above: &mut AncestorWatches,
         is_wanted: impl Fn(&AwaitedPath) -> bool,
     ) {
-        for number in 0..above.paths.len() {
-            if is_wanted(&above.paths[number]) {
-                self.begin_survey(above, number);
+        for index in 0..above.paths.len() {
+            if is_wanted(&above.paths[index]) {
+                self.begin_survey(above, index);
             }
         }
         let until = Instant::now() + STALLED_AFTER;
-        for number in 0..above.paths.len() {
-            if let PathState::UnderWay { survey, .. } = &above.paths[number].state
+        for index in 0..above.paths.len() {
+            if let PathState::UnderWay { survey, .. } = &above.paths[index].state
                 && let Some(found) = self.await_task(survey, until)
             {
-                self.end_survey(above, number, found);
+                self.end_survey(above, index, found);
             }
         }
     }
 
-    /// Surveys the way to a PATH: at once, or by a thread where a file system may not answer.
-    fn begin_survey(&mut self, above: &mut AncestorWatches, number: usize) {
+    /// Surveys a PATH: at once, or by a thread where a file system may not answer.
+    fn begin_survey(&mut self, above: &mut AncestorWatches, index: usize) {
         let now = self.clock.tick();
-        let path = &mut above.paths[number];
+        let path = &mut above.paths[index];
         if let PathState::UnderWay { is_outdated, .. } = &mut path.state {
             *is_outdated = true;
             return;
@@ -110,7 +112,7 @@ impl Watcher {
         };
         if !self.tracker.disk.mounts.may_stall() {
             path.state = PathState::Known;
-            return self.apply_survey(above, number, &request.survey());
+            return self.apply_survey(above, index, &request.survey());
         }
         let workers = self.workers.clone();
         match BlockingTask::start(move || request.survey(), move || workers.wake()) {
@@ -119,24 +121,25 @@ impl Watcher {
         }
     }
 
-    /// A thread has surveyed the way to a PATH.
-    fn end_survey(&mut self, above: &mut AncestorWatches, number: usize, found: Survey) {
-        let path = &mut above.paths[number];
+    /// Serves the survey that a thread has made.
+    fn end_survey(&mut self, above: &mut AncestorWatches, index: usize, found: Survey) {
+        let path = &mut above.paths[index];
         let state = std::mem::replace(&mut path.state, PathState::Known);
-        // An event of a move that came before these watches were known was ignored.
+        // An event of the new watches that came before now was ignored, since they were not known.
         self.tracker.enqueue_path(path.bytes());
-        self.apply_survey(above, number, &found);
+        self.apply_survey(above, index, &found);
         if let PathState::UnderWay {
             is_outdated: true, ..
         } = state
         {
-            self.begin_survey(above, number);
+            self.begin_survey(above, index);
         }
     }
 
-    /// Where a PATH leads is known: what it has left is gone, what it names now appears.
-    fn apply_survey(&mut self, above: &mut AncestorWatches, number: usize, found: &Survey) {
-        let path = &mut above.paths[number];
+    /// Serves a survey: if a PATH leads to another inode now, the old one is gone, and the new one
+    /// appears.
+    fn apply_survey(&mut self, above: &mut AncestorWatches, index: usize, found: &Survey) {
+        let path = &mut above.paths[index];
         path.has_links |= found.has_links;
         for wd in &found.above {
             self.tracker.roots.add_ancestor_watch(*wd);
@@ -152,7 +155,7 @@ impl Watcher {
         }
     }
 
-    /// Something happened above a PATH.
+    /// Serves events about directories above the PATHs.
     pub(super) fn ancestors_changed(&mut self) {
         if let Some(inotify) = self
             .ancestors
@@ -164,17 +167,17 @@ impl Watcher {
         self.find_paths();
     }
 
-    /// Finds where the PATHs lead now.
+    /// Surveys the PATHs that are missing, or have symbolic links.
     pub(super) fn find_paths(&mut self) {
-        self.for_each_awaited(|watcher, above, number| {
-            let path = &above.paths[number];
+        self.for_each_awaited(|watcher, above, index| {
+            let path = &above.paths[index];
             if path.has_links || above.waits && !watcher.tracker.is_rooted(&path.given) {
-                watcher.begin_survey(above, number);
+                watcher.begin_survey(above, index);
             }
         });
     }
 
-    /// Takes what threads have found, and tries again what is due.
+    /// Takes the surveys that threads have made, and makes those that are due.
     pub(super) fn find_late_paths(&mut self) {
         let now = self.clock.tick();
         if !self.tracker.is_emitting()
@@ -187,16 +190,16 @@ impl Watcher {
         if paths.all(|path| matches!(path.state, PathState::Known)) {
             return;
         }
-        self.for_each_awaited(|watcher, above, number| {
-            let path = &mut above.paths[number];
+        self.for_each_awaited(|watcher, above, index| {
+            let path = &mut above.paths[index];
             let is_due = path.deadline().is_some_and(|due| due <= now);
             match &mut path.state {
-                PathState::Retry(_) if is_due => watcher.begin_survey(above, number),
+                PathState::Retry(_) if is_due => watcher.begin_survey(above, index),
                 PathState::UnderWay {
                     survey, report_at, ..
                 } => {
                     if let Some(found) = survey.take() {
-                        watcher.end_survey(above, number, found);
+                        watcher.end_survey(above, index, found);
                     } else if is_due {
                         *report_at = None;
                         watcher.warn_of_no_answer(path);
@@ -208,25 +211,25 @@ impl Watcher {
     }
 
     fn for_each_awaited(&mut self, each: impl Fn(&mut Self, &mut AncestorWatches, usize)) {
-        // A snapshot lists the tree as it is; this is called again at its end.
+        // The model does not change during a snapshot; `find_paths` is called at its end.
         if self.snapshots.is_listing() {
             return;
         }
-        // What is left to emit was learned before.
+        // A large subtree must be emitted before the model changes again.
         if self.tracker.is_emitting() {
             let above = self.ancestors.iter_mut();
             above.for_each(|above| above.is_outdated = true);
             return;
         }
         if let Some(mut above) = self.ancestors.take() {
-            for number in 0..above.paths.len() {
-                each(self, &mut above, number);
+            for index in 0..above.paths.len() {
+                each(self, &mut above, index);
             }
             self.ancestors = Some(above);
         }
     }
 
-    /// When it is to be found again where a PATH leads.
+    /// When a survey is due, or a warning that one takes long.
     pub(super) fn late_paths_due(&self) -> Option<u64> {
         let paths = self.ancestors.iter().flat_map(|above| &above.paths);
         paths.filter_map(AwaitedPath::deadline).min()

@@ -1,6 +1,6 @@
-//! A PATH as it was given, and how far it is known where that leads.
+//! Keeps a PATH as it was given, and the state of its survey.
 //!
-//! Asks nothing; time is a parameter, in nanoseconds on the loop's clock.
+//! Asks no disk; time is a parameter, in nanoseconds on the loop's clock.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,37 +11,39 @@ use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::tracker::WatchedRoot;
 
-/// A PATH that could not be watched in time is tried again after 20 ms, then after twice as
-/// long each time.
+/// A PATH whose file system does not answer is surveyed again after 20 ms, then after twice as long
+/// each time.
 const RETRY: u64 = 20_000_000;
 
-/// The longest time between two tries: 10 s.
+/// The longest time between two surveys: 10 s.
 const LATEST_RETRY: u64 = 10_000_000_000;
 
-/// A PATH as it was given, and where that was when the watch began.
 pub(super) struct AwaitedPath {
     pub(super) given: Vec<u8>,
-    /// The absolute path, symbolic links and all: the working directory may be left.
+    /// The absolute path, with its symbolic links, since the working directory may be left.
     pub(super) absolute: PathBuf,
+    /// Whether there was a symbolic link on it.
     pub(super) has_links: bool,
-    /// Whether it was warned that it cannot be watched.
+    /// Whether a warning was written that it cannot be watched.
     pub(super) is_warned: bool,
     pub(super) state: PathState,
-    /// How long the next try waits, in nanoseconds.
+    /// How long the next retry waits, in nanoseconds.
     delay: u64,
 }
 
-/// Whether it is known where a PATH leads.
+/// The state of a PATH's survey.
 pub(super) enum PathState {
+    /// It is complete.
     Known,
+    /// A thread makes it.
     UnderWay {
         survey: BlockingTask<Survey>,
-        /// Whether something has happened on the way since it began.
+        /// Whether an event has come since it began.
         is_outdated: bool,
-        /// When it is reported that it takes long, where that is yet to be.
+        /// When to warn that it takes long; `None`: the warning was written.
         report_at: Option<u64>,
     },
-    /// To be surveyed again then.
+    /// It is to be made at this time.
     Retry(u64),
 }
 
@@ -52,7 +54,7 @@ impl AwaitedPath {
         let absolute = absolute.unwrap_or_else(|_| path.to_path_buf());
         Self {
             given: given.to_vec(),
-            // `.` at the end is no name; it would be one of a file, too.
+            // Drops a `.` at the end, which is no name of a single file.
             absolute: absolute.components().collect(),
             has_links: false,
             is_warned: false,
@@ -61,7 +63,7 @@ impl AwaitedPath {
         }
     }
 
-    /// Whether something else than what is watched for it was found.
+    /// Whether a survey has found something else than what is watched for the PATH.
     pub(super) fn leads_to_another(&self, watched: WatchedRoot<'_>, found: &Survey) -> bool {
         self.has_links
             && match watched {
@@ -76,7 +78,7 @@ impl AwaitedPath {
         self.absolute.as_os_str().as_bytes()
     }
 
-    /// A thread surveys the path to it.
+    /// Notes that a thread makes the survey.
     pub(super) fn set_under_way(&mut self, survey: BlockingTask<Survey>, now: u64) {
         let patience = u64::try_from(STALLED_AFTER.as_nanos()).unwrap_or(u64::MAX);
         self.state = PathState::UnderWay {
@@ -86,18 +88,18 @@ impl AwaitedPath {
         };
     }
 
-    /// Its file system has not answered, or cannot be asked.
+    /// Puts the survey off, since the file system has not answered.
     pub(super) fn set_retry(&mut self, now: u64) {
         self.state = PathState::Retry(now.saturating_add(self.delay));
         self.delay = (self.delay * 2).min(LATEST_RETRY);
     }
 
-    /// It is known what is there.
+    /// Makes the next retry wait for the shortest time again.
     pub(super) fn set_settled(&mut self) {
         self.delay = RETRY;
     }
 
-    /// When something is to be done about it.
+    /// When a survey is due, or a warning that it takes long.
     pub(super) fn deadline(&self) -> Option<u64> {
         match &self.state {
             PathState::Known => None,

@@ -1,5 +1,5 @@
-//! The baseline as a part of the loop: the workers are kept busy with it, a terminal shows
-//! its progress, `--initial` waits for it, and its end is reported on stderr.
+//! Runs the baseline as part of the loop: keeps the workers busy with it, shows its progress on a
+//! terminal, waits for it with `--initial`, and reports its end on stderr.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use crate::stage_order::Stages;
 use crate::stderr::erase_progress;
 use crate::tracker::Hashing;
 
-/// How long the loop does the workers' work before it serves events and signals again.
+/// How long the loop does the workers' work before it serves events and signals again: 1 ms.
 const HELP: Duration = Duration::from_millis(1);
 
-/// How far the first reading of all files is.
+/// The state of the first reading of all files.
 pub(super) enum BaselineState {
-    /// It has not begun: the PATHs are being walked. What was reported before this watch,
-    /// where that is compared (`--since`, `--resume`).
+    /// It has not begun: the PATHs are being walked. With `--since` or `--resume`: what was
+    /// reported before this watch.
     Walking(Option<Arc<Since>>),
     UnderWay(Baseline),
     Over,
@@ -34,7 +34,7 @@ impl BaselineState {
         }
     }
 
-    /// The walk is over.
+    /// Begins it, after the walk.
     pub(super) fn begin(&mut self) {
         let since = match self {
             Self::Walking(since) => since.take(),
@@ -54,7 +54,7 @@ impl BaselineState {
         matches!(self, Self::UnderWay(_))
     }
 
-    /// It is over, if it was under way.
+    /// Ends it, and returns it, if it was under way.
     fn end(&mut self) -> Option<Baseline> {
         match std::mem::replace(self, Self::Over) {
             Self::UnderWay(baseline) => Some(baseline),
@@ -67,7 +67,7 @@ impl BaselineState {
 }
 
 impl Watcher {
-    /// Reads every file before anything is emitted of it.
+    /// Reads every file before the watch is ready.
     pub(super) fn read_all(&mut self) -> Result<(), Error> {
         while self.feed_baseline().is_some() {
             let due = [self.progress_due(), self.help_due()];
@@ -88,26 +88,26 @@ impl Watcher {
         Ok(())
     }
 
-    /// When the loop has to do the workers' work, if it has to.
+    /// When the loop has to do the workers' work, since no thread can be made.
     pub(super) fn help_due(&self) -> Option<u64> {
         self.workers.help_due().map(|due| self.clock.at(due))
     }
 
-    /// Where no thread can be made, does some of the workers' work.
+    /// Does some of the workers' work, if no thread can be made.
     pub(super) fn help_workers(&self) {
         if self.help_due().is_some_and(|due| due <= self.clock.tick()) {
             self.workers.help(Instant::now() + HELP);
         }
     }
 
-    /// Keeps the workers busy with the baseline; `None`: it is over, or there is none.
+    /// Gives the workers more of the baseline to read; `None`: it is complete, or not under way.
     pub(super) fn feed_baseline(&mut self) -> Option<()> {
         let baseline = self.baseline.reading()?;
         baseline.feed(&self.tracker, &self.workers);
         (!baseline.is_complete()).then_some(())
     }
 
-    /// Keeps the workers busy with the baseline, and reports its end.
+    /// Gives the workers more of the baseline to read, or reports its end.
     pub(super) fn go_on_with_baseline(&mut self) {
         if self.baseline.is_under_way() && self.feed_baseline().is_none() {
             erase_progress();
@@ -117,12 +117,12 @@ impl Watcher {
 
     /// When progress is to be shown next.
     pub(super) fn progress_due(&self) -> Option<u64> {
-        // Part of a line may stand on a terminal that is also stdout: nothing after it.
+        // Not while stdout, which may be the same terminal, may have written half a line.
         let may_show = self.baseline.is_under_way() && self.output.writer.waiting() == 0;
         self.stderr.progress_due().filter(|_| may_show)
     }
 
-    /// Shows how far the baseline is, if it is time to.
+    /// Shows the progress of the baseline, if that is due.
     pub(super) fn show_progress(&mut self) {
         let now = self.clock.tick();
         if self.progress_due().is_some_and(|due| due <= now)
@@ -134,7 +134,7 @@ impl Watcher {
         }
     }
 
-    /// The baseline is complete, which is reported where files were to be read.
+    /// Ends the baseline, and reports that, if files were to be read.
     pub(super) fn end_baseline(&mut self) {
         let Some(baseline) = self.baseline.end() else {
             return;

@@ -1,7 +1,7 @@
-//! The kernel's queue of events, and the bytes that were read from it and are not applied.
+//! Reads bytes from the kernel queue, and keeps them until they are applied.
 //!
 //! Decodes nothing. Invariant: bytes leave in the order in which they were read, and no more
-//! than [`KEPT`] and one read are kept: what does not fit waits in the kernel's queue, which
+//! than [`KEPT`] and one read are kept: what does not fit waits in the kernel queue, which
 //! reports its overflow.
 
 use std::io;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use crate::sys::inotify::Inotify;
 
-/// Size of the buffer for one read(2).
+/// Size of the buffer for one read(2): 64 KiB.
 const READ: usize = 64 << 10;
 
-/// Bytes of events kept while they wait to be applied. 16 MiB.
+/// Bytes kept until they are applied, at most: 16 MiB.
 const KEPT: usize = 16 << 20;
 
 pub(super) struct EventQueue {
@@ -39,7 +39,7 @@ impl EventQueue {
         self.applied == self.bytes.len()
     }
 
-    /// Reads what is queued, as far as there is room; how many bytes that were.
+    /// Reads what is in the kernel queue, as far as there is room; returns the number of bytes.
     ///
     /// # Errors
     /// Those of read(2).
@@ -56,13 +56,12 @@ impl EventQueue {
         Ok(count)
     }
 
-    /// Where new watches are set.
     pub(super) fn inotify(&self) -> &Arc<Inotify> {
         &self.inotify
     }
 
-    /// Reads events of another queue and drops them, where only that something happened
-    /// counts: of a queue that others keep full, no more than some.
+    /// Reads and drops the events of another kernel queue, of which only counts that there were
+    /// some. Stops after a while, since other users may keep that queue full.
     pub(super) fn discard(&mut self, other: &Inotify) {
         for _ in 0..16 {
             if !other.read(&mut self.arriving).is_ok_and(|read| read > 0) {
@@ -71,14 +70,14 @@ impl EventQueue {
         }
     }
 
-    /// Takes the bytes out that were not applied, and where they begin. Meanwhile more may be
-    /// read.
+    /// Takes all bytes out, with the offset of the first one that is not applied. More may be read
+    /// meanwhile.
     pub(super) fn take(&mut self) -> (Vec<u8>, usize) {
         let applied = std::mem::take(&mut self.applied);
         (std::mem::take(&mut self.bytes), applied)
     }
 
-    /// Gives bytes back of which so many are applied; what was read meanwhile follows them.
+    /// Puts bytes back, of which `applied` are applied now, before those that were read meanwhile.
     pub(super) fn put_back(&mut self, mut bytes: Vec<u8>, mut applied: usize) {
         if applied == bytes.len() {
             applied = 0;

@@ -1,6 +1,6 @@
-//! Renders the changes that the tracker has emitted, and writes what the reader takes: for a
-//! while in each turn of the loop, and without end before `ready`. A log takes what it can, and
-//! is tried again when it takes nothing.
+//! Renders the changes that the tracker has emitted, and writes what the reader takes: a limited
+//! part in each turn of the loop, and all of it before `ready`. A log that cannot be written is
+//! tried again.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -14,7 +14,7 @@ use crate::log_file::{self, Transition};
 use crate::stderr::erase_progress;
 
 impl Watcher {
-    /// Renders changes, and writes what the reader takes, for a while.
+    /// Renders some of the changes, and writes what the reader takes.
     pub(super) fn emit_changes(&mut self) -> Result<(), Error> {
         for warning in self.tracker.filter.take_warnings() {
             self.stderr.warn_of_many(&warning, self.clock.tick());
@@ -56,7 +56,7 @@ impl Watcher {
         Ok(None)
     }
 
-    /// Writes everything, however long the reader takes, unless we are to end.
+    /// Writes everything, however long the reader takes, unless the watch is to end.
     pub(super) fn write_all(&mut self) -> Result<(), Error> {
         while !self.stop.has_ended() {
             self.emit_changes()?;
@@ -74,10 +74,10 @@ impl Watcher {
         Ok(())
     }
 
-    /// Writes what is taken now.
+    /// Writes what the reader takes now.
     ///
     /// # Errors
-    /// What waits can never be written.
+    /// The output can never be written again.
     pub(super) fn write(&mut self) -> Result<Written, Error> {
         let Output { writer, log, .. } = &mut self.output;
         let Some(log) = log else {

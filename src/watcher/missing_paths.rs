@@ -1,5 +1,5 @@
-//! PATHs that are missing: which of them are there at the start, and each that appears later
-//! (`--wait-for-path`, or a symbolic link above it that is switched) becomes a root.
+//! Finds which PATHs are there at the start, and makes each that appears later a root
+//! (`--wait-for-path`, or after a symbolic link above it was switched).
 //!
 //! Watches no directory above a PATH: `ancestors` does. Invariant: of a PATH that cannot be
 //! watched, one warning is written.
@@ -29,7 +29,7 @@ enum Appeared {
 }
 
 impl Watcher {
-    /// Of PATHs, those that are there. One whose file system does not answer is not.
+    /// The PATHs that are there; not those whose file system does not answer.
     pub(super) fn present(&self, paths: &[Vec<u8>]) -> Vec<Vec<u8>> {
         if !self.tracker.disk.mounts.may_stall() {
             let there = paths.iter().filter(|path| is_there(path));
@@ -67,8 +67,8 @@ impl Watcher {
         }
     }
 
-    /// A PATH is there: it is reported, and all that is in it. If it cannot be watched, one
-    /// warning is written.
+    /// Makes a PATH that has appeared a root, which emits it and all that is in it. If it cannot be
+    /// watched, writes one warning.
     fn appear(&mut self, path: &AwaitedPath, found: &Survey) -> Appeared {
         let progress = WalkProgress::new(None);
         let context = WalkContext::new(&self.tracker.disk, &progress);
@@ -100,12 +100,12 @@ impl Watcher {
         }
     }
 
-    /// Whether a PATH may yet come.
+    /// Whether missing PATHs are waited for.
     pub(super) fn awaits(&self) -> bool {
         self.ancestors.as_ref().is_some_and(|above| above.waits)
     }
 
-    /// A PATH that has just gone may be back already.
+    /// Surveys a PATH that has just gone, since it may be back already.
     pub(super) fn check_missing_paths(&mut self) {
         let Some(above) = self.ancestors.as_mut() else {
             return;

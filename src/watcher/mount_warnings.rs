@@ -1,5 +1,4 @@
-//! Warnings about watched file systems: what makes no event there, and what is
-//! not read.
+//! Warns about watched file systems: which changes make no event there, and what is not read.
 //!
 //! Asks the mount table, and no file system.
 
@@ -9,7 +8,7 @@ use crate::file_status::FsClass;
 use crate::tracker::Hashing;
 
 impl Watcher {
-    /// Names, once, the file systems that are not simply local.
+    /// Warns of each watched file system that is not simply local.
     pub(super) fn warn_of_incomplete_events(&mut self) {
         for (path, class) in self.special_mounts() {
             if let Some(text) = self.describe(class) {
@@ -19,7 +18,7 @@ impl Watcher {
         }
     }
 
-    /// The PATHs, and the mount points below them, that the model has.
+    /// The PATHs, and the mount points below them that the model has, each with its class.
     fn special_mounts(&self) -> Vec<(Vec<u8>, FsClass)> {
         let roots = self.tracker.roots.directories();
         let mut found: Vec<_> = roots

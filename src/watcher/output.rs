@@ -1,7 +1,7 @@
-//! From changes to bytes that were written: rendering in bounded pieces, to stdout or a log.
+//! Renders changes to bytes, in bounded pieces, for stdout or a log.
 //!
 //! Never waits for the reader, and never renders more than it may take soon. Invariant:
-//! records are written in the order in which their changes were learned, each once.
+//! records are written in the order in which they were emitted, each once.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -12,32 +12,33 @@ use crate::output::writer::RecordWriter;
 use crate::output::{Header, Printer};
 use crate::settle::Settle;
 
-/// Rendered at once before some is written: what a pipe holds.
+/// Bytes rendered before some are written: 64 KiB, the capacity of a pipe.
 const PIECE: usize = 64 << 10;
 
-/// Pieces rendered in a row; between them and the next the loop serves signals.
+/// Pieces rendered in a row before the loop serves signals.
 const PIECES: usize = 8;
 
-/// What an attempt to write gave.
+/// The result of an attempt to write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Written {
-    /// As much as the reader takes now.
+    /// As much was written as the reader takes now.
     AsFarAsPossible,
-    /// Nobody reads any longer.
+    /// The reader has closed the pipe.
     ReaderGone,
 }
 
 pub(super) struct Output {
     printer: Printer,
     pub(super) writer: RecordWriter,
-    /// The file that records go to instead of stdout.
+    /// The log, if records go there instead of stdout.
     pub(super) log: Option<Log>,
-    /// With `--settle`: changes that are held until their net effect is known.
+    /// With `--settle`: changes that are held.
     settle: Option<Settle>,
-    /// Changes that were taken from the tracker, of which the first `rendered` are done.
+    /// Changes that were taken from the tracker.
     batch: Batch,
+    /// How many of them are rendered.
     rendered: usize,
-    /// Whether the loop waits for room in the stream.
+    /// Whether the loop waits for room in the output.
     awaits_room: bool,
 }
 
@@ -59,7 +60,6 @@ impl Output {
         }
     }
 
-    /// The header of sessions.
     pub(super) fn header(&mut self) -> &mut Header {
         self.printer.header()
     }
@@ -67,7 +67,7 @@ impl Output {
     /// With `--settle`, holds the changes of a batch, and puts those in it that are due.
     pub(super) fn settle(&mut self, batch: &mut Batch, stop: &mut StopConditions, now: u64) {
         if self.has_backlog() {
-            return; // What was due before is still to be taken.
+            return; // What was due before is not rendered yet.
         }
         let Some(settle) = &mut self.settle else {
             return;
@@ -82,7 +82,7 @@ impl Output {
         batch.keep_before();
     }
 
-    /// From now on no change is held.
+    /// Holds no change from now on.
     pub(super) fn end_settle(&mut self) {
         if let Some(settle) = &mut self.settle {
             settle.end();
@@ -98,7 +98,7 @@ impl Output {
         due.into_iter().flatten().min()
     }
 
-    /// Takes a batch over, if the one before is done.
+    /// Takes a batch over, if the one before is rendered.
     pub(super) fn take(&mut self, batch: &mut Batch) -> Option<&Batch> {
         if self.has_backlog() || batch.is_empty() {
             return None;
@@ -114,7 +114,7 @@ impl Output {
         self.rendered < self.batch.changes().len()
     }
 
-    /// Renders the next piece of the batch; whether there is more to render and room for it.
+    /// Renders the next piece of the batch. Returns whether more can be rendered.
     pub(super) fn render(&mut self, stop: &mut StopConditions, wall: i64, now: u64) -> bool {
         let before = self.writer.waiting();
         let changes = self.batch.changes();
@@ -141,29 +141,29 @@ impl Output {
         self.has_backlog() && !self.writer.is_full()
     }
 
-    /// How many pieces may be rendered before signals are served again.
+    /// One turn for each piece that may be rendered before signals are served.
     pub(super) fn pieces() -> std::ops::Range<usize> {
         0..PIECES
     }
 
-    /// Whether nothing should be added: the reader has to take some first.
+    /// Whether nothing should be added before the reader takes some.
     pub(super) fn is_full(&self) -> bool {
         self.writer.is_full() || self.has_backlog()
     }
 
-    /// Whether the loop may go on at once with what is left to render.
+    /// Whether changes are left to be rendered, and there is room for them.
     pub(super) fn can_render(&self) -> bool {
         self.has_backlog() && !self.writer.is_full()
     }
 
-    /// How many records are known and were not written.
+    /// The number of records that are not written.
     pub(super) fn unwritten(&self) -> usize {
         let left = self.batch.changes().len() - self.rendered;
         self.writer.records_waiting() + left
     }
 
-    /// Returns whether the loop is to wait for another condition: room for records, or only that
-    /// the reader goes away.
+    /// Updates whether the loop waits for room in the output, or only until the reader goes away;
+    /// whether that has changed.
     pub(super) fn update_interest(&mut self) -> bool {
         let waits = self.writer.waiting() > 0;
         if waits == self.awaits_room || self.writer.is_always_ready() {

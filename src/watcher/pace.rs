@@ -1,38 +1,40 @@
-//! How the loop is paced: what belongs together is given time to gather, and directories are
-//! held open only while events come. Reads no clock: times are in nanoseconds on the loop's.
+//! Paces the loop: lets the events of a burst gather, limits the time of a stage, and decides how
+//! long directories are held open. Reads no clock: times are in nanoseconds on the loop's.
 
 use std::time::Duration;
 
 use crate::stage_order::Time;
 
-/// How long a stage goes on before the kernel's queue is drained again: 1 ms.
+/// How long a stage goes on before the kernel queue is drained again: 1 ms.
 const DRAIN_EVERY: u64 = 1_000_000;
 
 /// How long a stage goes on before signals are served: 5 ms.
 const STAGE: u64 = 5_000_000;
 
-/// Directories are held open for no longer than this, however busy the loop is: 1 s.
+/// Directories are held open for no longer than this, even while events come: 1 s.
 const HOLD: u64 = 1_000_000_000;
 
-/// More events than this at once are a burst, which will go on: a pause lets events gather,
-/// so that each costs less. Never after a single change.
+/// More events than this at once are a burst: a pause lets further events gather, so that each
+/// costs less. There is no pause after a single change, which makes fewer events.
 const BURST: usize = 6;
 
-/// The first pause: the kernel's queue has room for many times what comes meanwhile.
+/// The first pause of a burst: 700 µs. The kernel queue has room for many times the events that
+/// come meanwhile.
 const COALESCE_DELAY: Duration = Duration::from_micros(700);
 
 /// The longest pause is this many times as long.
 const MAX_COALESCE_FACTOR: u32 = 4;
 
 pub(super) struct Pace {
-    /// Whether events came just now: then more may come, and directories are held open.
+    /// Whether events were applied in the last turn: then directories are held open for the next.
     is_busy: bool,
-    /// Since when they are.
+    /// Since when directories are held open.
     held_since: u64,
     /// Consecutive bursts, this one included; the coalescing delay grows with it.
     bursts: u32,
-    /// When the stage began, and when its time was last up.
+    /// When the stage began.
     began: u64,
+    /// When the kernel queue was last drained in it.
     paused: u64,
 }
 
@@ -51,13 +53,13 @@ impl Pace {
         self.is_busy
     }
 
-    /// The loop has waited; `is_woken`: and something came.
+    /// Notes that the loop has waited. `is_woken`: something came.
     pub(super) fn note_wait(&mut self, is_woken: bool) {
         self.is_busy &= is_woken;
     }
 
-    /// A turn of the loop is over that applied so many events; `is_idle`: nothing else is to be
-    /// done. How long it pauses.
+    /// Ends a turn of the loop that applied `events`; returns how long it is to pause. `is_idle`:
+    /// there is nothing else to be done.
     pub(super) fn end_turn(&mut self, events: usize, is_idle: bool) -> Option<Duration> {
         self.is_busy = events > 0;
         if events <= BURST || !is_idle {
@@ -69,8 +71,8 @@ impl Pace {
         Some(delay)
     }
 
-    /// Whether directories are to be closed now: the loop is going to wait, or they were held
-    /// for long enough.
+    /// Whether directories are to be closed now: the loop is going to wait (`waits`), or they were
+    /// held open for [`HOLD`].
     pub(super) fn end_hold(&mut self, waits: bool, now: u64) -> bool {
         let ends = waits || now > self.held_since.saturating_add(HOLD);
         if ends {
@@ -83,7 +85,7 @@ impl Pace {
         (self.began, self.paused) = (now, now);
     }
 
-    /// How much is left of the stage's time.
+    /// Whether the stage may go on, is to be interrupted for the kernel queue, or is over.
     pub(super) fn time(&mut self, now: u64) -> Time {
         if now - self.paused <= DRAIN_EVERY {
             return Time::Left;

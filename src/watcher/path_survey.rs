@@ -1,9 +1,8 @@
-//! What is on the way to a PATH: each directory and symbolic link on it is watched, and then
-//! it is found where it leads.
+//! Turns a PATH into a [`Survey`]: watches the directories and symbolic links that lead to it, and
+//! finds where it leads.
 //!
-//! Turns a path into a [`Survey`], by the thread that calls it: where a file system on the
-//! way may not answer, that is not the loop's. Invariant: a directory is watched before it is
-//! looked in.
+//! May wait for a file system: where one may not answer, the loop calls it on a thread of its own.
+//! Invariant: a directory is watched before a name in it is looked up.
 
 use std::ffi::OsStr;
 use std::io;
@@ -19,40 +18,39 @@ use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::stat::stat_path;
 
-/// Symbolic links followed on the way to a PATH, as the kernel does: path_resolution(7).
+/// The limit of symbolic links in a path, as in the kernel: path_resolution(7).
 const MAX_LINKS: usize = 40;
 
-/// Times that the way is followed anew, since a link on it was switched meanwhile.
+/// How often a path is followed again at most, if a link in it was switched meanwhile.
 const MOST_TRIES: usize = 4;
 
-/// What is to be found out.
 #[derive(Clone)]
 pub(super) struct SurveyRequest {
-    /// The absolute path, symbolic links and all.
+    /// The absolute path, with its symbolic links.
     pub(super) path: PathBuf,
-    /// The PATH by whose names the directories above it are reached.
+    /// The path whose [`named_ancestors`] are watched for moves.
     pub(super) named: Vec<u8>,
-    /// Names above the PATHs are watched on this queue.
+    /// The kernel queue for names in directories above.
     pub(super) names: Option<Arc<Inotify>>,
-    /// Moves of directories above the PATHs are watched on this one.
+    /// The kernel queue for moves of directories above.
     pub(super) moves: Arc<Inotify>,
-    /// Whether the PATH is waited for where it is missing.
+    /// Whether the PATH is waited for, if it is missing.
     pub(super) awaits: bool,
 }
 
-/// What was found.
+/// Where a PATH leads. `None`: there is nothing.
 pub(super) struct Survey {
-    /// What the path leads to.
     pub(super) inode: Option<Inode>,
-    /// The directory in which that is, and its name there.
+    /// The directory that it is in.
     pub(super) parent: Option<Inode>,
+    /// Its name in that directory.
     pub(super) name: Option<Vec<u8>>,
-    /// The same as a path, as a single file is watched.
+    /// Its directory and name as paths, as a single file is watched.
     pub(super) resolved: io::Result<Resolved>,
     pub(super) has_links: bool,
-    /// Directories above that are watched for moves.
+    /// The watches on directories above for moves.
     pub(super) above: Vec<Wd>,
-    /// What may not be watched, if that keeps a missing PATH from being seen.
+    /// A directory above that may not be read, if a missing PATH goes unnoticed for that.
     pub(super) refused: Option<PathBuf>,
 }
 
@@ -73,8 +71,8 @@ impl SurveyRequest {
         }
     }
 
-    /// Watches the nearest directory above a missing PATH for what appears in it; the
-    /// directory that may not be watched, if that keeps it from being seen.
+    /// Watches the nearest directory above a missing PATH for names that appear in it. Returns a
+    /// directory that may not be read, if the PATH goes unnoticed for that.
     fn await_path(&self) -> Option<PathBuf> {
         let names = self.names.as_ref().filter(|_| self.awaits)?;
         let mut refused = None;
@@ -90,8 +88,8 @@ impl SurveyRequest {
         refused
     }
 
-    /// Watches the directories in which the symbolic links on the way are; these links, and
-    /// where they lead.
+    /// Watches the directories of the symbolic links in the path. Returns the links, and the path
+    /// without them.
     fn watch_links(&self) -> (Vec<PathBuf>, PathBuf) {
         let mut found = follow(&self.path);
         let Some(names) = &self.names else {
@@ -99,10 +97,10 @@ impl SurveyRequest {
         };
         for _ in 0..MOST_TRIES {
             for directory in found.0.iter().filter_map(|link| link.parent()) {
-                // Where that may not be, a switched link goes unnoticed.
+                // If that fails, a switched link goes unnoticed.
                 let _watched = with_path(directory, |path| names.watch_names(path));
             }
-            // Links that are new on the way are watched before it is found where they lead.
+            // A link may have been switched before its directory was watched.
             let again = follow(&self.path);
             if again == found {
                 break;
@@ -112,8 +110,8 @@ impl SurveyRequest {
         found
     }
 
-    /// Watches the directories by whose names the PATH is reached. Where that may not be, a
-    /// PATH that is moved away with one goes unnoticed.
+    /// Watches the [`named_ancestors`] for moves. If that fails for one, it goes unnoticed that the
+    /// PATH is moved away with it.
     fn watch_moves(&self) -> Vec<Wd> {
         let above = named_ancestors(&self.named);
         let watched = above.map(|above| with_path(above, |above| self.moves.watch_moves(above)));
@@ -134,14 +132,15 @@ pub(super) fn is_there(path: &[u8]) -> bool {
     file::with_c_str(path, stat_path).is_ok()
 }
 
-/// The directories by whose names a PATH is reached.
+/// The directories above a path whose names are in it: `a` and `a/b` of `a/b/c`, but none whose
+/// last component is `..` or `/`. If one of these is renamed, the path leads nowhere.
 fn named_ancestors(path: &[u8]) -> impl Iterator<Item = &Path> {
     let above = Path::new(OsStr::from_bytes(path)).ancestors().skip(1);
     above.filter(|above| matches!(above.components().next_back(), Some(Component::Normal(_))))
 }
 
-/// The symbolic links by which an absolute path is reached, each as an absolute path, and
-/// where they lead, whether something is there or not.
+/// The symbolic links in an absolute path, each as an absolute path, and the path without them,
+/// whether something is there or not.
 fn follow(path: &Path) -> (Vec<PathBuf>, PathBuf) {
     let mut found = Vec::new();
     let mut at = PathBuf::from("/");
@@ -162,7 +161,7 @@ fn follow(path: &Path) -> (Vec<PathBuf>, PathBuf) {
                 let components = target.components().rev();
                 rest.extend(components.map(|each| each.as_os_str().to_owned()));
             }
-            // `/` leads back to the root, whatever came before.
+            // `join` with `/`, the first component of an absolute target, gives `/`.
             _ => at = next,
         }
     }

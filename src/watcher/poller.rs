@@ -1,8 +1,7 @@
-//! What the loop waits for, and which of it came.
+//! Waits for the descriptors of the loop, and turns their readiness into [`Wake`]s.
 //!
-//! Turns readiness of descriptors into [`Wake`]s. Reads nothing from any of them but the
-//! workers' eventfd. Invariant: a descriptor is waited for only while somebody will serve it,
-//! so that the loop never wakes without work.
+//! Reads nothing from any of them but the workers' eventfd. Invariant: a descriptor is waited for
+//! only while it will be served, so that the loop never wakes without work.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -17,11 +16,11 @@ use crate::sys::epoll::{Epoll, EventFd, Interest, Readiness};
 pub(super) enum Wake {
     Events,
     Signal,
-    /// A worker is done.
+    /// A worker has an answer.
     Workers,
     /// Something was mounted or unmounted.
     Mounts,
-    /// Something happened above the PATHs.
+    /// There are events about directories above the PATHs.
     Ancestors,
     /// There is room in the output.
     Output,
@@ -56,7 +55,7 @@ impl Wake {
     }
 }
 
-/// A set of them.
+/// A set of [`Wake`]s.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Wakes(u8);
 
@@ -69,7 +68,6 @@ impl Wakes {
         self.0 & (1 << wake as u8) != 0
     }
 
-    /// Whether nothing came.
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -79,10 +77,10 @@ pub(super) struct Poller {
     epoll: Epoll,
     /// Signalled by the workers.
     worker_event: Arc<EventFd>,
-    /// Whether it was, and nobody has asked since.
+    /// Whether it was signalled since [`Poller::take_worker_event`].
     has_worker_event: bool,
     ready: Vec<Readiness>,
-    /// Whether events are left in the kernel's queue until there is room for their records.
+    /// Whether events are left in the kernel queue until there is room for their records.
     is_paused: bool,
     /// Whether room in stderr is waited for.
     awaits_stderr: bool,
@@ -110,12 +108,12 @@ impl Poller {
         Ok(poller)
     }
 
-    /// What the workers signal when one is done.
+    /// The eventfd that a worker signals when it has an answer.
     pub(super) fn worker_event(&self) -> Arc<EventFd> {
         Arc::clone(&self.worker_event)
     }
 
-    /// Whether a worker was done since this was last asked.
+    /// Whether a worker has signalled since the last call.
     pub(super) fn take_worker_event(&mut self) -> bool {
         std::mem::take(&mut self.has_worker_event)
     }
@@ -123,7 +121,7 @@ impl Poller {
     /// Waits for a descriptor from now on.
     ///
     /// # Errors
-    /// ENOSPC: the limit on what may be waited for is reached.
+    /// ENOSPC: the limit of `/proc/sys/fs/epoll/max_user_watches` is reached.
     pub(super) fn listen(
         &self,
         fd: BorrowedFd<'_>,
@@ -134,14 +132,14 @@ impl Poller {
         added.map_err(cannot_wait())
     }
 
-    /// Waits until the reader of the output goes away; false where that is never known, as of
-    /// a regular file.
+    /// Waits until the reader of the output goes away. `false`: that is never known, as for a
+    /// regular file.
     pub(super) fn listen_to_output(&self, fd: BorrowedFd<'_>) -> bool {
         let token = Wake::Output.token();
         self.epoll.add(fd, token, Interest::HangUp).is_ok()
     }
 
-    /// Waits for room in the output, too, or no longer.
+    /// Waits for room in the output, too, or (`awaits` is `false`) no longer.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
@@ -155,8 +153,8 @@ impl Poller {
         modified.map_err(cannot_wait())
     }
 
-    /// Leaves events in the kernel's queue, or not. When it overflows meanwhile, the rescan
-    /// makes up for it.
+    /// Leaves events in the kernel queue, or not. If that overflows meanwhile, the rescan makes up
+    /// for it.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
@@ -178,7 +176,7 @@ impl Poller {
         modified.map_err(cannot_wait())
     }
 
-    /// Waits for room in stderr exactly as long as lines wait for it.
+    /// Waits for room in stderr as long as there are lines to be written.
     fn follow_stderr(&mut self) {
         let awaits = stderr::is_waiting();
         if awaits == self.awaits_stderr {
@@ -189,11 +187,11 @@ impl Poller {
             true => self.epoll.add(fd, token, Interest::Writable),
             false => self.epoll.remove(fd),
         });
-        // What is always ready is not added: it has taken everything already.
+        // A regular file cannot be added: it is always ready, and has taken everything.
         self.awaits_stderr = awaits && done.is_ok();
     }
 
-    /// Waits for at most `timeout` (`None`: for ever); what came.
+    /// Waits for at most `timeout` (`None`: for ever), and returns what came.
     ///
     /// # Errors
     /// Those of epoll_wait(2).

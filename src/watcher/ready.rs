@@ -1,13 +1,13 @@
-//! The text of the `ready` line on stderr: how many directories and files are watched, and where.
-//!
-//! Turns numbers and PATHs into text; asks nothing.
+//! Makes the text of the `ready` line on stderr: how many directories and files are watched, and
+//! in which PATHs.
 
 use crate::escape::escaped;
 
-/// PATHs that are named; of more, the number.
+/// Most PATHs that are named; of more, the number is given.
 const NAMED: usize = 5;
 
-/// `12 directories, 340 files in src, tests; waiting for later`. `.` alone is not named.
+/// For example `12 directories, 340 files in src, tests; waiting for later`. A single `.` is not
+/// named.
 pub(super) fn text(
     (directories, files): (u64, u64),
     watched: &[&[u8]],

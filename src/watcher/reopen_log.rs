@@ -1,5 +1,6 @@
-//! Opens the log anew on SIGHUP, when it was renamed or removed (logrotate(8)): whatever goes
-//! wrong, there is a file to write to, and no record is split between two.
+//! Opens the log anew on SIGHUP, when it was renamed or removed (logrotate(8)).
+//!
+//! Invariant: whatever goes wrong, there is a file to write to, and no record is split between two.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -9,15 +10,14 @@ use crate::log_file;
 use crate::sys::stat::stat_fd;
 
 impl Watcher {
-    /// The log may have been renamed: what comes from now on goes to the file that is at
-    /// its path. Whatever goes wrong, there is one to write to.
+    /// Writes records from now on to the file that is at the log's path now.
     pub(super) fn reopen_log(&mut self) {
         self.service.reloading();
         if let Some(log) = &mut self.output.log {
             log.retry_now();
         }
-        // Records of before go to the old file, if it can be written. A log gives no error
-        // here.
+        // Earlier records go to the old file, if it can be written. Writing a log gives no error:
+        // it is tried again.
         let _written = self.emit_changes().and_then(|()| self.write());
         match self.change_log() {
             Ok(true) => self.begin_again(),
@@ -32,7 +32,7 @@ impl Watcher {
         self.service.reloaded();
     }
 
-    /// Opens the file that is at the log's path; whether that is another one.
+    /// Opens the file that is at the log's path. Returns whether that is another one.
     fn change_log(&mut self) -> Result<bool, String> {
         let Some(log) = &self.output.log else {
             return Ok(false);
@@ -42,7 +42,7 @@ impl Watcher {
         let Some(opened) = log.reopen(&old, self.output.writer.end())? else {
             return Ok(false);
         };
-        // Before its event is applied: this thread alone reads the queue.
+        // In time before the event of the new file, since this thread applies the events.
         self.tracker.disk.self_outputs.add_path(log.path());
         if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
             self.tracker.disk.self_outputs.add(&raw);

@@ -1,4 +1,4 @@
-//! From the user's choices to a watch that is in place.
+//! Turns the user's choices into a [`Watcher`] whose watches are all set.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -39,23 +39,23 @@ use crate::tracker::model::Flag;
 use crate::tracker::{Root, Settings, Tracker};
 use crate::walk::{WalkContext, WalkProgress};
 
-/// Descriptors that the walk and the open directories may take.
+/// The limit of descriptors that is asked for: the walk and open directories need many.
 const DESCRIPTORS: u64 = 4096;
 
-/// What the user chose that is a matter of the loop.
+/// What the user chose, as far as the loop needs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunOptions {
     pub(crate) trace: bool,
     pub(crate) stats: bool,
     pub(crate) quiet: bool,
     pub(crate) initial: bool,
-    /// Between two snapshots, in nanoseconds.
+    /// The interval between two snapshots, in nanoseconds.
     pub(crate) snapshot: Option<u64>,
-    /// Print net effects once it was quiet for so long, in nanoseconds.
+    /// `--settle`: net effects are printed after so much quiet, in nanoseconds.
     pub(crate) settle: Option<u64>,
-    /// Records have the inode of a name.
+    /// Records have inode number, mtime, ctime and birth time.
     pub(crate) stat: bool,
-    /// Wait for a PATH that is missing.
+    /// A missing PATH is waited for.
     pub(crate) waits: bool,
 }
 
@@ -65,16 +65,16 @@ pub(crate) enum Destination {
     Log(Log, OpenedLog),
 }
 
-/// All that a watch is made from.
 pub(crate) struct Config {
     pub(crate) paths: Vec<Vec<u8>>,
     pub(crate) filter: Filter,
     pub(crate) settings: Settings,
     pub(crate) style: Style,
-    /// What each record carries of its origin, where it does.
+    /// The `host` field of each record, if there is one.
     pub(crate) host: Option<String>,
     pub(crate) header: Header,
     pub(crate) destination: Destination,
+    /// Files that balerion writes beside the output (`--pid-file`), whose changes are not reported.
     pub(crate) files: Vec<PathBuf>,
     pub(crate) options: RunOptions,
     pub(crate) stop: StopOptions,
@@ -83,10 +83,10 @@ pub(crate) struct Config {
 }
 
 impl Watcher {
-    /// Sets every watch.
+    /// Sets every watch, and begins the first session.
     ///
     /// # Errors
-    /// A PATH that cannot be watched, or a limit that does not let us begin.
+    /// A PATH that cannot be watched, or a limit of the system.
     pub(crate) fn start(mut config: Config, signals: Signals) -> Result<Self, Error> {
         let paths = std::mem::take(&mut config.paths);
         let waits = config.options.waits;
@@ -123,7 +123,7 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// Everything that it needs, and no watch yet.
+    /// Makes everything that a watch needs, and sets none yet.
     fn new(config: Config, signals: Signals) -> Result<Self, Error> {
         let clock = SystemClock::new();
         let poller = Poller::new()?;
@@ -177,7 +177,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// What ends the walk where it is.
+    /// The conditions that interrupt the walk: a signal, or that the reader of stdout is gone.
     pub(super) fn interrupt(&self) -> Interrupt {
         let ends = self.signals.that_end(self.output.log.is_none());
         Interrupt::new(ends, self.output.writer.reader())
@@ -222,7 +222,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Files that are mount points have watches of their own.
+    /// Watches files that are mount points.
     fn watch_mount_points(&mut self) {
         let now = self.clock.now();
         let tracker = self.tracker.at(now);
@@ -231,7 +231,7 @@ impl Watcher {
         }
     }
 
-    /// What is watched, for a person.
+    /// The text of the `ready` line: what is watched.
     fn ready_text(&self) -> String {
         let missing = self.missing_paths();
         let roots = self.tracker.roots.directories().iter().filter(|root| {
@@ -245,8 +245,8 @@ impl Watcher {
         ready::text(self.tracker.model.counts(), &watched, &missing)
     }
 
-    /// A working directory that somebody stands in makes no event when it is removed. So
-    /// that it is not us, it is left, where no PATH needs it.
+    /// Leaves the working directory, if no PATH needs it: a directory that is some process's
+    /// working directory makes no event when it is removed.
     fn leave_working_directory(&mut self, paths: &[Vec<u8>]) {
         let is_dots = |path: &[u8]| {
             path.split(|&byte| byte == b'/')
@@ -258,7 +258,7 @@ impl Watcher {
         {
             return;
         }
-        // One on a file system that may not answer is not asked where it is.
+        // A file system that may not answer is not asked.
         let roots = &mut self.tracker.roots;
         let may_stall = |root: &Root| root.class.may_stall();
         if roots.directories().iter().any(may_stall) {
@@ -269,12 +269,12 @@ impl Watcher {
             |root: &Root| !root.absolute.is_empty() && inode(&root.absolute) == inode(&root.open);
         if roots.directories().iter().all(same) {
             roots.open_by_absolute_paths();
-            // It stays where that may not be: nothing but this one event is lost.
+            // If that fails, nothing but this one event is lost.
             let _left = std::env::set_current_dir("/");
         }
     }
 
-    /// Emits that every watch is in place, and begins to read what is there.
+    /// Emits what is there, if that is asked for, and `ready`; begins the baseline.
     fn begin(&mut self) -> Result<(), Error> {
         self.snapshots.begin(&mut self.tracker.batch);
         self.baseline.begin();
@@ -301,8 +301,8 @@ impl Watcher {
     }
 }
 
-/// Waits until the clock of file systems moves on, some milliseconds at most, and gives
-/// its time: what carries that one or a later one was written after now.
+/// Waits until the coarse clock of file systems moves on, which takes some milliseconds at most,
+/// and returns its time: a file with that or a later one was written after now.
 fn next_tick() -> i64 {
     let before = process::coarse_nanos();
     loop {

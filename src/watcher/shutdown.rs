@@ -1,7 +1,7 @@
 //! Ends the watch: applies the events that are queued, writes all records, as far as the reader
 //! takes them within a second, and closes the output.
 //!
-//! Decides neither that nor why it ends: see [`stop_reason`](super::stop_reason). Invariant: no
+//! Does not decide when it ends, nor why: see [`stop_reason`](super::stop_reason). Invariant: no
 //! record is left torn in a file, and what is lost is an error.
 
 use std::fs::File;
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::log_file;
 use crate::stage_order::{self, Draining, Stages};
 
-/// How long the end may take: 1 s.
+/// How long that may take: 1 s.
 const LIMIT: u64 = 1_000_000_000;
 
 impl Watcher {

@@ -1,11 +1,11 @@
-//! Serves signals: SIGHUP opens the log again, SIGUSR1 prints statistics, any other is a
-//! reason to stop. What that reason means for the exit status is decided in `stop_reason`.
+//! Serves signals: SIGHUP opens the log anew, SIGUSR1 prints statistics, any other is a reason to
+//! stop, which `stop_reason` turns into an exit status.
 
 use super::{StopReason, Watcher};
 use crate::sys::signal::Signal;
 
 impl Watcher {
-    /// Serves the signals that came; why it ends, if one asks for that.
+    /// Serves the signals that came. Returns the reason to stop, if one of them is that.
     pub(super) fn signalled(&mut self) -> Option<StopReason> {
         while let Some(signal) = self.signals.next() {
             match signal {
@@ -17,7 +17,7 @@ impl Watcher {
         None
     }
 
-    /// Serves the signals that came before the loop began.
+    /// Serves the signals that came, before the loop begins.
     pub(super) fn check_signals(&mut self) {
         if !self.stop.has_ended()
             && let Some(reason) = self.signalled()

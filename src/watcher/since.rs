@@ -1,5 +1,5 @@
-//! What was there by a stream of before (`--since`, `--resume`): read before the walk,
-//! compared after the baseline, and emitted before `ready`.
+//! Reads the stream of `--since` or `--resume` before the walk, compares it with the tree after the
+//! baseline, and emits the differences before `ready`.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -18,31 +18,30 @@ use crate::sys::stat::stat_fd;
 use crate::tracker::Hashing;
 use crate::tracker::model::Id;
 
-/// Changes between two checks of the output.
+/// Changes emitted before they are written.
 const PIECE: usize = 512;
 
-/// The stream that the watch goes on from.
+/// The stream that is read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Memory {
-    /// From a stream, which stays as it is.
+    /// `--since`: a file, which stays as it is.
     File(PathBuf),
-    /// From the log, which is appended to; if it has no session, by a snapshot.
+    /// `--resume`: the log, which is appended to. If it has no session, a snapshot is.
     Log,
 }
 
-/// What the user chose of going on from before.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Resumption {
     pub(crate) memory: Memory,
-    /// Whether all files are read, even with unchanged times.
+    /// Whether all files are read, even with unchanged times (`--verify`).
     pub(crate) verifies: bool,
 }
 
 impl Watcher {
-    /// Reads the stream of before.
+    /// Reads the stream.
     ///
     /// # Errors
-    /// It cannot be read, or is about something else.
+    /// It cannot be read, or is about other PATHs.
     pub(super) fn remember(&mut self, resumption: &Resumption) -> Result<(), Error> {
         let is_log = resumption.memory == Memory::Log;
         let (mut reader, shown) = match &resumption.memory {
@@ -104,7 +103,7 @@ impl Watcher {
         Ok((reader, shown))
     }
 
-    /// Cuts off the incomplete record that a crash has left.
+    /// Cuts off the torn record that a crash has left.
     fn cut_log(&mut self, end: u64, shown: &str) -> Result<(), Error> {
         let copied = self.output.as_fd().try_clone_to_owned();
         let file = File::from(copied.map_err(Error::Output)?);
@@ -116,7 +115,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Emits what differs from the tree of the stream.
+    /// Emits the differences between the tree that the stream reported and the model.
     ///
     /// # Errors
     /// It could not be written.
@@ -152,9 +151,8 @@ impl Watcher {
     }
 }
 
-/// What was reported in directories that could not be asked what is in them (a server does
-/// not answer) is taken to be there: the scan that they are due compares it, once they
-/// answer.
+/// Adds what was reported in directories that the walk could not list, since their file system
+/// does not answer: the scan that they are due compares it.
 fn add_unasked(tracker: &mut RealTracker, since: &Since) {
     let tree = since.tree();
     for dir in tracker.unasked_directories() {
@@ -202,7 +200,7 @@ impl EntryMetadata for BaselineMetadata<'_> {
             Kind::Symlink | Kind::Other => return None,
             Kind::Directory => {}
         }
-        // What may not answer is not waited for.
+        // A file system that may not answer is not asked.
         if tracker.file_systems.is_polled(tracker.model.inode(id).dev) {
             return None;
         }

@@ -1,9 +1,8 @@
-//! Sessions of the running watch: when one begins, and the listing of the tree for its
-//! snapshot.
+//! Begins sessions of the running watch, and lists the tree for their snapshots.
 //!
 //! While the tree is listed the model does not change: events are read and kept, and applied
-//! after `ready`. Invariant: from `start` to `ready` nothing is emitted but the tree as it
-//! is known, so that it and the records after it fold to the tree on disk.
+//! after `ready`. Invariant: from `start` to `ready` nothing is emitted but the model, so that the
+//! records after it fold to the tree on disk.
 
 use super::Watcher;
 use crate::change::{Batch, Change, Content, Kind};
@@ -11,29 +10,28 @@ use crate::error::Error;
 use crate::output::Format;
 use crate::tracker::model::Id;
 
-/// Names listed between two checks of the clock, the signals and the reader.
+/// Names listed before the clock, the signals and the reader are checked.
 const NAMES: usize = 256;
 
-/// How far the session is.
+/// The phase of the current session.
 enum Phase {
     /// It has not begun: the PATHs are being walked.
     Walking,
-    /// It has begun, and is not ready: files are read first, so that the list has their
-    /// digests.
+    /// It has begun, and files are read before it is ready, so that the list has their digests.
     Reading,
-    /// The tree is being listed. What is left: each entry stands for all that is in it.
+    /// The tree is being listed. What is left: entries, each with all that is in it.
     Listing(Vec<Id>),
-    /// Changes are emitted as they happen.
+    /// It is ready.
     Following,
 }
 
 pub(super) struct Snapshots {
     phase: Phase,
-    /// Whether sessions show: only then is the tree listed.
+    /// Whether the format has sessions: only then is the tree listed.
     is_shown: bool,
-    /// Between the beginnings of two sessions, in nanoseconds.
+    /// The time from `ready` of one session to the beginning of the next, in nanoseconds.
     interval: Option<u64>,
-    /// When the next one begins.
+    /// When the next session begins.
     due: Option<u64>,
 }
 
@@ -48,7 +46,7 @@ impl Snapshots {
         }
     }
 
-    /// The first session begins.
+    /// Begins the first session.
     pub(super) fn begin(&mut self, batch: &mut Batch) {
         batch.push(Change::Start);
         self.phase = Phase::Reading;
@@ -58,7 +56,7 @@ impl Snapshots {
         matches!(self.phase, Phase::Listing(_))
     }
 
-    /// The session is ready at this moment.
+    /// Notes that the session is ready.
     fn follow(&mut self, now: u64) {
         self.phase = Phase::Following;
         self.due = self.interval.map(|interval| now.saturating_add(interval));
@@ -66,7 +64,7 @@ impl Snapshots {
 }
 
 impl Watcher {
-    /// Every watch is in place, and the list, if there is one, is whole.
+    /// Emits that every watch is set and the list, if there is one, is complete.
     pub(super) fn emit_ready(&mut self) {
         let (directories, files) = self.tracker.model.counts();
         let ready = Change::Ready { directories, files };
@@ -74,7 +72,7 @@ impl Watcher {
         self.snapshots.follow(self.clock.tick());
     }
 
-    /// The file that records go to is another one now: it begins with a session of its own.
+    /// Begins a session in a new log file.
     pub(super) fn begin_again(&mut self) {
         if !self.snapshots.is_shown {
             return;
@@ -97,13 +95,13 @@ impl Watcher {
         self.snapshots.phase = Phase::Listing(roots);
     }
 
-    /// When the next snapshot is due: not before every file was read once.
+    /// When the next snapshot is due; not before the baseline is complete.
     pub(super) fn snapshot_due(&self) -> Option<u64> {
         self.snapshots.due.filter(|_| !self.baseline.is_under_way())
     }
 
-    /// Goes on with the list of a snapshot, or begins a new one if it is time to. Whether
-    /// it did: then nothing else may change the model.
+    /// Lists some names of a snapshot, after beginning one if that is due. `true`: the model may
+    /// not be changed in this turn.
     pub(super) fn list_slice(&mut self) -> Result<bool, Error> {
         if self
             .snapshot_due()
@@ -123,7 +121,7 @@ impl Watcher {
         Ok(true)
     }
 
-    /// Lists the next names, parents before children; whether that was all.
+    /// Lists the next names, parents before children. `true`: these were the last ones.
     fn list_some(&mut self) -> bool {
         let now = self.clock.now();
         let tracker = self.tracker.at(now);
@@ -145,7 +143,7 @@ impl Watcher {
         false
     }
 
-    /// Lists the whole tree before the watch is ready, unless it is to end.
+    /// Lists the whole tree before `ready`, unless the watch is to end.
     pub(super) fn list_all(&mut self) -> Result<(), Error> {
         if !self.snapshots.is_shown {
             return Ok(());

@@ -1,8 +1,8 @@
-//! The stages of the real loop: the kernel's queue, the workers, the
-//! clock. Their order is in `stage_order`.
+//! Implements the stages of the loop with the real kernel queue, workers and clock. Their order is
+//! in `stage_order`.
 //!
 //! Invariant: a turn takes some milliseconds, however much there is to do, so that signals
-//! are served between two of them.
+//! are served in time.
 
 use super::Watcher;
 use crate::decode::{Events, Malformed};
@@ -14,7 +14,7 @@ use crate::stage_order::{self, Stages, Time};
 /// Steps applied between two readings of the clock.
 const STRIDE: usize = 32;
 
-/// The most events of a batch: as many as the kernel queues, mostly.
+/// The most events of a batch: as many as the kernel queue has by default.
 const BATCH: usize = 16 << 10;
 
 impl Stages for Watcher {
@@ -32,7 +32,7 @@ impl Stages for Watcher {
         self.output.is_full()
     }
 
-    /// Reads all that is queued, as far as there is room.
+    /// Reads the kernel queue, as far as there is room.
     fn drain(&mut self) -> Result<(), Error> {
         let was_empty = !self.has_events();
         let before = self.clock.now().wall;
@@ -68,7 +68,7 @@ impl Stages for Watcher {
         for _ in 0..STRIDE {
             tracker.apply_next();
             if tracker.is_emitting() {
-                break; // A piece is much; it is written before the next.
+                break; // A piece of a large subtree is written before the next.
             }
         }
     }
@@ -108,8 +108,8 @@ impl Stages for Watcher {
 }
 
 impl Watcher {
-    /// Takes what the workers have read. Every event that came before they read has been
-    /// applied: what they found where there was no event was there before.
+    /// Takes what the workers have read. All events that came before that were applied, so that
+    /// what a worker found without an event was there before.
     pub(super) fn take_done(&mut self) {
         for done in self.workers.take_done() {
             let now = self.clock.now();
@@ -125,7 +125,7 @@ impl Watcher {
         }
     }
 
-    /// Runs each stage for a while.
+    /// Runs each stage for a limited time.
     pub(super) fn run_stages(&mut self) -> Result<(), Error> {
         self.help_workers();
         let events = stage_order::run(self)?;

@@ -1,4 +1,4 @@
-//! Statistics, as one block on stderr.
+//! Prints statistics, as one block on stderr.
 
 use super::Watcher;
 use crate::change::Kind;

@@ -1,25 +1,25 @@
-//! When and why a watch ends.
+//! Turns the number of printed changes, the time and signals into a reason to stop, and that into
+//! an exit status. `shutdown` does the rest.
 //!
-//! Turns what was printed, the time and the signals that came into a reason to stop. Asks
-//! nothing and writes nothing; time is a parameter, in nanoseconds on the loop's clock.
+//! Asks nothing and writes nothing; time is a parameter, in nanoseconds on the loop's clock.
 
 use crate::sys::signal::Signal;
 
-/// Why a watch ended well.
+/// Why a watch ended without an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum StopReason {
-    /// A signal asked for the end, with exit status 0.
+    /// A signal came, and exit status 0 is right.
     Signal,
-    /// A signal came before the end that was asked for: the process ends by it.
+    /// A signal came before the end that the user asked for: the process ends by that signal.
     EndedBy(Signal),
     /// `--count` was reached.
     Counted,
     ReaderGone,
-    /// `--timeout` passed; whether a change was printed.
+    /// `--timeout` has passed. `printed`: whether a change was printed.
     TimedOut {
         printed: bool,
     },
-    /// `--until-quiet`: nothing has changed for so long.
+    /// `--until-quiet`: nothing has changed for that time.
     Quiet,
 }
 
@@ -41,7 +41,7 @@ impl StopReason {
 }
 
 impl Exit {
-    /// As a shell shows it.
+    /// The exit status as a shell shows it.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Status(status) => status,
@@ -50,33 +50,34 @@ impl Exit {
     }
 }
 
-/// The end that was asked for.
+/// The end that the user asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct StopOptions {
-    /// End after so many changes.
+    /// After so many changes.
     pub(crate) count: Option<u64>,
-    /// End that long after ready, in nanoseconds.
+    /// So long after ready, in nanoseconds.
     pub(crate) timeout: Option<u64>,
-    /// End when nothing has changed for so long, in nanoseconds.
+    /// When nothing has changed for so long, in nanoseconds.
     pub(crate) until_quiet: Option<u64>,
 }
 
 impl StopOptions {
-    /// What a signal means that came before there was a watch.
+    /// The reason to stop for a signal that came before there was a watch.
     pub(crate) fn before_start(self, signal: Signal) -> StopReason {
         StopConditions::new(self).signalled(signal)
     }
 }
 
-/// What the end depends on.
 #[derive(Debug)]
 pub(super) struct StopConditions {
     options: StopOptions,
+    /// The number of printed changes.
     printed: u64,
+    /// When the watch became ready.
     ready: Option<u64>,
-    /// When the last change was learned, or the watch became ready.
+    /// When the last change was emitted, or the watch became ready.
     last_change: u64,
-    /// Why it ends, where that came before the loop began.
+    /// A reason that came before the loop began.
     ended: Option<StopReason>,
 }
 
@@ -91,12 +92,12 @@ impl StopConditions {
         }
     }
 
-    /// A reason to end came before the loop began.
+    /// Sets a reason that came before the loop began.
     pub(super) fn set_ended(&mut self, reason: StopReason) {
         self.ended = Some(reason);
     }
 
-    /// That reason.
+    /// The reason that came before the loop began, if one did.
     pub(super) fn ended(&self) -> Option<StopReason> {
         self.ended
     }
@@ -105,13 +106,13 @@ impl StopConditions {
         self.ended.is_some()
     }
 
-    /// Every watch is in place.
+    /// Notes that every watch is set.
     pub(super) fn set_ready(&mut self, now: u64) {
         self.ready = Some(now);
         self.last_change = self.last_change.max(now);
     }
 
-    /// A change was learned, and printed or not.
+    /// Counts a change. `printed`: it was printed, and not only held.
     pub(super) fn add_change(&mut self, printed: bool, now: u64) {
         self.printed += u64::from(printed);
         self.last_change = self.last_change.max(now);
@@ -128,15 +129,15 @@ impl StopConditions {
             .is_some_and(|count| self.printed >= count)
     }
 
-    /// When the watch ends by itself. Once it has been quiet for long enough, what is left to
-    /// be reconciled wakes the loop when it is done.
+    /// When the watch ends by itself. `None` after the quiet time, as long as something is left to
+    /// be reconciled: that has deadlines of its own.
     pub(super) fn deadline(&self, now: u64, is_done: impl FnOnce() -> bool) -> Option<u64> {
         let quiet_end = self.quiet_end().filter(|&end| end > now || is_done());
         [self.timeout_end(), quiet_end].into_iter().flatten().min()
     }
 
-    /// Whether its time is up. `is_done`: nothing is left to be reconciled; called only where
-    /// that matters.
+    /// The reason to stop, if its time has come. `is_done`: whether nothing is left to be
+    /// reconciled; it is called only if that matters.
     pub(super) fn time_is_up(
         &self,
         now: u64,
@@ -153,7 +154,7 @@ impl StopConditions {
         }
     }
 
-    /// The reason, after what was known at the end was printed.
+    /// The reason after the last changes were printed.
     pub(super) fn with_all_printed(&self, reason: StopReason) -> StopReason {
         match reason {
             StopReason::TimedOut { .. } => StopReason::TimedOut {
@@ -163,8 +164,8 @@ impl StopConditions {
         }
     }
 
-    /// What a signal that ends the watch means: where an end was asked for and has not come,
-    /// the exit status must show it.
+    /// The reason for a signal: if the user asked for an end that has not come, the exit status
+    /// shows that.
     pub(super) fn signalled(&self, signal: Signal) -> StopReason {
         let asks_for_end = self.options != StopOptions::default();
         match signal {
