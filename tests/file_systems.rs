@@ -167,6 +167,42 @@ fn a_slow_server_converges() {
 }
 
 #[test]
+fn another_spelling_is_the_listed_name_where_case_is_ignored() {
+    let test = "another_spelling_is_the_listed_name…";
+    let Some((tree, fuse)) = mounted(test, &[("d/readme.txt", "1"), ("d/Other", "2")]) else {
+        return;
+    };
+    fuse.ignore_case();
+    let mut watch = builder(&tree, &fuse).args(["--rescan", "0.5"]).start();
+    let run = |script: &str| {
+        let dir = tree.path("mnt/d");
+        let script = format!("cd '{}' && {script}", dir.display());
+        fuse.inside(&["sh", "-c", &script]).unwrap();
+    };
+    run("echo x > README.TXT");
+    watch.expect(&["Content changed: ./mnt/d/readme.txt"]);
+    run("echo more >> ReadMe.txt && echo y > other");
+    watch.expect_in_any_order(&[
+        "Content changed: ./mnt/d/readme.txt",
+        "Content changed: ./mnt/d/Other",
+    ]);
+    run("mv README.txt Moved");
+    watch.until("Renamed: ./mnt/d/readme.txt -> ./mnt/d/Moved");
+    run("rm MOVED");
+    watch.until("Deleted: ./mnt/d/Moved");
+    run("echo z > new");
+    watch.until("New file: ./mnt/d/new");
+    let ended = watch.stop();
+    // No spelling that is not listed was ever a name of its own.
+    let created: Vec<_> = ended.lines();
+    let created: Vec<_> = created
+        .iter()
+        .filter(|line| line.contains("New "))
+        .collect();
+    assert_eq!(created, ["New file: ./mnt/d/new"]);
+}
+
+#[test]
 fn times_that_no_clock_has_are_no_trouble() {
     let test = "times_that_no_clock_has…";
     let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("d/b", "2")]) else {

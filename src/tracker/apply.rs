@@ -136,6 +136,8 @@ impl<D: Disk> Tracker<D> {
             },
             NameChange::Deleted => self.delete(dir, name, step.is_dir),
             NameChange::MovedFrom(cookie) => {
+                let known = self.known_spelling(dir, name);
+                let name = known.as_deref().unwrap_or(name);
                 if !self.moved_from(dir, name, cookie) {
                     self.check_folded_source(dir);
                 }

@@ -15,6 +15,9 @@ use super::queue::CEILING;
 use super::scan_scope::ScanScope;
 use crate::change::Kind;
 
+/// Entries of a directory among which another spelling is searched.
+const SEARCHED: usize = 1024;
+
 /// How a name that the model does not have came to be reconciled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Source {
@@ -84,6 +87,19 @@ impl<D> Tracker<D> {
                 }
             }
         }
+    }
+
+    /// The name that the model has for another spelling, in a directory that ignores case: an
+    /// event has the one that was used. In a large directory only a part is searched, so that
+    /// nobody can make it slow; what is not found is left to the scan.
+    pub(super) fn known_spelling(&self, dir: Id, name: &[u8]) -> Option<Vec<u8>> {
+        if !self.is_folding(dir) || self.model.find(dir, name).is_some() {
+            return None;
+        }
+        let names = self.model.children(dir).take(SEARCHED);
+        let mut names = names.map(|child| self.model.name(child));
+        let known = names.find(|known| is_same_folded(known, name))?;
+        Some(known.to_vec())
     }
 
     /// Scans a directory that ignores case, once it is quiet: its names may have changed.

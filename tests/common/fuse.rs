@@ -40,6 +40,8 @@ struct State {
     conduct: Conduct,
     delay: Duration,
     fails_reads: bool,
+    /// Whether a name is found whatever the case of its letters.
+    ignores_case: bool,
     /// Requests answered, without FORGET and INIT.
     served: u64,
     /// Files opened.
@@ -117,6 +119,7 @@ impl Fuse {
             conduct: Conduct::Answers,
             delay: Duration::ZERO,
             fails_reads: false,
+            ignores_case: false,
             served: 0,
             opened: 0,
         };
@@ -177,6 +180,11 @@ impl Fuse {
     /// Whether READ gives EIO.
     pub(crate) fn fail_reads(&self, fails: bool) {
         lock(&self.shared).fails_reads = fails;
+    }
+
+    /// From now on a name is found whatever the case of its letters, as on vfat or SMB.
+    pub(crate) fn ignore_case(&self) {
+        lock(&self.shared).ignores_case = true;
     }
 
     /// Every time that is reported is that many seconds after 1970.
@@ -407,6 +415,8 @@ const LOOKUP: u64 = 1;
 const FORGET: u64 = 2;
 const GETATTR: u64 = 3;
 const SETATTR: u64 = 4;
+const UNLINK: u64 = 10;
+const RENAME: u64 = 12;
 const OPEN: u64 = 14;
 const READ: u64 = 15;
 const WRITE: u64 = 16;
@@ -458,8 +468,28 @@ fn answer(state: &mut State, opcode: u64, request: &[u8]) -> Result<Vec<u8>, i32
     state.served += 1;
     match opcode {
         LOOKUP => {
-            let id = child(state, node, &name(request, 0))?;
+            let at = position(state, node, &name(request, 0))?;
+            let id = directory(state, node)?[at].1;
             Ok(entry(state, id))
+        }
+        UNLINK => {
+            let at = position(state, node, &name(request, 0))?;
+            directory(state, node)?.remove(at);
+            state.touch(index(node));
+            Ok(Vec::new())
+        }
+        RENAME => {
+            let (old, to) = (name(request, 8), body(0, 8));
+            let new = name(request, 8 + old.len() + 1);
+            let at = position(state, node, &old)?;
+            let (_, id) = directory(state, node)?.remove(at);
+            if let Ok(replaced) = position(state, to, &new) {
+                directory(state, to)?.remove(replaced);
+            }
+            directory(state, to)?.push((new, id));
+            state.touch(index(node));
+            state.touch(index(to));
+            Ok(Vec::new())
         }
         GETATTR => Ok(attributes_for_none(state, node)),
         SETATTR => {
@@ -540,10 +570,13 @@ fn directory(state: &mut State, node: u64) -> Result<&mut Vec<(String, u64)>, i3
     }
 }
 
-fn child(state: &mut State, node: u64, name: &str) -> Result<u64, i32> {
-    let children = directory(state, node)?;
-    let found = children.iter().find(|(known, _)| known == name);
-    found.map(|(_, id)| *id).ok_or(libc::ENOENT)
+/// Where a name is in its directory.
+fn position(state: &mut State, node: u64, name: &str) -> Result<usize, i32> {
+    let ignores_case = state.ignores_case;
+    let is_it = |known: &String| known == name || ignores_case && known.eq_ignore_ascii_case(name);
+    let mut children = directory(state, node)?.iter();
+    let found = children.position(|(known, _)| is_it(known));
+    found.ok_or(libc::ENOENT)
 }
 
 /// struct fuse_entry_out, with answers that are good for no time.

@@ -54,6 +54,23 @@ fn a_rename_to_another_spelling_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_rename_by_another_spelling_is_one_of_the_name_that_is_listed() {
+    let tree = all(&[
+        write("t/readme", 1),
+        vec![Op::MakeDir("t/dir"), Op::Fifo("t/dir/fifo")],
+    ]);
+    let mut world = World::quiet(&ignoring_case(), &tree);
+    world.tracker.assume_folding();
+    world.does(&[
+        Op::Rename("t/README", "t/moved"),
+        Op::Rename("t/Dir", "t/other"),
+    ]);
+    world.converges();
+    let expected = ["renamed t/readme -> t/moved", "renamed t/dir/ -> t/other/"];
+    assert_eq!(world.new_records(), expected);
+}
+
+#[test]
 fn what_goes_by_another_spelling_is_gone() {
     let tree = all(&[
         write("t/readme", 1),
