@@ -1,8 +1,8 @@
-//! The baseline: every file that was there at `ready` is read behind the running watch.
+//! Makes the baseline: gives every file that was there at `ready` to the workers, and what they
+//! have read to the tracker, while the watch runs.
 //!
-//! Hands a directory's files at a time to the workers, and what was read to the tracker.
-//! Reads nothing itself. Invariant: only few batches are with the workers at once, so that
-//! what changes is read soon.
+//! Reads nothing itself. Invariant: only a few jobs are with the workers at once, so that files
+//! that change are read soon.
 
 use std::sync::Arc;
 
@@ -14,29 +14,31 @@ use crate::tracker::disk::Disk;
 use crate::tracker::model::Id;
 use crate::tracker::{Hashing, Tracker};
 
-/// Files in one job for the workers: to hand it over costs tens of microseconds.
+/// Files in one job for the workers: handing it over costs tens of microseconds.
 const FILES: usize = 64;
 
-/// Jobs with the workers, for each of their threads.
+/// Jobs that are with the workers at once, for each of their threads.
 const AHEAD: usize = 3;
 
-/// Sizes and times of files, by entry.
+/// Size and times of each file, by the index of its entry.
 pub(crate) type Found = Vec<Option<(u64, InodeTimes)>>;
 
 pub(crate) struct Baseline {
-    /// The next entry to read, by number.
+    /// The index of the next entry.
     next: u32,
+    /// The number of jobs that are with the workers.
     under_way: usize,
-    /// Files that were read or stat'ed.
+    /// The number of files that were read or stat'ed.
     pub(crate) files: u64,
-    /// All files of the model, once the progress was shown.
+    /// The number of all files in the model, once progress was shown.
     all: Option<usize>,
-    /// Bytes that were read.
+    /// The number of bytes that were read.
     pub(crate) bytes: u64,
+    /// Whether all files were given to the workers.
     handed_out: bool,
     /// What was reported before this watch.
     since: Option<Arc<Since>>,
-    /// Where it is compared with that.
+    /// Empty without `since`.
     found: Found,
 }
 
@@ -54,13 +56,12 @@ impl Baseline {
         }
     }
 
-    /// Whether what is found is to be compared with what was reported before this watch.
+    /// Whether the result is to be compared with what was reported before this watch.
     pub(crate) fn is_compared(&self) -> bool {
         self.since.is_some()
     }
 
-    /// What was reported before this watch, where that is to be compared, and what was found
-    /// of the files, by entry.
+    /// Takes what was reported before this watch, and what was found, if they are to be compared.
     pub(crate) fn take_comparison(&mut self) -> Option<(Arc<Since>, Found)> {
         let since = self.since.take()?;
         self.bytes = bytes_read();
@@ -88,7 +89,7 @@ impl Baseline {
         format!("baseline: {} of {all} files, {mib} MiB read", self.files)
     }
 
-    /// Hands over as many jobs as the workers need to stay busy.
+    /// Gives the workers as many jobs as they need to stay busy.
     pub(crate) fn feed<D>(&mut self, tracker: &Tracker<D>, workers: &Workers) {
         while !self.handed_out && self.under_way < workers.max_threads() * AHEAD {
             let batches = self.gather(tracker);
@@ -101,7 +102,7 @@ impl Baseline {
         }
     }
 
-    /// The next files that were not read, by directory.
+    /// The next unread files, by directory.
     fn gather<D>(&mut self, tracker: &Tracker<D>) -> Vec<ReadBatch> {
         let mut batches: Vec<ReadBatch> = Vec::new();
         let mut dir = None;
@@ -149,7 +150,7 @@ impl Baseline {
                 if self.since.is_some() {
                     self.keep_found(id, &read.stat);
                 }
-                // With `since`, a digest does not mean that the file was read.
+                // With `since`, the digest may be the reported one; `take_comparison` counts then.
                 if read.digest.is_some() && self.since.is_none() {
                     self.bytes += read.stat.size;
                 }
@@ -160,14 +161,14 @@ impl Baseline {
 }
 
 fn begin<D>(tracker: &Tracker<D>, dir: Id, since: Option<&Arc<Since>>) -> Option<ReadBatch> {
-    // What may not answer is asked by a thread of its own, file by file.
+    // Files on a file system that may not answer are read by its own threads.
     if tracker.file_systems.is_polled(tracker.model.inode(dir).dev) {
         return None;
     }
     let root = tracker.roots.with_entry(tracker.model.root(dir))?;
     let mut relative = Vec::new();
     tracker.model.write_relative_path(dir, &mut relative);
-    // What differs from what was reported is read by `--hash lazy`, too.
+    // With --hash lazy, files that differ from what was reported are read, too.
     let reads = match tracker.hashing(tracker.model.inode(dir).dev) {
         Hashing::Eager => true,
         Hashing::Lazy => since.is_some(),

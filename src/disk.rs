@@ -1,9 +1,9 @@
-//! The tracker's questions, answered by the real disk through descriptors.
+//! Implements the tracker's [`Disk`] by system calls on descriptors.
 //!
-//! No path is trusted: a directory is opened by its path from a PATH, following no
-//! symbolic link, and must be the inode that was meant. What lies on a file system that
-//! may not answer is asked by a thread of its mount. Descriptors are kept while the loop
-//! is busy and no longer, so that nothing keeps a file system from being unmounted.
+//! Invariants: a directory is opened by its path from a PATH, following no symbolic link, and must
+//! be the expected inode; a file system that may not answer is asked by a thread of its mount;
+//! descriptors are kept only while the loop is busy, since they would keep a file system from
+//! being unmounted.
 
 mod open_directories;
 pub(crate) mod path;
@@ -35,13 +35,12 @@ use open_directories::OpenDirectories;
 use path::{Opened, RemotePath};
 use remote::{Answer, Ask, NoAnswer, Question, RemoteTarget, Remotes};
 
-/// What a question is about, found: open here, or for the thread of its mount.
+/// What a [`Target`] leads to: a descriptor, or a target for the thread of its mount.
 enum Located {
     Here(OwnedFd, Stat),
     Remote(RemoteTarget),
 }
 
-/// The tracker over it.
 pub(crate) type RealTracker = Tracker<RealDisk>;
 
 pub(crate) struct RealDisk {
@@ -73,7 +72,7 @@ impl RealDisk {
         Arc::clone(&self.inotify)
     }
 
-    /// Opens with O_PATH what is asked about, or finds the mount whose thread may be asked.
+    /// Opens a target with O_PATH, or finds the mount whose thread is to be asked.
     fn locate(&self, at: Target<'_, Arc<Directory>>) -> Result<Located, FsError> {
         let (dir, name) = match at {
             Target::Root(path) => {
@@ -108,7 +107,7 @@ impl RealDisk {
         is_crossing && self.mounts.class(found).may_stall()
     }
 
-    /// Asks the mount that the target is on.
+    /// Asks the thread of the target's mount.
     fn ask(&mut self, ask: Ask, target: RemoteTarget) -> Result<Answer, FsError> {
         let inode = match &target {
             RemoteTarget::Path(_) => None,
@@ -128,7 +127,7 @@ impl RealDisk {
     }
 }
 
-/// The directory and the name by which something is found.
+/// The directory and the name of a target that is no PATH.
 fn name_in_directory<'a>(at: Target<'a, Arc<Directory>>) -> Option<(Inode, &'a [u8])> {
     match at {
         Target::Root(_) => None,
@@ -155,8 +154,8 @@ impl Disk for RealDisk {
         if let Target::In(entered, name) = at
             && let Directory::Here(dir) = &**entered
         {
-            // The kernel has the status of the root of a remote mount without asking the server,
-            // which is enough for a directory.
+            // The kernel has a cached status of the root of a remote mount, which is enough for a
+            // directory.
             let stat = file::with_c_str(name, |name| stat_name_cached(dir.fd.as_fd(), name));
             let stat = stat.map_err(|error| fs_error(&error))?;
             if stat.kind == Kind::Directory || !self.is_remote_root(&dir.stat, &stat) {
@@ -235,7 +234,7 @@ impl Disk for RealDisk {
         limit: u64,
         ticket: Ticket,
     ) -> Result<Reading, FsError> {
-        // A root that is a file is read as a name in its directory.
+        // A PATH that is a file is read as a name in its directory.
         let Target::In(entered, name) = at else {
             return Err(FsError::NotFound);
         };
@@ -248,7 +247,7 @@ impl Disk for RealDisk {
         };
         let file = RegularFile::new(opened, stat)?;
         self.self_outputs.note_seen(name_in_directory(at), &stat);
-        // A file is on the file system of its directory, or is itself a mount point.
+        // A file on another file system than its directory is a mount point.
         let is_pseudo =
             stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));
         if stat.size > limit || is_pseudo {
@@ -271,7 +270,7 @@ impl Disk for RealDisk {
     }
 
     fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError> {
-        /// Keyed, so that a user cannot find two values with one hash.
+        /// Secret, so that a user cannot find two values with one hash.
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let Target::In(entered, name) = at else {
             return Ok(Vec::new());
@@ -283,7 +282,7 @@ impl Disk for RealDisk {
                 value: KEY.hash_one(value),
             });
         };
-        // On a remote mount they are not asked for, since that may take long.
+        // Not read on a remote mount, where that may take long.
         let Directory::Here(dir) = &**entered else {
             return Ok(xattrs);
         };

@@ -18,32 +18,32 @@ pub(crate) use net::{Edge, Net, NodeId};
 pub(crate) use owned_change::{OwnedChange, Replaced};
 pub(crate) use shortest::plan;
 
-/// With more nodes and names than this, it is full: its records are to be taken.
+/// With more nodes and names than this, the net effect is full and is to be taken.
 const MOST: usize = 250_000;
 
-/// Nor are more bytes of paths than this in what is taken: 32 MiB, and few in tests.
+/// With more bytes of paths than this, it is full, too: 32 MiB, and few in tests.
 const MOST_BYTES: usize = if cfg!(test) { 4 << 10 } else { 32 << 20 };
 
-/// Free names that are remembered: two files that exchange names need one.
+/// Free names that are remembered: to exchange the names of two files, a third name is needed.
 const VACANT: usize = 64;
 
-/// Changes since the last time that they were taken.
+/// The net effect of the changes since it was last taken.
 #[derive(Default)]
 pub(crate) struct NetEffect {
     net: Net,
-    /// Which node is at an edge now.
+    /// The node that is at an edge now.
     current: HashMap<Edge, NodeId>,
-    /// Which node was at an edge at the start; none: nothing was.
+    /// The node that was at an edge at the start; `None`: nothing was.
     origins: HashMap<Edge, Option<NodeId>>,
-    /// How many nodes are in each directory now, as far as that is known.
+    /// The number of nodes in each directory now.
     children: HashMap<NodeId, usize>,
-    /// Bytes of the paths that were named.
+    /// Bytes of all paths in the changes.
     path_bytes: usize,
-    /// By how much renames of directories may have made the path of a node longer.
+    /// By how many bytes renames of directories may have made the path of a node longer.
     growth: usize,
 }
 
-/// The net effect of some records.
+/// The net effect of a list of changes.
 #[cfg(test)]
 fn net_effect(changes: &[OwnedChange]) -> Vec<OwnedChange> {
     let mut effect = NetEffect::default();
@@ -56,21 +56,20 @@ fn net_effect(changes: &[OwnedChange]) -> Vec<OwnedChange> {
 /// What is at a path.
 enum At {
     Node(NodeId),
-    /// Nothing.
     Nothing(Edge),
-    /// No record has named the path yet: the next one decides.
+    /// No change has named the path yet, so that it may have been there at the start.
     Unknown(Edge),
 }
 
 impl NetEffect {
-    /// Whether so much is kept that it is to be taken now.
+    /// Whether it is so large that it is to be taken now.
     pub(crate) fn is_full(&self) -> bool {
         let nodes = self.net.nodes.len();
         let bytes = nodes.saturating_mul(self.growth);
         nodes + self.net.names.len() > MOST || self.path_bytes.saturating_add(bytes) > MOST_BYTES
     }
 
-    /// The net effect of all that was applied; the next one begins.
+    /// Returns the net effect of all changes that were applied, and begins anew.
     pub(crate) fn take(&mut self) -> Vec<OwnedChange> {
         plan(std::mem::take(self).net)
     }
@@ -134,7 +133,7 @@ impl NetEffect {
         }
     }
 
-    /// Mode and owner changed, or extended attributes of these names.
+    /// Notes a change of mode and owner, or of the extended attributes with these names.
     fn attributes(&mut self, id: NodeId, new: Attributes, old: Option<Attributes>, xattrs: &[u8]) {
         self.net.renew_attributes(id, new);
         let notes = self.net.notes(id);
@@ -151,7 +150,7 @@ impl NetEffect {
     fn created(&mut self, path: &[u8], kind: Kind, content: Content, entered: bool) -> NodeId {
         let edge = match self.find(path) {
             At::Node(id) => {
-                // Not by the records of a tree; the later one counts.
+                // No stream of balerion has this; the later change counts.
                 let edge = self.edge_of(id);
                 self.remove(id);
                 edge
@@ -201,7 +200,7 @@ impl NetEffect {
         }
     }
 
-    /// Remembers a free name, in a directory that was there at the start.
+    /// Remembers a free name, if its directory was there at the start.
     fn note_vacant(&mut self, edge: Edge) {
         let is_old =
             edge.parent == NodeId::TOP || self.net.nodes[edge.parent.index()].origin.is_some();
@@ -210,14 +209,14 @@ impl NetEffect {
         }
     }
 
-    /// The node of a path that a record names as present.
+    /// The node at a path that a change names as present. `old`: the digest reported before.
     fn known(&mut self, path: &[u8], kind: Kind, old: Option<Digest>) -> Option<NodeId> {
         match self.find(path) {
             At::Node(id) => {
                 self.net.learn_old(id, old);
                 Some(id)
             }
-            At::Nothing(_) => None, // Not by the records of a tree.
+            At::Nothing(_) => None, // No stream of balerion has this.
             At::Unknown(edge) => Some(self.add_old(edge, kind, old)),
         }
     }
@@ -229,7 +228,7 @@ impl NetEffect {
         id
     }
 
-    /// What is at a path; the directories on the way to it become nodes.
+    /// What is at a path; makes nodes of the directories above it.
     fn find(&mut self, path: &[u8]) -> At {
         let path = if path == b"/" { b"" } else { path };
         let mut parent = NodeId::TOP;
@@ -245,7 +244,7 @@ impl NetEffect {
                 At::Node(id) => id,
                 At::Unknown(edge) => self.add_old(edge, Kind::Directory, None),
                 At::Nothing(edge) => {
-                    // Not by the records of a tree.
+                    // No stream of balerion has this.
                     let id = self
                         .net
                         .add_new(edge, Kind::Directory, Content::default(), true);
@@ -287,7 +286,7 @@ impl NetEffect {
         }
     }
 
-    /// It is gone, and with it what is still in it.
+    /// Notes that a node is gone, and all that is still in it.
     fn remove(&mut self, id: NodeId) {
         let mut gone = vec![id];
         while let Some(id) = gone.pop() {
@@ -300,7 +299,7 @@ impl NetEffect {
         }
     }
 
-    /// Whether a directory is the node, or below it.
+    /// Whether `dir` is the node `id`, or below it.
     fn is_within(&self, dir: NodeId, id: NodeId) -> bool {
         let mut at = dir;
         while at != NodeId::TOP {

@@ -1,8 +1,8 @@
-//! Which files are our own output, and so are never reported.
+//! Keeps which files are balerion's own output, and so are never reported.
 //!
-//! A file that was our output stays so when it is renamed and no longer written to
-//! (a rotated log). Since the kernel gives the number of a deleted file to a new one,
-//! a file is known by its birth time, too.
+//! A file that was an output stays so when it is renamed and no longer written to
+//! (a rotated log). Since a new file may get the inode number of a deleted one, files are
+//! identified by their birth time, too.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -15,22 +15,22 @@ use crate::tracker::disk::Inode;
 
 #[derive(Default)]
 pub(crate) struct SelfOutputs {
-    /// Files that exist, with their birth times.
+    /// Output files, with their birth times.
     files: Vec<(Inode, Option<i64>)>,
-    /// Names under which any file is our output: a directory and a name in it.
+    /// Names under which any file is an output: a directory and a name in it.
     names: Vec<(Inode, Vec<u8>)>,
 }
 
 impl SelfOutputs {
-    /// What an output is open on is not reported, if it is a file.
+    /// Adds the file that an output is open on; does nothing if that is no regular file.
     pub(crate) fn add(&mut self, raw: &Stat) {
         if raw.kind == Kind::File && !self.has(raw.inode) {
             self.files.push((raw.inode, raw.btime));
         }
     }
 
-    /// A name is that of an output, even before it was opened: logrotate(8) may create the new
-    /// log itself.
+    /// Adds a path: any file with that name is an output, even before we open it, since
+    /// logrotate(8) may create the new log itself.
     pub(crate) fn add_path(&mut self, path: &Path) {
         let parent = path
             .parent()
@@ -45,15 +45,16 @@ impl SelfOutputs {
         }
     }
 
-    /// A file that is no longer written to: it is remembered if it can be distinguished from a new
-    /// one of its number.
+    /// Notes that a file is no longer written to. It stays an output only if its birth time
+    /// distinguishes it from a new file with the same inode number.
     pub(crate) fn retire(&mut self, raw: &Stat) {
         if raw.btime.is_none() {
             self.files.retain(|(output, _)| *output != raw.inode);
         }
     }
 
-    /// The status of a file was read; `found`: the directory and name, if it was found by these.
+    /// Notes the status of a file that was found: removes a deleted output with the same inode
+    /// number, and adds the file if its name is that of an output. `found`: its directory and name.
     pub(crate) fn note_seen(&mut self, found: Option<(Inode, &[u8])>, raw: &Stat) {
         let seen = raw.inode;
         self.files

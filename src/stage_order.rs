@@ -1,24 +1,25 @@
-//! The order in which the stages of the loop run: apply the events that were read, draining
-//! the kernel's queue meanwhile; take what workers have done; reconcile names; emit.
+//! Runs the stages of the loop in their order: apply the events that were read, draining
+//! the kernel queue meanwhile; take what workers have read; reconcile names; emit.
 //!
 //! The event loop and the unit tests' fake kernel implement [`Stages`], so that the tests run
-//! this order. It knows no events, no tree and no clock.
+//! this order. Knows no events, no tree and no clock.
 
-/// How much is left of the time that a stage may take.
+/// Whether a stage may go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Time {
+    /// It may.
     Left,
-    /// The kernel's queue is to be drained, and what is known to be emitted.
+    /// Before that, the kernel queue is to be drained, and changes to be emitted.
     Pause,
-    /// Signals are to be served.
+    /// It is over: signals are to be served.
     Up,
 }
 
-/// Whether the kernel's queue is drained while events are applied.
+/// Whether the kernel queue is drained while events are applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Draining {
     On,
-    /// The end has begun: what is queued from now on is not waited for.
+    /// During the shutdown: events that are queued from now on are not read.
     Off,
 }
 
@@ -32,13 +33,13 @@ pub(crate) trait Stages {
     fn is_applying(&self) -> bool;
     /// Whether nothing may be emitted until the reader has taken more.
     fn is_full(&self) -> bool;
-    /// Reads what is queued.
+    /// Reads the kernel queue.
     fn drain(&mut self) -> Result<(), Self::Error>;
     /// Coalesces the events that were read into a batch; returns their number.
     fn begin_batch(&mut self) -> Result<usize, Self::Error>;
     /// Applies a few steps of the batch.
     fn apply(&mut self);
-    /// Takes what workers have read. Every event that came before they read was applied.
+    /// Takes what workers have read. Called when all events that came before that were applied.
     fn take_answers(&mut self);
     /// Makes the keys of the work queue ready that are due by now.
     fn begin_work(&mut self);
@@ -46,12 +47,13 @@ pub(crate) trait Stages {
     fn work(&mut self) -> bool;
     /// Writes the records of what has changed in the model.
     fn emit(&mut self) -> Result<(), Self::Error>;
-    /// From now on [`Stages::time`] counts.
+    /// Begins the time of which [`Stages::time`] gives the state.
     fn begin_time(&mut self);
     fn time(&mut self) -> Time;
 }
 
-/// Runs each stage for a while; how many events were applied, or are still being applied.
+/// Runs each stage for a limited time. Returns the number of events that were applied, or are
+/// being applied.
 ///
 /// # Errors
 /// Those of draining and emitting.
@@ -65,7 +67,8 @@ pub(crate) fn run<S: Stages>(stages: &mut S) -> Result<usize, S::Error> {
     Ok(events)
 }
 
-/// Applies a batch of the events that were read, for a while; how many events it has.
+/// Applies a batch of events for a limited time. Returns the number of its events, or 1 for a batch
+/// that was begun before.
 ///
 /// # Errors
 /// Those of draining and emitting.
@@ -96,7 +99,7 @@ pub(crate) fn apply<S: Stages>(stages: &mut S, draining: Draining) -> Result<usi
     Ok(count)
 }
 
-/// Compares names with the disk for a while.
+/// Serves the work queue for a limited time.
 pub(crate) fn reconcile<S: Stages>(stages: &mut S) {
     stages.begin_work();
     stages.begin_time();

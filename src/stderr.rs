@@ -1,7 +1,7 @@
-//! What a person reads, on stderr: one line each, with the program's name before it.
+//! Writes messages to stderr: turns warnings and notes into lines, each after the program's name.
 //!
-//! Turns warnings and notes into lines, of each kind of warning only the first. Never waits
-//! for the reader: [`console`] keeps what fits and drops the rest.
+//! Of each kind of warning, only the first ones are written. Never waits for the reader: `buffer`
+//! keeps what fits and drops the rest.
 
 mod buffer;
 mod warnings;
@@ -17,24 +17,24 @@ use crate::escape::escaped;
 pub(crate) use buffer::{close, erase_progress, flush, is_waiting, message, with_stream};
 use warnings::Warnings;
 
-/// Progress is shown of what takes longer than this.
+/// Progress is shown of work that takes longer than this: 300 ms.
 const FIRST_PROGRESS: Duration = Duration::from_millis(300);
 
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// On the loop's clock, in nanoseconds.
+/// In nanoseconds.
 const HOUR: u64 = 3600 * 1_000_000_000;
 
 /// The messages of a watch.
 pub(crate) struct Stderr {
-    /// Only warnings and errors are written.
+    /// Whether only warnings and errors are written.
     quiet: bool,
-    /// A person watches stderr on a terminal.
+    /// Whether stderr is a terminal, and `quiet` is false.
     shows_progress: bool,
     /// When progress may be shown next, on the loop's clock in nanoseconds.
     next_progress: u64,
     warnings: Warnings,
-    /// When a warning that is repeated may be written again.
+    /// When [`Stderr::warn_hourly`] may write again, on the loop's clock in nanoseconds.
     hourly_due: u64,
 }
 
@@ -50,8 +50,7 @@ impl Stderr {
         }
     }
 
-    /// Does some work that writes nothing, and shows how far it is to a person at a
-    /// terminal.
+    /// Does work that writes no messages, and shows its progress on a terminal meanwhile.
     pub(crate) fn during<T>(
         &self,
         progress: impl Fn() -> String + Send,
@@ -70,7 +69,7 @@ impl Stderr {
                 }
                 erase_progress();
             };
-            // Without a thread there is no progress to see, and all else is as it was.
+            // If no thread can be made, no progress is shown.
             let _shown = thread::Builder::new()
                 .name("progress".into())
                 .stack_size(256 << 10)
@@ -81,13 +80,13 @@ impl Stderr {
         })
     }
 
-    /// When progress is due, where somebody sees it.
+    /// When progress is to be shown next; `None`: never.
     pub(crate) fn progress_due(&self) -> Option<u64> {
         self.shows_progress.then_some(self.next_progress)
     }
 
     pub(crate) fn progress(&mut self, now: u64, text: &str) {
-        // Once it is ready, a daemon lets go of its terminal.
+        // A daemon closes its terminal once it is ready.
         self.shows_progress &= std::io::stderr().is_terminal();
         if self.shows_progress {
             self.next_progress = now.saturating_add(nanos(PROGRESS_INTERVAL));
@@ -95,19 +94,19 @@ impl Stderr {
         }
     }
 
-    /// Something good to know, unless only warnings are wanted.
+    /// Writes a line, unless only warnings and errors are written.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             message(text);
         }
     }
 
-    /// Something that a person must know.
+    /// Writes a line.
     pub(crate) fn warn(&self, text: &str) {
         message(text);
     }
 
-    /// A warning of something that may go on: written at most once an hour.
+    /// Writes a warning about a lasting problem, at most once an hour.
     pub(crate) fn warn_hourly(&mut self, text: &str, now: u64) {
         if self.hourly_due <= now {
             self.hourly_due = now.saturating_add(HOUR);
@@ -115,7 +114,7 @@ impl Stderr {
         }
     }
 
-    /// A warning that others can bring about again and again: of those only the first.
+    /// Writes a warning that other users can cause any number of times; only the first ones.
     pub(crate) fn warn_of_many(&mut self, text: &str, now: u64) {
         let kind = Warning::Failed(String::new());
         if self.warnings.record(&kind, now) {
@@ -123,7 +122,7 @@ impl Stderr {
         }
     }
 
-    /// A warning about one path, if not too many of its kind came before it.
+    /// Writes a warning about a path; of each kind only the first ones.
     pub(crate) fn warning(&mut self, path: &[u8], warning: &Warning, now: u64) {
         if !self.warnings.record(warning, now) {
             return;
@@ -149,12 +148,12 @@ impl Stderr {
         }
     }
 
-    /// When the number of warnings that were left out is written next.
+    /// When the number of warnings that were not written is written next.
     pub(crate) fn summary_due(&self) -> Option<u64> {
         self.warnings.due()
     }
 
-    /// Writes how many warnings were left out, where that is due by `now`.
+    /// Writes how many warnings were not written, if that is due.
     pub(crate) fn summarize(&mut self, now: u64) {
         if self.warnings.due().is_some_and(|due| due <= now) {
             for line in self.warnings.summary(now) {

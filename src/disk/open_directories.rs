@@ -1,8 +1,8 @@
-//! Directories that the tracker has entered, each open once (O_PATH), until the loop is idle:
-//! no descriptor in the tree keeps a file system from being unmounted.
+//! Opens the directories that the tracker enters (O_PATH), and keeps each open until the loop is
+//! idle. After that, no descriptor keeps a file system from being unmounted.
 //!
 //! Invariant: a directory is opened by its path from a PATH, following no symbolic link, and is
-//! the inode that was meant; there is a bound on how many are open.
+//! the expected inode; the number of open ones has a limit.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,16 +16,16 @@ use crate::sys::file::Links;
 use crate::sys::{fs_error, is_short_of_descriptors, process};
 use crate::tracker::disk::{FsError, Inode, PathWriter, Stat};
 
-/// How many directories are open at most.
+/// Most directories that are open.
 const MOST: usize = 256;
 
-/// And no more than that part of those that may be open.
+/// They take at most one part in so many of the limit of descriptors.
 const SHARE: u64 = 4;
 
 /// A directory that has been entered.
 pub(crate) enum Directory {
     Here(OpenDirectory),
-    /// A thread of its mount asks about names in it, and checks each time that it is that inode.
+    /// The thread of its mount asks about names in it, and checks each time that it is this inode.
     Remote(Inode, RemotePath),
 }
 
@@ -48,11 +48,11 @@ pub(crate) struct OpenDirectory {
 
 pub(super) struct OpenDirectories {
     held: HashMap<Inode, Arc<Directory>>,
-    /// How many may be held.
+    /// The most that may be held.
     most: usize,
-    /// PATHs, by how they are opened.
+    /// Open PATHs, each with the path by which it is opened.
     roots: Vec<(Vec<u8>, Opened)>,
-    /// Remote directories that have moved: to enter one fails, once.
+    /// Remote directories that have moved: entering one fails, once.
     moved: Vec<Inode>,
     path_buffer: Vec<u8>,
 }
@@ -69,13 +69,12 @@ impl OpenDirectories {
         }
     }
 
-    /// Closes all of them.
     pub(super) fn release(&mut self) {
         self.held.clear();
         self.roots.clear();
     }
 
-    /// A remote directory is not where it was, by an answer of its mount.
+    /// Notes that the mount of a remote directory has answered that it is not where it was.
     pub(super) fn mark_moved(&mut self, inode: Inode) {
         self.held.remove(&inode);
         self.moved.push(inode);
@@ -110,7 +109,7 @@ impl OpenDirectories {
         Ok(dir)
     }
 
-    /// Opens a directory, which must be that inode.
+    /// Opens a directory, which must be this inode.
     fn open(
         &mut self,
         mounts: &MountTable,
@@ -125,7 +124,7 @@ impl OpenDirectories {
         }
         let mut opened = self.open_relative(mounts, root, relative);
         if opened.as_ref().is_err_and(is_short_of_descriptors) {
-            // Those that are held may be the ones that are missing.
+            // Closing those that are held may make room.
             self.release();
             opened = self.open_relative(mounts, root, relative);
         }
@@ -141,7 +140,8 @@ impl OpenDirectories {
         }
     }
 
-    /// Opens the first directory that is needed, which is often the only one, without its PATH.
+    /// Opens the first directory that is needed, which is often the only one, by one call, without
+    /// opening its PATH.
     fn open_only(
         &mut self,
         mounts: &MountTable,

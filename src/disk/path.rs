@@ -1,8 +1,8 @@
 //! Turns a path into an open directory or file, or into the remote mount that it leads to.
 //!
-//! Never asks a file system that may not answer: each mount on the way is looked up in the
-//! mount table before anything below its root is named. Opens with O_PATH alone, so no
-//! automount is triggered and no FIFO is woken.
+//! Invariants: no file system is asked that may not answer: each mount on the path is looked up
+//! in the mount table before a name below its root is; everything is opened with O_PATH, which
+//! triggers no automount and wakes no FIFO.
 
 use std::ffi::CStr;
 use std::io;
@@ -15,34 +15,35 @@ use crate::mounts::MountTable;
 use crate::sys::file::{self, Links, Open};
 use crate::sys::stat::{stat_fd_cached, stat_name_cached};
 
-/// As many symbolic links as the kernel follows on one path.
+/// The limit of symbolic links in a path, as in the kernel: path_resolution(7).
 const MOST_LINKS: usize = 40;
 
 /// Where a path led.
 pub(crate) enum Opened {
-    /// To a descriptor of the thing itself (O_PATH).
+    /// To a file or directory, open with O_PATH.
     Here(OwnedFd, Stat),
     /// Into a file system that may not answer.
     Remote(RemotePath),
 }
 
-/// A path on a remote file system, to be followed by a thread that may wait.
+/// A path on a remote file system, which is followed by a thread that may wait.
 #[derive(Clone, Debug)]
 pub(crate) struct RemotePath {
-    /// Number of the mount in /proc/self/mountinfo.
+    /// The mount ID, as in /proc/self/mountinfo.
     pub(super) mount: u64,
-    /// Where it begins: the working directory, or the root of the mount.
+    /// Whether it begins at the working directory, not at the root of the mount.
     from_here: bool,
-    /// That root (O_PATH). It keeps the mount busy, so it is given back with the answer.
+    /// The root of the mount (O_PATH). It keeps the mount busy, so that it is closed with the
+    /// answer.
     start: Option<Arc<OwnedFd>>,
-    /// From there, as the user gave it: symbolic links are followed.
+    /// The path from there as the user gave it: symbolic links are followed.
     root: Vec<u8>,
-    /// From there, as the tree has it: symbolic links are not followed.
+    /// The path from `root` in the model: symbolic links are not followed.
     relative: Vec<u8>,
 }
 
 impl PartialEq for RemotePath {
-    /// Two paths of one mount are equal if their names are: each has a descriptor of its own.
+    /// Compares the mount and the names, since each path has another descriptor.
     fn eq(&self, other: &Self) -> bool {
         (self.mount, &self.root, &self.relative) == (other.mount, &other.root, &other.relative)
             && self.from_here == other.from_here
@@ -50,7 +51,7 @@ impl PartialEq for RemotePath {
 }
 
 impl RemotePath {
-    /// What a descriptor of a mount's root stands for.
+    /// The root of a mount, which is open as `fd`.
     pub(crate) fn at(fd: OwnedFd, stat: &Stat) -> Self {
         Self {
             mount: stat.mount,
@@ -61,12 +62,12 @@ impl RemotePath {
         }
     }
 
-    /// Holds no descriptor any longer.
+    /// Closes the descriptor, so that it does not keep the mount busy.
     pub(super) fn release(&mut self) {
         self.start = None;
     }
 
-    /// Its absolute path, of which only the start is known to the kernel.
+    /// Its absolute path: that of the start from /proc, and the names after it.
     pub(crate) fn absolute(&self) -> Vec<u8> {
         let start = match &self.start {
             Some(fd) => file::path_of(fd.as_fd()),
@@ -84,7 +85,7 @@ impl RemotePath {
         path
     }
 
-    /// What lies below.
+    /// The path of what is below it.
     pub(crate) fn join(&self, relative: &[u8]) -> Self {
         let mut joined = self.clone();
         if !joined.relative.is_empty() && !relative.is_empty() {
@@ -94,7 +95,7 @@ impl RemotePath {
         joined
     }
 
-    /// Opens it, however long that takes (O_PATH).
+    /// Opens it with O_PATH, however long that takes.
     pub(super) fn open(&self) -> io::Result<OwnedFd> {
         let start = match &self.start {
             Some(fd) => fd.as_fd(),
@@ -109,7 +110,7 @@ impl RemotePath {
         let open_root = || file::with_c_str(root, |root| file::open(start, root, Open::Path));
         if self.relative.is_empty() {
             return match &self.start {
-                // "." would be no name of a file that is itself a mount point.
+                // "." would fail for a file that is a mount point.
                 Some(fd) if self.root.is_empty() => fd.try_clone(),
                 _ => open_root(),
             };
@@ -121,8 +122,8 @@ impl RemotePath {
     }
 }
 
-/// Opens a path for which no file system must be asked: one call, whatever mounts it crosses.
-/// `None`: one must, or what is there may not answer.
+/// Opens a path by one call that asks no file system (openat2(2), RESOLVE_CACHED), whatever mounts
+/// it crosses. `None`: a file system must be asked, or what is there may not answer.
 pub(crate) fn open_cached(
     mounts: &MountTable,
     path: &[u8],
@@ -153,7 +154,7 @@ pub(crate) fn open(mounts: &MountTable, path: &[u8]) -> io::Result<Opened> {
             relative: Vec::new(),
         }));
     }
-    // One call, where it lies on the mount that it begins on.
+    // By one call, if all of it is on the mount that it begins on.
     let direct = file::with_c_str(path, file::open_followed_in_mount);
     if let Ok(fd) = direct {
         let stat = stat_fd_cached(fd.as_fd())?;
@@ -163,7 +164,7 @@ pub(crate) fn open(mounts: &MountTable, path: &[u8]) -> io::Result<Opened> {
     Steps::new(mounts, fd, on, path).follow()
 }
 
-/// Opens what lies below an open directory, following no symbolic link.
+/// Opens a path from an open directory, following no symbolic link.
 pub(crate) fn open_below(
     mounts: &MountTable,
     dir: BorrowedFd<'_>,
@@ -188,12 +189,13 @@ pub(crate) fn open_below(
 /// A path that is followed one name at a time.
 struct Steps<'a> {
     mounts: &'a MountTable,
-    /// How far it has come.
+    /// The file or directory that the names so far lead to.
     fd: OwnedFd,
+    /// The status of `fd`.
     on: Stat,
-    /// Names left, the next one last.
+    /// The names left, the next one last.
     names: Vec<Vec<u8>>,
-    /// How many symbolic links may be followed yet; `None`: none is.
+    /// How many more symbolic links may be followed; `None`: links are an error.
     links_left: Option<usize>,
 }
 
@@ -210,7 +212,7 @@ impl<'a> Steps<'a> {
         steps
     }
 
-    /// Puts the names of a path before those that are left.
+    /// Puts the names of a path, without `.` and empty ones, before those that are left.
     fn add(&mut self, path: &[u8]) {
         let names = path.split(|&byte| byte == b'/').rev();
         let names = names.filter(|name| !matches!(*name, b"" | b"."));
@@ -232,7 +234,7 @@ impl<'a> Steps<'a> {
                     self.follow_link(fd.as_fd())?;
                     continue;
                 }
-                // A link of /proc leads where no text does.
+                // The target of a link in /proc is not what its text names.
                 fd = file::with_c_str(&name, |name| file::open(dir, name, Open::Path))?;
                 stat = stat_fd_cached(fd.as_fd())?;
             }

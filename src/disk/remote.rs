@@ -1,4 +1,4 @@
-//! Questions to file systems that may not answer, each put by a thread of its mount.
+//! Asks file systems that may not answer, each by a thread of its mount.
 //!
 //! The caller waits for some milliseconds at most. A late answer is kept until the same is
 //! asked again; until it comes, the mount is stalled and the rest goes on.
@@ -25,36 +25,36 @@ use mailbox::{Mailbox, Read, Shared};
 pub(super) use threads::list;
 use threads::{Answerer, answer_all, read_all};
 
-/// How long the loop waits for the answer of a mount that has been prompt: 10 ms.
+/// How long the loop waits for the answer of a mount whose last answer was not late: 10 ms.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// A mount that has not answered for this long is reported, and asked less often: 1 s.
 pub(crate) const STALLED_AFTER: Duration = Duration::from_secs(1);
 
-/// Questions that wait for one mount. With more, the next ones are asked again later.
+/// Most questions that wait for one mount; more are to be asked again later.
 const MOST_QUESTIONS: usize = 256;
 
-/// Mounts that have threads of their own; more share them.
+/// Most mounts with threads of their own; more share these.
 const MOST_THREADS: usize = 32;
 
-/// What is asked about.
+/// What a question is about.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum RemoteTarget {
     Path(RemotePath),
-    /// A name in a directory, which must be that inode.
+    /// A name in a directory, which must be this inode.
     In(RemotePath, Inode, Vec<u8>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ask {
     Stat,
-    /// Watch it, a directory.
+    /// Watch a directory.
     Watch,
-    /// Watch it, a regular file.
+    /// Watch a regular file.
     WatchFile,
-    /// The names in it.
+    /// List the names in a directory.
     List,
-    /// Watch it, and list all that is in it.
+    /// Watch a directory, then list its entries.
     Walk,
 }
 
@@ -68,6 +68,7 @@ pub(crate) struct Question {
 #[derive(Debug)]
 pub(crate) struct Walked {
     pub(crate) watched: Watched,
+    /// Kind, inode number and name of each.
     pub(crate) entries: Vec<(Kind, u64, Vec<u8>)>,
 }
 
@@ -76,6 +77,7 @@ pub(crate) enum Answer {
     Stat(Stat),
     Watched(Watched),
     Wd(Wd),
+    /// A list of names, as made by [`append_name`](crate::tracker::disk::append_name).
     Names(Vec<u8>),
     Walked(Walked),
 }
@@ -106,7 +108,7 @@ pub(crate) type Answered = Result<Answer, NoAnswer>;
 struct Server {
     mounts: Vec<u64>,
     shared: Arc<Shared>,
-    /// Whether it was reported that it does not answer.
+    /// Whether it is in `stalled`, or was, and has not answered since.
     is_reported: bool,
 }
 
@@ -115,9 +117,9 @@ pub(crate) struct Remotes {
     answerer: Answerer,
     workers: Workers,
     servers: Vec<Server>,
-    /// Mounts that do not answer, to be reported: each once.
+    /// Mounts that have stopped answering, to be reported.
     stalled: Vec<u64>,
-    /// Whether one that did not answer has, set by its thread.
+    /// Whether a mount answers again; set by its thread.
     has_recovered: Arc<AtomicBool>,
 }
 
@@ -132,23 +134,22 @@ impl Remotes {
         }
     }
 
-    /// Mounts that have stopped answering since this was last asked.
+    /// The mounts that have stopped answering since the last call.
     pub(crate) fn take_stalled(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.stalled)
     }
 
-    /// Whether one of them has begun to answer again since this was last asked.
+    /// Whether a mount answers again since the last call.
     pub(crate) fn take_recovered(&self) -> bool {
         self.has_recovered.swap(false, Ordering::Relaxed)
     }
 
-    /// Asks, and waits for as long as the loop may.
+    /// Asks, and waits for [`PATIENCE`] at most.
     pub(crate) fn ask(&mut self, question: Question) -> Answered {
         self.ask_until(question, Some(PATIENCE), || false)
     }
 
-    /// Asks, and waits for as long as it takes, or for `most`; `is_over` is asked now and
-    /// then.
+    /// Asks, and waits for `most` (`None`: without limit), and until `is_over`.
     pub(crate) fn ask_patiently(
         &mut self,
         question: Question,
@@ -166,7 +167,7 @@ impl Remotes {
             if !is_late || is_over() || most.is_some_and(|most| began.elapsed() > most) {
                 return answer;
             }
-            // A file system that answers EAGAIN is not asked again at once.
+            // A file system may answer EAGAIN at once.
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -192,7 +193,7 @@ impl Remotes {
             shared.changed.notify_all();
         }
         if !mailbox.has_threads && !self.start(&shared, &mut mailbox) {
-            // Without a thread it cannot be asked; the next question tries again.
+            // The next question tries again to make a thread.
             mailbox.questions.clear();
             return Err(FsError::Stalled.into());
         }
@@ -224,8 +225,8 @@ impl Remotes {
         Err(FsError::Stalled.into())
     }
 
-    /// Has a file read by the second thread of its mount; the answer goes where those of
-    /// the workers go.
+    /// Has a file read by the reading thread of its mount, whose answer is added to those of the
+    /// workers.
     pub(crate) fn read(&mut self, target: RemoteTarget, limit: u64, ticket: Ticket) {
         let index = self.server(target.mount());
         let shared = Arc::clone(&self.servers[index].shared);
@@ -237,7 +238,7 @@ impl Remotes {
         });
         shared.changed.notify_all();
         if !mailbox.has_reader {
-            let (shared, answerer) = (Arc::clone(&shared), self.answerer.fresh());
+            let (shared, answerer) = (Arc::clone(&shared), self.answerer.for_another_thread());
             let workers = self.workers.clone();
             mailbox.has_reader = spawn(move || read_all(&shared, answerer, &workers));
             if !mailbox.has_reader {
@@ -248,7 +249,7 @@ impl Remotes {
         }
     }
 
-    /// The one that asks that mount.
+    /// The index of the server for a mount, which is added if it is new.
     fn server(&mut self, mount: u64) -> usize {
         let found = self
             .servers
@@ -274,7 +275,7 @@ impl Remotes {
         index
     }
 
-    /// Mounts that are gone need no thread.
+    /// Ends the threads of mounts that are gone.
     pub(crate) fn retain(&mut self, is_mounted: impl Fn(u64) -> bool) {
         self.servers.retain_mut(|server| {
             server.mounts.retain(|mount| is_mounted(*mount));
@@ -288,7 +289,7 @@ impl Remotes {
     }
 
     fn start(&self, shared: &Arc<Shared>, mailbox: &mut Mailbox) -> bool {
-        let (shared, answerer) = (Arc::clone(shared), self.answerer.fresh());
+        let (shared, answerer) = (Arc::clone(shared), self.answerer.for_another_thread());
         let (workers, has_recovered) = (self.workers.clone(), Arc::clone(&self.has_recovered));
         let recovered = move || {
             has_recovered.store(true, Ordering::Relaxed);

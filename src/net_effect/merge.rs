@@ -1,9 +1,8 @@
-//! Which of the nodes that came and went are the same name with other content.
+//! Merges a node that is gone and a new one of the same name into one.
 //!
-//! A name that was replaced is a change of content where both are files, and nothing
-//! where both are directories; a file that moved and was written to, and whose old name
-//! something else has, is two files whose content changed. Makes no records. Invariant: the
-//! net leads from the same tree to the same tree as before.
+//! Two files are a change of content, two directories no change; a file that moved and was
+//! written to, and whose old name something else has, is two files whose content changed. Makes
+//! no records. Invariant: the net leads from the same tree to the same tree as before.
 
 use std::collections::HashMap;
 
@@ -13,7 +12,7 @@ use crate::change::Kind;
 /// A net in which nothing is left to merge.
 pub(super) struct Merged {
     pub(super) net: Net,
-    /// Which node was at an edge at the start.
+    /// The node that was at an edge at the start.
     pub(super) origins: HashMap<Edge, NodeId>,
 }
 
@@ -27,7 +26,7 @@ pub(super) fn merge(net: Net) -> Merged {
 
 struct Merger {
     net: Net,
-    /// The node that has become of it: another one after a merge.
+    /// For each node, the one that it was merged into, or itself.
     merged: Vec<NodeId>,
     origins: HashMap<Edge, NodeId>,
 }
@@ -52,7 +51,7 @@ impl Merger {
         &mut self.net.nodes[id.index()]
     }
 
-    /// An edge whose parent may have been merged into another node.
+    /// An edge, with its parent replaced by the node that this was merged into.
     fn resolved(&self, edge: Edge) -> Edge {
         let parent = if edge.parent == NodeId::TOP {
             edge.parent
@@ -62,15 +61,15 @@ impl Merger {
         Edge { parent, ..edge }
     }
 
-    /// The node that is gone from there, if it is of that kind.
+    /// The node that is gone from an edge, if it is of this kind.
     fn gone_at(&self, edge: Edge, kind: Kind) -> Option<NodeId> {
         let old = *self.origins.get(&edge)?;
         let node = self.node(old);
         (node.is_gone() && node.kind == kind).then_some(old)
     }
 
-    /// A new directory where one is gone is the same one; from the top down, since what
-    /// is in it follows.
+    /// Merges new directories with those that are gone from their edges; from the top down, since
+    /// that changes the edges of what is in them.
     fn merge_directories(&mut self) {
         let mut below: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
         let mut next = Vec::new();
@@ -98,7 +97,7 @@ impl Merger {
         }
     }
 
-    /// A new node is the one that is gone.
+    /// Merges a new node into one that is gone.
     fn merge(&mut self, new: NodeId, old: NodeId) {
         let node = self.node_mut(new);
         let (content, attributes) = (node.new.take(), node.attributes.take());
@@ -106,7 +105,7 @@ impl Merger {
         node.destination = None;
         self.merged[new.index()] = old;
         if let Some(attributes) = attributes {
-            // Those of what is gone are not known.
+            // Those of the old node are not known.
             notes.get_or_insert_default().attributes = Some((None, attributes));
         }
         let node = self.node_mut(old);
@@ -114,8 +113,8 @@ impl Merger {
         (node.new, node.notes) = (content, notes);
     }
 
-    /// A file that moved and whose content is known, while something else has come to
-    /// its old name: both names' content changed, and nothing is renamed.
+    /// Splits a file that moved and has new content, if something else has its old name: the
+    /// content of both names changed, and nothing is renamed.
     fn split_moved_content(&mut self) {
         let mut occupied = HashMap::new();
         for id in self.net.ids() {
@@ -144,7 +143,7 @@ impl Merger {
         }
     }
 
-    /// A new file where one is gone is a change of content.
+    /// Merges new files with those that are gone from their edges.
     fn merge_files(&mut self) {
         for id in self.net.ids() {
             let node = self.node(id);
@@ -158,7 +157,7 @@ impl Merger {
         }
     }
 
-    /// Where each node is when those that were merged are left out.
+    /// Replaces merged nodes in all edges.
     fn finish(mut self) -> Merged {
         for at in 0..self.net.nodes.len() {
             let destination = self.net.nodes[at].destination;

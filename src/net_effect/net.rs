@@ -1,19 +1,20 @@
-//! Two trees as one set of nodes: where each was, and where it is.
+//! Holds the difference between two trees as a set of nodes, each with the edge where it was and
+//! the edge where it is.
 //!
-//! Only what differs is a node, and the directories on the way to it; the rest of the
-//! tree moves with its directory. Knows no disk. Invariant: no two nodes have the same
-//! origin, and no two the same destination.
+//! Only what differs is a node, and the directories above it; the rest of the tree moves with its
+//! directory. Knows no disk. Invariant: no two nodes have the same origin, and no two the same
+//! destination.
 
 use std::collections::HashMap;
 
 use crate::change::{Attributes, Content, Digest, Kind};
 
-/// A node's number.
+/// The index of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct NodeId(pub(super) u32);
 
 impl NodeId {
-    /// What the PATHs are in.
+    /// The root above all PATHs.
     pub(crate) const TOP: Self = Self(u32::MAX);
 
     pub(super) fn index(self) -> usize {
@@ -21,10 +22,11 @@ impl NodeId {
     }
 }
 
-/// A name in a directory.
+/// A directory and a name in it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Edge {
     pub(super) parent: NodeId,
+    /// The index of the name in [`Names`].
     pub(super) name: u32,
 }
 
@@ -32,34 +34,34 @@ pub(crate) struct Edge {
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) kind: Kind,
-    /// Where it was; none: it came since.
+    /// Where it was; `None`: it is new.
     pub(super) origin: Option<Edge>,
-    /// Where it is; none: it is gone.
+    /// Where it is; `None`: it is gone.
     pub(super) destination: Option<Edge>,
-    /// The digest that was last reported before, where there was one.
+    /// The digest that was reported before the first change, if there was one.
     pub(super) old: Option<Digest>,
-    /// Its content, where that was reported since.
+    /// Its content, if a change has it.
     pub(super) new: Option<Content>,
-    /// What a file holds all the same, where a rename may put that over other bytes.
+    /// The unchanged content of a file that was renamed, which may replace a file with another one.
     pub(super) kept: Option<Content>,
-    /// The node that it replaced by a rename of the records, as the last one.
+    /// The node that it replaced by its last rename.
     pub(super) replaced: Option<NodeId>,
     /// Of a directory: whether it is entered.
     pub(super) entered: bool,
-    /// Mode and owner of what came, where they are reported.
+    /// Mode and owner of a new node, if they are reported.
     pub(super) attributes: Option<Attributes>,
-    /// What was reported of it besides.
+    /// What else the changes have of it.
     pub(super) notes: Option<Box<Notes>>,
 }
 
-/// What changes neither a name nor what it holds.
+/// What changes neither a name nor its content.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Notes {
-    /// Mode and owner as they were, where that is known, and as they are.
+    /// Mode and owner before, if they are known, and now.
     pub(super) attributes: Option<(Option<Attributes>, Attributes)>,
-    /// Names of extended attributes, each ended by NUL.
+    /// Names of changed extended attributes, each ended by NUL.
     pub(super) xattrs: Vec<u8>,
-    /// What it held when a writer last closed it.
+    /// Its content when a writer last closed it.
     pub(super) closed: Option<Content>,
     pub(super) mtime: Option<i64>,
 }
@@ -78,35 +80,35 @@ impl Node {
     }
 }
 
-/// The nodes, and their names.
 #[derive(Default)]
 pub(crate) struct Net {
     pub(super) nodes: Vec<Node>,
     pub(super) names: Names,
-    /// Names at which nothing was at the start: two files that exchange names need one.
+    /// Edges at which nothing was at the start: exchanging two names needs a third one.
     pub(super) vacant: Vec<Edge>,
 }
 
-/// Names, each once.
+/// Names, each once, with an index.
 #[derive(Default)]
 pub(super) struct Names {
     bytes: Vec<Box<[u8]>>,
-    numbers: HashMap<Box<[u8]>, u32>,
+    indices: HashMap<Box<[u8]>, u32>,
 }
 
 impl Names {
-    pub(super) fn number(&mut self, name: &[u8]) -> u32 {
-        if let Some(&number) = self.numbers.get(name) {
-            return number;
+    /// The index of a name, which is added if it is new.
+    pub(super) fn index(&mut self, name: &[u8]) -> u32 {
+        if let Some(&index) = self.indices.get(name) {
+            return index;
         }
-        let number = u32::try_from(self.bytes.len()).expect("fewer than four billion names");
+        let index = u32::try_from(self.bytes.len()).expect("fewer than four billion names");
         self.bytes.push(name.into());
-        self.numbers.insert(name.into(), number);
-        number
+        self.indices.insert(name.into(), index);
+        index
     }
 
-    pub(super) fn get(&self, number: u32) -> &[u8] {
-        &self.bytes[number as usize]
+    pub(super) fn get(&self, index: u32) -> &[u8] {
+        &self.bytes[index as usize]
     }
 
     pub(super) fn len(&self) -> usize {
@@ -116,13 +118,12 @@ impl Names {
 
 impl Net {
     pub(crate) fn edge(&mut self, parent: NodeId, name: &[u8]) -> Edge {
-        let name = self.names.number(name);
+        let name = self.names.index(name);
         Edge { parent, name }
     }
 
-    /// The numbers of all nodes.
     pub(super) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
-        let count = u32::try_from(self.nodes.len()).expect("numbers of nodes have 32 bits");
+        let count = u32::try_from(self.nodes.len()).expect("fewer than four billion nodes");
         (0..count).map(NodeId)
     }
 
@@ -132,7 +133,7 @@ impl Net {
         NodeId(id)
     }
 
-    /// What was there, and is until more is known.
+    /// Adds what was there at the start, and still is.
     pub(crate) fn add_old(&mut self, at: Edge, kind: Kind, old: Option<Digest>) -> NodeId {
         self.push(Node {
             kind,
@@ -148,7 +149,7 @@ impl Net {
         })
     }
 
-    /// What came.
+    /// Adds what was not there at the start.
     pub(crate) fn add_new(
         &mut self,
         at: Edge,
@@ -178,7 +179,7 @@ impl Net {
         self.nodes[id.index()].notes.get_or_insert_default()
     }
 
-    /// What came has another mode or owner than it came with.
+    /// Sets mode and owner of a new node, if they are reported.
     pub(super) fn renew_attributes(&mut self, id: NodeId, attributes: Attributes) {
         let node = &mut self.nodes[id.index()];
         if node.origin.is_none() && node.attributes.is_some() {
@@ -194,12 +195,12 @@ impl Net {
         self.nodes[id.index()].kept = Some(content);
     }
 
-    /// A record of a rename replaced a node.
+    /// Notes that a rename replaced a node.
     pub(super) fn replace(&mut self, id: NodeId, replaced: NodeId) {
         self.nodes[id.index()].replaced = Some(replaced);
     }
 
-    /// A record gives a node's digest before it; that of the first one counts.
+    /// Notes the digest that was reported before a change; only that of the first change counts.
     pub(super) fn learn_old(&mut self, id: NodeId, digest: Option<Digest>) {
         let node = &mut self.nodes[id.index()];
         if node.origin.is_some() && node.new.is_none() {
@@ -211,12 +212,12 @@ impl Net {
         self.nodes[id.index()].destination = to;
     }
 
-    /// A name at which nothing is, neither before nor after.
+    /// Adds an edge at which nothing is, neither before nor after.
     pub(crate) fn add_vacant(&mut self, at: Edge) {
         self.vacant.push(at);
     }
 
-    /// Appends the path that leads over some edges to an edge.
+    /// Appends the path of an edge; `edge_of` gives the edges of the directories above it.
     pub(super) fn write_path(
         &self,
         at: Edge,
@@ -225,7 +226,7 @@ impl Net {
     ) {
         let mut names = vec![at.name];
         let mut parent = at.parent;
-        // No path has more names than there are nodes, and one more.
+        // A path has at most one name more than there are nodes.
         while parent != NodeId::TOP && names.len() <= self.nodes.len() {
             let Some(edge) = edge_of(parent) else { break };
             names.push(edge.name);

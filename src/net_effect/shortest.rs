@@ -1,4 +1,4 @@
-//! From two trees to the shortest list of records that turns one into the other.
+//! Turns a [`Net`] into the shortest list of records that turns its first tree into the second.
 //!
 //! Each record is made once no other must come before it; in a cycle of renames one goes to a
 //! temporary name first. What is gone is never emitted as renamed. Knows no disk.
@@ -26,30 +26,30 @@ enum Todo {
     Delete,
     Rename,
     Create,
-    /// Nothing: it stays, or it goes when a rename replaces it.
+    /// It stays, or is removed when a rename replaces it.
     Nothing,
 }
 
 struct Planner {
     net: Net,
-    /// Which node was at an edge at the start.
+    /// The node that was at an edge at the start.
     origins: HashMap<Edge, NodeId>,
-    /// Which node is at an edge at the end.
+    /// The node that is at an edge at the end.
     destinations: HashMap<Edge, NodeId>,
-    /// Where each node is now, while records are made.
+    /// Where each node is in the tree that the records so far have made.
     now: Vec<Option<Edge>>,
     todo: Vec<Todo>,
-    /// What was in each directory that is gone, and may still be.
+    /// For each directory that is gone: the nodes that were in it at the start, and may still be.
     below_gone: HashMap<NodeId, Vec<NodeId>>,
     /// The digest of the file that a rename replaced with this one.
     overwritten: HashMap<NodeId, Option<Digest>>,
-    /// Which edges are taken by what was moved or made.
+    /// The node that was moved to an edge, or created there.
     taken: HashMap<Edge, NodeId>,
-    /// What waits for something else to be done first.
+    /// Whether a node waits for another one, whose record must come first.
     is_waiting: Vec<bool>,
-    /// What has been renamed to a temporary name.
+    /// Whether a node has been renamed to a temporary name.
     has_temporary_name: Vec<bool>,
-    /// Names that may be temporary ones.
+    /// Edges that may be temporary names.
     free: Vec<Edge>,
     changes: Vec<OwnedChange>,
 }
@@ -82,7 +82,7 @@ impl Planner {
         &self.net.nodes[id.index()]
     }
 
-    /// What is to be done with each node, and what is in directories that are gone.
+    /// Sets what is to be done with each node, and lists what is in directories that are gone.
     fn list_todo(&mut self) {
         for id in self.net.ids() {
             let node = self.node(id);
@@ -107,7 +107,8 @@ impl Planner {
         }
     }
 
-    /// What is in directories that are gone is taken by name, from the end.
+    /// Sorts what is in directories that are gone by name, in reverse, since it is taken from the
+    /// end.
     fn sort_below_gone(&mut self) {
         let (nodes, names) = (&self.net.nodes, &self.net.names);
         let name = |id: &NodeId| nodes[id.index()].origin.map(|edge| names.get(edge.name));
@@ -116,9 +117,9 @@ impl Planner {
         }
     }
 
-    /// Whether a rename puts something there that may replace it: rename(2) puts
-    /// directories onto directories, and other things onto other things. A file replaces
-    /// another one if it is known what to report as the content of the name then.
+    /// Whether a rename replaces a node that is gone. rename(2) replaces directories by
+    /// directories, and others by others. A file replaces another one only if its content is
+    /// known, which is reported then, or is the same.
     fn is_replaced(&self, gone: NodeId) -> bool {
         let node = self.node(gone);
         let by = node.origin.and_then(|edge| self.destinations.get(&edge));
@@ -134,8 +135,7 @@ impl Planner {
         })
     }
 
-    /// Whether records of renames alone led from one file to the other under a name: both
-    /// hold the same bytes then.
+    /// Whether renames alone, without a change of content, put one file in the place of another.
     fn has_replaced(&self, by: NodeId, gone: NodeId) -> bool {
         let mut at = self.node(by).replaced;
         while let Some(id) = at.filter(|&id| id != gone) {
@@ -147,7 +147,7 @@ impl Planner {
         at == Some(gone)
     }
 
-    /// The records of names, then those of content.
+    /// Makes the records of names, then those of content.
     fn run(mut self) -> Vec<OwnedChange> {
         let order = self.in_order();
         self.free = self.candidates(&order);
@@ -162,8 +162,9 @@ impl Planner {
         self.changes
     }
 
-    /// What is renamed; what is deleted, the deepest first; what is created, parents
-    /// first; each by path, so that equal nets give equal records.
+    /// The nodes in the order in which their records are tried: renames; deletions, the deepest
+    /// first; creations, parents first. Each group is sorted by path, so that equal nets give equal
+    /// records.
     fn in_order(&self) -> Vec<NodeId> {
         let mut order = Vec::new();
         for id in self.net.ids() {
@@ -201,7 +202,7 @@ impl Planner {
         order.into_iter().map(|(_, _, id)| id).collect()
     }
 
-    /// Does what is to be done with a node, and first what must come before it.
+    /// Makes the record of a node, and before that the records that must come first.
     fn perform(&mut self, id: NodeId) {
         let mut stack = vec![id];
         while let Some(&id) = stack.last() {
@@ -226,9 +227,9 @@ impl Planner {
         }
     }
 
-    /// Each from `first` on waits for the one above it, and the topmost for `first`: one that
-    /// is to be renamed gets a temporary name, so that what waited for it can be done.
-    /// `false`: there is none, which no net of a real tree gives.
+    /// Breaks a cycle: from `first` on, each node of the stack waits for the one above it, and the
+    /// topmost for `first`. Renames one of them to a temporary name, so that the one that waits for
+    /// it can be done. `false`: none is to be renamed, which no net of a real tree gives.
     fn break_cycle(&mut self, first: NodeId, stack: &mut Vec<NodeId>) -> bool {
         let start = stack.iter().rposition(|&id| id == first).unwrap_or(0);
         let can_move = |id: &NodeId| {
@@ -239,7 +240,7 @@ impl Planner {
         };
         self.rename_to_temporary(stack[at]);
         if at > start {
-            // Its own turn comes later.
+            // It is done later, as are those that wait for it.
             for id in stack.drain(at..) {
                 self.is_waiting[id.index()] = false;
             }
@@ -247,7 +248,7 @@ impl Planner {
         true
     }
 
-    /// Makes the record, before which no other must come.
+    /// Makes the record of a node that waits for no other.
     fn execute(&mut self, id: NodeId) {
         let todo = std::mem::replace(&mut self.todo[id.index()], Todo::Nothing);
         let Node {
@@ -318,7 +319,7 @@ impl Planner {
         self.taken.insert(to, id);
     }
 
-    /// Its path in the tree as it is now.
+    /// The path of a node in the tree that the records so far have made.
     fn path(&self, id: NodeId) -> Vec<u8> {
         let mut path = Vec::new();
         if let Some(edge) = self.now[id.index()] {
@@ -328,8 +329,8 @@ impl Planner {
         path
     }
 
-    /// The content of a file, where it differs from what was last reported of the file, or
-    /// of what a rename replaced with it.
+    /// The content of a file, if it differs from what was last reported of the file, or of the one
+    /// that it replaced.
     fn changed(&self, id: NodeId) -> Option<Content> {
         let node = self.node(id);
         if node.kind != Kind::File || node.origin.is_none() {
@@ -342,7 +343,7 @@ impl Planner {
         (has_changed || overwritten.is_some_and(|&before| differs(before))).then_some(new)
     }
 
-    /// The records of a node that are not of its name, each with its path.
+    /// The records of a node that do not change its name, each with its path.
     fn rest(&self, id: NodeId) -> Vec<(Vec<u8>, OwnedChange)> {
         let node = self.node(id);
         let mut changes = Vec::new();

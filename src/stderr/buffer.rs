@@ -1,8 +1,8 @@
-//! The process's stderr: lines until the reader takes them, and a line of progress
-//! below them on a terminal.
+//! Buffers lines until the reader of stderr takes them, and shows a line of progress below them on
+//! a terminal.
 //!
-//! Never waits for the reader while the watch runs. What does not fit into a bounded buffer is
-//! dropped and counted, and the count is a line of its own as soon as there is room.
+//! Never waits for the reader while the watch runs. Lines that do not fit into the buffer are
+//! dropped and counted, and the count is written as soon as there is room.
 //! Invariant: a line of progress is erased before anything else is written.
 
 use std::io;
@@ -13,30 +13,31 @@ use std::time::{Duration, Instant};
 use crate::sys::is_short_of_descriptors;
 use crate::sys::stream::Stream;
 
-/// Lines that wait for the reader, in bytes.
+/// Size of the buffer: 64 KiB.
 const BUFFER: usize = 64 << 10;
 
-/// A longer line is cut: it holds a path of PATH_MAX bytes, each of which is escaped.
+/// A longer line is cut: 20 KiB, which has room for a path of PATH_MAX bytes that are all escaped.
 const LONGEST_LINE: usize = 20 << 10;
 
-/// How long the end waits for the reader to take what is left.
+/// How long [`close`] waits for the reader: 1 s.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// What takes the line of progress away.
+/// Erases the line of progress.
 const ERASE_LINE: &str = "\r\x1b[K";
 
-/// Before every line.
+/// Begins every line.
 const NAME: &str = "balerion: ";
 
-/// Every thread may write: the walk shows progress on one of its own.
+/// Shared by all threads: the progress of the walk is shown by one of its own.
 static CONSOLE: Mutex<Console> = Mutex::new(Console::new());
 
 struct Console {
-    /// Opened at the first line; stderr may be another one after a while.
+    /// A duplicate of stderr. `None` before the first line, and after [`close`].
     stream: Option<Stream>,
     pending: Vec<u8>,
-    /// Lines that were dropped since there was room.
+    /// Lines that were dropped since the buffer became full.
     dropped: u64,
+    /// Whether the last line on the terminal is one of progress.
     shows_progress: bool,
 }
 
@@ -47,11 +48,11 @@ pub(crate) fn message(text: &str) {
     console.flush();
 }
 
-/// Shows a line of progress in place of the one before, where that is still to be taken away.
+/// Shows a line of progress instead of the one before.
 pub(super) fn show_progress(text: &str) {
     let mut console = lock();
     console.flush();
-    // Progress is not worth buffering.
+    // Progress is not shown if other lines wait.
     if console.pending.is_empty() {
         console.erase_progress();
         console.pending.extend(format!("{NAME}{text}").as_bytes());
@@ -68,7 +69,7 @@ pub(crate) fn erase_progress() {
     }
 }
 
-/// Writes what the reader takes now; whether something is left.
+/// Writes what the reader takes now. Returns whether something is left.
 pub(crate) fn flush() -> bool {
     let mut console = lock();
     console.flush();
@@ -80,10 +81,10 @@ pub(crate) fn is_waiting() -> bool {
     !lock().pending.is_empty()
 }
 
-/// The stream, to wait for room in it.
+/// Calls `with` with the stream.
 ///
 /// # Errors
-/// Those of `with`; there is no stream before the first line.
+/// Those of `with`, and `NotFound` if there is no stream.
 pub(crate) fn with_stream<T>(with: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
     match &lock().stream {
         Some(stream) => with(stream.as_fd()),
@@ -91,8 +92,8 @@ pub(crate) fn with_stream<T>(with: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>)
     }
 }
 
-/// Waits for the reader to take what is left, for a second at most, and lets go of the
-/// stream: the next line opens stderr as it is then.
+/// Waits for the reader to take what is left, for [`LAST_WAIT`] at most, and closes the stream. The
+/// next line duplicates stderr as it is then.
 pub(crate) fn close() {
     let mut console = lock();
     let until = Instant::now() + LAST_WAIT;
@@ -138,7 +139,7 @@ impl Console {
         }
     }
 
-    /// Reports how many lines were dropped, once all before them have been taken.
+    /// Adds a line with the number of dropped lines, once the reader has taken all others.
     fn count_dropped(&mut self) {
         if self.dropped > 0 && self.pending.is_empty() {
             let count = std::mem::take(&mut self.dropped);
@@ -155,7 +156,7 @@ impl Console {
         }
     }
 
-    /// Writes what the reader takes now. That nobody reads is no reason to stop.
+    /// Writes what the reader takes now. Errors are ignored.
     fn flush(&mut self) {
         self.write_pending();
         if self.pending.is_empty() && self.dropped > 0 {
@@ -179,9 +180,9 @@ impl Console {
         };
         match stream.and_then(|stream| write(stream, &self.pending)) {
             Ok(taken) => drop(self.pending.drain(..taken)),
-            // It is written once one is free.
+            // It is written once a descriptor is free.
             Err(error) if is_short_of_descriptors(&error) => {}
-            // The reader is gone, or a disk is full: what comes later may still be read.
+            // The reader is gone, or a disk is full. Later lines may be read again.
             Err(_) => self.pending.clear(),
         }
     }
@@ -208,7 +209,7 @@ fn write(stream: &Stream, bytes: &[u8]) -> io::Result<usize> {
     Ok(taken)
 }
 
-/// A line of bounded length.
+/// Cuts a line to [`LONGEST_LINE`] bytes.
 fn cut(text: &str) -> &str {
     let mut end = text.len().min(LONGEST_LINE);
     while !text.is_char_boundary(end) {

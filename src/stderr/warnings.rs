@@ -1,21 +1,23 @@
-//! Which warnings are written: the first of each kind, and then how many more there were.
+//! Decides which warnings are written: the first ones of each kind, and then how many more there
+//! were.
 //!
 //! Writes nothing itself; time is a parameter, in nanoseconds on the loop's clock.
 //! Invariant: however many warnings come, the lines grow with the logarithm of the time.
 
 use crate::change::Warning;
 
-/// After the first warning that is left out, the number is written this much later: 1 s.
+/// How long after the first warning that is not written the number is: 1 s. The delay doubles each
+/// time.
 const FIRST_DELAY: u64 = 1_000_000_000;
 
-/// The delay doubles up to this: an hour.
+/// The longest delay: 1 h.
 const LONGEST_DELAY: u64 = 3600 * FIRST_DELAY;
 
 #[derive(Clone, Copy)]
 struct Kind {
-    /// As `--stats` names it.
+    /// Its name in `--stats`.
     row: &'static str,
-    /// As it follows a number.
+    /// Its name after a number.
     what: &'static str,
     /// How many are written one by one.
     shown: u64,
@@ -59,11 +61,11 @@ fn kind(warning: &Warning) -> usize {
     }
 }
 
-/// How many of a kind there were.
+/// The number of warnings of a kind.
 #[derive(Clone, Copy, Default)]
 struct Count {
     total: u64,
-    /// How many of them were written, one by one or as a number.
+    /// Those that were written, one by one or as a number.
     written: u64,
 }
 
@@ -85,7 +87,7 @@ impl Warnings {
             count.written += 1;
             return true;
         }
-        // Of what is written once the first line says that there will be more.
+        // The one warning of a kind of which one is shown announces that there may be more.
         if shown > 1 && self.due.is_none() {
             self.delay = (self.delay * 2).clamp(FIRST_DELAY, LONGEST_DELAY);
             self.due = Some(now.saturating_add(self.delay));
@@ -98,7 +100,7 @@ impl Warnings {
         self.due
     }
 
-    /// How many were left out since the last one, a line a kind.
+    /// The lines about warnings that were not written since the last summary, one for each kind.
     pub(super) fn summary(&mut self, now: u64) -> Vec<String> {
         self.due = self.due.filter(|&due| due > now);
         let mut lines = Vec::new();

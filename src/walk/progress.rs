@@ -1,17 +1,15 @@
-//! How far the walks are, counted by the threads that walk and shown by another, and
-//! whether something has ended them.
+//! Counts the progress of the walks, for another thread to show, and keeps whether they are to
+//! end.
 //!
-//! Ends no walk by itself: each thread of the walk asks it. Invariant: what is ended stays
-//! ended.
+//! Ends no walk: each walking thread asks it. Invariant: walks that are to end stay so.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::interrupt::Interrupt;
 
-/// Directories walked between two checks of what ends it: some tenths of a millisecond.
+/// Directories walked between two checks of the interrupt: some tenths of a millisecond.
 const STRIDE: u64 = 64;
 
-/// How far the walks are, to be read by another thread, and whether they go on.
 pub(crate) struct WalkProgress {
     interrupt: Option<Interrupt>,
     is_ended: AtomicBool,
@@ -21,7 +19,7 @@ pub(crate) struct WalkProgress {
 }
 
 impl WalkProgress {
-    /// Nowhere yet; `interrupt` ends the walks.
+    /// `interrupt`: what ends the walks.
     pub(crate) fn new(interrupt: Option<Interrupt>) -> Self {
         Self {
             interrupt,
@@ -32,7 +30,7 @@ impl WalkProgress {
         }
     }
 
-    /// One more directory is watched; now and then, it is asked whether to go on.
+    /// Counts a directory that is watched; checks the interrupt at every [`STRIDE`]th.
     pub(super) fn went_on(&self) {
         let watched = self.watched.fetch_add(1, Ordering::Relaxed);
         if watched.is_multiple_of(STRIDE) {
@@ -40,14 +38,14 @@ impl WalkProgress {
         }
     }
 
-    /// Ends the walks where somebody asks for it.
+    /// Ends the walks if the interrupt is pending.
     pub(crate) fn check_interrupt(&self) {
         if self.interrupt.as_ref().is_some_and(Interrupt::is_pending) {
             self.is_ended.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether the walks are to end where they are.
+    /// Whether the walks are to end now.
     pub(crate) fn is_ended(&self) -> bool {
         self.is_ended.load(Ordering::Relaxed)
     }

@@ -1,5 +1,5 @@
-//! Turns a directory into pieces of its list, for who takes them into the model; those of a
-//! large one are read on a thread of their own, where a processor would be idle otherwise.
+//! Lists a directory in pieces. Those of a large one are read ahead on a thread, if a processor
+//! would be idle otherwise.
 //!
 //! Invariant: the pieces come in the order of getdents64(2), and the thread has ended when
 //! the list is dropped, so that it holds nothing open.
@@ -11,22 +11,22 @@ use std::thread::{self, JoinHandle};
 
 use crate::sys::listing;
 
-/// A directory is large after so many full pieces: some 3,000 names. To read them takes many
-/// times as long as to begin a thread.
+/// A directory is large after this many full pieces: some 3,000 names. Reading them takes many
+/// times as long as making a thread.
 const MANY: usize = 4;
 
-/// Pieces that are read ahead.
+/// Most pieces that are read ahead.
 const AHEAD: usize = 4;
 
 pub(super) struct List<'a> {
     fd: BorrowedFd<'a>,
-    /// How many full pieces were read.
+    /// The number of full pieces that were read.
     full: usize,
     ahead: Option<Ahead>,
 }
 
 impl<'a> List<'a> {
-    /// Of an open directory, from where it was read to.
+    /// Lists an open directory, from the offset up to which it was read.
     pub(super) fn new(fd: BorrowedFd<'a>) -> Self {
         let (full, ahead) = (0, None);
         Self { fd, full, ahead }
@@ -51,7 +51,7 @@ impl<'a> List<'a> {
     }
 }
 
-/// A piece of the list: the buffer, and how much of it is filled.
+/// A piece of the list: the buffer, and the number of bytes in it.
 type Piece = (Vec<u8>, usize);
 
 /// The thread that reads.
@@ -64,10 +64,10 @@ struct Ahead {
 
 impl Ahead {
     fn start(fd: BorrowedFd<'_>) -> io::Result<Self> {
-        // The duplicate goes on where the other has been read to.
+        // A duplicate shares the offset.
         let fd = fd.try_clone_to_owned()?;
         let (sender, pieces) = sync_channel(AHEAD);
-        // Each buffer is in one of the channels, or with one of the two sides.
+        // As many as there are buffers: `AHEAD` in the other channel, and one on each side.
         let (empty, buffers) = sync_channel(AHEAD + 2);
         let thread = thread::Builder::new()
             .name("list".into())
@@ -81,7 +81,7 @@ impl Ahead {
     }
 
     fn next(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        // The thread ends after an error or the end of the list, and both were given then.
+        // After an error or the end, which were given, the thread has ended.
         let piece = self.pieces.as_ref().and_then(|pieces| pieces.recv().ok());
         let Some(piece) = piece else {
             return Ok(0);
@@ -101,7 +101,7 @@ impl Drop for Ahead {
     }
 }
 
-/// Reads until the end of the list, an error, or until no piece is taken any more.
+/// Reads until the end of the list, an error, or until the receiver is dropped.
 fn read_all(fd: &OwnedFd, buffers: &Receiver<Vec<u8>>, pieces: &SyncSender<io::Result<Piece>>) {
     loop {
         let buffer = buffers.try_recv();

@@ -1,6 +1,7 @@
-//! Walks a remote mount through the thread that asks it, for as long as it answers.
+//! Walks a remote mount by its thread, for as long as it answers.
 //!
-//! Invariant: what has not answered in time is on the work queue, and the walk ends.
+//! Invariant: when it does not answer in time, what is left goes on the work queue, and the walk
+//! ends.
 
 use super::shared::take_watch;
 use super::{WalkContext, set_unasked};
@@ -12,8 +13,8 @@ use crate::file_status::FsError;
 use crate::tracker::Hashing;
 use crate::tracker::model::Id;
 
-/// Walks what is below a directory on a remote mount. Gives the directories that are known
-/// under another name, and what that is.
+/// Walks what is below a directory on a remote mount. Returns the directories that the model has
+/// under another name, each with that entry.
 pub(crate) fn walk_remote(
     tracker: &mut RealTracker,
     context: &mut WalkContext<'_>,
@@ -45,7 +46,7 @@ pub(crate) fn walk_remote(
                 continue;
             }
             _ => {
-                // It may answer later: each is listed as soon as it does.
+                // It may answer later.
                 let rest = left.drain(..).map(|(id, _)| id);
                 for id in std::iter::once(id).chain(rest) {
                     tracker.enqueue(id);
@@ -67,7 +68,7 @@ pub(crate) fn walk_remote(
             };
             tracker.add_walked(child, id, ino);
             if kind == Kind::File {
-                // The baseline waits for no file system that may not answer.
+                // The baseline reads no file system that may not answer.
                 if tracker.hashing(walked.watched.inode.dev) == Hashing::Eager {
                     tracker.model.mark_missed(child);
                 }

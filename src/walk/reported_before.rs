@@ -1,13 +1,12 @@
-//! Files and directories that were reported before the watch (`--since`), found by their
-//! names as they are walked: what is as it was then is known without being read.
+//! Finds what was reported before this watch (`--since`) of the names that are walked: an
+//! unchanged file need not be read.
 //!
-//! Asks for the state of files only, once each, while their directory is open. Invariant:
-//! a file is asked for only once its directory has a watch, so that a later write to it has
-//! an event.
+//! Stats files only, each once. Invariant: a file is stat'ed only after its directory has a watch,
+//! so that a later write to it has an event.
 
 use std::os::fd::BorrowedFd;
 
-use super::Walker;
+use super::walker::Walker;
 use crate::change::{Digest, Kind};
 use crate::disk::RealTracker;
 use crate::file_status::Stat;
@@ -16,13 +15,13 @@ use crate::sys::listing::{self, Dirent};
 use crate::sys::stat::stat_name;
 use crate::tracker::model::Id;
 
-/// A directory as it was reported before, if it was.
+/// The entry of a directory that was reported before, if it was.
 pub(super) type OldDirectory = Option<TreeId>;
 
-/// What was reported before of a name that is there.
+/// What was reported before of a name that was found.
 pub(super) enum ReportedBefore {
     Directory(TreeId),
-    /// A file that is as it was then.
+    /// An unchanged file.
     File {
         old: TreeId,
         stat: Stat,
@@ -31,7 +30,7 @@ pub(super) enum ReportedBefore {
 }
 
 impl ReportedBefore {
-    /// `near`: another name of the directory that was found.
+    /// `near`: the last entry of the directory that was found.
     fn find(
         since: &Since,
         dir: TreeId,
@@ -57,7 +56,8 @@ impl ReportedBefore {
         Some(Self::File { old, stat, digest })
     }
 
-    /// Takes it over into an entry that was just added; of a directory, which one it was.
+    /// Takes over what was reported into an entry that was just added. Returns the reported entry
+    /// of a directory.
     pub(super) fn apply(
         self,
         since: Option<&Since>,
@@ -78,7 +78,7 @@ impl ReportedBefore {
     }
 }
 
-/// The directory of a PATH as it was reported before.
+/// The reported entry of a PATH.
 pub(super) fn old_root(since: Option<&Since>, tracker: &RealTracker, root: Id) -> OldDirectory {
     let mut path = Vec::new();
     tracker.write_path(root, &mut path);
@@ -86,7 +86,7 @@ pub(super) fn old_root(since: Option<&Since>, tracker: &RealTracker, root: Id) -
 }
 
 impl Walker<'_, '_> {
-    /// Finds what was reported before of the entries just read of a directory.
+    /// Finds what was reported before of the entries that were just read.
     pub(super) fn find_reported(&mut self, dir: OldDirectory, fd: BorrowedFd<'_>, count: usize) {
         self.reported.clear();
         let (Some(since), Some(dir)) = (self.shared.since, dir) else {

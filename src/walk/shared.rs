@@ -1,8 +1,8 @@
-//! What the walkers share: the model that grows, and the directories left to walk, which
-//! go to a thread that is idle.
+//! Holds what the walking threads share: the model, and the directories left to walk, which go to
+//! a thread that is idle.
 //!
 //! Reads no directory and sets no watch. Invariant: a thread without work waits as long as
-//! another walks, since that one may give some.
+//! another one walks, which may give it some.
 
 use std::collections::VecDeque;
 use std::io;
@@ -25,26 +25,27 @@ use crate::sys::process;
 use crate::tracker::disk::{Inode, Watched};
 use crate::tracker::model::Id;
 
-/// Directories that a thread holds open on its way down; deeper ones are opened
-/// again by their path from the PATH.
+/// Most levels of directories that a thread holds open; deeper ones are given away closed, and
+/// opened again by their path from the PATH.
 const DEPTH: usize = 256;
 
-/// And no more than that part of the descriptors that there may be.
+/// The levels take at most one part in so many of the limit of descriptors.
 const SHARE: u64 = 8;
 
-/// Open directories that are given to others at once.
+/// Most open directories that are given away and not taken yet.
 const GIVEN: usize = 32;
 
-/// A directory to walk: open, or to be opened by its relative path.
+/// A directory to walk.
 pub(super) struct Job {
     pub(super) id: Id,
+    /// `None`: it is to be opened by its relative path.
     pub(super) fd: Option<OwnedFd>,
-    /// What its parent is on; `None` for a PATH.
+    /// The file system of its parent; `None` for a PATH.
     pub(super) above: Option<FileSystem>,
     pub(super) old: OldDirectory,
 }
 
-/// What a directory is on.
+/// The file system that a directory is on.
 #[derive(Clone, Copy)]
 pub(super) struct FileSystem {
     pub(super) dev: u64,
@@ -60,38 +61,37 @@ pub(super) struct Shared<'a> {
     pub(super) has_automounts: bool,
     pub(super) one_file_system: bool,
     pub(super) self_outputs: &'a [Inode],
-    /// Who wants to know how far it is.
     pub(super) progress: &'a WalkProgress,
-    /// What was reported before.
+    /// What was reported before this watch.
     pub(super) since: Option<&'a Since>,
-    /// The model that grows, and the work that is left.
     state: Mutex<State<'a>>,
-    /// Rung when there is work, or none will come.
+    /// Notified when there is work, or none will come.
     work_ready: Condvar,
-    /// How many threads have nothing to do.
+    /// The number of threads without work.
     idle: AtomicUsize,
-    /// The PATH, open, from which directories in it are opened again.
+    /// The PATH, open, from which directories are opened again.
     pub(super) root: Option<OwnedFd>,
-    /// How many open directories are given to others and not taken yet.
+    /// The number of open directories that are given away and not taken yet.
     given: AtomicUsize,
-    /// How many directories above the one being read each thread holds.
+    /// Most levels of directories that each thread holds open.
     pub(super) depth: usize,
 }
 
 pub(super) struct State<'a> {
     pub(super) tracker: &'a mut RealTracker,
     jobs: VecDeque<Job>,
+    /// The number of threads that walk.
     walking: usize,
-    /// Directories that are known under another name.
+    /// Directories that the model has under another name, each with that entry.
     pub(super) aliases: Vec<(Id, Id)>,
     /// Roots of remote mounts, which are walked last.
     pub(super) remote: Vec<(Id, RemotePath)>,
 }
 
 impl State<'_> {
-    /// Takes the watch on a directory into the model. `false`: it is known under another
-    /// name already.
-    pub(super) fn arrived(
+    /// Takes the watch on a directory into the model. `false`: the model has the directory under
+    /// another name.
+    pub(super) fn take_watch(
         &mut self,
         id: Id,
         inode: Inode,
@@ -112,7 +112,7 @@ impl State<'_> {
 /// Takes the watch on a directory into the model.
 ///
 /// # Errors
-/// It is known under this other name already.
+/// The entry under which the model has the directory already.
 pub(super) fn take_watch(tracker: &mut RealTracker, id: Id, watched: &Watched) -> Result<(), Id> {
     tracker.file_systems.note(watched.inode.dev, watched.class);
     match &watched.wd {
@@ -133,7 +133,7 @@ pub(super) fn take_watch(tracker: &mut RealTracker, id: Id, watched: &Watched) -
 }
 
 impl<'a> Shared<'a> {
-    /// A PATH is all that is left to walk.
+    /// Begins with a PATH.
     pub(super) fn new(
         tracker: &'a mut RealTracker,
         context: &'a WalkContext<'_>,
@@ -177,7 +177,7 @@ impl<'a> Shared<'a> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next directory; `None` when all are walked.
+    /// Takes the next directory; waits for one. `None`: all are walked.
     pub(super) fn take(&self) -> Option<Job> {
         let mut state = self.lock();
         self.idle.fetch_add(1, Ordering::Relaxed);
@@ -204,7 +204,7 @@ impl<'a> Shared<'a> {
         job
     }
 
-    /// A directory that was taken is walked.
+    /// Notes that a directory that was taken is walked.
     pub(super) fn finished(&self) {
         let mut state = self.lock();
         state.walking -= 1;
@@ -213,13 +213,12 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Whether a thread has nothing to do, and not enough is given already: what is
-    /// given is open, and descriptors are few.
+    /// Whether a thread has no work, and fewer than [`GIVEN`] open directories are given away.
     pub(super) fn has_idle_worker(&self) -> bool {
         self.idle.load(Ordering::Relaxed) > 0 && self.given.load(Ordering::Relaxed) < GIVEN
     }
 
-    /// Hands a directory to a thread that is idle.
+    /// Gives a directory to a thread that is idle.
     pub(super) fn give(&self, job: Job) {
         if job.fd.is_some() {
             self.given.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What the loop and the threads of a mount share: questions, answers, and files to be read.
+//! Passes questions, answers, and files to be read between the loop and the threads of a mount.
 //!
 //! Asks no file system. Invariant: its lock is held for no longer than it takes to move a
 //! question or an answer.
@@ -17,25 +17,27 @@ pub(super) struct Read {
     pub(super) ticket: Ticket,
 }
 
-/// What the loop and the threads of a mount share.
 #[derive(Default)]
 pub(super) struct Mailbox {
     pub(super) questions: VecDeque<Question>,
-    /// The question that is being put, and since when.
+    /// The question that is being asked, and since when.
     pub(super) current: Option<(Question, Instant)>,
+    /// Answers that were not taken, and when they came.
     pub(super) answers: Vec<(Question, Answered, Instant)>,
     pub(super) reads: VecDeque<Read>,
     /// Whether the last answer came late.
     pub(super) is_slow: bool,
+    /// Whether the mount is gone, so that the threads end.
     pub(super) is_closed: bool,
-    /// Whether threads were started: one for questions, one that reads.
+    /// Whether the thread that asks was started.
     pub(super) has_threads: bool,
+    /// Whether the thread that reads files was started.
     pub(super) has_reader: bool,
 }
 
 pub(super) struct Shared {
     pub(super) mailbox: Mutex<Mailbox>,
-    /// Rung at each question and each answer.
+    /// Notified of each question, answer and file to be read.
     pub(super) changed: Condvar,
 }
 

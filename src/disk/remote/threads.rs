@@ -1,4 +1,4 @@
-//! The threads of a mount: one puts questions to its file system, one after the other, and
+//! Runs the threads of a mount: one asks its file system the questions, one after the other, and
 //! one reads files. Each may wait for as long as the file system takes.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,16 +20,17 @@ use crate::sys::stat::{stat_fd, stat_name};
 use crate::sys::{fs_error, listing};
 use crate::tracker::disk::{FileDigest, Watched, append_name};
 
-/// Late answers are kept for 60 s until the same is asked again.
+/// How long a late answer is kept until the same is asked again: 60 s.
 const KEEP: Duration = Duration::from_secs(60);
 
-/// A directory is held open by its thread for this long after the last question.
+/// How long a thread holds directories open after the last question: 200 ms.
 const HOLD: Duration = Duration::from_millis(200);
 
-/// Directories that one thread holds open.
+/// Most directories that one thread holds open.
 const MOST_HELD: usize = 16;
 
-/// A thread's life: it puts questions, one after the other, until its mount is gone.
+/// Runs on a thread: asks the questions, one after the other, until the mount is gone. `recovered`
+/// is called when an answer comes after the mount was stalled.
 pub(super) fn answer_all(shared: &Shared, mut answerer: Answerer, recovered: &dyn Fn()) {
     let mut mailbox = shared.lock();
     loop {
@@ -72,7 +73,7 @@ pub(super) fn answer_all(shared: &Shared, mut answerer: Answerer, recovered: &dy
     }
 }
 
-/// The other thread's life: it reads files.
+/// Runs on the other thread: reads files, until the mount is gone.
 pub(super) fn read_all(shared: &Shared, mut answerer: Answerer, workers: &Workers) {
     let mut buffer = Vec::new();
     let mut mailbox = shared.lock();
@@ -106,7 +107,7 @@ pub(super) fn read_all(shared: &Shared, mut answerer: Answerer, workers: &Worker
 pub(super) struct Answerer {
     inotify: Arc<Inotify>,
     mounts: Arc<MountTable>,
-    /// Directories that were used just now.
+    /// Open directories that were used lately.
     held: Vec<(RemotePath, Inode, OwnedFd)>,
 }
 
@@ -119,8 +120,8 @@ impl Answerer {
         }
     }
 
-    /// For another thread.
-    pub(super) fn fresh(&self) -> Self {
+    /// Another one, without open directories.
+    pub(super) fn for_another_thread(&self) -> Self {
         Self::new(Arc::clone(&self.inotify), Arc::clone(&self.mounts))
     }
 
@@ -173,7 +174,7 @@ impl Answerer {
         }
     }
 
-    /// Opens with O_PATH; a symbolic link is not followed in a directory of the tree.
+    /// Opens a target with O_PATH; only in a path that the user gave are symbolic links followed.
     pub(super) fn open(&mut self, target: &RemoteTarget) -> Result<OwnedFd, NoAnswer> {
         match target {
             RemoteTarget::Path(path) => Ok(path.open()?),
@@ -201,7 +202,7 @@ impl Answerer {
         })
     }
 
-    /// Opens a directory, which must be that inode, or takes it from those that are held.
+    /// Opens a directory, which must be this inode, unless it is held open.
     pub(super) fn enter(&mut self, path: &RemotePath, inode: Inode) -> Result<&OwnedFd, NoAnswer> {
         let is_it = |held: &(RemotePath, Inode, OwnedFd)| held.0 == *path && held.1 == inode;
         let index = match self.held.iter().position(is_it) {
@@ -242,7 +243,7 @@ impl Answerer {
     }
 }
 
-/// All that is in a directory that is open with O_PATH.
+/// Gives each entry of a directory that is open with O_PATH to `each`.
 pub(in crate::disk) fn list(
     dir: BorrowedFd<'_>,
     mut each: impl FnMut(listing::Dirent<'_>),

@@ -1,4 +1,4 @@
-//! What must be done before a record can be made of a node.
+//! Finds the node whose record must come before that of another one.
 //!
 //! Changes no tree and makes no record.
 
@@ -7,7 +7,7 @@ use crate::change::Kind;
 use crate::net_effect::net::{Edge, NodeId};
 
 impl Planner {
-    /// What must be done before.
+    /// The node whose record must come first.
     pub(super) fn blocker(&mut self, id: NodeId) -> Option<NodeId> {
         match self.todo[id.index()] {
             Todo::Nothing => None,
@@ -23,7 +23,7 @@ impl Planner {
         }
     }
 
-    /// What is still in a directory that is gone.
+    /// A node that is still in a directory that is gone.
     pub(super) fn left_below(&mut self, dir: NodeId) -> Option<NodeId> {
         let (now, nodes) = (&self.now, &self.net.nodes);
         let below = self.below_gone.get_mut(&dir)?;
@@ -36,7 +36,7 @@ impl Planner {
         None
     }
 
-    /// What is still at the name where something is to be.
+    /// A node that is still at the edge where another one is to be.
     fn in_the_way(&mut self, id: NodeId, to: Edge) -> Option<NodeId> {
         if let Some(&other) = self.taken.get(&to)
             && other != id
@@ -54,8 +54,8 @@ impl Planner {
         }
     }
 
-    /// What is still to move on the way from a directory up to what it is in: nothing
-    /// can be moved below itself.
+    /// If `dir`, where a directory is to be moved, is still below that directory: the uppermost node
+    /// between them that is yet to be moved away.
     fn holder(&self, id: NodeId, dir: NodeId) -> Option<NodeId> {
         if self.node(id).kind != Kind::Directory {
             return None;

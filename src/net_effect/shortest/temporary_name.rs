@@ -1,15 +1,14 @@
-//! The name that a node has for a while where renames form a cycle, as in `a -> b`, `b -> a`.
+//! Gives a node a temporary name, if renames form a cycle, as in `a -> b`, `b -> a`.
 
 use super::{Planner, Todo};
 use crate::change::Kind;
 use crate::net_effect::net::{Edge, NodeId};
 
-/// So many of the names that something leaves are thought of as free ones: a bound on
-/// the search.
+/// At most this many of the names that become free are tried.
 const CANDIDATES: usize = 64;
 
 impl Planner {
-    /// Renames it to a free name, until its own one is free.
+    /// Renames a node to a free name, until its destination is free.
     pub(super) fn rename_to_temporary(&mut self, id: NodeId) {
         self.has_temporary_name[id.index()] = true;
         let free = self.free_edge(id);
@@ -17,8 +16,8 @@ impl Planner {
         self.rename(id, to);
     }
 
-    /// A name in a directory that stays: best of all one whose file is gone, since it
-    /// need not be deleted when it is replaced; else the first at which nothing is.
+    /// A free edge in a directory that stays: at best one whose node is gone, since that need not be
+    /// deleted when it is replaced; else the first one at which nothing is.
     fn free_edge(&mut self, id: NodeId) -> Option<Edge> {
         let mut best: Option<(bool, Vec<u8>, Edge)> = None;
         for edge in self.free.clone() {
@@ -42,7 +41,7 @@ impl Planner {
         best.map(|(_, _, edge)| edge)
     }
 
-    /// Whether a rename of the one may replace the other, which is gone.
+    /// Whether a rename of `id` may replace `old`, which is gone.
     fn can_replace(&mut self, id: NodeId, old: NodeId) -> bool {
         let is_directory = |id| self.node(id).kind == Kind::Directory;
         self.todo[old.index()] == Todo::Delete
@@ -50,7 +49,7 @@ impl Planner {
             && self.left_below(old).is_none()
     }
 
-    /// Names at which nothing was, and some that something leaves.
+    /// Edges at which nothing was at the start, and some that become free.
     pub(super) fn candidates(&self, order: &[NodeId]) -> Vec<Edge> {
         let vacant = self.net.vacant.iter().copied();
         let left = order.iter().filter_map(|&id| {
@@ -61,7 +60,7 @@ impl Planner {
         vacant.chain(left.take(CANDIDATES)).collect()
     }
 
-    /// Whether a directory is there, stays, and is not below what waits to be moved.
+    /// Whether a directory is there, stays, and is not below a node that waits.
     fn can_hold(&self, dir: NodeId, id: NodeId) -> bool {
         let mut at = dir;
         if dir != NodeId::TOP && self.node(dir).destination.is_none() {
@@ -82,7 +81,7 @@ impl Planner {
         false
     }
 
-    /// A name that, as far as can be known, nothing else has, in a directory that stays.
+    /// An edge at which, as far as is known, nothing is, in a directory that stays.
     fn made_up_edge(&mut self, id: NodeId) -> Edge {
         let Edge { mut parent, name } = self.now[id.index()].expect("what is in the way is there");
         while parent != NodeId::TOP && !self.can_hold(parent, id) {

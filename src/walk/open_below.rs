@@ -1,0 +1,106 @@
+//! Opens the subdirectories that a walk enters.
+//!
+//! Reads none and sets no watch. Invariant: opening mounts nothing, and asks no file system that
+//! may not answer.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::set_unasked;
+use super::shared::FileSystem;
+use super::walker::Walker;
+use crate::change::Kind;
+use crate::disk::path::RemotePath;
+use crate::file_status::{FsClass, Stat};
+use crate::sys::file::{self, Open};
+use crate::sys::stat::{stat_fd_cached, stat_name_cached};
+use crate::tracker::disk::Inode;
+use crate::tracker::model::{DirectoryState, Id, NotEntered};
+
+impl Walker<'_, '_> {
+    /// Opens a directory again by its path from the open PATH. The path of that may be relative, and
+    /// each thread has a working directory of its own.
+    pub(super) fn reopen(&self, id: Id) -> io::Result<OwnedFd> {
+        let mut path = Vec::new();
+        let state = self.shared.lock();
+        state.tracker.model.write_relative_path(id, &mut path);
+        drop(state);
+        let root = self.shared.root.as_ref();
+        let root = root.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        file::open_path(root.as_fd(), &path, Open::Listing)
+    }
+
+    /// Opens a subdirectory. `None`: it is not to be entered by this walk.
+    ///
+    /// # Errors
+    /// Why it cannot be opened, and the status of what is there, if that is known.
+    pub(super) fn open_below(
+        &self,
+        id: Id,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        above: FileSystem,
+    ) -> Result<Option<OwnedFd>, (io::Error, Option<Stat>)> {
+        // If opening a name may mount something, it is stat'ed first.
+        if !self.shared.has_automounts {
+            let opened =
+                file::with_c_str(name, |name| file::open_in_mount(dir, name, Open::Listing));
+            match opened {
+                Ok(fd) => return Ok(Some(fd)),
+                // Another mount, or a kernel or sandbox without openat2(2).
+                Err(error) if file::is_refused_by_openat2(&error) => {}
+                Err(error) => {
+                    let raw = file::with_c_str(name, |name| stat_name_cached(dir, name)).ok();
+                    return Err((error, raw));
+                }
+            }
+        }
+        self.open_on_other_mount(id, dir, name, above)
+    }
+
+    /// Opens a subdirectory that may be on another file system. It is stat'ed before it is opened
+    /// for reading, so that nothing is mounted, and no remote file system is asked.
+    fn open_on_other_mount(
+        &self,
+        id: Id,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        above: FileSystem,
+    ) -> Result<Option<OwnedFd>, (io::Error, Option<Stat>)> {
+        let failed = |error| (error, None);
+        let found = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
+        let found = found.map_err(failed)?;
+        let raw = stat_fd_cached(found.as_fd()).map_err(failed)?;
+        if raw.kind != Kind::Directory {
+            return Err((io::ErrorKind::NotFound.into(), None));
+        }
+        let is_foreign = raw.inode.dev != above.dev;
+        let class = self.shared.mounts.class(&raw);
+        let is_remote = (raw.is_mount_root || is_foreign) && class.may_stall();
+        if raw.is_automount
+            || class == FsClass::Automount
+            || is_foreign && self.shared.one_file_system
+        {
+            self.do_not_enter(id, raw.inode);
+            return Ok(None);
+        }
+        if is_remote {
+            let path = RemotePath::at(found, &raw);
+            let mut state = self.shared.lock();
+            state.tracker.file_systems.note(raw.inode.dev, class);
+            set_unasked(state.tracker, id, raw.inode.dev);
+            state.remote.push((id, path));
+            return Ok(None);
+        }
+        let opened = file::open_name(found.as_fd(), c".", Open::Listing);
+        opened.map(Some).map_err(|error| (error, Some(raw)))
+    }
+
+    /// Marks a directory as not entered.
+    pub(super) fn do_not_enter(&self, id: Id, inode: Inode) {
+        let mut state = self.shared.lock();
+        state.tracker.model.set_inode(id, inode);
+        let boundary = DirectoryState::NotEntered(NotEntered::Boundary);
+        state.tracker.model.set_directory_state(id, boundary);
+    }
+}

@@ -1,0 +1,271 @@
+//! Walks directories on one thread: watches each, reads it into the model, and goes down.
+//!
+//! Invariant: a directory is watched before it is read.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::read_ahead::List;
+use super::reported_before::{OldDirectory, ReportedBefore};
+use super::shared::{FileSystem, Job, Shared};
+use crate::change::Kind;
+use crate::event::Wd;
+use crate::file_status::{FsClass, FsError, Stat};
+use crate::sys::file::{self, FdPath};
+use crate::sys::fs_error;
+use crate::sys::listing;
+use crate::sys::process;
+use crate::sys::stat::{stat_fd, stat_name};
+use crate::tracker::model::Id;
+
+/// A directory whose subdirectories are being walked.
+struct Frame {
+    fd: OwnedFd,
+    on: FileSystem,
+    /// The index of the first of its subdirectories in [`Walker::subs`].
+    first: usize,
+}
+
+pub(super) struct Walker<'s, 'a> {
+    pub(super) shared: &'s Shared<'a>,
+    /// Whether the thread has a working directory of its own.
+    moves: bool,
+    /// Filled by getdents64(2).
+    pub(super) buffer: Vec<u8>,
+    /// Subdirectories left to walk, of all frames.
+    subs: Vec<Subdirectory>,
+    /// Their names, one after the other.
+    names: Vec<u8>,
+    /// What was reported before of the entries that were just read.
+    pub(super) reported: Vec<Option<ReportedBefore>>,
+}
+
+struct Subdirectory {
+    id: Id,
+    /// The end of its name in [`Walker::names`].
+    end: usize,
+    old: OldDirectory,
+}
+
+impl<'s, 'a> Walker<'s, 'a> {
+    pub(super) fn new(shared: &'s Shared<'a>) -> Self {
+        let moves = process::unshare_working_directory().is_ok();
+        Self {
+            moves,
+            ..Self::on_this_thread(shared)
+        }
+    }
+
+    /// A walker that shares the working directory of the process.
+    pub(super) fn on_this_thread(shared: &'s Shared<'a>) -> Self {
+        Self {
+            shared,
+            moves: false,
+            buffer: vec![0; listing::AT_ONCE],
+            subs: Vec::new(),
+            names: Vec::new(),
+            reported: Vec::new(),
+        }
+    }
+
+    /// Walks directories until none is left.
+    pub(super) fn run(&mut self) {
+        while let Some(job) = self.shared.take() {
+            let opened = match job.fd {
+                Some(fd) => Ok(fd),
+                None => self.reopen(job.id),
+            };
+            match opened {
+                Ok(fd) => self.descend(job.id, fd, job.above, job.old),
+                Err(error) => self.walk_error(job.id, &error, None),
+            }
+            self.shared.finished();
+        }
+    }
+
+    /// Walks a directory and what is below it, without recursion.
+    fn descend(&mut self, id: Id, fd: OwnedFd, above: Option<FileSystem>, old: OldDirectory) {
+        let mut frames = Vec::new();
+        self.visit(&mut frames, id, fd, above, old);
+        while let Some(frame) = frames.last()
+            && !self.shared.progress.is_ended()
+        {
+            if self.subs.len() == frame.first {
+                frames.pop();
+                continue;
+            }
+            let Some(Subdirectory { id, end, old }) = self.subs.pop() else {
+                return;
+            };
+            let start = self.names_end();
+            let above = Some(frame.on);
+            let name = &self.names[start..end];
+            let opened = self.open_below(id, frame.fd.as_fd(), name, frame.on);
+            self.names.truncate(start);
+            match opened {
+                Ok(None) => {}
+                Ok(Some(fd)) if self.shared.has_idle_worker() => {
+                    let fd = Some(fd);
+                    self.shared.give(Job { id, fd, above, old });
+                }
+                Ok(Some(_)) if frames.len() >= self.shared.depth => {
+                    let fd = None;
+                    self.shared.give(Job { id, fd, above, old });
+                }
+                Ok(Some(fd)) => self.visit(&mut frames, id, fd, above, old),
+                Err((error, raw)) => self.walk_error(id, &error, raw),
+            }
+        }
+    }
+
+    /// The end of the names of the subdirectories that are left.
+    fn names_end(&self) -> usize {
+        self.subs.last().map_or(0, |sub| sub.end)
+    }
+
+    /// Watches and reads a directory, and adds it to the frames.
+    fn visit(
+        &mut self,
+        frames: &mut Vec<Frame>,
+        id: Id,
+        fd: OwnedFd,
+        above: Option<FileSystem>,
+        old: OldDirectory,
+    ) {
+        let raw = match stat_fd(fd.as_fd()) {
+            Ok(raw) => raw,
+            Err(error) => return self.walk_error(id, &error, None),
+        };
+        let first = self.subs.len();
+        // A subvolume is another device within a mount.
+        let is_foreign = above.is_some_and(|above| above.dev != raw.inode.dev);
+        if is_foreign && self.shared.one_file_system {
+            return self.do_not_enter(id, raw.inode);
+        }
+        let on = match above {
+            Some(above) if above.mount == raw.mount && !is_foreign => above,
+            _ => FileSystem {
+                dev: raw.inode.dev,
+                mount: raw.mount,
+                class: self.shared.mounts.class(&raw),
+            },
+        };
+        let wd = self.watch(fd.as_fd());
+        self.shared.progress.went_on();
+        // Without a watch, a file may change after it was compared, without an event.
+        let old = if wd.is_ok() { old } else { None };
+        let mut wd = Some(wd);
+        let mut list = List::new(fd.as_fd());
+        loop {
+            let may_be_ahead = self.shared.has_idle_worker();
+            let count = match list.next(&mut self.buffer, may_be_ahead) {
+                Ok(count) => count,
+                Err(error) => {
+                    self.walk_error(id, &error, Some(raw));
+                    0
+                }
+            };
+            // Even an empty directory must be taken into the model, with its watch.
+            if count == 0 && wd.is_none() {
+                break;
+            }
+            self.find_reported(old, fd.as_fd(), count);
+            if !self.enter(id, &raw, on.class, wd.take(), fd.as_fd(), count) {
+                self.subs.truncate(first);
+                self.names.truncate(self.names_end());
+                return;
+            }
+            if count == 0 || self.shared.progress.is_ended() {
+                break;
+            }
+            if count > listing::AT_ONCE / 2 {
+                self.shared.progress.check_interrupt();
+            }
+        }
+        drop(list);
+        frames.push(Frame { fd, on, first });
+    }
+
+    /// Sets a watch, by `.` after fchdir(2) if the thread may: so no path is resolved.
+    fn watch(&self, fd: BorrowedFd<'_>) -> io::Result<Wd> {
+        if self.moves && file::change_directory(fd).is_ok() {
+            return self.shared.inotify.watch_directory(c".");
+        }
+        self.shared
+            .inotify
+            .watch_directory(FdPath::new(fd).as_c_str())
+    }
+
+    /// Takes a directory and the entries that were just read into the model. `false`: the model has
+    /// the directory under another name.
+    fn enter(
+        &mut self,
+        id: Id,
+        raw: &Stat,
+        class: FsClass,
+        wd: Option<io::Result<Wd>>,
+        fd: BorrowedFd<'_>,
+        count: usize,
+    ) -> bool {
+        let mut state = self.shared.lock();
+        if let Some(wd) = wd
+            && !state.take_watch(id, raw.inode, class, wd)
+        {
+            return false;
+        }
+        let tracker = &mut *state.tracker;
+        let reported = self
+            .reported
+            .drain(..)
+            .chain(std::iter::repeat_with(|| None));
+        for (entry, before) in listing::entries(&self.buffer[..count]).zip(reported) {
+            let name = entry.name.to_bytes();
+            let stat = || stat_name(fd, entry.name).ok();
+            let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind)) else {
+                continue;
+            };
+            let is_self_output = kind == Kind::File
+                && self
+                    .shared
+                    .self_outputs
+                    .iter()
+                    .any(|output| output.ino == entry.ino)
+                && stat().is_some_and(|raw| self.shared.self_outputs.contains(&raw.inode));
+            if is_self_output || tracker.is_hidden(id, name, kind == Kind::Directory) {
+                continue;
+            }
+            // A directory that changes meanwhile may list a name twice.
+            let Some(child) = tracker.model.add(id, name, kind) else {
+                continue;
+            };
+            tracker.add_walked(child, id, entry.ino);
+            let since = self.shared.since;
+            let old = before.and_then(|before| before.apply(since, tracker, child));
+            if kind == Kind::Directory && !tracker.model.is_not_entered(child) {
+                self.names.extend(name);
+                let (id, end) = (child, self.names.len());
+                self.subs.push(Subdirectory { id, end, old });
+            }
+        }
+        self.shared.progress.note(tracker.model.counts());
+        true
+    }
+
+    /// Serves a directory that could not be opened or read: warns, and puts it on the work queue.
+    fn walk_error(&self, id: Id, error: &io::Error, raw: Option<Stat>) {
+        let mut state = self.shared.lock();
+        let why = fs_error(error);
+        match raw {
+            Some(raw) if why != FsError::NotFound && raw.kind == Kind::Directory => {
+                state.tracker.model.set_inode(id, raw.inode);
+                if why == FsError::NoDescriptor {
+                    // It may work once fewer descriptors are open.
+                    state.tracker.enqueue(id);
+                } else {
+                    state.tracker.cannot_watch(id, &why);
+                }
+            }
+            _ => state.tracker.enqueue(id),
+        }
+    }
+}
