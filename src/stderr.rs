@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::change::Warning;
 use crate::error::limit_remedy;
 use crate::escape::escaped;
-pub(crate) use buffer::{close, erase_progress, flush, is_waiting, message, with_stream};
+pub(crate) use buffer::{close, end_by, erase_progress, flush, is_waiting, message, with_stream};
 use warnings::Warnings;
 
 /// Progress is shown of work that takes longer than this: 300 ms.

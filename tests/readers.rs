@@ -155,6 +155,40 @@ fn a_reader_of_stdout_that_has_stopped_has_whole_records_and_the_rest_is_counted
 }
 
 #[test]
+fn the_end_waits_once_for_all_readers_together() {
+    // On a busy machine it may take longer, but hardly three times.
+    let ends: Vec<_> = (0..3).map(|_| time_to_end_unread()).collect();
+    let least = ends.iter().min().unwrap();
+    assert!(*least < Duration::from_millis(1700), "{ends:?}");
+}
+
+/// How long a watcher takes to end of which neither stdout nor stderr is read, while a large
+/// directory that is gone is being reported.
+fn time_to_end_unread() -> Duration {
+    let tree = Tree::new();
+    tree.mkdir("d");
+    for number in 0..3000 {
+        tree.touch(format!("d/{}{number}", "n".repeat(200)));
+    }
+    let (unread, stdout) = sys::pipe().unwrap();
+    let (unread_too, stderr) = sys::pipe().unwrap();
+    let watch = tree
+        .watch()
+        .args(["--trace", "--hash", "off", "--format", "json"]);
+    let watch = watch.stdout(stdout).stderr(stderr).spawn();
+    assert!(eventually(|| sys::waiting(&unread_too) > 0)); // It is ready.
+    for number in 0..1000 {
+        tree.touch(format!("{}{number}", "n".repeat(200)));
+    }
+    tree.rename("d", tree.outside("d"));
+    assert!(eventually(|| sys::waiting(&unread) > PIPE / 4));
+    let asked = Instant::now();
+    watch.signal(sys::SIGTERM);
+    assert_eq!(watch.wait().status.code(), Some(1));
+    asked.elapsed()
+}
+
+#[test]
 fn a_slow_reader_has_whole_records_at_the_end() {
     let tree = Tree::new();
     let (slow, stdout) = sys::pipe().unwrap();

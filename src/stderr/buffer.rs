@@ -39,6 +39,8 @@ struct Console {
     dropped: u64,
     /// Whether the last line on the terminal is one of progress.
     shows_progress: bool,
+    /// Until when the end waits for the reader, once it has begun.
+    deadline: Option<Instant>,
 }
 
 /// Writes a line, or keeps it until the reader takes it.
@@ -92,11 +94,18 @@ pub(crate) fn with_stream<T>(with: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>)
     }
 }
 
-/// Waits for the reader to take what is left, for [`LAST_WAIT`] at most, and closes the stream. The
-/// next line duplicates stderr as it is then.
+/// The end has begun: it waits for the reader until then, and no longer.
+pub(crate) fn end_by(deadline: Instant) {
+    lock().deadline = Some(deadline);
+}
+
+/// Waits for the reader to take what is left, until the deadline of [`end_by`] or for
+/// [`LAST_WAIT`] at most, and closes the stream. The next line duplicates stderr as it is then.
 pub(crate) fn close() {
     let mut console = lock();
-    let until = Instant::now() + LAST_WAIT;
+    let until = console
+        .deadline
+        .unwrap_or_else(|| Instant::now() + LAST_WAIT);
     loop {
         console.flush();
         let left = until.saturating_duration_since(Instant::now());
@@ -121,6 +130,7 @@ impl Console {
             pending: Vec::new(),
             dropped: 0,
             shows_progress: false,
+            deadline: None,
         }
     }
 

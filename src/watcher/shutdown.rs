@@ -6,16 +6,20 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Watcher;
 use super::output::Written;
 use crate::error::Error;
 use crate::log_file;
 use crate::stage_order::{self, Draining, Stages};
+use crate::stderr;
 
-/// How long that may take: 1 s.
-const LIMIT: u64 = 1_000_000_000;
+/// How long the end may take, stderr included.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// How much longer stderr may take, which then gets the number of records that are lost.
+const GRACE: Duration = Duration::from_millis(100);
 
 impl Watcher {
     /// Applies the events that are queued, and writes all records, as far as the reader takes
@@ -24,13 +28,14 @@ impl Watcher {
     /// # Errors
     /// It could not be written.
     pub(super) fn shut_down(&mut self) -> Result<(), Error> {
+        let until = Instant::now() + LIMIT;
+        stderr::end_by(until + GRACE);
         self.service.stopping();
         self.output.end_settle();
         self.drain()?;
         if let Some(log) = &mut self.output.log {
             log.retry_now();
         }
-        let until = self.clock.tick().saturating_add(LIMIT);
         loop {
             if self.snapshots.is_listing() {
                 // A snapshot that was begun is completed: later records are changes of it.
@@ -49,10 +54,11 @@ impl Watcher {
             }
             let is_known =
                 !self.has_events() && self.tracker.is_idle() && !self.snapshots.is_listing();
-            if is_known && self.output.unwritten() == 0 || self.clock.tick() > until {
+            if is_known && self.output.unwritten() == 0 || Instant::now() > until {
                 break;
             }
             if self.signalled().is_some() {
+                stderr::end_by(Instant::now());
                 break;
             }
             if is_known || self.output.is_full() {
