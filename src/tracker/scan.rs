@@ -138,8 +138,12 @@ impl<D: Disk> Tracker<D> {
         let mut known = 0;
         let listed = self.enter(dir).and_then(|opened| {
             let model = &self.model;
-            let take = &mut |name: &[u8]| match model.find(dir, name) {
-                Some(_) => known += 1,
+            let mut last = None;
+            let take = &mut |name: &[u8]| match model.find_near(dir, name, last) {
+                Some(found) => {
+                    known += 1;
+                    last = Some(found);
+                }
                 None => append_name(&mut names, name),
             };
             self.disk.list(&opened, take)

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::{Id, Model};
+use super::{Id, Model, NONE};
 
 /// With fewer slots than this, no memory is given back.
 const KEPT: usize = 8192;
@@ -32,6 +32,19 @@ impl Model {
 
     pub(crate) fn find(&self, parent: Id, name: &[u8]) -> Option<Id> {
         self.find_hashed(self.name_hash(parent, name), parent, name)
+    }
+
+    /// Finds a name that most often is next to another one: a directory is mostly listed in the
+    /// order of its entries or in reverse.
+    pub(crate) fn find_near(&self, parent: Id, name: &[u8], near: Option<Id>) -> Option<Id> {
+        let siblings = near.map(|near| {
+            let node = self.node(near);
+            [node.next, node.prev]
+        });
+        let siblings = siblings.into_iter().flatten().filter(|&at| at != NONE);
+        let has_name = |id: &Id| self.names.get(self.node(*id).name) == name;
+        let found = siblings.map(Id).find(has_name);
+        found.or_else(|| self.find(parent, name))
     }
 
     pub(super) fn find_hashed(&self, hash: NameHash, parent: Id, name: &[u8]) -> Option<Id> {
