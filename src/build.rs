@@ -18,7 +18,7 @@ fn main() {
     println!("cargo::rustc-env=BALERION_VERSION={version}");
 }
 
-/// The commit that is checked out here; names to cargo the files that change with it.
+/// The commit that is checked out. Makes cargo watch the files that change with it.
 fn commit() -> Option<String> {
     let package = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR")?)
         .canonicalize()
@@ -45,7 +45,8 @@ fn commit() -> Option<String> {
     git(&["rev-parse", "--short=12", "HEAD"])
 }
 
-/// What git prints, where it succeeds, and no variable of the environment gives another repository.
+/// What git prints, if it succeeds. Variables of the environment that name another repository are
+/// removed.
 fn git(args: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .args(args)

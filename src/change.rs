@@ -1,4 +1,4 @@
-//! What is reported: changes in the past tense, and warnings on one path.
+//! Defines what is reported: changes, in the past tense, and warnings about paths.
 //!
 //! A batch keeps all its paths in one buffer, so that a change costs no
 //! allocation of its own.
@@ -8,7 +8,7 @@ use std::ops::Range;
 /// A SHA-256 digest.
 pub(crate) type Digest = [u8; 32];
 
-/// The digest of no bytes: what a file made by open(2) begins with.
+/// The digest of an empty file.
 pub(crate) const EMPTY: Digest = [
     0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
     0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
@@ -24,28 +24,28 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// What is known of a file's bytes.
+/// What is known of a file's content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Content {
     /// In bytes.
     pub(crate) size: Option<u64>,
-    /// Of the bytes, where they were read.
+    /// `None`: it was not read.
     pub(crate) digest: Option<Digest>,
-    /// Of any kind of name, as it was when it was last compared.
+    /// Also of a directory; as it was when it was last compared.
     pub(crate) stat: Option<InodeTimes>,
 }
 
-/// Which inode a name leads to, and its times: nanoseconds since 1970.
+/// Inode number and times, in nanoseconds since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct InodeTimes {
     pub(crate) ino: u64,
     pub(crate) mtime: i64,
     pub(crate) ctime: i64,
-    /// Where the file system keeps it.
+    /// The birth time, if the file system has it.
     pub(crate) btime: Option<i64>,
 }
 
-/// Who may do what with a name.
+/// Mode and owner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Attributes {
     /// The permission bits, `07777`.
@@ -56,10 +56,9 @@ pub(crate) struct Attributes {
 
 pub(crate) type Span = Range<usize>;
 
-/// One change; see the contract for what each promises.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Change {
-    /// A session begins: what was emitted before belongs to another.
+    /// A session begins.
     Start,
     Existing {
         kind: Kind,
@@ -69,7 +68,7 @@ pub(crate) enum Change {
         attributes: Option<Attributes>,
     },
     Ready {
-        /// Directories in the tree, the PATHs too.
+        /// The number of directories in the tree, PATHs included.
         directories: u64,
         files: u64,
     },
@@ -87,18 +86,18 @@ pub(crate) enum Change {
         path: Span,
         content: Content,
     },
-    /// A writer closed the file, and this is what it holds. Only where it is asked for.
+    /// A writer closed a file, and this is its content. Only if it is asked for.
     Closed {
         path: Span,
         content: Content,
     },
-    /// The mtime of a file changed and its bytes did not. Only where it is asked for.
+    /// The mtime of a file changed and its bytes did not. Only if it is asked for.
     Touched {
         path: Span,
         /// In nanoseconds since 1970.
         mtime: i64,
     },
-    /// The name, and everything below it, moved.
+    /// A name moved, with all below it.
     Renamed {
         kind: Kind,
         from: Span,
@@ -112,10 +111,10 @@ pub(crate) enum Change {
         kind: Kind,
         path: Span,
         new: Attributes,
-        /// As they were, where that is known.
+        /// Those before, if they are known.
         old: Option<Attributes>,
-        /// Names of the extended attributes that came, went or have another value, each
-        /// ended by NUL as listxattr(2) gives them.
+        /// Names of the extended attributes that were added, removed or changed, each ended by NUL
+        /// as listxattr(2) gives them.
         xattrs: Span,
     },
     /// The kernel dropped events; the records that follow make up for them.
@@ -123,8 +122,7 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// Whether it changes the tree or what is known of it; the others are about the
-    /// stream itself.
+    /// Whether it is a change of the tree; the other records are about the stream.
     pub(crate) fn is_of_the_tree(&self) -> bool {
         match self {
             Self::Created { .. }
@@ -140,7 +138,7 @@ impl Change {
 }
 
 impl Change {
-    /// Its paths lie that much further on.
+    /// Moves its spans by `by` bytes.
     fn shift(&mut self, by: usize) {
         let move_on = |span: &mut Span| *span = span.start + by..span.end + by;
         match self {
@@ -159,44 +157,43 @@ impl Change {
     }
 }
 
-/// Warning on one path: written to stderr, and the watch goes on.
+/// A warning about a path. The watch goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Warning {
     /// A directory that may not be read.
     UnreadableDirectory,
     /// A file that may not be read.
     UnreadableFile,
-    /// The limit on watches is reached: this directory is polled.
+    /// The limit of watches is reached: this directory is polled.
     NoWatch,
     OverLimit,
-    /// Any other error, in the system's words.
+    /// Any other error, with its message.
     Failed(String),
 }
 
-/// What was reported under a name before it changed, from which --settle computes the net
-/// effect of changes.
+/// What was reported under a name before a change, from which --settle computes the net effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Before {
     pub(crate) kind: Kind,
-    /// The digest last reported, where one was.
+    /// The digest last reported, if there was one.
     pub(crate) digest: Option<Digest>,
 }
 
-/// Changes and warnings in the order in which they were learned.
+/// Changes and warnings, in order.
 #[derive(Default)]
 pub(crate) struct Batch {
     /// The paths, one after the other.
     bytes: Vec<u8>,
     changes: Vec<Change>,
-    /// What stood there before some of them, by their number.
+    /// What was reported before some of the changes, with the index of each.
     before: Vec<(usize, Before)>,
-    /// Whether anybody asks for that.
+    /// Whether `before` is kept.
     keeps_before: bool,
     warnings: Vec<(Span, Warning)>,
 }
 
 impl Batch {
-    /// An empty one for those who ask for the same.
+    /// An empty batch that keeps the same.
     pub(crate) fn successor(&self) -> Self {
         Self {
             keeps_before: self.keeps_before,
@@ -204,7 +201,7 @@ impl Batch {
         }
     }
 
-    /// Adds what was learned after it.
+    /// Appends another batch.
     pub(crate) fn append(&mut self, mut next: Self) {
         let (bytes, changes) = (self.bytes.len(), self.changes.len());
         self.bytes.append(&mut next.bytes);
@@ -221,14 +218,14 @@ impl Batch {
         );
     }
 
-    /// Keeps the path that `write` appends.
+    /// Adds the path that `write` appends.
     pub(crate) fn path(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
         let start = self.bytes.len();
         write(&mut self.bytes);
         start..self.bytes.len()
     }
 
-    /// How many bytes of paths it holds.
+    /// The number of bytes of all paths.
     pub(crate) fn path_bytes(&self) -> usize {
         self.bytes.len()
     }
@@ -237,12 +234,12 @@ impl Batch {
         self.changes.push(change);
     }
 
-    /// From now on it is kept what stood there before each change.
+    /// Keeps what was reported before each change from now on.
     pub(crate) fn keep_before(&mut self) {
         self.keeps_before = true;
     }
 
-    /// A change of what stood there; for a rename: of what it replaced.
+    /// Adds a change, with what was reported before at its path; for a rename, what it replaced.
     pub(crate) fn push_over(&mut self, change: Change, before: Option<Before>) {
         if let Some(before) = before.filter(|_| self.keeps_before) {
             self.before.push((self.changes.len(), before));
@@ -265,7 +262,6 @@ impl Batch {
         self.warnings.push((path, warning));
     }
 
-    /// The bytes of a path.
     pub(crate) fn bytes(&self, span: &Span) -> &[u8] {
         &self.bytes[span.clone()]
     }
@@ -282,7 +278,7 @@ impl Batch {
         self.changes.is_empty() && self.warnings.is_empty()
     }
 
-    /// Forgets everything and gives back what an outburst took.
+    /// Removes everything, and gives memory back after a burst.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.changes.clear();

@@ -1,7 +1,7 @@
-//! Turns the command line into values that are checked one by one. Never asks the disk.
+//! Parses the command line into values, each checked by itself. Asks no disk.
 //!
 //! Invariant: a choice that has names on the command line is one enum, defined where it is
-//! used, and parsed by its own names.
+//! used, and parsed by these names.
 
 mod event_names;
 pub(crate) mod foreign_options;
@@ -235,7 +235,7 @@ pub(crate) struct Cli {
     pub(crate) recursive: bool,
 }
 
-/// The bytes of the default of `--hash-limit`.
+/// The default of `--hash-limit`: 1 GiB.
 const DEFAULT_HASH_LIMIT: u64 = 1 << 30;
 
 const CHOOSING: &str = "Choosing what is watched";

@@ -1,9 +1,9 @@
-//! Folds the events of one batch into steps: all that happened to the bytes and
-//! attributes of a name, from one step that made, moved or removed it to the next, is one
-//! step in the position of the first event. No system call, no tree.
+//! Folds the events of one batch into steps: all events about the bytes and attributes of a name,
+//! up to the next one that creates, moves or deletes it, become one step in the position of the
+//! first. No system call, no tree.
 //!
 //! Invariant: nothing is folded across a rename or removal of the name, nor across one of
-//! any directory, so that applying the steps is applying the events one by one.
+//! any directory, so that applying the steps gives the same as applying the events.
 
 use std::hash::BuildHasher;
 
@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 
 use crate::event::{Cookie, Event, NameEvent, SelfEvent, Wd};
 
-/// No step.
+/// The index that stands for no step.
 const NONE: u32 = u32::MAX;
 
 /// What happened to the bytes or attributes of a name.
@@ -33,7 +33,7 @@ pub(crate) enum NameChange {
     Deleted,
     MovedFrom(Cookie),
     MovedTo(Cookie),
-    /// Its bytes or attributes alone.
+    /// Only events about its bytes or attributes.
     Content,
 }
 
@@ -45,30 +45,30 @@ pub(crate) struct NameStep {
     pub(crate) change: NameChange,
     /// Its content events, up to the next step of the name.
     pub(crate) content: ContentEvents,
-    /// A later step of the batch takes the name away: it has left the disk already.
+    /// A later step of the batch moves or deletes the name: it has left the disk already.
     pub(crate) leaves: bool,
 }
 
-/// What later steps of the batch do with the file that a step is about.
+/// The later fate, within the batch, of the file that a step is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome<'a> {
-    /// It keeps its name: what the disk has there is it, or came after the batch.
+    /// It keeps its name: unless something came after the batch, the disk has it there.
     Stays,
-    /// The last step leaves it under this name.
+    /// It has this name at the end of the batch.
     Moved { wd: Wd, name: &'a [u8] },
-    /// It is removed, or replaced.
+    /// It is deleted or replaced.
     Removed,
     /// It is moved away, and the batch has no IN_MOVED_TO for it.
     Unknown,
 }
 
-/// What is applied in one go.
+/// One step of a batch, which is applied as a whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     Name(NameStep),
     /// A self event: the watched inode or its watch is gone.
     Inode(Wd, SelfEvent),
-    /// The same of its bytes or attributes.
+    /// Events about the bytes or attributes of a watched inode.
     InodeContent(Wd, ContentEvents),
     Overflow,
 }
@@ -77,9 +77,9 @@ struct Slot {
     step: Step,
     /// The range of its name in [`Steps::names`].
     name: (u32, u32),
-    /// The next step of that name.
+    /// The index of the next step of the name, or [`NONE`].
     next: u32,
-    /// Of a `MovedFrom`: the `MovedTo` that belongs to it, if it is in the batch.
+    /// For a `MovedFrom`: the index of its `MovedTo`, or [`NONE`].
     to: u32,
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Of events in the kernel's order.
+    /// Folds events, which are in the order of the kernel queue.
     pub(crate) fn of<'e>(events: impl Iterator<Item = Event<'e>>) -> Self {
         let mut folder = Folder::default();
         for event in events {
@@ -104,7 +104,7 @@ impl Steps {
         steps
     }
 
-    /// The next step, by its number.
+    /// Takes the index of the next step.
     pub(crate) fn take(&mut self) -> Option<usize> {
         let at = (self.taken < self.slots.len()).then_some(self.taken)?;
         self.taken += 1;
@@ -121,8 +121,8 @@ impl Steps {
         &self.names[start as usize..end as usize]
     }
 
-    /// What the later steps of the batch do with the file that a step is about. Follows its
-    /// renames: to be asked once for each file, not for each rename.
+    /// What the later steps of the batch do with the file that a step is about. Follows all its
+    /// renames, so that it is to be called once for each file, not for each rename.
     pub(crate) fn outcome(&self, at: usize) -> Outcome<'_> {
         if !matches!(self.slots[at].step, Step::Name(step) if step.leaves) {
             return Outcome::Stays;
@@ -171,16 +171,16 @@ impl Steps {
 #[derive(Default)]
 struct Folder {
     steps: Steps,
-    /// Keyed: other users choose the names.
+    /// With a secret key, since other users choose the names.
     hasher: RandomState,
-    /// The last step of each name, by the hash of watch and name; those whose hashes are
-    /// the same are not folded.
+    /// The last step of each name, by the hash of watch and name. Names with the same hash are not
+    /// folded.
     last: HashMap<u64, u32>,
-    /// First halves of renames that wait for the other.
+    /// `MovedFrom` steps whose `MovedTo` has not come.
     moves: HashMap<Cookie, u32>,
     /// The last step about the bytes of each watched inode.
     inodes: HashMap<Wd, u32>,
-    /// Steps before this one are not folded into: a directory was moved or removed.
+    /// Nothing is folded into steps before this one, since a directory was moved or deleted.
     barrier: u32,
 }
 

@@ -1,6 +1,6 @@
-//! Turns the command line, with the files that it names, into the configuration of a watch.
+//! Turns the command line, and the lists in files that it names, into the configuration of a watch.
 //!
-//! Refuses options that do not go together where clap cannot.
+//! Refuses options that do not go together, if clap cannot.
 
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -21,13 +21,13 @@ use crate::sys::start::Start;
 use crate::tracker::{Hashing, Settings};
 use crate::watcher::{Config, Destination, Memory, Resumption, RunOptions, StopOptions};
 
-/// What the command line names, with the files that it names for it.
+/// PATHs and globs of the command line, and of the files that it names.
 pub(crate) struct Named {
     paths: Vec<Vec<u8>>,
     exclude_from: Vec<GlobFile>,
 }
 
-/// Reads those files, unless a signal asks for the end meanwhile.
+/// Reads these files, unless a signal asks for the end meanwhile.
 pub(crate) fn named(
     cli: &Cli,
     mut stdin: Stdin,
@@ -196,7 +196,7 @@ fn style(cli: &Cli, events: Events) -> Style {
     }
 }
 
-/// The host that records carry, where they do.
+/// The `host` field of records, if they have it.
 fn host(cli: &Cli) -> Result<Option<String>, Error> {
     match cli.host.as_deref() {
         Some("") => Err(Error::Usage("--host must not be empty".to_owned())),
@@ -205,7 +205,6 @@ fn host(cli: &Cli) -> Result<Option<String>, Error> {
     }
 }
 
-/// The header of the sessions.
 fn header(cli: &Cli, paths: &[Vec<u8>]) -> Header {
     let hash = match cli.hash.unwrap_or(Hashing::Eager) {
         Hashing::Eager => "eager",
@@ -228,7 +227,7 @@ fn run_options(cli: &Cli) -> RunOptions {
     }
 }
 
-/// The end that was asked for.
+/// The end that the user asked for.
 pub(crate) fn stop(cli: &Cli) -> StopOptions {
     StopOptions {
         count: if cli.one { Some(1) } else { cli.count },

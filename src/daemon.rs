@@ -1,9 +1,9 @@
-//! Going to the background, and the pid file.
+//! Sends the process to the background, and keeps the pid file.
 //!
-//! The process that was started waits for the one that stays, which reports to it, through
-//! a pipe, that every watch is in place, or with which status it has failed. Until then
-//! the one that stays has the stderr that it was started with, and writes its messages
-//! there. Invariant: nothing is forked once there is a second thread.
+//! The process that was started waits for the one that stays, which reports through a pipe that
+//! every watch is set, or with which status it has failed. Until then the one that stays writes
+//! its messages to the stderr that it was started with. Invariant: nothing is forked once there is
+//! a second thread.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, PipeWriter, Read, Write};
@@ -20,22 +20,22 @@ use crate::sys::daemon::{Standard, fork_single_threaded, new_session, replace};
 use crate::sys::process;
 use crate::sys::stat::stat_fd;
 
-/// The pipe to the process that waits until we are ready, if one does.
+/// The pipe to the process that waits until the watch is ready, if one does.
 pub(crate) struct Daemonize {
     parent: Option<PipeWriter>,
 }
 
 impl Daemonize {
-    /// In the foreground: no process waits.
+    /// Stays in the foreground: no process waits.
     pub(crate) fn in_front() -> Self {
         Self { parent: None }
     }
 
-    /// Forks twice, so that the one that stays leads no session and can never get a
-    /// terminal. Only that one returns from here.
+    /// Forks twice, so that the process that stays leads no session and can never get a
+    /// terminal. Only that one returns.
     ///
     /// # Errors
-    /// No process can be made. Later ones end the process that has them.
+    /// The first fork fails. A process in which something fails later ends.
     pub(crate) fn behind() -> Result<Self, Error> {
         let (mut reader, writer) = io::pipe().map_err(cannot_detach())?;
         if let Some(child) = fork_single_threaded().map_err(cannot_detach())? {
@@ -62,13 +62,13 @@ impl Daemonize {
         Ok(daemonize)
     }
 
-    /// Reports that every watch is in place, and lets go of the terminal. `false`: the
-    /// process that waited is gone.
+    /// Reports that every watch is set, and closes the terminal. `false`: the process that waited is
+    /// gone.
     pub(crate) fn ready(&mut self) -> bool {
         let Some(mut parent) = self.parent.take() else {
             return true;
         };
-        // What is buffered is for the process that has started us, not for what stderr becomes.
+        // Buffered lines go to the old stderr.
         stderr::close();
         if !keeps_stderr()
             && let Ok(nothing) = nothing()
@@ -79,10 +79,10 @@ impl Daemonize {
         parent.write_all(&[0]).is_ok()
     }
 
-    /// Reports the status with which it ends, if that is still waited for.
+    /// Reports the exit status, if a process still waits.
     pub(crate) fn failed(&mut self, status: u8) {
         if let Some(mut parent) = self.parent.take() {
-            // If it is gone, it needs no answer.
+            // The process may be gone.
             let _written = parent.write_all(&[status]);
         }
     }
@@ -92,7 +92,7 @@ fn cannot_detach() -> impl FnOnce(io::Error) -> Error {
     Error::system("go to the background")
 }
 
-/// Leaves the session and the terminal, in a process that leads no session.
+/// Begins a new session without a terminal, and forks, so that this process does not lead it.
 ///
 /// # Errors
 /// No process can be made, or there is no /dev/null.
@@ -112,8 +112,8 @@ fn nothing() -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open("/dev/null")
 }
 
-/// Whether stderr leads somewhere that may be kept: a file, or the journal. A terminal
-/// will be used by other programs, and the reader of a pipe waits for its end.
+/// Whether a daemon may keep stderr: a file, or the journal. Not a terminal, which other programs
+/// use, nor a pipe, whose reader waits for its end.
 fn keeps_stderr() -> bool {
     let stderr = io::stderr();
     if stderr.is_terminal() {
@@ -127,22 +127,22 @@ fn keeps_stderr() -> bool {
         use std::os::unix::fs::MetadataExt;
         format!("{}:{}", found.dev(), found.ino())
     });
-    // systemd names the stream it has given us, as device:inode.
+    // systemd sets this to device:inode of the stream.
     let journal = std::env::var("JOURNAL_STREAM").ok();
     raw.kind == Kind::File || (journal.is_some() && journal == number)
 }
 
-/// A file with our process number, locked while we live and removed at the end.
+/// A file with the process ID, locked while the process lives and removed at its end.
 pub(crate) struct PidFile {
     path: PathBuf,
     file: File,
 }
 
 impl PidFile {
-    /// Locks the file and writes our process number.
+    /// Locks the file and writes the process ID.
     ///
     /// # Errors
-    /// Another balerion has it, or it holds something that is no process number.
+    /// Another balerion has locked it, or it has another content than a process ID.
     pub(crate) fn take(path: &Path) -> Result<Self, Error> {
         let locked = lock::open_locked(path, 0o644, LockedByReader::Replace);
         let file = locked.map_err(Error::Usage)?.file;

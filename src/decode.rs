@@ -1,8 +1,7 @@
 //! Turns the bytes of a read(2) on an inotify descriptor into events.
 //!
-//! Never makes a system call, never panics, never reads past its buffer: any
-//! bytes give events or an error. Invariant: what is yielded as a name lies
-//! within the `len` bytes that its header announced.
+//! Makes no system call, and never panics or reads past its buffer: any bytes give events or an
+//! error. Invariant: a name is within the `len` bytes of its header.
 
 #![allow(unsafe_code)]
 
@@ -18,7 +17,7 @@ const HEADER: usize = size_of::<inotify_event>();
 /// The buffer does not hold whole events.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed {
-    /// Bytes left that make no event.
+    /// The number of bytes that are no event.
     pub(crate) left: usize,
 }
 
@@ -29,12 +28,12 @@ pub(crate) struct Events<'a> {
 }
 
 impl<'a> Events<'a> {
-    /// Over the bytes of one or more reads.
+    /// `bytes`: those of one or more reads.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    /// How many bytes are not decoded yet.
+    /// The number of bytes that are not decoded yet.
     pub(crate) fn left(&self) -> usize {
         self.rest.len()
     }
@@ -62,7 +61,7 @@ impl<'a> Iterator for Events<'a> {
     }
 }
 
-/// The header at the start of the bytes, if they hold one.
+/// The header at the beginning of the bytes, if they have one.
 fn header(bytes: &[u8]) -> Option<inotify_event> {
     let header = bytes.get(..HEADER)?;
     // SAFETY: `header` is HEADER readable bytes; `read_unaligned` asks for no
@@ -77,7 +76,7 @@ fn unpadded(name: &[u8]) -> &[u8] {
     &name[..end.unwrap_or(name.len())]
 }
 
-/// The mask as an enum.
+/// The event of a header and a name.
 fn typed<'a>(header: &inotify_event, name: &'a [u8]) -> Event<'a> {
     let (wd, mask) = (Wd(header.wd), header.mask);
     if mask & libc::IN_Q_OVERFLOW != 0 {

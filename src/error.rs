@@ -1,4 +1,4 @@
-//! What ends the program, as one sentence with what to do about it.
+//! Turns an error that ends the program into one sentence, with what to do about it.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::escape::escaped;
 pub(crate) use crate::file_status::message as plain;
 
-/// Where what is open is named again.
+/// The directory of open descriptors, by which an inode is watched.
 const DESCRIPTORS: &str = "/proc/self/fd";
 
 #[derive(Debug)]
@@ -21,9 +21,9 @@ pub(crate) enum Error {
         path: Vec<u8>,
         source: io::Error,
     },
-    /// What was to be printed about the program itself could not be.
+    /// Help, version, completions, man page or unit could not be printed.
     Stdout(io::Error),
-    /// A system call failed that the watch cannot do without.
+    /// A system call failed without which the watch cannot go on.
     System {
         action: &'static str,
         source: io::Error,
@@ -34,13 +34,13 @@ pub(crate) enum Error {
         source: io::Error,
     },
     Output(io::Error),
-    /// The reader has not taken so many records in time.
+    /// At the end, the reader has not taken this many records in time.
     Unwritten(usize),
     NothingLeft,
 }
 
 impl Error {
-    /// A path with which something cannot be done.
+    /// `action`: what cannot be done with the path.
     pub(crate) fn path(action: &'static str, path: &[u8], source: io::Error) -> Self {
         Self::Path {
             action,
@@ -49,7 +49,7 @@ impl Error {
         }
     }
 
-    /// The same of a path as the user gave it.
+    /// Replaces the path by the one that the user gave.
     pub(crate) fn with_path(self, given: &[u8]) -> Self {
         match self {
             Self::Path { action, source, .. } => Self::path(action, given, source),
@@ -57,17 +57,17 @@ impl Error {
         }
     }
 
-    /// A step that failed, for `map_err`.
+    /// Makes an error of a system call, for `map_err`.
     pub(crate) fn system(action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { action, source }
     }
 
-    /// The same where it is an inotify instance that cannot be made.
+    /// Makes an error of inotify_init1(2), for `map_err`.
     pub(crate) fn inotify(action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Inotify { action, source }
     }
 
-    /// The exit status: 2 for what was asked, 1 for what happened.
+    /// The exit status: 2 for an error in the command line, 1 for any other.
     pub(crate) fn status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Path { .. } => 2,
@@ -134,14 +134,14 @@ impl fmt::Display for Error {
     }
 }
 
-/// Whether it is /proc that is not there, and not the path.
+/// Whether /proc is missing, and not the path.
 fn is_without_proc(path: &[u8], error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
         && !Path::new(DESCRIPTORS).exists()
         && Path::new(OsStr::from_bytes(path)).exists()
 }
 
-/// What to do about a path, where that is known.
+/// What to do about an error of a path, if that is known.
 fn remedy_for_path(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(2) => "; give a PATH that exists, or --wait-for-path to wait for it".to_owned(),
@@ -160,8 +160,8 @@ fn remedy(error: &io::Error) -> String {
     }
 }
 
-/// A limit of inotify, of a user or of a user namespace: its name, its value, how to raise it.
-/// user_namespaces(7): that of each namespace above applies, too, and cannot be seen.
+/// How to raise a limit of inotify, of a user or of a user namespace, with its value. The limit of
+/// each namespace above applies, too, but cannot be read: user_namespaces(7).
 pub(crate) fn limit_remedy(name: &str, or: &str) -> String {
     let all = read_number(&format!("/proc/sys/fs/inotify/{name}"));
     let resource = name.trim_start_matches("max_user_");
@@ -173,7 +173,7 @@ pub(crate) fn limit_remedy(name: &str, or: &str) -> String {
     };
     let raised = |value: Option<u64>| value.map_or(524_288, |all| all.saturating_mul(2).max(1024));
     let shown = |value: Option<u64>| value.map_or_else(|| "unknown".to_owned(), |v| v.to_string());
-    // In the first namespace the two are one.
+    // In the initial namespace both files are the same.
     if let Some(limit) = of_namespace
         && all.is_none_or(|all| limit < all)
     {
@@ -197,7 +197,7 @@ fn read_number(path: &str) -> Option<u64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// Whether user numbers are mapped: this is not the first user namespace.
+/// Whether user IDs are mapped, as in all but the initial user namespace.
 fn is_in_namespace() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let words: Vec<&str> = map.split_whitespace().collect();

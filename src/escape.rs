@@ -1,6 +1,6 @@
-//! Bytes of a path as text that can break neither a line nor a terminal.
+//! Turns the bytes of a path into text that can break neither a line nor a terminal.
 
-/// Appends the path; control characters, backslashes and what is not UTF-8 escaped.
+/// Appends a path; escapes control characters, backslashes and bytes that are not UTF-8.
 pub(crate) fn escape(path: &[u8], out: &mut Vec<u8>) {
     // Most paths need nothing.
     if path

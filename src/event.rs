@@ -1,18 +1,18 @@
-//! inotify events, typed: what one `inotify_event` holds, and nothing more.
+//! Defines inotify events as enums: what one `inotify_event` has, and nothing more.
 //!
 //! The names are those of inotify(7). An event is a hint about a name in a
-//! watched directory, about the watched inode itself, or about the queue.
+//! watched directory, about the watched inode itself, or about the kernel queue.
 
-/// A watch descriptor: the kernel gives the same one for the same live inode
-/// and never a used one again, so it is a directory's identity.
+/// A watch descriptor. The kernel gives the same one for the same live inode, and never gives one
+/// again, so that it identifies a directory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct Wd(pub(crate) i32);
 
-/// What joins the two halves of a rename.
+/// The number that `IN_MOVED_FROM` and `IN_MOVED_TO` of a rename have in common.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct Cookie(pub(crate) u32);
 
-/// One event, its name still in the buffer that it was read into.
+/// One event; its name is borrowed from the buffer that it was read into.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Event<'a> {
     /// About a name in a watched directory.
@@ -30,7 +30,7 @@ pub(crate) enum Event<'a> {
     },
     /// `IN_Q_OVERFLOW`: the queue was full, and events were dropped.
     QueueOverflow,
-    /// A mask that was never asked for.
+    /// A mask that no watch has.
     Unknown {
         wd: Wd,
         mask: u32,

@@ -1,7 +1,6 @@
-//! What the kernel answers about a name: the result of statx(2), or why it failed.
+//! Defines what the kernel answers about a name: the result of statx(2), or why it failed.
 //!
-//! Plain values, for the system calls that make them and for all who read them. Never
-//! asks the disk.
+//! Plain values; asks no disk.
 
 use std::io;
 
@@ -11,7 +10,7 @@ use crate::change::{Attributes, InodeTimes, Kind};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Inode {
     pub(crate) dev: u64,
-    /// Used again as soon as it is free.
+    /// The inode number, which a new file may get as soon as this one is deleted.
     pub(crate) ino: u64,
 }
 
@@ -26,46 +25,46 @@ pub(crate) struct Stat {
     /// Last change of the bytes, in nanoseconds since 1970; saturated, since a file system
     /// may return any 64 bits of seconds.
     pub(crate) mtime: i64,
-    /// Last change of the inode, likewise.
+    /// Last change of the inode, in nanoseconds since 1970; saturated.
     pub(crate) ctime: i64,
-    /// Birth, where the file system knows it.
+    /// Birth time, if the file system has it, in nanoseconds since 1970; saturated.
     pub(crate) btime: Option<i64>,
     pub(crate) attributes: Attributes,
-    /// Number of the mount in /proc/self/mountinfo; 0 where the kernel does not return it
-    /// (before Linux 5.8, or where a sandbox refuses statx).
+    /// The mount ID, as in /proc/self/mountinfo; 0 if the kernel does not return it (before Linux
+    /// 5.8, or if a sandbox refuses statx).
     pub(crate) mount: u64,
-    /// Whether a mount begins here, also on a file (`STATX_ATTR_MOUNT_ROOT`).
+    /// Whether it is the root of a mount, which may be a file (`STATX_ATTR_MOUNT_ROOT`).
     pub(crate) is_mount_root: bool,
-    /// Whether to open it would mount something (`STATX_ATTR_AUTOMOUNT`).
+    /// Whether opening it would mount something (`STATX_ATTR_AUTOMOUNT`).
     pub(crate) is_automount: bool,
 }
 
-/// What may be done on a file system without harm, and whether inotify sees its changes.
+/// What may be done on a file system, and whether inotify reports its changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum FsClass {
     /// It answers at once, and all changes are made through it.
     #[default]
     Local,
-    /// A process or another host answers: perhaps late, perhaps never. What is changed
-    /// on another host makes no event, and is found by polling.
+    /// A process or another host answers: perhaps late, perhaps never. Changes on another host make
+    /// no event, and are found by polling.
     Remote(&'static str),
-    /// Changes made below it make no events, and looking does not find them for certain.
+    /// Changes of the layers below it make no events, and polling may not find them either.
     Layered(&'static str),
-    /// Its files are an interface of the kernel: to open one may do anything.
+    /// Its files are an interface of the kernel: opening one may do anything.
     Pseudo(&'static str),
-    /// Where autofs mounts something as soon as a name is opened.
+    /// autofs mounts something as soon as a name is opened.
     Automount,
 }
 
 impl FsClass {
-    /// Whether it is asked by a thread that may wait for as long as it takes.
+    /// Whether a system call may wait for any time, so that a thread of the mount must make it.
     pub(crate) fn may_stall(self) -> bool {
         matches!(self, Self::Remote(_))
     }
 }
 
 impl Stat {
-    /// What of it is emitted where it is asked for.
+    /// The fields that are reported with `--stat`.
     pub(crate) fn times(&self) -> InodeTimes {
         InodeTimes {
             ino: self.inode.ino,
@@ -76,29 +75,29 @@ impl Stat {
     }
 }
 
-/// Why a question about a name was not answered.
+/// Why a system call about a name failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum FsError {
-    /// Not there now, or not what it was: ENOENT, ENOTDIR, ELOOP, ESTALE, ENXIO.
+    /// It is not there, or is no longer what it was: ENOENT, ENOTDIR, ELOOP, ESTALE, ENXIO.
     NotFound,
     /// EACCES, EPERM.
     PermissionDenied,
     /// ENOSPC of inotify_add_watch(2): `fs.inotify.max_user_watches` is reached.
     WatchLimit,
-    /// It works, and not just now (a lease is held): soon.
+    /// It will work soon: a lease is held, for example.
     Busy,
-    /// No file descriptor is free: EMFILE, ENFILE. That says nothing of the name, and is
-    /// reported once for all. Soon.
+    /// No file descriptor is free: EMFILE, ENFILE. That is no error of the name, and is reported
+    /// once for all. It will work soon.
     NoDescriptor,
-    /// The file system has not answered in time; that is reported once for the whole of
-    /// it. Later.
+    /// The file system has not answered in time, which is reported once for the whole of it. It may
+    /// work later.
     Stalled,
-    /// Any other error, in the system's words and without its number.
+    /// Any other error: its message, without its number.
     Io(String),
 }
 
 impl FsError {
-    /// Whether it comes of this moment, and not of the name that was asked about.
+    /// Whether it is transient, and no error of the name.
     pub(crate) fn is_of_the_moment(&self) -> bool {
         match self {
             Self::NotFound | Self::Busy | Self::NoDescriptor | Self::Stalled => true,
@@ -107,7 +106,7 @@ impl FsError {
     }
 }
 
-/// An error in the system's words, without its number.
+/// The message of an error, without its number.
 pub(crate) fn message(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {

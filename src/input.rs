@@ -1,8 +1,7 @@
-//! Reads the files that the command line names whole: lists of PATHs and of globs, `-`
-//! being stdin.
+//! Reads the lists of PATHs and of globs that the command line names; `-` is stdin.
 //!
-//! A FIFO without a writer, a terminal and a slow pipe are waited for, and a signal that
-//! asks to end is served meanwhile. Invariant: no more than [`MAX_BYTES`] are read.
+//! Waits for a FIFO without a writer, a terminal and a slow pipe, but not when a signal asks for
+//! the end. Invariant: no more than [`MAX_BYTES`] are read.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,10 +15,10 @@ use crate::sys::epoll::{Epoll, Interest, Readiness};
 use crate::sys::file::{Open, here, open_path};
 use crate::sys::signal::{Signal, Signals};
 
-/// A list of PATHs or of globs is shorter; `/dev/zero` is not.
+/// A longer list is refused: 64 MiB.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// stdin, kept from before a daemon gave it away; it can be read once.
+/// stdin as it was before a daemon closed it. It can be read once.
 pub(crate) struct Stdin(Option<OwnedFd>);
 
 impl Stdin {
@@ -28,14 +27,14 @@ impl Stdin {
     }
 }
 
-/// What reading gave.
+/// The result of reading.
 pub(crate) enum Input {
     Bytes(Vec<u8>),
-    /// A signal asked to end.
+    /// A signal asks for the end.
     Stopped(Signal),
 }
 
-/// Reads a file that `option` names.
+/// Reads a file, which `option` names.
 ///
 /// # Errors
 /// It cannot be opened or read, or is too long; stdin was read before.
@@ -99,7 +98,7 @@ fn read_whole(file: &File, signals: &Signals) -> io::Result<Input> {
     }
 }
 
-/// The first signal that came and asks for the end.
+/// The first signal that asks for the end.
 fn end(signals: &Signals) -> Option<Signal> {
     std::iter::from_fn(|| signals.next()).find(|signal| *signal != Signal::User1)
 }

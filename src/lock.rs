@@ -1,7 +1,7 @@
-//! The log and the pid file: opened without following a link that another user
-//! may have put there, and locked, so that no second balerion writes to them.
+//! Opens the log and the pid file, without following a link that another user may have put there,
+//! and locks them, so that no second balerion writes to them.
 //!
-//! The lock goes with the descriptor: it is free again however its holder ends.
+//! The lock belongs to the descriptor: it is released however its holder ends.
 
 use std::fs::{self, File, FileType};
 use std::io::{self, ErrorKind};
@@ -17,17 +17,17 @@ use crate::sys::file;
 use crate::sys::lock::{self, Lock};
 use crate::sys::stat::{stat_fd, stat_name};
 
-/// How often it is tried: the holder may be about to end.
+/// Attempts to lock, since the holder may be about to end.
 const TRIES: usize = 10;
 
-/// Between two attempts: they last for a fifth of a second.
+/// The time between two attempts: 20 ms, 0.2 s in all.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What is done with a file that a reader has locked. No balerion locks so, and any user who
+/// What is done with a file that has a lock for reading. balerion does not set one, but any user who
 /// may read the file can.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LockedByReader {
-    /// It is removed, and another is made under its name.
+    /// It is removed, and a new one is made.
     Replace,
     /// It is written to without a lock.
     Share,
@@ -35,7 +35,7 @@ pub(crate) enum LockedByReader {
 
 pub(crate) struct LockedFile {
     pub(crate) file: File,
-    /// Whether no other balerion can have it.
+    /// Whether we have the lock.
     pub(crate) is_locked: bool,
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn open_locked(
                 let is_locked = true;
                 return Ok(LockedFile { file, is_locked });
             }
-            // Its holder has just removed it, and another may be there by now.
+            // Its holder may have removed it, so that another file is there by now.
             Lock::Taken => continue,
             Lock::HeldByReader if locked_by_reader == LockedByReader::Share => {
                 let is_locked = false;
@@ -86,9 +86,9 @@ pub(crate) fn open_locked(
     ))
 }
 
-/// Opens a regular file; the error is the end of a sentence.
+/// Opens a regular file. The error is the end of a message.
 fn open(path: &Path, mode: u32) -> Result<File, String> {
-    // Devices are not even opened; what is put there after this is seen below.
+    // A device is not even opened. The file that was opened is checked again below.
     if let Ok(found) = fs::symlink_metadata(path) {
         refuse(found.file_type())?;
     }
@@ -148,8 +148,8 @@ fn holder(file: &File) -> Option<u32> {
     by_kernel.or_else(|| recorded(file).ok().flatten())
 }
 
-/// Whether a process has a lock of an open file description on an inode of that number, in
-/// `lock: 1: OFDLCK ADVISORY WRITE -1 00:1b:4711 0 EOF` of its /proc/PID/fdinfo (proc(5)).
+/// Whether a process has a lock of an open file description on an inode number: a line
+/// `lock: 1: OFDLCK ADVISORY WRITE -1 00:1b:4711 0 EOF` in its /proc/PID/fdinfo (proc(5)).
 fn has_locked(pid: u32, ino: u64) -> bool {
     let inode = format!(":{ino}");
     let is_lock = |line: &str| {
@@ -164,10 +164,10 @@ fn has_locked(pid: u32, ino: u64) -> bool {
     infos.any(|info| fs::read_to_string(info.path()).is_ok_and(|text| text.lines().any(is_lock)))
 }
 
-/// The number that a pid file holds.
+/// The process ID in a pid file.
 ///
 /// # Errors
-/// `InvalidData`: it holds something else.
+/// `InvalidData`: it has another content.
 pub(crate) fn recorded(file: &File) -> io::Result<Option<u32>> {
     use std::os::unix::fs::FileExt;
     let mut bytes = [0; 32];

@@ -1,7 +1,7 @@
-//! The file of `--log-file`: opening, reopening, and retries when it cannot be written.
+//! Opens the file of `--log-file`, opens it anew, and schedules retries when it cannot be written.
 //!
-//! Records are appended. What a full disk has cut is completed once there is room, so
-//! that a record is never torn.
+//! Records are appended. Invariant: a record that a full disk has cut is completed once there is
+//! room, so that none is torn.
 
 use std::fs::File;
 use std::io::{self, Seek};
@@ -14,38 +14,38 @@ use crate::error::{Error, plain};
 use crate::escape::escaped;
 use crate::lock::{self, LockedByReader, LockedFile};
 
-/// Between two attempts to write: 1 s.
+/// The time between two attempts to write: 1 s.
 const AGAIN: u64 = 1_000_000_000;
 
-/// The log names what is in a tree that others may not read, so they may not read it either.
+/// Other users may not read the log, since it has the names in a tree that they may not read.
 const MODE: u32 = 0o640;
 
-/// The log, but for the descriptor, which is where records go.
+/// The log without its descriptor, which the output has.
 pub(crate) struct Log {
     path: PathBuf,
-    /// Why it could not be written, and when that is tried again.
+    /// Why it could not be written, and when the next attempt is.
     retry: Option<(io::Error, u64)>,
 }
 
 pub(crate) struct OpenedLog {
     pub(crate) fd: OwnedFd,
-    /// Whether its last record has no end: its writer was killed.
+    /// Whether its last record is torn, since its writer was killed.
     pub(crate) is_cut: bool,
     /// A warning for stderr.
     pub(crate) warning: Option<String>,
 }
 
-/// What an attempt to write has changed.
+/// The change of state after an attempt to write.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Transition {
-    /// It went like the last one.
+    /// The result is the same as that of the last attempt.
     None,
     Failing(String),
     Recovered,
 }
 
 impl Log {
-    /// Opens the log and locks it; `end` is what ends a record.
+    /// Opens the log and locks it. `end`: the byte that ends a record.
     ///
     /// # Errors
     /// Another balerion has it, or it is no regular file.
@@ -79,7 +79,7 @@ impl Log {
         escaped(self.path.as_os_str().as_bytes())
     }
 
-    /// Whether it may be written to now.
+    /// Whether an attempt to write is due.
     pub(crate) fn is_due(&self, now: u64) -> bool {
         self.retry.as_ref().is_none_or(|(_, next)| now >= *next)
     }
@@ -94,7 +94,7 @@ impl Log {
         }
     }
 
-    /// It was written to, with this result.
+    /// Notes the result of an attempt to write.
     pub(crate) fn record_attempt(&mut self, result: io::Result<()>, now: u64) -> Transition {
         match result {
             Ok(()) if self.retry.take().is_some() => Transition::Recovered,
@@ -137,7 +137,7 @@ fn open(path: &Path, end: u8) -> Result<OpenedLog, String> {
     })
 }
 
-/// Takes back the last `torn` bytes of a file, where no other process has written behind them.
+/// Cuts off the last `torn` bytes of a file, unless another process has written after them.
 ///
 /// # Errors
 /// Those of fstat(2), lseek(2) and ftruncate(2).

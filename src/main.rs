@@ -59,7 +59,6 @@ use watcher::{Exit, StopReason, Watcher};
 
 sys::start::main!(program);
 
-/// The program: from its arguments to its end.
 #[cfg_attr(test, allow(dead_code))] // Unit tests have an entry of their own.
 fn program(start: Start) -> ! {
     signal::block_file_size_signal();
@@ -73,7 +72,7 @@ fn program(start: Start) -> ! {
         end_printed(printed, &start);
     }
     let stdin = Stdin::keep();
-    // Before anything else: only a process of one thread may fork.
+    // First, since only a process with one thread may fork.
     let daemonize = if cli.daemon {
         Daemonize::behind()
     } else {
@@ -92,18 +91,18 @@ fn program(start: Start) -> ! {
     end(exit)
 }
 
-/// Ends the process as it was found out that it should.
+/// Ends the process with a status or by a signal.
 fn end(exit: Exit) -> ! {
     stderr::close();
     sys::process::close_standard();
     if let Exit::Signal(signal) = exit {
         signal.end_process();
     }
-    // The kernel takes watches and memory back faster than we could give them.
+    // The kernel frees watches and memory faster than we could.
     sys::process::exit_now(exit.code())
 }
 
-/// What is printed about the program itself, where that is asked for.
+/// Prints completions, man page or unit, if one is asked for.
 fn about_itself(cli: &Cli) -> Option<io::Result<()>> {
     match cli.completions {
         Some(shell) => Some(manual::completions(shell)),
@@ -112,7 +111,7 @@ fn about_itself(cli: &Cli) -> Option<io::Result<()>> {
     }
 }
 
-/// How it ends; a failure is written to stderr.
+/// Writes an error to stderr, and returns how the process ends.
 fn exit(ended: Result<StopReason, Error>) -> Exit {
     match ended {
         Ok(reason) => reason.exit(),
@@ -123,7 +122,7 @@ fn exit(ended: Result<StopReason, Error>) -> Exit {
     }
 }
 
-/// Help and version go to stdout; what is wrong with the arguments to stderr.
+/// Prints help and version to stdout, and an error in the arguments to stderr.
 fn refuse(error: &clap::Error, start: &Start) -> ! {
     if let Some(answer) = cli::foreign_options::hint(error) {
         stderr::message(&answer);
@@ -140,19 +139,18 @@ fn refuse(error: &clap::Error, start: &Start) -> ! {
     end_printed(error.print(), start)
 }
 
-/// Ends after what was to be printed about the program itself.
+/// Ends after something was printed instead of a watch.
 fn end_printed(printed: io::Result<()>, start: &Start) -> ! {
     let written = match printed.and_then(|()| io::stdout().flush()) {
         _ if !start.has_stdout => Err(io::Error::other("it is closed")),
-        // A reader that is gone is no failure.
+        // That the reader is gone is no error.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
         _ => Ok(StopReason::ReaderGone),
     };
     end(exit(written.map_err(Error::Stdout)))
 }
 
-/// Lets signals be served while a file system holds up the start. Nothing has been printed
-/// that is lost with it.
+/// Serves signals while a file system holds up the start. No record is lost, since none was printed.
 fn guard_start(cli: &Cli, signals: &Signals, pid_file: Weak<Mutex<Option<PidFile>>>) -> StartGuard {
     let stop = config::stop(cli);
     let ends = signals.that_end(cli.log_file.is_none());
@@ -167,20 +165,20 @@ fn guard_start(cli: &Cli, signals: &Signals, pid_file: Weak<Mutex<Option<PidFile
     })
 }
 
-/// The program's outline: what to watch, every watch in place, the loop.
+/// Reads what to watch, sets every watch, and runs the loop.
 fn run(
     cli: &Cli,
     start: &Start,
     stdin: Stdin,
     daemonize: &mut Daemonize,
 ) -> Result<StopReason, Error> {
-    // Who reads the pid file may send a signal at once, and whichever ends us removes it.
+    // A signal may come as soon as the pid file exists, which must be removed at the end.
     let held = match cli.pid_file {
         Some(_) => Held::AllThatEnd,
         None => Held::Usual,
     };
     let signals = Signals::hold(held).map_err(Error::system("wait for signals"))?;
-    // It is removed when it is dropped: at the end, however that comes.
+    // Its file is removed when it is dropped.
     let pid_file = Arc::default();
     let guard = guard_start(cli, &signals, Arc::downgrade(&pid_file));
     let named = match config::named(cli, stdin, &signals)? {

@@ -1,6 +1,6 @@
-//! What is printed about the program itself: completions, the man page, the systemd unit.
+//! Prints completions, the man page and the systemd unit.
 //!
-//! Never knows an option by its name: all come from the definition of the command line.
+//! Has no list of options: all come from the definition of the command line.
 
 mod page;
 mod text;
@@ -26,8 +26,8 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> io::Result<()> {
     io::stdout().write_all(&text)
 }
 
-/// The command line as help shows it: clap_complete offers hidden options as well, and
-/// an option cannot be taken out of a command that has it.
+/// The command line without hidden options, which clap_complete would offer. clap cannot remove an
+/// option, so that a new command is made.
 fn without_hidden(full: &Command) -> Command {
     let shown = full.get_arguments().filter(|arg| !arg.is_hide_set());
     Command::new("balerion")

@@ -1,8 +1,7 @@
-//! The mount table: turns `/proc/self/mountinfo` into mount points that changed, and
-//! into the class of a file system.
+//! Reads the mount table, `/proc/self/mountinfo`, for mount points that changed and for the class of
+//! a file system.
 //!
-//! Never touches a mounted file system, so that none can make it wait. Holds no descriptor
-//! of any mount.
+//! Asks no mounted file system, so that none can make it wait. Holds no descriptor of any mount.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -16,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::file_status::{FsClass, Stat};
 use crate::sys::epoll::is_exceptional;
 
-/// The file, which is exceptional (EPOLLPRI) when a mount has come or gone.
+/// epoll(7) reports EPOLLPRI for it when a mount is added or removed.
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 
 /// The class of a file system by its name in mountinfo.
@@ -57,7 +56,6 @@ fn class_of(file_system: &str) -> FsClass {
     }
 }
 
-/// One mount.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Mount {
     /// An absolute path.
@@ -74,14 +72,14 @@ impl Mount {
     }
 }
 
-/// The mounts of this process, and how to learn of others.
+/// The mounts of this process, and the file that reports changes of them.
 pub(crate) struct Mounts {
     file: File,
     pub(crate) mounts: BTreeSet<Mount>,
 }
 
 impl Mounts {
-    /// What is mounted now.
+    /// Reads the mount table.
     ///
     /// # Errors
     /// There is no /proc.
@@ -95,10 +93,10 @@ impl Mounts {
         self.mounts.iter().any(|mount| mount.number == number)
     }
 
-    /// Reads it again: the mount points where something was unmounted (`false`), then those
-    /// where something was mounted.
+    /// Reads the table again. Returns the mount points where something was unmounted (`false`), then
+    /// those where something was mounted (`true`).
     pub(crate) fn take_changed(&mut self) -> Vec<(Vec<u8>, bool)> {
-        // Where it cannot be read, no change is known; they are found when it changes next.
+        // If it cannot be read, the changes are found when it changes next.
         let Ok(new) = read(&mut self.file) else {
             return Vec::new();
         };
@@ -118,17 +116,17 @@ impl AsFd for Mounts {
     }
 }
 
-/// Finds the class of what statx(2) found. It has a descriptor of its own, since each one
-/// is ready once for each change.
+/// Finds the class of the file system that a file is on. It has a descriptor of its own, since each
+/// one reports a change once.
 pub(crate) struct MountTable {
     known: Mutex<Known>,
 }
 
 struct Known {
-    /// `None` without /proc: then every file system is taken for a local one.
+    /// `None`: there is no /proc, so that every file system is taken to be local.
     file: Option<File>,
     mounts: BTreeSet<Mount>,
-    /// By the number of the mount: there may be thousands.
+    /// By mount ID; there may be thousands.
     classes: HashMap<u64, FsClass>,
 }
 
@@ -147,13 +145,13 @@ impl MountTable {
         }
     }
 
-    /// The class of the file system that this is on, by what is mounted at this moment.
-    /// A mount's number is used again: so the table is read again if anything has changed.
+    /// The class of the file system that a file is on. A mount ID may be used again, so that the
+    /// table is read again if it has changed.
     pub(crate) fn class(&self, stat: &Stat) -> FsClass {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.refresh();
         let found = match stat.mount {
-            // The kernel does not give its number.
+            // The kernel does not give the mount ID.
             0 => {
                 let mut mounts = known.mounts.iter();
                 let found = mounts.find(|mount| mount.dev == stat.inode.dev);
@@ -161,7 +159,7 @@ impl MountTable {
             }
             number => known.classes.get(&number).copied(),
         };
-        // What is not in the table is a subvolume, or a mount of another namespace.
+        // A file that is on none of these is in a subvolume, or on a mount of another namespace.
         found.unwrap_or(FsClass::Local)
     }
 
@@ -170,13 +168,13 @@ impl MountTable {
         self.has(|class| class == FsClass::Automount)
     }
 
-    /// Whether there is a file system that may not answer. What an automount mounts may be one.
+    /// Whether there is a file system that may not answer; what an automount mounts may be one.
     pub(crate) fn may_stall(&self) -> bool {
         self.has(may_stall)
     }
 
-    /// The number of the mount that an absolute path without symbolic links leads to, if its
-    /// file system may not answer.
+    /// The ID of the mount that an absolute path without symbolic links leads to, if its file
+    /// system may not answer.
     pub(crate) fn stalling_mount(&self, path: &Path) -> Option<u64> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.refresh();
@@ -185,7 +183,7 @@ impl MountTable {
             .mounts
             .iter()
             .filter(|mount| path.starts_with(point(mount)));
-        // Of two at one mount point, either may be the one on top.
+        // Of several at one mount point, any may be the topmost.
         let longest = above.clone().map(|mount| mount.mount_point.len()).max()?;
         let mut nearest = above.filter(|mount| mount.mount_point.len() == longest);
         let stalling = nearest.find(|mount| may_stall(mount.class()));
@@ -216,7 +214,7 @@ impl Known {
     }
 }
 
-/// Whether an answer may take any time; what an automount mounts may be remote.
+/// Whether a file system may not answer; what an automount mounts may be remote.
 fn may_stall(class: FsClass) -> bool {
     class.may_stall() || class == FsClass::Automount
 }
@@ -231,8 +229,8 @@ fn read(file: &mut File) -> io::Result<BTreeSet<Mount>> {
         .collect())
 }
 
-/// proc_pid_mountinfo(5): number, parent, device, root, mount point, options, any more,
-/// "-", file system.
+/// Parses a line of proc_pid_mountinfo(5): mount ID, parent ID, device, root, mount point, options,
+/// optional fields, "-", file system.
 fn parse(line: &[u8]) -> Option<Mount> {
     let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
     let mut fields = line.split(|&byte| byte == b' ');
@@ -250,7 +248,7 @@ fn parse(line: &[u8]) -> Option<Mount> {
     })
 }
 
-/// A path in which space, tab, newline and backslash stand as `\ooo`.
+/// Decodes a path in which space, tab, newline and backslash are written as `\ooo`.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -1,26 +1,25 @@
-//! The bytes of all names, one after another, each after its length.
+//! Keeps the bytes of all names in one buffer, each after its length: 11 bytes for `file10.txt`,
+//! where an allocation of its own would take 48.
 //!
-//! Never gives room back by itself: names that are gone are waste, until the caller, which knows
-//! which are in use has the rest made compact. 12 bytes for `file10.txt`, where one of its
-//! own would take 48.
+//! Removes nothing by itself: names that are gone are waste, until the caller, which knows the names
+//! in use, calls for compacting.
 
 #[derive(Default)]
 pub(crate) struct Names {
     /// Names, each after its length.
     bytes: Vec<u8>,
-    /// How many of them are of names that are no longer used.
+    /// The number of bytes of names that are no longer used.
     waste: usize,
 }
 
 impl Names {
-    /// The bytes of a name.
     pub(crate) fn get(&self, at: u32) -> &[u8] {
         let (start, end) = bounds(&self.bytes, at);
         &self.bytes[start..end]
     }
 
-    /// Keeps a name; where it is. `None`: it is longer than 64 KiB, or all are together
-    /// longer than 4 GiB.
+    /// Adds a name; returns its offset. `None`: it is longer than 64 KiB, or all together are longer
+    /// than 4 GiB.
     pub(crate) fn keep(&mut self, name: &[u8]) -> Option<u32> {
         let at = u32::try_from(self.bytes.len()).ok()?;
         match u8::try_from(name.len()) {
@@ -36,30 +35,30 @@ impl Names {
         Some(at)
     }
 
-    /// Forgets a name. `true`: most of the bytes are waste, and are to be made compact.
+    /// Removes a name. `true`: most of the bytes are waste, so that [`compact`](Self::compact) is due.
     pub(crate) fn forget(&mut self, at: u32) -> bool {
         self.waste += bounds(&self.bytes, at).1 - at as usize;
         self.waste > 64 << 10 && self.waste > self.bytes.len() / 2
     }
 
-    /// Keeps nothing but those in use, and sets where each is now.
+    /// Keeps only the names in use, and updates their offsets.
     pub(crate) fn compact<'a>(&mut self, used: impl Iterator<Item = &'a mut u32>) {
         let old = std::mem::take(&mut self.bytes);
         self.bytes.reserve(old.len() - self.waste);
         self.waste = 0;
         for at in used {
             let kept = *at as usize..bounds(&old, *at).1;
-            // There were more of them, and each was kept.
+            // No longer than before, when all fitted.
             *at = u32::try_from(self.bytes.len()).expect("fewer than 4 GiB");
             self.bytes.extend(&old[kept]);
         }
     }
 }
 
-/// A length that does not fit into a byte follows in two.
+/// The first byte of a name whose length, of two bytes, follows.
 const LONG: u8 = 255;
 
-/// Where the bytes of a name begin and end.
+/// The offsets of the bytes of a name: begin and end.
 fn bounds(names: &[u8], at: u32) -> (usize, usize) {
     let at = at as usize;
     match names[at] {

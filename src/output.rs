@@ -1,7 +1,7 @@
 //! Turns changes into what is printed: text, JSON Lines or bare paths.
 //!
-//! Never writes anywhere itself. Invariant: nothing that a path holds can break a
-//! line or a terminal, unless records end in NUL and the reader asked for raw bytes.
+//! Writes into the caller's buffer only. Invariant: no byte of a path can break a
+//! line or a terminal, unless records end in NUL, for which the user asked.
 
 mod json;
 mod session;
@@ -14,7 +14,7 @@ pub(crate) use session::Header;
 use session::Session;
 use time::{TimeFormat, TimeText};
 
-/// `--format`; the comments are its help.
+/// `--format`. The comments of its values are its help.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Format {
     /// A sentence a change
@@ -25,7 +25,8 @@ pub(crate) enum Format {
     Paths,
 }
 
-/// An event that `--events` takes; the comments are its help, the aliases inotifywait's.
+/// An event that `--events` takes. The comments of its values are its help; the aliases are the
+/// names that inotifywait has for them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum EventName {
     /// A name appeared
@@ -50,14 +51,14 @@ pub(crate) enum EventName {
     Touched,
 }
 
-/// Which changes are printed: a bit for each event that can be named.
+/// The changes that are printed: a bit for each [`EventName`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Events(u8);
 
 impl Events {
     pub(crate) const NONE: Self = Self(0);
 
-    /// What is printed where `--events` is not given.
+    /// What is printed if `--events` is not given.
     pub(crate) const DEFAULT: Self = Self::NONE
         .with(EventName::Created)
         .with(EventName::Changed)
@@ -80,7 +81,7 @@ impl Events {
         self.0 & others.0 == others.0
     }
 
-    /// Whether this change is among them; what is no change always is.
+    /// Whether this record is printed; one that is no change of the tree always is.
     fn has(self, change: &Change) -> bool {
         let name = match change {
             Change::Created { .. } => EventName::Created,
@@ -98,13 +99,13 @@ impl Events {
     }
 }
 
-/// What stands before each line of text.
+/// The time before each line of text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LineTime {
     None,
     /// RFC 3339 with the offset of the local zone.
     Rfc3339,
-    /// The local time of day, for a person at a terminal.
+    /// The local time of day, on a terminal.
     Clock,
 }
 
@@ -115,7 +116,7 @@ pub(crate) struct Style {
     pub(crate) line_time: LineTime,
     pub(crate) color: bool,
     pub(crate) events: Events,
-    /// Whether inode and times of files are in JSON.
+    /// Whether JSON has inode number and times of files.
     pub(crate) stat: bool,
 }
 
@@ -133,7 +134,7 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// `host`: what each record is to carry, with its session and its number.
+    /// `host`: the name that each record has, with its session and sequence number.
     pub(crate) fn new(style: Style, host: Option<String>, header: Header) -> Self {
         let time = match (style.format, style.line_time) {
             (Format::Json, _) => TimeFormat::Utc,
@@ -147,13 +148,12 @@ impl Printer {
         }
     }
 
-    /// The header of sessions.
     pub(crate) fn header(&mut self) -> &mut Header {
         self.session.header_mut()
     }
 
-    /// Appends one record to `out`; whether it was a change that was printed, which
-    /// is what `--count` counts.
+    /// Appends a record to `out`. Returns whether it was a change of the tree and was printed, as
+    /// `--count` counts.
     pub(crate) fn print(
         &mut self,
         batch: &Batch,

@@ -1,7 +1,7 @@
-//! Messages to a service manager: sd_notify(3), without its library.
+//! Sends messages to a service manager: sd_notify(3), without its library.
 //!
-//! Nothing here fails or waits: that there is no manager is the usual case. A message that it
-//! must not miss and does not take is kept, the latest of its kind, and tried again.
+//! Nothing fails or waits, since mostly there is no manager. Of the messages that it must not miss
+//! and has not taken, the latest of each kind is kept and sent again.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -9,22 +9,22 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use crate::sys::process;
 
-/// Between two attempts to give a manager what it did not take, in nanoseconds: 100 ms.
+/// The time between two attempts to send a message: 100 ms, in nanoseconds.
 const RETRY: u64 = 100_000_000;
 
-/// The manager that has started us, if one has.
+/// The service manager that has started the process, if one has.
 pub(crate) struct Service {
     socket: Option<(UnixDatagram, SocketAddr)>,
-    /// How often it wants to know that the loop runs, in nanoseconds.
+    /// The interval of watchdog messages, in nanoseconds.
     every: Option<u64>,
-    /// When the next such message is due.
+    /// When the next watchdog message is due.
     next: u64,
-    /// Messages that were not taken, in the order in which they became due.
+    /// Messages that were not taken, in order.
     unsent: Vec<(Kind, String)>,
     retry: u64,
 }
 
-/// What a message is about; a new one replaces the one about the same that waits.
+/// What a message is about. A new message replaces one of the same kind that was not taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     State,
@@ -32,18 +32,18 @@ enum Kind {
 }
 
 impl Service {
-    /// From NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
+    /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
     pub(crate) fn from_environment() -> Self {
         let socket = std::env::var("NOTIFY_SOCKET")
             .ok()
             .and_then(|name| connect(&name));
         let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-        // The watchdog may be meant for the process that has started us.
+        // The watchdog may be for the process that has started this one.
         let is_ours = std::env::var_os("WATCHDOG_PID").is_none()
             || number("WATCHDOG_PID") == Some(u64::from(std::process::id()));
         let wanted =
             number("WATCHDOG_USEC").filter(|&micros| micros > 0 && is_ours && socket.is_some());
-        // Twice as often as it must be, as sd_watchdog_enabled(3) advises.
+        // Half the timeout, as sd_watchdog_enabled(3) advises.
         let every = wanted.map(|micros| micros.saturating_mul(1000) / 2);
         Self {
             socket,
@@ -54,7 +54,7 @@ impl Service {
         }
     }
 
-    /// One message; false where the manager is busy and may take it later.
+    /// Sends a message. `false`: the manager is busy, and may take it later.
     fn send(&self, text: &str) -> bool {
         let Some((socket, manager)) = &self.socket else {
             return true;
@@ -65,7 +65,7 @@ impl Service {
         }
     }
 
-    /// A message that is tried again until it is taken or another replaces it.
+    /// Sends a message; if it is not taken, keeps it to be sent again.
     fn send_surely(&mut self, kind: Kind, text: String) {
         self.unsent.retain(|(unsent, _)| *unsent != kind);
         if !self.unsent.is_empty() || !self.send(&text) {
@@ -73,37 +73,37 @@ impl Service {
         }
     }
 
-    /// Every watch is in place. The number is given for the sake of a daemon, which is not the
-    /// process that was started.
+    /// Reports that every watch is set, with the process ID, since a daemon is not the process that
+    /// was started.
     pub(crate) fn ready(&mut self, status: &str) {
         let pid = std::process::id();
         let text = format!("READY=1\nMAINPID={pid}\nSTATUS={status}");
         self.send_surely(Kind::State, text);
     }
 
-    /// How it goes, for a person to read.
+    /// Sends a status text.
     pub(crate) fn status(&mut self, status: &str) {
         self.send_surely(Kind::Status, format!("STATUS={status}"));
     }
 
-    /// The log is being reopened.
+    /// Reports that the log is being opened anew.
     pub(crate) fn reloading(&mut self) {
         let micros = process::monotonic_micros();
         let text = format!("RELOADING=1\nMONOTONIC_USEC={micros}");
         self.send_surely(Kind::State, text);
     }
 
-    /// It has been.
+    /// Reports that the log was opened anew.
     pub(crate) fn reloaded(&mut self) {
         self.send_surely(Kind::State, "READY=1".to_owned());
     }
 
-    /// The end has begun.
+    /// Reports that the end has begun.
     pub(crate) fn stopping(&self) {
         self.send("STOPPING=1\nSTATUS=Stopping");
     }
 
-    /// Reports that the loop runs, where that is due, and what was not taken before.
+    /// Sends a watchdog message, if one is due, and messages that were not taken before.
     pub(crate) fn alive(&mut self, now: u64) {
         if !self.unsent.is_empty() && now >= self.retry {
             while let Some((_, text)) = self.unsent.first()
@@ -121,7 +121,7 @@ impl Service {
         }
     }
 
-    /// When something is due.
+    /// When [`alive`](Self::alive) is to be called.
     pub(crate) fn deadline(&self) -> Option<u64> {
         let retry = (!self.unsent.is_empty()).then_some(self.retry);
         let alive = self.every.map(|_| self.next);
@@ -129,7 +129,7 @@ impl Service {
     }
 }
 
-/// The socket of a name: a path, or after `@` a name without a file.
+/// The socket of a name: a path, or an abstract name after `@`.
 fn connect(name: &str) -> Option<(UnixDatagram, SocketAddr)> {
     let manager = match name.strip_prefix('@') {
         Some(name) => SocketAddr::from_abstract_name(name).ok()?,

@@ -1,20 +1,20 @@
-//! `--settle`: changes are held until the tree has been quiet for a while, and their net
-//! effect is put in their place.
+//! Holds changes until the tree has been quiet for a while, and replaces them by their net effect
+//! (`--settle`).
 //!
-//! Time is a parameter. Invariant: what is held is emitted at the latest after ten times
-//! as long as it is to be quiet, and what is held has a bound.
+//! Time is a parameter. Invariant: changes are held for no longer than ten times the quiet time,
+//! and their number has a limit.
 
 use crate::change::Batch;
 use crate::net_effect::{NetEffect, OwnedChange};
 
-/// How many times as long changes are held at most.
+/// Changes are held for at most this many times the quiet time.
 const MOST: u64 = 10;
 
 pub(crate) struct Settle {
-    /// How long it is to be quiet, in nanoseconds.
+    /// The quiet time, in nanoseconds.
     quiet: u64,
     effect: NetEffect,
-    /// When the first and the last of the changes that are held came, on the monotonic clock.
+    /// When the first and the last of the held changes came, on the monotonic clock.
     held: Option<(u64, u64)>,
 }
 
@@ -27,8 +27,8 @@ impl Settle {
         }
     }
 
-    /// Takes the changes out of a batch, and puts in what is due. What is no change of the
-    /// tree goes on at once, after all that came before it.
+    /// Takes the changes out of a batch, and appends what is due. A record that is no change of the
+    /// tree is not held, and makes all changes before it due.
     pub(crate) fn pass(&mut self, batch: &mut Batch, now: u64) {
         let changes = batch.take_changes();
         for (change, before) in changes {
@@ -52,24 +52,24 @@ impl Settle {
         }
     }
 
-    /// From now on all that comes is due at once.
+    /// Makes all changes from now on due at once.
     pub(crate) fn end(&mut self) {
         self.quiet = 0;
     }
 
-    /// When the last of what is held came.
+    /// When the last of the held changes came.
     pub(crate) fn last(&self) -> Option<u64> {
         self.held.map(|(_, last)| last)
     }
 
-    /// When what is held is due.
+    /// When the held changes are due.
     pub(crate) fn deadline(&self) -> Option<u64> {
         let (first, last) = self.held?;
         let most = first.saturating_add(self.quiet.saturating_mul(MOST));
         Some(last.saturating_add(self.quiet).min(most))
     }
 
-    /// Appends all that is held to the batch.
+    /// Appends the net effect of the held changes to the batch.
     fn flush(&mut self, batch: &mut Batch) {
         if self.held.take().is_some() {
             for change in self.effect.take() {

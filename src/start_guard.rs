@@ -1,8 +1,8 @@
-//! Hears signals while a file system holds the start up: a log, a list, or a PATH may lie on
-//! one that does not answer, and no call to it can be given up.
+//! Ends the process by a signal while a file system holds up the start: a log, a list, or a PATH may
+//! be on one that does not answer, and a system call cannot be interrupted then.
 //!
-//! Takes no signal away: who starts has time to notice it. Invariant: it does nothing once
-//! the start is over.
+//! Takes no signal: first the start itself has time to notice it. Invariant: does nothing once the
+//! start is over.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
@@ -10,22 +10,22 @@ use std::time::Duration;
 
 use crate::sys::signal::{Set, Signal};
 
-/// Between two checks: 100 ms.
+/// The time between two checks: 100 ms.
 const STRIDE: Duration = Duration::from_millis(100);
 
-/// How long the start may take to notice a signal: 2 s. Whatever it does itself, it notices
-/// one within milliseconds.
+/// How long the start may take to notice a signal: 2 s. Unless it is held up, it notices one within
+/// milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Guards the start for as long as it lives.
 pub(crate) struct StartGuard {
-    /// What the thread waits for: that this is dropped.
+    /// The thread waits until this is dropped.
     _is_over: Option<SyncSender<()>>,
 }
 
 impl StartGuard {
-    /// `signals` are those that ask for the end, and `end` ends the process. Without a thread
-    /// the start is not guarded.
+    /// `signals`: those that ask for the end; `end`: ends the process. If no thread can be made, the
+    /// start is not guarded.
     pub(crate) fn new(signals: Set, end: impl FnOnce(Signal) + Send + 'static) -> Self {
         let (sender, is_over) = sync_channel(0);
         let builder = thread::Builder::new().name("start".into());

@@ -1,9 +1,9 @@
-//! A kernel event as a line to learn from (`--trace`).
+//! Turns a kernel event into a line of `--trace`.
 
 use crate::escape::escaped;
 use crate::event::{Event, NameEvent, SelfEvent, Wd};
 
-/// The event in inotify(7)'s words; `dir` is where its watch is.
+/// The event by its names in inotify(7). `dir`: the path of the watched directory.
 pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
     let watch = |Wd(wd): Wd| {
         let dir = if dir.is_empty() {

@@ -8,12 +8,11 @@ use clap::{Arg, Command, Error};
 
 use crate::output::EventName;
 
-/// The parser of one name. Blanks around it do not count, so that a list can be written
-/// with a blank after each comma.
+/// Parses one name. Blanks around it are ignored, so that a list may have a blank after each comma.
 #[derive(Clone)]
 pub(super) struct EventNames;
 
-/// Events of inotifywait that only reading causes, so that nothing has changed.
+/// Events of inotifywait that balerion does not have, since they are no changes.
 const READS: [&str; 4] = ["access", "open", "close_nowrite", "close"];
 
 impl TypedValueParser for EventNames {
@@ -36,7 +35,7 @@ impl TypedValueParser for EventNames {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        // Completions offer every name; the box outlives the parser that made it.
+        // Completions offer every name.
         let names = <EventName as clap::ValueEnum>::value_variants();
         let values = names.iter().filter_map(clap::ValueEnum::to_possible_value);
         Some(Box::new(values))

@@ -1,5 +1,5 @@
-//! Turns an option that balerion does not have, and other tools do, into one sentence that
-//! names ours; likewise a command that was given to be run.
+//! Turns an option that other tools have and balerion does not, or a command that was given to be
+//! run, into a sentence about what to use instead.
 //!
 //! Invariant: no name in the table is an option of balerion.
 
@@ -14,7 +14,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::error::Error;
 use crate::escape::escaped;
 
-/// Names as they are typed, separated by spaces, and what does the same here.
+/// Options of other tools, separated by spaces, and what balerion has for them.
 const HINTS: &[(&str, &str)] = &[
     (
         "-e --event --event-flags --fs-events",
@@ -125,11 +125,11 @@ const HINTS: &[(&str, &str)] = &[
     ("--exec --command --run --shell --on-change", NO_COMMANDS),
 ];
 
-/// What is answered to a command given to be run.
+/// The sentence about a command that was given to be run.
 const NO_COMMANDS: &str =
     "balerion runs no commands: see Recipes in README.md, or EXAMPLES in `balerion --man`";
 
-/// The sentence for an option of another tool; `None` where the parser's own words are best.
+/// The message about an option of another tool. `None`: it is none, so that clap's message is best.
 pub(crate) fn hint(error: &clap::Error) -> Option<String> {
     let kinds = [ErrorKind::UnknownArgument, ErrorKind::TooManyValues];
     if !kinds.contains(&error.kind()) {
@@ -138,7 +138,7 @@ pub(crate) fn hint(error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
-    // A flag that was given a value is shown with its names.
+    // clap gives all names of a flag that was given a value.
     if error.kind() == ErrorKind::TooManyValues && typed.contains("--recursive") {
         return Some(
             "--recursive takes no value: --no-recursive reports only what is directly in PATH"
@@ -154,7 +154,7 @@ pub(crate) fn hint(error: &clap::Error) -> Option<String> {
     })
 }
 
-/// What does here what an option of another tool does there.
+/// The row of the table for an option of another tool.
 fn ours(name: &str) -> Option<&'static str> {
     let row = HINTS
         .iter()
@@ -162,8 +162,8 @@ fn ours(name: &str) -> Option<&'static str> {
     row.map(|(_, ours)| *ours)
 }
 
-/// Says of a PATH that does not exist, and is the name of a command, that balerion runs
-/// none. Other errors stay as they are.
+/// Replaces the error about a missing PATH that is the name of a command by one that balerion runs no
+/// commands. Returns other errors unchanged.
 pub(crate) fn explain(error: Error) -> Error {
     match &error {
         Error::Path { path, source, .. }

@@ -1,18 +1,18 @@
-//! Turns a glob that was likely meant as something else into a note with the glob that was
-//! meant. Pure: compares text with the PATHs, and never asks the disk.
+//! Turns a glob that was likely meant as something else into a note with the glob that was likely
+//! meant. Compares text with the PATHs, and asks no disk.
 //!
-//! A glob is never refused here: each of these is one that may be meant as it stands.
+//! Refuses no glob, since each of these may be meant as it is.
 
-/// A PATH, as globs may name it by mistake.
+/// A PATH in the forms with which a glob may begin by mistake.
 #[derive(Debug)]
 pub(super) struct NamedRoot {
-    /// As it is printed, without trailing slashes.
+    /// As it is printed, without slashes at its end.
     pub(super) shown: String,
-    /// From the root directory; empty where it is not known.
+    /// The absolute path; empty if it is not known.
     pub(super) absolute: String,
 }
 
-/// The note about one glob of `option`, where there is something to be noted.
+/// The note about a glob of `option`, if there is one.
 pub(super) fn note(option: &str, glob: &str, roots: &[NamedRoot]) -> Option<String> {
     let (bang, bare) = match glob.strip_prefix('!') {
         Some(bare) => ("!", bare),
@@ -32,8 +32,8 @@ pub(super) fn note(option: &str, glob: &str, roots: &[NamedRoot]) -> Option<Stri
     ))
 }
 
-/// Whether a glob reads like a regular expression, and the glob that it would be, where it
-/// is simple enough.
+/// `Some`: the glob looks like a regular expression; with the glob that means the same, if there is
+/// one.
 fn regex(glob: &str) -> Option<Option<String>> {
     let is_group = glob.contains('(') && glob.contains(')') && glob.contains('|');
     let is_anywhere = glob.starts_with(".*/") && glob.ends_with("/.*");
@@ -47,7 +47,7 @@ fn regex(glob: &str) -> Option<Option<String>> {
     is_one.then(|| translated(glob))
 }
 
-/// A regular expression as a glob; `None` where no glob means the same.
+/// Translates a regular expression into a glob. `None`: no glob means the same.
 fn translated(regex: &str) -> Option<String> {
     let (anchored, body) = match regex.strip_prefix('^') {
         Some(body) => (
@@ -72,7 +72,7 @@ fn translated(regex: &str) -> Option<String> {
                     rest.next();
                     glob.push('*');
                 }
-                // Strictly any character; in a name, a dot is meant.
+                // Any character, but in a file name most likely a dot.
                 _ => glob.push('.'),
             },
             '\\' => match rest.next()? {
@@ -98,7 +98,7 @@ fn translated(regex: &str) -> Option<String> {
     Some(trimmed(&glob, anchored, ends))
 }
 
-/// A glob without what matches anything at its ends: a name matches at any depth, and a
+/// Removes what matches anything from the ends of a glob: a name matches at any depth anyway, and a
 /// directory with all that is in it.
 fn trimmed(glob: &str, anchored: bool, ends: bool) -> String {
     let glob = glob.strip_prefix("*/").unwrap_or(glob);
@@ -113,7 +113,7 @@ fn trimmed(glob: &str, anchored: bool, ends: bool) -> String {
     }
 }
 
-/// What is left of a glob that begins like a PATH, anchored to it.
+/// The rest of a glob that begins with a PATH, anchored to that.
 fn relative(glob: &str, roots: &[NamedRoot]) -> Option<String> {
     let below = |root: &str| {
         let rest = glob.strip_prefix(root)?.strip_prefix('/')?;
@@ -125,7 +125,7 @@ fn relative(glob: &str, roots: &[NamedRoot]) -> Option<String> {
             .filter(|root| root.absolute.len() > 1)
             .find_map(|root| below(&root.absolute));
     }
-    // With `.` among them, a path as another one prints it is relative to that.
+    // If `.` is a PATH, the glob may be relative to that.
     if roots.iter().any(|root| root.shown == ".") {
         return None;
     }

@@ -1,5 +1,5 @@
-//! Turns a command line that is understood, and hardly what was meant, into notes for
-//! stderr. Never refuses anything and never asks the disk.
+//! Turns a command line that is valid, but likely not what was meant, into notes for stderr. Refuses
+//! nothing, and asks no disk.
 
 use super::{Cli, ColorWhen, globs};
 use crate::output::Format;
@@ -7,8 +7,8 @@ use crate::tracker::Hashing;
 
 impl Cli {
     /// A sentence for each option that has no effect beside another one, and for each glob
-    /// that was likely meant as something else. `paths` are all PATHs; `directory` is where
-    /// relative ones begin.
+    /// that was likely meant as something else. `paths`: all PATHs; `directory`: the working
+    /// directory.
     pub(crate) fn notes(&self, paths: &[Vec<u8>], directory: &[u8]) -> Vec<String> {
         let mut notes = self.without_effect();
         let roots: Vec<_> = paths
@@ -71,7 +71,7 @@ impl Cli {
     }
 }
 
-/// A PATH as globs may name it. What is not UTF-8 is in no glob.
+/// A PATH in the forms with which a glob may begin. Bytes that are not UTF-8 are in no glob.
 fn named_root(path: &[u8], directory: &[u8]) -> globs::NamedRoot {
     let path = match path.iter().rposition(|&byte| byte != b'/') {
         Some(last) => &path[..=last],

@@ -1,8 +1,8 @@
-//! Turns TIME and SIZE of the command line into durations and bytes, or into a sentence
-//! about what is wrong with one. Pure: reads nothing but its argument.
+//! Parses TIME and SIZE of the command line to durations and bytes, or gives a message about what
+//! is wrong with one.
 //!
-//! Invariant: what is accepted fits its type and is no more than [`MAX_TIME`], so that a
-//! sum of a few of them and of a clock cannot overflow 64 bits of nanoseconds.
+//! Invariant: a duration is no more than [`MAX_TIME`], so that the sum of a few of them and of a
+//! clock cannot overflow 64 bits of nanoseconds.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let number: f64 = number
         .parse()
         .ok()
-        // `inf` and `nan` are numbers to f64, and neither is to a person.
+        // f64 parses `inf` and `nan`, too.
         .filter(|number: &f64| number.is_finite())
         .ok_or_else(|| TIME_SYNTAX.to_owned())?;
     if number.is_sign_negative() && number != 0.0 {
@@ -39,7 +39,7 @@ pub(crate) fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The number of a TIME, and how many seconds its unit has.
+/// The number in a TIME, and the seconds of its unit.
 fn split_time_unit(text: &str) -> (&str, f64) {
     // `ms` before `s`: the first that fits is the unit.
     let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
@@ -50,7 +50,7 @@ fn split_time_unit(text: &str) -> (&str, f64) {
 }
 
 /// Parses a SIZE: a decimal number of bytes, or with a unit. K, M, G, T and KiB, MiB, GiB,
-/// TiB are powers of 1,024; KB, MB, GB, TB are powers of 1,000. Case does not count.
+/// TiB are powers of 1,024; KB, MB, GB, TB are powers of 1,000. Case is ignored.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let syntax = || SIZE_SYNTAX.to_owned();
     let end = text
@@ -75,7 +75,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 }
 
 /// The bytes of a decimal fraction of a unit, rounded down. Digits after the 18th are less
-/// than a byte of the largest unit; `None`: it has another point.
+/// than a byte of the largest unit. `None`: it has other characters than digits.
 fn fraction_of(digits: &str, unit: u64) -> Option<u64> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -90,7 +90,7 @@ fn fraction_of(digits: &str, unit: u64) -> Option<u64> {
     u64::try_from(part * u128::from(unit) / scale).ok()
 }
 
-/// How many bytes a unit of SIZE has.
+/// The number of bytes of a unit of SIZE.
 fn size_unit(unit: &str) -> Option<u64> {
     let unit = unit.to_ascii_lowercase();
     let (prefix, base) = match unit.as_str() {

@@ -10,19 +10,19 @@ use clap::{Arg, ArgAction, Command};
 
 pub(super) const PAGE: &str = include_str!("page.md");
 
-/// When the text was last revised.
+/// The date of the page: the last change of its text.
 const DATE: &str = "2026-11-26";
 
 /// Renders the page.
 ///
 /// # Errors
-/// None that is known: it is written to memory.
+/// Those of writing to memory: none.
 pub(super) fn render(command: &Command) -> io::Result<String> {
     let mut command = command.clone();
     command.build();
     let version = env!("BALERION_VERSION");
     let mut page = format!(".TH BALERION 1 {DATE} \"balerion {version}\" \"User Commands\"\n");
-    // Neither hyphenated nor spread out: options stay whole, and can be searched for.
+    // No hyphens and no justification, so that options can be searched for.
     page += ".nh\n.ad l\n";
     let mut is_example = false;
     for line in PAGE.lines() {
@@ -74,7 +74,7 @@ fn block(line: &str) -> String {
         Some((number, text)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
             format!(".IP {number}. 4\n{}\n", inline(text))
         }
-        // The line below NAME is what whatis(1) reads: it is no paragraph.
+        // whatis(1) reads the line below NAME, which must be no paragraph.
         _ if line.starts_with("balerion - ") => {
             format!("{}\n", literal(line))
         }
@@ -82,7 +82,7 @@ fn block(line: &str) -> String {
     }
 }
 
-/// Text in which backquotes make code bold.
+/// Text in which code between backquotes becomes bold.
 fn inline(text: &str) -> String {
     let mut out = String::new();
     for (number, part) in text.split('`').enumerate() {
@@ -95,8 +95,7 @@ fn inline(text: &str) -> String {
     out
 }
 
-/// Verbatim text: nothing in it means anything to troff, and what troff would print as
-/// another character in UTF-8 stays what it is.
+/// Verbatim text: escaped, so that troff prints each character unchanged.
 fn literal(text: &str) -> String {
     let mut out = String::new();
     for (number, character) in text.chars().enumerate() {
@@ -121,7 +120,7 @@ fn synopsis(command: &Command) -> String {
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
     for arg in shown.filter(|arg| !arg.is_positional()) {
         let repeats = if matches!(arg.get_action(), ArgAction::Append) {
-            // Not the end of a sentence, after which there would be two spaces.
+            // `\&`: no end of a sentence, after which troff puts two spaces.
             "...\\&"
         } else {
             ""
@@ -161,7 +160,7 @@ fn options(command: &Command) -> io::Result<String> {
             .iter()
             .find(|heading| title.is_some_and(|title| heading.to_uppercase() == title));
         match (title, heading) {
-            // One section of several parts: its own title stands in the page.
+            // A part of the section, whose own title is in `page.md`.
             (Some(_), Some(heading)) => text += &format!(".SS {heading}\n"),
             (Some(_), None) => {}
             // An empty line inside a list is a paragraph of it, and breaks the line.

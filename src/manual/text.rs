@@ -23,7 +23,7 @@ pub(super) fn render(command: &Command) -> String {
     text
 }
 
-/// A line of the page, wrapped where it is no example.
+/// A line of the page; wrapped, unless it is an example.
 fn block(line: &str) -> String {
     let line = line.trim_end();
     if line.is_empty() || line.starts_with("    ") {

@@ -1,4 +1,4 @@
-//! Changes to JSON Lines: one object a record, `time` first, the other fields of an event
+//! Turns changes into JSON Lines: one object a record, `time` first, the other fields of an event
 //! always in the same order.
 //!
 //! Writes into the caller's buffer and allocates only for a path that is not UTF-8.
@@ -14,7 +14,7 @@ use values::{
     Escaping, Hex, Hexes, Names, Octal, Sha256, Text, Texts, Time, is_utf8, kind_name, path_fields,
 };
 
-/// What every record has.
+/// The fields that every record has.
 #[derive(Clone, Copy)]
 pub(super) struct Envelope<'a> {
     pub(super) time: &'a str,
@@ -55,7 +55,7 @@ struct Start<'a> {
     absolute: Texts<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     absolute_hex: Option<Hexes<'a>>,
-    /// Left out where the key has it.
+    /// Left out if the key has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<&'a str>,
     hash: &'a str,
@@ -174,12 +174,12 @@ impl Envelope<'_> {
     }
 }
 
-/// What the fields of an event are found in.
+/// Where the values of the fields are found.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     pub(super) batch: &'a Batch,
     pub(super) session: &'a Session,
-    /// Whether inode and times are printed.
+    /// Whether inode number and times are printed.
     pub(super) stat: bool,
 }
 

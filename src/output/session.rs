@@ -1,6 +1,6 @@
-//! A session: the records of one start, numbered from 0 without a gap.
+//! Numbers the records of a session from 0 without a gap.
 //!
-//! Knows nothing of what the records hold. Invariant: (host, session, seq) is given once.
+//! Knows no fields of records. Invariant: (host, session, seq) is given once.
 
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
@@ -11,13 +11,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use uuid::{Builder, Uuid};
 
-/// The fields of the first record of a session.
+/// The fields of a `start` record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Header {
     pub(crate) version: &'static str,
     /// The PATHs as given.
     pub(crate) paths: Vec<Vec<u8>>,
-    /// The same as absolute paths, in the same order.
+    /// The PATHs as absolute paths, in the same order.
     pub(crate) absolute: Vec<Vec<u8>>,
     /// The value of `--hash`.
     pub(crate) hash: &'static str,
@@ -34,7 +34,7 @@ pub(super) struct Key<'a> {
 }
 
 impl Header {
-    /// Of these PATHs as given, seen from the working directory.
+    /// `paths`: the PATHs as given, relative to the working directory.
     pub(crate) fn new(paths: &[Vec<u8>], hash: &'static str) -> Self {
         Self {
             version: env!("BALERION_VERSION"),
@@ -46,9 +46,9 @@ impl Header {
     }
 }
 
-/// A UUIDv7. Its random part comes from the keys of the standard library, which are random
-/// in every process: where neither getrandom(2) nor /dev/urandom is found, as by a static
-/// binary in a bare root directory, uuid's own source aborts.
+/// A UUIDv7. Its random part comes from the standard library's hash keys, which are random in
+/// every process: the source of the uuid crate aborts if there is neither getrandom(2) nor
+/// /dev/urandom, as for a static binary in a bare root directory.
 fn new_id(millis: u64) -> Uuid {
     let keys = RandomState::new();
     let mut random = [0; 10];
@@ -63,8 +63,8 @@ fn now_millis() -> u64 {
     now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// The absolute path of a PATH, without trailing slashes. A symbolic link keeps its own:
-/// the PATH stays the same when it is switched.
+/// The absolute path of a PATH, without slashes at its end. Symbolic links are not followed, so that
+/// the path stays the same when one is switched.
 fn absolute(given: &[u8]) -> Vec<u8> {
     let path = Path::new(OsStr::from_bytes(given));
     let goes_up = path.components().any(|part| part == Component::ParentDir);
@@ -77,19 +77,19 @@ fn absolute(given: &[u8]) -> Vec<u8> {
 }
 
 pub(super) struct Session {
-    /// A UUIDv7 in its usual form.
+    /// A UUIDv7 with hyphens.
     id: String,
     /// The time in `id`, in milliseconds since 1970. Each is later than the one before, so
     /// that two sessions of one millisecond are in order.
     millis: u64,
     host: Option<String>,
     header: Header,
-    /// The number of the next record.
+    /// The sequence number of the next record.
     seq: u64,
 }
 
 impl Session {
-    /// The session before the first: of no host, and nothing in it is numbered.
+    /// A session that has not begun; `begin` begins the first.
     pub(super) fn new(host: Option<String>, header: Header) -> Self {
         Self {
             id: String::new(),
@@ -103,7 +103,7 @@ impl Session {
     /// Begins the next session.
     pub(super) fn begin(&mut self) {
         if !self.id.is_empty() {
-            // A later one begins with a snapshot: nothing before it is needed.
+            // A later session begins with a snapshot.
             self.header.resumes = None;
         }
         self.millis = now_millis().max(self.millis.saturating_add(1));
@@ -123,7 +123,7 @@ impl Session {
         &self.id
     }
 
-    /// The key of the next record, where records have one.
+    /// The key of the next record, if records have one.
     pub(super) fn key(&self) -> Option<Key<'_>> {
         let host = self.host.as_deref()?;
         Some(Key {
@@ -133,7 +133,7 @@ impl Session {
         })
     }
 
-    /// The record with that key was written.
+    /// Goes on to the next sequence number.
     pub(super) fn advance(&mut self) {
         self.seq += 1;
     }

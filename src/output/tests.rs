@@ -1,4 +1,4 @@
-//! What is printed, to the letter.
+//! Tests what is printed, to the letter.
 
 use super::{EventName, Events, Format, Header, LineTime, Printer, Style};
 use crate::change::{Attributes, Batch, Change, Content, EMPTY, InodeTimes, Kind, Span};
@@ -158,7 +158,7 @@ fn span(batch: &mut Batch, bytes: &[u8]) -> Span {
     batch.path(|path| path.extend(bytes))
 }
 
-/// Of a file in every respect.
+/// Content in which every field is known.
 fn full_content() -> Content {
     Content {
         size: Some(0),

@@ -1,4 +1,4 @@
-//! Changes as sentences, or as bare paths.
+//! Turns changes into sentences, or into bare paths.
 
 use std::io::Write;
 
@@ -9,7 +9,8 @@ use crate::escape::escape;
 const RESET: &[u8] = b"\x1b[0m";
 const DIM: &[u8] = b"\x1b[2m";
 
-/// The colour of a change's label: green comes, yellow differs, blue moves, red goes.
+/// The colour of a change's label: green for created, yellow for changed, blue for renamed, red for
+/// deleted.
 fn color(change: &Change) -> &'static [u8] {
     match change {
         Change::Created { .. } => b"\x1b[32m",
@@ -82,7 +83,7 @@ pub(super) fn write(style: &Style, batch: &Batch, change: &Change, time: &str, o
     }
 }
 
-/// Appends the path that a change is about, as it is now.
+/// Appends the path that a change is about; of a rename the new one.
 pub(super) fn write_path(style: &Style, batch: &Batch, change: &Change, out: &mut Vec<u8>) {
     if let Some((_, first, second)) = label(change) {
         write_name(style, batch.bytes(second.unwrap_or(first)), out);
@@ -104,7 +105,7 @@ fn write_time(style: &Style, time: &str, out: &mut Vec<u8>) {
     out.push(b' ');
 }
 
-/// A path: raw where records end in NUL, else escaped.
+/// Appends a path: raw if records end in NUL, else escaped.
 fn write_name(style: &Style, path: &[u8], out: &mut Vec<u8>) {
     if style.nul {
         out.extend(path);
@@ -113,8 +114,8 @@ fn write_name(style: &Style, path: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// One of the two paths of a rename. It is quoted where it could be taken for more or less
-/// than one path, so that the first ` -> ` outside quotes always separates the two.
+/// Appends one of the two paths of a rename. It is quoted if it has an ` -> ` or begins with a
+/// quote, so that the first ` -> ` outside quotes always separates the two.
 fn write_end_of_rename(style: &Style, path: &[u8], out: &mut Vec<u8>) {
     const ARROW: &[u8] = b" -> ";
     let is_ambiguous = path.starts_with(b"\"")
@@ -134,8 +135,8 @@ fn write_end_of_rename(style: &Style, path: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// What changed of mode, owner and extended attributes, in parentheses. Where the old
-/// ones are not known, all that is known.
+/// Appends what changed of mode, owner and extended attributes, in parentheses. If the old ones are
+/// not known, all new ones.
 fn write_attributes(new: &Attributes, old: Option<&Attributes>, xattrs: &[u8], out: &mut Vec<u8>) {
     let begin = out.len();
     let separate = |out: &mut Vec<u8>| {

@@ -1,4 +1,4 @@
-//! Times to text: of a record, worked out once for all records of one moment; of a file.
+//! Turns times into text: that of records, computed once for all of one moment, and those of files.
 //!
 //! Reads no clock.
 
@@ -15,20 +15,20 @@ pub(crate) enum TimeFormat {
     Utc,
     /// RFC 3339 with the offset of the local zone, microseconds.
     Local,
-    /// `HH:MM:SS.mmm`, local time, for a person at a terminal.
+    /// `HH:MM:SS.mmm`, local time.
     Clock,
 }
 
 /// A second, in nanoseconds.
 const SECOND: i64 = 1_000_000_000;
 
-/// The last time that was asked for, as text.
+/// The last time that was converted, as text.
 pub(super) struct TimeText {
     format: TimeFormat,
     /// Nanoseconds since 1970.
     wall: Option<i64>,
     text: String,
-    /// Where the digits of the fraction are in it.
+    /// The range of the fraction's digits in the text.
     fraction: Range<usize>,
 }
 
@@ -42,7 +42,7 @@ impl TimeText {
         }
     }
 
-    /// That time, in nanoseconds since 1970.
+    /// The text of a time in nanoseconds since 1970.
     pub(super) fn at(&mut self, wall: i64) -> &str {
         let second = |wall: i64| wall.div_euclid(SECOND);
         let is_same_second = self.wall.is_some_and(|last| second(last) == second(wall));
@@ -60,7 +60,7 @@ impl TimeText {
         &self.text
     }
 
-    /// Within a second, only the fraction differs.
+    /// Replaces the fraction, which is all that differs within a second.
     fn set_fraction(&mut self, nanoseconds: i64) {
         let digits = format!("{nanoseconds:09}");
         let kept = &digits[..self.fraction.len()];
@@ -83,7 +83,7 @@ impl TimeText {
     }
 }
 
-/// A time of a file: RFC 3339, UTC, nanoseconds.
+/// The time of a file: RFC 3339, UTC, nanoseconds.
 pub(super) fn nanoseconds(time: i64) -> impl fmt::Display {
     struct Nanoseconds(Timestamp);
     impl fmt::Display for Nanoseconds {

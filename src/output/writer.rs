@@ -1,7 +1,6 @@
-//! Rendered records, written to a stream: as much as the reader takes, the rest kept
-//! until it does.
+//! Writes rendered records to a stream: as much as the reader takes, and keeps the rest.
 //!
-//! Never waits, and never writes a part of a record where the stream takes pieces as a whole.
+//! Never waits, and never writes a part of a record to a stream that takes pieces as a whole.
 //! Invariant: no more is kept than [`FULL`] and what one call of [`RecordWriter::append`]
 //! adds.
 
@@ -10,16 +9,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::sys::stream::Stream;
 
-/// With more than this waiting nothing should be added. 1 MiB.
+/// With more bytes waiting than this, none should be added: 1 MiB.
 const FULL: usize = 1 << 20;
 
-/// A stream and what it has not taken yet.
+/// A stream, and the bytes that it has not taken.
 pub(crate) struct RecordWriter {
     stream: Stream,
     bytes: Vec<u8>,
     /// How many of `bytes` the stream has taken.
     taken: usize,
-    /// The byte that ends a record and is in none.
+    /// The byte that ends a record, and is in none.
     end: u8,
     is_always_ready: bool,
 }
@@ -38,12 +37,12 @@ impl RecordWriter {
         })
     }
 
-    /// Adds whole records.
+    /// Appends whole records.
     pub(crate) fn append<T>(&mut self, render: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         render(&mut self.bytes)
     }
 
-    /// Writes what fits.
+    /// Writes what the reader takes.
     ///
     /// # Errors
     /// EPIPE: the reader is gone; else those of write(2).
@@ -65,7 +64,7 @@ impl RecordWriter {
             self.bytes.shrink_to(64 << 10);
             self.taken = 0;
         } else if self.taken > FULL {
-            // A record of which a part was taken stays whole: it may be given again.
+            // The bytes of a torn record are kept, since it may be written again.
             let torn = self.torn();
             self.bytes.drain(..self.taken - torn);
             self.taken = torn;
@@ -73,23 +72,23 @@ impl RecordWriter {
         Ok(())
     }
 
-    /// How many bytes were taken of a record whose rest was not.
+    /// The number of bytes that were written of a torn record: one of which a part is not written.
     pub(crate) fn torn(&self) -> usize {
         let taken = self.bytes[..self.taken].iter().rev();
         taken.take_while(|byte| **byte != self.end).count()
     }
 
-    /// The next reader gets the record again that was taken in part.
+    /// Goes back to the beginning of a torn record, so that the next stream gets all of it.
     pub(crate) fn rewind_torn(&mut self) {
         self.taken -= self.torn();
     }
 
-    /// Ends what others have left without an end, before anything else is written.
+    /// Writes the end of a record first, since the file has a torn one at its end.
     pub(crate) fn end_first(&mut self) {
         self.bytes.insert(self.taken, self.end);
     }
 
-    /// Takes back all that was not written.
+    /// Drops all that is not written.
     pub(crate) fn forget_unwritten(&mut self) {
         self.bytes.truncate(self.taken);
     }
@@ -108,23 +107,23 @@ impl RecordWriter {
         self.end
     }
 
-    /// How many bytes wait for the reader.
+    /// The number of bytes that are not written.
     pub(crate) fn waiting(&self) -> usize {
         self.bytes.len() - self.taken
     }
 
-    /// How many records the reader has not taken, that of which it has a part included.
+    /// The number of records that are not written; a torn one counts.
     pub(crate) fn records_waiting(&self) -> usize {
         let waiting = self.bytes[self.taken..].iter();
         waiting.filter(|byte| **byte == self.end).count()
     }
 
-    /// Whether so much waits that nothing should be added.
+    /// Whether more than [`FULL`] bytes wait.
     pub(crate) fn is_full(&self) -> bool {
         self.waiting() > FULL
     }
 
-    /// epoll(7) does not take it: it is always ready, like a regular file.
+    /// Notes that epoll(7) does not take the stream, since it is always ready, as a regular file is.
     pub(crate) fn set_always_ready(&mut self) {
         self.is_always_ready = true;
     }
@@ -133,7 +132,7 @@ impl RecordWriter {
         self.is_always_ready
     }
 
-    /// The stream, where its reader may go away.
+    /// The stream, if it has a reader that may go away.
     pub(crate) fn reader(&self) -> Option<BorrowedFd<'_>> {
         self.stream.has_reader().then(|| self.stream.as_fd())
     }
@@ -145,8 +144,7 @@ impl AsFd for RecordWriter {
     }
 }
 
-/// How many of the first `room` bytes are whole records; all of them, where the first record
-/// is longer than that.
+/// How many of the first `room` bytes are whole records; all of them, if the first record is longer.
 fn whole_records(bytes: &[u8], room: usize, end: u8) -> usize {
     let piece = &bytes[..room.min(bytes.len())];
     let whole = piece.iter().rposition(|&byte| byte == end);

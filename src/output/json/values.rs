@@ -1,7 +1,7 @@
-//! How single values are written as JSON: bytes as text and in hexadecimal digits, digests,
+//! Writes single values as JSON: bytes as text and in hexadecimal digits, digests,
 //! permission bits, times, and the escapes within a string.
 //!
-//! Knows no record. Invariant: a string holds no control character, C1 and DEL included.
+//! Knows no record. Invariant: a string has no control character, C1 and DEL included.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -23,7 +23,7 @@ impl<'a> Text<'a> {
         std::str::from_utf8(bytes).map_or(Self::Other(bytes), Self::Utf8)
     }
 
-    /// The bytes where they are not UTF-8.
+    /// The bytes, if they are not UTF-8.
     pub(super) fn hex(&self) -> Option<Hex<'a>> {
         match *self {
             Self::Utf8(_) => None,
@@ -126,15 +126,15 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok()
 }
 
-/// The text of a path, and its bytes where they are not UTF-8.
+/// The text of a path, and its bytes, if they are not UTF-8.
 pub(super) fn path_fields(path: &[u8]) -> (Text<'_>, Option<Hex<'_>>) {
     let text = Text::new(path);
     let hex = text.hex();
     (text, hex)
 }
 
-/// Whether no byte is DEL or above, without a branch a byte: serde_json has escaped
-/// those below U+0020.
+/// Whether all bytes are below DEL; serde_json has escaped those below U+0020. Without a branch for
+/// each byte.
 fn is_printable_ascii(text: &str) -> bool {
     let found = text
         .bytes()
@@ -142,8 +142,8 @@ fn is_printable_ascii(text: &str) -> bool {
     found & 0x80 == 0
 }
 
-/// JSON as compact as serde_json's own, with DEL and C1 (U+0080 to U+009F) escaped too:
-/// some terminals take these as the start of a control sequence.
+/// As serde_json's compact formatter, but escapes DEL and C1 (U+0080 to U+009F), too: some terminals
+/// take these for the beginning of a control sequence.
 pub(super) struct Escaping;
 
 impl Formatter for Escaping {
