@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::file_status::{FsError, message};
 
-/// One error for -1: the C convention of all these calls.
+/// Turns the -1 of a C call into errno's error.
 fn check<T: PartialOrd + Default>(returned: T) -> io::Result<T> {
     if returned < T::default() {
         Err(io::Error::last_os_error())
@@ -32,7 +32,7 @@ fn check<T: PartialOrd + Default>(returned: T) -> io::Result<T> {
     }
 }
 
-/// A flag of a C header, whose type there is not that of the call.
+/// Converts a flag from a C header's `int` to the unsigned type of the call.
 fn bits(flag: libc::c_int) -> u32 {
     u32::from_ne_bytes(flag.to_ne_bytes())
 }
@@ -50,7 +50,8 @@ pub(crate) fn take_lacked_descriptors() -> bool {
     LACKED_DESCRIPTORS.load(Ordering::Relaxed) && LACKED_DESCRIPTORS.swap(false, Ordering::Relaxed)
 }
 
-/// Why a call about a name failed.
+/// Classifies the error of a call about a name; notes a lack of descriptors for
+/// [`take_lacked_descriptors`].
 pub(crate) fn fs_error(error: &io::Error) -> FsError {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ESTALE | libc::ENXIO) => {
@@ -67,7 +68,7 @@ pub(crate) fn fs_error(error: &io::Error) -> FsError {
     }
 }
 
-/// The error that is reported for it, where the reason is all that is left of one.
+/// Turns a classified error back into one to report.
 pub(crate) fn io_error(error: &FsError) -> io::Error {
     match error {
         FsError::NotFound => io::Error::from_raw_os_error(libc::ENOENT),

@@ -1,5 +1,5 @@
-//! Every short list of records from some small trees, and random longer ones: what
-//! comes out folds to the same, is its own net effect, and no list is shorter.
+//! Tests, with every short list of records from some small trees and with random longer ones,
+//! that the net effect adds up to the same tree, is its own net effect, and is the shortest list.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -10,15 +10,15 @@ use proptest::prelude::*;
 use super::{OwnedChange, Replaced, net_effect};
 use crate::change::{Attributes, Content, Digest, Kind};
 
-/// What a tree holds under a path.
+/// An entry of a tree.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 struct Item {
     kind: Kind,
-    /// Of a file: which bytes.
+    /// A file's bytes.
     bytes: u8,
-    /// Which of the things at the start it is; 0: it came since.
+    /// The number of the entry at the start that it is; 0: it appeared since.
     object: u8,
-    /// Other bytes that a rename replaced with it, until a change is reported; 0: none.
+    /// Other bytes that a rename of it replaced, until `modified` reports that; 0: none.
     replaced: u8,
 }
 
@@ -45,12 +45,12 @@ fn below<'t>(tree: &'t Tree, path: &str) -> impl Iterator<Item = &'t String> {
     tree.keys().filter(move |other| other.starts_with(&prefix))
 }
 
-/// What is at the path of a change.
+/// The path as text.
 fn text(path: &[u8]) -> String {
     String::from_utf8(path.to_vec()).unwrap()
 }
 
-/// Applies a record strictly.
+/// Applies a record; it is an error if the tree does not allow it.
 fn apply(tree: &mut Tree, change: &OwnedChange) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("{why}: {change:?}"));
     let has_directory = |tree: &Tree, path: &str| {
@@ -144,10 +144,10 @@ fn apply(tree: &mut Tree, change: &OwnedChange) -> Result<(), String> {
     Ok(())
 }
 
-/// Paths of which records speak.
+/// The paths that records name.
 const PATHS: [&str; 6] = ["a", "b", "c", "d", "d/a", "d/b"];
 
-/// All records that may come next.
+/// All records that the tree allows next.
 fn possible(tree: &Tree) -> Vec<OwnedChange> {
     let mut changes = Vec::new();
     for path in PATHS {
@@ -216,7 +216,7 @@ fn tree(items: &[(&str, Kind)]) -> Tree {
         .collect()
 }
 
-/// Small trees. No record names what is called `hidden`.
+/// Small trees to start from. No record names `hidden`.
 fn starts() -> Vec<Tree> {
     use Kind::{Directory, File};
     vec![
@@ -239,15 +239,15 @@ fn starts() -> Vec<Tree> {
     ]
 }
 
-/// The tree without what is in no record: the identities.
+/// The tree without the identities, which are in no record.
 fn plain(tree: &Tree) -> Vec<(String, Kind, u8)> {
     tree.iter()
         .map(|(path, item)| (path.clone(), item.kind, item.bytes))
         .collect()
 }
 
-/// Whether it renames what was there at the start as an empty directory: that it was
-/// empty is more than the records hold.
+/// Whether a record renames a directory that was empty at the start, which the records do not
+/// show.
 fn renames_empty(start: &Tree, changes: &[OwnedChange]) -> bool {
     let is_empty =
         |path: &String| start[path].kind == Kind::Directory && below(start, path).next().is_none();
@@ -265,14 +265,14 @@ fn renames_empty(start: &Tree, changes: &[OwnedChange]) -> bool {
     })
 }
 
-/// How few records lead from a tree to each other one, when only the things in `moved`
-/// (and those that came) may be renamed.
+/// The least number of records from a tree to each other one, if only the entries in `moved`
+/// (and new ones) may be renamed.
 fn distances(
     start: &Tree,
     moved: &HashSet<u8>,
     most: usize,
 ) -> HashMap<Vec<(String, Kind, u8)>, usize> {
-    // A change that a rename leaves to be reported counts as a record.
+    // The `modified` that a rename still owes counts as a record.
     let cost = |tree: &Tree, changes: usize| {
         let open = |item: &&Item| item.replaced != 0;
         changes + tree.values().filter(open).count()
@@ -304,7 +304,7 @@ fn distances(
     found
 }
 
-/// A list as a script.
+/// Formats a list for [`script`].
 fn show(changes: &[OwnedChange]) -> String {
     let bytes = |content: &Content| content.digest.map_or(0, |digest| digest[0]);
     let changes = changes.iter().map(|change| match change {
@@ -333,9 +333,9 @@ fn show(changes: &[OwnedChange]) -> String {
     changes.collect::<Vec<_>>().join("\n")
 }
 
-/// Whether each rename over other bytes is followed by the change, as the tracker emits it,
-/// and no bytes were written under a name before a rename put the same ones there: what
-/// the renamed file held is not in the records.
+/// Whether each rename over other bytes is followed by `modified`, as the tracker emits it, and
+/// no record changes the bytes under a name before a rename to it: whether the renamed file has
+/// the same bytes is not in the records.
 fn has_all_bytes(start: &Tree, changes: &[OwnedChange]) -> bool {
     let mut tree = start.clone();
     let mut was_open = false;
@@ -357,7 +357,7 @@ fn has_all_bytes(start: &Tree, changes: &[OwnedChange]) -> bool {
     }) && !was_open
 }
 
-/// What holds for every list.
+/// Asserts what holds for every list; returns its net effect.
 fn check(start: &Tree, changes: &[OwnedChange], end: &Tree) -> Vec<OwnedChange> {
     let short = net_effect(changes);
     let mut folded = start.clone();
@@ -392,7 +392,7 @@ fn check(start: &Tree, changes: &[OwnedChange], end: &Tree) -> Vec<OwnedChange> 
     short
 }
 
-/// Tries every list of so many records.
+/// Checks every list of so many records; returns how many there are.
 fn exhaust(length: usize) -> usize {
     let mut count = 0;
     for start in starts() {
@@ -409,7 +409,7 @@ fn exhaust(length: usize) -> usize {
                     .entry(key)
                     .or_insert_with(|| distances(&start, &moved, length));
                 let least = distances[&plain(&end)];
-                // It may know shorter ways, by paths that are not among those tried here.
+                // It may be shorter still, by paths that are not among those tried here.
                 assert!(
                     short.len() <= least,
                     "{start:?}\n{}\n-\n{}",
@@ -457,7 +457,7 @@ proptest! {
     }
 }
 
-/// `C path bytes`, `D path`, `M path bytes`, `R from path`, a line each.
+/// Parses lines of `C path bytes`, `D path`, `M path bytes` and `R from path`.
 fn script(lines: &str) -> Vec<OwnedChange> {
     let change = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();
@@ -525,7 +525,7 @@ fn what_people_do_is_a_line_each() {
     }
 }
 
-/// Many cycles and one long chain: neither recursion nor a search in squares.
+/// Many cycles and one long chain: needs neither recursion nor quadratic time.
 #[test]
 fn a_hundred_thousand_renames_take_little_time_and_no_stack() {
     let renamed = |from: String, path: String| OwnedChange::Renamed {

@@ -1,4 +1,4 @@
-//! Tests what is printed, to the letter.
+//! Tests the printed records, to the letter.
 
 use super::{EventName, Events, Format, Header, LineTime, Printer, Style};
 use crate::change::{Attributes, Batch, Change, Content, EMPTY, InodeTimes, Kind, Span};
@@ -19,7 +19,7 @@ fn plain(format: Format) -> Style {
     }
 }
 
-/// What is printed for one change whose path is given.
+/// The printed record of one change, whose path is given.
 fn printed(style: Style, path: &[u8], change: impl Fn(std::ops::Range<usize>) -> Change) -> String {
     let mut batch = Batch::default();
     let span = batch.path(|bytes| bytes.extend(path));
@@ -140,7 +140,7 @@ fn only_chosen_events_are_printed_and_counted() {
     );
 }
 
-/// A batch, and the record of one change of it.
+/// The printed record of the change that `fill` makes in a batch.
 fn record_of(style: Style, fill: impl Fn(&mut Batch) -> Change) -> String {
     let mut batch = Batch::default();
     let change = fill(&mut batch);

@@ -1,5 +1,5 @@
-//! What serving asks of the system: fork(2), setsid(2), and dup2(2) onto the standard
-//! descriptors.
+//! Wraps the system calls that a daemon needs: fork(2), setsid(2), and dup2(2) onto the
+//! standard descriptors.
 
 #![allow(unsafe_code)]
 
@@ -39,7 +39,7 @@ pub(crate) fn fork_single_threaded() -> io::Result<Option<Child>> {
     unsafe { fork() }
 }
 
-/// fork(2): the child in the parent, `None` in the child.
+/// fork(2) without the check that this is the only thread.
 ///
 /// # Safety
 /// The process has one thread. The child has a copy of that alone: a lock that another one
@@ -50,7 +50,7 @@ unsafe fn fork() -> io::Result<Option<Child>> {
     Ok((pid > 0).then_some(Child { pid }))
 }
 
-/// setsid(2): a session of our own, without a terminal.
+/// setsid(2): makes the process lead a new session, without a terminal.
 ///
 /// # Errors
 /// EPERM: we lead a process group already.
@@ -71,7 +71,7 @@ pub(crate) enum Standard {
     Error,
 }
 
-/// dup2(2): what is open as `fd` takes the place of a standard descriptor.
+/// dup2(2): makes a standard descriptor lead to what is open as `fd`.
 ///
 /// # Errors
 /// EBUSY, while another thread opens something; EINTR.

@@ -1,4 +1,4 @@
-//! epoll(7) and eventfd(2): waiting for several descriptors, and waking the waiter.
+//! Waits for several descriptors with epoll(7), and wakes the waiter with an eventfd(2).
 
 #![allow(unsafe_code)]
 
@@ -26,7 +26,7 @@ pub(crate) struct Epoll {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Readiness {
-    /// The number that it was added with.
+    /// The token that it was added with.
     pub(crate) token: u64,
     /// EPOLLERR or EPOLLHUP: the other end is gone.
     pub(crate) hung_up: bool,
@@ -53,7 +53,7 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_ADD, fd, token, interest)
     }
 
-    /// Waits for something else of a descriptor from now on.
+    /// Changes which readiness of a descriptor is waited for.
     ///
     /// # Errors
     /// ENOENT: it was not added.
@@ -66,7 +66,7 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_MOD, fd, token, interest)
     }
 
-    /// Waits for a descriptor no longer.
+    /// Removes a descriptor.
     ///
     /// # Errors
     /// ENOENT: it was not added.
@@ -144,7 +144,7 @@ pub(crate) fn is_exceptional(fd: BorrowedFd<'_>) -> bool {
     unsafe { libc::poll(&raw mut poll, 1, 0) > 0 }
 }
 
-/// An eventfd(2): other threads ring, the loop wakes.
+/// An eventfd(2), with which other threads wake the loop.
 pub(crate) struct EventFd {
     file: File,
 }

@@ -1,4 +1,4 @@
-//! Files by descriptor: openat2(2), fchdir(2), and paths beyond PATH_MAX.
+//! Opens files: with openat(2) and openat2(2), and by paths longer than PATH_MAX.
 
 #![allow(unsafe_code)]
 
@@ -17,16 +17,16 @@ use crate::change::Kind;
 pub(crate) enum Open {
     /// Without access to its bytes, whatever it is: a FIFO's writer is not woken (O_PATH).
     Path,
-    /// The same, and it must be a directory (O_PATH|O_DIRECTORY).
+    /// Like `Path`, but only a directory (O_PATH|O_DIRECTORY).
     Directory,
-    /// To read its bytes: never waits, never becomes our terminal.
+    /// For reading: never waits, never becomes our terminal.
     Bytes,
-    /// The same, and the time of its last reading stays (O_NOATIME): for its owner.
+    /// Like `Bytes`, but without updating the access time (O_NOATIME): for the file's owner.
     Unnoticed,
     Listing,
-    /// To write to without waiting for the reader.
+    /// For writing, without waiting for the reader.
     Pipe,
-    /// The same, and it never becomes our terminal.
+    /// Like `Pipe`, but it never becomes our terminal.
     Terminal,
 }
 
@@ -83,7 +83,8 @@ pub(crate) fn open_straight(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::R
     open_resolving(at, path, how, 0)
 }
 
-/// The same, where it leads into no other mount either: none is asked for anything.
+/// openat2(2) of a path that leads over no symbolic link and into no other mount: no other
+/// file system is asked for anything.
 ///
 /// # Errors
 /// Those of the call; EXDEV where a mount begins.
@@ -157,7 +158,7 @@ fn openat2(at: BorrowedFd<'_>, path: &CStr, flags: i32, resolve: u64) -> io::Res
     }
 }
 
-/// Whether it is openat2(2) itself, or a mount on the way, that a call failed at.
+/// Whether a call failed because openat2(2) is not available, or because a mount was in the way.
 pub(crate) fn is_refused_by_openat2(error: &io::Error) -> bool {
     let refused = [libc::EXDEV, libc::ENOSYS, libc::EPERM];
     error
@@ -192,7 +193,7 @@ pub(crate) fn open_path_in_mount(at: BorrowedFd<'_>, path: &[u8]) -> io::Result<
     })
 }
 
-/// What the kernel answers where a symbolic link is in the way, or too many are.
+/// The kernel's error for a symbolic link that is not followed, or for too many of them.
 pub(crate) fn not_followed() -> io::Error {
     io::Error::from_raw_os_error(libc::ELOOP)
 }
@@ -207,7 +208,7 @@ pub(crate) fn path_of(fd: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(link.into_os_string().into_vec())
 }
 
-/// getcwd(3): no file system is asked either.
+/// getcwd(3), for which no file system is asked.
 ///
 /// # Errors
 /// ENOENT: it was removed.
@@ -258,7 +259,8 @@ fn open_pieces(
     }
 }
 
-/// The same for kernels and sandboxes without openat2(2).
+/// Opens a path name by name, following no symbolic link, where a kernel or sandbox has no
+/// openat2(2).
 fn open_one_by_one(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<OwnedFd> {
     let mut held: Option<OwnedFd> = None;
     let mut names = path.split(|&byte| byte == b'/').peekable();
@@ -274,7 +276,7 @@ fn open_one_by_one(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<Own
     held.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-/// Calls with the bytes as a C string, which is on the stack where it fits.
+/// Calls `call` with the bytes as a C string, which is on the stack if it is short.
 pub(crate) fn with_c_str<T>(
     bytes: &[u8],
     call: impl FnOnce(&CStr) -> io::Result<T>,
@@ -331,7 +333,7 @@ pub(crate) fn reopen(fd: BorrowedFd<'_>, how: Open) -> io::Result<OwnedFd> {
     }
 }
 
-/// fchdir(2): the calling thread's working directory.
+/// fchdir(2): changes the calling thread's working directory.
 ///
 /// # Errors
 /// EACCES: it may not be searched.
@@ -341,7 +343,7 @@ pub(crate) fn change_directory(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// What was read of a regular file.
+/// The beginning of a regular file, up to a bound.
 pub(crate) struct Read {
     pub(crate) bytes: Vec<u8>,
     /// Whether it has more bytes than the bound.

@@ -1,4 +1,4 @@
-//! inotify(7): one instance, its watches, its bytes.
+//! Opens an inotify(7) instance, adds and removes its watches and reads its bytes.
 
 #![allow(unsafe_code)]
 
@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use super::check;
 use crate::event::Wd;
 
-/// What a directory is watched for. Never OPEN, ACCESS or CLOSE_NOWRITE, which
-/// our own looking would cause; never EXCL_UNLINK, which hides writes by a name that was removed.
+/// The mask of a directory's watch. Without IN_OPEN, IN_ACCESS and IN_CLOSE_NOWRITE, which our
+/// own reading would cause, and without IN_EXCL_UNLINK, which hides writes by a removed name.
 const DIRECTORY: u32 = libc::IN_CREATE
     | libc::IN_DELETE
     | libc::IN_MODIFY
@@ -23,7 +23,7 @@ const DIRECTORY: u32 = libc::IN_CREATE
     | libc::IN_MOVE_SELF
     | libc::IN_ONLYDIR;
 
-/// What a regular file is watched for (`--strict`).
+/// The mask of a regular file's watch (`--strict`).
 const FILE: u32 = libc::IN_MODIFY | libc::IN_CLOSE_WRITE | libc::IN_ATTRIB;
 
 /// An inotify instance: a file whose bytes are events.
@@ -62,7 +62,7 @@ impl Inotify {
         self.add(path, FILE)
     }
 
-    /// A watch on a directory for what becomes of it, beside what it has already.
+    /// Watches a directory for its own move or deletion, adding to the mask that it has already.
     ///
     /// # Errors
     /// As for a directory.
@@ -71,8 +71,8 @@ impl Inotify {
         self.add(path, moves | libc::IN_ONLYDIR | libc::IN_MASK_ADD)
     }
 
-    /// A watch on a directory for the names that come to be and go in it, beside what it has
-    /// already.
+    /// Watches a directory for names that appear or disappear in it, adding to the mask that it
+    /// has already.
     ///
     /// # Errors
     /// As for a directory.
@@ -94,7 +94,7 @@ impl Inotify {
         let _gone_already = unsafe { libc::inotify_rm_watch(self.file.as_raw_fd(), wd.0) };
     }
 
-    /// Fills `buffer` with what is queued; how many bytes came.
+    /// Fills `buffer` with queued events; returns the number of bytes.
     ///
     /// # Errors
     /// Those of read(2), but an empty queue gives 0.

@@ -1,4 +1,4 @@
-//! What is in a directory: getdents64(2), and the names in the bytes that it gives.
+//! Lists a directory with getdents64(2), and splits the bytes that it gives into entries.
 //!
 //! Invariant: a record is taken whole or not at all, so a name never runs into the next.
 
@@ -12,13 +12,13 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use super::check;
 use crate::change::Kind;
 
-/// Bytes of entries that are read at once.
+/// Bytes to read with one call.
 pub(crate) const AT_ONCE: usize = 32 << 10;
 
 /// One name that getdents64(2) gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Dirent<'a> {
-    /// The inode's number, as the directory has it.
+    /// The inode number, as the directory has it.
     pub(crate) ino: u64,
     /// `None`: the file system gives DT_UNKNOWN.
     pub(crate) kind: Option<Kind>,

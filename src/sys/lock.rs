@@ -11,13 +11,13 @@ use std::path::Path;
 
 use super::check;
 
-/// What a lock was answered with.
+/// The outcome of an attempt to lock a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lock {
     Taken,
-    /// Somebody has it who may write to the file.
+    /// A process that may write to the file has an exclusive lock.
     HeldByWriter,
-    /// Somebody has a shared one, for which the right to read is enough.
+    /// A process has a shared lock, for which the right to read is enough.
     HeldByReader,
 }
 
@@ -56,9 +56,9 @@ fn whole_file() -> libc::flock {
     }
 }
 
-/// Opens a file of our own to append to it, and to read where that is allowed; it is
-/// made if it is not there. A symbolic link in its place is not followed, a FIFO in its
-/// place does not hold us up, a terminal does not become ours.
+/// Opens or creates a file that balerion writes, for appending, and for reading where that is
+/// allowed. Follows no symbolic link, does not wait for a FIFO's reader, and takes no terminal
+/// as the controlling one.
 ///
 /// # Errors
 /// Those of open(2); ELOOP for a symbolic link.

@@ -1,4 +1,5 @@
-//! What a process asks for itself: limits, priorities, its own working directory.
+//! Asks and changes what belongs to the process: its limits, scheduling, working directory,
+//! clocks and memory.
 
 #![allow(unsafe_code)]
 
@@ -24,7 +25,7 @@ pub(crate) fn raise_descriptor_limit(wanted: u64) {
     }
 }
 
-/// The name of this machine among others, as `uname -n` prints it: of the UTS namespace.
+/// The host name of the UTS namespace, as `uname -n` prints it.
 pub(crate) fn node_name() -> String {
     // SAFETY: all fields are arrays of bytes, for which zeros are a value: empty strings.
     let mut names: libc::utsname = unsafe { std::mem::zeroed() };
@@ -56,8 +57,8 @@ pub(crate) fn widen_descriptor_table(fd: BorrowedFd<'_>, least: i32) {
     }
 }
 
-/// Has the C library ask the kernel for each large piece of memory by itself, whatever
-/// was freed before: such a piece grows in place, and goes back when it is freed.
+/// Has the C library map each large piece of memory by itself, whatever was freed before: such
+/// a piece grows in place, and goes back to the kernel when it is freed.
 pub(crate) fn set_mmap_threshold() {
     // Others than glibc do so anyway. SAFETY: takes no pointers; a failure is no harm.
     #[cfg(target_env = "gnu")]
@@ -87,9 +88,8 @@ pub(crate) fn schedule_as_batch() {
     unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const param) };
 }
 
-/// Closes the standard descriptors before the end: close(2). A thread that a file system keeps
-/// in an uninterruptible wait keeps the process, and what that has open: the pipe whose reader
-/// waits for its end.
+/// Closes the standard descriptors before the process ends. A thread in an uninterruptible wait
+/// for a file system would keep the process, and with it the pipe whose end a reader waits for.
 pub(crate) fn close_standard() {
     for number in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
         // SAFETY: takes no pointers, and nobody owns these.
@@ -97,7 +97,7 @@ pub(crate) fn close_standard() {
     }
 }
 
-/// The same of a descriptor whose owner is forgotten and uses it no more.
+/// Closes a descriptor whose owner was leaked (`mem::forget`) and uses it no more.
 pub(crate) fn close_forgotten(fd: RawFd) {
     // SAFETY: takes no pointers. The owner closes it never, so that no other one is closed.
     unsafe { libc::close(fd) };

@@ -1,4 +1,4 @@
-//! signalfd(2): signals as bytes to read, in the loop's own time.
+//! Reads signals from a signalfd(2), when the loop has time for them.
 //!
 //! Installs no handler. Invariant: a signal that was ignored when the program began is never
 //! blocked, so that it stays ignored.
@@ -59,7 +59,7 @@ impl Signal {
         }
     }
 
-    /// Ends the process as the signal does where nobody holds it. Returns where that has no
+    /// Ends the process by the signal's default action. Returns where that has no
     /// effect: the first process of a container is not ended by its own signals.
     pub(crate) fn end_process(self) {
         let mut set = Set::empty();
@@ -96,7 +96,7 @@ impl Set {
         unsafe { libc::sigdelset(&raw mut self.0, signal) };
     }
 
-    /// The signals that are held: those of `held` that were not ignored when we began.
+    /// The signals to block: those of `held` that were not ignored when the process began.
     fn of(held: Held) -> Self {
         let mut set = Self::empty();
         let usual = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1];
@@ -140,12 +140,12 @@ impl Set {
         }
     }
 
-    /// Whether one of them waits to be read, by this process.
+    /// Whether a signal of the set is pending for this process.
     pub(crate) fn is_pending(&self) -> bool {
         self.pending().is_some()
     }
 
-    /// One of them that waits to be read, by this process: sigpending(2).
+    /// A signal of the set that is pending for this process: sigpending(2).
     pub(crate) fn pending(&self) -> Option<Signal> {
         let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
         // SAFETY: `pending` is memory for one sigset_t.
@@ -165,8 +165,8 @@ fn has(set: &libc::sigset_t, signal: i32) -> bool {
     unsafe { libc::sigismember(&raw const *set, signal) == 1 }
 }
 
-/// Lets a write beyond RLIMIT_FSIZE be EFBIG and not the end of the process: SIGXFSZ is
-/// blocked for good. Blocked rather than ignored, since exec(2) would hand that on.
+/// Blocks SIGXFSZ for good, so that a write beyond RLIMIT_FSIZE fails with EFBIG and does not
+/// end the process. Blocked rather than ignored, since exec(2) would hand that on.
 pub(crate) fn block_file_size_signal() {
     let mut set = Set::empty();
     set.add(libc::SIGXFSZ);
@@ -181,8 +181,8 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Holds the signals, in this thread and those it will start, until they are read. To be
-    /// called before any thread is started, and before anybody can know our number.
+    /// Blocks the signals, in this thread and those it will start, so that they can be read. To
+    /// be called before any thread is started, and before anybody can know our process id.
     ///
     /// # Errors
     /// EMFILE or ENFILE: no descriptor is free.
@@ -214,7 +214,7 @@ impl Signals {
         number.ok().map(Signal::of)
     }
 
-    /// Those that ask for the end; SIGHUP where it does not reopen a log.
+    /// The signals that end the watcher: among them SIGHUP, if `hang_up` (it reopens no log).
     pub(crate) fn that_end(&self, hang_up: bool) -> Set {
         let mut set = self.set;
         set.remove(libc::SIGUSR1);

@@ -1,4 +1,4 @@
-//! The C entry point: from the loader to the program's own outline.
+//! Defines the C entry point, `main`, and prepares the process for the program.
 //!
 //! The standard library's entry opens /dev/null in the place of a standard descriptor that is
 //! closed, and after that it cannot be distinguished from one that was asked for. This one
@@ -39,6 +39,8 @@ macro_rules! main {
 }
 pub(crate) use main;
 
+/// Copies the arguments, fills closed standard descriptors and ignores SIGPIPE.
+///
 /// # Safety
 /// `args` points to `count` pointers to strings that end in NUL and are never changed: what
 /// `main` is called with. No other thread runs.

@@ -1,4 +1,4 @@
-//! What a file is: statx(2).
+//! Reads a file's metadata: statx(2), or fstatat(2) where a sandbox refuses it.
 
 #![allow(unsafe_code)]
 
@@ -20,8 +20,9 @@ pub(crate) fn stat_name(at: BorrowedFd<'_>, name: &CStr) -> io::Result<Stat> {
     statx(at, name, libc::AT_SYMLINK_NOFOLLOW)
 }
 
-/// The same from what the kernel has of it: where a mount begins there that does not
-/// answer, it is not asked (AT_STATX_DONT_SYNC). On a local file system it is no other.
+/// statx(2) of a name in a directory from what the kernel has cached (AT_STATX_DONT_SYNC): a
+/// mount that begins there and does not answer is not asked. On a local file system it makes no
+/// difference.
 ///
 /// # Errors
 /// Those of the call.
@@ -33,7 +34,7 @@ pub(crate) fn stat_name_cached(at: BorrowedFd<'_>, name: &CStr) -> io::Result<St
     )
 }
 
-/// statx(2) of what a descriptor stands for, from what the kernel has of it.
+/// statx(2) of what a descriptor stands for, from what the kernel has cached.
 ///
 /// # Errors
 /// Those of the call.

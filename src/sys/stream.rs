@@ -1,4 +1,4 @@
-//! A stream to write to without ever waiting for its reader.
+//! Writes to a stream without ever waiting for its reader.
 //!
 //! O_NONBLOCK would change the open file description for everyone who shares it, the shell
 //! among them. So a pipe or a terminal is opened again; where that is not permitted, poll(2)
@@ -14,18 +14,18 @@ use std::os::unix::fs::FileTypeExt;
 use super::check;
 use super::file::{self, Open};
 
-/// What a pipe takes as a whole or not at all: PIPE_BUF. When poll(2) reports room in a pipe
-/// there is room for as much.
+/// The bytes that a pipe takes as a whole or not at all: PIPE_BUF. When poll(2) reports room in
+/// a pipe there is room for as much.
 const ATOMIC: usize = 4096;
 
-/// What fits into a terminal that poll(2) reports to have room. A pseudo-terminal grants
-/// room by 256 bytes, and a tab may become 8.
+/// The bytes that fit into a terminal that poll(2) reports to have room. A pseudo-terminal
+/// grants room by 256 bytes, and a tab may become 8.
 const TERMINAL_ROOM: usize = 32;
 
 /// How a stream takes bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum StreamKind {
-    /// A regular file, or what else is always ready.
+    /// A regular file, or anything else that is always ready.
     File,
     /// A pipe or FIFO that takes what fits, and how many bytes it holds.
     Pipe {
@@ -112,8 +112,8 @@ impl Stream {
         Ok(wanted.min(most))
     }
 
-    /// Writes as much as fits without waiting; how many bytes that were. No more than
-    /// [`Stream::room`] has granted may be given.
+    /// Writes as much as fits without waiting; returns the number of bytes. `piece` may have no
+    /// more than [`Stream::room`] has granted.
     ///
     /// # Errors
     /// EPIPE: the reader is gone; else those of write(2).
@@ -132,7 +132,7 @@ impl Stream {
             Ok(count) => Ok(usize::try_from(count).expect("write(2) gives no more than it got")),
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => Ok(0),
-                // What a terminal answers whose other side is closed: EIO.
+                // A terminal whose other side is closed answers with EIO.
                 _ if error.raw_os_error() == Some(libc::EIO) && self.is_terminal() => {
                     Err(io::ErrorKind::BrokenPipe.into())
                 }
@@ -143,7 +143,7 @@ impl Stream {
 
     /// Waits until there is room, at most so many milliseconds; poll(2).
     pub(crate) fn wait_for_room(&self, millis: u16) {
-        // The next write asks again for what it finds out.
+        // The next write asks poll(2) again.
         let _events = poll(self.as_fd(), libc::POLLOUT, millis);
     }
 

@@ -1,4 +1,4 @@
-//! The working directory as a descriptor: AT_FDCWD, openat(2).
+//! Names the working directory as a descriptor: AT_FDCWD, openat(2).
 
 #![allow(unsafe_code)]
 

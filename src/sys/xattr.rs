@@ -1,5 +1,5 @@
-//! Extended attributes: llistxattr(2), lgetxattr(2). A symbolic link is not followed, and
-//! nothing is opened.
+//! Reads extended attributes: llistxattr(2), lgetxattr(2). Follows no symbolic link and opens
+//! nothing.
 
 #![allow(unsafe_code)]
 
@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::check;
 
-/// The most that the kernel gives of names or of a value: XATTR_LIST_MAX, XATTR_SIZE_MAX.
+/// The kernel's limit on a list of names and on a value: XATTR_LIST_MAX, XATTR_SIZE_MAX.
 const MOST: usize = 64 << 10;
 
 /// Calls `each` with the name and the value of every extended attribute of a name in a
@@ -45,7 +45,7 @@ pub(crate) fn each(
     Ok(())
 }
 
-/// llistxattr(2): how many bytes of names there are.
+/// llistxattr(2): the length of the list of names.
 fn list(path: &CStr, names: &mut [u8]) -> io::Result<usize> {
     // SAFETY: `path` is NUL-terminated; the kernel writes no more than the length given
     // into `names`, which is that long. c_char and u8 have one layout.
@@ -54,7 +54,7 @@ fn list(path: &CStr, names: &mut [u8]) -> io::Result<usize> {
     Ok(usize::try_from(length).expect("a length is not negative"))
 }
 
-/// lgetxattr(2): how many bytes the value has.
+/// lgetxattr(2): the length of the value.
 fn get(path: &CStr, name: &CStr, value: &mut [u8]) -> io::Result<usize> {
     // SAFETY: both are NUL-terminated; the kernel writes no more than the length given into
     // `value`, which is that long.

@@ -1,4 +1,4 @@
-//! A disk in memory that answers the rules, and the kernel that watches it.
+//! Simulates for the unit tests a disk in memory, and the kernel that watches it.
 //!
 //! Everything is deterministic from a seed, races included: before each answer, with
 //! some probability, a program's next operation happens. Invariant: an event is queued
@@ -49,18 +49,18 @@ pub(crate) struct Entered {
 
 struct WorkerRead {
     node: Node,
-    /// As it was before it was read.
+    /// Its status before it was listed.
     stat: Stat,
 }
 
-/// How often what happens, in a hundred.
+/// The chances of events, in percent.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Odds {
-    /// An operation before an answer.
+    /// That a program's operation happens before an answer.
     pub(crate) race: usize,
     pub(crate) late: usize,
     pub(crate) by_worker: usize,
-    /// An error instead of an answer.
+    /// That a call is answered with an error.
     pub(crate) error: usize,
 }
 
@@ -69,22 +69,22 @@ pub(crate) struct Fake {
     pub(crate) kernel: Kernel,
     pub(crate) chance: Chance,
     pub(crate) odds: Odds,
-    /// How many errors were injected.
+    /// Errors injected so far.
     pub(crate) errors: usize,
     pub(crate) pending: VecDeque<Op>,
     /// Whether a write by a name that was removed must be reported under the other names too.
     pub(crate) expects_writes_by_unlinked_names: bool,
     /// What happened, in order: shown when a test fails.
     pub(crate) journal: Vec<String>,
-    /// What may be reported later than it happened.
+    /// Changes whose events may be queued later than they happened.
     late: VecDeque<Note>,
     handles: [Option<Handle>; SLOTS],
     /// The PATHs, whatever their names are now.
     roots: Vec<Node>,
     held: Vec<Rc<Entered>>,
-    /// Open for as long as somebody holds them.
+    /// Open directories, to be closed when nobody holds them any longer.
     closing: Vec<Rc<Entered>>,
-    /// How many are held: one more closes all others.
+    /// The limit of directories held open: one more closes all others.
     pub(crate) most_held: usize,
     worker_reads: BTreeMap<Ticket, WorkerRead>,
 }
@@ -137,7 +137,7 @@ impl Fake {
         self.tree.wall = wall;
     }
 
-    /// What is there now is a PATH.
+    /// Makes what is at `path` now a PATH.
     pub(crate) fn build(&mut self, path: &[u8]) -> Option<Node> {
         let node = self.tree.at(path)?;
         self.roots.push(node);
@@ -153,7 +153,8 @@ impl Fake {
 
     // From operations to events.
 
-    /// Something happened to names: their directories are locked until the event is queued.
+    /// Queues the events of changed names at once: Linux keeps their directories locked until
+    /// then.
     fn names(&mut self, notes: Vec<Note>) {
         self.tell_late();
         if self.chance.happens(self.odds.late) {
@@ -163,8 +164,8 @@ impl Fake {
         }
     }
 
-    /// Something happened to bytes or attributes: nothing is locked, so the name in the
-    /// event may be an old one when it comes.
+    /// Queues the events of changed bytes or attributes, perhaps later: Linux locks nothing, so
+    /// the name in the event may be an old one when it comes.
     fn content(&mut self, dentry: Dentry, event: NameEvent, self_event: SelfEvent) {
         let body = self.tree.dentry(dentry);
         let (dir, name, node) = (body.dir, body.name.clone(), body.node);
@@ -225,8 +226,8 @@ impl Fake {
         }
     }
 
-    /// Answers with an error, perhaps. That a name is not there is an answer: only where
-    /// nothing is concluded from it is it given falsely.
+    /// Fails, by chance, with an error. "Not found" is among the errors only where the rules
+    /// conclude nothing from it (`!is_conclusive`).
     fn fail(&mut self, is_conclusive: bool) -> Result<(), FsError> {
         if !self.chance.happens(self.odds.error) {
             return Ok(());
@@ -265,7 +266,7 @@ impl Fake {
         self.tell_late();
     }
 
-    /// All names below a PATH as they are: path, kind, inode and bytes.
+    /// All names below a PATH as they are on the disk: path, kind and inode.
     pub(crate) fn truth(&self, root: &[u8]) -> Vec<(Vec<u8>, Kind, Node)> {
         let mut all = Vec::new();
         let mut stack: Vec<(Vec<u8>, Node)> = Vec::new();
@@ -291,12 +292,12 @@ impl Fake {
         self.tree.node(node).is_readable
     }
 
-    /// Whether no event could tell the bytes of all of a file's names.
+    /// Whether no event could have shown that a file's bytes changed under all its names.
     pub(crate) fn is_excused(&self, node: Node) -> bool {
         self.tree.node(node).is_excused
     }
 
-    /// Which inode it is, by its number.
+    /// Its inode number, with that of the device.
     pub(crate) fn inode(&self, node: Node) -> Inode {
         self.tree.inode(node)
     }

@@ -1,4 +1,4 @@
-//! The rules against a disk in memory: every hazard that can be replayed without a
+//! Tests the rules against a disk in memory: every hazard that can be replayed without a
 //! kernel, and the promise that what is emitted folds to the disk.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 

@@ -1,4 +1,4 @@
-//! What the disk answers the rules, with programs at work before and between.
+//! Answers the rules' questions about the disk, with programs at work before and between.
 
 use std::rc::Rc;
 
@@ -19,7 +19,7 @@ impl Fake {
         }
     }
 
-    /// What a name leads to, as far as the directory may be looked into.
+    /// The inode that a name leads to, if the directory may be searched.
     fn step(&self, dir: Node, name: &[u8]) -> Result<Node, FsError> {
         if !self.tree.is_dir(dir) {
             return Err(FsError::NotFound);
@@ -110,7 +110,7 @@ impl Fake {
         Some(Ok(read))
     }
 
-    /// What the baseline reads of a name: the way there must lead to that inode.
+    /// Reads one file for the baseline: the path of its directory must lead to that inode.
     pub(crate) fn batch(
         &mut self,
         root: &[u8],
@@ -226,7 +226,7 @@ impl Disk for Fake {
 
     fn list(&mut self, dir: &Self::Directory, take: &mut dyn FnMut(&[u8])) -> Result<(), FsError> {
         self.race();
-        // It waits for the directory's lock, under which events are queued.
+        // A listing waits for the directory's lock, under which events are queued.
         self.tell_late();
         self.journal.push(format!("      list {}", dir.inode.ino));
         let dir = dir.node;

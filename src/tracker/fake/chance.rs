@@ -1,6 +1,6 @@
-//! Chance from a seed: the same seed, the same run.
+//! Draws pseudo-random numbers from a seed: the same seed gives the same run.
 
-/// A sequence of numbers that looks like chance (splitmix64).
+/// A sequence of pseudo-random numbers (splitmix64).
 pub(crate) struct Chance(u64);
 
 impl Chance {
@@ -22,7 +22,7 @@ impl Chance {
         usize::try_from(below).unwrap_or(0)
     }
 
-    /// Whether something that happens so often in a hundred happens now.
+    /// True in so many of a hundred calls.
     pub(crate) fn happens(&mut self, percent: usize) -> bool {
         percent > 0 && self.below(100) < percent
     }

@@ -1,8 +1,8 @@
-//! The kernel's side of inotify: watches on inodes, and a queue of limited length.
+//! Simulates the kernel's side of inotify: watches on inodes, and a queue of limited length.
 //!
-//! Does what inotify(7) and the kernel's source say: watch descriptors are never used
-//! again, an event equal to the last unread one is left out, and a full queue leaves
-//! one marker however much is dropped.
+//! As in inotify(7) and the kernel's source, watch descriptors are never used again, an event
+//! equal to the last unread one is left out, and a full queue gets one overflow event however
+//! many events are dropped.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -36,8 +36,8 @@ impl Queued {
         }
     }
 
-    /// Whether the kernel would leave it out behind that one: it compares all but the
-    /// cookie, and never leaves out `IN_IGNORED`.
+    /// Whether the kernel leaves the event out if `last` is the last unread one: it compares all
+    /// but the cookie, and never leaves out `IN_IGNORED`.
     fn repeats(&self, last: &Self) -> bool {
         let plain = |event: NameEvent| match event {
             NameEvent::MovedFrom(_) => NameEvent::MovedFrom(Cookie(0)),
@@ -101,7 +101,7 @@ impl Kernel {
         }
     }
 
-    /// The inode is gone, and its watch with it.
+    /// Removes the watch of an inode that is gone, and queues its events.
     pub(crate) fn evict(&mut self, node: Node, is_dir: bool) {
         let Some(wd) = self.by_node.remove(&node) else {
             return;
@@ -120,7 +120,7 @@ impl Kernel {
         self.push(Queued::SelfOutputs(wd, SelfEvent::Ignored));
     }
 
-    /// Something happened to a name in a directory.
+    /// Queues an event about a name, if its directory is watched.
     pub(crate) fn name(&mut self, dir: Node, name: &[u8], is_dir: bool, event: NameEvent) {
         if let Some(wd) = self.by_node.get(&dir) {
             self.push(Queued::Name(*wd, name.to_vec(), is_dir, event));
@@ -164,7 +164,7 @@ impl Kernel {
         self.by_node.contains_key(&node)
     }
 
-    /// All watches, as `/proc/self/fdinfo` shows them.
+    /// All watches, as `/proc/self/fdinfo` lists them.
     pub(crate) fn watches(&self) -> Vec<(Node, Wd)> {
         self.by_node.iter().map(|(node, wd)| (*node, *wd)).collect()
     }

@@ -1,4 +1,5 @@
-//! What programs do to the file system, each with the events that Linux makes of it.
+//! Performs programs' system calls on the disk in memory, with the events that Linux makes of
+//! each.
 
 mod naming;
 mod writing;
@@ -9,7 +10,7 @@ use super::Fake;
 use super::tree::Body;
 pub(super) use writing::Handle;
 
-/// One system call, or what acts like one. Paths begin at the top; what fails does
+/// One system call, or one step of a command. Paths begin at the root; a call that fails changes
 /// nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Op {
@@ -58,7 +59,7 @@ pub(crate) enum Op {
 pub(crate) const SLOTS: usize = 4;
 
 impl Fake {
-    /// Does it; `None` if it failed.
+    /// Performs the call; `None` if it failed.
     pub(crate) fn perform(&mut self, op: Op) -> Option<()> {
         let at = self.journal.len();
         self.journal.push(format!("    {op:?}"));

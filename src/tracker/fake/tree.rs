@@ -1,15 +1,15 @@
-//! A file system in memory: inodes, and the names (dentries) that lead to them.
+//! Keeps a file system in memory: inodes, and the names (dentries) that lead to them.
 //!
 //! Inode numbers are used again as soon as they are free, and clocks are coarse, as on
-//! a real disk. An open file keeps the dentry by which it was opened, alive or dead,
-//! since that is the name that its events carry.
+//! a real disk. An open file keeps the dentry by which it was opened, even after that is
+//! removed, since that is the name that its events carry.
 
 mod lookup;
 mod stat;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An inode, which is never used again, unlike its number.
+/// An inode's index, which is never used again, unlike its inode number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Node(pub(super) usize);
 
@@ -18,7 +18,6 @@ pub(crate) struct Dentry(usize);
 
 pub(crate) enum Body {
     Directory(BTreeMap<Vec<u8>, Dentry>),
-    /// Bytes.
     File(Vec<u8>),
     Symlink,
     Other,
@@ -35,11 +34,11 @@ pub(crate) struct InodeBody {
     pub(crate) is_readable: bool,
     pub(crate) nlink: u32,
     pub(crate) pins: u32,
-    /// Whether it is gone and its number free.
+    /// Whether it is gone and its inode number free.
     pub(crate) is_evicted: bool,
     /// The names by which it was written to while it had others.
     pub(crate) writers: BTreeSet<Dentry>,
-    /// Whether one of these is gone: inotify cannot tell which bytes the others have.
+    /// Whether one of `writers` is gone: no event shows the bytes of the other names.
     pub(crate) is_excused: bool,
 }
 
@@ -54,7 +53,7 @@ pub(crate) struct DentryBody {
 pub(crate) struct Tree {
     nodes: Vec<InodeBody>,
     dentries: Vec<DentryBody>,
-    /// Inode numbers to use again, the youngest last.
+    /// Inode numbers to use again, the most recently freed last.
     free: Vec<u64>,
     /// The time, in nanoseconds since 1970.
     pub(crate) wall: i64,
@@ -62,7 +61,7 @@ pub(crate) struct Tree {
     pub(crate) ignores_case: bool,
 }
 
-/// The clock of the file system: 4 ms.
+/// The granularity of the file system's clock: 4 ms.
 const TICK: i64 = 4_000_000;
 
 impl Tree {
@@ -83,7 +82,7 @@ impl Tree {
         Node(0)
     }
 
-    /// The time as the file system knows it.
+    /// The time by the file system's coarse clock.
     pub(crate) fn time(&self) -> i64 {
         self.wall - self.wall % TICK
     }
@@ -119,7 +118,7 @@ impl Tree {
         &self.dentries[dentry.0]
     }
 
-    /// A dentry that no directory has: of a file without a name.
+    /// Makes a dentry that is in no directory: of a file without a name.
     pub(crate) fn unlinked_dentry(&mut self, dir: Node, name: &[u8], node: Node) -> Dentry {
         self.dentries.push(DentryBody {
             dir,
@@ -130,7 +129,7 @@ impl Tree {
         Dentry(self.dentries.len() - 1)
     }
 
-    /// Another spelling of a live dentry, for events to carry.
+    /// Makes another spelling of a live dentry, for events to carry.
     pub(crate) fn respelled(&mut self, dentry: Dentry, name: &[u8]) -> Dentry {
         let DentryBody { dir, node, .. } = self.dentries[dentry.0];
         if self.dentries[dentry.0].name == name {
@@ -147,7 +146,7 @@ impl Tree {
         dentry
     }
 
-    /// Puts a dentry where it says that it is.
+    /// Enters a dentry in its directory.
     fn put(&mut self, dentry: Dentry) {
         let DentryBody { dir, name, .. } = &self.dentries[dentry.0];
         if let Body::Directory(names) = &mut self.nodes[dir.0].body {
@@ -165,7 +164,7 @@ impl Tree {
         self.dentries[dentry.0].is_live = false;
     }
 
-    /// Takes a name away from its inode.
+    /// Removes a name from its directory and its inode.
     pub(crate) fn unhash(&mut self, dentry: Dentry) {
         self.take(dentry);
         self.lose_sight(dentry);
@@ -176,14 +175,14 @@ impl Tree {
         body.ctime = now;
     }
 
-    /// A name by which a file was written to is gone, or out of sight.
+    /// Excuses the file if it was written to by this name, which is gone or outside now.
     pub(crate) fn lose_sight(&mut self, dentry: Dentry) {
         let node = self.dentry(dentry).node;
         let body = self.node_mut(node);
         body.is_excused |= body.writers.contains(&dentry);
     }
 
-    /// Moves a dentry to a name that is free.
+    /// Moves a dentry to a free name.
     pub(crate) fn shift(&mut self, dentry: Dentry, dir: Node, name: &[u8]) {
         self.take(dentry);
         self.dentries[dentry.0].dir = dir;
@@ -210,7 +209,7 @@ impl Tree {
         }
     }
 
-    /// Frees the inode's number when nothing holds it; whether that was so.
+    /// Frees the inode number if nothing holds the inode; returns whether it did.
     pub(crate) fn evict(&mut self, node: Node) -> bool {
         let body = self.node_mut(node);
         if body.nlink > 0 || body.pins > 0 || body.is_evicted {

@@ -1,4 +1,4 @@
-//! What a case is: a tree, what programs do to it, and the lines that tell it.
+//! Runs a case: a tree, the calls of programs, and the records expected of them.
 
 use super::super::fake::{Odds, Op};
 use super::world::{World, WorldOptions};
@@ -12,13 +12,13 @@ pub(super) fn touch(path: &'static str) -> Vec<Op> {
     vec![Op::Open(3, path), Op::Shut(3)]
 }
 
-/// One after the other.
+/// Concatenates lists of calls.
 pub(super) fn all(parts: &[Vec<Op>]) -> Vec<Op> {
     parts.concat()
 }
 
-/// What is emitted when all of it happens before the watcher looks. Whenever it looks
-/// otherwise, and whoever races it, what is emitted adds up to the disk.
+/// Asserts which records are emitted when all calls happen before the watcher reads events, and
+/// that they add up to the disk also when it reads earlier or is raced.
 pub(super) fn emits(tree: &[Op], ops: &[Op], emitted: &[&str]) {
     emits_with(&WorldOptions::default(), tree, ops, emitted);
 }
@@ -36,7 +36,7 @@ pub(super) fn emits_with(options: &WorldOptions, tree: &[Op], ops: &[Op], emitte
     folds_with(options, tree, ops);
 }
 
-/// Whatever is emitted adds up to the disk.
+/// Asserts that the emitted records add up to the disk, whichever they are.
 pub(super) fn folds(tree: &[Op], ops: &[Op]) {
     folds_with(&WorldOptions::default(), tree, ops);
 }

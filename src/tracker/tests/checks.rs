@@ -1,5 +1,5 @@
-//! What is held against what: the stream against the model at every step, and against
-//! the disk and the kernel's watches once all is quiet.
+//! Compares the emitted records with the model at every step, and the model with the disk and
+//! the kernel's watches once all is quiet.
 
 use super::super::Hashing;
 use super::super::fake::digest;
@@ -11,7 +11,7 @@ use crate::change::{Change, Kind, Warning};
 use crate::event::Wd;
 
 impl World {
-    /// Takes what was emitted, and holds it against the model.
+    /// Takes the emitted records, and compares their sum with the model.
     pub(super) fn absorb(&mut self) {
         self.tracker.order_batch();
         let batch = std::mem::take(&mut self.tracker.batch);
@@ -39,7 +39,7 @@ impl World {
         }
     }
 
-    /// What was emitted is what the model holds.
+    /// Asserts that the emitted records add up to the model.
     pub(super) fn compare_with_model(&self) {
         let model = &self.tracker.model;
         let mut count = 0;
@@ -74,7 +74,7 @@ impl World {
         );
     }
 
-    /// It settles, and everything is as it was emitted.
+    /// Lets the world settle, and asserts that the emitted records add up to the disk.
     pub(super) fn converges(&mut self) {
         self.settles();
         self.gets_over_errors();
@@ -131,7 +131,7 @@ impl World {
         self.compare_watches();
     }
 
-    /// The disk answers again: what had failed is tried until it works, or for an hour.
+    /// Ends the disk's errors, and lets retries go on until they succeed, for an hour at most.
     fn gets_over_errors(&mut self) {
         if self.tracker.disk.errors == 0 {
             return;
@@ -145,7 +145,7 @@ impl World {
         }
     }
 
-    /// What was emitted of a file's bytes is so.
+    /// Asserts that the digest emitted for a file is that of its bytes.
     fn compare_bytes(
         &self,
         shown: &str,
@@ -155,7 +155,8 @@ impl World {
     ) {
         let settings = &self.tracker.settings;
         let by_stat = settings.hashing == Hashing::Off || bytes.len() as u64 > settings.hash_limit;
-        // By its times a write and a touch are one; if the event is lost, so is the difference.
+        // Its times show a write and a touch alike; only the event, if it is not lost, tells them
+        // apart.
         let is_lost = by_stat && self.tracker.counters.overflows > 0;
         if (emitted.is_some() || !by_stat) && !is_lost {
             let (emitted, is) = (emitted.map(hex::encode), hex::encode(digest(bytes)));
@@ -178,7 +179,7 @@ impl World {
         }
     }
 
-    /// There is a watch on each directory of the model and, without `--strict`, no other.
+    /// Asserts that each directory of the model has a watch and, without `--strict`, nothing else.
     fn compare_watches(&self) {
         let model = &self.tracker.model;
         let mut known: Vec<Wd> = model

@@ -1,4 +1,4 @@
-//! What files hold: read when it may have changed, emitted when it has.
+//! Tests that files are read when their bytes may have changed, and emitted when they have.
 
 use super::super::fake::Op;
 use super::super::{Hashing, Settings};
@@ -225,7 +225,7 @@ fn attributes_are_reported_where_they_are_asked_for() {
 
 #[test]
 fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_reported() {
-    // The clock of file systems is behind the precise one, and a program may set times.
+    // The file systems' clock is behind the precise one, and a program may set times.
     for behind in [0, 4_000_000] {
         let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
         let options = WorldOptions {
@@ -326,7 +326,7 @@ fn a_clock_that_is_years_behind_the_files_makes_no_change_of_them() {
         world.does(&write("t/d/f", 2));
         world.converges();
         world.passes(10_000 * MS);
-        // A time server is found.
+        // The clock is set forward, as by a time server.
         world.clock += 20 * year;
         world.passes(10_000 * MS);
         world.work(1);
@@ -392,8 +392,7 @@ fn a_file_that_is_unreadable_for_a_while_and_not_written_is_no_change() {
     assert_eq!(world.new_records(), Vec::<String>::new());
 }
 
-/// The questions about names that were asked of the disk since the watch began, without
-/// where they were found.
+/// The lookups of names on the disk since the watch began, each without its directory.
 fn questions(world: &World) -> Vec<String> {
     let asked = world.tracker.disk.journal.iter().filter_map(|line| {
         let (question, _) = line.strip_prefix("      ")?.split_once(" is ")?;
@@ -432,7 +431,8 @@ fn a_new_file_that_is_renamed_in_its_batch_is_read_once_where_it_is() {
             "changed t/e 4",
         ]
     );
-    // Something may stand where it was; and in each directory another spelling is tried once.
+    // Another file may have the old name now; and in each directory another spelling is tried
+    // once.
     assert_eq!(
         questions(&world)[before..],
         ["read c", "read e", "stat a", "stat b", "stat B", "stat C"]

@@ -1,5 +1,5 @@
-//! The form and order of records, frozen: scripted workloads from fixed seeds, without
-//! races, against the records that they gave when `corpus.txt` was written.
+//! Freezes the form and order of records: scripted workloads from fixed seeds, without races,
+//! must give the records that they gave when `corpus.txt` was written.
 //!
 //! Convergence is for the other tests. A difference here is a change of what users see:
 //! either a fault, or intended, and then the file is written again with
@@ -15,7 +15,7 @@ const NAMES: [&str; 10] = [
     "t/a", "t/b", "t/d", "t/d/a", "t/d/b", "t/d/e", "t/d/e/a", "t/e", "o/a", "o/d",
 ];
 
-/// What is there at the start.
+/// The calls that make the tree at the start.
 const SETUP: [Op; 8] = [
     Op::MakeDir("t/d"),
     Op::MakeDir("t/d/e"),

@@ -1,5 +1,5 @@
-//! Directories that come and go: watched before they are listed, emitted once, and
-//! forgotten with their watches.
+//! Tests that directories that appear and disappear are watched before they are listed, emitted
+//! once, and forgotten with their watches.
 
 use std::collections::BTreeSet;
 
@@ -62,7 +62,7 @@ fn a_tree_removed_and_made_again_at_once_is_the_new_one() {
     emits(
         &tree,
         &ops,
-        // Numbers are used again at once: the new e is first taken for one in the old d.
+        // Inode numbers are used again at once: the new e is first taken for one in the old d.
         &[
             "deleted t/d/e/f",
             "deleted t/d/e/",
@@ -268,7 +268,7 @@ fn a_thing_that_is_no_file_has_a_name_alone() {
     );
 }
 
-/// The records of the removal of a PATH, and how many paths were written in full.
+/// The records of the removal of a PATH, and the number of paths written in full.
 fn removal(shown: &str) -> (Vec<String>, usize) {
     let tree = all(&[
         vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/e")],
@@ -301,7 +301,7 @@ fn the_removal_of_a_deep_tree_writes_no_path_again_that_begins_another() {
     assert_eq!(lines, reported);
     assert_eq!(written, 2, "that of each file");
 
-    // The children of PATH `/` do not begin with its path and a slash more.
+    // The paths of the children of PATH `/` do not begin with `//`.
     let (lines, _) = removal("");
     let reported = ["//", "/d/", "/d/e/", "/d/e/f", "/g"].map(|path| format!("deleted {path}"));
     assert_eq!(lines, reported);
@@ -339,8 +339,8 @@ fn a_directory_with_much_in_it_is_reported_as_gone_in_pieces() {
     }
 }
 
-/// The paths of the batch never have more bytes than a piece and one path, and what is
-/// emitted of a directory with much in it is whole.
+/// Applies the queued events piece by piece, and asserts that the batch's paths never have more
+/// bytes than a piece and one path, and that no record is missing.
 fn applies_in_pieces(world: &mut World, records: usize) -> Vec<String> {
     world.read(usize::MAX);
     let Ok(_) = world.begin_batch();

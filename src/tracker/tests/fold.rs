@@ -1,5 +1,5 @@
-//! Applies what was emitted to the tree at `ready`, strictly: what says something twice,
-//! or of a name that is not there, is refused (contract, section 4).
+//! Applies the emitted records to the tree at `ready`, strictly: a record that repeats another,
+//! or is about a name that is not there, is refused (contract, section 4).
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,11 @@ use crate::change::{Batch, Change, Content, Digest, Kind};
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
     pub(super) kind: Kind,
-    /// Its bytes.
     pub(super) digest: Option<Digest>,
     pub(super) size: Option<u64>,
     /// Whether the bytes were emitted, or read before anything happened to them.
     is_sure: bool,
-    /// What was emitted under this name before a rename put another file there.
+    /// The bytes emitted under this name before a rename put another file there.
     replaced: Option<Last>,
 }
 
@@ -36,7 +35,7 @@ impl Recorded {
         }
     }
 
-    /// Whether a rename replaced bytes and nothing was emitted of them.
+    /// Whether a rename replaced bytes by others, and no record was emitted for that yet.
     pub(super) fn is_owed(&self) -> bool {
         self.replaced.is_some_and(|last| {
             last.digest.is_some() && self.digest.is_some() && last.digest != self.digest
@@ -44,7 +43,7 @@ impl Recorded {
     }
 }
 
-/// The tree as the records tell it, by path.
+/// The tree that the records add up to, by path.
 #[derive(Default, Debug)]
 pub(super) struct Fold {
     pub(super) names: BTreeMap<Vec<u8>, Recorded>,
@@ -62,7 +61,7 @@ fn is_below(path: &[u8], top: &[u8]) -> bool {
 }
 
 impl Fold {
-    /// A name that was there at `ready`.
+    /// Adds a name that was there at `ready`.
     pub(super) fn start(&mut self, path: &[u8], kind: Kind, content: Content) {
         let Content { digest, size, .. } = content;
         let emitted = Recorded {
@@ -118,7 +117,7 @@ impl Fold {
         }
     }
 
-    /// The name, which is there as such.
+    /// The entry of a path, which must have this kind.
     fn known(&mut self, path: &[u8], kind: Kind) -> Result<&mut Recorded, &'static str> {
         let emitted = self.names.get_mut(path).ok_or("the name is not there")?;
         if emitted.kind == kind {
@@ -128,7 +127,7 @@ impl Fold {
         }
     }
 
-    /// Bytes that differ.
+    /// Applies `modified`: the bytes must differ.
     fn changed(&mut self, path: &[u8], content: Content) -> Result<(), &'static str> {
         let emitted = self.known(path, Kind::File)?;
         let is_same = content.digest.is_some() && content.digest == emitted.digest;
@@ -144,7 +143,7 @@ impl Fold {
         }
     }
 
-    /// A name, and all below it, that moved.
+    /// Applies `renamed`: moves a name, and all below it.
     fn renamed(&mut self, from: &[u8], to: &[u8], kind: Kind) -> Result<(), &'static str> {
         self.known(from, kind)?;
         self.has_directory(to)?;

@@ -1,4 +1,4 @@
-//! A disk that ignores the case of names: what is found is not always listed.
+//! Tests a disk that ignores the case of names, where a name can be found that is not listed.
 
 use proptest::strategy::Strategy;
 
@@ -105,7 +105,7 @@ fn a_save_over_another_spelling_replaces_what_is_listed() {
     emits_with(&ignoring_case(), &tree, &moved_in, &["changed t/readme 4"]);
 }
 
-/// Where it is known already that case is ignored: how that is learned, the cases above show.
+/// Runs a world that knows already that case is ignored; the cases above test how it learns that.
 fn converge_known(options: &WorldOptions, steps: &[Vec<Op>]) {
     let mut world = World::new(options, &SETUP);
     world.tracker.assume_folding();
@@ -121,7 +121,7 @@ fn whatever_happens_under_whatever_spelling_the_model_becomes_the_disk() {
     check(
         options().prop_map(|mut options| {
             options.ignores_case = true;
-            // By size and times alone, a write that no event of the name tells of may not show.
+            // Size and times alone may not show a write for which the name has no event.
             options.settings.hashing = Hashing::Eager;
             options.settings.hash_limit = 1 << 30;
             options

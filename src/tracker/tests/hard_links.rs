@@ -1,4 +1,4 @@
-//! Files with several names, and with none: a write by one name is emitted for all of them.
+//! Tests files with several names, and with none: a write by one name is emitted for all of them.
 
 use super::super::fake::Op;
 use super::cases::{all, emits, folds, write};

@@ -1,5 +1,5 @@
-//! Whatever programs do, and whenever the watcher looks: what is emitted adds up to its
-//! model at every moment, and to the disk once all is quiet.
+//! Tests with random calls, and events read at random moments, that the emitted records add up
+//! to the model at every moment, and to the disk once all is quiet.
 
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestError, TestRunner};
@@ -47,7 +47,7 @@ fn step(names: Vec<&'static str>) -> impl Strategy<Value = Vec<Op>> {
     ]
 }
 
-/// A world, and what happens in it.
+/// Random settings of a world: its races, limits and options.
 pub(super) fn options() -> impl Strategy<Value = WorldOptions> {
     let odds = (0..3_usize, 0..3_usize, 0..3_usize);
     let odds = odds.prop_map(|(race, late, by_worker)| Odds {
@@ -84,7 +84,8 @@ pub(super) fn options() -> impl Strategy<Value = WorldOptions> {
                     ..WorldOptions::default()
                 };
                 (options.settings.hashing, options.settings.hash_limit) = (hashing, hash_limit);
-                // With lazy hashing what was never read is created without a digest, and stays so.
+                // With lazy hashing a file that was never read is created without a digest, and
+                // stays without.
                 options.settings.no_renames = no_renames && hashing != Hashing::Lazy;
                 options
             },
@@ -104,7 +105,7 @@ pub(super) const SETUP: [Op; 10] = [
     Op::MakeDir("o/d"),
 ];
 
-/// Lets the world go its way until all operations are done.
+/// Runs a world, its steps in random order, until all operations are done.
 fn run(options: &WorldOptions, steps: &[Vec<Op>]) {
     let mut world = World::new(options, &SETUP);
     // In every third world only one directory may be held open.
@@ -115,13 +116,13 @@ fn run(options: &WorldOptions, steps: &[Vec<Op>]) {
     world.converges();
 }
 
-/// What programs do with these names.
+/// Random lists of calls with these names.
 pub(super) fn steps_of(names: Vec<&'static str>) -> impl Strategy<Value = Vec<Vec<Op>>> {
     proptest::collection::vec(step(names), 1..60)
 }
 
-/// Runs worlds until one is wrong, which is shown in full: a file of failures beside the
-/// sources helps nobody.
+/// Runs worlds until one fails, and prints that one in full, rather than to a file of failures
+/// beside the sources.
 pub(super) fn check(
     worlds: impl Strategy<Value = WorldOptions>,
     steps: impl Strategy<Value = Vec<Vec<Op>>>,
@@ -145,7 +146,7 @@ fn whatever_happens_the_stream_adds_up_to_the_model_and_then_to_the_disk() {
     check(options(), steps_of(NAMES.to_vec()), run);
 }
 
-/// Where the disk answers with errors for a while.
+/// Random worlds whose disk answers with errors for a while.
 fn failing() -> impl Strategy<Value = WorldOptions> {
     (options(), 1..40_usize, any::<bool>()).prop_map(|(mut options, error, strict)| {
         options.odds.error = error;
@@ -154,7 +155,7 @@ fn failing() -> impl Strategy<Value = WorldOptions> {
     })
 }
 
-/// The same, and once nothing fails any longer all is as if nothing had.
+/// Runs such a world, and asserts that once nothing fails any longer it converges as any other.
 fn run_failing(options: &WorldOptions, steps: &[Vec<Op>]) {
     let mut world = World::new(options, &SETUP);
     world.lives_through(&steps.concat());

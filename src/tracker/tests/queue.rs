@@ -1,10 +1,10 @@
-//! The queue: events are dropped, and what they would have emitted is found.
+//! Tests that after the kernel queue dropped events, the changes they were about are found.
 
 use super::super::fake::Op;
 use super::cases::{all, emits_with, write};
 use super::world::{World, WorldOptions};
 
-/// A queue that holds no more than so many events.
+/// Options with a kernel queue of so many events.
 fn short(most_events: usize) -> WorldOptions {
     WorldOptions {
         most_events,
@@ -136,7 +136,7 @@ fn a_directory_that_could_not_be_read_while_all_events_were_dropped_is_listed_ag
         write("t/d/e/f", 1),
         write("t/e/g", 1),
     ]);
-    // It becomes unreadable before any of the steps, and readable after any other.
+    // The file becomes unreadable before any of the steps, and readable after any later one.
     for most_events in 0..3 {
         for (locked, opened) in (0..24).flat_map(|at| [1, 2, 5, 60].map(|later| (at, later))) {
             let mut world = World::quiet(&short(most_events), &tree);

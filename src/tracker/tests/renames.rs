@@ -1,5 +1,4 @@
-//! Renames of all kinds: the name moves, what it replaces goes, and both ends are
-//! looked at.
+//! Tests renames of all kinds: the name moves, a replaced file goes, and both names are looked up.
 
 use super::super::fake::Op;
 use super::cases::{all, emits, emits_with, folds, touch, write};
@@ -226,7 +225,7 @@ fn a_file_that_moves_while_it_is_compared_has_moved() {
 }
 
 #[test]
-fn the_halves_of_a_rename_may_be_read_apart() {
+fn the_two_events_of_a_rename_may_be_read_apart() {
     let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     world.does(&[Op::Rename("t/a", "t/b")]);
     world.read(1);
@@ -236,14 +235,14 @@ fn the_halves_of_a_rename_may_be_read_apart() {
     assert_eq!(
         world.new_records(),
         Vec::<String>::new(),
-        "it waits for the other half"
+        "it waits for the MOVED_TO event"
     );
     world.converges();
     assert_eq!(world.new_records(), ["renamed t/a -> t/b"]);
 }
 
 #[test]
-fn a_first_half_that_stays_alone_is_a_deletion_after_a_grace() {
+fn a_moved_from_event_that_stays_alone_is_a_deletion_after_a_grace() {
     let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     world.does(&[Op::Rename("t/a", "o/a")]);
     world.catches_up();
@@ -308,7 +307,7 @@ fn an_empty_file_renamed_over_another_replaces_its_bytes() {
     );
 }
 
-/// What `ln -sfn` makes of a link that is there, read in pieces of so many events.
+/// The records of `ln -sfn` over an existing link, with the events read in pieces of these sizes.
 fn switched_link(pieces: &[usize]) -> Vec<String> {
     let mut world = World::quiet(&WorldOptions::default(), &[Op::Symlink("t/current")]);
     let all = [Op::Symlink("t/tmp"), Op::Rename("t/tmp", "t/current")];

@@ -1,5 +1,5 @@
-//! A tracker over a disk in memory, driven as the main loop drives it, and held to what
-//! it promises after every step.
+//! Drives a tracker over a disk in memory as the main loop drives it, and checks its promises
+//! after every step.
 
 mod life;
 mod steps;
@@ -17,7 +17,7 @@ use crate::filter::Filter;
 /// The wall clock when the disk is made, in nanoseconds since 1970.
 pub(super) const BIRTH: i64 = 1_700_000_000_000_000_000;
 
-/// A millisecond.
+/// A millisecond in nanoseconds.
 pub(super) const MS: u64 = 1_000_000;
 
 /// One file that the baseline will read.
@@ -25,7 +25,7 @@ struct ReadBatch {
     id: Id,
     root: Vec<u8>,
     route: Vec<u8>,
-    /// Which directory must be there.
+    /// The directory that its path must lead to.
     inode: Inode,
     name: Vec<u8>,
 }
@@ -41,7 +41,7 @@ pub(super) struct WorldOptions {
     pub(super) most_watches: usize,
     /// Whether names that differ in case alone are one.
     pub(super) ignores_case: bool,
-    /// What the wall clock shows when the watch begins; the tree was made at [`BIRTH`].
+    /// The wall clock when the watch begins; the tree was made at [`BIRTH`].
     pub(super) clock: i64,
 }
 
@@ -78,7 +78,7 @@ impl Default for WorldOptions {
 
 pub(super) struct World {
     pub(super) tracker: Tracker<Fake>,
-    /// What was emitted adds up to this.
+    /// The tree that the emitted records add up to.
     pub(super) fold: Fold,
     pub(super) records: Vec<String>,
     pub(super) warnings: Vec<(String, Warning)>,
@@ -87,12 +87,12 @@ pub(super) struct World {
     batches: Vec<ReadBatch>,
     /// The monotonic clock.
     pub(super) tick: u64,
-    /// What the wall clock showed when it began.
+    /// The wall clock when the watch began.
     pub(super) clock: i64,
 }
 
 impl World {
-    /// Over a tree that those operations made some time ago.
+    /// A world over a tree that `setup` made some time ago.
     pub(super) fn new(options: &WorldOptions, setup: &[Op]) -> Self {
         let mut disk = Fake::new(options.seed, BIRTH);
         for op in [Op::MakeDir("t"), Op::MakeDir("u"), Op::MakeDir("o")]
@@ -146,7 +146,7 @@ impl World {
         world
     }
 
-    /// One in which everything is known and has long been quiet.
+    /// A world whose tree is completely read and has long been quiet.
     pub(super) fn quiet(options: &WorldOptions, setup: &[Op]) -> Self {
         let mut world = Self::new(options, setup);
         world.passes(5000 * MS);
@@ -216,7 +216,7 @@ impl World {
         self.absorb();
     }
 
-    /// An entry for a name that the walk found.
+    /// Enters a name that the walk found.
     fn known(
         &mut self,
         ids: &mut BTreeMap<Vec<u8>, Id>,

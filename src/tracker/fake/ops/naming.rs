@@ -1,4 +1,4 @@
-//! What programs do to names: made, removed, moved, linked.
+//! Performs the calls that make, remove, rename and link names.
 //!
 //! Invariant: all notes of one call are given together, in the order in which Linux
 //! queues them.
@@ -59,7 +59,7 @@ impl Fake {
         Some(())
     }
 
-    /// The first leaf of a tree goes; what is left goes next.
+    /// Removes the first leaf of a tree, and leaves the rest for the next operation.
     pub(super) fn remove_tree(&mut self, path: &'static str) -> Option<()> {
         let top = self
             .tree
@@ -105,7 +105,7 @@ impl Fake {
             }
         }
         self.lose_sight(source, dir);
-        // What is replaced leaves its spelling to what comes.
+        // The replacing name takes over the spelling of the replaced one.
         let listed = victim.map(|victim| self.tree.dentry(victim).name.clone());
         if let Some(victim) = victim {
             self.tree.unhash(victim);
@@ -139,7 +139,7 @@ impl Fake {
         Some(())
     }
 
-    /// What moves out of sight takes the names with it by which files were written to.
+    /// Excuses the files that were written to by names which now move out of the PATHs.
     fn lose_sight(&mut self, source: Dentry, dir: Node) {
         let (old_dir, node) = (self.tree.dentry(source).dir, self.tree.dentry(source).node);
         if !self.shows_progress(old_dir) || self.shows_progress(dir) {
@@ -210,7 +210,7 @@ impl Fake {
         Some(())
     }
 
-    /// mount(2) of a directory: it is in two places at once, and that makes no event.
+    /// mount(2) of a directory, which is then in two places at once: that makes no event.
     pub(super) fn bind(&mut self, from: &[u8], to: &[u8]) -> Option<()> {
         let node = self.tree.at(from)?;
         let (dir, name) = self.tree.parent_and_name(to)?;

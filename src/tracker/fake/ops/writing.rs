@@ -1,6 +1,6 @@
-//! What programs do to a file that is there or open: its bytes, times and mode.
+//! Performs the calls that change a file's bytes, times and mode, by its name or while it is open.
 //!
-//! The events carry the name by which the file was reached, alive or dead.
+//! The events carry the name by which the file was opened, even if it has been removed since.
 
 use crate::event::{NameEvent, SelfEvent};
 use crate::tracker::fake::tree::{Body, Dentry};
@@ -10,7 +10,7 @@ use crate::tracker::fake::{Fake, Note};
 pub(in crate::tracker::fake) struct Handle {
     /// The name by which it was opened.
     dentry: Dentry,
-    /// Where the next bytes go; none: to the end.
+    /// The offset of the next write; `None`: the end of the file.
     offset: Option<usize>,
 }
 
@@ -104,11 +104,11 @@ impl Fake {
         self.change_bytes(dentry, |bytes| bytes.resize(2, 0))
     }
 
-    /// Whether the file has other names in the tree, of which inotify has a chance to
-    /// tell; `None`: it has them, and no chance, since this name is outside.
+    /// Whether the file has other names in watched directories. `None`: it has, but this name is
+    /// outside, so that inotify reports the write for none of them.
     fn has_others(&self, dentry: Dentry) -> Option<bool> {
         let (dir, node) = (self.tree.dentry(dentry).dir, self.tree.dentry(dentry).node);
-        // What has just left is known still, and may come back.
+        // A directory that has just left is watched still, and may come back.
         let is_known = |dir| self.shows_progress(dir) || self.kernel.is_watched(dir);
         let is_other = |other| other != dentry && is_known(self.tree.dentry(other).dir);
         let has_others = self.tree.names_of(node).any(is_other);
@@ -116,7 +116,7 @@ impl Fake {
         (is_reported || !has_others).then_some(has_others)
     }
 
-    /// Changes a file's bytes by that name.
+    /// Changes a file's bytes by that name, unless inotify could not show it.
     fn change_bytes(&mut self, dentry: Dentry, change: impl FnOnce(&mut Vec<u8>)) -> Option<()> {
         let has_others = self.has_others(dentry)?;
         let (node, is_live) = (

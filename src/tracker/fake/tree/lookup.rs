@@ -1,4 +1,4 @@
-//! Lookup: from paths and names to inodes, and from an inode to its names.
+//! Looks up inodes by path and name, and an inode's names.
 //!
 //! Changes nothing.
 
@@ -31,7 +31,7 @@ impl Tree {
         self.find(dir, name).map(|dentry| self.dentry(dentry).node)
     }
 
-    /// What a path from the top leads to, following no symbolic link.
+    /// The inode that a path from the root leads to, following no symbolic link.
     pub(crate) fn at(&self, path: &[u8]) -> Option<Node> {
         let mut names = path
             .split(|byte| *byte == b'/')

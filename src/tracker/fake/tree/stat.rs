@@ -1,4 +1,4 @@
-//! What a file system returns for an inode: its kind, its bytes, and statx(2).
+//! Answers what a file system returns for an inode: its kind, its bytes, and statx(2).
 //!
 //! Changes nothing.
 
@@ -24,7 +24,7 @@ impl Tree {
         }
     }
 
-    /// Which inode it is, by its number.
+    /// Its inode number, with that of the device.
     pub(crate) fn inode(&self, node: Node) -> Inode {
         Inode {
             dev: 1,
@@ -32,7 +32,7 @@ impl Tree {
         }
     }
 
-    /// As statx(2) tells it.
+    /// statx(2).
     pub(crate) fn stat(&self, node: Node) -> Stat {
         let body = self.node(node);
         let mode = if body.is_readable { 0o644 } else { 0 };

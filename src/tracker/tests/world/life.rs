@@ -1,4 +1,4 @@
-//! What a test says of programs and of time, and how the watcher keeps up with it.
+//! Lets programs and time go on as a test directs, and the watcher keep up with them.
 
 use super::{MS, World};
 use crate::stage_order::{self, Stages};
@@ -6,8 +6,6 @@ use crate::tracker::disk::Disk;
 use crate::tracker::fake::Op;
 
 impl World {
-    // What a test says.
-
     pub(in crate::tracker::tests) fn does(&mut self, ops: &[Op]) {
         for op in ops {
             assert!(
@@ -20,7 +18,7 @@ impl World {
         }
     }
 
-    /// A program does that, if it can, and what follows from it.
+    /// Performs a program's call, if it is possible, and the rest of it (as of `rm -rf`).
     pub(in crate::tracker::tests) fn perform(&mut self, op: Op) {
         self.tracker.disk.perform(op);
         while let Some(rest) = self.tracker.disk.pending.pop_front() {
@@ -28,7 +26,7 @@ impl World {
         }
     }
 
-    /// Programs do all that, and the watcher looks whenever it happens to.
+    /// Performs the calls, with the watcher's steps between them by chance.
     pub(in crate::tracker::tests) fn lives_through(&mut self, ops: &[Op]) {
         self.tracker.disk.pending.extend(ops);
         while !self.tracker.disk.pending.is_empty() {
@@ -56,7 +54,7 @@ impl World {
         }
     }
 
-    /// Everything that can be done now is done, without any time passing.
+    /// Does all work that is possible now, without any time passing.
     pub(in crate::tracker::tests) fn catches_up(&mut self) {
         self.tracker.disk.tell_late();
         for _ in 0..10_000 {
@@ -76,7 +74,7 @@ impl World {
         );
     }
 
-    /// No program writes: time passes until nothing is left to be done.
+    /// Lets time pass, without any call, until no work is left.
     pub(in crate::tracker::tests) fn settles(&mut self) {
         self.tracker.disk.shut_all();
         while let Some(op) = self.tracker.disk.pending.pop_front() {
@@ -105,7 +103,7 @@ impl World {
         );
     }
 
-    /// All time passes that is left until something is due.
+    /// Lets the time pass until the next deadline.
     pub(in crate::tracker::tests) fn waits(&mut self) {
         let deadline = self.tracker.deadline().expect("something is due");
         self.passes(deadline.saturating_sub(self.tick));
@@ -113,7 +111,7 @@ impl World {
         self.catches_up();
     }
 
-    /// What was emitted since the last time.
+    /// The records emitted since the last call.
     pub(in crate::tracker::tests) fn new_records(&mut self) -> Vec<String> {
         std::mem::take(&mut self.records)
     }

@@ -1,7 +1,7 @@
-//! The steps of the main loop, each on its own, for chance to put in any order.
+//! Runs the steps of the main loop singly, so that chance can put them in any order.
 //!
-//! Whatever lets the rules tell something takes it in before it ends, so that every
-//! promise is checked then.
+//! Each step takes the records that the rules emitted before it ends, so that every promise is
+//! checked then.
 
 use super::{ReadBatch, World};
 use std::convert::Infallible;
@@ -12,9 +12,7 @@ use crate::tracker::disk::Disk;
 use crate::tracker::fake::Queued;
 
 impl World {
-    // The steps of the main loop.
-
-    /// Reads some of what is queued.
+    /// Reads some of the queued events.
     pub(in crate::tracker::tests) fn read(&mut self, most: usize) {
         let was_empty = !self.has_events();
         let read = self.tracker.disk.kernel.read(most);
@@ -24,7 +22,7 @@ impl World {
         self.unread.extend(read);
     }
 
-    /// Applies all that was read.
+    /// Applies all events that were read.
     pub(in crate::tracker::tests) fn apply_all(&mut self) {
         if !self.is_applying() {
             let Ok(_) = self.begin_batch();
@@ -37,7 +35,7 @@ impl World {
         self.let_go(30);
     }
 
-    /// Does other work, so many pieces of it.
+    /// Does at most so many pieces of the queue's work.
     pub(in crate::tracker::tests) fn work(&mut self, most: usize) {
         self.begin_work();
         let mut left = most;
@@ -48,21 +46,21 @@ impl World {
         self.let_go(30);
     }
 
-    /// Answers are taken when all is emitted of which the model is ahead.
+    /// Emits all records that the model is ahead of, as the loop does before it takes answers.
     fn emit_all(&mut self) {
         while self.tracker.is_emitting() {
             self.work(1);
         }
     }
 
-    /// Directories are held while there is more to do; who knows how long that is.
+    /// Closes the held directories, by chance: the loop holds them while there is more to do.
     pub(super) fn let_go(&mut self, percent: usize) {
         if self.tracker.disk.chance.happens(percent) {
             self.tracker.disk.release();
         }
     }
 
-    /// A worker is done with a large file; `which` of those under way.
+    /// Delivers a worker's answer about a large file; `which` of those under way.
     pub(in crate::tracker::tests) fn answer(&mut self, which: usize) {
         self.emit_all();
         let tickets = self.tracker.disk.tickets();
@@ -77,7 +75,7 @@ impl World {
         self.absorb();
     }
 
-    /// The baseline reads a file; `which` of those that are left.
+    /// Delivers the baseline's answer about a file; `which` of those that are left.
     pub(in crate::tracker::tests) fn batch(&mut self, which: usize) {
         self.emit_all();
         if self.batches.is_empty() {
@@ -108,7 +106,7 @@ impl World {
     }
 }
 
-/// As the loop has them, but for time, which ends when chance has it.
+/// The stages of the loop, except that chance decides when their time is up.
 impl Stages for World {
     type Error = Infallible;
 
