@@ -167,7 +167,7 @@ fn the_end_waits_once_for_all_readers_together() {
 fn time_to_end_unread() -> Duration {
     let tree = Tree::new();
     tree.mkdir("d");
-    for number in 0..3000 {
+    for number in 0..500 {
         tree.touch(format!("d/{}{number}", "n".repeat(200)));
     }
     let (unread, stdout) = sys::pipe().unwrap();
@@ -177,7 +177,7 @@ fn time_to_end_unread() -> Duration {
         .args(["--trace", "--hash", "off", "--format", "json"]);
     let watch = watch.stdout(stdout).stderr(stderr).spawn();
     assert!(eventually(|| sys::waiting(&unread_too) > 0)); // It is ready.
-    for number in 0..1000 {
+    for number in 0..400 {
         tree.touch(format!("{}{number}", "n".repeat(200)));
     }
     tree.rename("d", tree.outside("d"));
