@@ -187,7 +187,9 @@ impl WorkQueue {
                     self.full_scans += 1;
                 }
             }
-            (_, Detail::Nothing) => {}
+            (Detail::ScanScope(_), Detail::Nothing) => {}
+            // A name that is added again has another event: what was seen before that counts no
+            // more.
             (_, new) => item.detail = new,
         }
         item

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use super::*;
+use crate::tracker::disk::Inode;
 
 fn io() -> FsError {
     FsError::Io("it does not work".into())
@@ -36,6 +37,20 @@ fn a_key_that_is_added_twice_is_served_once() {
         ]
     );
     assert!(!queue.has_ready() && !queue.has_full_scans() && queue.items.is_empty());
+}
+
+#[test]
+fn what_was_seen_under_a_name_counts_no_more_once_the_name_is_added_again() {
+    let mut queue = WorkQueue::default();
+    let inode = Inode { dev: 1, ino: 2 };
+    queue.recheck_name(Id(0), b"a", inode, 3);
+    queue.set_now(RETRY_DELAY);
+    let work = queue.take(false).unwrap();
+    assert_eq!(work.detail, Detail::Seen(inode, 3));
+    queue.recheck_name(Id(0), b"a", inode, 3);
+    queue.add_name(Id(0), b"a");
+    let work = queue.take(false).unwrap();
+    assert_eq!(work.detail, Detail::Nothing);
 }
 
 #[test]
