@@ -1,5 +1,5 @@
-//! What happens above the PATHs: links on the way that are switched, PATHs that are waited
-//! for, and PATHs that reach the same (contract, sections 1 and 7).
+//! Tests changes above the PATHs: symbolic links that are switched, missing PATHs that appear,
+//! and PATHs that lead to the same directory (contract, sections 1 and 7).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

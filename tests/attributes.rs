@@ -1,4 +1,4 @@
-//! Mode, owner and extended attributes, where they are asked for.
+//! Tests the reports of mode, owner and extended attributes.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

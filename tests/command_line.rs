@@ -1,5 +1,5 @@
-//! What is typed and what is answered: units, repeated options, lists of PATHs, options of
-//! other tools, and notes.
+//! Tests the command line: units, repeated options, lists of PATHs, options of other tools, and
+//! notes.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

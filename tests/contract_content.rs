@@ -1,5 +1,4 @@
-//! What a change of content is, and what is none (contract, section 4, rules 3, 4
-//! and 7).
+//! Tests which operations are a change of content (contract, section 4, rules 3, 4 and 7).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 #![allow(clippy::print_stderr)] // What is skipped is skipped loudly.
 

@@ -1,4 +1,4 @@
-//! How it ends: exit statuses, and the messages on stderr (contract, section 1).
+//! Tests the exit statuses, and the messages on stderr (contract, section 1).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::process::Command;
 
-/// Runs it with these arguments in an empty directory, to an end of its own.
+/// Runs balerion with these arguments in an empty directory, until it ends by itself.
 fn refused(args: &[&str]) -> Ended {
     let tree = Tree::new();
     tree.touch("file");

@@ -1,4 +1,4 @@
-//! JSON Lines: the records, their fields and what these hold (contract, section 3).
+//! Tests JSON Lines: the records, their fields and their values (contract, section 3).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

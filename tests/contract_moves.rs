@@ -96,7 +96,7 @@ fn another_file_moved_in_onto_a_name_is_a_change_alone() {
     let mut watch = tree.watch().baseline().start();
     tree.rename(tree.outside("one"), "f");
     watch.expect(&["Content changed: ./f"]);
-    // The same bytes once more: another file, and nothing to tell.
+    // Another file with the same bytes: nothing is reported.
     tree.rename(tree.outside("two"), "f");
     watch.finish();
 }

@@ -1,5 +1,4 @@
-//! Options that change what is looked at: digests, limits, depth, rescans
-//! (contract, sections 5 to 7).
+//! Tests the options for digests, limits, depth and rescans (contract, sections 5 to 7).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,5 +1,5 @@
-//! What balerion writes itself is never reported, wherever it goes (contract,
-//! section 4, rule 10).
+//! Tests that balerion never reports the files that it writes itself, wherever they are
+//! (contract, section 4, rule 10).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,4 +1,4 @@
-//! Which PATHs can be watched, how they are printed, and what happens between them
+//! Tests which PATHs can be watched, how they are printed, and renames between them
 //! (contract, section 1).
 
 mod common;

@@ -1,5 +1,4 @@
-//! Going to the background: what the command that starts a daemon promises, its pid
-//! file, its lock, and its end.
+//! Tests `--daemon`: the exit of the command that starts it, the pid file, its lock, and the end.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -9,7 +8,7 @@ use common::{Tree, eventually, sys};
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
-/// Runs it with these arguments, which it must refuse, and returns why.
+/// Runs balerion with these arguments, which it must refuse, and returns its message.
 fn refused(tree: &Tree, args: &[&str]) -> String {
     let stderr = refused_in(tree, args);
     assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
@@ -126,7 +125,7 @@ fn a_second_one_is_refused_with_the_pid_of_the_first() {
         assert!(stderr.contains("../outside/"), "{stderr}");
         assert!(stderr.contains(&pid), "{stderr} of {pid}");
     }
-    // It has not been disturbed.
+    // The daemon that runs already has not been disturbed.
     assert_eq!(
         fs::read_to_string(tree.outside("pid")).unwrap(),
         format!("{}\n", daemon.pid)

@@ -1,5 +1,5 @@
-//! The judge of all other tests: the strict fold, on streams that are right and on
-//! streams that are wrong in one way each.
+//! Tests the strict fold, which all other tests rely on, with correct streams and with streams
+//! that are wrong in one way each.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,4 +1,4 @@
-//! Bytes that change in unusual ways, and things that look like it and are not.
+//! Tests unusual ways to change a file's bytes, and operations that only look like a change.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

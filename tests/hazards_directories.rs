@@ -1,4 +1,4 @@
-//! Directories that come, go and change places while they are being scanned.
+//! Tests directories that appear, disappear and are exchanged while they are being scanned.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -225,7 +225,7 @@ fn a_tree_removed_while_it_is_being_filled_is_reported_to_the_end() {
     watch.finish();
 }
 
-/// No directory but the root is watched.
+/// Asserts that no directory but the root is watched in the end.
 fn only_the_root_is_left(watch: &Watch) {
     assert!(eventually(|| watch.watched().len() == 1));
 }
@@ -260,7 +260,7 @@ fn nest(tree: &Tree, depth: usize, top: &Path) {
     tree.rename("inner", top);
 }
 
-/// Removes them, again by short paths.
+/// Removes the directories of [`nest`], again by short paths.
 fn unnest(tree: &Tree, top: &Path) {
     let (inner, name) = (tree.path("inner"), "n".repeat(255));
     loop {

@@ -1,4 +1,4 @@
-//! Bytes of a file that has no name yet, several, or another one than it was opened by.
+//! Tests writes to a file that has no name yet, several, or another one than it was opened by.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 #![allow(clippy::print_stderr)] // Which of several cases fails has to be known.
 
@@ -56,7 +56,7 @@ fn a_write_through_a_name_that_is_gone_is_reported_under_the_one_that_lives_on()
     watch.finish();
 }
 
-/// What happens to `d/x`, right behind a write through it, before anyone has looked.
+/// An operation on `d/x` right after a write through it, before an event is read.
 type Change = fn(&Tree);
 
 #[test]

@@ -1,5 +1,5 @@
-//! The kernel's queue overflows, its limits are reached, and whoever reads stdout
-//! stops reading.
+//! Tests overflows of the kernel queue, inotify limits that are reached, and a reader of stdout
+//! that stops reading.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,4 +1,4 @@
-//! What other users can do while files are read: no thread or descriptor is left, a FIFO
+//! Tests what other users can do while files are read: no thread or descriptor is left, a FIFO
 //! takes a file's name, one directory is flooded, the reader of stdout goes away.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -23,7 +23,7 @@ fn sparse(path: PathBuf, size: u64, mark: usize) {
     file.write_all_at(&mark.to_ne_bytes(), size / 2).unwrap();
 }
 
-/// What a process has open in a directory.
+/// The files that a process has open in a directory.
 fn open_in(pid: u32, dir: &Path) -> Vec<PathBuf> {
     let fds = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     fds.filter_map(|fd| fs::read_link(fd.unwrap().path()).ok())

@@ -1,5 +1,5 @@
-//! What renames do to a watcher that assumes too much: victims that say nothing,
-//! halves that come apart, names that are gone by the time they are read.
+//! Tests renames that mislead a naive watcher: replaced files without an event of their own,
+//! MOVED_FROM and MOVED_TO events that are read apart, names that are gone when they are looked up.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,12 +1,12 @@
-//! Holds the table of which module of `src/` may know which against the source: each
-//! knows only modules that stand before it, so there is no circle.
+//! Checks that each module of `src/` uses only modules that stand before it in a table, so that
+//! there is no cycle.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The modules, each after all that it may know.
+/// The modules, each after all that it may use.
 const LAYERS: &[(&str, &[&str])] = &[
     ("escape", &[]),
     ("event", &[]),
@@ -211,8 +211,8 @@ fn sources() -> Vec<(PathBuf, String, String)> {
     files
 }
 
-/// The modules that a file names after `crate::`, alone or in braces; in `main.rs`, those
-/// that begin a path.
+/// The modules that a file uses: those after `crate::`, alone or in braces, and in `main.rs`
+/// those that begin a path.
 fn named(module: &str, code: &str) -> BTreeSet<String> {
     let word = |text: &str| -> String {
         text.chars()

@@ -1,4 +1,4 @@
-//! The options that say when it ends, and those that tell about the program itself.
+//! Tests the options that decide when it ends, and those that print about the program itself.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

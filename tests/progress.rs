@@ -1,4 +1,4 @@
-//! A long start moves on a terminal, and nowhere else.
+//! Tests that a long start shows its progress on a terminal, and nowhere else.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -53,7 +53,7 @@ impl Terminal {
         pieces.filter(|piece| piece.starts_with(start)).collect()
     }
 
-    /// What is left to see: a line that is wiped away is gone.
+    /// The text on the screen, without the lines that were erased.
     fn screen(&self) -> Vec<String> {
         let text = self.text().replace("\r\n", "\n");
         let lines = text.lines().map(|line| {

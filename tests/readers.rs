@@ -1,4 +1,4 @@
-//! Readers of stdout and stderr that stop, are slow or go away, and whoever else could keep
+//! Tests readers of stdout and stderr that stop, are slow or go away, and whoever else could keep
 //! the loop from its work (contract, sections 1, 4.11 and 7).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use common::{Tree, Watch, eventually, fork, serve, skipped, sys};
 
-/// What a pipe holds, where nobody has changed it.
+/// The default capacity of a pipe.
 const PIPE: usize = 64 << 10;
 
 /// Touches files until the watcher has reported one: its ready line is not to be read.

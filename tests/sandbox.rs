@@ -1,4 +1,4 @@
-//! Where something is missing that a kernel has: statx(2) that a sandbox refuses, /proc.
+//! Tests sandboxes: one that refuses statx(2), and one without /proc.
 #![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 

@@ -1,5 +1,5 @@
-//! Any short sequence of operations, done without a pause, folds to the tree. What
-//! fails is shrunk to the fewest steps that still fail. `PROPTEST_CASES` makes it longer.
+//! Tests that the records of any short sequence of operations, done without a pause, add up to
+//! the tree. A failing sequence is shrunk. `PROPTEST_CASES` sets the number of sequences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, TestRunner};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 
-/// A name of the small world that the sequences play in.
+/// The names that the sequences use.
 const NAMES: [&str; 8] = ["a", "b", "d", "d/a", "d/b", "d/d", "d/d/a", "e"];
 
 /// One operation on names given by their numbers; most sequences hold some that fail.

@@ -1,5 +1,5 @@
-//! The picture of a session in README.md, drawn from a real run: `tests/session.svg` is
-//! what is printed today. `BALERION_PICTURE=write cargo test --test session` draws it anew.
+//! Draws README.md's picture of a session from a real run, and checks that `tests/session.svg`
+//! is up to date. `BALERION_PICTURE=write cargo test --test session` draws it anew.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use common::{Tree, fork};
 
-/// What is typed in the tree, and how many lines are printed for it.
+/// The commands typed in the tree, and the number of lines printed for each.
 const STEPS: [(&str, usize); 9] = [
     ("echo hello > notes.txt", 2),
     ("mv notes.txt todo.txt", 1),

@@ -1,4 +1,4 @@
-//! Sessions: what a stream says about itself, point by point (contract, section 3a).
+//! Tests sessions: the records that a stream has about itself (contract, section 3a).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,4 +1,4 @@
-//! Signals: which end it and how, which are left alone, and what a file size limit does
+//! Tests which signals end balerion and how, which do not, and what a file size limit does
 //! (contract, section 1).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -193,7 +193,7 @@ fn a_limit_on_the_size_of_stderr_loses_lines_of_stderr_and_nothing_else() {
     let err = File::create(tree.outside("err")).unwrap();
     let watch = tree.watch().through(&NO_ROOM).stderr(err);
     let watch = watch.args(["--stats", "--count", "1"]).spawn();
-    // Nothing tells when it is ready: it is written to until it has seen it.
+    // No line shows when it is ready: files are written until one is reported.
     let mut number = 0;
     assert!(eventually(|| {
         number += 1;

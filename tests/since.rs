@@ -1,5 +1,5 @@
-//! `--since`, `--resume` and `--verify`: what changed while nobody watched, point by
-//! point (contract, section 3a).
+//! Tests `--since`, `--resume` and `--verify`, which report what changed while nobody watched
+//! (contract, section 3a).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 #![allow(clippy::print_stderr)] // The seed has to be known.
 
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
-/// Where the fold of a whole log and the disk differ.
+/// The differences between the fold of a whole log and the disk.
 fn differences(tree: &Tree, log: &[u8]) -> Vec<String> {
     log_differences(tree, log, true)
 }
@@ -41,7 +41,7 @@ fn snapshot(tree: &Tree, more: &[&str]) -> PathBuf {
     file
 }
 
-/// What differs from then, in short, and the whole stream.
+/// The records since the snapshot, in short, and the whole stream.
 fn since(tree: &Tree, file: &Path, more: &[&str]) -> (Vec<String>, Vec<u8>) {
     let args = ["--format", "json", "--timeout", "0", "--since", text(file)];
     let output = run(tree, &[&args, more].concat());
@@ -74,7 +74,7 @@ struct Case {
     live: &'static [&'static str],
 }
 
-/// What is done, the records of it when nobody watched, and those when somebody did.
+/// The operations, their records if nobody watched, and their records if somebody did.
 const CASES: &[Case] = &[
     Case {
         name: "nothing",
@@ -361,7 +361,7 @@ fn grow_old(tree: &Tree) {
     }
 }
 
-/// The bytes that it says it has read.
+/// The number of bytes read, from the statistics.
 fn bytes_read(output: &Output) -> u64 {
     let stderr = serve::stderr_of(output);
     let line = stderr
@@ -565,7 +565,7 @@ fn a_resumed_log_folds_to_the_disk() {
     for pair in sessions.windows(2) {
         assert_eq!(pair[1].1.as_ref(), Some(&pair[0].0));
     }
-    // Rotated away, it begins anew.
+    // If the log was rotated away, a new one begins.
     fs::rename(&log, tree.outside("log.1")).unwrap();
     resume(&tree, &log, &[]);
     let wrong = differences(&tree, &fs::read(&log).unwrap());
@@ -638,7 +638,7 @@ fn spawn_resumed(tree: &Tree, log: &Path) -> Child {
     fork::spawn(&mut command).unwrap()
 }
 
-/// `BALERION_KILLS` makes it longer, `BALERION_STORM_SEED` repeats the choices.
+/// `BALERION_KILLS` sets the number of rounds, `BALERION_STORM_SEED` repeats the choices.
 #[test]
 fn killed_at_any_moment_under_the_storm_the_log_folds_to_the_disk() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());

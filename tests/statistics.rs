@@ -1,4 +1,4 @@
-//! Statistics: a block on stderr at the end, however that comes, and on a signal.
+//! Tests the statistics: a block on stderr at the end, however that comes, and on a signal.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -85,7 +85,7 @@ fn statistics_come_with_the_one_change_that_was_waited_for() {
     for one in ["-1", "--one", "--count=1"] {
         let tree = Tree::new();
         let watch = tree.watch().args(["--stats", one]).start();
-        // More than one, and one is printed.
+        // Several changes, of which one is printed.
         tree.mkdirs("a/b/c");
         let ended = watch.wait();
         assert_eq!(ended.lines(), ["Watching new directory: ./a"]);

@@ -1,9 +1,9 @@
-//! The storm: several writers do everything to a tree at once, and what balerion has
-//! reported folds to the tree on disk in the end, with one kernel watch for each
-//! directory and not one record that contradicts another.
+//! Tests, with several writers that perform random operations on a tree at once, that the
+//! records add up to the tree on disk in the end, with one kernel watch for each directory and
+//! no record that contradicts another.
 //!
 //! `BALERION_STORM_SEED` repeats the choices of a run (not their interleaving), and
-//! `BALERION_STORM_ROUNDS` makes it longer.
+//! `BALERION_STORM_ROUNDS` sets the number of rounds.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 #![allow(clippy::print_stderr)] // The seed has to be known.
 
@@ -60,7 +60,7 @@ fn join(writers: Vec<JoinHandle<()>>) {
     }
 }
 
-/// Everything must be true now, and stay true when each directory is written to.
+/// Asserts that the fold is the tree, and still is after a write to each directory.
 fn judge(tree: &Tree, mut watch: Watch) {
     watch.settle();
     watch.check_violations();

@@ -1,4 +1,4 @@
-//! What a service manager is notified of (sd_notify(3)), received on a socket like its own.
+//! Tests what a service manager is notified of (sd_notify(3)), on a socket like its own.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -10,7 +10,7 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::process::Command;
 
-/// Makes the wrapper's own number, which exec(2) keeps, the one of the watchdog.
+/// Sets the watchdog's process id to that of the wrapper, which exec(2) keeps.
 const OURS: &str = "WATCHDOG_PID=$$ exec \"$@\"";
 
 struct Manager {

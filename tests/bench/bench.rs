@@ -1,4 +1,4 @@
-//! `cargo bench`: balerion, inotifywait and floors of its own, side by side, on trees
+//! `cargo bench` measures balerion, inotifywait and floors of its own, side by side, on trees
 //! made for it. Writes RESULTS.md and chart.svg beside this file. What counts are the
 //! ratios: a machine has good and bad seconds, but the tools take turns in them.
 #![allow(
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
         && let Some(kind) = kind.to_str()
         && floor::ALL.contains(&kind)
     {
-        // A tool that is gone cannot be told why its pipe is: nothing to say, then.
+        // The benchmark that would read the error is gone: nothing is printed.
         return ExitCode::from(u8::from(floor::run(kind, tree).is_err()));
     }
     match bench(&Options::parse()) {
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The whole of it: measure, print, and, if all was measured, write.
+/// Measures, prints and, if all was measured, writes the results.
 fn bench(options: &Options) -> Fallible<()> {
     sys::notice_interrupts();
     let other = env::var_os(OVERRIDE).map(PathBuf::from);
@@ -134,7 +134,7 @@ fn bench(options: &Options) -> Fallible<()> {
     Ok(())
 }
 
-/// Every measure that is wanted, in the order of the table.
+/// Takes every measure that is wanted, in the order of the table.
 fn measure(session: &mut Session, only: &[Measure]) -> Fallible<Vec<Row>> {
     let wanted = |measure: Measure| only.is_empty() || only.contains(&measure);
     let mut rows = life::measure(session, wanted)?;

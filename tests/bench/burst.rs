@@ -1,5 +1,5 @@
-//! Bursts of changes: the CPU time that a tool needs for an operation, and whether a
-//! reader of its lines knows the tree in the end.
+//! Measures bursts of changes: the CPU time that a tool needs for an operation, and whether its
+//! lines add up to the tree in the end.
 use crate::fold::Model;
 use crate::run::Run;
 use crate::session::{Session, note};

@@ -1,4 +1,4 @@
-//! The ratios to inotifywait as a bar chart in SVG. The axis is logarithmic, so that
+//! Draws the ratios to inotifywait as a bar chart in SVG. The axis is logarithmic, so that
 //! half and twice as much are equally long; the card has a ground of its own, so that
 //! it can be read on a light page and on a dark one.
 use crate::stats::{Row, Shares, short};

@@ -1,4 +1,4 @@
-//! The floors: the least that a recursive watcher can do, as programs which the
+//! Runs the floors: programs that do the least that a recursive watcher can do, which the
 //! benchmark starts by executing itself again. None does a watcher's work (renames,
 //! races, overflow), so to come near them is good. They decode from slices, safely.
 use crate::sys;
@@ -14,23 +14,24 @@ use std::{process, thread};
 
 /// Opens every directory, reads it and puts a watch on it.
 pub(crate) const WALK: &str = "floor-walk";
-/// The same; keeps the path of every watch, and then prints a line for every event.
+/// Walks like [`WALK`], keeps the path of every watch, and then prints a line for every event.
 pub(crate) const ECHO: &str = "floor-echo";
-/// The same, but first reads and digests what was closed, as [`HASH_REGULAR`] does.
+/// Like [`ECHO`], but first reads and digests the files that were closed, as [`HASH_REGULAR`]
+/// does.
 pub(crate) const ECHO_DIGESTS: &str = "floor-echo-digests";
 /// Opens every directory, and reads and digests every file; no watches.
 pub(crate) const HASH: &str = "floor-hash";
-/// The same, but opens nothing that is not known to be a regular file: as a watcher must, whom
-/// others could have open a FIFO.
+/// Like [`HASH`], but opens only what is known to be a regular file, as a watcher must, lest
+/// another user make it open a FIFO.
 pub(crate) const HASH_REGULAR: &str = "floor-hash-regular";
 pub(crate) const ALL: [&str; 5] = [WALK, ECHO, ECHO_DIGESTS, HASH, HASH_REGULAR];
-/// What a floor says on stderr when all of that is done.
+/// The line on stderr when a floor has done all of that.
 pub(crate) const READY: &str = "floor: ready";
 
 const THREADS: usize = 2;
 /// Bytes read at a time, from directories, files and the event queue.
 const CHUNK: usize = 1 << 16;
-/// What is asked of the kernel for a directory: what inotifywait is told to ask for.
+/// The mask of a directory's watch: that which inotifywait is told to use.
 const MASK: u32 = libc::IN_CREATE
     | libc::IN_DELETE
     | libc::IN_MOVED_FROM
@@ -131,7 +132,8 @@ impl Walk {
         self.queue.lock().expect("no thread panicked")
     }
 
-    /// One thread: its own directories depth first, then what another gives away.
+    /// Runs one thread: it visits its own directories depth first, then those that others give
+    /// away.
     fn work(&self) {
         let mut buffer = vec![0; CHUNK];
         let mut content = vec![0; CHUNK];

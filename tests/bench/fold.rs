@@ -1,5 +1,5 @@
-//! The tree as a reader of the lines knows it: what was there before, and everything
-//! that was said applied to it in order. It must come out as the tree on disk.
+//! Applies a tool's lines in order to the tree that was there before. The result must be the tree
+//! on disk.
 use crate::tools::{Change, Line};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::path::Path;
 pub(crate) struct Model(BTreeMap<String, Option<String>>);
 
 impl Model {
-    /// What is on disk below a directory.
+    /// The tree on disk below a directory.
     pub(crate) fn of_disk(directory: &Path) -> io::Result<Self> {
         let mut model = Self::default();
         model.add(directory)?;
@@ -34,7 +34,7 @@ impl Model {
         Ok(())
     }
 
-    /// Applies one thing that was said, to the letter: nothing is guessed from it.
+    /// Applies one line to the letter: nothing is guessed from it.
     pub(crate) fn apply(&mut self, line: Line) {
         match line.change {
             Change::Appeared => {

@@ -1,4 +1,4 @@
-//! Doing nothing: what a watch costs on a tree in which nothing happens.
+//! Measures what a watch costs on a tree in which nothing happens.
 use crate::run::Run;
 use crate::session::{Session, note};
 use crate::stats::{Row, Turns, Unit};
@@ -7,7 +7,7 @@ use crate::{Fallible, floor};
 use std::thread;
 use std::time::Duration;
 
-/// What a tool gets to come to rest.
+/// The time for a tool to come to rest.
 const REST: Duration = Duration::from_secs(1);
 
 /// The rows of both figures; all tools do nothing at the same time.

@@ -1,4 +1,4 @@
-//! Latency: from one change to the moment when its line can be read from the pipe. The
+//! Measures the time from one change to the moment when its line can be read from the pipe. The
 //! tool has one processor, and whoever writes and reads the lines has another.
 use crate::run::Run;
 use crate::session::{Session, note};
@@ -90,7 +90,7 @@ fn start_apart(tool: &Tool, tree: &Path, all: Cpus) -> Fallible<Run> {
     Ok(run)
 }
 
-/// Seconds from a change to its line; what is never said is infinitely late.
+/// Seconds from a change to its line; infinity if there is none.
 fn wait(lines: &HashMap<String, Instant>, path: &Path, began: Instant) -> f64 {
     let line = lines.get(path.to_string_lossy().as_ref());
     line.map_or(f64::INFINITY, |line| {

@@ -1,4 +1,4 @@
-//! Lives from exec to exit: start-up, the baseline, the peak of memory, and the end.
+//! Measures a tool from exec to exit: start-up, the baseline, the peak of memory, and the end.
 use crate::run::Run;
 use crate::session::{Session, note};
 use crate::stats::{Row, Turns, Unit, thousands};
@@ -17,7 +17,7 @@ struct Life {
     exit: f64,
 }
 
-/// Lets a tool live on a tree.
+/// Runs a tool on a tree, from exec to exit.
 fn live(tool: &Tool, tree: &Path) -> Fallible<Life> {
     let mut run = Run::start(tool, tree)?;
     let ready = run.ready()?.as_secs_f64();

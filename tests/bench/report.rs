@@ -1,4 +1,4 @@
-//! The results as Markdown: one table, and what one must know to read it.
+//! Formats the results as Markdown: one table, and what one must know to read it.
 use crate::session::Session;
 use crate::stats::{Row, Shares, short};
 use crate::tools::{WATCHERS, first_line};
@@ -89,7 +89,7 @@ pub(crate) fn page(session: &Session, version: &str, table: &str) -> String {
     format!("{HEAD}\n{about}\n{table}\n{FOOT}")
 }
 
-/// What the program that is on trial says of its version.
+/// The version of the measured balerion, as it prints it.
 pub(crate) fn balerion_version(program: &Path) -> String {
     let version = first_line(Command::new(program).arg("--version"));
     version.unwrap_or_else(|| "balerion, version unknown".into())

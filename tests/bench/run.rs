@@ -1,5 +1,5 @@
-//! One process under measurement: when it said what, what it used, and its end. All
-//! times are taken when the bytes have been read from its pipe, for every tool alike.
+//! Runs one process under measurement, and notes when it printed each line, what it used, and its
+//! end. All times are taken when the bytes have been read from its pipe, for every tool alike.
 use crate::Fallible;
 use crate::sys;
 use crate::tools::{Kind, Line, Tool};
@@ -12,12 +12,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// What the kernel gets to free the watches of a process that is gone.
-/// What a tool gets that does not say when it is ready.
+/// The time for the kernel to free the watches of a process that is gone.
+/// The time for a tool that does not print when it is ready.
 const UNANNOUNCED: Duration = Duration::from_secs(1);
 const AFTERMATH: Duration = Duration::from_millis(100);
 
-/// What came out of a pipe so far.
+/// The bytes read from a pipe so far.
 #[derive(Default)]
 struct Received {
     bytes: Vec<u8>,
@@ -105,7 +105,7 @@ impl Run {
         Self::start_then(tool, tree, || Ok(()))
     }
 
-    /// Starts a tool on a tree, and does something before any thread is made that listens.
+    /// Starts a tool on a tree, and calls `then` before the threads that read its pipes start.
     pub(crate) fn start_then(
         tool: &Tool,
         tree: &Path,
@@ -245,7 +245,7 @@ impl Run {
         Ok(took)
     }
 
-    /// All that it said of paths, and when each line could be read.
+    /// All lines about paths, and when each could be read.
     pub(crate) fn lines(&self) -> Vec<(Instant, Line)> {
         let received = self.out.received();
         let mut reads = received.reads.iter().peekable();

@@ -1,5 +1,5 @@
-//! One session of measuring: its sizes, the tools that work, the place for its trees,
-//! and the turns that the tools take.
+//! Holds what one run of the benchmark needs: its sizes, the tools that work, the place for its
+//! trees, and the turns that the tools take.
 use crate::Fallible;
 use crate::floor;
 use crate::run::Run;
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 /// A file system in memory: its cache is not evicted while it is measured.
 const IN_MEMORY: &str = "/dev/shm";
-/// Where the kernel says how many watches a user may have.
+/// The kernel's limit on a user's watches.
 const WATCHES: &str = "/proc/sys/fs/inotify/max_user_watches";
 
 pub(crate) struct Sizes {

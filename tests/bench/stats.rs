@@ -1,11 +1,11 @@
-//! Figures: what each tool got in each of its turns, medians, and ratios. A ratio is the
+//! Computes medians and ratios of the figures of each tool's turns. A ratio is the
 //! median of the ratios within a round, so that a slow drift of the machine cancels out.
 use std::collections::HashMap;
 
-/// One figure of a tool, by round; nothing where it failed or has none.
+/// One figure of a tool, by round; `None` where it failed or has none.
 type Series = Vec<Option<f64>>;
 
-/// What the tools got in their turns.
+/// The results of the tools' turns.
 pub(crate) struct Turns<T>(HashMap<&'static str, Vec<Option<T>>>);
 
 impl<T> Default for Turns<T> {
@@ -15,7 +15,7 @@ impl<T> Default for Turns<T> {
 }
 
 impl<T> Turns<T> {
-    /// One more turn of a tool; nothing if it failed.
+    /// Adds a turn of a tool; `None` if it failed.
     pub(crate) fn add(&mut self, label: &'static str, result: Option<T>) {
         self.0.entry(label).or_default().push(result);
     }
@@ -71,7 +71,7 @@ pub(crate) enum Unit {
     Seconds,
     /// Memory in bytes.
     Bytes,
-    /// How many, of which the worst round counts.
+    /// A count, of which the worst round is shown.
     Count,
 }
 

@@ -1,4 +1,4 @@
-//! The few system calls that std lacks, each as a safe function. Every unsafe
+//! Wraps the few system calls that std lacks, each as a safe function. Every unsafe
 //! block of the benchmark is here, and each is one call.
 use std::ffi::CStr;
 use std::fs::File;
@@ -136,7 +136,7 @@ impl Cpus {
         Some(one)
     }
 
-    /// This thread runs there from now on, and so does what it starts.
+    /// Binds this thread, and what it starts, to these processors.
     pub(crate) fn occupy(&self) -> io::Result<()> {
         let size = size_of_val(&self.0);
         // SAFETY: the kernel reads at most `size` bytes of an array of that size.

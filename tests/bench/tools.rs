@@ -1,11 +1,11 @@
-//! What is measured: how each tool is started, how it says that it is ready, and how
-//! a line of its output reads.
+//! Describes the measured tools: how each is started, how it shows that it is ready, and how its
+//! lines are read.
 use crate::floor;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Who speaks: decides how a line is read, and which column a figure goes to.
+/// The kind of a tool: decides how a line is read, and which column a figure goes to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// balerion, JSON Lines as its contract has them.
@@ -20,10 +20,10 @@ pub(crate) struct Tool {
     pub(crate) kind: Kind,
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<&'static str>,
-    /// What says that it is ready, on stdout for balerion and on stderr for the others;
-    /// empty: nothing does, and it is waited until it rests.
+    /// The word that shows that it is ready, on stdout for balerion and on stderr for the others;
+    /// empty: there is none, and the benchmark waits until the tool rests.
     pub(crate) ready: &'static str,
-    /// What says, on stderr, that every file has been read, if it does so.
+    /// The word on stderr that shows that every file has been read, if there is one.
     pub(crate) baseline: Option<&'static str>,
     /// Whether it gives digests, so that contents can be held against the disk.
     pub(crate) digests: bool,
@@ -174,7 +174,7 @@ pub(crate) fn first_line(command: &mut Command) -> Option<String> {
     Some(text.lines().next()?.trim().to_owned())
 }
 
-/// What a line of output says of a path.
+/// The change of a path that a line reports.
 pub(crate) enum Change {
     Appeared,
     Changed,
@@ -182,7 +182,7 @@ pub(crate) enum Change {
     Gone,
 }
 
-/// One thing change: of which path, and with which digest.
+/// One change, its path, and the digest if there is one.
 pub(crate) struct Line {
     pub(crate) change: Change,
     pub(crate) path: String,
@@ -190,7 +190,7 @@ pub(crate) struct Line {
 }
 
 impl Kind {
-    /// What one line says; nothing for a line about no path, such as `ready`.
+    /// Parses a line; `None` for a line about no path, such as `ready`.
     pub(crate) fn read(self, line: &[u8]) -> Option<Line> {
         match self {
             Self::Balerion => read_json(&serde_json::from_slice(line).ok()?),

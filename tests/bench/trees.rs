@@ -1,4 +1,4 @@
-//! What is watched, and what happens to it: trees of known shapes, and writers.
+//! Makes the trees to watch, of known shapes, and writes to them.
 //! Whatever is written is the same in every run, for every tool.
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -115,10 +115,10 @@ pub(crate) fn flat(root: &Path, directories: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// How many a paced writer of a [`burst`] does in each millisecond.
+/// The operations of a paced writer of a [`burst`] in each millisecond.
 const PER_MILLISECOND: usize = 10;
 
-/// Who writes in a [`burst`].
+/// The writers of a [`burst`].
 #[derive(Clone, Copy)]
 pub(crate) struct Writers {
     pub(crate) count: usize,
@@ -185,7 +185,7 @@ fn write(
     Ok(done)
 }
 
-/// Between two changes of [`trickle`].
+/// The time between two changes of [`trickle`].
 const APART: Duration = Duration::from_millis(5);
 
 /// One change at a time in the tree of [`for_trickle`]: a new file, then an old one that

@@ -1,4 +1,4 @@
-//! Real commands beside a watcher: the CPU time that it uses meanwhile, as a share of the
+//! Measures watchers beside real commands: the CPU time used meanwhile, as a share of the
 //! command's own. All watchers that are installed take turns; none is left out for being
 //! slow.
 use crate::run::Run;

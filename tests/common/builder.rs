@@ -1,5 +1,5 @@
-//! How a watcher is to be started: where it stands, with which arguments, as whom,
-//! and where its outputs go.
+//! Starts a watcher: in which directory, with which arguments, as which user, and with which
+//! outputs.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -105,8 +105,8 @@ impl Builder {
         self
     }
 
-    /// The tree is being changed while the watch begins: the fold starts with what
-    /// `--initial` tells.
+    /// Lets the tree be changed while the watch begins: the fold starts with the records of
+    /// `--initial`.
     pub(crate) fn early(mut self) -> Self {
         self.early = true;
         self.args(["--initial"])

@@ -1,5 +1,5 @@
-//! The truth: what a tree on disk holds, read through one directory after another,
-//! so that neither the length of a path nor a symbolic link matters.
+//! Reads a tree on disk, to compare the records with, through one directory after another, so
+//! that neither the length of a path nor a symbolic link matters.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
@@ -126,8 +126,8 @@ fn digest(path: &Path) -> io::Result<(String, u64)> {
     Ok((hex::encode(hasher.finalize()), size))
 }
 
-/// What must be watched and what may be: the inodes of all directories of a tree,
-/// and those of its files with several names.
+/// The inodes that must have a watch, all directories of a tree, and those that may have one, its
+/// files with several names.
 #[derive(Default, Debug)]
 pub(crate) struct Inodes {
     pub(crate) directories: Vec<u64>,

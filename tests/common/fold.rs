@@ -1,6 +1,5 @@
-//! Applies a stream of records to the tree at `ready`, strictly: whatever says
-//! something twice, or of a name that is not there, is a violation (contract,
-//! section 4).
+//! Applies a stream of records to the tree at `ready`, strictly: a record that repeats another,
+//! or is about a name that is not there, is a violation (contract, section 4).
 
 use std::collections::BTreeMap;
 
@@ -8,13 +7,12 @@ use super::Tree;
 use super::disk::{self, Entry, Snapshot};
 use super::record::Record;
 
-/// The tree as the records tell it.
+/// The tree that the records add up to.
 pub(crate) struct Fold {
     /// Holds each PATH under its own spelling.
     top: Node,
     prefixes: Vec<Vec<u8>>,
-    /// The tree changed already while the watch began: its start is what the
-    /// `existing` records say.
+    /// The tree changed already while the watch began: it starts from the `existing` records.
     early: bool,
     /// A session has begun.
     started: bool,
@@ -126,8 +124,8 @@ impl Fold {
         }
     }
 
-    /// A session after the first lists the whole tree, and nothing else is known of it;
-    /// but for one that goes on from what is known.
+    /// Begins a session. One after the first lists the whole tree, so the fold forgets all; one
+    /// that resumes goes on from what is known.
     fn start(&mut self, resumes: bool) {
         let is_first = !std::mem::replace(&mut self.started, true);
         let is_listed = self.ready || self.early;
@@ -146,7 +144,7 @@ impl Fold {
         }
     }
 
-    /// A name that was there when the watch began.
+    /// Applies `existing`: a name that was there when the watch began.
     fn existing(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
         if self.ready {
             return Err("existing after ready".to_owned());
@@ -176,7 +174,7 @@ impl Fold {
         }
     }
 
-    /// Bytes that differ.
+    /// Applies `changed`: the bytes must differ.
     fn changed(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
         if record.kind() != "file" {
             return Err("only a file has content".to_owned());
@@ -192,7 +190,7 @@ impl Fold {
         Ok(())
     }
 
-    /// A name, and all below it, that moved.
+    /// Applies `renamed`: moves a name, and all below it.
     fn renamed(&mut self, record: &Record, path: &[u8]) -> Result<(), String> {
         let from = record.bytes("from");
         self.known(record, &from)?;
@@ -239,7 +237,7 @@ impl Fold {
         Ok(node)
     }
 
-    /// What is different between the fold and the disk, a line each. `hashes`:
+    /// The differences between the fold and the disk, a line each. `hashes`:
     /// whether a digest that was never reported counts.
     pub(crate) fn differences(&self, truth: &Snapshot, hashes: bool) -> Vec<String> {
         let mut folded = BTreeMap::new();
@@ -265,7 +263,7 @@ impl Fold {
 }
 
 impl Node {
-    /// What a record tells of a name.
+    /// The node for a record's name.
     fn of(record: &Record) -> Self {
         Self {
             kind: record.kind().to_owned(),
@@ -335,7 +333,7 @@ impl Node {
         into.insert(path, self);
     }
 
-    /// Where this node differs from what is on disk.
+    /// Adds the differences between this node and its entry on disk.
     fn differs(&self, name: &str, entry: &Entry, hashes: bool, out: &mut Vec<String>) {
         if self.kind != entry.kind {
             out.push(format!("{name}: reported {}, is {}", self.kind, entry.kind));

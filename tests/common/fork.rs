@@ -1,5 +1,4 @@
-//! Keeps two things apart that tests running side by side would mix up: a file being
-//! written to, and a process being started.
+//! Keeps tests that run side by side from starting a process while another writes to a file.
 //!
 //! A child has every open file of the test, from fork(2) until it executes its
 //! program. A file that one test writes and closes just then is closed in truth by

@@ -1,6 +1,6 @@
-//! A FUSE server of the tests' own, on the raw protocol of /dev/fuse: a small tree in
-//! memory, whose server can be stopped, be slow, fail to read, or tell times that no
-//! clock has. It is mounted in a user and a mount namespace of its own.
+//! Serves a FUSE file system on the raw protocol of /dev/fuse: a small tree in memory, whose
+//! server can be stopped, be slow, fail to read, or return impossible times. It is mounted in a
+//! user and a mount namespace of its own.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -29,7 +29,7 @@ enum Conduct {
     Stopped,
     /// Requests are taken, and never answered.
     Swallows,
-    /// Its end has come.
+    /// The server has ended.
     Ended,
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn builder(tree: &Tree, fuse: &Fuse) -> Builder {
 const START: i64 = 1_600_000_000;
 
 impl State {
-    /// Something happened to a node: its times are those of the clock.
+    /// Sets a node's times to now.
     fn touch(&mut self, node: usize) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let now = i64::try_from(now.unwrap().as_secs()).unwrap();
@@ -152,17 +152,18 @@ impl Fuse {
         Err(io::Error::other(format!("{words:?}: {stderr}")))
     }
 
-    /// From now on nothing is answered.
+    /// Stops the server: from now on it answers no request.
     pub(crate) fn stop(&self) {
         self.conduct(Conduct::Stopped);
     }
 
-    /// From now on requests are taken and never answered: who waits cannot be killed.
+    /// Lets the server take requests and never answer them: a process that waits for one cannot be
+    /// killed.
     pub(crate) fn swallow(&self) {
         self.conduct(Conduct::Swallows);
     }
 
-    /// What was asked meanwhile is answered, and what comes.
+    /// Lets the server answer again, the requests that wait first.
     pub(crate) fn go_on(&self) {
         self.conduct(Conduct::Answers);
     }
@@ -172,12 +173,12 @@ impl Fuse {
         self.shared.1.notify_all();
     }
 
-    /// Every answer takes that long.
+    /// Delays every answer.
     pub(crate) fn delay(&self, delay: Duration) {
         lock(&self.shared).delay = delay;
     }
 
-    /// Whether READ gives EIO.
+    /// Sets whether READ fails with EIO.
     pub(crate) fn fail_reads(&self, fails: bool) {
         lock(&self.shared).fails_reads = fails;
     }
@@ -187,19 +188,19 @@ impl Fuse {
         lock(&self.shared).ignores_case = true;
     }
 
-    /// Every time that is reported is that many seconds after 1970.
+    /// Sets the times of all nodes, in seconds since 1970.
     pub(crate) fn tell_time(&self, seconds: i64) {
         lock(&self.shared).times.fill(seconds);
     }
 
-    /// A file appears, or has other bytes, as if by another host: no event tells of it.
+    /// Creates or changes a file as another host would: without an event.
     pub(crate) fn put(&self, path: &str, text: &str) {
         let mut state = lock(&self.shared);
         let node = add(&mut state.nodes, path, text.as_bytes());
         state.touch(node);
     }
 
-    /// A name at the top goes, as if by another host.
+    /// Removes a name in the root, as another host would.
     pub(crate) fn remove(&self, name: &str) {
         let mut state = lock(&self.shared);
         if let Node::Directory(children) = &mut state.nodes[0] {

@@ -1,5 +1,5 @@
-//! The harness of the black-box tests: a scratch tree, the running binary with all
-//! that it says, a strict fold of its records, and the truth read from the disk.
+//! Provides the end-to-end tests with a scratch tree, the running binary and its output, a strict
+//! fold of its records, and the state of the disk to compare that with.
 //!
 //! Waiting is always for output or for a state of the system, under [`DEADLINE`]; a test that
 //! wants to show that nothing is printed makes a later change and waits for that one.
@@ -39,10 +39,10 @@ use std::time::{Duration, Instant};
 /// more than is ever needed, so that a busy machine is not a failing test.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How often what cannot be waited for (the disk, another process) is looked at.
+/// The interval of polling where waiting is not possible (the disk, another process).
 const LOOK: Duration = Duration::from_millis(4);
 
-/// Looks until `holds` does; false if it does not within [`DEADLINE`].
+/// Polls until `holds` returns true; false if it does not within [`DEADLINE`].
 pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + DEADLINE;
     loop {

@@ -1,4 +1,4 @@
-//! A watcher in namespaces of its own, where an ordinary user may lower the limit on
+//! Runs a watcher in namespaces of its own, where an ordinary user may lower the limit on
 //! watches and mount file systems. Needs util-linux, and a kernel that permits it.
 
 use std::io;
@@ -8,14 +8,14 @@ use std::process::Command;
 use super::watch::Watch;
 use super::{fork, skipped};
 
-/// Whether a command line can be run to a good end here.
+/// Whether a command line succeeds here.
 fn runs(words: &[&str]) -> bool {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]);
     fork::output(&mut command).is_ok_and(|done| done.status.success())
 }
 
-/// What lets a watcher have no more than so many inotify watches.
+/// The words that give a watcher a limit of inotify watches, which follows them.
 const LIMITED: [&str; 6] = [
     "unshare",
     "-Ur",
@@ -51,7 +51,8 @@ pub(crate) fn mounting(test: &str) -> Option<Vec<&'static str>> {
     None
 }
 
-/// The same, where a command line is run in the tree before the watcher.
+/// The words to run a watcher through that has mounts of its own, and before which `script` runs
+/// in the tree; `None`, reported loudly, where that is not permitted.
 pub(crate) fn mounting_first<'a>(test: &str, script: &'a str) -> Option<Vec<&'a str>> {
     let mut words = mounting(test)?;
     words.extend(["sh", "-c", "eval \"$0\" && exec \"$@\"", script]);

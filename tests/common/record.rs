@@ -1,5 +1,5 @@
-//! One JSON record, checked as it is read: the fields that its event must have, and
-//! none that contradict each other (contract, section 3).
+//! Parses a JSON record, and checks that it has the fields that its event must have, and none
+//! that contradict each other (contract, section 3).
 
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ const FIELDS: [(&str, &[&str]); 11] = [
 ];
 
 impl Record {
-    /// Reads a line, and says what is wrong with it if something is.
+    /// Parses a line; the error describes what is wrong with it.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(line).map_err(|_| "not UTF-8".to_owned())?;
         let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -67,7 +67,7 @@ impl Record {
         self.check_content()
     }
 
-    /// The digest is one, of a file, and agrees with the size.
+    /// Checks that the digest is one, of a file, and agrees with the size.
     fn check_content(&self) -> Result<(), String> {
         let size = self.value.get("size").map(Value::as_u64);
         if size == Some(None) {

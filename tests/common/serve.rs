@@ -1,4 +1,4 @@
-//! A balerion that serves: started in the background, or writing to a log.
+//! Runs balerion in the background, or writing to a log.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

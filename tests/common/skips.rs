@@ -1,5 +1,5 @@
-//! What a test could not try here, and why: written to the terminal at once, and kept for
-//! the list that the last test program prints.
+//! Notes which tests could not run here, and why: on the terminal at once, and in a list that
+//! the last test program prints.
 //!
 //! The list is a file for each run of cargo, named by the process that started the test
 //! programs, which is the same for all of them.
@@ -33,12 +33,12 @@ fn list_of(run: u32) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{LIST}{run}"))
 }
 
-/// Says that a test, or a case of it, is not run, and why.
+/// Notes that a test, or a case of it, is not run, and why.
 pub(crate) fn skipped(test: &str, why: &str) {
     add(test, why, Reason::NotPossible);
 }
 
-/// Whether a program is installed; where it is not, that the test is not run.
+/// Whether a program is installed; if not, notes that the test is not run.
 pub(crate) fn has_program(test: &str, program: &str) -> bool {
     let found = Command::new(program)
         .arg("--version")
@@ -54,7 +54,7 @@ pub(crate) fn has_program(test: &str, program: &str) -> bool {
     is_there
 }
 
-/// Says that a test is not run, because a program is not installed.
+/// Notes that a test is not run, because a program is not installed.
 pub(crate) fn without_program(test: &str, program: &str) {
     add(test, &format!("there is no {program}"), Reason::NoProgram);
 }
@@ -73,7 +73,7 @@ fn add(test: &str, why: &str, reason: Reason) {
     }
 }
 
-/// All that was not tested in this run of cargo so far.
+/// The tests skipped so far in this run of cargo.
 pub(crate) fn all() -> Vec<Skip> {
     let text = fs::read_to_string(list_of(parent_id())).unwrap_or_default();
     let mut skips: Vec<Skip> = text.lines().filter_map(parse).collect();

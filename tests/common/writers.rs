@@ -1,9 +1,9 @@
-//! Writers that do everything to a tree at random, in bursts, on few names, so that
-//! they run into each other all the time.
+//! Performs random operations on a tree, in bursts and on few names, so that several writers
+//! disturb each other all the time.
 //!
-//! They keep off the one blind spot of inotify: a file that is written through a
-//! name that is gone, while it lives on under a name in another directory. So only
-//! a directory that belongs to one writer has files of several names.
+//! They avoid the one blind spot of inotify: a file that is written through a removed name while
+//! it still has a name in another directory. So only a directory that belongs to one writer has
+//! files of several names.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use super::sys;
 
-/// SplitMix64: numbers that only the seed decides.
+/// Pseudo-random numbers from a seed (SplitMix64).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -42,10 +42,10 @@ pub(crate) struct Writer {
     held: Vec<File>,
 }
 
-/// Something a writer does; it may well fail, the names being what they are.
+/// A random operation, which fails if its names do not allow it.
 type Act = fn(&mut Writer) -> io::Result<()>;
 
-/// What is done, and how often in proportion.
+/// The operations, each with its weight.
 const ACTS: [(u64, Act); 24] = [
     (6, Writer::make_directory),
     (3, Writer::fill),
@@ -89,7 +89,7 @@ impl Writer {
         }
     }
 
-    /// So many bursts, each of up to 40 acts, with a short rest after it.
+    /// Performs so many bursts, each of up to 40 operations, with a short rest after it.
     pub(crate) fn rage(mut self, bursts: usize) {
         let total = ACTS.iter().map(|(weight, _)| weight).sum();
         for _ in 0..bursts {
