@@ -45,6 +45,7 @@ fn what_was_seen_under_a_name_counts_no_more_once_the_name_is_added_again() {
     let inode = Inode { dev: 1, ino: 2 };
     queue.recheck_name(Id(0), b"a", inode, 3);
     queue.set_now(RETRY_DELAY);
+    queue.advance();
     let work = queue.take(false).unwrap();
     assert_eq!(work.detail, Detail::Seen(inode, 3));
     queue.recheck_name(Id(0), b"a", inode, 3);
@@ -204,6 +205,7 @@ fn a_removed_key_is_not_served() {
     queue.remove(&Key::Scan(Id(1)));
     queue.remove(&Key::Entry(Id(2)));
     queue.set_now(RETRY_DELAY);
+    queue.advance();
     queue.advance();
     assert_eq!(keys(&mut queue), []);
     assert!(queue.is_at_rest() && !queue.has_full_scans());
