@@ -16,7 +16,8 @@ use crate::error::Error;
 use crate::escape::escaped;
 use crate::file_status::{FsError, Stat};
 use crate::stderr::message;
-use crate::sys::file::{self, FdPath, Open};
+use crate::sys::file::{self, Open};
+use crate::sys::reopen::FdPath;
 use crate::sys::{fs_error, io_error};
 use crate::tracker::disk::Watched;
 

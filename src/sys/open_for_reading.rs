@@ -8,7 +8,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::file::{self, Open};
+use super::file::Open;
+use super::reopen::reopen;
 
 /// Opens for reading what is open with O_PATH and was seen to be a regular file of
 /// `owner`. O_NOATIME is for a file's owner, and for who may act as any owner.
@@ -21,7 +22,7 @@ pub(crate) fn open_for_reading(file: BorrowedFd<'_>, owner: u32) -> io::Result<O
     // SAFETY: takes nothing and cannot fail.
     let euid = *EUID.get_or_init(|| unsafe { libc::geteuid() });
     if (euid == owner || euid == 0) && !REFUSED.load(Ordering::Relaxed) {
-        match file::reopen(file, Open::Unnoticed) {
+        match reopen(file, Open::Unnoticed) {
             // Its owner changed, or this superuser is none on this file system.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
                 REFUSED.store(euid == 0, Ordering::Relaxed);
@@ -29,5 +30,5 @@ pub(crate) fn open_for_reading(file: BorrowedFd<'_>, owner: u32) -> io::Result<O
             other => return other,
         }
     }
-    file::reopen(file, Open::Bytes)
+    reopen(file, Open::Bytes)
 }

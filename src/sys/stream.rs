@@ -12,7 +12,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 
 use super::check;
-use super::file::{self, Open};
+use super::file::Open;
+use super::reopen::reopen;
 
 /// The bytes that a pipe takes as a whole or not at all: PIPE_BUF. When poll(2) reports room in
 /// a pipe there is room for as much.
@@ -71,7 +72,7 @@ impl Stream {
             return Ok(Self { fd, kind });
         };
         // EACCES where it belongs to another user, who has given us the descriptor.
-        Ok(match file::reopen(fd.as_fd(), again) {
+        Ok(match reopen(fd.as_fd(), again) {
             Ok(fd) if again == Open::Pipe => {
                 let capacity = capacity(fd.as_fd());
                 let kind = StreamKind::Pipe { capacity };

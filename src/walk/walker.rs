@@ -11,10 +11,11 @@ use super::shared::{FileSystem, Job, Shared};
 use crate::change::Kind;
 use crate::event::Wd;
 use crate::file_status::{FsClass, FsError, Stat};
-use crate::sys::file::{self, FdPath};
+use crate::sys::file;
 use crate::sys::fs_error;
 use crate::sys::listing;
 use crate::sys::process;
+use crate::sys::reopen::FdPath;
 use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::model::Id;
 

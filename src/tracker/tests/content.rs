@@ -1,13 +1,12 @@
 //! Tests that files are read when their bytes may have changed, and emitted when they have.
 
+use super::super::Hashing;
 use super::super::fake::Op;
-use super::super::{Hashing, Settings};
 use super::cases::{all, emits, emits_with, touch, write};
 use super::world::{BIRTH, MS, World, WorldOptions};
-use crate::change::Warning;
 
 /// Options of a world that reads files in that way.
-fn hashing(hashing: Hashing) -> WorldOptions {
+pub(super) fn hashing(hashing: Hashing) -> WorldOptions {
     let mut options = WorldOptions::default();
     options.settings.hashing = hashing;
     options
@@ -112,42 +111,6 @@ fn a_file_exchanged_while_it_is_read_by_a_worker_is_read_again() {
 }
 
 #[test]
-fn an_unreadable_file_is_read_once_it_may_be() {
-    let tree = all(&[write("o/a", 1), vec![Op::Chmod("o/a", false)]]);
-    let mut world = World::quiet(&WorldOptions::default(), &tree);
-    world.does(&[Op::Rename("o/a", "t/a")]);
-    world.catches_up();
-    assert_eq!(world.new_records(), ["created t/a 4"]);
-    assert_eq!(
-        world.warnings,
-        [("t/a".to_owned(), Warning::UnreadableFile)]
-    );
-    world.does(&[Op::Chmod("t/a", true)]);
-    world.converges();
-    assert_eq!(world.new_records(), ["changed t/a 4"]);
-}
-
-#[test]
-fn a_known_file_that_was_unreadable_for_a_while_is_read_again() {
-    let tree = all(&[
-        write("t/a", 1),
-        write("o/a", 2),
-        vec![Op::Chmod("o/a", false)],
-    ]);
-    let mut world = World::quiet(&WorldOptions::default(), &tree);
-    world.does(&[Op::Rename("o/a", "t/a")]);
-    world.catches_up();
-    assert_eq!(
-        world.new_records(),
-        ["changed t/a 4"],
-        "to what is not known"
-    );
-    world.does(&[Op::Chmod("t/a", true)]);
-    world.converges();
-    assert_eq!(world.new_records(), ["changed t/a 4"]);
-}
-
-#[test]
 fn without_hashing_a_write_is_a_change_and_a_touch_is_not() {
     let options = hashing(Hashing::Off);
     emits_with(
@@ -214,16 +177,6 @@ fn a_file_replaced_before_the_baseline_came_to_it_is_not_taken_for_the_first() {
 }
 
 #[test]
-fn attributes_are_reported_where_they_are_asked_for() {
-    let mut options = WorldOptions::default();
-    options.settings.attributes = true;
-    let mut world = World::quiet(&options, &write("t/a", 1));
-    world.does(&[Op::Chmod("t/a", false)]);
-    world.catches_up();
-    assert_eq!(world.new_records(), ["attributes t/a 0"]);
-}
-
-#[test]
 fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_reported() {
     // The file systems' clock is behind the precise one, and a program may set times.
     for behind in [0, 4_000_000] {
@@ -247,68 +200,6 @@ fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_reported() {
             "{behind} ns behind"
         );
     }
-}
-
-fn asking(read: Hashing, ask: fn(&mut Settings)) -> WorldOptions {
-    let mut options = hashing(read);
-    ask(&mut options.settings);
-    options
-}
-
-#[test]
-fn a_file_that_a_writer_closed_is_reported_with_what_it_holds_whether_that_has_changed_or_not() {
-    for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
-        let options = asking(hashing, |settings| settings.closed = true);
-        let mut world = World::quiet(&options, &write("t/a", 1));
-        world.does(&write("t/a", 2));
-        world.catches_up();
-        assert_eq!(world.new_records(), ["changed t/a 4", "closed t/a 4"]);
-        world.does(&[Op::Append(0, "t/a"), Op::Shut(0)]);
-        world.converges();
-        assert_eq!(world.new_records(), ["closed t/a 4"], "{hashing:?}");
-        world.does(&[Op::Append(0, "t/a"), Op::Put(0, 3)]);
-        world.catches_up();
-        world.waits();
-        assert_eq!(world.new_records(), ["changed t/a 8"], "it is not closed");
-        world.converges();
-        assert_eq!(world.new_records(), ["closed t/a 8"]);
-    }
-}
-
-#[test]
-fn a_new_file_is_reported_as_closed_after_its_bytes() {
-    let options = asking(Hashing::Eager, |settings| settings.closed = true);
-    emits_with(
-        &options,
-        &[],
-        &write("t/a", 1),
-        &["created t/a 0", "changed t/a 4", "closed t/a 4"],
-    );
-}
-
-#[test]
-fn a_new_mtime_with_the_same_bytes_is_reported_where_it_is_asked_for() {
-    for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
-        let options = asking(hashing, |settings| settings.touched = true);
-        let mut world = World::quiet(&options, &write("t/a", 1));
-        world.does(&[Op::Touch("t/a")]);
-        world.catches_up();
-        assert_eq!(world.new_records(), ["touched t/a"], "{hashing:?}");
-        world.passes(5000 * MS);
-        world.does(&[Op::Chmod("t/a", true)]);
-        world.catches_up();
-        assert_eq!(world.new_records(), Vec::<String>::new(), "{hashing:?}");
-        world.does(&write("t/a", 2));
-        world.converges();
-        assert_eq!(world.new_records(), ["changed t/a 4"], "{hashing:?}");
-    }
-    let options = asking(Hashing::Eager, |settings| settings.touched = true);
-    emits_with(
-        &options,
-        &write("t/a", 1),
-        &write("t/a", 1),
-        &["touched t/a"],
-    );
 }
 
 #[test]
@@ -345,50 +236,6 @@ fn a_clock_that_is_years_behind_the_files_makes_no_change_of_them() {
     world.passes(5000 * MS);
     world.work(1);
     world.converges();
-    assert_eq!(world.new_records(), Vec::<String>::new());
-}
-
-#[test]
-fn each_write_to_an_unreadable_file_is_a_change_and_so_is_its_becoming_readable() {
-    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
-    world.does(&[Op::Chmod("t/a", false)]);
-    world.catches_up();
-    world.passes(5000 * MS);
-    world.work(1);
-    assert_eq!(
-        world.new_records(),
-        Vec::<String>::new(),
-        "nobody has written"
-    );
-    for byte in [2, 3] {
-        world.does(&write("t/a", byte));
-        world.catches_up();
-        assert_eq!(world.new_records(), ["changed t/a 4"]);
-        world.passes(5000 * MS);
-        world.work(1);
-        world.catches_up();
-        assert_eq!(
-            world.new_records(),
-            Vec::<String>::new(),
-            "it is tried again"
-        );
-    }
-    assert_eq!(world.warnings.len(), 1, "and emitted once");
-    world.does(&[Op::Chmod("t/a", true)]);
-    world.converges();
-    assert_eq!(world.new_records(), ["changed t/a 4"]);
-}
-
-#[test]
-fn a_file_that_is_unreadable_for_a_while_and_not_written_is_no_change() {
-    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
-    for is_readable in [false, true] {
-        world.does(&[Op::Touch("t/a"), Op::Chmod("t/a", is_readable)]);
-        world.catches_up();
-        world.passes(5000 * MS);
-        world.work(1);
-        world.converges();
-    }
     assert_eq!(world.new_records(), Vec::<String>::new());
 }
 

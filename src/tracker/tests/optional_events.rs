@@ -1,0 +1,79 @@
+//! Tests the events that are emitted only where they are asked for: attributes, closed, touched.
+
+use super::super::fake::Op;
+use super::super::{Hashing, Settings};
+use super::cases::{emits_with, write};
+use super::content::hashing;
+use super::world::{MS, World, WorldOptions};
+
+#[test]
+fn attributes_are_reported_where_they_are_asked_for() {
+    let mut options = WorldOptions::default();
+    options.settings.attributes = true;
+    let mut world = World::quiet(&options, &write("t/a", 1));
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.catches_up();
+    assert_eq!(world.new_records(), ["attributes t/a 0"]);
+}
+
+fn asking(read: Hashing, ask: fn(&mut Settings)) -> WorldOptions {
+    let mut options = hashing(read);
+    ask(&mut options.settings);
+    options
+}
+
+#[test]
+fn a_file_that_a_writer_closed_is_reported_with_what_it_holds_whether_that_has_changed_or_not() {
+    for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
+        let options = asking(hashing, |settings| settings.closed = true);
+        let mut world = World::quiet(&options, &write("t/a", 1));
+        world.does(&write("t/a", 2));
+        world.catches_up();
+        assert_eq!(world.new_records(), ["changed t/a 4", "closed t/a 4"]);
+        world.does(&[Op::Append(0, "t/a"), Op::Shut(0)]);
+        world.converges();
+        assert_eq!(world.new_records(), ["closed t/a 4"], "{hashing:?}");
+        world.does(&[Op::Append(0, "t/a"), Op::Put(0, 3)]);
+        world.catches_up();
+        world.waits();
+        assert_eq!(world.new_records(), ["changed t/a 8"], "it is not closed");
+        world.converges();
+        assert_eq!(world.new_records(), ["closed t/a 8"]);
+    }
+}
+
+#[test]
+fn a_new_file_is_reported_as_closed_after_its_bytes() {
+    let options = asking(Hashing::Eager, |settings| settings.closed = true);
+    emits_with(
+        &options,
+        &[],
+        &write("t/a", 1),
+        &["created t/a 0", "changed t/a 4", "closed t/a 4"],
+    );
+}
+
+#[test]
+fn a_new_mtime_with_the_same_bytes_is_reported_where_it_is_asked_for() {
+    for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
+        let options = asking(hashing, |settings| settings.touched = true);
+        let mut world = World::quiet(&options, &write("t/a", 1));
+        world.does(&[Op::Touch("t/a")]);
+        world.catches_up();
+        assert_eq!(world.new_records(), ["touched t/a"], "{hashing:?}");
+        world.passes(5000 * MS);
+        world.does(&[Op::Chmod("t/a", true)]);
+        world.catches_up();
+        assert_eq!(world.new_records(), Vec::<String>::new(), "{hashing:?}");
+        world.does(&write("t/a", 2));
+        world.converges();
+        assert_eq!(world.new_records(), ["changed t/a 4"], "{hashing:?}");
+    }
+    let options = asking(Hashing::Eager, |settings| settings.touched = true);
+    emits_with(
+        &options,
+        &write("t/a", 1),
+        &write("t/a", 1),
+        &["touched t/a"],
+    );
+}

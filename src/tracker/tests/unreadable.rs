@@ -1,0 +1,86 @@
+//! Tests that files which may not be read for a while are read, and emitted, once they may be.
+
+use super::super::fake::Op;
+use super::cases::{all, write};
+use super::world::{MS, World, WorldOptions};
+use crate::change::Warning;
+
+#[test]
+fn an_unreadable_file_is_read_once_it_may_be() {
+    let tree = all(&[write("o/a", 1), vec![Op::Chmod("o/a", false)]]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Rename("o/a", "t/a")]);
+    world.catches_up();
+    assert_eq!(world.new_records(), ["created t/a 4"]);
+    assert_eq!(
+        world.warnings,
+        [("t/a".to_owned(), Warning::UnreadableFile)]
+    );
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+}
+
+#[test]
+fn a_known_file_that_was_unreadable_for_a_while_is_read_again() {
+    let tree = all(&[
+        write("t/a", 1),
+        write("o/a", 2),
+        vec![Op::Chmod("o/a", false)],
+    ]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Rename("o/a", "t/a")]);
+    world.catches_up();
+    assert_eq!(
+        world.new_records(),
+        ["changed t/a 4"],
+        "to what is not known"
+    );
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+}
+
+#[test]
+fn each_write_to_an_unreadable_file_is_a_change_and_so_is_its_becoming_readable() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.catches_up();
+    world.passes(5000 * MS);
+    world.work(1);
+    assert_eq!(
+        world.new_records(),
+        Vec::<String>::new(),
+        "nobody has written"
+    );
+    for byte in [2, 3] {
+        world.does(&write("t/a", byte));
+        world.catches_up();
+        assert_eq!(world.new_records(), ["changed t/a 4"]);
+        world.passes(5000 * MS);
+        world.work(1);
+        world.catches_up();
+        assert_eq!(
+            world.new_records(),
+            Vec::<String>::new(),
+            "it is tried again"
+        );
+    }
+    assert_eq!(world.warnings.len(), 1, "and emitted once");
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+}
+
+#[test]
+fn a_file_that_is_unreadable_for_a_while_and_not_written_is_no_change() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+    for is_readable in [false, true] {
+        world.does(&[Op::Touch("t/a"), Op::Chmod("t/a", is_readable)]);
+        world.catches_up();
+        world.passes(5000 * MS);
+        world.work(1);
+        world.converges();
+    }
+    assert_eq!(world.new_records(), Vec::<String>::new());
+}
