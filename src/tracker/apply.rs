@@ -115,8 +115,11 @@ impl<D: Disk> Tracker<D> {
     /// the step are served, too.
     fn apply_structure(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) -> bool {
         let name = steps.name(at);
-        if step.change != NameChange::Content && self.filter.is_rule_file(name) {
-            self.rules_changed(dir);
+        if step.change != NameChange::Content {
+            self.queue.forget_seen(dir, name);
+            if self.filter.is_rule_file(name) {
+                self.rules_changed(dir);
+            }
         }
         if step.change != NameChange::Content && self.is_folding(dir) {
             // The model may have the new name in another spelling.

@@ -124,11 +124,8 @@ impl WorkQueue {
         self.make_ready(Key::Entry(id), group, Detail::Nothing);
     }
 
-    /// Adds a name of which there is an event: what was seen under it before counts no more.
     pub(super) fn add_name(&mut self, dir: Id, name: &[u8]) {
-        let key = Key::Name(dir, name.into());
-        self.item(&key, dir.0, Detail::Nothing).detail = Detail::Nothing;
-        self.make_ready(key, dir.0, Detail::Nothing);
+        self.make_ready(Key::Name(dir, name.into()), dir.0, Detail::Nothing);
     }
 
     /// Adds a scan. If one of the directory is on the queue, the wider of the two scopes counts.

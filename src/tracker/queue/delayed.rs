@@ -34,6 +34,16 @@ impl WorkQueue {
         self.delay(Key::Name(dir, name.into()), dir.0, detail, due);
     }
 
+    /// Forgets what was seen under a name: since then an event has reported what became of it.
+    pub(in crate::tracker) fn forget_seen(&mut self, dir: Id, name: &[u8]) {
+        if self.delayed_names == 0 && self.names.is_empty() {
+            return;
+        }
+        if let Some(item) = self.items.get_mut(&Key::Name(dir, name.into())) {
+            item.detail = Detail::Nothing;
+        }
+    }
+
     /// Serves an entry at `due`, or sooner if it is added.
     pub(in crate::tracker) fn delay_entry(&mut self, id: Id, dir: Option<Id>, due: u64) {
         let group = dir.map_or(u32::MAX, |dir| dir.0);

@@ -40,7 +40,7 @@ fn a_key_that_is_added_twice_is_served_once() {
 }
 
 #[test]
-fn what_was_seen_under_a_name_counts_no_more_once_the_name_is_added_again() {
+fn what_was_seen_under_a_name_counts_no_more_after_an_event_about_it() {
     let mut queue = WorkQueue::default();
     let inode = Inode { dev: 1, ino: 2 };
     queue.recheck_name(Id(0), b"a", inode, 3);
@@ -49,7 +49,9 @@ fn what_was_seen_under_a_name_counts_no_more_once_the_name_is_added_again() {
     let work = queue.take(false).unwrap();
     assert_eq!(work.detail, Detail::Seen(inode, 3));
     queue.recheck_name(Id(0), b"a", inode, 3);
-    queue.add_name(Id(0), b"a");
+    queue.forget_seen(Id(0), b"a");
+    queue.set_now(2 * RETRY_DELAY);
+    queue.advance();
     let work = queue.take(false).unwrap();
     assert_eq!(work.detail, Detail::Nothing);
 }
