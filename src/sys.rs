@@ -11,6 +11,7 @@ pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod open_for_reading;
 pub(crate) mod process;
+pub(crate) mod read_regular;
 pub(crate) mod reopen;
 pub(crate) mod signal;
 pub(crate) mod start;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::sys::file;
+use crate::sys::read_regular::read_regular;
 
 /// Most bytes of a `.git` or `commondir` file, which holds one path: 8 KiB.
 const MAX_POINTER: u64 = 8 << 10;
@@ -132,7 +132,7 @@ pub(super) fn excludes_file(dir: &Path) -> PathBuf {
 
 /// The path that a file holds after `word`.
 fn pointer(path: &Path, word: &[u8]) -> Option<PathBuf> {
-    let text = file::read_regular(path, MAX_POINTER)?.bytes;
+    let text = read_regular(path, MAX_POINTER)?.bytes;
     let target = text.strip_prefix(word)?.trim_ascii();
     Some(PathBuf::from(OsStr::from_bytes(target)))
 }

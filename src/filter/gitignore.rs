@@ -17,7 +17,7 @@ use super::bounded_io::BoundedIo;
 use super::git_config;
 use super::level::Level;
 use super::rule_file::{Budget, MAX_BYTES, RuleFile};
-use crate::sys::file;
+use crate::sys::read_regular::read_regular;
 
 /// Names that decide what is hidden in their directory and below: rule files, and the marker of
 /// a repository.
@@ -257,9 +257,7 @@ impl Rules {
     /// system does not answer, as long as it does not.
     fn read(&mut self, path: &Path) -> RuleFile {
         let copy = path.to_owned();
-        let read = self
-            .io
-            .run(path, move || file::read_regular(&copy, MAX_BYTES));
+        let read = self.io.run(path, move || read_regular(&copy, MAX_BYTES));
         let Some(read) = read.flatten() else {
             return RuleFile::empty();
         };

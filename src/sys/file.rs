@@ -8,10 +8,8 @@ use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 
-use super::reopen::reopen;
 pub(crate) use super::working_directory::here;
 use super::{bits, check};
-use crate::change::Kind;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Open {
@@ -300,29 +298,4 @@ pub(crate) fn change_directory(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: takes no pointers.
     check(unsafe { libc::fchdir(fd.as_raw_fd()) })?;
     Ok(())
-}
-
-/// The beginning of a regular file, up to a bound.
-pub(crate) struct Read {
-    pub(crate) bytes: Vec<u8>,
-    /// Whether it has more bytes than the bound.
-    pub(crate) is_cut: bool,
-}
-
-/// Reads at most `limit` bytes of a regular file; `None` for anything else, which is not
-/// opened: a symbolic link is not followed, a FIFO not waited for.
-pub(crate) fn read_regular(path: &std::path::Path, limit: u64) -> Option<Read> {
-    use std::io::Read as _;
-    use std::os::unix::ffi::OsStrExt;
-    let path = path.as_os_str().as_bytes();
-    let handle = with_c_str(path, |path| open_name(here(), path, Open::Path)).ok()?;
-    if super::stat::stat_fd(handle.as_fd()).ok()?.kind != Kind::File {
-        return None;
-    }
-    let opened = std::fs::File::from(reopen(handle.as_fd(), Open::Bytes).ok()?);
-    let mut bytes = Vec::new();
-    opened.take(limit + 1).read_to_end(&mut bytes).ok()?;
-    let is_cut = u64::try_from(bytes.len()).is_ok_and(|read| read > limit);
-    bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Some(Read { bytes, is_cut })
 }

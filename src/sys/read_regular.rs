@@ -1,0 +1,39 @@
+//! Reads a regular file of which nothing is known yet, such as a rule file that another user may
+//! replace at any time.
+//!
+//! Invariant: nothing is opened for reading that was not seen, through an O_PATH descriptor, to be
+//! a regular file.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::file::{Open, here, open_name, with_c_str};
+use super::reopen::reopen;
+use super::stat::stat_fd;
+use crate::change::Kind;
+
+/// The beginning of a regular file, up to a bound.
+pub(crate) struct Read {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether it has more bytes than the bound.
+    pub(crate) is_cut: bool,
+}
+
+/// Reads at most `limit` bytes of a regular file; `None` for anything else, which is not
+/// opened: a symbolic link is not followed, a FIFO not waited for.
+pub(crate) fn read_regular(path: &Path, limit: u64) -> Option<Read> {
+    let path = path.as_os_str().as_bytes();
+    let handle = with_c_str(path, |path| open_name(here(), path, Open::Path)).ok()?;
+    if stat_fd(handle.as_fd()).ok()?.kind != Kind::File {
+        return None;
+    }
+    let opened = File::from(reopen(handle.as_fd(), Open::Bytes).ok()?);
+    let mut bytes = Vec::new();
+    opened.take(limit + 1).read_to_end(&mut bytes).ok()?;
+    let is_cut = u64::try_from(bytes.len()).is_ok_and(|read| read > limit);
+    bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Some(Read { bytes, is_cut })
+}
