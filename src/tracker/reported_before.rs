@@ -62,6 +62,30 @@ impl<D> Tracker<D> {
         true
     }
 
+    /// Whether what is known of a file is of that size and these times, which the baseline found:
+    /// since then it may have been read again, or its id been used for another file.
+    pub(crate) fn is_known_as(&self, id: Id, size: u64, times: InodeTimes) -> bool {
+        let found = Reported {
+            size: Some(size),
+            times: Some(times),
+            digest: None,
+            is_racy: false,
+        };
+        let dev = self.model.parent(id).map(|dir| self.model.inode(dir).dev);
+        let Some(stat) = dev.and_then(|dev| found.stat(dev)) else {
+            return false;
+        };
+        match self.model.knowledge(id) {
+            Knowledge::Known {
+                fingerprint: known, ..
+            }
+            | Knowledge::Unreadable { fingerprint: known } => {
+                known == fingerprint(&stat, !self.goes_by_stat(&stat))
+            }
+            Knowledge::Unseen | Knowledge::Unread { .. } => false,
+        }
+    }
+
     /// Whether a file is still to be read: the baseline could not read it, or events have come
     /// since.
     pub(crate) fn is_to_be_read(&self, id: Id) -> bool {

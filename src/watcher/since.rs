@@ -188,7 +188,8 @@ struct BaselineMetadata<'a> {
 
 impl BaselineMetadata<'_> {
     fn file(&self, id: Id) -> Option<(u64, InodeTimes)> {
-        self.found.get(id.index()).copied().flatten()
+        let found = self.found.get(id.index()).copied().flatten();
+        found.filter(|(size, times)| self.tracker.is_known_as(id, *size, *times))
     }
 }
 
