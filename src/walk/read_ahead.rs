@@ -44,6 +44,7 @@ impl<'a> List<'a> {
         let count = listing::read(self.fd, buffer)?;
         self.full += usize::from(count > listing::AT_ONCE / 2);
         if self.full >= MANY && may_be_ahead {
+            // If no thread can be made, it is tried again after as many pieces.
             self.full = 0;
             self.ahead = Ahead::start(self.fd).ok();
         }
@@ -57,8 +58,6 @@ type Piece = (Vec<u8>, usize);
 /// The thread that reads.
 struct Ahead {
     pieces: Option<Receiver<io::Result<Piece>>>,
-    /// Buffers to be filled again.
-    empty: SyncSender<Vec<u8>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -67,15 +66,12 @@ impl Ahead {
         // A duplicate shares the offset.
         let fd = fd.try_clone_to_owned()?;
         let (sender, pieces) = sync_channel(AHEAD);
-        // As many as there are buffers: `AHEAD` in the other channel, and one on each side.
-        let (empty, buffers) = sync_channel(AHEAD + 2);
         let thread = thread::Builder::new()
             .name("list".into())
             .stack_size(64 << 10)
-            .spawn(move || read_all(&fd, &buffers, &sender))?;
+            .spawn(move || read_all(&fd, &sender))?;
         Ok(Self {
             pieces: Some(pieces),
-            empty,
             thread: Some(thread),
         })
     }
@@ -87,7 +83,7 @@ impl Ahead {
             return Ok(0);
         };
         let (filled, count) = piece?;
-        let _is_full = self.empty.try_send(std::mem::replace(buffer, filled));
+        *buffer = filled;
         Ok(count)
     }
 }
@@ -102,10 +98,9 @@ impl Drop for Ahead {
 }
 
 /// Reads until the end of the list, an error, or until the receiver is dropped.
-fn read_all(fd: &OwnedFd, buffers: &Receiver<Vec<u8>>, pieces: &SyncSender<io::Result<Piece>>) {
+fn read_all(fd: &OwnedFd, pieces: &SyncSender<io::Result<Piece>>) {
     loop {
-        let buffer = buffers.try_recv();
-        let mut buffer = buffer.unwrap_or_else(|_| vec![0; listing::AT_ONCE]);
+        let mut buffer = vec![0; listing::AT_ONCE];
         let read = listing::read(fd.as_fd(), &mut buffer);
         let is_last = !matches!(read, Ok(1..));
         if pieces.send(read.map(|count| (buffer, count))).is_err() || is_last {
