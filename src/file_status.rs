@@ -97,8 +97,8 @@ pub(crate) enum FsError {
 }
 
 impl FsError {
-    /// Whether it is transient, and no error of the name.
-    pub(crate) fn is_of_the_moment(&self) -> bool {
+    /// Whether it may be gone at the next try, and says nothing about the file.
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::NotFound | Self::Busy | Self::NoDescriptor | Self::Stalled => true,
             Self::PermissionDenied | Self::WatchLimit | Self::Io(_) => false,

@@ -176,7 +176,7 @@ fn without_initial_what_is_there_is_not_listed() {
 #[test]
 fn a_stream_without_ready_is_never_seen_on_a_tree_that_changes_at_once() {
     // What happens while the watch is being set up is reported before ready or after
-    // it, once; the fold starts with nothing but what `--initial` tells.
+    // it, once; the fold starts with nothing but what `--initial` reports.
     let tree = Tree::new();
     for number in 0..200 {
         tree.mkdirs(format!("d{number}"));

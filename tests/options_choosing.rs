@@ -121,7 +121,7 @@ fn a_write_through_a_name_outside_the_tree_is_found_by_comparing() {
         let args = ["--rescan", "0.2", "--hash", hash];
         let mut watch = tree.watch().args(args).start();
         // What the file was is learned behind the running watch, and with hashing off
-        // nothing tells when it is.
+        // nothing is reported when it is.
         let is_reported = || {
             append(&outside, "and more");
             watch.out.count() > 0

@@ -214,7 +214,7 @@ impl<D: Disk> Tracker<D> {
         error: FsError,
         evidence: Evidence,
     ) {
-        if error.is_of_the_moment() {
+        if error.is_transient() {
             self.model.add_evidence(id, evidence);
             self.model.mark_missed(id);
             self.retry_entry(id, &error);

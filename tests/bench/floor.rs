@@ -31,7 +31,7 @@ pub(crate) const READY: &str = "floor: ready";
 const THREADS: usize = 2;
 /// Bytes read at a time, from directories, files and the event queue.
 const CHUNK: usize = 1 << 16;
-/// The mask of a directory's watch: that which inotifywait is told to use.
+/// The mask of a directory's watch: that which inotifywait uses here.
 const MASK: u32 = libc::IN_CREATE
     | libc::IN_DELETE
     | libc::IN_MOVED_FROM

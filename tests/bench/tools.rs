@@ -115,7 +115,7 @@ fn others() -> [Tool; 3] {
         baseline: None,
         digests: false,
     };
-    // As a server in the foreground, told what to watch by its configuration.
+    // As a server in the foreground, its configuration says what to watch.
     let watchman = Tool {
         program: "sh".into(),
         ..other(WATCHMAN, &["-c", WATCHMAN_SERVER, "sh"])

@@ -87,7 +87,7 @@ impl Stream {
         }
     }
 
-    /// The state; a poisoned lock only tells of a failure that is reported anyway.
+    /// The state; a lock is poisoned only by a failure that is reported anyway.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state
             .lock()

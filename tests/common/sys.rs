@@ -175,7 +175,7 @@ pub(crate) fn store_mapped(file: &File, byte: u8) -> io::Result<()> {
 }
 
 /// Takes (true) or gives up (false) a write lease on a file that nobody else has
-/// open. The kernel tells of a breaker by SIGIO, which is ignored from here on.
+/// open. The kernel reports a breaker by SIGIO, which is ignored from here on.
 pub(crate) fn lease(file: &File, take: bool) -> io::Result<()> {
     // SAFETY: ignoring a signal installs no handler.
     unsafe { libc::signal(libc::SIGIO, libc::SIG_IGN) };

@@ -88,7 +88,7 @@ impl Tree {
     /// become those of an hour ago.
     pub(crate) fn touch(&self, name: impl AsRef<Path>) {
         let then = SystemTime::now() - Duration::from_secs(3600);
-        // Both times at once is what tells touch(1) from a write; one alone is an
+        // Both times at once are an IN_ATTRIB, as by touch(1); one alone is an
         // IN_MODIFY.
         let times = FileTimes::new().set_accessed(then).set_modified(then);
         let _apart = fork::none();

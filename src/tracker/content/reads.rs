@@ -130,14 +130,14 @@ impl Reads {
 mod tests {
     use super::*;
 
-    const WHY: Evidence = Evidence::COMPLETED;
+    const EVIDENCE: Evidence = Evidence::COMPLETED;
 
     #[test]
     fn an_answer_counts_once_and_has_whether_the_name_was_reconciled_meanwhile() {
         let mut reads = Reads::default();
         let (first, second) = (reads.next_ticket(), reads.next_ticket());
-        reads.begin(first, Id(1), WHY);
-        reads.begin(second, Id(2), WHY);
+        reads.begin(first, Id(1), EVIDENCE);
+        reads.begin(second, Id(2), EVIDENCE);
         assert!(reads.mark_stale(Id(2)) && !reads.mark_stale(Id(3)));
         let ended = |reads: &mut Reads, ticket| {
             let answered = reads.end(ticket)?;
@@ -153,9 +153,9 @@ mod tests {
     fn an_answer_for_a_file_that_is_gone_counts_for_none_that_gets_its_number() {
         let mut reads = Reads::default();
         let (old, new) = (reads.next_ticket(), reads.next_ticket());
-        reads.begin(old, Id(1), WHY);
+        reads.begin(old, Id(1), EVIDENCE);
         reads.forget(Id(1));
-        reads.begin(new, Id(1), WHY);
+        reads.begin(new, Id(1), EVIDENCE);
         assert!(reads.end(old).is_none());
         assert!(reads.end(new).is_some());
     }

@@ -62,8 +62,8 @@ pub(in crate::tracker) enum Detail {
     Nothing,
     /// Of [`Key::Scan`].
     ScanScope(ScanScope),
-    /// Of [`Key::Name`]: inode and ctime of what was found under the name. The ctime tells two
-    /// files apart that had the same inode number one after the other.
+    /// Of [`Key::Name`]: inode and ctime of what was found under the name. By the ctime,
+    /// two files are distinguished that had the same inode number one after the other.
     Seen(Inode, i64),
 }
 

@@ -155,8 +155,8 @@ impl World {
     ) {
         let settings = &self.tracker.settings;
         let by_stat = settings.hashing == Hashing::Off || bytes.len() as u64 > settings.hash_limit;
-        // Its times show a write and a touch alike; only the event, if it is not lost, tells them
-        // apart.
+        // A write and a touch change its times alike: only the event distinguishes them, if it is not
+        // lost.
         let is_lost = by_stat && self.tracker.counters.overflows > 0;
         if (emitted.is_some() || !by_stat) && !is_lost {
             let (emitted, is) = (emitted.map(hex::encode), hex::encode(digest(bytes)));

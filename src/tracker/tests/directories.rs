@@ -131,7 +131,7 @@ fn without_a_watch_to_spare_a_directory_is_polled() {
     assert_eq!(
         world.new_records(),
         Vec::<String>::new(),
-        "nothing tells of it"
+        "there is no event"
     );
     world.waits();
     assert_eq!(world.new_records(), ["created t/d/f 4"]);
