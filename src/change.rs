@@ -56,13 +56,14 @@ pub(crate) struct Attributes {
 
 pub(crate) type Span = Range<usize>;
 
+/// `Path`: a span of the bytes of a [`Batch`], or the bytes themselves.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Change {
+pub(crate) enum Change<Path = Span> {
     /// A session begins.
     Start,
     Existing {
         kind: Kind,
-        path: Span,
+        path: Path,
         content: Content,
         /// Where changes of them are asked for.
         attributes: Option<Attributes>,
@@ -74,7 +75,7 @@ pub(crate) enum Change {
     },
     Created {
         kind: Kind,
-        path: Span,
+        path: Path,
         content: Content,
         /// For a directory: whether it is entered.
         entered: bool,
@@ -83,45 +84,45 @@ pub(crate) enum Change {
     },
     /// The bytes of a file differ from those last reported.
     Changed {
-        path: Span,
+        path: Path,
         content: Content,
     },
     /// A writer closed a file, and this is its content. Only if it is asked for.
     Closed {
-        path: Span,
+        path: Path,
         content: Content,
     },
     /// The mtime of a file changed and its bytes did not. Only if it is asked for.
     Touched {
-        path: Span,
+        path: Path,
         /// In nanoseconds since 1970.
         mtime: i64,
     },
     /// A name moved, with all below it.
     Renamed {
         kind: Kind,
-        from: Span,
-        path: Span,
+        from: Path,
+        path: Path,
     },
     Deleted {
         kind: Kind,
-        path: Span,
+        path: Path,
     },
     AttributesChanged {
         kind: Kind,
-        path: Span,
+        path: Path,
         new: Attributes,
         /// Those before, if they are known.
         old: Option<Attributes>,
         /// Names of the extended attributes that were added, removed or changed, each ended by NUL
         /// as listxattr(2) gives them.
-        xattrs: Span,
+        xattrs: Path,
     },
     /// The kernel dropped events; the records that follow make up for them.
     Overflow,
 }
 
-impl Change {
+impl<Path> Change<Path> {
     /// Whether it is a change of the tree; the other records are about the stream.
     pub(crate) fn is_of_the_tree(&self) -> bool {
         match self {
@@ -135,24 +136,71 @@ impl Change {
             Self::Start | Self::Existing { .. } | Self::Ready { .. } | Self::Overflow => false,
         }
     }
-}
 
-impl Change {
-    /// Moves its spans by `by` bytes.
-    fn shift(&mut self, by: usize) {
-        let move_on = |span: &mut Span| *span = span.start + by..span.end + by;
+    /// Replaces its paths, and its list of extended attributes.
+    pub(crate) fn map<To>(self, mut to: impl FnMut(Path) -> To) -> Change<To> {
         match self {
-            Self::Start | Self::Ready { .. } | Self::Overflow => {}
-            Self::Existing { path, .. }
-            | Self::Created { path, .. }
-            | Self::Changed { path, .. }
-            | Self::Closed { path, .. }
-            | Self::Touched { path, .. }
-            | Self::Deleted { path, .. } => move_on(path),
-            Self::Renamed { from, path, .. } => [from, path].into_iter().for_each(move_on),
-            Self::AttributesChanged { path, xattrs, .. } => {
-                [path, xattrs].into_iter().for_each(move_on);
-            }
+            Self::Start => Change::Start,
+            Self::Existing {
+                kind,
+                path,
+                content,
+                attributes,
+            } => Change::Existing {
+                kind,
+                path: to(path),
+                content,
+                attributes,
+            },
+            Self::Ready { directories, files } => Change::Ready { directories, files },
+            Self::Created {
+                kind,
+                path,
+                content,
+                entered,
+                attributes,
+            } => Change::Created {
+                kind,
+                path: to(path),
+                content,
+                entered,
+                attributes,
+            },
+            Self::Changed { path, content } => Change::Changed {
+                path: to(path),
+                content,
+            },
+            Self::Closed { path, content } => Change::Closed {
+                path: to(path),
+                content,
+            },
+            Self::Touched { path, mtime } => Change::Touched {
+                path: to(path),
+                mtime,
+            },
+            Self::Renamed { kind, from, path } => Change::Renamed {
+                kind,
+                from: to(from),
+                path: to(path),
+            },
+            Self::Deleted { kind, path } => Change::Deleted {
+                kind,
+                path: to(path),
+            },
+            Self::AttributesChanged {
+                kind,
+                path,
+                new,
+                old,
+                xattrs,
+            } => Change::AttributesChanged {
+                kind,
+                path: to(path),
+                new,
+                old,
+                xattrs: to(xattrs),
+            },
+            Self::Overflow => Change::Overflow,
         }
     }
 }
@@ -177,6 +225,15 @@ pub(crate) struct Before {
     pub(crate) kind: Kind,
     /// The digest last reported, if there was one.
     pub(crate) digest: Option<Digest>,
+}
+
+/// A change out of any batch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct OwnedChange {
+    pub(crate) change: Change<Vec<u8>>,
+    /// What was reported before at its path, as far as that is known; of a rename, what it
+    /// replaced.
+    pub(crate) before: Option<Before>,
 }
 
 /// Changes and warnings, in order.
@@ -205,17 +262,15 @@ impl Batch {
     pub(crate) fn append(&mut self, mut next: Self) {
         let (bytes, changes) = (self.bytes.len(), self.changes.len());
         self.bytes.append(&mut next.bytes);
-        next.changes
-            .iter_mut()
-            .for_each(|change| change.shift(bytes));
-        self.changes.append(&mut next.changes);
+        let shift = |span: Span| span.start + bytes..span.end + bytes;
+        self.changes
+            .extend(next.changes.into_iter().map(|change| change.map(shift)));
         let before = next.before.into_iter();
         self.before
             .extend(before.map(|(number, before)| (number + changes, before)));
         let warnings = next.warnings.into_iter();
-        self.warnings.extend(
-            warnings.map(|(path, warning)| (path.start + bytes..path.end + bytes, warning)),
-        );
+        self.warnings
+            .extend(warnings.map(|(path, warning)| (shift(path), warning)));
     }
 
     /// Adds the path that `write` appends.
@@ -232,6 +287,14 @@ impl Batch {
 
     pub(crate) fn push(&mut self, change: Change) {
         self.changes.push(change);
+    }
+
+    /// Adds a change with a copy of its paths.
+    pub(crate) fn push_owned(&mut self, owned: OwnedChange) {
+        let change = owned
+            .change
+            .map(|path| self.path(|bytes| bytes.extend(path)));
+        self.push(change);
     }
 
     /// Keeps what was reported before each change from now on.

@@ -6,16 +6,14 @@
 
 mod merge;
 mod net;
-mod owned_change;
 mod shortest;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
-use crate::change::{Attributes, Content, Digest, Kind};
+use crate::change::{Attributes, Before, Change, Content, Digest, Kind, OwnedChange};
 pub(crate) use net::{Edge, Net, NodeId};
-pub(crate) use owned_change::{OwnedChange, Replaced};
 pub(crate) use shortest::plan;
 
 /// With more nodes and names than this, the net effect is full and is to be taken.
@@ -48,7 +46,7 @@ pub(crate) struct NetEffect {
 fn net_effect(changes: &[OwnedChange]) -> Vec<OwnedChange> {
     let mut effect = NetEffect::default();
     for change in changes {
-        effect.apply(change);
+        effect.apply(change.clone());
     }
     effect.take()
 }
@@ -74,62 +72,58 @@ impl NetEffect {
         plan(std::mem::take(self).net)
     }
 
-    pub(crate) fn apply(&mut self, change: &OwnedChange) {
-        self.path_bytes += change.path().len();
+    /// A record that is no change of the tree has no effect.
+    pub(crate) fn apply(&mut self, OwnedChange { change, before }: OwnedChange) {
+        let old = before.and_then(|before| before.digest);
         match change {
-            OwnedChange::Created {
+            Change::Created {
                 kind,
                 path,
                 content,
                 entered,
                 attributes,
             } => {
-                let id = self.created(path, *kind, *content, *entered);
-                self.net.set_attributes(id, *attributes);
+                let id = self.created(&path, kind, content, entered);
+                self.net.set_attributes(id, attributes);
             }
-            OwnedChange::Changed { path, content, old } => {
-                if let Some(id) = self.known(path, Kind::File, *old) {
-                    self.net.set_content(id, *content);
+            Change::Changed { path, content } => {
+                if let Some(id) = self.known(&path, Kind::File, old) {
+                    self.net.set_content(id, content);
                 }
             }
-            OwnedChange::Deleted { kind, path, old } => {
-                if let Some(id) = self.known(path, *kind, *old) {
+            Change::Deleted { kind, path } => {
+                if let Some(id) = self.known(&path, kind, old) {
                     self.remove(id);
                 }
             }
-            OwnedChange::Renamed {
-                kind,
-                from,
-                path,
-                replaced,
-            } => {
-                self.path_bytes += from.len();
-                if *kind == Kind::Directory {
+            Change::Renamed { kind, from, path } => {
+                if kind == Kind::Directory {
                     self.growth += path.len().saturating_sub(from.len());
                 }
-                self.renamed(from, path, *kind, *replaced);
+                self.renamed(&from, &path, kind, before);
             }
-            OwnedChange::Closed { path, content } => {
-                if let Some(id) = self.known(path, Kind::File, None) {
-                    self.net.notes(id).closed = Some(*content);
+            Change::Closed { path, content } => {
+                if let Some(id) = self.known(&path, Kind::File, None) {
+                    self.net.notes(id).closed = Some(content);
                 }
             }
-            OwnedChange::Touched { path, mtime } => {
-                if let Some(id) = self.known(path, Kind::File, None) {
-                    self.net.notes(id).mtime = Some(*mtime);
+            Change::Touched { path, mtime } => {
+                if let Some(id) = self.known(&path, Kind::File, None) {
+                    self.net.notes(id).mtime = Some(mtime);
                 }
             }
-            OwnedChange::Attributes {
+            Change::AttributesChanged {
                 kind,
                 path,
                 new,
                 old,
                 xattrs,
             } => {
-                if let Some(id) = self.known(path, *kind, None) {
-                    self.attributes(id, *new, *old, xattrs);
+                if let Some(id) = self.known(&path, kind, None) {
+                    self.attributes(id, new, old, &xattrs);
                 }
             }
+            Change::Start | Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => {}
         }
     }
 
@@ -167,7 +161,7 @@ impl NetEffect {
         id
     }
 
-    fn renamed(&mut self, from: &[u8], path: &[u8], kind: Kind, replaced: Option<Replaced>) {
+    fn renamed(&mut self, from: &[u8], path: &[u8], kind: Kind, replaced: Option<Before>) {
         let Some(id) = self.known(from, kind, None) else {
             return;
         };
@@ -181,7 +175,7 @@ impl NetEffect {
             }
             At::Nothing(edge) => edge,
             At::Unknown(edge) => {
-                if let Some(Replaced { kind, digest }) = replaced {
+                if let Some(Before { kind, digest }) = replaced {
                     let other = self.net.add_old(edge, kind, digest);
                     self.net.set_destination(other, None);
                     self.net.replace(id, other);
@@ -230,6 +224,7 @@ impl NetEffect {
 
     /// What is at a path; makes nodes of the directories above it.
     fn find(&mut self, path: &[u8]) -> At {
+        self.path_bytes += path.len();
         let path = if path == b"/" { b"" } else { path };
         let mut parent = NodeId::TOP;
         let mut names = path.split(|&byte| byte == b'/').peekable();

@@ -4,8 +4,8 @@
 //! Time is a parameter. Invariant: changes are held for no longer than ten times the quiet time,
 //! and their number has a limit.
 
-use crate::change::Batch;
-use crate::net_effect::{NetEffect, OwnedChange};
+use crate::change::{Batch, OwnedChange};
+use crate::net_effect::NetEffect;
 
 /// Changes are held for at most this many times the quiet time.
 const MOST: u64 = 10;
@@ -32,19 +32,17 @@ impl Settle {
     pub(crate) fn pass(&mut self, batch: &mut Batch, now: u64) {
         let changes = batch.take_changes();
         for (change, before) in changes {
-            match OwnedChange::of(batch, &change, before) {
-                Some(owned) => {
-                    let (first, _) = self.held.unwrap_or((now, now));
-                    self.held = Some((first, now));
-                    self.effect.apply(&owned);
-                    if self.effect.is_full() {
-                        self.flush(batch);
-                    }
-                }
-                None => {
+            if change.is_of_the_tree() {
+                let (first, _) = self.held.unwrap_or((now, now));
+                self.held = Some((first, now));
+                let change = change.map(|path| batch.bytes(&path).to_vec());
+                self.effect.apply(OwnedChange { change, before });
+                if self.effect.is_full() {
                     self.flush(batch);
-                    batch.push(change);
                 }
+            } else {
+                self.flush(batch);
+                batch.push(change);
             }
         }
         if self.deadline().is_some_and(|due| due <= now) {
@@ -73,7 +71,7 @@ impl Settle {
     fn flush(&mut self, batch: &mut Batch) {
         if self.held.take().is_some() {
             for change in self.effect.take() {
-                change.push(batch);
+                batch.push_owned(change);
             }
         }
     }

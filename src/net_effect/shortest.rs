@@ -12,8 +12,7 @@ use std::collections::HashMap;
 
 use super::merge::{Merged, merge};
 use super::net::{Edge, Net, Node, NodeId};
-use super::owned_change::{OwnedChange, Replaced};
-use crate::change::{Content, Digest, Kind};
+use crate::change::{Before, Change, Content, Digest, Kind, OwnedChange};
 
 /// The records, in order.
 pub(crate) fn plan(net: Net) -> Vec<OwnedChange> {
@@ -262,21 +261,25 @@ impl Planner {
         match (todo, destination) {
             (Todo::Delete, _) => {
                 let path = self.path(id);
-                let old = self.node(id).old;
+                let digest = self.node(id).old;
                 self.leave(id);
-                self.changes.push(OwnedChange::Deleted { kind, path, old });
+                self.add(
+                    Change::Deleted { kind, path },
+                    Some(Before { kind, digest }),
+                );
             }
             (Todo::Rename, Some(to)) => self.rename(id, to),
             (Todo::Create, Some(to)) => {
                 self.enter(id, to);
                 let path = self.path(id);
-                self.changes.push(OwnedChange::Created {
+                let change = Change::Created {
                     kind,
                     path,
                     content: new.unwrap_or_default(),
                     entered,
                     attributes,
-                });
+                };
+                self.add(change, None);
             }
             (Todo::Nothing | Todo::Rename | Todo::Create, _) => {}
         }
@@ -294,16 +297,16 @@ impl Planner {
             if (kind, self.node(id).kind) == (Kind::File, Kind::File) {
                 self.overwritten.insert(id, old);
             }
-            Replaced { kind, digest: old }
+            Before { kind, digest: old }
         });
         self.leave(id);
         self.enter(id, to);
-        self.changes.push(OwnedChange::Renamed {
-            kind: self.node(id).kind,
-            from,
-            path: self.path(id),
-            replaced,
-        });
+        let (kind, path) = (self.node(id).kind, self.path(id));
+        self.add(Change::Renamed { kind, from, path }, replaced);
+    }
+
+    fn add(&mut self, change: Change<Vec<u8>>, before: Option<Before>) {
+        self.changes.push(OwnedChange { change, before });
     }
 
     fn leave(&mut self, id: NodeId) {
@@ -355,32 +358,41 @@ impl Planner {
             return changes;
         }
         let path = self.path(id);
-        let mut add = |change| changes.push((path.clone(), change));
+        let mut add = |change, before| {
+            changes.push((path.clone(), OwnedChange { change, before }));
+        };
         let is_new = node.origin.is_none();
+        let kind = node.kind;
         if let Some(content) = changed {
-            let (path, old) = (path.clone(), node.old);
-            add(OwnedChange::Changed { path, content, old });
+            let path = path.clone();
+            let digest = node.old;
+            add(
+                Change::Changed { path, content },
+                Some(Before { kind, digest }),
+            );
         }
         let notes = node.notes.as_deref().cloned().unwrap_or_default();
         if let Some(content) = notes.closed {
             let path = path.clone();
-            add(OwnedChange::Closed { path, content });
+            add(Change::Closed { path, content }, None);
         }
         if let Some(mtime) = notes.mtime.filter(|_| changed.is_none() && !is_new) {
             let path = path.clone();
-            add(OwnedChange::Touched { path, mtime });
+            add(Change::Touched { path, mtime }, None);
         }
         if let Some((old, new)) = notes.attributes
             && !is_new
             && (old != Some(new) || !notes.xattrs.is_empty())
         {
-            add(OwnedChange::Attributes {
-                kind: node.kind,
-                path: path.clone(),
+            let (path, xattrs) = (path.clone(), notes.xattrs);
+            let change = Change::AttributesChanged {
+                kind,
+                path,
                 new,
                 old,
-                xattrs: notes.xattrs,
-            });
+                xattrs,
+            };
+            add(change, None);
         }
         changes
     }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use proptest::prelude::*;
 
-use super::{OwnedChange, Replaced, net_effect};
-use crate::change::{Attributes, Content, Digest, Kind};
+use super::net_effect;
+use crate::change::{Attributes, Before, Change, Content, Digest, Kind, OwnedChange};
 
 /// An entry of a tree.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -51,7 +51,7 @@ fn text(path: &[u8]) -> String {
 }
 
 /// Applies a record; it is an error if the tree does not allow it.
-fn apply(tree: &mut Tree, change: &OwnedChange) -> Result<(), String> {
+fn apply(tree: &mut Tree, OwnedChange { change, .. }: &OwnedChange) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("{why}: {change:?}"));
     let has_directory = |tree: &Tree, path: &str| {
         directory(path).is_none_or(|dir| {
@@ -60,7 +60,7 @@ fn apply(tree: &mut Tree, change: &OwnedChange) -> Result<(), String> {
         })
     };
     match change {
-        OwnedChange::Created {
+        Change::Created {
             kind,
             path,
             content,
@@ -83,7 +83,7 @@ fn apply(tree: &mut Tree, change: &OwnedChange) -> Result<(), String> {
                 },
             );
         }
-        OwnedChange::Changed { path, content, .. } => {
+        Change::Changed { path, content } => {
             let bytes = content.digest.unwrap()[0];
             match tree.get_mut(&text(path)) {
                 Some(item)
@@ -95,7 +95,7 @@ fn apply(tree: &mut Tree, change: &OwnedChange) -> Result<(), String> {
                 _ => return wrong("is no change"),
             }
         }
-        OwnedChange::Deleted { kind, path, .. } => {
+        Change::Deleted { kind, path } => {
             let path = text(path);
             if below(tree, &path).next().is_some() {
                 return wrong("is not empty");
@@ -104,12 +104,8 @@ fn apply(tree: &mut Tree, change: &OwnedChange) -> Result<(), String> {
                 return wrong("is not there");
             }
         }
-        OwnedChange::Closed { .. }
-        | OwnedChange::Touched { .. }
-        | OwnedChange::Attributes { .. } => {}
-        OwnedChange::Renamed {
-            kind, from, path, ..
-        } => {
+        Change::Closed { .. } | Change::Touched { .. } | Change::AttributesChanged { .. } => {}
+        Change::Renamed { kind, from, path } => {
             let (from, to) = (text(from), text(path));
             let Some(item) = tree.get(&from).copied() else {
                 return wrong("is not there");
@@ -140,6 +136,9 @@ fn apply(tree: &mut Tree, change: &OwnedChange) -> Result<(), String> {
                 tree.insert(format!("{to}{}", &old[from.len()..]), item);
             }
         }
+        Change::Start | Change::Existing { .. } | Change::Ready { .. } | Change::Overflow => {
+            return wrong("is no change of the tree");
+        }
     }
     Ok(())
 }
@@ -147,50 +146,60 @@ fn apply(tree: &mut Tree, change: &OwnedChange) -> Result<(), String> {
 /// The paths that records name.
 const PATHS: [&str; 6] = ["a", "b", "c", "d", "d/a", "d/b"];
 
+/// What was reported of an entry.
+fn before(item: Item) -> Option<Before> {
+    Some(Before {
+        kind: item.kind,
+        digest: (item.kind == Kind::File).then(|| digest(item.bytes)),
+    })
+}
+
+fn created(path: &str, kind: Kind, content: Content) -> OwnedChange {
+    let change = Change::Created {
+        kind,
+        path: path.into(),
+        content,
+        entered: true,
+        attributes: None,
+    };
+    let before = None;
+    OwnedChange { change, before }
+}
+
+fn changed(path: &str, bytes: u8, before: Option<Before>) -> OwnedChange {
+    let (path, content) = (path.into(), content(bytes));
+    let change = Change::Changed { path, content };
+    OwnedChange { change, before }
+}
+
+fn deleted(path: &str, kind: Kind, before: Option<Before>) -> OwnedChange {
+    let path = path.into();
+    let change = Change::Deleted { kind, path };
+    OwnedChange { change, before }
+}
+
+fn renamed(from: &str, path: &str, kind: Kind, before: Option<Before>) -> OwnedChange {
+    let (from, path) = (from.into(), path.into());
+    let change = Change::Renamed { kind, from, path };
+    OwnedChange { change, before }
+}
+
 /// All records that the tree allows next.
 fn possible(tree: &Tree) -> Vec<OwnedChange> {
     let mut changes = Vec::new();
     for path in PATHS {
-        let bytes = path.as_bytes().to_vec();
-        let Some(item) = tree.get(path) else {
-            for (kind, content) in [
-                (Kind::File, content(1)),
-                (Kind::Directory, Content::default()),
-            ] {
-                changes.push(OwnedChange::Created {
-                    kind,
-                    path: bytes.clone(),
-                    content,
-                    entered: true,
-                    attributes: None,
-                });
-            }
+        let Some(&item) = tree.get(path) else {
+            changes.push(created(path, Kind::File, content(1)));
+            changes.push(created(path, Kind::Directory, Content::default()));
             continue;
         };
-        let old = (item.kind == Kind::File).then(|| digest(item.bytes));
         for new in [1, 2, item.bytes] {
-            changes.push(OwnedChange::Changed {
-                path: bytes.clone(),
-                content: content(new),
-                old,
-            });
+            changes.push(changed(path, new, before(item)));
         }
-        changes.push(OwnedChange::Deleted {
-            kind: item.kind,
-            path: bytes.clone(),
-            old,
-        });
+        changes.push(deleted(path, item.kind, before(item)));
         for to in PATHS {
-            let replaced = tree.get(to).map(|item| Replaced {
-                kind: item.kind,
-                digest: (item.kind == Kind::File).then(|| digest(item.bytes)),
-            });
-            changes.push(OwnedChange::Renamed {
-                kind: item.kind,
-                from: bytes.clone(),
-                path: to.into(),
-                replaced,
-            });
+            let replaced = tree.get(to).and_then(|&item| before(item));
+            changes.push(renamed(path, to, item.kind, replaced));
         }
     }
     changes.retain(|change| apply(&mut tree.clone(), change).is_ok());
@@ -259,7 +268,7 @@ fn renames_empty(start: &Tree, changes: &[OwnedChange]) -> bool {
     let mut tree = start.clone();
     changes.iter().any(|change| {
         let renames =
-            matches!(change, OwnedChange::Renamed { from, .. } if empty.contains(&tree[&text(from)].object));
+            matches!(&change.change, Change::Renamed { from, .. } if empty.contains(&tree[&text(from)].object));
         apply(&mut tree, change).unwrap();
         renames
     })
@@ -287,7 +296,7 @@ fn distances(
             continue;
         }
         for change in possible(&tree) {
-            if let OwnedChange::Renamed { from, .. } = &change
+            if let Change::Renamed { from, .. } = &change.change
                 && let object = tree[&text(from)].object
                 && object != 0
                 && !moved.contains(&object)
@@ -307,20 +316,20 @@ fn distances(
 /// Formats a list for [`script`].
 fn show(changes: &[OwnedChange]) -> String {
     let bytes = |content: &Content| content.digest.map_or(0, |digest| digest[0]);
-    let changes = changes.iter().map(|change| match change {
-        OwnedChange::Changed { path, content, .. } => {
+    let changes = changes.iter().map(|change| match &change.change {
+        Change::Changed { path, content, .. } => {
             format!("M {} {}", text(path), bytes(content))
         }
-        OwnedChange::Created { path, content, .. } => {
+        Change::Created { path, content, .. } => {
             format!("C {} {}", text(path), bytes(content))
         }
-        OwnedChange::Deleted { path, .. } => format!("D {}", text(path)),
-        OwnedChange::Renamed { from, path, .. } => format!("R {} {}", text(from), text(path)),
-        OwnedChange::Closed { path, content } => {
+        Change::Deleted { path, .. } => format!("D {}", text(path)),
+        Change::Renamed { from, path, .. } => format!("R {} {}", text(from), text(path)),
+        Change::Closed { path, content } => {
             format!("closed {} {}", text(path), bytes(content))
         }
-        OwnedChange::Touched { path, mtime } => format!("touched {} {mtime}", text(path)),
-        OwnedChange::Attributes { path, new, old, .. } => {
+        Change::Touched { path, mtime } => format!("touched {} {mtime}", text(path)),
+        Change::AttributesChanged { path, new, old, .. } => {
             let mode = |attributes: &Attributes| attributes.mode;
             format!(
                 "mode {} {:?} {}",
@@ -329,6 +338,7 @@ fn show(changes: &[OwnedChange]) -> String {
                 mode(new)
             )
         }
+        other => format!("{other:?}"),
     });
     changes.collect::<Vec<_>>().join("\n")
 }
@@ -341,11 +351,11 @@ fn has_all_bytes(start: &Tree, changes: &[OwnedChange]) -> bool {
     let mut was_open = false;
     let mut written = HashSet::new();
     changes.iter().all(|change| {
-        match change {
-            OwnedChange::Changed { path, .. } => {
+        match &change.change {
+            Change::Changed { path, .. } => {
                 written.insert(path.clone());
             }
-            OwnedChange::Renamed { path, .. } if written.contains(path) => return false,
+            Change::Renamed { path, .. } if written.contains(path) => return false,
             _ if was_open => return false,
             _ => {}
         }
@@ -461,32 +471,12 @@ proptest! {
 fn script(lines: &str) -> Vec<OwnedChange> {
     let change = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();
-        let bytes = |at: usize| content(words[at].parse().unwrap());
-        let path = words[1].into();
+        let bytes = |at: usize| words[at].parse().unwrap();
         match words[0] {
-            "C" => OwnedChange::Created {
-                kind: Kind::File,
-                path,
-                content: bytes(2),
-                entered: true,
-                attributes: None,
-            },
-            "M" => OwnedChange::Changed {
-                path,
-                content: bytes(2),
-                old: None,
-            },
-            "D" => OwnedChange::Deleted {
-                kind: Kind::File,
-                path,
-                old: None,
-            },
-            _ => OwnedChange::Renamed {
-                kind: Kind::File,
-                from: path,
-                path: words[2].into(),
-                replaced: None,
-            },
+            "C" => created(words[1], Kind::File, content(bytes(2))),
+            "M" => changed(words[1], bytes(2), None),
+            "D" => deleted(words[1], Kind::File, None),
+            _ => renamed(words[1], words[2], Kind::File, None),
         }
     };
     lines
@@ -528,23 +518,15 @@ fn what_people_do_is_a_line_each() {
 /// Many cycles and one long chain: needs neither recursion nor quadratic time.
 #[test]
 fn a_hundred_thousand_renames_take_little_time_and_no_stack() {
-    let renamed = |from: String, path: String| OwnedChange::Renamed {
-        kind: Kind::File,
-        from: from.into(),
-        path: path.into(),
-        replaced: None,
-    };
     let mut changes = Vec::new();
+    let mut rename = |from: &str, to: &str| changes.push(renamed(from, to, Kind::File, None));
     for number in (0..50_000).rev() {
-        changes.push(renamed(
-            format!("chain.{number}"),
-            format!("chain.{}", number + 1),
-        ));
+        rename(&format!("chain.{number}"), &format!("chain.{}", number + 1));
     }
     for number in 0..10_000 {
-        changes.push(renamed(format!("left.{number}"), "free".into()));
-        changes.push(renamed(format!("right.{number}"), format!("left.{number}")));
-        changes.push(renamed("free".into(), format!("right.{number}")));
+        rename(&format!("left.{number}"), "free");
+        rename(&format!("right.{number}"), &format!("left.{number}"));
+        rename("free", &format!("right.{number}"));
     }
     let began = std::time::Instant::now();
     assert_eq!(net_effect(&changes).len(), changes.len());

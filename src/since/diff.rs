@@ -12,8 +12,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::Since;
 use super::tree::{Tree, TreeId};
-use crate::change::{Content, InodeTimes, Kind};
-use crate::net_effect::{OwnedChange, plan};
+use crate::change::{Content, InodeTimes, Kind, OwnedChange};
+use crate::net_effect::plan;
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
 use net_builder::NetBuilder;

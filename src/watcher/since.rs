@@ -139,7 +139,7 @@ impl Watcher {
             self.tracker.expect(id, &since.reported(old));
         }
         for change in difference.changes {
-            change.push(&mut self.tracker.batch);
+            self.tracker.batch.push_owned(change);
             if self.tracker.batch.changes().len() >= PIECE {
                 self.write_all()?;
                 if self.stop.has_ended() {
