@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::file_status::{FsClass, Stat};
 use crate::sys::epoll::is_exceptional;
@@ -124,37 +124,43 @@ pub(crate) struct MountTable {
 
 struct Known {
     /// `None`: there is no /proc, so that every file system is taken to be local.
-    file: Option<File>,
-    mounts: BTreeSet<Mount>,
+    mounts: Option<Mounts>,
     /// By mount ID; there may be thousands.
     classes: HashMap<u64, FsClass>,
 }
 
 impl MountTable {
     pub(crate) fn new() -> Self {
-        let mut file = File::open(MOUNTINFO).ok();
-        let mounts = file.as_mut().and_then(|file| read(file).ok());
         let mut known = Known {
-            file,
-            mounts: BTreeSet::new(),
+            mounts: Mounts::new().ok(),
             classes: HashMap::new(),
         };
-        known.set(mounts.unwrap_or_default());
+        known.set_classes();
         Self {
             known: Mutex::new(known),
         }
     }
 
+    /// Reads the table again, if it has changed.
+    fn refreshed(&self) -> MutexGuard<'_, Known> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mounts) = &mut known.mounts
+            && is_exceptional(mounts.as_fd())
+        {
+            mounts.take_changed();
+            known.set_classes();
+        }
+        known
+    }
+
     /// The class of the file system that a file is on. A mount ID may be used again, so that the
     /// table is read again if it has changed.
     pub(crate) fn class(&self, stat: &Stat) -> FsClass {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.refresh();
+        let known = self.refreshed();
         let found = match stat.mount {
             // The kernel does not give the mount ID.
             0 => {
-                let mut mounts = known.mounts.iter();
-                let found = mounts.find(|mount| mount.dev == stat.inode.dev);
+                let found = known.all().find(|mount| mount.dev == stat.inode.dev);
                 found.map(Mount::class)
             }
             number => known.classes.get(&number).copied(),
@@ -165,52 +171,37 @@ impl MountTable {
 
     /// Whether there is a file system on which opening a name may mount something.
     pub(crate) fn has_automounts(&self) -> bool {
-        self.has(|class| class == FsClass::Automount)
+        let is_it = |mount: &Mount| mount.class() == FsClass::Automount;
+        self.refreshed().all().any(is_it)
     }
 
     /// Whether there is a file system that may not answer; what an automount mounts may be one.
     pub(crate) fn may_stall(&self) -> bool {
-        self.has(may_stall)
+        self.refreshed().all().any(|mount| may_stall(mount.class()))
     }
 
     /// The ID of the mount that an absolute path without symbolic links leads to, if its file
     /// system may not answer.
     pub(crate) fn stalling_mount(&self, path: &Path) -> Option<u64> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.refresh();
+        let known = self.refreshed();
         let point = |mount: &Mount| Path::new(OsStr::from_bytes(&mount.mount_point)).to_owned();
-        let above = known
-            .mounts
-            .iter()
-            .filter(|mount| path.starts_with(point(mount)));
+        let above = known.all().filter(|mount| path.starts_with(point(mount)));
         // Of several at one mount point, any may be the topmost.
         let longest = above.clone().map(|mount| mount.mount_point.len()).max()?;
         let mut nearest = above.filter(|mount| mount.mount_point.len() == longest);
         let stalling = nearest.find(|mount| may_stall(mount.class()));
         stalling.map(|mount| mount.number)
     }
-
-    fn has(&self, is_it: impl Fn(FsClass) -> bool) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.refresh();
-        known.mounts.iter().any(|mount| is_it(mount.class()))
-    }
 }
 
 impl Known {
-    fn refresh(&mut self) {
-        if let Some(file) = &mut self.file
-            && is_exceptional(file.as_fd())
-            && let Ok(mounts) = read(file)
-        {
-            self.set(mounts);
-        }
+    fn all(&self) -> impl Iterator<Item = &Mount> + Clone {
+        self.mounts.iter().flat_map(|mounts| &mounts.mounts)
     }
 
-    fn set(&mut self, mounts: BTreeSet<Mount>) {
-        let classes = mounts.iter().map(|mount| (mount.number, mount.class()));
+    fn set_classes(&mut self) {
+        let classes = self.all().map(|mount| (mount.number, mount.class()));
         self.classes = classes.collect();
-        self.mounts = mounts;
     }
 }
 

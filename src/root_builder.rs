@@ -14,7 +14,7 @@ use crate::escape::escaped;
 use crate::sys::io_error;
 use crate::tracker::disk::FsError;
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::{FileRoot, Root};
+use crate::tracker::{FileRoot, Root, without_slashes};
 use crate::walk::{WalkContext, walk, walk_remote};
 use resolve::{Found, Listing};
 pub(crate) use resolve::{Resolved, resolve};
@@ -69,7 +69,7 @@ impl RootBuilder<'_> {
             let found = self.find(given)?;
             let kind = found.stat.kind;
             let seen = Seen {
-                shown: without_slashes(given),
+                shown: without_slashes(given).to_vec(),
                 position,
                 open: given.clone(),
             };
@@ -99,7 +99,7 @@ impl RootBuilder<'_> {
     ) -> Result<(), Error> {
         let found = self.find(given)?;
         let seen = Seen {
-            shown: without_slashes(shown),
+            shown: without_slashes(shown).to_vec(),
             position: 0,
             open: given.to_vec(),
         };
@@ -217,7 +217,7 @@ impl RootBuilder<'_> {
             return Ok(dir);
         }
         let hidden = Seen {
-            shown: without_slashes(&parent),
+            shown: without_slashes(&parent).to_vec(),
             position: seen.position,
             open: parent,
         };
@@ -296,12 +296,4 @@ impl RootBuilder<'_> {
         self.tracker.write_path(id, &mut path);
         escaped(&path)
     }
-}
-
-fn without_slashes(path: &[u8]) -> Vec<u8> {
-    let end = path
-        .iter()
-        .rposition(|&byte| byte != b'/')
-        .map_or(0, |at| at + 1);
-    path[..end].to_vec()
 }

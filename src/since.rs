@@ -27,11 +27,11 @@ use crate::escape::escaped;
 use crate::file_status::{Stat, message};
 use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
-use crate::tracker::Reported;
+use crate::tracker::{Reported, without_slashes};
 pub(crate) use diff::{Comparison, EntryMetadata, diff};
 use read_ahead::ReadAhead;
 use record::Start;
-use sessions::{Folded, Sessions, plain};
+use sessions::{Folded, Sessions};
 use tree::Tree;
 pub(crate) use tree::TreeId;
 
@@ -163,7 +163,7 @@ impl Since {
     /// Whether it is about the same PATHs: as they were given, and as absolute paths.
     pub(crate) fn is_of(&self, paths: &[Vec<u8>], absolute: &[Vec<u8>]) -> bool {
         let pairs = |paths: &[Vec<u8>], absolute: &[Vec<u8>]| {
-            let paths = paths.iter().map(|path| plain(path).to_vec());
+            let paths = paths.iter().map(|path| without_slashes(path).to_vec());
             let mut pairs: Vec<_> = paths.zip(absolute.iter().cloned()).collect();
             pairs.sort();
             pairs
@@ -176,7 +176,7 @@ impl Since {
         let both = self.start.paths.iter().zip(&self.start.absolute);
         let shown: Vec<_> = both
             .map(|(given, absolute)| match escaped(absolute) {
-                absolute if plain(given) == absolute.as_bytes() => absolute,
+                absolute if without_slashes(given) == absolute.as_bytes() => absolute,
                 absolute => format!("{} ({absolute})", escaped(given)),
             })
             .collect();

@@ -53,9 +53,9 @@ use fs_classes::FileSystems;
 use hard_links::HardLinks;
 use last_reported::LastReported;
 use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
-use queue::{Key, WorkQueue};
+use queue::{Key, Work, WorkQueue};
 pub(crate) use reported_before::Reported;
-pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot};
+pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot, is_dots, without_slashes};
 use scan::Scans;
 pub(crate) use settings::{Counters, Hashing, Settings};
 use tmpfiles::Tmpfiles;
@@ -99,10 +99,10 @@ impl<D> Tracker<D> {
         let mut queue = WorkQueue::default();
         queue.set_now(now);
         if let Some(every) = settings.rescan {
-            queue.add_timer(Key::Periodic, now.saturating_add(every));
+            queue.delay(Work::timer(Key::Periodic), now.saturating_add(every));
         }
         if filter.reads_rules() {
-            queue.add_timer(Key::Rules, now);
+            queue.delay(Work::timer(Key::Rules), now);
         }
         let now = Timestamps {
             tick: now,
@@ -143,16 +143,21 @@ impl<D> Tracker<D> {
         self.clock.set_queue_empty(wall);
     }
 
+    /// An entry as a key of the work queue.
+    fn entry(&self, id: Id) -> Work {
+        Work::entry(id, self.model.parent(id))
+    }
+
     /// Puts an entry on the work queue.
     pub(crate) fn enqueue(&mut self, id: Id) {
-        self.queue.add_entry(id, self.model.parent(id));
+        self.queue.add(self.entry(id));
     }
 
     /// Puts a name on the work queue.
     pub(crate) fn enqueue_name(&mut self, dir: Id, name: &[u8]) {
         match self.model.find(dir, name) {
             Some(id) => self.enqueue(id),
-            None => self.queue.add_name(dir, name),
+            None => self.queue.add(Work::name(dir, name)),
         }
     }
 

@@ -127,26 +127,28 @@ impl Net {
         (0..count).map(NodeId)
     }
 
-    fn push(&mut self, node: Node) -> NodeId {
+    fn push(&mut self, kind: Kind, origin: Option<Edge>, destination: Edge) -> NodeId {
         let id = u32::try_from(self.nodes.len()).expect("fewer than four billion names");
-        self.nodes.push(node);
-        NodeId(id)
-    }
-
-    /// Adds what was there at the start, and still is.
-    pub(crate) fn add_old(&mut self, at: Edge, kind: Kind, old: Option<Digest>) -> NodeId {
-        self.push(Node {
+        self.nodes.push(Node {
             kind,
-            origin: Some(at),
-            destination: Some(at),
-            old,
+            origin,
+            destination: Some(destination),
+            old: None,
             new: None,
             kept: None,
             replaced: None,
             entered: true,
             attributes: None,
             notes: None,
-        })
+        });
+        NodeId(id)
+    }
+
+    /// Adds what was there at the start, and still is.
+    pub(crate) fn add_old(&mut self, at: Edge, kind: Kind, old: Option<Digest>) -> NodeId {
+        let id = self.push(kind, Some(at), at);
+        self.nodes[id.index()].old = old;
+        id
     }
 
     /// Adds what was not there at the start.
@@ -157,18 +159,10 @@ impl Net {
         content: Content,
         entered: bool,
     ) -> NodeId {
-        self.push(Node {
-            kind,
-            origin: None,
-            destination: Some(at),
-            old: None,
-            new: Some(content),
-            kept: None,
-            replaced: None,
-            entered,
-            attributes: None,
-            notes: None,
-        })
+        let id = self.push(kind, None, at);
+        let node = &mut self.nodes[id.index()];
+        (node.new, node.entered) = (Some(content), entered);
+        id
     }
 
     pub(crate) fn set_attributes(&mut self, id: NodeId, attributes: Option<Attributes>) {

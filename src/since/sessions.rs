@@ -5,6 +5,7 @@
 use super::lines::Item;
 use super::record::{Record, RecordPath, Start, State, StateEvent};
 use super::tree::Tree;
+use crate::tracker::without_slashes;
 
 /// What a stream folded to.
 pub(super) struct Folded {
@@ -77,7 +78,7 @@ impl Sessions {
         let mut tree = Tree::default();
         let paths = start.paths.iter();
         let is_kept = paths
-            .map(|path| plain(path))
+            .map(|path| without_slashes(path))
             .all(|path| tree.add_path(path));
         self.pending = Some(Pending {
             // One that resumes a session which is not in the stream has no whole snapshot.
@@ -121,12 +122,6 @@ fn apply_state(tree: &mut Tree, event: StateEvent, path: &RecordPath<'_>, state:
         StateEvent::Existing | StateEvent::Created => tree.set(path, state),
         StateEvent::Changed => tree.change(path, state),
     }
-}
-
-/// A PATH without slashes at its end, as records have it.
-pub(super) fn plain(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|&byte| byte != b'/');
-    end.map_or(b"", |end| &path[..=end])
 }
 
 /// The path by which the tree knows the PATH `/`: empty, since paths in it begin with a slash.

@@ -4,7 +4,7 @@
 //! Invariant: each is taken out by its event, by the entry's removal, or, when it has waited
 //! for long enough, by the work queue.
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::model::Id;
 use super::moved_from::{MovedFromEvents, Moving};
@@ -13,7 +13,9 @@ use crate::event::Cookie;
 #[derive(Default)]
 pub(super) struct AwaitedEvents {
     pub(super) moves: MovedFromEvents,
-    unseen: UnseenCreates,
+    /// Names that were created, and had left the disk before they were read: their `IN_DELETE` or
+    /// `IN_MOVED_FROM` is unread.
+    unseen: HashSet<(Id, Box<[u8]>)>,
     /// Entries that were not found on disk, and since when, on the monotonic clock: their
     /// `IN_DELETE` or `IN_MOVED_FROM` is expected.
     missing: HashMap<Id, u64>,
@@ -28,7 +30,7 @@ impl AwaitedEvents {
         (dir, name): (Id, &[u8]),
         known: Option<Id>,
     ) -> bool {
-        let is_unseen = self.unseen.remove(dir, name);
+        let is_unseen = self.take_unseen(dir, name);
         let moving = match known {
             Some(id) => {
                 self.missing.remove(&id);
@@ -43,12 +45,12 @@ impl AwaitedEvents {
 
     /// Adds a name that was created, and had left the disk before it was read.
     pub(super) fn add_unseen(&mut self, dir: Id, name: &[u8]) {
-        self.unseen.add(dir, name);
+        self.unseen.insert((dir, name.into()));
     }
 
     /// Removes such a name; whether it was one.
     pub(super) fn take_unseen(&mut self, dir: Id, name: &[u8]) -> bool {
-        self.unseen.remove(dir, name)
+        !self.unseen.is_empty() && self.unseen.remove(&(dir, name.into()))
     }
 
     /// Notes that an entry was not found on disk; since when that is so.
@@ -59,37 +61,6 @@ impl AwaitedEvents {
     /// Forgets an entry that was found on disk, or has left the model.
     pub(super) fn clear_missing(&mut self, id: Id) {
         self.missing.remove(&id);
-    }
-}
-
-/// Names that were created, and had left the disk before they were read: their `IN_DELETE` or
-/// `IN_MOVED_FROM` is unread.
-#[derive(Default)]
-struct UnseenCreates {
-    names: HashMap<Id, Vec<Box<[u8]>>>,
-}
-
-impl UnseenCreates {
-    fn add(&mut self, dir: Id, name: &[u8]) {
-        let names = self.names.entry(dir).or_default();
-        if !names.iter().any(|known| **known == *name) {
-            names.push(name.into());
-        }
-    }
-
-    /// Removes a name; whether it was one of them.
-    fn remove(&mut self, dir: Id, name: &[u8]) -> bool {
-        let Some(names) = self.names.get_mut(&dir) else {
-            return false;
-        };
-        let index = names.iter().position(|known| **known == *name);
-        if let Some(index) = index {
-            names.swap_remove(index);
-        }
-        if names.is_empty() {
-            self.names.remove(&dir);
-        }
-        index.is_some()
     }
 }
 
@@ -113,7 +84,7 @@ mod tests {
         assert!(!awaited.take_unseen(Id(0), b"a"));
         assert!(awaited.moves.take(Cookie(1), Moving::Unseen).is_some());
         assert!(awaited.take_unseen(Id(0), b"b"));
-        assert!(awaited.unseen.names.is_empty());
+        assert!(awaited.unseen.is_empty());
     }
 
     #[test]

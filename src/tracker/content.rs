@@ -12,9 +12,9 @@ mod reread_delay;
 
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Ticket};
 use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
+use super::queue::Work;
 use super::{Hashing, Tracker};
 use crate::change::{Content, Digest, Kind, Warning};
-use reads::Answered;
 pub(super) use reads::Reads;
 
 impl<D> Tracker<D> {
@@ -82,33 +82,39 @@ impl<D: Disk> Tracker<D> {
         };
         if let Some(due) = self.reads.delays.wait(id, self.clock.tick()) {
             self.model.add_evidence(id, evidence);
-            self.queue.delay_entry(id, Some(dir), due);
+            self.queue.delay(Work::entry(id, Some(dir)), due);
             return;
         }
         let name = self.model.name(id).to_vec();
         let ticket = self.reads.next_ticket();
-        let read = self.read_in(dir, &name, ticket);
-        match read {
-            Ok(Reading::Done(FileDigest {
-                stat,
-                digest: Some(digest),
-                stable,
-                ..
-            })) => {
-                self.count_reading(&stat);
-                self.compare(id, &stat, digest, stable, evidence);
-            }
+        match self.read_in(dir, &name, ticket) {
+            Ok(Reading::Done(read)) => drop(self.take_reading(id, &read, evidence)),
             Ok(Reading::Later(_)) => {
                 let failures = self.queue.failures_of(id);
                 let stat = Some(stat);
                 self.reads.begin_again(ticket, id, evidence, failures, stat);
             }
-            Ok(Reading::Done(_)) | Err(FsError::NotFound) => {
-                self.model.add_evidence(id, evidence);
-                self.retry_entry(id, &FsError::NotFound);
-            }
+            Err(error @ FsError::NotFound) => self.try_again(id, &error, evidence),
             Err(error) => self.reading_failed(id, stat, error, evidence),
         }
+    }
+
+    /// Compares a file that was read. `false`: it has grown larger than the limit, and is tried
+    /// again.
+    fn take_reading(&mut self, id: Id, read: &FileDigest, evidence: Evidence) -> bool {
+        let Some(digest) = read.digest else {
+            self.try_again(id, &FsError::NotFound, evidence);
+            return false;
+        };
+        self.count_reading(&read.stat);
+        self.compare(id, &read.stat, digest, read.stable, evidence);
+        true
+    }
+
+    /// Puts a file back that could not be read, with what happened to it before.
+    fn try_again(&mut self, id: Id, error: &FsError, evidence: Evidence) {
+        self.model.add_evidence(id, evidence);
+        self.retry_entry(id, error);
     }
 
     /// Reads a file that was written to, without a statx(2) by its name first. `false`: it was not
@@ -129,77 +135,58 @@ impl<D: Disk> Tracker<D> {
             return false;
         }
         let ticket = self.reads.next_ticket();
-        match self.read_in(dir, &name, ticket) {
-            Ok(Reading::Done(FileDigest {
-                stat,
-                digest: Some(digest),
-                stable,
-                ..
-            })) if !self.disk.is_self_output(stat.inode) => {
-                self.clear_missing(id);
-                self.queue.cancel_debounce(id);
-                let evidence = self.take_evidence(id);
-                self.count_reading(&stat);
-                self.compare(id, &stat, digest, stable, evidence);
-                true
+        let read = match self.read_in(dir, &name, ticket) {
+            Ok(Reading::Done(read))
+                if read.digest.is_some() && !self.disk.is_self_output(read.stat.inode) =>
+            {
+                Some(read)
             }
-            Ok(Reading::Later(_)) => {
-                self.clear_missing(id);
-                self.queue.cancel_debounce(id);
-                let evidence = self.take_evidence(id);
-                let failures = self.queue.failures_of(id);
-                self.reads.begin_again(ticket, id, evidence, failures, None);
-                true
-            }
-            _ => false,
+            Ok(Reading::Later(_)) => None,
+            _ => return false,
+        };
+        self.clear_missing(id);
+        self.queue.cancel_debounce(id);
+        let evidence = self.take_evidence(id);
+        if let Some(read) = read {
+            self.take_reading(id, &read, evidence);
+        } else {
+            let failures = self.queue.failures_of(id);
+            self.reads.begin_again(ticket, id, evidence, failures, None);
         }
+        true
     }
 
     /// Takes the answer of a worker.
     pub(crate) fn answered(&mut self, ticket: Ticket, answer: Result<FileDigest, FsError>) {
-        let Some(Answered {
-            id,
-            evidence,
-            is_stale,
-            failures,
-            stat: before,
-        }) = self.reads.end(ticket)
-        else {
+        let Some((id, begun)) = self.reads.end(ticket) else {
             return;
         };
-        self.queue.resume(id, failures);
+        let evidence = begun.evidence;
+        self.queue.resume(id, begun.failures);
         match answer {
-            Ok(FileDigest {
-                stat,
-                digest: Some(digest),
-                stable,
-                took,
-            }) => {
-                self.count_reading(&stat);
-                self.compare(id, &stat, digest, stable, evidence);
-                // What happened while it was read is served by the work queue.
-                let again = !self.model.evidence(id).is_empty();
-                if again || !stable {
-                    self.reads.delays.note(id, self.clock.tick(), took);
-                    self.debounce(id);
-                } else {
-                    self.reads.delays.remove(id);
-                }
-                if is_stale {
-                    self.enqueue(id);
+            Ok(read) => {
+                if self.take_reading(id, &read, evidence) {
+                    // What happened while it was read is served by the work queue.
+                    let again = !self.model.evidence(id).is_empty();
+                    if again || !read.stable {
+                        self.reads.delays.note(id, self.clock.tick(), read.took);
+                        self.debounce(id);
+                    } else {
+                        self.reads.delays.remove(id);
+                    }
+                    if begun.is_stale {
+                        self.enqueue(id);
+                    }
                 }
             }
-            Ok(_) | Err(FsError::NotFound) => {
-                self.model.add_evidence(id, evidence);
-                self.retry_entry(id, &FsError::NotFound);
-            }
+            Err(error @ FsError::NotFound) => self.try_again(id, &error, evidence),
             // What has changed since it was stat'ed to be tried again is found at the next try.
-            Err(error) => match before.map_or_else(|| self.stat_entry(id), |stat| Ok(*stat)) {
+            Err(error) => match begun
+                .stat
+                .map_or_else(|| self.stat_entry(id), |stat| Ok(*stat))
+            {
                 Ok(stat) => self.reading_failed(id, &stat, error, evidence),
-                Err(_) => {
-                    self.model.add_evidence(id, evidence);
-                    self.retry_entry(id, &error);
-                }
+                Err(_) => self.try_again(id, &error, evidence),
             },
         }
         self.queue.served();
@@ -215,10 +202,8 @@ impl<D: Disk> Tracker<D> {
         evidence: Evidence,
     ) {
         if error.is_transient() {
-            self.model.add_evidence(id, evidence);
             self.model.mark_missed(id);
-            self.retry_entry(id, &error);
-            return;
+            return self.try_again(id, &error, evidence);
         }
         let is_written = evidence.is_written()
             || match self.model.knowledge(id) {

@@ -7,6 +7,7 @@
 use super::content::content;
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Evidence, Id, Knowledge};
+use super::queue::Work;
 use super::{Hashing, Tracker};
 use crate::change::{Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Outcome};
@@ -81,7 +82,7 @@ impl<D: Disk> Tracker<D> {
     /// Keeps a new name that is not on disk until its `IN_DELETE` or `IN_MOVED_FROM` comes.
     fn unseen_create(&mut self, dir: Id, name: &[u8]) {
         self.awaited.add_unseen(dir, name);
-        self.queue.delay_name(dir, name);
+        self.queue.expect_event(Work::name(dir, name));
     }
 
     /// Applies `IN_DELETE` of a name that was created and never found on disk: it is emitted as
@@ -178,18 +179,6 @@ impl<D: Disk> Tracker<D> {
             FirstReading::Done(_) | FirstReading::Later(..) => true,
         };
         (is_plain && !self.disk.is_self_output(stat.inode)).then_some(reading)
-    }
-
-    /// Compares a file that was emitted as empty with what was read of it.
-    pub(super) fn compare_first_reading(&mut self, id: Id, read: &FileDigest) {
-        self.remember_recent(&read.stat);
-        match read.digest {
-            Some(digest) => self.compare_closed(id, &read.stat, digest, read.stable),
-            None => {
-                self.note_links(id, &read.stat);
-                self.compare_closed_stat(id, &read.stat);
-            }
-        }
     }
 
     /// Creates a name by its status.

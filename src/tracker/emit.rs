@@ -32,19 +32,16 @@ impl<D> Tracker<D> {
 
     /// Appends an entry's path to the batch.
     pub(crate) fn path(&mut self, id: Id) -> Span {
-        let mut batch = std::mem::take(&mut self.batch);
-        let span = batch.path(|path| self.write_path(id, path));
-        self.batch = batch;
-        span
+        self.path_by(None, id)
     }
 
     /// Appends an entry's path to the batch; with `old`, the path that it had in a subtree.
     pub(super) fn path_by(&mut self, old: Option<&OldPath>, id: Id) -> Span {
-        let Some(old) = old else {
-            return self.path(id);
-        };
         let mut batch = std::mem::take(&mut self.batch);
-        let span = batch.path(|path| self.write_old_path(old, id, path));
+        let span = batch.path(|path| match old {
+            Some(old) => self.write_old_path(old, id, path),
+            None => self.write_path(id, path),
+        });
         self.batch = batch;
         span
     }

@@ -96,7 +96,7 @@ impl<D: Disk> Tracker<D> {
         match watched {
             Ok(wd) => self.file_watches.add(wd, inode, id),
             Err(why) => {
-                let is_first = self.queue.retry_entry(id, Some(dir), &why);
+                let is_first = self.retry_entry(id, &why);
                 if is_first && why == FsError::WatchLimit {
                     self.warn(id, Warning::NoWatch);
                 }

@@ -4,7 +4,7 @@
 use super::apply::ReadWhen;
 use super::disk::Disk;
 use super::model::{Flag, Id};
-use super::queue::Key;
+use super::queue::{Key, Work};
 use super::scan_scope::ScanScope;
 use super::tmpfiles::Tmpfile;
 use super::{Root, Tracker};
@@ -54,7 +54,7 @@ impl<D> Tracker<D> {
     /// Serves a change of the rules in a directory: names below it may be shown or hidden now.
     pub(super) fn rules_changed(&mut self, dir: Id) {
         self.forget_rules(dir);
-        self.queue.add_scan(dir, ScanScope::Deep);
+        self.queue.add(Work::scan(dir, ScanScope::Deep));
     }
 
     /// Serves that a directory moved: the rules match other paths in it.
@@ -68,11 +68,11 @@ impl<D> Tracker<D> {
     /// are read again.
     pub(super) fn check_unwatched_rules(&mut self, now: u64) {
         self.queue
-            .add_timer(Key::Rules, now.saturating_add(RULES_INTERVAL));
+            .delay(Work::timer(Key::Rules), now.saturating_add(RULES_INTERVAL));
         if self.filter.has_unwatched_change() {
             self.filter.forget_all();
             for root in self.roots.entries() {
-                self.queue.add_scan(root, ScanScope::Deep);
+                self.queue.add(Work::scan(root, ScanScope::Deep));
             }
         }
     }

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use super::Tracker;
 use super::disk::{Disk, FsError, Stat, append_name, names_of};
 use super::model::{CaseFolding, DirectoryState, Id, NotEntered};
-use super::queue::CEILING;
+use super::queue::Work;
 use super::scan_scope::ScanScope;
 use crate::change::Kind;
 
@@ -83,7 +83,7 @@ impl<D> Tracker<D> {
             CaseFolding::Untried => {
                 if let Some(other) = other_spelling(name) {
                     self.model.set_case_folding(dir, CaseFolding::Pending);
-                    self.queue.delay_name(dir, &other);
+                    self.queue.expect_event(Work::name(dir, &other));
                 }
             }
         }
@@ -104,7 +104,7 @@ impl<D> Tracker<D> {
 
     /// Scans a directory that ignores case, once it is quiet: its names may have changed.
     pub(super) fn rescan_folded(&mut self, dir: Id) {
-        self.queue.debounce_scan(dir, ScanScope::All, CEILING);
+        self.queue.debounce(Work::scan(dir, ScanScope::All));
     }
 
     /// The single-file PATH of which a name is another spelling.

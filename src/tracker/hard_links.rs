@@ -31,10 +31,6 @@ struct InodeReading {
 }
 
 impl HardLinks {
-    fn reading(&self, key: InodeKey) -> Option<&InodeReading> {
-        self.readings.get(&key)
-    }
-
     /// Stores what was read; whether it differs from what was read before.
     fn note_reading(&mut self, key: InodeKey, new: InodeReading) -> bool {
         let Some(old) = self.readings.insert(key, new) else {
@@ -48,10 +44,6 @@ impl HardLinks {
         }
     }
 
-    fn forget_reading(&mut self, key: InodeKey) {
-        self.readings.remove(&key);
-    }
-
     /// A name of the inode, if it could not be read.
     pub(super) fn unreadable(&self, key: InodeKey) -> Option<Id> {
         self.unreadable.get(&key).copied()
@@ -62,11 +54,6 @@ impl HardLinks {
             Some(name) => self.unreadable.insert(key, name),
             None => self.unreadable.remove(&key),
         };
-    }
-
-    /// Notes that an inode was read; whether it could not be read before.
-    fn take_unreadable(&mut self, key: InodeKey) -> bool {
-        self.unreadable.remove(&key).is_some()
     }
 }
 
@@ -95,7 +82,7 @@ impl<D> Tracker<D> {
         } else if self.model.has(id, Flag::LINKED) && self.model.with_inode_key(key).len() <= 1 {
             // With several names in the model, the status is older than the last of them.
             self.model.clear(id, Flag::LINKED);
-            self.links.forget_reading(key);
+            self.links.readings.remove(&key);
         }
     }
 
@@ -110,7 +97,7 @@ impl<D> Tracker<D> {
         if !self.model.has(id, Flag::LINKED) {
             return None;
         }
-        let reading = self.links.reading(model::inode_key(stat))?;
+        let reading = self.links.readings.get(&model::inode_key(stat))?;
         let is_same = reading.fingerprint == model::fingerprint(stat, true);
         let is_trusted = !reading.is_racy || evidence.is_only_other_name();
         reading.digest.filter(|_| is_same && is_trusted)
@@ -135,7 +122,7 @@ impl<D> Tracker<D> {
             self.links.set_unreadable(key, next);
         }
         if names.len() <= 2 {
-            self.links.forget_reading(key);
+            self.links.readings.remove(&key);
         }
         if let Some(other) = other
             && (is_written || is_read || self.is_written(id))
@@ -181,7 +168,7 @@ impl<D: Disk> Tracker<D> {
     /// Enqueues the other names of a file that was unreadable and was read now.
     pub(super) fn retry_links(&mut self, stat: &Stat) {
         let key = model::inode_key(stat);
-        if self.links.take_unreadable(key) {
+        if self.links.unreadable.remove(&key).is_some() {
             for other in self.model.with_inode_key(key).to_vec() {
                 if self.model.is_unreadable(other) {
                     self.enqueue(other);

@@ -2,8 +2,8 @@
 //! deadline. Knows neither the tree nor the disk.
 //!
 //! Ready keys are served first in, first out; kinds and directories take turns, so that no
-//! flood of one keeps the others waiting. What fails is put back by `retry_entry`, `retry_name`
-//! or `retry_scan`, with a longer delay each time.
+//! flood of one keeps the others waiting. What fails is put back by `retry`, with a longer delay
+//! each time.
 //!
 //! Invariant: a key that was added is ready, delayed or held until it is taken or removed.
 
@@ -119,40 +119,15 @@ impl WorkQueue {
 
     // Adding keys that are ready.
 
-    pub(super) fn add_entry(&mut self, id: Id, dir: Option<Id>) {
-        let group = dir.map_or(u32::MAX, |dir| dir.0);
-        self.make_ready(Key::Entry(id), group, Detail::Nothing);
-    }
-
-    pub(super) fn add_name(&mut self, dir: Id, name: &[u8]) {
-        self.make_ready(Key::Name(dir, name.into()), dir.0, Detail::Nothing);
-    }
-
-    /// Adds a scan. If one of the directory is on the queue, the wider of the two scopes counts.
-    pub(super) fn add_scan(&mut self, dir: Id, scope: ScanScope) {
-        self.make_ready(Key::Scan(dir), dir.0, Detail::ScanScope(scope));
-    }
-
-    /// Adds a scan, unless one of the directory is on the queue: that keeps its time.
-    pub(super) fn ensure_scan(&mut self, dir: Id, scope: ScanScope) {
-        if self.items.contains_key(&Key::Scan(dir)) {
-            self.item(&Key::Scan(dir), dir.0, Detail::ScanScope(scope));
-        } else {
-            self.add_scan(dir, scope);
-        }
-    }
-
-    pub(super) fn add_timer(&mut self, key: Key, due: u64) {
-        self.delay(key, u32::MAX, Detail::Nothing, due);
-    }
-
-    fn make_ready(&mut self, key: Key, group: u32, detail: Detail) {
-        let item = self.item(&key, group, detail);
+    /// Adds a key. If the scan of a directory is on the queue, the wider of the two scopes counts.
+    pub(super) fn add(&mut self, work: Work) {
+        let item = self.item(&work);
         if item.state == State::Ready {
             return;
         }
         let old = std::mem::replace(&mut item.state, State::Ready);
-        let (group, is_full) = (item.group, item.detail.is_full_scan());
+        let is_full = item.detail.is_full_scan();
+        let Work { key, group, .. } = work;
         self.leave_state(&key, old);
         self.full_scans += usize::from(is_full);
         match key.class() {
@@ -163,8 +138,19 @@ impl WorkQueue {
         }
     }
 
+    /// Adds a scan, unless one of the directory is on the queue: that keeps its time.
+    pub(super) fn ensure_scan(&mut self, dir: Id, scope: ScanScope) {
+        let scan = Work::scan(dir, scope);
+        if self.items.contains_key(&scan.key) {
+            self.item(&scan);
+        } else {
+            self.add(scan);
+        }
+    }
+
     /// The item of a key. A new one has the state `Held` until that is set.
-    fn item(&mut self, key: &Key, group: u32, detail: Detail) -> &mut Item {
+    fn item(&mut self, work: &Work) -> &mut Item {
+        let (key, group, detail) = (&work.key, work.group, work.detail);
         let failures = match &self.serving {
             Some((serving, failures)) if serving == key => *failures,
             _ => 0,
@@ -280,8 +266,8 @@ impl WorkQueue {
             let item = self.items.remove(&key)?;
             self.full_scans -= usize::from(item.detail.is_full_scan());
             self.serving = Some((key.clone(), item.failures));
-            let detail = item.detail;
-            return Some(Work { key, detail });
+            let Item { group, detail, .. } = item;
+            return Some(Work { key, group, detail });
         }
     }
 

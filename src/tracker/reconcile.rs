@@ -9,7 +9,7 @@ use super::Tracker;
 use super::disk::{Disk, FsError, Stat, Target};
 use super::folded_names::Source;
 use super::model::{Flag, Id, Presence};
-use super::queue::RETRY_DELAY;
+use super::queue::{RETRY_DELAY, Work};
 use super::scan_scope::ScanScope;
 use crate::change::{Content, Kind, Warning};
 
@@ -105,9 +105,9 @@ impl<D: Disk> Tracker<D> {
     /// Serves a name in `dir` that cannot be reconciled, since `blocked`, which is `dir` or above
     /// it, cannot be entered now: both directories are scanned when it can.
     fn cannot_enter(&mut self, blocked: Id, dir: Id, name: &[u8], error: &FsError) {
-        let is_first = self.queue.retry_scan(blocked, ScanScope::All, error);
+        let is_first = self.queue.retry(Work::scan(blocked, ScanScope::All), error);
         if blocked != dir {
-            self.queue.retry_scan(dir, ScanScope::All, error);
+            self.queue.retry(Work::scan(dir, ScanScope::All), error);
             self.mark_unscanned(dir);
         }
         let is_listed = self.model.find(dir, name).is_some();
@@ -137,7 +137,7 @@ impl<D: Disk> Tracker<D> {
     fn cannot_stat(&mut self, dir: Id, name: &[u8], error: &FsError) {
         let is_first = match error {
             // The directory may not be searched: all names in it fail.
-            FsError::PermissionDenied => self.queue.retry_scan(dir, ScanScope::All, error),
+            FsError::PermissionDenied => self.queue.retry(Work::scan(dir, ScanScope::All), error),
             _ => self.retry_later(dir, name, error),
         };
         self.warn_blocked(dir, error, is_first);
@@ -158,12 +158,12 @@ impl<D: Disk> Tracker<D> {
         if awaits_event {
             let since = self.awaited.missing_since(known, now);
             if now < since.saturating_add(RETRY_DELAY) {
-                self.queue.recheck_entry(known, Some(dir));
+                self.queue.recheck(Work::entry(known, Some(dir)));
                 return;
             }
         }
         if self.scans.is_rescanning() {
-            self.queue.hold(dir, name);
+            self.queue.hold(&Work::name(dir, name));
         } else {
             self.unlink_in_pieces(known);
         }

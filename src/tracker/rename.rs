@@ -7,7 +7,7 @@ use super::Tracker;
 use super::disk::Disk;
 use super::model::{Evidence, Flag, Id, Presence};
 use super::moved_from::{MovedFrom, Moving};
-use super::queue::Key;
+use super::queue::{Key, Work};
 use crate::change::{Change, Kind};
 use crate::coalesce::Steps;
 use crate::event::Cookie;
@@ -26,7 +26,7 @@ impl<D> Tracker<D> {
         let is_awaited = self.awaited.begin_move(cookie, (dir, name), known);
         if is_awaited {
             let due = self.clock.tick().saturating_add(GRACE);
-            self.queue.add_timer(Key::MovedFrom(cookie), due);
+            self.queue.delay(Work::timer(Key::MovedFrom(cookie)), due);
         }
         is_awaited
     }

@@ -7,6 +7,7 @@ use super::Tracker;
 use super::content::directory_content;
 use super::disk::Disk;
 use super::model::{Flag, Id};
+use super::queue::Work;
 use super::scan_scope::ScanScope;
 use crate::change::Kind;
 use crate::event::Wd;
@@ -122,9 +123,16 @@ impl Roots {
     }
 }
 
-fn without_slashes(given: &[u8]) -> &[u8] {
+/// A PATH without slashes at its end, as records have it; empty for the PATH `/`.
+pub(crate) fn without_slashes(given: &[u8]) -> &[u8] {
     let end = given.iter().rposition(|&byte| byte != b'/');
     &given[..end.map_or(0, |last| last + 1)]
+}
+
+/// Whether a path has no names: its directory is found whatever it is called by now.
+pub(crate) fn is_dots(path: &[u8]) -> bool {
+    let mut names = path.split(|&byte| byte == b'/');
+    names.all(|name| matches!(name, b"" | b"." | b".."))
 }
 
 impl<D: Disk> Tracker<D> {
@@ -213,7 +221,7 @@ impl<D> Tracker<D> {
 
     pub(super) fn enqueue_roots(&mut self) {
         for root in self.roots.entries() {
-            self.queue.add_entry(root, None);
+            self.queue.add(Work::entry(root, None));
         }
     }
 
@@ -237,6 +245,6 @@ impl<D: Disk> Tracker<D> {
         }
         let content = stat.as_ref().map(directory_content);
         self.emit_created(id, content.unwrap_or_default());
-        self.queue.add_scan(id, ScanScope::New);
+        self.queue.add(Work::scan(id, ScanScope::New));
     }
 }

@@ -11,6 +11,7 @@ use super::Tracker;
 use super::disk::{Disk, FsError, append_name};
 use super::folded_names::Source;
 use super::model::{Flag, Id};
+use super::queue::Work;
 use super::scan_scope::ScanScope;
 use crate::change::{Kind, Warning};
 use rescan::Rescan;
@@ -183,7 +184,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     fn cannot_scan(&mut self, dir: Id, scope: ScanScope, error: &FsError) {
-        let is_first = self.queue.retry_scan(dir, scope, error);
+        let is_first = self.queue.retry(Work::scan(dir, scope), error);
         match error {
             FsError::NotFound => {
                 // It is scanned once it is found again.
@@ -229,7 +230,7 @@ impl<D: Disk> Tracker<D> {
                     self.reconcile_entry(child);
                 }
                 if scope == ScanScope::Deep && is_here(self) && self.is_directory(child) {
-                    self.queue.add_scan(child, ScanScope::Deep);
+                    self.queue.add(Work::scan(child, ScanScope::Deep));
                 }
             }
             Some(Next::Name(name)) => {

@@ -4,7 +4,7 @@
 use super::Tracker;
 use super::disk::{Disk, FsError, Inode, Target};
 use super::model::{DirectoryState, Id};
-use super::queue::{CEILING, Detail, Key, Work};
+use super::queue::{Detail, Key, Work};
 use super::scan_scope::ScanScope;
 use crate::change::Kind;
 
@@ -21,24 +21,22 @@ impl<D> Tracker<D> {
     /// were written to that are gone: scans its files, which may be their other names.
     pub(super) fn debounce(&mut self, id: Id) {
         match self.model.kind(id) {
-            Kind::Directory => self.queue.debounce_scan(id, ScanScope::Files, CEILING),
-            _ => self
-                .queue
-                .debounce_entry(id, self.model.parent(id), CEILING),
+            Kind::Directory => self.queue.debounce(Work::scan(id, ScanScope::Files)),
+            _ => self.queue.debounce(self.entry(id)),
         }
     }
 
     /// Puts a name back that could not be reconciled. Whether this is its first failure in a row.
     pub(super) fn retry_later(&mut self, dir: Id, name: &[u8], error: &FsError) -> bool {
         match self.model.find(dir, name) {
-            Some(id) => self.queue.retry_entry(id, Some(dir), error),
-            None => self.queue.retry_name(dir, name, error),
+            Some(id) => self.retry_entry(id, error),
+            None => self.queue.retry(Work::name(dir, name), error),
         }
     }
 
-    /// Puts an entry back that could not be reconciled.
-    pub(super) fn retry_entry(&mut self, id: Id, error: &FsError) {
-        self.queue.retry_entry(id, self.model.parent(id), error);
+    /// Puts an entry back that could not be reconciled. Whether this is its first failure in a row.
+    pub(super) fn retry_entry(&mut self, id: Id, error: &FsError) -> bool {
+        self.queue.retry(self.entry(id), error)
     }
 
     /// Delays a name in a directory that is not where the model has it, since `lost`, which is the
@@ -46,12 +44,11 @@ impl<D> Tracker<D> {
     /// to be scanned instead: trying each of them again and again would leave no time to find it.
     pub(super) fn defer_to_scan(&mut self, dir: Id, name: &[u8], lost: Id) {
         if self.queue.delayed_names() < MAX_DELAYED_NAMES {
-            self.queue.retry_name(dir, name, &FsError::NotFound);
+            self.queue.retry(Work::name(dir, name), &FsError::NotFound);
             return;
         }
         let last = self.mark_unscanned_up_to(dir, lost);
-        self.queue
-            .retry_entry(last, self.model.parent(last), &FsError::NotFound);
+        self.retry_entry(last, &FsError::NotFound);
     }
 
     /// Whether nothing is left to reconcile now.
@@ -86,7 +83,7 @@ impl<D> Tracker<D> {
         let dirs = self.model.all().filter(is_dir).filter(is_polled);
         for id in dirs.collect::<Vec<_>>() {
             self.enqueue(id);
-            self.queue.add_scan(id, ScanScope::All);
+            self.queue.add(Work::scan(id, ScanScope::All));
         }
         // A file of such a file system may be mounted in a directory that is not polled.
         let file_systems = &self.file_systems;
@@ -109,7 +106,7 @@ impl<D: Disk> Tracker<D> {
     pub(crate) fn tick(&mut self) {
         if self.needs_poll() && !self.queue.has(&Key::Poll) {
             let due = self.clock.tick().saturating_add(POLL);
-            self.queue.add_timer(Key::Poll, due);
+            self.queue.delay(Work::timer(Key::Poll), due);
         }
         self.queue.advance();
     }
@@ -122,7 +119,7 @@ impl<D: Disk> Tracker<D> {
             return true;
         }
         let goes_on = match self.queue.take(self.scans.is_scanning()) {
-            Some(Work { key, detail }) => self.serve(key, detail),
+            Some(work) => self.serve(work),
             None if self.scans.is_scanning() => {
                 self.scan_step();
                 true
@@ -134,7 +131,7 @@ impl<D: Disk> Tracker<D> {
         goes_on
     }
 
-    fn serve(&mut self, key: Key, detail: Detail) -> bool {
+    fn serve(&mut self, Work { key, detail, .. }: Work) -> bool {
         match key {
             Key::Entry(id) => {
                 if self.model.is_live(id) {
@@ -161,7 +158,7 @@ impl<D: Disk> Tracker<D> {
             Key::Periodic => {
                 if let Some(every) = self.settings.rescan {
                     let due = self.clock.tick().saturating_add(every);
-                    self.queue.add_timer(Key::Periodic, due);
+                    self.queue.delay(Work::timer(Key::Periodic), due);
                     self.begin_rescan();
                 }
             }
@@ -184,7 +181,9 @@ impl<D: Disk> Tracker<D> {
         };
         match self.disk.stat(Target::In(&parent, name)) {
             Ok(stat) if !is_seen(stat.inode, stat.ctime) => {
-                self.queue.recheck_name(dir, name, stat.inode, stat.ctime);
+                let mut name = Work::name(dir, name);
+                name.detail = Detail::Seen(stat.inode, stat.ctime);
+                self.queue.recheck(name);
             }
             Err(FsError::NotFound) => {}
             Ok(_) | Err(_) => self.reconcile_name(dir, name),

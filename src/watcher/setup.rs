@@ -36,7 +36,7 @@ use crate::sys::signal::Signals;
 use crate::sys::stat::{stat_fd, stat_path};
 use crate::sys::stream::is_hung_up;
 use crate::tracker::model::Flag;
-use crate::tracker::{Root, Settings, Tracker};
+use crate::tracker::{Root, Settings, Tracker, is_dots};
 use crate::walk::{WalkContext, WalkProgress};
 
 /// The limit of descriptors that is asked for: the walk and open directories need many.
@@ -248,10 +248,6 @@ impl Watcher {
     /// Leaves the working directory, if no PATH needs it: a directory that is some process's
     /// working directory makes no event when it is removed.
     fn leave_working_directory(&mut self, paths: &[Vec<u8>]) {
-        let is_dots = |path: &[u8]| {
-            path.split(|&byte| byte == b'/')
-                .all(|name| matches!(name, b"" | b"." | b".."))
-        };
         if !paths
             .iter()
             .all(|path| path.starts_with(b"/") || is_dots(path))

@@ -4,27 +4,26 @@
 use super::content;
 use crate::change::Digest;
 use crate::tracker::Tracker;
-use crate::tracker::disk::{Disk, Stat};
+use crate::tracker::disk::{Disk, FileDigest, Stat};
 use crate::tracker::model::{self, Evidence, Flag, Id, Knowledge};
 
 impl<D: Disk> Tracker<D> {
-    /// Compares a file that was created, written and closed in one batch, and was read.
-    pub(in crate::tracker) fn compare_closed(
-        &mut self,
-        id: Id,
-        stat: &Stat,
-        digest: Digest,
-        stable: bool,
-    ) {
+    /// Compares a file that was created, written and closed in one batch, and was emitted as empty,
+    /// with what was read of it.
+    pub(in crate::tracker) fn compare_first_reading(&mut self, id: Id, read: &FileDigest) {
+        let stat = &read.stat;
+        self.remember_recent(stat);
+        if read.digest.is_none() {
+            self.note_links(id, stat);
+        }
         let evidence = self.take_evidence(id).and(Evidence::COMPLETED);
-        self.count_reading(stat);
-        self.compare(id, stat, digest, stable, evidence);
-    }
-
-    /// Compares a file that was created, written and closed in one batch, and goes by stat.
-    pub(in crate::tracker) fn compare_closed_stat(&mut self, id: Id, stat: &Stat) {
-        let evidence = self.take_evidence(id).and(Evidence::COMPLETED);
-        self.compare_stat(id, stat, evidence);
+        match read.digest {
+            Some(digest) => {
+                self.count_reading(stat);
+                self.compare(id, stat, digest, read.stable, evidence);
+            }
+            None => self.compare_stat(id, stat, evidence),
+        }
     }
 
     /// Compares a file that was read. `evidence`: what happened to it before.

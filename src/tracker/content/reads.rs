@@ -10,23 +10,11 @@ use crate::tracker::disk::{Stat, Ticket};
 use crate::tracker::model::{Evidence, Id};
 
 /// A file that is being read.
-struct Read {
+pub(super) struct Read {
     ticket: Ticket,
     /// What happened to it before it was begun to be read.
-    evidence: Evidence,
-    /// Whether it was to be reconciled meanwhile: another file may have its name by now.
-    is_stale: bool,
-    /// Consecutive times that it could not be read before.
-    failures: u8,
-    /// Its status before it is tried again.
-    stat: Option<Box<Stat>>,
-}
-
-/// A file for which an answer has come.
-pub(super) struct Answered {
-    pub(super) id: Id,
     pub(super) evidence: Evidence,
-    /// Whether it is to be reconciled again.
+    /// Whether it was to be reconciled meanwhile: another file may have its name by now.
     pub(super) is_stale: bool,
     /// Consecutive times that it could not be read before.
     pub(super) failures: u8,
@@ -50,20 +38,10 @@ impl Reads {
     }
 
     pub(in crate::tracker) fn begin(&mut self, ticket: Ticket, id: Id, evidence: Evidence) {
-        self.forget(id);
-        let is_stale = false;
-        let read = Read {
-            ticket,
-            evidence,
-            is_stale,
-            failures: 0,
-            stat: None,
-        };
-        self.files.insert(id, read);
-        self.tickets.insert(ticket, id);
+        self.begin_again(ticket, id, evidence, 0, None);
     }
 
-    /// Begins to read a file that could not be read before.
+    /// Begins to read a file that could not be read before, if `failures` is not 0.
     pub(super) fn begin_again(
         &mut self,
         ticket: Ticket,
@@ -72,30 +50,23 @@ impl Reads {
         failures: u8,
         stat: Option<&Stat>,
     ) {
-        self.begin(ticket, id, evidence);
-        if let Some(read) = self.files.get_mut(&id).filter(|_| failures > 0) {
-            read.failures = failures;
-            read.stat = stat.map(|stat| Box::new(*stat));
-        }
+        self.forget(id);
+        let read = Read {
+            ticket,
+            evidence,
+            is_stale: false,
+            failures,
+            stat: stat.filter(|_| failures > 0).map(|stat| Box::new(*stat)),
+        };
+        self.files.insert(id, read);
+        self.tickets.insert(ticket, id);
     }
 
-    /// `None`: the ticket is not the file's last one.
-    pub(super) fn end(&mut self, ticket: Ticket) -> Option<Answered> {
+    /// Removes and returns a file for which an answer has come. `None`: the ticket is not the
+    /// file's last one.
+    pub(super) fn end(&mut self, ticket: Ticket) -> Option<(Id, Read)> {
         let id = self.tickets.remove(&ticket)?;
-        let Read {
-            evidence,
-            is_stale,
-            failures,
-            stat,
-            ..
-        } = self.files.remove(&id)?;
-        Some(Answered {
-            id,
-            evidence,
-            is_stale,
-            failures,
-            stat,
-        })
+        Some((id, self.files.remove(&id)?))
     }
 
     /// Forgets a file that is gone: its answer will be dropped.
@@ -140,8 +111,8 @@ mod tests {
         reads.begin(second, Id(2), EVIDENCE);
         assert!(reads.mark_stale(Id(2)) && !reads.mark_stale(Id(3)));
         let ended = |reads: &mut Reads, ticket| {
-            let answered = reads.end(ticket)?;
-            Some((answered.id, answered.is_stale))
+            let (id, read) = reads.end(ticket)?;
+            Some((id, read.is_stale))
         };
         assert_eq!(ended(&mut reads, first), Some((Id(1), false)));
         assert_eq!(ended(&mut reads, first), None);

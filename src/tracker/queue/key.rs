@@ -74,9 +74,46 @@ impl Detail {
     }
 }
 
-/// A key that was taken off the queue, to be served now.
+/// A key with what is kept beside it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::tracker) struct Work {
     pub(in crate::tracker) key: Key,
+    /// The directory with whose keys it shares a turn.
+    pub(super) group: u32,
     pub(in crate::tracker) detail: Detail,
+}
+
+impl Work {
+    /// `dir`: the directory that the entry is in; `None`: it is a PATH.
+    pub(in crate::tracker) fn entry(id: Id, dir: Option<Id>) -> Self {
+        Self {
+            key: Key::Entry(id),
+            group: dir.map_or(u32::MAX, |dir| dir.0),
+            detail: Detail::Nothing,
+        }
+    }
+
+    pub(in crate::tracker) fn name(dir: Id, name: &[u8]) -> Self {
+        Self {
+            key: Key::Name(dir, name.into()),
+            group: dir.0,
+            detail: Detail::Nothing,
+        }
+    }
+
+    pub(in crate::tracker) fn scan(dir: Id, scope: ScanScope) -> Self {
+        Self {
+            key: Key::Scan(dir),
+            group: dir.0,
+            detail: Detail::ScanScope(scope),
+        }
+    }
+
+    pub(in crate::tracker) fn timer(key: Key) -> Self {
+        Self {
+            key,
+            group: u32::MAX,
+            detail: Detail::Nothing,
+        }
+    }
 }

@@ -21,19 +21,18 @@ fn name(dir: u32, name: &str) -> Key {
 fn a_key_that_is_added_twice_is_served_once() {
     let mut queue = WorkQueue::default();
     for _ in 0..1000 {
-        queue.add_entry(Id(1), Some(Id(0)));
-        queue.add_name(Id(0), b"a");
-        queue.add_scan(Id(0), ScanScope::New);
-        queue.add_scan(Id(0), ScanScope::All);
+        queue.add(Work::entry(Id(1), Some(Id(0))));
+        queue.add(Work::name(Id(0), b"a"));
+        queue.add(Work::scan(Id(0), ScanScope::New));
+        queue.add(Work::scan(Id(0), ScanScope::All));
     }
     let works: Vec<Work> = std::iter::from_fn(|| queue.take(false)).collect();
-    let of = |key: Key, detail| Work { key, detail };
     assert_eq!(
         works,
         [
-            of(Key::Entry(Id(1)), Detail::Nothing),
-            of(name(0, "a"), Detail::Nothing),
-            of(Key::Scan(Id(0)), Detail::ScanScope(ScanScope::All)),
+            Work::entry(Id(1), Some(Id(0))),
+            Work::name(Id(0), b"a"),
+            Work::scan(Id(0), ScanScope::All),
         ]
     );
     assert!(!queue.has_ready() && !queue.has_full_scans() && queue.items.is_empty());
@@ -43,12 +42,16 @@ fn a_key_that_is_added_twice_is_served_once() {
 fn what_was_seen_under_a_name_counts_no_more_after_an_event_about_it() {
     let mut queue = WorkQueue::default();
     let inode = Inode { dev: 1, ino: 2 };
-    queue.recheck_name(Id(0), b"a", inode, 3);
+    let seen = Work {
+        detail: Detail::Seen(inode, 3),
+        ..Work::name(Id(0), b"a")
+    };
+    queue.recheck(seen.clone());
     queue.set_now(RETRY_DELAY);
     queue.advance();
     let work = queue.take(false).unwrap();
     assert_eq!(work.detail, Detail::Seen(inode, 3));
-    queue.recheck_name(Id(0), b"a", inode, 3);
+    queue.recheck(seen.clone());
     queue.forget_seen(Id(0), b"a");
     queue.set_now(2 * RETRY_DELAY);
     queue.advance();
@@ -59,12 +62,12 @@ fn what_was_seen_under_a_name_counts_no_more_after_an_event_about_it() {
 #[test]
 fn no_kind_keeps_another_waiting_for_more_than_its_row() {
     let mut queue = WorkQueue::default();
-    queue.add_name(Id(0), b"a");
-    queue.add_scan(Id(7), ScanScope::New);
+    queue.add(Work::name(Id(0), b"a"));
+    queue.add(Work::scan(Id(7), ScanScope::New));
     let mut served = Vec::new();
     for id in 0..100 {
-        queue.add_entry(Id(id), Some(Id(0)));
-        queue.add_entry(Id(1000 + id), Some(Id(0)));
+        queue.add(Work::entry(Id(id), Some(Id(0))));
+        queue.add(Work::entry(Id(1000 + id), Some(Id(0))));
         served.extend(queue.take(false).map(|work| work.key));
     }
     let at = |key: &Key| served.iter().position(|other| other == key);
@@ -76,9 +79,9 @@ fn no_kind_keeps_another_waiting_for_more_than_its_row() {
 fn no_directory_keeps_another_waiting_for_more_than_its_row() {
     let mut queue = WorkQueue::default();
     for id in 0..1000 {
-        queue.add_entry(Id(id), Some(Id(9000)));
+        queue.add(Work::entry(Id(id), Some(Id(9000))));
     }
-    queue.add_entry(Id(5000), Some(Id(9001)));
+    queue.add(Work::entry(Id(5000), Some(Id(9001))));
     let served = keys(&mut queue);
     assert_eq!(
         served.iter().position(|key| *key == Key::Entry(Id(5000))),
@@ -92,8 +95,8 @@ fn the_scan_under_way_has_its_turn_too() {
     let mut queue = WorkQueue::default();
     let mut turns = 0;
     for id in 0..100 {
-        queue.add_entry(Id(id), Some(Id(0)));
-        queue.add_entry(Id(1000 + id), Some(Id(0)));
+        queue.add(Work::entry(Id(id), Some(Id(0))));
+        queue.add(Work::entry(Id(1000 + id), Some(Id(0))));
         turns += usize::from(queue.take(true).is_none());
     }
     assert_eq!(turns, 48, "sixteen in each round");
@@ -104,7 +107,7 @@ fn a_debounced_key_waits_for_a_pause_and_no_longer_than_its_ceiling() {
     let mut queue = WorkQueue::default();
     for now in (0..200).map(|step| step * 10 * MS) {
         queue.set_now(now);
-        queue.debounce_entry(Id(1), None, 1000 * MS);
+        queue.debounce(Work::entry(Id(1), None));
         queue.advance();
         let due = now >= 1000 * MS;
         assert_eq!(queue.take(false).is_some(), due, "at {now}");
@@ -113,7 +116,7 @@ fn a_debounced_key_waits_for_a_pause_and_no_longer_than_its_ceiling() {
         }
     }
     queue = WorkQueue::default();
-    queue.debounce_entry(Id(1), None, 1000 * MS);
+    queue.debounce(Work::entry(Id(1), None));
     assert_eq!(queue.next_deadline(), Some(QUIET));
     queue.set_now(QUIET);
     queue.advance();
@@ -125,10 +128,10 @@ fn what_fails_is_tried_again_and_later_each_time() {
     let mut queue = WorkQueue::default();
     let mut now = 0;
     let mut waits = Vec::new();
-    queue.add_scan(Id(1), ScanScope::All);
+    queue.add(Work::scan(Id(1), ScanScope::All));
     for _ in 0..20 {
         queue.take(false).expect("it is never dropped");
-        queue.retry_scan(Id(1), ScanScope::All, &io());
+        queue.retry(Work::scan(Id(1), ScanScope::All), &io());
         assert!(!queue.has_ready());
         let due = queue.next_deadline().expect("it is tried again");
         waits.push((due - now) / MS);
@@ -141,7 +144,7 @@ fn what_fails_is_tried_again_and_later_each_time() {
     // What has worked once begins anew.
     assert!(queue.take(false).is_some());
     queue.served();
-    queue.retry_scan(Id(1), ScanScope::All, &io());
+    queue.retry(Work::scan(Id(1), ScanScope::All), &io());
     assert_eq!(queue.next_deadline(), Some(now + 2 * MS));
 }
 
@@ -149,15 +152,15 @@ fn what_fails_is_tried_again_and_later_each_time() {
 fn a_hint_tries_sooner_and_does_not_forget_the_failures() {
     let mut queue = WorkQueue::default();
     let denied = FsError::PermissionDenied;
-    queue.add_scan(Id(1), ScanScope::Deep);
+    queue.add(Work::scan(Id(1), ScanScope::Deep));
     queue.take(false).unwrap();
-    queue.retry_scan(Id(1), ScanScope::Deep, &denied);
+    queue.retry(Work::scan(Id(1), ScanScope::Deep), &denied);
     queue.hasten_denied(|dir| dir == Id(2));
     assert!(!queue.has_ready());
     queue.hasten_denied(|dir| dir == Id(1));
     let work = queue.take(false).unwrap();
     assert_eq!(work.detail, Detail::ScanScope(ScanScope::Deep));
-    queue.retry_scan(Id(1), ScanScope::New, &denied);
+    queue.retry(Work::scan(Id(1), ScanScope::New), &denied);
     queue.set_now(1999 * MS);
     queue.advance();
     assert!(
@@ -173,10 +176,10 @@ fn a_hint_tries_sooner_and_does_not_forget_the_failures() {
 fn deadlines_that_were_moved_take_no_room() {
     let mut queue = WorkQueue::default();
     for _ in 0..100_000 {
-        queue.retry_scan(Id(1), ScanScope::All, &io());
-        queue.add_scan(Id(1), ScanScope::New);
+        queue.retry(Work::scan(Id(1), ScanScope::All), &io());
+        queue.add(Work::scan(Id(1), ScanScope::New));
         queue.take(false);
-        queue.debounce_entry(Id(2), None, 1000 * MS);
+        queue.debounce(Work::entry(Id(2), None));
         queue.cancel_debounce(Id(2));
     }
     assert!(
@@ -189,11 +192,11 @@ fn deadlines_that_were_moved_take_no_room() {
 #[test]
 fn what_is_held_comes_when_the_rescan_is_over() {
     let mut queue = WorkQueue::default();
-    queue.hold(Id(0), b"a");
-    queue.hold(Id(0), b"a");
-    queue.hold(Id(0), b"b");
+    queue.hold(&Work::name(Id(0), b"a"));
+    queue.hold(&Work::name(Id(0), b"a"));
+    queue.hold(&Work::name(Id(0), b"b"));
     assert!(!queue.has_ready() && queue.next_deadline().is_none());
-    queue.add_name(Id(0), b"b");
+    queue.add(Work::name(Id(0), b"b"));
     assert_eq!(keys(&mut queue), [name(0, "b")]);
     queue.release_held();
     assert_eq!(keys(&mut queue), [name(0, "a")]);
@@ -202,8 +205,8 @@ fn what_is_held_comes_when_the_rescan_is_over() {
 #[test]
 fn a_removed_key_is_not_served() {
     let mut queue = WorkQueue::default();
-    queue.add_scan(Id(1), ScanScope::All);
-    queue.recheck_entry(Id(2), None);
+    queue.add(Work::scan(Id(1), ScanScope::All));
+    queue.recheck(Work::entry(Id(2), None));
     queue.remove(&Key::Scan(Id(1)));
     queue.remove(&Key::Entry(Id(2)));
     queue.set_now(RETRY_DELAY);
@@ -211,7 +214,7 @@ fn a_removed_key_is_not_served() {
     queue.advance();
     assert_eq!(keys(&mut queue), []);
     assert!(queue.is_at_rest() && !queue.has_full_scans());
-    queue.add_scan(Id(1), ScanScope::New);
+    queue.add(Work::scan(Id(1), ScanScope::New));
     assert_eq!(keys(&mut queue), [Key::Scan(Id(1))]);
 }
 
@@ -219,9 +222,9 @@ fn a_removed_key_is_not_served() {
 fn what_fails_for_long_is_waited_for_again_when_something_happens_to_it() {
     let mut queue = WorkQueue::default();
     queue.set_now(1);
-    queue.retry_entry(Id(1), Some(Id(0)), &FsError::WatchLimit);
+    queue.retry(Work::entry(Id(1), Some(Id(0))), &FsError::WatchLimit);
     assert!(queue.is_at_rest());
-    queue.debounce_entry(Id(1), Some(Id(0)), 1000 * MS);
+    queue.debounce(Work::entry(Id(1), Some(Id(0))));
     assert!(!queue.is_at_rest());
 }
 
@@ -229,8 +232,8 @@ fn what_fails_for_long_is_waited_for_again_when_something_happens_to_it() {
 fn what_a_burst_took_is_given_back() {
     let mut queue = WorkQueue::default();
     for dir in 0..100_000 {
-        queue.add_scan(Id(dir), ScanScope::All);
-        queue.delay_name(Id(dir), b"a");
+        queue.add(Work::scan(Id(dir), ScanScope::All));
+        queue.expect_event(Work::name(Id(dir), b"a"));
     }
     while queue.take(false).is_some() {}
     queue.set_now(1 << 40);
@@ -249,11 +252,11 @@ fn what_a_burst_took_is_given_back() {
 fn permissions_that_change_hasten_all_that_they_kept_from_being_served() {
     let mut queue = WorkQueue::default();
     let denied = FsError::PermissionDenied;
-    queue.retry_scan(Id(1), ScanScope::All, &denied);
-    queue.retry_name(Id(1), b"a", &denied);
-    queue.retry_entry(Id(3), Some(Id(1)), &denied);
-    queue.retry_name(Id(2), b"b", &denied);
-    queue.retry_name(Id(1), b"c", &FsError::Busy);
+    queue.retry(Work::scan(Id(1), ScanScope::All), &denied);
+    queue.retry(Work::name(Id(1), b"a"), &denied);
+    queue.retry(Work::entry(Id(3), Some(Id(1))), &denied);
+    queue.retry(Work::name(Id(2), b"b"), &denied);
+    queue.retry(Work::name(Id(1), b"c"), &FsError::Busy);
     queue.hasten_denied(|dir| dir == Id(1));
     let mut served = keys(&mut queue);
     served.sort();

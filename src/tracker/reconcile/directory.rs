@@ -7,6 +7,7 @@ use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsClass, FsError, Stat, Target, Watched};
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
+use crate::tracker::queue::Work;
 use crate::tracker::scan_scope::ScanScope;
 
 impl<D: Disk> Tracker<D> {
@@ -64,7 +65,7 @@ impl<D: Disk> Tracker<D> {
                         self.model.set_inode(id, watched.inode);
                         self.file_systems.note(watched.inode.dev, watched.class);
                         self.mark_watched(id, *wd);
-                        self.queue.add_scan(id, ScanScope::All);
+                        self.queue.add(Work::scan(id, ScanScope::All));
                     }
                     None => {
                         let id = self.new_directory(dir, name, stat);
@@ -103,7 +104,7 @@ impl<D: Disk> Tracker<D> {
                 }
                 self.cannot_watch(id, error);
             }
-            _ => drop(self.queue.retry_entry(id, self.model.parent(id), error)),
+            _ => drop(self.retry_entry(id, error)),
         }
     }
 
@@ -125,7 +126,7 @@ impl<D: Disk> Tracker<D> {
         self.inherit_folding(id);
         self.file_systems.note(watched.inode.dev, watched.class);
         self.emit_created(id, directory_content(stat));
-        self.queue.add_scan(id, ScanScope::New);
+        self.queue.add(Work::scan(id, ScanScope::New));
     }
 }
 
@@ -134,7 +135,7 @@ impl<D> Tracker<D> {
     pub(crate) fn cannot_watch(&mut self, id: Id, error: &FsError) {
         // At the limit of watches, polling tries each again.
         if *error != FsError::WatchLimit {
-            self.queue.retry_entry(id, self.model.parent(id), error);
+            self.retry_entry(id, error);
         }
         match error {
             FsError::WatchLimit | FsError::Io(_) => {
@@ -147,7 +148,7 @@ impl<D> Tracker<D> {
                     DirectoryState::Watched(_) => self.warn_unwatched(id, error),
                     DirectoryState::Polled | DirectoryState::NotEntered(_) => {}
                 }
-                self.queue.add_scan(id, ScanScope::All);
+                self.queue.add(Work::scan(id, ScanScope::All));
             }
             FsError::PermissionDenied => self.warn_unreadable(id),
             FsError::NotFound | FsError::Busy | FsError::NoDescriptor | FsError::Stalled => {}

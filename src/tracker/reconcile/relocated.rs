@@ -6,6 +6,7 @@ use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsError, Stat};
 use crate::tracker::model::{CaseFolding, DirectoryState, Flag, Id, NotEntered};
+use crate::tracker::queue::Work;
 use crate::tracker::scan_scope::ScanScope;
 
 const ALIAS: DirectoryState = DirectoryState::NotEntered(NotEntered::Alias);
@@ -63,7 +64,7 @@ impl<D: Disk> Tracker<D> {
         self.model.end_moved_from(other);
         self.rename_relocated(other, dir, name);
         if self.model.is_live(other) && self.model.scanned(other) != self.scans.generation() {
-            self.queue.add_scan(other, ScanScope::All);
+            self.queue.add(Work::scan(other, ScanScope::All));
         }
     }
 

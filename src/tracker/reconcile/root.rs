@@ -2,10 +2,11 @@
 //! replaced it is never watched instead.
 
 use crate::change::Kind;
-use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FsError, Inode, Stat, Target};
 use crate::tracker::model::Id;
+use crate::tracker::queue::Work;
 use crate::tracker::scan_scope::ScanScope;
+use crate::tracker::{Tracker, is_dots};
 
 impl<D: Disk> Tracker<D> {
     /// Reconciles a PATH that is a directory.
@@ -29,10 +30,10 @@ impl<D: Disk> Tracker<D> {
                     && self.model.wd(id).is_none() =>
             {
                 self.mark_watched(id, wd);
-                self.queue.add_scan(id, ScanScope::All);
+                self.queue.add(Work::scan(id, ScanScope::All));
             }
             Err(error) if watched.inode == known => {
-                self.queue.retry_entry(id, None, &error);
+                self.retry_entry(id, &error);
             }
             Ok(wd) => {
                 // Another directory is there: the watched one is gone.
@@ -46,7 +47,7 @@ impl<D: Disk> Tracker<D> {
         }
         match self.disk.stat(Target::Root(&open)) {
             Ok(stat) => self.reconcile_same_directory(id, &stat),
-            Err(error) => drop(self.queue.retry_entry(id, None, &error)),
+            Err(error) => drop(self.retry_entry(id, &error)),
         }
     }
 
@@ -58,7 +59,7 @@ impl<D: Disk> Tracker<D> {
             Err(error) => error != FsError::NotFound,
         };
         if is_it {
-            self.queue.retry_entry(id, None, error);
+            self.retry_entry(id, error);
         } else {
             self.unlink_in_pieces(id);
         }
@@ -76,10 +77,7 @@ impl<D: Disk> Tracker<D> {
         {
             return true;
         }
-        let only_dots = open
-            .split(|&byte| byte == b'/')
-            .all(|name| matches!(name, b"" | b"." | b".."));
-        if !only_dots || open.starts_with(b"/") {
+        if !is_dots(open) || open.starts_with(b"/") {
             return false;
         }
         let absolute = self.roots.with_entry(id).map(|root| root.absolute.clone());

@@ -4,7 +4,7 @@
 
 use crate::tracker::Tracker;
 use crate::tracker::model::{Id, InodeKey};
-use crate::tracker::queue::Key;
+use crate::tracker::queue::{Key, Work};
 use crate::tracker::scan_scope::ScanScope;
 
 /// How long a rescan waits that follows another one: 20 ms, and twice as long each time, up to
@@ -44,7 +44,7 @@ impl<D> Tracker<D> {
     pub(in crate::tracker) fn request_rescan(&mut self, now: u64) {
         let wait = self.scans.rescan.take_wait();
         self.queue
-            .add_timer(Key::Overflow, now.saturating_add(wait));
+            .delay(Work::timer(Key::Overflow), now.saturating_add(wait));
     }
 
     pub(in crate::tracker) fn begin_rescan(&mut self) {
@@ -58,7 +58,7 @@ impl<D> Tracker<D> {
         self.queue.hasten_denied(|dir| model.is_live(dir));
         self.enqueue_roots();
         for root in self.roots.entries() {
-            self.queue.add_scan(root, ScanScope::All);
+            self.queue.add(Work::scan(root, ScanScope::All));
         }
     }
 
