@@ -113,11 +113,11 @@ impl Reader {
     pub(crate) fn step(&mut self) -> Result<bool, String> {
         let items = self.items.next();
         let items = items.map_err(|error| unreadable(&self.shown, &error))?;
-        let is_end = items.is_none();
-        for item in items.into_iter().flatten() {
-            self.sessions.apply(item);
-        }
-        Ok(!is_end)
+        let Some(items) = items else {
+            return Ok(false);
+        };
+        items.for_each(|item| self.sessions.apply(item));
+        Ok(true)
     }
 
     /// Gives the tree, once [`step`](Self::step) has given `false`.

@@ -6,24 +6,24 @@
 
 use std::io::BufRead;
 
-use super::record::Record;
+use super::record::{Record, RecordPath};
 
 /// A longer line is no record: 4 MiB.
 const LONGEST: usize = 4 << 20;
 
 /// One line of a stream.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) enum Item<'a> {
-    Record(Record<'a>),
+pub(super) enum Item<P> {
+    Record(Record<P>),
     /// A line that is no record: records may be missing here.
     Gap,
 }
 
-impl Item<'_> {
-    /// Copies what it borrows from the line.
-    pub(super) fn into_owned(self) -> Item<'static> {
+impl<P> Item<P> {
+    /// The item with the paths of its record held by something else.
+    pub(super) fn map<Q>(self, hold: impl FnMut(P) -> Q) -> Item<Q> {
         match self {
-            Self::Record(record) => Item::Record(record.into_owned()),
+            Self::Record(record) => Item::Record(record.map(hold)),
             Self::Gap => Item::Gap,
         }
     }
@@ -48,7 +48,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Adds bytes, and gives each line that ends in them to `take`.
-    pub(super) fn feed(&mut self, bytes: &[u8], take: &mut impl FnMut(Item<'_>)) {
+    pub(super) fn feed(&mut self, bytes: &[u8], take: &mut impl FnMut(Item<RecordPath<'_>>)) {
         let mut rest = bytes;
         while let Some(at) = self.line_end(rest) {
             let (line, after) = (&rest[..at], &rest[at + 1..]);
@@ -84,7 +84,7 @@ impl Lines {
         (all[end] == separator).then_some(end)
     }
 
-    fn line(&mut self, line: &[u8], separator: u8, take: &mut impl FnMut(Item<'_>)) {
+    fn line(&mut self, line: &[u8], separator: u8, take: &mut impl FnMut(Item<RecordPath<'_>>)) {
         if std::mem::take(&mut self.is_too_long) {
             return take(Item::Gap);
         }

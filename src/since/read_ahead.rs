@@ -5,11 +5,13 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use super::lines::{Item, Lines};
+use super::record::RecordPath;
 
 /// Bytes of one pread(2).
 const PIECE: usize = 256 << 10;
@@ -18,7 +20,13 @@ const PIECE: usize = 256 << 10;
 const WAITING: usize = 4;
 
 /// The items that end in one piece of the file.
-type Items = Vec<Item<'static>>;
+#[derive(Default)]
+pub(super) struct Items {
+    items: Vec<Item<Range<usize>>>,
+    /// The paths of the records, one after the other: an allocation for each would be made on one
+    /// thread and freed on another.
+    paths: Vec<u8>,
+}
 
 pub(super) enum ReadAhead {
     Thread {
@@ -72,6 +80,22 @@ impl ReadAhead {
     }
 }
 
+impl Items {
+    pub(super) fn push(&mut self, item: Item<RecordPath<'_>>) {
+        self.items.push(item.map(|path| {
+            let start = self.paths.len();
+            self.paths.extend(&*path);
+            start..self.paths.len()
+        }));
+    }
+
+    pub(super) fn for_each(self, mut take: impl FnMut(Item<&[u8]>)) {
+        for item in self.items {
+            take(item.map(|path| &self.paths[path]));
+        }
+    }
+}
+
 impl FileLines {
     fn new(file: File) -> Self {
         Self {
@@ -92,10 +116,9 @@ impl FileLines {
             }
         };
         self.offset += count as u64;
-        let mut items = Items::new();
-        self.lines.feed(&self.buffer[..count], &mut |item| {
-            items.push(item.into_owned())
-        });
+        let mut items = Items::default();
+        self.lines
+            .feed(&self.buffer[..count], &mut |item| items.push(item));
         Ok(Some(items))
     }
 
@@ -115,12 +138,12 @@ impl FileLines {
 mod tests {
     use std::io::Write;
 
-    use super::{FileLines, Items, ReadAhead};
+    use super::{FileLines, Item, ReadAhead};
 
-    fn read(mut file: ReadAhead) -> (Items, Option<u64>) {
-        let mut items = Items::new();
+    fn read(mut file: ReadAhead) -> (Vec<Item<Vec<u8>>>, Option<u64>) {
+        let mut items = Vec::new();
         while let Some(piece) = file.next().expect("read") {
-            items.extend(piece);
+            piece.for_each(|item| items.push(item.map(<[u8]>::to_vec)));
         }
         (items, file.finish().torn_at())
     }

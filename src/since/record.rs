@@ -38,21 +38,22 @@ pub(super) struct Start {
 /// A path, borrowed from the line or decoded from it.
 pub(super) type RecordPath<'a> = Cow<'a, [u8]>;
 
+/// `P` is what holds a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Record<'a> {
+pub(super) enum Record<P> {
     Start(Start),
     Ready,
     /// `existing`, `created`, `changed` or `closed`.
     State {
         event: StateEvent,
-        path: RecordPath<'a>,
+        path: P,
         state: State,
     },
     Renamed {
-        from: RecordPath<'a>,
-        path: RecordPath<'a>,
+        from: P,
+        path: P,
     },
-    Deleted(RecordPath<'a>),
+    Deleted(P),
     /// An event that changes no name and no content, or one of a later version.
     Other,
 }
@@ -65,7 +66,7 @@ pub(super) enum StateEvent {
     Changed,
 }
 
-impl<'a> Record<'a> {
+impl<'a> Record<RecordPath<'a>> {
     /// Reads a line. `None`: it is no record.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
         let mut line = Line::parse(line)?;
@@ -90,23 +91,24 @@ impl<'a> Record<'a> {
         let path = bytes(line.path, &line.path_hex)?;
         Some(Self::State { event, path, state })
     }
+}
 
-    /// Copies what it borrows from the line.
-    pub(super) fn into_owned(self) -> Record<'static> {
-        let owned = |path: RecordPath<'_>| Cow::Owned(path.into_owned());
+impl<P> Record<P> {
+    /// The record with its paths held by something else.
+    pub(super) fn map<Q>(self, mut hold: impl FnMut(P) -> Q) -> Record<Q> {
         match self {
             Self::Start(start) => Record::Start(start),
             Self::Ready => Record::Ready,
             Self::State { event, path, state } => Record::State {
                 event,
-                path: owned(path),
+                path: hold(path),
                 state,
             },
             Self::Renamed { from, path } => Record::Renamed {
-                from: owned(from),
-                path: owned(path),
+                from: hold(from),
+                path: hold(path),
             },
-            Self::Deleted(path) => Record::Deleted(owned(path)),
+            Self::Deleted(path) => Record::Deleted(hold(path)),
             Self::Other => Record::Other,
         }
     }

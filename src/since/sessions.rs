@@ -3,7 +3,7 @@
 //! Invariant: a session in which a record is missing gives no tree.
 
 use super::lines::Item;
-use super::record::{Record, RecordPath, Start, State, StateEvent};
+use super::record::{Record, Start, State, StateEvent};
 use super::tree::Tree;
 use crate::tracker::without_slashes;
 
@@ -34,7 +34,7 @@ struct Pending {
 }
 
 impl Sessions {
-    pub(super) fn apply(&mut self, item: Item<'_>) {
+    pub(super) fn apply(&mut self, item: Item<&[u8]>) {
         let Item::Record(record) = item else {
             self.has_gap = true;
             return;
@@ -94,7 +94,7 @@ impl Sessions {
 }
 
 impl Pending {
-    fn apply(&mut self, record: Record<'_>) {
+    fn apply(&mut self, record: Record<&[u8]>) {
         self.has_snapshot |= matches!(
             record,
             Record::State {
@@ -107,16 +107,16 @@ impl Pending {
 }
 
 /// Applies a record. `false`: it cannot be applied, so records are missing.
-fn apply(tree: &mut Tree, record: Record<'_>) -> bool {
+fn apply(tree: &mut Tree, record: Record<&[u8]>) -> bool {
     match record {
-        Record::State { event, path, state } => apply_state(tree, event, &path, &state),
-        Record::Renamed { from, path } => tree.rename(&from, &path),
-        Record::Deleted(path) => tree.delete(root_as_plain(&path)),
+        Record::State { event, path, state } => apply_state(tree, event, path, &state),
+        Record::Renamed { from, path } => tree.rename(from, path),
+        Record::Deleted(path) => tree.delete(root_as_plain(path)),
         Record::Start(_) | Record::Ready | Record::Other => true,
     }
 }
 
-fn apply_state(tree: &mut Tree, event: StateEvent, path: &RecordPath<'_>, state: &State) -> bool {
+fn apply_state(tree: &mut Tree, event: StateEvent, path: &[u8], state: &State) -> bool {
     let path = root_as_plain(path);
     match event {
         StateEvent::Existing | StateEvent::Created => tree.set(path, state),

@@ -2,6 +2,7 @@
 //! that are no records.
 
 use super::{LONGEST, Lines};
+use crate::since::read_ahead::Items;
 use crate::since::sessions::{Folded, Sessions};
 
 /// Why there is no tree.
@@ -14,7 +15,9 @@ enum NoTree {
 fn fold_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Folded, NoTree> {
     let (mut lines, mut sessions) = (Lines::default(), Sessions::default());
     for piece in pieces {
-        lines.feed(piece, &mut |item| sessions.apply(item));
+        let mut items = Items::default();
+        lines.feed(piece, &mut |item| items.push(item));
+        items.for_each(|item| sessions.apply(item));
     }
     match sessions.finish() {
         _ if !lines.has_records() => Err(NoTree::NoStream),
