@@ -179,13 +179,8 @@ impl Disk for RealDisk {
         match self.locate(at)? {
             Located::Here(_, stat) if stat.kind != Kind::Directory => Err(FsError::NotFound),
             Located::Here(opened, stat) => {
-                let path = FdPath::new(opened.as_fd());
-                let wd = self.inotify.watch_directory(path.as_c_str());
-                Ok(Watched {
-                    wd: wd.map_err(|error| fs_error(&error)),
-                    inode: stat.inode,
-                    class: self.mounts.class(&stat),
-                })
+                let dir = opened.as_fd();
+                Ok(remote::watch(&self.inotify, &self.mounts, dir, &stat))
             }
             Located::Remote(target) => match self.ask(Ask::Watch, target)? {
                 Answer::Watched(watched) => Ok(watched),

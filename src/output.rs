@@ -149,7 +149,7 @@ impl Printer {
     }
 
     pub(crate) fn header(&mut self) -> &mut Header {
-        self.session.header_mut()
+        &mut self.session.header
     }
 
     /// Appends a record to `out`. Returns whether it was a change of the tree and was printed, as

@@ -14,116 +14,39 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::error::Error;
 use crate::escape::escaped;
 
-/// Options of other tools, separated by spaces, and what balerion has for them.
-const HINTS: &[(&str, &str)] = &[
-    (
-        "-e --event --event-flags --fs-events",
-        "--events LIST chooses what is printed, by our names or inotifywait's",
-    ),
-    (
-        "-t --time",
-        "--timeout TIME ends the watch that long after it is ready",
-    ),
-    (
-        "-d",
-        "--daemon --log-file FILE goes to the background, and --settle TIME prints net effects",
-    ),
-    (
-        "--daemonize --background",
-        "--daemon --log-file FILE goes to the background",
-    ),
-    (
-        "-l --latency --debounce --delay",
-        "--settle TIME prints the net effect once the tree has been quiet for that long",
-    ),
-    (
-        "-c",
-        "balerion runs no commands, and --format json prints records that jq can turn into CSV",
-    ),
-    (
-        "--csv --clear",
-        "--format json prints records that jq can turn into anything, CSV included",
-    ),
-    (
-        "-w --watch --path --dir",
-        "PATHs are given without an option, as in `balerion src tests`",
-    ),
-    (
-        "-i --ignore --ignore-file --excludei -E",
-        "--exclude GLOB and --exclude-from FILE leave names out",
-    ),
-    (
-        "-f --filter --includei --exts --glob -g",
-        "--include GLOB prints only what matches",
-    ),
-    (
-        "-v --verbose --debug",
-        "--trace shows each kernel event, --stats what was done, and -V the version",
-    ),
-    (
-        "-o --outfile --output",
-        "--log-file FILE appends changes to a file, and stdout can be sent to one",
-    ),
-    (
-        "--fromfile --files-from",
-        "--paths-from FILE reads PATHs, one a line",
-    ),
-    (
-        "--json --jsonl --ndjson -j",
-        "--format json prints a record a line",
-    ),
-    (
-        "--depth --maxdepth --level -L",
-        "--max-depth N prints so many levels below PATH",
-    ),
-    (
-        "--no-recurse --non-recursive",
-        "--no-recursive reports only what is directly in PATH",
-    ),
-    (
-        "--no-hash --no-checksum --nohash",
-        "--hash off reads no file",
-    ),
-    (
-        "--checksum --sha256 --digest",
-        "digests are in the records of --format json",
-    ),
-    (
-        "--timefmt --timestamp --time-format",
-        "--timestamps puts the local time before each line, and records have `time`",
-    ),
-    (
-        "--poll --interval --force-poll -p",
-        "--rescan TIME compares the tree with the disk at that interval",
-    ),
-    (
-        "-n --limit --max-count --max-events",
-        "--count N ends after so many changes; balerion runs no commands",
-    ),
-    (
-        "--stop --kill",
-        "kill PID ends balerion, and --pid-file FILE keeps its PID",
-    ),
-    ("--once --oneshot", "-1 ends after one change"),
-    (
-        "--no-color --colour --no-colour",
-        "--color auto, always or never",
-    ),
-    ("--silent -s", "--quiet keeps warnings and errors alone"),
-    (
-        "--null --nul -z",
-        "-0 (--print0) ends every record with NUL",
-    ),
-    (
-        "--follow --dereference --follow-symlinks",
-        "symbolic links are followed where they are a PATH, and nowhere else",
-    ),
-    (
-        "--hidden -H --no-ignore -u",
-        "hidden names are watched, and .gitignore is read with --gitignore alone",
-    ),
-    ("--exec --command --run --shell --on-change", NO_COMMANDS),
-];
+/// Options of other tools, separated by spaces, and what balerion has for them: one row a line.
+const HINTS: &str = "\
+-e --event --event-flags --fs-events: --events LIST chooses what is printed, by our names or inotifywait's
+-t --time: --timeout TIME ends the watch that long after it is ready
+-d: --daemon --log-file FILE goes to the background, and --settle TIME prints net effects
+--daemonize --background: --daemon --log-file FILE goes to the background
+-l --latency --debounce --delay: --settle TIME prints the net effect once the tree has been quiet for that long
+-c: balerion runs no commands, and --format json prints records that jq can turn into CSV
+--csv --clear: --format json prints records that jq can turn into anything, CSV included
+-w --watch --path --dir: PATHs are given without an option, as in `balerion src tests`
+-i --ignore --ignore-file --excludei -E: --exclude GLOB and --exclude-from FILE leave names out
+-f --filter --includei --exts --glob -g: --include GLOB prints only what matches
+-v --verbose --debug: --trace shows each kernel event, --stats what was done, and -V the version
+-o --outfile --output: --log-file FILE appends changes to a file, and stdout can be sent to one
+--fromfile --files-from: --paths-from FILE reads PATHs, one a line
+--json --jsonl --ndjson -j: --format json prints a record a line
+--depth --maxdepth --level -L: --max-depth N prints so many levels below PATH
+--no-recurse --non-recursive: --no-recursive reports only what is directly in PATH
+--no-hash --no-checksum --nohash: --hash off reads no file
+--checksum --sha256 --digest: digests are in the records of --format json
+--timefmt --timestamp --time-format: --timestamps puts the local time before each line, and records have `time`
+--poll --interval --force-poll -p: --rescan TIME compares the tree with the disk at that interval
+-n --limit --max-count --max-events: --count N ends after so many changes; balerion runs no commands
+--stop --kill: kill PID ends balerion, and --pid-file FILE keeps its PID
+--once --oneshot: -1 ends after one change
+--no-color --colour --no-colour: --color auto, always or never
+--silent -s: --quiet keeps warnings and errors alone
+--null --nul -z: -0 (--print0) ends every record with NUL
+--follow --dereference --follow-symlinks: symbolic links are followed where they are a PATH, and nowhere else
+--hidden -H --no-ignore -u: hidden names are watched, and .gitignore is read with --gitignore alone";
+
+/// Options of other tools that run a command.
+const COMMANDS: &str = "--exec --command --run --shell --on-change";
 
 /// The sentence about a command that was given to be run.
 const NO_COMMANDS: &str =
@@ -146,7 +69,8 @@ pub(crate) fn hint(error: &clap::Error) -> Option<String> {
         );
     }
     let name = typed.split(['=', ' ', ',']).next().unwrap_or(typed);
-    let ours = ours(name)?;
+    let is_its = |names: &str| names.split(' ').any(|each| each == name);
+    let (_, ours) = hints().find(|(names, _)| is_its(names))?;
     Some(if ours == NO_COMMANDS {
         format!("there is no {name}: {ours}")
     } else {
@@ -154,12 +78,10 @@ pub(crate) fn hint(error: &clap::Error) -> Option<String> {
     })
 }
 
-/// The row of the table for an option of another tool.
-fn ours(name: &str) -> Option<&'static str> {
-    let row = HINTS
-        .iter()
-        .find(|(names, _)| names.split(' ').any(|each| each == name));
-    row.map(|(_, ours)| *ours)
+/// Options of other tools, separated by spaces, and what balerion has for them.
+fn hints() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rows = HINTS.lines().filter_map(|row| row.split_once(": "));
+    rows.chain([(COMMANDS, NO_COMMANDS)])
 }
 
 /// Replaces the error about a missing PATH that is the name of a command by one that balerion runs no
@@ -197,7 +119,7 @@ fn is_command(name: &[u8]) -> bool {
 mod tests {
     use clap::CommandFactory;
 
-    use super::HINTS;
+    use super::hints;
     use crate::cli::Cli;
 
     #[test]
@@ -213,14 +135,11 @@ mod tests {
             })
             .chain(["-V", "-h", "--help", "--version"].map(str::to_owned))
             .collect();
-        let mut typed: Vec<_> = HINTS
-            .iter()
-            .flat_map(|(names, _)| names.split(' '))
-            .collect();
+        let mut typed: Vec<_> = hints().flat_map(|(names, _)| names.split(' ')).collect();
         for name in &typed {
             assert!(!options.iter().any(|option| option == name), "{name}");
         }
-        for (_, answer) in HINTS {
+        for (_, answer) in hints() {
             for word in answer.split([' ', ',', ':', '`', '(', ')']) {
                 let is_option = word.starts_with('-') && word != "-";
                 assert!(

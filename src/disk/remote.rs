@@ -23,6 +23,7 @@ use crate::sys::inotify::Inotify;
 use crate::tracker::disk::{Ticket, Watched};
 use mailbox::{Mailbox, Read, Shared};
 pub(super) use threads::list;
+pub(crate) use threads::watch;
 use threads::{Answerer, answer_all, read_all};
 
 /// How long the loop waits for the answer of a mount whose last answer was not late: 10 ms.

@@ -185,7 +185,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn start(self) -> Start<'a> {
-        let header = self.session.header();
+        let header = &self.session.header;
         let all_text = |paths: &[Vec<u8>]| paths.iter().all(|path| is_utf8(path));
         let (paths, absolute) = (&header.paths, &header.absolute);
         Start {

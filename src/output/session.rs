@@ -83,7 +83,7 @@ pub(super) struct Session {
     /// that two sessions of one millisecond are in order.
     millis: u64,
     host: Option<String>,
-    header: Header,
+    pub(super) header: Header,
     /// The sequence number of the next record.
     seq: u64,
 }
@@ -109,14 +109,6 @@ impl Session {
         self.millis = now_millis().max(self.millis.saturating_add(1));
         self.id = new_id(self.millis).to_string();
         self.seq = 0;
-    }
-
-    pub(super) fn header_mut(&mut self) -> &mut Header {
-        &mut self.header
-    }
-
-    pub(super) fn header(&self) -> &Header {
-        &self.header
     }
 
     pub(super) fn id(&self) -> &str {
@@ -166,9 +158,9 @@ mod tests {
         };
         let mut session = Session::new(None, header);
         session.begin();
-        assert_eq!(session.header().resumes.as_deref(), Some("before"));
+        assert_eq!(session.header.resumes.as_deref(), Some("before"));
         session.begin();
-        assert_eq!(session.header().resumes, None);
+        assert_eq!(session.header.resumes, None);
     }
 
     #[test]

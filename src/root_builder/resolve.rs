@@ -11,14 +11,13 @@ use super::RootBuilder;
 use crate::blocking_task::BlockingTask;
 use crate::change::Kind;
 use crate::disk::path::{self, Opened};
-use crate::disk::remote::{Answer, Ask, NoAnswer, Question, RemoteTarget, STALLED_AFTER};
+use crate::disk::remote::{Answer, Ask, NoAnswer, Question, RemoteTarget, STALLED_AFTER, watch};
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::file_status::{FsError, Stat};
 use crate::stderr::message;
 use crate::sys::file::{self, Open};
-use crate::sys::reopen::FdPath;
-use crate::sys::{fs_error, io_error};
+use crate::sys::io_error;
 use crate::tracker::disk::Watched;
 
 /// What a PATH leads to.
@@ -61,15 +60,8 @@ impl RootBuilder<'_> {
     pub(super) fn watch(&mut self, given: &[u8], found: &Found) -> Result<Watched, Error> {
         match &found.opened {
             Opened::Here(fd, stat) => {
-                let wd = self
-                    .context
-                    .inotify
-                    .watch_directory(FdPath::new(fd.as_fd()).as_c_str());
-                Ok(Watched {
-                    wd: wd.map_err(|error| fs_error(&error)),
-                    inode: stat.inode,
-                    class: self.context.mounts.class(stat),
-                })
+                let (inotify, mounts) = (&self.context.inotify, &self.context.mounts);
+                Ok(watch(inotify, mounts, fd.as_fd(), stat))
             }
             Opened::Remote(path) => match self.ask(given, Ask::Watch, path)? {
                 Answer::Watched(watched) => Ok(watched),

@@ -11,18 +11,28 @@ use super::check;
 
 /// Raises the soft limit on descriptors to `wanted`, or as far as the hard one goes.
 pub(crate) fn raise_descriptor_limit(wanted: u64) {
+    let mut limit = descriptor_limits();
+    if limit.rlim_cur < wanted {
+        limit.rlim_cur = wanted.min(limit.rlim_max);
+        // SAFETY: `limit` is a valid rlimit. That it stays as it is, is no harm.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    }
+}
+
+/// The soft limit on descriptors.
+pub(crate) fn descriptor_limit() -> u64 {
+    descriptor_limits().rlim_cur
+}
+
+/// getrlimit(2), which fails for no limit that the kernel knows.
+fn descriptor_limits() -> libc::rlimit {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
     // SAFETY: `limit` is a valid rlimit to fill.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0
-        && limit.rlim_cur < wanted
-    {
-        limit.rlim_cur = wanted.min(limit.rlim_max);
-        // SAFETY: `limit` is a valid rlimit. That it stays as it is, is no harm.
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    }
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    limit
 }
 
 /// The host name of the UTS namespace, as `uname -n` prints it.
@@ -34,16 +44,6 @@ pub(crate) fn node_name() -> String {
     // SAFETY: the kernel ends each name with NUL within its array, and zeros were there.
     let name = unsafe { CStr::from_ptr(names.nodename.as_ptr()) };
     name.to_string_lossy().into_owned()
-}
-
-pub(crate) fn descriptor_limit() -> u64 {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: `limit` is a valid rlimit to fill.
-    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    limit.rlim_cur
 }
 
 /// Grows the table of descriptors once, while no thread shares it: later the kernel
@@ -111,28 +111,24 @@ pub(crate) fn exit_now(status: u8) -> ! {
 
 /// The time by CLOCK_MONOTONIC in microseconds, which is what a service manager compares.
 pub(crate) fn monotonic_micros() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a valid timespec to fill; this clock is always there.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    let micros = time
-        .tv_sec
-        .saturating_mul(1_000_000)
-        .saturating_add(time.tv_nsec / 1000);
+    let micros = nanos_of(libc::CLOCK_MONOTONIC) / 1000;
     u64::try_from(micros).expect("a clock that began at boot")
 }
 
 /// The time of day as the kernel writes it into inodes, in nanoseconds since 1970: it
 /// moves on with the kernel's tick, and so may be behind the precise one.
 pub(crate) fn coarse_nanos() -> i64 {
+    nanos_of(libc::CLOCK_REALTIME_COARSE)
+}
+
+/// clock_gettime(2) of a clock that is always there; saturated.
+fn nanos_of(clock: libc::clockid_t) -> i64 {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `time` is a valid timespec to fill; this clock is always there.
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut time) };
+    // SAFETY: `time` is a valid timespec to fill.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     time.tv_sec
         .saturating_mul(1_000_000_000)
         .saturating_add(time.tv_nsec)

@@ -137,7 +137,7 @@ impl<D: Disk> Tracker<D> {
             };
             let id = self.model.insert(Some(dir), name, Kind::File);
             self.store_digest(id, &stat, digest, stable);
-            self.remember_recent(&stat);
+            self.tmpfiles.add_recent(&stat);
             self.emit_created(id, content(&stat, Some(digest)));
             // It was written under this name: its other names have the bytes, too.
             self.enqueue_links(id, &stat, true);
@@ -147,7 +147,7 @@ impl<D: Disk> Tracker<D> {
         match reading {
             FirstReading::Done(read) => self.compare_first_reading(id, &read),
             FirstReading::Later(ticket, stat) => {
-                self.remember_recent(&stat);
+                self.tmpfiles.add_recent(&stat);
                 self.note_links(id, &stat);
                 self.reads.begin(ticket, id, Evidence::COMPLETED);
             }
@@ -208,7 +208,7 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         let id = self.insert_empty(dir, name, Some(stat));
-        self.remember_recent(stat);
+        self.tmpfiles.add_recent(stat);
         if stat.size == 0 {
             let by_stat = self.goes_by_stat(stat);
             self.keep_fingerprint(id, stat, !by_stat, self.clock.wall());

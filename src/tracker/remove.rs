@@ -69,7 +69,7 @@ impl<D: Disk> Tracker<D> {
                 above = self.path_of_parent(at, &path);
                 let is_other = |old: &&OldPath| !old.is_plain();
                 if let Some(old) = old.filter(is_other) {
-                    above = above.filter(|(dir, _)| *dir != old.top());
+                    above = above.filter(|(dir, _)| *dir != old.top);
                 }
                 if is_reported {
                     self.emit_deleted_as(at, path);

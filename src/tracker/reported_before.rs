@@ -75,25 +75,15 @@ impl<D> Tracker<D> {
         let Some(stat) = dev.and_then(|dev| found.stat(dev)) else {
             return false;
         };
-        match self.model.knowledge(id) {
-            Knowledge::Known {
-                fingerprint: known, ..
-            }
-            | Knowledge::Unreadable { fingerprint: known } => {
-                known == fingerprint(&stat, !self.goes_by_stat(&stat))
-            }
-            Knowledge::Unseen | Knowledge::Unread { .. } => false,
-        }
+        let found = fingerprint(&stat, !self.goes_by_stat(&stat));
+        self.model.knowledge(id).fingerprint() == Some(found)
     }
 
     /// Whether a file is still to be read: the baseline could not read it, or events have come
     /// since.
     pub(crate) fn is_to_be_read(&self, id: Id) -> bool {
-        let is_seen = !matches!(
-            self.model.knowledge(id),
-            Knowledge::Unseen | Knowledge::Unread { .. }
-        );
-        !is_seen || self.model.evidence(id).has(Evidence::OF_EVENTS)
+        self.model.knowledge(id).fingerprint().is_none()
+            || self.model.evidence(id).has(Evidence::OF_EVENTS)
     }
 
     /// Takes over what was reported of a file that the baseline could not read, and enqueues it:

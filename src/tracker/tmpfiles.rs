@@ -46,7 +46,8 @@ impl Tmpfiles {
         }
     }
 
-    fn add_recent(&mut self, stat: &Stat) {
+    /// Remembers a new file: if it was made with O_TMPFILE, its events go on to have that name.
+    pub(super) fn add_recent(&mut self, stat: &Stat) {
         let key = model::inode_key(stat);
         self.recent.push_back((stat.inode.ino, key));
         if self.recent.len() > RECENT {
@@ -62,11 +63,6 @@ impl Tmpfiles {
 }
 
 impl<D> Tracker<D> {
-    /// Remembers a new file: if it was made with O_TMPFILE, its events go on to have that name.
-    pub(super) fn remember_recent(&mut self, stat: &Stat) {
-        self.tmpfiles.add_recent(stat);
-    }
-
     /// Finds the file that an event of this name is about, if the name is `#<inode>`.
     pub(super) fn find_tmpfile(&mut self, name: &[u8]) -> Tmpfile {
         let Some(ino) = inode_in_name(name) else {

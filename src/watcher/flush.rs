@@ -2,15 +2,14 @@
 //! part in each turn of the loop, and all of it before `ready`. A log that cannot be written is
 //! tried again.
 
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use super::output::{Output, Written};
+use super::output::{Output, PIECES, Written};
 use super::{StopReason, Watcher};
 use crate::error::Error;
-use crate::log_file::{self, Transition};
+use crate::log_file::Transition;
 use crate::stderr::erase_progress;
 
 impl Watcher {
@@ -20,7 +19,7 @@ impl Watcher {
             self.stderr.warn_of_many(&warning, self.clock.tick());
         }
         self.tracker.order_batch();
-        for _ in Output::pieces() {
+        for _ in 0..PIECES {
             let now = self.clock.now();
             let batch = &mut self.tracker.batch;
             self.output.settle(batch, &mut self.stop, now.tick);
@@ -85,10 +84,7 @@ impl Watcher {
                 Ok(()) => Ok(Written::AsFarAsPossible),
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Written::ReaderGone),
                 Err(error) => {
-                    // No record is left torn in a file.
-                    if let Ok(copied) = writer.as_fd().try_clone_to_owned() {
-                        let _whole = log_file::cut(&mut File::from(copied), writer.torn());
-                    }
+                    let _whole = self.output.cut_torn();
                     Err(Error::Output(error))
                 }
             };

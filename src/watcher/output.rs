@@ -3,11 +3,13 @@
 //! Never waits for the reader, and never renders more than it may take soon. Invariant:
 //! records are written in the order in which they were emitted, each once.
 
+use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::stop_reason::StopConditions;
 use crate::change::Batch;
-use crate::log_file::Log;
+use crate::log_file::{self, Log};
 use crate::output::writer::RecordWriter;
 use crate::output::{Header, Printer};
 use crate::settle::Settle;
@@ -16,7 +18,7 @@ use crate::settle::Settle;
 const PIECE: usize = 64 << 10;
 
 /// Pieces rendered in a row before the loop serves signals.
-const PIECES: usize = 8;
+pub(super) const PIECES: usize = 8;
 
 /// The result of an attempt to write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -141,11 +143,6 @@ impl Output {
         self.has_backlog() && !self.writer.is_full()
     }
 
-    /// One turn for each piece that may be rendered before signals are served.
-    pub(super) fn pieces() -> std::ops::Range<usize> {
-        0..PIECES
-    }
-
     /// Whether nothing should be added before the reader takes some.
     pub(super) fn is_full(&self) -> bool {
         self.writer.is_full() || self.has_backlog()
@@ -175,6 +172,16 @@ impl Output {
 
     pub(super) fn awaits_room(&self) -> bool {
         self.awaits_room
+    }
+
+    /// The file or stream that is written to.
+    pub(super) fn file(&self) -> io::Result<File> {
+        self.as_fd().try_clone_to_owned().map(File::from)
+    }
+
+    /// Cuts off the bytes of a torn record, so that none is left in a file.
+    pub(super) fn cut_torn(&self) -> io::Result<()> {
+        log_file::cut(&mut self.file()?, self.writer.torn())
     }
 }
 

@@ -2,11 +2,9 @@
 //!
 //! Invariant: whatever goes wrong, there is a file to write to, and no record is split between two.
 
-use std::fs::File;
 use std::os::fd::AsFd;
 
 use super::Watcher;
-use crate::log_file;
 use crate::sys::stat::stat_fd;
 
 impl Watcher {
@@ -37,8 +35,7 @@ impl Watcher {
         let Some(log) = &self.output.log else {
             return Ok(false);
         };
-        let copied = self.output.writer.as_fd().try_clone_to_owned();
-        let mut old = File::from(copied.map_err(|error| error.to_string())?);
+        let old = self.output.file().map_err(|error| error.to_string())?;
         let Some(opened) = log.reopen(&old, self.output.writer.end())? else {
             return Ok(false);
         };
@@ -47,7 +44,7 @@ impl Watcher {
         if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
             self.tracker.disk.self_outputs.add(&raw);
         }
-        if log_file::cut(&mut old, self.output.writer.torn()).is_ok() {
+        if self.output.cut_torn().is_ok() {
             self.output.writer.rewind_torn();
         }
         self.output

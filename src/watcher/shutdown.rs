@@ -4,14 +4,11 @@
 //! Does not decide when it ends, nor why: see [`stop_reason`](super::stop_reason). Invariant: no
 //! record is left torn in a file, and what is lost is an error.
 
-use std::fs::File;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::Watcher;
 use super::output::Written;
 use crate::error::Error;
-use crate::log_file;
 use crate::stage_order::{self, Draining, Stages};
 use crate::stderr;
 
@@ -77,10 +74,7 @@ impl Watcher {
         if unwritten == 0 {
             return Ok(());
         }
-        let torn = self.output.writer.torn();
-        if let Ok(copied) = self.output.as_fd().try_clone_to_owned() {
-            let _whole = log_file::cut(&mut File::from(copied), torn);
-        }
+        let _whole = self.output.cut_torn();
         let is_stuck = self.output.unwritten() > 0;
         match &mut self.output.log {
             Some(log) if is_stuck => Err(Error::Output(log.take_error())),

@@ -1,7 +1,6 @@
 //! Reads the stream of `--since` or `--resume` before the walk, compares it with the tree after the
 //! baseline, and emits the differences before `ready`.
 
-use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -92,8 +91,7 @@ impl Watcher {
     }
 
     fn log_reader(&self) -> Result<(Reader, String), Error> {
-        let copied = self.output.as_fd().try_clone_to_owned();
-        let file = File::from(copied.map_err(Error::Output)?);
+        let file = self.output.file().map_err(Error::Output)?;
         let shown = self
             .output
             .log
@@ -105,8 +103,7 @@ impl Watcher {
 
     /// Cuts off the torn record that a crash has left.
     fn cut_log(&mut self, end: u64, shown: &str) -> Result<(), Error> {
-        let copied = self.output.as_fd().try_clone_to_owned();
-        let file = File::from(copied.map_err(Error::Output)?);
+        let file = self.output.file().map_err(Error::Output)?;
         file.set_len(end).map_err(Error::Output)?;
         self.output.writer.forget_unwritten();
         self.stderr.warn(&format!(

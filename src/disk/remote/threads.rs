@@ -194,13 +194,7 @@ impl Answerer {
         if stat.kind != Kind::Directory {
             return Err(FsError::NotFound.into());
         }
-        let path = FdPath::new(dir.as_fd());
-        let wd = self.inotify.watch_directory(path.as_c_str());
-        Ok(Watched {
-            wd: wd.map_err(|error| fs_error(&error)),
-            inode: stat.inode,
-            class: self.mounts.class(&stat),
-        })
+        Ok(watch(&self.inotify, &self.mounts, dir.as_fd(), &stat))
     }
 
     /// Opens a directory, which must be this inode, unless it is held open.
@@ -241,6 +235,21 @@ impl Answerer {
             return Ok(FileDigest::unread(stat));
         }
         Ok(RegularFile::new(opened, stat)?.digest(limit, buffer)?)
+    }
+}
+
+/// Sets a watch on an open directory, whose status is `stat`.
+pub(crate) fn watch(
+    inotify: &Inotify,
+    mounts: &MountTable,
+    dir: BorrowedFd<'_>,
+    stat: &Stat,
+) -> Watched {
+    let wd = inotify.watch_directory(FdPath::new(dir).as_c_str());
+    Watched {
+        wd: wd.map_err(|error| fs_error(&error)),
+        inode: stat.inode,
+        class: mounts.class(stat),
     }
 }
 

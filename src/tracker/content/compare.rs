@@ -12,7 +12,7 @@ impl<D: Disk> Tracker<D> {
     /// with what was read of it.
     pub(in crate::tracker) fn compare_first_reading(&mut self, id: Id, read: &FileDigest) {
         let stat = &read.stat;
-        self.remember_recent(stat);
+        self.tmpfiles.add_recent(stat);
         if read.digest.is_none() {
             self.note_links(id, stat);
         }
@@ -77,12 +77,7 @@ impl<D: Disk> Tracker<D> {
         let knowledge = self.model.knowledge(id);
         let last = self.model.digest(id);
         let is_linked = stat.nlink > 1 || self.model.has(id, Flag::LINKED);
-        let has_new_fingerprint = match knowledge {
-            Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
-                fingerprint != model::fingerprint(stat, false)
-            }
-            Knowledge::Unseen | Knowledge::Unread { .. } => true,
-        };
+        let has_new_fingerprint = knowledge.fingerprint() != Some(model::fingerprint(stat, false));
         let is_changed = match (self.last_reported.take_replaced(id), knowledge) {
             (Some(_), _) | (None, Knowledge::Unseen) => true,
             (None, _) if last.is_some() => true,

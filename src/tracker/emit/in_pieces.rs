@@ -16,7 +16,7 @@ pub(in crate::tracker) const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 
 
 /// The paths that a subtree had before it moved or was removed.
 pub(in crate::tracker) struct OldPath {
-    top: Id,
+    pub(in crate::tracker) top: Id,
     /// The path of `top`.
     shown: Vec<u8>,
     /// The beginning of the paths below it: not `shown` for the PATH `/`, nor for one that was
@@ -55,6 +55,14 @@ pub(in crate::tracker) struct PendingRecords {
     ahead: Option<Batch>,
 }
 
+impl PendingRecords {
+    fn push(&mut self, records: Batch) {
+        if !records.is_empty() {
+            self.parts.push_back(Part::Records(records));
+        }
+    }
+}
+
 impl<D> Tracker<D> {
     /// Whether changes of the model are left to be emitted.
     pub(crate) fn is_emitting(&self) -> bool {
@@ -81,9 +89,7 @@ impl<D> Tracker<D> {
     pub(crate) fn order_batch(&mut self) {
         if let Some(ahead) = self.pending_records.ahead.take() {
             let last = std::mem::replace(&mut self.batch, ahead);
-            if !last.is_empty() {
-                self.pending_records.parts.push_back(Part::Records(last));
-            }
+            self.pending_records.push(last);
         }
     }
 
@@ -93,8 +99,8 @@ impl<D> Tracker<D> {
         let last = std::mem::replace(&mut self.batch, next);
         if self.pending_records.ahead.is_none() {
             self.pending_records.ahead = Some(last);
-        } else if !last.is_empty() {
-            self.pending_records.parts.push_back(Part::Records(last));
+        } else {
+            self.pending_records.push(last);
         }
         self.pending_records
             .parts
@@ -129,10 +135,6 @@ impl OldPath {
     /// Whether the paths below the top begin with the path of the top.
     pub(in crate::tracker) fn is_plain(&self) -> bool {
         self.shown == self.inner
-    }
-
-    pub(in crate::tracker) fn top(&self) -> Id {
-        self.top
     }
 }
 

@@ -29,12 +29,6 @@ impl Model {
     }
 
     pub(in crate::tracker) fn set_case_folding(&mut self, dir: Id, new: CaseFolding) {
-        let state = match new {
-            CaseFolding::Untried => 0,
-            CaseFolding::Pending => 1,
-            CaseFolding::Ignored => 2,
-            CaseFolding::Distinguished => 3,
-        };
-        self.set_field(dir, STATE, state);
+        self.set_field(dir, STATE, new as u32);
     }
 }

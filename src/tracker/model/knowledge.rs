@@ -27,6 +27,16 @@ pub(in crate::tracker) enum Knowledge {
     Unreadable { fingerprint: Fingerprint },
 }
 
+impl Knowledge {
+    /// The fingerprint of a file that was stat'ed.
+    pub(in crate::tracker) fn fingerprint(self) -> Option<Fingerprint> {
+        match self {
+            Self::Known { fingerprint, .. } | Self::Unreadable { fingerprint } => Some(fingerprint),
+            Self::Unseen | Self::Unread { .. } => None,
+        }
+    }
+}
+
 const STATE: BitField = BitField::new(25, 2);
 
 /// [`STATE`] of [`Knowledge::Unread`].

@@ -28,12 +28,7 @@ impl Model {
     }
 
     pub(crate) fn set_presence(&mut self, id: Id, new: Presence) {
-        let state = match new {
-            Presence::There => 0,
-            Presence::MovedFrom => 1,
-            Presence::ConfirmDelete => 2,
-        };
-        self.set_field(id, STATE, state);
+        self.set_field(id, STATE, new as u32);
     }
 
     pub(crate) fn is_moved_from(&self, id: Id) -> bool {
