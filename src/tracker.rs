@@ -111,7 +111,7 @@ impl<D> Tracker<D> {
         Self {
             disk,
             clock: Clock::new(now),
-            model: Model::new(),
+            model: Model::default(),
             settings,
             filter,
             roots: Roots::default(),

@@ -9,14 +9,8 @@ use std::collections::HashMap;
 use super::net::{Edge, Net, Node, NodeId};
 use crate::change::Kind;
 
-/// A net in which nothing is left to merge.
-pub(super) struct Merged {
-    pub(super) net: Net,
-    /// The node that was at an edge at the start.
-    pub(super) origins: HashMap<Edge, NodeId>,
-}
-
-pub(super) fn merge(net: Net) -> Merged {
+/// A net in which nothing is left to merge, and the node that was at each edge at the start.
+pub(super) fn merge(net: Net) -> (Net, HashMap<Edge, NodeId>) {
     let mut merger = Merger::new(net);
     merger.merge_directories();
     merger.split_moved_content();
@@ -158,7 +152,7 @@ impl Merger {
     }
 
     /// Replaces merged nodes in all edges.
-    fn finish(mut self) -> Merged {
+    fn finish(mut self) -> (Net, HashMap<Edge, NodeId>) {
         for at in 0..self.net.nodes.len() {
             let destination = self.net.nodes[at].destination;
             self.net.nodes[at].destination = destination.map(|edge| self.resolved(edge));
@@ -166,9 +160,6 @@ impl Merger {
         for at in 0..self.net.vacant.len() {
             self.net.vacant[at] = self.resolved(self.net.vacant[at]);
         }
-        Merged {
-            net: self.net,
-            origins: self.origins,
-        }
+        (self.net, self.origins)
     }
 }

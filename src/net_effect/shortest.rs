@@ -6,17 +6,18 @@
 //! Invariant: each record holds in the tree that those before it have made.
 
 mod blockers;
+mod content;
 mod temporary_name;
 
 use std::collections::HashMap;
 
-use super::merge::{Merged, merge};
+use super::merge::merge;
 use super::net::{Edge, Net, Node, NodeId};
-use crate::change::{Before, Change, Content, Digest, Kind, OwnedChange};
+use crate::change::{Before, Change, Digest, Kind, OwnedChange};
 
 /// The records, in order.
 pub(crate) fn plan(net: Net) -> Vec<OwnedChange> {
-    Planner::new(merge(net)).run()
+    Planner::new(net).run()
 }
 
 /// What is still to be done with a node.
@@ -54,8 +55,8 @@ struct Planner {
 }
 
 impl Planner {
-    fn new(merged: Merged) -> Self {
-        let Merged { net, origins } = merged;
+    fn new(net: Net) -> Self {
+        let (net, origins) = merge(net);
         let count = net.nodes.len();
         let destination = |id: NodeId| Some((net.nodes[id.index()].destination?, id));
         let mut planner = Self {
@@ -153,7 +154,11 @@ impl Planner {
         for id in order {
             self.perform(id);
         }
-        let mut rest: Vec<_> = self.net.ids().flat_map(|id| self.rest(id)).collect();
+        let mut rest: Vec<_> = self
+            .net
+            .ids()
+            .flat_map(|id| self.content_records(id))
+            .collect();
         // Stable: those of one path stay in their order.
         rest.sort_by(|left, right| left.0.cmp(&right.0));
         self.changes
@@ -330,70 +335,5 @@ impl Planner {
                 .write_path(edge, |id| self.now[id.index()], &mut path);
         }
         path
-    }
-
-    /// The content of a file, if it differs from what was last reported of the file, or of the one
-    /// that it replaced.
-    fn changed(&self, id: NodeId) -> Option<Content> {
-        let node = self.node(id);
-        if node.kind != Kind::File || node.origin.is_none() {
-            return None;
-        }
-        let overwritten = self.overwritten.get(&id);
-        let new = node.new.or(overwritten.and(node.kept))?;
-        let differs = |before: Option<Digest>| new.digest.is_none() || new.digest != before;
-        let has_changed = node.new.is_some() && differs(node.old);
-        (has_changed || overwritten.is_some_and(|&before| differs(before))).then_some(new)
-    }
-
-    /// The records of a node that do not change its name, each with its path.
-    fn rest(&self, id: NodeId) -> Vec<(Vec<u8>, OwnedChange)> {
-        let node = self.node(id);
-        let mut changes = Vec::new();
-        if node.destination.is_none() {
-            return changes;
-        }
-        let changed = self.changed(id);
-        if changed.is_none() && node.notes.is_none() {
-            return changes;
-        }
-        let path = self.path(id);
-        let mut add = |change, before| {
-            changes.push((path.clone(), OwnedChange { change, before }));
-        };
-        let is_new = node.origin.is_none();
-        let kind = node.kind;
-        if let Some(content) = changed {
-            let path = path.clone();
-            let digest = node.old;
-            add(
-                Change::Changed { path, content },
-                Some(Before { kind, digest }),
-            );
-        }
-        let notes = node.notes.as_deref().cloned().unwrap_or_default();
-        if let Some(content) = notes.closed {
-            let path = path.clone();
-            add(Change::Closed { path, content }, None);
-        }
-        if let Some(mtime) = notes.mtime.filter(|_| changed.is_none() && !is_new) {
-            let path = path.clone();
-            add(Change::Touched { path, mtime }, None);
-        }
-        if let Some((old, new)) = notes.attributes
-            && !is_new
-            && (old != Some(new) || !notes.xattrs.is_empty())
-        {
-            let (path, xattrs) = (path.clone(), notes.xattrs);
-            let change = Change::AttributesChanged {
-                kind,
-                path,
-                new,
-                old,
-                xattrs,
-            };
-            add(change, None);
-        }
-        changes
     }
 }

@@ -95,10 +95,6 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     fn node(&self, id: Id) -> &Node {
         if id.is_directory() {
             self.directories.all.get(id.index()).node()

@@ -17,13 +17,9 @@ impl<D: Disk> Tracker<D> {
         self.remove(id, true);
     }
 
-    /// Removes an entry and all below it; the entry itself is not emitted, since a rename replaces
+    /// As [`Self::unlink`]. `emit_top`: the entry itself is emitted, too; not if a rename replaces
     /// it.
-    pub(super) fn unlink_replaced(&mut self, id: Id) {
-        self.remove(id, false);
-    }
-
-    fn remove(&mut self, top: Id, emit_top: bool) {
+    pub(super) fn remove(&mut self, top: Id, emit_top: bool) {
         let enough = self.batch.path_bytes().saturating_add(PIECE);
         if !self.remove_subtree(top, emit_top, enough, None) {
             self.remove_rest(top, emit_top);

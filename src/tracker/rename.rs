@@ -239,11 +239,8 @@ impl<D: Disk> Tracker<D> {
             let before = self.last_reported.replaced(victim);
             before.unwrap_or_else(|| self.model.digest(victim))
         });
-        if (kind == Kind::Directory) == (old == Kind::Directory) {
-            self.unlink_replaced(victim);
-        } else {
-            self.unlink(victim);
-        }
+        let is_replaced = (kind == Kind::Directory) == (old == Kind::Directory);
+        self.remove(victim, !is_replaced);
         replaced
     }
 }

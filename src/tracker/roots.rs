@@ -212,11 +212,7 @@ impl<D> Tracker<D> {
 
     /// Whether something is watched for a PATH as it was given.
     pub(crate) fn is_rooted(&self, given: &[u8]) -> bool {
-        let shown = without_slashes(given);
-        let alive = |dir: Id| self.model.is_live(dir) && self.model.kind(dir) == Kind::Directory;
-        let is_directory = |root: &Root| root.entry.is_some() && root.shown == shown;
-        let is_file = |file: &FileRoot| file.shown == shown && alive(file.dir);
-        self.roots.directories.iter().any(is_directory) || self.roots.files.iter().any(is_file)
+        self.watched_root(given).is_some()
     }
 
     pub(super) fn enqueue_roots(&mut self) {

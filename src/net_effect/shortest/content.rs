@@ -1,0 +1,76 @@
+//! Makes the records of a node that do not change its name: of its content, its closing, its mtime
+//! and its attributes.
+//!
+//! Changes no tree. Invariant: content is emitted only where it differs from what was last reported
+//! under the name.
+
+use super::Planner;
+use crate::change::{Before, Change, Content, Digest, Kind, OwnedChange};
+use crate::net_effect::net::NodeId;
+
+impl Planner {
+    /// The content of a file, if it differs from what was last reported of the file, or of the one
+    /// that it replaced.
+    fn changed(&self, id: NodeId) -> Option<Content> {
+        let node = self.node(id);
+        if node.kind != Kind::File || node.origin.is_none() {
+            return None;
+        }
+        let overwritten = self.overwritten.get(&id);
+        let new = node.new.or(overwritten.and(node.kept))?;
+        let differs = |before: Option<Digest>| new.digest.is_none() || new.digest != before;
+        let has_changed = node.new.is_some() && differs(node.old);
+        (has_changed || overwritten.is_some_and(|&before| differs(before))).then_some(new)
+    }
+
+    /// The records of a node that do not change its name, each with its path.
+    pub(super) fn content_records(&self, id: NodeId) -> Vec<(Vec<u8>, OwnedChange)> {
+        let node = self.node(id);
+        let mut changes = Vec::new();
+        if node.destination.is_none() {
+            return changes;
+        }
+        let changed = self.changed(id);
+        if changed.is_none() && node.notes.is_none() {
+            return changes;
+        }
+        let path = self.path(id);
+        let mut add = |change, before| {
+            changes.push((path.clone(), OwnedChange { change, before }));
+        };
+        let is_new = node.origin.is_none();
+        let kind = node.kind;
+        if let Some(content) = changed {
+            let path = path.clone();
+            let digest = node.old;
+            add(
+                Change::Changed { path, content },
+                Some(Before { kind, digest }),
+            );
+        }
+        let notes = node.notes.as_deref().cloned().unwrap_or_default();
+        if let Some(content) = notes.closed {
+            let path = path.clone();
+            add(Change::Closed { path, content }, None);
+        }
+        if let Some(mtime) = notes.mtime.filter(|_| changed.is_none() && !is_new) {
+            let path = path.clone();
+            add(Change::Touched { path, mtime }, None);
+        }
+        if let Some((old, new)) = notes.attributes
+            && !is_new
+            && (old != Some(new) || !notes.xattrs.is_empty())
+        {
+            let (path, xattrs) = (path.clone(), notes.xattrs);
+            let change = Change::AttributesChanged {
+                kind,
+                path,
+                new,
+                old,
+                xattrs,
+            };
+            add(change, None);
+        }
+        changes
+    }
+}
