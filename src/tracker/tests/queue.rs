@@ -1,7 +1,7 @@
 //! Tests that after the kernel queue dropped events, the changes they were about are found.
 
 use super::super::fake::Op;
-use super::cases::{all, emits_with, write};
+use super::cases::{all, emits_with, touch, write};
 use super::world::{World, WorldOptions};
 
 /// Options with a kernel queue of so many events.
@@ -155,4 +155,23 @@ fn a_directory_that_could_not_be_read_while_all_events_were_dropped_is_listed_ag
             world.converges();
         }
     }
+}
+
+#[test]
+fn a_file_that_takes_the_name_of_its_large_directory_does_not_leave_a_hole_in_it() {
+    let tree = all(&[
+        vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/e"), Op::MakeDir("o/d")],
+        write("t/d/e/b", 1),
+        write("t/d/e/a-long-name", 2),
+        write("t/d/a", 3),
+        touch("t/x"),
+    ]);
+    let mut world = World::quiet(&short(1), &tree);
+    world.does(&[
+        Op::Touch("t/x"),
+        Op::Rename("t/d/a", "o/a"),
+        Op::Rename("t/d", "o/d"),
+        Op::Rename("o/a", "t/d"),
+    ]);
+    world.converges();
 }
