@@ -97,10 +97,8 @@ impl<D: Disk> Tracker<D> {
         let name = steps.name(at);
         if step.change != NameChange::Content && self.is_moved_from(dir) {
             // The path of the directory is not known before IN_MOVED_TO is.
+            self.note_structure(dir, name);
             self.enqueue_name(dir, name);
-            if self.filter.is_rule_file(name) {
-                self.rules_changed(dir);
-            }
         } else if self.is_hidden(dir, name, step.is_dir) {
             return self.hidden_step(dir, name, step);
         } else if self.apply_structure(dir, steps, at, step) {
@@ -111,22 +109,27 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Notes that a name was created, moved or deleted, whatever that does to the model.
+    fn note_structure(&mut self, dir: Id, name: &[u8]) {
+        self.queue.forget_seen(dir, name);
+        if self.filter.is_rule_file(name) {
+            self.rules_changed(dir);
+        }
+        if self.is_folding(dir) {
+            // The model may have the new name in another spelling.
+            self.rescan_folded(dir);
+        } else if self.is_scanning(dir) {
+            // The scan may have listed the name in another spelling.
+            self.check_folded_source(dir);
+        }
+    }
+
     /// Applies that a name was created, moved or deleted. Returns whether the content events of
     /// the step are served, too.
     fn apply_structure(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) -> bool {
         let name = steps.name(at);
         if step.change != NameChange::Content {
-            self.queue.forget_seen(dir, name);
-            if self.filter.is_rule_file(name) {
-                self.rules_changed(dir);
-            }
-        }
-        if step.change != NameChange::Content && self.is_folding(dir) {
-            // The model may have the new name in another spelling.
-            self.rescan_folded(dir);
-        } else if step.change != NameChange::Content && self.is_scanning(dir) {
-            // The scan may have listed the name in another spelling.
-            self.check_folded_source(dir);
+            self.note_structure(dir, name);
         }
         match step.change {
             NameChange::Created => match self.model.find(dir, name) {

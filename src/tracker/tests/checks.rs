@@ -131,11 +131,14 @@ impl World {
         self.compare_watches();
     }
 
-    /// Ends the disk's errors, and lets retries go on until they succeed, for an hour at most.
     fn gets_over_errors(&mut self) {
-        if self.tracker.disk.errors == 0 {
-            return;
+        if self.tracker.disk.errors > 0 {
+            self.retries();
         }
+    }
+
+    /// Lets retries go on until they succeed, for an hour at most.
+    pub(super) fn retries(&mut self) {
         let end = self.tick + 3_600_000 * MS;
         while self.tracker.queue.has_failed() && self.tick < end {
             let deadline = self.tracker.deadline().expect("what failed is tried again");

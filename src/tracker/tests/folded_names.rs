@@ -4,6 +4,8 @@ use proptest::strategy::Strategy;
 
 use super::super::Hashing;
 use super::super::fake::Op;
+use super::super::queue::Work;
+use super::super::scan_scope::ScanScope;
 use super::cases::{all, emits_with, write};
 use super::property::{SETUP, check, options, steps_of};
 use super::world::{World, WorldOptions};
@@ -105,11 +107,36 @@ fn a_save_over_another_spelling_replaces_what_is_listed() {
     emits_with(&ignoring_case(), &tree, &moved_in, &["changed t/readme 4"]);
 }
 
+#[test]
+fn a_name_that_was_listed_and_has_another_spelling_now_is_not_added() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/a", 1), write("o/x", 2)]);
+    let mut world = World::quiet(&ignoring_case(), &tree);
+    world.tracker.assume_folding();
+    let top = world.tracker.roots.entries().next().unwrap();
+    let dir = world.tracker.model.find(top, b"d").unwrap();
+    world.does(&[Op::Rename("t/d/a", "t/d/A")]);
+    world.tracker.queue.add(Work::scan(dir, ScanScope::All));
+    world.work(1); // The scan has listed `A`.
+    // The events of the directory come while it is taken to be moving: what the model has as `t/a`
+    // is `d` already, and not the file that was moved into it.
+    world.does(&[
+        Op::Rename("o/x", "t/a"),
+        Op::Rename("t/a", "t/d/x"),
+        Op::Rename("t/d/A", "t/d/a"),
+        Op::Rename("t/d", "t/a"),
+    ]);
+    world.converges();
+}
+
 /// Runs a world that knows already that case is ignored; the cases above test how it learns that.
 fn converge_known(options: &WorldOptions, steps: &[Vec<Op>]) {
     let mut world = World::new(options, &SETUP);
     world.tracker.assume_folding();
     world.lives_through(&steps.concat());
+    world.settles();
+    // A file that could not be read has the event of chmod(2) for the spelling that was used, of
+    // which the model may have another file.
+    world.retries();
     world.converges();
 }
 
