@@ -10,7 +10,10 @@ mod git_config;
 mod gitignore;
 mod globs;
 mod level;
+mod previous_rules;
+mod retries;
 mod rule_file;
+mod rule_source;
 
 #[cfg(test)]
 mod tests;
@@ -21,8 +24,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::escape::escaped;
-use gitignore::Rules;
+pub(crate) use gitignore::RuleChanges;
+use gitignore::{Flawed, Rules};
 use globs::Globs;
+use rule_source::RuleSource;
 
 /// A file of `--exclude-from`.
 #[derive(Debug)]
@@ -57,7 +62,8 @@ impl Filter {
         let globs = Globs::new(options)?;
         let rules = options
             .gitignore
-            .then(|| RefCell::new(Rules::new(git_config::user_excludes_file())));
+            .then(|| Rules::new(git_config::user_excludes_file(), RuleSource::new()))
+            .map(RefCell::new);
         Ok(Self { globs, rules })
     }
 
@@ -86,11 +92,18 @@ impl Filter {
         self.reads_rules() && gitignore::NAMES.contains(&name)
     }
 
-    /// Forgets the rules of a directory and of all below it, so that they are read again: a rule
-    /// file changed, or the path leads to another directory now.
+    /// Forgets the rules of a directory and of all below it, so that they are read again.
     pub(crate) fn forget(&self, root: &[u8], relative_path: &[u8]) {
         if let Some(rules) = &self.rules {
             rules.borrow_mut().forget(root, relative_path);
+        }
+    }
+
+    /// Forgets the rules of a directory and of all below it: its path leads to another one now, or
+    /// nowhere.
+    pub(crate) fn remove(&self, root: &[u8], relative_path: &[u8]) {
+        if let Some(rules) = &self.rules {
+            rules.borrow_mut().remove(root, relative_path);
         }
     }
 
@@ -101,23 +114,36 @@ impl Filter {
         }
     }
 
-    /// Whether a rule file changed that is in no watched directory.
-    pub(crate) fn has_unwatched_change(&self) -> bool {
-        self.rules
-            .as_ref()
-            .is_some_and(|rules| rules.borrow_mut().has_unwatched_change())
+    /// Finds which rules may have changed without an event. Called at a constant interval.
+    pub(crate) fn find_changes(&self) -> RuleChanges {
+        match &self.rules {
+            Some(rules) => rules.borrow_mut().find_changes(),
+            None => RuleChanges::In(Vec::new()),
+        }
     }
 
-    /// Takes the warnings about rule files of which a part is not used, one for each file.
+    /// Permissions changed: rule files that could not be read are tried again soon.
+    pub(crate) fn hasten_retries(&self) {
+        if let Some(rules) = &self.rules {
+            rules.borrow_mut().hasten_retries();
+        }
+    }
+
+    /// Takes the warnings about rule files that do not count as they are, one for each.
     pub(crate) fn take_warnings(&self) -> Vec<String> {
-        let cut = |rules: &RefCell<Rules>| rules.borrow_mut().take_cut();
-        let cut = self.rules.as_ref().map(cut).unwrap_or_default();
-        let sentence = |path: PathBuf| {
-            let path = escaped(path.as_os_str().as_bytes());
-            format!(
-                "warning: {path} has more rules than are read (2,000 globs and 256 KiB a file, 20,000 globs in all): the rest is left out"
-            )
+        let take = |rules: &RefCell<Rules>| rules.borrow_mut().take_flawed();
+        let flawed = self.rules.as_ref().map(take).unwrap_or_default();
+        let shown = |path: PathBuf| escaped(path.as_os_str().as_bytes());
+        let sentence = |flawed| match flawed {
+            Flawed::Cut(path) => format!(
+                "warning: {} has more rules than are read (2,000 globs and 256 KiB a file, 20,000 globs in all): the rest is left out",
+                shown(path)
+            ),
+            Flawed::Unread(path, why) => format!(
+                "warning: {}: {why}: it counts as it was read last, and is tried again",
+                shown(path)
+            ),
         };
-        cut.into_iter().map(sentence).collect()
+        flawed.into_iter().map(sentence).collect()
     }
 }

@@ -61,6 +61,8 @@ pub(crate) struct Mount {
     /// An absolute path.
     pub(crate) mount_point: Vec<u8>,
     pub(crate) number: u64,
+    /// The number of the mount that it is mounted on.
+    parent: u64,
     /// Major and minor number, as in [`Stat`].
     dev: u64,
     file_system: String,
@@ -114,6 +116,16 @@ impl AsFd for Mounts {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
+}
+
+/// How a file system may be asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Access {
+    Direct,
+    /// It may not answer. The ID of its mount.
+    MayStall(u64),
+    /// Looking a name up in it may mount something.
+    Automount,
 }
 
 /// Finds the class of the file system that a file is on. It has a descriptor of its own, since each
@@ -180,17 +192,24 @@ impl MountTable {
         self.refreshed().all().any(|mount| may_stall(mount.class()))
     }
 
-    /// The ID of the mount that an absolute path without symbolic links leads to, if its file
-    /// system may not answer.
-    pub(crate) fn stalling_mount(&self, path: &Path) -> Option<u64> {
+    /// How to ask the file system that an absolute path without symbolic links leads to.
+    pub(crate) fn access(&self, path: &Path) -> Access {
         let known = self.refreshed();
         let point = |mount: &Mount| Path::new(OsStr::from_bytes(&mount.mount_point)).to_owned();
         let above = known.all().filter(|mount| path.starts_with(point(mount)));
-        // Of several at one mount point, any may be the topmost.
-        let longest = above.clone().map(|mount| mount.mount_point.len()).max()?;
-        let mut nearest = above.filter(|mount| mount.mount_point.len() == longest);
-        let stalling = nearest.find(|mount| may_stall(mount.class()));
-        stalling.map(|mount| mount.number)
+        // Of several at one mount point, only the topmost is not covered. One that is may still
+        // be reached.
+        let longest = above.clone().map(|mount| mount.mount_point.len()).max();
+        let nearest = above.filter(|mount| Some(mount.mount_point.len()) == longest);
+        let is_covered = |mount: &Mount| nearest.clone().any(|other| other.parent == mount.number);
+        if nearest
+            .clone()
+            .any(|mount| mount.class() == FsClass::Automount && !is_covered(mount))
+        {
+            return Access::Automount;
+        }
+        let stalling = nearest.clone().find(|mount| may_stall(mount.class()));
+        stalling.map_or(Access::Direct, |mount| Access::MayStall(mount.number))
     }
 }
 
@@ -225,8 +244,8 @@ fn read(file: &mut File) -> io::Result<BTreeSet<Mount>> {
 fn parse(line: &[u8]) -> Option<Mount> {
     let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u64>().ok();
     let mut fields = line.split(|&byte| byte == b' ');
-    let id = number(fields.next()?)?;
-    let mut device = fields.nth(1)?.splitn(2, |&byte| byte == b':');
+    let (id, parent) = (number(fields.next()?)?, number(fields.next()?)?);
+    let mut device = fields.next()?.splitn(2, |&byte| byte == b':');
     let (major, minor) = (number(device.next()?)?, number(device.next()?)?);
     let mount_point = unescaped(fields.nth(1)?);
     let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
@@ -234,6 +253,7 @@ fn parse(line: &[u8]) -> Option<Mount> {
     Some(Mount {
         mount_point,
         number: id,
+        parent,
         dev: major << 32 | minor,
         file_system,
     })

@@ -21,9 +21,10 @@ struct Automount {
 }
 
 impl Automount {
-    /// Mounts it over a directory. `None`, reported loudly, where that is not permitted.
-    fn new(test: &str, point: &Path) -> Option<Self> {
-        Self::try_new(point).map_or_else(
+    /// Mounts it over a directory, as a map of this type, and runs `inside` in it, which mounts
+    /// nothing by itself. `None`, reported loudly, where that is not permitted.
+    fn new(test: &str, point: &Path, map: &str, inside: &str) -> Option<Self> {
+        Self::try_new(point, map, inside).map_or_else(
             |error| {
                 skipped(test, &format!("no autofs can be mounted here: {error}"));
                 None
@@ -32,13 +33,15 @@ impl Automount {
         )
     }
 
-    fn try_new(point: &Path) -> io::Result<Self> {
-        let script = "mount -t autofs -o fd=0,pgrp=$$,minproto=5,maxproto=5,direct test \"$0\" \
-                      && echo mounted && exec sleep 1000";
+    fn try_new(point: &Path, map: &str, inside: &str) -> io::Result<Self> {
+        let script = format!(
+            "mount -t autofs -o fd=0,pgrp=$$,minproto=5,maxproto=5,{map} test \"$0\" \
+             && {{ cd \"$0\" && {inside}; }} && echo mounted && exec sleep 1000"
+        );
         let (asked, ask) = io::pipe()?;
         let mut command = Command::new("unshare");
         command
-            .args(["-m", "--propagation", "private", "sh", "-c", script])
+            .args(["-m", "--propagation", "private", "sh", "-c", &script])
             .arg(point)
             .process_group(0)
             .stdin(ask)
@@ -84,7 +87,7 @@ fn an_automount_is_triggered_by_no_walk_and_no_comparison() {
     for options in [&["-x"][..], &[], &["--initial", "--format", "json"]] {
         let tree = Tree::new();
         tree.mkdirs("d/auto");
-        let Some(automount) = Automount::new(test, &tree.path("d/auto")) else {
+        let Some(automount) = Automount::new(test, &tree.path("d/auto"), "direct", "true") else {
             return;
         };
         let wrapper = automount.wrapper(&tree.path(""));
@@ -109,4 +112,35 @@ fn an_automount_is_triggered_by_no_walk_and_no_comparison() {
         list.kill().unwrap();
         list.wait().unwrap();
     }
+}
+
+#[test]
+fn an_automount_above_a_path_is_not_searched_for_a_repository() {
+    let test = "an_automount_above_a_path_is_not_searched_for_a_repository";
+    let tree = Tree::new();
+    tree.mkdir("auto");
+    let inside = "mkdir host && mount -t tmpfs test host && mkdir -p host/project/d \
+                  && echo '*.log' >host/project/.gitignore";
+    let Some(automount) = Automount::new(test, &tree.path("auto"), "indirect", inside) else {
+        return;
+    };
+    let wrapper = automount.wrapper(&tree.path("auto/host"));
+    let wrapper: Vec<_> = wrapper.iter().map(String::as_str).collect();
+    let builder = tree.watch().through(&wrapper).path("project");
+    let watch = builder.args(["--gitignore", "--rescan", "0.4"]).start();
+    // What is in a directory above a PATH is looked at every second.
+    let script = "for name in one two three; do sleep 1; touch $name.log $name; done";
+    let write = automount.wrapper(&tree.path("auto/host/project"));
+    let mut command = Command::new(&write[0]);
+    command.args(&write[1..]).args(["sh", "-c", script]);
+    assert!(fork::spawn(&mut command).unwrap().wait().unwrap().success());
+    let is_reported = || watch.reported().iter().any(|line| line.contains("three"));
+    assert!(eventually(is_reported));
+    assert!(!automount.is_triggered());
+    let reported = watch.reported();
+    assert!(
+        !reported.iter().any(|line| line.contains(".log")),
+        "{reported:?}"
+    );
+    watch.stop();
 }

@@ -6,9 +6,10 @@ mod common;
 #[path = "filters/generated.rs"]
 mod generated;
 
-use common::{Builder, Tree, Watch, eventually, has_program};
+use common::{Builder, Tree, Watch, eventually, has_program, skipped, sys};
 use generated::{Chance, Names, git, init, visible};
 use std::fs;
+use std::io::Write as _;
 
 /// A watcher with `--gitignore` that knows nothing of whoever runs it.
 fn watch(tree: &Tree) -> Builder {
@@ -461,4 +462,40 @@ fn the_excludes_file_of_the_user_is_read_in_the_spellings_that_git_has() {
         watch.expect(&["New file: ./b"]);
         watch.finish();
     }
+}
+
+#[test]
+fn rules_that_cannot_be_read_for_a_while_count_as_before() {
+    let test = "rules_that_cannot_be_read_for_a_while_count_as_before";
+    let tree = Tree::new();
+    tree.write(".gitignore", "*.log\n");
+    tree.mkdir("d");
+    let mut builder = watch(&tree).args(["--hash", "off"]);
+    if sys::is_root() {
+        builder = builder.user(65534);
+    }
+    let mut watch = match builder.try_spawn() {
+        Ok(watch) => watch,
+        Err(error) => return skipped(test, &format!("cannot run as another user: {error}")),
+    };
+    watch.await_stderr("balerion: ready");
+    // A writer that had it open before makes the watcher read it again.
+    let mut rules = fs::OpenOptions::new()
+        .append(true)
+        .open(tree.path(".gitignore"))
+        .unwrap();
+    tree.chmod(".gitignore", 0o000);
+    rules.write_all(b"e\n").unwrap();
+    watch.await_stderr_where("a warning", |line| {
+        line.contains("/.gitignore: Permission denied: ")
+    });
+    for name in ["a.log", "b", "d/c.log", "d/e"] {
+        tree.write(name, "");
+    }
+    watch.until("New file: ./b");
+    watch.until("New file: ./d/e");
+    assert!(!watch.reported().iter().any(|line| line.contains(".log")));
+    tree.chmod(".gitignore", 0o644);
+    watch.until("Deleted: ./d/e");
+    watch.stop();
 }

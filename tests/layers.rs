@@ -23,7 +23,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("coalesce", &["event"]),
     ("output", &["change", "escape", "sys"]),
     ("error", &["escape", "file_status"]),
-    ("filter", &["error", "escape", "mounts", "sys"]),
+    (
+        "filter",
+        &["error", "escape", "file_status", "mounts", "sys"],
+    ),
     (
         "tracker",
         &[

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::mounts::MountTable;
+use crate::mounts::{Access, MountTable};
 
 /// How long a call is waited for: 300 ms.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -54,14 +54,18 @@ impl BoundedIo {
     }
 
     /// Runs `work`, which asks the file system at `path`, an absolute path without symbolic links.
-    /// `None`: it has not answered yet; [`BoundedIo::take_recovered`] is true once it has.
+    /// If a look there may mount something, it is not asked, and the result is `absent`. `None`: the file system has not answered yet; [`BoundedIo::take_recovered`] is true once it
+    /// has.
     pub(super) fn run<T: Send + 'static>(
         &mut self,
         path: &Path,
+        absent: T,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let Some(mount) = self.mounts.stalling_mount(path) else {
-            return Some(work());
+        let mount = match self.mounts.access(path) {
+            Access::Direct => return Some(work()),
+            Access::Automount => return Some(absent),
+            Access::MayStall(mount) => mount,
         };
         let thread = self.threads.entry(mount).or_default();
         let answer = thread.run(work, PATIENCE);

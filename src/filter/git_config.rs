@@ -5,13 +5,13 @@
 //! ones are read.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::sys::read_regular::read_regular;
+use super::rule_source::ReadFile;
 
 /// Most bytes of a `.git` or `commondir` file, which holds one path: 8 KiB.
 const MAX_POINTER: u64 = 8 << 10;
@@ -111,28 +111,26 @@ pub(super) fn marker(dir: &Path) -> PathBuf {
     dir.join(".git")
 }
 
-/// Whether a directory is the root of a repository, a work tree or a submodule.
-pub(super) fn is_repository(dir: &Path) -> bool {
-    marker(dir).symlink_metadata().is_ok()
-}
-
 /// The path of `info/exclude` of the repository whose root is `dir`.
-pub(super) fn excludes_file(dir: &Path) -> PathBuf {
+///
+/// # Errors
+/// A file that may hold a part of it cannot be read now.
+pub(super) fn excludes_file(dir: &Path, read: ReadFile) -> io::Result<PathBuf> {
     let git = marker(dir);
-    let git = match pointer(&git, b"gitdir:") {
+    let git = match pointer(&git, b"gitdir:", read)? {
         Some(target) => dir.join(target),
         None => git,
     };
-    let common = match pointer(&git.join("commondir"), b"") {
+    let common = match pointer(&git.join("commondir"), b"", read)? {
         Some(target) => git.join(target),
         None => git,
     };
-    common.join("info/exclude")
+    Ok(common.join("info/exclude"))
 }
 
 /// The path that a file holds after `word`.
-fn pointer(path: &Path, word: &[u8]) -> Option<PathBuf> {
-    let text = read_regular(path, MAX_POINTER)?.bytes;
-    let target = text.strip_prefix(word)?.trim_ascii();
-    Some(PathBuf::from(OsStr::from_bytes(target)))
+fn pointer(path: &Path, word: &[u8], read: ReadFile) -> io::Result<Option<PathBuf>> {
+    let read = read(path, MAX_POINTER)?;
+    let target = read.as_ref().and_then(|read| read.bytes.strip_prefix(word));
+    Ok(target.map(|target| PathBuf::from(OsStr::from_bytes(target.trim_ascii()))))
 }

@@ -2,55 +2,61 @@
 //! the user's), in it and above it up to the root of its repository, and keeps them for the next
 //! name in that directory.
 //!
-//! Watches nothing. Invariant: what was read is kept until it is forgotten; whoever sees a rule
-//! file change calls [`Rules::forget`].
+//! Watches nothing. Invariants: what was read is kept until it is forgotten; whoever sees a rule
+//! file change calls [`Rules::forget`]. A file that cannot be read counts as before, and is tried
+//! again.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bounded_io::BoundedIo;
 use super::git_config;
-use super::level::Level;
+use super::level::{DirectoryRules, Level};
+use super::previous_rules::PreviousRules;
+use super::retries::{Retries, RuleDirectory, is_below};
 use super::rule_file::{Budget, MAX_BYTES, RuleFile};
-use crate::sys::read_regular::read_regular;
+use super::rule_source::{FileState, RuleSource, Unknown};
+use crate::file_status::message;
 
 /// Names that decide what is hidden in their directory and below: rule files, and the marker of
 /// a repository.
 pub(super) const NAMES: [&[u8]; 3] = [b".gitignore", b".ignore", b".git"];
 
 pub(super) struct Rules {
-    io: BoundedIo,
+    source: RuleSource,
     /// `core.excludesFile`.
     user_excludes: Option<PathBuf>,
     roots: Vec<RootRules>,
     /// Rule files in directories that are not watched, each as it was before it was read.
     unwatched: HashMap<PathBuf, FileState>,
     budget: Budget,
-    /// Rule files with more bytes or globs than are used, of which no warning was taken yet.
-    cut: Vec<PathBuf>,
-    /// All such files, so that each is in `cut` once.
+    previous: PreviousRules,
+    /// The directories with a file that could not be read.
+    retries: Retries,
+    /// Rule files of which a part is not used, or that cannot be read, of which no warning was
+    /// taken yet.
+    flawed: Vec<Flawed>,
+    /// All files with more bytes or globs than are used, so that each is in `flawed` once.
     reported: Vec<PathBuf>,
 }
 
-/// What identifies a state of a rule file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum FileState {
-    Missing,
-    /// A repository: its times change with every use.
-    Marker {
-        inode: (u64, u64),
-    },
-    Rules {
-        inode: (u64, u64),
-        size: u64,
-        /// mtime and ctime, in seconds and nanoseconds.
-        times: [i64; 4],
-    },
+/// A rule file that does not count as it is.
+#[derive(Debug)]
+pub(super) enum Flawed {
+    /// It has more bytes or globs than are used, or the limit for all files together left no room.
+    Cut(PathBuf),
+    /// It cannot be read, for this reason.
+    Unread(PathBuf, String),
+}
+
+/// Which rules may have changed without an event.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum RuleChanges {
+    All,
+    /// Those of some directories, each by its PATH and its path from there.
+    In(Vec<(Vec<u8>, Vec<u8>)>),
 }
 
 /// The rules of one PATH.
@@ -67,14 +73,16 @@ struct RootRules {
 }
 
 impl Rules {
-    pub(super) fn new(user_excludes: Option<PathBuf>) -> Self {
+    pub(super) fn new(user_excludes: Option<PathBuf>, source: RuleSource) -> Self {
         Self {
-            io: BoundedIo::new(),
+            source,
             user_excludes,
             roots: Vec::new(),
             unwatched: HashMap::new(),
             budget: Budget::default(),
-            cut: Vec::new(),
+            previous: PreviousRules::default(),
+            retries: Retries::default(),
+            flawed: Vec::new(),
             reported: Vec::new(),
         }
     }
@@ -102,52 +110,93 @@ impl Rules {
 
     /// Forgets the rules of a directory and of all below it, so that they are read again.
     pub(super) fn forget(&mut self, root: &[u8], relative_path: &[u8]) {
-        let Some(root) = self.roots.iter_mut().find(|known| known.path == root) else {
-            return;
-        };
-        let mut dropped = Vec::new();
-        root.levels.retain(|dir, level| {
-            let below = dir.strip_prefix(relative_path);
-            let is_kept = !(relative_path.is_empty()
-                || below.is_some_and(|rest| rest.is_empty() || rest[0] == b'/'));
-            if !is_kept {
-                dropped.extend(level.take());
-            }
-            is_kept
-        });
-        for level in dropped {
-            Level::release(level, &mut self.budget);
+        for level in self.drop_below(root, relative_path) {
+            let keep = |directory, rules| self.previous.insert(directory, rules);
+            Level::release(level, &mut self.budget, keep);
         }
+    }
+
+    /// Forgets the rules of a directory and of all below it, since they are gone.
+    pub(super) fn remove(&mut self, root: &[u8], relative_path: &[u8]) {
+        for level in self.drop_below(root, relative_path) {
+            Level::release(level, &mut self.budget, |_, _| {});
+        }
+        let top = Path::new(OsStr::from_bytes(root)).join(OsStr::from_bytes(relative_path));
+        self.previous.remove_below(&top);
+    }
+
+    /// Takes the levels of a directory and of all below it.
+    fn drop_below(&mut self, root: &[u8], relative_path: &[u8]) -> Vec<Arc<Level>> {
+        self.retries.forget(root, relative_path);
+        let mut dropped = Vec::new();
+        if let Some(root) = self.roots.iter_mut().find(|known| known.path == root) {
+            root.levels.retain(|dir, level| {
+                let is_kept = !is_below(dir, relative_path);
+                if !is_kept {
+                    dropped.extend(level.take());
+                }
+                is_kept
+            });
+        }
+        dropped
     }
 
     /// Forgets all rules, so that they are read again.
     pub(super) fn forget_all(&mut self) {
-        self.roots.clear();
-        self.unwatched.clear();
-        self.budget = Budget::default();
-    }
-
-    /// Whether a rule file in a directory that is not watched changed, or a file system answers
-    /// again that did not.
-    pub(super) fn has_unwatched_change(&mut self) -> bool {
-        if self.io.take_recovered() {
-            return true;
+        let roots = std::mem::take(&mut self.roots);
+        let levels: Vec<_> = roots
+            .into_iter()
+            .flat_map(|root| root.levels.into_values().chain([root.above]))
+            .flatten()
+            .collect();
+        for level in levels {
+            let keep = |directory, rules| self.previous.insert(directory, rules);
+            Level::release(level, &mut self.budget, keep);
         }
-        let io = &mut self.io;
-        let mut unwatched = self.unwatched.iter();
-        unwatched.any(|(file, state)| {
-            let now = io.run(file, {
-                let file = file.clone();
-                move || FileState::of(&file)
-            });
-            now.is_some_and(|now| now != *state)
-        })
+        self.unwatched.clear();
+        self.retries.clear();
     }
 
-    /// Takes the rule files with more bytes or globs than are used, or for which the limit for
-    /// all files together left no room; each is given once.
-    pub(super) fn take_cut(&mut self) -> Vec<PathBuf> {
-        std::mem::take(&mut self.cut)
+    /// Finds which rules may have changed without an event: a rule file in a directory that is not
+    /// watched has changed, a file system answers again that did not, or a file can be read again.
+    pub(super) fn find_changes(&mut self) -> RuleChanges {
+        if self.source.take_recovered() || self.has_unwatched_change() {
+            return RuleChanges::All;
+        }
+        let mut changed = Vec::new();
+        for retry in self.retries.take_due() {
+            let RuleDirectory {
+                root,
+                relative_path,
+            } = retry.directory.clone();
+            let path = Path::new(OsStr::from_bytes(&root));
+            match relative_path {
+                Some(relative) if self.is_readable(&path.join(OsStr::from_bytes(&relative))) => {
+                    changed.push((root, relative));
+                }
+                None if path.ancestors().skip(1).all(|dir| self.is_readable(dir)) => {
+                    return RuleChanges::All;
+                }
+                _ => self.retries.put_back(retry),
+            }
+        }
+        RuleChanges::In(changed)
+    }
+
+    /// Permissions changed: directories with a file that could not be read are tried again soon.
+    pub(super) fn hasten_retries(&mut self) {
+        self.retries.hasten();
+    }
+
+    fn has_unwatched_change(&mut self) -> bool {
+        let source = &mut self.source;
+        let mut unwatched = self.unwatched.iter();
+        unwatched.any(|(file, state)| source.state(file).is_ok_and(|now| now != *state))
+    }
+
+    /// Takes the rule files that do not count as they are; each is given once.
+    pub(super) fn take_flawed(&mut self) -> Vec<Flawed> {
+        std::mem::take(&mut self.flawed)
     }
 
     /// The index of a PATH; the rules above it are read when it is new.
@@ -156,13 +205,18 @@ impl Rules {
             return index;
         }
         let (mut prefix, mut above) = (Vec::new(), None);
+        let group = RuleDirectory {
+            root: path.to_vec(),
+            relative_path: None,
+        };
         let ancestors: Vec<&Path> = Path::new(OsStr::from_bytes(path)).ancestors().collect();
         // A repository may begin, or end, at any directory above.
         for dir in &ancestors[1..] {
-            self.note_unwatched(git_config::marker(dir));
+            self.note_unwatched(&group, git_config::marker(dir));
         }
         // Rules above count up to the root of the repository; without one, none do.
-        let repository = ancestors.iter().position(|dir| self.is_repository(dir));
+        let is_repository = |dir: &&Path| self.is_repository(&group, dir);
+        let repository = ancestors.iter().position(is_repository);
         if let Some(top) = repository.filter(|&top| top > 0) {
             let length = |dir: &Path| dir.as_os_str().as_bytes().len();
             let start = length(ancestors[top]) + usize::from(ancestors[top] != Path::new("/"));
@@ -173,9 +227,9 @@ impl Rules {
                     length(dir) + 1 - start
                 };
                 for name in [".ignore", ".gitignore"] {
-                    self.note_unwatched(dir.join(name));
+                    self.note_unwatched(&group, dir.join(name));
                 }
-                above = self.read_level(dir, skip, above);
+                above = self.read_level(&group, dir, skip, above);
             }
             prefix = [&path[start..], b"/"].concat();
         }
@@ -209,101 +263,167 @@ impl Rules {
             let root = &self.roots[index];
             let path = Path::new(OsStr::from_bytes(&root.path)).join(OsStr::from_bytes(dir));
             let skip = root.prefix.len() + dir.len() + usize::from(!dir.is_empty());
-            outer = self.read_level(&path, skip, outer);
+            let group = RuleDirectory {
+                root: root.path.clone(),
+                relative_path: Some(dir.to_vec()),
+            };
+            outer = self.read_level(&group, &path, skip, outer);
             self.roots[index].levels.insert(dir.into(), outer.clone());
         }
         outer
     }
 
-    /// Reads the rules of a directory. If it has none, its level is `outer`.
+    /// Reads the rules of a directory. If it has none, its level is `outer`. `group`: what is tried
+    /// again if it cannot be read.
     fn read_level(
         &mut self,
+        group: &RuleDirectory,
         dir: &Path,
         skip: usize,
         outer: Option<Arc<Level>>,
     ) -> Option<Arc<Level>> {
-        let repository = self.is_repository(dir).then(|| {
-            let lists = [self.excludes_file(dir), self.user_excludes.clone()];
-            lists.map(|list| list.map_or_else(RuleFile::empty, |file| self.read_unwatched(file)))
+        let before = self.previous.get(dir).cloned();
+        let old = before.as_ref();
+        let was_known = !self.retries.has(group);
+        let repository = self.is_repository(group, dir).then(|| {
+            let old = old.and_then(|old| old.repository.as_ref());
+            let lists = [self.excludes_file(group, dir), self.user_excludes.clone()];
+            [0, 1].map(|index| {
+                let old = old.map(|old| &old[index]);
+                match &lists[index] {
+                    Some(file) => self.read_unwatched(group, file, old),
+                    None => self.keep(old),
+                }
+            })
         });
-        let ignore = self.read(&dir.join(".ignore"));
-        let git = self.read(&dir.join(".gitignore"));
-        if ignore.matcher.is_empty() && git.matcher.is_empty() && repository.is_none() {
-            return outer;
+        let ignore = self.read(group, &dir.join(".ignore"), old.map(|old| &old.ignore));
+        let git = self.read(group, &dir.join(".gitignore"), old.map(|old| &old.git));
+        if was_known && !self.retries.has(group) {
+            self.previous.remove(dir);
         }
-        Some(Arc::new(Level {
-            outer,
-            skip,
+        let rules = DirectoryRules {
             ignore,
             git,
             repository,
+        };
+        if rules.are_none() {
+            return outer;
+        }
+        let directory = dir.to_owned();
+        Some(Arc::new(Level {
+            directory,
+            outer,
+            skip,
+            rules,
         }))
     }
 
-    /// Whether a directory is the root of a repository; `false` as long as its file system does
-    /// not answer.
-    fn is_repository(&mut self, dir: &Path) -> bool {
-        let copy = dir.to_owned();
-        let asked = self.io.run(dir, move || git_config::is_repository(&copy));
-        asked.unwrap_or(false)
+    /// Whether a directory is the root of a repository; as before, as long as that is not known.
+    fn is_repository(&mut self, group: &RuleDirectory, dir: &Path) -> bool {
+        match self.source.is_repository(dir) {
+            Ok(is_repository) => is_repository,
+            Err(why) => {
+                self.note_unknown(group, why);
+                let before = self.previous.get(dir);
+                before.is_some_and(|before| before.repository.is_some())
+            }
+        }
     }
 
-    fn excludes_file(&mut self, dir: &Path) -> Option<PathBuf> {
-        let copy = dir.to_owned();
-        self.io.run(dir, move || git_config::excludes_file(&copy))
+    /// `None`: it is not known.
+    fn excludes_file(&mut self, group: &RuleDirectory, dir: &Path) -> Option<PathBuf> {
+        match self.source.excludes_file(dir) {
+            Ok(path) => Some(path),
+            Err(why) => {
+                self.note_unknown(group, why);
+                None
+            }
+        }
     }
 
-    /// Reads and compiles a file. One that is not regular has no rules; nor has one whose file
-    /// system does not answer, as long as it does not.
-    fn read(&mut self, path: &Path) -> RuleFile {
-        let copy = path.to_owned();
-        let read = self.io.run(path, move || read_regular(&copy, MAX_BYTES));
-        let Some(read) = read.flatten() else {
-            return RuleFile::empty();
+    /// Reads and compiles a file. One that is not regular has no rules. One that cannot be read, or
+    /// whose file system does not answer, has those that it had before.
+    fn read(
+        &mut self,
+        group: &RuleDirectory,
+        path: &Path,
+        before: Option<&Arc<RuleFile>>,
+    ) -> Arc<RuleFile> {
+        let read = match self.source.read(path, MAX_BYTES) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Arc::new(RuleFile::empty()),
+            Err(why) => {
+                self.note_unknown(group, why);
+                return self.keep(before);
+            }
         };
         let rules = RuleFile::compile(&read.bytes, read.is_cut, &mut self.budget);
         if rules.is_cut && !self.reported.iter().any(|known| known == path) {
             self.reported.push(path.to_owned());
-            self.cut.push(path.to_owned());
+            self.flawed.push(Flawed::Cut(path.to_owned()));
         }
-        rules
+        Arc::new(rules)
+    }
+
+    /// Uses the rules of a file again.
+    fn keep(&mut self, before: Option<&Arc<RuleFile>>) -> Arc<RuleFile> {
+        let Some(before) = before else {
+            return Arc::new(RuleFile::empty());
+        };
+        self.budget.take(before);
+        Arc::clone(before)
+    }
+
+    /// Notes that something in a directory of this group is not known. Where a file system does not
+    /// answer, all is read again when it does.
+    fn note_unknown(&mut self, group: &RuleDirectory, why: Unknown) {
+        if let Unknown::Failed(path, error) = why
+            && self.retries.add(group)
+        {
+            self.flawed.push(Flawed::Unread(path, message(&error)));
+        }
     }
 
     /// Reads a file in a directory that is not watched.
-    fn read_unwatched(&mut self, path: PathBuf) -> RuleFile {
-        self.note_unwatched(path.clone());
-        self.read(&path)
+    fn read_unwatched(
+        &mut self,
+        group: &RuleDirectory,
+        path: &Path,
+        before: Option<&Arc<RuleFile>>,
+    ) -> Arc<RuleFile> {
+        self.note_unwatched(group, path.to_owned());
+        self.read(group, path, before)
     }
 
     /// Notes the state of a file in a directory that is not watched. If there is an older one, it
     /// stays, so that a change between two readings is not missed.
-    fn note_unwatched(&mut self, path: PathBuf) {
-        let copy = path.clone();
-        if let Some(state) = self.io.run(&path, move || FileState::of(&copy)) {
-            self.unwatched.entry(path).or_insert(state);
+    fn note_unwatched(&mut self, group: &RuleDirectory, path: PathBuf) {
+        match self.source.state(&path) {
+            Ok(state) => {
+                self.unwatched.entry(path).or_insert(state);
+            }
+            Err(why) => self.note_unknown(group, why),
         }
     }
-}
 
-impl FileState {
-    fn of(path: &Path) -> Self {
-        let is_marker = path.file_name() == Some(OsStr::new(".git"));
-        let state = |found: Metadata| {
-            let inode = (found.dev(), found.ino());
-            if is_marker {
-                return Self::Marker { inode };
-            }
-            Self::Rules {
-                inode,
-                size: found.size(),
-                times: [
-                    found.mtime(),
-                    found.mtime_nsec(),
-                    found.ctime(),
-                    found.ctime_nsec(),
-                ],
-            }
+    /// Whether all that a directory's rules are read from can be read.
+    fn is_readable(&mut self, dir: &Path) -> bool {
+        let excludes = match self.source.is_repository(dir) {
+            Ok(true) => self.source.excludes_file(dir).map(Some),
+            Ok(false) => Ok(None),
+            Err(why) => Err(why),
         };
-        path.symlink_metadata().map_or(Self::Missing, state)
+        let Ok(excludes) = excludes else {
+            return false;
+        };
+        let users = self.user_excludes.clone().filter(|_| excludes.is_some());
+        let files = [
+            Some(dir.join(".ignore")),
+            Some(dir.join(".gitignore")),
+            excludes,
+            users,
+        ];
+        let mut files = files.iter().flatten();
+        files.all(|file| self.source.read(file, MAX_BYTES).is_ok())
     }
 }

@@ -8,7 +8,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ignore::Match;
@@ -18,16 +18,42 @@ use super::rule_file::{Budget, RuleFile};
 
 /// A directory that has rules.
 pub(super) struct Level {
+    /// Its absolute path.
+    pub(super) directory: PathBuf,
     /// The next level above.
     pub(super) outer: Option<Arc<Level>>,
     /// Length of the directory's own path, which its matchers do not see.
     pub(super) skip: usize,
+    pub(super) rules: DirectoryRules,
+}
+
+/// The rules of a directory itself.
+#[derive(Clone)]
+pub(super) struct DirectoryRules {
     /// `.ignore`.
-    pub(super) ignore: RuleFile,
+    pub(super) ignore: Arc<RuleFile>,
     /// `.gitignore`.
-    pub(super) git: RuleFile,
+    pub(super) git: Arc<RuleFile>,
     /// At the root of a repository: its `info/exclude`, and the user's rule file.
-    pub(super) repository: Option<[RuleFile; 2]>,
+    pub(super) repository: Option<[Arc<RuleFile>; 2]>,
+}
+
+impl DirectoryRules {
+    pub(super) fn are_none(&self) -> bool {
+        let is_empty = |rules: &RuleFile| rules.matcher.is_empty();
+        is_empty(&self.ignore) && is_empty(&self.git) && self.repository.is_none()
+    }
+
+    /// Number of globs.
+    pub(super) fn globs(&self) -> usize {
+        self.files().map(|rules| rules.globs).sum()
+    }
+
+    fn files(&self) -> impl Iterator<Item = &RuleFile> {
+        let repository = self.repository.iter().flatten();
+        let all = [&self.ignore, &self.git].into_iter().chain(repository);
+        all.map(|rules| &**rules)
+    }
 }
 
 impl Level {
@@ -38,30 +64,36 @@ impl Level {
         let mut next = Some(self);
         while let Some(level) = next {
             let path = Path::new(OsStr::from_bytes(&path[level.skip..]));
-            if let Some(hidden) = matched(&level.ignore.matcher, path, is_dir) {
+            if let Some(hidden) = matched(&level.rules.ignore.matcher, path, is_dir) {
                 return hidden;
             }
             if by_git.is_none() && !is_outside_repository {
-                let lists = level.repository.iter().flatten();
-                by_git = [&level.git]
+                let lists = level.rules.repository.iter().flatten();
+                by_git = [&level.rules.git]
                     .into_iter()
                     .chain(lists)
                     .find_map(|rules| matched(&rules.matcher, path, is_dir));
-                is_outside_repository = level.repository.is_some();
+                is_outside_repository = level.rules.repository.is_some();
             }
             next = level.outer.as_deref();
         }
         by_git.unwrap_or(false)
     }
 
-    /// Gives back the globs of a level, and of the outer ones, if no other level holds them.
-    pub(super) fn release(level: Arc<Self>, budget: &mut Budget) {
+    /// Drops a level, and the outer ones if no other level holds them: gives back their globs, and
+    /// hands their rules to `keep`.
+    pub(super) fn release(
+        level: Arc<Self>,
+        budget: &mut Budget,
+        mut keep: impl FnMut(PathBuf, DirectoryRules),
+    ) {
         let mut next = Some(level);
         while let Some(level) = next.and_then(Arc::into_inner) {
-            let lists = level.repository.iter().flatten();
-            for rules in [&level.ignore, &level.git].into_iter().chain(lists) {
-                budget.give_back(rules);
-            }
+            level
+                .rules
+                .files()
+                .for_each(|rules| budget.give_back(rules));
+            keep(level.directory, level.rules);
             next = level.outer;
         }
     }

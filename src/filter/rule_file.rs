@@ -15,26 +15,27 @@ pub(super) const MAX_BYTES: u64 = 256 << 10;
 const MAX_GLOBS: usize = 2_000;
 
 /// Globs of all rule files that are held together.
-const MAX_GLOBS_IN_ALL: usize = 20_000;
+pub(super) const MAX_GLOBS_IN_ALL: usize = 20_000;
 
-/// How many more globs may be held.
-#[derive(Debug)]
+/// The globs that are held, of which there may be [`MAX_GLOBS_IN_ALL`].
+#[derive(Default, Debug)]
 pub(super) struct Budget {
-    left: usize,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self {
-            left: MAX_GLOBS_IN_ALL,
-        }
-    }
+    held: usize,
 }
 
 impl Budget {
+    fn left(&self) -> usize {
+        MAX_GLOBS_IN_ALL.saturating_sub(self.held)
+    }
+
+    /// Counts the globs of a rule file that is used again.
+    pub(super) fn take(&mut self, rules: &RuleFile) {
+        self.held += rules.globs;
+    }
+
     /// Takes back the globs of a rule file that is dropped.
     pub(super) fn give_back(&mut self, rules: &RuleFile) {
-        self.left += rules.globs;
+        self.held -= rules.globs;
     }
 }
 
@@ -43,7 +44,7 @@ impl Budget {
 pub(super) struct RuleFile {
     pub(super) matcher: Gitignore,
     /// Number of globs, which count against the budget.
-    globs: usize,
+    pub(super) globs: usize,
     /// Whether it has more bytes or globs than are used.
     pub(super) is_cut: bool,
 }
@@ -72,13 +73,13 @@ impl RuleFile {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            if globs == MAX_GLOBS.min(budget.left) {
+            if globs == MAX_GLOBS.min(budget.left()) {
                 is_cut = true;
                 break;
             }
             globs += usize::from(builder.add_line(None, line).is_ok());
         }
-        budget.left -= globs;
+        budget.held += globs;
         Self {
             matcher: builder.build().unwrap_or_else(|_| Gitignore::empty()),
             globs,
@@ -126,12 +127,14 @@ mod tests {
         assert!(is_ignored(&format!("name{}", MAX_GLOBS - 1)));
         assert!(!is_ignored(&format!("name{MAX_GLOBS}")));
         budget.give_back(&rules);
-        assert_eq!(budget.left, MAX_GLOBS_IN_ALL);
+        assert_eq!(budget.left(), MAX_GLOBS_IN_ALL);
     }
 
     #[test]
     fn all_files_together_hold_no_more_globs_than_the_budget() {
-        let mut budget = Budget { left: 3 };
+        let mut budget = Budget {
+            held: MAX_GLOBS_IN_ALL - 3,
+        };
         let first = RuleFile::compile(b"a\n# comment\n\nb\n", false, &mut budget);
         let second = RuleFile::compile(b"c\nd\n", false, &mut budget);
         assert!(!first.is_cut && second.is_cut);

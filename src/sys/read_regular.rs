@@ -5,12 +5,13 @@
 //! a regular file.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::file::{Open, here, open_name, with_c_str};
+use super::is_missing;
 use super::reopen::reopen;
 use super::stat::stat_fd;
 use crate::change::Kind;
@@ -22,18 +23,25 @@ pub(crate) struct Read {
     pub(crate) is_cut: bool,
 }
 
-/// Reads at most `limit` bytes of a regular file; `None` for anything else, which is not
-/// opened: a symbolic link is not followed, a FIFO not waited for.
-pub(crate) fn read_regular(path: &Path, limit: u64) -> Option<Read> {
+/// Reads at most `limit` bytes of a regular file; `None` if nothing is there, and for anything
+/// else, which is not opened: a symbolic link is not followed, a FIFO not waited for.
+///
+/// # Errors
+/// What is there is not known, or it cannot be read now.
+pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Option<Read>> {
     let path = path.as_os_str().as_bytes();
-    let handle = with_c_str(path, |path| open_name(here(), path, Open::Path)).ok()?;
-    if stat_fd(handle.as_fd()).ok()?.kind != Kind::File {
-        return None;
+    let handle = match with_c_str(path, |path| open_name(here(), path, Open::Path)) {
+        Ok(handle) => handle,
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if stat_fd(handle.as_fd())?.kind != Kind::File {
+        return Ok(None);
     }
-    let opened = File::from(reopen(handle.as_fd(), Open::Bytes).ok()?);
+    let opened = File::from(reopen(handle.as_fd(), Open::Bytes)?);
     let mut bytes = Vec::new();
-    opened.take(limit + 1).read_to_end(&mut bytes).ok()?;
+    opened.take(limit + 1).read_to_end(&mut bytes)?;
     let is_cut = u64::try_from(bytes.len()).is_ok_and(|read| read > limit);
     bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Some(Read { bytes, is_cut })
+    Ok(Some(Read { bytes, is_cut }))
 }

@@ -206,8 +206,12 @@ impl<D: Disk> Tracker<D> {
                 Tmpfile::Unknown => {}
             },
         }
-        if is_written && self.filter.is_rule_file(name) {
-            self.rules_changed(dir);
+        if self.filter.is_rule_file(name) {
+            if is_written {
+                self.rules_changed(dir);
+            } else {
+                self.filter.hasten_retries(); // It may be readable now.
+            }
         }
     }
 
@@ -340,6 +344,7 @@ impl<D> Tracker<D> {
     /// Permissions of a directory changed: tries again what they may have kept from being opened
     /// in it and below.
     fn retry_denied(&mut self, dir: Id) {
+        self.filter.hasten_retries();
         let model = &self.model;
         self.queue
             .hasten_denied(|denied| model.is_live(denied) && model.is_within(denied, dir));

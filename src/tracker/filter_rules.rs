@@ -8,7 +8,9 @@ use super::queue::{Key, Work};
 use super::scan_scope::ScanScope;
 use super::tmpfiles::Tmpfile;
 use super::{Root, Tracker};
+use crate::change::Kind;
 use crate::coalesce::{ContentEvents, NameChange, NameStep};
+use crate::filter::RuleChanges;
 
 /// Rule files in directories that are not watched are checked at this interval: 1 s.
 const RULES_INTERVAL: u64 = 1_000_000_000;
@@ -41,19 +43,22 @@ impl<D> Tracker<D> {
         Some((root, relative_path))
     }
 
-    /// Forgets the rules of a directory and of those below it: it is gone or has moved, or they
-    /// have changed.
+    /// Forgets the rules of a directory and of those below it: it is gone or has moved.
     pub(super) fn forget_rules(&self, dir: Id) {
         if self.filter.reads_rules()
             && let Some((root, relative_path)) = self.root_and_relative_path(dir)
         {
-            self.filter.forget(&root.absolute, &relative_path);
+            self.filter.remove(&root.absolute, &relative_path);
         }
     }
 
     /// Serves a change of the rules in a directory: names below it may be shown or hidden now.
     pub(super) fn rules_changed(&mut self, dir: Id) {
-        self.forget_rules(dir);
+        if self.filter.reads_rules()
+            && let Some((root, relative_path)) = self.root_and_relative_path(dir)
+        {
+            self.filter.forget(&root.absolute, &relative_path);
+        }
         self.queue.add(Work::scan(dir, ScanScope::Deep));
     }
 
@@ -64,17 +69,41 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Checks the rule files in directories that are not watched; if one has changed, all rules
-    /// are read again.
+    /// Checks the rule files in directories that are not watched, and those that could not be read.
+    /// If one of the former has changed, all rules are read again.
     pub(super) fn check_unwatched_rules(&mut self, now: u64) {
         self.queue
             .delay(Work::timer(Key::Rules), now.saturating_add(RULES_INTERVAL));
-        if self.filter.has_unwatched_change() {
-            self.filter.forget_all();
-            for root in self.roots.entries() {
-                self.queue.add(Work::scan(root, ScanScope::Deep));
+        match self.filter.find_changes() {
+            RuleChanges::All => {
+                self.filter.forget_all();
+                for root in self.roots.entries() {
+                    self.queue.add(Work::scan(root, ScanScope::Deep));
+                }
+            }
+            RuleChanges::In(directories) => {
+                for (root, relative_path) in directories {
+                    if let Some(dir) = self.directory_at(&root, &relative_path) {
+                        self.rules_changed(dir);
+                    }
+                }
             }
         }
+    }
+
+    /// The entry of a directory, by the absolute path of its PATH and its path from there.
+    fn directory_at(&self, root: &[u8], relative_path: &[u8]) -> Option<Id> {
+        let roots = self.roots.directories().iter();
+        let mut at = roots
+            .filter(|known| known.absolute == root)
+            .find_map(|known| known.entry)?;
+        for name in relative_path
+            .split(|&byte| byte == b'/')
+            .filter(|name| !name.is_empty())
+        {
+            at = self.model.find(at, name)?;
+        }
+        (self.model.kind(at) == Kind::Directory).then_some(at)
     }
 }
 

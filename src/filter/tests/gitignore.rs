@@ -1,10 +1,14 @@
 //! Tests rule files, read from disk.
 
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
-use super::super::gitignore::Rules;
+use super::super::gitignore::{RuleChanges, Rules};
+use super::super::rule_source::RuleSource;
 use super::{Filter, reported, tree, with_rules};
+use crate::sys::read_regular::{Read, read_regular};
 
 #[test]
 fn inner_rules_beat_outer_ones_and_ignore_beats_gitignore() {
@@ -85,7 +89,7 @@ fn rules_above_a_path_count_up_to_the_root_of_its_repository() {
     );
     // Without a repository, rules above the PATH do not count.
     fs::remove_dir_all(tree.path().join("repo/.git")).unwrap();
-    assert!(filter.has_unwatched_change());
+    assert_eq!(filter.find_changes(), RuleChanges::All);
     filter.forget_all();
     let left = [
         "far",
@@ -120,7 +124,7 @@ fn a_repository_has_rules_of_its_own() {
     );
     let users = tempfile::NamedTempFile::new().unwrap();
     fs::write(users.path(), "u\n!a\n").unwrap();
-    let rules = Rules::new(Some(users.path().to_owned()));
+    let rules = Rules::new(Some(users.path().to_owned()), RuleSource::new());
     let filter = Filter {
         rules: Some(rules.into()),
         ..Filter::default()
@@ -152,9 +156,9 @@ fn rules_are_kept_until_they_are_forgotten() {
         reported(&filter, root, &names),
         ["sub/a", "sub/deep/a", "subway/a"]
     );
-    assert!(!filter.has_unwatched_change());
+    assert_eq!(filter.find_changes(), RuleChanges::In(Vec::new()));
     fs::write(root.join(".git/info/exclude"), "").unwrap();
-    assert!(filter.has_unwatched_change());
+    assert_eq!(filter.find_changes(), RuleChanges::All);
     filter.forget_all();
     assert_eq!(reported(&filter, root, &names), names);
 }
@@ -172,4 +176,69 @@ fn what_is_no_regular_file_holds_no_rules() {
         reported(&with_rules(&[], &[]), tree.path(), &["a", "b", "["]),
         ["a", "["]
     );
+}
+
+/// The errors that reading a file whose name ends in `.failing` gives, while there is one.
+fn read_or_fail(path: &Path, limit: u64) -> io::Result<Option<Read>> {
+    let mut failing = path.as_os_str().to_owned();
+    failing.push(".failing");
+    match fs::read_to_string(failing) {
+        Ok(number) => Err(io::Error::from_raw_os_error(number.trim().parse().unwrap())),
+        Err(_) => read_regular(path, limit),
+    }
+}
+
+#[test]
+fn what_cannot_be_read_for_a_while_counts_as_before() {
+    let tree = tree(&[
+        (".git/info/exclude", "excluded\n"),
+        ("sub/.gitignore", "a\n"),
+        ("sub/.ignore", "b\n"),
+    ]);
+    let root = tree.path().as_os_str().as_bytes();
+    let users = tree.path().join("users");
+    fs::write(&users, "user\n").unwrap();
+    let rules = Rules::new(Some(users), RuleSource::reading_by(read_or_fail));
+    let filter = Filter {
+        rules: Some(rules.into()),
+        ..Filter::default()
+    };
+    let names = ["excluded", "user", "sub/a", "sub/b", "sub/c"];
+    assert_eq!(reported(&filter, tree.path(), &names), ["sub/c"]);
+    let files = [
+        "sub/.gitignore",
+        "sub/.ignore",
+        ".git/info/exclude",
+        "users",
+        ".git",
+    ];
+    // EIO, EACCES, ENOMEM, EMFILE, ENFILE.
+    for (file, number) in files.into_iter().zip([5, 13, 12, 24, 23]) {
+        let failing = tree.path().join(format!("{file}.failing"));
+        fs::write(&failing, number.to_string()).unwrap();
+        for _ in 0..2 {
+            filter.forget(root, b"");
+            assert_eq!(reported(&filter, tree.path(), &names), ["sub/c"], "{file}");
+        }
+        filter.forget_all();
+        assert_eq!(reported(&filter, tree.path(), &names), ["sub/c"], "{file}");
+        assert_eq!(filter.take_warnings().len(), 3, "{file}");
+        assert_eq!(filter.find_changes(), RuleChanges::In(Vec::new()));
+        fs::remove_file(failing).unwrap();
+        filter.hasten_retries();
+        let dir = file
+            .strip_suffix("/.gitignore")
+            .or(file.strip_suffix("/.ignore"));
+        let dir = dir.unwrap_or("").as_bytes().to_vec();
+        let found = RuleChanges::In(vec![(root.to_vec(), dir)]);
+        assert_eq!(filter.find_changes(), found, "{file}");
+    }
+    // The other files are read, and what was read then counts.
+    fs::write(tree.path().join("sub/.ignore.failing"), "24").unwrap();
+    fs::write(tree.path().join("sub/.gitignore"), "c\n").unwrap();
+    filter.forget(root, b"sub");
+    assert_eq!(reported(&filter, tree.path(), &names), ["sub/a"]);
+    // What is gone has no rules to come back to.
+    filter.remove(root, b"sub");
+    assert_eq!(reported(&filter, tree.path(), &names), ["sub/a", "sub/b"]);
 }

@@ -1,0 +1,129 @@
+//! Asks the disk for the rules of a directory: whether it is the root of a repository, and the
+//! bytes of its rule files.
+//!
+//! Compiles no rules. Invariants: a file system that may not answer is waited for a bounded time;
+//! where a look may mount something, there is nothing; and what could not be found out is an
+//! error, never taken to be missing.
+
+use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::bounded_io::BoundedIo;
+use super::git_config;
+use crate::sys::is_missing;
+use crate::sys::read_regular::{Read, read_regular};
+
+/// Reads the beginning of a regular file; `None` if there is none.
+pub(super) type ReadFile = fn(&Path, u64) -> io::Result<Option<Read>>;
+
+/// Why something is not known.
+#[derive(Debug)]
+pub(super) enum Unknown {
+    /// The file system has not answered; [`RuleSource::take_recovered`] is true once it has.
+    Stalled,
+    Failed(PathBuf, io::Error),
+}
+
+pub(super) struct RuleSource {
+    io: BoundedIo,
+    read_file: ReadFile,
+}
+
+/// What identifies a state of a rule file.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) enum FileState {
+    #[default]
+    Missing,
+    /// A repository: its times change with every use.
+    Marker { inode: (u64, u64) },
+    Rules {
+        inode: (u64, u64),
+        size: u64,
+        /// mtime and ctime, in seconds and nanoseconds.
+        times: [i64; 4],
+    },
+}
+
+impl RuleSource {
+    pub(super) fn new() -> Self {
+        Self::reading_by(read_regular)
+    }
+
+    /// Reads files by a function that may fail as a test demands.
+    pub(super) fn reading_by(read_file: ReadFile) -> Self {
+        let io = BoundedIo::new();
+        Self { io, read_file }
+    }
+
+    /// Whether a file system answers again that was late. True once for each time that it was.
+    pub(super) fn take_recovered(&mut self) -> bool {
+        self.io.take_recovered()
+    }
+
+    /// Whether a directory is the root of a repository, a work tree or a submodule.
+    pub(super) fn is_repository(&mut self, dir: &Path) -> Result<bool, Unknown> {
+        let state = self.state(&git_config::marker(dir))?;
+        Ok(state != FileState::Missing)
+    }
+
+    /// The path of `info/exclude` of the repository whose root is `dir`.
+    pub(super) fn excludes_file(&mut self, dir: &Path) -> Result<PathBuf, Unknown> {
+        let (copy, read) = (dir.to_owned(), self.read_file);
+        self.ask(dir, move || git_config::excludes_file(&copy, read))
+    }
+
+    /// The beginning of a rule file; `None` if there is no regular file.
+    pub(super) fn read(&mut self, path: &Path, limit: u64) -> Result<Option<Read>, Unknown> {
+        let (copy, read) = (path.to_owned(), self.read_file);
+        self.ask(path, move || read(&copy, limit))
+    }
+
+    pub(super) fn state(&mut self, path: &Path) -> Result<FileState, Unknown> {
+        let copy = path.to_owned();
+        self.ask(path, move || FileState::of(&copy))
+    }
+
+    fn ask<T: Default + Send + 'static>(
+        &mut self,
+        path: &Path,
+        question: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Unknown> {
+        match self.io.run(path, Ok(T::default()), question) {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) => Err(Unknown::Failed(path.to_owned(), error)),
+            None => Err(Unknown::Stalled),
+        }
+    }
+}
+
+impl FileState {
+    fn of(path: &Path) -> io::Result<Self> {
+        let found = match path.symlink_metadata() {
+            Ok(found) => found,
+            Err(error) if is_missing(&error) => return Ok(Self::Missing),
+            Err(error) => return Err(error),
+        };
+        let is_marker = path.file_name() == Some(OsStr::new(".git"));
+        Ok(Self::of_found(&found, is_marker))
+    }
+
+    fn of_found(found: &Metadata, is_marker: bool) -> Self {
+        let inode = (found.dev(), found.ino());
+        if is_marker {
+            return Self::Marker { inode };
+        }
+        Self::Rules {
+            inode,
+            size: found.size(),
+            times: [
+                found.mtime(),
+                found.mtime_nsec(),
+                found.ctime(),
+                found.ctime_nsec(),
+            ],
+        }
+    }
+}
