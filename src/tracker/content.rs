@@ -13,6 +13,7 @@ mod reread_delay;
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Ticket};
 use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
 use super::queue::Work;
+use super::reconcile::BUSY;
 use super::{Hashing, Tracker};
 use crate::change::{Content, Digest, Kind, Warning};
 pub(super) use reads::Reads;
@@ -201,7 +202,9 @@ impl<D: Disk> Tracker<D> {
         error: FsError,
         evidence: Evidence,
     ) {
-        if error.is_transient() {
+        // What was busy for long counts as unreadable.
+        let is_known_busy = error == FsError::Busy && self.model.is_unreadable(id);
+        if error.is_transient() && !is_known_busy && !self.queue.is_long_busy(id, &error) {
             self.model.mark_missed(id);
             return self.try_again(id, &error, evidence);
         }
@@ -243,6 +246,7 @@ impl<D: Disk> Tracker<D> {
         if is_first {
             let warning = match error {
                 FsError::Io(why) => Warning::Failed(why),
+                FsError::Busy => Warning::Failed(BUSY.to_owned()),
                 _ => Warning::UnreadableFile,
             };
             self.warn(id, warning);

@@ -72,6 +72,8 @@ pub(crate) struct Fake {
     /// Errors injected so far.
     pub(crate) errors: usize,
     pub(crate) pending: VecDeque<Op>,
+    /// Whether no file can be read now, as if each had a lease.
+    pub(crate) is_busy: bool,
     /// Whether a write by a name that was removed must be reported under the other names too.
     pub(crate) expects_writes_by_unlinked_names: bool,
     /// What happened, in order: shown when a test fails.
@@ -103,6 +105,7 @@ impl Fake {
             odds: Odds::default(),
             errors: 0,
             pending: VecDeque::new(),
+            is_busy: false,
             expects_writes_by_unlinked_names: false,
             journal: Vec::new(),
             late: VecDeque::new(),

@@ -292,6 +292,11 @@ impl WorkQueue {
         }
     }
 
+    /// Whether an error of the entry that is being served shows that it stays busy.
+    pub(super) fn is_long_busy(&self, id: Id, error: &FsError) -> bool {
+        back_off::is_long_busy(error, self.failures_of(id))
+    }
+
     /// Sets an entry as being served again, since an answer for it has come; with its consecutive
     /// failures, in case the answer is an error.
     pub(super) fn resume(&mut self, id: Id, failures: u8) {

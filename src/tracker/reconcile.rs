@@ -13,6 +13,9 @@ use super::queue::{RETRY_DELAY, Work};
 use super::scan_scope::ScanScope;
 use crate::change::{Content, Kind, Warning};
 
+/// What is reported of a file or directory that stays busy.
+pub(super) const BUSY: &str = "another process keeps it busy (by a lease, say): it is tried again";
+
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_entry(&mut self, id: Id) {
         match self.model.parent(id) {
@@ -105,7 +108,7 @@ impl<D: Disk> Tracker<D> {
     /// Serves a name in `dir` that cannot be reconciled, since `blocked`, which is `dir` or above
     /// it, cannot be entered now: both directories are scanned when it can.
     fn cannot_enter(&mut self, blocked: Id, dir: Id, name: &[u8], error: &FsError) {
-        let is_first = self.queue.retry(Work::scan(blocked, ScanScope::All), error);
+        let is_to_report = self.queue.retry(Work::scan(blocked, ScanScope::All), error);
         if blocked != dir {
             self.queue.retry(Work::scan(dir, ScanScope::All), error);
             self.mark_unscanned(dir);
@@ -114,12 +117,13 @@ impl<D: Disk> Tracker<D> {
         if !is_listed {
             self.mark_unscanned(dir);
         }
-        self.warn_blocked(blocked, error, is_first);
+        self.warn_blocked(blocked, error, is_to_report);
     }
 
-    fn warn_blocked(&mut self, dir: Id, error: &FsError, is_first: bool) {
+    pub(super) fn warn_blocked(&mut self, dir: Id, error: &FsError, is_to_report: bool) {
         match error {
-            FsError::Io(text) if is_first => self.warn(dir, Warning::Failed(text.clone())),
+            FsError::Io(text) if is_to_report => self.warn(dir, Warning::Failed(text.clone())),
+            FsError::Busy if is_to_report => self.warn(dir, Warning::Failed(BUSY.to_owned())),
             FsError::PermissionDenied => self.warn_unreadable(dir),
             // That no descriptor is free, or that a file system does not answer, is reported once as
             // a whole.
@@ -135,12 +139,12 @@ impl<D: Disk> Tracker<D> {
     /// Serves a name that statx(2) cannot find because of an error, though its directory was
     /// opened.
     fn cannot_stat(&mut self, dir: Id, name: &[u8], error: &FsError) {
-        let is_first = match error {
+        let is_to_report = match error {
             // The directory may not be searched: all names in it fail.
             FsError::PermissionDenied => self.queue.retry(Work::scan(dir, ScanScope::All), error),
             _ => self.retry_later(dir, name, error),
         };
-        self.warn_blocked(dir, error, is_first);
+        self.warn_blocked(dir, error, is_to_report);
     }
 
     /// Reconciles a name that is not there. An event about that may be unread, which shows whether

@@ -13,7 +13,7 @@ use super::folded_names::Source;
 use super::model::{Flag, Id};
 use super::queue::Work;
 use super::scan_scope::ScanScope;
-use crate::change::{Kind, Warning};
+use crate::change::Kind;
 use rescan::Rescan;
 
 /// The current scan, if any, and the rescan that it may be part of.
@@ -184,20 +184,14 @@ impl<D: Disk> Tracker<D> {
     }
 
     fn cannot_scan(&mut self, dir: Id, scope: ScanScope, error: &FsError) {
-        let is_first = self.queue.retry(Work::scan(dir, scope), error);
+        let is_to_report = self.queue.retry(Work::scan(dir, scope), error);
         match error {
             FsError::NotFound => {
                 // It is scanned once it is found again.
                 self.mark_unscanned(dir);
                 self.enqueue(dir);
             }
-            FsError::PermissionDenied => self.warn_unreadable(dir),
-            FsError::Io(why) if is_first => self.warn(dir, Warning::Failed(why.clone())),
-            FsError::Busy
-            | FsError::NoDescriptor
-            | FsError::Stalled
-            | FsError::Io(_)
-            | FsError::WatchLimit => {}
+            _ => self.warn_blocked(dir, error, is_to_report),
         }
     }
 

@@ -271,6 +271,9 @@ impl Disk for Fake {
         if self.tree.kind(node) != Kind::File {
             return Err(FsError::NotFound);
         }
+        if self.is_busy {
+            return Err(FsError::Busy);
+        }
         let stat = self.tree.stat(node);
         if stat.size > limit {
             return Ok(Reading::Done(FileDigest::unread(stat)));

@@ -4,6 +4,23 @@
 
 use super::{FsError, MS, RETRY_DELAY};
 
+/// Consecutive failures after which what is busy is taken to stay so: it was for 10 s.
+const LONG_BUSY: u8 = 16;
+
+/// Whether a failure that follows `failures` consecutive ones is to be reported: the first one; of
+/// what is busy, the one that shows that it stays so.
+pub(super) fn is_to_report(error: &FsError, failures: u8) -> bool {
+    match error {
+        FsError::Busy => failures == LONG_BUSY,
+        _ => failures == 0,
+    }
+}
+
+/// Whether an error that follows `failures` consecutive ones shows that something stays busy.
+pub(super) fn is_long_busy(error: &FsError, failures: u8) -> bool {
+    *error == FsError::Busy && failures >= LONG_BUSY
+}
+
 /// The delay in nanoseconds after an error that follows `failures` consecutive ones.
 pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
     let (first, factor, longest) = match error {
@@ -12,6 +29,10 @@ pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
         // A change of permissions mostly has an event, which hastens the retry.
         FsError::PermissionDenied => (1000 * MS, 2, 300_000 * MS),
         FsError::WatchLimit => (10_000 * MS, 2, 300_000 * MS),
+        FsError::Busy if failures >= LONG_BUSY => {
+            let delay = 1000 * MS << (failures - LONG_BUSY).min(5);
+            (delay, 1, 30_000 * MS)
+        }
         FsError::Busy | FsError::NoDescriptor => (10 * MS, 2, 1000 * MS),
         FsError::Stalled => (1000 * MS, 2, 30_000 * MS),
         // A transient error has passed by the second try. Any other may affect thousands of files.
@@ -34,7 +55,23 @@ pub(super) fn is_stuck(error: &FsError, failures: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{FsError, MS, back_off, is_stuck};
+    use super::{FsError, LONG_BUSY, MS, back_off, is_long_busy, is_stuck, is_to_report};
+
+    #[test]
+    fn what_is_busy_for_ten_seconds_is_reported_and_tried_ever_more_rarely() {
+        let delays: Vec<u64> = (0..=u8::MAX)
+            .map(|failures| back_off(&FsError::Busy, failures) / MS)
+            .collect();
+        let until: u64 = delays[..usize::from(LONG_BUSY)].iter().sum();
+        assert!((9_000..11_000).contains(&until), "{until} ms");
+        let later = [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000];
+        assert_eq!(delays[usize::from(LONG_BUSY)..][..7], later);
+        assert_eq!(delays[255], 30_000);
+        let reported = (0..=u8::MAX).filter(|&failures| is_to_report(&FsError::Busy, failures));
+        assert_eq!(reported.collect::<Vec<_>>(), [LONG_BUSY]);
+        assert!(!is_long_busy(&FsError::Busy, LONG_BUSY - 1));
+        assert!(is_long_busy(&FsError::Busy, u8::MAX));
+    }
 
     #[test]
     fn what_cannot_be_read_is_tried_three_times_in_two_seconds_and_then_ever_more_rarely() {

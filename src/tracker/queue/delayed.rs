@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 
-use super::back_off::{back_off, is_stuck};
+use super::back_off::{back_off, is_stuck, is_to_report};
 use super::{CEILING, Detail, Item, Key, QUIET, RETRY_DELAY, State, Work, WorkQueue};
 use crate::tracker::disk::FsError;
 use crate::tracker::model::Id;
@@ -102,15 +102,15 @@ impl WorkQueue {
         }
     }
 
-    /// Puts a key back after an error, with a longer delay each time. Whether this is its first
-    /// failure in a row.
+    /// Puts a key back after an error, with a longer delay each time. Whether that is to be
+    /// reported.
     pub(in crate::tracker) fn retry(&mut self, work: Work, error: &FsError) -> bool {
         let now = self.now;
         let is_new = !self.items.contains_key(&work.key);
         let item = self.item(&work);
-        let is_first = item.failures == 0;
+        let is_to_report = is_to_report(error, item.failures);
         if !is_new {
-            return is_first; // It is on the queue again already, and is served sooner.
+            return is_to_report; // It is on the queue again already, and is served sooner.
         }
         let due = now.saturating_add(back_off(error, item.failures));
         item.failures = item.failures.saturating_add(1);
@@ -120,7 +120,7 @@ impl WorkQueue {
         if *error == FsError::PermissionDenied {
             self.denied.insert(work.key, Id(work.group));
         }
-        is_first
+        is_to_report
     }
 
     /// Makes keys ready that failed for want of permissions, in directories for which `is_meant`

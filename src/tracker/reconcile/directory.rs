@@ -31,7 +31,10 @@ impl<D: Disk> Tracker<D> {
             .and_then(|parent| self.disk.watch(Target::In(&parent, name)));
         match watched {
             Ok(watched) => self.watched(dir, name, stat, &watched),
-            Err(error) => drop(self.retry_later(dir, name, &error)),
+            Err(error) => {
+                let is_to_report = self.retry_later(dir, name, &error);
+                self.warn_blocked(dir, &error, is_to_report);
+            }
         }
     }
 

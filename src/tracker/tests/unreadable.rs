@@ -84,3 +84,38 @@ fn a_file_that_is_unreadable_for_a_while_and_not_written_is_no_change() {
     }
     assert_eq!(world.new_records(), Vec::<String>::new());
 }
+
+#[test]
+fn a_file_that_stays_busy_is_reported_once_and_tried_ever_more_rarely() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+    world.tracker.disk.is_busy = true;
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    let began = world.tick;
+    while world.tick < began + 8_000 * MS {
+        world.waits();
+    }
+    assert_eq!(world.new_records(), Vec::<String>::new(), "it may be over");
+    assert_eq!(world.warnings, []);
+    while world.tick < began + 12_000 * MS {
+        world.waits();
+    }
+    assert_eq!(world.new_records(), ["changed t/a 4"], "without a digest");
+    assert_eq!(world.warnings.len(), 1);
+    let began = (world.tick, world.tracker.disk.journal.len());
+    while world.tick < began.0 + 600_000 * MS {
+        world.waits();
+    }
+    let journal = &world.tracker.disk.journal[began.1..];
+    let tries = journal.iter().filter(|line| line.contains("read ")).count();
+    assert!((15..=30).contains(&tries), "{tries} in ten minutes");
+    // Each write is a change, and reported when it comes.
+    world.does(&write("t/a", 3));
+    world.catches_up();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+    assert_eq!(world.warnings.drain(..).count(), 1);
+    world.tracker.disk.is_busy = false;
+    world.waits();
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+}
