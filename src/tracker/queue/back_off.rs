@@ -30,7 +30,7 @@ pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
         FsError::PermissionDenied => (1000 * MS, 2, 300_000 * MS),
         FsError::WatchLimit => (10_000 * MS, 2, 300_000 * MS),
         FsError::Busy if failures >= LONG_BUSY => {
-            let delay = 1000 * MS << (failures - LONG_BUSY).min(5);
+            let delay = (1000 * MS) << (failures - LONG_BUSY).min(5);
             (delay, 1, 30_000 * MS)
         }
         FsError::Busy | FsError::NoDescriptor => (10 * MS, 2, 1000 * MS),
