@@ -7,7 +7,7 @@
 mod common;
 
 use common::fuse::{Fuse, builder, mounted};
-use common::{Tree, Watch, eventually};
+use common::{Tree, eventually};
 use std::time::{Duration, Instant};
 
 /// The CPU time that a process has taken, in hundredths of a second.
@@ -19,13 +19,6 @@ fn cpu_ticks(pid: u32) -> u64 {
         .map(|word| word.parse().unwrap_or(0))
         .collect();
     fields[11] + fields[12]
-}
-
-/// Waits for the warning that the mount does not answer.
-fn warns_of_no_answer(watch: &Watch) {
-    watch.await_stderr_where("that it does not answer", |line| {
-        line.contains("mnt") && line.contains("does not answer")
-    });
 }
 
 #[test]
@@ -85,62 +78,6 @@ fn files_of_a_fuse_mount_are_read_when_they_change_and_all_of_them_if_asked_for(
         "{} opened",
         fuse.opened()
     );
-    watch.stop();
-}
-
-#[test]
-fn a_server_that_is_stopped_before_the_start_stops_nothing_else() {
-    let test = "a_server_that_is_stopped_before_the_start…";
-    let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("d/b", "2")]) else {
-        return;
-    };
-    fuse.stop();
-    let mut watch = builder(&tree, &fuse).start();
-    warns_of_no_answer(&watch);
-    tree.touch("new");
-    watch.expect(&["New file: ./new"]);
-    // What is there is learned as soon as it answers.
-    fuse.go_on();
-    let reported = watch.until("New file: ./mnt/d/b");
-    if !reported.iter().any(|line| line == "New file: ./mnt/a") {
-        watch.until("New file: ./mnt/a");
-    }
-    watch.stop();
-}
-
-#[test]
-fn a_server_that_is_stopped_after_ready_stops_nothing_else() {
-    let test = "a_server_that_is_stopped_after_ready…";
-    let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("d/b", "2")]) else {
-        return;
-    };
-    let mut watch = builder(&tree, &fuse).args(["--rescan", "0.3"]).start();
-    fuse.stop();
-    warns_of_no_answer(&watch);
-    for name in ["one", "two", "three"] {
-        tree.touch(name);
-        watch.expect(&[&format!("New file: ./{name}")]);
-    }
-    fuse.go_on();
-    fuse.put("late", "from another host");
-    watch.until("New file: ./mnt/late");
-    watch.until("Content changed: ./mnt/late");
-    // No file is open there now: the kernel waits for no answer to FUSE_FLUSH.
-    fuse.stop();
-    watch.stop();
-}
-
-#[test]
-fn a_path_on_a_server_that_is_stopped_leaves_the_start_open_to_signals() {
-    let test = "a_path_on_a_server_that_is_stopped…";
-    let Some((tree, fuse)) = mounted(test, &[("a", "1")]) else {
-        return;
-    };
-    fuse.stop();
-    let watch = builder(&tree, &fuse).path("mnt").spawn();
-    watch.await_stderr_where("that it does not answer", |line| {
-        line.contains("mnt does not answer")
-    });
     watch.stop();
 }
 

@@ -10,6 +10,7 @@ mod directories;
 mod fold;
 mod folded_names;
 mod hard_links;
+mod in_pieces;
 mod optional_events;
 mod property;
 mod queue;

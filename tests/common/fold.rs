@@ -1,11 +1,14 @@
 //! Applies a stream of records to the tree at `ready`, strictly: a record that repeats another,
 //! or is about a name that is not there, is a violation (contract, section 4).
 
+mod node;
+
 use std::collections::BTreeMap;
 
 use super::Tree;
-use super::disk::{self, Entry, Snapshot};
+use super::disk::{self, Snapshot};
 use super::record::Record;
+use node::{Node, Place};
 
 /// The tree that the records add up to.
 pub(crate) struct Fold {
@@ -21,19 +24,6 @@ pub(crate) struct Fold {
     pub(crate) violations: Vec<String>,
     /// How many records there were of each event.
     pub(crate) counts: BTreeMap<String, usize>,
-}
-
-#[derive(Default)]
-struct Node {
-    kind: String,
-    /// The digest last reported, under whatever name.
-    sha256: Option<String>,
-    size: Option<u64>,
-    /// The digest last reported under this name, if one was, when a rename has since put
-    /// another file there: a `changed` must follow if the digests differ, and may if
-    /// the old one is not known.
-    displaced: Option<Option<String>>,
-    children: BTreeMap<Vec<u8>, Node>,
 }
 
 /// Where a log that begins with a snapshot, folded strictly over all of its sessions, and
@@ -53,9 +43,6 @@ pub(crate) fn log_differences(tree: &Tree, log: &[u8], hashes: bool) -> Vec<Stri
     all.extend(fold.violations);
     all
 }
-
-/// A path in the folded tree: the PATH that it is below, and the names from there.
-type Place<'a> = Vec<&'a [u8]>;
 
 impl Fold {
     /// A fold over the tree at the start, below these PATHs.
@@ -259,98 +246,6 @@ impl Fold {
             }
         }
         out
-    }
-}
-
-impl Node {
-    /// The node for a record's name.
-    fn of(record: &Record) -> Self {
-        Self {
-            kind: record.kind().to_owned(),
-            sha256: record.sha256().map(str::to_owned),
-            size: record.size(),
-            ..Self::default()
-        }
-    }
-
-    fn forget_displaced(&mut self) {
-        self.displaced = None;
-        self.children.values_mut().for_each(Self::forget_displaced);
-    }
-
-    /// The node of a place below this one.
-    fn find(&self, place: &[&[u8]]) -> Option<&Self> {
-        place
-            .iter()
-            .try_fold(self, |node, name| node.children.get(*name))
-    }
-
-    /// The node of a place below this one, to change it.
-    fn find_mut(&mut self, place: &[&[u8]]) -> Option<&mut Self> {
-        place
-            .iter()
-            .try_fold(self, |node, name| node.children.get_mut(*name))
-    }
-
-    /// The directory that a place is in.
-    fn parent(&mut self, place: &Place<'_>) -> Result<&mut Self, String> {
-        let (_, parents) = place.split_last().ok_or("no path")?;
-        let parent = self.find_mut(parents).ok_or("its directory is not there")?;
-        match parent.kind.as_str() {
-            "directory" => Ok(parent),
-            other => Err(format!("its directory is a {other}")),
-        }
-    }
-
-    /// Puts a node there and returns what it replaces. A directory reported as there
-    /// twice keeps what is below it.
-    fn insert(&mut self, place: &Place<'_>, mut node: Self) -> Result<Option<Self>, String> {
-        let parent = self.parent(place)?;
-        let name = place.last().ok_or("no path")?.to_vec();
-        let mut old = parent.children.remove(&name);
-        if let Some(old) = &mut old
-            && old.kind == "directory"
-            && node.kind == "directory"
-            && node.children.is_empty()
-        {
-            std::mem::swap(&mut node.children, &mut old.children);
-        }
-        parent.children.insert(name, node);
-        Ok(old)
-    }
-
-    /// Takes the node of a place away.
-    fn remove(&mut self, place: &Place<'_>) -> Option<Self> {
-        let parent = self.parent(place).ok()?;
-        parent.children.remove(*place.last()?)
-    }
-
-    /// Adds this node and all below it to a list.
-    fn list<'a>(&'a self, path: Vec<u8>, into: &mut BTreeMap<Vec<u8>, &'a Self>) {
-        for (name, child) in &self.children {
-            child.list([&path, &b"/"[..], name].concat(), into);
-        }
-        into.insert(path, self);
-    }
-
-    /// Adds the differences between this node and its entry on disk.
-    fn differs(&self, name: &str, entry: &Entry, hashes: bool, out: &mut Vec<String>) {
-        if self.kind != entry.kind {
-            out.push(format!("{name}: reported {}, is {}", self.kind, entry.kind));
-        } else if entry.kind != "file" {
-        } else if self.sha256 != entry.sha256 && (hashes || self.sha256.is_some()) {
-            let (reported, is) = (&self.sha256, &entry.sha256);
-            out.push(format!("{name}: reported sha256 {reported:?}, is {is:?}"));
-        } else if self.size.is_some() && self.size != entry.size {
-            let (reported, is) = (self.size, entry.size);
-            out.push(format!("{name}: reported size {reported:?}, is {is:?}"));
-        } else if let Some(Some(displaced)) = &self.displaced
-            && self.sha256.as_ref().is_some_and(|now| now != displaced)
-        {
-            out.push(format!(
-                "{name}: a rename replaced its bytes, and no changed record followed"
-            ));
-        }
     }
 }
 

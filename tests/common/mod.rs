@@ -19,6 +19,7 @@ pub(crate) mod load;
 pub(crate) mod namespace;
 pub(crate) mod record;
 pub(crate) mod serve;
+pub(crate) mod shell;
 pub(crate) mod skips;
 pub(crate) mod stream;
 pub(crate) mod sys;

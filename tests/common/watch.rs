@@ -195,6 +195,13 @@ impl Watch {
         briefs.filter(|brief| brief != "start").collect()
     }
 
+    /// Every record so far, of JSON.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let lines = self.out.lines_from(0);
+        let parse = |line: &Line| Record::parse(&line.bytes).unwrap();
+        lines.iter().map(parse).collect()
+    }
+
     // Silence.
 
     /// Makes a sentinel in the first PATH, and waits until the watcher has looked at

@@ -4,11 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::super::fake::Op;
-use super::cases::{all, emits, emits_with, touch, write};
+use super::cases::{all, emits, emits_with, write};
 use super::fold::line;
-use super::world::{MS, World, WorldOptions};
+use super::world::{World, WorldOptions};
 use crate::change::{Change, Warning};
-use crate::stage_order::Stages;
 
 #[test]
 fn a_path_of_directories_made_at_once_is_watched_to_its_end() {
@@ -305,86 +304,4 @@ fn the_removal_of_a_deep_tree_writes_no_path_again_that_begins_another() {
     let (lines, _) = removal("");
     let reported = ["//", "/d/", "/d/e/", "/d/e/f", "/g"].map(|path| format!("deleted {path}"));
     assert_eq!(lines, reported);
-}
-
-const MANY: [&str; 12] = [
-    "t/d/a", "t/d/b", "t/d/c", "t/d/e", "t/d/f", "t/d/g", "t/d/h", "t/d/i", "t/d/j", "t/d/k",
-    "t/d/l", "t/d/m",
-];
-
-#[test]
-fn a_directory_with_much_in_it_is_reported_as_gone_in_pieces() {
-    let mut tree = vec![Op::MakeDir("t/d")];
-    tree.extend(MANY.iter().flat_map(|name| touch(name)));
-    for comes_back in [false, true] {
-        let mut world = World::quiet(&WorldOptions::default(), &tree);
-        world.does(&[Op::Rename("t/d", "o/d")]);
-        world.catches_up();
-        world.passes(60 * MS);
-        let (mut all, mut pieces) = (Vec::new(), 0);
-        while all.len() < 7 || !comes_back && all.len() < MANY.len() + 1 {
-            world.work(1);
-            let piece = world.new_records();
-            assert!(piece.len() <= 4, "at once: {piece:?}");
-            pieces += usize::from(!piece.is_empty());
-            all.extend(piece);
-        }
-        assert!(pieces > 1);
-        if comes_back {
-            world.does(&[Op::Rename("o/d", "t/d")]);
-        } else {
-            assert_eq!(all.last().map(String::as_str), Some("deleted t/d/"));
-        }
-        world.converges();
-    }
-}
-
-/// Applies the queued events piece by piece, and asserts that the batch's paths never have more
-/// bytes than a piece and one path, and that no record is missing.
-fn applies_in_pieces(world: &mut World, records: usize) -> Vec<String> {
-    world.read(usize::MAX);
-    let Ok(_) = world.begin_batch();
-    let (mut all, mut pieces) = (Vec::new(), 0);
-    while world.tracker.is_applying() {
-        world.tracker.apply_next();
-        world.tracker.order_batch();
-        let bytes = world.tracker.batch.path_bytes();
-        assert!(bytes < 16 + 2 * "t/d/10".len(), "{bytes} bytes");
-        world.absorb();
-        let piece = world.new_records();
-        pieces += usize::from(!piece.is_empty());
-        all.extend(piece);
-    }
-    assert_eq!(all.len(), records, "{all:?}");
-    assert!(pieces > 2);
-    all
-}
-
-#[test]
-fn a_directory_with_much_in_it_that_is_renamed_is_emitted_apart_in_pieces() {
-    let mut tree = vec![Op::MakeDir("t/d")];
-    tree.extend(MANY.iter().flat_map(|name| touch(name)));
-    let mut options = WorldOptions::default();
-    options.settings.no_renames = true;
-    let mut world = World::quiet(&options, &tree);
-    world.does(&[Op::Rename("t/d", "t/e")]);
-    let count = MANY.len() + 1;
-    let all = applies_in_pieces(&mut world, 2 * count);
-    assert_eq!(all[count - 1], "deleted t/d/");
-    assert_eq!(all[count], "created t/e/");
-    world.converges();
-    assert_eq!(world.new_records(), Vec::<String>::new());
-}
-
-#[test]
-fn a_directory_with_much_in_it_that_another_one_replaces_is_gone_in_pieces() {
-    let mut tree = vec![Op::MakeDir("t/d"), Op::MakeDir("o/new")];
-    tree.extend(MANY.iter().flat_map(|name| touch(name)));
-    let mut world = World::quiet(&WorldOptions::default(), &tree);
-    world.does(&[Op::Rename("t/d", "o/d"), Op::Rename("o/new", "t/d")]);
-    let all = applies_in_pieces(&mut world, MANY.len() + 2);
-    assert_eq!(all[MANY.len()..], ["deleted t/d/", "created t/d/"]);
-    world.does(&touch("t/d/new"));
-    world.converges();
-    assert_eq!(world.new_records(), ["created t/d/new 0"]);
 }

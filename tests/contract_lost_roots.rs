@@ -1,0 +1,135 @@
+//! Tests PATHs that go away: what is reported of each, and that the last one ends the watch
+//! (contract, section 1).
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::Tree;
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn the_root_deleted_is_reported_last_and_leaves_nothing_to_watch() {
+    let tree = Tree::new();
+    tree.mkdirs("root/sub");
+    tree.write("root/sub/file", "x");
+    let mut watch = tree.watch().json().path("root").start();
+    fs::remove_dir_all(tree.path("root")).unwrap();
+    watch.expect(&[
+        "deleted file root/sub/file",
+        "deleted directory root/sub",
+        "deleted directory root",
+    ]);
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(1));
+    ended.stderr_is_ours();
+    assert!(
+        ended
+            .stderr
+            .lines()
+            .any(|line| !line.contains("ready:") && !line.contains("baseline")),
+        "it does not say why it ended: {}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn the_root_renamed_is_gone_with_everything_in_it() {
+    let tree = Tree::new();
+    tree.mkdirs("root/sub");
+    tree.write("root/sub/file", "x");
+    let mut watch = tree.watch().path("root").start();
+    tree.rename("root", "elsewhere");
+    watch.expect(&[
+        "Deleted: root/sub/file",
+        "Deleted directory: root/sub",
+        "Deleted directory: root",
+    ]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn the_parent_of_the_root_renamed_leaves_nothing_there_either() {
+    let tree = Tree::new();
+    tree.mkdirs("parent/root");
+    tree.write("parent/root/file", "x");
+    let mut watch = tree.watch().baseline().path("parent/root").start();
+    // There is no event at all for this one.
+    tree.rename("parent", "elsewhere");
+    watch.expect(&[
+        "Deleted: parent/root/file",
+        "Deleted directory: parent/root",
+    ]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn the_working_directory_removed_is_gone() {
+    let tree = Tree::new();
+    tree.mkdir("here");
+    let mut watch = tree.watch().from("here").start();
+    tree.rmdir("here");
+    watch.expect(&["Deleted directory: ."]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn a_root_removed_while_somebody_stands_in_it_is_gone() {
+    let tree = Tree::new();
+    tree.mkdirs("root/sub");
+    tree.mkdirs("here/sub");
+    for (watch, root, shown) in [
+        (tree.watch().path("root"), "root", "root"),
+        (tree.watch().from("here"), "here", "."),
+    ] {
+        let mut watch = watch.start();
+        let mut standing = Command::new("sleep");
+        let standing = standing.arg("60").current_dir(tree.path(root));
+        let mut standing = standing.spawn().unwrap();
+        tree.remove_all(root);
+        watch.expect(&[
+            &format!("Deleted directory: {shown}/sub"),
+            &format!("Deleted directory: {shown}"),
+        ]);
+        assert_eq!(watch.wait().status.code(), Some(1));
+        standing.kill().unwrap();
+        standing.wait().unwrap();
+    }
+}
+
+#[test]
+fn the_working_directory_moved_counts_as_gone() {
+    let tree = Tree::new();
+    tree.mkdir("here");
+    tree.touch("here/file");
+    let mut watch = tree.watch().from("here").start();
+    tree.rename("here", "there");
+    watch.expect(&["Deleted: ./file", "Deleted directory: ."]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn a_root_replaced_by_another_under_its_name_is_gone() {
+    let tree = Tree::new();
+    tree.mkdir("root");
+    tree.mkdir("other");
+    let mut watch = tree.watch().path("root").start();
+    tree.exchange("root", "other");
+    watch.expect(&["Deleted directory: root"]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn it_goes_on_while_one_root_is_left() {
+    let tree = Tree::new();
+    tree.mkdir("one");
+    tree.mkdir("two");
+    let mut watch = tree.watch().path("one").path("two").start();
+    tree.rmdir("one");
+    watch.expect(&["Deleted directory: one"]);
+    tree.touch("two/a");
+    watch.expect(&["New file: two/a"]);
+    tree.remove_all("two");
+    watch.expect(&["Deleted: two/a", "Deleted directory: two"]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}

@@ -1,0 +1,178 @@
+//! Tests `--resume`: a log that is gone on with folds to the disk, whatever has cut it (contract,
+//! section 3a).
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+#![allow(clippy::print_stderr)] // The seed has to be known.
+
+mod common;
+
+use common::fold::log_differences;
+use common::{Record, Tree, fork, load, serve};
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, SystemTime};
+
+/// The differences between the fold of a whole log and the disk.
+fn differences(tree: &Tree, log: &Path) -> Vec<String> {
+    log_differences(tree, &fs::read(log).unwrap(), true)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Resumes until everything is known.
+fn resume(tree: &Tree, log: &Path, more: &[&str]) -> Output {
+    let args = ["--resume", "--format", "json", "--log-file", text(log)];
+    let output = serve::run(tree, &[&args[..], &["--timeout", "0"], more].concat());
+    let code = output.status.code();
+    assert!(
+        matches!(code, Some(0 | 3)),
+        "{code:?} {}",
+        serve::stderr_of(&output)
+    );
+    output
+}
+
+#[test]
+fn a_resumed_log_folds_to_the_disk() {
+    let tree = Tree::new();
+    tree.mkdir("d");
+    tree.write("d/a", "1");
+    let log = tree.outside("log");
+    resume(&tree, &log, &[]);
+    let sessions = |log: &Path| {
+        let bytes = fs::read(log).unwrap();
+        let lines: Vec<_> = bytes
+            .split(|&byte| byte == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect();
+        let records = lines.iter().filter_map(|line| Record::parse(line).ok());
+        let starts = records.filter(|record| record.event() == "start");
+        starts
+            .map(|record| {
+                (
+                    record.text("session").unwrap().to_owned(),
+                    record.text("resumes").map(str::to_owned),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    for round in 0..3 {
+        tree.write(format!("new {round}"), "x");
+        tree.rename("d", "e");
+        resume(&tree, &log, &[]);
+        assert_eq!(differences(&tree, &log), [""; 0]);
+        tree.rename("e", "d");
+    }
+    resume(&tree, &log, &[]);
+    let wrong = differences(&tree, &log);
+    assert_eq!(wrong, [""; 0]);
+    let sessions = sessions(&log);
+    assert_eq!(sessions[0].1, None);
+    for pair in sessions.windows(2) {
+        assert_eq!(pair[1].1.as_ref(), Some(&pair[0].0));
+    }
+    // If the log was rotated away, a new one begins.
+    fs::rename(&log, tree.outside("log.1")).unwrap();
+    resume(&tree, &log, &[]);
+    let wrong = differences(&tree, &log);
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn a_log_may_be_cut_at_any_byte_of_its_last_records() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    let log = tree.outside("log");
+    resume(&tree, &log, &[]);
+    tree.write("b", "2");
+    tree.rename("a", "c");
+    resume(&tree, &log, &[]);
+    let whole = fs::read(&log).unwrap();
+    // The last session: start, two records, ready.
+    let ends: Vec<_> = (0..whole.len()).filter(|&at| whole[at] == b'\n').collect();
+    let from = ends[ends.len() - 4] + 1;
+    // Every byte of the last two records, and some of those before.
+    let dense = ends[ends.len() - 2];
+    let cuts = (from - 40..whole.len()).filter(|cut| *cut > dense - 20 || cut % 13 == 0);
+    for cut in cuts {
+        for zeroes in [0, 7] {
+            let mut bytes = whole[..cut].to_vec();
+            bytes.extend(vec![0; zeroes]);
+            fs::write(&log, bytes).unwrap();
+            resume(&tree, &log, &[]);
+            let wrong = differences(&tree, &log);
+            assert_eq!(wrong, [""; 0], "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_log_that_never_became_ready_begins_anew_and_a_foreign_file_is_left_alone() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    let log = tree.outside("log");
+    resume(&tree, &log, &[]);
+    let whole = fs::read(&log).unwrap();
+    for cut in [1, 9, 30, 300, whole.len() - 30] {
+        fs::write(&log, &whole[..cut]).unwrap();
+        resume(&tree, &log, &[]);
+        let wrong = differences(&tree, &log);
+        assert_eq!(wrong, [""; 0], "cut at {cut}");
+    }
+    fs::write(&log, "my notes\n").unwrap();
+    let args = ["--resume", "--format", "json", "--log-file", text(&log)];
+    let stderr = serve::refused_in(&tree, &args);
+    assert!(stderr.contains("is no JSON stream"), "{stderr}");
+    assert_eq!(fs::read(&log).unwrap(), b"my notes\n");
+}
+
+fn spawn_resumed(tree: &Tree, log: &Path) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_balerion"));
+    command
+        .args([
+            "--quiet",
+            "--resume",
+            "--format",
+            "json",
+            "--log-file",
+            text(log),
+        ])
+        .current_dir(tree.root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit());
+    fork::spawn(&mut command).unwrap()
+}
+
+/// `BALERION_KILLS` sets the number of rounds, `BALERION_STORM_SEED` repeats the choices.
+#[test]
+fn killed_at_any_moment_under_the_storm_the_log_folds_to_the_disk() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let seed: u64 = number("BALERION_STORM_SEED").unwrap_or(now.as_secs() * 1000 % 1_000_000_007);
+    let rounds: u64 = number("BALERION_KILLS").unwrap_or(3);
+    for round in 0..rounds {
+        let seed = seed + round;
+        eprintln!("BALERION_STORM_SEED={seed}");
+        let tree = Tree::new();
+        tree.mkdirs("shared/a/b");
+        let log = tree.outside("log");
+        fs::create_dir(tree.outside("elsewhere")).unwrap();
+        let writers = load::unleash(&tree.root(), &tree.outside("elsewhere"), seed, 3, 60);
+        let mut random = common::writers::Random(seed);
+        for _ in 0..4 {
+            let mut child = spawn_resumed(&tree, &log);
+            std::thread::sleep(Duration::from_millis(random.below(400)));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        resume(&tree, &log, &[]);
+        let wrong = differences(&tree, &log);
+        assert_eq!(wrong, [""; 0], "BALERION_STORM_SEED={seed}");
+    }
+}

@@ -1,0 +1,177 @@
+//! Tests the sessions that begin while the watch goes on: at the interval of `--snapshot`, and in a
+//! log that was rotated (contract, section 3a).
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::fold::log_differences;
+use common::{Record, Tree, sha256};
+
+#[test]
+fn snapshots_begin_a_session_at_an_interval_and_the_watch_goes_on() {
+    let tree = Tree::new();
+    tree.mkdirs("d/sub");
+    tree.write("d/f", "hello");
+    tree.symlink("f", "d/link");
+    let args = ["--snapshot", "300ms", "--host", "h", "--stat"];
+    let mut watch = tree.watch().json().args(args).baseline().start();
+    tree.write("d/new", "more");
+    watch.until("changed file ./d/new");
+    watch.until("start");
+    // Parents before children, and what has come since the watch began.
+    let mut listed = watch.until("ready");
+    assert_eq!(listed[0], "existing directory .");
+    assert_eq!(listed[1], "existing directory ./d");
+    listed.sort();
+    let expected = [
+        "existing directory .",
+        "existing directory ./d",
+        "existing directory ./d/sub",
+        "existing file ./d/f",
+        "existing file ./d/new",
+        "existing symlink ./d/link",
+    ];
+    assert_eq!(listed, expected);
+    tree.write("d/f", "changed");
+    tree.rename("d", "e");
+    watch.until("renamed directory ./d -> ./e");
+    watch.settle();
+    let known = watch.records();
+    let new = known
+        .iter()
+        .rev()
+        .find(|record| record.event() == "existing" && record.bytes("path").ends_with(b"/new"));
+    let new = new.unwrap();
+    assert_eq!(new.sha256(), Some(sha256(b"more").as_str()));
+    assert_eq!(new.size(), Some(4));
+    assert!(new.number("inode").is_some(), "{new:?}");
+    // Each session has its own key, numbered from 0.
+    let mut last = (String::new(), 0);
+    let mut sessions = 0;
+    for record in &known {
+        let session = record.text("session").unwrap().to_owned();
+        let seq = record.number("seq").unwrap();
+        if record.event() == "start" {
+            assert_ne!(session, last.0);
+            assert_eq!(seq, 0);
+            assert!(
+                record.value.get("resumes").is_none(),
+                "it is whole by itself"
+            );
+            sessions += 1;
+        } else {
+            assert_eq!((&session, seq), (&last.0, last.1 + 1));
+        }
+        last = (session, seq);
+    }
+    assert!(sessions >= 2);
+    watch.finish();
+}
+
+#[test]
+fn a_snapshot_amid_changes_folds_to_the_truth_with_what_follows_it() {
+    let tree = Tree::new();
+    for number in 0..300 {
+        tree.mkdir(format!("d{number}"));
+        tree.write(format!("d{number}/f"), format!("{number}"));
+    }
+    let args = ["--snapshot", "500ms", "--initial"];
+    let mut watch = tree.watch().json().args(args).start();
+    for round in 0..4 {
+        watch.until("start");
+        for number in 0..300 {
+            let (old, new) = if round % 2 == 0 {
+                ("d", "e")
+            } else {
+                ("e", "d")
+            };
+            tree.append(format!("{old}{number}/f"), "more");
+            tree.rename(format!("{old}{number}"), format!("{new}{number}"));
+            tree.write(format!("{new}{number}/g{round}"), "new");
+        }
+    }
+    watch.sentinel();
+    let ended = watch.stop();
+    let lines = ended.lines();
+    let starts = lines.iter().filter(|line| line.contains("\"start\""));
+    assert!(starts.count() > 4, "one before each round, and the first");
+    // The strict fold starts anew at each of them, from what is listed alone.
+    let wrong = log_differences(&tree, lines.join("\n").as_bytes(), true);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_reader_that_stops_amid_a_snapshot_stops_nothing_else() {
+    let tree = Tree::new();
+    for number in 0..70 {
+        let dir = format!("{number}-{}", "long".repeat(40));
+        tree.mkdir(&dir);
+        for file in 0..60 {
+            tree.touch(format!("{dir}/{file}-{}", "name".repeat(50)));
+        }
+    }
+    let args = ["--snapshot", "1", "--hash", "off", "--initial"];
+    let mut watch = tree.watch().json().args(args).without_hashes().start();
+    watch.until("start");
+    watch.out.stall(true);
+    // 4,200 records of 450 bytes are more than a pipe, and what may wait for it, can hold.
+    tree.write("after", "x");
+    tree.remove_all(format!("7-{}", "long".repeat(40)));
+    watch.signal(libc::SIGUSR1);
+    watch.await_stderr("balerion: stats: ");
+    watch.out.stall(false);
+    watch.until("ready");
+    watch.until("created file ./after");
+    let wrong = log_differences(&tree, watch.stop().lines().join("\n").as_bytes(), false);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_log_that_was_rotated_begins_with_a_snapshot_and_can_be_read_alone() {
+    let tree = Tree::new();
+    tree.write("there", "before");
+    let (log, old) = (tree.outside("log"), tree.outside("log.1"));
+    let args = [
+        "--format",
+        "json",
+        "--host",
+        "h",
+        "--log-file",
+        "../outside/log",
+    ];
+    let watch = tree.watch().args(args).baseline().start();
+    tree.write("a", "1");
+    let holds = |path: &std::path::Path, text: &str| {
+        std::fs::read_to_string(path).is_ok_and(|log| log.contains(text))
+    };
+    assert!(common::eventually(|| holds(&log, "\"changed\"")));
+    std::fs::rename(&log, &old).unwrap();
+    watch.signal(common::sys::SIGHUP);
+    assert!(common::eventually(|| holds(&log, "\"ready\"")));
+    tree.write("b", "2");
+    tree.rename("a", "c");
+    let mut last = Vec::new();
+    let folds = common::eventually(|| {
+        last = log_differences(&tree, &std::fs::read(&log).unwrap(), true);
+        last.is_empty()
+    });
+    assert!(folds, "the new log alone: {last:#?}");
+    // Nothing of the new session is in the old file, and the reverse.
+    let sessions = |path: &std::path::Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let sessions: std::collections::BTreeSet<String> = text
+            .lines()
+            .map(|line| Record::parse(line.as_bytes()).unwrap())
+            .map(|record| record.text("session").unwrap().to_owned())
+            .collect();
+        assert_eq!(sessions.len(), 1, "{text}");
+        sessions
+    };
+    assert_ne!(sessions(&old), sessions(&log));
+    // Without another file there is no other session.
+    watch.signal(common::sys::SIGHUP);
+    tree.write("d", "3");
+    assert!(common::eventually(|| holds(&log, "./d\",\"size\":1")));
+    sessions(&log);
+    watch.stop();
+}

@@ -1,0 +1,158 @@
+//! Tests readers of stderr that stop: lines of stderr are lost and counted, and nothing else is
+//! (contract, sections 4.11 and 7).
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+use common::{Tree, Watch, eventually, fork, serve, skipped, sys};
+
+/// The default capacity of a pipe.
+const PIPE: usize = 64 << 10;
+
+/// Touches files until the watcher has reported one: its ready line is not to be read.
+fn wait_until_it_watches(tree: &Tree, watch: &Watch) {
+    let mut number = 0;
+    assert!(eventually(|| {
+        number += 1;
+        tree.touch(format!("probe{number}"));
+        watch.out.count() > 0
+    }));
+}
+
+/// Waits until stdout has a line, and fails with what there is of stderr otherwise.
+fn wait_for_line(watch: &Watch, line: &str) {
+    let is_there = || {
+        let lines = watch.out.lines_from(0);
+        lines.iter().any(|each| each.text() == line)
+    };
+    assert!(eventually(is_there), "no {line:?}");
+}
+
+/// All of a pipe's text, whose writers have ended.
+fn rest(pipe: OwnedFd) -> String {
+    let mut text = String::new();
+    File::from(pipe).read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_reader_of_stderr_that_has_stopped_costs_lines_of_stderr_and_nothing_else() {
+    let tree = Tree::new();
+    let (unread, stderr) = sys::pipe().unwrap();
+    let watch = tree.watch().args(["--trace"]).stderr(stderr).spawn();
+    wait_until_it_watches(&tree, &watch);
+    for number in 0..2000 {
+        tree.touch(format!("a-name-of-some-length-{number}"));
+    }
+    wait_for_line(&watch, "New file: ./a-name-of-some-length-1999");
+    // It is read again: what is missing is reported where it is missing.
+    let mut reader = BufReader::new(File::from(unread));
+    let mut line = String::new();
+    let lost = loop {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).unwrap(), 0, "no count of lines");
+        if line.contains(" lines were lost here") {
+            break line.clone();
+        }
+        assert!(line.starts_with("balerion: "), "{line:?}");
+    };
+    let number = lost.strip_prefix("balerion: warning: ").unwrap();
+    let number = number.split(' ').next().unwrap();
+    assert!(number.parse::<u64>().unwrap() > 100, "{lost}");
+    tree.touch("after");
+    while !line.contains("name=after") {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).unwrap(), 0, "nothing after");
+    }
+    watch.signal(sys::SIGTERM);
+    assert_eq!(watch.wait().status.code(), Some(0));
+}
+
+#[test]
+fn signals_that_ask_for_statistics_do_not_stop_it_either() {
+    let tree = Tree::new();
+    let (unread, stderr) = sys::pipe().unwrap();
+    let watch = tree.watch().stderr(stderr).spawn();
+    wait_until_it_watches(&tree, &watch);
+    // Signals of one number are not counted while one waits, so each is waited for.
+    for number in 0..200 {
+        watch.signal(sys::SIGUSR1);
+        let name = format!("{number}");
+        tree.touch(&name);
+        wait_for_line(&watch, &format!("New file: ./{name}"));
+    }
+    watch.signal(sys::SIGTERM);
+    assert_eq!(watch.wait().status.code(), Some(0));
+    drop(unread);
+}
+
+#[test]
+fn a_daemon_comes_up_though_nobody_reads_its_stderr() {
+    let tree = Tree::new();
+    let (unread, stderr) = sys::pipe().unwrap();
+    let mut full = File::from(stderr);
+    full.write_all(&[b'\n'; PIPE]).unwrap();
+    let args = ["--daemon", "--log-file", "../outside/log", "--pid-file"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_balerion"));
+    command.args(args).arg("../outside/pid");
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(full).current_dir(tree.root());
+    let mut starter = fork::spawn(&mut command).unwrap();
+    let mut status = None;
+    let has_ended = eventually(|| {
+        status = starter.try_wait().unwrap();
+        status.is_some()
+    });
+    drop(command);
+    let pid = fs::read_to_string(tree.outside("pid")).unwrap();
+    let pid = pid.trim().parse().unwrap();
+    assert!(has_ended, "the command has not returned");
+    assert_eq!(status.unwrap().code(), Some(0));
+    tree.touch("a");
+    serve::expect_in(&tree.outside("log"), &["New file: ./a"]);
+    sys::kill(pid, sys::SIGTERM).unwrap();
+    assert!(eventually(|| !serve::is_running(pid)));
+    // It has let go of the pipe, so that who waits for its end is not held up.
+    assert_eq!(rest(unread).trim(), "");
+}
+
+#[test]
+fn of_each_kind_of_warning_ten_are_written_and_then_their_number() {
+    let test = "of_each_kind_of_warning_ten_are_written_and_then_their_number";
+    let tree = Tree::new();
+    for number in 0..300 {
+        let name = format!("d{number}");
+        tree.mkdir(&name);
+        tree.chmod(&name, 0o000);
+    }
+    for quiet in [&[][..], &["--quiet"]] {
+        let mut builder = tree.watch().args(quiet).args(["--timeout", "0", "--stats"]);
+        if sys::is_root() {
+            builder = builder.user(65534);
+        }
+        let watch = match builder.try_spawn() {
+            Ok(watch) => watch,
+            Err(error) => return skipped(test, &format!("as another user: {error}")),
+        };
+        let ended = watch.wait();
+        let single = ended.stderr.lines().filter(|line| {
+            line.starts_with("balerion: warning: ./d") && line.contains("may not be read")
+        });
+        assert_eq!(single.count(), 10, "{}", ended.stderr);
+        let more = "balerion: warning: and 290 more directories that may not be read (--stats lists the counts)\n";
+        assert!(ended.stderr.contains(more), "{}", ended.stderr);
+        let row = |line: &str| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            words == ["balerion:", "stats:", "unreadable", "dirs", "300"]
+        };
+        assert!(ended.stderr.lines().any(row), "{}", ended.stderr);
+    }
+    for number in 0..300 {
+        tree.chmod(format!("d{number}"), 0o755);
+    }
+}
