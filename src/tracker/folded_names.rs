@@ -83,7 +83,12 @@ impl<D> Tracker<D> {
             CaseFolding::Untried => {
                 if let Some(other) = other_spelling(name) {
                     self.model.set_case_folding(dir, CaseFolding::Pending);
-                    self.queue.expect_event(Work::name(dir, &other));
+                    if self.model.find(dir, &other).is_some() {
+                        // That it is found would not show whether it is listed.
+                        self.rescan_folded(dir);
+                    } else {
+                        self.queue.expect_event(Work::name(dir, &other));
+                    }
                 }
             }
         }

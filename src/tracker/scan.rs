@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Tracker;
 use super::disk::{Disk, FsError, append_name};
 use super::folded_names::Source;
-use super::model::{Flag, Id};
+use super::model::{CaseFolding, Flag, Id};
 use super::queue::Work;
 use super::scan_scope::ScanScope;
 use crate::change::Kind;
@@ -169,7 +169,12 @@ impl<D: Disk> Tracker<D> {
         let children = self.children_in(dir, scope);
         let listed = match scope {
             ScanScope::New | ScanScope::Files => None,
-            ScanScope::All | ScanScope::Deep if known >= children.len() => None,
+            ScanScope::All | ScanScope::Deep
+                if known >= children.len()
+                    && self.model.case_folding(dir) != CaseFolding::Pending =>
+            {
+                None
+            }
             ScanScope::All | ScanScope::Deep => self.listed_names(dir).map(Arc::new),
         };
         self.scans.active = Some(ActiveScan {

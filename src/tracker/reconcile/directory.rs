@@ -118,6 +118,7 @@ impl<D: Disk> Tracker<D> {
         }
         let id = self.model.insert(Some(dir), name, Kind::Directory);
         self.remember_attributes(id, stat);
+        self.inherit_folding(id);
         id
     }
 
@@ -126,7 +127,6 @@ impl<D: Disk> Tracker<D> {
         self.model.set_watch(id, wd);
         self.model.set_inode(id, watched.inode);
         self.mark_unscanned(id);
-        self.inherit_folding(id);
         self.file_systems.note(watched.inode.dev, watched.class);
         self.emit_created(id, directory_content(stat));
         self.queue.add(Work::scan(id, ScanScope::New));

@@ -108,6 +108,28 @@ fn a_save_over_another_spelling_replaces_what_is_listed() {
 }
 
 #[test]
+fn a_save_over_a_name_that_differs_in_the_first_letter_replaces_it() {
+    let tree = all(&[write("t/E", 1), vec![Op::MakeDir("t/d")], write("t/d/E", 1)]);
+    let mut world = World::quiet(&ignoring_case(), &tree);
+    world.does(&all(&[
+        write("t/tmp", 2),
+        vec![Op::Rename("t/tmp", "t/e"), Op::Rename("t/e", "t/d/e")],
+    ]));
+    world.converges();
+}
+
+#[test]
+fn a_new_directory_that_may_not_be_read_at_first_ignores_case_as_the_one_that_it_is_in() {
+    let mut world = World::quiet(&ignoring_case(), &write("t/a", 1));
+    world.tracker.assume_folding();
+    world.does(&[Op::MakeDir("t/d"), Op::Chmod("t/d", false)]);
+    world.catches_up();
+    let top = world.tracker.roots.entries().next().unwrap();
+    let dir = world.tracker.model.find(top, b"d").unwrap();
+    assert!(world.tracker.is_folding(dir));
+}
+
+#[test]
 fn a_name_that_was_listed_and_has_another_spelling_now_is_not_added() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/a", 1), write("o/x", 2)]);
     let mut world = World::quiet(&ignoring_case(), &tree);
