@@ -1,5 +1,5 @@
-//! Places where opening a directory mounts something: no walk and no comparison does
-//! (contract, section 4.11). Needs root and autofs; skipped loudly without.
+//! Tests directories that are mounted when they are opened (autofs): neither a walk nor a
+//! comparison mounts them (contract, section 4.11). Skipped with a message without root and autofs.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -14,15 +14,15 @@ use common::{Tree, eventually, fork, skipped, sys};
 
 /// A mount of autofs in a mount namespace of its own, served by nobody.
 struct Automount {
-    /// Holds the namespace. What its process group does mounts nothing.
+    /// Keeps the namespace. Nothing that its process group opens is mounted.
     holder: Child,
-    /// What the kernel asks to be mounted is written there.
+    /// The kernel writes requests to mount something to it.
     asked: OwnedFd,
 }
 
 impl Automount {
     /// Mounts it over a directory, as a map of this type, and runs `inside` in it, which mounts
-    /// nothing by itself. `None`, reported loudly, where that is not permitted.
+    /// nothing by itself. `None`, with a message on the terminal, where that is not permitted.
     fn new(test: &str, point: &Path, map: &str, inside: &str) -> Option<Self> {
         Self::try_new(point, map, inside).map_or_else(
             |error| {
@@ -68,7 +68,7 @@ impl Automount {
         words.into_iter().chain(script).map(str::to_owned).collect()
     }
 
-    /// Whether somebody has asked for what is to be mounted.
+    /// Whether the kernel has requested a mount.
     fn is_triggered(&self) -> bool {
         sys::waiting(&self.asked) > 0
     }
@@ -94,7 +94,7 @@ fn an_automount_is_triggered_by_no_walk_and_no_comparison() {
         let wrapper: Vec<_> = wrapper.iter().map(String::as_str).collect();
         let builder = tree.watch().through(&wrapper).args(options);
         let watch = builder.args(["--rescan", "0.2"]).start();
-        // In three comparisons of everything, and with events beside it.
+        // Three rescans, and events in the directory above.
         for name in ["d/one", "d/two", "d/three"] {
             tree.touch(name);
             let is_reported = || watch.reported().iter().any(|line| line.contains(name));
@@ -103,7 +103,7 @@ fn an_automount_is_triggered_by_no_walk_and_no_comparison() {
         }
         assert!(!automount.is_triggered(), "{options:?}");
         watch.stop();
-        // Whoever opens it waits for what is mounted.
+        // Opening it waits for the mount.
         let wrapper = automount.wrapper(&tree.path("d"));
         let mut list = Command::new(&wrapper[0]);
         list.args(&wrapper[1..]).args(["ls", "auto/"]);

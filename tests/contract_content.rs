@@ -58,7 +58,7 @@ fn a_time_in_the_future_is_no_change() {
     opened
         .set_modified(SystemTime::now() + Duration::from_secs(86_400))
         .unwrap();
-    // Longer than a tick of the clock by which files get their times.
+    // Longer than the resolution of file timestamps.
     let young = Instant::now();
     common::eventually(|| young.elapsed() > Duration::from_millis(30));
     let watch = tree.watch().baseline().start();
@@ -97,7 +97,7 @@ fn the_same_bytes_written_again_are_nothing() {
     watch.expect(&["New file: ./new", "Content changed: ./new"]);
     tree.overwrite("new", "bytes");
     watch.silence();
-    // Truncated and written again, all before it could be looked at.
+    // Truncated and written again before it is read.
     watch.freeze();
     tree.write("there", "bytes");
     watch.thaw();
@@ -203,7 +203,7 @@ fn a_log_is_reported_while_other_files_keep_the_queue_busy() {
     let mut watch = tree.watch().json().baseline().start();
     let mut log = tree.open("log");
     watch.expect(&["created file ./log"]);
-    // Events that never merge, and of which nothing is reported. The log is reported after a
+    // Events that the kernel does not merge, and that are not reported. The log is reported after a
     // small part of them.
     let chmod_others = |rounds: usize, until: &dyn Fn() -> bool| {
         (0..rounds).any(|_| {

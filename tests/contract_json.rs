@@ -158,7 +158,7 @@ fn initial_lists_what_is_there_parents_first_and_then_ready() {
     let file = Record::parse(&line.bytes).unwrap();
     assert_eq!(file.sha256(), Some(sha256(b"content").as_str()));
     assert_eq!(file.size(), Some(7));
-    // With the digests known, the same bytes are no change from here on.
+    // The digests are known: from here on the same bytes are no change.
     tree.overwrite("a/b/file", "content");
     watch.silence();
     watch.finish();

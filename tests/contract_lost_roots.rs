@@ -54,7 +54,7 @@ fn the_parent_of_the_root_renamed_leaves_nothing_there_either() {
     tree.mkdirs("parent/root");
     tree.write("parent/root/file", "x");
     let mut watch = tree.watch().baseline().path("parent/root").start();
-    // There is no event at all for this one.
+    // The rename of a directory above makes no event in the tree.
     tree.rename("parent", "elsewhere");
     watch.expect(&[
         "Deleted: parent/root/file",

@@ -1,5 +1,5 @@
-//! Renames, replacements, and moves out of and into the tree (contract, section 4,
-//! rules 2, 5, 6 and 9).
+//! Tests renames, replacements, and moves out of and into the tree (contract, section 4, rules 2,
+//! 5, 6 and 9).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -116,7 +116,7 @@ fn a_move_out_of_the_tree_is_a_deletion_from_the_inside_outwards() {
         "Deleted directory: ./d/sub",
         "Deleted directory: ./d",
     ]);
-    // Its watches are gone with it: what happens there is none of our business.
+    // Its watches are removed: changes there are not reported.
     fs::write(tree.outside("d/sub/f"), "unseen").unwrap();
     fs::create_dir(tree.outside("d/unseen")).unwrap();
     watch.finish();
@@ -237,7 +237,7 @@ fn a_rename_that_does_nothing_is_not_reported() {
     tree.mkdirs("full/inner");
     tree.mkdir("d");
     let watch = tree.watch().baseline().start();
-    // To itself, onto another name of the same file, and refused.
+    // A rename to itself, one onto a hard link of the same file, and one that fails.
     tree.rename("a", "a");
     tree.rename("a", "b");
     assert!(fs::rename(tree.path("d"), tree.path("full")).is_err());
@@ -270,7 +270,7 @@ fn what_is_done_the_moment_the_last_change_is_reported_reads_as_it_happened() {
     let tree = Tree::new();
     let mut watch = tree.watch().start();
     for _ in 0..200 {
-        // Each step runs into whatever is still being done about the one before.
+        // Each step comes while the one before is still being reconciled.
         tree.write("a", "x");
         watch.expect(&["New file: ./a", "Content changed: ./a"]);
         tree.rename("a", "b");

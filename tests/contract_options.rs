@@ -127,7 +127,7 @@ fn a_sparse_terabyte_is_never_read() {
         return;
     }
     let watch = tree.watch().json().args(["--initial"]).without_hashes();
-    // That it is ready, with the baseline behind it, shows it.
+    // It shows in that the baseline completes.
     let mut watch = watch.start();
     file.set_len(1 << 39).unwrap();
     let records = watch.expect(&["changed file ./huge"]);
@@ -226,7 +226,7 @@ fn a_greater_depth_is_reported_down_to_its_edge() {
     watch.expect(&["Watching new directory: ./c"]);
     tree.touch("c/seen");
     watch.expect(&["New file: ./c/seen"]);
-    // Moved up, what was at the edge is within it.
+    // After the move the directory is within the limit of depth.
     tree.rename("a/b", "b");
     let reported = watch.sentinel();
     assert!(

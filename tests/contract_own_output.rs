@@ -19,9 +19,9 @@ fn lines(path: &Path, count: usize) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Makes a file that is kept open, and waits until both its lines are in the output,
-/// where `before` lines are: its content is looked at once it has been quiet, so that
-/// nothing else was put off for so long.
+/// Makes a file that is kept open, and waits until both its lines are in the output, which has
+/// `before` lines: its content is read once it has been quiet for 50 ms, so that whatever else was
+/// delayed has been reported by then.
 fn sentinel(tree: &Tree, name: &str, out: &Path, before: usize) -> Vec<String> {
     let mut held = tree.open(name);
     std::io::Write::write_all(&mut held, b"x").unwrap();

@@ -1,4 +1,4 @@
-//! The default output: one line of text for each change (contract, section 2).
+//! Tests the default output: one line of text for each change (contract, section 2).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -50,7 +50,7 @@ fn whatever_is_no_directory_is_called_a_file_and_only_its_name_counts() {
     watch.expect(&["New file: ./pipe"]);
     let socket = UnixListener::bind(tree.path("socket")).unwrap();
     watch.expect(&["New file: ./socket"]);
-    // What lies behind a link is reported under its own name alone.
+    // The target of a link is reported under its own name only.
     tree.touch("link/inside");
     watch.expect(&["New file: ./target/inside"]);
     tree.rename("link", "other");

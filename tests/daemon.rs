@@ -125,7 +125,7 @@ fn a_second_one_is_refused_with_the_pid_of_the_first() {
         assert!(stderr.contains("../outside/"), "{stderr}");
         assert!(stderr.contains(&pid), "{stderr} of {pid}");
     }
-    // The daemon that runs already has not been disturbed.
+    // The first daemon still runs.
     assert_eq!(
         fs::read_to_string(tree.outside("pid")).unwrap(),
         format!("{}\n", daemon.pid)

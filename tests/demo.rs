@@ -1,5 +1,4 @@
-//! The eight lines that balerion began with: what a shell session in an empty,
-//! watched directory looks like.
+//! Tests the output of a shell session in an empty, watched directory: eight lines.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

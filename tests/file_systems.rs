@@ -1,6 +1,6 @@
-//! File systems that are served by a process or by the kernel itself: what does not answer
-//! stops nothing else, and what must not be opened is not. Needs /dev/fuse and namespaces;
-//! skipped loudly without.
+//! Tests file systems that a process or the kernel itself serves: how their files are read, polled
+//! and retried, and that files of /proc are not opened. Skipped with a message without /dev/fuse
+//! and namespaces.
 #![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -130,7 +130,7 @@ fn another_spelling_is_the_listed_name_where_case_is_ignored() {
     run("echo z > new");
     watch.until("New file: ./mnt/d/new");
     let ended = watch.stop();
-    // No spelling that is not listed was ever a name of its own.
+    // Only listed spellings were reported.
     let created: Vec<_> = ended.lines();
     let created: Vec<_> = created
         .iter()
@@ -182,7 +182,7 @@ fn a_file_mounted_from_a_server_is_polled_like_all_that_is_there() {
     watch.stop();
 }
 
-/// What is there now, in a file beside the tree.
+/// Writes a snapshot to a file outside the tree.
 fn snapshot(tree: &Tree, fuse: &Fuse) -> String {
     let file = tree.outside("baseline.json");
     let args = ["--format", "json", "--initial", "--stat", "--timeout", "0"];
@@ -264,7 +264,7 @@ fn files_that_cannot_be_read_are_tried_ever_more_rarely_and_hold_up_nothing() {
     watch.await_stderr_where("what cannot be read", |line| {
         line.contains("Input/output error")
     });
-    // Each of them is tried; then ever more rarely.
+    // Each is tried once; after that with back-off.
     assert!(eventually(|| fuse.opened() >= 300));
     for number in 0..20 {
         let name = format!("local-{number}");

@@ -1,4 +1,4 @@
-//! `--exclude`, `--include` and `--exclude-from`: what they hide is outside the tree.
+//! Tests `--exclude`, `--include` and `--exclude-from`: what they hide is outside the tree.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -93,7 +93,7 @@ fn a_rename_over_the_border_is_created_or_deleted() {
         "created directory ./back/sub",
         "created file ./back/sub/f",
     ]);
-    // Bytes that come from outside onto a name that is there.
+    // A rename from outside the tree over a name that is there.
     tree.write("c~", "other");
     tree.rename("c~", "b");
     watch.expect(&["changed file ./b"]);
@@ -101,7 +101,7 @@ fn a_rename_over_the_border_is_created_or_deleted() {
     tree.rename("d~", "e~");
     watch.expect(&["deleted file ./b"]);
     watch.silence();
-    // Two names exchanged: any records that come to the same.
+    // Two names exchanged: any records that fold to the same tree.
     tree.exchange("e~", "back/sub/f");
     let last = watch.sentinel().pop().unwrap();
     assert!(
@@ -146,7 +146,7 @@ fn only_what_is_included_is_reported_with_the_directories_on_the_way() {
     tree.touch("doc/page");
     watch.expect(&["New file: ./doc/page"]);
     watch.silence();
-    // What a directory holds is included by its name, and so by its new one.
+    // Files in a directory are included by its name, and after a rename by its new name.
     tree.rename("doc", "src/doc");
     watch.expect(&[
         "Renamed directory: ./doc -> ./src/doc",

@@ -1,5 +1,5 @@
-//! Two hosts and one engine, as README recommends them: what the engine has of each tree
-//! after everything was killed in turn is what is on its disk.
+//! Tests two hosts that report to one database, as README recommends: after each process was killed
+//! in turn, the database has the tree that is on disk.
 //!
 //! `tests/fleet/run` does it; this runs it where its programs are installed.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.

@@ -19,7 +19,7 @@ fn events_without_a_change_are_not_reported() {
     tree.mkdir("d");
     let watch = tree.watch().baseline().start();
     drop(tree.open("a"));
-    // A time of modification alone comes as IN_MODIFY, even for a directory.
+    // utimensat(2) of the mtime alone makes an IN_MODIFY, even for a directory.
     tree.redate("a");
     tree.redate("d");
     tree.redate(".");
@@ -68,7 +68,7 @@ fn a_file_written_while_it_is_read_ends_with_its_last_bytes() {
         file.write_all(&chunk).unwrap();
         file.write_all(&number.to_le_bytes()).unwrap();
     }
-    // Changed behind what has been read already, at an unchanged size.
+    // Bytes that were already read change, at the same size.
     tree.overwrite("growing", "y");
     watch.finish();
 }
@@ -132,7 +132,7 @@ fn a_fifo_is_never_opened_for_reading() {
         // The opening of a FIFO for writing waits until somebody reads from it.
         let (path, opened) = (tree.path(name), Arc::clone(&opened));
         writers.push(thread::spawn(move || {
-            // It may have been renamed before this thread came to run.
+            // The FIFO may have been renamed before this thread ran.
             if File::options().write(true).open(path).is_ok() {
                 opened.store(true, Ordering::SeqCst);
             }
@@ -147,7 +147,7 @@ fn a_fifo_is_never_opened_for_reading() {
     watch.settle();
     watch.sentinel();
     assert!(!opened.load(Ordering::SeqCst), "a FIFO was opened");
-    // And now the writers are let go.
+    // Ends the wait of the writers.
     for name in ["there", "renamed", "file", "linked", "d/fifo3", "fifo4"] {
         let reader = File::options()
             .read(true)
@@ -155,7 +155,7 @@ fn a_fifo_is_never_opened_for_reading() {
             .open(tree.path(name));
         reader.unwrap();
     }
-    // A writer that had not come to its open(2) yet still waits; it ends with us.
+    // A writer that had not called open(2) yet still waits; it ends with the process.
     drop(writers);
     watch.finish();
 }
@@ -174,8 +174,8 @@ fn a_leased_file_is_read_when_the_lease_is_given_up() {
         return;
     }
     watch.thaw();
-    // An open(2) that waited for the lease would hold everything up. That the bytes
-    // have changed may be reported already, but not to what.
+    // An open(2) that waited for the lease would stop the loop. The change may be reported already,
+    // without a digest.
     watch.sentinel();
     sys::lease(&file, false).unwrap();
     watch.settle();
@@ -190,7 +190,7 @@ fn its_own_reading_makes_no_events() {
     }
     let mut watch = tree.watch().baseline().start();
     watch.silence();
-    // A second one reads all of it as well.
+    // A second watcher reads the same file.
     let other = tree.watch().baseline().start();
     watch.silence();
     other.stop();
@@ -208,7 +208,7 @@ fn its_own_reading_leaves_the_time_of_the_last_reading_alone() {
             .accessed()
             .unwrap()
     };
-    // The next reading after a write is the one that would be noted.
+    // The access time would change at the first reading after a write.
     let before = read_at();
     tree.overwrite("there", "y");
     watch.expect(&["changed file ./there"]);

@@ -40,7 +40,7 @@ fn what_both_a_scan_and_an_event_have_seen_is_reported_once() {
     tree.write("d/e/g", "2");
     watch.thaw();
     watch.settle();
-    // Nothing of it was watched when it happened, so it came by the scan, whole.
+    // It was not watched when it was written: the scan found it with its bytes.
     let mut reported = watch.reported();
     reported.sort();
     let expected = [
@@ -103,8 +103,8 @@ fn a_listing_torn_by_renames_leaves_nothing_out() {
     watch.finish();
 }
 
-/// Where a file of the full directory is before its first rename: the directory may
-/// or may not have moved into the tree yet.
+/// The path of a file of the full directory before its first rename: the directory may or may not
+/// be in the tree yet.
 fn full_name(tree: &Tree, number: i32) -> std::path::PathBuf {
     let inside = tree.path(format!("full/file-{number}"));
     while !inside.exists() {
@@ -162,7 +162,7 @@ fn a_directory_that_someone_holds_open_is_deleted_when_it_is() {
     let mut watch = tree.watch().start();
     let held = [File::open(tree.path("d")), File::open(tree.path("d/e"))];
     tree.remove_all("d");
-    // The kernel puts IN_DELETE_SELF off until the descriptors are closed.
+    // The kernel sends IN_DELETE_SELF once the descriptors are closed.
     watch.expect(&["Deleted directory: ./d/e", "Deleted directory: ./d"]);
     tree.mkdir("d");
     watch.expect(&["Watching new directory: ./d"]);
@@ -230,7 +230,7 @@ fn only_the_root_is_left(watch: &Watch) {
     assert!(eventually(|| watch.watched().len() == 1));
 }
 
-/// Reads an output, and counts its bytes: that they come is to cost the test no memory.
+/// Reads an output and counts its bytes, without keeping them.
 fn count_bytes(output: OwnedFd) -> Arc<AtomicUsize> {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);

@@ -22,7 +22,7 @@ fn write_before_and_after_naming(directory: &str) {
     file.write_all(b"one").unwrap();
     sys::link_open(&file, &tree.path("t")).unwrap();
     watch.settle();
-    // This event has a name that never was, in the directory of the opening.
+    // This event has the name `#<inode>`, in the directory where the file was made.
     file.write_all(b"two").unwrap();
     watch.settle();
     file.write_all(b"three").unwrap();
@@ -102,8 +102,8 @@ fn a_hard_link_written_between_two_exchanges_is_reported_under_its_other_name() 
     tree.link("d/x", "e/linked");
     let mut watch = tree.watch().json().baseline().start();
     watch.freeze();
-    // The events alone lose one side of each exchange; what then turns up under a
-    // name is a file whose other name is known with older bytes.
+    // Of each exchange the events show one rename only; the file that is then found under a name
+    // has another name, which is known with older bytes.
     tree.exchange("d/x", "d/y");
     tree.append("d/y", "more");
     tree.exchange("d/y", "d/z");

@@ -1,5 +1,5 @@
-//! File systems that come and go within the tree, show a directory twice, or hide
-//! what happens on them. Needs namespaces; skipped loudly without.
+//! Tests mounts: file systems that are mounted and unmounted in the tree, bind mounts, and those
+//! that make no events. Skipped with a message without namespaces.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -36,7 +36,7 @@ fn a_file_system_mounted_over_a_directory_is_seen_and_so_is_its_end() {
         fs::write(seen(&watch, &tree.path("mnt/new")), "on the mount").unwrap();
         fs::create_dir_all(seen(&watch, &tree.path("mnt/a/b"))).unwrap();
         watch.settle();
-        // No descriptor of ours may keep it busy, but for a moment.
+        // balerion holds a descriptor on it for a moment only, so that it can be unmounted.
         let unmounted = eventually(|| namespace::inside(&watch, &["umount", point]).is_ok());
         assert!(unmounted, "umount finds it busy");
         watch.settle();
@@ -66,7 +66,7 @@ fn a_file_that_is_a_mount_point_is_written_to_by_either_name() {
     watch.until("changed file ./f");
     fs::write(seen(&watch, &tree.path("f")), "by the mount point's").unwrap();
     watch.until("changed file ./f");
-    // Replaced below the mount, it is no change of what is seen.
+    // It is replaced below the mount, which is not visible.
     tree.write("f", "covered, too");
     watch.settle();
     namespace::inside(&watch, &["umount", tree.path("f").to_str().unwrap()]).unwrap();
@@ -231,7 +231,7 @@ fn a_file_copied_up_in_an_overlay_parts_from_its_other_name() {
 
 #[test]
 fn a_file_system_without_events_is_named_at_the_start() {
-    // Nothing here is a file of ours, and nothing of it changes.
+    // The tree has files of others only, and none changes.
     let tree = Tree::new();
     let watch = tree.watch().path("/proc/sys/fs/inotify").start();
     watch.await_stderr_where("the name of the file system", |line| {

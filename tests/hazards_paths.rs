@@ -1,5 +1,5 @@
-//! Names that are no text, paths longer than the kernel takes, directories that may
-//! not be read, links that change their minds.
+//! Tests names that are not UTF-8, paths longer than PATH_MAX, directories that may not be read,
+//! and symbolic links that are switched.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -138,8 +138,8 @@ fn a_link_that_is_switched_is_never_followed() {
     drop(File::open(tree.path("self/self/self/reported once")).unwrap());
 }
 
-/// A watcher whom mode bits bind, on a tree that it may read; `None`, with a message on the terminal,
-/// where there is none.
+/// A watcher that runs as an ordinary user, to whom permissions apply, on a tree that it may read;
+/// `None`, with a message on the terminal, where there is none.
 fn bound(tree: &Tree, test: &str) -> Option<Watch> {
     let builder = tree.watch().json();
     if !sys::is_root() {
@@ -166,7 +166,7 @@ fn a_directory_that_may_not_be_read_is_reported_and_its_contents_when_it_may() {
         return;
     };
     watch.wait_ready();
-    // Only its owner may search it, and that before anyone has looked.
+    // Only its owner may search it, from before it is scanned.
     watch.freeze();
     tree.mkdir("late");
     tree.write("late/g", "y");

@@ -10,8 +10,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::thread;
 
-/// How many events the queue of one watcher holds; `None`, with a message on the terminal, if so many
-/// cannot be made in reasonable time.
+/// How many events the queue of one watcher holds; `None`, with a message on the terminal, if so
+/// many cannot be made in reasonable time.
 fn queue(test: &str) -> Option<u64> {
     let text = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
     let limit = text.unwrap().trim().parse().unwrap();
@@ -35,7 +35,7 @@ fn events(directory: &Path, count: u64) {
     let _ = fs::remove_file(&name);
 }
 
-/// Some of everything to lose and to find again.
+/// A tree with an entry of each kind, whose changes are dropped and found again.
 fn furnish(tree: &Tree) {
     for number in 0..10 {
         tree.mkdirs(format!("base/d{number}/sub"));
@@ -122,7 +122,7 @@ fn half_a_rename_at_the_very_end_of_the_queue_is_no_harm() {
         let mut watch = tree.watch().json().baseline().start();
         watch.freeze();
         events(&tree.path("noise"), limit - short);
-        // Its first half may fit in, and its second half not.
+        // IN_MOVED_FROM may be queued and IN_MOVED_TO dropped.
         tree.rename("d", "e");
         watch.thaw();
         watch.settle();
@@ -169,7 +169,7 @@ fn one_file_alone_can_overflow_the_queue() {
     watch.freeze();
     let mut held = tree.open("f");
     for number in 0..limit {
-        // A write and a change of mode, so that equal events never meet.
+        // A write and a chmod by turns, so that the kernel merges no events.
         std::io::Write::write_all(&mut held, b"x").unwrap();
         tree.chmod("f", if number % 2 == 0 { 0o600 } else { 0o644 });
     }
@@ -231,13 +231,13 @@ fn running_out_of_watches_is_explained_and_the_rest_is_polled() {
         .await_stderr_where(name, |line| line.contains(name))
         .text();
     assert!(line.contains(value.trim()), "no value: {line}");
-    // That of the namespace is the one in force.
+    // The limit of the namespace applies.
     let in_force = "user.max_inotify_watches of this user namespace is 8";
     assert!(line.contains(in_force), "{line}");
     let stderr = watch.err.bytes();
     let stderr = String::from_utf8_lossy(&stderr);
     assert!(stderr.contains("sysctl"), "no remedy: {stderr}");
-    // What is watched goes on, and what is not is found at the next look.
+    // Watched directories are reported at once, the others at the next poll.
     for number in 0..20 {
         tree.append(format!("d{number}/f"), "after");
         tree.mkdirs(format!("d{number}/new/deep"));

@@ -89,10 +89,10 @@ fn a_fifo_that_takes_the_name_of_a_file_is_not_opened_by_the_baseline() {
         sparse(tree.path(format!("f{number}")), 16 << 20, number);
         let fifo = tree.outside(format!("fifo{number}"));
         sys::fifo(&fifo).unwrap();
-        // The name that its writer opens stays that of the FIFO.
+        // A hard link keeps a name of the FIFO, by which its writer opens it.
         fs::hard_link(&fifo, tree.outside(format!("writer{number}"))).unwrap();
     }
-    // Longer than the coarsest clock of a file system: nothing in the tree looks recent.
+    // Longer than the coarsest resolution of file timestamps: no fingerprint is racy.
     thread::sleep(std::time::Duration::from_millis(2500));
     let (begun, opened) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let writers: Vec<_> = (0..FILES)
@@ -158,7 +158,7 @@ fn more_large_files_at_once_than_descriptors_are_all_read() {
         sparse(tree.path(format!("large{number}")), 9 << 20, number);
     }
     watch.thaw();
-    // What is moved in from outside is looked at once, and was lost when that failed.
+    // A file that is moved in from outside has one event; after a failed stat it is retried.
     for number in 0..100 {
         sparse(tree.outside(format!("in{number}")), 3 << 20, number);
         tree.rename(tree.outside(format!("in{number}")), format!("in{number}"));
@@ -204,7 +204,7 @@ fn a_lack_of_descriptors_at_the_start_is_no_fault_of_any_file() {
         tree.write(format!("d{number}/e/f/small"), "small");
         sparse(tree.path(format!("d{number}/large")), 300 << 10, number);
     }
-    // How many are open at the start depends on who runs the test.
+    // The number of descriptors at the start depends on the parent process.
     let watches: Vec<_> = (8..28)
         .step_by(2)
         .map(|count| {
@@ -246,7 +246,7 @@ fn a_flood_of_large_files_does_not_keep_one_of_another_directory_waiting() {
     for number in 0..FLOOD {
         names.push(format!("flood/f{number}"));
     }
-    // One of them before and one after the flood, in the order of events.
+    // One is written before and one after the flood.
     names.insert(0, "quiet/first".to_owned());
     names.push("quiet/last".to_owned());
     for name in &names {

@@ -1,5 +1,5 @@
-//! Tests renames that mislead a naive watcher: replaced files without an event of their own,
-//! MOVED_FROM and MOVED_TO events that are read apart, names that are gone when they are looked up.
+//! Tests renames: over files, which get no event of their own; whose MOVED_FROM and MOVED_TO are
+//! read apart; and of names that are gone when they are looked up.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -97,7 +97,7 @@ fn a_directory_that_moved_away_and_was_made_anew_is_the_new_one() {
 
 #[test]
 fn a_directory_that_went_out_and_came_back_is_still_watched() {
-    // Where the events are cut apart by the reading of them is a matter of luck.
+    // Between which events a read(2) ends is random.
     for round in 0..24 {
         let tree = Tree::new();
         tree.mkdirs("d/sub");
@@ -141,7 +141,7 @@ fn many_renamers_at_once_lose_nothing() {
             scope.spawn(move || {
                 for round in 0..150 {
                     for name in [format!("f{}", round % 4), format!("d{}", round % 4)] {
-                        // Another renamer may have it just now.
+                        // The other thread may have renamed it.
                         let _ = fs::rename(own.join(&name), own.join("half"));
                         let _ = fs::rename(own.join("half"), next.join(&name));
                     }

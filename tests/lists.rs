@@ -104,7 +104,7 @@ fn a_fifo_as_a_list_is_waited_for_and_signals_are_served() {
         let fifo = tree.outside("fifo");
         sys::fifo(&fifo).unwrap();
         let args = [option, fifo.to_str().unwrap()];
-        // With nobody who writes, it is still there to be stopped.
+        // Without a writer, signals end it.
         for signal in [sys::SIGINT, sys::SIGTERM] {
             let watch = tree.watch().args(args).spawn();
             let waits = || {

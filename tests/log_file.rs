@@ -1,5 +1,5 @@
-//! The log: appended to, opened anew when it was rotated, never reported, and never
-//! losing or tearing a record when the disk is full.
+//! Tests the log: it is appended to, opened anew after a rotation, never reported, and loses or
+//! tears no record when the disk is full.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -50,7 +50,7 @@ fn a_hangup_opens_the_log_anew_and_ends_nothing() {
     assert!(eventually(|| log.exists()));
     tree.touch("c");
     daemon.expect(&["New file: ./c"]);
-    // Nothing was rotated: it goes on.
+    // The path still leads to the open file: no new session.
     daemon.signal(sys::SIGHUP);
     tree.touch("d");
     daemon.expect(&["New file: ./c", "New file: ./d"]);
@@ -85,7 +85,7 @@ fn a_log_in_the_tree_is_never_reported_of_however_it_is_rotated() {
     let daemon = Daemon::start(&tree, "log", "pid", &[]);
     tree.touch("a");
     daemon.expect(&["New file: ./a"]);
-    // As `create` of logrotate does it: the new one is there before we know.
+    // As `create` of logrotate does: the new file is there before SIGHUP.
     tree.rename("log", "log.1");
     tree.touch("log");
     tree.touch("b");
@@ -93,7 +93,7 @@ fn a_log_in_the_tree_is_never_reported_of_however_it_is_rotated() {
     daemon.signal(sys::SIGHUP);
     tree.touch("c");
     daemon.expect(&["New file: ./c"]);
-    // And as `nocreate` does.
+    // As `nocreate` of logrotate does.
     tree.rename("log.1", "log.2");
     tree.rename("log", "log.1");
     daemon.signal(sys::SIGHUP);
@@ -113,7 +113,7 @@ fn a_new_file_that_has_the_number_of_an_old_log_is_reported() {
     watch.signal(sys::SIGHUP);
     assert!(eventually(|| tree.path("log").exists()));
     tree.remove("log.1");
-    // The numbers of removed files are the first to be given again, on ext4 and others.
+    // ext4 and others give the inode numbers of removed files first.
     let names: Vec<_> = (0..16).map(|number| format!("f{number}")).collect();
     for name in &names {
         tree.touch(name);
@@ -154,7 +154,7 @@ impl Small {
         })
     }
 
-    /// Changes more than there is room for, and waits for the warning.
+    /// Makes changes whose records do not fit on the disk, and waits for the warning.
     fn fill(&self, files: usize) {
         for number in 0..files {
             self.tree
@@ -171,7 +171,7 @@ impl Small {
     }
 
     fn relieve(&self) {
-        // With the source named, no option of before is given again: uids are others here.
+        // With the source given, mount(8) adds no option of the first mount: user IDs differ here.
         let remount = ["mount", "-o", "remount,size=64m", "none", "/mnt"];
         namespace::inside(&self.watch, &remount).unwrap();
     }
@@ -316,7 +316,7 @@ fn without_a_stdout_there_is_nothing_to_begin_with() {
         "{}",
         ended.stderr
     );
-    // With a log none is needed, and a /dev/null is one, however it was opened.
+    // With a log no stdout is needed; /dev/null counts as one, however it was opened.
     let log = ["--timeout", "0", "--log-file", "../outside/log"];
     let ended = tree.watch().through(&closed).args(log).spawn().wait();
     assert_eq!(ended.status.code(), Some(3), "{}", ended.stderr);

@@ -1,4 +1,4 @@
-//! The options that say what is printed and how, each in plain use.
+//! Tests the options that decide what is printed and how.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -124,7 +124,7 @@ fn a_timestamp_is_the_local_time_before_each_line_of_text() {
         assert!(stamp.ends_with("+05:30"), "{line}");
         assert_eq!(stamp.as_bytes()[10], b'T', "{line}");
         let reported: jiff::Timestamp = stamp.parse().unwrap();
-        // What is reported in milliseconds has lost what is smaller.
+        // Milliseconds are rounded down.
         assert!(
             reported.as_millisecond() >= before.as_millisecond() - 1,
             "{line}"
@@ -155,7 +155,7 @@ fn colours_go_into_a_pipe_only_when_always_wanted() {
             "NO_COLOR=",
             "\x1b[32mNew file:\x1b[0m ./a",
         ),
-        // What is set for this program beats what is set for every program.
+        // --color overrides NO_COLOR.
         (
             &["--color", "always"],
             "NO_COLOR=1",

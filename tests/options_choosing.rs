@@ -1,4 +1,4 @@
-//! The options that say what is watched, each in plain use.
+//! Tests the options that decide what is watched.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use common::serve::refused;
 use common::{Tree, Watch, eventually, namespace, serve};
 
-/// Ends it, the tree being what was reported; there are more or fewer watches than
+/// Ends it after the records fold to the tree, without comparing the number of watches with that of
 /// directories.
 fn end(mut watch: Watch) {
     watch.silence();
@@ -120,8 +120,7 @@ fn a_write_through_a_name_outside_the_tree_is_found_by_comparing() {
         let outside = link_outside(&tree);
         let args = ["--rescan", "0.2", "--hash", hash];
         let mut watch = tree.watch().args(args).start();
-        // What the file was is learned behind the running watch, and with hashing off
-        // nothing is reported when it is.
+        // The first status is taken after `ready`; with hashing off that is not reported.
         let is_reported = || {
             append(&outside, "and more");
             watch.out.count() > 0
@@ -203,7 +202,7 @@ fn strictly_each_file_has_a_watch_of_its_own() {
     watch.expect(&["Deleted: ./a"]);
     watch.silence();
     let ended = watch.stop();
-    // Those of `.`, `b`, `c` and the sentinel.
+    // The watches of `.`, `b`, `c` and the sentinel.
     let row = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();
         words == ["balerion:", "stats:", "watches", "4"]

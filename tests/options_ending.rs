@@ -13,7 +13,7 @@ use common::serve::refused;
 use common::skips::without_program;
 use common::{Tree, eventually, fork, serve, skipped, terminal};
 
-/// What it prints about itself, in an empty directory.
+/// Its output in an empty directory.
 fn printed(args: &[&str]) -> String {
     let tree = Tree::new();
     let output = serve::run(&tree, args);
@@ -154,7 +154,7 @@ fn what_is_left_out_does_not_disturb_the_quiet() {
     let args = ["--until-quiet", "0.5", "--exclude", "/noise"];
     let mut watch = tree.watch().args(args).spawn();
     watch.wait_ready();
-    // It ends although this never does.
+    // It ends although this writer goes on.
     let ends = eventually(|| {
         tree.append("noise", "x");
         watch.out.wait_end(Instant::now())
@@ -174,7 +174,7 @@ fn the_first_of_several_ends_is_the_end() {
     assert_eq!(serve::run(&tree, &args).status.code(), Some(0));
 }
 
-/// Runs a program on a file; `None`, with a message on the terminal, where there is no such program.
+/// Runs a program on a file; `None`, with a message on the terminal, where the program is missing.
 fn on_file(test: &str, words: &[&str], text: &str) -> Option<Output> {
     let tree = Tree::new();
     tree.write("file", text);
@@ -265,7 +265,7 @@ fn the_man_page_is_text_on_a_terminal() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_balerion"));
     command.arg("--man").stdout(Stdio::from(printer));
     let mut child = fork::spawn(&mut command).unwrap();
-    // The command holds the last other end, and the read fails when that is closed.
+    // The command has the only other descriptor of the terminal: read(2) fails once that is closed.
     drop(command);
     let mut page = Vec::new();
     let _ = reader.read_to_end(&mut page);

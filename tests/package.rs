@@ -1,5 +1,5 @@
-//! The package: what is in it, and which version its build script finds in a checkout, in
-//! a worktree, in a tarball and inside another repository.
+//! Tests the package: its files, and which version its build script finds in a checkout, in a
+//! worktree, in a tarball and inside another repository.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -58,7 +58,7 @@ fn build_script(dir: &Path) -> PathBuf {
     script
 }
 
-/// What the script says to cargo in a package: the version, and the files to look at.
+/// The script's output to cargo: the version, and the files that it depends on.
 fn built(script: &Path, package: &Path) -> (String, Vec<String>) {
     let mut command = Command::new(script);
     command.current_dir(package);

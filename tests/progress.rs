@@ -16,7 +16,7 @@ use common::{Tree, Watch, eventually, sys, terminal};
 /// Directories that take a moment to walk.
 const DIRECTORIES: usize = 6000;
 
-/// Keeps the other tests waiting: what reads without end would slow them down.
+/// Makes the tests of this file run one after the other, since reading takes a whole processor.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -43,7 +43,7 @@ impl Terminal {
         String::from_utf8(self.sent.bytes()).unwrap()
     }
 
-    /// The different lines of progress that were shown, by how they begin.
+    /// The lines of progress that were shown, by their first words, each once.
     fn shown(&self, start: &str) -> BTreeSet<String> {
         let text = self.text();
         let pieces = text.split(['\r', '\n']).map(|piece| {
@@ -60,7 +60,7 @@ impl Terminal {
             let last = line.rsplit("\r\x1b[K").next();
             last.unwrap_or_default().to_owned()
         });
-        // That --initial shows in JSON alone is no matter of progress.
+        // The note that --initial is for JSON only is no progress.
         let counts = |line: &String| !line.is_empty() && !line.contains("--initial has no effect");
         lines.filter(counts).collect()
     }
@@ -89,8 +89,8 @@ fn endless_files() -> Tree {
     tree
 }
 
-/// Lets a watcher run for a moment now and then, until `holds` or for some seconds: however
-/// fast it is, its walk takes long.
+/// Stops and continues a watcher by turns, until `holds` or for some seconds, so that its walk
+/// takes long on any machine.
 fn crawl(watch: &Watch, holds: impl Fn() -> bool) {
     for _ in 0..25 {
         if holds() {
@@ -140,7 +140,7 @@ fn a_long_baseline_moves_on_a_terminal_and_leaves_nothing_there() {
     let _turn = alone();
     for (args, ready) in [
         (&[][..], &["balerion: ready: 1 directory, 64 files"][..]),
-        // Nothing was reported yet.
+        // No record was printed.
         (&["--initial"], &[]),
     ] {
         let tree = endless_files();

@@ -1,5 +1,5 @@
-//! Tests readers of stdout that stop, are slow or go away, and whoever else could keep the loop from
-//! its work (contract, sections 1, 4.11 and 7).
+//! Tests readers of stdout that stop, are slow or go away, and other processes that could stop the
+//! loop (contract, sections 1, 4.11 and 7).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -18,7 +18,7 @@ use common::{Tree, eventually, sys};
 /// The default capacity of a pipe.
 const PIPE: usize = 64 << 10;
 
-/// All of a pipe's text, whose writers have ended.
+/// The text that is left in a pipe whose writers have ended.
 fn rest(pipe: OwnedFd) -> String {
     let mut text = String::new();
     File::from(pipe).read_to_string(&mut text).unwrap();
@@ -56,7 +56,7 @@ fn a_reader_of_stdout_that_has_stopped_has_whole_records_and_the_rest_is_counted
 
 #[test]
 fn the_end_waits_once_for_all_readers_together() {
-    // On a busy machine it may take longer, but hardly three times.
+    // On a busy machine one may take longer: the least of three counts.
     let ends: Vec<_> = (0..3).map(|_| time_to_end_unread()).collect();
     let least = ends.iter().min().unwrap();
     assert!(*least < Duration::from_millis(1700), "{ends:?}");
@@ -152,7 +152,7 @@ fn a_reader_that_goes_away_ends_the_first_reading() {
     ] {
         let args = ["--initial", "--format", "json", "--hash-limit", "2G"];
         let watch = tree.watch().args(args).stdout(stdout).spawn();
-        // It reads: its memory and threads are those of a reader.
+        // It has more than one thread once it reads.
         let status = format!("/proc/{}/status", watch.pid());
         let is_reading = || {
             let text = fs::read_to_string(&status).unwrap_or_default();
@@ -198,7 +198,7 @@ fn signals_are_served_under_any_load() {
         let whole = asked.elapsed();
         stop.store(true, Ordering::Relaxed);
         assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
-        // Some milliseconds, on a machine that does nothing else.
+        // Some milliseconds on an idle machine.
         assert!(after < Duration::from_secs(3), "{after:?}");
         assert!(whole < Duration::from_secs(8), "{whole:?}");
     });
@@ -209,7 +209,7 @@ fn a_service_manager_that_takes_nothing_does_not_stop_the_loop() {
     let tree = Tree::new();
     let path = tree.outside("notify");
     let manager = UnixDatagram::bind(&path).unwrap();
-    // As many messages as it takes, which it does not read.
+    // Fills the socket, which the manager does not read.
     let other = UnixDatagram::unbound().unwrap();
     other.set_nonblocking(true).unwrap();
     while other.send_to(b"X=1", &path).is_ok() {}

@@ -1,5 +1,5 @@
-//! README.md against the binary and the sources: the options that it names are those that
-//! there are, the files that it names exist, and it has the events of the man page.
+//! Tests that README.md agrees with the binary and the sources: it names the options that there
+//! are, and files that exist, and has the events of the man page.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;

@@ -1,5 +1,5 @@
-//! Every recipe of the README, run as it is written there: only what it watches and
-//! how long it waits is replaced.
+//! Tests every recipe of the README, as it is written there: only the PATHs and the times are
+//! replaced.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -39,8 +39,8 @@ fn recipe(comment: &str, replaced: &[(&str, &str)]) -> String {
     script
 }
 
-/// Does something to the tree again and again until its consequence is there: a quiet
-/// watcher does not say when it is ready. Each time the consequence gets a while.
+/// Repeats `act` until `holds`, since a quiet watcher does not print when it is ready. Waits for 2
+/// s after each.
 fn repeat_until(mut act: impl FnMut(), mut holds: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + DEADLINE;
     while Instant::now() < deadline {
@@ -171,7 +171,7 @@ fn a_shell_reads_a_path_at_a_time() {
     assert_eq!(shell.err.count(), 1, "{}", shell.outputs());
 }
 
-/// What `make` does: a line more for each time.
+/// The Makefile: each run appends a line.
 const MAKEFILE: &str = "built: FORCE\n\techo again >> built\nFORCE:\n";
 
 /// A build that takes as long as the test wants: it copies the source, and then waits
@@ -199,14 +199,14 @@ fn a_source_that_changes_while_it_is_built_is_built_again() {
     for round in 1..=3 {
         let first = format!("{round} first");
         let is_building = || read("copied").starts_with(&first);
-        // Other bytes each time: the same again are no change.
+        // Other bytes each time, since the same bytes are no change.
         let mut times = 0;
         let edit = || {
             times += 1;
             tree.write("source", format!("{first} {times}"));
         };
         assert!(repeat_until(edit, is_building), "{}", shell.outputs());
-        // make has read it; now it changes.
+        // It changes after make has read it.
         let second = format!("{round} second");
         tree.write("source", &second);
         fs::write(tree.outside("go"), "").unwrap();
@@ -233,7 +233,7 @@ fn the_rebuilding_ends_with_ctrl_c() {
         let shown = Stream::collect(reader);
         let ours = Path::new(env!("CARGO_BIN_EXE_balerion")).parent().unwrap();
         let others = std::env::var("PATH").unwrap_or_default();
-        // A session of its own, whose terminal this is: what is typed there is a signal.
+        // A session with this terminal, in which Ctrl-C sends SIGINT.
         let mut shell = Command::new("setsid")
             .args([
                 "--ctty",
@@ -252,7 +252,7 @@ fn the_rebuilding_ends_with_ctrl_c() {
         if is_building {
             assert!(repeat_until(|| tree.append("source", "x"), is_copied));
         } else {
-            // Long enough to be read by someone: it has begun to watch.
+            // A full line shows that it has begun to watch.
             fs::write(tree.outside("go"), "").unwrap();
             let is_built = || tree.path("built").exists();
             assert!(repeat_until(|| tree.append("source", "x"), is_built));
@@ -264,7 +264,7 @@ fn the_rebuilding_ends_with_ctrl_c() {
             let _ = shell.kill();
         }
         assert!(has_ended, "building: {is_building}: {:?}", shown.bytes());
-        // Nothing is left that would go on.
+        // No process is left.
         let cwd = tree.root();
         let left = || {
             let processes = fs::read_dir("/proc").unwrap().flatten();
@@ -342,7 +342,7 @@ fn a_daemon_misses_nothing_of_what_make_does() {
     ];
     let mut shell = Shell::start(&tree, &recipe("In the background", &replaced));
     assert_eq!(shell.wait().code(), Some(0), "{}", shell.outputs());
-    // The number goes when the daemon does.
+    // The pid file is removed when the daemon ends.
     assert!(eventually(|| !pid.exists()), "{}", shell.outputs());
     let reported = fs::read_to_string(log).unwrap();
     let wanted = "New file: ./built\nContent changed: ./built\n";

@@ -14,8 +14,8 @@ use std::io::{self, Write as _};
 const NAMES: [&str; 8] = ["a", "b", "d", "d/a", "d/b", "d/d", "d/d/a", "e"];
 
 /// One operation on names given by their numbers; most sequences hold some that fail.
-/// Hard links are not among them: a write through a name that is gone again before
-/// anyone has looked at it cannot be found under the others.
+/// Hard links are not among them: a write through a name that is removed before it is read cannot
+/// be found under the others.
 #[derive(Clone, Debug)]
 enum Step {
     Write(usize, u8),
@@ -95,7 +95,7 @@ fn any_sequence_of_operations_folds_to_the_tree() {
         cases: cases.unwrap_or(40),
         max_shrink_iters: 60,
         max_shrink_time: 60_000,
-        // A failure is shown in full; a file of them beside the sources helps nobody.
+        // A failure is printed in full, and not kept in a file.
         failure_persistence: None,
         ..Config::default()
     };
@@ -107,7 +107,7 @@ fn any_sequence_of_operations_folds_to_the_tree() {
         tree.write("d/d/a", "at the start");
         let mut watch = tree.watch().json().baseline().start();
         for step in &steps {
-            // Most failures are names that are not there.
+            // Most errors are ENOENT.
             let _ = apply(&tree, step);
             match step {
                 Step::Freeze => watch.freeze(),

@@ -63,7 +63,7 @@ fn session() -> Vec<Line> {
 const LINE: usize = 20;
 const WIDTH: usize = 660;
 
-/// Colours as a class each, by day and by night.
+/// A CSS class for each colour, in the light and the dark scheme.
 const STYLE: &str = "\
     .card { fill: #ffffff; stroke: #d0d7de }
     text { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fill: #1f2328; white-space: pre }
@@ -82,7 +82,7 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// Text with colours of a terminal as spans of a class each.
+/// Turns a terminal's colours into spans with a class.
 fn coloured(text: &str) -> String {
     let mut parts = text.split("\x1b[");
     let mut svg = escaped(parts.next().unwrap());

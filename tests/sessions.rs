@@ -98,7 +98,7 @@ fn with_a_host_every_record_has_a_key_and_numbers_without_a_gap() {
     for (number, record) in (0..).zip(&records) {
         assert_eq!(record.text("host"), Some("web 1"), "{record:?}");
         assert_eq!(record.text("session"), Some(session.as_str()), "{record:?}");
-        // The change that --events leaves out has taken none.
+        // The change that --events leaves out has no number.
         assert_eq!(record.number("seq"), Some(number), "{record:?}");
     }
     let events: Vec<_> = records.iter().map(Record::event).collect();

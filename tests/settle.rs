@@ -1,5 +1,4 @@
-//! `--settle`: the net effect of changes, once the tree has been quiet (contract,
-//! section 5).
+//! Tests `--settle`: the net effect of changes, once the tree has been quiet (contract, section 5).
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
@@ -30,7 +29,7 @@ fn what_an_editor_does_is_a_line() {
     let mut watch = tree.watch().args(args).baseline().start();
     save_as_vim(&tree, "f", "2");
     watch.expect(&["Content changed: ./f"]);
-    // The same bytes again: nothing.
+    // The same bytes again: no record.
     save_as_vim(&tree, "f", "2");
     tree.write("g", "1");
     tree.append("g", "2");
@@ -89,7 +88,7 @@ fn an_end_prints_what_is_held() {
     let mut watch = tree.watch().args(["--settle", "1h"]).start();
     tree.write("f", "1");
     tree.append("f", "2");
-    // An hour is long: only the end can print it.
+    // Within the hour of quiet, only the end prints it.
     watch.signal(libc::SIGTERM);
     watch.expect(&["New file: ./f"]);
     assert_eq!(watch.wait().status.code(), Some(0));

@@ -79,7 +79,7 @@ fn control_c_does_not_run_the_next_command() {
         "{} -1 f && echo made; echo after",
         env!("CARGO_BIN_EXE_balerion")
     );
-    // Another shell may end at the key by itself; bash goes by how the command has ended.
+    // bash ends after Ctrl-C only if the command ended by SIGINT; other shells end in any case.
     let mut bash = Command::new("bash");
     bash.args(["--norc", "-c", &script])
         .current_dir(tree.root());
@@ -135,14 +135,14 @@ fn a_pid_file_that_another_user_has_locked_keeps_nobody_out() {
     let next = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
     next.signal(sys::SIGKILL);
     next.wait();
-    // fcntl(2) gives a lock to who may only read, too.
+    // A read lock of fcntl(2) needs the right to read only.
     let left = File::open(tree.outside("pid")).unwrap();
-    // The last of its threads to end gives its lock back.
+    // The lock is released when its last thread has ended.
     assert!(eventually(|| sys::lock(&left, true)), "F_OFD_SETLK");
     let last = Daemon::start(&tree, "../outside/log", "../outside/pid", &[]);
     let mode = fs::metadata(tree.outside("pid")).unwrap().permissions();
     assert_eq!(mode.mode() & 0o022, 0);
-    // And its own lock cannot be taken.
+    // Its own lock needs the right to write.
     let open = File::open(tree.outside("pid")).unwrap();
     assert!(!sys::lock(&open, true));
     last.stop();
@@ -161,7 +161,7 @@ fn a_log_that_a_reader_has_locked_is_written_and_that_is_reported() {
     watch.stop();
 }
 
-/// Lets files grow to nothing.
+/// Sets RLIMIT_FSIZE to 0.
 const NO_ROOM: [&str; 4] = ["sh", "-c", "ulimit -f 0; exec \"$@\"", "sh"];
 
 #[test]
@@ -193,7 +193,7 @@ fn a_limit_on_the_size_of_stderr_loses_lines_of_stderr_and_nothing_else() {
     let err = File::create(tree.outside("err")).unwrap();
     let watch = tree.watch().through(&NO_ROOM).stderr(err);
     let watch = watch.args(["--stats", "--count", "1"]).spawn();
-    // No line shows when it is ready: files are written until one is reported.
+    // It prints no ready line: files are written until one is reported.
     let mut number = 0;
     assert!(eventually(|| {
         number += 1;

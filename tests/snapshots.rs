@@ -156,7 +156,7 @@ fn a_log_that_was_rotated_begins_with_a_snapshot_and_can_be_read_alone() {
         last.is_empty()
     });
     assert!(folds, "the new log alone: {last:#?}");
-    // Nothing of the new session is in the old file, and the reverse.
+    // Each file has records of one session only.
     let sessions = |path: &std::path::Path| {
         let text = std::fs::read_to_string(path).unwrap();
         let sessions: std::collections::BTreeSet<String> = text
@@ -168,7 +168,7 @@ fn a_log_that_was_rotated_begins_with_a_snapshot_and_can_be_read_alone() {
         sessions
     };
     assert_ne!(sessions(&old), sessions(&log));
-    // Without another file there is no other session.
+    // If the path still leads to the same file, no session begins.
     watch.signal(common::sys::SIGHUP);
     tree.write("d", "3");
     assert!(common::eventually(|| holds(&log, "./d\",\"size\":1")));

@@ -24,7 +24,7 @@ fn statistics_are_a_block_at_the_end_that_counts_what_was_done() {
     tree.mkdir("d");
     tree.write("d/there", "12345");
     let mut watch = tree.watch().args(["--stats", "-q"]).spawn();
-    // Quiet as it is, it is ready when a change is reported.
+    // With --quiet, a reported change shows that it is ready.
     let is_reported = || {
         tree.append("d/there", "6");
         watch.out.count() > 0
@@ -102,7 +102,7 @@ fn statistics_come_with_the_one_change_whatever_ends_the_watch_before() {
         (&[], |_, watch| watch.signal(sys::SIGTERM), None, 0),
         (&[], |_, watch| watch.signal(sys::SIGINT), None, 0),
         (&[], |_, watch| watch.signal(sys::SIGHUP), None, 0),
-        // What is waited for is that nothing is left.
+        // Waits until no PATH is left.
         (
             &["--events", "deleted"],
             |tree, _| tree.remove_all("d"),

@@ -14,7 +14,7 @@ use common::{Tree, Watch, eventually, fork, serve, skipped, sys};
 /// The default capacity of a pipe.
 const PIPE: usize = 64 << 10;
 
-/// Touches files until the watcher has reported one: its ready line is not to be read.
+/// Touches files until the watcher has reported one, since its ready line is not read.
 fn wait_until_it_watches(tree: &Tree, watch: &Watch) {
     let mut number = 0;
     assert!(eventually(|| {
@@ -33,7 +33,7 @@ fn wait_for_line(watch: &Watch, line: &str) {
     assert!(eventually(is_there), "no {line:?}");
 }
 
-/// All of a pipe's text, whose writers have ended.
+/// The text that is left in a pipe whose writers have ended.
 fn rest(pipe: OwnedFd) -> String {
     let mut text = String::new();
     File::from(pipe).read_to_string(&mut text).unwrap();
@@ -50,7 +50,7 @@ fn a_reader_of_stderr_that_has_stopped_costs_lines_of_stderr_and_nothing_else() 
         tree.touch(format!("a-name-of-some-length-{number}"));
     }
     wait_for_line(&watch, "New file: ./a-name-of-some-length-1999");
-    // It is read again: what is missing is reported where it is missing.
+    // When stderr is read again, the count of lost lines stands where they are missing.
     let mut reader = BufReader::new(File::from(unread));
     let mut line = String::new();
     let lost = loop {
@@ -117,7 +117,7 @@ fn a_daemon_comes_up_though_nobody_reads_its_stderr() {
     serve::expect_in(&tree.outside("log"), &["New file: ./a"]);
     sys::kill(pid, sys::SIGTERM).unwrap();
     assert!(eventually(|| !serve::is_running(pid)));
-    // It has let go of the pipe, so that who waits for its end is not held up.
+    // The daemon has closed the pipe, so that its reader sees the end.
     assert_eq!(rest(unread).trim(), "");
 }
 

@@ -1,6 +1,6 @@
-//! Servers of file systems that do not answer, where PATHs, links, logs and rules lie on
-//! them: the rest goes on, and signals are served (contract, section 4.11). Needs /dev/fuse
-//! and namespaces; skipped loudly without.
+//! Tests file systems that do not answer, with PATHs, links, logs and rule files on them: the rest
+//! is reported, and signals are served (contract, section 4.11). Skipped with a message without
+//! /dev/fuse and namespaces.
 #![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -27,7 +27,7 @@ fn a_server_that_is_stopped_before_the_start_stops_nothing_else() {
     warns_of_no_answer(&watch);
     tree.touch("new");
     watch.expect(&["New file: ./new"]);
-    // What is there is learned as soon as it answers.
+    // Its names are reported once it answers.
     fuse.go_on();
     let reported = watch.until("New file: ./mnt/d/b");
     if !reported.iter().any(|line| line == "New file: ./mnt/a") {
@@ -207,7 +207,7 @@ fn rules_on_a_server_that_is_stopped_stop_nothing_else() {
     tree.write(".ignore", "*.o\n");
     let mut watch = builder(&tree, &fuse).args(["--gitignore"]).start();
     fuse.stop();
-    // Rules that no watch covers are asked about every second.
+    // Rule files in directories without a watch are checked every second.
     for number in 0..6 {
         tree.touch(format!("{number}.o"));
         tree.touch(format!("{number}"));

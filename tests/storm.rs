@@ -35,7 +35,7 @@ fn rounds(test: &str, default: u64, round: impl Fn(&Tree, u64)) {
     }
 }
 
-/// What is there when the watch begins.
+/// Makes the tree at the start.
 fn furnish(tree: &Tree) {
     for top in ["a", "b", "c"] {
         for below in ["d", "e", "f"] {

@@ -293,7 +293,7 @@ fn the_unit_of_the_readme_is_one_that_systemd_accepts() {
     verify.arg(tree.path("balerion.service"));
     match verify.output() {
         Ok(output) => {
-            // What is wrong with other units of this system is not ours to know.
+            // Messages about other units of the system do not count.
             let stderr = String::from_utf8_lossy(&output.stderr);
             assert!(!stderr.contains("balerion"), "{stderr}");
         }

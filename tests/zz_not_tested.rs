@@ -21,7 +21,7 @@ fn what_was_not_tested_is_listed() {
     if text.is_empty() {
         text += "  nothing\n";
     }
-    // Not by print!: what that prints in a test that passes is shown to nobody.
+    // Not by print!, whose output of a test that passes is not shown.
     write!(std::io::stderr(), "\nNot tested in this run:\n{text}").unwrap();
     if std::env::var_os("BALERION_SKIPS").is_some_and(|how| how == "refuse") {
         let without_program: Vec<_> = skips

@@ -1,6 +1,6 @@
-//! `cargo bench` measures balerion, inotifywait and floors of its own, side by side, on trees
-//! made for it. Writes RESULTS.md and chart.svg beside this file. What counts are the
-//! ratios: a machine has good and bad seconds, but the tools take turns in them.
+//! `cargo bench` measures balerion, inotifywait and the floors by turns, on trees made for it.
+//! Writes RESULTS.md and chart.svg beside this file. The ratios count: the speed of a machine
+//! varies, and the tools take turns.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tools::{EAGER, Tools};
 
-/// What can fail here can fail in any way, and is only printed.
+/// Errors are only printed.
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
 /// Where the sources are, and the results go.
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
         && let Some(kind) = kind.to_str()
         && floor::ALL.contains(&kind)
     {
-        // The benchmark that would read the error is gone: nothing is printed.
+        // The benchmark, which reads stderr, has ended: nothing is printed.
         return ExitCode::from(u8::from(floor::run(kind, tree).is_err()));
     }
     match bench(&Options::parse()) {

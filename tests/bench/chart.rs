@@ -1,20 +1,20 @@
 //! Draws the ratios to inotifywait as a bar chart in SVG. The axis is logarithmic, so that
-//! half and twice as much are equally long; the card has a ground of its own, so that
-//! it can be read on a light page and on a dark one.
+//! half and twice as much are equally long; the chart has a background of its own, so that it can
+//! be read on a light and on a dark page.
 use crate::stats::{Row, Shares, short};
 use crate::tools::{EAGER, WATCHERS};
 
 const WIDTH: f64 = 860.0;
-/// Where the bars' field begins: the names stand left of it.
+/// The left edge of the bars; the names are left of it.
 const LEFT: f64 = 372.0;
-/// Where it ends: it leaves room for the figure of the longest bar.
+/// The right edge, with room for the figure of the longest bar.
 const RIGHT: f64 = WIDTH - 64.0;
 const TOP: f64 = 84.0;
 const STEP: f64 = 28.0;
 const BAR: f64 = 14.0;
 /// Under the rows: the axis, and what its sides mean.
 const BOTTOM: f64 = 62.0;
-/// Colours and faces; a fill is text's own, so that nothing hangs on the page around.
+/// Colours and fonts, none taken from the page around.
 const STYLE: &str = "text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#c9d1d9}\
     .head{font-size:17px;font-weight:600;fill:#f0f6fc}.soft{font-size:12px;fill:#8b949e}\
     .name{text-anchor:end;font-size:11.5px}.mid{text-anchor:middle}.end{text-anchor:end}.num{font-weight:600;fill:#f0f6fc}\
@@ -27,7 +27,7 @@ struct Scale {
 }
 
 impl Scale {
-    /// One on which all ratios fit, and both sides of 1 are to be seen.
+    /// A scale that has all ratios, and both sides of 1.
     fn around(ratios: &[(&str, f64)]) -> Self {
         let reach = |power: i32| {
             ratios

@@ -1,6 +1,5 @@
 //! Runs the floors: programs that do the least that a recursive watcher can do, which the
-//! benchmark starts by executing itself again. None does a watcher's work (renames,
-//! races, overflow), so to come near them is good. They decode from slices, safely.
+//! benchmark starts by executing itself again. None handles renames, races or overflows.
 use crate::sys;
 use sha2::{Digest, Sha256};
 use std::ffi::{CStr, CString, OsStr};
@@ -100,9 +99,9 @@ struct Directory {
 
 #[derive(Default)]
 struct Queue {
-    /// Directories which one thread had too many of.
+    /// Directories that a thread has given away.
     given: Vec<Directory>,
-    /// Threads with nothing to do; when all have, the walk is over.
+    /// Threads without work; when all are, the walk is over.
     idle: usize,
 }
 
@@ -121,7 +120,7 @@ struct Walk {
     /// Paths by watch descriptor, if they are kept.
     paths: Option<Mutex<Vec<Vec<u8>>>>,
     queue: Mutex<Queue>,
-    /// Rings when there is something in the queue, or never will be again.
+    /// Notified when the queue has a directory, or the walk is over.
     wake: Condvar,
     /// `queue.idle`, to be read without its lock.
     hungry: AtomicUsize,
@@ -143,7 +142,7 @@ impl Walk {
                 eprintln!("floor: {}: {error}", directory.name.to_string_lossy());
                 process::exit(1);
             }
-            // The oldest are the nearest to the root, and so the most work.
+            // The oldest are the nearest to the root, and have the most below them.
             if own.len() > 1 && self.hungry.load(Ordering::Relaxed) > 0 {
                 let half = own.len() / 2;
                 self.queue().given.extend(own.drain(..half));
@@ -284,7 +283,7 @@ fn echo(mut inotify: &File, paths: &[Vec<u8>], digests: bool) -> io::Result<()> 
     let mut events = vec![0; CHUNK];
     let mut content = vec![0; CHUNK];
     let mut lines = Vec::with_capacity(CHUNK);
-    // Behind std's line buffer, so that one write is one write.
+    // Without std's line buffer, so that each write is one write(2).
     let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     loop {
         let length = inotify.read(&mut events)?;
@@ -301,7 +300,7 @@ fn echo(mut inotify: &File, paths: &[Vec<u8>], digests: bool) -> io::Result<()> 
             lines.extend(name.iter().take_while(|byte| **byte != 0));
             if digests && mask & libc::IN_CLOSE_WRITE != 0 {
                 let path = CString::new(&lines[start..])?;
-                // What is gone by now has no digest; its line has no room for one anyway.
+                // A file that is gone has no digest.
                 let _digest = digest(None, &path, Opening::RegularOnly, &mut content);
             }
             lines.push(b'\n');

@@ -34,7 +34,7 @@ impl Model {
         Ok(())
     }
 
-    /// Applies one line to the letter: nothing is guessed from it.
+    /// Applies one line exactly.
     pub(crate) fn apply(&mut self, line: Line) {
         match line.change {
             Change::Appeared => {
@@ -61,7 +61,7 @@ impl Model {
         let below = format!("{path}/");
         let inside = |name: &String| name == path || name.starts_with(&below);
         let names = self.0.range(path.to_owned()..).map(|(name, _)| name);
-        // Between a name and what is below it others may sort ("a", "a-b", "a/c").
+        // Other names may sort between a directory and the names below it ("a", "a-b", "a/c").
         let names = names.take_while(|name| name.starts_with(path));
         let names: Vec<String> = names.filter(|name| inside(name)).cloned().collect();
         names

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The time for a tool to come to rest.
 const REST: Duration = Duration::from_secs(1);
 
-/// The rows of both figures; all tools do nothing at the same time.
+/// The rows of both figures; all tools run at the same time.
 pub(crate) fn measure(session: &mut Session) -> Fallible<Vec<Row>> {
     let (tree, name) = session.broad()?;
     let span = session.sizes.idle;

@@ -46,7 +46,7 @@ pub(crate) fn measure(session: &mut Session) -> Fallible<Vec<Row>> {
     ])
 }
 
-/// One turn: every name is new or rewritten once, so the first line of it is its own.
+/// One turn. Every name is created or rewritten once, so that its first line belongs to that.
 fn one(tool: &Tool, tree: &Path, samples: usize, all: Cpus) -> Fallible<Latency> {
     if tree.exists() {
         fs::remove_dir_all(tree)?;
@@ -77,13 +77,13 @@ fn one(tool: &Tool, tree: &Path, samples: usize, all: Cpus) -> Fallible<Latency>
 }
 
 /// Starts a tool on another processor than that of the writer and the reader, if there are
-/// two. Where they share one or not is the scheduler's luck, and matters more than the tool.
+/// two: whether they share one is up to the scheduler, and matters more than the tool.
 fn start_apart(tool: &Tool, tree: &Path, all: Cpus) -> Fallible<Run> {
     let (theirs, ours) = match (all.nth(1), all.nth(0)) {
         (Some(theirs), Some(ours)) => (theirs, ours),
         _ => (all, all),
     };
-    // A process and a thread begin where they were made.
+    // Processes and threads inherit the set of processors.
     theirs.occupy()?;
     let run = Run::start_then(tool, tree, || ours.occupy())?;
     run.wait()?;

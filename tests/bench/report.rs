@@ -1,4 +1,4 @@
-//! Formats the results as Markdown: one table, and what one must know to read it.
+//! Formats the results as Markdown: a table, and how it was measured.
 use crate::session::Session;
 use crate::stats::{Row, Shares, short};
 use crate::tools::{WATCHERS, first_line};

@@ -90,7 +90,7 @@ pub(crate) struct Run {
     pid: libc::pid_t,
     label: &'static str,
     ready: &'static str,
-    /// Says that every file has been read, if it will.
+    /// The word that shows that every file has been read, if there is one.
     baseline: Option<&'static str>,
     kind: Kind,
     /// Just before it was started.
@@ -164,7 +164,7 @@ impl Run {
         self.time_of(pipe, self.ready)
     }
 
-    /// From exec to every file having been read, if it says so.
+    /// From exec to every file having been read, if the tool shows that.
     pub(crate) fn baseline(&self) -> Fallible<Option<Duration>> {
         self.baseline
             .map(|word| self.time_of(&self.err, word))
@@ -208,7 +208,7 @@ impl Run {
         Ok(sum)
     }
 
-    /// Waits until it has written nothing and used next to no CPU for so long.
+    /// Waits until it has written nothing and used hardly any CPU for so long.
     pub(crate) fn settle(&self, quiet: Duration) -> Fallible<()> {
         let until = Instant::now() + LIMIT;
         let (mut size, mut cpu, mut since) = (0, Duration::ZERO, Instant::now());

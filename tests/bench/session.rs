@@ -1,5 +1,5 @@
-//! Holds what one run of the benchmark needs: its sizes, the tools that work, the place for its
-//! trees, and the turns that the tools take.
+//! Keeps what one run of the benchmark needs: its sizes, the tools that work, the directory of its
+//! trees, and the turns of the tools.
 use crate::Fallible;
 use crate::floor;
 use crate::run::Run;
@@ -34,7 +34,7 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Large enough for figures that mean something.
+    /// Large enough for stable figures.
     pub(crate) fn full() -> Self {
         Self {
             rounds: 7,
@@ -76,7 +76,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Makes room, and tries every tool once, which also brings it into memory.
+    /// Makes the directory, and runs every tool once, so that it is in the page cache.
     pub(crate) fn new(tools: Tools, mut sizes: Sizes) -> Fallible<Self> {
         let watches = fs::read_to_string(WATCHES)?.trim().parse::<usize>()?;
         if sizes.broad > watches / 6 {

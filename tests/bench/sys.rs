@@ -17,7 +17,7 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     Ok(result)
 }
 
-/// openat(2), close-on-exec; without a directory the name is taken from the working one.
+/// openat(2), close-on-exec; without a directory, relative to the working directory.
 pub(crate) fn open_at(
     directory: Option<BorrowedFd<'_>>,
     name: &CStr,
@@ -124,7 +124,7 @@ impl Cpus {
         Ok(cpus)
     }
 
-    /// One of them alone, counted from 0.
+    /// The set of one of them, counted from 0.
     pub(crate) fn nth(&self, n: usize) -> Option<Self> {
         let bits = (0..self.0.len()).flat_map(|word| {
             let bits = (0..libc::c_ulong::BITS).map(|bit| 1 << bit);

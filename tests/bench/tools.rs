@@ -25,7 +25,7 @@ pub(crate) struct Tool {
     pub(crate) ready: &'static str,
     /// The word on stderr that shows that every file has been read, if there is one.
     pub(crate) baseline: Option<&'static str>,
-    /// Whether it gives digests, so that contents can be held against the disk.
+    /// Whether it prints digests, so that contents can be compared with the disk.
     pub(crate) digests: bool,
 }
 
@@ -42,19 +42,19 @@ pub(crate) fn digested(name: &str) -> String {
     format!("{name}; the floor reads regular files only")
 }
 
-/// The label of no tool, for a figure which nobody else has.
+/// The label of no tool, for a figure without a floor.
 pub(crate) const NOBODY: &str = "";
 
 /// Every tool that there is, the peer only if it is installed.
 pub(crate) struct Tools {
     /// In the order in which they take turns.
     all: Vec<Tool>,
-    /// What the peer says of its version.
+    /// The version of inotifywait.
     pub(crate) peer_version: Option<String>,
 }
 
 impl Tools {
-    /// Looks for them; `balerion` is the program that is on trial, `itself` has the floors.
+    /// Finds them; `balerion` is the measured program, `itself` has the floors.
     pub(crate) fn find(balerion: PathBuf, itself: PathBuf) -> Self {
         let floor = |label| Tool {
             label,

@@ -14,10 +14,10 @@ use super::stream::Stream;
 use super::watch::Watch;
 use super::{fork, sys};
 
-/// The arguments of one run, and what the test knows about it.
+/// The arguments of one run, and what the test compares it with.
 pub(crate) struct Builder {
     pub(crate) cwd: PathBuf,
-    /// What runs the binary, if it is not run directly.
+    /// The command that executes the binary, if it is not executed directly.
     wrapper: Vec<OsString>,
     args: Vec<OsString>,
     /// The PATHs as given; none stands for the working directory.
@@ -34,7 +34,7 @@ pub(crate) struct Builder {
     stderr: Option<Stdio>,
     /// The user and group to run as.
     user: Option<u32>,
-    /// The tree is looked at as the watcher sees it, with its mounts.
+    /// The tree is read as the watcher sees it, with its mounts.
     mounts: bool,
     /// Names that are no part of the comparison with the disk.
     without: Vec<Vec<u8>>,
@@ -43,7 +43,7 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// A watcher that stands in `cwd`, without arguments.
+    /// A watcher whose working directory is `cwd`, without arguments.
     pub(crate) fn new(cwd: PathBuf) -> Self {
         Self {
             cwd,
@@ -69,7 +69,7 @@ impl Builder {
         self
     }
 
-    /// Asks for JSON Lines; the records are folded and held to the contract.
+    /// Prints JSON Lines; the records are folded and checked against the contract.
     pub(crate) fn json(mut self) -> Self {
         self.json = true;
         self.args(["--format", "json"])
@@ -145,7 +145,7 @@ impl Builder {
         self
     }
 
-    /// The PATHs as they begin every name that is printed.
+    /// The PATHs, with which every printed path begins.
     fn prefixes(&self) -> Vec<Vec<u8>> {
         if self.paths.is_empty() {
             return vec![b".".to_vec()];

@@ -32,7 +32,7 @@ pub(crate) fn open_directory(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// A name in an open directory, as a path that stays short however deep it lies.
+/// The path of a name in an open directory, through /proc/self/fd: short at any depth.
 pub(crate) fn within(directory: &File, name: impl AsRef<Path>) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name)
 }
@@ -69,8 +69,7 @@ pub(crate) fn snapshot(root: &Path, prefix: &[u8], into: &mut Snapshot) {
     }
 }
 
-/// Adds one name and, if it is a directory, all below it. What goes away meanwhile
-/// is passed over.
+/// Adds one name and, if it is a directory, all below it. What is removed meanwhile is left out.
 fn add(path: &Path, status: &Metadata, name: Vec<u8>, into: &mut Snapshot) {
     let kind = kind_of(status);
     let mut entry = Entry {

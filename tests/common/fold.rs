@@ -12,7 +12,7 @@ use node::{Node, Place};
 
 /// The tree that the records add up to.
 pub(crate) struct Fold {
-    /// Holds each PATH under its own spelling.
+    /// Has each PATH as a child, under the name that was given.
     top: Node,
     prefixes: Vec<Vec<u8>>,
     /// The tree changed already while the watch began: it starts from the `existing` records.
@@ -121,7 +121,8 @@ impl Fold {
         }
         self.ready = false;
         if resumes {
-            // What a session that was killed still owed is not known to the next one.
+            // The next session does not know which `changed` records a killed session has not
+            // written.
             self.top.forget_displaced();
         } else {
             self.early = true;

@@ -1,9 +1,8 @@
-//! Keeps tests that run side by side from starting a process while another writes to a file.
+//! Prevents tests of one program from starting a process while another test writes to a file.
 //!
-//! A child has every open file of the test, from fork(2) until it executes its
-//! program. A file that one test writes and closes just then is closed in truth by
-//! the child of another test, and IN_CLOSE_WRITE comes when nobody expects it: after
-//! a watcher is ready, say, which has to take it for a write.
+//! A child has every open file of the tests from fork(2) until execve(2). A file that a test closes
+//! between them is closed by the child of another test, and its IN_CLOSE_WRITE comes late: after a
+//! watcher is ready, for example, which takes it for a write.
 
 use std::io;
 use std::process::{Child, Command, Output, Stdio};
@@ -11,7 +10,7 @@ use std::sync::{Once, PoisonError, RwLock, RwLockReadGuard};
 
 use super::sys;
 
-/// Held shared while a file is written to, and alone while a process is started.
+/// Locked for reading while a file is written to, and for writing while a process is started.
 static FORKING: RwLock<()> = RwLock::new(());
 
 /// No process is started until this is dropped. Not to be taken twice by a thread.

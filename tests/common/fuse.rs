@@ -1,6 +1,5 @@
-//! Serves a FUSE file system on the raw protocol of /dev/fuse: a small tree in memory, whose
-//! server can be stopped, be slow, fail to read, or return impossible times. It is mounted in a
-//! user and a mount namespace of its own.
+//! Serves a FUSE file system: a small tree in memory, whose server can be stopped, be slow, fail to
+//! read, or return impossible times. It is mounted in a user and a mount namespace.
 #![allow(unsafe_code)]
 
 mod mount;
@@ -54,7 +53,7 @@ struct State {
 /// A mounted file system and its server.
 pub(crate) struct Fuse {
     shared: Arc<(Mutex<State>, Condvar)>,
-    /// Holds the namespaces.
+    /// The process that keeps the namespaces.
     holder: libc::pid_t,
 }
 
@@ -160,13 +159,13 @@ impl Fuse {
         self.conduct(Conduct::Stopped);
     }
 
-    /// Lets the server take requests and never answer them: a process that waits for one cannot be
-    /// killed.
+    /// Makes the server read requests and never answer them: a process that waits for an answer
+    /// cannot be killed.
     pub(crate) fn swallow(&self) {
         self.conduct(Conduct::Swallows);
     }
 
-    /// Lets the server answer again, the requests that wait first.
+    /// Makes the server answer again, the requests that wait first.
     pub(crate) fn go_on(&self) {
         self.conduct(Conduct::Answers);
     }
@@ -276,7 +275,7 @@ fn serve(mut device: File, shared: &(Mutex<State>, Condvar)) {
             }
             continue;
         }
-        // What is read has come while it was not stopped, or just before.
+        // A request that is read came before the server was stopped.
         let Ok(length) = device.read(&mut buffer) else {
             return;
         };

@@ -118,9 +118,8 @@ impl Watch {
         }
     }
 
-    /// What most tests end with: nothing more is reported, and then SIGTERM. A stream of
-    /// records must fold to the disk without one violation, with a kernel watch for
-    /// every directory.
+    /// Ends a test: nothing more is reported, then SIGTERM. A stream of records must fold to the
+    /// disk without a violation, with a kernel watch for every directory.
     pub(crate) fn finish(mut self) -> Ended {
         if self.fold.is_none() {
             self.silence();

@@ -1,5 +1,5 @@
-//! What is done to a tree on the whole: writers let loose, more events than a queue
-//! holds, and a probe of every directory.
+//! Changes a whole tree: with random writers, with more events than the queue has room for, and
+//! with a write to every directory.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use std::thread;
 use super::disk;
 use super::writers::Writer;
 
-/// Lets `count` writers loose in the tree, each on a thread of its own.
+/// Starts `count` writers in the tree, each on a thread of its own.
 pub(crate) fn unleash(
     root: &Path,
     outside: &Path,
@@ -29,7 +29,7 @@ pub(crate) fn unleash(
         .collect()
 }
 
-/// More events than `events`, and nothing left of them.
+/// Makes more events than `events`, and leaves the tree as it was.
 pub(crate) fn noise(directory: &Path, events: u64) {
     // Creation, writing, closing and removal: four events, never merged.
     for number in 0..=events / 4 {
@@ -39,8 +39,8 @@ pub(crate) fn noise(directory: &Path, events: u64) {
     }
 }
 
-/// Makes a file in every directory and appends to one that is there: a directory
-/// that is not watched, or watched under a name it no longer has, comes to light.
+/// Makes a file in every directory and appends to one that is there, which shows a directory that
+/// is not watched, or is watched under an old name.
 pub(crate) fn probe(directory: &Path) {
     let Ok(open) = disk::open_directory(directory) else {
         return;

@@ -25,8 +25,8 @@ const LIMITED: [&str; 6] = [
     "0",
 ];
 
-/// The words to run a watcher through that gets `limit` watches; `None`, reported
-/// loudly, where that is not permitted.
+/// The command that runs a watcher with `limit` watches; `None`, with a message on the terminal,
+/// where that is not permitted.
 pub(crate) fn limited<'a>(test: &str, limit: &'a str) -> Option<Vec<&'a str>> {
     let mut words = LIMITED.to_vec();
     words[5] = limit;
@@ -39,8 +39,8 @@ pub(crate) fn limited<'a>(test: &str, limit: &'a str) -> Option<Vec<&'a str>> {
     None
 }
 
-/// The words to run a watcher through that has mounts of its own; `None`, reported
-/// loudly, where that is not permitted.
+/// The command that runs a watcher with mounts of its own; `None`, with a message on the terminal,
+/// where that is not permitted.
 pub(crate) fn mounting(test: &str) -> Option<Vec<&'static str>> {
     let words = vec!["unshare", "-Urm"];
     let mount = ["unshare", "-Urm", "mount", "-t", "tmpfs", "none", "/mnt"];
@@ -51,8 +51,8 @@ pub(crate) fn mounting(test: &str) -> Option<Vec<&'static str>> {
     None
 }
 
-/// The words to run a watcher through that has mounts of its own, and before which `script` runs
-/// in the tree; `None`, reported loudly, where that is not permitted.
+/// The command that runs `script` in the tree and then a watcher, with mounts of their own; `None`,
+/// with a message on the terminal, where that is not permitted.
 pub(crate) fn mounting_first<'a>(test: &str, script: &'a str) -> Option<Vec<&'a str>> {
     let mut words = mounting(test)?;
     words.extend(["sh", "-c", "eval \"$0\" && exec \"$@\"", script]);

@@ -168,7 +168,7 @@ pub(crate) fn is_time(text: &str) -> bool {
     shape == format!("{stem}Z") || shape == format!("{stem}+00:00")
 }
 
-/// How many U+FFFD stand for one bad sequence is left open: one is as good as many.
+/// The number of U+FFFD for one invalid sequence is not specified.
 fn squeezed(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars() {

@@ -48,7 +48,7 @@ pub(crate) fn refused(args: &[&str]) -> String {
     refused_in(&Tree::new(), args)
 }
 
-/// Whether a process runs, or has not let go of all that it had.
+/// Whether a process runs, or still has open descriptors.
 pub(crate) fn is_running(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat
@@ -59,7 +59,7 @@ pub(crate) fn is_running(pid: u32) -> bool {
 }
 
 impl Daemon {
-    /// Starts one that writes to `log` and `pid`, as seen from the tree.
+    /// Starts a daemon that writes to `log` and `pid`, relative to the tree.
     pub(crate) fn start(tree: &Tree, log: &str, pid: &str, args: &[&str]) -> Self {
         let mut all = vec!["--daemon", "--log-file", log, "--pid-file", pid];
         all.extend(args);
@@ -95,7 +95,7 @@ impl Daemon {
         assert!(eventually(|| !is_running(self.pid)), "it has not ended");
     }
 
-    /// Ends it by SIGTERM: its pid file goes with it.
+    /// Ends it by SIGTERM, which removes its pid file.
     pub(crate) fn stop(self) {
         self.signal(sys::SIGTERM);
         self.wait();
@@ -126,8 +126,8 @@ pub(crate) fn expect_in(path: &Path, lines: &[&str]) {
     );
 }
 
-/// A file that is held open after a write, which is reported twice: as made at once, and as
-/// changed when it has been quiet. What was put off before it has been reported by then.
+/// A file that is kept open after a write, and so is reported as created at once and as changed
+/// after 50 ms of quiet. Whatever was delayed before it has been reported by then.
 pub(crate) fn sentinel(tree: &Tree, name: &str) -> (File, [String; 2]) {
     let mut held = tree.open(name);
     std::io::Write::write_all(&mut held, b"x").unwrap();

@@ -86,7 +86,7 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        // Unless the shell was waited for, its number is still its own, and its group's.
+        // Unless the shell was waited for, its process ID and group ID are not used again.
         if self.child.try_wait().is_ok_and(|status| status.is_none()) {
             let group = format!("-{}", self.child.id());
             let _ = Command::new("kill").args(["-KILL", "--", &group]).status();

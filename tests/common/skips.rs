@@ -46,7 +46,7 @@ pub(crate) fn has_program(test: &str, program: &str) -> bool {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
-    // It need not understand --version: what could be started is there.
+    // It need not know --version: if it can be executed, it is installed.
     let is_there = found.is_ok();
     if !is_there {
         without_program(test, program);
@@ -61,7 +61,7 @@ pub(crate) fn without_program(test: &str, program: &str) {
 
 fn add(test: &str, why: &str, reason: Reason) {
     let why = why.replace(['\n', '\t'], " ");
-    // Not by eprintln!: what that prints in a test that passes is shown to nobody.
+    // Not by eprintln!, whose output of a test that passes is not shown.
     let _shown = writeln!(std::io::stderr(), "NOT TESTED {test}: {why}");
     let file = File::options()
         .append(true)

@@ -10,7 +10,7 @@ use std::time::Instant;
 pub(crate) struct Stream {
     /// Everything read, guarded for the reading thread and the test.
     state: Mutex<State>,
-    /// Rung when a line or the end has come, or when reading may go on.
+    /// Notified of each line, of the end, and when reading may go on.
     news: Condvar,
 }
 
@@ -22,7 +22,7 @@ struct State {
     /// For each complete line, where it ends and when it was read.
     lines: Vec<(usize, Instant)>,
     ended: bool,
-    /// The reader pretends to be busy elsewhere.
+    /// Whether nothing is read for now.
     stalled: bool,
 }
 
@@ -52,7 +52,7 @@ impl Stream {
         stream
     }
 
-    /// A stream that never says anything, for an output that goes elsewhere.
+    /// A stream without lines, for an output that goes elsewhere.
     pub(crate) fn silent() -> Arc<Self> {
         Self::collect(std::io::empty())
     }
@@ -67,8 +67,7 @@ impl Stream {
                     .wait_while(waiting, |state| state.stalled)
                     .unwrap(),
             );
-            // An error ends the stream like its end does: the test then fails over
-            // what is missing.
+            // An error ends the stream: the test then fails for the lines that are missing.
             let length = source.read(&mut chunk).unwrap_or(0);
             let mut state = self.lock();
             let before = state.bytes.len();
@@ -87,7 +86,7 @@ impl Stream {
         }
     }
 
-    /// The state; a lock is poisoned only by a failure that is reported anyway.
+    /// The state; the lock is poisoned only by a panic, which fails the test.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state
             .lock()

@@ -15,12 +15,12 @@ pub(crate) use libc::{
     SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2,
 };
 
-/// A path as the C library wants it.
+/// A path as a C string.
 fn c_path(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).unwrap()
 }
 
-/// Turns the -1 of a C call into the error it stands for.
+/// Turns the -1 of a C call into errno's error.
 fn checked(result: c_int) -> io::Result<c_int> {
     match result {
         -1 => Err(io::Error::last_os_error()),
@@ -74,7 +74,7 @@ pub(crate) fn waiting(pipe: &OwnedFd) -> usize {
     usize::try_from(count).unwrap()
 }
 
-/// Whether the tests run as the superuser, whom no mode bits bind.
+/// Whether the tests run as the superuser, to whom permissions do not apply.
 pub(crate) fn is_root() -> bool {
     // SAFETY: geteuid takes nothing and cannot fail.
     unsafe { libc::geteuid() == 0 }
@@ -87,7 +87,7 @@ pub(crate) fn fifo(path: &Path) -> io::Result<()> {
     checked(unsafe { libc::mkfifo(path.as_ptr(), 0o644) }).map(drop)
 }
 
-/// renameat2(2), both paths taken from the working directory.
+/// renameat2(2), both paths relative to the working directory.
 pub(crate) fn rename_with(from: &Path, to: &Path, flags: libc::c_uint) -> io::Result<()> {
     let (from, to) = (c_path(from), c_path(to));
     // SAFETY: both paths are NUL-terminated strings that outlive the call.

@@ -1,4 +1,4 @@
-//! A scratch tree to watch, a place outside it on the same file system, and the
+//! Makes a temporary tree to watch and a directory outside it on the same file system, with the
 //! operations that tests do there. All names are relative to the tree.
 
 use std::fs::{self, File, FileTimes};
@@ -14,7 +14,7 @@ use super::{fork, sys};
 
 /// The tree; it is removed when dropped.
 pub(crate) struct Tree {
-    /// Holds the tree and the place outside it.
+    /// Contains the tree and the directory outside it.
     place: TempDir,
 }
 
@@ -30,7 +30,7 @@ impl Tree {
             .prefix("balerion-test-")
             .tempdir()
             .unwrap();
-        // A watcher that runs as another user has to get here.
+        // A watcher that runs as another user must be able to search it.
         fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(place.path().join("tree")).unwrap();
         fs::create_dir(place.path().join("outside")).unwrap();
@@ -41,7 +41,7 @@ impl Tree {
         self.place.path().join("tree")
     }
 
-    /// A path in the tree; what is absolute stays what it is.
+    /// A path in the tree; an absolute one stays unchanged.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.root().join(name)
     }
@@ -51,7 +51,7 @@ impl Tree {
         self.place.path().join("outside").join(name)
     }
 
-    /// A watcher that stands in the tree.
+    /// A watcher whose working directory is the tree.
     pub(crate) fn watch(&self) -> Builder {
         Builder::new(self.root())
     }
@@ -62,7 +62,7 @@ impl Tree {
         fs::write(self.path(name), data).unwrap();
     }
 
-    /// Opens a file to append, and creates it if need be; the caller holds it.
+    /// Opens a file to append, and creates it if it is missing; the caller keeps it open.
     pub(crate) fn open(&self, name: impl AsRef<Path>) -> File {
         File::options()
             .append(true)
@@ -84,8 +84,7 @@ impl Tree {
         file.write_all(data.as_ref()).unwrap();
     }
 
-    /// Creates an empty file, or opens and closes one that is there; its times
-    /// become those of an hour ago.
+    /// Creates an empty file, or opens and closes one that is there; sets its times to an hour ago.
     pub(crate) fn touch(&self, name: impl AsRef<Path>) {
         let then = SystemTime::now() - Duration::from_secs(3600);
         // Both times at once are an IN_ATTRIB, as by touch(1); one alone is an
@@ -139,7 +138,7 @@ impl Tree {
         fs::hard_link(self.path(from), self.path(to)).unwrap();
     }
 
-    /// symlink(2); the target is taken as it is.
+    /// symlink(2); the target is not relative to the tree.
     pub(crate) fn symlink(&self, target: impl AsRef<Path>, name: impl AsRef<Path>) {
         symlink(target, self.path(name)).unwrap();
     }

@@ -1,4 +1,4 @@
-//! A running watcher: waiting for what it says, and ending it.
+//! Waits for the output of a running watcher, and ends it.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -26,7 +26,7 @@ pub(crate) struct Watch {
     pub(super) sentinels: usize,
 }
 
-/// All that is left of a watcher that has ended.
+/// The exit status and the outputs of a watcher that has ended.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
@@ -68,7 +68,7 @@ impl Watch {
         value.unwrap().trim().to_owned()
     }
 
-    /// The most memory that was resident at once, in KiB.
+    /// The peak of the resident memory, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
         let peak = self.status("VmHWM");
         peak.strip_suffix(" kB").unwrap().parse().unwrap()
@@ -204,10 +204,9 @@ impl Watch {
 
     // Silence.
 
-    /// Makes a sentinel in the first PATH, and waits until the watcher has looked at
-    /// it for the second time: a file that is held open is looked at when it has been
-    /// quiet for a while, so whatever was put off before has been reported by then.
-    /// Returns the lines that came in between, in short.
+    /// Makes a sentinel in the first PATH, and waits until it was reported as created and as
+    /// changed: a file that is kept open is read after 50 ms of quiet, so that whatever was delayed
+    /// before it has been reported by then. Returns the lines that came in between, in short.
     pub(crate) fn sentinel(&mut self) -> Vec<String> {
         self.sentinels += 1;
         let name = format!("sentinel-{}", self.sentinels);
@@ -222,7 +221,7 @@ impl Watch {
             (made, format!("Content changed: {path}"))
         };
         let mut between = self.until(&made);
-        // Only now: a scan that is under way may find the file with its bytes.
+        // Written only now, since a scan that is under way may find the file with its bytes.
         held.write_all(name.as_bytes()).unwrap();
         between.extend(self.until(&written));
         between

@@ -1,7 +1,7 @@
-//! Performs random operations on a tree, in bursts and on few names, so that several writers
-//! disturb each other all the time.
+//! Performs random operations on a tree, in bursts and on few names, so that several writers race
+//! with each other.
 //!
-//! They avoid the one blind spot of inotify: a file that is written through a removed name while
+//! They leave out what inotify does not report: a file that is written through a removed name while
 //! it still has a name in another directory. So only a directory that belongs to one writer has
 //! files of several names.
 
@@ -100,7 +100,7 @@ impl Writer {
                     place = place.saturating_sub(*weight);
                     here
                 });
-                // Most failures are another writer's doing.
+                // Most errors come from races with other writers.
                 let _ = act.unwrap().1(&mut self);
             }
             thread::sleep(Duration::from_millis(self.random.below(12)));
@@ -198,7 +198,7 @@ impl Writer {
         fs::rename(half, path)
     }
 
-    /// rename(2) of whatever is there, onto whatever is there
+    /// rename(2) of a random name onto another one
     fn rename(&mut self) -> io::Result<()> {
         fs::rename(self.path(), self.path())
     }
@@ -230,7 +230,7 @@ impl Writer {
         sys::fifo(&self.path())
     }
 
-    /// chmod, which leaves the owner what an ordinary watcher needs
+    /// chmod(2) that keeps the owner's permissions, which a watcher without privileges needs
     fn change_mode(&mut self) -> io::Result<()> {
         let mode = 0o700 | u32::try_from(self.random.below(0o100)).unwrap();
         fs::set_permissions(self.path(), fs::Permissions::from_mode(mode))
@@ -271,7 +271,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes to a file kept open, wherever it is by now.
+    /// Writes to a file that is kept open, whatever its name is by now.
     fn write_held(&mut self) -> io::Result<()> {
         let data = self.data();
         let count = self.held.len().max(1);
@@ -289,8 +289,8 @@ impl Writer {
 
     /// Hard links in the writer's own directory: `r` has names that stay, `l` has some
     /// that stay and some that come and go. Only through a name that stays is anything
-    /// written: a name that is gone again before anyone has looked at it cannot lead
-    /// to the others of its file.
+    /// written: from a name that is removed before it is read, the other names of its file cannot
+    /// be found.
     fn link_in_own(&mut self) -> io::Result<()> {
         let (left, right) = (self.own.join("l"), self.own.join("r"));
         let stays = right.join(self.name());

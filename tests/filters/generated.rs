@@ -1,4 +1,5 @@
-//! A tree of files and rules made by a seed, what git says of it, and a fold of names.
+//! Makes a random tree of files and rules from a seed, asks git what it ignores there, and folds
+//! records to names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,13 +13,13 @@ const NAMES: [&str; 14] = [
     "a", "b", "ab", "build", "x.log", "y.log", "a b", "{a}", "[b]", "a]", "-a", "!a", "#b", "c\\d",
 ];
 
-/// What rules are made of, besides names: what git and ripgrep read alike.
+/// Parts of rules besides names, which git and ripgrep read alike.
 const PARTS: [&str; 14] = [
     "*", "?", "**", "*.log", "a*", "*b", "[ab]", "[a-c]?", "\\[b\\]", "\\!a", "\\#b", "a\\ b",
     "x**g", "c\\\\d",
 ];
 
-/// Numbers that look like chance and come again with the seed.
+/// Pseudo-random numbers, the same ones for a seed.
 pub(crate) struct Chance(u64);
 
 impl Chance {
@@ -103,7 +104,7 @@ impl Chance {
         let (dir, other) = (self.directory(root), self.directory(root));
         let name = self.of(&NAMES);
         let rules = dir.join(".gitignore");
-        // That something is not there, or in the way, is as good as any other change.
+        // An operation that fails is as good as any other.
         let _ = match self.below(9) {
             0 => fs::write(&rules, self.rules()),
             1 => {
@@ -121,7 +122,7 @@ impl Chance {
     }
 }
 
-/// A git that knows nothing of whoever runs it.
+/// git without the configuration of the user and the system.
 pub(crate) fn git(dir: &Path) -> Command {
     let mut git = Command::new("git");
     git.current_dir(dir)
@@ -197,7 +198,7 @@ impl Names {
         }
     }
 
-    /// Takes in what came since.
+    /// Applies the records that came since.
     pub(crate) fn feed(&mut self, watch: &Watch) {
         let lines = watch.out.lines_from(self.fed);
         self.fed += lines.len();

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// Starts a process in namespaces of its own that mounts the file system and then waits;
-/// gives it and the descriptor that the mount is served through.
+/// returns it and the descriptor of /dev/fuse.
 pub(super) fn hold_mount(point: &Path) -> io::Result<(libc::pid_t, OwnedFd)> {
     let point = CString::new(point.as_os_str().as_bytes())?;
     // SAFETY: takes nothing and cannot fail.

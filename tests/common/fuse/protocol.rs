@@ -23,7 +23,7 @@ const CREATE: u64 = 35;
 pub(super) const INTERRUPT: u64 = 36;
 pub(super) const BATCH_FORGET: u64 = 42;
 
-/// Bytes before what is proper to a request.
+/// Size of struct fuse_in_header.
 const HEADER: usize = 40;
 
 /// An unsigned number in a request.
@@ -33,7 +33,7 @@ pub(super) fn number(request: &[u8], at: usize, bytes: usize) -> u64 {
     u64::from_le_bytes(wide)
 }
 
-/// The name that stands at that place.
+/// The name at an offset after the header.
 fn name(request: &[u8], at: usize) -> String {
     let bytes = request[HEADER + at..].split(|byte| *byte == 0).next();
     String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
@@ -162,7 +162,7 @@ fn directory(state: &mut State, node: u64) -> Result<&mut Vec<(String, u64)>, i3
     }
 }
 
-/// Where a name is in its directory.
+/// The index of a name in its directory.
 fn position(state: &mut State, node: u64, name: &str) -> Result<usize, i32> {
     let ignores_case = state.ignores_case;
     let is_it = |known: &String| known == name || ignores_case && known.eq_ignore_ascii_case(name);
@@ -171,7 +171,7 @@ fn position(state: &mut State, node: u64, name: &str) -> Result<usize, i32> {
     found.ok_or(libc::ENOENT)
 }
 
-/// struct fuse_entry_out, with answers that are good for no time.
+/// struct fuse_entry_out; the kernel may not cache it.
 fn entry(state: &State, node: u64) -> Vec<u8> {
     let mut out = Vec::new();
     for field in [node, 0, 0, 0, 0] {
