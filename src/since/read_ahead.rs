@@ -1,7 +1,8 @@
 //! Turns a file that holds a stream into its items, on a thread that reads ahead while they are
 //! applied, so that two processors work. Where no thread can be made, the caller reads.
 //!
-//! Invariant: no more than [`WAITING`] pieces are held.
+//! Invariants: no more than [`WAITING`] pieces are held; no more is read than the size that the file
+//! had at first, since it may grow as fast as it is read.
 
 use std::fs::File;
 use std::io;
@@ -40,21 +41,21 @@ pub(super) enum ReadAhead {
 pub(super) struct FileLines {
     file: File,
     offset: u64,
+    /// Its size at first.
+    end: u64,
     lines: Lines,
     buffer: Vec<u8>,
 }
 
 impl ReadAhead {
     pub(super) fn new(file: File) -> io::Result<Self> {
-        let again = file.try_clone()?;
+        let again = FileLines::new(file.try_clone()?)?;
         let (sender, pieces) = sync_channel(WAITING);
         let reader = thread::Builder::new().name("since".into());
-        Ok(
-            match reader.spawn(move || FileLines::new(again).send_all(&sender)) {
-                Ok(thread) => Self::Thread { pieces, thread },
-                Err(_) => Self::InPlace(FileLines::new(file)),
-            },
-        )
+        Ok(match reader.spawn(move || again.send_all(&sender)) {
+            Ok(thread) => Self::Thread { pieces, thread },
+            Err(_) => Self::InPlace(FileLines::new(file)?),
+        })
     }
 
     /// The next items; `None` at the end.
@@ -97,18 +98,22 @@ impl Items {
 }
 
 impl FileLines {
-    fn new(file: File) -> Self {
-        Self {
+    fn new(file: File) -> io::Result<Self> {
+        let end = file.metadata()?.len();
+        Ok(Self {
             file,
             offset: 0,
+            end,
             lines: Lines::default(),
             buffer: vec![0; PIECE],
-        }
+        })
     }
 
     fn next(&mut self) -> io::Result<Option<Items>> {
         let count = loop {
-            match self.file.read_at(&mut self.buffer, self.offset) {
+            let left = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
+            let piece = &mut self.buffer[..PIECE.min(left)];
+            match self.file.read_at(piece, self.offset) {
                 Ok(0) => return Ok(None),
                 Ok(count) => break count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -164,8 +169,19 @@ mod tests {
         let (items, torn_at) = read(ahead);
         assert_eq!(items.len(), 9000);
         assert_eq!(torn_at, Some(file.metadata().expect("size").len() - 4));
-        let in_place = read(ReadAhead::InPlace(FileLines::new(file)));
+        let in_place = read(ReadAhead::InPlace(FileLines::new(file).expect("begun")));
         assert!(in_place == (items, torn_at), "the items differ");
+    }
+
+    #[test]
+    fn what_is_appended_while_it_is_read_is_left_out() {
+        let line = "{\"time\":\"1970-01-01T00:00:09Z\",\"event\":\"deleted\",\"path\":\"r\"}\n";
+        let mut file = tempfile::tempfile().expect("file");
+        file.write_all(line.repeat(5).as_bytes()).expect("written");
+        let begun = FileLines::new(file.try_clone().expect("cloned")).expect("begun");
+        file.write_all(line.repeat(2).as_bytes()).expect("written");
+        let (items, torn_at) = read(ReadAhead::InPlace(begun));
+        assert_eq!((items.len(), torn_at), (5, None));
     }
 
     #[test]
