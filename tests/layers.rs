@@ -25,7 +25,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("error", &["escape", "file_status"]),
     (
         "filter",
-        &["error", "escape", "file_status", "mounts", "sys"],
+        &[
+            "blocking_task",
+            "error",
+            "escape",
+            "file_status",
+            "mounts",
+            "sys",
+        ],
     ),
     (
         "tracker",

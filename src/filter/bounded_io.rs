@@ -1,15 +1,15 @@
 //! Runs system calls about rule files: in place, or, on a mount whose file system may not answer,
-//! by a thread of that mount, for a bounded time.
+//! on a thread of their own, for a bounded time.
 //!
 //! Knows nothing of rules. Invariant: a call that does not return is waited for once, for
 //! [`PATIENCE`]; until it has returned, the mount gets no other call, and the loop goes on.
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel, sync_channel};
-use std::thread;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use crate::blocking_task::BlockingTask;
 use crate::mounts::{Access, MountTable};
 
 /// How long a call is waited for: 300 ms.
@@ -22,22 +22,17 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How many times the delay doubles: up to 128 s.
 const MOST_DOUBLINGS: u32 = 7;
 
-type Job = Box<dyn FnOnce() + Send>;
-
 pub(super) struct BoundedIo {
     mounts: MountTable,
     /// By mount ID.
-    threads: HashMap<u64, MountThread>,
+    slow: HashMap<u64, SlowMount>,
 }
 
-/// The thread that makes the calls of one mount.
+/// A mount whose file system may not answer.
 #[derive(Default)]
-struct MountThread {
-    /// `None`: it is not started yet.
-    jobs: Option<Sender<Job>>,
-    /// The call that was late, until it returns: then its sender is dropped, so that this is
-    /// disconnected. Nothing is ever sent.
-    late: Option<Receiver<()>>,
+struct SlowMount {
+    /// Refers to a value that the thread of the last call has until the call returns.
+    call: Weak<()>,
     /// Whether a call gave no result since the last [`BoundedIo::take_recovered`].
     has_missed: bool,
     /// Consecutive times that the mount was late; the delay grows with it.
@@ -49,13 +44,13 @@ impl BoundedIo {
     pub(super) fn new() -> Self {
         Self {
             mounts: MountTable::new(),
-            threads: HashMap::new(),
+            slow: HashMap::new(),
         }
     }
 
     /// Runs `work`, which asks the file system at `path`, an absolute path without symbolic links.
-    /// If a look there may mount something, it is not asked, and the result is `absent`. `None`: the file system has not answered yet; [`BoundedIo::take_recovered`] is true once it
-    /// has.
+    /// If a look there may mount something, it is not asked, and the result is `absent`. `None`:
+    /// the file system has not answered yet; [`BoundedIo::take_recovered`] is true once it has.
     pub(super) fn run<T: Send + 'static>(
         &mut self,
         path: &Path,
@@ -67,9 +62,9 @@ impl BoundedIo {
             Access::Automount => return Some(absent),
             Access::MayStall(mount) => mount,
         };
-        let thread = self.threads.entry(mount).or_default();
-        let answer = thread.run(work, PATIENCE);
-        thread.note(answer.is_some(), Instant::now());
+        let mount = self.slow.entry(mount).or_default();
+        let answer = mount.run(work, PATIENCE);
+        mount.note(answer.is_some(), Instant::now());
         answer
     }
 
@@ -78,14 +73,14 @@ impl BoundedIo {
     pub(super) fn take_recovered(&mut self) -> bool {
         let now = Instant::now();
         let mut has_recovered = false;
-        for thread in self.threads.values_mut() {
-            has_recovered |= thread.take_recovered(now);
+        for mount in self.slow.values_mut() {
+            has_recovered |= mount.take_recovered(now);
         }
         has_recovered
     }
 }
 
-impl MountThread {
+impl SlowMount {
     fn run<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -94,30 +89,20 @@ impl MountThread {
         if self.is_late() {
             return None;
         }
-        let (sender, answer) = sync_channel(1);
-        let (ended, late) = channel();
-        let job = move || {
-            // The caller may have given up, which is no failure.
-            drop(sender.send(work()));
-            drop(ended);
+        let call = Arc::new(());
+        self.call = Arc::downgrade(&call);
+        let timed = move || {
+            let answer = work();
+            // Before the answer is sent: the next call may be made at once.
+            drop(call);
+            answer
         };
-        let jobs = match &self.jobs {
-            Some(jobs) => jobs,
-            None => self.jobs.insert(start()?),
-        };
-        jobs.send(Box::new(job)).ok()?;
-        let answer = answer.recv_timeout(patience).ok();
-        if answer.is_none() {
-            self.late = Some(late);
-        }
-        answer
+        BlockingTask::start(timed, || {})?.wait(Some(patience), || false)
     }
 
-    /// Whether the thread is still in a call that was given up.
-    fn is_late(&mut self) -> bool {
-        let is_over = |late: &Receiver<()>| late.try_recv() == Err(TryRecvError::Disconnected);
-        self.late.take_if(|late| is_over(late));
-        self.late.is_some()
+    /// Whether a call that was given up has not returned.
+    fn is_late(&self) -> bool {
+        self.call.strong_count() > 0
     }
 
     fn note(&mut self, is_answered: bool, now: Instant) {
@@ -141,54 +126,45 @@ impl MountThread {
     }
 }
 
-/// Starts a thread that does one job after the other, until the channel is closed.
-fn start() -> Option<Sender<Job>> {
-    let (sender, jobs) = channel::<Job>();
-    let builder = thread::Builder::new().name("rules".into());
-    let run = move || jobs.into_iter().for_each(|job| job());
-    builder.stack_size(256 << 10).spawn(run).ok()?;
-    Some(sender)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
-    use super::{MountThread, PATIENCE, RETRY};
+    use super::{PATIENCE, RETRY, SlowMount};
 
     #[test]
     fn a_mount_that_does_not_answer_is_waited_for_once_and_asked_again_when_it_has() {
-        let mut thread = MountThread::default();
+        let mut mount = SlowMount::default();
         let second = Duration::from_secs(1);
-        assert_eq!(thread.run(|| 1, 10 * second), Some(1));
+        assert_eq!(mount.run(|| 1, 10 * second), Some(1));
         let (go_on, wait) = channel::<()>();
         let stuck = move || wait.recv().unwrap_or_default();
-        let answer = thread.run(stuck, Duration::ZERO);
+        let answer = mount.run(stuck, Duration::ZERO);
         let now = Instant::now();
-        thread.note(answer.is_some(), now);
-        assert_eq!(thread.run(|| 2, 100 * second), None);
+        mount.note(answer.is_some(), now);
+        assert_eq!(mount.run(|| 2, 100 * second), None);
         assert!(now.elapsed() < 50 * second, "it was waited for again");
-        assert!(!thread.take_recovered(now + RETRY));
+        assert!(!mount.take_recovered(now + RETRY));
         drop(go_on);
-        while thread.is_late() {
+        while mount.is_late() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert!(!thread.take_recovered(now));
-        assert!(thread.take_recovered(now + RETRY));
-        assert!(!thread.take_recovered(now + RETRY));
-        assert_eq!(thread.run(|| 3, 10 * second), Some(3));
+        assert!(!mount.take_recovered(now));
+        assert!(mount.take_recovered(now + RETRY));
+        assert!(!mount.take_recovered(now + RETRY));
+        assert_eq!(mount.run(|| 3, 10 * second), Some(3));
     }
 
     #[test]
     fn a_mount_that_is_always_late_is_asked_ever_more_rarely() {
-        let mut thread = MountThread::default();
+        let mut mount = SlowMount::default();
         let mut now = Instant::now();
         let mut last = Duration::ZERO;
         for _ in 0..5 {
-            thread.note(false, now);
+            mount.note(false, now);
             let mut waited = Duration::ZERO;
-            while !thread.take_recovered(now + waited) {
+            while !mount.take_recovered(now + waited) {
                 waited += PATIENCE;
             }
             assert!(waited > last, "{waited:?} after {last:?}");

@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
+use ignore::Error;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use ignore::{Error, Match};
 
-use super::rule_file::lines;
+use super::rule_file::{builder, hides, lines};
 use super::{FilterOptions, GlobFile};
 
 /// The end of a message about a malformed glob.
@@ -70,11 +70,7 @@ impl Globs {
     /// Whether a name is excluded (`true`) or brought back by a negated glob (`false`). `None`: no
     /// glob matches.
     pub(super) fn excludes(&self, path: &Path, is_dir: bool) -> Option<bool> {
-        match self.exclude.matched(path, is_dir) {
-            Match::None => None,
-            Match::Ignore(_) => Some(true),
-            Match::Whitelist(_) => Some(false),
-        }
+        hides(&self.exclude, path, is_dir)
     }
 
     /// Whether a file matches `--include`, by its own path or that of a directory above it.
@@ -83,12 +79,6 @@ impl Globs {
             |include: &Gitignore| include.matched_path_or_any_parents(path, false).is_ignore();
         self.include.as_ref().is_none_or(matched)
     }
-}
-
-fn builder() -> GitignoreBuilder {
-    let mut builder = GitignoreBuilder::new("");
-    builder.allow_unclosed_class(false);
-    builder
 }
 
 /// Adds one glob of the command line.

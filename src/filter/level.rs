@@ -11,10 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ignore::Match;
-use ignore::gitignore::Gitignore;
-
-use super::rule_file::{Budget, RuleFile};
+use super::rule_file::{Budget, RuleFile, hides};
 
 /// A directory that has rules.
 pub(super) struct Level {
@@ -64,7 +61,7 @@ impl Level {
         let mut next = Some(self);
         while let Some(level) = next {
             let path = Path::new(OsStr::from_bytes(&path[level.skip..]));
-            if let Some(hidden) = matched(&level.rules.ignore.matcher, path, is_dir) {
+            if let Some(hidden) = hides(&level.rules.ignore.matcher, path, is_dir) {
                 return hidden;
             }
             if by_git.is_none() && !is_outside_repository {
@@ -72,7 +69,7 @@ impl Level {
                 by_git = [&level.rules.git]
                     .into_iter()
                     .chain(lists)
-                    .find_map(|rules| matched(&rules.matcher, path, is_dir));
+                    .find_map(|rules| hides(&rules.matcher, path, is_dir));
                 is_outside_repository = level.rules.repository.is_some();
             }
             next = level.outer.as_deref();
@@ -96,14 +93,5 @@ impl Level {
             keep(level.directory, level.rules);
             next = level.outer;
         }
-    }
-}
-
-/// Whether a matcher hides a path (`true`), brings it back, or does not match it (`None`).
-fn matched(matcher: &Gitignore, path: &Path, is_dir: bool) -> Option<bool> {
-    match matcher.matched(path, is_dir) {
-        Match::None => None,
-        Match::Ignore(_) => Some(true),
-        Match::Whitelist(_) => Some(false),
     }
 }

@@ -6,6 +6,9 @@
 //! itself. Invariant: the number of compiled globs has a limit for each file and for all of
 //! them together.
 
+use std::path::Path;
+
+use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 /// Bytes read of one rule file: 256 KiB. The largest that are known have a tenth of it.
@@ -61,8 +64,7 @@ impl RuleFile {
     /// Compiles the bytes of a file; `is_cut`: only the beginning of it was read. A line that is
     /// no glob matches nothing, as with git.
     pub(super) fn compile(bytes: &[u8], mut is_cut: bool, budget: &mut Budget) -> Self {
-        let mut builder = GitignoreBuilder::new("");
-        builder.allow_unclosed_class(false); // As with git, `[` alone is no glob.
+        let mut builder = builder();
         let mut globs = 0;
         let whole = if is_cut {
             last_whole_line(bytes)
@@ -85,6 +87,23 @@ impl RuleFile {
             globs,
             is_cut,
         }
+    }
+}
+
+/// A builder to which `[` alone is no glob, as with git.
+pub(super) fn builder() -> GitignoreBuilder {
+    let mut builder = GitignoreBuilder::new("");
+    builder.allow_unclosed_class(false);
+    builder
+}
+
+/// Whether a name is hidden (`true`) or brought back by a negated glob (`false`). `None`: no glob
+/// matches.
+pub(super) fn hides(matcher: &Gitignore, path: &Path, is_dir: bool) -> Option<bool> {
+    match matcher.matched(path, is_dir) {
+        Match::None => None,
+        Match::Ignore(_) => Some(true),
+        Match::Whitelist(_) => Some(false),
     }
 }
 

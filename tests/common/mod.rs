@@ -14,6 +14,7 @@ pub(crate) mod disk;
 pub(crate) mod fold;
 pub(crate) mod fork;
 pub(crate) mod fuse;
+pub(crate) mod git;
 pub(crate) mod judge;
 pub(crate) mod load;
 pub(crate) mod namespace;

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
+use super::common::git::git;
 use super::common::{Record, Watch};
 
 const NAMES: [&str; 14] = [
@@ -120,21 +121,6 @@ impl Chance {
             _ => fs::remove_file(dir.join(name)),
         };
     }
-}
-
-/// git without the configuration of the user and the system.
-pub(crate) fn git(dir: &Path) -> Command {
-    let mut git = Command::new("git");
-    git.current_dir(dir)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_SYSTEM", "/dev/null");
-    git.env("HOME", "/nonexistent")
-        .env("XDG_CONFIG_HOME", "/nonexistent");
-    git
-}
-
-pub(crate) fn init(dir: &Path) {
-    assert!(git(dir).args(["init", "-q"]).status().unwrap().success());
 }
 
 /// What `git check-ignore` leaves of the tree below a directory, with `.` before it, and
