@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::rule_source::ReadFile;
+use crate::sys::read_regular::ReadFile;
 
 /// Most bytes of a `.git` or `commondir` file, which holds one path: 8 KiB.
 const MAX_POINTER: u64 = 8 << 10;

@@ -14,10 +14,7 @@ use std::path::{Path, PathBuf};
 use super::bounded_io::BoundedIo;
 use super::git_config;
 use crate::sys::is_missing;
-use crate::sys::read_regular::{Read, read_regular};
-
-/// Reads the beginning of a regular file; `None` if there is none.
-pub(super) type ReadFile = fn(&Path, u64) -> io::Result<Option<Read>>;
+use crate::sys::read_regular::{Read, ReadFile, read_regular};
 
 /// Why something is not known.
 #[derive(Debug)]

@@ -23,6 +23,9 @@ pub(crate) struct Read {
     pub(crate) is_cut: bool,
 }
 
+/// A function that reads as [`read_regular`] does, or fails as a test demands.
+pub(crate) type ReadFile = fn(&Path, u64) -> io::Result<Option<Read>>;
+
 /// Reads at most `limit` bytes of a regular file; `None` if nothing is there, and for anything
 /// else, which is not opened: a symbolic link is not followed, a FIFO not waited for.
 ///

@@ -19,6 +19,11 @@ use crate::event::{Event, SelfEvent, Wd};
 /// directories take turns.
 const IN_PLACE: u64 = 16 << 20;
 
+/// Entries that the renames of one batch emit as deleted and created (`--no-renames`) before
+/// further directories are removed and found again: as many as a batch has events. Else a large
+/// directory that is renamed there and back would be emitted whole for each event.
+const MOVED: usize = if cfg!(test) { 16 } else { 16 << 10 };
+
 /// When a file for which an event came is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ReadWhen {
@@ -39,6 +44,8 @@ pub(super) struct Applying {
     pub(super) destinations: HashMap<Id, Destination>,
     /// How many bytes had been hashed before it was applied.
     hashed_before: u64,
+    /// How many entries its renames of directories have emitted as deleted and created.
+    moved: usize,
 }
 
 impl<D: Disk> Tracker<D> {
@@ -51,6 +58,7 @@ impl<D: Disk> Tracker<D> {
             read: HashSet::default(),
             destinations: HashMap::default(),
             hashed_before: self.counters.hashed_bytes,
+            moved: 0,
         });
     }
 
@@ -90,6 +98,16 @@ impl<D: Disk> Tracker<D> {
         let hashed = self.counters.hashed_bytes;
         let is_within = |applying: &Applying| hashed - applying.hashed_before < IN_PLACE;
         self.applying.as_ref().is_some_and(is_within)
+    }
+
+    /// Whether the subtree of a renamed directory may be emitted as deleted and created.
+    pub(super) fn may_emit_moved(&mut self, subtree: &[Id]) -> bool {
+        let Some(applying) = &mut self.applying else {
+            return true;
+        };
+        let is_first = applying.moved == 0;
+        applying.moved += subtree.len();
+        is_first || applying.moved <= MOVED
     }
 
     /// Applies a step about a name in a watched directory.

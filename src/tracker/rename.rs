@@ -165,10 +165,18 @@ impl<D: Disk> Tracker<D> {
             self.reconcile_name(dir, name);
             return;
         }
-        let before = victim.and_then(|victim| self.before(victim));
-        let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
         let is_apart = self.settings.no_renames;
         let apart = is_apart.then(|| (self.old_path(id), self.model.subtree(id)));
+        if let Some((_, subtree)) = &apart
+            && self.model.kind(id) == Kind::Directory
+            && !self.may_emit_moved(subtree)
+        {
+            self.unlink(id);
+            self.enqueue_name(dir, name);
+            return;
+        }
+        let before = victim.and_then(|victim| self.before(victim));
+        let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
         self.last_reported.take_replaced(id);
         // A reconcile may have found it there before its IN_MOVED_TO was read.
         self.clear_missing(id);

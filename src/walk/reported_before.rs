@@ -6,12 +6,11 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::walker::Walker;
 use crate::change::{Digest, Kind};
 use crate::disk::RealTracker;
 use crate::file_status::Stat;
 use crate::since::{Since, TreeId};
-use crate::sys::listing::{self, Dirent};
+use crate::sys::listing::Dirent;
 use crate::sys::stat::stat_name;
 use crate::tracker::model::Id;
 
@@ -30,6 +29,18 @@ pub(super) enum ReportedBefore {
 }
 
 impl ReportedBefore {
+    /// Finds what was reported before of the entries of a directory, in their order.
+    pub(super) fn find_all<'a>(
+        since: &Since,
+        dir: TreeId,
+        fd: BorrowedFd<'_>,
+        entries: impl Iterator<Item = Dirent<'a>>,
+        found: &mut Vec<Option<Self>>,
+    ) {
+        let mut near = None;
+        found.extend(entries.map(|entry| Self::find(since, dir, &mut near, fd, entry)));
+    }
+
     /// `near`: the last entry of the directory that was found.
     fn find(
         since: &Since,
@@ -83,18 +94,4 @@ pub(super) fn old_root(since: Option<&Since>, tracker: &RealTracker, root: Id) -
     let mut path = Vec::new();
     tracker.write_path(root, &mut path);
     since?.at_path(&path)
-}
-
-impl Walker<'_, '_> {
-    /// Finds what was reported before of the entries that were just read.
-    pub(super) fn find_reported(&mut self, dir: OldDirectory, fd: BorrowedFd<'_>, count: usize) {
-        self.reported.clear();
-        let (Some(since), Some(dir)) = (self.shared.since, dir) else {
-            return;
-        };
-        let entries = listing::entries(&self.buffer[..count]);
-        let mut near = None;
-        let find = |entry| ReportedBefore::find(since, dir, &mut near, fd, entry);
-        self.reported.extend(entries.map(find));
-    }
 }

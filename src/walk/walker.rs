@@ -38,7 +38,7 @@ pub(super) struct Walker<'s, 'a> {
     /// Their names, one after the other.
     names: Vec<u8>,
     /// What was reported before of the entries that were just read.
-    pub(super) reported: Vec<Option<ReportedBefore>>,
+    reported: Vec<Option<ReportedBefore>>,
 }
 
 struct Subdirectory {
@@ -170,7 +170,11 @@ impl<'s, 'a> Walker<'s, 'a> {
             if count == 0 && wd.is_none() {
                 break;
             }
-            self.find_reported(old, fd.as_fd(), count);
+            self.reported.clear();
+            if let (Some(since), Some(old)) = (self.shared.since, old) {
+                let entries = listing::entries(&self.buffer[..count]);
+                ReportedBefore::find_all(since, old, fd.as_fd(), entries, &mut self.reported);
+            }
             if !self.enter(id, &raw, on.class, wd.take(), fd.as_fd(), count) {
                 self.subs.truncate(first);
                 self.names.truncate(self.names_end());

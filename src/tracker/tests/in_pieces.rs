@@ -75,6 +75,24 @@ fn a_directory_with_much_in_it_that_is_renamed_is_emitted_apart_in_pieces() {
 }
 
 #[test]
+fn a_directory_that_is_renamed_there_and_back_is_not_emitted_apart_for_each_event() {
+    let mut tree = vec![Op::MakeDir("t/d")];
+    tree.extend(MANY.iter().flat_map(|name| touch(name)));
+    let mut options = WorldOptions::default();
+    options.settings.no_renames = true;
+    let mut world = World::quiet(&options, &tree);
+    let renames = 101;
+    for _ in 0..renames / 2 {
+        world.does(&[Op::Rename("t/d", "t/e"), Op::Rename("t/e", "t/d")]);
+    }
+    world.does(&[Op::Rename("t/d", "t/e")]);
+    world.converges();
+    let records = world.new_records();
+    let most = 2 * renames + 4 * (MANY.len() + 1);
+    assert!(records.len() <= most, "{} records", records.len());
+}
+
+#[test]
 fn a_directory_with_much_in_it_that_another_one_replaces_is_gone_in_pieces() {
     let mut tree = vec![Op::MakeDir("t/d"), Op::MakeDir("o/new")];
     tree.extend(MANY.iter().flat_map(|name| touch(name)));
