@@ -8,8 +8,9 @@ use super::disk::Disk;
 use super::model::{Evidence, Flag, Id, Presence};
 use super::moved_from::{MovedFrom, Moving};
 use super::queue::{Key, Work};
+use super::scan_scope::ScanScope;
 use crate::change::{Change, Kind};
-use crate::coalesce::Steps;
+use crate::coalesce::{Step, Steps};
 use crate::event::Cookie;
 
 /// Maximum wait for IN_MOVED_TO: 50 ms, in nanoseconds. Only the form of the record
@@ -79,6 +80,9 @@ impl<D: Disk> Tracker<D> {
                     self.enqueue_name(from.dir, &from.name);
                 }
             }
+            None if unseen.is_none() && self.moves_on(dir, steps, at) => {
+                self.enqueue_name(dir, name);
+            }
             None => {
                 let is_moved = unseen.is_some_and(|unseen| {
                     self.move_unseen((unseen.dir, &unseen.name), dir, name, steps.outcome(at))
@@ -90,6 +94,13 @@ impl<D: Disk> Tracker<D> {
                 }
             }
         }
+    }
+
+    /// Whether a step is about a directory that the model does not have, and that a later step of
+    /// the batch moves or deletes: to look at it now would set a watch for nothing.
+    fn moves_on(&self, dir: Id, steps: &Steps, at: usize) -> bool {
+        let leaves = matches!(steps.step(at), Step::Name(step) if step.is_dir && step.leaves);
+        leaves && self.model.find(dir, steps.name(at)).is_none()
     }
 
     /// Ends that `IN_MOVED_TO` is awaited for the entry of a name, since something from outside has
@@ -193,7 +204,7 @@ impl<D: Disk> Tracker<D> {
         self.model.relink(id, dir, name);
         if kind == Kind::Directory && self.levels_left(dir) != old_edge {
             // Other directories below it are at the limit of --max-depth now.
-            self.enqueue_directories(id);
+            self.queue.add(Work::scan(id, ScanScope::Deep));
         }
         if let Some((old, subtree)) = apart {
             self.emit_moved(old, subtree);

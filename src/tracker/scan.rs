@@ -111,16 +111,6 @@ impl<D> Tracker<D> {
         self.scans.is_scanning_of(dir)
     }
 
-    /// Puts a directory and all directories below it on the work queue.
-    pub(super) fn enqueue_directories(&mut self, top: Id) {
-        let mut left = vec![top];
-        while let Some(dir) = left.pop() {
-            self.enqueue(dir);
-            let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
-            left.extend(self.model.children(dir).filter(is_dir));
-        }
-    }
-
     /// The entries in a directory that a scan of this scope compares.
     fn children_in(&self, dir: Id, scope: ScanScope) -> Vec<Id> {
         let is_meant = |child: &Id| match scope {

@@ -148,6 +148,8 @@ impl<D: Disk> Tracker<D> {
                 if let Detail::ScanScope(scope) = detail
                     && self.is_directory(dir)
                     && !self.model.is_not_entered(dir)
+                    // It may have moved to the limit of --max-depth since.
+                    && self.levels_left(dir) != Some(0)
                 {
                     self.begin_scan(dir, scope);
                 }
