@@ -6,6 +6,7 @@
 //! every change of the model emits exactly its delta, so that the stream folds to the model.
 
 mod apply;
+mod applying;
 mod attributes;
 mod awaited_events;
 mod baseline_result;
@@ -42,7 +43,7 @@ mod tests;
 
 use crate::change::{Batch, Kind};
 use crate::filter::Filter;
-use apply::Applying;
+use applying::Applying;
 use awaited_events::AwaitedEvents;
 use clock::Clock;
 use content::Reads;

@@ -3,26 +3,15 @@
 //! Invariant: asks the disk for no more than it must; what else is to be compared goes on the
 //! work queue, unless an event that is yet unread will do that.
 
-use foldhash::{HashMap, HashSet};
-
 use super::Tracker;
+use super::applying::Applying;
 use super::disk::Disk;
 use super::folded_names::Source;
 use super::model::{Evidence, Flag, Id};
-use super::renamed_in_batch::Destination;
 use super::tmpfiles::Tmpfile;
 use crate::change::{Change, Kind};
 use crate::coalesce::{ContentEvents, NameChange, NameStep, Step, Steps};
 use crate::event::{Event, SelfEvent, Wd};
-
-/// Bytes that are read in place in one batch: 16 MiB. Further files go on the work queue, where
-/// directories take turns.
-const IN_PLACE: u64 = 16 << 20;
-
-/// Entries that the renames of one batch emit as deleted and created (`--no-renames`) before
-/// further directories are removed and found again: as many as a batch has events. Else a large
-/// directory that is renamed there and back would be emitted whole for each event.
-const MOVED: usize = if cfg!(test) { 16 } else { 16 << 10 };
 
 /// When a file for which an event came is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,31 +24,12 @@ pub(super) enum ReadWhen {
     Renamed,
 }
 
-/// The batch that is being applied.
-pub(super) struct Applying {
-    steps: Steps,
-    /// Files that were read while it was applied: all its events about them are older.
-    pub(super) read: HashSet<Id>,
-    /// New files that a later step renames, and what was found under their new names.
-    pub(super) destinations: HashMap<Id, Destination>,
-    /// How many bytes had been hashed before it was applied.
-    hashed_before: u64,
-    /// How many entries its renames of directories have emitted as deleted and created.
-    moved: usize,
-}
-
 impl<D: Disk> Tracker<D> {
     /// Coalesces events into the batch that is applied next. All of them were read before now.
     pub(crate) fn begin_batch<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
         let counters = &mut self.counters;
         let steps = Steps::of(events.inspect(|_| counters.events += 1));
-        self.applying = Some(Applying {
-            steps,
-            read: HashSet::default(),
-            destinations: HashMap::default(),
-            hashed_before: self.counters.hashed_bytes,
-            moved: 0,
-        });
+        self.applying = Some(Applying::new(steps, self.counters.hashed_bytes));
     }
 
     /// Applies the next step of the batch; `false`: all are applied.
@@ -96,18 +66,8 @@ impl<D: Disk> Tracker<D> {
     /// Whether a file may be read at once, so that records come in the order of the events.
     pub(super) fn may_read_in_place(&self) -> bool {
         let hashed = self.counters.hashed_bytes;
-        let is_within = |applying: &Applying| hashed - applying.hashed_before < IN_PLACE;
-        self.applying.as_ref().is_some_and(is_within)
-    }
-
-    /// Whether the subtree of a renamed directory may be emitted as deleted and created.
-    pub(super) fn may_emit_moved(&mut self, subtree: &[Id]) -> bool {
-        let Some(applying) = &mut self.applying else {
-            return true;
-        };
-        let is_first = applying.moved == 0;
-        applying.moved += subtree.len();
-        is_first || applying.moved <= MOVED
+        let applying = self.applying.as_ref();
+        applying.is_some_and(|applying| applying.may_read(hashed))
     }
 
     /// Applies a step about a name in a watched directory.

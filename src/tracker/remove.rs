@@ -115,8 +115,7 @@ impl<D: Disk> Tracker<D> {
         self.queue.remove(&Key::Entry(id));
         self.queue.remove(&Key::Scan(id));
         if let Some(applying) = &mut self.applying {
-            applying.read.remove(&id);
-            applying.destinations.remove(&id);
+            applying.forget(id);
         }
         if self.model.has(id, Flag::ROOT) {
             self.roots.forget(id);

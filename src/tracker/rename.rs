@@ -178,9 +178,9 @@ impl<D: Disk> Tracker<D> {
         }
         let is_apart = self.settings.no_renames;
         let apart = is_apart.then(|| (self.old_path(id), self.model.subtree(id)));
-        if let Some((_, subtree)) = &apart
+        if let (Some((_, subtree)), Some(applying)) = (&apart, &mut self.applying)
             && self.model.kind(id) == Kind::Directory
-            && !self.may_emit_moved(subtree)
+            && !applying.may_emit_moved(subtree.len())
         {
             self.unlink(id);
             self.enqueue_name(dir, name);
