@@ -79,18 +79,36 @@ impl<D> Tracker<D> {
     pub(super) fn try_spelling(&mut self, dir: Id, name: &[u8]) {
         match self.model.case_folding(dir) {
             CaseFolding::Ignored => self.rescan_folded(dir),
-            CaseFolding::Pending | CaseFolding::Distinguished => {}
-            CaseFolding::Untried => {
-                if let Some(other) = other_spelling(name) {
-                    self.model.set_case_folding(dir, CaseFolding::Pending);
-                    if self.model.find(dir, &other).is_some() {
-                        // That it is found would not show whether it is listed.
-                        self.rescan_folded(dir);
-                    } else {
-                        self.queue.expect_event(Work::name(dir, &other));
-                    }
+            CaseFolding::Distinguished => {}
+            state @ (CaseFolding::Untried | CaseFolding::Pending) => {
+                let Some(other) = other_spelling(name) else {
+                    return;
+                };
+                self.model.set_case_folding(dir, CaseFolding::Pending);
+                if self.model.find(dir, &other).is_some() {
+                    // That it is found would not show whether it is listed.
+                    self.rescan_folded(dir);
+                } else if state == CaseFolding::Untried {
+                    self.queue.expect_event(Work::name(dir, &other));
                 }
             }
+        }
+    }
+
+    /// Serves the lookup of another spelling that [`try_spelling`](Self::try_spelling) has put on
+    /// the queue, if it found nothing, or the model has that name by now.
+    pub(super) fn end_spelling(&mut self, dir: Id, other: &[u8]) {
+        if self.model.case_folding(dir) != CaseFolding::Pending {
+            return;
+        }
+        if self.model.find(dir, other).is_some() {
+            return self.rescan_folded(dir);
+        }
+        // To change the case of the first letter again gives the name that was tried. If it is
+        // gone, that it is not found in another spelling shows nothing.
+        let tried = other_spelling(other).and_then(|tried| self.model.find(dir, &tried));
+        if tried.is_none() {
+            self.model.set_case_folding(dir, CaseFolding::Untried);
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) fn folds(tree: &[Op], ops: &[Op]) {
     folds_with(&WorldOptions::default(), tree, ops);
 }
 
-fn folds_with(options: &WorldOptions, tree: &[Op], ops: &[Op]) {
+pub(super) fn folds_with(options: &WorldOptions, tree: &[Op], ops: &[Op]) {
     let mut world = World::quiet(options, tree);
     world.does(ops);
     world.converges();

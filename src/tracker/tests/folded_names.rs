@@ -6,7 +6,7 @@ use super::super::Hashing;
 use super::super::fake::Op;
 use super::super::queue::Work;
 use super::super::scan_scope::ScanScope;
-use super::cases::{all, emits_with, write};
+use super::cases::{all, emits_with, folds_with, write};
 use super::property::{SETUP, check, options, steps_of};
 use super::world::{World, WorldOptions};
 
@@ -114,6 +114,33 @@ fn a_save_over_a_name_that_differs_in_the_first_letter_replaces_it() {
     world.does(&all(&[
         write("t/tmp", 2),
         vec![Op::Rename("t/tmp", "t/e"), Op::Rename("t/e", "t/d/e")],
+    ]));
+    world.converges();
+}
+
+#[test]
+fn two_saves_in_different_spellings_leave_one_name() {
+    let saves = all(&[
+        write("t/tmp", 2),
+        vec![Op::Rename("t/tmp", "t/B")],
+        write("t/tmp", 3),
+        vec![Op::Rename("t/tmp", "t/b")],
+    ]);
+    folds_with(&ignoring_case(), &write("t/a", 1), &saves);
+}
+
+#[test]
+fn a_name_that_is_gone_before_it_is_looked_up_in_another_spelling_leaves_the_question_open() {
+    let mut world = World::quiet(&ignoring_case(), &write("t/a", 1));
+    world.does(&all(&[
+        write("t/tmp", 2),
+        vec![Op::Rename("t/tmp", "t/B"), Op::Unlink("t/B")],
+    ]));
+    world.settles();
+    world.does(&all(&[
+        write("t/README", 2),
+        write("t/tmp", 3),
+        vec![Op::Rename("t/tmp", "t/readme")],
     ]));
     world.converges();
 }
