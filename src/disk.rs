@@ -122,7 +122,7 @@ impl RealDisk {
                     if let Some(inode) = inode {
                         self.open.mark_moved(inode);
                     }
-                    FsError::Busy
+                    FsError::Unanswered
                 }
             })
     }
@@ -168,7 +168,7 @@ impl Disk for RealDisk {
             Located::Here(_, stat) => stat,
             Located::Remote(target) => match self.ask(Ask::Stat, target)? {
                 Answer::Stat(stat) => stat,
-                _ => return Err(FsError::Busy),
+                _ => return Err(FsError::Unanswered),
             },
         };
         self.self_outputs.note_seen(name_in_directory(at), &stat);
@@ -184,7 +184,7 @@ impl Disk for RealDisk {
             }
             Located::Remote(target) => match self.ask(Ask::Watch, target)? {
                 Answer::Watched(watched) => Ok(watched),
-                _ => Err(FsError::Busy),
+                _ => Err(FsError::Unanswered),
             },
         }
     }
@@ -198,7 +198,7 @@ impl Disk for RealDisk {
             }
             Located::Remote(target) => match self.ask(Ask::WatchFile, target)? {
                 Answer::Wd(wd) => Ok(wd),
-                _ => Err(FsError::Busy),
+                _ => Err(FsError::Unanswered),
             },
         }
     }
@@ -217,7 +217,7 @@ impl Disk for RealDisk {
                         names_of(&found).for_each(take);
                         Ok(())
                     }
-                    _ => Err(FsError::Busy),
+                    _ => Err(FsError::Unanswered),
                 };
             }
         };
@@ -253,7 +253,7 @@ impl Disk for RealDisk {
             return self.in_place.digest(&file, limit).map(Reading::Done);
         }
         let Directory::Here(dir) = &**entered else {
-            return Err(FsError::Busy);
+            return Err(FsError::Unanswered);
         };
         let dir = DirectoryPath {
             root: dir.root.clone(),

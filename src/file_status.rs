@@ -84,8 +84,11 @@ pub(crate) enum FsError {
     PermissionDenied,
     /// ENOSPC of inotify_add_watch(2): `fs.inotify.max_user_watches` is reached.
     WatchLimit,
-    /// It will work soon: a lease is held, for example.
+    /// Another process holds it, by a lease, for example: EWOULDBLOCK, ETXTBSY, EINTR. It mostly works
+    /// soon.
     Busy,
+    /// Its file system was asked aside, and has not answered yet. It will work soon.
+    Unanswered,
     /// No file descriptor is free: EMFILE, ENFILE. That is no error of the name, and is reported
     /// once for all. It will work soon.
     NoDescriptor,
@@ -100,7 +103,9 @@ impl FsError {
     /// Whether it may be gone at the next try, and says nothing about the file.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::NotFound | Self::Busy | Self::NoDescriptor | Self::Stalled => true,
+            Self::NotFound | Self::Busy | Self::Unanswered | Self::NoDescriptor | Self::Stalled => {
+                true
+            }
             Self::PermissionDenied | Self::WatchLimit | Self::Io(_) => false,
         }
     }

@@ -83,6 +83,7 @@ pub(crate) fn io_error(error: &FsError) -> io::Error {
         FsError::WatchLimit => io::Error::from_raw_os_error(libc::ENOSPC),
         FsError::Busy => io::Error::other("it is busy"),
         FsError::NoDescriptor => io::Error::from_raw_os_error(libc::EMFILE),
+        FsError::Unanswered => io::Error::other("its file system has not answered yet"),
         FsError::Stalled => io::Error::other("its file system does not answer"),
         FsError::Io(why) => io::Error::other(why.clone()),
     }

@@ -163,7 +163,9 @@ impl Remotes {
             let answer = self.ask_until(question.clone(), Some(STRIDE), &is_over);
             let is_late = matches!(
                 answer,
-                Err(NoAnswer::Failed(FsError::Stalled | FsError::Busy))
+                Err(NoAnswer::Failed(
+                    FsError::Stalled | FsError::Unanswered | FsError::Busy
+                ))
             );
             if !is_late || is_over() || most.is_some_and(|most| began.elapsed() > most) {
                 return answer;
@@ -216,7 +218,7 @@ impl Remotes {
         let since = mailbox.current.as_ref().map(|(_, since)| since.elapsed());
         drop(mailbox);
         if since.is_none_or(|since| since < STALLED_AFTER) {
-            return Err(FsError::Busy.into());
+            return Err(FsError::Unanswered.into());
         }
         let server = &mut self.servers[index];
         if !server.is_reported {

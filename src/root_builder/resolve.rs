@@ -41,7 +41,7 @@ impl RootBuilder<'_> {
             Opened::Here(_, stat) => *stat,
             Opened::Remote(path) => match self.ask(given, Ask::Stat, path)? {
                 Answer::Stat(stat) => stat,
-                _ => return Err(no_answer(given, &FsError::Busy)),
+                _ => return Err(no_answer(given, &FsError::Unanswered)),
             },
         };
         // As in path_resolution(7): a slash at the end demands a directory. The kernel does not
@@ -65,7 +65,7 @@ impl RootBuilder<'_> {
             }
             Opened::Remote(path) => match self.ask(given, Ask::Watch, path)? {
                 Answer::Watched(watched) => Ok(watched),
-                _ => Err(no_answer(given, &FsError::Busy)),
+                _ => Err(no_answer(given, &FsError::Unanswered)),
             },
         }
     }
@@ -120,7 +120,9 @@ impl RootBuilder<'_> {
         };
         let is_late = matches!(
             answer,
-            Err(NoAnswer::Failed(FsError::Stalled | FsError::Busy))
+            Err(NoAnswer::Failed(
+                FsError::Stalled | FsError::Unanswered | FsError::Busy
+            ))
         );
         if is_late && self.may_wait && !progress.is_ended() {
             let path = escaped(given);

@@ -236,13 +236,14 @@ impl Fake {
             return Ok(());
         }
         self.errors += 1;
-        let error = match self.chance.below(if is_conclusive { 6 } else { 7 }) {
+        let error = match self.chance.below(if is_conclusive { 7 } else { 8 }) {
             0 => FsError::PermissionDenied,
             1 => FsError::WatchLimit,
             2 => FsError::Io("injected".into()),
             3 => FsError::Busy,
             4 => FsError::Stalled,
             5 => FsError::NoDescriptor,
+            6 => FsError::Unanswered,
             _ => FsError::NotFound,
         };
         self.journal.push(format!("      fails: {error:?}"));

@@ -129,6 +129,7 @@ impl<D: Disk> Tracker<D> {
             // a whole.
             FsError::Io(_)
             | FsError::Busy
+            | FsError::Unanswered
             | FsError::NoDescriptor
             | FsError::NotFound
             | FsError::Stalled

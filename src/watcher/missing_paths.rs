@@ -79,7 +79,9 @@ impl Watcher {
         if let Error::Path { source, .. } = &error {
             match fs_error(source) {
                 FsError::NotFound => return Appeared::Watched,
-                FsError::Busy | FsError::NoDescriptor | FsError::Stalled => return Appeared::Later,
+                FsError::Busy | FsError::Unanswered | FsError::NoDescriptor | FsError::Stalled => {
+                    return Appeared::Later;
+                }
                 _ => {}
             }
         }

@@ -33,7 +33,7 @@ pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
             let delay = (1000 * MS) << (failures - LONG_BUSY).min(5);
             (delay, 1, 30_000 * MS)
         }
-        FsError::Busy | FsError::NoDescriptor => (10 * MS, 2, 1000 * MS),
+        FsError::Busy | FsError::Unanswered | FsError::NoDescriptor => (10 * MS, 2, 1000 * MS),
         FsError::Stalled => (1000 * MS, 2, 30_000 * MS),
         // A transient error has passed by the second try. Any other may affect thousands of files.
         FsError::Io(_) if failures == 0 => (RETRY_DELAY, 1, RETRY_DELAY),
@@ -48,7 +48,9 @@ pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
 pub(super) fn is_stuck(error: &FsError, failures: u8) -> bool {
     match error {
         FsError::PermissionDenied | FsError::WatchLimit | FsError::Stalled => true,
-        FsError::NotFound | FsError::Busy | FsError::NoDescriptor => failures > 9,
+        FsError::NotFound | FsError::Busy | FsError::Unanswered | FsError::NoDescriptor => {
+            failures > 9
+        }
         FsError::Io(_) => failures > 2,
     }
 }
@@ -56,6 +58,13 @@ pub(super) fn is_stuck(error: &FsError, failures: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{FsError, LONG_BUSY, MS, back_off, is_long_busy, is_stuck, is_to_report};
+
+    #[test]
+    fn a_file_system_that_has_not_answered_yet_is_asked_every_second() {
+        assert_eq!(back_off(&FsError::Unanswered, u8::MAX), 1000 * MS);
+        assert!(!is_long_busy(&FsError::Unanswered, u8::MAX));
+        assert!(!is_to_report(&FsError::Unanswered, LONG_BUSY));
+    }
 
     #[test]
     fn what_is_busy_for_ten_seconds_is_reported_and_tried_ever_more_rarely() {

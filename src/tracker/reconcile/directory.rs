@@ -154,7 +154,11 @@ impl<D> Tracker<D> {
                 self.queue.add(Work::scan(id, ScanScope::All));
             }
             FsError::PermissionDenied => self.warn_unreadable(id),
-            FsError::NotFound | FsError::Busy | FsError::NoDescriptor | FsError::Stalled => {}
+            FsError::NotFound
+            | FsError::Busy
+            | FsError::Unanswered
+            | FsError::NoDescriptor
+            | FsError::Stalled => {}
         }
     }
 
