@@ -72,6 +72,8 @@ pub(crate) struct Fake {
     /// Errors injected so far.
     pub(crate) errors: usize,
     pub(crate) pending: VecDeque<Op>,
+    /// How many listings succeed before one fails.
+    pub(crate) lists_until_failure: Option<usize>,
     /// Whether no file can be read now, as if each had a lease.
     pub(crate) is_busy: bool,
     /// Whether a write by a name that was removed must be reported under the other names too.
@@ -105,6 +107,7 @@ impl Fake {
             odds: Odds::default(),
             errors: 0,
             pending: VecDeque::new(),
+            lists_until_failure: None,
             is_busy: false,
             expects_writes_by_unlinked_names: false,
             journal: Vec::new(),

@@ -18,6 +18,9 @@ use crate::change::Kind;
 /// Entries of a directory among which another spelling is searched.
 const SEARCHED: usize = 1024;
 
+/// All names that are listed in a directory.
+pub(super) type ListedNames = HashSet<Box<[u8]>>;
+
 /// How a name that the model does not have came to be reconciled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Source {
@@ -219,20 +222,35 @@ impl<D: Disk> Tracker<D> {
 
     /// The names that are listed in a directory, if that ignores case: a scan removes the others
     /// from the model. `None`: case counts, so a name that is found is listed.
-    pub(super) fn listed_names(&mut self, dir: Id) -> Option<HashSet<Box<[u8]>>> {
-        let names = self.list(dir).ok()?;
-        // Found out anew at each scan, since a name that was removed or created in the middle of
-        // that may have given a wrong result.
-        let lettered = names_of(&names).find(|name| other_spelling(name).is_some());
-        if !self.is_folding(dir)
-            && let Some(name) = lettered
-            && let Ok(stat) = self.stat_in(dir, name)
-        {
-            self.model.set_case_folding(dir, CaseFolding::Untried);
-            self.folds(dir, name, &stat);
+    ///
+    /// # Errors
+    /// It cannot be found out now.
+    pub(super) fn listed_names(&mut self, dir: Id) -> Result<Option<ListedNames>, FsError> {
+        let names = self.list(dir)?;
+        if !self.is_folding(dir) {
+            self.try_listed(dir, &names)?;
         }
         let folds = self.is_folding(dir);
-        folds.then(|| names_of(&names).map(Box::from).collect())
+        Ok(folds.then(|| names_of(&names).map(Box::from).collect()))
+    }
+
+    /// Finds out anew whether a directory ignores case, by a name that is listed: one that was
+    /// removed or created meanwhile may have given a wrong result before.
+    fn try_listed(&mut self, dir: Id, names: &[u8]) -> Result<(), FsError> {
+        let lettered = |name: &&[u8]| other_spelling(name).is_some();
+        for name in names_of(names).filter(lettered).take(SEARCHED) {
+            let stat = match self.stat_in(dir, name) {
+                Ok(stat) => stat,
+                Err(FsError::NotFound) => continue, // It is gone since.
+                Err(error) => return Err(error),
+            };
+            self.model.set_case_folding(dir, CaseFolding::Untried);
+            if self.folds(dir, name, &stat) && !self.is_folding(dir) {
+                self.rescan_folded(dir); // The name was replaced meanwhile.
+            }
+            break;
+        }
+        Ok(())
     }
 
     /// The names in a directory, as a list made by [`append_name`].
@@ -246,7 +264,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Corrects a name of the model that is found but not listed: it gets the spelling that is
     /// listed, or is removed.
-    pub(super) fn correct_spelling(&mut self, child: Id, dir: Id, listed: &HashSet<Box<[u8]>>) {
+    pub(super) fn correct_spelling(&mut self, child: Id, dir: Id, listed: &ListedNames) {
         let name = self.model.name(child).to_vec();
         if listed.contains(&*name)
             || self.roots.file(dir, &name).is_some()

@@ -4,12 +4,11 @@
 
 mod rescan;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Tracker;
 use super::disk::{Disk, FsError, append_name};
-use super::folded_names::Source;
+use super::folded_names::{ListedNames, Source};
 use super::model::{CaseFolding, Flag, Id};
 use super::queue::Work;
 use super::scan_scope::ScanScope;
@@ -64,7 +63,7 @@ struct ActiveScan {
     /// How many of its bytes were taken.
     read: usize,
     /// All listed names, if the directory ignores case and the model has other names.
-    listed: Option<Arc<HashSet<Box<[u8]>>>>,
+    listed: Option<Arc<ListedNames>>,
 }
 
 /// What a scan compares next.
@@ -142,6 +141,11 @@ impl<D: Disk> Tracker<D> {
         if let Err(error) = listed {
             return self.cannot_scan(dir, scope, &error);
         }
+        let children = self.children_in(dir, scope);
+        let listed = match self.listed_for_scan(dir, scope, known >= children.len()) {
+            Ok(listed) => listed,
+            Err(error) => return self.cannot_scan(dir, scope, &error),
+        };
         // For a rescan only a scan of all names counts; for a directory that was added during the
         // rescan, its first scan does.
         let is_unscanned = self.model.scanned(dir) == self.scans.unscanned();
@@ -156,17 +160,6 @@ impl<D: Disk> Tracker<D> {
             // A rename during readdir(3) may have listed a name in two spellings.
             self.rescan_folded(dir);
         }
-        let children = self.children_in(dir, scope);
-        let listed = match scope {
-            ScanScope::New | ScanScope::Files => None,
-            ScanScope::All | ScanScope::Deep
-                if known >= children.len()
-                    && self.model.case_folding(dir) != CaseFolding::Pending =>
-            {
-                None
-            }
-            ScanScope::All | ScanScope::Deep => self.listed_names(dir).map(Arc::new),
-        };
         self.scans.active = Some(ActiveScan {
             listed,
             dir,
@@ -176,6 +169,21 @@ impl<D: Disk> Tracker<D> {
             names,
             read: 0,
         });
+    }
+
+    /// The names that are listed, if a scan of this scope is to remove others from the model.
+    /// `are_all_listed`: those that the model has.
+    fn listed_for_scan(
+        &mut self,
+        dir: Id,
+        scope: ScanScope,
+        are_all_listed: bool,
+    ) -> Result<Option<Arc<ListedNames>>, FsError> {
+        let is_undecided = self.model.case_folding(dir) == CaseFolding::Pending;
+        if scope < ScanScope::All || are_all_listed && !is_undecided {
+            return Ok(None);
+        }
+        Ok(self.listed_names(dir)?.map(Arc::new))
     }
 
     fn cannot_scan(&mut self, dir: Id, scope: ScanScope, error: &FsError) {

@@ -231,6 +231,11 @@ impl Disk for Fake {
         self.journal.push(format!("      list {}", dir.inode.ino));
         let dir = dir.node;
         self.fail(false)?;
+        let left = self.lists_until_failure.take();
+        if left == Some(0) {
+            return Err(FsError::Io("it cannot be listed".into()));
+        }
+        self.lists_until_failure = left.map(|left| left - 1);
         if !self.is_readable(dir) {
             return Err(FsError::PermissionDenied);
         }

@@ -119,6 +119,20 @@ fn a_save_over_a_name_that_differs_in_the_first_letter_replaces_it() {
 }
 
 #[test]
+fn a_scan_that_fails_half_way_is_made_again() {
+    let mut world = World::quiet(&ignoring_case(), &write("t/README", 1));
+    world.tracker.assume_folding();
+    let save = all(&[write("t/tmp", 2), vec![Op::Rename("t/tmp", "t/readme")]]);
+    world.does(&save);
+    // The names that are listed are taken by a second listing.
+    world.tracker.disk.lists_until_failure = Some(1);
+    world.settles();
+    world.retries();
+    assert_eq!(world.warnings.drain(..).count(), 1);
+    world.converges();
+}
+
+#[test]
 fn two_saves_in_different_spellings_leave_one_name() {
     let saves = all(&[
         write("t/tmp", 2),
