@@ -99,6 +99,9 @@ impl<D: Disk> Tracker<D> {
         } else if self.is_scanning(dir) {
             // The scan may have listed the name in another spelling.
             self.check_folded_source(dir);
+        } else if self.may_be_spelled_otherwise(dir, name) {
+            // The event may be about either of two names of the model.
+            self.try_spelling(dir, name);
         }
     }
 

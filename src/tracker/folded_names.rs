@@ -98,6 +98,18 @@ impl<D> Tracker<D> {
         }
     }
 
+    /// Whether the model has a name in another spelling, too, where it is not known whether case
+    /// is ignored.
+    pub(super) fn may_be_spelled_otherwise(&self, dir: Id, name: &[u8]) -> bool {
+        if !matches!(
+            self.model.case_folding(dir),
+            CaseFolding::Untried | CaseFolding::Pending
+        ) {
+            return false;
+        }
+        other_spelling(name).is_some_and(|other| self.model.find(dir, &other).is_some())
+    }
+
     /// Serves the lookup of another spelling that [`try_spelling`](Self::try_spelling) has put on
     /// the queue, if it found nothing, or the model has that name by now.
     pub(super) fn end_spelling(&mut self, dir: Id, other: &[u8]) {

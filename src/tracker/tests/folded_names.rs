@@ -133,6 +133,18 @@ fn a_scan_that_fails_half_way_is_made_again() {
 }
 
 #[test]
+fn what_moves_out_twice_in_different_spellings_is_gone() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/a", 1)]);
+    let mut world = World::quiet(&ignoring_case(), &tree);
+    world.does(&[Op::Rename("t/d/a", "o/a")]);
+    world.catches_up();
+    world.does(&write("t/d/A", 2));
+    world.catches_up();
+    world.does(&[Op::Unlink("o/a"), Op::Rename("t/d/a", "o/a")]);
+    world.converges();
+}
+
+#[test]
 fn two_saves_in_different_spellings_leave_one_name() {
     let saves = all(&[
         write("t/tmp", 2),
