@@ -178,11 +178,16 @@ impl Watch {
     /// Waits until a line of stdout, in short, is `wanted`; returns those before it.
     pub(crate) fn until(&mut self, wanted: &str) -> Vec<String> {
         let mut before = Vec::new();
+        // Snapshots bring lines for ever.
+        let deadline = Instant::now() + 4 * DEADLINE;
         loop {
             let line = self.next_line();
             let brief = self.brief(&line);
             if brief == wanted {
                 return before;
+            }
+            if Instant::now() > deadline {
+                self.fail(&format!("not on stdout: {wanted}"));
             }
             before.push(brief);
         }
