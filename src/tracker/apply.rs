@@ -322,13 +322,11 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// Permissions of a directory changed: tries again what they may have kept from being opened
-    /// in it and below.
+    /// Permissions of a directory changed: what they may have kept from being opened in it and below
+    /// is tried again, once the batch is applied.
     fn retry_denied(&mut self, dir: Id) {
         self.filter.hasten_retries();
-        let model = &self.model;
-        self.queue
-            .hasten_denied(|denied| model.is_live(denied) && model.is_within(denied, dir));
+        self.queue.note_reopened(dir);
     }
 
     /// Whether steps are left to apply, or records of what was applied are left to emit.

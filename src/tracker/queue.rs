@@ -14,7 +14,7 @@ mod key;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::disk::FsError;
 use super::model::Id;
@@ -99,6 +99,9 @@ pub(super) struct WorkQueue {
     /// Keys that failed for want of permissions, each with its directory: they are tried again
     /// when the permissions of a directory above change.
     denied: HashMap<Key, Id>,
+    /// Directories whose permissions have changed, or that have moved, since a key failed for want
+    /// of permissions.
+    reopened: HashSet<Id>,
     /// The number of scans of a whole directory that are ready.
     full_scans: usize,
     /// The number of names that are delayed.

@@ -218,6 +218,7 @@ impl<D: Disk> Tracker<D> {
         }
         if kind == Kind::Directory {
             self.rules_moved(id);
+            self.queue.note_reopened(id);
         }
         if let Some(last) = replaced {
             let same = last.is_some() && self.model.digest(id) == last;

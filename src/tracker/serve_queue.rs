@@ -109,6 +109,23 @@ impl<D: Disk> Tracker<D> {
             self.queue.delay(Work::timer(Key::Poll), due);
         }
         self.queue.advance();
+        self.hasten_denied();
+    }
+
+    /// Makes keys ready that failed for want of permissions, in and below directories whose
+    /// permissions have changed or that have moved. For all these directories at once: another user
+    /// may have made many of both.
+    fn hasten_denied(&mut self) {
+        let reopened = self.queue.take_reopened();
+        if reopened.is_empty() {
+            return;
+        }
+        let model = &self.model;
+        let is_within = |dir| {
+            let mut above = std::iter::successors(Some(dir), |at| model.parent(*at));
+            model.is_live(dir) && above.any(|at| reopened.contains(&at))
+        };
+        self.queue.hasten_denied(is_within);
     }
 
     /// Serves one key, or one name of the current scan. `false`: nothing is ready, or a directory

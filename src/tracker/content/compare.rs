@@ -66,7 +66,7 @@ impl<D: Disk> Tracker<D> {
         if evidence.has(Evidence::CLOSED_WRITE) && stable {
             self.emit_closed(id, content(stat, Some(digest)));
         }
-        if matches!(knowledge, Knowledge::Unreadable { .. }) {
+        if self.model.has(id, Flag::LINKED) || matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
         }
         self.enqueue_links(id, stat, is_changed || changed_since_start);

@@ -6,6 +6,8 @@
 
 use std::cmp::Reverse;
 
+use foldhash::HashSet;
+
 use super::back_off::{back_off, is_stuck, is_to_report};
 use super::{CEILING, Detail, Item, Key, QUIET, RETRY_DELAY, State, Work, WorkQueue};
 use crate::tracker::disk::FsError;
@@ -121,6 +123,18 @@ impl WorkQueue {
             self.denied.insert(work.key, Id(work.group));
         }
         is_to_report
+    }
+
+    /// Notes that what failed in a directory, or below it, for want of permissions may work now.
+    pub(in crate::tracker) fn note_reopened(&mut self, dir: Id) {
+        if !self.denied.is_empty() {
+            self.reopened.insert(dir);
+        }
+    }
+
+    /// Takes the directories that were noted since the last call.
+    pub(in crate::tracker) fn take_reopened(&mut self) -> HashSet<Id> {
+        std::mem::take(&mut self.reopened)
     }
 
     /// Makes keys ready that failed for want of permissions, in directories for which `is_meant`

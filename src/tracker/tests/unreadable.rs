@@ -119,3 +119,52 @@ fn a_file_that_stays_busy_is_reported_once_and_tried_ever_more_rarely() {
     world.converges();
     assert_eq!(world.new_records(), ["changed t/a 4"]);
 }
+
+#[test]
+fn a_name_that_was_unreadable_is_read_once_another_name_of_its_file_was() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut options = WorldOptions::default();
+    options.settings.no_renames = true;
+    let mut world = World::new(&options, &tree);
+    world.does(&[Op::Rename("t/a", "t/c"), Op::Chmod("t/b", false)]);
+    world.read(2);
+    world.apply_all();
+    while world.tracker.queue.has_ready() {
+        world.work(1);
+    }
+    assert_eq!(
+        world.warnings,
+        [("t/c".to_owned(), Warning::UnreadableFile)]
+    );
+    // The walk has found `t/b`, and nothing else is known of it.
+    world.does(&[Op::Chmod("t/b", true)]);
+    world.converges();
+}
+
+#[test]
+fn what_failed_where_a_directory_had_been_is_tried_again_where_it_is() {
+    let tree = all(&[
+        vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/e")],
+        write("t/d/e/a", 1),
+    ]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&write("t/d/e/a", 2));
+    world.does(&[
+        Op::Rename("t/d", "t/b"),
+        Op::MakeDir("t/d"),
+        Op::Chmod("t/d", false),
+    ]);
+    // The write, and not the rename.
+    world.read(4);
+    world.apply_all();
+    while world.tracker.queue.has_ready() {
+        world.work(1);
+    }
+    world.catches_up();
+    assert_eq!(
+        world.new_records(),
+        ["renamed t/d/ -> t/b/", "created t/d/", "changed t/b/e/a 4"]
+    );
+    world.does(&[Op::Chmod("t/d", true)]);
+    world.converges();
+}
