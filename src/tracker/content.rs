@@ -229,7 +229,7 @@ impl<D: Disk> Tracker<D> {
         }
         self.mark_unreadable(id, stat, error);
         if is_written {
-            self.enqueue_links(id, stat, true);
+            self.note_reading_of(id, stat, true);
         }
     }
 

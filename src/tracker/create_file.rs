@@ -140,7 +140,7 @@ impl<D: Disk> Tracker<D> {
             self.tmpfiles.add_recent(&stat);
             self.emit_created(id, content(&stat, Some(digest)));
             // It was written under this name: its other names have the bytes, too.
-            self.enqueue_links(id, &stat, true);
+            self.note_reading_of(id, &stat, true);
             return true;
         }
         let id = self.insert_empty(dir, name, Some(&stat));

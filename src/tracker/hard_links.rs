@@ -19,6 +19,18 @@ pub(super) struct HardLinks {
     readings: HashMap<InodeKey, InodeReading>,
     /// A name of each that could not be read.
     unreadable: HashMap<InodeKey, Id>,
+    /// Inodes whose bytes have changed, and whose other names are to be enqueued: once for many
+    /// writes, since others may write to a file with many names all the time.
+    changed: HashMap<InodeKey, ChangedInode>,
+}
+
+/// An inode whose bytes have changed.
+#[derive(Clone, Copy)]
+struct ChangedInode {
+    /// The name under which it was read last.
+    name: Id,
+    /// Whether the bytes were written since the watch began.
+    is_written: bool,
 }
 
 /// What a reading of an inode gave, under whichever of its names.
@@ -42,6 +54,17 @@ impl HardLinks {
             // The same fingerprint does not prove the same bytes: it may be racy.
             (Some(_), None) | (None, Some(_)) => true,
         }
+    }
+
+    /// Whether names are to be enqueued.
+    pub(super) fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    fn note_changed(&mut self, key: InodeKey, name: Id, is_written: bool) {
+        let is_known = self.changed.get(&key).is_some_and(|old| old.is_written);
+        let is_written = is_written || is_known;
+        self.changed.insert(key, ChangedInode { name, is_written });
     }
 
     /// A name of the inode, if it could not be read.
@@ -134,33 +157,39 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Enqueues the other names of a file that was read, unless the same was last read of the
-    /// inode: what was reported of them may be older, since an event comes for one name only, and
-    /// for none before its directory is watched. `is_written`: the bytes were written since the
-    /// watch began.
-    pub(super) fn enqueue_links(&mut self, id: Id, stat: &Stat, is_written: bool) {
+    /// Notes that a file was read, unless the same was last read of the inode: what was reported of
+    /// its other names may be older, since an event comes for one name only, and for none before
+    /// its directory is watched. `is_written`: the bytes were written since the watch began.
+    pub(super) fn note_reading_of(&mut self, id: Id, stat: &Stat, is_written: bool) {
         if !self.model.has(id, Flag::LINKED) {
             return;
         }
-        let digest = self.model.digest(id);
         let reading = InodeReading {
             fingerprint: model::fingerprint(stat, !self.goes_by_stat(stat)),
-            digest,
+            digest: self.model.digest(id),
             is_racy: model::is_racy(stat, self.clock.wall()),
         };
-        if !self.links.note_reading(model::inode_key(stat), reading) {
-            return;
+        let key = model::inode_key(stat);
+        if self.links.note_reading(key, reading) {
+            self.links.note_changed(key, id, is_written);
         }
-        let names = self.model.with_inode_key(model::inode_key(stat)).to_vec();
-        for other in names.into_iter().filter(|&other| other != id) {
-            let known = self.model.digest(other);
-            let is_older = match known {
-                Some(_) => known != digest,
-                None => is_written,
-            };
-            if is_older {
-                self.model.add_evidence(other, Evidence::OTHER_NAME);
-                self.enqueue(other);
+    }
+
+    /// Enqueues the names of changed inodes of which something older was reported.
+    pub(super) fn enqueue_changed_links(&mut self) {
+        for (key, changed) in std::mem::take(&mut self.links.changed) {
+            let reading = self.links.readings.get(&key).copied();
+            for other in self.model.with_inode_key(key).to_vec() {
+                let known = self.model.digest(other);
+                let is_older = match (reading, known) {
+                    (Some(reading), Some(_)) => known != reading.digest,
+                    (Some(_), None) => changed.is_written && other != changed.name,
+                    (None, _) => other != changed.name,
+                };
+                if is_older {
+                    self.model.add_evidence(other, Evidence::OTHER_NAME);
+                    self.enqueue(other);
+                }
             }
         }
     }

@@ -53,7 +53,10 @@ impl<D> Tracker<D> {
 
     /// Whether nothing is left to reconcile now.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.queue.has_ready() && self.scans.is_idle() && !self.is_emitting()
+        !self.queue.has_ready()
+            && self.scans.is_idle()
+            && !self.is_emitting()
+            && !self.links.has_changed()
     }
 
     /// Whether nothing is left to reconcile, now or soon.
@@ -110,6 +113,7 @@ impl<D: Disk> Tracker<D> {
         }
         self.queue.advance();
         self.hasten_denied();
+        self.enqueue_changed_links();
     }
 
     /// Makes keys ready that failed for want of permissions, in and below directories whose
@@ -139,6 +143,10 @@ impl<D: Disk> Tracker<D> {
             Some(work) => self.serve(work),
             None if self.scans.is_scanning() => {
                 self.scan_step();
+                true
+            }
+            None if self.links.has_changed() => {
+                self.enqueue_changed_links();
                 true
             }
             None => false,

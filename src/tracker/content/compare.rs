@@ -69,7 +69,7 @@ impl<D: Disk> Tracker<D> {
         if self.model.has(id, Flag::LINKED) || matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
         }
-        self.enqueue_links(id, stat, is_changed || changed_since_start);
+        self.note_reading_of(id, stat, is_changed || changed_since_start);
     }
 
     /// Compares a file that goes by inode, size and times.
@@ -114,7 +114,7 @@ impl<D: Disk> Tracker<D> {
         if is_changed {
             self.warn_over_limit(id, stat);
             self.emit_changed(id, content(stat, None), last);
-            self.enqueue_links(id, stat, true);
+            self.note_reading_of(id, stat, true);
             self.mark_read_this_batch(id);
         } else if has_new_fingerprint {
             // There may have been a write, too, whose event is unread.

@@ -35,7 +35,7 @@ impl<D: Disk> Tracker<D> {
         self.warn_over_limit(id, stat);
         self.emit_created(id, content(stat, None));
         let changed_since_start = self.changed_since_start(id, stat);
-        self.enqueue_links(id, stat, changed_since_start);
+        self.note_reading_of(id, stat, changed_since_start);
     }
 
     /// Reads a new file, here or by a worker, and returns the content fields to emit now.
@@ -55,7 +55,7 @@ impl<D: Disk> Tracker<D> {
             })) => {
                 self.store_digest(id, &stat, digest, stable);
                 let changed_since_start = self.changed_since_start(id, &stat);
-                self.enqueue_links(id, &stat, changed_since_start);
+                self.note_reading_of(id, &stat, changed_since_start);
                 return content(&stat, Some(digest));
             }
             Ok(Reading::Later(_)) => self.reads.begin(ticket, id, Evidence::MODIFIED),

@@ -213,3 +213,22 @@ fn a_write_to_an_unreadable_file_is_reported_of_all_its_names() {
     records.sort();
     assert_eq!(records, ["changed t/a 4", "changed t/b 4"]);
 }
+
+#[test]
+fn writes_to_a_file_with_many_names_take_one_step_for_each_name_in_all() {
+    let names = ["t/a", "t/b", "t/c", "t/d"];
+    let mut tree = write(names[0], 1);
+    tree.extend(names[1..].iter().map(|name| Op::Link(names[0], name)));
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    for (name, byte) in [("t/a", 2), ("t/b", 3)] {
+        world.does(&write(name, byte));
+        world.read(usize::MAX);
+        world.apply_all();
+    }
+    assert!(!world.tracker.queue.has_ready(), "before all is applied");
+    world.converges();
+    let mut records = world.new_records();
+    records.sort();
+    let all = ["a", "a", "b", "c", "d"].map(|name| format!("changed t/{name} 4"));
+    assert_eq!(records, all);
+}
