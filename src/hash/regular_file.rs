@@ -17,6 +17,7 @@ use crate::file_status::{FsError, Stat};
 use crate::sys::file::{self, Open};
 use crate::sys::fs_error;
 use crate::sys::open_for_reading::open_for_reading;
+use crate::sys::process::coarse_nanos;
 use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::disk::FileDigest;
 
@@ -26,6 +27,9 @@ pub(super) const CHUNK: usize = 32 << 10;
 
 /// The smallest size of a buffer, so that it need not grow for each small file.
 const MIN_BUFFER: usize = 4096;
+
+/// The resolution of the coarsest clock of a file system (FAT): 2 s, in nanoseconds.
+const COARSEST_CLOCK: i64 = 2_000_000_000;
 
 static READ: AtomicU64 = AtomicU64::new(0);
 
@@ -200,9 +204,8 @@ impl Reader {
             return Ok(digest);
         }
         let after = status(self.file.as_fd())?;
-        let is_same = (after.size, after.mtime) == (self.stat.size, self.stat.mtime);
-        if self.is_longer && is_same {
-            // As in some files of /proc and /sys: reading it again would give the same.
+        let is_same = is_unchanged(&self.stat, &after);
+        if self.is_longer && is_always_longer(&self.stat, &after, coarse_nanos()) {
             return Err(FsError::Io("it has more bytes than its size".to_owned()));
         }
         digest.stable = is_same && self.read == self.stat.size;
@@ -220,132 +223,16 @@ fn nanos_since(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)] // A test fails by panicking.
-
-    use std::os::unix::fs::FileExt as _;
-    use std::path::Path;
-    use std::time::Duration;
-
-    use super::*;
-
-    /// No limit that matters.
-    const LIMIT: u64 = 1 << 40;
-
-    fn write(dir: &Path, bytes: &[u8]) -> File {
-        std::fs::write(dir.join("f"), bytes).unwrap();
-        File::options().write(true).open(dir.join("f")).unwrap()
-    }
-
-    fn opened(dir: &Path) -> RegularFile {
-        let dir = File::open(dir).unwrap();
-        RegularFile::open(dir.as_fd(), b"f").unwrap()
-    }
-
-    fn sha256(bytes: &[u8]) -> Option<[u8; 32]> {
-        Some(Sha256::digest(bytes).into())
-    }
-
-    /// Reads to the end in steps without time; how many there were.
-    fn in_steps(reader: &mut Reader) -> (Result<FileDigest, FsError>, usize) {
-        let mut buffer = Vec::new();
-        for steps in 1.. {
-            match reader.step(Some(Instant::now()), &mut buffer).transpose() {
-                Some(read) => return (read, steps),
-                None => assert!(steps < 10_000, "it reads for ever"),
-            }
-        }
-        unreachable!()
-    }
-
-    #[test]
-    fn a_file_is_read_in_steps_to_its_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let bytes: Vec<u8> = (0..=255).cycle().take(3 * CHUNK + 17).collect();
-        write(dir.path(), &bytes);
-        let (read, steps) = in_steps(&mut opened(dir.path()).reader(LIMIT).unwrap());
-        let read = read.unwrap();
-        assert_eq!(read.digest, sha256(&bytes));
-        assert!(read.stable && read.took > 0);
-        assert_eq!((read.stat.size, steps), (bytes.len() as u64, 4));
-    }
-
-    #[test]
-    fn a_small_file_that_grew_before_it_was_read_is_not_read_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = write(dir.path(), b"x");
-        let seen = opened(dir.path());
-        std::thread::sleep(Duration::from_millis(20)); // Of another mtime.
-        file.set_len(1 << 36).unwrap(); // Sparse: 64 GiB.
-        let mut buffer = Vec::new();
-        let before = bytes_read();
-        let read = seen.digest(LIMIT, &mut buffer).unwrap();
-        assert!(!read.stable);
-        assert_eq!((read.stat.size, read.digest), (1, sha256(b"x")));
-        // Other tests of this process read at the same time, and little.
-        assert!(bytes_read() - before < 1 << 30);
-    }
-
-    #[test]
-    fn a_large_file_that_grows_while_it_is_read_is_read_to_the_size_that_was_seen() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = write(dir.path(), &vec![7; 2 * CHUNK]);
-        let mut reader = opened(dir.path()).reader(LIMIT).unwrap();
-        let first = reader.step(Some(Instant::now()), &mut Vec::new()).unwrap();
-        assert_eq!(first, None);
-        std::thread::sleep(Duration::from_millis(20));
-        file.set_len(1 << 40).unwrap();
-        let (read, steps) = in_steps(&mut reader);
-        let read = read.unwrap();
-        assert!(!read.stable && steps <= 2);
-        assert_eq!(read.digest, sha256(&vec![7; 2 * CHUNK]));
-    }
-
-    #[test]
-    fn a_file_that_grows_past_the_limit_while_it_is_read_has_no_digest() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = write(dir.path(), &vec![7; 2 * CHUNK]);
-        let limit = 3 * CHUNK as u64;
-        let mut reader = opened(dir.path()).reader(limit).unwrap();
-        reader.step(Some(Instant::now()), &mut Vec::new()).unwrap();
-        file.set_len(4 * CHUNK as u64).unwrap();
-        let read = in_steps(&mut reader).0.unwrap();
-        assert_eq!((read.digest, read.stat.size), (None, 4 * CHUNK as u64));
-    }
-
-    #[test]
-    fn a_file_that_is_cut_or_written_while_it_is_read_is_not_stable() {
-        for cuts in [true, false] {
-            let dir = tempfile::tempdir().unwrap();
-            let file = write(dir.path(), &vec![7; 2 * CHUNK]);
-            let mut reader = opened(dir.path()).reader(LIMIT).unwrap();
-            reader.step(Some(Instant::now()), &mut Vec::new()).unwrap();
-            std::thread::sleep(Duration::from_millis(20));
-            if cuts {
-                file.set_len(CHUNK as u64 + 5).unwrap();
-            } else {
-                file.write_all_at(b"new", 0).unwrap();
-            }
-            let read = in_steps(&mut reader).0.unwrap();
-            assert!(!read.stable, "cut: {cuts}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_regular_file_is_not_opened() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("f")).unwrap();
-        let opened = RegularFile::open(File::open(dir.path()).unwrap().as_fd(), b"f");
-        assert_eq!(opened.err(), Some(FsError::NotFound));
-    }
-
-    #[test]
-    fn the_buffer_of_a_small_file_is_small() {
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), b"twelve bytes");
-        let mut buffer = Vec::new();
-        opened(dir.path()).digest(LIMIT, &mut buffer).unwrap();
-        assert!(buffer.len() <= 4096);
-    }
+fn is_unchanged(before: &Stat, after: &Stat) -> bool {
+    (after.size, after.mtime) == (before.size, before.mtime)
 }
+
+/// Whether a file that gave more bytes than its size would do so again, as in some FUSE file
+/// systems. One that was just truncated and written in turn may have the same size and mtime, too.
+fn is_always_longer(before: &Stat, after: &Stat, now: i64) -> bool {
+    let is_old = now.saturating_sub(after.mtime).saturating_abs() > COARSEST_CLOCK;
+    is_old && is_unchanged(before, after)
+}
+
+#[cfg(test)]
+mod tests;
