@@ -13,6 +13,7 @@ mod level;
 mod previous_rules;
 mod retries;
 mod rule_file;
+mod rule_reader;
 mod rule_source;
 
 #[cfg(test)]
@@ -25,8 +26,9 @@ use std::path::{Path, PathBuf};
 
 use crate::escape::escaped;
 pub(crate) use gitignore::RuleChanges;
-use gitignore::{Flawed, Rules};
+use gitignore::Rules;
 use globs::Globs;
+use rule_reader::Flawed;
 use rule_source::RuleSource;
 
 /// A file of `--exclude-from`.

@@ -1,10 +1,8 @@
-//! Reads the rule files that count for a directory (`.ignore`, `.gitignore`, `info/exclude` and
-//! the user's), in it and above it up to the root of its repository, and keeps them for the next
-//! name in that directory.
+//! Finds the rules that count for a directory: its own and those above it, up to the root of its
+//! repository; and keeps them for the next name in that directory.
 //!
-//! Watches nothing. Invariants: what was read is kept until it is forgotten; whoever sees a rule
-//! file change calls [`Rules::forget`]. A file that cannot be read counts as before, and is tried
-//! again.
+//! Watches nothing, and opens nothing. Invariant: what was read is kept until it is forgotten;
+//! whoever sees a rule file change calls [`Rules::forget`].
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -13,42 +11,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::git_config;
-use super::level::{DirectoryRules, Level};
-use super::previous_rules::PreviousRules;
-use super::retries::{Retries, RuleDirectory, is_below};
-use super::rule_file::{Budget, MAX_BYTES, RuleFile};
-use super::rule_source::{FileState, RuleSource, Unknown};
-use crate::file_status::message;
+use super::level::Level;
+use super::retries::{RuleDirectory, is_below};
+use super::rule_reader::{Flawed, RuleReader};
+use super::rule_source::RuleSource;
 
 /// Names that decide what is hidden in their directory and below: rule files, and the marker of
 /// a repository.
 pub(super) const NAMES: [&[u8]; 3] = [b".gitignore", b".ignore", b".git"];
 
 pub(super) struct Rules {
-    source: RuleSource,
-    /// `core.excludesFile`.
-    user_excludes: Option<PathBuf>,
+    reader: RuleReader,
     roots: Vec<RootRules>,
-    /// Rule files in directories that are not watched, each as it was before it was read.
-    unwatched: HashMap<PathBuf, FileState>,
-    budget: Budget,
-    previous: PreviousRules,
-    /// The directories with a file that could not be read.
-    retries: Retries,
-    /// Rule files of which a part is not used, or that cannot be read, of which no warning was
-    /// taken yet.
-    flawed: Vec<Flawed>,
-    /// All files with more bytes or globs than are used, so that each is in `flawed` once.
-    reported: Vec<PathBuf>,
-}
-
-/// A rule file that does not count as it is.
-#[derive(Debug)]
-pub(super) enum Flawed {
-    /// It has more bytes or globs than are used, or the limit for all files together left no room.
-    Cut(PathBuf),
-    /// It cannot be read, for this reason.
-    Unread(PathBuf, String),
 }
 
 /// Which rules may have changed without an event.
@@ -75,15 +49,8 @@ struct RootRules {
 impl Rules {
     pub(super) fn new(user_excludes: Option<PathBuf>, source: RuleSource) -> Self {
         Self {
-            source,
-            user_excludes,
+            reader: RuleReader::new(user_excludes, source),
             roots: Vec::new(),
-            unwatched: HashMap::new(),
-            budget: Budget::default(),
-            previous: PreviousRules::default(),
-            retries: Retries::default(),
-            flawed: Vec::new(),
-            reported: Vec::new(),
         }
     }
 
@@ -111,23 +78,22 @@ impl Rules {
     /// Forgets the rules of a directory and of all below it, so that they are read again.
     pub(super) fn forget(&mut self, root: &[u8], relative_path: &[u8]) {
         for level in self.drop_below(root, relative_path) {
-            let keep = |directory, rules| self.previous.insert(directory, rules);
-            Level::release(level, &mut self.budget, keep);
+            self.reader.forget(level);
         }
     }
 
     /// Forgets the rules of a directory and of all below it, since they are gone.
     pub(super) fn remove(&mut self, root: &[u8], relative_path: &[u8]) {
         for level in self.drop_below(root, relative_path) {
-            Level::release(level, &mut self.budget, |_, _| {});
+            self.reader.remove(level);
         }
         let top = Path::new(OsStr::from_bytes(root)).join(OsStr::from_bytes(relative_path));
-        self.previous.remove_below(&top);
+        self.reader.previous.remove_below(&top);
     }
 
     /// Takes the levels of a directory and of all below it.
     fn drop_below(&mut self, root: &[u8], relative_path: &[u8]) -> Vec<Arc<Level>> {
-        self.retries.forget(root, relative_path);
+        self.reader.retries.forget(root, relative_path);
         let mut dropped = Vec::new();
         if let Some(root) = self.roots.iter_mut().find(|known| known.path == root) {
             root.levels.retain(|dir, level| {
@@ -150,34 +116,40 @@ impl Rules {
             .flatten()
             .collect();
         for level in levels {
-            let keep = |directory, rules| self.previous.insert(directory, rules);
-            Level::release(level, &mut self.budget, keep);
+            self.reader.forget(level);
         }
-        self.unwatched.clear();
-        self.retries.clear();
+        self.reader.clear();
     }
 
     /// Finds which rules may have changed without an event: a rule file in a directory that is not
     /// watched has changed, a file system answers again that did not, or a file can be read again.
     pub(super) fn find_changes(&mut self) -> RuleChanges {
-        if self.source.take_recovered() || self.has_unwatched_change() {
+        if self.reader.source.take_recovered() || self.reader.has_unwatched_change() {
             return RuleChanges::All;
         }
         let mut changed = Vec::new();
-        for retry in self.retries.take_due() {
+        for retry in self.reader.retries.take_due() {
             let RuleDirectory {
                 root,
                 relative_path,
             } = retry.directory.clone();
             let path = Path::new(OsStr::from_bytes(&root));
             match relative_path {
-                Some(relative) if self.is_readable(&path.join(OsStr::from_bytes(&relative))) => {
+                Some(relative)
+                    if self
+                        .reader
+                        .is_readable(&path.join(OsStr::from_bytes(&relative))) =>
+                {
                     changed.push((root, relative));
                 }
-                None if path.ancestors().skip(1).all(|dir| self.is_readable(dir)) => {
+                None if path
+                    .ancestors()
+                    .skip(1)
+                    .all(|dir| self.reader.is_readable(dir)) =>
+                {
                     return RuleChanges::All;
                 }
-                _ => self.retries.put_back(retry),
+                _ => self.reader.retries.put_back(retry),
             }
         }
         RuleChanges::In(changed)
@@ -185,18 +157,12 @@ impl Rules {
 
     /// Permissions changed: directories with a file that could not be read are tried again soon.
     pub(super) fn hasten_retries(&mut self) {
-        self.retries.hasten();
-    }
-
-    fn has_unwatched_change(&mut self) -> bool {
-        let source = &mut self.source;
-        let mut unwatched = self.unwatched.iter();
-        unwatched.any(|(file, state)| source.state(file).is_ok_and(|now| now != *state))
+        self.reader.retries.hasten();
     }
 
     /// Takes the rule files that do not count as they are; each is given once.
     pub(super) fn take_flawed(&mut self) -> Vec<Flawed> {
-        std::mem::take(&mut self.flawed)
+        std::mem::take(&mut self.reader.flawed)
     }
 
     /// The index of a PATH; the rules above it are read when it is new.
@@ -212,10 +178,10 @@ impl Rules {
         let ancestors: Vec<&Path> = Path::new(OsStr::from_bytes(path)).ancestors().collect();
         // A repository may begin, or end, at any directory above.
         for dir in &ancestors[1..] {
-            self.note_unwatched(&group, git_config::marker(dir));
+            self.reader.note_unwatched(&group, git_config::marker(dir));
         }
         // Rules above count up to the root of the repository; without one, none do.
-        let is_repository = |dir: &&Path| self.is_repository(&group, dir);
+        let is_repository = |dir: &&Path| self.reader.is_repository(&group, dir);
         let repository = ancestors.iter().position(is_repository);
         if let Some(top) = repository.filter(|&top| top > 0) {
             let length = |dir: &Path| dir.as_os_str().as_bytes().len();
@@ -227,9 +193,9 @@ impl Rules {
                     length(dir) + 1 - start
                 };
                 for name in [".ignore", ".gitignore"] {
-                    self.note_unwatched(&group, dir.join(name));
+                    self.reader.note_unwatched(&group, dir.join(name));
                 }
-                above = self.read_level(&group, dir, skip, above);
+                above = self.reader.read_level(&group, dir, skip, above);
             }
             prefix = [&path[start..], b"/"].concat();
         }
@@ -267,163 +233,9 @@ impl Rules {
                 root: root.path.clone(),
                 relative_path: Some(dir.to_vec()),
             };
-            outer = self.read_level(&group, &path, skip, outer);
+            outer = self.reader.read_level(&group, &path, skip, outer);
             self.roots[index].levels.insert(dir.into(), outer.clone());
         }
         outer
-    }
-
-    /// Reads the rules of a directory. If it has none, its level is `outer`. `group`: what is tried
-    /// again if it cannot be read.
-    fn read_level(
-        &mut self,
-        group: &RuleDirectory,
-        dir: &Path,
-        skip: usize,
-        outer: Option<Arc<Level>>,
-    ) -> Option<Arc<Level>> {
-        let before = self.previous.get(dir).cloned();
-        let old = before.as_ref();
-        let was_known = !self.retries.has(group);
-        let repository = self.is_repository(group, dir).then(|| {
-            let old = old.and_then(|old| old.repository.as_ref());
-            let lists = [self.excludes_file(group, dir), self.user_excludes.clone()];
-            [0, 1].map(|index| {
-                let old = old.map(|old| &old[index]);
-                match &lists[index] {
-                    Some(file) => self.read_unwatched(group, file, old),
-                    None => self.keep(old),
-                }
-            })
-        });
-        let ignore = self.read(group, &dir.join(".ignore"), old.map(|old| &old.ignore));
-        let git = self.read(group, &dir.join(".gitignore"), old.map(|old| &old.git));
-        if was_known && !self.retries.has(group) {
-            self.previous.remove(dir);
-        }
-        let rules = DirectoryRules {
-            ignore,
-            git,
-            repository,
-        };
-        if rules.are_none() {
-            return outer;
-        }
-        let directory = dir.to_owned();
-        Some(Arc::new(Level {
-            directory,
-            outer,
-            skip,
-            rules,
-        }))
-    }
-
-    /// Whether a directory is the root of a repository; as before, as long as that is not known.
-    fn is_repository(&mut self, group: &RuleDirectory, dir: &Path) -> bool {
-        match self.source.is_repository(dir) {
-            Ok(is_repository) => is_repository,
-            Err(why) => {
-                self.note_unknown(group, why);
-                let before = self.previous.get(dir);
-                before.is_some_and(|before| before.repository.is_some())
-            }
-        }
-    }
-
-    /// `None`: it is not known.
-    fn excludes_file(&mut self, group: &RuleDirectory, dir: &Path) -> Option<PathBuf> {
-        match self.source.excludes_file(dir) {
-            Ok(path) => Some(path),
-            Err(why) => {
-                self.note_unknown(group, why);
-                None
-            }
-        }
-    }
-
-    /// Reads and compiles a file. One that is not regular has no rules. One that cannot be read, or
-    /// whose file system does not answer, has those that it had before.
-    fn read(
-        &mut self,
-        group: &RuleDirectory,
-        path: &Path,
-        before: Option<&Arc<RuleFile>>,
-    ) -> Arc<RuleFile> {
-        let read = match self.source.read(path, MAX_BYTES) {
-            Ok(Some(read)) => read,
-            Ok(None) => return Arc::new(RuleFile::empty()),
-            Err(why) => {
-                self.note_unknown(group, why);
-                return self.keep(before);
-            }
-        };
-        let rules = RuleFile::compile(&read.bytes, read.is_cut, &mut self.budget);
-        if rules.is_cut && !self.reported.iter().any(|known| known == path) {
-            self.reported.push(path.to_owned());
-            self.flawed.push(Flawed::Cut(path.to_owned()));
-        }
-        Arc::new(rules)
-    }
-
-    /// Uses the rules of a file again.
-    fn keep(&mut self, before: Option<&Arc<RuleFile>>) -> Arc<RuleFile> {
-        let Some(before) = before else {
-            return Arc::new(RuleFile::empty());
-        };
-        self.budget.take(before);
-        Arc::clone(before)
-    }
-
-    /// Notes that something in a directory of this group is not known. Where a file system does not
-    /// answer, all is read again when it does.
-    fn note_unknown(&mut self, group: &RuleDirectory, why: Unknown) {
-        if let Unknown::Failed(path, error) = why
-            && self.retries.add(group)
-        {
-            self.flawed.push(Flawed::Unread(path, message(&error)));
-        }
-    }
-
-    /// Reads a file in a directory that is not watched.
-    fn read_unwatched(
-        &mut self,
-        group: &RuleDirectory,
-        path: &Path,
-        before: Option<&Arc<RuleFile>>,
-    ) -> Arc<RuleFile> {
-        self.note_unwatched(group, path.to_owned());
-        self.read(group, path, before)
-    }
-
-    /// Notes the state of a file in a directory that is not watched. If there is an older one, it
-    /// stays, so that a change between two readings is not missed.
-    fn note_unwatched(&mut self, group: &RuleDirectory, path: PathBuf) {
-        match self.source.state(&path) {
-            Ok(state) => {
-                self.unwatched.entry(path).or_insert(state);
-            }
-            Err(why) => self.note_unknown(group, why),
-        }
-    }
-
-    /// Whether all that a directory's rules are read from can be read.
-    fn is_readable(&mut self, dir: &Path) -> bool {
-        let excludes = match self.source.is_repository(dir) {
-            Ok(true) => self.source.excludes_file(dir).map(Some),
-            Ok(false) => Ok(None),
-            Err(why) => Err(why),
-        };
-        let Ok(excludes) = excludes else {
-            return false;
-        };
-        let users = self.user_excludes.clone().filter(|_| excludes.is_some());
-        let files = [
-            Some(dir.join(".ignore")),
-            Some(dir.join(".gitignore")),
-            excludes,
-            users,
-        ];
-        let mut files = files.iter().flatten();
-        files.all(|file| self.source.read(file, MAX_BYTES).is_ok())
     }
 }

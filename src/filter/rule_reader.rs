@@ -1,0 +1,235 @@
+//! Reads the rule files of a directory (`.ignore`, `.gitignore`, `info/exclude` and the user's),
+//! and remembers those that cannot be read, or that no event reports.
+//!
+//! Invariants: a file that cannot be read counts as before, and is tried again; all rules together
+//! stay within the budget.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::level::{DirectoryRules, Level};
+use super::previous_rules::PreviousRules;
+use super::retries::{Retries, RuleDirectory};
+use super::rule_file::{Budget, MAX_BYTES, RuleFile};
+use super::rule_source::{FileState, RuleSource, Unknown};
+use crate::file_status::message;
+
+pub(super) struct RuleReader {
+    pub(super) source: RuleSource,
+    /// `core.excludesFile`.
+    user_excludes: Option<PathBuf>,
+    /// Rule files in directories that are not watched, each as it was before it was read.
+    unwatched: HashMap<PathBuf, FileState>,
+    budget: Budget,
+    pub(super) previous: PreviousRules,
+    /// The directories with a file that could not be read.
+    pub(super) retries: Retries,
+    /// Rule files of which a part is not used, or that cannot be read, of which no warning was
+    /// taken yet.
+    pub(super) flawed: Vec<Flawed>,
+    /// All files with more bytes or globs than are used, so that each is in `flawed` once.
+    reported: Vec<PathBuf>,
+}
+
+/// A rule file that does not count as it is.
+#[derive(Debug)]
+pub(super) enum Flawed {
+    /// It has more bytes or globs than are used, or the limit for all files together left no room.
+    Cut(PathBuf),
+    /// It cannot be read, for this reason.
+    Unread(PathBuf, String),
+}
+
+impl RuleReader {
+    pub(super) fn new(user_excludes: Option<PathBuf>, source: RuleSource) -> Self {
+        Self {
+            source,
+            user_excludes,
+            unwatched: HashMap::new(),
+            budget: Budget::default(),
+            previous: PreviousRules::default(),
+            retries: Retries::default(),
+            flawed: Vec::new(),
+            reported: Vec::new(),
+        }
+    }
+
+    /// Gives back a level that is to be read again: until it is, it may have to count as before.
+    pub(super) fn forget(&mut self, level: Arc<Level>) {
+        let keep = |directory, rules| self.previous.insert(directory, rules);
+        Level::release(level, &mut self.budget, keep);
+    }
+
+    /// Gives back a level of a directory that is gone.
+    pub(super) fn remove(&mut self, level: Arc<Level>) {
+        Level::release(level, &mut self.budget, |_, _| {});
+    }
+
+    /// Forgets what is to be checked, since all is read again.
+    pub(super) fn clear(&mut self) {
+        self.unwatched.clear();
+        self.retries.clear();
+    }
+
+    /// Whether a rule file in a directory that is not watched has changed since it was read.
+    pub(super) fn has_unwatched_change(&mut self) -> bool {
+        let source = &mut self.source;
+        let mut unwatched = self.unwatched.iter();
+        unwatched.any(|(file, state)| source.state(file).is_ok_and(|now| now != *state))
+    }
+
+    /// Reads the rules of a directory. If it has none, its level is `outer`. `group`: what is tried
+    /// again if it cannot be read.
+    pub(super) fn read_level(
+        &mut self,
+        group: &RuleDirectory,
+        dir: &Path,
+        skip: usize,
+        outer: Option<Arc<Level>>,
+    ) -> Option<Arc<Level>> {
+        let before = self.previous.get(dir).cloned();
+        let old = before.as_ref();
+        let was_known = !self.retries.has(group);
+        let repository = self.is_repository(group, dir).then(|| {
+            let old = old.and_then(|old| old.repository.as_ref());
+            let lists = [self.excludes_file(group, dir), self.user_excludes.clone()];
+            [0, 1].map(|index| {
+                let old = old.map(|old| &old[index]);
+                match &lists[index] {
+                    Some(file) => self.read_unwatched(group, file, old),
+                    None => self.keep(old),
+                }
+            })
+        });
+        let ignore = self.read(group, &dir.join(".ignore"), old.map(|old| &old.ignore));
+        let git = self.read(group, &dir.join(".gitignore"), old.map(|old| &old.git));
+        if was_known && !self.retries.has(group) {
+            self.previous.remove(dir);
+        }
+        let rules = DirectoryRules {
+            ignore,
+            git,
+            repository,
+        };
+        if rules.are_none() {
+            return outer;
+        }
+        let directory = dir.to_owned();
+        Some(Arc::new(Level {
+            directory,
+            outer,
+            skip,
+            rules,
+        }))
+    }
+
+    /// Whether a directory is the root of a repository; as before, as long as that is not known.
+    pub(super) fn is_repository(&mut self, group: &RuleDirectory, dir: &Path) -> bool {
+        match self.source.is_repository(dir) {
+            Ok(is_repository) => is_repository,
+            Err(why) => {
+                self.note_unknown(group, why);
+                let before = self.previous.get(dir);
+                before.is_some_and(|before| before.repository.is_some())
+            }
+        }
+    }
+
+    /// `None`: it is not known.
+    fn excludes_file(&mut self, group: &RuleDirectory, dir: &Path) -> Option<PathBuf> {
+        match self.source.excludes_file(dir) {
+            Ok(path) => Some(path),
+            Err(why) => {
+                self.note_unknown(group, why);
+                None
+            }
+        }
+    }
+
+    /// Reads and compiles a file. One that is not regular has no rules. One that cannot be read, or
+    /// whose file system does not answer, has those that it had before.
+    fn read(
+        &mut self,
+        group: &RuleDirectory,
+        path: &Path,
+        before: Option<&Arc<RuleFile>>,
+    ) -> Arc<RuleFile> {
+        let read = match self.source.read(path, MAX_BYTES) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Arc::new(RuleFile::empty()),
+            Err(why) => {
+                self.note_unknown(group, why);
+                return self.keep(before);
+            }
+        };
+        let rules = RuleFile::compile(&read.bytes, read.is_cut, &mut self.budget);
+        if rules.is_cut && !self.reported.iter().any(|known| known == path) {
+            self.reported.push(path.to_owned());
+            self.flawed.push(Flawed::Cut(path.to_owned()));
+        }
+        Arc::new(rules)
+    }
+
+    /// Uses the rules of a file again.
+    fn keep(&mut self, before: Option<&Arc<RuleFile>>) -> Arc<RuleFile> {
+        let Some(before) = before else {
+            return Arc::new(RuleFile::empty());
+        };
+        self.budget.take(before);
+        Arc::clone(before)
+    }
+
+    /// Notes that something in a directory of this group is not known. Where a file system does not
+    /// answer, all is read again when it does.
+    fn note_unknown(&mut self, group: &RuleDirectory, why: Unknown) {
+        if let Unknown::Failed(path, error) = why
+            && self.retries.add(group)
+        {
+            self.flawed.push(Flawed::Unread(path, message(&error)));
+        }
+    }
+
+    /// Reads a file in a directory that is not watched.
+    fn read_unwatched(
+        &mut self,
+        group: &RuleDirectory,
+        path: &Path,
+        before: Option<&Arc<RuleFile>>,
+    ) -> Arc<RuleFile> {
+        self.note_unwatched(group, path.to_owned());
+        self.read(group, path, before)
+    }
+
+    /// Notes the state of a file in a directory that is not watched. If there is an older one, it
+    /// stays, so that a change between two readings is not missed.
+    pub(super) fn note_unwatched(&mut self, group: &RuleDirectory, path: PathBuf) {
+        match self.source.state(&path) {
+            Ok(state) => {
+                self.unwatched.entry(path).or_insert(state);
+            }
+            Err(why) => self.note_unknown(group, why),
+        }
+    }
+
+    /// Whether all that a directory's rules are read from can be read.
+    pub(super) fn is_readable(&mut self, dir: &Path) -> bool {
+        let excludes = match self.source.is_repository(dir) {
+            Ok(true) => self.source.excludes_file(dir).map(Some),
+            Ok(false) => Ok(None),
+            Err(why) => Err(why),
+        };
+        let Ok(excludes) = excludes else {
+            return false;
+        };
+        let users = self.user_excludes.clone().filter(|_| excludes.is_some());
+        let files = [
+            Some(dir.join(".ignore")),
+            Some(dir.join(".gitignore")),
+            excludes,
+            users,
+        ];
+        let mut files = files.iter().flatten();
+        files.all(|file| self.source.read(file, MAX_BYTES).is_ok())
+    }
+}
