@@ -18,12 +18,16 @@ pub(crate) fn none() -> RwLockReadGuard<'static, ()> {
     FORKING.read().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Gives signals their default effect. A test that runs in the background of a shell has SIGINT
+/// ignored, and so would its children.
+pub(crate) fn default_signals() {
+    static DEFAULTS: Once = Once::new();
+    DEFAULTS.call_once(sys::default_signals);
+}
+
 /// Starts a process; when this returns it executes its own program.
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
-    static DEFAULTS: Once = Once::new();
-    // A test that runs in the background of a shell has SIGINT ignored, and so would its
-    // children.
-    DEFAULTS.call_once(sys::default_signals);
+    default_signals();
     let _alone = FORKING.write().unwrap_or_else(PoisonError::into_inner);
     command.spawn()
 }

@@ -26,6 +26,7 @@ impl Default for Tree {
 
 impl Tree {
     pub(crate) fn new() -> Self {
+        fork::default_signals();
         let place = tempfile::Builder::new()
             .prefix("balerion-test-")
             .tempdir()
