@@ -78,6 +78,8 @@ struct Item {
     group: u32,
     /// Consecutive failures.
     failures: u8,
+    /// Consecutive times that its file system had not answered yet, which is no failure.
+    unanswered: u8,
     /// Whether it has failed, and is not expected to work soon.
     is_stuck: bool,
     /// Whether it has failed with an I/O error, so that it is not tried sooner than planned.
@@ -108,8 +110,8 @@ pub(super) struct WorkQueue {
     delayed_names: usize,
     /// On the monotonic clock, in nanoseconds.
     now: u64,
-    /// The key being served, and its consecutive failures.
-    serving: Option<(Key, u8)>,
+    /// The key being served, its consecutive failures, and how often it had no answer.
+    serving: Option<(Key, u8, u8)>,
     /// How many keys of each kind may still be served in this round.
     left_in_round: [u32; 3],
 }
@@ -154,15 +156,16 @@ impl WorkQueue {
     /// The item of a key. A new one has the state `Held` until that is set.
     fn item(&mut self, work: &Work) -> &mut Item {
         let (key, group, detail) = (&work.key, work.group, work.detail);
-        let failures = match &self.serving {
-            Some((serving, failures)) if serving == key => *failures,
-            _ => 0,
+        let (failures, unanswered) = match &self.serving {
+            Some((serving, failures, unanswered)) if serving == key => (*failures, *unanswered),
+            _ => (0, 0),
         };
         let item = self.items.entry(key.clone()).or_insert(Item {
             state: State::Held,
             in_heap: 0,
             group,
             failures,
+            unanswered,
             is_stuck: false,
             backs_off: false,
             detail,
@@ -268,7 +271,7 @@ impl WorkQueue {
             }
             let item = self.items.remove(&key)?;
             self.full_scans -= usize::from(item.detail.is_full_scan());
-            self.serving = Some((key.clone(), item.failures));
+            self.serving = Some((key.clone(), item.failures, item.unanswered));
             let Item { group, detail, .. } = item;
             return Some(Work { key, group, detail });
         }
@@ -290,7 +293,7 @@ impl WorkQueue {
     /// The consecutive failures of an entry, if it is being served; else 0.
     pub(super) fn failures_of(&self, id: Id) -> u8 {
         match &self.serving {
-            Some((Key::Entry(serving), failures)) if *serving == id => *failures,
+            Some((Key::Entry(serving), failures, _)) if *serving == id => *failures,
             _ => 0,
         }
     }
@@ -303,7 +306,7 @@ impl WorkQueue {
     /// Sets an entry as being served again, since an answer for it has come; with its consecutive
     /// failures, in case the answer is an error.
     pub(super) fn resume(&mut self, id: Id, failures: u8) {
-        self.serving = Some((Key::Entry(id), failures));
+        self.serving = Some((Key::Entry(id), failures, 0));
     }
 
     /// Ends the serving of a key: if it fails from here on, that is its first failure.

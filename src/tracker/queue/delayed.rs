@@ -110,13 +110,22 @@ impl WorkQueue {
         let now = self.now;
         let is_new = !self.items.contains_key(&work.key);
         let item = self.item(&work);
-        let is_to_report = is_to_report(error, item.failures);
+        let is_unanswered = *error == FsError::Unanswered;
+        let count = if is_unanswered {
+            &mut item.unanswered
+        } else {
+            &mut item.failures
+        };
+        let is_to_report = is_to_report(error, *count);
         if !is_new {
             return is_to_report; // It is on the queue again already, and is served sooner.
         }
-        let due = now.saturating_add(back_off(error, item.failures));
-        item.failures = item.failures.saturating_add(1);
-        item.is_stuck = is_stuck(error, item.failures);
+        let due = now.saturating_add(back_off(error, *count));
+        *count = count.saturating_add(1);
+        item.is_stuck = is_stuck(error, *count);
+        if !is_unanswered {
+            item.unanswered = 0;
+        }
         item.backs_off = matches!(error, FsError::Io(_));
         self.wait(work.key.clone(), State::Delayed(due));
         if *error == FsError::PermissionDenied {

@@ -266,3 +266,23 @@ fn permissions_that_change_hasten_all_that_they_kept_from_being_served() {
     queue.hasten_denied(|_| true);
     assert_eq!(keys(&mut queue), [name(2, "b")]);
 }
+
+#[test]
+fn an_answer_that_is_late_is_no_failure() {
+    let mut queue = WorkQueue::default();
+    let io = FsError::Io("broken".to_owned());
+    let entry = Work::entry(Id(1), Some(Id(0)));
+    queue.add(entry.clone());
+    for _ in 0..5 {
+        queue.take(false).unwrap();
+        queue.retry(entry.clone(), &FsError::Unanswered);
+        queue.set_now(queue.next_deadline().unwrap());
+        queue.advance();
+    }
+    queue.take(false).unwrap();
+    assert!(queue.retry(entry, &io), "its first failure is reported");
+    assert_eq!(
+        queue.next_deadline().map(|due| due - queue.now),
+        Some(2 * MS)
+    );
+}
