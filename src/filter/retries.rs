@@ -43,6 +43,8 @@ struct Retry {
 #[derive(Default)]
 pub(super) struct Retries {
     all: BTreeMap<RuleDirectory, Retry>,
+    /// Whether all are to be tried at the next check.
+    is_hastened: bool,
 }
 
 impl Retries {
@@ -72,8 +74,13 @@ impl Retries {
     /// Counts a check, and takes some of the directories that are due.
     pub(super) fn take_due(&mut self) -> Vec<DueRetry> {
         let mut due = Vec::new();
+        let is_hastened = std::mem::take(&mut self.is_hastened);
         for (directory, retry) in &mut self.all {
-            retry.checks_left = retry.checks_left.saturating_sub(1);
+            retry.checks_left = if is_hastened {
+                0
+            } else {
+                retry.checks_left.saturating_sub(1)
+            };
             if retry.checks_left == 0 && due.len() < TRIED_AT_ONCE {
                 let directory = directory.clone();
                 let failures = retry.failures;
@@ -94,11 +101,9 @@ impl Retries {
         self.put(retry.directory, retry.failures.saturating_add(1));
     }
 
-    /// Lets a directory be tried at the next check.
+    /// Lets all directories be tried at the next check. There may be many of them, and many calls.
     pub(super) fn hasten(&mut self) {
-        for retry in self.all.values_mut() {
-            retry.checks_left = 0;
-        }
+        self.is_hastened = true;
     }
 
     /// Removes a directory and those below it.
