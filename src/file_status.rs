@@ -6,6 +6,10 @@ use std::io;
 
 use crate::change::{Attributes, InodeTimes, Kind};
 
+/// The resolution of the coarsest clock of a file system (FAT), in nanoseconds: what has changed
+/// within it may have changed again and have the same times.
+pub(crate) const COARSEST_CLOCK: i64 = 2_000_000_000;
+
 /// What identifies an inode while it exists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Inode {

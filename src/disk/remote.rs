@@ -91,6 +91,16 @@ pub(crate) enum NoAnswer {
     DirectoryMoved,
 }
 
+impl NoAnswer {
+    /// Whether it may come later.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed(FsError::Stalled | FsError::Unanswered | FsError::Busy)
+        )
+    }
+}
+
 impl From<FsError> for NoAnswer {
     fn from(error: FsError) -> Self {
         Self::Failed(error)
@@ -161,12 +171,7 @@ impl Remotes {
         let began = Instant::now();
         loop {
             let answer = self.ask_until(question.clone(), Some(STRIDE), &is_over);
-            let is_late = matches!(
-                answer,
-                Err(NoAnswer::Failed(
-                    FsError::Stalled | FsError::Unanswered | FsError::Busy
-                ))
-            );
+            let is_late = answer.as_ref().is_err_and(NoAnswer::is_late);
             if !is_late || is_over() || most.is_some_and(|most| began.elapsed() > most) {
                 return answer;
             }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use sha2::{Digest as _, Sha256};
 
 use crate::change::Kind;
-use crate::file_status::{FsError, Stat};
+use crate::file_status::{COARSEST_CLOCK, FsError, Stat};
 use crate::sys::file::{self, Open};
 use crate::sys::fs_error;
 use crate::sys::open_for_reading::open_for_reading;
@@ -27,9 +27,6 @@ pub(super) const CHUNK: usize = 32 << 10;
 
 /// The smallest size of a buffer, so that it need not grow for each small file.
 const MIN_BUFFER: usize = 4096;
-
-/// The resolution of the coarsest clock of a file system (FAT): 2 s, in nanoseconds.
-const COARSEST_CLOCK: i64 = 2_000_000_000;
 
 static READ: AtomicU64 = AtomicU64::new(0);
 

@@ -118,12 +118,7 @@ impl RootBuilder<'_> {
         } else {
             remotes.ask(question.clone())
         };
-        let is_late = matches!(
-            answer,
-            Err(NoAnswer::Failed(
-                FsError::Stalled | FsError::Unanswered | FsError::Busy
-            ))
-        );
+        let is_late = answer.as_ref().is_err_and(NoAnswer::is_late);
         if is_late && self.may_wait && !progress.is_ended() {
             let path = escaped(given);
             message(&format!(

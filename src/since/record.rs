@@ -8,10 +8,7 @@ use std::borrow::Cow;
 use super::line::Line;
 use super::time::nanoseconds;
 use crate::change::{Digest, InodeTimes, Kind};
-
-/// A file whose times are older than its record by this much is not racy: 2 s, the resolution
-/// of the coarsest clock of a file system (FAT). In nanoseconds.
-const COARSEST: i64 = 2_000_000_000;
+use crate::file_status::COARSEST_CLOCK;
 
 /// The file or directory at a path, as a record has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -183,7 +180,7 @@ fn is_racy(times: &InodeTimes, reported: i64) -> bool {
     } else {
         times.ctime.max(times.mtime)
     };
-    last > reported.saturating_sub(COARSEST)
+    last > reported.saturating_sub(COARSEST_CLOCK)
 }
 
 /// The bytes of a path: from `digits` (hexadecimal) where it is not UTF-8.

@@ -6,14 +6,11 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
+use crate::file_status::COARSEST_CLOCK;
 use crate::tracker::disk::Stat;
 
 /// The key: SipHash of the standard library, seeded by the kernel's random numbers.
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-
-/// A fingerprint that was taken at most this long after the last change is racy: 2 s, the
-/// resolution of the coarsest clock of a file system (FAT). In nanoseconds.
-const RACY: i64 = 2_000_000_000;
 
 /// The number of bits of [`Fingerprint::size`].
 pub(super) const SIZE_BITS: u32 = 4;
@@ -57,7 +54,7 @@ pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> Fingerpr
 /// Whether a file changed so shortly before `wall`, when its fingerprint was taken, that a later
 /// change may leave the same times. In nanoseconds since 1970.
 pub(in crate::tracker) fn is_racy(stat: &Stat, wall: i64) -> bool {
-    wall.saturating_sub(stat.ctime.max(stat.mtime)) <= RACY
+    wall.saturating_sub(stat.ctime.max(stat.mtime)) <= COARSEST_CLOCK
 }
 
 #[cfg(test)]
