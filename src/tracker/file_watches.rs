@@ -96,8 +96,8 @@ impl<D: Disk> Tracker<D> {
         match watched {
             Ok(wd) => self.file_watches.add(wd, inode, id),
             Err(why) => {
-                let is_first = self.retry_entry(id, &why);
-                if is_first && why == FsError::WatchLimit {
+                let is_to_report = self.retry_entry(id, &why);
+                if is_to_report && why == FsError::WatchLimit {
                     self.warn(id, Warning::NoWatch);
                 }
             }

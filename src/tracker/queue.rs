@@ -70,16 +70,22 @@ impl State {
     }
 }
 
+/// What came of the last tries of a key.
+#[derive(Clone, Copy, Default)]
+struct Tries {
+    /// Consecutive failures.
+    failures: u8,
+    /// Consecutive times that its file system had not answered yet, which is no failure.
+    unanswered: u8,
+}
+
 struct Item {
     state: State,
     /// The deadline in the heap that is valid.
     in_heap: u64,
     /// The directory with whose keys it shares a turn.
     group: u32,
-    /// Consecutive failures.
-    failures: u8,
-    /// Consecutive times that its file system had not answered yet, which is no failure.
-    unanswered: u8,
+    tries: Tries,
     /// Whether it has failed, and is not expected to work soon.
     is_stuck: bool,
     /// Whether it has failed with an I/O error, so that it is not tried sooner than planned.
@@ -110,8 +116,8 @@ pub(super) struct WorkQueue {
     delayed_names: usize,
     /// On the monotonic clock, in nanoseconds.
     now: u64,
-    /// The key being served, its consecutive failures, and how often it had no answer.
-    serving: Option<(Key, u8, u8)>,
+    /// The key being served, and what came of its last tries.
+    serving: Option<(Key, Tries)>,
     /// How many keys of each kind may still be served in this round.
     left_in_round: [u32; 3],
 }
@@ -156,16 +162,15 @@ impl WorkQueue {
     /// The item of a key. A new one has the state `Held` until that is set.
     fn item(&mut self, work: &Work) -> &mut Item {
         let (key, group, detail) = (&work.key, work.group, work.detail);
-        let (failures, unanswered) = match &self.serving {
-            Some((serving, failures, unanswered)) if serving == key => (*failures, *unanswered),
-            _ => (0, 0),
+        let tries = match &self.serving {
+            Some((serving, tries)) if serving == key => *tries,
+            _ => Tries::default(),
         };
         let item = self.items.entry(key.clone()).or_insert(Item {
             state: State::Held,
             in_heap: 0,
             group,
-            failures,
-            unanswered,
+            tries,
             is_stuck: false,
             backs_off: false,
             detail,
@@ -233,7 +238,7 @@ impl WorkQueue {
     /// Whether a key on it has failed.
     #[cfg(test)]
     pub(super) fn has_failed(&self) -> bool {
-        self.items.values().any(|item| item.failures > 0)
+        self.items.values().any(|item| item.tries.failures > 0)
     }
 
     /// Whether an entry is delayed after an I/O error.
@@ -271,7 +276,7 @@ impl WorkQueue {
             }
             let item = self.items.remove(&key)?;
             self.full_scans -= usize::from(item.detail.is_full_scan());
-            self.serving = Some((key.clone(), item.failures, item.unanswered));
+            self.serving = Some((key.clone(), item.tries));
             let Item { group, detail, .. } = item;
             return Some(Work { key, group, detail });
         }
@@ -293,7 +298,7 @@ impl WorkQueue {
     /// The consecutive failures of an entry, if it is being served; else 0.
     pub(super) fn failures_of(&self, id: Id) -> u8 {
         match &self.serving {
-            Some((Key::Entry(serving), failures, _)) if *serving == id => *failures,
+            Some((Key::Entry(serving), tries)) if *serving == id => tries.failures,
             _ => 0,
         }
     }
@@ -306,7 +311,12 @@ impl WorkQueue {
     /// Sets an entry as being served again, since an answer for it has come; with its consecutive
     /// failures, in case the answer is an error.
     pub(super) fn resume(&mut self, id: Id, failures: u8) {
-        self.serving = Some((Key::Entry(id), failures, 0));
+        let unanswered = 0;
+        let tries = Tries {
+            failures,
+            unanswered,
+        };
+        self.serving = Some((Key::Entry(id), tries));
     }
 
     /// Ends the serving of a key: if it fails from here on, that is its first failure.

@@ -26,7 +26,7 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Puts a name back that could not be reconciled. Whether this is its first failure in a row.
+    /// Puts a name back that could not be reconciled. Whether that is to be reported.
     pub(super) fn retry_later(&mut self, dir: Id, name: &[u8], error: &FsError) -> bool {
         match self.model.find(dir, name) {
             Some(id) => self.retry_entry(id, error),
@@ -34,7 +34,7 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Puts an entry back that could not be reconciled. Whether this is its first failure in a row.
+    /// Puts an entry back that could not be reconciled. Whether that is to be reported.
     pub(super) fn retry_entry(&mut self, id: Id, error: &FsError) -> bool {
         self.queue.retry(self.entry(id), error)
     }

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use foldhash::HashSet;
 
 use super::back_off::{back_off, is_stuck, is_to_report};
-use super::{CEILING, Detail, Item, Key, QUIET, RETRY_DELAY, State, Work, WorkQueue};
+use super::{CEILING, Detail, Item, Key, QUIET, RETRY_DELAY, State, Tries, Work, WorkQueue};
 use crate::tracker::disk::FsError;
 use crate::tracker::model::Id;
 
@@ -112,9 +112,9 @@ impl WorkQueue {
         let item = self.item(&work);
         let is_unanswered = *error == FsError::Unanswered;
         let count = if is_unanswered {
-            &mut item.unanswered
+            &mut item.tries.unanswered
         } else {
-            &mut item.failures
+            &mut item.tries.failures
         };
         let is_to_report = is_to_report(error, *count);
         if !is_new {
@@ -124,7 +124,7 @@ impl WorkQueue {
         *count = count.saturating_add(1);
         item.is_stuck = is_stuck(error, *count);
         if !is_unanswered {
-            item.unanswered = 0;
+            item.tries.unanswered = 0;
         }
         item.backs_off = matches!(error, FsError::Io(_));
         self.wait(work.key.clone(), State::Delayed(due));
@@ -163,7 +163,7 @@ impl WorkQueue {
         let mut stuck = Vec::new();
         for (key, item) in &mut self.items {
             if item.is_stuck && matches!(item.state, State::Delayed(_)) {
-                item.failures = 0;
+                item.tries = Tries::default();
                 stuck.push(key.clone());
             }
         }
