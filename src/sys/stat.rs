@@ -58,13 +58,15 @@ pub(crate) fn stat_fd(fd: BorrowedFd<'_>) -> io::Result<Stat> {
     statx(fd, c"", libc::AT_EMPTY_PATH)
 }
 
-/// statx(2).
+/// statx(2), called by its number: where a sandbox answers ENOSYS, C libraries emulate it, without
+/// birth times, and with EINVAL for AT_STATX_DONT_SYNC.
 fn statx(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<Stat> {
     let mut buffer = MaybeUninit::<libc::statx>::uninit();
     let mask = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_MNT_ID;
     // SAFETY: `path` is NUL-terminated, `buffer` is memory for one statx.
     let called = check(unsafe {
-        libc::statx(
+        libc::syscall(
+            libc::SYS_statx,
             at.as_raw_fd(),
             path.as_ptr(),
             flags | libc::AT_NO_AUTOMOUNT,
