@@ -342,6 +342,28 @@ fn the_excludes_file_of_the_user_is_read_in_the_spellings_that_git_has() {
 }
 
 #[test]
+fn git_is_asked_where_its_end_makes_no_signal() {
+    if !has_program("git_is_asked_where_its_end_makes_no_signal", "git") {
+        return;
+    }
+    let tree = Tree::new();
+    init(&tree.root());
+    let home = tree.outside("home");
+    fs::create_dir(&home).unwrap();
+    fs::write(home.join("list"), "a\n").unwrap();
+    let config = format!("[core]\n excludesFile = {}/list\n", home.display());
+    fs::write(home.join(".gitconfig"), config).unwrap();
+    // Without SIGCHLD, wait(2) gives no status: the kernel has dropped it.
+    let home = format!("HOME={}", home.display());
+    let wrapper = ["env", "--ignore-signal=CHLD", "-u", "XDG_CONFIG_HOME", &home];
+    let mut watch = watch(&tree).through(&wrapper).start();
+    tree.write("a", "");
+    tree.write("b", "");
+    watch.expect(&["New file: ./b"]);
+    watch.finish();
+}
+
+#[test]
 fn rules_that_cannot_be_read_for_a_while_count_as_before() {
     let test = "rules_that_cannot_be_read_for_a_while_count_as_before";
     let tree = Tree::new();

@@ -2,9 +2,9 @@
 //!
 //! The standard library's entry opens /dev/null in the place of a standard descriptor that is
 //! closed, and after that it cannot be distinguished from one that was asked for. This one
-//! checks first, and then does the two things that the program relies on: it fills closed
-//! descriptors, so that no file of ours becomes stdout, and ignores SIGPIPE, so that a reader
-//! that is gone is EPIPE.
+//! checks first, and then does the three things that the program relies on: it fills closed
+//! descriptors, so that no file of ours becomes stdout, ignores SIGPIPE, so that a reader that is
+//! gone is EPIPE, and no longer ignores SIGCHLD, so that the exit status of a child is known.
 
 #![allow(unsafe_code)]
 
@@ -39,7 +39,8 @@ macro_rules! main {
 }
 pub(crate) use main;
 
-/// Copies the arguments, fills closed standard descriptors and ignores SIGPIPE.
+/// Copies the arguments, fills closed standard descriptors, ignores SIGPIPE, and gives SIGCHLD its
+/// default effect.
 ///
 /// # Safety
 /// `args` points to `count` pointers to strings that end in NUL and are never changed: what
@@ -65,6 +66,8 @@ pub(crate) unsafe fn start(count: std::ffi::c_int, args: *const *const std::ffi:
     }
     // SAFETY: SIG_IGN installs no handler.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    // SAFETY: SIG_DFL installs no handler.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     Start { args, has_stdout }
 }
 
