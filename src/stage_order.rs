@@ -105,3 +105,91 @@ pub(crate) fn reconcile<S: Stages>(stages: &mut S) {
     stages.begin_time();
     while stages.work() && stages.time() == Time::Left {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+
+    use super::{Draining, Stages, Time, apply, reconcile};
+
+    /// Stages with more work than there is time for.
+    struct Busy {
+        times: VecDeque<Time>,
+        done: Vec<&'static str>,
+    }
+
+    fn busy(times: &[Time]) -> Busy {
+        Busy {
+            times: times.iter().copied().collect(),
+            done: Vec::new(),
+        }
+    }
+
+    impl Stages for Busy {
+        type Error = Infallible;
+
+        fn has_events(&self) -> bool {
+            true
+        }
+
+        fn is_applying(&self) -> bool {
+            true
+        }
+
+        fn is_full(&self) -> bool {
+            false
+        }
+
+        fn drain(&mut self) -> Result<(), Infallible> {
+            self.done.push("drain");
+            Ok(())
+        }
+
+        fn begin_batch(&mut self) -> Result<usize, Infallible> {
+            Ok(1)
+        }
+
+        fn apply(&mut self) {
+            self.done.push("apply");
+        }
+
+        fn take_answers(&mut self) {}
+
+        fn begin_work(&mut self) {}
+
+        fn work(&mut self) -> bool {
+            self.done.push("work");
+            true
+        }
+
+        fn emit(&mut self) -> Result<(), Infallible> {
+            self.done.push("emit");
+            Ok(())
+        }
+
+        fn begin_time(&mut self) {}
+
+        fn time(&mut self) -> Time {
+            self.times.pop_front().expect("the stage is over")
+        }
+    }
+
+    #[test]
+    fn a_stage_ends_when_its_time_is_up_however_much_is_left() {
+        use Time::{Left, Pause, Up};
+        let mut stages = busy(&[Left, Pause, Left, Up]);
+        let Ok(_) = apply(&mut stages, Draining::On);
+        let with_pauses = ["apply", "drain", "emit", "apply", "apply", "drain", "emit"];
+        assert_eq!(stages.done, with_pauses);
+        let mut stages = busy(&[Left, Pause, Left, Up]);
+        let Ok(_) = apply(&mut stages, Draining::Off);
+        let without = ["apply", "emit", "apply", "apply", "emit"];
+        assert_eq!(stages.done, without);
+        for over in [Pause, Up] {
+            let mut stages = busy(&[Left, Left, over]);
+            reconcile(&mut stages);
+            assert_eq!(stages.done, ["work"; 3]);
+        }
+    }
+}

@@ -355,7 +355,13 @@ fn git_is_asked_where_its_end_makes_no_signal() {
     fs::write(home.join(".gitconfig"), config).unwrap();
     // Without SIGCHLD, wait(2) gives no status: the kernel has dropped it.
     let home = format!("HOME={}", home.display());
-    let wrapper = ["env", "--ignore-signal=CHLD", "-u", "XDG_CONFIG_HOME", &home];
+    let wrapper = [
+        "env",
+        "--ignore-signal=CHLD",
+        "-u",
+        "XDG_CONFIG_HOME",
+        &home,
+    ];
     let mut watch = watch(&tree).through(&wrapper).start();
     tree.write("a", "");
     tree.write("b", "");

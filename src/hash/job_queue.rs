@@ -94,9 +94,14 @@ impl JobQueue {
             None
         } else {
             let begun = self.begun;
-            let most = |job: &FileJob| if job.size <= SHORT { MAX_BEGUN } else { MAX_LARGE };
-            self.files
-                .pop_if(|job| job.is_begun() || begun < most(job))
+            let most = |job: &FileJob| {
+                if job.size <= SHORT {
+                    MAX_BEGUN
+                } else {
+                    MAX_LARGE
+                }
+            };
+            self.files.pop_if(|job| job.is_begun() || begun < most(job))
         };
         let job = if let Some(job) = file {
             self.begun -= usize::from(job.is_begun());

@@ -239,6 +239,9 @@ impl<D: Disk> Tracker<D> {
                 self.model.add_evidence(id, evidence);
             }
         }
+        if content.modified || content.closed {
+            self.reads.delays.note_write(id, self.clock.tick());
+        }
         if when == ReadWhen::Renamed {
             return;
         }
@@ -271,11 +274,13 @@ impl<D: Disk> Tracker<D> {
             }
             return;
         }
-        for id in self.file_watches.names(wd) {
+        let mut index = 0;
+        while let Some(id) = self.file_watches.name(wd, index) {
             self.one_file(id, content, ReadWhen::Queued);
             if self.model.has(id, Flag::LINKED) {
                 break; // Its other names follow once it is read.
             }
+            index += 1;
         }
     }
 

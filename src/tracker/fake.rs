@@ -74,6 +74,8 @@ pub(crate) struct Fake {
     pub(crate) pending: VecDeque<Op>,
     /// How many listings succeed before one fails.
     pub(crate) lists_until_failure: Option<usize>,
+    /// How long each reading takes, in nanoseconds.
+    pub(crate) reading_takes: u64,
     /// Whether no file can be read now, as if each had a lease.
     pub(crate) is_busy: bool,
     /// Whether a write by a name that was removed must be reported under the other names too.
@@ -108,6 +110,7 @@ impl Fake {
             errors: 0,
             pending: VecDeque::new(),
             lists_until_failure: None,
+            reading_takes: 0,
             is_busy: false,
             expects_writes_by_unlinked_names: false,
             journal: Vec::new(),

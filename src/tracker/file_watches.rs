@@ -2,7 +2,7 @@
 //! writes to it are events of the directory that it is in on its own file system.
 //!
 //! Reads no file. Invariant: a file's watch is on the inode that was last found under its
-//! name.
+//! name. Adding or removing a name costs the same however many names a file has.
 
 use foldhash::HashMap;
 
@@ -16,25 +16,37 @@ use crate::event::Wd;
 pub(super) struct FileWatches {
     /// The names of the file that has a watch.
     names: HashMap<Wd, Vec<Id>>,
-    /// The watch on the file of a name, and its inode.
-    watched: HashMap<Id, (Wd, Inode)>,
+    watched: HashMap<Id, FileWatch>,
+}
+
+/// The watch on the file of a name.
+struct FileWatch {
+    wd: Wd,
+    inode: Inode,
+    /// The index of the name among those of the file.
+    index: usize,
 }
 
 impl FileWatches {
     fn inode(&self, id: Id) -> Option<Inode> {
-        self.watched.get(&id).map(|(_, inode)| *inode)
+        self.watched.get(&id).map(|watch| watch.inode)
     }
 
     fn add(&mut self, wd: Wd, inode: Inode, id: Id) {
-        self.names.entry(wd).or_default().push(id);
-        self.watched.insert(id, (wd, inode));
+        let names = self.names.entry(wd).or_default();
+        let index = names.len();
+        names.push(id);
+        self.watched.insert(id, FileWatch { wd, inode, index });
     }
 
     /// Removes a name; returns the watch, if no other name of the file needs it.
     pub(super) fn remove(&mut self, id: Id) -> Option<Wd> {
-        let (wd, _) = self.watched.remove(&id)?;
+        let FileWatch { wd, index, .. } = self.watched.remove(&id)?;
         let names = self.names.get_mut(&wd)?;
-        names.retain(|&other| other != id);
+        names.swap_remove(index);
+        if let Some(moved) = names.get(index) {
+            self.watched.get_mut(moved)?.index = index;
+        }
         if names.is_empty() {
             self.names.remove(&wd);
             return Some(wd);
@@ -42,15 +54,15 @@ impl FileWatches {
         None
     }
 
-    /// The names of the file that has this watch.
-    pub(super) fn names(&self, wd: Wd) -> Vec<Id> {
-        self.names.get(&wd).cloned().unwrap_or_default()
+    /// A name of the file that has this watch, by index.
+    pub(super) fn name(&self, wd: Wd, index: usize) -> Option<Id> {
+        self.names.get(&wd)?.get(index).copied()
     }
 
     /// The names with a watch on devices for which `is_meant` is true.
     pub(super) fn on_devices(&self, is_meant: impl Fn(u64) -> bool) -> Vec<Id> {
         let watched = self.watched.iter();
-        let meant = watched.filter(|(_, (_, inode))| is_meant(inode.dev));
+        let meant = watched.filter(|(_, watch)| is_meant(watch.inode.dev));
         meant.map(|(id, _)| *id).collect()
     }
 }

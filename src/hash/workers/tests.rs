@@ -106,3 +106,38 @@ fn after_a_panic_the_file_is_answered_and_the_rest_of_the_batch_goes_on() {
     };
     assert!(why.contains("overflow"));
 }
+
+#[test]
+fn a_thread_goes_on_after_a_job_that_panicked() {
+    let dir = tempfile::tempdir().unwrap();
+    file_of(1, dir.path(), 0);
+    let batch = |id, end| ReadBatch {
+        dir: dir_path(dir.path()),
+        files: vec![(Id::numbered(id), end)],
+        names: b"f0".to_vec(),
+        limit: LIMIT,
+        is_watched: true,
+        since: None,
+    };
+    // The end of the first name is beyond the list.
+    let batches = || vec![batch(7, 9), batch(8, 2)];
+    let answered = |workers: &Workers, work: &dyn Fn()| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < deadline {
+            work();
+            if let Some(Done::Batch(answers)) = workers.take_done().pop() {
+                return answers.iter().map(|(_, read)| read.is_ok()).collect();
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Vec::new()
+    };
+    let by_threads = workers();
+    by_threads.read_batches(batches());
+    assert_eq!(answered(&by_threads, &|| {}), [false, true]);
+    let in_place = workers();
+    refuse_threads(&in_place);
+    in_place.read_batches(batches());
+    let help = || in_place.help(Instant::now() + SLICE);
+    assert_eq!(answered(&in_place, &help), [false, true]);
+}

@@ -28,7 +28,7 @@ pub(in crate::tracker) struct Reads {
     tickets: HashMap<Ticket, Id>,
     /// The last ticket.
     last: u64,
-    pub(super) delays: RereadDelays,
+    pub(in crate::tracker) delays: RereadDelays,
 }
 
 impl Reads {

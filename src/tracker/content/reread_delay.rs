@@ -53,6 +53,17 @@ impl RereadDelays {
         self.files.insert(id, file);
     }
 
+    /// Notes that a file was written to: it must be quiet from now on. Called for each event, since
+    /// the file comes to [`Self::wait`] only when its own debounce is over.
+    pub(in crate::tracker) fn note_write(&mut self, id: Id, now: u64) {
+        if self.files.is_empty() {
+            return;
+        }
+        if let Some(file) = self.files.get_mut(&id) {
+            file.last_event = now;
+        }
+    }
+
     /// Forgets a file that was read without being written to, or is gone.
     pub(super) fn remove(&mut self, id: Id) {
         self.files.remove(&id);
@@ -62,16 +73,14 @@ impl RereadDelays {
         self.files.get(&id).is_some_and(|file| now < file.due())
     }
 
-    /// When a file may be read; `None`: now. If it is not now, an event has come: the file must be
-    /// quiet from now on.
+    /// When a file may be read; `None`: now.
     pub(super) fn wait(&mut self, id: Id, now: u64) -> Option<u64> {
-        let file = self.files.get_mut(&id)?;
-        if now >= file.due() {
+        let due = self.files.get(&id)?.due();
+        if now >= due {
             self.files.remove(&id);
             return None;
         }
-        file.last_event = now;
-        Some(file.due())
+        Some(due)
     }
 }
 
@@ -87,6 +96,7 @@ mod tests {
         for (took, quiet) in [(5 * MS, 50 * MS), (400 * MS, 400 * MS)] {
             let mut files = RereadDelays::default();
             files.note(FILE, 0, took);
+            files.note_write(FILE, 10 * MS);
             assert_eq!(files.wait(FILE, 10 * MS), Some(10 * MS + quiet));
             assert!(files.is_waiting(FILE, 9 * MS + quiet));
             assert_eq!(files.wait(FILE, 10 * MS + quiet), None);
@@ -100,7 +110,10 @@ mod tests {
             let mut files = RereadDelays::default();
             files.note(FILE, 0, took);
             let step = 20 * MS;
-            let served = (0..1000).find(|n| files.wait(FILE, n * step).is_none());
+            let served = (0..1000).find(|n| {
+                files.note_write(FILE, n * step);
+                files.wait(FILE, n * step).is_none()
+            });
             assert_eq!(served.map(|n| n * step), Some(interval));
         }
     }

@@ -87,7 +87,7 @@ impl Fake {
             },
             digest: Some(read),
             stable: is_stable,
-            took: 0,
+            took: self.reading_takes,
         }
     }
 

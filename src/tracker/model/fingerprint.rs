@@ -9,8 +9,13 @@ use std::sync::LazyLock;
 use crate::file_status::COARSEST_CLOCK;
 use crate::tracker::disk::Stat;
 
-/// The key: SipHash of the standard library, seeded by the kernel's random numbers.
-static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+/// The key of this process.
+static KEY: LazyLock<RandomState> = LazyLock::new(new_key);
+
+/// A key for SipHash of the standard library, seeded by the kernel's random numbers.
+fn new_key() -> RandomState {
+    RandomState::new()
+}
 
 /// The number of bits of [`Fingerprint::size`].
 pub(super) const SIZE_BITS: u32 = 4;
@@ -59,7 +64,9 @@ pub(in crate::tracker) fn is_racy(stat: &Stat, wall: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{fingerprint, inode_key};
+    use std::hash::BuildHasher;
+
+    use super::{KEY, fingerprint, inode_key, new_key};
     use crate::change::{Attributes, Kind};
     use crate::tracker::disk::{Inode, Stat};
 
@@ -81,6 +88,19 @@ mod tests {
                 gid: 0,
             },
         }
+    }
+
+    #[test]
+    fn nobody_can_compute_a_fingerprint_without_the_key() {
+        let state = |key: &dyn Fn(u64) -> u64| (0..4).map(key).collect::<Vec<_>>();
+        let ours = state(&|number| KEY.hash_one(number));
+        assert_ne!(ours, state(&|number| new_key().hash_one(number)));
+        // The key is that of the fingerprints.
+        let stat = stat(1, 7);
+        assert_eq!(
+            fingerprint(&stat, true).state,
+            KEY.hash_one((stat.size, stat.mtime, stat.ctime))
+        );
     }
 
     #[test]

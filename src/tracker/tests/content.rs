@@ -63,6 +63,33 @@ fn a_writer_that_never_pauses_is_read_every_second() {
 }
 
 #[test]
+fn a_large_log_that_is_never_quiet_is_read_for_a_tenth_of_the_time() {
+    const SECOND: u64 = 1000 * MS;
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/log", 1));
+    world.tracker.disk.odds.by_worker = 100;
+    world.tracker.disk.reading_takes = SECOND;
+    world.does(&[Op::Append(0, "t/log")]);
+    let mut begun = Vec::new();
+    while world.tick < 60 * SECOND {
+        world.does(&[Op::Put(0, 2)]);
+        world.catches_up();
+        world.passes(25 * MS);
+        world.work(1);
+        if !world.tracker.disk.tickets().is_empty() {
+            begun.push(world.tick);
+            // It is written to while it is read.
+            world.does(&[Op::Put(0, 2)]);
+            world.catches_up();
+            world.passes(SECOND);
+            world.answer(0);
+        }
+    }
+    assert!(begun.len() > 3, "{begun:?}");
+    let pauses = begun.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(pauses.min() >= Some(10 * SECOND), "{begun:?}");
+}
+
+#[test]
 fn a_truncation_by_name_is_seen() {
     emits(&write("t/a", 1), &[Op::Truncate("t/a")], &["changed t/a 2"]);
 }

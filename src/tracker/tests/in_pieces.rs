@@ -104,3 +104,31 @@ fn a_directory_with_much_in_it_that_another_one_replaces_is_gone_in_pieces() {
     world.converges();
     assert_eq!(world.new_records(), ["created t/d/new 0"]);
 }
+
+#[test]
+fn a_directory_that_is_found_under_another_name_is_emitted_apart_one_piece_a_step() {
+    let mut tree = vec![Op::MakeDir("t/d"), Op::MakeDir("t/x")];
+    tree.extend(MANY.iter().flat_map(|name| touch(name)));
+    let mut options = WorldOptions {
+        most_events: 1,
+        ..WorldOptions::default()
+    };
+    options.settings.no_renames = true;
+    let mut world = World::quiet(&options, &tree);
+    // The events of the rename are dropped.
+    world.does(&[Op::Chmod("t/x", true), Op::Rename("t/d", "t/e")]);
+    world.read(usize::MAX);
+    world.apply_all();
+    let (mut all, mut pieces) = (0, 0);
+    while all < 2 * (MANY.len() + 1) {
+        world.passes(MS);
+        world.work(1);
+        let piece = world.new_records();
+        // A step of the work queue, and the events that are read after it.
+        assert!(piece.len() <= 8, "at once: {piece:?}");
+        let names = piece.iter().filter(|line| *line != "overflow").count();
+        (all, pieces) = (all + names, pieces + usize::from(names > 0));
+    }
+    assert!(pieces > 2);
+    world.converges();
+}

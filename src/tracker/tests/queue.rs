@@ -1,6 +1,8 @@
 //! Tests that after the kernel queue dropped events, the changes they were about are found.
 
 use super::super::fake::Op;
+use super::super::queue::WorkQueue;
+use super::super::serve_queue::POLL;
 use super::cases::{all, emits_with, touch, write};
 use super::world::{World, WorldOptions};
 
@@ -174,4 +176,17 @@ fn a_file_that_takes_the_name_of_its_large_directory_does_not_leave_a_hole_in_it
         Op::Rename("o/a", "t/d"),
     ]);
     world.converges();
+}
+
+#[test]
+fn a_poll_is_due_before_the_first_event() {
+    let options = WorldOptions {
+        most_watches: 1,
+        ..WorldOptions::default()
+    };
+    let mut world = World::new(&options, &[Op::MakeDir("t/d")]);
+    world.tracker.queue = WorkQueue::default();
+    assert_eq!(world.tracker.deadline(), Some(0));
+    world.work(1);
+    assert_eq!(world.tracker.deadline(), Some(POLL));
 }
