@@ -87,7 +87,8 @@ impl RootBuilder<'_> {
         Ok(())
     }
 
-    /// Watches a PATH that has just appeared, and puts what is in it on the work queue.
+    /// Watches a PATH that has just appeared, and puts what is in it on the work queue; not if
+    /// another PATH leads there.
     ///
     /// # Errors
     /// It is gone again, or cannot be watched.
@@ -107,10 +108,16 @@ impl RootBuilder<'_> {
         if found.stat.kind == Kind::Directory {
             let wd = self.watch(given, &found)?.wd;
             let wd = wd.map_err(|error| Error::path("watch", given, io_error(&error)))?;
-            if self.tracker.model.watched(wd).is_none() {
-                let id = self.root(&seen, &found);
-                self.tracker.model.set_watch(id, wd);
-                self.tracker.root_appeared(id);
+            match self.tracker.model.watched(wd) {
+                None => {
+                    let id = self.root(&seen, &found);
+                    self.tracker.model.set_watch(id, wd);
+                    self.tracker.root_appeared(id);
+                }
+                Some(id) if self.tracker.model.has(id, Flag::PARTIAL) => {
+                    self.tracker.promote_root(id, &seen.open, &seen.shown);
+                }
+                Some(_) => {} // It is reported by another PATH.
             }
             return Ok(());
         }
@@ -121,6 +128,11 @@ impl RootBuilder<'_> {
         })?;
         let dir = self.directory_of(&seen, resolved)?;
         let name = resolved.name.clone();
+        let is_part = !self.tracker.model.has(dir, Flag::PARTIAL)
+            && !self.tracker.is_hidden(dir, &name, false);
+        if is_part || self.tracker.roots.file(dir, &name).is_some() {
+            return Ok(()); // It is reported by another PATH.
+        }
         self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
         self.tracker.roots.add_file(FileRoot {
             dir,

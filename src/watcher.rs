@@ -151,7 +151,7 @@ impl Watcher {
             self.check_missing_paths();
             self.find_late_paths();
             let is_over = !self.tracker.is_alive() && !self.tracker.is_emitting();
-            if is_over && !self.awaits() {
+            if is_over && !self.awaits() && !self.is_following() {
                 self.shut_down()?;
                 return Err(Error::NothingLeft);
             }

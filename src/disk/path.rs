@@ -212,10 +212,11 @@ impl<'a> Steps<'a> {
         steps
     }
 
-    /// Puts the names of a path, without `.` and empty ones, before those that are left.
+    /// Puts the names of a path, without empty ones, before those that are left. A `.` stays, since
+    /// it demands that what is before it is a directory.
     fn add(&mut self, path: &[u8]) {
         let names = path.split(|&byte| byte == b'/').rev();
-        let names = names.filter(|name| !matches!(*name, b"" | b"."));
+        let names = names.filter(|name| !name.is_empty());
         self.names.extend(names.map(<[u8]>::to_vec));
     }
 
@@ -305,6 +306,9 @@ mod tests {
             "loop",
             "none",
             "a/b/f/x",
+            "a/./b/.",
+            "a/b/f/.",
+            "relative/f/.",
         ] {
             let whole = top.join(path);
             let expected = std::fs::metadata(&whole).ok().map(|found| found.ino());

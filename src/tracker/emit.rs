@@ -11,23 +11,32 @@ use in_pieces::OldPath;
 impl<D> Tracker<D> {
     /// Appends an entry's path as it is reported: from its PATH.
     pub(crate) fn write_path(&self, id: Id, path: &mut Vec<u8>) {
-        let shown = self.roots.with_entry(self.model.root(id));
-        let shown = shown.map_or(&b""[..], |root| root.shown.as_slice());
-        match self.model.parent(id) {
-            None if shown.is_empty() => path.push(b'/'),
-            None => path.extend(shown),
-            Some(dir) => {
-                if self.model.has(dir, Flag::HAS_FILE_ROOT)
-                    && let Some(file) = self.roots.file(dir, self.model.name(id))
-                {
-                    path.extend(&file.shown);
-                    return;
-                }
-                path.extend(shown);
-                path.push(b'/');
-                self.model.write_relative_path(id, path);
-            }
+        let (top, shown) = self.file_root_above(id, None).unwrap_or_else(|| {
+            let top = self.model.root(id);
+            let root = self.roots.with_entry(top);
+            (top, root.map_or(&b""[..], |root| root.shown.as_slice()))
+        });
+        path.extend(shown);
+        if id != top || shown.is_empty() {
+            path.push(b'/');
         }
+        self.model.write_path_below(top, id, path);
+    }
+
+    /// The entry at or above `id`, and below `top`, that is a PATH given as a single file, and the
+    /// path by which it is reported. It may be a directory by now.
+    pub(super) fn file_root_above(&self, id: Id, top: Option<Id>) -> Option<(Id, &[u8])> {
+        if self.roots.files().is_empty() {
+            return None;
+        }
+        let up = |at: &Id| self.model.parent(*at);
+        let below = std::iter::successors(Some(id), up).take_while(|at| Some(*at) != top);
+        below.into_iter().find_map(|at| {
+            let dir = self.model.parent(at)?;
+            let is_named = self.model.has(dir, Flag::HAS_FILE_ROOT);
+            let file = is_named.then(|| self.roots.file(dir, self.model.name(at)))??;
+            Some((at, file.shown.as_slice()))
+        })
     }
 
     /// Appends an entry's path to the batch.

@@ -117,7 +117,7 @@ impl<D: Disk> Tracker<D> {
         if let Some(applying) = &mut self.applying {
             applying.forget(id);
         }
-        if self.model.has(id, Flag::ROOT) {
+        if self.model.has(id, Flag::ROOT) || self.model.has(id, Flag::HAS_FILE_ROOT) {
             self.roots.forget(id);
         }
         self.model.remove(id);

@@ -176,6 +176,7 @@ impl<D: Disk> Tracker<D> {
             self.reconcile_name(dir, name);
             return;
         }
+        self.lose_file_roots(id);
         let is_apart = self.settings.no_renames;
         let apart = is_apart.then(|| (self.old_path(id), self.model.subtree(id)));
         if let (Some((_, subtree)), Some(applying)) = (&apart, &mut self.applying)

@@ -1,11 +1,12 @@
 //! Holds the PATHs: directories and single files, and what is watched for each. Opens none:
 //! `reconcile` does, and, for a PATH that is missing, the watcher.
 //!
-//! Invariant: a directory whose entry has gone from the model has no entry here.
+//! Invariant: a directory whose entry has gone from the model has no entry here, and no single
+//! file in it is a PATH any more.
 
 use super::Tracker;
 use super::content::directory_content;
-use super::disk::Disk;
+use super::disk::{Disk, Stat};
 use super::model::{Flag, Id};
 use super::queue::Work;
 use super::scan_scope::ScanScope;
@@ -57,6 +58,8 @@ pub(crate) struct Roots {
     files: Vec<FileRoot>,
     /// Watches on directories above the PATHs, for moves of these.
     ancestor_watches: Vec<Wd>,
+    /// Whether a PATH was lost since that was last asked.
+    has_lost: bool,
 }
 
 impl Roots {
@@ -110,11 +113,24 @@ impl Roots {
 
     /// Notes that an entry is gone from the model.
     pub(super) fn forget(&mut self, entry: Id) {
+        self.forget_directory(entry);
+        self.files.retain(|file| file.dir != entry);
+        self.has_lost = true;
+    }
+
+    /// Notes that a directory is gone, while the single files in it are still in the model.
+    pub(super) fn forget_directory(&mut self, entry: Id) {
         for root in &mut self.directories {
             if root.entry == Some(entry) {
                 root.entry = None;
+                self.has_lost = true;
             }
         }
+    }
+
+    /// Whether a PATH was lost since the last call.
+    pub(crate) fn take_lost(&mut self) -> bool {
+        std::mem::take(&mut self.has_lost)
     }
 
     #[cfg(test)]
@@ -147,21 +163,44 @@ impl<D: Disk> Tracker<D> {
         if let Some(id) = root.filter(is_path) {
             self.unlink(id);
         }
-        let is_lost = |file: &FileRoot| file.shown == shown;
-        if let Some(index) = self.roots.files.iter().position(is_lost) {
-            let FileRoot { dir, name, .. } = &self.roots.files[index];
+        let mut files = self.roots.files.iter();
+        if let Some(FileRoot { dir, name, .. }) = files.find(|file| file.shown == shown) {
             let dir = *dir;
             // Before the PATH is removed, by whose path it is reported.
             if let Some(id) = self.model.find(dir, name) {
                 self.unlink(id);
             }
-            self.roots.files.remove(index);
+            self.roots.files.retain(|file| file.shown != shown);
+            self.roots.has_lost = true;
             let is_left = self.roots.files.iter().any(|file| file.dir == dir);
-            if !is_left && self.model.is_live(dir) && self.model.has(dir, Flag::PARTIAL) {
+            if !is_left && self.model.has(dir, Flag::PARTIAL) {
                 self.unlink(dir);
             }
         }
         self.forget_lost_roots();
+    }
+
+    /// Ends the PATHs that are single files in a directory that is about to move, or below it: each
+    /// leads elsewhere then. A file that has another path without its PATH is removed, and is found
+    /// as new after the move.
+    pub(super) fn lose_file_roots(&mut self, top: Id) {
+        let (model, files) = (&self.model, self.roots.files.iter());
+        let is_lost = |file: &&FileRoot| model.is_within(file.dir, top);
+        for file in files.filter(is_lost).cloned().collect::<Vec<_>>() {
+            self.roots.files.retain(|other| *other != file);
+            self.roots.has_lost = true;
+            let Some(id) = self.model.find(file.dir, &file.name) else {
+                continue;
+            };
+            let mut path = Vec::new();
+            self.write_path(id, &mut path);
+            let is_dir = self.model.kind(id) == Kind::Directory;
+            if path != file.shown || self.is_hidden(file.dir, &file.name, is_dir) {
+                self.roots.files.push(file.clone());
+                self.lose_root(&file.shown);
+                self.enqueue_name(file.dir, &file.name);
+            }
+        }
     }
 }
 
@@ -170,7 +209,7 @@ impl<D> Tracker<D> {
     pub(crate) fn watched_root(&self, given: &[u8]) -> Option<WatchedRoot<'_>> {
         let shown = without_slashes(given);
         let mut files = self.roots.files.iter().filter(|file| file.shown == shown);
-        if let Some(file) = files.find(|file| self.model.is_live(file.dir)) {
+        if let Some(file) = files.next() {
             let directory = self.model.inode(file.dir);
             return Some(WatchedRoot::File(directory, &file.name));
         }
@@ -221,17 +260,42 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Forgets PATHs that are gone, and single files whose directories are gone.
+    /// Forgets PATHs that are gone.
     pub(crate) fn forget_lost_roots(&mut self) {
         self.roots.directories.retain(|root| root.entry.is_some());
-        let model = &self.model;
-        let is_there =
-            |file: &FileRoot| model.is_live(file.dir) && model.kind(file.dir) == Kind::Directory;
-        self.roots.files.retain(is_there);
     }
 }
 
 impl<D: Disk> Tracker<D> {
+    /// Makes the directory of a single file a PATH of its own, which has appeared.
+    pub(crate) fn promote_root(&mut self, id: Id, open: &[u8], shown: &[u8]) {
+        let mut roots = self.roots.directories.iter_mut();
+        if let Some(root) = roots.find(|root| root.entry == Some(id)) {
+            open.clone_into(&mut root.open);
+            shown.clone_into(&mut root.shown);
+        }
+        self.model.clear(id, Flag::PARTIAL);
+        self.model.unhide(id);
+        self.root_appeared(id);
+    }
+
+    /// Makes the directory of a single file, which was found in a PATH, a part of that.
+    pub(super) fn adopt_partial(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
+        if let Some(known) = self.model.find(dir, name) {
+            self.unlink(known);
+        }
+        self.roots.directories.retain(|root| root.entry != Some(id));
+        self.model.clear(id, Flag::PARTIAL);
+        self.model.clear(id, Flag::ROOT);
+        self.model.relink(id, dir, name);
+        self.model.unhide(id);
+        self.remember_attributes(id, stat);
+        self.inherit_folding(id);
+        self.mark_unscanned(id);
+        self.emit_created(id, directory_content(stat));
+        self.queue.add(Work::scan(id, ScanScope::New));
+    }
+
     /// Emits a PATH that has appeared, and enqueues its scan.
     pub(crate) fn root_appeared(&mut self, id: Id) {
         self.mark_unscanned(id);

@@ -29,8 +29,6 @@ pub(super) struct AncestorWatches {
     pub(super) paths: Vec<AwaitedPath>,
     /// Whether missing PATHs are waited for (`--wait-for-path`).
     pub(super) waits: bool,
-    /// Whether a PATH was missing when that was last checked.
-    pub(super) is_missing: bool,
     /// Whether an event has come while the model could not be changed.
     is_outdated: bool,
 }
@@ -54,13 +52,14 @@ impl Watcher {
             inotify: None,
             paths: paths.iter().map(|path| AwaitedPath::new(path)).collect(),
             waits,
-            is_missing: false,
             is_outdated: false,
         };
         self.survey_at_start(&mut above, |_| !waits);
         let is_needed =
             |path: &AwaitedPath| waits || path.has_links || !matches!(path.state, PathState::Known);
-        if above.paths.iter().any(is_needed) {
+        // What leads to one of two PATHs may be switched or unmounted.
+        let is_shared = paths.iter().any(|path| !self.tracker.is_rooted(path));
+        if is_shared || above.paths.iter().any(is_needed) {
             let inotify = Inotify::new().map_err(Error::inotify("wait for a PATH"))?;
             let inotify = Arc::new(inotify);
             self.poller
@@ -150,9 +149,11 @@ impl Watcher {
             let now = self.clock.now();
             self.tracker.at(now).lose_root(&path.given);
         }
-        if !self.tracker.is_rooted(&path.given) && (above.waits || path.has_links) {
+        let may_appear = above.waits || path.has_links || path.is_unmoved(found);
+        if !self.tracker.is_rooted(&path.given) && may_appear {
             self.watch_if_there(path, found);
         }
+        path.note_place(found);
     }
 
     /// Serves events about directories above the PATHs.
@@ -171,7 +172,8 @@ impl Watcher {
     pub(super) fn find_paths(&mut self) {
         self.for_each_awaited(|watcher, above, index| {
             let path = &above.paths[index];
-            if path.has_links || above.waits && !watcher.tracker.is_rooted(&path.given) {
+            let may_appear = above.waits || path.was_there();
+            if path.has_links || may_appear && !watcher.tracker.is_rooted(&path.given) {
                 watcher.begin_survey(above, index);
             }
         });

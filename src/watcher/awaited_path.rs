@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::path_survey::Survey;
 use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
+use crate::file_status::Inode;
 use crate::tracker::WatchedRoot;
 
 /// A PATH whose file system does not answer is surveyed again after 20 ms, then after twice as long
@@ -24,11 +25,31 @@ pub(super) struct AwaitedPath {
     pub(super) absolute: PathBuf,
     /// Whether there was a symbolic link on it.
     pub(super) has_links: bool,
+    /// Where it led when that was last found out. `None`: nothing was there.
+    place: Option<Place>,
     /// Whether a warning was written that it cannot be watched.
     pub(super) is_warned: bool,
     pub(super) state: PathState,
     /// How long the next retry waits, in nanoseconds.
     delay: u64,
+}
+
+/// What a PATH led to.
+#[derive(PartialEq, Eq)]
+enum Place {
+    Directory(Inode),
+    /// The directory of a single file, and its name there.
+    File(Inode, Vec<u8>),
+}
+
+impl Place {
+    fn of(found: &Survey) -> Option<Self> {
+        let inode = found.inode?;
+        if found.is_directory {
+            return Some(Self::Directory(inode));
+        }
+        Some(Self::File(found.parent?, found.name.clone()?))
+    }
 }
 
 /// The state of a PATH's survey.
@@ -57,6 +78,7 @@ impl AwaitedPath {
             // Drops a `.` at the end, which is no name of a single file.
             absolute: absolute.components().collect(),
             has_links: false,
+            place: None,
             is_warned: false,
             state: PathState::Known,
             delay: RETRY,
@@ -72,6 +94,22 @@ impl AwaitedPath {
                     found.parent != Some(directory) || found.name.as_deref() != Some(name)
                 }
             }
+    }
+
+    /// Notes where the PATH leads, if to something.
+    pub(super) fn note_place(&mut self, found: &Survey) {
+        self.place = Place::of(found).or(self.place.take());
+    }
+
+    /// Whether the PATH has led to something.
+    pub(super) fn was_there(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Whether a survey has found the PATH to lead where it did: what is watched for it was lost
+    /// with another PATH that led there, too.
+    pub(super) fn is_unmoved(&self, found: &Survey) -> bool {
+        self.was_there() && Place::of(found) == self.place
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

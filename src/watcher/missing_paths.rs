@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::Watcher;
-use super::awaited_path::AwaitedPath;
+use super::awaited_path::{AwaitedPath, PathState};
 use super::path_survey::{Survey, is_there};
 use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
@@ -107,25 +107,26 @@ impl Watcher {
         self.ancestors.as_ref().is_some_and(|above| above.waits)
     }
 
-    /// Surveys a PATH that has just gone, since it may be back already.
+    /// Surveys the PATHs after one has gone: it may be back already, and others may have led to the
+    /// same.
     pub(super) fn check_missing_paths(&mut self) {
-        let Some(above) = self.ancestors.as_mut() else {
-            return;
-        };
-        let mut paths = above.paths.iter();
-        let is_missing = paths.any(|path| !self.tracker.is_rooted(&path.given));
-        let is_new = is_missing && !above.is_missing;
-        above.is_missing = is_missing;
-        if is_new {
+        if self.tracker.roots.take_lost() {
             self.find_paths();
         }
+    }
+
+    /// Whether it is not known yet if a PATH is left that was lost with another one.
+    pub(super) fn is_following(&self) -> bool {
+        let mut paths = self.ancestors.iter().flat_map(|above| &above.paths);
+        paths.any(|path| path.was_there() && !matches!(path.state, PathState::Known))
     }
 
     /// The PATHs that are waited for.
     pub(super) fn missing_paths(&self) -> Vec<&[u8]> {
         let paths = self.ancestors.iter().filter(|above| above.waits);
         let paths = paths.flat_map(|above| &above.paths);
-        let missing = paths.filter(|path| !self.tracker.is_rooted(&path.given));
+        // One that is there and not watched is reported by another PATH.
+        let missing = paths.filter(|path| !path.was_there());
         missing.map(|path| path.given.as_slice()).collect()
     }
 }

@@ -10,8 +10,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use crate::change::Kind;
 use crate::event::Wd;
-use crate::file_status::{FsError, Inode};
+use crate::file_status::{FsError, Inode, Stat};
 use crate::root_builder::{Resolved, resolve};
 use crate::sys::file;
 use crate::sys::fs_error;
@@ -41,6 +42,7 @@ pub(super) struct SurveyRequest {
 /// Where a PATH leads. `None`: there is nothing.
 pub(super) struct Survey {
     pub(super) inode: Option<Inode>,
+    pub(super) is_directory: bool,
     /// The directory that it is in.
     pub(super) parent: Option<Inode>,
     /// Its name in that directory.
@@ -60,9 +62,11 @@ impl SurveyRequest {
         let (links, target) = self.watch_links();
         let above = self.watch_moves();
         let parent = target.parent().unwrap_or(&target);
+        let found = stat(&self.path);
         Survey {
-            inode: inode(&self.path),
-            parent: inode(parent),
+            inode: found.as_ref().map(|found| found.inode),
+            is_directory: found.is_some_and(|found| found.kind == Kind::Directory),
+            parent: stat(parent).map(|parent| parent.inode),
             name: target.file_name().map(|name| name.as_bytes().to_vec()),
             resolved: resolve(self.path.as_os_str().as_bytes()),
             has_links: !links.is_empty(),
@@ -123,8 +127,8 @@ fn with_path<T>(path: &Path, call: impl FnOnce(&std::ffi::CStr) -> io::Result<T>
     file::with_c_str(path.as_os_str().as_bytes(), call)
 }
 
-fn inode(path: &Path) -> Option<Inode> {
-    with_path(path, stat_path).ok().map(|stat| stat.inode)
+fn stat(path: &Path) -> Option<Stat> {
+    with_path(path, stat_path).ok()
 }
 
 /// Whether there is something at a path.

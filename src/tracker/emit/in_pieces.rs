@@ -19,9 +19,6 @@ pub(in crate::tracker) struct OldPath {
     pub(in crate::tracker) top: Id,
     /// The path of `top`.
     shown: Vec<u8>,
-    /// The beginning of the paths below it: not `shown` for the PATH `/`, nor for one that was
-    /// given as a single file.
-    inner: Vec<u8>,
 }
 
 /// A subtree that is emitted in pieces.
@@ -108,33 +105,32 @@ impl<D> Tracker<D> {
     }
 
     pub(in crate::tracker) fn old_path(&self, top: Id) -> OldPath {
-        let (mut shown, mut inner) = (Vec::new(), Vec::new());
+        let mut shown = Vec::new();
         self.write_path(top, &mut shown);
-        let root = self.roots.with_entry(self.model.root(top));
-        inner.extend(root.map_or(&b""[..], |root| root.shown.as_slice()));
-        if top != self.model.root(top) {
-            inner.push(b'/');
-            self.model.write_relative_path(top, &mut inner);
-        }
-        OldPath { top, shown, inner }
+        OldPath { top, shown }
     }
 
     /// Appends the path that an entry of a subtree had.
     pub(in crate::tracker) fn write_old_path(&self, old: &OldPath, id: Id, path: &mut Vec<u8>) {
-        if id == old.top {
-            path.extend(&old.shown);
-        } else {
-            path.extend(&old.inner);
-            path.push(b'/');
-            self.model.write_path_below(old.top, id, path);
+        let (top, shown) = match self.file_root_above(id, Some(old.top)) {
+            Some(file) => file,
+            None => (old.top, old.shown.as_slice()),
+        };
+        path.extend(shown);
+        if id != top {
+            if !shown.ends_with(b"/") {
+                path.push(b'/');
+            }
+            self.model.write_path_below(top, id, path);
         }
     }
 }
 
 impl OldPath {
-    /// Whether the paths below the top begin with the path of the top.
+    /// Whether the paths below the top begin with the path of the top and a slash: not so for the
+    /// PATH `/`.
     pub(in crate::tracker) fn is_plain(&self) -> bool {
-        self.shown == self.inner
+        self.shown != b"/"
     }
 }
 
@@ -151,7 +147,7 @@ impl<D: Disk> Tracker<D> {
                 self.model.relink(top, nowhere, b"-");
                 self.recheck_emptied_root(dir);
             }
-            None => self.roots.forget(top),
+            None => self.roots.forget_directory(top),
         }
         self.begin_emission(Emission::Removal { old, emit_top });
     }

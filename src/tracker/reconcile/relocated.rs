@@ -22,7 +22,9 @@ impl<D: Disk> Tracker<D> {
             }
         };
         let above = self.model.is_within(dir, other);
-        if holds {
+        if holds && self.model.has(other, Flag::PARTIAL) && !above {
+            self.adopt_partial(other, dir, name, stat);
+        } else if holds {
             // A bind mount, or a PATH within another one: not entered twice.
             self.alias(other, dir, name, stat);
             if self.model.parent(other) == Some(dir) {

@@ -1,0 +1,188 @@
+//! Tests PATHs that lead to the same, or into one another: each name is reported by one of them,
+//! and goes on to be when the other one is lost (contract, section 1).
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+mod common;
+
+use common::Tree;
+
+/// `r1/f` and `r2/h`; `cur` leads to `r1`, and `file` to `r1/f`.
+fn releases() -> Tree {
+    let tree = Tree::new();
+    tree.mkdir("r1");
+    tree.mkdir("r2");
+    tree.write("r1/f", "x");
+    tree.write("r2/h", "x");
+    tree.symlink("r1", "cur");
+    tree.symlink("r1/f", "file");
+    tree
+}
+
+#[test]
+fn a_link_to_a_file_in_an_earlier_path_is_reported_by_that() {
+    let tree = releases();
+    for (first, second, shown) in [("r1", "file", "r1/f"), ("file", "r1", "file")] {
+        let mut watch = tree.watch().baseline().path(first).path(second).start();
+        tree.append("r1/f", "y");
+        watch.expect(&[&format!("Content changed: {shown}")]);
+        watch.stop();
+    }
+}
+
+#[test]
+fn what_two_paths_led_to_goes_on_under_the_other_one() {
+    for (other, deleted, created) in [
+        (
+            "r1",
+            ["Deleted: cur/f", "Deleted directory: cur"],
+            &["Watching new directory: r1", "New file: r1/f"][..],
+        ),
+        (
+            "r1/f",
+            ["Deleted: cur/f", "Deleted directory: cur"],
+            &["New file: r1/f"],
+        ),
+    ] {
+        let tree = releases();
+        let watch = tree.watch().baseline().path("cur").path(other);
+        let mut watch = watch.start();
+        tree.remove("cur");
+        watch.expect(&deleted);
+        watch.expect(created);
+        tree.append("r1/f", "y");
+        watch.expect(&["Content changed: r1/f"]);
+        watch.stop();
+    }
+}
+
+#[test]
+fn a_file_that_is_a_path_outlives_the_link_to_its_directory() {
+    let tree = releases();
+    let watch = tree.watch().baseline().path("r1/f").path("cur");
+    let mut watch = watch.start();
+    tree.remove("cur");
+    watch.expect(&["Deleted: r1/f", "Deleted directory: cur", "New file: r1/f"]);
+    tree.append("r1/f", "y");
+    watch.expect(&["Content changed: r1/f"]);
+    watch.stop();
+}
+
+#[test]
+fn a_file_that_is_a_path_moves_with_its_directory() {
+    for (file, moved) in [
+        ("a/b/f", &["Renamed directory: a/b -> a/c"][..]),
+        (
+            "link",
+            &[
+                "Deleted: link",
+                "Renamed directory: a/b -> a/c",
+                "New file: a/c/f",
+            ],
+        ),
+    ] {
+        let tree = Tree::new();
+        tree.mkdirs("a/b");
+        tree.write("a/b/f", "x");
+        tree.symlink("a/b/f", "link");
+        let mut watch = tree.watch().baseline().path(file).path("a").start();
+        tree.rename("a/b", "a/c");
+        watch.expect(moved);
+        tree.append("a/c/f", "y");
+        watch.expect(&["Content changed: a/c/f"]);
+        tree.mkdir("a/b");
+        watch.expect(&["Watching new directory: a/b"]);
+        tree.touch("a/b/f");
+        watch.expect(&["New file: a/b/f"]);
+        watch.stop();
+    }
+}
+
+#[test]
+fn a_directory_in_the_place_of_a_file_is_reported_by_its_path() {
+    let tree = Tree::new();
+    tree.mkdir("r1");
+    tree.write("r1/f", "x");
+    tree.symlink("r1/f", "link");
+    let mut watch = tree.watch().baseline().path("link").start();
+    tree.remove("r1/f");
+    watch.expect(&["Deleted: link"]);
+    tree.mkdir("r1/f");
+    watch.expect(&["Watching new directory: link"]);
+    tree.touch("r1/f/x");
+    watch.expect(&["New file: link/x"]);
+    tree.rename("r1/f/x", "r1/f/y");
+    watch.expect(&["Renamed: link/x -> link/y"]);
+    tree.remove_all("r1/f");
+    watch.expect(&["Deleted: link/y", "Deleted directory: link"]);
+    watch.stop();
+
+    let mut watch = tree.watch().args(["--wait-for-path"]).path("new").start();
+    tree.touch("new");
+    watch.expect(&["New file: new"]);
+    tree.remove("new");
+    watch.expect(&["Deleted: new"]);
+    tree.mkdir("new");
+    watch.expect(&["Watching new directory: new"]);
+    tree.touch("new/x");
+    watch.expect(&["New file: new/x"]);
+    watch.stop();
+}
+
+#[test]
+fn directories_that_appear_are_watched_whole_though_a_file_in_them_is_a_path() {
+    for (paths, first) in [
+        (&["d/f", "d"][..], "Watching new directory: d"),
+        (&["d", "d/f"], "Watching new directory: d"),
+    ] {
+        let tree = Tree::new();
+        tree.mkdir("o");
+        tree.write("o/f", "x");
+        let watch = tree.watch().args(["--wait-for-path"]).args(paths);
+        let mut watch = watch.start();
+        tree.rename("o", "d");
+        watch.expect(&[first, "New file: d/f"]);
+        tree.touch("d/g");
+        watch.expect(&["New file: d/g"]);
+        watch.stop();
+    }
+    // The directory of the file appears within another PATH.
+    for paths in [&["a", "a/b/f"][..], &["a/b/f", "a"]] {
+        let tree = Tree::new();
+        tree.mkdirs("o/b");
+        tree.write("o/b/f", "x");
+        let watch = tree.watch().args(["--wait-for-path"]).args(paths);
+        let mut watch = watch.start();
+        tree.rename("o", "a");
+        watch.expect(&["Watching new directory: a"]);
+        watch.expect(&["Watching new directory: a/b", "New file: a/b/f"]);
+        tree.touch("a/b/g");
+        watch.expect(&["New file: a/b/g"]);
+        watch.stop();
+    }
+}
+
+#[test]
+fn a_path_that_goes_is_waited_for_though_another_one_never_came() {
+    let tree = Tree::new();
+    tree.mkdirs("o/b");
+    // Not beside `never`, where a rename is seen anyway.
+    tree.mkdirs("s/next");
+    tree.write("s/next/f", "x");
+    let watch = tree.watch().args(["--wait-for-path", "never/x", "o/b"]);
+    let mut watch = watch.start();
+    tree.rmdir("o/b");
+    watch.expect(&["Deleted directory: o/b"]);
+    tree.rename("s/next", "o/b");
+    watch.expect(&["Watching new directory: o/b", "New file: o/b/f"]);
+    watch.stop();
+}
+
+#[test]
+fn a_path_that_another_one_reports_is_not_waited_for() {
+    let tree = releases();
+    let watch = tree.watch().args(["--wait-for-path", "r1", "cur", "file"]);
+    let watch = watch.start();
+    let ready = watch.await_stderr("balerion: ready: ").text();
+    assert!(ready.ends_with("1 directory, 1 file in r1"), "{ready}");
+    watch.stop();
+}
