@@ -169,6 +169,30 @@ fn strictly_a_write_through_a_name_outside_the_tree_is_reported_at_once() {
 }
 
 #[test]
+fn strictly_a_file_that_is_saved_by_a_rename_has_a_watch() {
+    let tree = Tree::new();
+    tree.write("a", "one");
+    let mut watch = tree.watch().args(["--strict"]).baseline().start();
+    for number in 0..3 {
+        // All of it is one batch of events.
+        watch.freeze();
+        tree.write("a.tmp", format!("{number}"));
+        tree.rename("a.tmp", "a");
+        watch.thaw();
+        watch.expect(&[
+            "New file: ./a.tmp",
+            "Renamed: ./a.tmp -> ./a",
+            "Content changed: ./a",
+        ]);
+        let outside = tree.outside(format!("{number}"));
+        fs::hard_link(tree.path("a"), &outside).unwrap();
+        append(&outside, "more");
+        watch.expect(&["Content changed: ./a"]);
+    }
+    watch.stop();
+}
+
+#[test]
 fn strictly_a_write_to_a_name_that_is_gone_is_reported_of_the_one_that_lives_on() {
     let tree = Tree::new();
     tree.mkdirs("one");

@@ -290,6 +290,9 @@ impl<D: Disk> Tracker<D> {
             self.enqueue_roots();
         }
         let Some(dir) = self.model.watched(wd) else {
+            if event == SelfEvent::Ignored {
+                self.lost_file_watch(wd);
+            }
             return;
         };
         if event == SelfEvent::Ignored {

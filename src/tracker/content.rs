@@ -53,7 +53,9 @@ impl<D: Disk> Tracker<D> {
         if self.reads.mark_stale(id) {
             return; // It is being read: its evidence is served when the answer comes.
         }
-        self.queue.cancel_debounce(id);
+        if !self.file_watches.is_missing(id) {
+            self.queue.cancel_debounce(id);
+        }
         let evidence = self.take_evidence(id);
         if self.goes_by_stat(stat) {
             self.compare_stat(id, stat, evidence);
@@ -124,6 +126,9 @@ impl<D: Disk> Tracker<D> {
         let is_plain = !self.settings.attributes
             && !self.reads.delays.is_waiting(id, self.clock.tick())
             && self.model.presence(id) == Presence::There
+            // Its inode may need a watch.
+            && !self.settings.strict
+            && !self.file_watches.is_missing(id)
             && !self.reads.has(id);
         let Some(dir) = self.model.parent(id).filter(|_| is_plain) else {
             return false;

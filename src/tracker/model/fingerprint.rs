@@ -22,7 +22,7 @@ pub(super) const SIZE_BITS: u32 = 4;
 
 /// A hash of device, inode number and birth time, which stay the same under another name. Never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(in crate::tracker) struct InodeKey(pub(super) u64);
+pub(in crate::tracker) struct InodeKey(pub(in crate::tracker) u64);
 
 /// Inode, size and times: if they are the same, a file is unchanged, unless it is racy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,8 @@
 //! Compares the emitted records with the model at every step, and the model with the disk and
 //! the kernel's watches once all is quiet.
 
+use std::collections::BTreeSet;
+
 use super::super::Hashing;
 use super::super::fake::digest;
 use super::super::model::{DirectoryState, Flag, Id};
@@ -131,6 +133,27 @@ impl World {
         self.compare_watches();
     }
 
+    /// Asserts that each file has a watch, unless watches ran out. `kept`: how many watches are on
+    /// files.
+    fn compare_file_watches(&self, kept: usize) {
+        let disk = &self.tracker.disk;
+        if disk.kernel.most_watches < usize::MAX {
+            return;
+        }
+        let mut files = BTreeSet::new();
+        for root in self.tracker.roots.directories() {
+            let truth = disk.truth(&root.open).into_iter();
+            let nodes = truth.filter(|(_, kind, _)| *kind == Kind::File);
+            for (path, _, node) in nodes {
+                let shown = String::from_utf8_lossy(&path);
+                let is_watched = disk.kernel.is_watched(node);
+                assert!(is_watched, "{shown}, after {:#?}", disk.journal);
+                files.insert(disk.inode(node).ino);
+            }
+        }
+        assert_eq!(kept, files.len(), "watches, after {:#?}", disk.journal);
+    }
+
     fn gets_over_errors(&mut self) {
         if self.tracker.disk.errors > 0 {
             self.retries();
@@ -182,7 +205,8 @@ impl World {
         }
     }
 
-    /// Asserts that each directory of the model has a watch and, without `--strict`, nothing else.
+    /// Asserts that each directory of the model has a watch, with `--strict` each file, and nothing
+    /// else.
     fn compare_watches(&self) {
         let model = &self.tracker.model;
         let mut known: Vec<Wd> = model
@@ -200,7 +224,9 @@ impl World {
             .map(|(_, wd)| wd)
             .collect();
         kept.sort();
-        if !self.tracker.settings.strict {
+        if self.tracker.settings.strict {
+            self.compare_file_watches(kept.len() - known.len());
+        } else {
             assert_eq!(
                 kept, known,
                 "the kernel's watches, after {:#?}",
