@@ -23,8 +23,7 @@ pub(crate) enum DirectoryState {
     Unwatched,
     /// It could not be watched: it is scanned at intervals.
     Polled,
-    /// It is reported, and what is in it is not. It stays so: if it can be entered later, a new
-    /// entry replaces it.
+    /// It is reported, and what is in it is not.
     NotEntered(NotEntered),
 }
 

@@ -10,6 +10,8 @@ use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::queue::Work;
 use crate::tracker::scan_scope::ScanScope;
 
+const BOUNDARY: DirectoryState = DirectoryState::NotEntered(NotEntered::Boundary);
+
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         let known = self.model.find(dir, name);
@@ -17,10 +19,17 @@ impl<D: Disk> Tracker<D> {
         if foreign || self.is_automount(dir, stat) || self.is_not_entered(dir) {
             match known {
                 Some(id) if self.model.is_not_entered(id) => self.compare_attributes(id, stat),
+                Some(id)
+                    if self.model.kind(id) == Kind::Directory
+                        && self.model.inode(id) == stat.inode =>
+                {
+                    self.leave_directory(id);
+                    self.compare_attributes(id, stat);
+                }
                 _ => {
                     let id = self.new_directory(dir, name, stat);
-                    let boundary = DirectoryState::NotEntered(NotEntered::Boundary);
-                    self.model.set_directory_state(id, boundary);
+                    self.model.set_inode(id, stat.inode);
+                    self.model.set_directory_state(id, BOUNDARY);
                     self.emit_created(id, directory_content(stat));
                 }
             }
@@ -35,6 +44,17 @@ impl<D: Disk> Tracker<D> {
                 let is_to_report = self.retry_later(dir, name, &error);
                 self.warn_blocked(dir, &error, is_to_report);
             }
+        }
+    }
+
+    /// Removes what is in a directory that has moved to the limit of `--max-depth`, and its watch.
+    fn leave_directory(&mut self, id: Id) {
+        while let Some(child) = self.model.first_child(id) {
+            self.unlink(child);
+        }
+        self.forget_rules(id);
+        if let Some(wd) = self.model.set_directory_state(id, BOUNDARY) {
+            self.disk.unwatch(wd);
         }
     }
 
@@ -54,8 +74,16 @@ impl<D: Disk> Tracker<D> {
             let inode = self.model.inode(id);
             // Unknown (0) if its file system did not answer the walk.
             let may_be = inode.ino == 0 || inode == watched.inode;
-            may_be && !self.model.is_not_entered(id)
+            let state = self.model.directory_state(id);
+            may_be && state != DirectoryState::NotEntered(NotEntered::Alias)
         });
+        if let Some(id) = same_inode
+            && self.model.is_not_entered(id)
+        {
+            // It has moved up from the limit of --max-depth.
+            self.model
+                .set_directory_state(id, DirectoryState::Unwatched);
+        }
         match (&watched.wd, same_inode) {
             (Ok(wd), _) => match self.model.watched(*wd) {
                 Some(other) if Some(other) == known => {

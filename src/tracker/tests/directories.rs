@@ -247,6 +247,42 @@ fn below_the_last_level_a_directory_is_reported_and_not_entered() {
 }
 
 #[test]
+fn a_directory_that_moves_across_the_last_level_is_there_all_the_time() {
+    let mut options = WorldOptions::default();
+    options.settings.max_depth = Some(2);
+    let mut world = World::quiet(&options, &[]);
+    let made = ["t/d", "t/d/e", "t/d/e/g"].map(Op::MakeDir).to_vec();
+    world.does(&all(&[made, write("t/d/e/f", 1)]));
+    world.settles();
+    assert_eq!(world.new_records(), ["created t/d/", "created t/d/e/"]);
+    world.does(&[Op::Rename("t/d/e", "t/e")]);
+    world.settles();
+    let mut up = world.new_records();
+    up[1..].sort();
+    assert_eq!(
+        up,
+        [
+            "renamed t/d/e/ -> t/e/",
+            "created t/e/f 4",
+            "created t/e/g/"
+        ]
+    );
+    world.does(&[Op::Rename("t/e", "t/d/e")]);
+    world.settles();
+    let mut back = world.new_records();
+    back[1..].sort();
+    assert_eq!(
+        back,
+        [
+            "renamed t/e/ -> t/d/e/",
+            "deleted t/d/e/f",
+            "deleted t/d/e/g/"
+        ]
+    );
+    assert_eq!(world.tracker.disk.kernel.watches().len(), 2);
+}
+
+#[test]
 fn a_thing_that_is_no_file_has_a_name_alone() {
     let ops = [
         Op::Symlink("t/l"),
