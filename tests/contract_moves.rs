@@ -71,6 +71,21 @@ fn an_atomic_save_of_the_same_bytes_changes_nothing_under_the_old_name() {
     watch.expect(&["New file: ./f.tmp", "Content changed: ./f.tmp"]);
     tree.rename("f.tmp", "f");
     watch.expect(&["Renamed: ./f.tmp -> ./f"]);
+    // Before anyone could look at the file under its first name, whether it was there or not.
+    for is_there in [false, true] {
+        if is_there {
+            tree.write("f.tmp", "other");
+            watch.expect(&["New file: ./f.tmp", "Content changed: ./f.tmp"]);
+        }
+        watch.freeze();
+        tree.write("f.tmp", "same");
+        tree.rename("f.tmp", "f");
+        watch.thaw();
+        if !is_there {
+            watch.expect(&["New file: ./f.tmp"]);
+        }
+        watch.expect(&["Content changed: ./f.tmp", "Renamed: ./f.tmp -> ./f"]);
+    }
     watch.finish();
 }
 

@@ -115,6 +115,9 @@ impl<D: Disk> Tracker<D> {
         let stat = at.and_then(|(dir, name)| self.stat_in(dir, name).ok());
         let kind = stat.map(|stat| stat.kind);
         let id = self.insert_unseen(old_dir, old_name, kind);
+        if outcome == Outcome::Stays {
+            self.compare_before_replacing(id, dir, name);
+        }
         self.rename(id, dir, name);
         true
     }

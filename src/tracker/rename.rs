@@ -10,7 +10,7 @@ use super::moved_from::{MovedFrom, Moving};
 use super::queue::{Key, Work};
 use super::scan_scope::ScanScope;
 use crate::change::{Change, Kind};
-use crate::coalesce::{Step, Steps};
+use crate::coalesce::{Outcome, Step, Steps};
 use crate::event::Cookie;
 
 /// Maximum wait for IN_MOVED_TO: 50 ms, in nanoseconds. Only the form of the record
@@ -74,6 +74,9 @@ impl<D: Disk> Tracker<D> {
         let unseen = self.take_unseen_moved_from(cookie);
         match self.take_moved_from(cookie) {
             Some((id, from)) => {
+                if steps.outcome(at) == Outcome::Stays {
+                    self.compare_before_replacing(id, dir, name);
+                }
                 self.rename(id, dir, name);
                 // A whiteout, or the other file of an exchange, may have the old name now.
                 if self.model.is_live(from.dir) {

@@ -1,13 +1,14 @@
 //! Reads new files that a later step of the batch renames: each once, under its new name, before
 //! its first record.
 //!
-//! Emits nothing before the rename is applied. Invariant: what was read counts only for the
-//! rename that puts the file there.
+//! Emits nothing before the rename is applied, but the change of a file that has the bytes of the
+//! one that it replaces. Invariant: what was read counts only for the rename that puts the file
+//! there.
 
 use super::Tracker;
 use super::create_file::FirstReading;
 use super::disk::Disk;
-use super::model::{Evidence, Id};
+use super::model::{Evidence, Id, Knowledge};
 use super::queue::Key;
 use crate::change::Kind;
 use crate::coalesce::{ContentEvents, Outcome};
@@ -56,6 +57,58 @@ impl<D: Disk> Tracker<D> {
         }
         if let Some(applying) = &mut self.applying {
             applying.destinations.insert(id, destination);
+        }
+    }
+
+    /// Reads a written file that is about to replace another one. If it has the bytes last reported
+    /// of that, its own change is emitted before the rename, under the old name: nothing has
+    /// changed under the new one.
+    pub(super) fn compare_before_replacing(&mut self, id: Id, dir: Id, name: &[u8]) {
+        let is_file = |id: &Id| self.model.kind(*id) == Kind::File;
+        let victim = self.model.find(dir, name).filter(is_file);
+        let last = victim.filter(|_| is_file(&id)).and_then(|victim| {
+            let replaced = self.last_reported.replaced(victim);
+            replaced.unwrap_or_else(|| self.model.digest(victim))
+        });
+        let Some(last) = last.filter(|_| !self.settings.no_renames) else {
+            return;
+        };
+        let is_here = |at: &Destination| at.dir == dir && &*at.name == name;
+        let is_read = self.applying.as_ref().is_some_and(|applying| {
+            applying.destinations.get(&id).is_some_and(is_here) || applying.read.contains(&id)
+        });
+        // A file that was never found under its old name was written there, if at all.
+        let is_written = self.model.evidence(id).has(Evidence::CLOSED_WRITE)
+            || self.model.knowledge(id) == Knowledge::Unseen;
+        if !is_read
+            && is_written
+            && let Some(reading) = self.read_closed(dir, name)
+        {
+            let destination = Destination {
+                dir,
+                name: name.into(),
+                kind: Kind::File,
+                reading: Some(reading),
+            };
+            self.keep_destination(id, destination);
+        }
+        let Some(applying) = &mut self.applying else {
+            return;
+        };
+        let has_same_bytes = |at: &Destination| match &at.reading {
+            Some(FirstReading::Done(read)) => read.stable && read.digest == Some(last),
+            Some(FirstReading::Later(..)) | None => false,
+        };
+        let destinations = &mut applying.destinations;
+        if !destinations
+            .get(&id)
+            .is_some_and(|at| is_here(at) && has_same_bytes(at))
+        {
+            return;
+        }
+        let destination = destinations.remove(&id);
+        if let Some(FirstReading::Done(read)) = destination.and_then(|at| at.reading) {
+            self.compare_first_reading(id, &read);
         }
     }
 
