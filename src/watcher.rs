@@ -277,7 +277,8 @@ impl Watcher {
         }
     }
 
-    /// Reports file systems that do not answer, each once until it answers again.
+    /// Reports file systems that do not answer, each once until it answers again; of those that
+    /// answer now and then, the first ones.
     fn report_stalled(&mut self) {
         if self.tracker.disk.remotes.take_recovered() {
             self.tracker.hasten_stuck();
@@ -287,9 +288,10 @@ impl Watcher {
             let point = mounts.filter(|known| known.number == mount);
             let point = point.map(|known| escaped(&known.mount_point)).next();
             let point = point.unwrap_or_else(|| "a file system".to_owned());
-            self.stderr.warn(&format!(
+            let text = format!(
                 "warning: {point} does not answer: what is on it is not known, and is asked again"
-            ));
+            );
+            self.stderr.warn_of_many(&text, self.clock.tick());
         }
     }
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 
-use common::{Tree, serve, skipped, sys};
+use common::{Tree, eventually, serve, skipped, sys};
 
 #[test]
 fn a_path_through_a_link_is_followed_where_the_link_leads_now() {
@@ -120,6 +120,46 @@ fn a_path_that_may_not_be_read_is_warned_of_once() {
     assert_eq!(warnings.count(), 1, "{}", lines.len());
     tree.chmod("later", 0o755);
     watch.expect(&["Watching new directory: later"]);
+    watch.stop();
+}
+
+#[test]
+fn of_a_path_that_comes_and_goes_ten_warnings_are_written() {
+    let test = "of_a_path_that_comes_and_goes_ten_warnings_are_written";
+    let tree = Tree::new();
+    let mut builder = tree
+        .watch()
+        .args(["--wait-for-path"])
+        .path("here")
+        .path("later");
+    if sys::is_root() {
+        builder = builder.user(65534);
+    }
+    tree.mkdir("here");
+    let mut watch = match builder.try_spawn() {
+        Ok(watch) => watch,
+        Err(error) => return skipped(test, &format!("as another user: {error}")),
+    };
+    watch.wait_ready();
+    fs::create_dir(tree.outside("later")).unwrap();
+    tree.chmod(tree.outside("later"), 0o000);
+    let more = " more errors (--stats lists the counts)";
+    let mut rounds = 0;
+    let has_more = eventually(|| {
+        rounds += 1;
+        tree.rename(tree.outside("later"), "later");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        tree.rename("later", tree.outside("later"));
+        let lines = watch.err.lines_from(0);
+        lines.iter().any(|line| line.text().contains(more))
+    });
+    assert!(has_more, "after {rounds} rounds");
+    let lines = watch.err.lines_from(0);
+    let warnings = lines.iter().filter(|line| line.text().contains("later: "));
+    assert_eq!(warnings.count(), 10);
+    tree.touch("here/a");
+    watch.expect(&["New file: here/a"]);
+    tree.chmod(tree.outside("later"), 0o755);
     watch.stop();
 }
 

@@ -230,6 +230,27 @@ fn a_file_copied_up_in_an_overlay_parts_from_its_other_name() {
 }
 
 #[test]
+fn of_many_mounts_without_events_ten_are_named() {
+    let test = "of_many_mounts_without_events_ten_are_named";
+    let script = "for m in m*; do mount --rbind /proc/sys/fs/inotify $m || exit; done";
+    let Some(wrapper) = namespace::mounting_first(test, script) else {
+        return;
+    };
+    let tree = Tree::new();
+    for number in 0..13 {
+        tree.mkdir(format!("m{number}"));
+    }
+    let ended = tree.watch().through(&wrapper).start().stop();
+    let named = ended
+        .stderr
+        .lines()
+        .filter(|line| line.contains(" is on proc: "));
+    assert_eq!(named.count(), 10, "{}", ended.stderr);
+    let more = "balerion: warning: and 3 more mounts of such kinds\n";
+    assert!(ended.stderr.contains(more), "{}", ended.stderr);
+}
+
+#[test]
 fn a_file_system_without_events_is_named_at_the_start() {
     // The tree has files of others only, and none changes.
     let tree = Tree::new();

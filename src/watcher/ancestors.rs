@@ -237,10 +237,10 @@ impl Watcher {
         paths.filter_map(AwaitedPath::deadline).min()
     }
 
-    fn warn_of_no_answer(&self, path: &AwaitedPath) {
+    fn warn_of_no_answer(&mut self, path: &AwaitedPath) {
         let path = escaped(&path.given);
-        self.stderr.warn(&format!(
-            "warning: {path} cannot be followed: a file system on the way does not answer"
-        ));
+        let text =
+            format!("warning: {path} cannot be followed: a file system on the way does not answer");
+        self.stderr.warn_of_many(&text, self.clock.tick());
     }
 }

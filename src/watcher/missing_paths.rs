@@ -2,7 +2,7 @@
 //! (`--wait-for-path`, or after a symbolic link above it was switched).
 //!
 //! Watches no directory above a PATH: `ancestors` does. Invariant: of a PATH that cannot be
-//! watched, one warning is written.
+//! watched, one warning is written; where others make it come and go, ten in all.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -87,18 +87,19 @@ impl Watcher {
         }
         if !path.is_warned {
             let error = error.with_path(&path.given);
-            self.stderr.warn(&format!("warning: {error}"));
+            let now = self.clock.tick();
+            self.stderr.warn_of_many(&format!("warning: {error}"), now);
         }
         Appeared::Refused
     }
 
-    fn warn_of_refusal(&self, path: &AwaitedPath, refused: &Path) {
+    fn warn_of_refusal(&mut self, path: &AwaitedPath, refused: &Path) {
         if !path.is_warned {
             let refused = escaped(refused.as_os_str().as_bytes());
             let path = escaped(&path.given);
-            self.stderr.warn(&format!(
-                "warning: {path} cannot be seen to appear: {refused} may not be read"
-            ));
+            let text =
+                format!("warning: {path} cannot be seen to appear: {refused} may not be read");
+            self.stderr.warn_of_many(&text, self.clock.tick());
         }
     }
 

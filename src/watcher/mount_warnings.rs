@@ -7,14 +7,22 @@ use crate::escape::escaped;
 use crate::file_status::FsClass;
 use crate::tracker::Hashing;
 
+/// So many mounts are named one by one: other users may have mounted any number.
+const NAMED: usize = 10;
+
 impl Watcher {
     /// Warns of each watched file system that is not simply local.
     pub(super) fn warn_of_incomplete_events(&mut self) {
-        for (path, class) in self.special_mounts() {
-            if let Some(text) = self.describe(class) {
-                self.stderr
-                    .warn(&format!("warning: {} is on {text}", escaped(&path)));
-            }
+        let mounts = self.special_mounts().into_iter();
+        let described = |(path, class)| Some((path, self.describe(class)?));
+        let described: Vec<_> = mounts.filter_map(described).collect();
+        for (path, text) in described.iter().take(NAMED) {
+            self.stderr
+                .warn(&format!("warning: {} is on {text}", escaped(path)));
+        }
+        if let more @ 1.. = described.len().saturating_sub(NAMED) {
+            self.stderr
+                .warn(&format!("warning: and {more} more mounts of such kinds"));
         }
     }
 
