@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
-use common::{Tree, Watch, eventually, fork, serve, skipped, sys};
+use common::{Builder, Tree, Watch, eventually, fork, serve, skipped, sys};
 
 /// The default capacity of a pipe.
 const PIPE: usize = 64 << 10;
@@ -42,9 +42,21 @@ fn rest(pipe: OwnedFd) -> String {
 
 #[test]
 fn a_reader_of_stderr_that_has_stopped_costs_lines_of_stderr_and_nothing_else() {
+    reads_stderr_late(|builder| builder);
+    if sys::is_root() {
+        // The pipe of another user cannot be opened again, and so not made non-blocking.
+        reads_stderr_late(|builder| builder.user(65534));
+    } else {
+        skipped("the pipe of another user", "another user is needed");
+    }
+}
+
+/// Reads stderr of a watcher once it has lost lines.
+fn reads_stderr_late(run: impl Fn(Builder) -> Builder) {
     let tree = Tree::new();
     let (unread, stderr) = sys::pipe().unwrap();
-    let watch = tree.watch().args(["--trace"]).stderr(stderr).spawn();
+    let builder = tree.watch().args(["--trace"]).stderr(stderr);
+    let watch = run(builder).spawn();
     wait_until_it_watches(&tree, &watch);
     for number in 0..2000 {
         tree.touch(format!("a-name-of-some-length-{number}"));
