@@ -27,7 +27,8 @@ fn class_of(file_system: &str) -> FsClass {
         "virtiofs" => FsClass::Remote("virtiofs"),
         "ceph" => FsClass::Remote("Ceph"),
         "afs" => FsClass::Remote("AFS"),
-        "coda" | "gfs2" | "lustre" | "ocfs2" | "pvfs2" | "vboxsf" => {
+        "acfs" | "beegfs" | "coda" | "gfs2" | "gpfs" | "hostfs" | "lustre" | "ncpfs" | "ocfs2"
+        | "panfs" | "prl_fs" | "pvfs2" | "vboxsf" | "vmhgfs" => {
             FsClass::Remote("a shared file system")
         }
         "autofs" => FsClass::Automount,
@@ -46,10 +47,10 @@ fn class_of(file_system: &str) -> FsClass {
         "selinuxfs" => FsClass::Pseudo("selinuxfs"),
         "devpts" => FsClass::Pseudo("devpts"),
         "mqueue" => FsClass::Pseudo("mqueue"),
-        "binfmt_misc" | "functionfs" | "ipathfs" | "nfsd" | "nsfs" | "openpromfs" | "pidfs"
-        | "resctrl" | "rpc_pipefs" | "smackfs" | "spufs" | "usbfs" | "xenfs" => {
-            FsClass::Pseudo("a file system of the kernel")
-        }
+        "binder" | "binfmt_misc" | "cpuset" | "dlmfs" | "functionfs" | "gadgetfs" | "ibmasmfs"
+        | "ipathfs" | "nfsd" | "nsfs" | "ocfs2_dlmfs" | "openpromfs" | "oprofilefs" | "pidfs"
+        | "resctrl" | "rpc_pipefs" | "s390_hypfs" | "smackfs" | "spufs" | "usbdevfs" | "usbfs"
+        | "xenfs" => FsClass::Pseudo("a file system of the kernel"),
         // "fuse", "fuseblk", "fuse.sshfs".
         _ if file_system.starts_with("fuse") => FsClass::Remote("FUSE"),
         _ => FsClass::Local,
@@ -308,11 +309,15 @@ mod tests {
             "cifs",
             "9p",
             "ceph",
+            "gpfs",
+            "vmhgfs",
+            "pvfs2",
         ] {
             assert!(class_of(name).may_stall(), "{name}");
         }
         let pseudo = "proc sysfs debugfs tracefs configfs securityfs cgroup cgroup2 bpf pstore \
-                      efivarfs selinuxfs binfmt_misc mqueue devpts fusectl rpc_pipefs nsfs";
+                      efivarfs selinuxfs binfmt_misc mqueue devpts fusectl rpc_pipefs nsfs \
+                      cpuset ocfs2_dlmfs gadgetfs binder";
         for name in pseudo.split_whitespace() {
             assert!(matches!(class_of(name), FsClass::Pseudo(_)), "{name}");
         }
