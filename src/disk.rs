@@ -21,11 +21,11 @@ use crate::hash::{DirectoryPath, FileJob, InPlace, RegularFile, Workers};
 use crate::mounts::MountTable;
 use crate::self_output::SelfOutputs;
 use crate::sys::file::{self, Open};
-use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::reopen::FdPath;
 use crate::sys::stat::{stat_fd_cached, stat_name_cached};
 use crate::sys::xattr;
+use crate::sys::{fs_error, watch_error};
 use crate::tracker::Tracker;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
@@ -194,7 +194,7 @@ impl Disk for RealDisk {
             Located::Here(opened, _) => {
                 let path = FdPath::new(opened.as_fd());
                 let wd = self.inotify.watch_file(path.as_c_str());
-                wd.map_err(|error| fs_error(&error))
+                wd.map_err(|error| watch_error(&error))
             }
             Located::Remote(target) => match self.ask(Ask::WatchFile, target)? {
                 Answer::Wd(wd) => Ok(wd),

@@ -65,13 +65,20 @@ pub(crate) fn fs_error(error: &io::Error) -> FsError {
             FsError::NotFound
         }
         Some(libc::EACCES | libc::EPERM) => FsError::PermissionDenied,
-        Some(libc::ENOSPC) => FsError::WatchLimit,
         Some(libc::EMFILE | libc::ENFILE) => {
             LACKED_DESCRIPTORS.store(true, Ordering::Relaxed);
             FsError::NoDescriptor
         }
         Some(libc::EWOULDBLOCK | libc::ETXTBSY | libc::EINTR) => FsError::Busy,
         _ => FsError::Io(message(error)),
+    }
+}
+
+/// Classifies an error of inotify_add_watch(2), where ENOSPC is the limit of watches.
+pub(crate) fn watch_error(error: &io::Error) -> FsError {
+    match error.raw_os_error() {
+        Some(libc::ENOSPC) => FsError::WatchLimit,
+        _ => fs_error(error),
     }
 }
 
@@ -86,5 +93,35 @@ pub(crate) fn io_error(error: &FsError) -> io::Error {
         FsError::Unanswered => io::Error::other("its file system has not answered yet"),
         FsError::Stalled => io::Error::other("its file system does not answer"),
         FsError::Io(why) => io::Error::other(why.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::{fs_error, message, watch_error};
+    use crate::file_status::FsError;
+
+    #[test]
+    fn a_full_disk_is_not_the_limit_of_watches() {
+        let error = io::Error::from_raw_os_error(libc::ENOSPC);
+        assert_eq!(watch_error(&error), FsError::WatchLimit);
+        // As a server may answer to any call.
+        assert_eq!(fs_error(&error), FsError::Io(message(&error)));
+    }
+
+    #[test]
+    fn what_is_reported_of_an_error_is_in_words() {
+        for number in 1..=133 {
+            let error = io::Error::from_raw_os_error(number);
+            if let FsError::Io(why) = watch_error(&error) {
+                assert!(
+                    !why.contains("os error") && !why.contains("uncategorized"),
+                    "{why}"
+                );
+                assert!(!why.is_empty() && !why.ends_with(')'), "{why}");
+            }
+        }
     }
 }

@@ -19,9 +19,9 @@ use crate::event::Wd;
 use crate::file_status::FsClass;
 use crate::mounts::MountTable;
 use crate::since::Since;
-use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
+use crate::sys::watch_error;
 use crate::tracker::disk::{Inode, Watched};
 use crate::tracker::model::Id;
 
@@ -98,7 +98,7 @@ impl State<'_> {
         class: FsClass,
         wd: io::Result<Wd>,
     ) -> bool {
-        let wd = wd.map_err(|error| fs_error(&error));
+        let wd = wd.map_err(|error| watch_error(&error));
         match take_watch(self.tracker, id, &Watched { wd, inode, class }) {
             Ok(()) => true,
             Err(other) => {

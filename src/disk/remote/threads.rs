@@ -18,7 +18,7 @@ use crate::sys::file::{self, Open};
 use crate::sys::inotify::Inotify;
 use crate::sys::reopen::FdPath;
 use crate::sys::stat::{stat_fd, stat_name};
-use crate::sys::{fs_error, listing};
+use crate::sys::{fs_error, listing, watch_error};
 use crate::tracker::disk::{FileDigest, Watched, append_name};
 
 /// How long a late answer is kept until the same is asked again: 60 s.
@@ -137,7 +137,8 @@ impl Answerer {
             Ask::WatchFile => {
                 let opened = self.open(target)?;
                 let path = FdPath::new(opened.as_fd());
-                Answer::Wd(self.inotify.watch_file(path.as_c_str())?)
+                let wd = self.inotify.watch_file(path.as_c_str());
+                Answer::Wd(wd.map_err(|error| watch_error(&error))?)
             }
             Ask::List => {
                 let mut names = Vec::new();
@@ -247,7 +248,7 @@ pub(crate) fn watch(
 ) -> Watched {
     let wd = inotify.watch_directory(FdPath::new(dir).as_c_str());
     Watched {
-        wd: wd.map_err(|error| fs_error(&error)),
+        wd: wd.map_err(|error| watch_error(&error)),
         inode: stat.inode,
         class: mounts.class(stat),
     }
