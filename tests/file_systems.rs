@@ -50,9 +50,14 @@ fn with_one_file_system_nothing_is_asked_of_another() {
     let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("d/b", "2")]) else {
         return;
     };
-    let mut watch = builder(&tree, &fuse).args(["-x"]).start();
-    tree.touch("new");
-    watch.expect(&["New file: ./new"]);
+    let args = ["-x", "--rescan", "0.2"];
+    let mut watch = builder(&tree, &fuse).args(args).start();
+    // Neither at the start nor by a comparison.
+    for name in ["one", "two", "three"] {
+        tree.touch(name);
+        watch.expect(&[&format!("New file: ./{name}")]);
+        std::thread::sleep(Duration::from_millis(300));
+    }
     assert_eq!(fuse.served(), 0, "the other file system was asked");
     watch.stop();
 }
