@@ -12,7 +12,7 @@ use crate::disk::RealTracker;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::sys::io_error;
-use crate::tracker::disk::FsError;
+use crate::tracker::disk::{Disk, FsError};
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::{FileRoot, Root, without_slashes};
 use crate::walk::{WalkContext, walk, walk_remote};
@@ -208,6 +208,9 @@ impl RootBuilder<'_> {
         });
         if self.tracker.model.find(dir, &name).is_none() {
             let found = self.find(&seen.open)?;
+            if self.tracker.disk.is_self_output(found.stat.inode) {
+                return Ok(());
+            }
             let id = self.tracker.model.insert(Some(dir), &name, found.stat.kind);
             if found.is_remote() {
                 self.tracker.enqueue(id);

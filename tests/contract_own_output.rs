@@ -47,6 +47,26 @@ fn stdout_into_a_file_in_the_tree_is_not_reported() {
 }
 
 #[test]
+fn stdout_into_a_file_that_is_a_path_is_not_reported() {
+    let tree = Tree::new();
+    let out = tree.path("out.log");
+    for paths in [&["out.log"][..], &["out.log", "."]] {
+        let stdout = File::create(&out).unwrap();
+        let watch = tree.watch().args(["--format", "json", "--initial"]);
+        let watch = watch.args(paths).stdout(stdout).start();
+        watch.stop();
+        let text = fs::read_to_string(&out).unwrap();
+        let records = text.lines().filter(|line| !line.contains("\"start\""));
+        assert!(records.clone().count() > 0, "{text}");
+        assert!(
+            records.clone().all(|line| !line.contains("out.log")),
+            "{text}"
+        );
+        assert!(text.contains("\"files\":0"), "{text}");
+    }
+}
+
+#[test]
 fn stderr_into_a_file_in_the_tree_is_not_reported() {
     let tree = Tree::new();
     let log = tree.path("err.log");
