@@ -146,6 +146,10 @@ fn remedy_for_path(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(2) => "; give a PATH that exists, or --wait-for-path to wait for it".to_owned(),
         Some(13) => "; run as a user who may read it".to_owned(),
+        Some(40) => "; correct its symbolic links, which lead in a circle".to_owned(),
+        _ if error.kind() == io::ErrorKind::NotADirectory => {
+            "; what stands before a slash must be a directory".to_owned()
+        }
         _ => remedy(error),
     }
 }

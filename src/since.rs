@@ -89,7 +89,10 @@ impl Reader {
             Ok(None) => Err(format!(
                 "cannot read {shown}: it is no regular file; give a file that --format json has written"
             )),
-            Err(error) => Err(unreadable(&shown, &error)),
+            Err(error) => Err(format!(
+                "{}; give a file that --format json has written",
+                unreadable(&shown, &error)
+            )),
         }
     }
 
