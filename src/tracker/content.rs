@@ -198,8 +198,8 @@ impl<D: Disk> Tracker<D> {
         self.queue.served();
     }
 
-    /// Serves that a file cannot be read now. If it was written to, that is emitted as a change
-    /// without a digest.
+    /// Serves that a file cannot be read now. If it was written to, or has replaced another one, that
+    /// is emitted as a change without a digest.
     pub(super) fn reading_failed(
         &mut self,
         id: Id,
@@ -213,7 +213,9 @@ impl<D: Disk> Tracker<D> {
             self.model.mark_missed(id);
             return self.try_again(id, &error, evidence);
         }
-        let is_written = evidence.is_written()
+        let has_replaced = self.last_reported.take_replaced(id).is_some();
+        let is_written = has_replaced
+            || evidence.is_written()
             || match self.model.knowledge(id) {
                 Knowledge::Unread { .. } => self.changed_since_start(id, stat),
                 Knowledge::Unseen => self.model.digest(id).is_some() && stat.size > 0,

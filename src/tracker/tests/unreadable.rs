@@ -42,6 +42,26 @@ fn a_known_file_that_was_unreadable_for_a_while_is_read_again() {
 }
 
 #[test]
+fn an_unreadable_file_that_replaces_another_one_is_a_change() {
+    let tree = all(&[
+        write("t/a", 1),
+        write("t/b", 2),
+        vec![Op::Chmod("t/b", false)],
+    ]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Rename("t/b", "t/a")]);
+    world.catches_up();
+    assert_eq!(
+        world.new_records(),
+        ["renamed t/b -> t/a", "changed t/a 4"],
+        "to what is not known"
+    );
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+}
+
+#[test]
 fn each_write_to_an_unreadable_file_is_a_change_and_so_is_its_becoming_readable() {
     let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     world.does(&[Op::Chmod("t/a", false)]);
