@@ -48,3 +48,29 @@ pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Option<Read>> 
     bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(Some(Read { bytes, is_cut }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::read_regular;
+
+    #[test]
+    fn what_is_no_regular_file_is_not_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/etc/passwd", &link).expect("a link");
+        // A read(2) of /dev/zero would give ten bytes.
+        for path in [Path::new("/dev/zero"), dir.path(), &link] {
+            let read = read_regular(path, 10).expect("an answer");
+            assert!(read.is_none(), "{}", path.display());
+        }
+        let file = dir.path().join("file");
+        std::fs::write(&file, "0123456789a").expect("written");
+        let read = read_regular(&file, 10).expect("an answer").expect("bytes");
+        assert_eq!(
+            (read.bytes.as_slice(), read.is_cut),
+            (&b"0123456789"[..], true)
+        );
+    }
+}
