@@ -35,6 +35,19 @@ fn escape_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// A text with nothing but its control characters escaped.
+pub(crate) fn without_controls(text: &str) -> String {
+    let shown = |character: char| {
+        let text = character.to_string();
+        if character.is_control() {
+            escaped(text.as_bytes())
+        } else {
+            text
+        }
+    };
+    text.chars().map(shown).collect()
+}
+
 pub(crate) fn escaped(path: &[u8]) -> String {
     let mut out = Vec::with_capacity(path.len());
     escape(path, &mut out);

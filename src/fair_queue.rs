@@ -127,6 +127,11 @@ mod tests {
         let order = all(&mut queue);
         assert_eq!(order.iter().position(|work| *work == 1000), Some(8));
         assert_eq!(order.len(), 301);
+        // What many groups took is given back.
+        for group in 0..1000 {
+            queue.push(group, 0);
+        }
+        assert_eq!(all(&mut queue).len(), 1000);
         assert!(queue.work.capacity() < 300 && queue.turns.capacity() < 300);
     }
 

@@ -20,6 +20,7 @@ fn a_file_is_created_with_the_mode_that_it_has_however_it_came() {
         fs::Permissions::from_mode(0o4755),
     )
     .unwrap();
+    fs::set_permissions(tree.outside("tree"), fs::Permissions::from_mode(0o1750)).unwrap();
     let mut watch = tree.watch().json().args(EVERY).start();
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).mode(0o4700);
@@ -28,6 +29,7 @@ fn a_file_is_created_with_the_mode_that_it_has_however_it_came() {
     assert_eq!(made.value["mode"], "4700");
     fs::rename(tree.outside("tree"), tree.path("moved")).unwrap();
     let moved = watch.expect(&["created directory ./moved", "created file ./moved/setuid"]);
+    assert_eq!(moved[0].value["mode"], "1750");
     assert_eq!(moved[1].value["mode"], "4755");
     watch.finish();
 }

@@ -121,6 +121,18 @@ fn a_command_is_refused_with_the_remedy() {
 }
 
 #[test]
+fn an_argument_in_an_answer_cannot_change_the_state_of_a_terminal() {
+    for option in ["--format", "--color", "--\u{9b}31m"] {
+        let answer = refused(&[option, "\u{1b}[31m\u{9b}31m\u{7f}"]);
+        let controls = answer
+            .chars()
+            .filter(|each| each.is_control() && *each != '\n');
+        assert_eq!(controls.count(), 0, "{answer:?}");
+        assert!(answer.contains("\\xc2\\x9b31m"), "{answer:?}");
+    }
+}
+
+#[test]
 fn what_is_empty_is_refused_as_empty() {
     assert!(refused(&[""]).contains("a PATH is empty"));
     assert!(refused(&[".", ""]).contains("a PATH is empty"));

@@ -5,7 +5,7 @@
 //! that the walk saw, as it was before the watch began; all else is left to reconcile.
 
 use super::Tracker;
-use super::disk::{Disk, FileDigest, FsError, Stat};
+use super::disk::{Disk, FileDigest, FsClass, FsError, Stat};
 use super::model::{Evidence, Id, Knowledge};
 use crate::change::Kind;
 
@@ -28,8 +28,13 @@ impl<D> Tracker<D> {
     /// Whether a file may have been written since the watch began: the wall clock has shown its
     /// mtime since then. An mtime that a program has set to the future counts only if the ctime
     /// shows that it was set since. In a directory without a watch, where a write makes no event,
-    /// any new ctime counts.
+    /// any new ctime counts. The kernel's own file systems prove nothing: there an inode has the
+    /// time when it was first looked up.
     pub(super) fn changed_since_start(&self, id: Id, stat: &Stat) -> bool {
+        let class = self.file_systems.class(stat.inode.dev);
+        if matches!(class, FsClass::Pseudo(_)) {
+            return false;
+        }
         let dir = self.model.parent(id);
         if dir.is_some_and(|dir| self.model.wd(dir).is_none()) {
             let from = self.settings.began_coarse;

@@ -4,6 +4,7 @@ use super::super::Hashing;
 use super::super::fake::Op;
 use super::cases::{all, emits, emits_with, touch, write};
 use super::world::{BIRTH, MS, World, WorldOptions};
+use crate::tracker::disk::FsClass;
 
 /// Options of a world that reads files in that way.
 pub(super) fn hashing(hashing: Hashing) -> WorldOptions {
@@ -344,4 +345,22 @@ fn a_file_that_a_worker_still_cannot_read_is_asked_about_twice() {
     world.waits();
     world.settles();
     assert_eq!(questions(&world)[before..], ["stat a", "read a"]);
+}
+
+#[test]
+fn a_file_of_the_kernel_is_not_reported_because_it_has_the_time_of_the_first_look() {
+    let mut world = World::new(&WorldOptions::default(), &write("t/a", 1));
+    let dir = world.tracker.roots.directories()[0].entry.unwrap();
+    let dev = world.tracker.model.inode(dir).dev;
+    let class = FsClass::Pseudo("sysfs");
+    world.tracker.file_systems.note(dev, class);
+    world.passes(1000 * MS);
+    // A new time without an event.
+    world.does(&[Op::Touch("t/a")]);
+    world.tracker.disk.kernel.read(usize::MAX);
+    world.settles();
+    assert_eq!(world.new_records(), Vec::<String>::new());
+    world.does(&write("t/a", 2));
+    world.settles();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
 }
