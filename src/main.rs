@@ -51,7 +51,6 @@ use clap::Parser;
 use cli::Cli;
 use daemon::{Daemonize, PidFile};
 use error::Error;
-use escape::without_controls;
 use input::Stdin;
 use start_guard::StartGuard;
 use sys::signal::{self, Held, Signals};
@@ -133,8 +132,7 @@ fn refuse(error: &clap::Error, start: &Start) -> ! {
         let text = error.render().to_string();
         let text = text.strip_prefix("error: ").unwrap_or(&text);
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            // It may have an argument as it was given.
-            stderr::message(&without_controls(line));
+            stderr::message_as_given(line);
         }
         end(Exit::Status(2))
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::change::Warning;
 use crate::error::limit_remedy;
-use crate::escape::escaped;
+use crate::escape::{escaped, without_controls};
 pub(crate) use buffer::{close, end_by, erase_progress, flush, is_waiting, message, with_stream};
 use warnings::Warnings;
 
@@ -166,6 +166,11 @@ impl Stderr {
     pub(crate) fn warning_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.warnings.counts()
     }
+}
+
+/// Writes a line that may have an argument as it was given.
+pub(crate) fn message_as_given(text: &str) {
+    message(&without_controls(text));
 }
 
 fn nanos(duration: Duration) -> u64 {
