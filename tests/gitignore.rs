@@ -370,6 +370,29 @@ fn git_is_asked_where_its_end_makes_no_signal() {
 }
 
 #[test]
+fn a_fifo_as_the_configuration_of_git_is_not_waited_for() {
+    let test = "a_fifo_as_the_configuration_of_git_is_not_waited_for";
+    // git is asked, and given up after a while; without it, the file is not opened.
+    let path = std::env::var("PATH").unwrap();
+    let paths = [
+        has_program(test, "git").then_some(path),
+        Some("/none".into()),
+    ];
+    for path in paths.into_iter().flatten() {
+        let tree = Tree::new();
+        let home = tree.outside("home");
+        fs::create_dir(&home).unwrap();
+        tree.fifo(home.join(".gitconfig"));
+        let (home, path) = (format!("HOME={}", home.display()), format!("PATH={path}"));
+        let through = ["env", "-u", "XDG_CONFIG_HOME", &home, &path];
+        let mut watch = watch(&tree).through(&through).start();
+        tree.touch("a");
+        watch.expect(&["New file: ./a"]);
+        watch.stop();
+    }
+}
+
+#[test]
 fn rules_that_cannot_be_read_for_a_while_count_as_before() {
     let test = "rules_that_cannot_be_read_for_a_while_count_as_before";
     let tree = Tree::new();

@@ -72,6 +72,8 @@ pub(crate) struct Fake {
     /// Errors injected so far.
     pub(crate) errors: usize,
     pub(crate) pending: VecDeque<Op>,
+    /// How many of the next watches on files cannot be set.
+    pub(crate) failing_file_watches: usize,
     /// How many listings succeed before one fails.
     pub(crate) lists_until_failure: Option<usize>,
     /// How long each reading takes, in nanoseconds.
@@ -109,6 +111,7 @@ impl Fake {
             odds: Odds::default(),
             errors: 0,
             pending: VecDeque::new(),
+            failing_file_watches: 0,
             lists_until_failure: None,
             reading_takes: 0,
             is_busy: false,

@@ -216,6 +216,11 @@ impl Disk for Fake {
         self.race();
         let node = self.find(at)?;
         self.fail(false)?;
+        if self.failing_file_watches > 0 {
+            self.failing_file_watches -= 1;
+            self.errors += 1;
+            return Err(FsError::Io("it cannot be watched".into()));
+        }
         self.kernel.watch(node)
     }
 

@@ -80,6 +80,23 @@ mod tests {
 
     use super::{ByInode, Id, InodeKey};
 
+    #[test]
+    fn to_add_or_remove_a_name_costs_the_same_however_many_there_are() {
+        const NAMES: usize = 100_000;
+        let keys = vec![7; NAMES];
+        let mut index = ByInode::default();
+        // With a search for each of them this would take minutes.
+        let began = std::time::Instant::now();
+        for at in 0..NAMES {
+            index.insert(&keys, Id::leaf(at), InodeKey(7));
+        }
+        for at in 0..NAMES {
+            index.remove(&keys, Id::leaf(at), InodeKey(7));
+        }
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+        assert!(index.names(&keys, InodeKey(7)).is_empty());
+    }
+
     proptest! {
         #[test]
         fn it_holds_what_a_set_would(steps in prop::collection::vec((0usize..40, 0u64..6), 0..300)) {

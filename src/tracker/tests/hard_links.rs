@@ -232,3 +232,40 @@ fn writes_to_a_file_with_many_names_take_one_step_for_each_name_in_all() {
     let all = ["a", "a", "b", "c", "d"].map(|name| format!("changed t/{name} 4"));
     assert_eq!(records, all);
 }
+
+/// Options of a world with a watch on each file.
+fn strict() -> WorldOptions {
+    let mut options = WorldOptions::default();
+    options.settings.strict = true;
+    options
+}
+
+#[test]
+fn a_file_that_could_not_be_watched_is_watched_once_it_can_be() {
+    for failures in 1..5 {
+        let mut world = World::quiet(&strict(), &[]);
+        world.tracker.disk.failing_file_watches = failures;
+        world.does(&[Op::Open(0, "t/a"), Op::Put(0, 1)]);
+        world.catches_up();
+        world.does(&[Op::Put(0, 2), Op::Shut(0)]);
+        world.catches_up();
+        world.does(&[Op::Append(0, "t/a"), Op::Put(0, 3)]);
+        world.converges();
+        assert_eq!(world.tracker.file_watches(), 1, "{failures}");
+    }
+}
+
+#[test]
+fn a_file_saved_by_a_rename_or_with_a_used_number_is_watched_by_itself() {
+    let saved = all(&[write("t/tmp", 2), vec![Op::Rename("t/tmp", "t/a")]]);
+    let renewed = all(&[
+        vec![Op::Rename("t/a", "o/a"), Op::Unlink("o/a")],
+        write("t/a", 2),
+    ]);
+    for ops in [saved, renewed] {
+        let mut world = World::quiet(&strict(), &write("t/a", 1));
+        world.does(&ops);
+        world.converges();
+        assert_eq!(world.tracker.file_watches(), 1);
+    }
+}
