@@ -68,6 +68,39 @@ fn a_file_that_is_a_path_outlives_the_link_to_its_directory() {
 }
 
 #[test]
+fn a_file_is_part_of_its_directory_again_once_the_link_to_it_is_gone() {
+    let tree = releases();
+    tree.write("r1/g", "x");
+    let watch = tree.watch().baseline().path("file").path("r1");
+    let mut watch = watch.start();
+    tree.symlink("r2/h", "next");
+    tree.rename("next", "file");
+    watch.expect_in_any_order(&["Deleted: file", "New file: file", "New file: r1/f"]);
+    tree.append("r1/f", "y");
+    watch.expect(&["Content changed: r1/f"]);
+    watch.stop();
+}
+
+#[test]
+fn a_directory_is_part_of_the_one_above_it_again_once_the_link_to_it_is_gone() {
+    let tree = releases();
+    tree.mkdirs("r1/sub");
+    tree.write("r1/sub/g", "x");
+    tree.mkdirs("r2/sub");
+    let watch = tree.watch().baseline().path("cur/sub").path("r1");
+    let mut watch = watch.start();
+    tree.symlink("r2", "next");
+    tree.rename("next", "cur");
+    watch.expect(&["Deleted: cur/sub/g", "Deleted directory: cur/sub"]);
+    watch.expect_in_any_order(&[
+        "Watching new directory: cur/sub",
+        "Watching new directory: r1/sub",
+        "New file: r1/sub/g",
+    ]);
+    watch.stop();
+}
+
+#[test]
 fn a_file_that_is_a_path_moves_with_its_directory() {
     for (file, moved) in [
         ("a/b/f", &["Renamed directory: a/b -> a/c"][..]),

@@ -158,22 +158,27 @@ impl<D: Disk> Tracker<D> {
         let roots = self.roots.directories.iter();
         let root = roots
             .filter(|root| root.shown == shown)
-            .find_map(|root| root.entry);
-        let is_path = |id: &Id| !self.model.has(*id, Flag::PARTIAL);
-        if let Some(id) = root.filter(is_path) {
+            .find_map(|root| Some((root.entry?, root.absolute.clone())));
+        let is_path = |(id, _): &(Id, _)| !self.model.has(*id, Flag::PARTIAL);
+        if let Some((id, absolute)) = root.filter(is_path) {
             self.unlink(id);
+            // Another PATH that it is in may report it now.
+            self.enqueue_path(&absolute);
         }
         let mut files = self.roots.files.iter();
-        if let Some(FileRoot { dir, name, .. }) = files.find(|file| file.shown == shown) {
-            let dir = *dir;
+        if let Some(file) = files.find(|file| file.shown == shown) {
+            let FileRoot { dir, name, .. } = file.clone();
             // Before the PATH is removed, by whose path it is reported.
-            if let Some(id) = self.model.find(dir, name) {
+            if let Some(id) = self.model.find(dir, &name) {
                 self.unlink(id);
             }
             self.roots.files.retain(|file| file.shown != shown);
             self.roots.has_lost = true;
             let is_left = self.roots.files.iter().any(|file| file.dir == dir);
-            if !is_left && self.model.has(dir, Flag::PARTIAL) {
+            if !self.model.has(dir, Flag::PARTIAL) {
+                // The PATH that its directory is in may report it now.
+                self.enqueue_name(dir, &name);
+            } else if !is_left {
                 self.unlink(dir);
             }
         }
@@ -198,7 +203,6 @@ impl<D: Disk> Tracker<D> {
             if path != file.shown || self.is_hidden(file.dir, &file.name, is_dir) {
                 self.roots.files.push(file.clone());
                 self.lose_root(&file.shown);
-                self.enqueue_name(file.dir, &file.name);
             }
         }
     }
