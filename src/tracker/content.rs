@@ -109,7 +109,7 @@ impl<D: Disk> Tracker<D> {
             self.try_again(id, &FsError::NotFound, evidence);
             return false;
         };
-        self.count_reading(&read.stat);
+        self.note_read(id, &read.stat, read.stable);
         self.compare(id, &read.stat, digest, read.stable, evidence);
         true
     }

@@ -310,6 +310,11 @@ impl Fake {
         self.tree.node(node).is_excused
     }
 
+    /// Whether a file was written to while it had several names.
+    pub(crate) fn is_written_by_one_of_many(&self, node: Node) -> bool {
+        !self.tree.node(node).writers.is_empty()
+    }
+
     /// Its inode number, with that of the device.
     pub(crate) fn inode(&self, node: Node) -> Inode {
         self.tree.inode(node)

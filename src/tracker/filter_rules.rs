@@ -119,7 +119,13 @@ impl<D: Disk> Tracker<D> {
         if let NameChange::MovedTo(cookie) = step.change {
             self.moved_to_hidden(cookie);
         }
-        if self.model.find(dir, name).is_some() {
+        // What a glob of directories hides may have left a whiteout behind, without an event.
+        let may_be_whiteout = || {
+            step.is_dir
+                && matches!(step.change, NameChange::MovedFrom(_))
+                && !self.is_hidden(dir, name, false)
+        };
+        if self.model.find(dir, name).is_some() || may_be_whiteout() {
             self.enqueue_name(dir, name);
         } else if self.model.has(dir, Flag::PARTIAL)
             && let Some(id) = self.path_spelled(dir, name)

@@ -19,7 +19,7 @@ impl<D: Disk> Tracker<D> {
         let evidence = self.take_evidence(id).and(Evidence::COMPLETED);
         match read.digest {
             Some(digest) => {
-                self.count_reading(stat);
+                self.note_read(id, stat, read.stable);
                 self.compare(id, stat, digest, read.stable, evidence);
             }
             None => self.compare_stat(id, stat, evidence),
@@ -78,6 +78,7 @@ impl<D: Disk> Tracker<D> {
         let last = self.model.digest(id);
         let is_linked = stat.nlink > 1 || self.model.has(id, Flag::LINKED);
         let has_new_fingerprint = knowledge.fingerprint() != Some(model::fingerprint(stat, false));
+        let was_racy = matches!(knowledge, Knowledge::Known { is_racy: true, .. });
         let is_changed = match (self.last_reported.take_replaced(id), knowledge) {
             (Some(_), _) | (None, Knowledge::Unseen) => true,
             (None, _) if last.is_some() => true,
@@ -116,7 +117,7 @@ impl<D: Disk> Tracker<D> {
             self.emit_changed(id, content(stat, None), last);
             self.note_reading_of(id, stat, true);
             self.mark_read_this_batch(id);
-        } else if has_new_fingerprint {
+        } else if has_new_fingerprint || was_racy {
             // There may have been a write, too, whose event is unread.
             self.model.mark_racy(id);
         }
@@ -132,7 +133,7 @@ impl<D: Disk> Tracker<D> {
         digest: Digest,
         stable: bool,
     ) {
-        self.count_reading(stat);
+        self.note_read(id, stat, stable);
         self.keep_digest(id, stat, digest, stable);
     }
 
@@ -144,24 +145,25 @@ impl<D: Disk> Tracker<D> {
         if !stable {
             self.model.add_evidence(id, Evidence::MODIFIED);
             self.debounce(id);
-        } else {
-            self.mark_read_this_batch(id);
-        }
-    }
-
-    /// Notes that a file was read while the batch is applied, so that its other events about it
-    /// are out of date.
-    fn mark_read_this_batch(&mut self, id: Id) {
-        if let Some(applying) = &mut self.applying {
-            applying.read.insert(id);
         }
     }
 }
 
 impl<D> Tracker<D> {
-    pub(super) fn count_reading(&mut self, stat: &Stat) {
+    /// Counts a file that was read now, and notes that, if it did not change meanwhile, its other
+    /// events in the batch that is applied are out of date.
+    pub(super) fn note_read(&mut self, id: Id, stat: &Stat, stable: bool) {
         self.counters.hashes += 1;
         self.counters.hashed_bytes += stat.size;
+        if stable {
+            self.mark_read_this_batch(id);
+        }
+    }
+
+    fn mark_read_this_batch(&mut self, id: Id) {
+        if let Some(applying) = &mut self.applying {
+            applying.read.insert(id);
+        }
     }
 
     /// Stores the fingerprint of a file.

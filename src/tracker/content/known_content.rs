@@ -27,7 +27,7 @@ impl<D: Disk> Tracker<D> {
         let known = self.model.knowledge(id);
         let is_same = |stat: &Stat| match known {
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
-                !fingerprint.is_another(model::fingerprint(stat, true))
+                fingerprint.is_same_under_another_name(model::fingerprint(stat, true))
             }
             Knowledge::Unread { .. } => true,
             Knowledge::Unseen => false,
@@ -36,6 +36,10 @@ impl<D: Disk> Tracker<D> {
             Some(stat) if digest.is_none() || is_same(&stat) => {
                 if digest.is_none() && self.is_digest_due(id, Some(&stat)) {
                     self.owe_digest(id);
+                } else if self.goes_by_stat(&stat) {
+                    // This size is what was last reported under this name.
+                    self.keep_fingerprint(id, &stat, false, self.clock.wall());
+                    self.note_reading_of(id, &stat, true);
                 }
                 content(&stat, digest)
             }

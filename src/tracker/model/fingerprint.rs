@@ -28,7 +28,7 @@ pub(in crate::tracker) struct InodeKey(pub(in crate::tracker) u64);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::tracker) struct Fingerprint {
     pub(super) inode: InodeKey,
-    /// A hash of size and times.
+    /// Two hashes of 32 bits: of size and mtime; of these and, if it counts, the ctime.
     pub(super) state: u64,
     /// A hash of the size alone, for when an event explains other times, but no other size.
     pub(super) size: u8,
@@ -38,6 +38,11 @@ impl Fingerprint {
     /// Whether inode or size differ.
     pub(in crate::tracker) fn is_another(self, new: Self) -> bool {
         self.inode != new.inode || self.size != new.size
+    }
+
+    /// Whether inode, size and mtime are the same: a rename changes the ctime alone.
+    pub(in crate::tracker) fn is_same_under_another_name(self, new: Self) -> bool {
+        self.inode == new.inode && self.state >> 32 == new.state >> 32
     }
 }
 
@@ -49,9 +54,11 @@ pub(in crate::tracker) fn inode_key(stat: &Stat) -> InodeKey {
 /// `with_ctime`: any change of the inode, such as its mode, gives another fingerprint.
 pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> Fingerprint {
     let ctime = if with_ctime { stat.ctime } else { 0 };
+    let bytes = KEY.hash_one((stat.size, stat.mtime)) >> 32;
+    let all = KEY.hash_one((stat.size, stat.mtime, ctime)) >> 32;
     Fingerprint {
         inode: inode_key(stat),
-        state: KEY.hash_one((stat.size, stat.mtime, ctime)),
+        state: bytes << 32 | all,
         size: (KEY.hash_one(stat.size) >> (64 - SIZE_BITS)) as u8,
     }
 }
@@ -97,10 +104,10 @@ mod tests {
         assert_ne!(ours, state(&|number| new_key().hash_one(number)));
         // The key is that of the fingerprints.
         let stat = stat(1, 7);
-        assert_eq!(
-            fingerprint(&stat, true).state,
-            KEY.hash_one((stat.size, stat.mtime, stat.ctime))
-        );
+        let state = fingerprint(&stat, true).state;
+        assert_eq!(state >> 32, KEY.hash_one((stat.size, stat.mtime)) >> 32);
+        let all = KEY.hash_one((stat.size, stat.mtime, stat.ctime)) >> 32;
+        assert_eq!(state & u64::from(u32::MAX), all);
     }
 
     #[test]

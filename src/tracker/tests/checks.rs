@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::Hashing;
-use super::super::fake::digest;
+use super::super::fake::{Node, digest};
 use super::super::model::{DirectoryState, Flag, Id};
 use super::super::serve_queue::POLL;
+use super::super::{Hashing, Tracker};
 use super::fold;
 use super::world::{MS, World};
 use crate::change::{Change, Kind, Warning};
@@ -91,7 +91,8 @@ impl World {
         self.compare_with_model();
         let mut truth = Vec::new();
         for root in self.tracker.roots.directories() {
-            truth.extend(self.tracker.disk.truth(&root.open));
+            let all = self.tracker.disk.truth(&root.open).into_iter();
+            truth.extend(all.filter(|(path, kind, _)| self.is_reported(&root.open, path, *kind)));
         }
         for (path, kind, node) in &truth {
             let shown = String::from_utf8_lossy(path);
@@ -108,7 +109,7 @@ impl World {
             );
             if *kind == Kind::File
                 && self.tracker.disk.is_readable(*node)
-                && !self.tracker.disk.is_excused(*node)
+                && !self.is_excused(*node)
             {
                 self.compare_bytes(
                     &shown,
@@ -143,7 +144,9 @@ impl World {
         let mut files = BTreeSet::new();
         for root in self.tracker.roots.directories() {
             let truth = disk.truth(&root.open).into_iter();
-            let nodes = truth.filter(|(_, kind, _)| *kind == Kind::File);
+            let nodes = truth.filter(|(path, kind, _)| {
+                *kind == Kind::File && self.is_reported(&root.open, path, *kind)
+            });
             for (path, _, node) in nodes {
                 let shown = String::from_utf8_lossy(&path);
                 let is_watched = disk.kernel.is_watched(node);
@@ -152,6 +155,19 @@ impl World {
             }
         }
         assert_eq!(kept, files.len(), "watches, after {:#?}", disk.journal);
+    }
+
+    /// Whether no event that counts could have shown that a file's bytes changed: those by a name
+    /// that is not reported do not.
+    fn is_excused(&self, node: Node) -> bool {
+        let Tracker {
+            disk,
+            filter,
+            settings,
+            ..
+        } = &self.tracker;
+        let is_narrowed = !filter.hides_nothing() || settings.max_depth.is_some();
+        disk.is_excused(node) || is_narrowed && disk.is_written_by_one_of_many(node)
     }
 
     fn gets_over_errors(&mut self) {

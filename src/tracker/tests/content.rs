@@ -364,3 +364,20 @@ fn a_file_of_the_kernel_is_not_reported_because_it_has_the_time_of_the_first_loo
     world.settles();
     assert_eq!(world.new_records(), ["changed t/a 4"]);
 }
+
+#[test]
+fn without_hashing_a_write_counts_though_its_times_were_seen_before_its_event() {
+    let mut world = World::quiet(&hashing(Hashing::Off), &write("t/a", 1));
+    let top = world.tracker.roots.entries().next().unwrap();
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.does(&write("t/a", 2));
+    world.read(1); // IN_ATTRIB, which explains other times.
+    world.apply_all();
+    world.work(8);
+    world.passes(5000 * MS);
+    world.tracker.enqueue_name(top, b"a");
+    world.work(8);
+    assert_eq!(world.new_records(), Vec::<String>::new());
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+}

@@ -3,6 +3,7 @@
 use super::super::fake::Op;
 use super::cases::{all, emits, folds, write};
 use super::world::{MS, World, WorldOptions};
+use crate::stage_order::Stages;
 
 #[test]
 fn a_file_without_a_name_is_reported_when_it_gets_one() {
@@ -268,4 +269,21 @@ fn a_file_saved_by_a_rename_or_with_a_used_number_is_watched_by_itself() {
         world.converges();
         assert_eq!(world.tracker.file_watches(), 1);
     }
+}
+
+#[test]
+fn a_digest_read_under_another_name_before_a_write_does_not_count_as_read_after_it() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&write("t/a", 2));
+    world.read(usize::MAX);
+    world.apply_all();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+    // The same size, within the same tick of the clock.
+    world.does(&all(&[vec![Op::Fifo("t/f")], write("t/b", 3)]));
+    world.read(usize::MAX);
+    let Ok(_) = world.begin_batch();
+    world.tracker.apply_next();
+    world.work(8);
+    world.converges();
 }

@@ -167,3 +167,33 @@ fn run_failing(options: &WorldOptions, steps: &[Vec<Op>]) {
 fn whatever_fails_for_a_while_the_model_becomes_the_disk() {
     check(failing(), steps_of(NAMES.to_vec()), run_failing);
 }
+
+/// Random worlds in which some names are not reported.
+fn narrowed() -> impl Strategy<Value = WorldOptions> {
+    let depth = prop_oneof![1 => Just(None), 2 => (1..4_u32).prop_map(Some)];
+    let exclude = prop_oneof![
+        Just(vec![]),
+        Just(vec!["b"]),
+        Just(vec!["d/"]),
+        Just(vec!["/e"]),
+        Just(vec!["d/*", "!d/a"]),
+        Just(vec!["a", "e/"]),
+    ];
+    let include = prop_oneof![3 => Just(vec![]), 1 => Just(vec!["a"]), 1 => Just(vec!["d/*"])];
+    let optional = any::<(bool, bool, bool, bool)>();
+    (options(), depth, exclude, include, optional).prop_map(
+        |(mut options, depth, exclude, include, (attributes, closed, touched, strict))| {
+            (options.exclude, options.include) = (exclude, include);
+            let settings = &mut options.settings;
+            settings.max_depth = depth;
+            (settings.attributes, settings.closed) = (attributes, closed);
+            (settings.touched, settings.strict) = (touched, strict);
+            options
+        },
+    )
+}
+
+#[test]
+fn whatever_is_not_reported_the_rest_adds_up_to_the_disk() {
+    check(narrowed(), steps_of(NAMES.to_vec()), run);
+}

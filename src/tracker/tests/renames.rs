@@ -1,8 +1,11 @@
 //! Tests renames of all kinds: the name moves, a replaced file goes, and both names are looked up.
 
+use super::super::Hashing;
 use super::super::fake::Op;
 use super::cases::{all, emits, emits_with, folds, touch, write};
+use super::content::hashing;
 use super::world::{World, WorldOptions};
+use crate::stage_order::Stages;
 
 #[test]
 fn an_atomic_save_is_a_rename_and_then_a_change() {
@@ -85,6 +88,21 @@ fn a_whiteout_stands_where_the_file_was() {
         &write("t/a", 1),
         &[Op::Whiteout("t/a", "t/b")],
         &["renamed t/a -> t/b", "created t/a"],
+    );
+}
+
+#[test]
+fn a_whiteout_is_reported_where_a_directory_was_hidden() {
+    let options = WorldOptions {
+        exclude: vec!["d/"],
+        ..WorldOptions::default()
+    };
+    let tree = [Op::MakeDir("t/d")];
+    emits_with(
+        &options,
+        &tree,
+        &[Op::Whiteout("t/d", "t/e")],
+        &["created t/e/", "created t/d"],
     );
 }
 
@@ -338,4 +356,45 @@ fn what_was_made_and_left_the_tree_unseen_is_reported_so() {
         &[Op::Symlink("t/l"), Op::Rename("t/l", "o/l")],
         &["created t/l 0", "deleted t/l"],
     );
+}
+
+#[test]
+fn a_rename_that_is_emitted_as_created_has_no_size_that_is_not_that_of_its_digest() {
+    let mut options = WorldOptions::default();
+    options.settings.no_renames = true;
+    // Of 16 sizes, about one has the same short hash as that of the empty file.
+    for blocks in 1..64 {
+        let puts = |slot| vec![Op::Put(slot, 1); blocks];
+        let tree = all(&[vec![Op::Open(0, "t/a")], puts(0)]);
+        let mut world = World::quiet(&options, &tree);
+        world.does(&[Op::Rename("t/a", "t/b"), Op::Open(0, "t/b")]);
+        world.read(usize::MAX);
+        let Ok(_) = world.begin_batch();
+        world.tracker.apply_next(); // IN_MOVED_FROM
+        world.tracker.apply_next(); // IN_MOVED_TO
+        world.does(&puts(0));
+        world.apply_all();
+        world.converges();
+    }
+}
+
+#[test]
+fn without_hashing_a_size_that_a_rename_has_emitted_is_what_was_last_reported() {
+    let mut options = hashing(Hashing::Off);
+    options.settings.no_renames = true;
+    let tree = all(&[
+        write("t/a", 1),
+        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
+    ]);
+    let mut world = World::quiet(&options, &tree);
+    world.does(&write("t/a", 2));
+    world.settles();
+    world.does(&[Op::Rename("t/d", "t/e"), Op::Open(0, "t/a")]);
+    world.read(usize::MAX);
+    let Ok(_) = world.begin_batch();
+    world.tracker.apply_next(); // IN_MOVED_FROM
+    world.tracker.apply_next(); // IN_MOVED_TO
+    // The same size and times as before.
+    world.does(&[Op::Put(0, 3), Op::Shut(0)]);
+    world.converges();
 }

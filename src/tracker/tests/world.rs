@@ -12,7 +12,7 @@ use super::super::model::{Flag, Id};
 use super::super::{Hashing, Root, Settings, Timestamps, Tracker};
 use super::fold::Fold;
 use crate::change::{Content, Kind, Warning};
-use crate::filter::Filter;
+use crate::filter::{Filter, FilterOptions};
 
 /// The wall clock when the disk is made, in nanoseconds since 1970.
 pub(super) const BIRTH: i64 = 1_700_000_000_000_000_000;
@@ -41,6 +41,9 @@ pub(super) struct WorldOptions {
     pub(super) most_watches: usize,
     /// Whether names that differ in case alone are one.
     pub(super) ignores_case: bool,
+    /// Globs of `--exclude` and of `--include`.
+    pub(super) exclude: Vec<&'static str>,
+    pub(super) include: Vec<&'static str>,
     /// The wall clock when the watch begins; the tree was made at [`BIRTH`].
     pub(super) clock: i64,
 }
@@ -71,6 +74,8 @@ impl Default for WorldOptions {
             most_events: none,
             most_watches: none,
             ignores_case: false,
+            exclude: Vec::new(),
+            include: Vec::new(),
             clock: BIRTH + 10_000_000_000,
         }
     }
@@ -114,7 +119,20 @@ impl World {
             began_coarse: began,
             ..options.settings
         };
-        let tracker = Tracker::new(disk, settings, Filter::default(), 0);
+        let globs = |globs: &[&str]| {
+            globs
+                .iter()
+                .map(|&glob| glob.to_owned())
+                .collect::<Vec<_>>()
+        };
+        let filter = Filter::new(&FilterOptions {
+            exclude: &globs(&options.exclude),
+            exclude_from: &[],
+            include: &globs(&options.include),
+            gitignore: false,
+        });
+        let filter = filter.expect("the globs are well formed");
+        let tracker = Tracker::new(disk, settings, filter, 0);
         let (fold, records, warnings) = (Fold::default(), Vec::new(), Vec::new());
         let (unread, batches) = (VecDeque::new(), Vec::new());
         let mut world = Self {
@@ -190,6 +208,9 @@ impl World {
         let mut truth = self.tracker.disk.truth(path);
         truth.sort_by(|one, other| one.0.cmp(&other.0));
         for (at, kind, node_at) in truth {
+            if !self.is_reported(path, &at, kind) {
+                continue;
+            }
             let child = if node_at == node {
                 id
             } else {
@@ -206,14 +227,34 @@ impl World {
                 self.tracker
                     .model
                     .set_inode(child, self.tracker.disk.inode(node_at));
-                match self.tracker.disk.kernel.watch(node_at) {
-                    Ok(wd) => self.tracker.model.set_watch(child, wd),
-                    Err(fault) => self.tracker.cannot_watch(child, &fault),
+                if !self.tracker.model.is_not_entered(child) {
+                    match self.tracker.disk.kernel.watch(node_at) {
+                        Ok(wd) => self.tracker.model.set_watch(child, wd),
+                        Err(fault) => self.tracker.cannot_watch(child, &fault),
+                    }
                 }
                 ids.insert(at, child);
             }
         }
         self.absorb();
+    }
+
+    /// Whether a name in a PATH is reported: neither hidden, nor in a hidden directory, nor beyond
+    /// `--max-depth`.
+    pub(super) fn is_reported(&self, root: &[u8], path: &[u8], kind: Kind) -> bool {
+        let Some(below) = path[root.len()..].strip_prefix(b"/") else {
+            return true;
+        };
+        let absolute = [b"/", root].concat();
+        let filter = &self.tracker.filter;
+        let ends = (0..=below.len()).filter(|&end| below.get(end).is_none_or(|&byte| byte == b'/'));
+        let depth = ends.clone().count();
+        let most = self.tracker.settings.max_depth;
+        let is_dir = |end| end < below.len() || kind == Kind::Directory;
+        most.is_none_or(|most| depth <= most as usize)
+            && !ends
+                .into_iter()
+                .any(|end| filter.hides(&absolute, &below[..end], is_dir(end)))
     }
 
     /// Enters a name that the walk found.
