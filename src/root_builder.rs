@@ -166,6 +166,8 @@ impl RootBuilder<'_> {
         for (entry, other) in aliases {
             if self.tracker.model.has(other, Flag::ROOT) {
                 self.note_nested(seen, entry, other);
+            } else {
+                self.tracker.confirm_alias(entry, other);
             }
         }
         Ok(Some(id))

@@ -154,6 +154,23 @@ fn a_directory_bound_below_itself_is_reported_once_and_without_end() {
     watch.finish();
 }
 
+#[test]
+fn a_directory_bound_to_a_second_name_is_entered_there_once_the_first_has_left() {
+    let test = "a_directory_bound_to_a_second_name…";
+    let script = "mkdir d bound && echo >d/f && mount --bind d bound";
+    let Some(wrapper) = namespace::mounting_first(test, script) else {
+        return;
+    };
+    let tree = Tree::new();
+    let mut watch = tree.watch().through(&wrapper).start();
+    watch.await_stderr("balerion: ready: 3 directories, 1 file");
+    fs::rename(tree.path("d"), tree.outside("d")).unwrap();
+    fs::write(seen(&watch, &tree.path("bound/g")), "").unwrap();
+    // Whichever of the two names was found first.
+    watch.until("New file: ./bound/g");
+    watch.stop();
+}
+
 /// A watch on the merged view of an overlay of two layers, `lower` and `upper`, which are
 /// outside the tree; `None`, with a message on the terminal, where none can be mounted.
 fn overlaid(test: &str, tree: &Tree) -> Option<Watch> {

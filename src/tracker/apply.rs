@@ -101,7 +101,7 @@ impl<D: Disk> Tracker<D> {
             self.check_folded_source(dir);
         } else if self.may_be_spelled_otherwise(dir, name) {
             // The event may be about either of two names of the model.
-            self.try_spelling(dir, name);
+            self.replace_spelling(dir);
         }
     }
 

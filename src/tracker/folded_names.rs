@@ -10,13 +10,19 @@ use std::collections::HashSet;
 
 use super::Tracker;
 use super::disk::{Disk, FsError, Stat, append_name, names_of};
-use super::model::{CaseFolding, DirectoryState, Id, NotEntered};
-use super::queue::Work;
+use super::model::{CaseFolding, Id};
+use super::queue::{Key, Work};
 use super::scan_scope::ScanScope;
-use crate::change::Kind;
 
 /// Entries of a directory among which another spelling is searched.
 const SEARCHED: usize = 1024;
+
+/// Names of a directory that are looked up in another spelling to find out whether it ignores
+/// case.
+const TRIED: usize = 8;
+
+/// How many of them must not be found, while they are there: one may be replaced meanwhile.
+const ENOUGH: usize = 2;
 
 /// All names that are listed in a directory.
 pub(super) type ListedNames = HashSet<Box<[u8]>>;
@@ -58,7 +64,7 @@ impl<D> Tracker<D> {
     /// Marks all directories as ignoring case.
     #[cfg(test)]
     pub(super) fn assume_folding(&mut self) {
-        let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
+        let is_dir = |id: &Id| self.model.kind(*id) == crate::change::Kind::Directory;
         for dir in self.model.all().filter(is_dir).collect::<Vec<_>>() {
             self.model.set_case_folding(dir, CaseFolding::Ignored);
         }
@@ -77,54 +83,21 @@ impl<D> Tracker<D> {
     }
 
     /// Serves a rename to a name that the model did not have: where case is ignored, it may have
-    /// replaced another spelling of it. If it is not known whether case is ignored, another
-    /// spelling is looked up later, so that the rename need not wait for that.
-    pub(super) fn try_spelling(&mut self, dir: Id, name: &[u8]) {
+    /// replaced another spelling of it. If it is not known whether case is ignored, that is found
+    /// out later, so that the rename need not wait for it.
+    pub(super) fn replace_spelling(&mut self, dir: Id) {
         match self.model.case_folding(dir) {
             CaseFolding::Ignored => self.rescan_folded(dir),
             CaseFolding::Distinguished => {}
-            state @ (CaseFolding::Untried | CaseFolding::Pending) => {
-                let Some(other) = other_spelling(name) else {
-                    return;
-                };
-                self.model.set_case_folding(dir, CaseFolding::Pending);
-                if self.model.find(dir, &other).is_some() {
-                    // That it is found would not show whether it is listed.
-                    self.rescan_folded(dir);
-                } else if state == CaseFolding::Untried {
-                    self.queue.expect_event(Work::name(dir, &other));
-                }
-            }
+            CaseFolding::Untried => self.queue.expect_event(Work::timer(Key::Folding(dir))),
         }
     }
 
     /// Whether the model has a name in another spelling, too, where it is not known whether case
     /// is ignored.
     pub(super) fn may_be_spelled_otherwise(&self, dir: Id, name: &[u8]) -> bool {
-        if !matches!(
-            self.model.case_folding(dir),
-            CaseFolding::Untried | CaseFolding::Pending
-        ) {
-            return false;
-        }
-        other_spelling(name).is_some_and(|other| self.model.find(dir, &other).is_some())
-    }
-
-    /// Serves the lookup of another spelling that [`try_spelling`](Self::try_spelling) has put on
-    /// the queue, if it found nothing, or the model has that name by now.
-    pub(super) fn end_spelling(&mut self, dir: Id, other: &[u8]) {
-        if self.model.case_folding(dir) != CaseFolding::Pending {
-            return;
-        }
-        if self.model.find(dir, other).is_some() {
-            return self.rescan_folded(dir);
-        }
-        // To change the case of the first letter again gives the name that was tried. If it is
-        // gone, that it is not found in another spelling shows nothing.
-        let tried = other_spelling(other).and_then(|tried| self.model.find(dir, &tried));
-        if tried.is_none() {
-            self.model.set_case_folding(dir, CaseFolding::Untried);
-        }
+        self.model.case_folding(dir) == CaseFolding::Untried
+            && other_spelling(name).is_some_and(|other| self.model.find(dir, &other).is_some())
     }
 
     /// The name that the model has for another spelling, in a directory that ignores case: an
@@ -181,24 +154,37 @@ impl<D: Disk> Tracker<D> {
     /// Serves that a name has gone which the model does not have: it may have another spelling of
     /// it.
     pub(super) fn check_folded_source(&mut self, dir: Id) {
-        if !self.is_directory(dir) || self.model.case_folding(dir) == CaseFolding::Distinguished {
-            return;
-        }
-        let Some(child) = self.model.first_child(dir) else {
-            if self.is_scanning(dir) {
-                self.rescan_folded(dir);
-            }
-            return;
-        };
-        let name = self.model.name(child).to_vec();
-        let is_folding = match self.stat_in(dir, &name) {
-            Ok(stat) => self.folds(dir, &name, &stat),
-            // This child may be the one that is gone, or the disk gives an error.
-            Err(_) => true,
-        };
-        if is_folding {
+        if self.is_directory(dir) && self.may_fold(dir) {
             self.rescan_folded(dir);
         }
+    }
+
+    /// Whether a directory ignores case, or may, if that cannot be found out by the names that the
+    /// model has.
+    fn may_fold(&mut self, dir: Id) -> bool {
+        match self.model.case_folding(dir) {
+            CaseFolding::Ignored => return true,
+            CaseFolding::Distinguished => return false,
+            CaseFolding::Untried => {}
+        }
+        let names = self.model.children(dir).take(SEARCHED);
+        let names = names.map(|child| self.model.name(child));
+        let lettered = names.filter(|name| other_spelling(name).is_some());
+        let tried: Vec<Vec<u8>> = lettered.take(TRIED).map(<[u8]>::to_vec).collect();
+        let mut may_fold = !tried.is_empty() || self.is_scanning(dir);
+        let mut negative = 0;
+        for name in tried {
+            // What is gone, or cannot be stat'ed, shows nothing.
+            let Ok(stat) = self.stat_in(dir, &name) else {
+                continue;
+            };
+            may_fold = self.folds(dir, &name, &stat);
+            negative += 1;
+            if may_fold || negative == ENOUGH {
+                break;
+            }
+        }
+        may_fold
     }
 
     /// Whether a directory ignores case, or may, if that cannot be found out now. Unless it is
@@ -207,20 +193,23 @@ impl<D: Disk> Tracker<D> {
         let was_known = match self.model.case_folding(dir) {
             CaseFolding::Ignored => return true,
             CaseFolding::Distinguished => true,
-            CaseFolding::Untried | CaseFolding::Pending => false,
+            CaseFolding::Untried => false,
         };
         let Some(other) = other_spelling(name) else {
             return false;
         };
-        let has_inode = |found: &Result<Stat, FsError>| {
-            found.as_ref().is_ok_and(|found| found.inode == stat.inode)
+        let is_it = |found: &Result<Stat, FsError>| {
+            let same = |found: &Stat| {
+                (found.inode, found.kind, found.ctime) == (stat.inode, stat.kind, stat.ctime)
+            };
+            found.as_ref().is_ok_and(same)
         };
         let found = self.stat_in(dir, &other);
-        let folds = has_inode(&found);
+        let folds = found.as_ref().is_ok_and(|found| found.inode == stat.inode);
         let is_absent = matches!(found, Ok(_) | Err(FsError::NotFound));
-        // If `name` was removed meanwhile, it is found in no spelling: a negative result counts
-        // only if `name` is still there.
-        let is_known = folds || was_known || is_absent && has_inode(&self.stat_in(dir, name));
+        // If `name` was removed or replaced meanwhile, it is found in no spelling: a negative result
+        // counts only if the same is still there.
+        let is_known = folds || was_known || is_absent && is_it(&self.stat_in(dir, name));
         if is_known {
             let found = if folds {
                 CaseFolding::Ignored
@@ -296,12 +285,11 @@ impl<D: Disk> Tracker<D> {
         // Not a spelling that is another entry of the model, unless that is an alias: a directory
         // that was found in two spellings.
         let model = &self.model;
-        let is_alias = |known| {
-            let alias = DirectoryState::NotEntered(NotEntered::Alias);
-            model.kind(known) == Kind::Directory && model.directory_state(known) == alias
-        };
         let is_its = |listed: &&[u8]| {
-            is_same_folded(listed, &name) && model.find(dir, listed).is_none_or(is_alias)
+            is_same_folded(listed, &name)
+                && model
+                    .find(dir, listed)
+                    .is_none_or(|known| model.is_alias(known))
         };
         let spelling = names_of(&again).find(is_its).map(<[u8]>::to_vec);
         match spelling {

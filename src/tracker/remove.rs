@@ -106,6 +106,7 @@ impl<D: Disk> Tracker<D> {
             if let Some(wd) = self.model.take_watch(id) {
                 self.disk.unwatch(wd);
             }
+            self.enqueue_aliases(id);
         }
         self.unwatch_file(id);
         self.last_reported.forget(id);
@@ -114,6 +115,7 @@ impl<D: Disk> Tracker<D> {
         // Its id may be used again.
         self.queue.remove(&Key::Entry(id));
         self.queue.remove(&Key::Scan(id));
+        self.queue.remove(&Key::Folding(id));
         if let Some(applying) = &mut self.applying {
             applying.forget(id);
         }

@@ -234,7 +234,7 @@ impl<D: Disk> Tracker<D> {
             self.enqueue(id);
         }
         if victim.is_none() {
-            self.try_spelling(dir, name);
+            self.replace_spelling(dir);
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Tracker;
 use super::disk::{Disk, FsError, append_name};
 use super::folded_names::{ListedNames, Source};
-use super::model::{CaseFolding, Flag, Id};
+use super::model::{Flag, Id};
 use super::queue::Work;
 use super::scan_scope::ScanScope;
 use crate::change::Kind;
@@ -179,8 +179,7 @@ impl<D: Disk> Tracker<D> {
         scope: ScanScope,
         are_all_listed: bool,
     ) -> Result<Option<Arc<ListedNames>>, FsError> {
-        let is_undecided = self.model.case_folding(dir) == CaseFolding::Pending;
-        if scope < ScanScope::All || are_all_listed && !is_undecided {
+        if scope < ScanScope::All || are_all_listed {
             return Ok(None);
         }
         Ok(self.listed_names(dir)?.map(Arc::new))

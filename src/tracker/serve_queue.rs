@@ -180,6 +180,7 @@ impl<D: Disk> Tracker<D> {
                 }
                 return false;
             }
+            Key::Folding(dir) => self.check_folded_source(dir),
             Key::MovedFrom(cookie) => self.expire_moved_from(cookie),
             Key::Overflow => self.begin_rescan(),
             Key::Periodic => {
@@ -200,7 +201,6 @@ impl<D: Disk> Tracker<D> {
     /// created only if the same is still there after a delay.
     fn reconcile_missing(&mut self, dir: Id, name: &[u8], detail: Detail) {
         if self.model.find(dir, name).is_some() {
-            self.end_spelling(dir, name);
             return self.reconcile_name(dir, name);
         }
         let is_seen = |inode: Inode, ctime| detail == Detail::Seen(inode, ctime);
@@ -213,7 +213,7 @@ impl<D: Disk> Tracker<D> {
                 name.detail = Detail::Seen(stat.inode, stat.ctime);
                 self.queue.recheck(name);
             }
-            Err(FsError::NotFound) => self.end_spelling(dir, name),
+            Err(FsError::NotFound) => {}
             Ok(_) | Err(_) => self.reconcile_name(dir, name),
         }
     }

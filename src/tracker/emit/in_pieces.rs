@@ -66,6 +66,12 @@ impl<D> Tracker<D> {
         !self.pending_records.parts.is_empty()
     }
 
+    /// Whether an entry is in a subtree that is being removed: it is to be emitted as deleted,
+    /// wherever it is found.
+    pub(in crate::tracker) fn is_leaving(&self, id: Id) -> bool {
+        self.roots.with_entry(self.model.root(id)).is_none()
+    }
+
     /// How many records are left beside those of the current batch.
     pub(crate) fn left_to_emit(&self) -> usize {
         let count = |part: &Part| match part {

@@ -8,8 +8,6 @@ use super::{Id, Model};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::tracker) enum CaseFolding {
     Untried,
-    /// A name in another spelling is on the work queue.
-    Pending,
     /// A name is found in other spellings, too.
     Ignored,
     /// A name is found in one spelling only.
@@ -22,8 +20,7 @@ impl Model {
     pub(in crate::tracker) fn case_folding(&self, dir: Id) -> CaseFolding {
         match self.field(dir, STATE) {
             0 => CaseFolding::Untried,
-            1 => CaseFolding::Pending,
-            2 => CaseFolding::Ignored,
+            1 => CaseFolding::Ignored,
             _ => CaseFolding::Distinguished,
         }
     }

@@ -6,6 +6,7 @@
 
 use std::hash::BuildHasher;
 
+use foldhash::HashMap;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
@@ -96,6 +97,8 @@ pub(super) struct Directories {
     polled: usize,
     state: RandomState,
     devs: Vec<u64>,
+    /// The other names of directories, which are not entered.
+    aliases: HashMap<Id, Vec<Id>>,
 }
 
 impl Directories {
@@ -209,6 +212,27 @@ impl Model {
             DirectoryState::Unwatched | DirectoryState::NotEntered(_) => {}
         }
         watch
+    }
+
+    pub(in crate::tracker) fn is_alias(&self, id: Id) -> bool {
+        let alias = DirectoryState::NotEntered(NotEntered::Alias);
+        self.is_live(id) && id.is_directory() && self.directory_state(id) == alias
+    }
+
+    /// Makes an entry another name of the directory `of`.
+    pub(in crate::tracker) fn set_alias(&mut self, id: Id, of: Id) {
+        self.set_directory_state(id, DirectoryState::NotEntered(NotEntered::Alias));
+        let mut names = self.directories.aliases.remove(&of).unwrap_or_default();
+        names.retain(|&name| name != id && self.is_alias(name));
+        names.push(id);
+        self.directories.aliases.insert(of, names);
+    }
+
+    /// Removes and returns the other names of a directory.
+    pub(in crate::tracker) fn take_aliases(&mut self, of: Id) -> Vec<Id> {
+        let mut names = self.directories.aliases.remove(&of).unwrap_or_default();
+        names.retain(|&name| self.is_alias(name));
+        names
     }
 
     /// Sets the watch of a directory, which must belong to no other one.

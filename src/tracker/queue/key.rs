@@ -16,6 +16,8 @@ pub(in crate::tracker) enum Key {
     Name(Id, Arc<[u8]>),
     /// Compares the names of a directory with the disk.
     Scan(Id),
+    /// Finds out whether a directory ignores case.
+    Folding(Id),
     /// Ends the wait for `IN_MOVED_TO`.
     MovedFrom(Cookie),
     /// Begins a rescan, since events were dropped.
@@ -44,9 +46,12 @@ impl Key {
             Self::Entry(_) => Class::Entry,
             Self::Name(..) => Class::Name,
             Self::Scan(_) => Class::Scan,
-            Self::MovedFrom(_) | Self::Overflow | Self::Periodic | Self::Poll | Self::Rules => {
-                Class::Timer
-            }
+            Self::Folding(_)
+            | Self::MovedFrom(_)
+            | Self::Overflow
+            | Self::Periodic
+            | Self::Poll
+            | Self::Rules => Class::Timer,
         }
     }
 

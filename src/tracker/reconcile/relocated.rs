@@ -9,11 +9,13 @@ use crate::tracker::model::{CaseFolding, DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::queue::Work;
 use crate::tracker::scan_scope::ScanScope;
 
-const ALIAS: DirectoryState = DirectoryState::NotEntered(NotEntered::Alias);
-
 impl<D: Disk> Tracker<D> {
     /// Reconciles a directory that is known as `other`.
     pub(super) fn reconcile_relocated(&mut self, other: Id, dir: Id, name: &[u8], stat: &Stat) {
+        if self.is_leaving(other) {
+            // Its watch is removed with it: then it is found as new.
+            return self.enqueue_name(dir, name);
+        }
         let holds = match self.is_still_at(other) {
             Ok(holds) => holds,
             Err(error) => {
@@ -85,29 +87,47 @@ impl<D: Disk> Tracker<D> {
 
     /// Adds a second name of a directory, which is not entered.
     fn alias(&mut self, other: Id, dir: Id, name: &[u8], stat: &Stat) {
-        if let Some(known) = self.model.find(dir, name)
-            && self.model.kind(known) == Kind::Directory
-            && self.model.directory_state(known) == ALIAS
-        {
-            if !self.model.has(other, Flag::ROOT) {
+        let is_of_root = self.model.has(other, Flag::ROOT);
+        let known = self.model.find(dir, name);
+        if let Some(known) = known.filter(|&known| self.model.is_alias(known)) {
+            self.model.set_alias(known, other);
+            if !is_of_root && self.model.has(known, Flag::HIDDEN) {
                 self.model.unhide(known);
+                self.emit_created(known, directory_content(stat));
             }
             return;
         }
         let id = self.new_directory(dir, name, stat);
-        self.model.set_directory_state(id, ALIAS);
-        if self.model.has(other, Flag::ROOT) {
+        self.model.set_alias(id, other);
+        if is_of_root {
             self.model.hide(id);
         }
         self.emit_created(id, directory_content(stat));
+    }
+
+    /// Decides about a name of a directory that the walk found under another one, too: if it is
+    /// still there as well, the name is a part of the tree from the start.
+    pub(crate) fn confirm_alias(&mut self, id: Id, other: Id) {
+        if self.is_still_at(other) == Ok(true) {
+            self.model.set_alias(id, other);
+            self.model.unhide(id);
+        }
+    }
+
+    /// Enqueues the other names of a directory that is removed: one of them is entered then.
+    pub(in crate::tracker) fn enqueue_aliases(&mut self, removed: Id) {
+        for alias in self.model.take_aliases(removed) {
+            self.enqueue(alias);
+        }
     }
 }
 
 impl<D> Tracker<D> {
     /// Marks a directory that the walk found under two names: a bind mount, a PATH within another
-    /// one, or one that moved meanwhile.
+    /// one, or one that moved meanwhile. It is hidden until that is known.
     pub(crate) fn mark_alias(&mut self, id: Id) {
-        self.model.set_directory_state(id, ALIAS);
+        let alias = DirectoryState::NotEntered(NotEntered::Alias);
+        self.model.set_directory_state(id, alias);
         self.model.hide(id);
         self.enqueue(id);
     }

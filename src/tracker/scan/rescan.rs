@@ -76,15 +76,13 @@ impl<D> Tracker<D> {
     }
 
     /// During a rescan, when a file may have moved without an event: the entries with an inode
-    /// key. Else none. What is in a subtree that is being removed does not move: it is emitted as
-    /// deleted.
+    /// key. Else none.
     pub(in crate::tracker) fn relocation_candidates(&self, key: InodeKey) -> Vec<Id> {
         if !self.scans.is_rescanning() {
             return Vec::new();
         }
-        let is_in_path = |id: &Id| self.roots.with_entry(self.model.root(*id)).is_some();
         let known = self.model.with_inode_key(key).iter().copied();
-        known.filter(is_in_path).collect()
+        known.filter(|id| !self.is_leaving(*id)).collect()
     }
 
     /// Whether events were dropped, and the rescan that makes up for them is not over.

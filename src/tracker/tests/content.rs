@@ -306,12 +306,13 @@ fn a_new_file_that_is_renamed_in_its_batch_is_read_once_where_it_is() {
             "changed t/e 4",
         ]
     );
-    // Another file may have the old name now; and in each directory another spelling is tried
-    // once.
-    assert_eq!(
-        questions(&world)[before..],
-        ["read c", "read e", "stat a", "stat b", "stat B", "stat C"]
-    );
+    // Another file may have the old name now. Later, other spellings are tried, once in each
+    // directory.
+    let asked = &questions(&world)[before..];
+    assert_eq!(asked[..4], ["read c", "read e", "stat a", "stat b"]);
+    let spellings = ["stat e", "stat E", "stat e", "stat d", "stat D"];
+    assert_eq!(asked[4..9], spellings);
+    assert_eq!(asked[9..], ["stat c", "stat C", "stat c"]);
 }
 
 #[test]
@@ -327,11 +328,8 @@ fn a_large_new_file_is_read_once() {
         world.converges();
         let asked = questions(&world).split_off(before);
         let reads = asked.iter().filter(|line| *line == "read a").count();
-        assert_eq!(
-            (reads, asked.iter().any(|line| line == "stat a")),
-            (1, false),
-            "{asked:?}"
-        );
+        let first = asked.iter().find(|line| line.ends_with(" a")).unwrap();
+        assert_eq!((reads, first.as_str()), (1, "read a"), "{asked:?}");
     }
 }
 

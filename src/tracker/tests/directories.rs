@@ -212,6 +212,30 @@ fn a_second_name_of_a_directory_that_holds_is_not_entered() {
 }
 
 #[test]
+fn the_second_name_of_a_directory_is_entered_once_the_first_has_left() {
+    let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Bind("t/d", "t/e")]);
+    let top = world.tracker.roots.entries().next().unwrap();
+    world.tracker.enqueue_name(top, b"e"); // mount(2) makes no event.
+    world.settles();
+    assert_eq!(world.new_records(), ["created t/e/"]);
+    world.does(&[Op::Rename("t/d", "o/f")]);
+    world.converges();
+    let expected = [
+        "deleted t/d/f",
+        "deleted t/d/",
+        "deleted t/e/",
+        "created t/e/",
+        "created t/e/f 4",
+    ];
+    assert_eq!(world.new_records(), expected);
+    world.does(&write("t/e/f", 2));
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/e/f 4"]);
+}
+
+#[test]
 fn an_unmounted_directory_is_compared_again() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1)]);
     let mut world = World::quiet(&WorldOptions::default(), &tree);

@@ -1,7 +1,7 @@
 //! Tests that a directory with much in it is emitted in pieces when it is gone, and loses nothing.
 
 use super::super::fake::Op;
-use super::cases::touch;
+use super::cases::{touch, write};
 use super::world::{MS, World, WorldOptions};
 use crate::stage_order::Stages;
 
@@ -130,5 +130,26 @@ fn a_directory_that_is_found_under_another_name_is_emitted_apart_one_piece_a_ste
         (all, pieces) = (all + names, pieces + usize::from(names > 0));
     }
     assert!(pieces > 2);
+    world.converges();
+}
+
+#[test]
+fn a_directory_that_is_found_again_while_it_is_removed_is_new() {
+    let mut tree = vec![Op::MakeDir("t/d")];
+    tree.extend(MANY.iter().flat_map(|name| touch(name)));
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Open(0, "t/e")]);
+    world.catches_up();
+    world.does(&[Op::Put(0, 1), Op::Shut(0)]);
+    world.does(&write("t/tmp", 2));
+    world.does(&[
+        Op::Append(1, "t/tmp"),
+        Op::Rename("t/tmp", "t/e"),
+        Op::Shut(1),
+    ]);
+    world.read(usize::MAX);
+    // From now on the directory is found where the events tell of the file.
+    world.does(&[Op::Exchange("t/d", "t/e")]);
+    world.apply_all();
     world.converges();
 }
