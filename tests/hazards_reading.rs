@@ -305,7 +305,12 @@ fn a_snapshot_ends_at_once_when_nobody_reads_it() {
 #[test]
 fn what_is_read_is_left_between_files() {
     let tree = Tree::new();
+    sparse(tree.path("there"), 9 << 20, 1);
+    tree.write("small", "text");
     let mut watch = tree.watch().json().baseline().start();
+    let open = open_in(watch.pid(), &tree.root());
+    let is_file = |path: &&PathBuf| **path != tree.root();
+    assert_eq!(open.iter().filter(is_file).count(), 0, "{open:?}");
     sparse(tree.path("large"), 9 << 20, 0);
     watch.settle();
     watch.sentinel();
