@@ -243,15 +243,11 @@ fn a_directory_that_moves_up_or_down_takes_the_edge_along() {
     tree.touch("a/b/c/f");
     let mut watch = tree.watch().args(["--max-depth", "3"]).start();
     tree.rename("a/b", "b");
-    watch.expect(&[
-        "Renamed directory: ./a/b -> ./b",
-        "Deleted directory: ./b/c",
-    ]);
-    watch.expect(&["Watching new directory: ./b/c"]);
+    // A directory at the edge is there all the time: only what is in it comes and goes.
+    watch.expect(&["Renamed directory: ./a/b -> ./b"]);
     watch.expect_in_any_order(&["New file: ./b/c/f", "New directory: ./b/c/d"]);
     tree.rename("b", "a/b");
     watch.expect(&["Renamed directory: ./b -> ./a/b"]);
     watch.expect_in_any_order(&["Deleted: ./a/b/c/f", "Deleted directory: ./a/b/c/d"]);
-    watch.expect(&["Deleted directory: ./a/b/c", "New directory: ./a/b/c"]);
     watch.finish();
 }
