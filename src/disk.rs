@@ -189,15 +189,15 @@ impl Disk for RealDisk {
         }
     }
 
-    fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<Wd, FsError> {
+    fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<(Wd, Stat), FsError> {
         match self.locate(at)? {
-            Located::Here(opened, _) => {
+            Located::Here(opened, stat) => {
                 let path = FdPath::new(opened.as_fd());
                 let wd = self.inotify.watch_file(path.as_c_str());
-                wd.map_err(|error| watch_error(&error))
+                Ok((wd.map_err(|error| watch_error(&error))?, stat))
             }
             Located::Remote(target) => match self.ask(Ask::WatchFile, target)? {
-                Answer::Wd(wd) => Ok(wd),
+                Answer::WatchedFile(wd, stat) => Ok((wd, stat)),
                 _ => Err(FsError::Unanswered),
             },
         }

@@ -77,7 +77,7 @@ pub(crate) struct Walked {
 pub(crate) enum Answer {
     Stat(Stat),
     Watched(Watched),
-    Wd(Wd),
+    WatchedFile(Wd, Stat),
     /// A list of names, as made by [`append_name`](crate::tracker::disk::append_name).
     Names(Vec<u8>),
     Walked(Walked),

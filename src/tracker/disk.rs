@@ -108,8 +108,8 @@ pub(crate) trait Disk {
     fn class(&mut self, stat: &Stat) -> FsClass;
     /// Opens a directory, and watches it.
     fn watch(&mut self, at: Target<'_, Self::Directory>) -> Result<Watched, FsError>;
-    /// Watches the inode of a regular file.
-    fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<Wd, FsError>;
+    /// Watches what is found there, and returns its status: it need not be what was found before.
+    fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<(Wd, Stat), FsError>;
     fn unwatch(&mut self, wd: Wd);
     /// Gives each name in a directory to `take`.
     fn list(&mut self, dir: &Self::Directory, take: &mut dyn FnMut(&[u8])) -> Result<(), FsError>;

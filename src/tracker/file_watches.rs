@@ -122,6 +122,9 @@ impl<D: Disk> Tracker<D> {
             }
             // Without a mount ID from statx(2), the mount table has shown that it is needed.
             Some(inode) if inode == model::inode_key(stat) && (is_needed || stat.mount == 0) => {
+                if self.has_lost_events() {
+                    self.renew_file_watch(id, dir, name, stat);
+                }
                 return;
             }
             Some(_) => self.unwatch_file(id),
@@ -145,12 +148,27 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Watches a file again, since its `IN_IGNORED` may be among the lost events: another file may
+    /// have its inode number, and the same birth time.
+    fn renew_file_watch(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
+        let old = self.file_watches.remove(id);
+        self.add_file_watch(id, dir, name, stat);
+        if let Some(wd) = old.filter(|&wd| self.file_watches.name(wd, 0).is_none()) {
+            self.disk.unwatch(wd);
+        }
+    }
+
     fn add_file_watch(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
         let watched = self
             .enter(dir)
             .and_then(|parent| self.disk.watch_file(Target::In(&parent, name)));
         match watched {
-            Ok(wd) => self.file_watches.add(wd, stat, id),
+            Ok((wd, found)) => {
+                self.file_watches.add(wd, &found, id);
+                if found.inode != stat.inode {
+                    self.enqueue(id); // Another file has the name by now.
+                }
+            }
             Err(why) => {
                 self.file_watches.missing.insert(id);
                 let is_to_report = self.retry_entry(id, &why);

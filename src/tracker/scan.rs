@@ -206,7 +206,9 @@ impl<D: Disk> Tracker<D> {
         let listed = scan.listed.clone();
         match next {
             None => self.scans.active = None,
-            Some(_) if !self.is_directory(dir) => self.scans.active = None,
+            Some(_) if !self.is_directory(dir) || self.model.is_not_entered(dir) => {
+                self.scans.active = None;
+            }
             Some(Next::Child(child)) => {
                 // It may have moved or been deleted since, and its id been used again.
                 let is_here = |tracker: &Self| {

@@ -165,7 +165,8 @@ impl<D: Disk> Tracker<D> {
             }
             Key::Name(dir, name) => {
                 self.awaited.take_unseen(dir, &name);
-                if self.is_directory(dir) {
+                // It may have moved to the limit of --max-depth since.
+                if self.is_directory(dir) && !self.model.is_not_entered(dir) {
                     self.reconcile_missing(dir, &name, detail);
                 }
             }

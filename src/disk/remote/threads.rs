@@ -138,7 +138,8 @@ impl Answerer {
                 let opened = self.open(target)?;
                 let path = FdPath::new(opened.as_fd());
                 let wd = self.inotify.watch_file(path.as_c_str());
-                Answer::Wd(wd.map_err(|error| watch_error(&error))?)
+                let wd = wd.map_err(|error| watch_error(&error))?;
+                Answer::WatchedFile(wd, stat_fd(opened.as_fd())?)
             }
             Ask::List => {
                 let mut names = Vec::new();

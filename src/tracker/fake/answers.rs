@@ -212,7 +212,7 @@ impl Disk for Fake {
         })
     }
 
-    fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<Wd, FsError> {
+    fn watch_file(&mut self, at: Target<'_, Self::Directory>) -> Result<(Wd, Stat), FsError> {
         self.race();
         let node = self.find(at)?;
         self.fail(false)?;
@@ -221,7 +221,7 @@ impl Disk for Fake {
             self.errors += 1;
             return Err(FsError::Io("it cannot be watched".into()));
         }
-        self.kernel.watch(node)
+        Ok((self.kernel.watch(node)?, self.tree.stat(node)))
     }
 
     fn unwatch(&mut self, wd: Wd) {

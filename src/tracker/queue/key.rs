@@ -83,8 +83,9 @@ impl Detail {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::tracker) struct Work {
     pub(in crate::tracker) key: Key,
-    /// The directory with whose keys it shares a turn.
-    pub(super) group: u32,
+    /// The directory with whose keys it shares a turn, and in or above which permissions keep it
+    /// from being served.
+    pub(in crate::tracker) group: u32,
     pub(in crate::tracker) detail: Detail,
 }
 

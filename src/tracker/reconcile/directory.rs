@@ -6,6 +6,7 @@ use crate::event::Wd;
 use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsClass, FsError, Stat, Target, Watched};
+use crate::tracker::emit::in_pieces::PIECE;
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::queue::Work;
 use crate::tracker::scan_scope::ScanScope;
@@ -48,8 +49,13 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Removes what is in a directory that has moved to the limit of `--max-depth`, and its watch.
+    /// If that is much, removes a part, and puts the directory back on the work queue.
     fn leave_directory(&mut self, id: Id) {
+        let enough = self.batch.path_bytes().saturating_add(PIECE);
         while let Some(child) = self.model.first_child(id) {
+            if self.is_emitting() || self.batch.path_bytes() >= enough {
+                return self.enqueue(id);
+            }
             self.unlink(child);
         }
         self.forget_rules(id);

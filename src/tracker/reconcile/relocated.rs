@@ -19,7 +19,11 @@ impl<D: Disk> Tracker<D> {
         let holds = match self.is_still_at(other) {
             Ok(holds) => holds,
             Err(error) => {
-                self.retry_later(dir, name, &error);
+                let known = self.model.find(dir, name);
+                let mut work = known.map_or_else(|| Work::name(dir, name), |id| self.entry(id));
+                // Permissions matter where it was.
+                work.group = other.0;
+                self.queue.retry(work, &error);
                 return;
             }
         };

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::super::fake::Op;
+use super::super::queue::Work;
+use super::super::scan_scope::ScanScope;
 use super::cases::{all, emits, emits_with, write};
 use super::fold::line;
 use super::world::{World, WorldOptions};
@@ -364,4 +366,31 @@ fn the_removal_of_a_deep_tree_writes_no_path_again_that_begins_another() {
     let (lines, _) = removal("");
     let reported = ["//", "/d/", "/d/e/", "/d/e/f", "/g"].map(|path| format!("deleted {path}"));
     assert_eq!(lines, reported);
+}
+
+#[test]
+fn what_is_left_to_compare_in_a_directory_beyond_the_last_level_is_not_compared() {
+    for is_scanning in [false, true] {
+        let mut options = WorldOptions::default();
+        options.settings.max_depth = Some(2);
+        let tree = [Op::MakeDir("t/d"), Op::MakeDir("t/e")];
+        let mut world = World::quiet(&options, &tree);
+        let top = world.tracker.roots.entries().next().unwrap();
+        let dir = world.tracker.model.find(top, b"d").unwrap();
+        world.does(&write("t/d/f", 1));
+        world.tracker.disk.kernel.read(usize::MAX); // These events are lost.
+        if is_scanning {
+            world.tracker.queue.add(Work::scan(dir, ScanScope::All));
+            world.work(1);
+        }
+        world.does(&[Op::Rename("t/d", "t/e/d")]);
+        world.read(usize::MAX);
+        world.apply_all();
+        if !is_scanning {
+            world.work(8);
+            world.tracker.enqueue_name(dir, b"f");
+        }
+        world.settles();
+        assert_eq!(world.new_records(), ["renamed t/d/ -> t/e/d/"]);
+    }
 }

@@ -398,3 +398,18 @@ fn without_hashing_a_size_that_a_rename_has_emitted_is_what_was_last_reported() 
     world.does(&[Op::Put(0, 3), Op::Shut(0)]);
     world.converges();
 }
+
+#[test]
+fn an_answer_about_the_file_that_had_the_old_name_next_does_not_count() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/b", 1));
+    world.does(&write("t/tmp", 2));
+    world.read(usize::MAX);
+    world.does(&[Op::Rename("t/tmp", "t/b")]);
+    world.does(&write("t/tmp", 3));
+    world.tracker.disk.odds.by_worker = 100;
+    world.apply_all(); // The second file is read for the first one.
+    world.tracker.disk.odds.by_worker = 0;
+    world.read(usize::MAX);
+    world.apply_all();
+    world.converges();
+}
