@@ -2,10 +2,12 @@
 //! kernel, and the promise that what is emitted folds to the disk.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+mod by_stat;
 mod cases;
 mod checks;
 mod content;
 mod corpus;
+mod depth;
 mod directories;
 mod fold;
 mod folded_names;
@@ -15,5 +17,6 @@ mod optional_events;
 mod property;
 mod queue;
 mod renames;
+mod replacing;
 mod unreadable;
 mod world;

@@ -2,7 +2,7 @@
 
 use super::super::Hashing;
 use super::super::fake::Op;
-use super::cases::{all, emits, emits_with, touch, write};
+use super::cases::{all, emits, touch, write};
 use super::world::{BIRTH, MS, World, WorldOptions};
 use crate::tracker::disk::FsClass;
 
@@ -139,24 +139,6 @@ fn a_file_exchanged_while_it_is_read_by_a_worker_is_read_again() {
 }
 
 #[test]
-fn without_hashing_a_write_is_a_change_and_a_touch_is_not() {
-    let options = hashing(Hashing::Off);
-    emits_with(
-        &options,
-        &write("t/a", 1),
-        &write("t/a", 1),
-        &["changed t/a 4"],
-    );
-    emits_with(&options, &write("t/a", 1), &[Op::Touch("t/a")], &[]);
-    emits_with(
-        &options,
-        &[],
-        &write("t/a", 1),
-        &["created t/a 0", "changed t/a 4"],
-    );
-}
-
-#[test]
 fn a_lazy_watch_reads_a_file_when_something_happens_to_it() {
     let options = hashing(Hashing::Lazy);
     let mut world = World::quiet(&options, &all(&[write("t/a", 1), write("t/b", 1)]));
@@ -165,19 +147,6 @@ fn a_lazy_watch_reads_a_file_when_something_happens_to_it() {
     world.converges();
     assert_eq!(world.new_records(), ["changed t/a 4"]);
     assert_eq!(world.tracker.counters.hashes, 1);
-}
-
-#[test]
-fn a_file_over_the_limit_goes_by_its_size_and_times() {
-    let mut options = WorldOptions::default();
-    options.settings.hash_limit = 3;
-    let mut world = World::quiet(&options, &write("t/a", 1));
-    world.does(&write("t/a", 1));
-    world.converges();
-    assert_eq!(world.new_records(), ["changed t/a 4"]);
-    world.does(&[Op::Truncate("t/a")]);
-    world.converges();
-    assert_eq!(world.new_records(), ["changed t/a 2"]);
 }
 
 #[test]
@@ -360,22 +329,5 @@ fn a_file_of_the_kernel_is_not_reported_because_it_has_the_time_of_the_first_loo
     assert_eq!(world.new_records(), Vec::<String>::new());
     world.does(&write("t/a", 2));
     world.settles();
-    assert_eq!(world.new_records(), ["changed t/a 4"]);
-}
-
-#[test]
-fn without_hashing_a_write_counts_though_its_times_were_seen_before_its_event() {
-    let mut world = World::quiet(&hashing(Hashing::Off), &write("t/a", 1));
-    let top = world.tracker.roots.entries().next().unwrap();
-    world.does(&[Op::Chmod("t/a", true)]);
-    world.does(&write("t/a", 2));
-    world.read(1); // IN_ATTRIB, which explains other times.
-    world.apply_all();
-    world.work(8);
-    world.passes(5000 * MS);
-    world.tracker.enqueue_name(top, b"a");
-    world.work(8);
-    assert_eq!(world.new_records(), Vec::<String>::new());
-    world.converges();
     assert_eq!(world.new_records(), ["changed t/a 4"]);
 }

@@ -1,64 +1,9 @@
 //! Tests renames of all kinds: the name moves, a replaced file goes, and both names are looked up.
 
-use super::super::Hashing;
 use super::super::fake::Op;
-use super::cases::{all, emits, emits_with, folds, touch, write};
-use super::content::hashing;
+use super::cases::{all, emits, emits_with, folds, write};
 use super::world::{World, WorldOptions};
 use crate::stage_order::Stages;
-
-#[test]
-fn an_atomic_save_is_a_rename_and_then_a_change() {
-    let ops = all(&[write("t/f.tmp", 2), vec![Op::Rename("t/f.tmp", "t/f")]]);
-    emits(
-        &write("t/f", 1),
-        &ops,
-        &[
-            "created t/f.tmp 0",
-            "renamed t/f.tmp -> t/f",
-            "changed t/f 4",
-        ],
-    );
-}
-
-#[test]
-fn an_atomic_save_of_the_same_bytes_changes_nothing() {
-    let ops = all(&[write("t/f.tmp", 1), vec![Op::Rename("t/f.tmp", "t/f")]]);
-    let mut world = World::quiet(&WorldOptions::default(), &write("t/f", 1));
-    world.does(&write("t/f.tmp", 1));
-    world.catches_up();
-    assert_eq!(
-        world.new_records(),
-        ["created t/f.tmp 0", "changed t/f.tmp 4"]
-    );
-    world.does(&[Op::Rename("t/f.tmp", "t/f")]);
-    world.converges();
-    assert_eq!(world.new_records(), ["renamed t/f.tmp -> t/f"]);
-    let all_at_once = [
-        "created t/f.tmp 0",
-        "changed t/f.tmp 4",
-        "renamed t/f.tmp -> t/f",
-    ];
-    emits(&write("t/f", 1), &ops, &all_at_once);
-    // A file that was there, and is written and renamed at once.
-    let tree = all(&[write("t/f", 1), write("t/g", 2)]);
-    let ops = all(&[write("t/g", 1), vec![Op::Rename("t/g", "t/f")]]);
-    emits(&tree, &ops, &["changed t/g 4", "renamed t/g -> t/f"]);
-}
-
-#[test]
-fn a_directory_renamed_onto_an_empty_one_keeps_its_watch() {
-    let tree = all(&[
-        vec![Op::MakeDir("t/src"), Op::MakeDir("t/dst")],
-        write("t/src/f", 1),
-    ]);
-    let ops = all(&[vec![Op::Rename("t/src", "t/dst")], write("t/dst/f", 2)]);
-    emits(
-        &tree,
-        &ops,
-        &["renamed t/src/ -> t/dst/", "changed t/dst/f 4"],
-    );
-}
 
 #[test]
 fn two_names_exchanged_fold_to_the_truth() {
@@ -210,13 +155,6 @@ fn a_directory_made_renamed_and_filled_at_once_is_watched() {
 }
 
 #[test]
-fn a_link_that_takes_the_place_of_what_moved_is_reported() {
-    let tree = all(&[vec![Op::MakeDir("t/foo")], write("t/foo/f", 1)]);
-    let ops = [Op::Rename("t/foo", "t/bar"), Op::Symlink("t/foo")];
-    emits(&tree, &ops, &["renamed t/foo/ -> t/bar/", "created t/foo"]);
-}
-
-#[test]
 fn what_came_moved_and_went_is_reported() {
     let ops = all(&[
         write("t/a", 1),
@@ -271,18 +209,6 @@ fn a_moved_from_event_that_stays_alone_is_a_deletion_after_a_grace() {
 }
 
 #[test]
-fn a_file_moved_in_onto_a_name_is_a_change() {
-    let tree = all(&[write("t/a", 1), write("o/a", 2)]);
-    emits(&tree, &[Op::Rename("o/a", "t/a")], &["changed t/a 4"]);
-}
-
-#[test]
-fn a_file_moved_in_onto_the_same_bytes_is_no_change() {
-    let tree = all(&[write("t/a", 1), write("o/a", 1)]);
-    emits(&tree, &[Op::Rename("o/a", "t/a")], &[]);
-}
-
-#[test]
 fn a_move_from_one_path_to_another_is_a_rename() {
     let options = WorldOptions {
         roots: vec!["t", "u"],
@@ -295,58 +221,6 @@ fn a_move_from_one_path_to_another_is_a_rename() {
         &[Op::Rename("t/d", "u/d")],
         &["renamed t/d/ -> u/d/"],
     );
-}
-
-#[test]
-fn an_editor_that_keeps_a_backup_renames_and_creates() {
-    let ops = all(&[
-        vec![Op::Rename("t/f", "t/f~")],
-        write("t/f", 2),
-        vec![Op::Unlink("t/f~")],
-    ]);
-    emits(
-        &write("t/f", 1),
-        &ops,
-        &[
-            "renamed t/f -> t/f~",
-            "created t/f 0",
-            "changed t/f 4",
-            "deleted t/f~",
-        ],
-    );
-}
-
-#[test]
-fn an_empty_file_renamed_over_another_replaces_its_bytes() {
-    let tree = all(&[write("t/a", 1), touch("t/b")]);
-    emits(
-        &tree,
-        &[Op::Rename("t/b", "t/a")],
-        &["renamed t/b -> t/a", "changed t/a 0"],
-    );
-}
-
-/// The records of `ln -sfn` over an existing link, with the events read in pieces of these sizes.
-fn switched_link(pieces: &[usize]) -> Vec<String> {
-    let mut world = World::quiet(&WorldOptions::default(), &[Op::Symlink("t/current")]);
-    let all = [Op::Symlink("t/tmp"), Op::Rename("t/tmp", "t/current")];
-    world.does(&all);
-    for &piece in pieces {
-        world.read(piece);
-        world.apply_all();
-        world.work(10);
-    }
-    world.converges();
-    world.new_records()
-}
-
-#[test]
-fn a_link_that_is_switched_is_never_taken_for_a_file() {
-    let records = ["created t/tmp", "renamed t/tmp -> t/current"];
-    assert_eq!(switched_link(&[]), records, "all at once");
-    assert_eq!(switched_link(&[1]), records, "its creation first");
-    assert_eq!(switched_link(&[1, 1]), records, "each event by itself");
-    assert_eq!(switched_link(&[2]), records, "half the rename");
 }
 
 #[test]
@@ -376,40 +250,4 @@ fn a_rename_that_is_emitted_as_created_has_no_size_that_is_not_that_of_its_diges
         world.apply_all();
         world.converges();
     }
-}
-
-#[test]
-fn without_hashing_a_size_that_a_rename_has_emitted_is_what_was_last_reported() {
-    let mut options = hashing(Hashing::Off);
-    options.settings.no_renames = true;
-    let tree = all(&[
-        write("t/a", 1),
-        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
-    ]);
-    let mut world = World::quiet(&options, &tree);
-    world.does(&write("t/a", 2));
-    world.settles();
-    world.does(&[Op::Rename("t/d", "t/e"), Op::Open(0, "t/a")]);
-    world.read(usize::MAX);
-    let Ok(_) = world.begin_batch();
-    world.tracker.apply_next(); // IN_MOVED_FROM
-    world.tracker.apply_next(); // IN_MOVED_TO
-    // The same size and times as before.
-    world.does(&[Op::Put(0, 3), Op::Shut(0)]);
-    world.converges();
-}
-
-#[test]
-fn an_answer_about_the_file_that_had_the_old_name_next_does_not_count() {
-    let mut world = World::quiet(&WorldOptions::default(), &write("t/b", 1));
-    world.does(&write("t/tmp", 2));
-    world.read(usize::MAX);
-    world.does(&[Op::Rename("t/tmp", "t/b")]);
-    world.does(&write("t/tmp", 3));
-    world.tracker.disk.odds.by_worker = 100;
-    world.apply_all(); // The second file is read for the first one.
-    world.tracker.disk.odds.by_worker = 0;
-    world.read(usize::MAX);
-    world.apply_all();
-    world.converges();
 }

@@ -1,0 +1,77 @@
+//! Tests files that go by inode, size and times: without hashing, or over the limit.
+
+use super::super::Hashing;
+use super::super::fake::Op;
+use super::cases::{all, emits_with, write};
+use super::content::hashing;
+use super::world::{MS, World, WorldOptions};
+use crate::stage_order::Stages;
+
+#[test]
+fn without_hashing_a_write_is_a_change_and_a_touch_is_not() {
+    let options = hashing(Hashing::Off);
+    emits_with(
+        &options,
+        &write("t/a", 1),
+        &write("t/a", 1),
+        &["changed t/a 4"],
+    );
+    emits_with(&options, &write("t/a", 1), &[Op::Touch("t/a")], &[]);
+    emits_with(
+        &options,
+        &[],
+        &write("t/a", 1),
+        &["created t/a 0", "changed t/a 4"],
+    );
+}
+
+#[test]
+fn a_file_over_the_limit_goes_by_its_size_and_times() {
+    let mut options = WorldOptions::default();
+    options.settings.hash_limit = 3;
+    let mut world = World::quiet(&options, &write("t/a", 1));
+    world.does(&write("t/a", 1));
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+    world.does(&[Op::Truncate("t/a")]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 2"]);
+}
+
+#[test]
+fn without_hashing_a_write_counts_though_its_times_were_seen_before_its_event() {
+    let mut world = World::quiet(&hashing(Hashing::Off), &write("t/a", 1));
+    let top = world.tracker.roots.entries().next().unwrap();
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.does(&write("t/a", 2));
+    world.read(1); // IN_ATTRIB, which explains other times.
+    world.apply_all();
+    world.work(8);
+    world.passes(5000 * MS);
+    world.tracker.enqueue_name(top, b"a");
+    world.work(8);
+    assert_eq!(world.new_records(), Vec::<String>::new());
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+}
+
+#[test]
+fn without_hashing_a_size_that_a_rename_has_emitted_is_what_was_last_reported() {
+    let mut options = hashing(Hashing::Off);
+    options.settings.no_renames = true;
+    let tree = all(&[
+        write("t/a", 1),
+        vec![Op::MakeDir("t/d"), Op::Link("t/a", "t/d/b")],
+    ]);
+    let mut world = World::quiet(&options, &tree);
+    world.does(&write("t/a", 2));
+    world.settles();
+    world.does(&[Op::Rename("t/d", "t/e"), Op::Open(0, "t/a")]);
+    world.read(usize::MAX);
+    let Ok(_) = world.begin_batch();
+    world.tracker.apply_next(); // IN_MOVED_FROM
+    world.tracker.apply_next(); // IN_MOVED_TO
+    // The same size and times as before.
+    world.does(&[Op::Put(0, 3), Op::Shut(0)]);
+    world.converges();
+}
