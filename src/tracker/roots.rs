@@ -4,6 +4,8 @@
 //! Invariant: a directory whose entry has gone from the model has no entry here, and no single
 //! file in it is a PATH any more.
 
+use std::cmp::Reverse;
+
 use super::Tracker;
 use super::content::directory_content;
 use super::disk::{Disk, Stat};
@@ -152,9 +154,30 @@ pub(crate) fn is_dots(path: &[u8]) -> bool {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Removes what was watched for a PATH, since that leads to another inode now.
+    /// Removes what was watched for a PATH, since that leads to another inode now. The PATHs that
+    /// are given through it lead elsewhere, too: what they report is removed first.
     pub(crate) fn lose_root(&mut self, given: &[u8]) {
         let shown = without_slashes(given);
+        let is_through = |path: &&Vec<u8>| {
+            path.strip_prefix(shown)
+                .is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        let directories = self.roots.directories.iter().map(|root| &root.shown);
+        let files = self.roots.files.iter().map(|file| &file.shown);
+        let mut through: Vec<_> = directories
+            .chain(files)
+            .filter(is_through)
+            .cloned()
+            .collect();
+        through.sort_by_key(|path| Reverse(path.len()));
+        for path in through {
+            self.lose_one_root(&path);
+        }
+        self.lose_one_root(shown);
+        self.forget_lost_roots();
+    }
+
+    fn lose_one_root(&mut self, shown: &[u8]) {
         let roots = self.roots.directories.iter();
         let root = roots
             .filter(|root| root.shown == shown)
@@ -182,7 +205,6 @@ impl<D: Disk> Tracker<D> {
                 self.unlink(dir);
             }
         }
-        self.forget_lost_roots();
     }
 
     /// Ends the PATHs that are single files in a directory that is about to move, or below it: each

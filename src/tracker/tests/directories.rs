@@ -311,3 +311,19 @@ fn the_removal_of_a_deep_tree_writes_no_path_again_that_begins_another() {
     let reported = ["//", "/d/", "/d/e/", "/d/e/f", "/g"].map(|path| format!("deleted {path}"));
     assert_eq!(lines, reported);
 }
+
+#[test]
+fn what_a_path_reports_is_gone_before_the_path_through_which_it_was_given() {
+    let options = WorldOptions {
+        roots: vec!["t", "u"],
+        ..WorldOptions::default()
+    };
+    let tree = all(&[write("t/a", 1), write("u/b", 1)]);
+    let mut world = World::quiet(&options, &tree);
+    world.tracker.roots.show_first_as("u/t");
+    world.tracker.lose_root(b"u/");
+    let batch = &world.tracker.batch;
+    let lines = batch.changes().iter().map(|change| line(batch, change));
+    let expected = ["deleted u/t/a", "deleted u/t/", "deleted u/b", "deleted u/"];
+    assert_eq!(lines.collect::<Vec<_>>(), expected);
+}
