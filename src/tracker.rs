@@ -154,12 +154,15 @@ impl<D> Tracker<D> {
         self.queue.add(self.entry(id));
     }
 
+    /// A name as a key of the work queue: its entry, if the model has it.
+    fn entry_or_name(&self, dir: Id, name: &[u8]) -> Work {
+        let known = self.model.find(dir, name);
+        known.map_or_else(|| Work::name(dir, name), |id| self.entry(id))
+    }
+
     /// Puts a name on the work queue.
     pub(crate) fn enqueue_name(&mut self, dir: Id, name: &[u8]) {
-        match self.model.find(dir, name) {
-            Some(id) => self.enqueue(id),
-            None => self.queue.add(Work::name(dir, name)),
-        }
+        self.queue.add(self.entry_or_name(dir, name));
     }
 
     /// Whether the directories in `dir` are beyond `--max-depth`: reported, but not entered.

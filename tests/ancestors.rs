@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 
-use common::{Tree, eventually, serve, skipped, sys};
+use common::{Tree, Watch, eventually, serve, skipped, sys};
 
 #[test]
 fn a_path_through_a_link_is_followed_where_the_link_leads_now() {
@@ -80,10 +80,9 @@ fn the_working_directory_is_waited_for_where_it_was() {
     watch.stop();
 }
 
-#[test]
-fn a_path_that_may_not_be_read_is_warned_of_once() {
-    let test = "a_path_that_may_not_be_read_is_warned_of_once";
-    let tree = Tree::new();
+/// A watch of `here` that waits for `later`, by a user who is not root; `None`, with a message on the
+/// terminal, where it cannot be started as one.
+fn waiting_for_later(test: &str, tree: &Tree) -> Option<Watch> {
     let mut builder = tree
         .watch()
         .args(["--wait-for-path"])
@@ -93,9 +92,21 @@ fn a_path_that_may_not_be_read_is_warned_of_once() {
         builder = builder.user(65534);
     }
     tree.mkdir("here");
-    let mut watch = match builder.try_spawn() {
-        Ok(watch) => watch,
-        Err(error) => return skipped(test, &format!("as another user: {error}")),
+    match builder.try_spawn() {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            skipped(test, &format!("as another user: {error}"));
+            None
+        }
+    }
+}
+
+#[test]
+fn a_path_that_may_not_be_read_is_warned_of_once() {
+    let test = "a_path_that_may_not_be_read_is_warned_of_once";
+    let tree = Tree::new();
+    let Some(mut watch) = waiting_for_later(test, &tree) else {
+        return;
     };
     let ready = watch.wait_ready().text();
     assert_eq!(
@@ -127,18 +138,8 @@ fn a_path_that_may_not_be_read_is_warned_of_once() {
 fn of_a_path_that_comes_and_goes_ten_warnings_are_written() {
     let test = "of_a_path_that_comes_and_goes_ten_warnings_are_written";
     let tree = Tree::new();
-    let mut builder = tree
-        .watch()
-        .args(["--wait-for-path"])
-        .path("here")
-        .path("later");
-    if sys::is_root() {
-        builder = builder.user(65534);
-    }
-    tree.mkdir("here");
-    let mut watch = match builder.try_spawn() {
-        Ok(watch) => watch,
-        Err(error) => return skipped(test, &format!("as another user: {error}")),
+    let Some(mut watch) = waiting_for_later(test, &tree) else {
+        return;
     };
     watch.wait_ready();
     fs::create_dir(tree.outside("later")).unwrap();

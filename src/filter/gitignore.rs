@@ -124,32 +124,25 @@ impl Rules {
     /// Finds which rules may have changed without an event: a rule file in a directory that is not
     /// watched has changed, a file system answers again that did not, or a file can be read again.
     pub(super) fn find_changes(&mut self) -> RuleChanges {
-        if self.reader.source.take_recovered() || self.reader.has_unwatched_change() {
+        let reader = &mut self.reader;
+        if reader.source.take_recovered() || reader.has_unwatched_change() {
             return RuleChanges::All;
         }
         let mut changed = Vec::new();
-        for retry in self.reader.retries.take_due() {
+        for retry in reader.retries.take_due() {
             let RuleDirectory {
                 root,
                 relative_path,
             } = retry.directory.clone();
             let path = Path::new(OsStr::from_bytes(&root));
             match relative_path {
-                Some(relative)
-                    if self
-                        .reader
-                        .is_readable(&path.join(OsStr::from_bytes(&relative))) =>
-                {
+                Some(relative) if reader.is_readable(&path.join(OsStr::from_bytes(&relative))) => {
                     changed.push((root, relative));
                 }
-                None if path
-                    .ancestors()
-                    .skip(1)
-                    .all(|dir| self.reader.is_readable(dir)) =>
-                {
+                None if path.ancestors().skip(1).all(|dir| reader.is_readable(dir)) => {
                     return RuleChanges::All;
                 }
-                _ => self.reader.retries.put_back(retry),
+                _ => reader.retries.put_back(retry),
             }
         }
         RuleChanges::In(changed)

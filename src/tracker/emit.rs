@@ -30,8 +30,8 @@ impl<D> Tracker<D> {
             return None;
         }
         let up = |at: &Id| self.model.parent(*at);
-        let below = std::iter::successors(Some(id), up).take_while(|at| Some(*at) != top);
-        below.into_iter().find_map(|at| {
+        let mut below = std::iter::successors(Some(id), up).take_while(|at| Some(*at) != top);
+        below.find_map(|at| {
             let dir = self.model.parent(at)?;
             let is_named = self.model.has(dir, Flag::HAS_FILE_ROOT);
             let file = is_named.then(|| self.roots.file(dir, self.model.name(at)))??;

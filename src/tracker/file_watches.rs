@@ -41,11 +41,7 @@ impl FileWatches {
         !self.missing.is_empty() && self.missing.contains(&id)
     }
 
-    fn add(&mut self, wd: Wd, stat: &Stat, id: Id) {
-        self.add_watch(wd, (stat.inode.dev, model::inode_key(stat)), id);
-    }
-
-    fn add_watch(&mut self, wd: Wd, (dev, inode): (u64, InodeKey), id: Id) {
+    fn add(&mut self, wd: Wd, (dev, inode): (u64, InodeKey), id: Id) {
         self.missing.remove(&id);
         let names = self.names.entry(wd).or_default();
         let index = names.len();
@@ -164,7 +160,8 @@ impl<D: Disk> Tracker<D> {
             .and_then(|parent| self.disk.watch_file(Target::In(&parent, name)));
         match watched {
             Ok((wd, found)) => {
-                self.file_watches.add(wd, &found, id);
+                let inode = (found.inode.dev, model::inode_key(&found));
+                self.file_watches.add(wd, inode, id);
                 if found.inode != stat.inode {
                     self.enqueue(id); // Another file has the name by now.
                 }
@@ -241,7 +238,7 @@ mod tests {
         const NAMES: u32 = 200_000;
         let mut watches = FileWatches::default();
         for number in 0..NAMES {
-            watches.add_watch(Wd(1), (7, InodeKey(9)), Id(number));
+            watches.add(Wd(1), (7, InodeKey(9)), Id(number));
         }
         assert_eq!(watches.name(Wd(1), 5), Some(Id(5)));
         // With a search for each of them this would take minutes.

@@ -311,10 +311,9 @@ impl WorkQueue {
     /// Sets an entry as being served again, since an answer for it has come; with its consecutive
     /// failures, in case the answer is an error.
     pub(super) fn resume(&mut self, id: Id, failures: u8) {
-        let unanswered = 0;
         let tries = Tries {
             failures,
-            unanswered,
+            ..Tries::default()
         };
         self.serving = Some((Key::Entry(id), tries));
     }

@@ -28,10 +28,7 @@ impl<D> Tracker<D> {
 
     /// Puts a name back that could not be reconciled. Whether that is to be reported.
     pub(super) fn retry_later(&mut self, dir: Id, name: &[u8], error: &FsError) -> bool {
-        match self.model.find(dir, name) {
-            Some(id) => self.retry_entry(id, error),
-            None => self.queue.retry(Work::name(dir, name), error),
-        }
+        self.queue.retry(self.entry_or_name(dir, name), error)
     }
 
     /// Puts an entry back that could not be reconciled. Whether that is to be reported.

@@ -80,8 +80,7 @@ impl<D: Disk> Tracker<D> {
             let inode = self.model.inode(id);
             // Unknown (0) if its file system did not answer the walk.
             let may_be = inode.ino == 0 || inode == watched.inode;
-            let state = self.model.directory_state(id);
-            may_be && state != DirectoryState::NotEntered(NotEntered::Alias)
+            may_be && !self.model.is_alias(id)
         });
         if let Some(id) = same_inode
             && self.model.is_not_entered(id)

@@ -19,8 +19,7 @@ impl<D: Disk> Tracker<D> {
         let holds = match self.is_still_at(other) {
             Ok(holds) => holds,
             Err(error) => {
-                let known = self.model.find(dir, name);
-                let mut work = known.map_or_else(|| Work::name(dir, name), |id| self.entry(id));
+                let mut work = self.entry_or_name(dir, name);
                 // Permissions matter where it was.
                 work.group = other.0;
                 self.queue.retry(work, &error);

@@ -148,7 +148,7 @@ fn a_directory_that_is_found_again_while_it_is_removed_is_new() {
         Op::Shut(1),
     ]);
     world.read(usize::MAX);
-    // From now on the directory is found where the events tell of the file.
+    // From now on the directory has the name that these events give to the file.
     world.does(&[Op::Exchange("t/d", "t/e")]);
     world.apply_all();
     world.converges();
