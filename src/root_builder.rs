@@ -115,9 +115,13 @@ impl RootBuilder<'_> {
                     self.tracker.root_appeared(id);
                 }
                 Some(id) if self.tracker.model.has(id, Flag::PARTIAL) => {
-                    self.tracker.promote_root(id, &seen.open, &seen.shown);
+                    // It may have moved: then the single files in it are lost first.
+                    self.tracker.reconcile_root(id);
+                    if self.tracker.model.watched(wd) == Some(id) {
+                        self.tracker.promote_root(id, &seen.open, &seen.shown);
+                    }
                 }
-                Some(_) => {} // It is reported by another PATH.
+                Some(id) => self.tracker.model.set(id, Flag::SHARED),
             }
             return Ok(());
         }
@@ -131,6 +135,7 @@ impl RootBuilder<'_> {
         let is_part = !self.tracker.model.has(dir, Flag::PARTIAL)
             && !self.tracker.is_hidden(dir, &name, false);
         if is_part || self.tracker.roots.file(dir, &name).is_some() {
+            self.tracker.model.set(dir, Flag::SHARED);
             return Ok(()); // It is reported by another PATH.
         }
         self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
@@ -149,6 +154,7 @@ impl RootBuilder<'_> {
         if let Ok(wd) = watched.wd
             && let Some(known) = self.tracker.model.watched(wd)
         {
+            self.tracker.model.set(known, Flag::SHARED);
             self.note(seen, known);
             return Ok(None);
         }
@@ -196,6 +202,7 @@ impl RootBuilder<'_> {
         let dir = self.directory_of(seen, &resolved)?;
         let name = resolved.name;
         if self.is_reported_before(dir, &name, seen.position, built) {
+            self.tracker.model.set(dir, Flag::SHARED);
             let known = self.tracker.model.find(dir, &name).unwrap_or(dir);
             self.note(seen, known);
             return Ok(());

@@ -20,7 +20,7 @@ pub(crate) mod stream;
 mod working_directory;
 pub(crate) mod xattr;
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::file_status::{FsError, message};
@@ -70,7 +70,12 @@ pub(crate) fn fs_error(error: &io::Error) -> FsError {
             FsError::NoDescriptor
         }
         Some(libc::EWOULDBLOCK | libc::ETXTBSY | libc::EINTR) => FsError::Busy,
-        _ => FsError::Io(message(error)),
+        Some(_) => FsError::Io(message(error)),
+        // An error of our own.
+        None => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => FsError::NotFound,
+            _ => FsError::Io(message(error)),
+        },
     }
 }
 

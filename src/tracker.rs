@@ -56,7 +56,7 @@ use last_reported::LastReported;
 use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
 use queue::{Key, Work, WorkQueue};
 pub(crate) use reported_before::Reported;
-pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot, is_dots, without_slashes};
+pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot, is_above, is_dots, without_slashes};
 use scan::Scans;
 pub(crate) use settings::{Counters, Hashing, Settings};
 use tmpfiles::Tmpfiles;

@@ -80,6 +80,28 @@ fn the_working_directory_is_waited_for_where_it_was() {
     watch.stop();
 }
 
+#[test]
+fn what_a_link_leads_to_may_be_removed_and_made_again() {
+    let tree = Tree::new();
+    tree.mkdirs("deep/releases/1");
+    tree.write("deep/releases/1/f", "x");
+    tree.mkdir("other");
+    tree.symlink("deep/releases/1", "current");
+    for wait in [&["--wait-for-path"][..], &[]] {
+        let watch = tree.watch().baseline().args(wait);
+        let mut watch = watch.path("current").path("other").start();
+        for gone in ["deep/releases/1", "deep/releases", "deep"] {
+            tree.remove_all(gone);
+            watch.expect(&["Deleted: current/f", "Deleted directory: current"]);
+            tree.mkdirs("deep/releases/1");
+            watch.expect(&["Watching new directory: current"]);
+            tree.touch("deep/releases/1/f");
+            watch.expect(&["New file: current/f"]);
+        }
+        watch.stop();
+    }
+}
+
 /// A watch of `here` that waits for `later`, by a user who is not root; `None`, with a message on the
 /// terminal, where it cannot be started as one.
 fn waiting_for_later(test: &str, tree: &Tree) -> Option<Watch> {

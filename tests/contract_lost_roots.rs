@@ -64,6 +64,23 @@ fn the_parent_of_the_root_renamed_leaves_nothing_there_either() {
 }
 
 #[test]
+fn a_file_in_the_place_of_the_parent_of_the_root_leaves_nothing_there_either() {
+    for root in ["parent/root", "parent/root/file"] {
+        let tree = Tree::new();
+        tree.mkdirs("parent/root");
+        tree.write("parent/root/file", "x");
+        tree.touch("other");
+        let root = tree.path(root);
+        let root = root.to_str().unwrap();
+        let mut watch = tree.watch().baseline().path(root).start();
+        tree.exchange("parent", "other");
+        let file = tree.path("parent/root/file");
+        watch.expect(&[&format!("Deleted: {}", file.to_str().unwrap())]);
+        assert_eq!(watch.wait().status.code(), Some(1), "{root}");
+    }
+}
+
+#[test]
 fn the_working_directory_removed_is_gone() {
     let tree = Tree::new();
     tree.mkdir("here");
@@ -106,6 +123,35 @@ fn the_working_directory_moved_counts_as_gone() {
     tree.rename("here", "there");
     watch.expect(&["Deleted: ./file", "Deleted directory: ."]);
     assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn what_is_beside_the_working_directory_stays_where_that_is_moved() {
+    let tree = Tree::new();
+    tree.mkdirs("here/sub");
+    tree.mkdir("beside");
+    tree.write("file", "x");
+    tree.mkdir("deep");
+    // `here/sub` keeps the watcher in the working directory.
+    for paths in [
+        &["../beside", "../file"][..],
+        &["../beside", "../file", "sub"],
+    ] {
+        let watch = tree.watch().from("here").baseline().args(paths);
+        let mut watch = watch.start();
+        tree.rename("here", "deep/here");
+        tree.append("file", "y");
+        watch.expect(&["Content changed: ../file"]);
+        tree.touch("beside/a");
+        watch.expect(&["New file: ../beside/a"]);
+        tree.remove("beside/a");
+        watch.expect(&["Deleted: ../beside/a"]);
+        tree.rmdir("beside");
+        watch.expect(&["Deleted directory: ../beside"]);
+        tree.mkdir("beside");
+        tree.rename("deep/here", "here");
+        watch.stop();
+    }
 }
 
 #[test]

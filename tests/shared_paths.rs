@@ -219,3 +219,73 @@ fn a_path_that_another_one_reports_is_not_waited_for() {
     assert!(ready.ends_with("1 directory, 1 file in r1"), "{ready}");
     watch.stop();
 }
+
+#[test]
+fn a_directory_that_leaves_the_path_that_reported_it_is_reported_by_the_other_one() {
+    let tree = Tree::new();
+    tree.mkdirs("releases/1");
+    tree.mkdir("archive");
+    tree.write("releases/1/f", "x");
+    tree.symlink("releases/1", "current");
+    let watch = tree.watch().baseline().path("releases").path("current");
+    let mut watch = watch.start();
+    // The switch is read before the move.
+    watch.freeze();
+    tree.rename("releases/1", "archive/1");
+    tree.symlink("archive/1", "next");
+    tree.rename("next", "current");
+    watch.thaw();
+    watch.expect(&[
+        "Deleted: releases/1/f",
+        "Deleted directory: releases/1",
+        "Watching new directory: current",
+        "New file: current/f",
+    ]);
+    tree.append("archive/1/f", "y");
+    watch.expect(&["Content changed: current/f"]);
+    watch.stop();
+}
+
+#[test]
+fn a_file_that_is_a_path_is_lost_before_its_directory_becomes_another_path() {
+    let tree = Tree::new();
+    tree.mkdir("dir");
+    tree.write("dir/f", "x");
+    tree.symlink("dir/f", "link");
+    let mut watch = tree.watch().baseline().path("dir/f").path("link").start();
+    tree.exchange("dir", "link");
+    watch.expect(&[
+        "Deleted: dir/f",
+        "Watching new directory: link",
+        "New file: link/f",
+    ]);
+    tree.append("link/f", "y");
+    watch.expect(&["Content changed: link/f"]);
+    watch.stop();
+}
+
+#[test]
+fn the_directory_of_a_file_that_is_a_path_is_waited_for_too() {
+    let tree = Tree::new();
+    tree.mkdir("dir");
+    tree.write("dir/f", "x");
+    let dir = tree.path("dir");
+    let dir = dir.to_str().unwrap();
+    let watch = tree.watch().baseline().args(["--wait-for-path", "dir/f"]);
+    let mut watch = watch.path(dir).start();
+    for _ in 0..5 {
+        tree.remove_all("dir");
+        watch.expect_in_any_order(&["Deleted: dir/f", &format!("Deleted directory: {dir}")]);
+        tree.mkdir("new");
+        tree.write("new/f", "x");
+        tree.write("new/g", "x");
+        tree.rename("new", "dir");
+        let mut all = watch.until(&format!("Watching new directory: {dir}"));
+        all.extend(watch.until(&format!("New file: {dir}/g")));
+        let file = [format!("New file: {dir}/f"), "New file: dir/f".to_owned()];
+        assert!(all.iter().any(|line| file.contains(line)), "{all:?}");
+        tree.remove("dir/g");
+        watch.expect(&[&format!("Deleted: {dir}/g")]);
+    }
+    watch.stop();
+}

@@ -119,7 +119,8 @@ impl<D: Disk> Tracker<D> {
         if let Some(applying) = &mut self.applying {
             applying.forget(id);
         }
-        if self.model.has(id, Flag::ROOT) || self.model.has(id, Flag::HAS_FILE_ROOT) {
+        let flags = [Flag::ROOT, Flag::HAS_FILE_ROOT, Flag::SHARED];
+        if flags.iter().any(|&flag| self.model.has(id, flag)) {
             self.roots.forget(id);
         }
         self.model.remove(id);

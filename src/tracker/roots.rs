@@ -96,9 +96,9 @@ impl Roots {
         self.files.iter().find(|file| file.is(dir, name))
     }
 
-    /// Opens each by its absolute path from now on, since the working directory is left.
-    pub(crate) fn open_by_absolute_paths(&mut self) {
-        for root in &mut self.directories {
+    /// Opens those for which `is_meant` is true by their absolute paths from now on.
+    pub(crate) fn open_by_absolute_paths(&mut self, is_meant: impl Fn(&Root) -> bool) {
+        for root in self.directories.iter_mut().filter(|root| is_meant(root)) {
             root.open.clone_from(&root.absolute);
         }
     }
@@ -151,6 +151,13 @@ pub(crate) fn without_slashes(given: &[u8]) -> &[u8] {
 pub(crate) fn is_dots(path: &[u8]) -> bool {
     let mut names = path.split(|&byte| byte == b'/');
     names.all(|name| matches!(name, b"" | b"." | b".."))
+}
+
+/// Whether a path begins above the working directory.
+pub(crate) fn is_above(path: &[u8]) -> bool {
+    let mut names = path.split(|&byte| byte == b'/');
+    let first = names.find(|name| !matches!(*name, b"" | b"."));
+    !path.starts_with(b"/") && first == Some(b"..")
 }
 
 impl<D: Disk> Tracker<D> {
@@ -240,8 +247,9 @@ impl<D> Tracker<D> {
             return Some(WatchedRoot::File(directory, &file.name));
         }
         let roots = self.roots.directories.iter();
-        let mut roots = roots.filter(|root| root.shown == shown);
-        let id = roots.find_map(|root| root.entry)?;
+        let mut entries = roots.filter_map(|root| root.entry.filter(|_| root.shown == shown));
+        // The directory of a single file is no PATH.
+        let id = entries.find(|&id| !self.model.has(id, Flag::PARTIAL))?;
         Some(WatchedRoot::Directory(self.model.inode(id)))
     }
 

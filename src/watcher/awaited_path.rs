@@ -4,7 +4,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::path_survey::Survey;
 use crate::blocking_task::BlockingTask;
@@ -52,6 +52,20 @@ impl Place {
     }
 }
 
+/// A relative path from a directory whose path has no symbolic links: `..` at its beginning is the
+/// directory above, which is meant even if the first one is moved or removed.
+fn join(mut directory: PathBuf, path: &Path) -> PathBuf {
+    let mut rest = path.components();
+    loop {
+        let before = rest.clone();
+        match rest.next() {
+            Some(Component::CurDir) => {}
+            Some(Component::ParentDir) => drop(directory.pop()),
+            _ => return directory.join(before.as_path()),
+        }
+    }
+}
+
 /// The state of a PATH's survey.
 pub(super) enum PathState {
     /// It is complete.
@@ -71,8 +85,10 @@ pub(super) enum PathState {
 impl AwaitedPath {
     pub(super) fn new(given: &[u8]) -> Self {
         let path = Path::new(OsStr::from_bytes(given));
-        let absolute = std::env::current_dir().map(|here| here.join(path));
-        let absolute = absolute.unwrap_or_else(|_| path.to_path_buf());
+        let absolute = match std::env::current_dir() {
+            Ok(here) => join(here, path),
+            Err(_) => path.to_path_buf(),
+        };
         Self {
             given: given.to_vec(),
             // Drops a `.` at the end, which is no name of a single file.
@@ -143,6 +159,30 @@ impl AwaitedPath {
             PathState::Known => None,
             PathState::UnderWay { report_at, .. } => *report_at,
             PathState::Retry(then) => Some(*then),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::join;
+
+    #[test]
+    fn what_is_above_the_working_directory_is_named_without_it() {
+        for (given, absolute) in [
+            (".", "/a/b"),
+            ("..", "/a"),
+            ("../c", "/a/c"),
+            ("./../../c/../d", "/c/../d"),
+            ("c/..", "/a/b/c/.."),
+            ("../../../..", "/"),
+            ("/x", "/x"),
+            ("../", "/a"),
+        ] {
+            let joined = join(PathBuf::from("/a/b"), Path::new(given));
+            assert_eq!(joined, PathBuf::from(absolute), "{given}");
         }
     }
 }

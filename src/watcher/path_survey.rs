@@ -58,8 +58,14 @@ pub(super) struct Survey {
 
 impl SurveyRequest {
     pub(super) fn survey(&self) -> Survey {
-        let refused = self.await_path();
+        let mut refused = None;
+        if self.awaits {
+            refused = self.await_name(&self.path);
+        }
         let (links, target) = self.watch_links();
+        if !links.is_empty() && stat(&self.path).is_none() {
+            refused = self.await_name(&target).or(refused);
+        }
         let above = self.watch_moves();
         let parent = target.parent().unwrap_or(&target);
         let found = stat(&self.path);
@@ -75,18 +81,26 @@ impl SurveyRequest {
         }
     }
 
-    /// Watches the nearest directory above a missing PATH for names that appear in it. Returns a
-    /// directory that may not be read, if the PATH goes unnoticed for that.
-    fn await_path(&self) -> Option<PathBuf> {
-        let names = self.names.as_ref().filter(|_| self.awaits)?;
+    /// Watches the nearest directory above a path where nothing is for names that appear in it.
+    /// Returns a directory that may not be read, if what appears goes unnoticed for that.
+    fn await_name(&self, path: &Path) -> Option<PathBuf> {
+        let names = self.names.as_ref()?;
         let mut refused = None;
-        for above in self.path.ancestors().skip(1) {
-            match with_path(above, |above| names.watch_names(above)) {
-                Ok(_) => break,
-                Err(error) if fs_error(&error) == FsError::PermissionDenied => {
-                    refused = Some(above.to_path_buf());
+        for _ in 0..MOST_TRIES {
+            let mut below = path;
+            for above in path.ancestors().skip(1) {
+                match with_path(above, |above| names.watch_names(above)) {
+                    Ok(_) => break,
+                    Err(error) if fs_error(&error) == FsError::PermissionDenied => {
+                        refused = Some(above.to_path_buf());
+                    }
+                    Err(_) => {}
                 }
-                Err(_) => {}
+                below = above;
+            }
+            // It may have appeared before the directory above was watched.
+            if below == path || stat(below).is_none() {
+                break;
             }
         }
         refused

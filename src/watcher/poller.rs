@@ -217,3 +217,51 @@ impl Poller {
 fn cannot_wait() -> impl FnOnce(std::io::Error) -> Error {
     Error::system("wait for events")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Write, pipe};
+    use std::os::fd::AsFd;
+    use std::time::Duration;
+
+    use super::{Poller, Wake};
+    use crate::sys::epoll::Interest;
+
+    /// EPOLLERR is reported at once by each wait, whether it is asked for or not: if the loop did
+    /// not take it for the end, it would never wait again.
+    #[test]
+    fn a_reader_that_is_gone_is_no_room_in_the_output() {
+        for awaits_room in [false, true] {
+            let (reader, mut writer) = pipe().expect("a pipe");
+            let mut poller = Poller::new().expect("a poller");
+            assert!(poller.listen_to_output(writer.as_fd()));
+            poller
+                .await_room(writer.as_fd(), awaits_room)
+                .expect("the output is listened to");
+            let wakes = poller.wait(Some(Duration::ZERO)).expect("a wait");
+            assert_eq!(wakes.has(Wake::Output), awaits_room);
+            assert!(!wakes.has(Wake::ReaderGone));
+            writer.write_all(b"left").expect("there is room");
+            drop(reader);
+            let wakes = poller.wait(Some(Duration::ZERO)).expect("a wait");
+            assert!(wakes.has(Wake::ReaderGone) && !wakes.has(Wake::Output));
+        }
+    }
+
+    #[test]
+    fn what_is_paused_wakes_nobody() {
+        let (reader, mut writer) = pipe().expect("a pipe");
+        let mut poller = Poller::new().expect("a poller");
+        poller
+            .listen(reader.as_fd(), Wake::Events, Interest::Readable)
+            .expect("room for it");
+        writer.write_all(b"events").expect("there is room");
+        for is_paused in [false, true, false] {
+            poller
+                .pause_events(reader.as_fd(), is_paused)
+                .expect("it is listened to");
+            let wakes = poller.wait(Some(Duration::ZERO)).expect("a wait");
+            assert_eq!(wakes.has(Wake::Events), !is_paused);
+        }
+    }
+}

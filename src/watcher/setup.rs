@@ -36,7 +36,7 @@ use crate::sys::signal::Signals;
 use crate::sys::stat::{stat_fd, stat_path};
 use crate::sys::stream::is_hung_up;
 use crate::tracker::model::Flag;
-use crate::tracker::{Root, Settings, Tracker, is_dots};
+use crate::tracker::{Root, Settings, Tracker, is_above, is_dots};
 use crate::walk::{WalkContext, WalkProgress};
 
 /// The limit of descriptors that is asked for: the walk and open directories need many.
@@ -116,9 +116,8 @@ impl Watcher {
             return Ok(watcher);
         }
         watcher.watch_ancestors(&paths, waits)?;
-        if watcher.output.log.is_none() && !writes_files {
-            watcher.leave_working_directory(&paths);
-        }
+        let may_leave = watcher.output.log.is_none() && !writes_files;
+        watcher.leave_working_directory(&paths, may_leave);
         watcher.begin()?;
         Ok(watcher)
     }
@@ -245,26 +244,23 @@ impl Watcher {
         ready::text(self.tracker.model.counts(), &watched, &missing)
     }
 
-    /// Leaves the working directory, if no PATH needs it: a directory that is some process's
+    /// Opens PATHs that begin with `..` by their absolute paths, since the working directory may be
+    /// moved. Leaves it, if `may_leave` and no PATH needs it: a directory that is some process's
     /// working directory makes no event when it is removed.
-    fn leave_working_directory(&mut self, paths: &[Vec<u8>]) {
-        if !paths
-            .iter()
-            .all(|path| path.starts_with(b"/") || is_dots(path))
-        {
-            return;
-        }
-        // A file system that may not answer is not asked.
-        let roots = &mut self.tracker.roots;
-        let may_stall = |root: &Root| root.class.may_stall();
-        if roots.directories().iter().any(may_stall) {
-            return;
-        }
+    fn leave_working_directory(&mut self, paths: &[Vec<u8>], may_leave: bool) {
         let inode = |path: &[u8]| file::with_c_str(path, stat_path).ok().map(|raw| raw.inode);
-        let same =
-            |root: &Root| !root.absolute.is_empty() && inode(&root.absolute) == inode(&root.open);
-        if roots.directories().iter().all(same) {
-            roots.open_by_absolute_paths();
+        // A file system that may not answer is not asked.
+        let same = |root: &Root| {
+            !root.class.may_stall()
+                && !root.absolute.is_empty()
+                && inode(&root.absolute) == inode(&root.open)
+        };
+        let roots = &mut self.tracker.roots;
+        roots.open_by_absolute_paths(|root| is_above(&root.open) && same(root));
+        let is_elsewhere =
+            |path: &Vec<u8>| path.starts_with(b"/") || is_dots(path) || is_above(path);
+        if may_leave && paths.iter().all(is_elsewhere) && roots.directories().iter().all(same) {
+            roots.open_by_absolute_paths(|_| true);
             // If that fails, nothing but this one event is lost.
             let _left = std::env::set_current_dir("/");
         }

@@ -22,6 +22,8 @@ impl Flag {
     pub(crate) const PARTIAL: Self = Self(1 << 17);
     /// A directory in which a name is a PATH, and is reported by that.
     pub(crate) const HAS_FILE_ROOT: Self = Self(1 << 21);
+    /// A directory to which, or to a file in which, a PATH leads that another PATH reports.
+    pub(crate) const SHARED: Self = Self(1 << 20);
     /// A file whose digest is known.
     pub(crate) const DIGESTED: Self = Self(1 << 24);
 }

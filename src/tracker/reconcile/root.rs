@@ -10,7 +10,7 @@ use crate::tracker::{Tracker, is_dots};
 
 impl<D: Disk> Tracker<D> {
     /// Reconciles a PATH that is a directory.
-    pub(super) fn reconcile_root(&mut self, id: Id) {
+    pub(crate) fn reconcile_root(&mut self, id: Id) {
         let Some(open) = self.open_path_of(id) else {
             return;
         };

@@ -16,6 +16,32 @@ fn attributes_are_reported_where_they_are_asked_for() {
     assert_eq!(world.new_records(), ["attributes t/a 0"]);
 }
 
+#[test]
+fn attributes_that_changed_before_a_rename_are_reported_after_it() {
+    let mut options = WorldOptions::default();
+    options.settings.attributes = true;
+    let tree = [write("t/a", 1), vec![Op::MakeDir("t/d")]].concat();
+    for (old, new) in [("t/a", "t/b"), ("t/d", "t/e")] {
+        // With the halves of the rename in one batch, and in two.
+        for first in [usize::MAX, 3, 2, 1] {
+            let mut world = World::quiet(&options, &tree);
+            world.does(&[Op::Chmod(old, false), Op::Rename(old, new)]);
+            world.read(first);
+            world.apply_all();
+            world.work(100);
+            world.converges();
+            let records = world.new_records();
+            let changed = format!("attributes {new} 0");
+            let before = format!("attributes {old} 0");
+            let is_it = |record: &String| *record == changed || *record == before;
+            let reported = records.iter().filter(|record| is_it(record)).count();
+            assert_eq!(reported, 1, "{first} at first: {records:#?}");
+            let is_renamed = |record: &String| record.starts_with("renamed ");
+            assert!(records.iter().any(is_renamed), "{records:#?}");
+        }
+    }
+}
+
 fn asking(read: Hashing, ask: fn(&mut Settings)) -> WorldOptions {
     let mut options = hashing(read);
     ask(&mut options.settings);
