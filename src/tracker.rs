@@ -41,14 +41,14 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
-use crate::change::{Batch, Kind};
+use crate::change::Kind;
 use crate::filter::Filter;
 use applying::Applying;
 use awaited_events::AwaitedEvents;
 use clock::Clock;
 use content::Reads;
 use disk::{Disk, FsError, Reading, Stat, Target, Ticket};
-use emit::in_pieces::PendingRecords;
+use emit::records::Records;
 use file_watches::FileWatches;
 use fs_classes::FileSystems;
 use hard_links::HardLinks;
@@ -77,9 +77,7 @@ pub(crate) struct Tracker<D> {
     pub(crate) filter: Filter,
     pub(crate) roots: Roots,
     /// Records and warnings not yet emitted.
-    pub(crate) batch: Batch,
-    /// Subtrees that are emitted in pieces, and the records that come after them.
-    pending_records: PendingRecords,
+    pub(crate) records: Records,
     pub(crate) counters: Counters,
     queue: WorkQueue,
     scans: Scans,
@@ -116,8 +114,7 @@ impl<D> Tracker<D> {
             settings,
             filter,
             roots: Roots::default(),
-            batch: Batch::default(),
-            pending_records: PendingRecords::default(),
+            records: Records::default(),
             counters: Counters::default(),
             queue,
             scans: Scans::default(),

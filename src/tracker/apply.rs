@@ -309,7 +309,7 @@ impl<D: Disk> Tracker<D> {
     /// `IN_Q_OVERFLOW`: a rescan finds what was lost.
     fn overflow(&mut self) {
         self.counters.overflows += 1;
-        self.batch.push(Change::Overflow);
+        self.records.current().push(Change::Overflow);
         self.expire_all_moved_from();
         self.request_rescan(self.clock.tick());
     }

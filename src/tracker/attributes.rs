@@ -70,13 +70,13 @@ impl<D> Tracker<D> {
         }
         names.sort_unstable();
         names.dedup();
-        let xattrs = self.batch.path(|bytes| {
+        let xattrs = self.records.current().path(|bytes| {
             for name in names {
                 bytes.extend(name);
                 bytes.push(0);
             }
         });
-        self.batch.push(Change::AttributesChanged {
+        self.records.current().push(Change::AttributesChanged {
             kind,
             path,
             new,

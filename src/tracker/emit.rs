@@ -1,6 +1,7 @@
 //! Turns changes of the model into records, with the paths by which they are reported.
 
 pub(super) mod in_pieces;
+pub(super) mod records;
 
 use super::Tracker;
 use super::disk::Stat;
@@ -46,18 +47,18 @@ impl<D> Tracker<D> {
 
     /// Appends an entry's path to the batch; with `old`, the path that it had in a subtree.
     pub(super) fn path_by(&mut self, old: Option<&OldPath>, id: Id) -> Span {
-        let mut batch = std::mem::take(&mut self.batch);
+        let mut batch = std::mem::take(self.records.current());
         let span = batch.path(|path| match old {
             Some(old) => self.write_old_path(old, id, path),
             None => self.write_path(id, path),
         });
-        self.batch = batch;
+        *self.records.current() = batch;
         span
     }
 
     pub(crate) fn warn(&mut self, id: Id, warning: Warning) {
         let path = self.path(id);
-        self.batch.warn(path, warning);
+        self.records.current().warn(path, warning);
     }
 
     pub(super) fn emit_created(&mut self, id: Id, content: Content) {
@@ -67,7 +68,7 @@ impl<D> Tracker<D> {
         let kind = self.model.kind(id);
         let entered = kind == Kind::Directory && !self.model.is_not_entered(id);
         let path = self.path(id);
-        self.batch.push(Change::Created {
+        self.records.current().push(Change::Created {
             kind,
             path,
             content,
@@ -83,7 +84,7 @@ impl<D> Tracker<D> {
         }
         let kind = self.model.kind(id);
         let path = self.path(id);
-        self.batch.push(Change::Existing {
+        self.records.current().push(Change::Existing {
             kind,
             path,
             content,
@@ -99,7 +100,7 @@ impl<D> Tracker<D> {
             digest: old,
         };
         let change = Change::Changed { path, content };
-        self.batch.push_over(change, Some(before));
+        self.records.current().push_over(change, Some(before));
         if let Some(dir) = self.model.parent(id)
             && self.filter.is_rule_file(self.model.name(id))
         {
@@ -112,21 +113,25 @@ impl<D> Tracker<D> {
     pub(super) fn emit_touched(&mut self, id: Id, stat: &Stat) {
         let path = self.path(id);
         let mtime = stat.mtime;
-        self.batch.push(Change::Touched { path, mtime });
+        self.records.current().push(Change::Touched { path, mtime });
     }
 
     /// Emits that a writer closed a file, once it was read since, where that is asked for.
     pub(super) fn emit_closed(&mut self, id: Id, content: Content) {
         if self.settings.closed {
             let path = self.path(id);
-            self.batch.push(Change::Closed { path, content });
+            self.records
+                .current()
+                .push(Change::Closed { path, content });
         }
     }
 
     pub(super) fn emit_deleted_as(&mut self, id: Id, path: Span) {
         let kind = self.model.kind(id);
         let before = self.before(id);
-        self.batch.push_over(Change::Deleted { kind, path }, before);
+        self.records
+            .current()
+            .push_over(Change::Deleted { kind, path }, before);
     }
 
     /// The span of the path of an entry's directory, which is the beginning of the entry's own

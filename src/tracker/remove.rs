@@ -5,7 +5,7 @@
 
 use super::Tracker;
 use super::disk::Disk;
-use super::emit::in_pieces::{OldPath, PIECE};
+use super::emit::in_pieces::OldPath;
 use super::model::{Flag, Id};
 use super::queue::Key;
 use crate::change::{Kind, Span};
@@ -20,7 +20,7 @@ impl<D: Disk> Tracker<D> {
     /// As [`Self::unlink`]. `emit_top`: the entry itself is emitted, too; not if a rename replaces
     /// it.
     pub(super) fn remove(&mut self, top: Id, emit_top: bool) {
-        let enough = self.batch.path_bytes().saturating_add(PIECE);
+        let enough = self.records.piece_end();
         if !self.remove_subtree(top, emit_top, enough, None) {
             self.remove_rest(top, emit_top);
         }
@@ -29,7 +29,7 @@ impl<D: Disk> Tracker<D> {
     /// Removes an entry that is gone from the disk, and all below it. If that is much, removes a
     /// part, and puts the entry back on the work queue for the rest.
     pub(super) fn unlink_in_pieces(&mut self, id: Id) {
-        let enough = self.batch.path_bytes().saturating_add(PIECE);
+        let enough = self.records.piece_end();
         if !self.remove_subtree(id, true, enough, None) {
             self.enqueue(id);
         }
@@ -80,7 +80,7 @@ impl<D: Disk> Tracker<D> {
                 }
                 None => return true,
             }
-            if self.batch.path_bytes() >= enough {
+            if self.records.current().path_bytes() >= enough {
                 self.mark_unscanned_up_to(at, top);
                 return false;
             }

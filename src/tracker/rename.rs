@@ -218,7 +218,7 @@ impl<D: Disk> Tracker<D> {
             let before = before
                 .filter(|before| (before.kind == Kind::Directory) == (kind == Kind::Directory));
             let change = Change::Renamed { kind, from, path };
-            self.batch.push_over(change, before);
+            self.records.current().push_over(change, before);
         }
         if kind == Kind::Directory {
             self.rules_moved(id);

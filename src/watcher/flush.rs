@@ -18,10 +18,9 @@ impl Watcher {
         for warning in self.tracker.filter.take_warnings() {
             self.stderr.warn_of_many(&warning, self.clock.tick());
         }
-        self.tracker.order_batch();
         for _ in 0..PIECES {
             let now = self.clock.now();
-            let batch = &mut self.tracker.batch;
+            let batch = &mut self.tracker.records.ready;
             self.output.settle(batch, &mut self.stop, now.tick);
             if let Some(batch) = self.output.take(batch) {
                 // stdout may be the same terminal.

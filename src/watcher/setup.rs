@@ -141,7 +141,7 @@ impl Watcher {
         settings.began_coarse = settings.began;
         let mut tracker = Tracker::new(disk, settings, config.filter, clock.tick());
         if config.options.settle.is_some() {
-            tracker.batch.keep_before();
+            tracker.records.current().keep_before();
         }
         Ok(Self {
             options: config.options,
@@ -268,7 +268,7 @@ impl Watcher {
 
     /// Emits what is there, if that is asked for, and `ready`; begins the baseline.
     fn begin(&mut self) -> Result<(), Error> {
-        self.snapshots.begin(&mut self.tracker.batch);
+        self.snapshots.begin(self.tracker.records.current());
         self.baseline.begin();
         if self
             .baseline

@@ -136,8 +136,9 @@ impl Watcher {
             self.tracker.expect(id, &since.reported(old));
         }
         for change in difference.changes {
-            self.tracker.batch.push_owned(change);
-            if self.tracker.batch.changes().len() >= PIECE {
+            let batch = self.tracker.records.current();
+            batch.push_owned(change);
+            if batch.changes().len() >= PIECE {
                 self.write_all()?;
                 if self.stop.has_ended() {
                     return Ok(());

@@ -68,7 +68,7 @@ impl Watcher {
     pub(super) fn emit_ready(&mut self) {
         let (directories, files) = self.tracker.model.counts();
         let ready = Change::Ready { directories, files };
-        self.tracker.batch.push(ready);
+        self.tracker.records.current().push(ready);
         self.snapshots.follow(self.clock.tick());
     }
 
@@ -79,14 +79,14 @@ impl Watcher {
         }
         match self.snapshots.phase {
             Phase::Walking => {}
-            Phase::Reading => self.tracker.batch.push(Change::Start),
+            Phase::Reading => self.tracker.records.current().push(Change::Start),
             Phase::Listing(_) | Phase::Following => self.begin_snapshot(),
         }
     }
 
     fn begin_snapshot(&mut self) {
         self.tracker.dismiss_emissions();
-        self.tracker.batch.push(Change::Start);
+        self.tracker.records.current().push(Change::Start);
         self.begin_list();
     }
 

@@ -1,18 +1,14 @@
 //! Emits a large subtree that is gone or, with `--no-renames`, has moved, in pieces, so that the
 //! paths of all that is in it are never held at once.
 //!
-//! Until it is emitted no event is applied, and records that were made since are emitted after
-//! it. Invariant: records are emitted in the order in which the model changed.
+//! Until it is emitted no event is applied. Invariant: a piece has few more bytes of paths than it
+//! may have.
 
-use std::collections::VecDeque;
-
-use crate::change::{Batch, Content, Kind};
+use super::records::Part;
+use crate::change::{Content, Kind};
 use crate::tracker::Tracker;
 use crate::tracker::disk::Disk;
 use crate::tracker::model::{Flag, Id};
-
-/// Bytes of paths in a piece: 1 MiB, and little in tests, whose trees are small.
-pub(in crate::tracker) const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
 
 /// The paths that a subtree had before it moved or was removed.
 pub(in crate::tracker) struct OldPath {
@@ -37,33 +33,10 @@ pub(in crate::tracker) enum Emission {
     },
 }
 
-/// A part of what is emitted after the current batch.
-enum Part {
-    Emission(Emission),
-    Records(Batch),
-}
-
-/// What is emitted after the current batch, in order.
-#[derive(Default)]
-pub(in crate::tracker) struct PendingRecords {
-    parts: VecDeque<Part>,
-    /// The batch that is emitted before them. The tracker's batch has the records after them
-    /// meanwhile, until [`Tracker::order_batch`].
-    ahead: Option<Batch>,
-}
-
-impl PendingRecords {
-    fn push(&mut self, records: Batch) {
-        if !records.is_empty() {
-            self.parts.push_back(Part::Records(records));
-        }
-    }
-}
-
 impl<D> Tracker<D> {
     /// Whether changes of the model are left to be emitted.
     pub(crate) fn is_emitting(&self) -> bool {
-        !self.pending_records.parts.is_empty()
+        self.records.has_more()
     }
 
     /// Whether an entry is in a subtree that is being removed: it is to be emitted as deleted,
@@ -72,10 +45,10 @@ impl<D> Tracker<D> {
         self.roots.with_entry(self.model.root(id)).is_none()
     }
 
-    /// How many records are left beside those of the current batch.
+    /// How many records are left beside those that may be written now.
     pub(crate) fn left_to_emit(&self) -> usize {
         let count = |part: &Part| match part {
-            Part::Records(batch) => batch.changes().len(),
+            Part::Batch(batch) => batch.changes().len(),
             Part::Emission(Emission::Removal { old, .. }) => self.model.subtree(old.top).len(),
             Part::Emission(Emission::Moved {
                 all,
@@ -84,30 +57,7 @@ impl<D> Tracker<D> {
                 ..
             }) => 2 * all.len() - deleted - created,
         };
-        self.pending_records.parts.iter().map(count).sum()
-    }
-
-    /// Puts the records that were made after a subtree behind it, and makes the batch before it
-    /// the current one again.
-    pub(crate) fn order_batch(&mut self) {
-        if let Some(ahead) = self.pending_records.ahead.take() {
-            let last = std::mem::replace(&mut self.batch, ahead);
-            self.pending_records.push(last);
-        }
-    }
-
-    /// Adds a subtree; records from now on come after it.
-    fn begin_emission(&mut self, emission: Emission) {
-        let next = self.batch.successor();
-        let last = std::mem::replace(&mut self.batch, next);
-        if self.pending_records.ahead.is_none() {
-            self.pending_records.ahead = Some(last);
-        } else {
-            self.pending_records.push(last);
-        }
-        self.pending_records
-            .parts
-            .push_back(Part::Emission(emission));
+        self.records.left.iter().map(count).sum()
     }
 
     pub(in crate::tracker) fn old_path(&self, top: Id) -> OldPath {
@@ -155,7 +105,8 @@ impl<D: Disk> Tracker<D> {
             }
             None => self.roots.forget_directory(top),
         }
-        self.begin_emission(Emission::Removal { old, emit_top });
+        let removal = Emission::Removal { old, emit_top };
+        self.records.push_emission(removal);
     }
 
     /// Emits a subtree that has moved as deleted and created: the first piece at once.
@@ -166,31 +117,33 @@ impl<D: Disk> Tracker<D> {
             deleted: 0,
             created: 0,
         };
-        // The current batch comes after all that is left to be emitted.
-        let enough = self.batch.path_bytes().saturating_add(PIECE);
+        let enough = self.records.piece_end();
         if let Some(rest) = self.emit_some(emission, enough) {
-            self.begin_emission(rest);
+            self.records.push_emission(rest);
         }
     }
 
     /// Emits the next piece of what is left.
     pub(crate) fn emit_piece(&mut self) {
-        self.order_batch();
-        let enough = self.batch.path_bytes().saturating_add(PIECE);
-        while self.batch.path_bytes() < enough {
-            match self.pending_records.parts.pop_front() {
-                None => return,
-                Some(Part::Records(records)) => self.batch.append(records),
-                Some(Part::Emission(emission)) => {
+        // Taken out, so that what is emitted now goes before it.
+        let mut left = std::mem::take(&mut self.records.left);
+        let enough = self.records.piece_end();
+        while self.records.ready.path_bytes() < enough
+            && let Some(part) = left.pop_front()
+        {
+            match part {
+                Part::Batch(batch) => self.records.ready.append(batch),
+                Part::Emission(emission) => {
                     if let Some(rest) = self.emit_some(emission, enough) {
-                        self.pending_records.parts.push_front(Part::Emission(rest));
+                        left.push_front(Part::Emission(rest));
                     }
                 }
             }
         }
+        self.records.left = left;
     }
 
-    /// Emits until the batch has `enough` bytes of paths; returns what is left.
+    /// Emits until the current batch has `enough` bytes of paths; returns what is left.
     fn emit_some(&mut self, mut emission: Emission, enough: usize) -> Option<Emission> {
         match &mut emission {
             Emission::Removal { old, emit_top } => {
@@ -210,7 +163,7 @@ impl<D: Disk> Tracker<D> {
                 created,
             } => {
                 while let Some(&id) = all.iter().rev().nth(*deleted) {
-                    if self.batch.path_bytes() >= enough {
+                    if self.records.current().path_bytes() >= enough {
                         return Some(emission);
                     }
                     if !self.model.has(id, Flag::HIDDEN) {
@@ -220,7 +173,7 @@ impl<D: Disk> Tracker<D> {
                     *deleted += 1;
                 }
                 while let Some(&id) = all.get(*created) {
-                    if self.batch.path_bytes() >= enough {
+                    if self.records.current().path_bytes() >= enough {
                         return Some(emission);
                     }
                     let content = match self.model.kind(id) {
@@ -239,17 +192,16 @@ impl<D: Disk> Tracker<D> {
     /// Drops what is left to be emitted, since a snapshot lists the tree as the model has it;
     /// subtrees that are gone are removed from the model.
     pub(crate) fn dismiss_emissions(&mut self) {
-        self.order_batch();
-        while let Some(part) = self.pending_records.parts.pop_front() {
+        for part in std::mem::take(&mut self.records.left) {
             if let Part::Emission(removal @ Emission::Removal { .. }) = part {
-                let next = self.batch.successor();
-                let batch = std::mem::replace(&mut self.batch, next);
+                let batch = std::mem::take(&mut self.records.ready);
                 let mut left = Some(removal);
                 while let Some(removal) = left.take() {
-                    left = self.emit_some(removal, PIECE);
-                    self.batch.clear();
+                    let enough = self.records.piece_end();
+                    left = self.emit_some(removal, enough);
+                    self.records.ready.clear();
                 }
-                self.batch = batch;
+                self.records.ready = batch;
             }
         }
     }

@@ -6,7 +6,6 @@ use crate::event::Wd;
 use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsClass, FsError, Stat, Target, Watched};
-use crate::tracker::emit::in_pieces::PIECE;
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::queue::Work;
 use crate::tracker::scan_scope::ScanScope;
@@ -51,9 +50,9 @@ impl<D: Disk> Tracker<D> {
     /// Removes what is in a directory that has moved to the limit of `--max-depth`, and its watch.
     /// If that is much, removes a part, and puts the directory back on the work queue.
     fn leave_directory(&mut self, id: Id) {
-        let enough = self.batch.path_bytes().saturating_add(PIECE);
+        let enough = self.records.piece_end();
         while let Some(child) = self.model.first_child(id) {
-            if self.is_emitting() || self.batch.path_bytes() >= enough {
+            if self.is_emitting() || self.records.current().path_bytes() >= enough {
                 return self.enqueue(id);
             }
             self.unlink(child);

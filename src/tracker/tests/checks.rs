@@ -15,8 +15,7 @@ use crate::event::Wd;
 impl World {
     /// Takes the emitted records, and compares their sum with the model.
     pub(super) fn absorb(&mut self) {
-        self.tracker.order_batch();
-        let batch = std::mem::take(&mut self.tracker.batch);
+        let batch = std::mem::take(&mut self.tracker.records.ready);
         for change in batch.changes() {
             let line = fold::line(&batch, change);
             self.tracker.disk.journal.push(line.clone());

@@ -286,7 +286,7 @@ fn removal(shown: &str) -> (Vec<String>, usize) {
     let now = world.now();
     let tracker = world.tracker.at(now);
     assert!(tracker.remove_subtree(root, true, usize::MAX, None));
-    let batch = &world.tracker.batch;
+    let batch = &world.tracker.records.ready;
     let mut starts = BTreeSet::new();
     for change in batch.changes() {
         if let Change::Deleted { path, .. } = change {
@@ -322,7 +322,7 @@ fn what_a_path_reports_is_gone_before_the_path_through_which_it_was_given() {
     let mut world = World::quiet(&options, &tree);
     world.tracker.roots.show_first_as("u/t");
     world.tracker.lose_root(b"u/");
-    let batch = &world.tracker.batch;
+    let batch = &world.tracker.records.ready;
     let lines = batch.changes().iter().map(|change| line(batch, change));
     let expected = ["deleted u/t/a", "deleted u/t/", "deleted u/b", "deleted u/"];
     assert_eq!(lines.collect::<Vec<_>>(), expected);

@@ -45,8 +45,7 @@ fn applies_in_pieces(world: &mut World, records: usize) -> Vec<String> {
     let (mut all, mut pieces) = (Vec::new(), 0);
     while world.tracker.is_applying() {
         world.tracker.apply_next();
-        world.tracker.order_batch();
-        let bytes = world.tracker.batch.path_bytes();
+        let bytes = world.tracker.records.ready.path_bytes();
         assert!(bytes < 16 + 2 * "t/d/10".len(), "{bytes} bytes");
         world.absorb();
         let piece = world.new_records();

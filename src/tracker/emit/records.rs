@@ -1,0 +1,53 @@
+//! Keeps the records that are not emitted yet: those that may be written now, and behind them large
+//! subtrees, which are emitted in pieces, and what came after these.
+//!
+//! Invariant: records leave in the order in which the model changed.
+
+use std::collections::VecDeque;
+
+use super::in_pieces::Emission;
+use crate::change::Batch;
+
+/// Bytes of paths in a piece: 1 MiB, and little in tests, whose trees are small.
+const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
+
+/// A part of what is emitted after [`Records::ready`].
+pub(super) enum Part {
+    Emission(Emission),
+    Batch(Batch),
+}
+
+#[derive(Default)]
+pub(crate) struct Records {
+    /// What may be written now.
+    pub(crate) ready: Batch,
+    pub(super) left: VecDeque<Part>,
+}
+
+impl Records {
+    /// The batch to which records are added: behind all that is left to be emitted.
+    pub(crate) fn current(&mut self) -> &mut Batch {
+        if matches!(self.left.back(), Some(Part::Emission(_))) {
+            self.left.push_back(Part::Batch(self.ready.successor()));
+        }
+        match self.left.back_mut() {
+            Some(Part::Batch(batch)) => batch,
+            Some(Part::Emission(_)) | None => &mut self.ready,
+        }
+    }
+
+    /// Adds a subtree that is emitted in pieces; records from now on come after it.
+    pub(super) fn push_emission(&mut self, emission: Emission) {
+        self.left.push_back(Part::Emission(emission));
+    }
+
+    /// Whether there is more than what may be written now.
+    pub(super) fn has_more(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    /// The length of all paths in the current batch with which a piece that begins now is full.
+    pub(in crate::tracker) fn piece_end(&mut self) -> usize {
+        self.current().path_bytes().saturating_add(PIECE)
+    }
+}
