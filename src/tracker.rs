@@ -8,7 +8,6 @@
 mod apply;
 mod applying;
 mod attributes;
-mod awaited_events;
 mod baseline_result;
 mod clock;
 pub(crate) mod content;
@@ -44,7 +43,6 @@ mod tests;
 use crate::change::Kind;
 use crate::filter::Filter;
 use applying::Applying;
-use awaited_events::AwaitedEvents;
 use clock::Clock;
 use content::Reads;
 use disk::{Disk, FsError, Reading, Stat, Target, Ticket};
@@ -54,6 +52,7 @@ use fs_classes::FileSystems;
 use hard_links::HardLinks;
 use last_reported::LastReported;
 use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
+use moved_from::MovedFromEvents;
 use queue::{Key, Work, WorkQueue};
 pub(crate) use reported_before::Reported;
 pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot, is_above, is_dots, without_slashes};
@@ -81,7 +80,7 @@ pub(crate) struct Tracker<D> {
     pub(crate) counters: Counters,
     queue: WorkQueue,
     scans: Scans,
-    awaited: AwaitedEvents,
+    moves: MovedFromEvents,
     /// `None`: no batch is being applied.
     applying: Option<Applying>,
     links: HardLinks,
@@ -118,7 +117,7 @@ impl<D> Tracker<D> {
             counters: Counters::default(),
             queue,
             scans: Scans::default(),
-            awaited: AwaitedEvents::default(),
+            moves: MovedFromEvents::default(),
             applying: None,
             links: HardLinks::default(),
             tmpfiles: Tmpfiles::default(),

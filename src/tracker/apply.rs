@@ -137,7 +137,7 @@ impl<D: Disk> Tracker<D> {
 
     /// `IN_DELETE`.
     fn delete(&mut self, dir: Id, name: &[u8], is_dir: bool) {
-        let was_unseen = self.awaited.take_unseen(dir, name);
+        let was_unseen = self.queue.take_unseen(dir, name);
         let Some(known) = self.model.find(dir, name) else {
             if was_unseen && !is_dir {
                 self.delete_unseen(dir, name);
@@ -334,7 +334,7 @@ impl<D> Tracker<D> {
     /// is tried again, once the batch is applied.
     fn retry_denied(&mut self, dir: Id) {
         self.filter.hasten_retries();
-        self.queue.note_reopened(dir);
+        self.queue.denied.reopen(dir);
     }
 
     /// Whether steps are left to apply, or records of what was applied are left to emit.

@@ -7,7 +7,7 @@
 use super::content::content;
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Evidence, Id, Knowledge};
-use super::queue::Work;
+use super::queue::{Detail, Work};
 use super::{Hashing, Tracker};
 use crate::change::{Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Outcome};
@@ -81,8 +81,10 @@ impl<D: Disk> Tracker<D> {
 
     /// Keeps a new name that is not on disk until its `IN_DELETE` or `IN_MOVED_FROM` comes.
     fn unseen_create(&mut self, dir: Id, name: &[u8]) {
-        self.awaited.add_unseen(dir, name);
-        self.queue.expect_event(Work::name(dir, name));
+        self.queue.expect_event(Work {
+            detail: Detail::Unseen,
+            ..Work::name(dir, name)
+        });
     }
 
     /// Applies `IN_DELETE` of a name that was created and never found on disk: it is emitted as

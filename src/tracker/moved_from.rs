@@ -21,7 +21,7 @@ pub(super) enum Moving {
 pub(super) struct MovedFrom {
     pub(super) dir: Id,
     pub(super) name: Box<[u8]>,
-    moving: Moving,
+    pub(super) moving: Moving,
 }
 
 #[derive(Default)]
@@ -36,14 +36,8 @@ impl MovedFromEvents {
             .insert(cookie, MovedFrom { dir, name, moving });
     }
 
-    /// Removes and returns the event with this cookie, if that is moving.
-    pub(super) fn take(&mut self, cookie: Cookie, moving: Moving) -> Option<MovedFrom> {
-        let from = self.by_cookie.get(&cookie)?;
-        if from.moving == moving {
-            self.by_cookie.remove(&cookie)
-        } else {
-            None
-        }
+    pub(super) fn take(&mut self, cookie: Cookie) -> Option<MovedFrom> {
+        self.by_cookie.remove(&cookie)
     }
 
     /// Removes the events of a name, since another file has come under it: no `IN_MOVED_TO` is
@@ -75,10 +69,10 @@ mod tests {
         moves.insert(Cookie(2), Id(0), b"b", Moving::Entry);
         moves.insert(Cookie(1), Id(0), b"a", Moving::Unseen);
         assert_eq!(moves.cookies(), [Cookie(1), Cookie(2)]);
-        assert!(moves.take(Cookie(1), Moving::Entry).is_none());
-        let from = moves.take(Cookie(1), Moving::Unseen).expect("it waits");
+        let from = moves.take(Cookie(1)).expect("it waits");
         assert_eq!((from.dir, &*from.name), (Id(0), &b"a"[..]));
-        assert!(moves.take(Cookie(1), Moving::Unseen).is_none());
+        assert_eq!(from.moving, Moving::Unseen);
+        assert!(moves.take(Cookie(1)).is_none());
     }
 
     #[test]

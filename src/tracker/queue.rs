@@ -1,27 +1,28 @@
 //! Queues what is to be compared with the disk: keys, each once, some of them not before a
 //! deadline. Knows neither the tree nor the disk.
 //!
-//! Ready keys are served first in, first out; kinds and directories take turns, so that no
-//! flood of one keeps the others waiting. What fails is put back by `retry`, with a longer delay
-//! each time.
+//! Ready keys take turns. What fails is put back by `retry`, with a longer delay each time.
 //!
 //! Invariant: a key that was added is ready, delayed or held until it is taken or removed.
 
 mod back_off;
 mod delayed;
+mod denied;
 mod key;
+mod turns;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
+use std::collections::hash_map::Entry;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 
 use super::disk::FsError;
 use super::model::Id;
 use super::scan_scope::ScanScope;
-use crate::fair_queue::FairQueue;
-use key::Class;
+use denied::Denied;
 pub(super) use key::{Detail, Key, Work};
+use turns::{KEPT, Turn, Turns};
 
 /// A millisecond, in nanoseconds.
 const MS: u64 = 1_000_000;
@@ -35,15 +36,6 @@ pub(super) const RETRY_DELAY: u64 = 2 * MS;
 
 /// How long a writer that never pauses is waited for: 1 s.
 pub(super) const CEILING: u64 = 1_000_000_000;
-
-/// Keys of one directory that are served in a row while those of others wait.
-const GROUP_ROW: u32 = 8;
-
-/// Keys of one kind that are served in a row while others wait.
-const ROW: u32 = 16;
-
-/// With fewer keys than this, no memory is given back.
-const KEPT: usize = 1024;
 
 /// When a key is served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,30 +88,27 @@ struct Item {
 #[derive(Default)]
 pub(super) struct WorkQueue {
     items: HashMap<Key, Item>,
-    entries: FairQueue<u32, Key, GROUP_ROW>,
-    names: FairQueue<u32, Key, GROUP_ROW>,
-    scans: VecDeque<Key>,
-    timers: VecDeque<Key>,
+    /// The keys that are ready. One that was removed or served since stays until its turn.
+    turns: Turns,
     /// The next one first. A deadline that is no longer valid stays until it has passed.
     deadlines: BinaryHeap<Reverse<(u64, Key)>>,
     /// Keys that wait for the end of a rescan.
     held: Vec<Key>,
-    /// Keys that failed for want of permissions, each with its directory: they are tried again
-    /// when the permissions of a directory above change.
-    denied: HashMap<Key, Id>,
-    /// Directories whose permissions have changed, or that have moved, since a key failed for want
-    /// of permissions.
-    reopened: HashSet<Id>,
+    pub(super) denied: Denied,
     /// The number of scans of a whole directory that are ready.
     full_scans: usize,
     /// The number of names that are delayed.
     delayed_names: usize,
     /// On the monotonic clock, in nanoseconds.
     now: u64,
-    /// The key being served, and what came of its last tries.
-    serving: Option<(Key, Tries)>,
-    /// How many keys of each kind may still be served in this round.
-    left_in_round: [u32; 3],
+    serving: Option<Serving>,
+}
+
+/// A key that is being served: if it is put back, its tries count.
+struct Serving {
+    key: Key,
+    tries: Tries,
+    detail: Detail,
 }
 
 impl WorkQueue {
@@ -132,7 +121,7 @@ impl WorkQueue {
 
     /// Adds a key. If the scan of a directory is on the queue, the wider of the two scopes counts.
     pub(super) fn add(&mut self, work: Work) {
-        let item = self.item(&work);
+        let (item, _) = self.item(&work);
         if item.state == State::Ready {
             return;
         }
@@ -141,40 +130,38 @@ impl WorkQueue {
         let Work { key, group, .. } = work;
         self.leave_state(&key, old);
         self.full_scans += usize::from(is_full);
-        match key.class() {
-            Class::Entry => self.entries.push(group, key),
-            Class::Name => self.names.push(group, key),
-            Class::Scan => self.scans.push_back(key),
-            Class::Timer => self.timers.push_back(key),
-        }
+        self.turns.push(group, key);
     }
 
     /// Adds a scan, unless one of the directory is on the queue: that keeps its time.
     pub(super) fn ensure_scan(&mut self, dir: Id, scope: ScanScope) {
         let scan = Work::scan(dir, scope);
-        if self.items.contains_key(&scan.key) {
-            self.item(&scan);
-        } else {
+        let (_, is_new) = self.item(&scan);
+        if is_new {
             self.add(scan);
         }
     }
 
-    /// The item of a key. A new one has the state `Held` until that is set.
-    fn item(&mut self, work: &Work) -> &mut Item {
-        let (key, group, detail) = (&work.key, work.group, work.detail);
-        let tries = match &self.serving {
-            Some((serving, tries)) if serving == key => *tries,
-            _ => Tries::default(),
+    /// The item of a key, and whether it is new: then it has the state `Held` until that is set.
+    fn item(&mut self, work: &Work) -> (&mut Item, bool) {
+        let (group, detail) = (work.group, work.detail);
+        let item = match self.items.entry(work.key.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let serving = self.serving.as_ref();
+                let serving = serving.filter(|serving| serving.key == work.key);
+                let new = Item {
+                    state: State::Held,
+                    in_heap: 0,
+                    group,
+                    tries: serving.map_or_else(Tries::default, |serving| serving.tries),
+                    is_stuck: false,
+                    backs_off: false,
+                    detail,
+                };
+                return (entry.insert(new), true);
+            }
         };
-        let item = self.items.entry(key.clone()).or_insert(Item {
-            state: State::Held,
-            in_heap: 0,
-            group,
-            tries,
-            is_stuck: false,
-            backs_off: false,
-            detail,
-        });
         item.group = group;
         match (item.detail, detail) {
             (Detail::ScanScope(old), Detail::ScanScope(new)) => {
@@ -187,7 +174,7 @@ impl WorkQueue {
             (_, Detail::Nothing) => {}
             (_, new) => item.detail = new,
         }
-        item
+        (item, false)
     }
 
     /// Updates counts and `denied` for a key that leaves a state.
@@ -195,9 +182,7 @@ impl WorkQueue {
         if matches!(old, State::Delayed(_)) && matches!(key, Key::Name(..)) {
             self.delayed_names -= 1;
         }
-        if !self.denied.is_empty() {
-            self.denied.remove(key);
-        }
+        self.denied.remove(key);
     }
 
     /// Removes a key whose entry or name is gone.
@@ -212,10 +197,7 @@ impl WorkQueue {
     // Taking keys.
 
     pub(super) fn has_ready(&self) -> bool {
-        !self.entries.is_empty()
-            || !self.names.is_empty()
-            || !self.scans.is_empty()
-            || !self.timers.is_empty()
+        !self.turns.is_empty()
     }
 
     /// Whether a scan of a whole directory is ready.
@@ -254,21 +236,17 @@ impl WorkQueue {
     /// Takes the next key. `None`: nothing is ready, or it is the turn of the scan under way.
     pub(super) fn take(&mut self, is_scanning: bool) -> Option<Work> {
         loop {
-            let Some(class) = self.next_class(is_scanning) else {
-                self.give_back();
-                return None;
-            };
-            let key = match class {
-                Class::Timer => self.timers.pop_front(),
-                Class::Entry => self.entries.pop(),
-                Class::Name => self.names.pop(),
-                // A scan is completed before another one begins.
-                Class::Scan if is_scanning => {
+            let key = match self.turns.next(is_scanning) {
+                Some(Turn::Key(key)) => key,
+                Some(Turn::ActiveScan) => {
                     self.serving = None;
                     return None;
                 }
-                Class::Scan => self.scans.pop_front(),
-            }?;
+                None => {
+                    self.give_back();
+                    return None;
+                }
+            };
             // It may have been removed or served since it was queued.
             let is_ready = |item: &Item| item.state == State::Ready;
             if !self.items.get(&key).is_some_and(is_ready) {
@@ -276,8 +254,17 @@ impl WorkQueue {
             }
             let item = self.items.remove(&key)?;
             self.full_scans -= usize::from(item.detail.is_full_scan());
-            self.serving = Some((key.clone(), item.tries));
-            let Item { group, detail, .. } = item;
+            let Item {
+                group,
+                tries,
+                detail,
+                ..
+            } = item;
+            self.serving = Some(Serving {
+                key: key.clone(),
+                tries,
+                detail,
+            });
             return Some(Work { key, group, detail });
         }
     }
@@ -291,16 +278,18 @@ impl WorkQueue {
         {
             self.deadlines.shrink_to(KEPT);
         }
-        self.scans.shrink_to(KEPT);
-        self.timers.shrink_to(KEPT);
+        self.turns.give_back();
     }
 
     /// The consecutive failures of an entry, if it is being served; else 0.
     pub(super) fn failures_of(&self, id: Id) -> u8 {
-        match &self.serving {
-            Some((Key::Entry(serving), tries)) if *serving == id => tries.failures,
-            _ => 0,
-        }
+        let serving = self.serving_entry(id);
+        serving.map_or(0, |serving| serving.tries.failures)
+    }
+
+    fn serving_entry(&self, id: Id) -> Option<&Serving> {
+        let serving = self.serving.as_ref();
+        serving.filter(|serving| serving.key == Key::Entry(id))
     }
 
     /// Whether an error of the entry that is being served shows that it stays busy.
@@ -311,38 +300,19 @@ impl WorkQueue {
     /// Sets an entry as being served again, since an answer for it has come; with its consecutive
     /// failures, in case the answer is an error.
     pub(super) fn resume(&mut self, id: Id, failures: u8) {
-        let tries = Tries {
-            failures,
-            ..Tries::default()
-        };
-        self.serving = Some((Key::Entry(id), tries));
+        self.serving = Some(Serving {
+            key: Key::Entry(id),
+            tries: Tries {
+                failures,
+                ..Tries::default()
+            },
+            detail: Detail::Nothing,
+        });
     }
 
     /// Ends the serving of a key: if it fails from here on, that is its first failure.
     pub(super) fn served(&mut self) {
         self.serving = None;
-    }
-
-    /// The kind whose turn it is: in each round up to [`ROW`] keys of each kind are served.
-    fn next_class(&mut self, is_scanning: bool) -> Option<Class> {
-        if !self.timers.is_empty() {
-            return Some(Class::Timer);
-        }
-        let ready = [
-            (Class::Entry, !self.entries.is_empty()),
-            (Class::Name, !self.names.is_empty()),
-            (Class::Scan, is_scanning || !self.scans.is_empty()),
-        ];
-        for _ in 0..2 {
-            for (left, (class, is_ready)) in self.left_in_round.iter_mut().zip(ready) {
-                if is_ready && *left > 0 {
-                    *left -= 1;
-                    return Some(class);
-                }
-            }
-            self.left_in_round = [ROW; 3];
-        }
-        None
     }
 }
 

@@ -9,7 +9,7 @@ use super::Tracker;
 use super::disk::{Disk, FsError, Stat, Target};
 use super::folded_names::Source;
 use super::model::{Flag, Id, Presence};
-use super::queue::{RETRY_DELAY, Work};
+use super::queue::{Detail, RETRY_DELAY, Work};
 use super::scan_scope::ScanScope;
 use crate::change::{Content, Kind, Warning};
 
@@ -156,19 +156,22 @@ impl<D: Disk> Tracker<D> {
             return;
         };
         let now = self.clock.tick();
+        let mut entry = self.entry(known);
         let awaits_event = match self.model.presence(known) {
             Presence::There | Presence::MovedFrom => self.model.wd(dir).is_some(),
             Presence::ConfirmDelete => false,
         };
         if awaits_event {
-            let since = self.awaited.missing_since(known, now);
+            let since = self.queue.missing_since(known).unwrap_or(now);
             if now < since.saturating_add(RETRY_DELAY) {
-                self.queue.recheck(Work::entry(known, Some(dir)));
-                return;
+                entry.detail = Detail::MissingSince(since);
+                return self.queue.recheck(entry);
             }
+            // Until it is removed, and all that is in it.
+            self.model.set_presence(known, Presence::ConfirmDelete);
         }
         if self.scans.is_rescanning() {
-            self.queue.hold(&Work::name(dir, name));
+            self.queue.hold(entry);
         } else {
             self.unlink_in_pieces(known);
         }
@@ -236,7 +239,7 @@ impl<D> Tracker<D> {
     /// Notes that an entry is where the model has it.
     pub(super) fn clear_missing(&mut self, id: Id) {
         self.model.set_presence(id, Presence::There);
-        self.awaited.clear_missing(id);
+        self.queue.forget_missing(id);
     }
 
     /// Warns once that a directory may not be read.

@@ -111,7 +111,6 @@ impl<D: Disk> Tracker<D> {
         self.unwatch_file(id);
         self.last_reported.forget(id);
         self.reads.forget(id);
-        self.awaited.clear_missing(id);
         // Its id may be used again.
         self.queue.remove(&Key::Entry(id));
         self.queue.remove(&Key::Scan(id));

@@ -20,40 +20,42 @@ const GRACE: u64 = 50_000_000;
 impl<D> Tracker<D> {
     /// Applies `IN_MOVED_FROM`: the entry waits for `IN_MOVED_TO`. `false`: there is no entry.
     pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie) -> bool {
-        let known = self.model.find(dir, name);
-        if let Some(id) = known {
-            self.model.set_presence(id, Presence::MovedFrom);
-        }
-        let is_awaited = self.awaited.begin_move(cookie, (dir, name), known);
-        if is_awaited {
-            let due = self.clock.tick().saturating_add(GRACE);
-            self.queue.delay(Work::timer(Key::MovedFrom(cookie)), due);
-        }
-        is_awaited
+        let is_unseen = self.queue.take_unseen(dir, name);
+        let moving = match self.model.find(dir, name) {
+            Some(id) => {
+                self.model.set_presence(id, Presence::MovedFrom);
+                self.queue.forget_missing(id);
+                Moving::Entry
+            }
+            None if is_unseen => Moving::Unseen,
+            None => return false,
+        };
+        self.moves.insert(cookie, dir, name, moving);
+        let due = self.clock.tick().saturating_add(GRACE);
+        self.queue.delay(Work::timer(Key::MovedFrom(cookie)), due);
+        true
     }
 
-    /// Removes and returns an awaited move of a name that has no entry.
-    fn take_unseen_moved_from(&mut self, cookie: Cookie) -> Option<MovedFrom> {
-        let from = self.awaited.moves.take(cookie, Moving::Unseen)?;
+    /// Removes and returns an awaited move, with its entry; without one, if the name was never found
+    /// on disk. `None`: there is none, or its entry is gone.
+    fn take_moved_from(&mut self, cookie: Cookie) -> Option<(Option<Id>, MovedFrom)> {
+        let from = self.moves.take(cookie)?;
         self.queue.remove(&Key::MovedFrom(cookie));
-        Some(from)
-    }
-
-    /// Removes and returns an awaited move, with its entry, if that is still there.
-    fn take_moved_from(&mut self, cookie: Cookie) -> Option<(Id, MovedFrom)> {
-        let from = self.awaited.moves.take(cookie, Moving::Entry)?;
-        self.queue.remove(&Key::MovedFrom(cookie));
+        if from.moving == Moving::Unseen {
+            return Some((None, from));
+        }
         if !self.model.is_live(from.dir) {
             return None;
         }
         let id = self.model.find(from.dir, &from.name)?;
         // Without the mark it is another entry, which came since.
-        self.model.end_moved_from(id).then_some((id, from))
+        let is_it = self.model.end_moved_from(id);
+        is_it.then_some((Some(id), from))
     }
 
     /// Whether the directory or one above it waits for `IN_MOVED_TO`.
     pub(super) fn is_moved_from(&self, dir: Id) -> bool {
-        if self.awaited.moves.is_empty() {
+        if self.moves.is_empty() {
             return false;
         }
         let mut at = Some(dir);
@@ -71,9 +73,8 @@ impl<D: Disk> Tracker<D> {
     /// Applies `IN_MOVED_TO`: with its `IN_MOVED_FROM` a rename, else something from outside.
     pub(super) fn moved_to(&mut self, dir: Id, steps: &Steps, at: usize, cookie: Cookie) {
         let name = steps.name(at);
-        let unseen = self.take_unseen_moved_from(cookie);
-        match self.take_moved_from(cookie) {
-            Some((id, from)) => {
+        let moved = match self.take_moved_from(cookie) {
+            Some((Some(id), from)) => {
                 if steps.outcome(at) == Outcome::Stays {
                     self.compare_before_replacing(id, dir, name);
                 }
@@ -82,20 +83,21 @@ impl<D: Disk> Tracker<D> {
                 if self.model.is_live(from.dir) {
                     self.enqueue_name(from.dir, &from.name);
                 }
+                true
             }
-            None if unseen.is_none() && self.moves_on(dir, steps, at) => {
+            Some((None, from)) => {
+                self.move_unseen((from.dir, &from.name), dir, name, steps.outcome(at))
+            }
+            None if self.moves_on(dir, steps, at) => {
                 self.enqueue_name(dir, name);
+                true
             }
-            None => {
-                let is_moved = unseen.is_some_and(|unseen| {
-                    self.move_unseen((unseen.dir, &unseen.name), dir, name, steps.outcome(at))
-                });
-                if !is_moved {
-                    self.note_arrival(dir, name);
-                    self.cancel_moved_from(dir, name);
-                    self.reconcile_name(dir, name);
-                }
-            }
+            None => false,
+        };
+        if !moved {
+            self.note_arrival(dir, name);
+            self.cancel_moved_from(dir, name);
+            self.reconcile_name(dir, name);
         }
     }
 
@@ -114,7 +116,7 @@ impl<D: Disk> Tracker<D> {
             return;
         };
         if self.model.end_moved_from(known) {
-            self.awaited.moves.cancel(dir, name);
+            self.moves.cancel(dir, name);
             if self.model.kind(known) == Kind::Directory {
                 self.mark_unscanned(known);
             }
@@ -133,30 +135,35 @@ impl<D: Disk> Tracker<D> {
 
     /// Applies `IN_MOVED_TO` of a hidden name: the entry is removed.
     pub(super) fn moved_to_hidden(&mut self, cookie: Cookie) {
-        if let Some((id, from)) = self.take_moved_from(cookie) {
-            self.unlink(id);
-            self.enqueue_name(from.dir, &from.name);
+        match self.take_moved_from(cookie) {
+            Some((Some(id), from)) => {
+                self.unlink(id);
+                self.enqueue_name(from.dir, &from.name);
+            }
+            Some((None, from)) => self.delete_unseen(from.dir, &from.name),
+            None => {}
         }
     }
 
     /// Ends all waits for `IN_MOVED_TO`, which may be lost.
     pub(super) fn expire_all_moved_from(&mut self) {
-        for cookie in self.awaited.moves.cookies() {
+        for cookie in self.moves.cookies() {
             self.expire_moved_from(cookie);
         }
     }
 
     /// Ends the wait for an `IN_MOVED_TO` that did not come: the entry is reconciled.
     pub(super) fn expire_moved_from(&mut self, cookie: Cookie) {
-        if let Some(unseen) = self.take_unseen_moved_from(cookie) {
-            return self.delete_unseen(unseen.dir, &unseen.name);
-        }
-        if let Some((id, _)) = self.take_moved_from(cookie) {
-            self.model.set_presence(id, Presence::ConfirmDelete);
-            if self.model.kind(id) == Kind::Directory {
-                self.mark_unscanned(id);
+        match self.take_moved_from(cookie) {
+            Some((Some(id), _)) => {
+                self.model.set_presence(id, Presence::ConfirmDelete);
+                if self.model.kind(id) == Kind::Directory {
+                    self.mark_unscanned(id);
+                }
+                self.enqueue(id);
             }
-            self.enqueue(id);
+            Some((None, from)) => self.delete_unseen(from.dir, &from.name),
+            None => {}
         }
     }
 
@@ -222,7 +229,7 @@ impl<D: Disk> Tracker<D> {
         }
         if kind == Kind::Directory {
             self.rules_moved(id);
-            self.queue.note_reopened(id);
+            self.queue.denied.reopen(id);
         }
         if let Some(last) = replaced {
             let same = last.is_some() && self.model.digest(id) == last;

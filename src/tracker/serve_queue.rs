@@ -117,7 +117,7 @@ impl<D: Disk> Tracker<D> {
     /// permissions have changed or that have moved. For all these directories at once: another user
     /// may have made many of both.
     fn hasten_denied(&mut self) {
-        let reopened = self.queue.take_reopened();
+        let reopened = self.queue.denied.take_reopened();
         if reopened.is_empty() {
             return;
         }
@@ -161,7 +161,6 @@ impl<D: Disk> Tracker<D> {
                 }
             }
             Key::Name(dir, name) => {
-                self.awaited.take_unseen(dir, &name);
                 // It may have moved to the limit of --max-depth since.
                 if self.is_directory(dir) && !self.model.is_not_entered(dir) {
                     self.reconcile_missing(dir, &name, detail);

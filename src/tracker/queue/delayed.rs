@@ -6,8 +6,6 @@
 
 use std::cmp::Reverse;
 
-use foldhash::HashSet;
-
 use super::back_off::{back_off, is_stuck, is_to_report};
 use super::{CEILING, Detail, Item, Key, QUIET, RETRY_DELAY, State, Tries, Work, WorkQueue};
 use crate::tracker::disk::FsError;
@@ -26,26 +24,49 @@ impl WorkQueue {
 
     /// Forgets what was seen under a name: since then an event has reported what became of it.
     pub(in crate::tracker) fn forget_seen(&mut self, dir: Id, name: &[u8]) {
-        if self.delayed_names == 0 && self.names.is_empty() {
-            return;
+        if let Some(item) = self.name_item(dir, name)
+            && matches!(item.detail, Detail::Seen(..))
+        {
+            item.detail = Detail::Nothing;
         }
-        if let Some(item) = self.items.get_mut(&Key::Name(dir, name.into())) {
+    }
+
+    /// Whether a name was created, and had left the disk before it was read; an event has come that
+    /// reports what became of it.
+    pub(in crate::tracker) fn take_unseen(&mut self, dir: Id, name: &[u8]) -> bool {
+        let item = self.name_item(dir, name);
+        let unseen = item.filter(|item| item.detail == Detail::Unseen);
+        unseen.map(|item| item.detail = Detail::Nothing).is_some()
+    }
+
+    fn name_item(&mut self, dir: Id, name: &[u8]) -> Option<&mut Item> {
+        if self.delayed_names == 0 && !self.turns.has_names() && self.held.is_empty() {
+            return None; // So that the key need not be made.
+        }
+        self.items.get_mut(&Key::Name(dir, name.into()))
+    }
+
+    /// Since when an entry is not found on disk; `None`: that is not known.
+    pub(in crate::tracker) fn missing_since(&self, id: Id) -> Option<u64> {
+        let queued = self.items.get(&Key::Entry(id)).map(|item| item.detail);
+        let detail = queued.or_else(|| Some(self.serving_entry(id)?.detail));
+        match detail {
+            Some(Detail::MissingSince(since)) => Some(since),
+            _ => None,
+        }
+    }
+
+    /// Forgets that an entry was not found: it is there, or an event has reported what became of it.
+    pub(in crate::tracker) fn forget_missing(&mut self, id: Id) {
+        if let Some(item) = self.items.get_mut(&Key::Entry(id)) {
             item.detail = Detail::Nothing;
         }
     }
 
     /// Serves a key at `due`, or sooner if it is added.
     pub(in crate::tracker) fn delay(&mut self, work: Work, due: u64) {
-        let is_new = !self.items.contains_key(&work.key);
-        let item = self.item(&work);
-        let is_sooner = match item.state {
-            State::Ready => false,
-            State::Held => is_new,
-            old @ (State::Delayed(_) | State::Debounced { .. }) => {
-                old.due().is_some_and(|old| due < old)
-            }
-        };
-        if is_sooner {
+        let (item, is_new) = self.item(&work);
+        if is_new || item.state.due().is_some_and(|old| due < old) {
             item.is_stuck = false;
             self.wait(work.key, State::Delayed(due));
         }
@@ -78,17 +99,15 @@ impl WorkQueue {
     /// after the first call.
     pub(in crate::tracker) fn debounce(&mut self, work: Work) {
         let now = self.now;
-        let is_new = !self.items.contains_key(&work.key);
-        let item = self.item(&work);
+        let (item, is_new) = self.item(&work);
         match item.state {
             State::Debounced { latest, .. } => {
                 item.state = State::Debounced { last: now, latest };
                 return;
             }
             State::Delayed(due) if due <= now.saturating_add(QUIET) => return,
-            State::Held if !is_new => return,
-            State::Ready => return,
-            State::Delayed(_) | State::Held => {}
+            State::Ready | State::Held if !is_new => return,
+            State::Delayed(_) | State::Ready | State::Held => {}
         }
         item.is_stuck = false; // It may work now that something has happened to it.
         let latest = now.saturating_add(CEILING);
@@ -108,8 +127,7 @@ impl WorkQueue {
     /// reported.
     pub(in crate::tracker) fn retry(&mut self, work: Work, error: &FsError) -> bool {
         let now = self.now;
-        let is_new = !self.items.contains_key(&work.key);
-        let item = self.item(&work);
+        let (item, is_new) = self.item(&work);
         let is_unanswered = *error == FsError::Unanswered;
         let count = if is_unanswered {
             &mut item.tries.unanswered
@@ -134,25 +152,10 @@ impl WorkQueue {
         is_to_report
     }
 
-    /// Notes that what failed in a directory, or below it, for want of permissions may work now.
-    pub(in crate::tracker) fn note_reopened(&mut self, dir: Id) {
-        if !self.denied.is_empty() {
-            self.reopened.insert(dir);
-        }
-    }
-
-    /// Takes the directories that were noted since the last call.
-    pub(in crate::tracker) fn take_reopened(&mut self) -> HashSet<Id> {
-        std::mem::take(&mut self.reopened)
-    }
-
     /// Makes keys ready that failed for want of permissions, in directories for which `is_meant`
     /// is true.
     pub(in crate::tracker) fn hasten_denied(&mut self, is_meant: impl Fn(Id) -> bool) {
-        let denied = self.denied.iter();
-        let meant = denied.filter(|&(_, &dir)| is_meant(dir));
-        let meant: Vec<(Key, Id)> = meant.map(|(key, &dir)| (key.clone(), dir)).collect();
-        for (key, Id(group)) in meant {
+        for (key, Id(group)) in self.denied.within(is_meant) {
             let detail = Detail::Nothing;
             self.add(Work { key, group, detail });
         }
@@ -172,15 +175,15 @@ impl WorkQueue {
         }
     }
 
-    /// Keeps a name that is gone until the rescan is over: its file may be found under another one.
-    pub(in crate::tracker) fn hold(&mut self, name: &Work) {
-        if !self.items.contains_key(&name.key) {
-            self.item(name);
-            self.held.push(name.key.clone());
+    /// Keeps what is gone until the rescan is over: it may be found under another name.
+    pub(in crate::tracker) fn hold(&mut self, work: Work) {
+        let (_, is_new) = self.item(&work);
+        if is_new {
+            self.held.push(work.key);
         }
     }
 
-    /// Makes names ready that were held, since the rescan is over.
+    /// Makes keys ready that were held, since the rescan is over.
     pub(in crate::tracker) fn release_held(&mut self) {
         for key in std::mem::take(&mut self.held) {
             if let Some(item) = self.items.get(&key)

@@ -61,7 +61,8 @@ impl Key {
     }
 }
 
-/// Kept with a key, but no part of its identity.
+/// Kept with a key, but no part of its identity. For what the disk has shown under a name there may
+/// be an event that is yet unread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::tracker) enum Detail {
     Nothing,
@@ -70,6 +71,12 @@ pub(in crate::tracker) enum Detail {
     /// Of [`Key::Name`]: inode and ctime of what was found under the name. By the ctime,
     /// two files are distinguished that had the same inode number one after the other.
     Seen(Inode, i64),
+    /// Of [`Key::Name`]: it was created, and had left the disk before it was read. Its `IN_DELETE` or
+    /// `IN_MOVED_FROM` is unread.
+    Unseen,
+    /// Of [`Key::Entry`]: since when, on the monotonic clock, it is not found on disk. Its
+    /// `IN_DELETE` or `IN_MOVED_FROM` is expected.
+    MissingSince(u64),
 }
 
 impl Detail {

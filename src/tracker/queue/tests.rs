@@ -60,6 +60,46 @@ fn what_was_seen_under_a_name_counts_no_more_after_an_event_about_it() {
 }
 
 #[test]
+fn a_name_that_was_never_found_is_so_until_an_event_about_it_or_its_turn() {
+    let mut queue = WorkQueue::default();
+    let unseen = |name: &[u8]| Work {
+        detail: Detail::Unseen,
+        ..Work::name(Id(0), name)
+    };
+    for name in [b"a", b"b", b"c"] {
+        queue.expect_event(unseen(name));
+        queue.forget_seen(Id(0), name);
+    }
+    queue.add(Work::name(Id(0), b"b"));
+    assert!(queue.take_unseen(Id(0), b"a") && queue.take_unseen(Id(0), b"b"));
+    assert!(!queue.take_unseen(Id(0), b"a") && !queue.take_unseen(Id(0), b"b"));
+    queue.set_now(QUIET);
+    queue.advance();
+    while queue.take(false).is_some() {}
+    assert!(!queue.take_unseen(Id(0), b"c"), "it was reconciled");
+}
+
+#[test]
+fn an_entry_is_missing_since_it_was_first_not_found_until_it_is_found() {
+    let mut queue = WorkQueue::default();
+    let missing = |since| Work {
+        detail: Detail::MissingSince(since),
+        ..Work::entry(Id(1), Some(Id(0)))
+    };
+    assert_eq!(queue.missing_since(Id(1)), None);
+    queue.recheck(missing(0));
+    queue.add(Work::entry(Id(1), Some(Id(0))));
+    assert_eq!(queue.missing_since(Id(1)), Some(0));
+    assert_eq!(queue.take(false), Some(missing(0)));
+    assert_eq!(queue.missing_since(Id(1)), Some(0), "while it is served");
+    queue.recheck(missing(0));
+    queue.served();
+    assert_eq!(queue.missing_since(Id(1)), Some(0));
+    queue.forget_missing(Id(1));
+    assert_eq!(queue.missing_since(Id(1)), None);
+}
+
+#[test]
 fn no_kind_keeps_another_waiting_for_more_than_its_row() {
     let mut queue = WorkQueue::default();
     queue.add(Work::name(Id(0), b"a"));
@@ -192,9 +232,9 @@ fn deadlines_that_were_moved_take_no_room() {
 #[test]
 fn what_is_held_comes_when_the_rescan_is_over() {
     let mut queue = WorkQueue::default();
-    queue.hold(&Work::name(Id(0), b"a"));
-    queue.hold(&Work::name(Id(0), b"a"));
-    queue.hold(&Work::name(Id(0), b"b"));
+    queue.hold(Work::name(Id(0), b"a"));
+    queue.hold(Work::name(Id(0), b"a"));
+    queue.hold(Work::name(Id(0), b"b"));
     assert!(!queue.has_ready() && queue.next_deadline().is_none());
     queue.add(Work::name(Id(0), b"b"));
     assert_eq!(keys(&mut queue), [name(0, "b")]);
@@ -243,7 +283,7 @@ fn what_a_burst_took_is_given_back() {
     let kept = [
         queue.items.capacity(),
         queue.deadlines.capacity(),
-        queue.scans.capacity(),
+        queue.turns.scans_capacity(),
     ];
     assert!(kept.iter().all(|&kept| kept <= 2 * KEPT), "{kept:?}");
 }

@@ -1,0 +1,48 @@
+//! Keeps the keys that failed for want of permissions, and the directories whose permissions have
+//! changed since, so that the keys in these are tried again at once.
+//!
+//! Invariant: without such a key nothing is kept, however many directories change.
+
+use foldhash::{HashMap, HashSet};
+
+use super::key::Key;
+use crate::tracker::model::Id;
+
+#[derive(Default)]
+pub(in crate::tracker) struct Denied {
+    /// Each key with its directory: it is tried again when the permissions of that, or of one above
+    /// it, change.
+    keys: HashMap<Key, Id>,
+    /// Directories whose permissions have changed, or that have moved.
+    reopened: HashSet<Id>,
+}
+
+impl Denied {
+    pub(super) fn insert(&mut self, key: Key, dir: Id) {
+        self.keys.insert(key, dir);
+    }
+
+    pub(super) fn remove(&mut self, key: &Key) {
+        if !self.keys.is_empty() {
+            self.keys.remove(key);
+        }
+    }
+
+    /// Notes that what failed in a directory, or below it, may work now.
+    pub(in crate::tracker) fn reopen(&mut self, dir: Id) {
+        if !self.keys.is_empty() {
+            self.reopened.insert(dir);
+        }
+    }
+
+    /// Takes the directories that were noted since the last call.
+    pub(in crate::tracker) fn take_reopened(&mut self) -> HashSet<Id> {
+        std::mem::take(&mut self.reopened)
+    }
+
+    /// The keys in directories for which `is_meant` is true, each with its directory.
+    pub(super) fn within(&self, is_meant: impl Fn(Id) -> bool) -> Vec<(Key, Id)> {
+        let meant = self.keys.iter().filter(|&(_, &dir)| is_meant(dir));
+        meant.map(|(key, &dir)| (key.clone(), dir)).collect()
+    }
+}
