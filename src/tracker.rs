@@ -30,7 +30,6 @@ mod renamed_in_batch;
 mod reported_before;
 mod roots;
 mod scan;
-mod scan_scope;
 mod serve_queue;
 mod settings;
 mod tmpfiles;
@@ -56,7 +55,6 @@ use moved_from::MovedFromEvents;
 use queue::{Key, Work, WorkQueue};
 pub(crate) use reported_before::Reported;
 pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot, is_above, is_dots, without_slashes};
-use scan::Scans;
 pub(crate) use settings::{Counters, Hashing, Settings};
 use tmpfiles::Tmpfiles;
 
@@ -79,7 +77,6 @@ pub(crate) struct Tracker<D> {
     pub(crate) records: Records,
     pub(crate) counters: Counters,
     queue: WorkQueue,
-    scans: Scans,
     moves: MovedFromEvents,
     /// `None`: no batch is being applied.
     applying: Option<Applying>,
@@ -116,7 +113,6 @@ impl<D> Tracker<D> {
             records: Records::default(),
             counters: Counters::default(),
             queue,
-            scans: Scans::default(),
             moves: MovedFromEvents::default(),
             applying: None,
             links: HardLinks::default(),

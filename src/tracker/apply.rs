@@ -311,7 +311,7 @@ impl<D: Disk> Tracker<D> {
         self.counters.overflows += 1;
         self.records.current().push(Change::Overflow);
         self.expire_all_moved_from();
-        self.request_rescan(self.clock.tick());
+        self.queue.request_rescan();
     }
 
     /// Permissions of a directory changed: enqueues the files in it that could not be read.

@@ -37,7 +37,7 @@ impl<D> Tracker<D> {
     /// `IN_ATTRIB` does not explain new times: there may have been a write, too.
     pub(super) fn take_evidence(&mut self, id: Id) -> Evidence {
         let all = self.model.take_evidence(id);
-        if self.has_lost_events() {
+        if self.queue.has_lost_events() {
             all.without_attrib()
         } else {
             all
@@ -220,7 +220,7 @@ impl<D: Disk> Tracker<D> {
                 Knowledge::Unread { .. } => self.changed_since_start(id, stat),
                 Knowledge::Unseen => self.model.digest(id).is_some() && stat.size > 0,
                 Knowledge::Known { fingerprint, .. } => {
-                    self.has_lost_events() && fingerprint != model::fingerprint(stat, true)
+                    self.queue.has_lost_events() && fingerprint != model::fingerprint(stat, true)
                 }
                 Knowledge::Unreadable { fingerprint } => {
                     fingerprint != model::fingerprint(stat, false)

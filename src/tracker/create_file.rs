@@ -164,7 +164,7 @@ impl<D: Disk> Tracker<D> {
     /// more has to be found out, or it may not be read now.
     pub(super) fn read_closed(&mut self, dir: Id, name: &[u8]) -> Option<FirstReading> {
         let asks_for_more = self.settings.attributes || self.settings.strict;
-        if asks_for_more || self.scans.is_rescanning() || !self.may_read_in_place() {
+        if asks_for_more || self.queue.is_rescanning() || !self.may_read_in_place() {
             return None;
         }
         let reading = if self.hashing(self.model.inode(dir).dev) == Hashing::Off {

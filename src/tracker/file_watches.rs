@@ -118,7 +118,7 @@ impl<D: Disk> Tracker<D> {
             }
             // Without a mount ID from statx(2), the mount table has shown that it is needed.
             Some(inode) if inode == model::inode_key(stat) && (is_needed || stat.mount == 0) => {
-                if self.has_lost_events() {
+                if self.queue.has_lost_events() {
                     self.renew_file_watch(id, dir, name, stat);
                 }
                 return;

@@ -4,8 +4,7 @@
 use super::apply::ReadWhen;
 use super::disk::Disk;
 use super::model::{Flag, Id};
-use super::queue::{Key, Work};
-use super::scan_scope::ScanScope;
+use super::queue::{Key, ScanScope, Work};
 use super::tmpfiles::Tmpfile;
 use super::{Root, Tracker};
 use crate::change::Kind;

@@ -11,8 +11,7 @@ use std::collections::HashSet;
 use super::Tracker;
 use super::disk::{Disk, FsError, Stat, append_name, names_of};
 use super::model::{CaseFolding, Id};
-use super::queue::{Key, Work};
-use super::scan_scope::ScanScope;
+use super::queue::{Key, ScanScope, Work};
 
 /// Entries of a directory among which another spelling is searched.
 const SEARCHED: usize = 1024;

@@ -5,10 +5,12 @@
 //!
 //! Invariant: a key that was added is ready, delayed or held until it is taken or removed.
 
+mod active_scan;
 mod back_off;
 mod delayed;
 mod denied;
 mod key;
+mod rescan;
 mod turns;
 
 use std::cmp::Reverse;
@@ -19,9 +21,10 @@ use foldhash::HashMap;
 
 use super::disk::FsError;
 use super::model::Id;
-use super::scan_scope::ScanScope;
+pub(super) use active_scan::{ActiveScan, Next};
 use denied::Denied;
-pub(super) use key::{Detail, Key, Work};
+pub(super) use key::{Detail, Key, ScanScope, Work};
+use rescan::Rescan;
 use turns::{KEPT, Turn, Turns};
 
 /// A millisecond, in nanoseconds.
@@ -92,8 +95,6 @@ pub(super) struct WorkQueue {
     turns: Turns,
     /// The next one first. A deadline that is no longer valid stays until it has passed.
     deadlines: BinaryHeap<Reverse<(u64, Key)>>,
-    /// Keys that wait for the end of a rescan.
-    held: Vec<Key>,
     pub(super) denied: Denied,
     /// The number of scans of a whole directory that are ready.
     full_scans: usize,
@@ -102,6 +103,9 @@ pub(super) struct WorkQueue {
     /// On the monotonic clock, in nanoseconds.
     now: u64,
     serving: Option<Serving>,
+    /// The scan under way: it is completed before another one begins.
+    pub(super) scan: Option<ActiveScan>,
+    rescan: Rescan,
 }
 
 /// A key that is being served: if it is put back, its tries count.
@@ -200,9 +204,13 @@ impl WorkQueue {
         !self.turns.is_empty()
     }
 
-    /// Whether a scan of a whole directory is ready.
-    pub(super) fn has_full_scans(&self) -> bool {
-        self.full_scans > 0
+    pub(super) fn is_scanning(&self) -> bool {
+        self.scan.is_some()
+    }
+
+    /// Whether nothing is ready, and no scan or rescan is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.has_ready() && !self.is_scanning() && !self.is_rescanning()
     }
 
     /// The number of names that are delayed.
@@ -234,9 +242,9 @@ impl WorkQueue {
     }
 
     /// Takes the next key. `None`: nothing is ready, or it is the turn of the scan under way.
-    pub(super) fn take(&mut self, is_scanning: bool) -> Option<Work> {
+    pub(super) fn take(&mut self) -> Option<Work> {
         loop {
-            let key = match self.turns.next(is_scanning) {
+            let key = match self.turns.next(self.scan.is_some()) {
                 Some(Turn::Key(key)) => key,
                 Some(Turn::ActiveScan) => {
                     self.serving = None;
@@ -313,6 +321,7 @@ impl WorkQueue {
     /// Ends the serving of a key: if it fails from here on, that is its first failure.
     pub(super) fn served(&mut self) {
         self.serving = None;
+        self.end_rescan_if_over();
     }
 }
 

@@ -9,8 +9,7 @@ use super::Tracker;
 use super::disk::{Disk, FsError, Stat, Target};
 use super::folded_names::Source;
 use super::model::{Flag, Id, Presence};
-use super::queue::{Detail, RETRY_DELAY, Work};
-use super::scan_scope::ScanScope;
+use super::queue::{Detail, RETRY_DELAY, ScanScope, Work};
 use crate::change::{Content, Kind, Warning};
 
 /// What is reported of a file or directory that stays busy.
@@ -170,7 +169,7 @@ impl<D: Disk> Tracker<D> {
             // Until it is removed, and all that is in it.
             self.model.set_presence(known, Presence::ConfirmDelete);
         }
-        if self.scans.is_rescanning() {
+        if self.queue.is_rescanning() {
             self.queue.hold(entry);
         } else {
             self.unlink_in_pieces(known);

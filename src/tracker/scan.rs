@@ -2,93 +2,19 @@
 //! that readdir(3) gives and the model does not have. Each name is reconciled, since a rename
 //! during readdir(3) may hide a name or list it twice.
 
-mod rescan;
-
 use std::sync::Arc;
 
 use super::Tracker;
 use super::disk::{Disk, FsError, append_name};
 use super::folded_names::{ListedNames, Source};
-use super::model::{Flag, Id};
-use super::queue::Work;
-use super::scan_scope::ScanScope;
+use super::model::{Flag, Id, InodeKey};
+use super::queue::{ActiveScan, Next, ScanScope, Work};
 use crate::change::Kind;
-use rescan::Rescan;
-
-/// The current scan, if any, and the rescan that it may be part of.
-#[derive(Default)]
-pub(super) struct Scans {
-    active: Option<ActiveScan>,
-    rescan: Rescan,
-}
-
-impl Scans {
-    pub(super) fn is_scanning(&self) -> bool {
-        self.active.is_some()
-    }
-
-    fn is_scanning_of(&self, dir: Id) -> bool {
-        self.active.as_ref().is_some_and(|scan| scan.dir == dir)
-    }
-
-    /// Whether neither a scan nor a rescan is under way.
-    pub(super) fn is_idle(&self) -> bool {
-        !self.is_scanning() && !self.is_rescanning()
-    }
-
-    pub(super) fn is_rescanning(&self) -> bool {
-        self.rescan.is_running
-    }
-
-    /// The mark of a directory that is scanned now.
-    pub(super) fn generation(&self) -> u16 {
-        self.rescan.generation
-    }
-
-    /// The mark of a directory that is to be scanned.
-    fn unscanned(&self) -> u16 {
-        self.rescan.generation.wrapping_sub(1)
-    }
-}
-
-struct ActiveScan {
-    dir: Id,
-    scope: ScanScope,
-    /// The entries in the directory when the scan began.
-    children: Vec<Id>,
-    /// How many of them were compared.
-    compared: usize,
-    /// The listed names that the model did not have, as a list made by [`append_name`].
-    names: Vec<u8>,
-    /// How many of its bytes were taken.
-    read: usize,
-    /// All listed names, if the directory ignores case and the model has other names.
-    listed: Option<Arc<ListedNames>>,
-}
-
-/// What a scan compares next.
-enum Next {
-    Child(Id),
-    Name(Box<[u8]>),
-}
-
-impl ActiveScan {
-    fn next(&mut self) -> Option<Next> {
-        if let Some(&child) = self.children.get(self.compared) {
-            self.compared += 1;
-            return Some(Next::Child(child));
-        }
-        let (length, rest) = self.names[self.read..].split_first_chunk()?;
-        let length = usize::from(u16::from_ne_bytes(*length));
-        self.read += 2 + length;
-        Some(Next::Name(rest[..length].into()))
-    }
-}
 
 impl<D> Tracker<D> {
     /// Marks a directory to be scanned when it is reconciled.
     pub(super) fn mark_unscanned(&mut self, dir: Id) {
-        self.model.set_scanned(dir, self.scans.unscanned());
+        self.model.set_scanned(dir, self.queue.unscanned());
     }
 
     /// Marks a directory and those above it, up to `top`, to be scanned when they are reconciled;
@@ -107,7 +33,7 @@ impl<D> Tracker<D> {
 
     /// Whether a directory is being scanned.
     pub(super) fn is_scanning(&self, dir: Id) -> bool {
-        self.scans.is_scanning_of(dir)
+        self.queue.scan.as_ref().is_some_and(|scan| scan.dir == dir)
     }
 
     /// The entries in a directory that a scan of this scope compares.
@@ -148,9 +74,9 @@ impl<D: Disk> Tracker<D> {
         };
         // For a rescan only a scan of all names counts; for a directory that was added during the
         // rescan, its first scan does.
-        let is_unscanned = self.model.scanned(dir) == self.scans.unscanned();
+        let is_unscanned = self.model.scanned(dir) == self.queue.unscanned();
         if scope >= ScanScope::All || scope == ScanScope::New && is_unscanned {
-            let generation = self.scans.generation();
+            let generation = self.queue.generation();
             self.model.set_scanned(dir, generation);
         }
         if scope >= ScanScope::All {
@@ -160,15 +86,8 @@ impl<D: Disk> Tracker<D> {
             // A rename during readdir(3) may have listed a name in two spellings.
             self.rescan_folded(dir);
         }
-        self.scans.active = Some(ActiveScan {
-            listed,
-            dir,
-            scope,
-            children,
-            compared: 0,
-            names,
-            read: 0,
-        });
+        let scan = ActiveScan::new(dir, scope, listed, children, names);
+        self.queue.scan = Some(scan);
     }
 
     /// The names that are listed, if a scan of this scope is to remove others from the model.
@@ -199,15 +118,15 @@ impl<D: Disk> Tracker<D> {
 
     /// Compares the next name of the current scan.
     pub(super) fn scan_step(&mut self) {
-        let Some(scan) = &mut self.scans.active else {
+        let Some(scan) = &mut self.queue.scan else {
             return;
         };
         let (dir, scope, next) = (scan.dir, scan.scope, scan.next());
         let listed = scan.listed.clone();
         match next {
-            None => self.scans.active = None,
+            None => self.queue.scan = None,
             Some(_) if !self.is_directory(dir) || self.model.is_not_entered(dir) => {
-                self.scans.active = None;
+                self.queue.scan = None;
             }
             Some(Next::Child(child)) => {
                 // It may have moved or been deleted since, and its id been used again.
@@ -237,5 +156,32 @@ impl<D: Disk> Tracker<D> {
                 }
             }
         }
+    }
+}
+
+impl<D> Tracker<D> {
+    pub(super) fn begin_rescan(&mut self) {
+        self.counters.rescans += 1;
+        self.filter.forget_all();
+        self.queue.begin_rescan();
+        // By their inode keys, files that moved without an event are found again.
+        self.model.index_inode_keys();
+        // A change of permissions may be among the dropped events.
+        let model = &self.model;
+        self.queue.hasten_denied(|dir| model.is_live(dir));
+        self.enqueue_roots();
+        for root in self.roots.entries() {
+            self.queue.add(Work::scan(root, ScanScope::All));
+        }
+    }
+
+    /// During a rescan, when a file may have moved without an event: the entries with an inode
+    /// key. Else none.
+    pub(super) fn relocation_candidates(&self, key: InodeKey) -> Vec<Id> {
+        if !self.queue.is_rescanning() {
+            return Vec::new();
+        }
+        let known = self.model.with_inode_key(key).iter().copied();
+        known.filter(|id| !self.is_leaving(*id)).collect()
     }
 }

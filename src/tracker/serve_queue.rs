@@ -4,8 +4,7 @@
 use super::Tracker;
 use super::disk::{Disk, FsError, Inode, Target};
 use super::model::{DirectoryState, Id};
-use super::queue::{Detail, Key, Work};
-use super::scan_scope::ScanScope;
+use super::queue::{Detail, Key, ScanScope, Work};
 use crate::change::Kind;
 
 /// The interval at which directories are scanned that have no watch, or whose file system does
@@ -50,10 +49,7 @@ impl<D> Tracker<D> {
 
     /// Whether nothing is left to reconcile now.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.queue.has_ready()
-            && self.scans.is_idle()
-            && !self.is_emitting()
-            && !self.links.has_changed()
+        self.queue.is_idle() && !self.is_emitting() && !self.links.has_changed()
     }
 
     /// Whether nothing is left to reconcile, now or soon.
@@ -136,9 +132,9 @@ impl<D: Disk> Tracker<D> {
             self.emit_piece();
             return true;
         }
-        let goes_on = match self.queue.take(self.scans.is_scanning()) {
+        let goes_on = match self.queue.take() {
             Some(work) => self.serve(work),
-            None if self.scans.is_scanning() => {
+            None if self.queue.is_scanning() => {
                 self.scan_step();
                 true
             }
@@ -149,7 +145,6 @@ impl<D: Disk> Tracker<D> {
             None => false,
         };
         self.queue.served();
-        self.end_rescan_if_over();
         goes_on
     }
 

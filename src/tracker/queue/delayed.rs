@@ -40,7 +40,7 @@ impl WorkQueue {
     }
 
     fn name_item(&mut self, dir: Id, name: &[u8]) -> Option<&mut Item> {
-        if self.delayed_names == 0 && !self.turns.has_names() && self.held.is_empty() {
+        if self.delayed_names == 0 && !self.turns.has_names() && !self.rescan.holds_keys() {
             return None; // So that the key need not be made.
         }
         self.items.get_mut(&Key::Name(dir, name.into()))
@@ -172,26 +172,6 @@ impl WorkQueue {
         }
         for key in stuck {
             self.wait(key, State::Delayed(self.now));
-        }
-    }
-
-    /// Keeps what is gone until the rescan is over: it may be found under another name.
-    pub(in crate::tracker) fn hold(&mut self, work: Work) {
-        let (_, is_new) = self.item(&work);
-        if is_new {
-            self.held.push(work.key);
-        }
-    }
-
-    /// Makes keys ready that were held, since the rescan is over.
-    pub(in crate::tracker) fn release_held(&mut self) {
-        for key in std::mem::take(&mut self.held) {
-            if let Some(item) = self.items.get(&key)
-                && item.state == State::Held
-            {
-                let (group, detail) = (item.group, Detail::Nothing);
-                self.add(Work { key, group, detail });
-            }
         }
     }
 

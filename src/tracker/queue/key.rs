@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::event::Cookie;
 use crate::tracker::disk::Inode;
 use crate::tracker::model::Id;
-use crate::tracker::scan_scope::ScanScope;
 
 /// What is to be done.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -28,6 +27,19 @@ pub(in crate::tracker) enum Key {
     Poll,
     /// Checks the rule files in directories that are not watched.
     Rules,
+}
+
+/// How much of a directory a scan compares. Each scope includes those before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(in crate::tracker) enum ScanScope {
+    /// Of a new directory: names that the model does not have. Events report the rest.
+    New,
+    /// Also the files that the model has.
+    Files,
+    /// All names.
+    All,
+    /// All names, and those of all directories below it.
+    Deep,
 }
 
 /// The kinds of keys that take turns.

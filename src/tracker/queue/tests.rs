@@ -10,7 +10,7 @@ fn io() -> FsError {
 }
 
 fn keys(queue: &mut WorkQueue) -> Vec<Key> {
-    std::iter::from_fn(|| queue.take(false).map(|work| work.key)).collect()
+    std::iter::from_fn(|| queue.take().map(|work| work.key)).collect()
 }
 
 fn name(dir: u32, name: &str) -> Key {
@@ -26,7 +26,7 @@ fn a_key_that_is_added_twice_is_served_once() {
         queue.add(Work::scan(Id(0), ScanScope::New));
         queue.add(Work::scan(Id(0), ScanScope::All));
     }
-    let works: Vec<Work> = std::iter::from_fn(|| queue.take(false)).collect();
+    let works: Vec<Work> = std::iter::from_fn(|| queue.take()).collect();
     assert_eq!(
         works,
         [
@@ -35,7 +35,7 @@ fn a_key_that_is_added_twice_is_served_once() {
             Work::scan(Id(0), ScanScope::All),
         ]
     );
-    assert!(!queue.has_ready() && !queue.has_full_scans() && queue.items.is_empty());
+    assert!(!queue.has_ready() && queue.full_scans == 0 && queue.items.is_empty());
 }
 
 #[test]
@@ -49,13 +49,13 @@ fn what_was_seen_under_a_name_counts_no_more_after_an_event_about_it() {
     queue.recheck(seen.clone());
     queue.set_now(RETRY_DELAY);
     queue.advance();
-    let work = queue.take(false).unwrap();
+    let work = queue.take().unwrap();
     assert_eq!(work.detail, Detail::Seen(inode, 3));
     queue.recheck(seen.clone());
     queue.forget_seen(Id(0), b"a");
     queue.set_now(2 * RETRY_DELAY);
     queue.advance();
-    let work = queue.take(false).unwrap();
+    let work = queue.take().unwrap();
     assert_eq!(work.detail, Detail::Nothing);
 }
 
@@ -75,7 +75,7 @@ fn a_name_that_was_never_found_is_so_until_an_event_about_it_or_its_turn() {
     assert!(!queue.take_unseen(Id(0), b"a") && !queue.take_unseen(Id(0), b"b"));
     queue.set_now(QUIET);
     queue.advance();
-    while queue.take(false).is_some() {}
+    while queue.take().is_some() {}
     assert!(!queue.take_unseen(Id(0), b"c"), "it was reconciled");
 }
 
@@ -90,7 +90,7 @@ fn an_entry_is_missing_since_it_was_first_not_found_until_it_is_found() {
     queue.recheck(missing(0));
     queue.add(Work::entry(Id(1), Some(Id(0))));
     assert_eq!(queue.missing_since(Id(1)), Some(0));
-    assert_eq!(queue.take(false), Some(missing(0)));
+    assert_eq!(queue.take(), Some(missing(0)));
     assert_eq!(queue.missing_since(Id(1)), Some(0), "while it is served");
     queue.recheck(missing(0));
     queue.served();
@@ -108,7 +108,7 @@ fn no_kind_keeps_another_waiting_for_more_than_its_row() {
     for id in 0..100 {
         queue.add(Work::entry(Id(id), Some(Id(0))));
         queue.add(Work::entry(Id(1000 + id), Some(Id(0))));
-        served.extend(queue.take(false).map(|work| work.key));
+        served.extend(queue.take().map(|work| work.key));
     }
     let at = |key: &Key| served.iter().position(|other| other == key);
     assert_eq!(at(&name(0, "a")), Some(16));
@@ -134,10 +134,12 @@ fn no_directory_keeps_another_waiting_for_more_than_its_row() {
 fn the_scan_under_way_has_its_turn_too() {
     let mut queue = WorkQueue::default();
     let mut turns = 0;
+    let scan = ActiveScan::new(Id(0), ScanScope::All, None, Vec::new(), Vec::new());
+    queue.scan = Some(scan);
     for id in 0..100 {
         queue.add(Work::entry(Id(id), Some(Id(0))));
         queue.add(Work::entry(Id(1000 + id), Some(Id(0))));
-        turns += usize::from(queue.take(true).is_none());
+        turns += usize::from(queue.take().is_none());
     }
     assert_eq!(turns, 48, "sixteen in each round");
 }
@@ -150,7 +152,7 @@ fn a_debounced_key_waits_for_a_pause_and_no_longer_than_its_ceiling() {
         queue.debounce(Work::entry(Id(1), None));
         queue.advance();
         let due = now >= 1000 * MS;
-        assert_eq!(queue.take(false).is_some(), due, "at {now}");
+        assert_eq!(queue.take().is_some(), due, "at {now}");
         if due {
             break;
         }
@@ -170,7 +172,7 @@ fn what_fails_is_tried_again_and_later_each_time() {
     let mut waits = Vec::new();
     queue.add(Work::scan(Id(1), ScanScope::All));
     for _ in 0..20 {
-        queue.take(false).expect("it is never dropped");
+        queue.take().expect("it is never dropped");
         queue.retry(Work::scan(Id(1), ScanScope::All), &io());
         assert!(!queue.has_ready());
         let due = queue.next_deadline().expect("it is tried again");
@@ -182,7 +184,7 @@ fn what_fails_is_tried_again_and_later_each_time() {
     assert_eq!(waits[..5], [2, 500, 2000, 8000, 32_000]);
     assert_eq!(waits[19], 120_000);
     // What has worked once begins anew.
-    assert!(queue.take(false).is_some());
+    assert!(queue.take().is_some());
     queue.served();
     queue.retry(Work::scan(Id(1), ScanScope::All), &io());
     assert_eq!(queue.next_deadline(), Some(now + 2 * MS));
@@ -193,12 +195,12 @@ fn a_hint_tries_sooner_and_does_not_forget_the_failures() {
     let mut queue = WorkQueue::default();
     let denied = FsError::PermissionDenied;
     queue.add(Work::scan(Id(1), ScanScope::Deep));
-    queue.take(false).unwrap();
+    queue.take().unwrap();
     queue.retry(Work::scan(Id(1), ScanScope::Deep), &denied);
     queue.hasten_denied(|dir| dir == Id(2));
     assert!(!queue.has_ready());
     queue.hasten_denied(|dir| dir == Id(1));
-    let work = queue.take(false).unwrap();
+    let work = queue.take().unwrap();
     assert_eq!(work.detail, Detail::ScanScope(ScanScope::Deep));
     queue.retry(Work::scan(Id(1), ScanScope::New), &denied);
     queue.set_now(1999 * MS);
@@ -218,7 +220,7 @@ fn deadlines_that_were_moved_take_no_room() {
     for _ in 0..100_000 {
         queue.retry(Work::scan(Id(1), ScanScope::All), &io());
         queue.add(Work::scan(Id(1), ScanScope::New));
-        queue.take(false);
+        queue.take();
         queue.debounce(Work::entry(Id(2), None));
         queue.cancel_debounce(Id(2));
     }
@@ -232,13 +234,14 @@ fn deadlines_that_were_moved_take_no_room() {
 #[test]
 fn what_is_held_comes_when_the_rescan_is_over() {
     let mut queue = WorkQueue::default();
+    queue.begin_rescan();
     queue.hold(Work::name(Id(0), b"a"));
     queue.hold(Work::name(Id(0), b"a"));
     queue.hold(Work::name(Id(0), b"b"));
     assert!(!queue.has_ready() && queue.next_deadline().is_none());
     queue.add(Work::name(Id(0), b"b"));
     assert_eq!(keys(&mut queue), [name(0, "b")]);
-    queue.release_held();
+    queue.end_rescan_if_over();
     assert_eq!(keys(&mut queue), [name(0, "a")]);
 }
 
@@ -253,7 +256,7 @@ fn a_removed_key_is_not_served() {
     queue.advance();
     queue.advance();
     assert_eq!(keys(&mut queue), []);
-    assert!(queue.is_at_rest() && !queue.has_full_scans());
+    assert!(queue.is_at_rest() && queue.full_scans == 0);
     queue.add(Work::scan(Id(1), ScanScope::New));
     assert_eq!(keys(&mut queue), [Key::Scan(Id(1))]);
 }
@@ -275,11 +278,11 @@ fn what_a_burst_took_is_given_back() {
         queue.add(Work::scan(Id(dir), ScanScope::All));
         queue.expect_event(Work::name(Id(dir), b"a"));
     }
-    while queue.take(false).is_some() {}
+    while queue.take().is_some() {}
     queue.set_now(1 << 40);
     queue.advance();
     assert!(queue.items.capacity() >= 100_000);
-    while queue.take(false).is_some() {}
+    while queue.take().is_some() {}
     let kept = [
         queue.items.capacity(),
         queue.deadlines.capacity(),
@@ -314,12 +317,12 @@ fn an_answer_that_is_late_is_no_failure() {
     let entry = Work::entry(Id(1), Some(Id(0)));
     queue.add(entry.clone());
     for _ in 0..5 {
-        queue.take(false).unwrap();
+        queue.take().unwrap();
         queue.retry(entry.clone(), &FsError::Unanswered);
         queue.set_now(queue.next_deadline().unwrap());
         queue.advance();
     }
-    queue.take(false).unwrap();
+    queue.take().unwrap();
     assert!(queue.retry(entry, &io), "its first failure is reported");
     assert_eq!(
         queue.next_deadline().map(|due| due - queue.now),

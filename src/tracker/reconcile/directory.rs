@@ -7,8 +7,7 @@ use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsClass, FsError, Stat, Target, Watched};
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
-use crate::tracker::queue::Work;
-use crate::tracker::scan_scope::ScanScope;
+use crate::tracker::queue::{ScanScope, Work};
 
 const BOUNDARY: DirectoryState = DirectoryState::NotEntered(NotEntered::Boundary);
 
@@ -124,7 +123,7 @@ impl<D: Disk> Tracker<D> {
     /// Reconciles a directory that is where it was.
     pub(super) fn reconcile_same_directory(&mut self, id: Id, stat: &Stat) {
         self.compare_attributes(id, stat);
-        if self.model.scanned(id) != self.scans.generation() {
+        if self.model.scanned(id) != self.queue.generation() {
             self.queue.ensure_scan(id, ScanScope::All);
         }
     }

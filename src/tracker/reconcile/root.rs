@@ -4,8 +4,7 @@
 use crate::change::Kind;
 use crate::tracker::disk::{Disk, FsError, Inode, Stat, Target};
 use crate::tracker::model::Id;
-use crate::tracker::queue::Work;
-use crate::tracker::scan_scope::ScanScope;
+use crate::tracker::queue::{ScanScope, Work};
 use crate::tracker::{Tracker, is_dots};
 
 impl<D: Disk> Tracker<D> {

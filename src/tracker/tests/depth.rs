@@ -1,8 +1,8 @@
 //! Tests the limit of `--max-depth`: a directory there is reported, and what is in it is not.
 
 use super::super::fake::Op;
+use super::super::queue::ScanScope;
 use super::super::queue::Work;
-use super::super::scan_scope::ScanScope;
 use super::cases::{all, write};
 use super::world::{World, WorldOptions};
 

@@ -4,8 +4,7 @@ use proptest::strategy::Strategy;
 
 use super::super::Hashing;
 use super::super::fake::Op;
-use super::super::queue::Work;
-use super::super::scan_scope::ScanScope;
+use super::super::queue::{ScanScope, Work};
 use super::cases::{all, emits_with, folds_with, write};
 use super::property::{SETUP, check, options, steps_of};
 use super::world::{World, WorldOptions};

@@ -1,0 +1,62 @@
+//! Keeps the scan of a directory that is under way, whose names are served one at a time.
+//!
+//! Asks no disk: what readdir(3) gave is taken when the scan begins.
+
+use std::sync::Arc;
+
+use super::key::ScanScope;
+use crate::tracker::folded_names::ListedNames;
+use crate::tracker::model::Id;
+
+pub(in crate::tracker) struct ActiveScan {
+    pub(in crate::tracker) dir: Id,
+    pub(in crate::tracker) scope: ScanScope,
+    /// All listed names, if the directory ignores case and the model has other names.
+    pub(in crate::tracker) listed: Option<Arc<ListedNames>>,
+    /// The entries in the directory when the scan began.
+    children: Vec<Id>,
+    /// How many of them were compared.
+    compared: usize,
+    /// The listed names that the model did not have, as a list made by
+    /// [`append_name`](crate::tracker::disk::append_name).
+    names: Vec<u8>,
+    /// How many of its bytes were taken.
+    read: usize,
+}
+
+/// What a scan compares next.
+pub(in crate::tracker) enum Next {
+    Child(Id),
+    Name(Box<[u8]>),
+}
+
+impl ActiveScan {
+    pub(in crate::tracker) fn new(
+        dir: Id,
+        scope: ScanScope,
+        listed: Option<Arc<ListedNames>>,
+        children: Vec<Id>,
+        names: Vec<u8>,
+    ) -> Self {
+        Self {
+            dir,
+            scope,
+            listed,
+            children,
+            compared: 0,
+            names,
+            read: 0,
+        }
+    }
+
+    pub(in crate::tracker) fn next(&mut self) -> Option<Next> {
+        if let Some(&child) = self.children.get(self.compared) {
+            self.compared += 1;
+            return Some(Next::Child(child));
+        }
+        let (length, rest) = self.names[self.read..].split_first_chunk()?;
+        let length = usize::from(u16::from_ne_bytes(*length));
+        self.read += 2 + length;
+        Some(Next::Name(rest[..length].into()))
+    }
+}

@@ -1,0 +1,88 @@
+//! Keeps whether a rescan is under way, and when the next one may begin. What is gone is kept until
+//! its end, since it may have moved to a directory that is yet to be scanned.
+//!
+//! Invariant: a rescan is over when every directory was scanned that could be.
+
+use super::{Detail, Key, State, Work, WorkQueue};
+
+/// How long a rescan waits that follows another one: 20 ms, and twice as long each time, up to
+/// 1 s.
+const FIRST_WAIT: u64 = 20_000_000;
+const LONGEST_WAIT: u64 = 1_000_000_000;
+
+#[derive(Default)]
+pub(super) struct Rescan {
+    is_running: bool,
+    /// Counts rescans. A directory that was last scanned in an older generation is due.
+    generation: u16,
+    /// How long the next rescan waits, in nanoseconds.
+    wait: u64,
+    /// Keys that wait for its end.
+    held: Vec<Key>,
+}
+
+impl Rescan {
+    pub(super) fn holds_keys(&self) -> bool {
+        !self.held.is_empty()
+    }
+}
+
+impl WorkQueue {
+    pub(in crate::tracker) fn is_rescanning(&self) -> bool {
+        self.rescan.is_running
+    }
+
+    /// Whether events were dropped, and the rescan that makes up for them is not over.
+    pub(in crate::tracker) fn has_lost_events(&self) -> bool {
+        self.is_rescanning() || self.has(&Key::Overflow)
+    }
+
+    /// The mark of a directory that is scanned now.
+    pub(in crate::tracker) fn generation(&self) -> u16 {
+        self.rescan.generation
+    }
+
+    /// The mark of a directory that is to be scanned.
+    pub(in crate::tracker) fn unscanned(&self) -> u16 {
+        self.rescan.generation.wrapping_sub(1)
+    }
+
+    /// Requests a rescan, since events were dropped: at once, unless there was one lately.
+    pub(in crate::tracker) fn request_rescan(&mut self) {
+        let next = (self.rescan.wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT);
+        let wait = std::mem::replace(&mut self.rescan.wait, next);
+        self.delay(Work::timer(Key::Overflow), self.now.saturating_add(wait));
+    }
+
+    pub(in crate::tracker) fn begin_rescan(&mut self) {
+        self.rescan.generation = self.rescan.generation.wrapping_add(1);
+        self.rescan.is_running = true;
+    }
+
+    /// Keeps what is gone until the rescan is over.
+    pub(in crate::tracker) fn hold(&mut self, work: Work) {
+        let (_, is_new) = self.item(&work);
+        if is_new {
+            self.rescan.held.push(work.key);
+        }
+    }
+
+    /// Ends the rescan, if it is over: makes the keys ready that were held.
+    pub(super) fn end_rescan_if_over(&mut self) {
+        if self.is_scanning() || self.full_scans > 0 {
+            return;
+        }
+        if std::mem::take(&mut self.rescan.is_running) {
+            for key in std::mem::take(&mut self.rescan.held) {
+                if let Some(item) = self.items.get(&key)
+                    && item.state == State::Held
+                {
+                    let (group, detail) = (item.group, Detail::Nothing);
+                    self.add(Work { key, group, detail });
+                }
+            }
+        } else if !self.has_ready() && !self.has(&Key::Overflow) {
+            self.rescan.wait = 0;
+        }
+    }
+}
