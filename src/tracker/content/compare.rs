@@ -93,6 +93,7 @@ impl<D: Disk> Tracker<D> {
             (None, Knowledge::Known { is_racy, .. }) if evidence.has(Evidence::MODIFIED) => {
                 is_racy || has_new_fingerprint
             }
+            (None, Knowledge::Unreadable { .. }) if evidence.has(Evidence::MODIFIED) => true,
             (
                 None,
                 Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint },

@@ -1,7 +1,9 @@
 //! Tests files that go by inode, size and times: without hashing, or over the limit.
 
 use super::super::Hashing;
+use super::super::disk::Stat;
 use super::super::fake::Op;
+use super::super::model::fingerprint;
 use super::cases::{all, emits_with, write};
 use super::content::hashing;
 use super::world::{MS, World, WorldOptions};
@@ -36,6 +38,38 @@ fn a_file_over_the_limit_goes_by_its_size_and_times() {
     world.does(&[Op::Truncate("t/a")]);
     world.converges();
     assert_eq!(world.new_records(), ["changed t/a 2"]);
+}
+
+#[test]
+fn an_unreadable_file_that_grows_over_the_limit_is_a_change_whatever_its_size_hashes_to() {
+    let mut options = WorldOptions::default();
+    options.settings.hash_limit = 6;
+    let mut world = World::quiet(&options, &write("t/a", 1));
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+    let top = world.tracker.roots.entries().next().unwrap();
+    let stat = world.tracker.stat_in(top, b"a").unwrap();
+    let has_same_hash = |size: &u64| {
+        let grown = fingerprint(
+            &Stat {
+                size: *size,
+                ..stat
+            },
+            false,
+        );
+        !fingerprint(&stat, false).is_another(grown)
+    };
+    let size = (8..).step_by(4).find(has_same_hash).unwrap();
+    // Its IN_ATTRIB, too, which explains new times.
+    world.does(&[Op::Touch("t/a"), Op::Append(0, "t/a")]);
+    for _ in (4..size).step_by(4) {
+        world.does(&[Op::Put(0, 3)]);
+    }
+    world.does(&[Op::Shut(0)]);
+    world.converges();
+    assert_eq!(world.new_records(), [format!("changed t/a {size}")]);
 }
 
 #[test]
