@@ -238,7 +238,7 @@ impl Disk for RealDisk {
             Located::Here(opened, stat) => (opened, stat),
             Located::Remote(target) => {
                 self.remotes.read(target, limit, ticket);
-                return Ok(Reading::Later(None));
+                return Ok(Reading::Later(ticket, None));
             }
         };
         let file = RegularFile::new(opened, stat)?;
@@ -262,7 +262,7 @@ impl Disk for RealDisk {
         };
         self.workers
             .read(FileJob::new(ticket, dir, name, &stat, limit));
-        Ok(Reading::Later(Some(stat)))
+        Ok(Reading::Later(ticket, Some(stat)))
     }
 
     fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError> {

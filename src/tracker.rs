@@ -44,7 +44,7 @@ use crate::filter::Filter;
 use applying::Applying;
 use clock::Clock;
 use content::Reads;
-use disk::{Disk, FsError, Reading, Stat, Target, Ticket};
+use disk::{Disk, FsError, Reading, Stat, Target};
 use emit::records::Records;
 use file_watches::FileWatches;
 use fs_classes::FileSystems;
@@ -219,9 +219,10 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Reads the regular file of that name, up to the size limit.
-    fn read_in(&mut self, dir: Id, name: &[u8], ticket: Ticket) -> Result<Reading, FsError> {
+    fn read_in(&mut self, dir: Id, name: &[u8]) -> Result<Reading, FsError> {
         let dir = self.enter(dir)?;
         let limit = self.settings.hash_limit;
+        let ticket = self.reads.next_ticket();
         self.disk.read(Target::In(&dir, name), limit, ticket)
     }
 }

@@ -89,10 +89,9 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         let name = self.model.name(id).to_vec();
-        let ticket = self.reads.next_ticket();
-        match self.read_in(dir, &name, ticket) {
+        match self.read_in(dir, &name) {
             Ok(Reading::Done(read)) => drop(self.take_reading(id, &read, evidence)),
-            Ok(Reading::Later(_)) => {
+            Ok(Reading::Later(ticket, _)) => {
                 let failures = self.queue.failures_of(id);
                 let stat = Some(stat);
                 self.reads.begin_again(ticket, id, evidence, failures, stat);
@@ -140,24 +139,23 @@ impl<D: Disk> Tracker<D> {
         if self.is_hidden(dir, &name, false) {
             return false;
         }
-        let ticket = self.reads.next_ticket();
-        let read = match self.read_in(dir, &name, ticket) {
-            Ok(Reading::Done(read))
-                if read.digest.is_some() && !self.disk.is_self_output(read.stat.inode) =>
-            {
-                Some(read)
-            }
-            Ok(Reading::Later(_)) => None,
-            _ => return false,
+        let Ok(reading) = self.read_in(dir, &name) else {
+            return false;
         };
+        if let Reading::Done(read) = &reading
+            && (read.digest.is_none() || self.disk.is_self_output(read.stat.inode))
+        {
+            return false;
+        }
         self.clear_missing(id);
         self.queue.cancel_debounce(id);
         let evidence = self.take_evidence(id);
-        if let Some(read) = read {
-            self.take_reading(id, &read, evidence);
-        } else {
-            let failures = self.queue.failures_of(id);
-            self.reads.begin_again(ticket, id, evidence, failures, None);
+        match reading {
+            Reading::Done(read) => drop(self.take_reading(id, &read, evidence)),
+            Reading::Later(ticket, _) => {
+                let failures = self.queue.failures_of(id);
+                self.reads.begin_again(ticket, id, evidence, failures, None);
+            }
         }
         true
     }

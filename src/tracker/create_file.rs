@@ -5,29 +5,12 @@
 //! Invariant: a file that was created, written and closed in one batch is read once.
 
 use super::content::content;
-use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
+use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target};
 use super::model::{self, Evidence, Id, Knowledge};
 use super::queue::{Detail, Work};
 use super::{Hashing, Tracker};
 use crate::change::{Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Outcome};
-
-/// What reading a new file gave.
-pub(super) enum FirstReading {
-    /// It has no digest if it goes by size and times.
-    Done(FileDigest),
-    /// A worker reads it. Its status before that.
-    Later(Ticket, Stat),
-}
-
-impl FirstReading {
-    pub(super) fn stat(&self) -> &Stat {
-        match self {
-            Self::Done(read) => &read.stat,
-            Self::Later(_, stat) => stat,
-        }
-    }
-}
 
 impl<D: Disk> Tracker<D> {
     /// Applies `IN_CREATE` of a name that is not in the model, and no directory. Returns whether
@@ -127,12 +110,11 @@ impl<D: Disk> Tracker<D> {
     /// Reads a new file that a writer has closed, and emits it with its digest. `false`: it is to
     /// be created by its status.
     fn create_closed(&mut self, dir: Id, name: &[u8]) -> bool {
-        let Some(reading) = self.read_closed(dir, name) else {
+        let Some((reading, stat)) = self.read_closed(dir, name) else {
             return false;
         };
-        let stat = *reading.stat();
         if self.existed_before_name(&stat) {
-            let FirstReading::Done(FileDigest {
+            let Reading::Done(FileDigest {
                 digest: Some(digest),
                 stable,
                 ..
@@ -150,8 +132,8 @@ impl<D: Disk> Tracker<D> {
         }
         let id = self.insert_empty(dir, name, Some(&stat));
         match reading {
-            FirstReading::Done(read) => self.compare_first_reading(id, &read),
-            FirstReading::Later(ticket, stat) => {
+            Reading::Done(read) => self.compare_first_reading(id, &read),
+            Reading::Later(ticket, _) => {
                 self.tmpfiles.add_recent(&stat);
                 self.note_links(id, &stat);
                 self.reads.begin(ticket, id, Evidence::COMPLETED);
@@ -160,30 +142,26 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// Reads a new file that a writer has closed; if files go by size and times, stats it. `None`:
-    /// more has to be found out, or it may not be read now.
-    pub(super) fn read_closed(&mut self, dir: Id, name: &[u8]) -> Option<FirstReading> {
+    /// Reads a new file that a writer has closed (without a digest, if it goes by size and times), and
+    /// returns its status, too. `None`: more has to be found out, or it may not be read now.
+    pub(super) fn read_closed(&mut self, dir: Id, name: &[u8]) -> Option<(Reading, Stat)> {
         let asks_for_more = self.settings.attributes || self.settings.strict;
         if asks_for_more || self.queue.is_rescanning() || !self.may_read_in_place() {
             return None;
         }
         let reading = if self.hashing(self.model.inode(dir).dev) == Hashing::Off {
-            FirstReading::Done(FileDigest::unread(self.stat_in(dir, name).ok()?))
+            Reading::Done(FileDigest::unread(self.stat_in(dir, name).ok()?))
         } else {
-            let ticket = self.reads.next_ticket();
-            match self.read_in(dir, name, ticket).ok()? {
-                Reading::Done(read) => FirstReading::Done(read),
-                Reading::Later(stat) => FirstReading::Later(ticket, stat?),
-            }
+            self.read_in(dir, name).ok()?
         };
-        let stat = reading.stat();
-        let is_plain = match &reading {
-            FirstReading::Done(read) if read.digest.is_none() => {
-                stat.kind == Kind::File && stat.size > 0
+        let (stat, is_plain) = match reading {
+            Reading::Done(FileDigest { stat, digest, .. }) => {
+                let is_file = stat.kind == Kind::File && stat.size > 0;
+                (stat, digest.is_some() || is_file)
             }
-            FirstReading::Done(_) | FirstReading::Later(..) => true,
+            Reading::Later(_, stat) => (stat?, true),
         };
-        (is_plain && !self.disk.is_self_output(stat.inode)).then_some(reading)
+        (is_plain && !self.disk.is_self_output(stat.inode)).then_some((reading, stat))
     }
 
     /// Creates a name by its status.

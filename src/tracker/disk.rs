@@ -67,7 +67,7 @@ pub(crate) enum Reading {
     Done(FileDigest),
     /// It is large or slow: a worker reads it, and answers under the ticket. Its status before
     /// that; `None`: a remote file system would have had to be waited for.
-    Later(Option<Stat>),
+    Later(Ticket, Option<Stat>),
 }
 
 /// Identifies a reading by a worker.

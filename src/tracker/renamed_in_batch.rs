@@ -6,8 +6,7 @@
 //! there.
 
 use super::Tracker;
-use super::create_file::FirstReading;
-use super::disk::Disk;
+use super::disk::{Disk, Reading};
 use super::model::{Evidence, Id, Knowledge};
 use super::queue::Key;
 use crate::change::Kind;
@@ -19,7 +18,7 @@ pub(super) struct Destination {
     name: Box<[u8]>,
     pub(super) kind: Kind,
     /// `None`: only its kind is known.
-    reading: Option<FirstReading>,
+    reading: Option<Reading>,
 }
 
 impl<D: Disk> Tracker<D> {
@@ -39,20 +38,20 @@ impl<D: Disk> Tracker<D> {
             .then(|| self.read_closed(dir, name))
             .flatten();
         let kind = match &reading {
-            Some(reading) => reading.stat().kind,
+            Some((_, stat)) => stat.kind,
             None => self.stat_in(dir, name).ok()?.kind,
         };
         Some(Destination {
             dir,
             name: name.into(),
             kind,
-            reading,
+            reading: reading.map(|(reading, _)| reading),
         })
     }
 
     /// Keeps what was found until the rename is applied.
     pub(super) fn keep_destination(&mut self, id: Id, destination: Destination) {
-        if let Some(FirstReading::Later(ticket, _)) = destination.reading {
+        if let Some(Reading::Later(ticket, _)) = destination.reading {
             self.reads.begin(ticket, id, Evidence::COMPLETED);
         }
         if let Some(applying) = &mut self.applying {
@@ -82,7 +81,7 @@ impl<D: Disk> Tracker<D> {
             || self.model.knowledge(id) == Knowledge::Unseen;
         if !is_read
             && is_written
-            && let Some(reading) = self.read_closed(dir, name)
+            && let Some((reading, _)) = self.read_closed(dir, name)
         {
             let destination = Destination {
                 dir,
@@ -96,8 +95,8 @@ impl<D: Disk> Tracker<D> {
             return;
         };
         let has_same_bytes = |at: &Destination| match &at.reading {
-            Some(FirstReading::Done(read)) => read.stable && read.digest == Some(last),
-            Some(FirstReading::Later(..)) | None => false,
+            Some(Reading::Done(read)) => read.stable && read.digest == Some(last),
+            Some(Reading::Later(..)) | None => false,
         };
         let destinations = &mut applying.destinations;
         if !destinations
@@ -107,7 +106,7 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         let destination = destinations.remove(&id);
-        if let Some(FirstReading::Done(read)) = destination.and_then(|at| at.reading) {
+        if let Some(Reading::Done(read)) = destination.and_then(|at| at.reading) {
             self.compare_first_reading(id, &read);
         }
     }
@@ -128,13 +127,13 @@ impl<D: Disk> Tracker<D> {
         let Some(reading) = destination.and_then(|at| at.reading) else {
             return false;
         };
-        if matches!(reading, FirstReading::Later(..)) && !self.reads.has(id) {
+        if matches!(reading, Reading::Later(..)) && !self.reads.has(id) {
             return false; // It was read before the rename was applied.
         }
         self.queue.remove(&Key::Entry(id));
         match reading {
-            FirstReading::Done(read) => self.compare_first_reading(id, &read),
-            FirstReading::Later(..) => {
+            Reading::Done(read) => self.compare_first_reading(id, &read),
+            Reading::Later(..) => {
                 // The worker reads it after these events.
                 self.take_evidence(id);
             }

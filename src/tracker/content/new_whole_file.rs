@@ -44,9 +44,7 @@ impl<D: Disk> Tracker<D> {
             self.keep_digest(id, stat, digest, true);
             return content(stat, Some(digest));
         }
-        let ticket = self.reads.next_ticket();
-        let read = self.read_in(dir, name, ticket);
-        match read {
+        match self.read_in(dir, name) {
             Ok(Reading::Done(FileDigest {
                 stat,
                 digest: Some(digest),
@@ -58,7 +56,7 @@ impl<D: Disk> Tracker<D> {
                 self.note_reading_of(id, &stat, changed_since_start);
                 return content(&stat, Some(digest));
             }
-            Ok(Reading::Later(_)) => self.reads.begin(ticket, id, Evidence::MODIFIED),
+            Ok(Reading::Later(ticket, _)) => self.reads.begin(ticket, id, Evidence::MODIFIED),
             // It grew over the limit: from now on it goes by stat.
             Ok(Reading::Done(_)) => {
                 self.keep_fingerprint(id, stat, false, self.clock.wall());

@@ -291,7 +291,7 @@ impl Disk for Fake {
         self.pin(node);
         if self.chance.happens(self.odds.by_worker) {
             self.worker_reads.insert(ticket, WorkerRead { node, stat });
-            return Ok(Reading::Later(Some(stat)));
+            return Ok(Reading::Later(ticket, Some(stat)));
         }
         if !self.is_readable(node) {
             self.unpin(node);
