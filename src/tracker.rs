@@ -56,7 +56,6 @@ use queue::{Key, Work, WorkQueue};
 pub(crate) use reported_before::Reported;
 pub(crate) use roots::{FileRoot, Root, Roots, WatchedRoot, is_above, is_dots, without_slashes};
 pub(crate) use settings::{Counters, Hashing, Settings};
-use tmpfiles::Tmpfiles;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Timestamps {
@@ -81,7 +80,6 @@ pub(crate) struct Tracker<D> {
     /// `None`: no batch is being applied.
     applying: Option<Applying>,
     links: HardLinks,
-    tmpfiles: Tmpfiles,
     file_watches: FileWatches,
     reads: Reads,
     last_reported: LastReported,
@@ -116,7 +114,6 @@ impl<D> Tracker<D> {
             moves: MovedFromEvents::default(),
             applying: None,
             links: HardLinks::default(),
-            tmpfiles: Tmpfiles::default(),
             file_watches: FileWatches::default(),
             reads: Reads::default(),
             last_reported: LastReported::default(),

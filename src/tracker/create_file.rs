@@ -124,7 +124,7 @@ impl<D: Disk> Tracker<D> {
             };
             let id = self.model.insert(Some(dir), name, Kind::File);
             self.store_digest(id, &stat, digest, stable);
-            self.tmpfiles.add_recent(&stat);
+            self.links.tmpfiles.add_recent(&stat);
             self.emit_created(id, content(&stat, Some(digest)));
             // It was written under this name: its other names have the bytes, too.
             self.note_reading_of(id, &stat, true);
@@ -134,7 +134,7 @@ impl<D: Disk> Tracker<D> {
         match reading {
             Reading::Done(read) => self.compare_first_reading(id, &read),
             Reading::Later(ticket, _) => {
-                self.tmpfiles.add_recent(&stat);
+                self.links.tmpfiles.add_recent(&stat);
                 self.note_links(id, &stat);
                 self.reads.begin(ticket, id, Evidence::COMPLETED);
             }
@@ -191,7 +191,7 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         let id = self.insert_empty(dir, name, Some(stat));
-        self.tmpfiles.add_recent(stat);
+        self.links.tmpfiles.add_recent(stat);
         if stat.size == 0 {
             let by_stat = self.goes_by_stat(stat);
             self.keep_fingerprint(id, stat, !by_stat, self.clock.wall());
@@ -209,7 +209,7 @@ impl<D: Disk> Tracker<D> {
         let is_old = stat
             .btime
             .is_some_and(|birth| self.clock.is_before_queued_events(birth));
-        stat.nlink > 1 || is_old || self.tmpfiles.has(stat.inode.ino)
+        is_old || self.links.may_have_others(stat)
     }
 
     /// Inserts a file and emits it as empty, as open(2) makes it. `stat`: its status, if it was

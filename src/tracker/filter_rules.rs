@@ -93,15 +93,10 @@ impl<D> Tracker<D> {
     /// The entry of a directory, by the absolute path of its PATH and its path from there.
     fn directory_at(&self, root: &[u8], relative_path: &[u8]) -> Option<Id> {
         let roots = self.roots.directories().iter();
-        let mut at = roots
+        let top = roots
             .filter(|known| known.absolute == root)
             .find_map(|known| known.entry)?;
-        for name in relative_path
-            .split(|&byte| byte == b'/')
-            .filter(|name| !name.is_empty())
-        {
-            at = self.model.find(at, name)?;
-        }
+        let at = self.model.at_path(top, relative_path)?;
         (self.model.kind(at) == Kind::Directory).then_some(at)
     }
 }

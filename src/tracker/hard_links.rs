@@ -9,6 +9,7 @@ use foldhash::HashMap;
 
 use super::disk::{Disk, Stat};
 use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
+use super::tmpfiles::Tmpfiles;
 use super::{Tracker, model};
 use crate::change::Digest;
 
@@ -22,6 +23,7 @@ pub(super) struct HardLinks {
     /// Inodes whose bytes have changed, and whose other names are to be enqueued: once for many
     /// writes, since others may write to a file with many names all the time.
     changed: HashMap<InodeKey, ChangedInode>,
+    pub(super) tmpfiles: Tmpfiles,
 }
 
 /// An inode whose bytes have changed.
@@ -43,6 +45,12 @@ struct InodeReading {
 }
 
 impl HardLinks {
+    /// Whether a file may have other names: by its link count, or since it was made with O_TMPFILE,
+    /// so that it has the name `#<inode>`, too.
+    pub(super) fn may_have_others(&self, stat: &Stat) -> bool {
+        stat.nlink > 1 || self.tmpfiles.has(stat.inode.ino)
+    }
+
     /// Stores what was read; whether it differs from what was read before.
     fn note_reading(&mut self, key: InodeKey, new: InodeReading) -> bool {
         let Some(old) = self.readings.insert(key, new) else {
@@ -94,7 +102,7 @@ impl<D> Tracker<D> {
             self.model.clear(id, Flag::LINKED);
             self.model.set_inode_key(id, key);
         }
-        if stat.nlink > 1 || self.tmpfiles.has(stat.inode.ino) {
+        if self.links.may_have_others(stat) {
             self.model.index_inode_keys();
             self.model.set(id, Flag::LINKED);
             // If there are more than two, the others are marked already.

@@ -261,17 +261,10 @@ impl<D> Tracker<D> {
     pub(crate) fn entry_at(&self, path: &[u8]) -> Option<Id> {
         self.roots.directories.iter().find_map(|root| {
             let rest = path.strip_prefix(root.absolute.as_slice())?;
-            let mut id = root.entry?;
             if !rest.is_empty() && root.absolute != b"/" && rest[0] != b'/' {
                 return None;
             }
-            for name in rest
-                .split(|&byte| byte == b'/')
-                .filter(|name| !name.is_empty())
-            {
-                id = self.model.find(id, name)?;
-            }
-            Some(id)
+            self.model.at_path(root.entry?, rest)
         })
     }
 

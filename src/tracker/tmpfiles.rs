@@ -68,8 +68,8 @@ impl<D> Tracker<D> {
         let Some(ino) = inode_in_name(name) else {
             return Tmpfile::Unknown;
         };
-        self.tmpfiles.add(ino);
-        let Some(key) = self.tmpfiles.recent(ino) else {
+        self.links.tmpfiles.add(ino);
+        let Some(key) = self.links.tmpfiles.recent(ino) else {
             return Tmpfile::Unknown;
         };
         self.model.index_inode_keys();

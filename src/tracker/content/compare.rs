@@ -13,7 +13,7 @@ impl<D: Disk> Tracker<D> {
     pub(in crate::tracker) fn compare_first_reading(&mut self, id: Id, read: &FileDigest) {
         let stat = &read.stat;
         self.reads.forget(id); // A reading that was begun before is out of date.
-        self.tmpfiles.add_recent(stat);
+        self.links.tmpfiles.add_recent(stat);
         if read.digest.is_none() {
             self.note_links(id, stat);
         }

@@ -19,7 +19,7 @@ impl<D: Disk> Tracker<D> {
         let id = self.model.insert(Some(dir), name, Kind::File);
         self.remember_attributes(id, stat);
         self.note_links(id, stat);
-        self.tmpfiles.add_recent(stat);
+        self.links.tmpfiles.add_recent(stat);
         self.watch_file_inode(id, dir, name, stat);
         if self.goes_by_stat(stat) {
             self.add_by_stat(id, stat);

@@ -14,6 +14,14 @@ impl Model {
         self.names.get(self.node(id).name)
     }
 
+    /// The entry at a path from another one; empty names in the path count for nothing.
+    pub(crate) fn at_path(&self, from: Id, path: &[u8]) -> Option<Id> {
+        let mut names = path
+            .split(|&byte| byte == b'/')
+            .filter(|name| !name.is_empty());
+        names.try_fold(from, |at, name| self.find(at, name))
+    }
+
     pub(crate) fn root(&self, mut id: Id) -> Id {
         while let Some(parent) = self.parent(id) {
             id = parent;

@@ -1,0 +1,121 @@
+//! Gathers changes and warnings until they are written.
+//!
+//! Invariant: all paths are in one buffer, so that a change costs no allocation of its own.
+
+use super::{Before, Change, OwnedChange, Span, Warning};
+
+/// Changes and warnings, in order.
+#[derive(Default)]
+pub(crate) struct Batch {
+    /// The paths, one after the other.
+    bytes: Vec<u8>,
+    changes: Vec<Change>,
+    /// What was reported before some of the changes, with the index of each.
+    before: Vec<(usize, Before)>,
+    /// Whether `before` is kept.
+    keeps_before: bool,
+    warnings: Vec<(Span, Warning)>,
+}
+
+impl Batch {
+    /// An empty batch that keeps the same.
+    pub(crate) fn successor(&self) -> Self {
+        Self {
+            keeps_before: self.keeps_before,
+            ..Self::default()
+        }
+    }
+
+    /// Appends another batch.
+    pub(crate) fn append(&mut self, mut next: Self) {
+        let (bytes, changes) = (self.bytes.len(), self.changes.len());
+        self.bytes.append(&mut next.bytes);
+        let shift = |span: Span| span.start + bytes..span.end + bytes;
+        self.changes
+            .extend(next.changes.into_iter().map(|change| change.map(shift)));
+        let before = next.before.into_iter();
+        self.before
+            .extend(before.map(|(number, before)| (number + changes, before)));
+        let warnings = next.warnings.into_iter();
+        self.warnings
+            .extend(warnings.map(|(path, warning)| (shift(path), warning)));
+    }
+
+    /// Adds the path that `write` appends.
+    pub(crate) fn path(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        start..self.bytes.len()
+    }
+
+    /// The number of bytes of all paths.
+    pub(crate) fn path_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn push(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// Adds a change with a copy of its paths.
+    pub(crate) fn push_owned(&mut self, owned: OwnedChange) {
+        let change = owned
+            .change
+            .map(|path| self.path(|bytes| bytes.extend(path)));
+        self.push(change);
+    }
+
+    /// Keeps what was reported before each change from now on.
+    pub(crate) fn keep_before(&mut self) {
+        self.keeps_before = true;
+    }
+
+    /// Adds a change, with what was reported before at its path; for a rename, what it replaced.
+    pub(crate) fn push_over(&mut self, change: Change, before: Option<Before>) {
+        if let Some(before) = before.filter(|_| self.keeps_before) {
+            self.before.push((self.changes.len(), before));
+        }
+        self.changes.push(change);
+    }
+
+    /// Takes all changes out; their paths stay.
+    pub(crate) fn take_changes(&mut self) -> Vec<(Change, Option<Before>)> {
+        let mut before = std::mem::take(&mut self.before).into_iter().peekable();
+        let changes = std::mem::take(&mut self.changes).into_iter().enumerate();
+        let pair = |(number, change)| {
+            let found = before.next_if(|(other, _)| *other == number);
+            (change, found.map(|(_, before)| before))
+        };
+        changes.map(pair).collect()
+    }
+
+    pub(crate) fn warn(&mut self, path: Span, warning: Warning) {
+        self.warnings.push((path, warning));
+    }
+
+    pub(crate) fn bytes(&self, span: &Span) -> &[u8] {
+        &self.bytes[span.clone()]
+    }
+
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    pub(crate) fn warnings(&self) -> &[(Span, Warning)] {
+        &self.warnings
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.warnings.is_empty()
+    }
+
+    /// Removes everything, and gives memory back after a burst.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.changes.clear();
+        self.before.clear();
+        self.warnings.clear();
+        self.bytes.shrink_to(64 << 10);
+        self.changes.shrink_to(512);
+    }
+}
