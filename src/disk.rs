@@ -24,8 +24,8 @@ use crate::sys::file::{self, Open};
 use crate::sys::inotify::Inotify;
 use crate::sys::reopen::FdPath;
 use crate::sys::stat::{stat_fd_cached, stat_name_cached};
+use crate::sys::watch_error;
 use crate::sys::xattr;
-use crate::sys::{fs_error, watch_error};
 use crate::tracker::Tracker;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
@@ -77,7 +77,7 @@ impl RealDisk {
     fn locate(&self, at: Target<'_, Arc<Directory>>) -> Result<Located, FsError> {
         let (dir, name) = match at {
             Target::Root(path) => {
-                let opened = path::open(&self.mounts, path).map_err(|error| fs_error(&error))?;
+                let opened = path::open(&self.mounts, path)?;
                 return Ok(match opened {
                     Opened::Here(fd, stat) => Located::Here(fd, stat),
                     Opened::Remote(path) => Located::Remote(RemoteTarget::Path(path)),
@@ -92,9 +92,8 @@ impl RealDisk {
                 return Ok(Located::Remote(target));
             }
         };
-        let opened = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
-        let opened = opened.map_err(|error| fs_error(&error))?;
-        let stat = stat_fd_cached(opened.as_fd()).map_err(|error| fs_error(&error))?;
+        let opened = file::open_name(dir, name, Open::Path)?;
+        let stat = stat_fd_cached(opened.as_fd())?;
         Ok(if self.is_remote_root(on, &stat) {
             Located::Remote(RemoteTarget::Path(RemotePath::at(opened, &stat)))
         } else {
@@ -157,8 +156,7 @@ impl Disk for RealDisk {
         {
             // The kernel has a cached status of the root of a remote mount, which is enough for a
             // directory.
-            let stat = file::with_c_str(name, |name| stat_name_cached(dir.fd.as_fd(), name));
-            let stat = stat.map_err(|error| fs_error(&error))?;
+            let stat = stat_name_cached(dir.fd.as_fd(), name)?;
             if stat.kind == Kind::Directory || !self.is_remote_root(&dir.stat, &stat) {
                 self.self_outputs.note_seen(name_in_directory(at), &stat);
                 return Ok(stat);
@@ -221,7 +219,7 @@ impl Disk for RealDisk {
                 };
             }
         };
-        remote::list(dir, |entry| take(entry.name.to_bytes())).map_err(|error| fs_error(&error))
+        Ok(remote::list(dir, |entry| take(entry.name))?)
     }
 
     fn read(
@@ -282,8 +280,7 @@ impl Disk for RealDisk {
         let Directory::Here(dir) = &**entered else {
             return Ok(xattrs);
         };
-        let read = xattr::each(dir.fd.as_fd(), name, each);
-        read.map_err(|error| fs_error(&error))?;
+        xattr::each(dir.fd.as_fd(), name, each)?;
         Ok(xattrs)
     }
 

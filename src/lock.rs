@@ -130,7 +130,7 @@ fn refuse(kind: FileType) -> Result<(), String> {
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let opened = stat_fd(file.as_fd());
     let path = path.as_os_str().as_bytes();
-    let there = file::with_c_str(path, |path| stat_name(file::here(), path));
+    let there = stat_name(file::here(), path);
     match (opened, there) {
         (Ok(opened), Ok(there)) => opened.inode == there.inode,
         _ => false,

@@ -9,7 +9,6 @@ use std::path::Path;
 
 use crate::change::Kind;
 use crate::file_status::Stat;
-use crate::sys::file;
 use crate::sys::stat::stat_path;
 use crate::tracker::disk::Inode;
 
@@ -36,7 +35,7 @@ impl SelfOutputs {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
-        let found = file::with_c_str(parent.as_os_str().as_bytes(), stat_path);
+        let found = stat_path(parent.as_os_str().as_bytes());
         if let (Ok(raw), Some(name)) = (found, path.file_name()) {
             let output = (raw.inode, name.as_bytes().to_vec());
             if !self.names.contains(&output) {

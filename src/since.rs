@@ -74,9 +74,7 @@ impl Reader {
     pub(crate) fn open(path: &Path) -> Result<(Self, String), String> {
         let shown = escaped(path.as_os_str().as_bytes());
         let open = || {
-            let path = file::with_c_str(path.as_os_str().as_bytes(), |path| {
-                file::open(file::here(), path, Open::Path)
-            })?;
+            let path = file::open(file::here(), path.as_os_str().as_bytes(), Open::Path)?;
             let stat = stat_fd(path.as_fd())?;
             if stat.kind != Kind::File {
                 return Ok(None);

@@ -79,6 +79,12 @@ pub(crate) fn fs_error(error: &io::Error) -> FsError {
     }
 }
 
+impl From<io::Error> for FsError {
+    fn from(error: io::Error) -> Self {
+        fs_error(&error)
+    }
+}
+
 /// Classifies an error of inotify_add_watch(2), where ENOSPC is the limit of watches.
 pub(crate) fn watch_error(error: &io::Error) -> FsError {
     match error.raw_os_error() {

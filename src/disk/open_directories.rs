@@ -13,7 +13,7 @@ use foldhash::HashMap;
 use super::path::{self, Opened, RemotePath};
 use crate::mounts::MountTable;
 use crate::sys::file::Links;
-use crate::sys::{fs_error, is_short_of_descriptors, process};
+use crate::sys::{is_short_of_descriptors, process};
 use crate::tracker::disk::{FsError, Inode, PathWriter, Stat};
 
 /// Most directories that are open.
@@ -128,7 +128,7 @@ impl OpenDirectories {
             self.release();
             opened = self.open_relative(mounts, root, relative);
         }
-        match opened.map_err(|error| fs_error(&error))? {
+        match opened? {
             Opened::Here(_, stat) if stat.inode != inode => Err(FsError::NotFound),
             Opened::Here(fd, stat) => Ok(Directory::Here(OpenDirectory {
                 fd,

@@ -4,7 +4,6 @@
 //! in the mount table before a name below its root is; everything is opened with O_PATH, which
 //! triggers no automount and wakes no FIFO.
 
-use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -107,7 +106,7 @@ impl RemotePath {
         } else {
             &self.root
         };
-        let open_root = || file::with_c_str(root, |root| file::open(start, root, Open::Path));
+        let open_root = || file::open(start, root, Open::Path);
         if self.relative.is_empty() {
             return match &self.start {
                 // "." would fail for a file that is a mount point.
@@ -129,7 +128,7 @@ pub(crate) fn open_cached(
     path: &[u8],
     links: Links,
 ) -> Option<(OwnedFd, Stat)> {
-    let fd = file::with_c_str(path, |path| file::open_cached(path, links)).ok()?;
+    let fd = file::open_cached(path, links).ok()?;
     let stat = stat_fd_cached(fd.as_fd()).ok()?;
     (!mounts.class(&stat).may_stall()).then_some((fd, stat))
 }
@@ -139,7 +138,7 @@ pub(crate) fn open(mounts: &MountTable, path: &[u8]) -> io::Result<Opened> {
     if let Some((fd, stat)) = open_cached(mounts, path, Links::Followed) {
         return Ok(Opened::Here(fd, stat));
     }
-    let start: &CStr = if path.starts_with(b"/") { c"/" } else { c"." };
+    let start = if path.starts_with(b"/") { b"/" } else { b"." };
     let on = if path.starts_with(b"/") {
         stat_name_cached(file::here(), start)?
     } else {
@@ -155,7 +154,7 @@ pub(crate) fn open(mounts: &MountTable, path: &[u8]) -> io::Result<Opened> {
         }));
     }
     // By one call, if all of it is on the mount that it begins on.
-    let direct = file::with_c_str(path, file::open_followed_in_mount);
+    let direct = file::open_followed_in_mount(path);
     if let Ok(fd) = direct {
         let stat = stat_fd_cached(fd.as_fd())?;
         return Ok(Opened::Here(fd, stat));
@@ -226,7 +225,7 @@ impl<'a> Steps<'a> {
                 return Err(io::ErrorKind::NotADirectory.into());
             }
             let dir = self.fd.as_fd();
-            let mut fd = file::with_c_str(&name, |name| file::open_name(dir, name, Open::Path))?;
+            let mut fd = file::open_name(dir, &name, Open::Path)?;
             let mut stat = stat_fd_cached(fd.as_fd())?;
             if stat.kind == Kind::Symlink {
                 let left = self.links_left.ok_or_else(file::not_followed)?;
@@ -236,7 +235,7 @@ impl<'a> Steps<'a> {
                     continue;
                 }
                 // The target of a link in /proc is not what its text names.
-                fd = file::with_c_str(&name, |name| file::open(dir, name, Open::Path))?;
+                fd = file::open(dir, &name, Open::Path)?;
                 stat = stat_fd_cached(fd.as_fd())?;
             }
             let is_crossing = stat.is_mount_root || stat.mount != self.on.mount;
@@ -259,7 +258,7 @@ impl<'a> Steps<'a> {
     fn follow_link(&mut self, link: BorrowedFd<'_>) -> io::Result<()> {
         let target = file::read_link(link)?;
         if target.starts_with(b"/") {
-            self.fd = file::open(file::here(), c"/", Open::Path)?;
+            self.fd = file::open(file::here(), b"/", Open::Path)?;
             self.on = stat_fd_cached(self.fd.as_fd())?;
         }
         self.add(&target);
@@ -314,7 +313,7 @@ mod tests {
             let expected = std::fs::metadata(&whole).ok().map(|found| found.ino());
             let bytes = whole.as_os_str().as_bytes();
             assert_eq!(inode(open(&mounts, bytes)), expected, "{path}");
-            let root = file::open(file::here(), c"/", Open::Path).expect("the root");
+            let root = file::open(file::here(), b"/", Open::Path).expect("the root");
             let on = stat_fd_cached(root.as_fd()).expect("the root");
             let steps = Steps::new(&mounts, root, on, bytes);
             assert_eq!(inode(steps.follow()), expected, "{path}, step by step");

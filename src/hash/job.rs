@@ -9,12 +9,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::regular_file::{Reader, RegularFile, status, status_of};
+use super::regular_file::{Reader, RegularFile};
 use crate::change::Kind;
 use crate::file_status::{FsError, Inode, Stat};
 use crate::since::Since;
 use crate::sys::file::{self, Open};
-use crate::sys::fs_error;
+use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::disk::{FileDigest, Ticket};
 use crate::tracker::model::Id;
 
@@ -37,9 +37,7 @@ impl DirectoryPath {
         let root = match held {
             Some((path, root)) if *path == self.root => root,
             _ => {
-                let open = |path: &_| file::open(file::here(), path, Open::Directory);
-                let opened =
-                    file::with_c_str(&self.root, open).map_err(|error| fs_error(&error))?;
+                let opened = file::open(file::here(), &self.root, Open::Directory)?;
                 &held.insert((self.root.clone(), opened)).1
             }
         };
@@ -48,9 +46,8 @@ impl DirectoryPath {
         } else {
             &self.relative
         };
-        let dir = file::open_path(root.as_fd(), path, Open::Directory)
-            .map_err(|error| fs_error(&error))?;
-        if status(dir.as_fd())?.inode == self.inode {
+        let dir = file::open_path(root.as_fd(), path, Open::Directory)?;
+        if stat_fd(dir.as_fd())?.inode == self.inode {
             Ok(dir)
         } else {
             Err(FsError::NotFound)
@@ -147,7 +144,7 @@ impl ReadBatch {
     /// The reported digest of a file that is as it was reported before this watch.
     fn unchanged(&self, dir: BorrowedFd<'_>, file: usize) -> Option<FileDigest> {
         let since = self.since.as_ref()?;
-        let stat = status_of(dir, self.name(file)).ok()?;
+        let stat = stat_name(dir, self.name(file)).ok()?;
         if stat.kind != Kind::File || stat.is_mount_root || stat.size > self.limit {
             return None;
         }
@@ -161,7 +158,7 @@ impl ReadBatch {
     /// Without a watch, a digest is stable only if mtime and ctime are still the same after
     /// reading.
     fn verify(&self, dir: BorrowedFd<'_>, file: usize, read: &mut FileDigest) {
-        let is_same = status_of(dir, self.name(file)).is_ok_and(|after| {
+        let is_same = stat_name(dir, self.name(file)).is_ok_and(|after| {
             (after.inode, after.ctime, after.mtime)
                 == (read.stat.inode, read.stat.ctime, read.stat.mtime)
         });
@@ -249,7 +246,7 @@ fn read_one(
     let dir = dir.as_fd();
     let name = batch.name(file);
     if batch.limit == 0 {
-        let stat = status_of(dir, name)?;
+        let stat = stat_name(dir, name)?;
         return match stat.kind {
             Kind::File => Ok(Some(FileDigest::unread(stat))),
             _ => Err(FsError::NotFound),
@@ -299,7 +296,7 @@ pub(super) mod tests {
         DirectoryPath {
             root: dir.as_os_str().as_bytes().to_vec(),
             relative: Vec::new(),
-            inode: status(opened.as_fd()).unwrap().inode,
+            inode: stat_fd(opened.as_fd()).unwrap().inode,
         }
     }
 

@@ -15,10 +15,9 @@ use sha2::{Digest as _, Sha256};
 use crate::change::Kind;
 use crate::file_status::{COARSEST_CLOCK, FsError, Stat};
 use crate::sys::file::{self, Open};
-use crate::sys::fs_error;
 use crate::sys::open_for_reading::open_for_reading;
 use crate::sys::process::coarse_nanos;
-use crate::sys::stat::{stat_fd, stat_name};
+use crate::sys::stat::stat_fd;
 use crate::tracker::disk::FileDigest;
 
 /// Bytes of one read(2): 32 KiB. More was measured to be slower by a quarter, since it does not
@@ -47,9 +46,8 @@ impl RegularFile {
     /// # Errors
     /// [`FsError::NotFound`] also for what is there and no regular file.
     pub(crate) fn open(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Self, FsError> {
-        let opened = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
-        let fd = opened.map_err(|error| fs_error(&error))?;
-        let stat = status(fd.as_fd())?;
+        let fd = file::open_name(dir, name, Open::Path)?;
+        let stat = stat_fd(fd.as_fd())?;
         Self::new(fd, stat)
     }
 
@@ -71,7 +69,7 @@ impl RegularFile {
     pub(super) fn reader(&self, limit: u64) -> Result<Reader, FsError> {
         let began = Instant::now();
         let uid = self.stat.attributes.uid;
-        let opened = open_for_reading(self.fd.as_fd(), uid).map_err(|error| fs_error(&error))?;
+        let opened = open_for_reading(self.fd.as_fd(), uid)?;
         let file = File::from(opened);
         let hasher = Sha256::new();
         let (read, reads, is_longer) = (0, 0, false);
@@ -102,16 +100,6 @@ impl RegularFile {
             }
         }
     }
-}
-
-/// Calls statx(2) for an open file.
-pub(super) fn status(fd: BorrowedFd<'_>) -> Result<Stat, FsError> {
-    stat_fd(fd).map_err(|error| fs_error(&error))
-}
-
-/// Calls statx(2) for a name in a directory; a symbolic link is not followed.
-pub(super) fn status_of(dir: BorrowedFd<'_>, name: &[u8]) -> Result<Stat, FsError> {
-    file::with_c_str(name, |name| stat_name(dir, name)).map_err(|error| fs_error(&error))
 }
 
 /// A regular file that is being read.
@@ -146,10 +134,10 @@ impl Reader {
         let began = Instant::now();
         let ended = self.read_until(until, buffer);
         self.took += nanos_since(began);
-        match ended {
-            Ok(true) => self.finish().map(Some),
-            Ok(false) => Ok(None),
-            Err(error) => Err(fs_error(&error)),
+        if ended? {
+            self.finish().map(Some)
+        } else {
+            Ok(None)
         }
     }
 
@@ -200,7 +188,7 @@ impl Reader {
         if self.reads == 1 && self.read == self.stat.size && !self.is_longer {
             return Ok(digest);
         }
-        let after = status(self.file.as_fd())?;
+        let after = stat_fd(self.file.as_fd())?;
         let is_same = is_unchanged(&self.stat, &after);
         if self.is_longer && is_always_longer(&self.stat, &after, coarse_nanos()) {
             return Err(FsError::Io("it has more bytes than its size".to_owned()));

@@ -74,7 +74,7 @@ impl RootBuilder<'_> {
     pub(super) fn open_listing(&self, given: &[u8], found: Found) -> Result<Listing, Error> {
         match found.opened {
             Opened::Here(fd, _) => {
-                let opened = file::open_name(fd.as_fd(), c".", Open::Listing);
+                let opened = file::open_name(fd.as_fd(), b".", Open::Listing);
                 let opened = opened.map_err(|error| Error::path("watch", given, error))?;
                 Ok(Listing::Local(opened))
             }

@@ -48,7 +48,12 @@ impl Open {
 ///
 /// # Errors
 /// Those of the call.
-pub(crate) fn open(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::Result<OwnedFd> {
+pub(crate) fn open(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<OwnedFd> {
+    with_c_str(path, |path| open_c_str(at, path, how))
+}
+
+/// [`open`] of a path that ends in NUL already.
+pub(super) fn open_c_str(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::Result<OwnedFd> {
     open_with(at, path, how.flags())
 }
 
@@ -56,8 +61,9 @@ pub(crate) fn open(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::Result<Own
 ///
 /// # Errors
 /// Those of the call; ELOOP or ENOTDIR for a symbolic link.
-pub(crate) fn open_name(at: BorrowedFd<'_>, name: &CStr, how: Open) -> io::Result<OwnedFd> {
-    open_with(at, name, how.flags() | libc::O_NOFOLLOW)
+pub(crate) fn open_name(at: BorrowedFd<'_>, name: &[u8], how: Open) -> io::Result<OwnedFd> {
+    let flags = how.flags() | libc::O_NOFOLLOW;
+    with_c_str(name, |name| open_with(at, name, flags))
 }
 
 /// openat(2).
@@ -77,7 +83,7 @@ fn open_with(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<OwnedFd>
 ///
 /// # Errors
 /// Those of the call; ELOOP where there is one; ENOSYS before Linux 5.6.
-pub(crate) fn open_straight(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::Result<OwnedFd> {
+fn open_straight(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<OwnedFd> {
     open_resolving(at, path, how, 0)
 }
 
@@ -86,7 +92,7 @@ pub(crate) fn open_straight(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::R
 ///
 /// # Errors
 /// Those of the call; EXDEV where a mount begins.
-pub(crate) fn open_in_mount(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::Result<OwnedFd> {
+pub(crate) fn open_in_mount(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<OwnedFd> {
     open_resolving(at, path, how, libc::RESOLVE_NO_XDEV)
 }
 
@@ -95,7 +101,7 @@ pub(crate) fn open_in_mount(at: BorrowedFd<'_>, path: &CStr, how: Open) -> io::R
 ///
 /// # Errors
 /// Those of the call; EXDEV where it leaves the mount, ELOOP at a link of /proc.
-pub(crate) fn open_followed_in_mount(path: &CStr) -> io::Result<OwnedFd> {
+pub(crate) fn open_followed_in_mount(path: &[u8]) -> io::Result<OwnedFd> {
     let resolve = libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_MAGICLINKS;
     openat2(here(), path, Open::Path.flags(), resolve)
 }
@@ -112,7 +118,7 @@ pub(crate) enum Links {
 ///
 /// # Errors
 /// Those of the call; EAGAIN where a file system would be asked, EINVAL before Linux 5.12.
-pub(crate) fn open_cached(path: &CStr, links: Links) -> io::Result<OwnedFd> {
+pub(crate) fn open_cached(path: &[u8], links: Links) -> io::Result<OwnedFd> {
     let resolve = libc::RESOLVE_CACHED | libc::RESOLVE_NO_MAGICLINKS;
     let resolve = resolve
         | match links {
@@ -123,13 +129,17 @@ pub(crate) fn open_cached(path: &CStr, links: Links) -> io::Result<OwnedFd> {
 }
 
 /// openat2(2), following no symbolic link.
-fn open_resolving(at: BorrowedFd<'_>, path: &CStr, how: Open, resolve: u64) -> io::Result<OwnedFd> {
+fn open_resolving(at: BorrowedFd<'_>, path: &[u8], how: Open, resolve: u64) -> io::Result<OwnedFd> {
     let resolve = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS | resolve;
     openat2(at, path, how.flags() | libc::O_NOFOLLOW, resolve)
 }
 
+fn openat2(at: BorrowedFd<'_>, path: &[u8], flags: i32, resolve: u64) -> io::Result<OwnedFd> {
+    with_c_str(path, |path| openat2_c_str(at, path, flags, resolve))
+}
+
 /// openat2(2).
-fn openat2(at: BorrowedFd<'_>, path: &CStr, flags: i32, resolve: u64) -> io::Result<OwnedFd> {
+fn openat2_c_str(at: BorrowedFd<'_>, path: &CStr, flags: i32, resolve: u64) -> io::Result<OwnedFd> {
     // SAFETY: open_how is three integers, for which all bits zero are valid.
     let mut wanted: libc::open_how = unsafe { MaybeUninit::zeroed().assume_init() };
     wanted.flags = u64::from(bits(flags));
@@ -173,7 +183,7 @@ pub(crate) fn open_path(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Resul
         let how = if is_last { how } else { Open::Directory };
         match open_straight(from, path, how) {
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
-                open_one_by_one(from, path.to_bytes(), how)
+                open_one_by_one(from, path, how)
             }
             other => other,
         }
@@ -231,7 +241,7 @@ pub(crate) fn read_link(link: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
 fn open_pieces(
     at: BorrowedFd<'_>,
     path: &[u8],
-    open: impl Fn(BorrowedFd<'_>, &CStr, bool) -> io::Result<OwnedFd>,
+    open: impl Fn(BorrowedFd<'_>, &[u8], bool) -> io::Result<OwnedFd>,
 ) -> io::Result<OwnedFd> {
     /// Less than PATH_MAX; a piece ends between two names.
     const PIECE: usize = 3800;
@@ -248,7 +258,7 @@ fn open_pieces(
                 .unwrap_or(rest.len())
         };
         let is_last = cut == rest.len();
-        let opened = with_c_str(&rest[..cut], |path| open(from, path, is_last))?;
+        let opened = open(from, &rest[..cut], is_last)?;
         if is_last {
             return Ok(opened);
         }
@@ -269,13 +279,13 @@ fn open_one_by_one(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<Own
         } else {
             how
         };
-        held = Some(with_c_str(name, |name| open_name(from, name, how))?);
+        held = Some(open_name(from, name, how)?);
     }
     held.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// Calls `call` with the bytes as a C string, which is on the stack if it is short.
-pub(crate) fn with_c_str<T>(
+pub(super) fn with_c_str<T>(
     bytes: &[u8],
     call: impl FnOnce(&CStr) -> io::Result<T>,
 ) -> io::Result<T> {

@@ -6,8 +6,11 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::check;
+use super::file::with_c_str;
 use crate::event::Wd;
 
 /// The mask of a directory's watch. Without IN_OPEN, IN_ACCESS and IN_CLOSE_NOWRITE, which our
@@ -66,9 +69,10 @@ impl Inotify {
     ///
     /// # Errors
     /// As for a directory.
-    pub(crate) fn watch_moves(&self, path: &CStr) -> io::Result<Wd> {
+    pub(crate) fn watch_moves(&self, path: &Path) -> io::Result<Wd> {
         let moves = libc::IN_MOVE_SELF | libc::IN_DELETE_SELF;
-        self.add(path, moves | libc::IN_ONLYDIR | libc::IN_MASK_ADD)
+        let mask = moves | libc::IN_ONLYDIR | libc::IN_MASK_ADD;
+        with_c_str(path.as_os_str().as_bytes(), |path| self.add(path, mask))
     }
 
     /// Watches a directory for names that appear or disappear in it, adding to the mask that it
@@ -76,10 +80,11 @@ impl Inotify {
     ///
     /// # Errors
     /// As for a directory.
-    pub(crate) fn watch_names(&self, path: &CStr) -> io::Result<Wd> {
+    pub(crate) fn watch_names(&self, path: &Path) -> io::Result<Wd> {
         let names = libc::IN_CREATE | libc::IN_DELETE | libc::IN_MOVED_FROM | libc::IN_MOVED_TO;
         let itself = libc::IN_MOVE_SELF | libc::IN_DELETE_SELF | libc::IN_ATTRIB;
-        self.add(path, names | itself | libc::IN_ONLYDIR | libc::IN_MASK_ADD)
+        let mask = names | itself | libc::IN_ONLYDIR | libc::IN_MASK_ADD;
+        with_c_str(path.as_os_str().as_bytes(), |path| self.add(path, mask))
     }
 
     fn add(&self, path: &CStr, mask: u32) -> io::Result<Wd> {

@@ -22,7 +22,7 @@ pub(crate) struct Dirent<'a> {
     pub(crate) ino: u64,
     /// `None`: the file system gives DT_UNKNOWN.
     pub(crate) kind: Option<Kind>,
-    pub(crate) name: &'a CStr,
+    pub(crate) name: &'a [u8],
 }
 
 /// getdents64(2): fills `buffer` with the next entries; 0 bytes at the end.
@@ -48,7 +48,8 @@ pub(crate) fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Dirent<'_>> {
             let record = bytes.get(..length)?;
             bytes = &bytes[length..];
             let name = CStr::from_bytes_until_nul(record.get(NAME..)?).ok()?;
-            if !matches!(name.to_bytes(), b"." | b"..") {
+            let name = name.to_bytes();
+            if !matches!(name, b"." | b"..") {
                 let kind = match *record.get(SORT)? {
                     libc::DT_UNKNOWN => None,
                     libc::DT_REG => Some(Kind::File),

@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::file::{Open, here, open_name, with_c_str};
+use super::file::{Open, here, open_name};
 use super::is_missing;
 use super::reopen::reopen;
 use super::stat::stat_fd;
@@ -33,7 +33,7 @@ pub(crate) type ReadFile = fn(&Path, u64) -> io::Result<Option<Read>>;
 /// What is there is not known, or it cannot be read now.
 pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Option<Read>> {
     let path = path.as_os_str().as_bytes();
-    let handle = match with_c_str(path, |path| open_name(here(), path, Open::Path)) {
+    let handle = match open_name(here(), path, Open::Path) {
         Ok(handle) => handle,
         Err(error) if is_missing(&error) => return Ok(None),
         Err(error) => return Err(error),

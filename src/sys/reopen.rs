@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
-use super::file::{Open, here, open};
+use super::file::{Open, here, open, open_c_str};
 
 /// `/proc/self/fd/N`, through which what a descriptor stands for is named again.
 pub(crate) struct FdPath {
@@ -40,10 +40,10 @@ impl FdPath {
 /// Those of openat(2); EWOULDBLOCK when a lease is held on it.
 pub(crate) fn reopen(fd: BorrowedFd<'_>, how: Open) -> io::Result<OwnedFd> {
     static DESCRIPTORS: OnceLock<Option<OwnedFd>> = OnceLock::new();
-    let open_all = || open(here(), c"/proc/self/fd", Open::Directory).ok();
+    let open_all = || open(here(), b"/proc/self/fd", Open::Directory).ok();
     let path = FdPath::new(fd);
     match DESCRIPTORS.get_or_init(open_all) {
-        Some(all) => open(all.as_fd(), path.number(), how),
-        None => open(here(), path.as_c_str(), how),
+        Some(all) => open_c_str(all.as_fd(), path.number(), how),
+        None => open_c_str(here(), path.as_c_str(), how),
     }
 }

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::check;
+use super::file::with_c_str;
 use super::working_directory::here;
 use crate::change::{Attributes, Kind};
 use crate::file_status::{Inode, Stat};
@@ -16,8 +17,8 @@ use crate::file_status::{Inode, Stat};
 ///
 /// # Errors
 /// Those of the call.
-pub(crate) fn stat_name(at: BorrowedFd<'_>, name: &CStr) -> io::Result<Stat> {
-    statx(at, name, libc::AT_SYMLINK_NOFOLLOW)
+pub(crate) fn stat_name(at: BorrowedFd<'_>, name: &[u8]) -> io::Result<Stat> {
+    with_c_str(name, |name| statx(at, name, libc::AT_SYMLINK_NOFOLLOW))
 }
 
 /// statx(2) of a name in a directory from what the kernel has cached (AT_STATX_DONT_SYNC): a
@@ -26,12 +27,9 @@ pub(crate) fn stat_name(at: BorrowedFd<'_>, name: &CStr) -> io::Result<Stat> {
 ///
 /// # Errors
 /// Those of the call.
-pub(crate) fn stat_name_cached(at: BorrowedFd<'_>, name: &CStr) -> io::Result<Stat> {
-    statx(
-        at,
-        name,
-        libc::AT_SYMLINK_NOFOLLOW | libc::AT_STATX_DONT_SYNC,
-    )
+pub(crate) fn stat_name_cached(at: BorrowedFd<'_>, name: &[u8]) -> io::Result<Stat> {
+    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_STATX_DONT_SYNC;
+    with_c_str(name, |name| statx(at, name, flags))
 }
 
 /// statx(2) of what a descriptor stands for, from what the kernel has cached.
@@ -46,8 +44,8 @@ pub(crate) fn stat_fd_cached(fd: BorrowedFd<'_>) -> io::Result<Stat> {
 ///
 /// # Errors
 /// Those of the call.
-pub(crate) fn stat_path(path: &CStr) -> io::Result<Stat> {
-    statx(here(), path, 0)
+pub(crate) fn stat_path(path: &[u8]) -> io::Result<Stat> {
+    with_c_str(path, |path| statx(here(), path, 0))
 }
 
 /// statx(2) of what a descriptor stands for.

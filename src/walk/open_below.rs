@@ -43,14 +43,12 @@ impl Walker<'_, '_> {
     ) -> Result<Option<OwnedFd>, (io::Error, Option<Stat>)> {
         // If opening a name may mount something, it is stat'ed first.
         if !self.shared.has_automounts {
-            let opened =
-                file::with_c_str(name, |name| file::open_in_mount(dir, name, Open::Listing));
-            match opened {
+            match file::open_in_mount(dir, name, Open::Listing) {
                 Ok(fd) => return Ok(Some(fd)),
                 // Another mount, or a kernel or sandbox without openat2(2).
                 Err(error) if file::is_refused_by_openat2(&error) => {}
                 Err(error) => {
-                    let raw = file::with_c_str(name, |name| stat_name_cached(dir, name)).ok();
+                    let raw = stat_name_cached(dir, name).ok();
                     return Err((error, raw));
                 }
             }
@@ -68,8 +66,7 @@ impl Walker<'_, '_> {
         above: FileSystem,
     ) -> Result<Option<OwnedFd>, (io::Error, Option<Stat>)> {
         let failed = |error| (error, None);
-        let found = file::with_c_str(name, |name| file::open_name(dir, name, Open::Path));
-        let found = found.map_err(failed)?;
+        let found = file::open_name(dir, name, Open::Path).map_err(failed)?;
         let raw = stat_fd_cached(found.as_fd()).map_err(failed)?;
         if raw.kind != Kind::Directory {
             return Err((io::ErrorKind::NotFound.into(), None));
@@ -92,7 +89,7 @@ impl Walker<'_, '_> {
             state.remote.push((id, path));
             return Ok(None);
         }
-        let opened = file::open_name(found.as_fd(), c".", Open::Listing);
+        let opened = file::open_name(found.as_fd(), b".", Open::Listing);
         opened.map(Some).map_err(|error| (error, Some(raw)))
     }
 

@@ -129,7 +129,7 @@ mod tests {
                 return (names, list.ahead.is_some());
             }
             let entries = listing::entries(&buffer[..count]);
-            names.extend(entries.map(|entry| entry.name.to_bytes().to_vec()));
+            names.extend(entries.map(|entry| entry.name.to_vec()));
         }
     }
 

@@ -54,7 +54,7 @@ impl ReportedBefore {
             return None;
         }
         let tree = since.tree();
-        let old = tree.child_near(dir, entry.name.to_bytes(), *near)?;
+        let old = tree.child_near(dir, entry.name, *near)?;
         *near = Some(old);
         if tree.kind(old).is_some_and(|before| before != kind) {
             return None;

@@ -224,8 +224,8 @@ impl<'s, 'a> Walker<'s, 'a> {
             .drain(..)
             .chain(std::iter::repeat_with(|| None));
         for (entry, before) in listing::entries(&self.buffer[..count]).zip(reported) {
-            let name = entry.name.to_bytes();
-            let stat = || stat_name(fd, entry.name).ok();
+            let name = entry.name;
+            let stat = || stat_name(fd, name).ok();
             let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind)) else {
                 continue;
             };

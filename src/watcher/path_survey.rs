@@ -14,7 +14,6 @@ use crate::change::Kind;
 use crate::event::Wd;
 use crate::file_status::{FsError, Inode, Stat};
 use crate::root_builder::{Resolved, resolve};
-use crate::sys::file;
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::stat::stat_path;
@@ -89,7 +88,7 @@ impl SurveyRequest {
         for _ in 0..MOST_TRIES {
             let mut below = path;
             for above in path.ancestors().skip(1) {
-                match with_path(above, |above| names.watch_names(above)) {
+                match names.watch_names(above) {
                     Ok(_) => break,
                     Err(error) if fs_error(&error) == FsError::PermissionDenied => {
                         refused = Some(above.to_path_buf());
@@ -116,7 +115,7 @@ impl SurveyRequest {
         for _ in 0..MOST_TRIES {
             for directory in found.0.iter().filter_map(|link| link.parent()) {
                 // If that fails, a switched link goes unnoticed.
-                let _watched = with_path(directory, |path| names.watch_names(path));
+                let _watched = names.watch_names(directory);
             }
             // A link may have been switched before its directory was watched.
             let again = follow(&self.path);
@@ -132,22 +131,18 @@ impl SurveyRequest {
     /// PATH is moved away with it.
     fn watch_moves(&self) -> Vec<Wd> {
         let above = named_ancestors(&self.named);
-        let watched = above.map(|above| with_path(above, |above| self.moves.watch_moves(above)));
+        let watched = above.map(|above| self.moves.watch_moves(above));
         watched.filter_map(Result::ok).collect()
     }
 }
 
-fn with_path<T>(path: &Path, call: impl FnOnce(&std::ffi::CStr) -> io::Result<T>) -> io::Result<T> {
-    file::with_c_str(path.as_os_str().as_bytes(), call)
-}
-
 fn stat(path: &Path) -> Option<Stat> {
-    with_path(path, stat_path).ok()
+    stat_path(path.as_os_str().as_bytes()).ok()
 }
 
 /// Whether there is something at a path.
 pub(super) fn is_there(path: &[u8]) -> bool {
-    file::with_c_str(path, stat_path).is_ok()
+    stat_path(path).is_ok()
 }
 
 /// The directories above a path whose names are in it: `a` and `a/b` of `a/b/c`, but none whose

@@ -29,7 +29,6 @@ use crate::self_output::SelfOutputs;
 use crate::settle::Settle;
 use crate::stderr::Stderr;
 use crate::sys::epoll::Interest;
-use crate::sys::file;
 use crate::sys::inotify::Inotify;
 use crate::sys::process;
 use crate::sys::signal::Signals;
@@ -248,7 +247,7 @@ impl Watcher {
     /// moved. Leaves it, if `may_leave` and no PATH needs it: a directory that is some process's
     /// working directory makes no event when it is removed.
     fn leave_working_directory(&mut self, paths: &[Vec<u8>], may_leave: bool) {
-        let inode = |path: &[u8]| file::with_c_str(path, stat_path).ok().map(|raw| raw.inode);
+        let inode = |path: &[u8]| stat_path(path).ok().map(|raw| raw.inode);
         // A file system that may not answer is not asked.
         let same = |root: &Root| {
             !root.class.may_stall()
@@ -329,7 +328,7 @@ fn self_outputs(output: &Output, files: &[PathBuf]) -> SelfOutputs {
     let open = [stat_fd(output.as_fd()), stat_fd(stderr.as_fd())];
     let named = files
         .iter()
-        .map(|path| file::with_c_str(path.as_os_str().as_bytes(), stat_path));
+        .map(|path| stat_path(path.as_os_str().as_bytes()));
     for raw in open.into_iter().chain(named).flatten() {
         outputs.add(&raw);
     }

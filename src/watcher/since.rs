@@ -207,9 +207,7 @@ impl EntryMetadata for BaselineMetadata<'_> {
         let mut path = Vec::new();
         tracker.model.write_relative_path(id, &mut path);
         let path: &[u8] = if path.is_empty() { b"." } else { &path };
-        let root = file::with_c_str(&root.open, |path| {
-            file::open(file::here(), path, Open::Directory)
-        });
+        let root = file::open(file::here(), &root.open, Open::Directory);
         let times = |root: BorrowedFd<'_>| {
             let opened = file::open_path(root, path, Open::Directory)?;
             stat_fd(opened.as_fd())

@@ -144,9 +144,7 @@ impl Answerer {
             Ask::List => {
                 let mut names = Vec::new();
                 let opened = self.open(target)?;
-                list(opened.as_fd(), |entry| {
-                    append_name(&mut names, entry.name.to_bytes())
-                })?;
+                list(opened.as_fd(), |entry| append_name(&mut names, entry.name))?;
                 Answer::Names(names)
             }
             Ask::Walk => {
@@ -158,7 +156,7 @@ impl Answerer {
                     let stat = || stat_name(opened.as_fd(), entry.name).ok();
                     let kind = entry.kind.or_else(|| stat().map(|stat| stat.kind));
                     if let Some(kind) = kind {
-                        entries.push((kind, entry.ino, entry.name.to_bytes().to_vec()));
+                        entries.push((kind, entry.ino, entry.name.to_vec()));
                     }
                 })?;
                 Answer::Walked(Walked { watched, entries })
@@ -171,8 +169,7 @@ impl Answerer {
             RemoteTarget::Path(path) => Ok(stat_fd(path.open()?.as_fd())?),
             RemoteTarget::In(path, inode, name) => {
                 let dir = self.enter(path, *inode)?;
-                let stat = file::with_c_str(name, |name| stat_name(dir.as_fd(), name));
-                Ok(stat?)
+                Ok(stat_name(dir.as_fd(), name)?)
             }
         }
     }
@@ -183,9 +180,7 @@ impl Answerer {
             RemoteTarget::Path(path) => Ok(path.open()?),
             RemoteTarget::In(path, inode, name) => {
                 let dir = self.enter(path, *inode)?;
-                let opened =
-                    file::with_c_str(name, |name| file::open_name(dir.as_fd(), name, Open::Path));
-                Ok(opened?)
+                Ok(file::open_name(dir.as_fd(), name, Open::Path)?)
             }
         }
     }
@@ -260,7 +255,7 @@ pub(in crate::disk) fn list(
     dir: BorrowedFd<'_>,
     mut each: impl FnMut(listing::Dirent<'_>),
 ) -> std::io::Result<()> {
-    let opened = file::open_name(dir, c".", Open::Listing)?;
+    let opened = file::open_name(dir, b".", Open::Listing)?;
     let mut buffer = vec![0; listing::AT_ONCE];
     loop {
         let count = listing::read(opened.as_fd(), &mut buffer)?;
