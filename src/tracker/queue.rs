@@ -198,6 +198,16 @@ impl WorkQueue {
         }
     }
 
+    /// Removes the keys of an entry that is gone, and its scan: its id may be used again.
+    pub(super) fn forget(&mut self, id: Id) {
+        for key in [Key::Entry(id), Key::Scan(id), Key::Folding(id)] {
+            self.remove(&key);
+        }
+        if self.scan.as_ref().is_some_and(|scan| scan.dir == id) {
+            self.scan = None;
+        }
+    }
+
     // Taking keys.
 
     pub(super) fn has_ready(&self) -> bool {

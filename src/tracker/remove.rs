@@ -7,7 +7,6 @@ use super::Tracker;
 use super::disk::Disk;
 use super::emit::in_pieces::OldPath;
 use super::model::{Flag, Id};
-use super::queue::Key;
 use crate::change::{Kind, Span};
 
 impl<D: Disk> Tracker<D> {
@@ -111,10 +110,7 @@ impl<D: Disk> Tracker<D> {
         self.unwatch_file(id);
         self.last_reported.forget(id);
         self.reads.forget(id);
-        // Its id may be used again.
-        self.queue.remove(&Key::Entry(id));
-        self.queue.remove(&Key::Scan(id));
-        self.queue.remove(&Key::Folding(id));
+        self.queue.forget(id);
         if let Some(applying) = &mut self.applying {
             applying.forget(id);
         }

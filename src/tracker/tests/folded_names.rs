@@ -96,6 +96,26 @@ fn what_goes_by_another_spelling_is_gone() {
 }
 
 #[test]
+fn the_names_of_a_directory_that_is_replaced_during_its_scan_are_not_those_of_the_other_one() {
+    let tree = all(&[vec![Op::MakeDir("o/x")], write("o/x/E", 1)]);
+    let mut world = World::quiet(&ignoring_case(), &tree);
+    world.does(&[Op::MakeDir("t/d")]);
+    world.read(usize::MAX);
+    world.apply_all();
+    world.does(&write("t/d/e", 1));
+    world.work(1);
+    assert!(world.tracker.queue.is_scanning());
+    world.does(&[Op::Exchange("o/x", "t/d")]);
+    let top = world.tracker.roots.entries().next().unwrap();
+    world.tracker.enqueue_name(top, b"d");
+    world.work(3);
+    let replaced = ["created t/d/", "deleted t/d/", "created t/d/"];
+    assert_eq!(world.new_records()[..3], replaced);
+    world.converges();
+    assert_eq!(world.new_records(), ["created t/d/E 4"]);
+}
+
+#[test]
 fn a_save_over_another_spelling_replaces_what_is_listed() {
     let tree = write("t/readme", 1);
     let saved = all(&[write("t/tmp", 2), vec![Op::Rename("t/tmp", "t/README")]]);
