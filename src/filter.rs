@@ -6,6 +6,7 @@
 //! the caller has made sure that the directories above it are not hidden.
 
 mod bounded_io;
+mod compiler;
 mod git_config;
 mod gitignore;
 mod globs;
@@ -122,6 +123,12 @@ impl Filter {
             Some(rules) => rules.borrow_mut().find_changes(),
             None => RuleChanges::In(Vec::new()),
         }
+    }
+
+    /// Whether rules that were read do not count yet: [`Filter::find_changes`] returns them soon.
+    pub(crate) fn are_rules_late(&self) -> bool {
+        let are_late = |rules: &RefCell<Rules>| rules.borrow().are_late();
+        self.rules.as_ref().is_some_and(are_late)
     }
 
     /// Permissions changed: rule files that could not be read are tried again soon.

@@ -122,13 +122,25 @@ impl Rules {
     }
 
     /// Finds which rules may have changed without an event: a rule file in a directory that is not
-    /// watched has changed, a file system answers again that did not, or a file can be read again.
+    /// watched has changed, a file system answers again that did not, a file can be read again, or
+    /// one is compiled.
     pub(super) fn find_changes(&mut self) -> RuleChanges {
         let reader = &mut self.reader;
+        let late = reader.take_late();
         if reader.source.take_recovered() || reader.has_unwatched_change() {
             return RuleChanges::All;
         }
         let mut changed = Vec::new();
+        for RuleDirectory {
+            root,
+            relative_path,
+        } in late
+        {
+            match relative_path {
+                Some(relative_path) => changed.push((root, relative_path)),
+                None => return RuleChanges::All,
+            }
+        }
         for retry in reader.retries.take_due() {
             let RuleDirectory {
                 root,
@@ -146,6 +158,11 @@ impl Rules {
             }
         }
         RuleChanges::In(changed)
+    }
+
+    /// Whether rules that were read do not count yet.
+    pub(super) fn are_late(&self) -> bool {
+        self.reader.is_late()
     }
 
     /// Permissions changed: directories with a file that could not be read are tried again soon.

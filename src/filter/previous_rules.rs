@@ -18,9 +18,7 @@ pub(super) struct PreviousRules {
 impl PreviousRules {
     pub(super) fn insert(&mut self, directory: PathBuf, rules: DirectoryRules) {
         self.remove(&directory);
-        if self.globs + rules.globs() > MAX_GLOBS_IN_ALL {
-            *self = Self::default();
-        }
+        while self.globs + rules.globs() > MAX_GLOBS_IN_ALL && self.remove_largest() {}
         self.globs += rules.globs();
         self.by_directory.insert(directory, rules);
     }
@@ -34,6 +32,19 @@ impl PreviousRules {
         if let Some(old) = self.by_directory.remove(directory) {
             self.globs -= old.globs();
         }
+    }
+
+    /// Removes the rules with the most globs; whether there were any.
+    fn remove_largest(&mut self) -> bool {
+        let largest = self
+            .by_directory
+            .iter()
+            .max_by_key(|(_, rules)| rules.globs());
+        let largest = largest.map(|(directory, _)| directory.clone());
+        if let Some(directory) = &largest {
+            self.remove(directory);
+        }
+        largest.is_some()
     }
 
     /// Removes the rules of a directory and of those below it, which are gone.

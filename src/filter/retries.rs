@@ -12,7 +12,7 @@ const MOST_CHECKS: u32 = 128;
 const TRIED_AT_ONCE: usize = 32;
 
 /// A directory with rules.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct RuleDirectory {
     /// The absolute path of its PATH.
     pub(crate) root: Vec<u8>,

@@ -11,11 +11,13 @@ use std::path::Path;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use crate::sys::read_regular::Read;
+
 /// Bytes read of one rule file: 256 KiB. The largest that are known have a tenth of it.
 pub(super) const MAX_BYTES: u64 = 256 << 10;
 
 /// Globs of one rule file: a compiled glob takes some 7 KiB and 60 µs.
-const MAX_GLOBS: usize = 2_000;
+pub(super) const MAX_GLOBS: usize = 2_000;
 
 /// Globs of all rule files that are held together.
 pub(super) const MAX_GLOBS_IN_ALL: usize = 20_000;
@@ -27,11 +29,12 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    fn left(&self) -> usize {
-        MAX_GLOBS_IN_ALL.saturating_sub(self.held)
+    /// The globs that one more rule file may have.
+    pub(super) fn left(&self) -> usize {
+        MAX_GLOBS.min(MAX_GLOBS_IN_ALL.saturating_sub(self.held))
     }
 
-    /// Counts the globs of a rule file that is used again.
+    /// Counts the globs of a rule file.
     pub(super) fn take(&mut self, rules: &RuleFile) {
         self.held += rules.globs;
     }
@@ -39,6 +42,21 @@ impl Budget {
     /// Takes back the globs of a rule file that is dropped.
     pub(super) fn give_back(&mut self, rules: &RuleFile) {
         self.held -= rules.globs;
+    }
+}
+
+/// The bytes of a rule file.
+pub(super) struct Source {
+    pub(super) read: Read,
+    /// The same for the same bytes.
+    pub(super) key: u64,
+}
+
+impl Source {
+    /// Number of lines: there are no more globs.
+    pub(super) fn lines(&self) -> usize {
+        let ends = self.read.bytes.iter().filter(|&&byte| byte == b'\n');
+        ends.count() + 1
     }
 }
 
@@ -50,6 +68,10 @@ pub(super) struct RuleFile {
     pub(super) globs: usize,
     /// Whether it has more bytes or globs than are used.
     pub(super) is_cut: bool,
+    /// The key of its [`Source`]. `None`: there is no file.
+    key: Option<u64>,
+    /// The number of globs that it might have.
+    most: usize,
 }
 
 impl RuleFile {
@@ -58,12 +80,22 @@ impl RuleFile {
             matcher: Gitignore::empty(),
             globs: 0,
             is_cut: false,
+            key: None,
+            most: 0,
         }
     }
 
-    /// Compiles the bytes of a file; `is_cut`: only the beginning of it was read. A line that is
-    /// no glob matches nothing, as with git.
-    pub(super) fn compile(bytes: &[u8], mut is_cut: bool, budget: &mut Budget) -> Self {
+    /// Whether compiling these bytes, up to `most` globs, would give the same.
+    pub(super) fn is_of(&self, source: &Source, most: usize) -> bool {
+        let is_whole = self.globs < self.most;
+        self.key == Some(source.key) && self.globs <= most && (is_whole || most <= self.most)
+    }
+
+    /// Compiles the bytes of a file, up to `most` globs. A line that is no glob matches nothing, as
+    /// with git.
+    pub(super) fn compile(source: &Source, most: usize) -> Self {
+        let bytes = &source.read.bytes;
+        let mut is_cut = source.read.is_cut;
         let mut builder = builder();
         let mut globs = 0;
         let whole = if is_cut {
@@ -75,17 +107,18 @@ impl RuleFile {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            if globs == MAX_GLOBS.min(budget.left()) {
+            if globs == most {
                 is_cut = true;
                 break;
             }
             globs += usize::from(builder.add_line(None, line).is_ok());
         }
-        budget.held += globs;
         Self {
             matcher: builder.build().unwrap_or_else(|_| Gitignore::empty()),
             globs,
             is_cut,
+            key: Some(source.key),
+            most,
         }
     }
 }
@@ -125,7 +158,20 @@ fn last_whole_line(bytes: &[u8]) -> &[u8] {
 mod tests {
     use std::path::Path;
 
-    use super::{Budget, MAX_GLOBS, MAX_GLOBS_IN_ALL, RuleFile, lines};
+    use super::{Budget, MAX_GLOBS, MAX_GLOBS_IN_ALL, RuleFile, Source, lines};
+    use crate::sys::read_regular::Read;
+
+    fn source(text: &str, is_cut: bool) -> Source {
+        let bytes = text.as_bytes().to_vec();
+        let read = Read { bytes, is_cut };
+        Source { read, key: 1 }
+    }
+
+    fn compile(text: &str, budget: &mut Budget) -> RuleFile {
+        let rules = RuleFile::compile(&source(text, false), budget.left());
+        budget.take(&rules);
+        rules
+    }
 
     #[test]
     fn lines_end_as_in_any_editor() {
@@ -140,13 +186,13 @@ mod tests {
     fn a_file_holds_no_more_globs_than_its_bound_and_has_whether_it_was_cut() {
         let mut budget = Budget::default();
         let text: String = (0..MAX_GLOBS + 5).map(|n| format!("/name{n}\n")).collect();
-        let rules = RuleFile::compile(text.as_bytes(), false, &mut budget);
+        let rules = compile(&text, &mut budget);
         assert!(rules.is_cut);
         let is_ignored = |name: &str| rules.matcher.matched(Path::new(name), false).is_ignore();
         assert!(is_ignored(&format!("name{}", MAX_GLOBS - 1)));
         assert!(!is_ignored(&format!("name{MAX_GLOBS}")));
         budget.give_back(&rules);
-        assert_eq!(budget.left(), MAX_GLOBS_IN_ALL);
+        assert_eq!(budget.held, 0);
     }
 
     #[test]
@@ -154,8 +200,8 @@ mod tests {
         let mut budget = Budget {
             held: MAX_GLOBS_IN_ALL - 3,
         };
-        let first = RuleFile::compile(b"a\n# comment\n\nb\n", false, &mut budget);
-        let second = RuleFile::compile(b"c\nd\n", false, &mut budget);
+        let first = compile("a\n# comment\n\nb\n", &mut budget);
+        let second = compile("c\nd\n", &mut budget);
         assert!(!first.is_cut && second.is_cut);
         assert!(second.matcher.matched(Path::new("c"), false).is_ignore());
         assert!(second.matcher.matched(Path::new("d"), false).is_none());
@@ -163,9 +209,32 @@ mod tests {
 
     #[test]
     fn half_a_line_at_the_bound_is_no_glob() {
-        let rules = RuleFile::compile(b"abc\nde", true, &mut Budget::default());
+        let rules = RuleFile::compile(&source("abc\nde", true), MAX_GLOBS);
         assert!(rules.is_cut);
         assert!(rules.matcher.matched(Path::new("abc"), false).is_ignore());
         assert!(rules.matcher.matched(Path::new("de"), false).is_none());
+    }
+
+    #[test]
+    fn the_same_bytes_are_compiled_again_only_if_more_of_them_may_be_used() {
+        let text = source("a\nb\nc\n", false);
+        for (then, now, is_same) in [
+            (3, 3, true),
+            (4, 3, true),
+            (4, 5, true),
+            (2, 2, true),
+            (2, 3, false),
+            (3, 2, false),
+            (4, 2, false),
+        ] {
+            let rules = RuleFile::compile(&text, then);
+            assert_eq!(rules.is_of(&text, now), is_same, "{then}, {now}");
+        }
+        let other = Source {
+            key: 2,
+            ..source("a\n", false)
+        };
+        assert!(!RuleFile::compile(&text, 4).is_of(&other, 4));
+        assert!(!RuleFile::empty().is_of(&text, 0));
     }
 }

@@ -4,16 +4,21 @@
 //! Invariants: a file that cannot be read counts as before, and is tried again; all rules together
 //! stay within the budget.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::compiler::Compiler;
 use super::level::{DirectoryRules, Level};
 use super::previous_rules::PreviousRules;
 use super::retries::{Retries, RuleDirectory};
 use super::rule_file::{Budget, MAX_BYTES, RuleFile};
 use super::rule_source::{FileState, RuleSource, Unknown};
 use crate::file_status::message;
+
+/// Directories with a file that was not compiled that are read again in one check; the others take
+/// their turn later.
+const READ_AT_ONCE: usize = 32;
 
 pub(super) struct RuleReader {
     pub(super) source: RuleSource,
@@ -25,11 +30,42 @@ pub(super) struct RuleReader {
     pub(super) previous: PreviousRules,
     /// The directories with a file that could not be read.
     pub(super) retries: Retries,
+    compiler: Compiler,
+    /// The directories with a file that is not compiled yet: until then it counts as before.
+    late: Late,
     /// Rule files of which a part is not used, or that cannot be read, of which no warning was
     /// taken yet.
     pub(super) flawed: Vec<Flawed>,
     /// All files with more bytes or globs than are used, so that each is in `flawed` once.
     reported: Vec<PathBuf>,
+}
+
+/// Directories whose rules are to be read again, each once.
+#[derive(Default)]
+struct Late {
+    order: VecDeque<RuleDirectory>,
+    all: HashSet<RuleDirectory>,
+}
+
+impl Late {
+    fn add(&mut self, directory: &RuleDirectory) {
+        if self.all.insert(directory.clone()) {
+            self.order.push_back(directory.clone());
+        }
+    }
+
+    fn has(&self, directory: &RuleDirectory) -> bool {
+        self.all.contains(directory)
+    }
+
+    fn take(&mut self) -> Vec<RuleDirectory> {
+        let count = self.order.len().min(READ_AT_ONCE);
+        let taken: Vec<_> = self.order.drain(..count).collect();
+        for directory in &taken {
+            self.all.remove(directory);
+        }
+        taken
+    }
 }
 
 /// A rule file that does not count as it is.
@@ -50,6 +86,8 @@ impl RuleReader {
             budget: Budget::default(),
             previous: PreviousRules::default(),
             retries: Retries::default(),
+            compiler: Compiler::default(),
+            late: Late::default(),
             flawed: Vec::new(),
             reported: Vec::new(),
         }
@@ -70,6 +108,22 @@ impl RuleReader {
     pub(super) fn clear(&mut self) {
         self.unwatched.clear();
         self.retries.clear();
+        self.compiler.clear();
+        self.late = Late::default();
+    }
+
+    /// Whether a rule file is not compiled yet.
+    pub(super) fn is_late(&self) -> bool {
+        !self.late.order.is_empty()
+    }
+
+    /// Counts a check, and takes some of the directories with a file that was not compiled.
+    pub(super) fn take_late(&mut self) -> Vec<RuleDirectory> {
+        if self.compiler.check() {
+            self.late.take()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Whether a rule file in a directory that is not watched has changed since it was read.
@@ -104,7 +158,7 @@ impl RuleReader {
         });
         let ignore = self.read(group, &dir.join(".ignore"), old.map(|old| &old.ignore));
         let git = self.read(group, &dir.join(".gitignore"), old.map(|old| &old.git));
-        if was_known && !self.retries.has(group) {
+        if was_known && !self.retries.has(group) && !self.late.has(group) {
             self.previous.remove(dir);
         }
         let rules = DirectoryRules {
@@ -163,12 +217,24 @@ impl RuleReader {
                 return self.keep(before);
             }
         };
-        let rules = RuleFile::compile(&read.bytes, read.is_cut, &mut self.budget);
+        let source = self.compiler.source(read);
+        let most = self.budget.left();
+        let rules = match before.filter(|before| before.is_of(&source, most)) {
+            Some(before) => Arc::clone(before),
+            None => match self.compiler.compile(path, source, most, before.is_none()) {
+                Some(rules) => rules,
+                None => {
+                    self.late.add(group);
+                    return self.keep(before);
+                }
+            },
+        };
+        self.budget.take(&rules);
         if rules.is_cut && !self.reported.iter().any(|known| known == path) {
             self.reported.push(path.to_owned());
             self.flawed.push(Flawed::Cut(path.to_owned()));
         }
-        Arc::new(rules)
+        rules
     }
 
     /// Uses the rules of a file again.

@@ -54,7 +54,10 @@ impl<D> Tracker<D> {
 
     /// Whether nothing is left to reconcile, now or soon.
     pub(crate) fn is_done(&self) -> bool {
-        self.is_idle() && self.queue.is_at_rest() && self.reads.is_empty()
+        self.is_idle()
+            && self.queue.is_at_rest()
+            && self.reads.is_empty()
+            && !self.filter.are_rules_late()
     }
 
     /// When [`tick`](Self::tick) is to be called next, on the monotonic clock.
