@@ -81,6 +81,41 @@ fn the_working_directory_is_waited_for_where_it_was() {
 }
 
 #[test]
+fn a_link_in_the_place_of_what_a_link_leads_to_is_followed_too() {
+    let tree = Tree::new();
+    tree.mkdirs("deep/dir");
+    tree.write("deep/dir/g", "x");
+    for in_place in [true, false] {
+        tree.write("deep/f", "x");
+        tree.symlink("deep/f", "link");
+        let mut watch = tree
+            .watch()
+            .json()
+            .baseline()
+            .path("link")
+            .path("deep/dir")
+            .start();
+        if in_place {
+            tree.remove("deep/f");
+            watch.expect(&["deleted file link"]);
+            tree.symlink("other", "deep/f");
+        } else {
+            tree.symlink("other", "deep/next");
+            tree.rename("deep/next", "deep/f");
+        }
+        tree.write("deep/other", "yy");
+        // The link may be seen before it is followed.
+        watch.until("created file link");
+        tree.append("deep/other", "z");
+        watch.until("changed file link");
+        watch.stop();
+        for name in ["link", "deep/f", "deep/other"] {
+            tree.remove(name);
+        }
+    }
+}
+
+#[test]
 fn what_a_link_leads_to_may_be_removed_and_made_again() {
     let tree = Tree::new();
     tree.mkdirs("deep/releases/1");

@@ -64,6 +64,30 @@ fn the_parent_of_the_root_renamed_leaves_nothing_there_either() {
 }
 
 #[test]
+fn what_a_link_leads_to_is_gone_with_the_directory_above_it() {
+    for (target, gone) in [
+        (
+            "above/parent/root",
+            &["Deleted: links/link/file", "Deleted directory: links/link"][..],
+        ),
+        ("above/parent/root/file", &["Deleted: links/link"]),
+    ] {
+        for (moved, to) in [("above", "elsewhere"), ("above/parent", "above/moved")] {
+            let tree = Tree::new();
+            tree.mkdirs("above/parent/root");
+            tree.write("above/parent/root/file", "x");
+            tree.mkdir("links");
+            tree.symlink(format!("../{target}"), "links/link");
+            let mut watch = tree.watch().baseline().path("links/link").start();
+            // Not in the directory of the link, where every name is seen.
+            tree.rename(moved, to);
+            watch.expect(gone);
+            assert_eq!(watch.wait().status.code(), Some(1), "{target}");
+        }
+    }
+}
+
+#[test]
 fn a_file_in_the_place_of_the_parent_of_the_root_leaves_nothing_there_either() {
     for root in ["parent/root", "parent/root/file"] {
         let tree = Tree::new();

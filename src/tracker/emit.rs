@@ -75,6 +75,7 @@ impl<D> Tracker<D> {
             entered,
             attributes: self.last_reported.attributes(id),
         });
+        self.note_link(id);
     }
 
     /// Emits a name of a snapshot.

@@ -212,6 +212,7 @@ impl<D: Disk> Tracker<D> {
         }
         let old_edge = self.model.parent(id).and_then(|old| self.levels_left(old));
         self.model.relink(id, dir, name);
+        self.note_link(id);
         if kind == Kind::Directory && self.levels_left(dir) != old_edge {
             // Other directories below it are at the limit of --max-depth now.
             self.queue.add(Work::scan(id, ScanScope::Deep));

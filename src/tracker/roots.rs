@@ -59,7 +59,7 @@ pub(crate) struct Roots {
     files: Vec<FileRoot>,
     /// Watches on directories above the PATHs, for moves of these.
     ancestor_watches: Vec<Wd>,
-    /// Whether a PATH was lost since that was last asked.
+    /// Whether a PATH was lost, or may lead elsewhere, since that was last asked.
     has_lost: bool,
 }
 
@@ -129,7 +129,7 @@ impl Roots {
         }
     }
 
-    /// Whether a PATH was lost since the last call.
+    /// Whether a PATH was lost, or may lead elsewhere, since the last call.
     pub(crate) fn take_lost(&mut self) -> bool {
         std::mem::take(&mut self.has_lost)
     }
@@ -250,6 +250,18 @@ impl<D> Tracker<D> {
         // The directory of a single file is no PATH.
         let id = entries.find(|&id| !self.model.has(id, Flag::PARTIAL))?;
         Some(WatchedRoot::Directory(self.model.inode(id)))
+    }
+
+    /// Notes that a PATH leads elsewhere, if a symbolic link is in the place of a single file that is
+    /// one.
+    pub(super) fn note_link(&mut self, id: Id) {
+        if self.model.kind(id) == Kind::Symlink
+            && let Some(dir) = self.model.parent(id)
+            && self.model.has(dir, Flag::HAS_FILE_ROOT)
+            && self.roots.file(dir, self.model.name(id)).is_some()
+        {
+            self.roots.has_lost = true;
+        }
     }
 
     /// Whether a PATH is left.

@@ -65,7 +65,10 @@ impl SurveyRequest {
         if !links.is_empty() && stat(&self.path).is_none() {
             refused = self.await_name(&target).or(refused);
         }
-        let above = self.watch_moves();
+        let mut above = self.watch_moves(&self.named);
+        if !links.is_empty() {
+            above.extend(self.watch_moves(target.as_os_str().as_bytes()));
+        }
         let parent = target.parent().unwrap_or(&target);
         let found = stat(&self.path);
         Survey {
@@ -127,10 +130,10 @@ impl SurveyRequest {
         found
     }
 
-    /// Watches the [`named_ancestors`] for moves. If that fails for one, it goes unnoticed that the
-    /// PATH is moved away with it.
-    fn watch_moves(&self) -> Vec<Wd> {
-        let above = named_ancestors(&self.named);
+    /// Watches the [`named_ancestors`] of a path for moves. If that fails for one, it goes unnoticed
+    /// that the PATH is moved away with it.
+    fn watch_moves(&self, path: &[u8]) -> Vec<Wd> {
+        let above = named_ancestors(path);
         let watched = above.map(|above| self.moves.watch_moves(above));
         watched.filter_map(Result::ok).collect()
     }
