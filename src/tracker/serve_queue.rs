@@ -123,7 +123,8 @@ impl<D: Disk> Tracker<D> {
         let model = &self.model;
         let is_within = |dir| {
             let mut above = std::iter::successors(Some(dir), |at| model.parent(*at));
-            model.is_live(dir) && above.any(|at| reopened.contains(&at))
+            // One that is gone since may have been in any of them.
+            !model.is_live(dir) || above.any(|at| reopened.contains(&at))
         };
         self.queue.hasten_denied(is_within);
     }

@@ -1,6 +1,8 @@
 //! Tests that files which may not be read for a while are read, and emitted, once they may be.
 
+use super::super::disk::FsError;
 use super::super::fake::Op;
+use super::super::queue::Work;
 use super::cases::{all, write};
 use super::world::{MS, World, WorldOptions};
 use crate::change::Warning;
@@ -187,4 +189,21 @@ fn what_failed_where_a_directory_had_been_is_tried_again_where_it_is() {
     );
     world.does(&[Op::Chmod("t/d", true)]);
     world.converges();
+}
+
+#[test]
+fn what_failed_in_a_directory_that_is_gone_is_tried_again_when_permissions_change() {
+    let tree = [Op::MakeDir("t/d"), Op::MakeDir("t/e")];
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    let top = world.tracker.roots.entries().next().unwrap();
+    let gone = world.tracker.model.find(top, b"e").unwrap();
+    let name = Work {
+        group: gone.0,
+        ..Work::name(top, b"a")
+    };
+    let denied = FsError::PermissionDenied;
+    world.tracker.queue.retry(name.clone(), &denied);
+    world.does(&[Op::RemoveDir("t/e"), Op::Chmod("t/d", false)]);
+    world.catches_up();
+    assert!(!world.tracker.queue.has(&name.key));
 }
