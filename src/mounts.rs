@@ -77,45 +77,46 @@ impl Mount {
 
 /// The mounts of this process, and the file that reports changes of them.
 pub(crate) struct Mounts {
-    file: File,
-    pub(crate) mounts: BTreeSet<Mount>,
+    /// `None`: there is no /proc, so that no mount is known.
+    file: Option<File>,
+    pub(crate) all: BTreeSet<Mount>,
 }
 
 impl Mounts {
     /// Reads the mount table.
-    ///
-    /// # Errors
-    /// There is no /proc.
-    pub(crate) fn new() -> io::Result<Self> {
-        let mut file = File::open(MOUNTINFO)?;
-        let mounts = read(&mut file)?;
-        Ok(Self { file, mounts })
+    pub(crate) fn new() -> Self {
+        let mut file = File::open(MOUNTINFO).ok();
+        let all = file.as_mut().and_then(|file| read(file).ok());
+        Self {
+            file: file.filter(|_| all.is_some()),
+            all: all.unwrap_or_default(),
+        }
     }
 
-    pub(crate) fn has(&self, number: u64) -> bool {
-        self.mounts.iter().any(|mount| mount.number == number)
+    /// The mount with this ID.
+    pub(crate) fn numbered(&self, number: u64) -> Option<&Mount> {
+        self.all.iter().find(|mount| mount.number == number)
+    }
+
+    /// The file that reports changes.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.file.as_ref().map(File::as_fd)
     }
 
     /// Reads the table again. Returns the mount points where something was unmounted (`false`), then
     /// those where something was mounted (`true`).
     pub(crate) fn take_changed(&mut self) -> Vec<(Vec<u8>, bool)> {
         // If it cannot be read, the changes are found when it changes next.
-        let Ok(new) = read(&mut self.file) else {
+        let Some(Ok(new)) = self.file.as_mut().map(read) else {
             return Vec::new();
         };
-        let gone = self.mounts.difference(&new);
+        let gone = self.all.difference(&new);
         let gone = gone.map(|mount| (mount.mount_point.clone(), false));
-        let come = new.difference(&self.mounts);
+        let come = new.difference(&self.all);
         let come = come.map(|mount| (mount.mount_point.clone(), true));
         let changed = gone.chain(come).collect();
-        self.mounts = new;
+        self.all = new;
         changed
-    }
-}
-
-impl AsFd for Mounts {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
     }
 }
 
@@ -136,8 +137,8 @@ pub(crate) struct MountTable {
 }
 
 struct Known {
-    /// `None`: there is no /proc, so that every file system is taken to be local.
-    mounts: Option<Mounts>,
+    /// Without a /proc, every file system is taken to be local.
+    mounts: Mounts,
     /// By mount ID; there may be thousands.
     classes: HashMap<u64, FsClass>,
 }
@@ -145,7 +146,7 @@ struct Known {
 impl MountTable {
     pub(crate) fn new() -> Self {
         let mut known = Known {
-            mounts: Mounts::new().ok(),
+            mounts: Mounts::new(),
             classes: HashMap::new(),
         };
         known.set_classes();
@@ -157,10 +158,8 @@ impl MountTable {
     /// Reads the table again, if it has changed.
     fn refreshed(&self) -> MutexGuard<'_, Known> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mounts) = &mut known.mounts
-            && is_exceptional(mounts.as_fd())
-        {
-            mounts.take_changed();
+        if known.mounts.fd().is_some_and(is_exceptional) {
+            known.mounts.take_changed();
             known.set_classes();
         }
         known
@@ -173,7 +172,8 @@ impl MountTable {
         let found = match stat.mount {
             // The kernel does not give the mount ID.
             0 => {
-                let found = known.all().find(|mount| mount.dev == stat.inode.dev);
+                let all = &known.mounts.all;
+                let found = all.iter().find(|mount| mount.dev == stat.inode.dev);
                 found.map(Mount::class)
             }
             number => known.classes.get(&number).copied(),
@@ -185,19 +185,22 @@ impl MountTable {
     /// Whether there is a file system on which opening a name may mount something.
     pub(crate) fn has_automounts(&self) -> bool {
         let is_it = |mount: &Mount| mount.class() == FsClass::Automount;
-        self.refreshed().all().any(is_it)
+        self.refreshed().mounts.all.iter().any(is_it)
     }
 
     /// Whether there is a file system that may not answer; what an automount mounts may be one.
     pub(crate) fn may_stall(&self) -> bool {
-        self.refreshed().all().any(|mount| may_stall(mount.class()))
+        let known = self.refreshed();
+        let mut all = known.mounts.all.iter();
+        all.any(|mount| may_stall(mount.class()))
     }
 
     /// How to ask the file system that an absolute path without symbolic links leads to.
     pub(crate) fn access(&self, path: &Path) -> Access {
         let known = self.refreshed();
         let point = |mount: &Mount| Path::new(OsStr::from_bytes(&mount.mount_point)).to_owned();
-        let above = known.all().filter(|mount| path.starts_with(point(mount)));
+        let all = known.mounts.all.iter();
+        let above = all.filter(|mount| path.starts_with(point(mount)));
         // Of several at one mount point, only the topmost is not covered. One that is may still
         // be reached.
         let longest = above.clone().map(|mount| mount.mount_point.len()).max();
@@ -215,13 +218,9 @@ impl MountTable {
 }
 
 impl Known {
-    fn all(&self) -> impl Iterator<Item = &Mount> + Clone {
-        self.mounts.iter().flat_map(|mounts| &mounts.mounts)
-    }
-
     fn set_classes(&mut self) {
-        let classes = self.all().map(|mount| (mount.number, mount.class()));
-        self.classes = classes.collect();
+        let all = self.mounts.all.iter();
+        self.classes = all.map(|mount| (mount.number, mount.class())).collect();
     }
 }
 

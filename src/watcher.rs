@@ -99,7 +99,7 @@ pub(crate) struct Watcher {
     baseline: BaselineState,
     /// Watches above the PATHs: with `--wait-for-path`, and where a PATH has symbolic links.
     ancestors: Option<AncestorWatches>,
-    mounts: Option<Mounts>,
+    mounts: Mounts,
     snapshots: Snapshots,
     output: Output,
     stderr: Stderr,
@@ -248,18 +248,16 @@ impl Watcher {
 
     /// Serves a change of the mount table: enqueues each mount point that changed.
     fn remounted(&mut self) {
-        let Some(mounts) = &mut self.mounts else {
-            return;
-        };
         let now = self.clock.now();
-        for (mount_point, is_mounted) in mounts.take_changed() {
+        for (mount_point, is_mounted) in self.mounts.take_changed() {
             if is_mounted {
                 let tracker = self.tracker.at(now);
                 tracker.watch_mount_point(&mount_point);
             }
             self.tracker.enqueue_path(&mount_point);
         }
-        self.tracker.disk.remotes.retain(|mount| mounts.has(mount));
+        let is_mounted = |mount| self.mounts.numbered(mount).is_some();
+        self.tracker.disk.remotes.retain(is_mounted);
     }
 
     /// Reports that calls have failed for want of a descriptor, once an hour at most.
@@ -284,9 +282,8 @@ impl Watcher {
             self.tracker.hasten_stuck();
         }
         for mount in self.tracker.disk.remotes.take_stalled() {
-            let mounts = self.mounts.iter().flat_map(|mounts| &mounts.mounts);
-            let point = mounts.filter(|known| known.number == mount);
-            let point = point.map(|known| escaped(&known.mount_point)).next();
+            let point = self.mounts.numbered(mount);
+            let point = point.map(|known| escaped(&known.mount_point));
             let point = point.unwrap_or_else(|| "a file system".to_owned());
             let text = format!(
                 "warning: {point} does not answer: what is on it is not known, and is asked again"

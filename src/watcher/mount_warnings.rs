@@ -34,7 +34,7 @@ impl Watcher {
             .filter(|root| root.entry.is_some())
             .map(|root| (root.shown.clone(), root.class))
             .collect();
-        for mount in self.mounts.iter().flat_map(|mounts| &mounts.mounts) {
+        for mount in &self.mounts.all {
             let is_root = roots.iter().any(|root| root.absolute == mount.mount_point);
             if !is_root && self.tracker.entry_at(&mount.mount_point).is_some() {
                 found.push((mount.mount_point.clone(), mount.class()));

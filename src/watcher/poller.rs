@@ -31,41 +31,28 @@ pub(super) enum Wake {
 }
 
 impl Wake {
-    const ALL: [Self; 8] = [
-        Self::Events,
-        Self::Signal,
-        Self::Workers,
-        Self::Mounts,
-        Self::Ancestors,
-        Self::Output,
-        Self::ReaderGone,
-        Self::Stderr,
-    ];
-
+    /// The bit in [`Wakes`], and the token by which epoll(7) knows the descriptor.
     fn token(self) -> u64 {
-        self as u64
-    }
-
-    fn of(readiness: &Readiness) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        match all.find(|wake| wake.token() == readiness.token)? {
-            Self::Output if readiness.hung_up => Some(Self::ReaderGone),
-            wake => Some(wake),
-        }
+        1 << self as u8
     }
 }
 
 /// A set of [`Wake`]s.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Wakes(u8);
+pub(super) struct Wakes(u64);
 
 impl Wakes {
-    fn add(&mut self, wake: Wake) {
-        self.0 |= 1 << wake as u8;
+    fn of(ready: &[Readiness]) -> Self {
+        let output = Wake::Output.token();
+        let tokens = ready.iter().map(|ready| match ready.token {
+            token if token == output && ready.hung_up => Wake::ReaderGone.token(),
+            token => token,
+        });
+        Self(tokens.fold(0, |all, token| all | token))
     }
 
     pub(super) fn has(self, wake: Wake) -> bool {
-        self.0 & (1 << wake as u8) != 0
+        self.0 & wake.token() != 0
     }
 
     pub(super) fn is_empty(self) -> bool {
@@ -199,10 +186,7 @@ impl Poller {
         self.follow_stderr();
         let waited = self.epoll.wait(timeout, &mut self.ready);
         waited.map_err(cannot_wait())?;
-        let mut wakes = Wakes::default();
-        for wake in self.ready.iter().filter_map(Wake::of) {
-            wakes.add(wake);
-        }
+        let wakes = Wakes::of(&self.ready);
         if wakes.has(Wake::Workers) {
             self.worker_event.clear();
             self.has_worker_event = true;

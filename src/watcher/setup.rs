@@ -152,7 +152,7 @@ impl Watcher {
             tracker,
             baseline: BaselineState::Walking(None),
             ancestors: None,
-            mounts: Mounts::new().ok(),
+            mounts: Mounts::new(),
             snapshots: Snapshots::new(config.options.snapshot, config.style.format),
             output,
             stderr: Stderr::new(config.options.quiet),
@@ -166,8 +166,8 @@ impl Watcher {
         let poller = &self.poller;
         poller.listen(self.events.as_fd(), Wake::Events, Interest::Readable)?;
         poller.listen(self.signals.as_fd(), Wake::Signal, Interest::Readable)?;
-        if let Some(mounts) = &self.mounts {
-            poller.listen(mounts.as_fd(), Wake::Mounts, Interest::Priority)?;
+        if let Some(mounts) = self.mounts.fd() {
+            poller.listen(mounts, Wake::Mounts, Interest::Priority)?;
         }
         if !poller.listen_to_output(self.output.as_fd()) {
             self.output.writer.set_always_ready();
@@ -224,7 +224,7 @@ impl Watcher {
     fn watch_mount_points(&mut self) {
         let now = self.clock.now();
         let tracker = self.tracker.at(now);
-        for mount in self.mounts.iter().flat_map(|mounts| &mounts.mounts) {
+        for mount in &self.mounts.all {
             tracker.init_mount_point(&mount.mount_point);
         }
     }
