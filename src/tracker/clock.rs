@@ -68,13 +68,13 @@ impl Clock {
 
     /// Whether the wall clock has shown this time since the watch began.
     pub(super) fn has_shown(&self, time: i64) -> bool {
-        self.shown.has_shown_from(time, i64::MIN)
+        self.shown.has_shown(time, None)
     }
 
     /// Whether the wall clock has shown this time since the watch began, if `from` is taken for
     /// the beginning of the first span.
     pub(super) fn has_shown_from(&self, time: i64, from: i64) -> bool {
-        self.shown.has_shown_from(time, from)
+        self.shown.has_shown(time, Some(from))
     }
 }
 
@@ -126,17 +126,12 @@ impl ShownTimes {
         was_set
     }
 
-    /// Whether a span has this time. `from`: the first span begins there; `i64::MIN`: where it
-    /// does.
-    fn has_shown_from(&self, time: i64, from: i64) -> bool {
+    /// Whether a span has this time. `from`: the first span is taken to begin there.
+    fn has_shown(&self, time: i64, from: Option<i64>) -> bool {
         self.spans.iter().enumerate().any(|(at, span)| {
             let is_last = at + 1 == self.spans.len();
             let last = span.last.saturating_add(if is_last { AHEAD } else { 0 });
-            let first = if at == 0 {
-                if from == i64::MIN { span.first } else { from }
-            } else {
-                span.first
-            };
+            let first = from.filter(|_| at == 0).unwrap_or(span.first);
             (first..=last).contains(&time)
         })
     }

@@ -1,5 +1,5 @@
 //! Queues what is to be compared with the disk: keys, each once, some of them not before a
-//! deadline. Knows neither the tree nor the disk.
+//! deadline; with the scan and the rescan under way. Knows neither the tree nor the disk.
 //!
 //! Ready keys take turns. What fails is put back by `retry`, with a longer delay each time.
 //!
