@@ -44,12 +44,12 @@ impl FileRoot {
     }
 }
 
-/// The inode that is watched for a PATH.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum WatchedRoot<'a> {
+/// What a PATH leads to: the inode that is watched for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum RootTarget {
     Directory(Inode),
     /// The directory of a single file, and its name there.
-    File(Inode, &'a [u8]),
+    File(Inode, Vec<u8>),
 }
 
 /// All PATHs, in the order in which they were added.
@@ -238,18 +238,18 @@ impl<D: Disk> Tracker<D> {
 
 impl<D> Tracker<D> {
     /// What is watched for a PATH as it was given; `None`: nothing.
-    pub(crate) fn watched_root(&self, given: &[u8]) -> Option<WatchedRoot<'_>> {
+    pub(crate) fn watched_root(&self, given: &[u8]) -> Option<RootTarget> {
         let shown = without_slashes(given);
         let mut files = self.roots.files.iter().filter(|file| file.shown == shown);
         if let Some(file) = files.next() {
             let directory = self.model.inode(file.dir);
-            return Some(WatchedRoot::File(directory, &file.name));
+            return Some(RootTarget::File(directory, file.name.clone()));
         }
         let roots = self.roots.directories.iter();
         let mut entries = roots.filter_map(|root| root.entry.filter(|_| root.shown == shown));
         // The directory of a single file is no PATH.
         let id = entries.find(|&id| !self.model.has(id, Flag::PARTIAL))?;
-        Some(WatchedRoot::Directory(self.model.inode(id)))
+        Some(RootTarget::Directory(self.model.inode(id)))
     }
 
     /// Notes that a PATH leads elsewhere, if a symbolic link is in the place of a single file that is

@@ -144,7 +144,7 @@ impl Watcher {
             self.tracker.roots.add_ancestor_watch(*wd);
         }
         if let Some(watched) = self.tracker.watched_root(&path.given)
-            && path.leads_to_another(watched, found)
+            && path.leads_to_another(&watched, found)
         {
             let now = self.clock.now();
             self.tracker.at(now).lose_root(&path.given);
@@ -153,7 +153,7 @@ impl Watcher {
         if !self.tracker.is_rooted(&path.given) && may_appear {
             self.watch_if_there(path, found);
         }
-        path.note_place(found);
+        path.note_target(found);
     }
 
     /// Serves events about directories above the PATHs.

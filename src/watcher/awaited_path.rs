@@ -9,8 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use super::path_survey::Survey;
 use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
-use crate::file_status::Inode;
-use crate::tracker::WatchedRoot;
+use crate::tracker::RootTarget;
 
 /// A PATH whose file system does not answer is surveyed again after 20 ms, then after twice as long
 /// each time.
@@ -26,30 +25,12 @@ pub(super) struct AwaitedPath {
     /// Whether there was a symbolic link on it.
     pub(super) has_links: bool,
     /// Where it led when that was last found out. `None`: nothing was there.
-    place: Option<Place>,
+    target: Option<RootTarget>,
     /// Whether a warning was written that it cannot be watched.
     pub(super) is_warned: bool,
     pub(super) state: PathState,
     /// How long the next retry waits, in nanoseconds.
     delay: u64,
-}
-
-/// What a PATH led to.
-#[derive(PartialEq, Eq)]
-enum Place {
-    Directory(Inode),
-    /// The directory of a single file, and its name there.
-    File(Inode, Vec<u8>),
-}
-
-impl Place {
-    fn of(found: &Survey) -> Option<Self> {
-        let inode = found.inode?;
-        if found.is_directory {
-            return Some(Self::Directory(inode));
-        }
-        Some(Self::File(found.parent?, found.name.clone()?))
-    }
 }
 
 /// A relative path from a directory whose path has no symbolic links: `..` at its beginning is the
@@ -94,7 +75,7 @@ impl AwaitedPath {
             // Drops a `.` at the end, which is no name of a single file.
             absolute: absolute.components().collect(),
             has_links: false,
-            place: None,
+            target: None,
             is_warned: false,
             state: PathState::Known,
             delay: RETRY,
@@ -102,30 +83,30 @@ impl AwaitedPath {
     }
 
     /// Whether a survey has found something else than what is watched for the PATH.
-    pub(super) fn leads_to_another(&self, watched: WatchedRoot<'_>, found: &Survey) -> bool {
+    pub(super) fn leads_to_another(&self, watched: &RootTarget, found: &Survey) -> bool {
         self.has_links
             && match watched {
-                WatchedRoot::Directory(watched) => found.inode != Some(watched),
-                WatchedRoot::File(directory, name) => {
-                    found.parent != Some(directory) || found.name.as_deref() != Some(name)
+                RootTarget::Directory(watched) => found.inode != Some(*watched),
+                RootTarget::File(directory, name) => {
+                    found.parent != Some(*directory) || found.name.as_ref() != Some(name)
                 }
             }
     }
 
     /// Notes where the PATH leads, if to something.
-    pub(super) fn note_place(&mut self, found: &Survey) {
-        self.place = Place::of(found).or(self.place.take());
+    pub(super) fn note_target(&mut self, found: &Survey) {
+        self.target = found.target().or(self.target.take());
     }
 
     /// Whether the PATH has led to something.
     pub(super) fn was_there(&self) -> bool {
-        self.place.is_some()
+        self.target.is_some()
     }
 
     /// Whether a survey has found the PATH to lead where it did: what is watched for it was lost
     /// with another PATH that led there, too.
     pub(super) fn is_unmoved(&self, found: &Survey) -> bool {
-        self.was_there() && Place::of(found) == self.place
+        self.was_there() && found.target() == self.target
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

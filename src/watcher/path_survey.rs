@@ -17,6 +17,7 @@ use crate::root_builder::{Resolved, resolve};
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::stat::stat_path;
+use crate::tracker::RootTarget;
 
 /// The limit of symbolic links in a path, as in the kernel: path_resolution(7).
 const MAX_LINKS: usize = 40;
@@ -53,6 +54,16 @@ pub(super) struct Survey {
     pub(super) above: Vec<Wd>,
     /// A directory above that may not be read, if a missing PATH goes unnoticed for that.
     pub(super) refused: Option<PathBuf>,
+}
+
+impl Survey {
+    pub(super) fn target(&self) -> Option<RootTarget> {
+        let inode = self.inode?;
+        if self.is_directory {
+            return Some(RootTarget::Directory(inode));
+        }
+        Some(RootTarget::File(self.parent?, self.name.clone()?))
+    }
 }
 
 impl SurveyRequest {
