@@ -157,7 +157,7 @@ impl Remotes {
 
     /// Asks, and waits for [`PATIENCE`] at most.
     pub(crate) fn ask(&mut self, question: Question) -> Answered {
-        self.ask_until(question, Some(PATIENCE), || false)
+        self.ask_until(question, PATIENCE, || false)
     }
 
     /// Asks, and waits for `most` (`None`: without limit), and until `is_over`.
@@ -170,7 +170,7 @@ impl Remotes {
         const STRIDE: Duration = Duration::from_millis(50);
         let began = Instant::now();
         loop {
-            let answer = self.ask_until(question.clone(), Some(STRIDE), &is_over);
+            let answer = self.ask_until(question.clone(), STRIDE, &is_over);
             let is_late = answer.as_ref().is_err_and(NoAnswer::is_late);
             if !is_late || is_over() || most.is_some_and(|most| began.elapsed() > most) {
                 return answer;
@@ -183,7 +183,7 @@ impl Remotes {
     fn ask_until(
         &mut self,
         question: Question,
-        patience: Option<Duration>,
+        patience: Duration,
         is_over: impl Fn() -> bool,
     ) -> Answered {
         let index = self.server(question.mount());
@@ -205,9 +205,11 @@ impl Remotes {
             mailbox.questions.clear();
             return Err(FsError::Stalled.into());
         }
-        let is_loop = patience == Some(PATIENCE);
-        let waits = !is_loop || is_idle && !mailbox.is_slow;
-        let until = Instant::now() + patience.filter(|_| waits).unwrap_or_default();
+        let is_loop = patience == PATIENCE;
+        let mut until = Instant::now();
+        if !is_loop || is_idle && !mailbox.is_slow {
+            until += patience;
+        }
         loop {
             if let Some(answer) = mailbox.take(&question) {
                 drop(mailbox);
