@@ -112,12 +112,14 @@ impl RootBuilder<'_> {
                 None => {
                     let id = self.root(&seen, &found);
                     self.tracker.model.set_watch(id, wd);
+                    self.tracker.remove_followed(&seen.shown);
                     self.tracker.root_appeared(id);
                 }
                 Some(id) if self.tracker.model.has(id, Flag::PARTIAL) => {
                     // It may have moved: then the single files in it are lost first.
                     self.tracker.reconcile_root(id);
                     if self.tracker.model.watched(wd) == Some(id) {
+                        self.tracker.remove_followed(&seen.shown);
                         self.tracker.promote_root(id, &seen.open, &seen.shown);
                     }
                 }
@@ -142,8 +144,9 @@ impl RootBuilder<'_> {
         self.tracker.roots.add_file(FileRoot {
             dir,
             name: name.clone(),
-            shown: seen.shown,
+            shown: seen.shown.clone(),
         });
+        self.tracker.remove_followed(&seen.shown);
         self.tracker.enqueue_name(dir, &name);
         Ok(())
     }
@@ -165,6 +168,7 @@ impl RootBuilder<'_> {
             return Err(Error::path("watch", &seen.open, io_error(error)));
         }
         let id = self.root(seen, &found);
+        self.tracker.hide_followed(&seen.shown);
         let aliases = match self.open_listing(&seen.open, found)? {
             Listing::Local(fd) => walk(self.tracker, &mut self.context, id, fd),
             Listing::Remote(path) => walk_remote(self.tracker, &mut self.context, id, path),
@@ -215,6 +219,7 @@ impl RootBuilder<'_> {
             name: name.clone(),
             shown,
         });
+        self.tracker.hide_followed(&seen.shown);
         if self.tracker.model.find(dir, &name).is_none() {
             let found = self.find(&seen.open)?;
             if self.tracker.disk.is_self_output(found.stat.inode) {

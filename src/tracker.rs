@@ -17,6 +17,7 @@ mod emit;
 mod file_watches;
 mod filter_rules;
 mod folded_names;
+mod followed_links;
 mod fs_classes;
 mod hard_links;
 mod last_reported;

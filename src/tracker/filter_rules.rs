@@ -21,6 +21,9 @@ impl<D> Tracker<D> {
         if self.model.has(dir, Flag::PARTIAL) {
             return !is_path();
         }
+        if !is_dir && self.is_followed(dir, name) {
+            return true;
+        }
         if self.filter.hides_nothing() {
             return false;
         }

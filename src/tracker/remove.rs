@@ -115,9 +115,14 @@ impl<D: Disk> Tracker<D> {
             applying.forget(id);
         }
         let flags = [Flag::ROOT, Flag::HAS_FILE_ROOT, Flag::SHARED];
+        let mut lost = Vec::new();
         if flags.iter().any(|&flag| self.model.has(id, flag)) {
+            lost = self.roots.shown_of(id);
             self.roots.forget(id);
         }
         self.model.remove(id);
+        for shown in lost {
+            self.show_followed(&shown);
+        }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct FileRoot {
 }
 
 impl FileRoot {
-    fn is(&self, dir: Id, name: &[u8]) -> bool {
+    pub(super) fn is(&self, dir: Id, name: &[u8]) -> bool {
         self.dir == dir && self.name == name
     }
 }
@@ -129,6 +129,18 @@ impl Roots {
         }
     }
 
+    /// The paths of the PATHs that end with an entry.
+    pub(super) fn shown_of(&self, entry: Id) -> Vec<Vec<u8>> {
+        let roots = self.directories.iter();
+        let roots = roots.filter(|root| root.entry == Some(entry));
+        let files = self.files.iter().filter(|file| file.dir == entry);
+        let shown = roots.map(|root| &root.shown);
+        shown
+            .chain(files.map(|file| &file.shown))
+            .cloned()
+            .collect()
+    }
+
     /// Whether a PATH was lost, or may lead elsewhere, since the last call.
     pub(crate) fn take_lost(&mut self) -> bool {
         std::mem::take(&mut self.has_lost)
@@ -203,6 +215,7 @@ impl<D: Disk> Tracker<D> {
             }
             self.roots.files.retain(|file| file.shown != shown);
             self.roots.has_lost = true;
+            self.show_followed(shown);
             let is_left = self.roots.files.iter().any(|file| file.dir == dir);
             if !self.model.has(dir, Flag::PARTIAL) {
                 // The PATH that its directory is in may report it now.

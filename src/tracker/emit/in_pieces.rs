@@ -96,6 +96,7 @@ impl<D: Disk> Tracker<D> {
     pub(in crate::tracker) fn remove_rest(&mut self, top: Id, emit_top: bool) {
         let old = self.old_path(top);
         self.forget_rules(top);
+        let is_root = self.model.parent(top).is_none();
         match self.model.parent(top) {
             Some(dir) => {
                 let nowhere = self.model.insert(None, b"", Kind::Directory);
@@ -105,8 +106,12 @@ impl<D: Disk> Tracker<D> {
             }
             None => self.roots.forget_directory(top),
         }
+        let shown = is_root.then(|| old.shown.clone());
         let removal = Emission::Removal { old, emit_top };
         self.records.push_emission(removal);
+        if let Some(shown) = shown {
+            self.show_followed(&shown);
+        }
     }
 
     /// Emits a subtree that has moved as deleted and created: the first piece at once.

@@ -1,0 +1,95 @@
+//! Keeps symbolic links in a PATH that are PATHs themselves apart: what has the path of a PATH is
+//! reported by that, which follows the link, and not as a link, too.
+//!
+//! Opens nothing. Invariant: of all names with one path, one is reported.
+
+use super::Tracker;
+use super::disk::Disk;
+use super::model::{Flag, Id};
+use crate::change::Kind;
+
+impl<D> Tracker<D> {
+    /// Whether a name of what is no directory has the path of a PATH that leads elsewhere.
+    pub(super) fn is_followed(&self, dir: Id, name: &[u8]) -> bool {
+        let ends = |shown: &[u8]| {
+            let above = shown.strip_suffix(name);
+            above.is_some_and(|above| above.ends_with(b"/"))
+        };
+        let is_path = |id: Id| !self.model.has(id, Flag::PARTIAL);
+        let roots = self.roots.directories().iter();
+        let roots = roots.filter(|root| ends(&root.shown) && root.entry.is_some_and(is_path));
+        let files = self.roots.files().iter();
+        let files = files.filter(|file| ends(&file.shown) && !file.is(dir, name));
+        let shown = roots.map(|root| &root.shown);
+        let mut shown = shown.chain(files.map(|file| &file.shown)).peekable();
+        if shown.peek().is_none() {
+            return false;
+        }
+        let mut path = Vec::new();
+        self.write_path(dir, &mut path);
+        if !path.ends_with(b"/") {
+            path.push(b'/');
+        }
+        path.extend(name);
+        shown.any(|shown| *shown == path)
+    }
+
+    /// The directory in another PATH in which a path is a name.
+    fn directory_of<'a>(&self, shown: &'a [u8]) -> Option<(Id, &'a [u8])> {
+        let cut = shown.iter().rposition(|&byte| byte == b'/')?;
+        let (above, name) = (&shown[..cut], &shown[cut + 1..]);
+        let dir = self.roots.directories().iter().find_map(|root| {
+            let rest = above.strip_prefix(root.shown.as_slice())?;
+            let mut at = root.entry?;
+            let is_below = rest.is_empty() || rest.starts_with(b"/");
+            if !is_below || self.model.has(at, Flag::PARTIAL) {
+                return None;
+            }
+            for name in rest
+                .split(|&byte| byte == b'/')
+                .filter(|name| !name.is_empty())
+            {
+                at = self.model.find(at, name)?;
+            }
+            (self.model.kind(at) == Kind::Directory).then_some(at)
+        })?;
+        Some((dir, name))
+    }
+
+    /// The link that has the path of a PATH, as an entry of another one.
+    fn followed_link(&self, shown: &[u8]) -> Option<Id> {
+        let (dir, name) = self.directory_of(shown)?;
+        let link = self.model.find(dir, name)?;
+        (self.model.kind(link) == Kind::Symlink).then_some(link)
+    }
+
+    /// Hides the link that leads to a PATH which was found before the loop begins.
+    pub(crate) fn hide_followed(&mut self, shown: &[u8]) {
+        if let Some(link) = self.followed_link(shown) {
+            self.model.hide(link);
+        }
+    }
+}
+
+impl<D: Disk> Tracker<D> {
+    /// Removes the link that leads to a PATH which has appeared.
+    pub(crate) fn remove_followed(&mut self, shown: &[u8]) {
+        if let Some(link) = self.followed_link(shown) {
+            self.unlink(link);
+        }
+    }
+
+    /// Lets the PATH in which a lost one is a name report that again.
+    pub(super) fn show_followed(&mut self, shown: &[u8]) {
+        let Some((dir, name)) = self.directory_of(shown) else {
+            return;
+        };
+        if let Some(known) = self.model.find(dir, name)
+            && self.model.kind(known) == Kind::Symlink
+            && self.model.has(known, Flag::HIDDEN)
+        {
+            self.unlink(known);
+        }
+        self.enqueue_name(dir, name);
+    }
+}
