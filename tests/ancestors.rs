@@ -116,6 +116,28 @@ fn a_link_in_the_place_of_what_a_link_leads_to_is_followed_too() {
 }
 
 #[test]
+fn a_directory_above_a_path_is_watched_on_when_another_path_has_left_it() {
+    let tree = Tree::new();
+    tree.mkdirs("above/dir");
+    tree.mkdir("other");
+    tree.write("above/f", "x");
+    tree.write("other/g", "x");
+    tree.symlink("above/f", "link");
+    let mut watch = tree
+        .watch()
+        .baseline()
+        .path("above/dir")
+        .path("link")
+        .start();
+    tree.symlink("other/g", "next");
+    tree.rename("next", "link");
+    watch.expect(&["Deleted: link", "New file: link"]);
+    tree.rename("above", "other/above");
+    watch.expect(&["Deleted directory: above/dir"]);
+    watch.stop();
+}
+
+#[test]
 fn what_a_link_leads_to_may_be_removed_and_made_again() {
     let tree = Tree::new();
     tree.mkdirs("deep/releases/1");

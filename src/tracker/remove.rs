@@ -102,7 +102,10 @@ impl<D: Disk> Tracker<D> {
         }
         if self.model.kind(id) == Kind::Directory {
             self.forget_rules(id);
-            if let Some(wd) = self.model.take_watch(id) {
+            // The watch of a directory above a PATH is needed on.
+            if let Some(wd) = self.model.take_watch(id)
+                && !self.roots.is_ancestor_watch(wd)
+            {
                 self.disk.unwatch(wd);
             }
             self.enqueue_aliases(id);
