@@ -296,7 +296,7 @@ impl<D: Disk> Tracker<D> {
             return;
         };
         if event == SelfEvent::Ignored {
-            self.model.take_watch(dir);
+            self.take_watch(dir);
         }
         if event == SelfEvent::DeleteSelf && self.model.has(dir, Flag::ROOT) {
             // What is at the PATH now is another directory, even if it got the same inode number.

@@ -123,8 +123,8 @@ impl WorkQueue {
         }
     }
 
-    /// Puts a key back after an error, with a longer delay each time. Whether that is to be
-    /// reported.
+    /// Puts a key back after an error, with a longer delay each time, unless it is on the queue
+    /// already and is served sooner. Whether the error is to be reported.
     pub(in crate::tracker) fn retry(&mut self, work: Work, error: &FsError) -> bool {
         let now = self.now;
         let (item, is_new) = self.item(&work);
@@ -135,10 +135,11 @@ impl WorkQueue {
             &mut item.tries.failures
         };
         let is_to_report = is_to_report(error, *count);
-        if !is_new {
-            return is_to_report; // It is on the queue again already, and is served sooner.
-        }
         let due = now.saturating_add(back_off(error, *count));
+        let is_later = matches!(item.state, State::Delayed(old) if due < old);
+        if !is_new && !is_later {
+            return is_to_report;
+        }
         *count = count.saturating_add(1);
         item.is_stuck = is_stuck(error, *count);
         if !is_unanswered {

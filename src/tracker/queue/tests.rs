@@ -329,3 +329,17 @@ fn an_answer_that_is_late_is_no_failure() {
         Some(2 * MS)
     );
 }
+
+#[test]
+fn a_key_that_waits_long_is_tried_soon_after_an_error_that_passes_soon() {
+    let mut queue = WorkQueue::default();
+    let entry = Work::entry(Id(1), Some(Id(0)));
+    queue.retry(entry.clone(), &FsError::WatchLimit);
+    queue.retry(entry.clone(), &FsError::NotFound);
+    queue.retry(entry.clone(), &FsError::WatchLimit); // That is no reason to wait longer.
+    assert!(!queue.is_at_rest(), "it is expected to work soon");
+    queue.set_now(2 * RETRY_DELAY);
+    queue.advance();
+    assert_eq!(keys(&mut queue), [entry.key]);
+    assert!(queue.items.is_empty());
+}

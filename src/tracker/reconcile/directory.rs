@@ -129,11 +129,17 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Serves a directory with the known inode number that cannot be watched now. If it has a watch
-    /// in the model, it is another directory, or the watch is gone and its `IN_IGNORED` unread.
+    /// in the model, it is another directory, or the watch is gone and its `IN_IGNORED` unread: what
+    /// happened before is to be applied first, unless it was dropped.
     fn lost_watch(&mut self, id: Id, error: &FsError) {
         match (self.model.directory_state(id), error) {
+            (DirectoryState::Watched(_), FsError::WatchLimit)
+                if self.queue.failures_of(id) == 0 =>
+            {
+                self.retry_entry(id, &FsError::NotFound);
+            }
             (DirectoryState::Watched(_) | DirectoryState::Unwatched, FsError::WatchLimit) => {
-                if let Some(wd) = self.model.take_watch(id) {
+                if let Some(wd) = self.take_watch(id) {
                     self.disk.unwatch(wd);
                 }
                 self.cannot_watch(id, error);
@@ -165,6 +171,16 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
+    /// Removes and returns the watch of a directory that stays in the model. Writes make no events
+    /// from now on: `IN_ATTRIB` does not explain new times of the files in it any longer.
+    pub(in crate::tracker) fn take_watch(&mut self, id: Id) -> Option<Wd> {
+        for file in self.model.children(id).collect::<Vec<_>>() {
+            let evidence = self.model.take_evidence(file);
+            self.model.add_evidence(file, evidence.without_attrib());
+        }
+        self.model.take_watch(id)
+    }
+
     /// Serves a directory that cannot be watched or listed: it is polled, or tried again.
     pub(crate) fn cannot_watch(&mut self, id: Id, error: &FsError) {
         // At the limit of watches, polling tries each again.

@@ -7,6 +7,7 @@ use super::super::model::fingerprint;
 use super::cases::{all, emits_with, write};
 use super::content::hashing;
 use super::world::{MS, World, WorldOptions};
+use crate::event::Wd;
 use crate::stage_order::Stages;
 
 #[test]
@@ -87,6 +88,45 @@ fn without_hashing_a_write_counts_though_its_times_were_seen_before_its_event() 
     assert_eq!(world.new_records(), Vec::<String>::new());
     world.converges();
     assert_eq!(world.new_records(), ["changed t/a 4"]);
+}
+
+/// A file that was never read, in a directory, with its watch.
+fn unread_file() -> (World, Wd) {
+    let setup = [&[Op::MakeDir("t/d")][..], &write("t/d/a", 1)].concat();
+    let world = World::quiet(&hashing(Hashing::Lazy), &setup);
+    let model = &world.tracker.model;
+    let dir = model.find(world.tracker.roots.entries().next().unwrap(), b"d");
+    let wd = model.wd(dir.unwrap()).unwrap();
+    (world, wd)
+}
+
+#[test]
+fn new_permissions_explain_no_new_times_once_the_watch_is_lost() {
+    let (mut world, wd) = unread_file();
+    world.does(&[Op::Chmod("t/d/a", true)]);
+    world.tracker.disk.kernel.most_watches = 1;
+    world.tracker.disk.kernel.unwatch(wd);
+    world.does(&write("t/d/a", 2));
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/d/a 4"]);
+}
+
+#[test]
+fn what_happened_before_a_watch_was_lost_is_applied_though_that_is_known_before() {
+    let (mut world, wd) = unread_file();
+    let dir = world.tracker.model.watched(wd).unwrap();
+    world.does(&[Op::Chmod("t/d/a", true)]);
+    world.read(1);
+    world.does(&write("t/d/a", 2));
+    world.apply_all();
+    world.work(usize::MAX); // IN_ATTRIB explains the new times for now.
+    world.tracker.disk.kernel.most_watches = 1;
+    world.tracker.disk.kernel.unwatch(wd);
+    world.tracker.enqueue(dir);
+    world.work(usize::MAX);
+    assert_eq!(world.new_records(), Vec::<String>::new());
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/d/a 4"]);
 }
 
 #[test]
