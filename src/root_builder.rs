@@ -81,6 +81,9 @@ impl RootBuilder<'_> {
                 files.push(seen);
             }
         }
+        for (entry, root) in self.tracker.hide_roots_not_entered() {
+            self.note_nested(entry, root);
+        }
         for seen in files {
             self.file(&seen, &built)?;
         }
@@ -175,7 +178,7 @@ impl RootBuilder<'_> {
         };
         for (entry, other) in aliases {
             if self.tracker.model.has(other, Flag::ROOT) {
-                self.note_nested(seen, entry, other);
+                self.note_nested(entry, other);
             } else {
                 self.tracker.confirm_alias(entry, other);
             }
@@ -306,9 +309,9 @@ impl RootBuilder<'_> {
     }
 
     /// Notes that a directory in a PATH is reported under an earlier one, as `known`.
-    fn note_nested(&mut self, seen: &Seen, entry: Id, known: Id) {
+    fn note_nested(&mut self, entry: Id, known: Id) {
         let (one, other) = (self.shown(entry), self.shown(known));
-        let path = escaped(&seen.shown);
+        let path = self.shown(self.tracker.model.root(entry));
         self.notes
             .push(if self.tracker.model.parent(known).is_none() {
                 format!("note: {other} lies in {path} as well, and is reported once, by itself")

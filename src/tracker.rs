@@ -23,6 +23,7 @@ mod hard_links;
 mod last_reported;
 pub(crate) mod model;
 mod moved_from;
+mod nested_roots;
 mod queue;
 mod reconcile;
 mod remove;

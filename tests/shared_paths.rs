@@ -346,3 +346,21 @@ fn a_link_in_a_path_that_is_a_path_is_reported_as_what_it_leads_to_alone() {
         watch.stop();
     }
 }
+
+#[test]
+fn a_path_that_another_one_does_not_enter_is_reported_once() {
+    for paths in [["t/d", "t"], ["t", "t/d"]] {
+        let tree = Tree::new();
+        tree.mkdirs("t/d");
+        let watch = tree.watch().args(["--max-depth", "1"]);
+        let mut watch = watch.path(paths[0]).path(paths[1]).start();
+        tree.write("t/d/a", "");
+        watch.expect(&["New file: t/d/a"]);
+        tree.remove("t/d/a");
+        tree.rmdir("t/d");
+        watch.expect(&["Deleted: t/d/a", "Deleted directory: t/d"]);
+        tree.mkdir("t/d");
+        watch.expect(&["New directory: t/d"]);
+        watch.stop();
+    }
+}

@@ -54,7 +54,7 @@ impl<D: Disk> Tracker<D> {
     fn insert_unseen(&mut self, dir: Id, name: &[u8], kind: Option<Kind>) -> Id {
         match kind {
             Some(kind @ (Kind::Symlink | Kind::Other)) => {
-                let id = self.model.insert(Some(dir), name, kind);
+                let id = self.insert(dir, name, kind);
                 self.emit_created(id, Content::default());
                 id
             }
@@ -122,7 +122,7 @@ impl<D: Disk> Tracker<D> {
             else {
                 return false;
             };
-            let id = self.model.insert(Some(dir), name, Kind::File);
+            let id = self.insert(dir, name, Kind::File);
             self.store_digest(id, &stat, digest, stable);
             self.links.tmpfiles.add_recent(&stat);
             self.emit_created(id, content(&stat, Some(digest)));
@@ -175,7 +175,7 @@ impl<D: Disk> Tracker<D> {
             Ok(stat) if self.disk.is_self_output(stat.inode) => {}
             Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat),
             Ok(stat) if stat.kind != Kind::Directory => {
-                let id = self.model.insert(Some(dir), name, stat.kind);
+                let id = self.insert(dir, name, stat.kind);
                 self.remember_attributes(id, &stat);
                 self.emit_created(id, Content::default());
             }
@@ -215,7 +215,7 @@ impl<D: Disk> Tracker<D> {
     /// Inserts a file and emits it as empty, as open(2) makes it. `stat`: its status, if it was
     /// found.
     fn insert_empty(&mut self, dir: Id, name: &[u8], stat: Option<&Stat>) -> Id {
-        let id = self.model.insert(Some(dir), name, Kind::File);
+        let id = self.insert(dir, name, Kind::File);
         if let Some(stat) = stat {
             self.remember_attributes(id, stat);
         }

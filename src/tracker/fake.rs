@@ -87,7 +87,7 @@ pub(crate) struct Fake {
     /// Changes whose events may be queued later than they happened.
     late: VecDeque<Note>,
     handles: [Option<Handle>; SLOTS],
-    /// The PATHs, whatever their names are now.
+    /// The outermost PATHs, whatever their names are now.
     roots: Vec<Node>,
     held: Vec<Rc<Entered>>,
     /// Open directories, to be closed when nobody holds them any longer.
@@ -152,6 +152,8 @@ impl Fake {
     /// Makes what is at `path` now a PATH.
     pub(crate) fn build(&mut self, path: &[u8]) -> Option<Node> {
         let node = self.tree.at(path)?;
+        let tree = &self.tree;
+        self.roots.retain(|&root| !tree.is_within(root, node));
         self.roots.push(node);
         Some(node)
     }

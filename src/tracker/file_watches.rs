@@ -206,7 +206,7 @@ impl<D: Disk> Tracker<D> {
             }
         };
         self.model.remove(id);
-        let id = self.model.insert(Some(dir), &name, stat.kind);
+        let id = self.insert(dir, &name, stat.kind);
         self.add_walked(id, dir, stat.inode.ino);
         let class = self.disk.class(&stat);
         self.file_systems.note(stat.inode.dev, class);

@@ -15,9 +15,10 @@ impl<D> Tracker<D> {
             let above = shown.strip_suffix(name);
             above.is_some_and(|above| above.ends_with(b"/"))
         };
-        let is_path = |id: Id| !self.model.has(id, Flag::PARTIAL);
+        let here = self.roots_at(dir, name);
+        let is_elsewhere = |id: Id| !self.model.has(id, Flag::PARTIAL) && !here.contains(&id);
         let roots = self.roots.directories().iter();
-        let roots = roots.filter(|root| ends(&root.shown) && root.entry.is_some_and(is_path));
+        let roots = roots.filter(|root| ends(&root.shown) && root.entry.is_some_and(is_elsewhere));
         let files = self.roots.files().iter();
         let files = files.filter(|file| ends(&file.shown) && !file.is(dir, name));
         let shown = roots.map(|root| &root.shown);

@@ -227,7 +227,7 @@ impl<D: Disk> Tracker<D> {
         if stat.kind == Kind::File {
             self.create_whole(dir, name, stat);
         } else {
-            let id = self.model.insert(Some(dir), name, stat.kind);
+            let id = self.insert(dir, name, stat.kind);
             self.remember_attributes(id, stat);
             self.emit_created(id, Content::default());
         }

@@ -185,7 +185,17 @@ impl<D: Disk> Tracker<D> {
             self.reconcile_name(dir, name);
             return;
         }
-        self.lose_file_roots(id);
+        self.lose_roots_at(dir, name);
+        if self.model.is_live(id) {
+            self.lose_roots_within(id);
+        }
+        if !self.model.is_live(id) || !self.model.is_live(dir) {
+            // It was in one of these PATHs, as far as was known: it is found as new.
+            if self.model.is_live(dir) {
+                self.enqueue_name(dir, name);
+            }
+            return;
+        }
         let is_apart = self.settings.no_renames;
         let apart = is_apart.then(|| (self.old_path(id), self.model.subtree(id)));
         if let (Some((_, subtree)), Some(applying)) = (&apart, &mut self.applying)

@@ -141,6 +141,11 @@ impl Roots {
             .collect()
     }
 
+    pub(super) fn forget_file(&mut self, file: &FileRoot) {
+        self.files.retain(|other| other != file);
+        self.has_lost = true;
+    }
+
     /// Whether a PATH was lost, or may lead elsewhere, since the last call.
     pub(crate) fn take_lost(&mut self) -> bool {
         std::mem::take(&mut self.has_lost)
@@ -222,28 +227,6 @@ impl<D: Disk> Tracker<D> {
                 self.enqueue_name(dir, &name);
             } else if !is_left {
                 self.unlink(dir);
-            }
-        }
-    }
-
-    /// Ends the PATHs that are single files in a directory that is about to move, or below it: each
-    /// leads elsewhere then. A file that has another path without its PATH is removed, and is found
-    /// as new after the move.
-    pub(super) fn lose_file_roots(&mut self, top: Id) {
-        let (model, files) = (&self.model, self.roots.files.iter());
-        let is_lost = |file: &&FileRoot| model.is_within(file.dir, top);
-        for file in files.filter(is_lost).cloned().collect::<Vec<_>>() {
-            self.roots.files.retain(|other| *other != file);
-            self.roots.has_lost = true;
-            let Some(id) = self.model.find(file.dir, &file.name) else {
-                continue;
-            };
-            let mut path = Vec::new();
-            self.write_path(id, &mut path);
-            let is_dir = self.model.kind(id) == Kind::Directory;
-            if path != file.shown || self.is_hidden(file.dir, &file.name, is_dir) {
-                self.roots.files.push(file.clone());
-                self.lose_root(&file.shown);
             }
         }
     }

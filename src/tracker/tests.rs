@@ -13,6 +13,7 @@ mod fold;
 mod folded_names;
 mod hard_links;
 mod in_pieces;
+mod nested_roots;
 mod optional_events;
 mod property;
 mod queue;

@@ -118,7 +118,7 @@ pub(super) fn take_watch(tracker: &mut RealTracker, id: Id, watched: &Watched) -
     match &watched.wd {
         Ok(wd) => {
             if let Some(other) = tracker.model.watched(*wd) {
-                tracker.mark_alias(id);
+                tracker.mark_alias(id, other);
                 return Err(other);
             }
             tracker.model.set_watch(id, *wd);

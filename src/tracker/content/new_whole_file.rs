@@ -16,7 +16,7 @@ impl<D: Disk> Tracker<D> {
                 return self.rename_relocated(known, dir, name);
             }
         }
-        let id = self.model.insert(Some(dir), name, Kind::File);
+        let id = self.insert(dir, name, Kind::File);
         self.remember_attributes(id, stat);
         self.note_links(id, stat);
         self.links.tmpfiles.add_recent(stat);

@@ -228,6 +228,13 @@ impl Model {
         self.directories.aliases.insert(of, names);
     }
 
+    /// The directory of which an entry is another name.
+    pub(in crate::tracker) fn alias_target(&self, id: Id) -> Option<Id> {
+        let mut aliases = self.directories.aliases.iter();
+        let found = aliases.find(|(_, names)| names.contains(&id));
+        found.map(|(&of, _)| of)
+    }
+
     /// Removes and returns the other names of a directory.
     pub(in crate::tracker) fn take_aliases(&mut self, of: Id) -> Vec<Id> {
         let mut names = self.directories.aliases.remove(&of).unwrap_or_default();

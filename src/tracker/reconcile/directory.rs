@@ -5,7 +5,7 @@ use crate::change::{Kind, Warning};
 use crate::event::Wd;
 use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
-use crate::tracker::disk::{Disk, FsClass, FsError, Stat, Target, Watched};
+use crate::tracker::disk::{Disk, FsClass, FsError, Inode, Stat, Target, Watched};
 use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
 use crate::tracker::queue::{ScanScope, Work};
 
@@ -16,7 +16,10 @@ impl<D: Disk> Tracker<D> {
         let known = self.model.find(dir, name);
         let foreign = self.settings.one_file_system && stat.inode.dev != self.model.inode(dir).dev;
         if foreign || self.is_automount(dir, stat) || self.is_not_entered(dir) {
-            match known {
+            if known.is_some_and(|id| self.is_alias_of(id, stat.inode)) {
+                return;
+            }
+            match known.filter(|&id| !self.model.is_alias(id)) {
                 Some(id) if self.model.is_not_entered(id) => self.compare_attributes(id, stat),
                 Some(id)
                     if self.model.kind(id) == Kind::Directory
@@ -29,6 +32,7 @@ impl<D: Disk> Tracker<D> {
                     let id = self.new_directory(dir, name, stat);
                     self.model.set_inode(id, stat.inode);
                     self.model.set_directory_state(id, BOUNDARY);
+                    self.hide_if_root(id, stat.inode);
                     self.emit_created(id, directory_content(stat));
                 }
             }
@@ -111,6 +115,10 @@ impl<D: Disk> Tracker<D> {
                 self.lost_watch(id, error);
                 self.reconcile_same_directory(id, stat);
             }
+            // It is not known which of the two has changed.
+            (Err(error), None) if known.is_some_and(|id| self.is_alias_of(id, watched.inode)) => {
+                self.retry_later(dir, name, error);
+            }
             (Err(error), None) => {
                 let id = self.new_directory(dir, name, stat);
                 self.model.set_inode(id, watched.inode);
@@ -118,6 +126,14 @@ impl<D: Disk> Tracker<D> {
                 self.cannot_watch(id, error);
             }
         }
+    }
+
+    /// Whether an entry is another name of the directory with this inode.
+    fn is_alias_of(&self, id: Id, inode: Inode) -> bool {
+        let target = self.model.is_alias(id).then(|| self.model.alias_target(id));
+        target
+            .flatten()
+            .is_some_and(|of| self.model.inode(of) == inode)
     }
 
     /// Reconciles a directory that is where it was.

@@ -5,7 +5,7 @@ use crate::change::Kind;
 use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsError, Stat};
-use crate::tracker::model::{CaseFolding, DirectoryState, Flag, Id, NotEntered};
+use crate::tracker::model::{CaseFolding, Flag, Id};
 use crate::tracker::queue::{ScanScope, Work};
 
 impl<D: Disk> Tracker<D> {
@@ -61,7 +61,7 @@ impl<D: Disk> Tracker<D> {
         if let Some(known) = self.model.find(dir, name) {
             let holds_it = self.model.is_within(other, known);
             self.unlink(known);
-            if holds_it {
+            if holds_it || !self.model.is_live(other) {
                 // It was removed together with what it replaces, and is found again as new.
                 self.retry_later(dir, name, &FsError::NotFound);
                 return;
@@ -127,9 +127,8 @@ impl<D: Disk> Tracker<D> {
 impl<D> Tracker<D> {
     /// Marks a directory that the walk found under two names: a bind mount, a PATH within another
     /// one, or one that moved meanwhile. It is hidden until that is known.
-    pub(crate) fn mark_alias(&mut self, id: Id) {
-        let alias = DirectoryState::NotEntered(NotEntered::Alias);
-        self.model.set_directory_state(id, alias);
+    pub(crate) fn mark_alias(&mut self, id: Id, of: Id) {
+        self.model.set_alias(id, of);
         self.model.hide(id);
         self.enqueue(id);
     }

@@ -13,16 +13,44 @@ impl<D: Disk> Tracker<D> {
         let Some(open) = self.open_path_of(id) else {
             return;
         };
-        if self.is_left_behind(id, &open) {
-            return self.unlink_in_pieces(id);
+        match self.compare_root(id, &open) {
+            Ok(true) => match self.disk.stat(Target::Root(&open)) {
+                Ok(stat) => self.reconcile_same_directory(id, &stat),
+                Err(error) => drop(self.retry_entry(id, &error)),
+            },
+            Ok(false) => self.unlink_in_pieces(id),
+            Err(error) => drop(self.retry_entry(id, &error)),
         }
-        let watched = match self.disk.watch(Target::Root(&open)) {
-            Ok(watched) => watched,
-            Err(error) => return self.unwatchable_root(id, &open, &error),
-        };
+    }
+
+    /// Whether a PATH that is a directory certainly leads to the same one.
+    pub(in crate::tracker) fn confirm_root(&mut self, id: Id) -> bool {
+        let open = self.open_path_of(id);
+        open.is_some_and(|open| self.compare_root(id, &open) == Ok(true))
+    }
+
+    /// Whether a PATH leads to the same directory; its watch is set if it had none.
+    ///
+    /// # Errors
+    /// Why that is not known, or why it cannot be watched.
+    fn compare_root(&mut self, id: Id, open: &[u8]) -> Result<bool, FsError> {
+        if self.is_left_behind(id, open) {
+            return Ok(false);
+        }
         let known: Inode = self.model.inode(id);
+        let watched = match self.disk.watch(Target::Root(open)) {
+            Ok(watched) => watched,
+            // It is gone only if nothing, or something else, is there.
+            Err(error) => {
+                return match self.disk.stat(Target::Root(open)) {
+                    Ok(stat) if stat.kind == Kind::Directory && stat.inode == known => Err(error),
+                    Ok(_) | Err(FsError::NotFound) => Ok(false),
+                    Err(_) => Err(error),
+                };
+            }
+        };
         match watched.wd {
-            Ok(wd) if self.model.watched(wd) == Some(id) => {}
+            Ok(wd) if self.model.watched(wd) == Some(id) => Ok(true),
             Ok(wd)
                 if watched.inode == known
                     && self.model.watched(wd).is_none()
@@ -30,37 +58,17 @@ impl<D: Disk> Tracker<D> {
             {
                 self.mark_watched(id, wd);
                 self.queue.add(Work::scan(id, ScanScope::All));
+                Ok(true)
             }
-            Err(error) if watched.inode == known => {
-                self.retry_entry(id, &error);
-            }
+            Err(error) if watched.inode == known => Err(error),
             Ok(wd) => {
                 // Another directory is there: the watched one is gone.
                 if self.model.watched(wd).is_none() {
                     self.disk.unwatch(wd);
                 }
-                self.unlink_in_pieces(id);
-                return;
+                Ok(false)
             }
-            Err(_) => return self.unlink_in_pieces(id),
-        }
-        match self.disk.stat(Target::Root(&open)) {
-            Ok(stat) => self.reconcile_same_directory(id, &stat),
-            Err(error) => drop(self.retry_entry(id, &error)),
-        }
-    }
-
-    /// Serves a PATH that could not be opened: it is gone only if nothing, or something else, is
-    /// there.
-    fn unwatchable_root(&mut self, id: Id, open: &[u8], error: &FsError) {
-        let is_it = match self.disk.stat(Target::Root(open)) {
-            Ok(stat) => stat.kind == Kind::Directory && stat.inode == self.model.inode(id),
-            Err(error) => error != FsError::NotFound,
-        };
-        if is_it {
-            self.retry_entry(id, error);
-        } else {
-            self.unlink_in_pieces(id);
+            Err(_) => Ok(false),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Compares the emitted records with the model at every step, and the model with the disk and
 //! the kernel's watches once all is quiet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::fake::{Node, digest};
 use super::super::model::{DirectoryState, Flag, Id};
@@ -88,12 +88,8 @@ impl World {
             }
         }
         self.compare_with_model();
-        let mut truth = Vec::new();
-        for root in self.tracker.roots.directories() {
-            let all = self.tracker.disk.truth(&root.open).into_iter();
-            truth.extend(all.filter(|(path, kind, _)| self.is_reported(&root.open, path, *kind)));
-        }
-        for (path, kind, node) in &truth {
+        let truth = self.reported_truth();
+        for (path, (kind, node)) in &truth {
             let shown = String::from_utf8_lossy(path);
             let Some(emitted) = self.fold.names.get(path) else {
                 panic!(
@@ -133,6 +129,30 @@ impl World {
         self.compare_watches();
     }
 
+    /// All names on disk that are reported. A PATH in another one is reported by itself.
+    fn reported_truth(&self) -> BTreeMap<Vec<u8>, (Kind, Node)> {
+        let roots = self.tracker.roots.directories().iter();
+        let roots: Vec<&[u8]> = roots
+            .filter(|root| root.entry.is_some())
+            .map(|root| root.open.as_slice())
+            .collect();
+        let mut truth = BTreeMap::new();
+        for &root in &roots {
+            let is_in_other = |path: &[u8]| {
+                let mut others = roots.iter().filter(|other| other.len() > root.len());
+                others.any(|other| {
+                    path.starts_with(other) && matches!(path.get(other.len()), None | Some(b'/'))
+                })
+            };
+            for (path, kind, node) in self.tracker.disk.truth(root) {
+                if !is_in_other(&path) && self.is_reported(root, &path, kind) {
+                    truth.insert(path, (kind, node));
+                }
+            }
+        }
+        truth
+    }
+
     /// Asserts that each file has a watch, unless watches ran out. `kept`: how many watches are on
     /// files.
     fn compare_file_watches(&self, kept: usize) {
@@ -141,12 +161,8 @@ impl World {
             return;
         }
         let mut files = BTreeSet::new();
-        for root in self.tracker.roots.directories() {
-            let truth = disk.truth(&root.open).into_iter();
-            let nodes = truth.filter(|(path, kind, _)| {
-                *kind == Kind::File && self.is_reported(&root.open, path, *kind)
-            });
-            for (path, _, node) in nodes {
+        for (path, (kind, node)) in self.reported_truth() {
+            if kind == Kind::File {
                 let shown = String::from_utf8_lossy(&path);
                 let is_watched = disk.kernel.is_watched(node);
                 assert!(is_watched, "{shown}, after {:#?}", disk.journal);

@@ -243,6 +243,8 @@ fn whatever_happens_under_whatever_spelling_the_model_becomes_the_disk() {
     ];
     check(
         options().prop_map(|mut options| {
+            // A PATH in another one keeps its path, though its name is listed otherwise.
+            options.roots.retain(|root| !root.contains('/'));
             options.ignores_case = true;
             // Size and times alone may not show a write for which the name has no event.
             options.settings.hashing = Hashing::Eager;

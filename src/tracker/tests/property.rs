@@ -59,7 +59,12 @@ pub(super) fn options() -> impl Strategy<Value = WorldOptions> {
     let hashing =
         prop_oneof![6 => Just(Hashing::Eager), 2 => Just(Hashing::Lazy), 1 => Just(Hashing::Off)];
     let limit = prop_oneof![5 => Just(1 << 30), 1 => Just(6)];
-    let roots = prop_oneof![3 => Just(vec!["t"]), 1 => Just(vec!["t", "u"])];
+    let roots = prop_oneof![
+        3 => Just(vec!["t"]),
+        1 => Just(vec!["t", "u"]),
+        1 => Just(vec!["t/d", "t"]),
+        1 => Just(vec!["t/d/e", "t/d", "u", "t"]),
+    ];
     let events = prop_oneof![3 => Just(usize::MAX), 1 => 1..20_usize];
     let watches = prop_oneof![8 => Just(usize::MAX), 1 => 2..6_usize];
     let no_renames = prop_oneof![3 => Just(false), 1 => Just(true)];

@@ -193,6 +193,10 @@ impl World {
     // The watch begins.
 
     fn build(&mut self, path: &[u8]) {
+        let roots = self.tracker.roots.directories().iter();
+        let others: Vec<_> = roots
+            .filter_map(|root| Some((root.open.clone(), root.entry?)))
+            .collect();
         let node = self.tracker.disk.build(path).expect("the PATH is there");
         let id = self.tracker.model.insert(None, b"", Kind::Directory);
         self.tracker.model.set(id, Flag::ROOT);
@@ -208,7 +212,8 @@ impl World {
         let mut truth = self.tracker.disk.truth(path);
         truth.sort_by(|one, other| one.0.cmp(&other.0));
         for (at, kind, node_at) in truth {
-            if !self.is_reported(path, &at, kind) {
+            let is_above = |(root, _): &(Vec<u8>, Id)| at.starts_with(&[root, &b"/"[..]].concat());
+            if others.iter().any(is_above) || !self.is_reported(path, &at, kind) {
                 continue;
             }
             let child = if node_at == node {
@@ -216,6 +221,10 @@ impl World {
             } else {
                 self.known(&mut ids, &at, kind, node_at)
             };
+            if let Some((_, other)) = others.iter().find(|(root, _)| *root == at) {
+                self.tracker.mark_alias(child, *other);
+                continue;
+            }
             let bytes = (kind == Kind::File).then(|| self.tracker.disk.bytes(node_at));
             let content = Content {
                 size: bytes.map(|bytes| bytes.len() as u64),

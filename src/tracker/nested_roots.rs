@@ -1,0 +1,164 @@
+//! Serves PATHs that lie in a directory of another PATH, when that moves or is removed.
+//!
+//! Invariant: what is reported by the path of such a PATH is emitted as deleted before the
+//! directory above it is emitted as renamed or deleted.
+
+use super::disk::{Disk, Inode};
+use super::model::{Flag, Id};
+use super::{FileRoot, Root, Tracker};
+use crate::change::Kind;
+
+impl<D: Disk> Tracker<D> {
+    /// Ends the PATHs below a directory that is about to be removed, since it is gone. They stay
+    /// if it is only hidden now, since no filter hides a PATH.
+    pub(super) fn remove_roots_within(&mut self, top: Id) {
+        let within = self.roots_within(top);
+        if within.is_empty() {
+            return;
+        }
+        let parent = self.model.parent(top);
+        let may_stay = parent.is_some_and(|dir| self.is_hidden(dir, self.model.name(top), true));
+        for root in within {
+            let stays = may_stay && self.model.is_live(root) && self.confirm_root(root);
+            if self.model.is_live(root) && !stays {
+                self.unlink(root);
+            }
+        }
+    }
+
+    /// Adds an entry for what is no directory; a PATH with its path is gone.
+    pub(super) fn insert(&mut self, dir: Id, name: &[u8], kind: Kind) -> Id {
+        self.lose_roots_at(dir, name);
+        self.model.insert(Some(dir), name, kind)
+    }
+
+    /// Ends the PATHs at or below a name, since something else has the name now.
+    pub(super) fn lose_roots_at(&mut self, dir: Id, name: &[u8]) {
+        for root in self.roots_at(dir, name) {
+            if self.model.is_live(root) {
+                self.unlink(root);
+            }
+        }
+    }
+
+    /// Ends the PATHs below a directory that is about to move: each leads elsewhere then.
+    pub(super) fn lose_roots_within(&mut self, top: Id) {
+        for root in self.roots_within(top) {
+            if self.model.is_live(root) {
+                self.unlink(root);
+            }
+        }
+        self.lose_file_roots(top);
+    }
+
+    /// Ends the PATHs that are single files in a directory that is about to move, or below it: each
+    /// leads elsewhere then. A file that has another path without its PATH is removed, and is found
+    /// as new after the move.
+    pub(super) fn lose_file_roots(&mut self, top: Id) {
+        let (model, files) = (&self.model, self.roots.files().iter());
+        let is_lost = |file: &&FileRoot| model.is_within(file.dir, top);
+        for file in files.filter(is_lost).cloned().collect::<Vec<_>>() {
+            self.roots.forget_file(&file);
+            let Some(id) = self.model.find(file.dir, &file.name) else {
+                continue;
+            };
+            let mut path = Vec::new();
+            self.write_path(id, &mut path);
+            let is_dir = self.model.kind(id) == Kind::Directory;
+            if path != file.shown || self.is_hidden(file.dir, &file.name, is_dir) {
+                self.roots.add_file(file.clone());
+                self.lose_root(&file.shown);
+            }
+        }
+    }
+}
+
+impl<D> Tracker<D> {
+    /// Hides a directory that is not entered if it is a PATH, which is reported by itself.
+    pub(super) fn hide_if_root(&mut self, id: Id, inode: Inode) {
+        let mut roots = self.roots.entries();
+        let is_it =
+            |&root: &Id| self.model.inode(root) == inode && !self.model.has(root, Flag::PARTIAL);
+        if let Some(root) = roots.find(is_it) {
+            self.model.set_alias(id, root);
+            self.model.hide(id);
+        }
+    }
+
+    /// Hides the directories that are not entered and are PATHs, which are reported by themselves.
+    /// Returns each, with the entry of the PATH.
+    pub(crate) fn hide_roots_not_entered(&mut self) -> Vec<(Id, Id)> {
+        let mut hidden = Vec::new();
+        if self.roots.directories().len() < 2 {
+            return hidden;
+        }
+        for Root {
+            absolute, entry, ..
+        } in self.roots.directories().to_vec()
+        {
+            let cut = absolute.iter().rposition(|&byte| byte == b'/');
+            let (Some(root), Some(cut)) = (entry, cut) else {
+                continue;
+            };
+            let dir = self.entry_at(if cut == 0 { b"/" } else { &absolute[..cut] });
+            let found = dir.and_then(|dir| self.model.find(dir, &absolute[cut + 1..]));
+            if let Some(id) = found
+                && self.model.is_not_entered(id)
+                && !self.model.is_alias(id)
+                && !self.model.has(root, Flag::PARTIAL)
+            {
+                self.mark_alias(id, root);
+                hidden.push((id, root));
+            }
+        }
+        hidden
+    }
+
+    /// The PATHs at or below the path of an entry.
+    fn roots_within(&self, top: Id) -> Vec<Id> {
+        if self.roots.directories().len() < 2 || self.model.kind(top) != Kind::Directory {
+            return Vec::new();
+        }
+        match self.model.parent(top) {
+            Some(dir) => self.roots_at(dir, self.model.name(top)),
+            None => self.roots_through(top),
+        }
+    }
+
+    /// The PATHs that were given as a path through another one.
+    fn roots_through(&self, other: Id) -> Vec<Id> {
+        let top = self.roots.with_entry(other);
+        let is_through = |root: &&Root| {
+            let rest = top.and_then(|top| root.shown.strip_prefix(top.shown.as_slice()));
+            rest.is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        let through = self.roots.directories().iter().filter(is_through);
+        through.filter_map(|root| root.entry).collect()
+    }
+
+    /// The PATHs at or below a name in a directory of another PATH, by their absolute paths at the
+    /// start.
+    pub(super) fn roots_at(&self, dir: Id, name: &[u8]) -> Vec<Id> {
+        let other = self.model.root(dir);
+        let top = self.roots.with_entry(other);
+        let Some(top) = top.filter(|_| self.roots.directories().len() > 1) else {
+            return Vec::new();
+        };
+        let mut path = top.absolute.clone();
+        if path != b"/" {
+            path.push(b'/');
+        }
+        self.model.write_relative_path(dir, &mut path);
+        if path.last() != Some(&b'/') {
+            path.push(b'/');
+        }
+        path.extend(name);
+        let is_within = |root: &&Root| {
+            let rest = root.absolute.strip_prefix(path.as_slice());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        let within = self.roots.directories().iter().filter(is_within);
+        let entries = within.filter_map(|root| root.entry);
+        entries.filter(|&root| root != other).collect()
+    }
+}

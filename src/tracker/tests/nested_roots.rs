@@ -1,0 +1,113 @@
+//! Tests PATHs that lie in a directory of another PATH: each name is reported once, and what such
+//! a PATH reported is deleted before anything else takes its path.
+
+use super::super::fake::Op;
+use super::cases::{all, write};
+use super::world::{World, WorldOptions};
+
+fn tree() -> Vec<Op> {
+    let dirs = vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/e"), Op::MakeDir("o/x")];
+    all(&[dirs, write("t/d/e/a", 1), write("t/f", 2)])
+}
+
+/// What happens to the innermost of these PATHs; asserts that these records come.
+fn emits(roots: &[&'static str], ops: &[Op], expected: &[&str]) {
+    let options = WorldOptions {
+        roots: roots.to_vec(),
+        ..WorldOptions::default()
+    };
+    let mut world = World::quiet(&options, &tree());
+    world.does(ops);
+    world.converges();
+    assert_eq!(world.new_records(), expected, "{ops:?}");
+}
+
+#[test]
+fn a_directory_made_again_under_the_name_of_a_path_is_created_after_that_is_deleted() {
+    emits(
+        &["t/d", "t"],
+        &[Op::RemoveTree("t/d"), Op::MakeDir("t/d")],
+        &[
+            "deleted t/d/e/a",
+            "deleted t/d/e/",
+            "deleted t/d/",
+            "created t/d/",
+        ],
+    );
+}
+
+#[test]
+fn a_path_is_deleted_before_a_directory_above_it_is_renamed() {
+    emits(
+        &["t/d/e", "t"],
+        &[Op::Rename("t/d", "t/x")],
+        &[
+            "deleted t/d/e/a",
+            "deleted t/d/e/",
+            "renamed t/d/ -> t/x/",
+            "created t/x/e/",
+            "created t/x/e/a 4",
+        ],
+    );
+}
+
+#[test]
+fn a_path_that_moved_is_gone_though_it_came_back() {
+    let options = WorldOptions {
+        roots: vec!["t/d/e", "t"],
+        ..WorldOptions::default()
+    };
+    let mut world = World::quiet(&options, &tree());
+    world.does(&[Op::Exchange("t/d/e", "t/f"), Op::Exchange("t/d/e", "t/f")]);
+    world.converges();
+    let records = world.new_records();
+    assert_eq!(records[..2], ["deleted t/d/e/a", "deleted t/d/e/"]);
+}
+
+#[test]
+fn a_directory_that_is_removed_takes_the_paths_in_it_along() {
+    emits(
+        &["t/d/e", "t"],
+        &[Op::Rename("t/d", "o/d")],
+        &["deleted t/d/e/a", "deleted t/d/e/", "deleted t/d/"],
+    );
+}
+
+#[test]
+fn a_file_whose_name_is_not_hidden_takes_the_place_of_a_path_that_is() {
+    let options = WorldOptions {
+        roots: vec!["t/d", "t"],
+        exclude: vec!["d/"],
+        ..WorldOptions::default()
+    };
+    let mut world = World::quiet(&options, &tree());
+    world.does(&[Op::Rename("t/d", "o/d"), Op::Rename("t/f", "t/d")]);
+    world.converges();
+    let expected = [
+        "deleted t/d/e/a",
+        "deleted t/d/e/",
+        "deleted t/d/",
+        "renamed t/f -> t/d",
+    ];
+    assert_eq!(world.new_records(), expected);
+}
+
+#[test]
+fn at_the_limit_of_the_depth_a_path_is_replaced_by_a_directory_that_is_not_entered() {
+    let mut options = WorldOptions {
+        roots: vec!["t/d", "t"],
+        ..WorldOptions::default()
+    };
+    options.settings.max_depth = Some(1);
+    let mut world = World::quiet(&options, &tree());
+    world.does(&[
+        Op::Rename("t/d", "o/d"),
+        Op::MakeDir("t/d"),
+        Op::MakeDir("t/d/x"),
+    ]);
+    world.converges();
+    assert_eq!(
+        world.new_records(),
+        ["deleted t/d/e/", "deleted t/d/", "created t/d/"]
+    );
+}
