@@ -19,9 +19,8 @@ impl<D: Disk> Tracker<D> {
         let parent = self.model.parent(top);
         let may_stay = parent.is_some_and(|dir| self.is_hidden(dir, self.model.name(top), true));
         for root in within {
-            let stays = may_stay && self.model.is_live(root) && self.confirm_root(root);
-            if self.model.is_live(root) && !stays {
-                self.unlink(root);
+            if !(may_stay && self.model.is_live(root) && self.confirm_root(root)) {
+                self.lose_roots(&[root]);
             }
         }
     }
@@ -34,27 +33,28 @@ impl<D: Disk> Tracker<D> {
 
     /// Ends the PATHs at or below a name, since something else has the name now.
     pub(super) fn lose_roots_at(&mut self, dir: Id, name: &[u8]) {
-        for root in self.roots_at(dir, name) {
-            if self.model.is_live(root) {
-                self.unlink(root);
-            }
-        }
+        self.lose_roots(&self.roots_at(dir, name));
     }
 
     /// Ends the PATHs below a directory that is about to move: each leads elsewhere then.
     pub(super) fn lose_roots_within(&mut self, top: Id) {
-        for root in self.roots_within(top) {
+        self.lose_roots(&self.roots_within(top));
+        self.lose_file_roots(top);
+    }
+
+    /// Removes what is watched for PATHs, as far as it has not gone with another one of them.
+    fn lose_roots(&mut self, roots: &[Id]) {
+        for &root in roots {
             if self.model.is_live(root) {
                 self.unlink(root);
             }
         }
-        self.lose_file_roots(top);
     }
 
     /// Ends the PATHs that are single files in a directory that is about to move, or below it: each
     /// leads elsewhere then. A file that has another path without its PATH is removed, and is found
     /// as new after the move.
-    pub(super) fn lose_file_roots(&mut self, top: Id) {
+    fn lose_file_roots(&mut self, top: Id) {
         let (model, files) = (&self.model, self.roots.files().iter());
         let is_lost = |file: &&FileRoot| model.is_within(file.dir, top);
         for file in files.filter(is_lost).cloned().collect::<Vec<_>>() {

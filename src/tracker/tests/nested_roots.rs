@@ -4,6 +4,7 @@
 use super::super::fake::Op;
 use super::cases::{all, write};
 use super::world::{World, WorldOptions};
+use crate::filter::{Filter, FilterOptions};
 
 fn tree() -> Vec<Op> {
     let dirs = vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/e"), Op::MakeDir("o/x")];
@@ -110,4 +111,35 @@ fn at_the_limit_of_the_depth_a_path_is_replaced_by_a_directory_that_is_not_enter
         world.new_records(),
         ["deleted t/d/e/", "deleted t/d/", "created t/d/"]
     );
+}
+
+#[test]
+fn a_path_stays_while_a_filter_hides_it_in_another_one() {
+    let filter = |exclude: &[String]| {
+        let options = FilterOptions {
+            exclude,
+            exclude_from: &[],
+            include: &[],
+            gitignore: false,
+        };
+        Filter::new(&options).unwrap()
+    };
+    for max_depth in [None, Some(1)] {
+        let mut options = WorldOptions {
+            roots: vec!["t/d", "t"],
+            ..WorldOptions::default()
+        };
+        options.settings.max_depth = max_depth;
+        let mut world = World::quiet(&options, &tree());
+        let top = world.tracker.roots.entries().last().unwrap();
+        for exclude in [vec!["d/".to_owned()], vec![]] {
+            world.tracker.filter = filter(&exclude);
+            world.tracker.enqueue_name(top, b"d");
+            world.settles();
+            assert_eq!(world.new_records(), Vec::<String>::new());
+        }
+        world.does(&write("t/d/x", 1));
+        world.converges();
+        assert_eq!(world.new_records(), ["created t/d/x 0", "changed t/d/x 4"]);
+    }
 }
