@@ -147,7 +147,7 @@ impl<D: Disk> Tracker<D> {
     /// Serves a directory with the known inode number that cannot be watched now. If it has a watch
     /// in the model, it is another directory, or the watch is gone and its `IN_IGNORED` unread: what
     /// happened before is to be applied first, unless it was dropped.
-    fn lost_watch(&mut self, id: Id, error: &FsError) {
+    pub(super) fn lost_watch(&mut self, id: Id, error: &FsError) {
         match (self.model.directory_state(id), error) {
             (DirectoryState::Watched(_), FsError::WatchLimit)
                 if self.queue.failures_of(id) == 0 =>

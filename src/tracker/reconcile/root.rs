@@ -19,7 +19,7 @@ impl<D: Disk> Tracker<D> {
                 Err(error) => drop(self.retry_entry(id, &error)),
             },
             Ok(false) => self.unlink_in_pieces(id),
-            Err(error) => drop(self.retry_entry(id, &error)),
+            Err(error) => self.lost_watch(id, &error),
         }
     }
 

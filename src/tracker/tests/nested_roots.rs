@@ -143,3 +143,23 @@ fn a_path_stays_while_a_filter_hides_it_in_another_one() {
         assert_eq!(world.new_records(), ["created t/d/x 0", "changed t/d/x 4"]);
     }
 }
+
+#[test]
+fn a_path_whose_watch_is_gone_without_an_event_is_polled_at_the_limit_of_watches() {
+    let options = WorldOptions {
+        roots: vec!["t/d", "t"],
+        ..WorldOptions::default()
+    };
+    let mut world = World::quiet(&options, &tree());
+    let root = world.tracker.roots.entries().next().unwrap();
+    let wd = world.tracker.model.wd(root).unwrap();
+    world.tracker.disk.kernel.most_watches = 1;
+    world.tracker.disk.kernel.unwatch(wd);
+    world.tracker.disk.kernel.read(usize::MAX); // IN_IGNORED is lost.
+    world.tracker.enqueue(root);
+    world.settles();
+    assert_eq!(world.tracker.model.wd(root), None);
+    world.does(&write("t/d/x", 1));
+    world.converges();
+    assert_eq!(world.new_records(), ["created t/d/x 4"]);
+}
