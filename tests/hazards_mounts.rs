@@ -69,7 +69,10 @@ fn a_file_that_is_a_mount_point_is_written_to_by_either_name() {
     // It is replaced below the mount, which is not visible.
     tree.write("f", "covered, too");
     watch.settle();
-    namespace::inside(&watch, &["umount", tree.path("f").to_str().unwrap()]).unwrap();
+    // It is busy while it is read.
+    let point = tree.path("f");
+    let umount = ["umount", point.to_str().unwrap()];
+    assert!(eventually(|| namespace::inside(&watch, &umount).is_ok()));
     watch.until("changed file ./f");
     tree.write("f", "seen again");
     watch.until("changed file ./f");
