@@ -56,7 +56,9 @@ use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
 use moved_from::MovedFromEvents;
 use queue::{Key, Work, WorkQueue};
 pub(crate) use reported_before::Reported;
-pub(crate) use roots::{FileRoot, Root, RootTarget, Roots, is_above, is_dots, without_slashes};
+pub(crate) use roots::{
+    FileRoot, Root, RootTarget, Roots, is_above, is_dots, path_below, without_slashes,
+};
 pub(crate) use settings::{Counters, Hashing, Settings};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -27,13 +27,9 @@ impl<D> Tracker<D> {
         if self.filter.hides_nothing() {
             return false;
         }
-        let Some((root, mut relative_path)) = self.root_and_relative_path(dir) else {
+        let Some((root, relative_path)) = self.root_and_path_of_name(dir, name) else {
             return false;
         };
-        if !relative_path.is_empty() {
-            relative_path.push(b'/');
-        }
-        relative_path.extend(name);
         self.filter.hides(&root.absolute, &relative_path, is_dir) && !is_path()
     }
 
@@ -42,6 +38,16 @@ impl<D> Tracker<D> {
         let root = self.roots.with_entry(self.model.root(dir))?;
         let mut relative_path = Vec::with_capacity(128);
         self.model.write_relative_path(dir, &mut relative_path);
+        Some((root, relative_path))
+    }
+
+    /// The PATH that a directory is in, and the relative path there of a name in the directory.
+    pub(super) fn root_and_path_of_name(&self, dir: Id, name: &[u8]) -> Option<(&Root, Vec<u8>)> {
+        let (root, mut relative_path) = self.root_and_relative_path(dir)?;
+        if !relative_path.is_empty() {
+            relative_path.push(b'/');
+        }
+        relative_path.extend(name);
         Some((root, relative_path))
     }
 

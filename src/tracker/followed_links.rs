@@ -3,9 +3,9 @@
 //!
 //! Opens nothing. Invariant: of all names with one path, one is reported.
 
-use super::Tracker;
 use super::disk::Disk;
 use super::model::{Flag, Id};
+use super::{Tracker, path_below};
 use crate::change::Kind;
 
 impl<D> Tracker<D> {
@@ -15,15 +15,15 @@ impl<D> Tracker<D> {
             let above = shown.strip_suffix(name);
             above.is_some_and(|above| above.ends_with(b"/"))
         };
-        let here = self.roots_at(dir, name);
-        let is_elsewhere = |id: Id| !self.model.has(id, Flag::PARTIAL) && !here.contains(&id);
+        let is_path = |id: Id| !self.model.has(id, Flag::PARTIAL);
         let roots = self.roots.directories().iter();
-        let roots = roots.filter(|root| ends(&root.shown) && root.entry.is_some_and(is_elsewhere));
+        let roots = roots.filter(|root| ends(&root.shown) && root.entry.is_some_and(is_path));
         let files = self.roots.files().iter();
         let files = files.filter(|file| ends(&file.shown) && !file.is(dir, name));
-        let shown = roots.map(|root| &root.shown);
-        let mut shown = shown.chain(files.map(|file| &file.shown)).peekable();
-        if shown.peek().is_none() {
+        let directories = roots.map(|root| (&root.shown, root.entry));
+        let files = files.map(|file| (&file.shown, None));
+        let mut ending = directories.chain(files).peekable();
+        if ending.peek().is_none() {
             return false;
         }
         let mut path = Vec::new();
@@ -32,7 +32,9 @@ impl<D> Tracker<D> {
             path.push(b'/');
         }
         path.extend(name);
-        shown.any(|shown| *shown == path)
+        let here = self.roots_at(dir, name);
+        let is_elsewhere = |entry: Option<Id>| entry.is_none_or(|id| !here.contains(&id));
+        ending.any(|(shown, entry)| *shown == path && is_elsewhere(entry))
     }
 
     /// The directory in another PATH in which a path is a name.
@@ -40,19 +42,10 @@ impl<D> Tracker<D> {
         let cut = shown.iter().rposition(|&byte| byte == b'/')?;
         let (above, name) = (&shown[..cut], &shown[cut + 1..]);
         let dir = self.roots.directories().iter().find_map(|root| {
-            let rest = above.strip_prefix(root.shown.as_slice())?;
-            let mut at = root.entry?;
-            let is_below = rest.is_empty() || rest.starts_with(b"/");
-            if !is_below || self.model.has(at, Flag::PARTIAL) {
-                return None;
-            }
-            for name in rest
-                .split(|&byte| byte == b'/')
-                .filter(|name| !name.is_empty())
-            {
-                at = self.model.find(at, name)?;
-            }
-            (self.model.kind(at) == Kind::Directory).then_some(at)
+            let rest = path_below(above, &root.shown)?;
+            let is_path = |&id: &Id| !self.model.has(id, Flag::PARTIAL);
+            let found = self.model.at_path(root.entry.filter(is_path)?, rest)?;
+            (self.model.kind(found) == Kind::Directory).then_some(found)
         })?;
         Some((dir, name))
     }
@@ -82,15 +75,12 @@ impl<D: Disk> Tracker<D> {
 
     /// Lets the PATH in which a lost one is a name report that again.
     pub(super) fn show_followed(&mut self, shown: &[u8]) {
-        let Some((dir, name)) = self.directory_of(shown) else {
-            return;
-        };
-        if let Some(known) = self.model.find(dir, name)
-            && self.model.kind(known) == Kind::Symlink
-            && self.model.has(known, Flag::HIDDEN)
-        {
-            self.unlink(known);
+        let link = self.followed_link(shown);
+        if let Some(link) = link.filter(|&link| self.model.has(link, Flag::HIDDEN)) {
+            self.unlink(link);
         }
-        self.enqueue_name(dir, name);
+        if let Some((dir, name)) = self.directory_of(shown) {
+            self.enqueue_name(dir, name);
+        }
     }
 }

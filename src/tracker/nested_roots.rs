@@ -5,7 +5,7 @@
 
 use super::disk::{Disk, Inode};
 use super::model::{Flag, Id};
-use super::{FileRoot, Root, Tracker};
+use super::{FileRoot, Root, Tracker, path_below};
 use crate::change::Kind;
 
 impl<D: Disk> Tracker<D> {
@@ -129,8 +129,8 @@ impl<D> Tracker<D> {
     fn roots_through(&self, other: Id) -> Vec<Id> {
         let top = self.roots.with_entry(other);
         let is_through = |root: &&Root| {
-            let rest = top.and_then(|top| root.shown.strip_prefix(top.shown.as_slice()));
-            rest.is_some_and(|rest| rest.starts_with(b"/"))
+            let rest = top.and_then(|top| path_below(&root.shown, &top.shown));
+            rest.is_some_and(|rest| !rest.is_empty())
         };
         let through = self.roots.directories().iter().filter(is_through);
         through.filter_map(|root| root.entry).collect()
@@ -139,26 +139,18 @@ impl<D> Tracker<D> {
     /// The PATHs at or below a name in a directory of another PATH, by their absolute paths at the
     /// start.
     pub(super) fn roots_at(&self, dir: Id, name: &[u8]) -> Vec<Id> {
-        let other = self.model.root(dir);
-        let top = self.roots.with_entry(other);
-        let Some(top) = top.filter(|_| self.roots.directories().len() > 1) else {
+        if self.roots.directories().len() < 2 {
+            return Vec::new();
+        }
+        let Some((top, relative_path)) = self.root_and_path_of_name(dir, name) else {
             return Vec::new();
         };
-        let mut path = top.absolute.clone();
-        if path != b"/" {
-            path.push(b'/');
-        }
-        self.model.write_relative_path(dir, &mut path);
-        if path.last() != Some(&b'/') {
-            path.push(b'/');
-        }
-        path.extend(name);
         let is_within = |root: &&Root| {
-            let rest = root.absolute.strip_prefix(path.as_slice());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+            let below = path_below(&root.absolute, &top.absolute);
+            let below = below.map(|rest| rest.strip_prefix(b"/").unwrap_or(rest));
+            below.is_some_and(|rest| path_below(rest, &relative_path).is_some())
         };
         let within = self.roots.directories().iter().filter(is_within);
-        let entries = within.filter_map(|root| root.entry);
-        entries.filter(|&root| root != other).collect()
+        within.filter_map(|root| root.entry).collect()
     }
 }

@@ -189,12 +189,12 @@ impl<D: Disk> Tracker<D> {
         if self.model.is_live(id) {
             self.lose_roots_within(id);
         }
-        if !self.model.is_live(id) || !self.model.is_live(dir) {
-            // It was in one of these PATHs, as far as was known: it is found as new.
-            if self.model.is_live(dir) {
-                self.enqueue_name(dir, name);
-            }
+        if !self.model.is_live(dir) {
             return;
+        }
+        if !self.model.is_live(id) || self.is_leaving(id) {
+            // It was in one of these PATHs, as far as was known: it is found as new.
+            return self.enqueue_name(dir, name);
         }
         let is_apart = self.settings.no_renames;
         let apart = is_apart.then(|| (self.old_path(id), self.model.subtree(id)));

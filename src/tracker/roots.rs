@@ -163,6 +163,13 @@ pub(crate) fn without_slashes(given: &[u8]) -> &[u8] {
     &given[..end.map_or(0, |last| last + 1)]
 }
 
+/// What follows the path of a directory in the path of something at or below it. `None`: it is
+/// neither.
+pub(crate) fn path_below<'p>(path: &'p [u8], above: &[u8]) -> Option<&'p [u8]> {
+    let rest = path.strip_prefix(above)?;
+    (rest.is_empty() || above == b"/" || rest.starts_with(b"/")).then_some(rest)
+}
+
 /// Whether a path has no names: its directory is found whatever it is called by now.
 pub(crate) fn is_dots(path: &[u8]) -> bool {
     let mut names = path.split(|&byte| byte == b'/');
@@ -181,10 +188,8 @@ impl<D: Disk> Tracker<D> {
     /// are given through it lead elsewhere, too: what they report is removed first.
     pub(crate) fn lose_root(&mut self, given: &[u8]) {
         let shown = without_slashes(given);
-        let is_through = |path: &&Vec<u8>| {
-            path.strip_prefix(shown)
-                .is_some_and(|rest| rest.starts_with(b"/"))
-        };
+        let is_through =
+            |path: &&Vec<u8>| path_below(path, shown).is_some_and(|rest| !rest.is_empty());
         let directories = self.roots.directories.iter().map(|root| &root.shown);
         let files = self.roots.files.iter().map(|file| &file.shown);
         let mut through: Vec<_> = directories
@@ -268,10 +273,7 @@ impl<D> Tracker<D> {
     /// The entry at an absolute path, as the absolute paths of the PATHs were at the start.
     pub(crate) fn entry_at(&self, path: &[u8]) -> Option<Id> {
         self.roots.directories.iter().find_map(|root| {
-            let rest = path.strip_prefix(root.absolute.as_slice())?;
-            if !rest.is_empty() && root.absolute != b"/" && rest[0] != b'/' {
-                return None;
-            }
+            let rest = path_below(path, &root.absolute)?;
             self.model.at_path(root.entry?, rest)
         })
     }

@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 use super::contents::{Content, NONE};
 use super::{Entry, Tree, TreeId};
 use crate::since::record::State;
+use crate::tracker::path_below;
 
 impl Tree {
     /// Adds a PATH and the names above it, before any record has named them.
@@ -229,14 +230,10 @@ impl Tree {
     /// Moves a name with all below it, over what is there. `false`: it is not there, or would be
     /// moved into itself.
     pub(in crate::since) fn rename(&mut self, from: &[u8], to: &[u8]) -> bool {
-        let is_below = |path: &[u8], dir: &[u8]| {
-            let rest = path.strip_prefix(dir);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-        };
         let Some(TreeId(id)) = self.at(from) else {
             return false;
         };
-        if is_below(to, from) || is_below(from, to) {
+        if path_below(to, from).is_some() || path_below(from, to).is_some() {
             return false;
         }
         if let Some(TreeId(old)) = self.at(to) {
