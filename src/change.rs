@@ -28,12 +28,27 @@ pub(crate) enum Kind {
 /// What is known of a file's content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Content {
-    /// In bytes.
-    pub(crate) size: Option<u64>,
-    /// `None`: it was not read.
-    pub(crate) digest: Option<Digest>,
+    pub(crate) bytes: Option<Bytes>,
     /// Also of a directory; as it was when it was last compared.
     pub(crate) stat: Option<InodeTimes>,
+}
+
+/// Size and digest of the same bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Bytes {
+    pub(crate) size: u64,
+    /// `None`: they were not read.
+    pub(crate) digest: Option<Digest>,
+}
+
+impl Content {
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.bytes.map(|bytes| bytes.size)
+    }
+
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        self.bytes.and_then(|bytes| bytes.digest)
+    }
 }
 
 /// Inode number and times, in nanoseconds since 1970.

@@ -252,6 +252,12 @@ impl Since {
         bits & 1 << (old.index() % 64) != 0
     }
 
+    /// Size and times of a file that the walk found as it was reported.
+    pub(crate) fn size_and_times_if_unchanged(&self, old: TreeId) -> Option<(u64, InodeTimes)> {
+        let is_unchanged = self.is_marked_unchanged(old);
+        is_unchanged.then_some((self.tree.size(old)?, self.tree.times(old)?))
+    }
+
     /// How many files the walk found as they were reported.
     pub(crate) fn count_unchanged(&self) -> u64 {
         let words = self.unchanged.iter();

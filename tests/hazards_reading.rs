@@ -7,7 +7,7 @@ mod common;
 use common::{Tree, eventually, skipped, sys};
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,14 +21,6 @@ fn sparse(path: PathBuf, size: u64, mark: usize) {
     let file = File::create(path).unwrap();
     file.set_len(size).unwrap();
     file.write_all_at(&mark.to_ne_bytes(), size / 2).unwrap();
-}
-
-/// The files that a process has open in a directory.
-fn open_in(pid: u32, dir: &Path) -> Vec<PathBuf> {
-    let fds = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
-    fds.filter_map(|fd| fs::read_link(fd.unwrap().path()).ok())
-        .filter(|path| path.starts_with(dir))
-        .collect()
 }
 
 /// A tree with small and large files that another user may write to.
@@ -111,7 +103,8 @@ fn a_fifo_that_takes_the_name_of_a_file_is_not_opened_by_the_baseline() {
     let mut watch = tree.watch().json().start();
     // The directory is open by now, and most of its files are still to be read.
     let is_reading = || {
-        open_in(watch.pid(), &tree.root())
+        watch
+            .open_in(&tree.root())
             .iter()
             .any(|path| *path != tree.root())
     };
@@ -308,17 +301,13 @@ fn what_is_read_is_left_between_files() {
     sparse(tree.path("there"), 9 << 20, 1);
     tree.write("small", "text");
     let mut watch = tree.watch().json().baseline().start();
-    let open = open_in(watch.pid(), &tree.root());
+    let open = watch.open_in(&tree.root());
     let is_file = |path: &&PathBuf| **path != tree.root();
     assert_eq!(open.iter().filter(is_file).count(), 0, "{open:?}");
     sparse(tree.path("large"), 9 << 20, 0);
     watch.settle();
     watch.sentinel();
-    let is_left = || open_in(watch.pid(), &tree.root()).is_empty();
-    assert!(
-        eventually(is_left),
-        "{:?}",
-        open_in(watch.pid(), &tree.root())
-    );
+    let is_left = || watch.open_in(&tree.root()).is_empty();
+    assert!(eventually(is_left), "{:?}", watch.open_in(&tree.root()));
     watch.finish();
 }

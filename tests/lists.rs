@@ -107,13 +107,7 @@ fn a_fifo_as_a_list_is_waited_for_and_signals_are_served() {
         // Without a writer, signals end it.
         for signal in [sys::SIGINT, sys::SIGTERM] {
             let watch = tree.watch().args(args).spawn();
-            let waits = || {
-                let fds = std::fs::read_dir(format!("/proc/{}/fd", watch.pid()));
-                fds.is_ok_and(|fds| {
-                    fds.filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok())
-                        .any(|target| target == fifo)
-                })
-            };
+            let waits = || !watch.open_in(&fifo).is_empty();
             assert!(eventually(waits), "{option} never opens the FIFO");
             watch.signal(signal);
             let ended = watch.wait();

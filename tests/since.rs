@@ -9,8 +9,8 @@ mod common;
 use cases::CASES;
 use common::disk::{self, Snapshot};
 use common::fold::log_differences;
-use common::{Record, Tree, serve, sys};
-use std::fs;
+use common::{Record, Tree, eventually, serve, sys};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, SystemTime};
@@ -215,6 +215,48 @@ fn a_racy_file_is_read() {
     let file = snapshot(&tree, &[]);
     let args = ["--format", "json", "--timeout", "0", "--since", text(&file)];
     assert_eq!(bytes_read(&run(&tree, &args)), 5);
+}
+
+/// A file whose path and status are those reported is not read. Where the comparison finds it
+/// nevertheless new, its record has the size that was reported.
+#[test]
+fn an_unchanged_file_is_created_with_its_size_where_its_directory_moves_at_the_start() {
+    let tree = Tree::new();
+    tree.mkdirs("one/b");
+    tree.mkdirs("two/b");
+    tree.mkdirs("three/b");
+    tree.write("one/b/c1", "1");
+    tree.link("one/b/c1", "two/b/c2");
+    tree.link("one/b/c1", "three/b/c3");
+    // The second one in the order of the records: another of its names comes after it.
+    let listed = fs::read_dir(tree.root()).unwrap();
+    let dirs: Vec<_> = listed.map(|entry| entry.unwrap().file_name()).collect();
+    let [first, second, third] = &dirs[..] else {
+        panic!("{dirs:?}");
+    };
+    grow_old(&tree);
+    let file = snapshot(&tree, &[]);
+    tree.exchange(first, third);
+    // Another directory of that name, with the same `b` in it.
+    let b = Path::new(second).join("b");
+    tree.mkdir("other");
+    tree.rename(&b, "other/b");
+    tree.rmdir(second);
+    tree.rename("other", second);
+    // It is read after the walk, for a good part of a second.
+    let large = tree.path("large");
+    File::create(&large).unwrap().set_len(900 << 20).unwrap();
+    let args = ["--format", "json", "--since", text(&file)];
+    let mut watch = tree.watch().args(args).spawn();
+    let is_read = || !watch.open_in(&large).is_empty();
+    assert!(eventually(is_read), "the file is never read");
+    watch.freeze();
+    tree.rename(&b, "moved b");
+    watch.thaw();
+    while !watch.next_line().text().contains("./moved b") {}
+    let ended = watch.stop();
+    let whole = [fs::read(&file).unwrap(), ended.stdout].concat();
+    assert_eq!(differences(&tree, &whole), [""; 0]);
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn distances(
 
 /// Formats a list for [`script`].
 fn show(changes: &[OwnedChange]) -> String {
-    let bytes = |content: &Content| content.digest.map_or(0, |digest| digest[0]);
+    let bytes = |content: &Content| content.digest().map_or(0, |digest| digest[0]);
     let changes = changes.iter().map(|change| match &change.change {
         Change::Changed { path, content, .. } => {
             format!("M {} {}", text(path), bytes(content))

@@ -226,8 +226,8 @@ impl<'a> Fields<'a> {
             kind: kind_name(kind),
             path,
             path_hex,
-            size: content.size,
-            sha256: content.digest.map(Sha256),
+            size: content.size(),
+            sha256: content.digest().map(Sha256),
             stat: stat.map(Stat::from),
             owner: attributes.map(Owner::from),
         }

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Since;
 use super::tree::{Tree, TreeId};
-use crate::change::{Content, InodeTimes, Kind, OwnedChange};
+use crate::change::{Bytes, Content, InodeTimes, Kind, OwnedChange};
 use crate::net_effect::plan;
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
@@ -23,7 +23,7 @@ pub(crate) trait EntryMetadata {
     /// Inode number and times: of a file, as the baseline found them; of a directory, which the
     /// baseline does not stat, as they are now.
     fn times(&mut self, id: Id) -> Option<InodeTimes>;
-    /// The size of a file, as the baseline found it.
+    /// The size of a file, as the baseline found it; `None` for all else.
     fn size(&mut self, id: Id) -> Option<u64>;
 }
 
@@ -238,16 +238,13 @@ impl<D> Differ<'_, D> {
     }
 
     fn content(&mut self, id: Id) -> Content {
-        match self.tracker.model.kind(id) {
-            Kind::File => Content {
-                size: self.metadata.size(id),
-                digest: self.tracker.model.digest(id),
-                stat: self.metadata.times(id),
-            },
-            _ => Content {
-                stat: self.metadata.times(id),
-                ..Content::default()
-            },
+        let bytes = self.metadata.size(id).map(|size| Bytes {
+            size,
+            digest: self.tracker.model.digest(id),
+        });
+        Content {
+            bytes,
+            stat: self.metadata.times(id),
         }
     }
 

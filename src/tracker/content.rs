@@ -15,7 +15,7 @@ use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
 use super::queue::Work;
 use super::reconcile::BUSY;
 use super::{Hashing, Tracker};
-use crate::change::{Content, Digest, Kind, Warning};
+use crate::change::{Bytes, Content, Digest, Kind, Warning};
 pub(super) use reads::Reads;
 
 impl<D> Tracker<D> {
@@ -270,8 +270,10 @@ pub(super) fn directory_content(stat: &Stat) -> Content {
 /// The content fields of a file's record.
 pub(super) fn content(stat: &Stat, digest: Option<Digest>) -> Content {
     Content {
-        size: Some(stat.size),
-        digest,
+        bytes: Some(Bytes {
+            size: stat.size,
+            digest,
+        }),
         stat: Some(stat.times()),
     }
 }

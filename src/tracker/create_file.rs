@@ -9,7 +9,7 @@ use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target};
 use super::model::{self, Evidence, Id, Knowledge};
 use super::queue::{Detail, Work};
 use super::{Hashing, Tracker};
-use crate::change::{Content, EMPTY, Kind};
+use crate::change::{Bytes, Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Outcome};
 
 impl<D: Disk> Tracker<D> {
@@ -227,8 +227,7 @@ impl<D: Disk> Tracker<D> {
         self.emit_created(
             id,
             Content {
-                size: Some(0),
-                digest,
+                bytes: Some(Bytes { size: 0, digest }),
                 stat: stat.map(Stat::times),
             },
         );

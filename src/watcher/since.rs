@@ -123,6 +123,7 @@ impl Watcher {
         };
         add_unasked(&mut self.tracker, &since);
         let mut metadata = BaselineMetadata {
+            since: &since,
             found: &found,
             tracker: &self.tracker,
         };
@@ -177,9 +178,10 @@ fn add_unasked(tracker: &mut RealTracker, since: &Since) {
     }
 }
 
-/// Files as the baseline found them; directories as they are now.
+/// Files as the baseline or the walk found them; directories as they are now.
 struct BaselineMetadata<'a> {
-    /// Size and times of each file, by the index of its entry.
+    since: &'a Since,
+    /// Size and times of each file that the baseline read or stat'ed, by the index of its entry.
     found: &'a [Option<(u64, InodeTimes)>],
     tracker: &'a RealTracker,
 }
@@ -187,7 +189,17 @@ struct BaselineMetadata<'a> {
 impl BaselineMetadata<'_> {
     fn file(&self, id: Id) -> Option<(u64, InodeTimes)> {
         let found = self.found.get(id.index()).copied().flatten();
-        found.filter(|(size, times)| self.tracker.is_known_as(id, *size, *times))
+        found
+            .filter(|(size, times)| self.tracker.is_known_as(id, *size, *times))
+            .or_else(|| self.unchanged_file(id))
+    }
+
+    /// Size and times of a file that the walk found as it was reported under the same path.
+    fn unchanged_file(&self, id: Id) -> Option<(u64, InodeTimes)> {
+        let mut path = Vec::new();
+        self.tracker.write_path(id, &mut path);
+        let old = self.since.at_path(&path)?;
+        self.since.size_and_times_if_unchanged(old)
     }
 }
 

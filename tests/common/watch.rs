@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::time::Instant;
@@ -113,6 +113,14 @@ impl Watch {
         };
         self.taken += 1;
         line
+    }
+
+    /// The files in a directory that it has open.
+    pub(crate) fn open_in(&self, dir: &Path) -> Vec<PathBuf> {
+        let fds = fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        let files = fds.into_iter().flatten().flatten();
+        let files = files.filter_map(|fd| fs::read_link(fd.path()).ok());
+        files.filter(|path| path.starts_with(dir)).collect()
     }
 
     /// Waits for a line of stderr that begins so, from its start on.

@@ -18,7 +18,7 @@ impl Planner {
         }
         let overwritten = self.overwritten.get(&id);
         let new = node.new.or(overwritten.and(node.kept))?;
-        let differs = |before: Option<Digest>| new.digest.is_none() || new.digest != before;
+        let differs = |before: Option<Digest>| new.digest().is_none() || new.digest() != before;
         let has_changed = node.new.is_some() && differs(node.old);
         (has_changed || overwritten.is_some_and(|&before| differs(before))).then_some(new)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::change::{Before, Change, Content, Digest, Kind, OwnedChange};
+use crate::change::{Before, Bytes, Change, Content, Digest, Kind, OwnedChange};
 
 /// An entry of a tree.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -24,8 +24,10 @@ pub(super) fn digest(bytes: u8) -> Digest {
 
 pub(super) fn content(bytes: u8) -> Content {
     Content {
-        size: Some(1),
-        digest: Some(digest(bytes)),
+        bytes: Some(Bytes {
+            size: 1,
+            digest: Some(digest(bytes)),
+        }),
         ..Content::default()
     }
 }
@@ -67,7 +69,7 @@ pub(super) fn apply(
             if tree.contains_key(&path) || !has_directory(tree, &path) {
                 return wrong("cannot be created");
             }
-            let bytes = content.digest.map_or(0, |digest| digest[0]);
+            let bytes = content.digest().map_or(0, |digest| digest[0]);
             let bytes = if *kind == Kind::File { bytes } else { 0 };
             let (kind, object) = (*kind, 0);
             tree.insert(
@@ -81,7 +83,7 @@ pub(super) fn apply(
             );
         }
         Change::Changed { path, content } => {
-            let bytes = content.digest.unwrap()[0];
+            let bytes = content.digest().unwrap()[0];
             match tree.get_mut(&text(path)) {
                 Some(item)
                     if item.kind == Kind::File

@@ -2,13 +2,15 @@
 
 use super::super::{EventName, Events, Format, Header, Printer, Style};
 use super::{all_events, plain, printed, record_of, span};
-use crate::change::{Attributes, Batch, Change, Content, EMPTY, InodeTimes, Kind};
+use crate::change::{Attributes, Batch, Bytes, Change, Content, EMPTY, InodeTimes, Kind};
 
 #[test]
 fn json_names_digest_size_and_the_bytes_of_a_path_that_is_not_utf8() {
     let content = Content {
-        size: Some(0),
-        digest: Some(EMPTY),
+        bytes: Some(Bytes {
+            size: 0,
+            digest: Some(EMPTY),
+        }),
         stat: None,
     };
     let line = printed(plain(Format::Json), b"./\xff", |path| Change::Changed {
@@ -28,8 +30,10 @@ fn json_names_digest_size_and_the_bytes_of_a_path_that_is_not_utf8() {
 /// Content in which every field is known.
 fn full_content() -> Content {
     Content {
-        size: Some(0),
-        digest: Some(EMPTY),
+        bytes: Some(Bytes {
+            size: 0,
+            digest: Some(EMPTY),
+        }),
         stat: Some(InodeTimes {
             ino: 7,
             mtime: 1_700_000_000_000_000_001,

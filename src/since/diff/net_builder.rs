@@ -90,7 +90,9 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         self.net.set_destination(node, Some(edge));
         if self.differ.tracker.model.kind(new) == Kind::File {
             let mut content = self.differ.content(new);
-            content.digest = content.digest.or(self.differ.tree.digest(old));
+            if let Some(bytes) = &mut content.bytes {
+                bytes.digest = bytes.digest.or(self.differ.tree.digest(old));
+            }
             self.net.set_kept_content(node, content);
         }
     }

@@ -5,7 +5,7 @@
 //! on the work queue, so that it is emitted as changed once it was read.
 
 use super::{content, directory_content};
-use crate::change::{Content, EMPTY};
+use crate::change::{Bytes, Content, EMPTY};
 use crate::tracker::disk::{Disk, Stat};
 use crate::tracker::model::{self, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
@@ -18,8 +18,7 @@ impl<D: Disk> Tracker<D> {
         let digest = self.model.digest(id);
         if digest == Some(EMPTY) {
             return Content {
-                size: Some(0),
-                digest,
+                bytes: Some(Bytes { size: 0, digest }),
                 stat: self.stat_entry(id).ok().map(|stat| stat.times()),
             };
         }

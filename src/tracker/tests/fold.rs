@@ -28,8 +28,8 @@ impl Recorded {
     fn new(kind: Kind, content: Content) -> Self {
         Self {
             kind,
-            digest: content.digest,
-            size: content.size,
+            digest: content.digest(),
+            size: content.size(),
             is_sure: true,
             replaced: None,
         }
@@ -63,13 +63,9 @@ fn is_below(path: &[u8], top: &[u8]) -> bool {
 impl Fold {
     /// Adds a name that was there at `ready`.
     pub(super) fn start(&mut self, path: &[u8], kind: Kind, content: Content) {
-        let Content { digest, size, .. } = content;
         let emitted = Recorded {
-            kind,
-            digest,
-            size,
             is_sure: false,
-            replaced: None,
+            ..Recorded::new(kind, content)
         };
         self.names.insert(path.to_vec(), emitted);
     }
@@ -130,9 +126,9 @@ impl Fold {
     /// Applies `modified`: the bytes must differ.
     fn changed(&mut self, path: &[u8], content: Content) -> Result<(), &'static str> {
         let emitted = self.known(path, Kind::File)?;
-        let is_same = content.digest.is_some() && content.digest == emitted.digest;
+        let is_same = content.digest().is_some() && content.digest() == emitted.digest;
         let is_due = emitted.replaced.is_some_and(|last| {
-            last.digest != content.digest || last.digest.is_none() || !last.is_sure
+            last.digest != content.digest() || last.digest.is_none() || !last.is_sure
         });
         let is_twice = is_same && emitted.is_sure && !is_due;
         *emitted = Recorded::new(Kind::File, content);
@@ -198,7 +194,7 @@ pub(super) fn line(batch: &Batch, change: &Change) -> String {
     let name = |path, kind: &Kind| show(path) + if *kind == Kind::Directory { "/" } else { "" };
     let size = |content: &Content| {
         content
-            .size
+            .size()
             .map_or(String::new(), |size| format!(" {size}"))
     };
     match change {

@@ -11,7 +11,7 @@ use super::super::fake::{Fake, Node, Odds, Op, Queued, digest};
 use super::super::model::{Flag, Id};
 use super::super::{Hashing, Root, Settings, Timestamps, Tracker};
 use super::fold::Fold;
-use crate::change::{Content, Kind, Warning};
+use crate::change::{Bytes, Content, Kind, Warning};
 use crate::filter::{Filter, FilterOptions};
 
 /// The wall clock when the disk is made, in nanoseconds since 1970.
@@ -227,8 +227,10 @@ impl World {
             }
             let bytes = (kind == Kind::File).then(|| self.tracker.disk.bytes(node_at));
             let content = Content {
-                size: bytes.map(|bytes| bytes.len() as u64),
-                digest: bytes.map(digest),
+                bytes: bytes.map(|bytes| Bytes {
+                    size: bytes.len() as u64,
+                    digest: Some(digest(bytes)),
+                }),
                 stat: None,
             };
             self.fold.start(&at, kind, content);
