@@ -112,17 +112,20 @@ impl RootBuilder<'_> {
             let wd = self.watch(given, &found)?.wd;
             let wd = wd.map_err(|error| Error::path("watch", given, io_error(&error)))?;
             match self.tracker.model.watched(wd) {
+                None if self.tracker.has_directory_at(&seen.shown, found.stat.inode) => {
+                    self.tracker.enqueue_path(&found.absolute());
+                }
                 None => {
+                    self.tracker.remove_earlier_at(&seen.shown);
                     let id = self.root(&seen, &found);
                     self.tracker.model.set_watch(id, wd);
-                    self.tracker.remove_followed(&seen.shown);
                     self.tracker.root_appeared(id);
                 }
                 Some(id) if self.tracker.model.has(id, Flag::PARTIAL) => {
                     // It may have moved: then the single files in it are lost first.
                     self.tracker.reconcile_root(id);
+                    self.tracker.remove_earlier_at(&seen.shown);
                     if self.tracker.model.watched(wd) == Some(id) {
-                        self.tracker.remove_followed(&seen.shown);
                         self.tracker.promote_root(id, &seen.open, &seen.shown);
                     }
                 }
@@ -143,13 +146,16 @@ impl RootBuilder<'_> {
             self.tracker.model.set(dir, Flag::SHARED);
             return Ok(()); // It is reported by another PATH.
         }
+        self.tracker.remove_earlier_at(&seen.shown);
+        if !self.tracker.model.is_live(dir) {
+            return Ok(()); // It went with that, and the PATH is surveyed again.
+        }
         self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
         self.tracker.roots.add_file(FileRoot {
             dir,
             name: name.clone(),
             shown: seen.shown.clone(),
         });
-        self.tracker.remove_followed(&seen.shown);
         self.tracker.enqueue_name(dir, &name);
         Ok(())
     }

@@ -220,6 +220,41 @@ fn a_path_that_another_one_reports_is_not_waited_for() {
     watch.stop();
 }
 
+/// The survey of an awaited PATH is made before the events of the PATH that it lies in are applied.
+#[test]
+fn what_takes_the_place_of_a_path_in_another_one_comes_after_the_deletion() {
+    let file = &["Deleted: d/sub"][..];
+    let dir = &["Deleted: d/sub/f", "Deleted directory: d/sub"][..];
+    for (before, after, deleted) in [
+        ("file", "dir", file),
+        ("dir", "other dir", dir),
+        ("dir", "link to dir", dir),
+        ("link to file", "dir", file),
+        ("link to dir", "dir", dir),
+    ] {
+        let tree = Tree::new();
+        tree.mkdir("d");
+        tree.write("file", "x");
+        for dir in ["dir", "other dir"] {
+            tree.mkdir(dir);
+            tree.write(format!("{dir}/f"), dir);
+        }
+        tree.symlink("../file", "link to file");
+        tree.symlink("../other dir", "link to dir");
+        tree.rename(before, "d/sub");
+        let watch = tree.watch().baseline().args(["--wait-for-path"]);
+        let mut watch = watch.args(["d", "d/sub", "d/sub/f"]).start();
+        tree.exchange("d/sub", after);
+        watch.expect(deleted);
+        watch.expect(&["Watching new directory: d/sub", "New file: d/sub/f"]);
+        tree.append("d/sub/f", "y");
+        watch.expect(&["Content changed: d/sub/f"]);
+        tree.touch("d/end");
+        watch.expect(&["New file: d/end"]);
+        watch.stop();
+    }
+}
+
 #[test]
 fn a_directory_that_leaves_the_path_that_reported_it_is_reported_by_the_other_one() {
     let tree = Tree::new();

@@ -3,7 +3,7 @@
 //!
 //! Opens nothing. Invariant: of all names with one path, one is reported.
 
-use super::disk::Disk;
+use super::disk::{Disk, Inode};
 use super::model::{Flag, Id};
 use super::{Tracker, path_below};
 use crate::change::Kind;
@@ -50,11 +50,23 @@ impl<D> Tracker<D> {
         Some((dir, name))
     }
 
+    /// What has the path of a PATH, as an entry of another one.
+    fn with_path(&self, shown: &[u8]) -> Option<Id> {
+        let (dir, name) = self.directory_of(shown)?;
+        self.model.find(dir, name)
+    }
+
     /// The link that has the path of a PATH, as an entry of another one.
     fn followed_link(&self, shown: &[u8]) -> Option<Id> {
-        let (dir, name) = self.directory_of(shown)?;
-        let link = self.model.find(dir, name)?;
+        let link = self.with_path(shown)?;
         (self.model.kind(link) == Kind::Symlink).then_some(link)
+    }
+
+    /// Whether another PATH has this directory at a path. Its watch may be missing.
+    pub(crate) fn has_directory_at(&self, shown: &[u8], inode: Inode) -> bool {
+        self.with_path(shown).is_some_and(|id| {
+            self.model.kind(id) == Kind::Directory && self.model.inode(id) == inode
+        })
     }
 
     /// Hides the link that leads to a PATH which was found before the loop begins.
@@ -66,10 +78,11 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Removes the link that leads to a PATH which has appeared.
-    pub(crate) fn remove_followed(&mut self, shown: &[u8]) {
-        if let Some(link) = self.followed_link(shown) {
-            self.unlink(link);
+    /// Removes what another PATH has at the path of one that has appeared: the link that leads
+    /// there, or what was there before. Events about that may be unread.
+    pub(crate) fn remove_earlier_at(&mut self, shown: &[u8]) {
+        if let Some(id) = self.with_path(shown) {
+            self.unlink(id);
         }
     }
 
