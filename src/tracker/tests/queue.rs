@@ -1,10 +1,11 @@
 //! Tests that after the kernel queue dropped events, the changes they were about are found.
 
+use super::super::disk::Disk as _;
 use super::super::fake::Op;
 use super::super::queue::WorkQueue;
 use super::super::serve_queue::POLL;
 use super::cases::{all, emits_with, touch, write};
-use super::world::{World, WorldOptions};
+use super::world::{MS, World, WorldOptions};
 
 /// Options with a kernel queue of so many events.
 fn short(most_events: usize) -> WorldOptions {
@@ -189,4 +190,60 @@ fn a_poll_is_due_before_the_first_event() {
     assert_eq!(world.tracker.deadline(), Some(0));
     world.work(1);
     assert_eq!(world.tracker.deadline(), Some(POLL));
+}
+
+/// Calls that make a directory with so many files or directories in it.
+fn filled(dir: &'static str, count: usize, make: fn(&'static str) -> Vec<Op>) -> Vec<Op> {
+    let entries = (0..count).flat_map(|number| make(format!("{dir}/{number}").leak()));
+    [Op::MakeDir(dir)].into_iter().chain(entries).collect()
+}
+
+#[test]
+fn names_in_a_directory_that_is_lost_do_not_each_wait_on_the_queue() {
+    let tree = all(&[filled("t/d", 100, |name| write(name, 1)), touch("t/x")]);
+    let mut world = World::quiet(&short(1), &tree);
+    world.does(&[Op::Touch("t/x"), Op::Unlink("t/x")]);
+    world.read(usize::MAX);
+    world.apply_all();
+    world.passes(1000 * MS);
+    let dir = world.tracker.entry_at(b"/t/d").unwrap();
+    while !world.tracker.is_scanning(dir) {
+        world.work(1);
+    }
+    world.tracker.disk.release();
+    world.does(&[Op::Rename("t/d", "o/d")]);
+    let mut most = 0;
+    while world.tracker.is_scanning(dir) {
+        world.work(1);
+        most = most.max(world.tracker.queue.delayed_names());
+    }
+    assert!(most > 0 && most < 5, "{most}");
+    world.converges();
+}
+
+/// Each of them fails for as long as the rescan lasts, and the rescan for as long as one of them
+/// is ready: what ends that is that each waits longer after each failure.
+#[test]
+fn polled_directories_in_a_removed_one_do_not_keep_the_rescan_going() {
+    let options = WorldOptions {
+        most_watches: 1,
+        ..short(1)
+    };
+    let dirs = filled("t/d", 12, |name| vec![Op::MakeDir(name)]);
+    let mut world = World::quiet(&options, &all(&[dirs, touch("t/x")]));
+    world.does(&[Op::Touch("t/x"), Op::RemoveTree("t/d")]);
+    world.passes(POLL);
+    let mut steps = 0;
+    loop {
+        world.read(usize::MAX);
+        world.apply_all();
+        if world.tracker.counters.rescans > 0 && world.tracker.is_done() {
+            break;
+        }
+        world.work(1);
+        world.passes(MS);
+        steps += 1;
+        assert!(steps < 10_000, "{:#?}", world.records);
+    }
+    world.converges();
 }
