@@ -136,6 +136,14 @@ fn a_reader_that_is_gone_ends_the_walk() {
     assert!(watches.unwrap() < DIRECTORIES / 2, "{}", ended.stderr);
 }
 
+/// The CPU time of the thread that runs the loop, in ticks of 10 ms; `None`: it has ended.
+fn loop_ticks(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/task/{pid}/stat")).ok()?;
+    let fields: Vec<_> = stat.rsplit(") ").next()?.split(' ').collect();
+    let times = [fields[11], fields[12]].map(|ticks| ticks.parse::<u64>().unwrap());
+    (fields[0] != "Z").then_some(times.iter().sum())
+}
+
 #[test]
 fn a_reader_that_goes_away_ends_the_first_reading() {
     let tree = Tree::new();
@@ -152,17 +160,20 @@ fn a_reader_that_goes_away_ends_the_first_reading() {
     ] {
         let args = ["--initial", "--format", "json", "--hash-limit", "2G"];
         let watch = tree.watch().args(args).stdout(stdout).spawn();
-        // It has more than one thread once it reads.
-        let status = format!("/proc/{}/status", watch.pid());
+        let io = format!("/proc/{}/io", watch.pid());
         let is_reading = || {
-            let text = fs::read_to_string(&status).unwrap_or_default();
-            text.lines().any(|line| {
-                let threads = line.strip_prefix("Threads:");
-                threads.is_some_and(|count| count.trim() != "1")
-            })
+            let text = fs::read_to_string(&io).unwrap_or_default();
+            let read = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+            read.is_some_and(|bytes| bytes.parse::<u64>().unwrap() > 16 << 20)
         };
         assert!(eventually(is_reading));
+        let before = loop_ticks(watch.pid()).unwrap();
         drop(reader);
+        let mut last = before;
+        let has_ended = eventually(|| loop_ticks(watch.pid()).map(|now| last = now).is_none());
+        // EPOLLERR wakes each wait at once: a loop that does not end by it spins.
+        assert!(last - before < 100, "{} ticks of 10 ms", last - before);
+        assert!(has_ended);
         let ended = watch.wait();
         assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     }
