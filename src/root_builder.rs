@@ -109,54 +109,64 @@ impl RootBuilder<'_> {
         };
         self.tracker.forget_lost_roots();
         if found.stat.kind == Kind::Directory {
-            let wd = self.watch(given, &found)?.wd;
-            let wd = wd.map_err(|error| Error::path("watch", given, io_error(&error)))?;
-            match self.tracker.model.watched(wd) {
-                None if self.tracker.has_directory_at(&seen.shown, found.stat.inode) => {
-                    self.tracker.enqueue_path(&found.absolute());
-                }
-                None => {
-                    self.tracker.remove_earlier_at(&seen.shown);
-                    let id = self.root(&seen, &found);
-                    self.tracker.model.set_watch(id, wd);
-                    self.tracker.root_appeared(id);
-                }
-                Some(id) if self.tracker.model.has(id, Flag::PARTIAL) => {
-                    // It may have moved: then the single files in it are lost first.
-                    self.tracker.reconcile_root(id);
-                    self.tracker.remove_earlier_at(&seen.shown);
-                    if self.tracker.model.watched(wd) == Some(id) {
-                        self.tracker.promote_root(id, &seen.open, &seen.shown);
-                    }
-                }
-                Some(id) => self.tracker.model.set(id, Flag::SHARED),
-            }
-            return Ok(());
+            return self.directory_appears(&seen, &found);
         }
         let resolved = resolved.map_err(|error| {
             let error = error.raw_os_error().map(io::Error::from_raw_os_error);
             let error = error.unwrap_or_else(|| io::ErrorKind::NotFound.into());
             Error::path("watch", given, error)
         })?;
-        let dir = self.directory_of(&seen, resolved)?;
-        let name = resolved.name.clone();
-        let is_part = !self.tracker.model.has(dir, Flag::PARTIAL)
-            && !self.tracker.is_hidden(dir, &name, false);
-        if is_part || self.tracker.roots.file(dir, &name).is_some() {
-            self.tracker.model.set(dir, Flag::SHARED);
+        self.file_appears(&seen, resolved)
+    }
+
+    fn directory_appears(&mut self, seen: &Seen, found: &Found) -> Result<(), Error> {
+        let wd = self.watch(&seen.open, found)?.wd;
+        let wd = wd.map_err(|error| Error::path("watch", &seen.open, io_error(&error)))?;
+        let tracker = &mut *self.tracker;
+        match tracker.model.watched(wd) {
+            None if tracker.has_directory_at(&seen.shown, found.stat.inode) => {
+                tracker.enqueue_path(&found.absolute());
+            }
+            None => {
+                tracker.remove_earlier_at(&seen.shown);
+                let id = self.root(seen, found);
+                self.tracker.model.set_watch(id, wd);
+                self.tracker.root_appeared(id);
+            }
+            Some(id) if tracker.model.has(id, Flag::PARTIAL) => {
+                // It may have moved: then the single files in it are lost first.
+                tracker.reconcile_root(id);
+                tracker.remove_earlier_at(&seen.shown);
+                if tracker.model.watched(wd) == Some(id) {
+                    tracker.promote_root(id, &seen.open, &seen.shown);
+                }
+            }
+            Some(id) => tracker.model.set(id, Flag::SHARED),
+        }
+        Ok(())
+    }
+
+    fn file_appears(&mut self, seen: &Seen, resolved: &Resolved) -> Result<(), Error> {
+        let dir = self.directory_of(seen, resolved)?;
+        let tracker = &mut *self.tracker;
+        let name = &resolved.name;
+        let is_part =
+            !tracker.model.has(dir, Flag::PARTIAL) && !tracker.is_hidden(dir, name, false);
+        if is_part || tracker.roots.file(dir, name).is_some() {
+            tracker.model.set(dir, Flag::SHARED);
             return Ok(()); // It is reported by another PATH.
         }
-        self.tracker.remove_earlier_at(&seen.shown);
-        if !self.tracker.model.is_live(dir) {
+        tracker.remove_earlier_at(&seen.shown);
+        if !tracker.model.is_live(dir) {
             return Ok(()); // It went with that, and the PATH is surveyed again.
         }
-        self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
-        self.tracker.roots.add_file(FileRoot {
+        tracker.model.set(dir, Flag::HAS_FILE_ROOT);
+        tracker.roots.add_file(FileRoot {
             dir,
             name: name.clone(),
             shown: seen.shown.clone(),
         });
-        self.tracker.enqueue_name(dir, &name);
+        tracker.enqueue_name(dir, name);
         Ok(())
     }
 
