@@ -156,7 +156,7 @@ impl NetEffect {
                 edge
             }
         };
-        let id = self.net.add_new(edge, kind, content, entered);
+        let id = self.net.add_new(edge, kind, Some(content), entered);
         self.enter(id, edge);
         id
     }
@@ -240,9 +240,7 @@ impl NetEffect {
                 At::Unknown(edge) => self.add_old(edge, Kind::Directory, None),
                 At::Nothing(edge) => {
                     // No stream of balerion has this.
-                    let id = self
-                        .net
-                        .add_new(edge, Kind::Directory, Content::default(), true);
+                    let id = self.net.add_new(edge, Kind::Directory, None, true);
                     self.enter(id, edge);
                     id
                 }

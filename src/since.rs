@@ -28,7 +28,7 @@ use crate::file_status::{Stat, message};
 use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
 use crate::tracker::{Reported, without_slashes};
-pub(crate) use diff::{Comparison, EntryMetadata, diff};
+pub(crate) use diff::{Comparison, diff};
 use read_ahead::ReadAhead;
 use record::Start;
 use sessions::{Folded, Sessions};
@@ -132,15 +132,7 @@ impl Reader {
             None => Err(format!(
                 "{shown} holds no complete session: a snapshot (--initial), then ready, and every record since"
             )),
-            Some(Folded { tree, start }) => Ok(Since {
-                unchanged: (0..tree.end().div_ceil(64))
-                    .map(|_| AtomicU64::new(0))
-                    .collect(),
-                tree,
-                start,
-                verifies,
-                needs_digests,
-            }),
+            Some(folded) => Ok(Since::new(folded, verifies, needs_digests)),
         };
         Read {
             since,
@@ -156,6 +148,17 @@ fn unreadable(shown: &str, error: &io::Error) -> String {
 }
 
 impl Since {
+    fn new(Folded { tree, start }: Folded, verifies: bool, needs_digests: bool) -> Self {
+        let words = tree.end().div_ceil(64);
+        Self {
+            unchanged: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            tree,
+            start,
+            verifies,
+            needs_digests,
+        }
+    }
+
     /// The id of the session that is resumed.
     pub(crate) fn session(&self) -> &str {
         &self.start.session

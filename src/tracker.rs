@@ -37,7 +37,7 @@ mod settings;
 mod tmpfiles;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 

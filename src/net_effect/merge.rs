@@ -130,7 +130,9 @@ impl Merger {
                 let node = self.node_mut(id);
                 (node.destination, node.new) = (None, None);
                 let notes = node.notes.take();
-                let new = self.net.add_new(destination, Kind::File, content, true);
+                let new = self
+                    .net
+                    .add_new(destination, Kind::File, Some(content), true);
                 self.merged.push(new);
                 self.node_mut(new).notes = notes;
             }

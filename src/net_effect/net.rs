@@ -156,12 +156,12 @@ impl Net {
         &mut self,
         at: Edge,
         kind: Kind,
-        content: Content,
+        content: Option<Content>,
         entered: bool,
     ) -> NodeId {
         let id = self.push(kind, None, at);
         let node = &mut self.nodes[id.index()];
-        (node.new, node.entered) = (Some(content), entered);
+        (node.new, node.entered) = (content, entered);
         id
     }
 

@@ -5,32 +5,30 @@
 //! below it; the rest was deleted and created, or has other content. Reads nothing itself.
 //! Invariant: the records fold the one tree to the other.
 
+mod metadata;
 mod moved;
 mod net_builder;
+mod paths;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 
 use super::Since;
 use super::tree::{Tree, TreeId};
-use crate::change::{Bytes, Content, InodeTimes, Kind, OwnedChange};
+use crate::change::{Bytes, Change, Content, InodeTimes, Kind, OwnedChange};
 use crate::net_effect::plan;
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
+use metadata::Metadata;
 use net_builder::NetBuilder;
-
-/// Sizes and times, which the model does not keep.
-pub(crate) trait EntryMetadata {
-    /// Inode number and times: of a file, as the baseline found them; of a directory, which the
-    /// baseline does not stat, as they are now.
-    fn times(&mut self, id: Id) -> Option<InodeTimes>;
-    /// The size of a file, as the baseline found it; `None` for all else.
-    fn size(&mut self, id: Id) -> Option<u64>;
-}
+use paths::Paths;
 
 pub(crate) struct Difference {
     pub(crate) changes: Vec<OwnedChange>,
-    /// Files of which it is not known yet whether they changed: they are to be reconciled.
-    pub(crate) doubtful: Vec<(Id, TreeId)>,
+    /// Files of which the content is not known yet, with what was reported under their name, if it
+    /// was: they are to be reconciled.
+    pub(crate) doubtful: Vec<(Id, Option<TreeId>)>,
 }
 
 /// How trees are compared.
@@ -42,10 +40,13 @@ pub(crate) struct Comparison {
     pub(crate) renames: bool,
 }
 
+/// `found`: size and times of the files that the baseline read or stat'ed, by the index of their
+/// entry. `directory_times`: those of a directory as they are now, which the baseline does not stat.
 pub(crate) fn diff<D>(
     since: &Since,
     tracker: &Tracker<D>,
-    metadata: &mut dyn EntryMetadata,
+    found: &[Option<(u64, InodeTimes)>],
+    directory_times: &mut dyn FnMut(Id) -> Option<InodeTimes>,
     comparison: Comparison,
 ) -> Difference {
     let tree = &since.tree;
@@ -53,8 +54,14 @@ pub(crate) fn diff<D>(
         since,
         tree,
         tracker,
-        metadata,
+        metadata: Metadata {
+            since,
+            tracker,
+            found,
+            directory_times,
+        },
         comparison,
+        paths: Paths::new(tree),
         of_old: vec![None; tree.end()],
         of_new: HashMap::new(),
         old_left: Vec::new(),
@@ -73,8 +80,9 @@ struct Differ<'a, D> {
     since: &'a Since,
     tree: &'a Tree,
     tracker: &'a Tracker<D>,
-    metadata: &'a mut dyn EntryMetadata,
+    metadata: Metadata<'a, D>,
     comparison: Comparison,
+    paths: Paths<'a>,
     /// For each reported entry, by its index: the entry of the model that was paired with it.
     of_old: Vec<Option<Id>>,
     /// For each entry of `new_left`, and each below one: the reported entry from which it was
@@ -86,7 +94,7 @@ struct Differ<'a, D> {
     new_left: Vec<Id>,
     /// Paired files whose content differs, with the content that they have now.
     changed: Vec<(TreeId, Content)>,
-    doubtful: Vec<(Id, TreeId)>,
+    doubtful: Vec<(Id, Option<TreeId>)>,
 }
 
 impl<D> Differ<'_, D> {
@@ -103,17 +111,8 @@ impl<D> Differ<'_, D> {
                 _ => self.new_left.push(id),
             }
         }
-        // The topmost reported entries are PATHs: above them are names that no record has.
-        let mut stack = vec![TreeId::TOP];
-        while let Some(old) = stack.pop() {
-            if old != TreeId::TOP && tree.kind(old).is_some() {
-                if !seen[old.index()] {
-                    self.old_left.push(old);
-                }
-            } else {
-                stack.extend(tree.children(old));
-            }
-        }
+        let gone = self.paths.entries().filter(|old| !seen[old.index()]);
+        self.old_left.extend(gone);
     }
 
     /// The entries of the PATHs, each with its path as it is reported.
@@ -149,10 +148,7 @@ impl<D> Differ<'_, D> {
         let (tree, model) = (self.tree, &self.tracker.model);
         let before = stack.len();
         let mut near = None;
-        for child in model.children(new) {
-            if model.has(child, Flag::HIDDEN) || self.is_named_root(new, child) {
-                continue;
-            }
+        for child in parts(self.tracker, new) {
             let found = tree.child_near(old, model.name(child), near);
             near = found.or(near);
             match found {
@@ -161,24 +157,20 @@ impl<D> Differ<'_, D> {
             }
         }
         let paired = stack.len() - before;
-        let olds = tree
-            .children(old)
-            .filter(|&child| tree.kind(child).is_some());
-        if olds.count() > paired {
+        if tree.reported_children(old).count() > paired {
             let found: HashSet<TreeId> = stack[before..].iter().map(|&(old, _)| old).collect();
-            let gone = tree
-                .children(old)
-                .filter(|&child| tree.kind(child).is_some());
+            let gone = tree.reported_children(old);
             self.old_left
                 .extend(gone.filter(|child| !found.contains(child)));
         }
     }
 
-    /// Whether an entry is a PATH itself, and so not reported as part of its directory.
-    fn is_named_root(&self, dir: Id, id: Id) -> bool {
+    /// Whether an entry is a PATH.
+    fn is_top(&self, id: Id) -> bool {
         let model = &self.tracker.model;
-        let roots = &self.tracker.roots;
-        model.has(dir, Flag::HAS_FILE_ROOT) && roots.file(dir, model.name(id)).is_some()
+        model
+            .parent(id)
+            .is_none_or(|dir| model.has(dir, Flag::HIDDEN) || is_named_root(self.tracker, dir, id))
     }
 
     /// Whether what has the same name is, as far as is known, the same.
@@ -219,7 +211,7 @@ impl<D> Differ<'_, D> {
             (Some(before), Some(now)) => before != now,
             (None, Some(_)) if self.comparison.completes_digests => true,
             (_, None) if times.is_none() || self.tracker.is_to_be_read(new) => {
-                self.doubtful.push((new, old));
+                self.doubtful.push((new, Some(old)));
                 false
             }
             _ => match (self.tree.times(old), times) {
@@ -228,7 +220,8 @@ impl<D> Differ<'_, D> {
                     (before.ino, before.mtime) != (now.ino, now.mtime)
                         || self.tree.size(old) != self.metadata.size(new)
                 }
-                _ => self.tree.size(old) != self.metadata.size(new),
+                // Nothing shows that the reported digest still holds.
+                _ => before.is_some() || self.tree.size(old) != self.metadata.size(new),
             },
         };
         if is_new {
@@ -252,18 +245,42 @@ impl<D> Differ<'_, D> {
     fn finish(mut self) -> Difference {
         let mut stack = self.new_left.clone();
         while let Some(id) = stack.pop() {
-            let model = &self.tracker.model;
             self.of_new.entry(id).or_insert(None);
-            stack.extend(
-                model
-                    .children(id)
-                    .filter(|&child| !model.has(child, Flag::HIDDEN)),
-            );
+            stack.extend(parts(self.tracker, id));
         }
         let net = NetBuilder::new(&mut self).build();
+        let changes = plan(net);
+        self.add_unread(&changes);
         Difference {
-            changes: plan(net),
+            changes,
             doubtful: self.doubtful,
+        }
+    }
+
+    /// Adds the files without a pair that are still to be read. One that is not created has the
+    /// place of another file, which was reported there.
+    fn add_unread(&mut self, changes: &[OwnedChange]) {
+        let (tracker, model) = (self.tracker, &self.tracker.model);
+        let new = self.of_new.iter().filter(|(_, old)| old.is_none());
+        let files = new.filter(|&(&id, _)| model.kind(id) == Kind::File);
+        let mut unread: Vec<Id> = files
+            .map(|(&id, _)| id)
+            .filter(|&id| tracker.is_to_be_read(id))
+            .collect();
+        if unread.is_empty() {
+            return;
+        }
+        unread.sort_unstable();
+        let created = changes.iter().filter_map(|change| match &change.change {
+            Change::Created { path, .. } => Some(path.as_slice()),
+            _ => None,
+        });
+        let created: HashSet<&[u8]> = created.collect();
+        for id in unread {
+            let path = path_of(tracker, id);
+            let is_created = created.contains(path.as_slice());
+            let old = self.tree.at(&path).filter(|_| !is_created);
+            self.doubtful.push((id, old));
         }
     }
 }
@@ -277,4 +294,20 @@ fn path_of<D>(tracker: &Tracker<D>, id: Id) -> Vec<u8> {
         path.clear();
     }
     path
+}
+
+/// The entries in a directory of the model that are reported as part of it.
+fn parts<D>(tracker: &Tracker<D>, dir: Id) -> impl Iterator<Item = Id> {
+    let children = tracker.model.children(dir);
+    children.filter(move |&child| is_part(tracker, dir, child))
+}
+
+fn is_part<D>(tracker: &Tracker<D>, dir: Id, child: Id) -> bool {
+    !tracker.model.has(child, Flag::HIDDEN) && !is_named_root(tracker, dir, child)
+}
+
+/// Whether an entry is a PATH itself, and so not reported as part of its directory.
+fn is_named_root<D>(tracker: &Tracker<D>, dir: Id, id: Id) -> bool {
+    let (model, roots) = (&tracker.model, &tracker.roots);
+    model.has(dir, Flag::HAS_FILE_ROOT) && roots.file(dir, model.name(id)).is_some()
 }

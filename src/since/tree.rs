@@ -137,6 +137,16 @@ impl Tree {
         })
     }
 
+    /// The children that were reported; of those that were not, some may hold a PATH.
+    pub(crate) fn reported_children(&self, id: TreeId) -> impl Iterator<Item = TreeId> {
+        self.children(id)
+            .filter(|&child| self.kind(child).is_some())
+    }
+
+    pub(crate) fn paths(&self) -> &[Box<[u8]>] {
+        &self.paths
+    }
+
     fn first(&self, id: u32) -> u32 {
         match self.entries[id].content {
             Content::Directory(at) | Content::Unreported(at) => self.contents.directories[at].first,
@@ -159,6 +169,17 @@ impl Tree {
     pub(crate) fn parent(&self, id: TreeId) -> Option<TreeId> {
         let parent = self.entries[id.0].parent;
         (parent != NONE).then_some(TreeId(parent))
+    }
+
+    /// Empty for the PATH `/`, since paths in it begin with a slash.
+    pub(crate) fn path(&self, id: TreeId) -> Vec<u8> {
+        let up = std::iter::successors(Some(id), |&id| self.parent(id));
+        let mut names: Vec<_> = up
+            .filter(|&id| id != TreeId::TOP)
+            .map(|id| self.name(id))
+            .collect();
+        names.reverse();
+        names.join(&b'/')
     }
 
     /// `None`: it is above a PATH, and no record has named it.

@@ -303,6 +303,28 @@ impl Fake {
         self.tree.bytes(node)
     }
 
+    /// What a path from the root leads to.
+    pub(crate) fn at(&self, path: &[u8]) -> Option<Node> {
+        self.tree.at(path)
+    }
+
+    /// The names in a directory, in their order.
+    pub(crate) fn list(&self, dir: Node) -> Vec<(Vec<u8>, Node)> {
+        let names = self.tree.names(dir).into_iter().flatten();
+        names
+            .map(|(name, dentry)| (name.clone(), self.tree.dentry(*dentry).node))
+            .collect()
+    }
+
+    pub(crate) fn time(&self) -> i64 {
+        self.tree.wall
+    }
+
+    /// statx(2).
+    pub(crate) fn stat(&self, node: Node) -> Stat {
+        self.tree.stat(node)
+    }
+
     pub(crate) fn is_readable(&self, node: Node) -> bool {
         self.tree.node(node).is_readable
     }

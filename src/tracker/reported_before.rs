@@ -9,7 +9,8 @@ use super::disk::{Inode, Stat};
 use super::model::{DirectoryState, Evidence, Id, Knowledge, fingerprint};
 use crate::change::{Attributes, Digest, InodeTimes, Kind};
 
-/// A regular file as it was last reported.
+/// A regular file as it was last reported; by default nothing is known of it.
+#[derive(Default)]
 pub(crate) struct Reported {
     pub(crate) size: Option<u64>,
     pub(crate) times: Option<InodeTimes>,

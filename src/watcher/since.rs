@@ -1,7 +1,7 @@
 //! Reads the stream of `--since` or `--resume` before the walk, compares it with the tree after the
 //! baseline, and emits the differences before `ready`.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::baseline::Baseline;
 use crate::change::{InodeTimes, Kind};
 use crate::disk::RealTracker;
 use crate::error::Error;
-use crate::since::{Comparison, EntryMetadata, Reader, Since, diff};
+use crate::since::{Comparison, Reader, Since, diff};
 use crate::sys::file::{self, Open};
 use crate::sys::stat::stat_fd;
-use crate::tracker::Hashing;
 use crate::tracker::model::Id;
+use crate::tracker::{Hashing, Reported};
 
 /// Changes emitted before they are written.
 const PIECE: usize = 512;
@@ -122,19 +122,17 @@ impl Watcher {
             return Ok(());
         };
         add_unasked(&mut self.tracker, &since);
-        let mut metadata = BaselineMetadata {
-            since: &since,
-            found: &found,
-            tracker: &self.tracker,
-        };
         let comparison = Comparison {
             completes_digests: self.output.log.is_some()
                 && self.tracker.settings.hashing == Hashing::Eager,
             renames: !self.tracker.settings.no_renames,
         };
-        let difference = diff(&since, &self.tracker, &mut metadata, comparison);
+        let tracker = &self.tracker;
+        let mut times = |dir| directory_times(tracker, dir);
+        let difference = diff(&since, tracker, &found, &mut times, comparison);
         for (id, old) in difference.doubtful {
-            self.tracker.expect(id, &since.reported(old));
+            let reported = old.map_or_else(Reported::default, |old| since.reported(old));
+            self.tracker.expect(id, &reported);
         }
         for change in difference.changes {
             let batch = self.tracker.records.current();
@@ -178,58 +176,19 @@ fn add_unasked(tracker: &mut RealTracker, since: &Since) {
     }
 }
 
-/// Files as the baseline or the walk found them; directories as they are now.
-struct BaselineMetadata<'a> {
-    since: &'a Since,
-    /// Size and times of each file that the baseline read or stat'ed, by the index of its entry.
-    found: &'a [Option<(u64, InodeTimes)>],
-    tracker: &'a RealTracker,
-}
-
-impl BaselineMetadata<'_> {
-    fn file(&self, id: Id) -> Option<(u64, InodeTimes)> {
-        let found = self.found.get(id.index()).copied().flatten();
-        found
-            .filter(|(size, times)| self.tracker.is_known_as(id, *size, *times))
-            .or_else(|| self.unchanged_file(id))
+/// Inode number and times of a directory as they are now. `None`: it moved meanwhile, or is on a
+/// file system that may not answer, which is not asked.
+fn directory_times(tracker: &RealTracker, dir: Id) -> Option<InodeTimes> {
+    let model = &tracker.model;
+    if tracker.file_systems.is_polled(model.inode(dir).dev) {
+        return None;
     }
-
-    /// Size and times of a file that the walk found as it was reported under the same path.
-    fn unchanged_file(&self, id: Id) -> Option<(u64, InodeTimes)> {
-        let mut path = Vec::new();
-        self.tracker.write_path(id, &mut path);
-        let old = self.since.at_path(&path)?;
-        self.since.size_and_times_if_unchanged(old)
-    }
-}
-
-impl EntryMetadata for BaselineMetadata<'_> {
-    fn times(&mut self, id: Id) -> Option<InodeTimes> {
-        let tracker = self.tracker;
-        match tracker.model.kind(id) {
-            Kind::File => return self.file(id).map(|(_, times)| times),
-            Kind::Symlink | Kind::Other => return None,
-            Kind::Directory => {}
-        }
-        // A file system that may not answer is not asked.
-        if tracker.file_systems.is_polled(tracker.model.inode(id).dev) {
-            return None;
-        }
-        let root = tracker.roots.with_entry(tracker.model.root(id))?;
-        let mut path = Vec::new();
-        tracker.model.write_relative_path(id, &mut path);
-        let path: &[u8] = if path.is_empty() { b"." } else { &path };
-        let root = file::open(file::here(), &root.open, Open::Directory);
-        let times = |root: BorrowedFd<'_>| {
-            let opened = file::open_path(root, path, Open::Directory)?;
-            stat_fd(opened.as_fd())
-        };
-        let stat = times(root.ok()?.as_fd()).ok()?;
-        (stat.inode == tracker.model.inode(id)).then(|| stat.times())
-    }
-
-    fn size(&mut self, id: Id) -> Option<u64> {
-        let is_file = self.tracker.model.kind(id) == Kind::File;
-        self.file(id).filter(|_| is_file).map(|(size, _)| size)
-    }
+    let root = tracker.roots.with_entry(model.root(dir))?;
+    let mut path = Vec::new();
+    model.write_relative_path(dir, &mut path);
+    let path: &[u8] = if path.is_empty() { b"." } else { &path };
+    let root = file::open(file::here(), &root.open, Open::Directory).ok()?;
+    let opened = file::open_path(root.as_fd(), path, Open::Directory).ok()?;
+    let stat = stat_fd(opened.as_fd()).ok()?;
+    (stat.inode == model.inode(dir)).then(|| stat.times())
 }

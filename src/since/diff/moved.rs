@@ -1,14 +1,15 @@
 //! Pairs what is left when all names are paired: the same inode under another name was renamed,
-//! with all below it.
+//! with all below it. A PATH, or a directory with one below, stays what it was called: it is
+//! deleted and created.
 //!
 //! Invariant: no entry is paired twice.
 
 use std::collections::HashMap;
 
-use super::Differ;
+use super::{Differ, is_part, parts, path_of};
 use crate::change::Kind;
 use crate::since::tree::TreeId;
-use crate::tracker::model::{Flag, Id};
+use crate::tracker::model::Id;
 
 impl<D> Differ<'_, D> {
     /// Pairs what is left by inode number and birth time, each with what is below it.
@@ -23,7 +24,9 @@ impl<D> Differ<'_, D> {
             if self.of_old[old.index()].is_some() {
                 continue;
             }
-            let found = self.tree.inode(old).and_then(|inode| {
+            let is_fixed = self.paths.are_at_or_below(old);
+            let inode = self.tree.inode(old).filter(|_| !is_fixed);
+            let found = inode.and_then(|inode| {
                 let candidates = by_inode.get_mut(&inode.ino)?;
                 let at = candidates.iter().position(|&new| self.is_moved(old, new))?;
                 Some(candidates.swap_remove(at))
@@ -33,7 +36,7 @@ impl<D> Differ<'_, D> {
             } else {
                 self.old_left.push(old);
                 // What is in it may have moved out of it.
-                next.extend(self.tree.children(old));
+                next.extend(self.tree.reported_children(old));
             }
         }
     }
@@ -50,8 +53,9 @@ impl<D> Differ<'_, D> {
             if self.tree.kind(old) != Some(Kind::Directory) {
                 continue;
             }
-            for child in self.tree.children(old) {
-                match self.tracker.model.find(new, self.tree.name(child)) {
+            for child in self.tree.reported_children(old) {
+                let found = self.tracker.model.find(new, self.tree.name(child));
+                match found.filter(|&found| is_part(self.tracker, new, found)) {
                     Some(other) => stack.push((child, other)),
                     None => next.push(child),
                 }
@@ -66,11 +70,7 @@ impl<D> Differ<'_, D> {
         while let Some(id) = stack.pop() {
             let model = &self.tracker.model;
             self.of_new.insert(id, None);
-            stack.extend(
-                model
-                    .children(id)
-                    .filter(|&child| !model.has(child, Flag::HIDDEN)),
-            );
+            stack.extend(parts(self.tracker, id));
             let ino = match model.kind(id) {
                 Kind::Directory => Some(model.inode(id).ino),
                 Kind::File => self.metadata.times(id).map(|times| times.ino),
@@ -87,6 +87,7 @@ impl<D> Differ<'_, D> {
     fn is_moved(&mut self, old: TreeId, new: Id) -> bool {
         if self.of_new.get(&new).is_none_or(Option::is_some)
             || self.tree.kind(old) != Some(self.tracker.model.kind(new))
+            || self.paths.are_within(&path_of(self.tracker, new))
         {
             return false;
         }
@@ -97,7 +98,7 @@ impl<D> Differ<'_, D> {
             return before.may_be(&now);
         }
         // Without a birth time, the inode number may be that of a deleted file, used again.
-        let mut is_same_state = || {
+        let is_same_state = || {
             let times = self.tree.times(old);
             times.is_some_and(|times| times.mtime == now.mtime)
                 && self.tree.size(old) == self.metadata.size(new)

@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 
 use super::{Differ, path_of};
-use crate::change::Kind;
+use crate::change::{Content, Kind};
 use crate::net_effect::{Edge, Net, NodeId};
 use crate::since::tree::TreeId;
-use crate::tracker::model::{Flag, Id};
+use crate::tracker::model::Id;
 
 /// Makes nodes of what differs, and of the directories above it.
 pub(super) struct NetBuilder<'d, 'a, D> {
@@ -36,7 +36,7 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
             if self.differ.of_old[old.index()].is_none() {
                 let node = self.node_of(old);
                 self.net.set_destination(node, None);
-                gone.extend(self.differ.tree.children(old));
+                gone.extend(self.differ.tree.reported_children(old));
             }
         }
         let changed = std::mem::take(&mut self.differ.changed);
@@ -62,8 +62,9 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
     fn node_of(&mut self, old: TreeId) -> NodeId {
         let tree = self.differ.tree;
         let mut chain = vec![old];
-        while let Some(parent) = chain.last().and_then(|&id| tree.parent(id))
-            && parent != TreeId::TOP
+        while let Some(&last) = chain.last()
+            && !self.differ.paths.contains(last)
+            && let Some(parent) = tree.parent(last)
             && !self.olds.contains_key(&parent)
         {
             chain.push(parent);
@@ -74,9 +75,13 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
                 node = known;
                 continue;
             }
-            let parent = tree.parent(id).and_then(|parent| self.olds.get(&parent));
-            let parent = parent.copied().unwrap_or(NodeId::TOP);
-            let edge = self.net.edge(parent, tree.name(id));
+            let edge = if self.differ.paths.contains(id) {
+                self.net.edge(NodeId::TOP, &tree.path(id))
+            } else {
+                let parent = tree.parent(id).and_then(|parent| self.olds.get(&parent));
+                let parent = parent.copied().unwrap_or(NodeId::TOP);
+                self.net.edge(parent, tree.name(id))
+            };
             let kind = tree.kind(id).unwrap_or(Kind::Directory);
             node = self.net.add_old(edge, kind, tree.digest(id));
             self.olds.insert(id, node);
@@ -92,8 +97,8 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
             let mut content = self.differ.content(new);
             if let Some(bytes) = &mut content.bytes {
                 bytes.digest = bytes.digest.or(self.differ.tree.digest(old));
+                self.net.set_kept_content(node, content);
             }
-            self.net.set_kept_content(node, content);
         }
     }
 
@@ -116,7 +121,9 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
             }
             let edge = self.edge(id);
             let kind = self.differ.tracker.model.kind(id);
+            // Of a file that is still to be read, nothing is known.
             let content = self.differ.content(id);
+            let content = Some(content).filter(|content| *content != Content::default());
             let entered = !self.differ.tracker.model.is_not_entered(id);
             node = self.net.add_new(edge, kind, content, entered);
             self.net
@@ -126,43 +133,27 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         node
     }
 
-    /// The edge of an entry of the model: in the node of its directory or, if it is a PATH, in
-    /// the nodes of the names above it.
+    /// The edge of an entry of the model: in the node of its directory. A PATH is at the top, by
+    /// its whole path.
     fn edge(&mut self, id: Id) -> Edge {
         let tracker = self.differ.tracker;
         let model = &tracker.model;
-        if let Some(dir) = model.parent(id)
-            && !model.has(dir, Flag::HIDDEN)
-            && !self.differ.is_named_root(dir, id)
-        {
-            let parent = if let Some(old) = self.differ.of_new.get(&dir) {
-                match old {
-                    Some(old) => self.node_of(*old),
-                    None => self
-                        .new_nodes
-                        .get(&dir)
-                        .copied()
-                        .unwrap_or_else(|| self.created(dir)),
-                }
-            } else {
-                // Its directory was paired by its path.
-                match self.differ.tree.at(&path_of(tracker, dir)) {
-                    Some(old) => self.node_of(old),
-                    None => NodeId::TOP,
-                }
-            };
-            return self.net.edge(parent, model.name(id));
-        }
-        let path = path_of(tracker, id);
-        let names: Vec<_> = path.split(|&byte| byte == b'/').collect();
-        let mut above = TreeId::TOP;
-        let mut parent = NodeId::TOP;
-        for name in &names[..names.len() - 1] {
-            let Some(child) = self.differ.tree.child(above, name) else {
-                break;
-            };
-            (above, parent) = (child, self.node_of(child));
-        }
-        self.net.edge(parent, names[names.len() - 1])
+        let dir = model.parent(id).filter(|_| !self.differ.is_top(id));
+        let Some(dir) = dir else {
+            return self.net.edge(NodeId::TOP, &path_of(tracker, id));
+        };
+        let parent = match self.differ.of_new.get(&dir) {
+            Some(Some(old)) => self.node_of(*old),
+            Some(None) => match self.new_nodes.get(&dir) {
+                Some(&node) => node,
+                None => self.created(dir),
+            },
+            // Its directory was paired by its path.
+            None => match self.differ.tree.at(&path_of(tracker, dir)) {
+                Some(old) => self.node_of(old),
+                None => NodeId::TOP,
+            },
+        };
+        self.net.edge(parent, model.name(id))
     }
 }

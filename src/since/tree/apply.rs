@@ -14,8 +14,14 @@ impl Tree {
     /// Adds a PATH and the names above it, before any record has named them.
     /// `false`: there is no room for one of them.
     pub(in crate::since) fn add_path(&mut self, path: &[u8]) -> bool {
-        self.paths.push(path.into());
+        self.add_to_paths(path);
         self.find_or_add_path(path).is_some()
+    }
+
+    fn add_to_paths(&mut self, path: &[u8]) {
+        if !self.paths.iter().any(|each| **each == *path) {
+            self.paths.push(path.into());
+        }
     }
 
     fn find_or_add_path(&mut self, path: &[u8]) -> Option<u32> {
@@ -247,6 +253,10 @@ impl Tree {
         let Some(TreeId(parent)) = parent.filter(|parent| self.is_directory(parent.0)) else {
             return false;
         };
+        if matches!(self.entries[parent].content, Content::Unreported(_)) {
+            // It is a PATH, or beside one for a while, until two names are exchanged.
+            self.add_to_paths(to);
+        }
         let Some(name) = self.names.keep(name) else {
             return false;
         };

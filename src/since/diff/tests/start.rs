@@ -1,0 +1,336 @@
+//! Makes the model of a tree on a disk in memory, as the walk and the baseline make it.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::change::{InodeTimes, Kind};
+use crate::file_status::{FsClass, FsError, Stat};
+use crate::since::{Since, TreeId};
+use crate::tracker::disk::FileDigest;
+use crate::tracker::fake::{Chance, Fake, Node, digest};
+use crate::tracker::model::{Flag, Id};
+use crate::tracker::{FileRoot, Hashing, Root, Settings, Tracker};
+
+/// The options of one run.
+#[derive(Clone, Debug)]
+pub(super) struct RunOptions {
+    /// Each PATH as it is shown, with the path from the root of the disk.
+    pub(super) paths: Vec<(&'static str, &'static str)>,
+    pub(super) hashing: Hashing,
+    pub(super) hash_limit: u64,
+    pub(super) max_depth: Option<u32>,
+    /// A name that a filter hides.
+    pub(super) hides: Option<&'static str>,
+    /// Whether the file system has birth times.
+    pub(super) has_birth_times: bool,
+}
+
+/// A model, and what the disk has behind each of its entries.
+pub(super) struct Start {
+    pub(super) tracker: Tracker<Fake>,
+    pub(super) nodes: HashMap<Id, Node>,
+    /// What the baseline found of each file, by the index of its entry.
+    pub(super) found: Vec<Option<(u64, InodeTimes)>>,
+    /// Files that could not be read, and directories whose status is not known.
+    pub(super) unknown: HashSet<Id>,
+    watched: HashMap<Node, Id>,
+}
+
+/// The chances, in percent, of what goes wrong during the start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Odds {
+    /// That a directory has no watch.
+    pub(super) unwatched: usize,
+    /// That a file cannot be read, or changes before it is read.
+    pub(super) unread: usize,
+    /// That a directory moves before it is asked for its status.
+    pub(super) moved: usize,
+}
+
+/// The entry that was reported.
+type Old<'s> = Option<(&'s Since, TreeId)>;
+
+/// A directory that is to be walked.
+type Directory<'s> = (Id, Node, Old<'s>);
+
+impl RunOptions {
+    pub(super) fn stat(&self, disk: &Fake, node: Node) -> Stat {
+        let mut stat = disk.stat(node);
+        stat.btime = stat.btime.filter(|_| self.has_birth_times);
+        stat
+    }
+}
+
+impl Start {
+    /// Walks the PATHs that are there. `since`: what was reported before.
+    pub(super) fn walk(
+        disk: &Fake,
+        options: &RunOptions,
+        since: Option<&Since>,
+        chance: &mut Chance,
+        odds: Odds,
+    ) -> Self {
+        let began = disk.time();
+        let settings = Settings {
+            hashing: options.hashing,
+            reads_remote: true,
+            hash_limit: options.hash_limit,
+            max_depth: options.max_depth,
+            one_file_system: false,
+            attributes: false,
+            no_renames: false,
+            closed: false,
+            touched: false,
+            strict: false,
+            rescan: None,
+            began,
+            began_coarse: began,
+        };
+        let unused = Fake::new(0, began);
+        let mut start = Self {
+            tracker: Tracker::new(unused, settings, Default::default(), 0),
+            nodes: HashMap::new(),
+            found: Vec::new(),
+            unknown: HashSet::new(),
+            watched: HashMap::new(),
+        };
+        let (mut files, mut built) = (Vec::new(), Vec::new());
+        for (position, &(shown, at)) in options.paths.iter().enumerate() {
+            let Some(node) = disk.at(at.as_bytes()) else {
+                continue;
+            };
+            if disk.stat(node).kind != Kind::Directory {
+                files.push((position, shown, at));
+            } else if !start.watched.contains_key(&node) {
+                let id = start.root(disk, shown, at, node);
+                let old = since.and_then(|since| since.at_path(shown.as_bytes()));
+                start.walk_directory(disk, options, (id, node), since.zip(old), chance, odds);
+                built.push((position, id));
+            }
+        }
+        start.tracker.hide_roots_not_entered();
+        for (position, shown, at) in files {
+            let before = built.iter().filter(|(before, _)| *before < position);
+            let before: Vec<_> = before.map(|&(_, id)| id).collect();
+            start.file(disk, options, shown, at, &before);
+        }
+        start
+    }
+
+    fn root(&mut self, disk: &Fake, shown: &str, at: &str, node: Node) -> Id {
+        let id = self.tracker.model.insert(None, b"", Kind::Directory);
+        self.tracker.model.set(id, Flag::ROOT);
+        self.tracker.model.set_inode(id, disk.inode(node));
+        self.tracker.roots.add_directory(Root {
+            open: at.into(),
+            shown: shown.into(),
+            absolute: [b"/", at.as_bytes()].concat(),
+            class: FsClass::Local,
+            entry: Some(id),
+        });
+        self.nodes.insert(id, node);
+        id
+    }
+
+    fn watch(&mut self, disk: &Fake, dir: Id, node: Node, is_watched: bool) {
+        self.watched.insert(node, dir);
+        if is_watched && let Ok(wd) = self.tracker.disk.kernel.watch(node) {
+            self.tracker.model.set_watch(dir, wd);
+        }
+        self.tracker.model.set_inode(dir, disk.inode(node));
+        if !is_watched {
+            self.tracker.cannot_watch(dir, &FsError::WatchLimit);
+        }
+    }
+
+    fn walk_directory(
+        &mut self,
+        disk: &Fake,
+        options: &RunOptions,
+        (top, node): (Id, Node),
+        old: Old<'_>,
+        chance: &mut Chance,
+        odds: Odds,
+    ) {
+        let mut stack = vec![(top, node, old)];
+        while let Some((dir, node, old)) = stack.pop() {
+            let is_watched = !chance.happens(odds.unwatched);
+            self.watch(disk, dir, node, is_watched);
+            let old = old.filter(|_| is_watched);
+            let mut names = disk.list(node);
+            if chance.happens(50) {
+                names.reverse();
+            }
+            for (name, node) in names {
+                if options.hides.is_some_and(|hides| hides.as_bytes() == name)
+                    || self.tracker.is_hidden(dir, &name, false)
+                {
+                    continue;
+                }
+                let stat = options.stat(disk, node);
+                let id = self.tracker.model.insert(Some(dir), &name, stat.kind);
+                self.nodes.insert(id, node);
+                self.tracker.add_walked(id, dir, stat.inode.ino);
+                let old = old.and_then(|(since, old)| {
+                    let old = since.tree().child(old, &name)?;
+                    let kind = since.tree().kind(old);
+                    kind.is_none_or(|kind| kind == stat.kind)
+                        .then_some((since, old))
+                });
+                match stat.kind {
+                    Kind::Directory => self.subdirectory(&mut stack, (id, node), old),
+                    Kind::File => {
+                        if let Some((since, old)) = old
+                            && let Some(digest) = since.unchanged_at(old, &stat)
+                            && self.tracker.add_unchanged(id, &stat, digest)
+                        {
+                            since.mark_unchanged(old);
+                        }
+                    }
+                    Kind::Symlink | Kind::Other => {}
+                }
+            }
+        }
+    }
+
+    fn subdirectory<'s>(
+        &mut self,
+        stack: &mut Vec<Directory<'s>>,
+        (id, node): (Id, Node),
+        old: Old<'s>,
+    ) {
+        if self.tracker.model.is_not_entered(id) {
+            return;
+        }
+        match self.watched.get(&node) {
+            Some(&other) => self.tracker.mark_alias(id, other),
+            None => stack.push((id, node, old)),
+        }
+    }
+
+    /// Adds a PATH that is a single file. `before`: the directories that were given before it.
+    fn file(&mut self, disk: &Fake, options: &RunOptions, shown: &str, at: &str, before: &[Id]) {
+        let (dir_at, name) = at.rsplit_once('/').unwrap_or(("", at));
+        let Some(node) = disk.at(dir_at.as_bytes()) else {
+            return;
+        };
+        let dir = self.watched.get(&node).copied().unwrap_or_else(|| {
+            let id = self.root(disk, dir_at, dir_at, node);
+            self.tracker.model.hide(id);
+            self.tracker.model.set(id, Flag::PARTIAL);
+            self.watch(disk, id, node, true);
+            id
+        });
+        let name = name.as_bytes();
+        let is_hidden = options.hides.is_some_and(|hides| hides.as_bytes() == name)
+            || self.tracker.is_hidden(dir, name, false);
+        let is_in = before.contains(&self.tracker.model.root(dir)) && !is_hidden;
+        if is_in || self.tracker.roots.file(dir, name).is_some() {
+            return;
+        }
+        self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
+        self.tracker.roots.add_file(FileRoot {
+            dir,
+            name: name.into(),
+            shown: shown.into(),
+        });
+        if self.tracker.model.find(dir, name).is_none()
+            && let Some(node) = disk.at(at.as_bytes())
+        {
+            let stat = disk.stat(node);
+            let id = self.tracker.model.insert(Some(dir), name, stat.kind);
+            self.nodes.insert(id, node);
+            self.tracker.add_walked(id, dir, stat.inode.ino);
+        }
+    }
+
+    /// Reads the files that the walk did not find unchanged.
+    pub(super) fn baseline(
+        &mut self,
+        disk: &Fake,
+        options: &RunOptions,
+        since: &Since,
+        chance: &mut Chance,
+        odds: Odds,
+    ) {
+        let limit = if options.hashing == Hashing::Off {
+            0
+        } else {
+            options.hash_limit
+        };
+        let mut ids: Vec<_> = self.nodes.iter().map(|(&id, &node)| (id, node)).collect();
+        ids.sort();
+        for (id, node) in ids {
+            if self.tracker.model.kind(id) == Kind::Directory && chance.happens(odds.moved) {
+                self.unknown.insert(id);
+            }
+            if self.tracker.model.kind(id) != Kind::File || !self.tracker.model.is_unread(id) {
+                continue;
+            }
+            let stat = options.stat(disk, node);
+            let read = if chance.happens(odds.unread) {
+                self.unknown.insert(id);
+                match chance.below(3) {
+                    0 => Err(FsError::NotFound),
+                    1 => Err(FsError::Io("injected".into())),
+                    _ => Ok(FileDigest::unread(Stat {
+                        ctime: self.tracker.settings.began + 1,
+                        mtime: self.tracker.settings.began + 1,
+                        ..stat
+                    })),
+                }
+            } else {
+                read(disk, node, &stat, limit, since)
+            };
+            if read.is_err() {
+                self.unknown.insert(id);
+            }
+            if let Ok(read) = &read {
+                let at = id.index();
+                self.found.resize(self.found.len().max(at + 1), None);
+                self.found[at] = Some((read.stat.size, read.stat.times()));
+            }
+            self.tracker.take_baseline(id, read);
+        }
+    }
+
+    /// What is reported, by path.
+    pub(super) fn reported(&self) -> HashMap<Vec<u8>, Id> {
+        let model = &self.tracker.model;
+        let shown = model.all().filter(|&id| !model.has(id, Flag::HIDDEN));
+        let with_path = shown.map(|id| {
+            let mut path = Vec::new();
+            self.tracker.write_path(id, &mut path);
+            (path, id)
+        });
+        with_path.collect()
+    }
+}
+
+/// Reads a file as the baseline does.
+fn read(
+    disk: &Fake,
+    node: Node,
+    stat: &Stat,
+    limit: u64,
+    since: &Since,
+) -> Result<FileDigest, FsError> {
+    if limit == 0 {
+        return Ok(FileDigest::unread(*stat));
+    }
+    if stat.size <= limit
+        && let Some(digest) = since.unchanged(stat.size, &stat.times())
+    {
+        return Ok(FileDigest {
+            digest,
+            ..FileDigest::unread(*stat)
+        });
+    }
+    if !disk.is_readable(node) {
+        return Err(FsError::PermissionDenied);
+    }
+    let digest = (stat.size <= limit).then(|| digest(disk.bytes(node)));
+    Ok(FileDigest {
+        digest,
+        ..FileDigest::unread(*stat)
+    })
+}
