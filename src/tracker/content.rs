@@ -183,6 +183,11 @@ impl<D: Disk> Tracker<D> {
                     }
                 }
             }
+            // Another file may have its name by now.
+            Err(_) if begun.is_stale => {
+                self.model.add_evidence(id, evidence);
+                self.enqueue(id);
+            }
             Err(error @ FsError::NotFound) => self.try_again(id, &error, evidence),
             // What has changed since it was stat'ed to be tried again is found at the next try.
             Err(error) => match begun

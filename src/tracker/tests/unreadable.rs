@@ -207,3 +207,23 @@ fn what_failed_in_a_directory_that_is_gone_is_tried_again_when_permissions_chang
     world.catches_up();
     assert!(!world.tracker.queue.has(&name.key));
 }
+
+#[test]
+fn that_a_file_could_not_be_read_shows_nothing_of_another_that_has_its_name_by_then() {
+    let tree = all(&[write("t/a", 1), write("o/b", 2)]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.tracker.disk.odds.by_worker = 100;
+    world.does(&write("t/a", 3));
+    world.catches_up();
+    world.does(&[
+        Op::Rename("t/a", "o/a"),
+        Op::Rename("o/b", "t/a"),
+        Op::Chmod("o/a", false),
+    ]);
+    world.catches_up();
+    world.tracker.disk.odds.by_worker = 0;
+    world.answer(0);
+    assert_eq!(world.warnings, []);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+}
