@@ -310,7 +310,6 @@ impl<D: Disk> Tracker<D> {
     fn overflow(&mut self) {
         self.counters.overflows += 1;
         self.records.current().push(Change::Overflow);
-        self.expire_all_moved_from();
         self.queue.request_rescan();
     }
 

@@ -120,7 +120,7 @@ impl<D: Disk> Tracker<D> {
             self.file_events(id, step.content, ReadWhen::Now);
         }
         if let NameChange::MovedTo(cookie) = step.change {
-            self.moved_to_hidden(cookie);
+            self.expire_moved_from(cookie);
         }
         // What a glob of directories hides may have left a whiteout behind, without an event.
         let may_be_whiteout = || {

@@ -40,20 +40,6 @@ impl MovedFromEvents {
         self.by_cookie.remove(&cookie)
     }
 
-    /// Removes the events of a name, since another file has come under it: no `IN_MOVED_TO` is
-    /// awaited any longer.
-    pub(super) fn cancel(&mut self, dir: Id, name: &[u8]) {
-        let is_it = |from: &MovedFrom| from.dir == dir && *from.name == *name;
-        self.by_cookie.retain(|_, from| !is_it(from));
-    }
-
-    /// All cookies, in the order of the kernel queue.
-    pub(super) fn cookies(&self) -> Vec<Cookie> {
-        let mut cookies: Vec<Cookie> = self.by_cookie.keys().copied().collect();
-        cookies.sort_unstable();
-        cookies
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.by_cookie.is_empty()
     }
@@ -68,21 +54,10 @@ mod tests {
         let mut moves = MovedFromEvents::default();
         moves.insert(Cookie(2), Id(0), b"b", Moving::Entry);
         moves.insert(Cookie(1), Id(0), b"a", Moving::Unseen);
-        assert_eq!(moves.cookies(), [Cookie(1), Cookie(2)]);
         let from = moves.take(Cookie(1)).expect("it waits");
         assert_eq!((from.dir, &*from.name), (Id(0), &b"a"[..]));
         assert_eq!(from.moving, Moving::Unseen);
         assert!(moves.take(Cookie(1)).is_none());
-    }
-
-    #[test]
-    fn an_event_whose_name_is_another_s_waits_no_longer() {
-        let mut moves = MovedFromEvents::default();
-        moves.insert(Cookie(1), Id(0), b"a", Moving::Entry);
-        moves.insert(Cookie(2), Id(7), b"a", Moving::Entry);
-        moves.cancel(Id(0), b"a");
-        assert_eq!(moves.cookies(), [Cookie(2)]);
-        moves.cancel(Id(7), b"a");
-        assert!(moves.is_empty());
+        assert!(!moves.is_empty());
     }
 }

@@ -19,7 +19,7 @@ impl<D: Disk> Tracker<D> {
         let parent = self.model.parent(top);
         let may_stay = parent.is_some_and(|dir| self.is_hidden(dir, self.model.name(top), true));
         for root in within {
-            if !(may_stay && self.model.is_live(root) && self.confirm_root(root)) {
+            if !(may_stay && self.confirm_root(root)) {
                 self.lose_roots(&[root]);
             }
         }

@@ -9,7 +9,7 @@ use super::model::{Evidence, Flag, Id, Presence};
 use super::moved_from::{MovedFrom, Moving};
 use super::queue::{Key, ScanScope, Work};
 use crate::change::{Change, Kind};
-use crate::coalesce::{Outcome, Step, Steps};
+use crate::coalesce::{Outcome, Steps};
 use crate::event::Cookie;
 
 /// Maximum wait for IN_MOVED_TO: 50 ms, in nanoseconds. Only the form of the record
@@ -23,7 +23,6 @@ impl<D> Tracker<D> {
         let moving = match self.model.find(dir, name) {
             Some(id) => {
                 self.model.set_presence(id, Presence::MovedFrom);
-                self.queue.forget_missing(id);
                 Moving::Entry
             }
             None if is_unseen => Moving::Unseen,
@@ -42,9 +41,6 @@ impl<D> Tracker<D> {
         self.queue.remove(&Key::MovedFrom(cookie));
         if from.moving == Moving::Unseen {
             return Some((None, from));
-        }
-        if !self.model.is_live(from.dir) {
-            return None;
         }
         let id = self.model.find(from.dir, &from.name)?;
         // Without the mark it is another entry, which came since.
@@ -79,86 +75,38 @@ impl<D: Disk> Tracker<D> {
                 }
                 self.rename(id, dir, name);
                 // A whiteout, or the other file of an exchange, may have the old name now.
-                if self.model.is_live(from.dir) {
-                    self.enqueue_name(from.dir, &from.name);
-                }
+                self.enqueue_name(from.dir, &from.name);
                 true
             }
             Some((None, from)) => {
                 self.move_unseen((from.dir, &from.name), dir, name, steps.outcome(at))
             }
-            None if self.moves_on(dir, steps, at) => {
-                self.enqueue_name(dir, name);
-                true
-            }
             None => false,
         };
         if !moved {
             self.note_arrival(dir, name);
-            self.cancel_moved_from(dir, name);
             self.reconcile_name(dir, name);
         }
     }
 
-    /// Whether a step is about a directory that the model does not have, and that a later step of
-    /// the batch moves or deletes: to look at it now would set a watch for nothing.
-    fn moves_on(&self, dir: Id, steps: &Steps, at: usize) -> bool {
-        let leaves = matches!(steps.step(at), Step::Name(step) if step.is_dir && step.leaves);
-        leaves && self.model.find(dir, steps.name(at)).is_none()
-    }
-
-    /// Ends that `IN_MOVED_TO` is awaited for the entry of a name, since something from outside has
-    /// the name now. If it is the same directory, it is to be scanned: what happened in it
-    /// meanwhile was not applied.
-    fn cancel_moved_from(&mut self, dir: Id, name: &[u8]) {
+    /// Notes that something from outside has a name now: no `IN_MOVED_TO` is awaited for its entry.
+    /// If the old file was never read, the new one counts as changed.
+    pub(super) fn note_arrival(&mut self, dir: Id, name: &[u8]) {
         let Some(known) = self.model.find(dir, name) else {
             return;
         };
-        if self.model.end_moved_from(known) {
-            self.moves.cancel(dir, name);
-            if self.model.kind(known) == Kind::Directory {
-                self.mark_unscanned(known);
-            }
-        }
-    }
-
-    /// Notes that something from outside has a name now: if the old file was never read, the new
-    /// one counts as changed.
-    pub(super) fn note_arrival(&mut self, dir: Id, name: &[u8]) {
-        if let Some(known) = self.model.find(dir, name)
-            && self.model.is_unread(known)
-        {
+        self.model.end_moved_from(known);
+        if self.model.is_unread(known) {
             self.model.add_evidence(known, Evidence::MODIFIED);
         }
     }
 
-    /// Applies `IN_MOVED_TO` of a hidden name: the entry is removed.
-    pub(super) fn moved_to_hidden(&mut self, cookie: Cookie) {
-        match self.take_moved_from(cookie) {
-            Some((Some(id), from)) => {
-                self.unlink(id);
-                self.enqueue_name(from.dir, &from.name);
-            }
-            Some((None, from)) => self.delete_unseen(from.dir, &from.name),
-            None => {}
-        }
-    }
-
-    /// Ends all waits for `IN_MOVED_TO`, which may be lost.
-    pub(super) fn expire_all_moved_from(&mut self) {
-        for cookie in self.moves.cookies() {
-            self.expire_moved_from(cookie);
-        }
-    }
-
-    /// Ends the wait for an `IN_MOVED_TO` that did not come: the entry is reconciled.
+    /// Ends the wait for an `IN_MOVED_TO` that did not come, or that is of a hidden name: the entry
+    /// is reconciled.
     pub(super) fn expire_moved_from(&mut self, cookie: Cookie) {
         match self.take_moved_from(cookie) {
             Some((Some(id), _)) => {
                 self.model.set_presence(id, Presence::ConfirmDelete);
-                if self.model.kind(id) == Kind::Directory {
-                    self.mark_unscanned(id);
-                }
                 self.enqueue(id);
             }
             Some((None, from)) => self.delete_unseen(from.dir, &from.name),
@@ -169,13 +117,9 @@ impl<D: Disk> Tracker<D> {
     /// Moves an entry to a name, emits that, and enqueues the entry.
     pub(super) fn rename(&mut self, id: Id, dir: Id, name: &[u8]) {
         let victim = self.model.find(dir, name);
-        if victim == Some(id) {
-            self.enqueue(id);
-            return;
-        }
         let makes_circle = self.model.is_within(dir, id);
         if makes_circle || victim.is_some_and(|victim| self.model.is_within(id, victim)) {
-            // The model is out of date: the disk decides.
+            // It has the name already, or the model is out of date: the disk decides.
             self.enqueue(id);
             self.enqueue_name(dir, name);
             return;

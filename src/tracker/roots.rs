@@ -4,8 +4,6 @@
 //! Invariant: a directory whose entry has gone from the model has no entry here, and no single
 //! file in it is a PATH any more.
 
-use std::cmp::Reverse;
-
 use super::Tracker;
 use super::content::directory_content;
 use super::disk::{Disk, Stat};
@@ -188,34 +186,25 @@ impl<D: Disk> Tracker<D> {
     /// are given through it lead elsewhere, too: what they report is removed first.
     pub(crate) fn lose_root(&mut self, given: &[u8]) {
         let shown = without_slashes(given);
+        // Those that are directories are removed with it.
         let is_through =
-            |path: &&Vec<u8>| path_below(path, shown).is_some_and(|rest| !rest.is_empty());
-        let directories = self.roots.directories.iter().map(|root| &root.shown);
-        let files = self.roots.files.iter().map(|file| &file.shown);
-        let mut through: Vec<_> = directories
-            .chain(files)
-            .filter(is_through)
-            .cloned()
-            .collect();
-        through.sort_by_key(|path| Reverse(path.len()));
-        for path in through {
-            self.lose_one_root(&path);
+            |file: &&FileRoot| path_below(&file.shown, shown).is_some_and(|rest| !rest.is_empty());
+        let through = self.roots.files.iter().filter(is_through);
+        for file in through.cloned().collect::<Vec<_>>() {
+            self.lose_file_root(&file.shown);
         }
-        self.lose_one_root(shown);
-        self.forget_lost_roots();
-    }
-
-    fn lose_one_root(&mut self, shown: &[u8]) {
         let roots = self.roots.directories.iter();
         let root = roots
             .filter(|root| root.shown == shown)
-            .find_map(|root| Some((root.entry?, root.absolute.clone())));
-        let is_path = |(id, _): &(Id, _)| !self.model.has(*id, Flag::PARTIAL);
-        if let Some((id, absolute)) = root.filter(is_path) {
+            .find_map(|root| root.entry);
+        if let Some(id) = root.filter(|id| !self.model.has(*id, Flag::PARTIAL)) {
             self.unlink(id);
-            // Another PATH that it is in may report it now.
-            self.enqueue_path(&absolute);
         }
+        self.lose_file_root(shown);
+        self.forget_lost_roots();
+    }
+
+    fn lose_file_root(&mut self, shown: &[u8]) {
         let mut files = self.roots.files.iter();
         if let Some(file) = files.find(|file| file.shown == shown) {
             let FileRoot { dir, name, .. } = file.clone();

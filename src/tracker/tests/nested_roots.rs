@@ -2,7 +2,7 @@
 //! a PATH reported is deleted before anything else takes its path.
 
 use super::super::fake::Op;
-use super::cases::{all, write};
+use super::cases::{all, touch, write};
 use super::world::{World, WorldOptions};
 use crate::filter::{Filter, FilterOptions};
 
@@ -81,16 +81,28 @@ fn a_file_whose_name_is_not_hidden_takes_the_place_of_a_path_that_is() {
         exclude: vec!["d/"],
         ..WorldOptions::default()
     };
-    let mut world = World::quiet(&options, &tree());
-    world.does(&[Op::Rename("t/d", "o/d"), Op::Rename("t/f", "t/d")]);
-    world.converges();
-    let expected = [
-        "deleted t/d/e/a",
-        "deleted t/d/e/",
-        "deleted t/d/",
-        "renamed t/f -> t/d",
+    let cases = [
+        (vec![Op::Rename("t/f", "t/d")], "renamed t/f -> t/d"),
+        (touch("t/d"), "created t/d 0"),
+        (vec![Op::Symlink("t/d")], "created t/d"),
     ];
-    assert_eq!(world.new_records(), expected);
+    for (file, emitted) in cases {
+        let mut world = World::quiet(&options, &tree());
+        world.does(&[Op::Rename("t/d", "o/d")]);
+        world.does(&file);
+        world.converges();
+        let expected = ["deleted t/d/e/a", "deleted t/d/e/", "deleted t/d/", emitted];
+        assert_eq!(world.new_records(), expected);
+    }
+}
+
+#[test]
+fn a_file_of_a_path_takes_its_place() {
+    emits(
+        &["t/d/e", "t"],
+        &[Op::Rename("t/d/e", "o/e"), Op::Rename("o/e/a", "t/d/e")],
+        &["deleted t/d/e/a", "deleted t/d/e/", "created t/d/e 4"],
+    );
 }
 
 #[test]

@@ -251,3 +251,19 @@ fn a_rename_that_is_emitted_as_created_has_no_size_that_is_not_that_of_its_diges
         world.converges();
     }
 }
+
+#[test]
+fn no_directory_is_moved_into_itself_or_onto_one_that_it_is_in() {
+    let tree = [Op::MakeDir("t/d"), Op::MakeDir("t/d/e")];
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    let [top, d, e] = ["/t", "/t/d", "/t/d/e"].map(|path| {
+        let found = world.tracker.entry_at(path.as_bytes());
+        found.unwrap()
+    });
+    world.tracker.rename(d, e, b"x");
+    world.tracker.rename(e, top, b"d");
+    world.tracker.rename(d, top, b"d");
+    world.settles();
+    assert_eq!(world.new_records(), Vec::<String>::new());
+    assert_eq!(world.tracker.entry_at(b"/t/d/e"), Some(e));
+}

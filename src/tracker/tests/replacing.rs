@@ -2,6 +2,7 @@
 //! link.
 
 use super::super::fake::Op;
+use super::super::model::Knowledge;
 use super::cases::{all, emits, touch, write};
 use super::world::{World, WorldOptions};
 
@@ -141,5 +142,22 @@ fn an_answer_about_the_file_that_had_the_old_name_next_does_not_count() {
     world.tracker.disk.odds.by_worker = 0;
     world.read(usize::MAX);
     world.apply_all();
+    world.converges();
+}
+
+/// As on a file system whose inode numbers show nothing.
+#[test]
+fn a_file_moved_in_onto_a_name_that_was_never_read_is_a_change_whatever_its_times() {
+    let tree = all(&[write("t/a", 1), write("o/b", 2)]);
+    let mut world = World::new(&WorldOptions::default(), &tree);
+    let id = world.tracker.entry_at(b"/t/a").unwrap();
+    let unread = Knowledge::Unread {
+        ino: 0,
+        is_missed: false,
+    };
+    world.tracker.model.set_knowledge(id, unread);
+    world.does(&[Op::Rename("o/b", "t/a")]);
+    world.catches_up();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
     world.converges();
 }
