@@ -70,8 +70,9 @@ pub(crate) fn diff<D>(
         doubtful: Vec::new(),
     };
     differ.match_names();
+    let new = differ.enter_new();
     if comparison.renames {
-        differ.match_inodes();
+        differ.match_inodes(&new);
     }
     differ.finish()
 }
@@ -165,12 +166,14 @@ impl<D> Differ<'_, D> {
         }
     }
 
-    /// Whether an entry is a PATH.
-    fn is_top(&self, id: Id) -> bool {
+    /// Whether an entry has the path of a PATH. With the PATHs in another order than before, it may
+    /// be a part of another one now.
+    fn has_path_of_path(&self, id: Id) -> bool {
         let model = &self.tracker.model;
-        model
+        let is_root = model
             .parent(id)
-            .is_none_or(|dir| model.has(dir, Flag::HIDDEN) || is_named_root(self.tracker, dir, id))
+            .is_none_or(|dir| model.has(dir, Flag::HIDDEN) || is_named_root(self.tracker, dir, id));
+        is_root || self.paths.has_several() && self.paths.has(&path_of(self.tracker, id))
     }
 
     /// Whether what has the same name is, as far as is known, the same.
@@ -241,13 +244,20 @@ impl<D> Differ<'_, D> {
         }
     }
 
-    /// Makes records of the pairs and of what has none.
-    fn finish(mut self) -> Difference {
-        let mut stack = self.new_left.clone();
+    /// Enters all that is left in the model in `of_new`, without a pair. Returns it.
+    fn enter_new(&mut self) -> Vec<Id> {
+        let mut stack = std::mem::take(&mut self.new_left);
+        let mut all = Vec::new();
         while let Some(id) = stack.pop() {
-            self.of_new.entry(id).or_insert(None);
+            self.of_new.insert(id, None);
+            all.push(id);
             stack.extend(parts(self.tracker, id));
         }
+        all
+    }
+
+    /// Makes records of the pairs and of what has none.
+    fn finish(mut self) -> Difference {
         let net = NetBuilder::new(&mut self).build();
         let changes = plan(net);
         self.add_unread(&changes);

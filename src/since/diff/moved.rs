@@ -6,15 +6,15 @@
 
 use std::collections::HashMap;
 
-use super::{Differ, is_part, parts, path_of};
+use super::{Differ, is_part, path_of};
 use crate::change::Kind;
 use crate::since::tree::TreeId;
 use crate::tracker::model::Id;
 
 impl<D> Differ<'_, D> {
     /// Pairs what is left by inode number and birth time, each with what is below it.
-    pub(super) fn match_inodes(&mut self) {
-        let mut by_inode = self.new_by_inode();
+    pub(super) fn match_inodes(&mut self, new: &[Id]) {
+        let mut by_inode = self.by_inode(new);
         if by_inode.is_empty() {
             return;
         }
@@ -44,7 +44,7 @@ impl<D> Differ<'_, D> {
     fn pair_moved(&mut self, old: TreeId, new: Id, next: &mut Vec<TreeId>) {
         let mut stack = vec![(old, new)];
         while let Some((old, new)) = stack.pop() {
-            if self.of_new.get(&new).is_some_and(Option::is_some) || !self.is_same(old, new) {
+            if self.of_new[&new].is_some() || !self.is_same(old, new) {
                 next.push(old);
                 continue;
             }
@@ -63,14 +63,11 @@ impl<D> Differ<'_, D> {
         }
     }
 
-    /// All that is left in the model, by inode number; enters it in `of_new` without a pair.
-    fn new_by_inode(&mut self) -> HashMap<u64, Vec<Id>> {
+    /// Directories and files by inode number, where it is known.
+    fn by_inode(&mut self, new: &[Id]) -> HashMap<u64, Vec<Id>> {
         let mut by_inode: HashMap<u64, Vec<Id>> = HashMap::new();
-        let mut stack = self.new_left.clone();
-        while let Some(id) = stack.pop() {
+        for &id in new {
             let model = &self.tracker.model;
-            self.of_new.insert(id, None);
-            stack.extend(parts(self.tracker, id));
             let ino = match model.kind(id) {
                 Kind::Directory => Some(model.inode(id).ino),
                 Kind::File => self.metadata.times(id).map(|times| times.ino),
@@ -85,7 +82,7 @@ impl<D> Differ<'_, D> {
 
     /// Whether an entry of the model is the reported one under another name.
     fn is_moved(&mut self, old: TreeId, new: Id) -> bool {
-        if self.of_new.get(&new).is_none_or(Option::is_some)
+        if self.of_new[&new].is_some()
             || self.tree.kind(old) != Some(self.tracker.model.kind(new))
             || self.paths.are_within(&path_of(self.tracker, new))
         {

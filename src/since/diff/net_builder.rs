@@ -138,8 +138,8 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
     fn edge(&mut self, id: Id) -> Edge {
         let tracker = self.differ.tracker;
         let model = &tracker.model;
-        let dir = model.parent(id).filter(|_| !self.differ.is_top(id));
-        let Some(dir) = dir else {
+        let is_path = self.differ.has_path_of_path(id);
+        let Some(dir) = model.parent(id).filter(|_| !is_path) else {
             return self.net.edge(NodeId::TOP, &path_of(tracker, id));
         };
         let parent = match self.differ.of_new.get(&dir) {
@@ -149,10 +149,10 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
                 None => self.created(dir),
             },
             // Its directory was paired by its path.
-            None => match self.differ.tree.at(&path_of(tracker, dir)) {
-                Some(old) => self.node_of(old),
-                None => NodeId::TOP,
-            },
+            None => {
+                let old = self.differ.tree.at(&path_of(tracker, dir));
+                self.node_of(old.expect("a pair has the path that was reported"))
+            }
         };
         self.net.edge(parent, model.name(id))
     }

@@ -32,6 +32,14 @@ impl<'a> Paths<'a> {
         self.entries.iter().copied()
     }
 
+    pub(super) fn has_several(&self) -> bool {
+        self.given.len() > 1
+    }
+
+    pub(super) fn has(&self, path: &[u8]) -> bool {
+        self.given.iter().any(|given| **given == *path)
+    }
+
     pub(super) fn contains(&self, id: TreeId) -> bool {
         self.entries.contains(&id)
     }

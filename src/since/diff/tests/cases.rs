@@ -167,3 +167,14 @@ fn a_file_is_created_with_its_content_though_it_was_reported_by_another_path() {
     });
     assert_records(&case, &["deleted t/a", "created ./t/a"], &[]);
 }
+
+#[test]
+fn a_path_that_is_part_of_another_one_now_is_the_same_directory() {
+    let setup: [&[Op]; 2] = [
+        &[Op::MakeDir("t/d"), Op::MakeDir("t/d/e")],
+        &file("t/d/e/a", 1),
+    ];
+    let paths = [("t/d/e", "t/d/e"), ("./t/d", "t/d"), ("t", "t")];
+    let case = case(&paths, &setup, &[], |case| case.now.paths.reverse());
+    assert_records(&case, &["deleted ./t/d", "created t/d"], &[]);
+}

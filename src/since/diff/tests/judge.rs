@@ -157,10 +157,15 @@ impl Compared<'_> {
                         Kind::Symlink | Kind::Other
                     )
             });
-            let is_written = old.kind == Kind::File
-                && now.contains_key(*from)
-                && old.digest != Some(digest(self.disk.bytes(node)));
-            if stays || is_written {
+            let stat = case.now.stat(&self.disk, node);
+            let is_written = || {
+                old.digest != Some(digest(self.disk.bytes(node)))
+                    || self.is_unread(&stat)
+                        && old.times.is_none_or(|times| times.mtime != stat.mtime)
+            };
+            // Then the content of both names changed.
+            let is_split = old.kind == Kind::File && now.contains_key(*from) && is_written();
+            if stays || is_split {
                 continue;
             }
             if numbers.get(&fold.names[*to].number) != Some(&node) {
