@@ -61,6 +61,27 @@ fn a_directory_that_moves_across_the_last_level_is_there_all_the_time() {
 }
 
 #[test]
+fn directories_far_below_one_that_moves_reach_the_last_level_or_leave_it() {
+    let mut options = WorldOptions::default();
+    options.settings.max_depth = Some(4);
+    let made = ["t/d", "t/d/e", "t/d/e/g", "t/d/e/g/k"].map(Op::MakeDir);
+    let tree = all(&[made.to_vec(), write("t/d/e/g/k/f", 1)]);
+    let mut world = World::quiet(&options, &tree);
+    world.does(&[Op::Rename("t/d/e", "t/e")]);
+    world.settles();
+    assert_eq!(
+        world.new_records(),
+        ["renamed t/d/e/ -> t/e/", "created t/e/g/k/f 4"]
+    );
+    world.does(&[Op::Rename("t/e", "t/d/e")]);
+    world.settles();
+    assert_eq!(
+        world.new_records(),
+        ["renamed t/e/ -> t/d/e/", "deleted t/d/e/g/k/f"]
+    );
+}
+
+#[test]
 fn what_is_left_to_compare_in_a_directory_beyond_the_last_level_is_not_compared() {
     for is_scanning in [false, true] {
         let mut options = WorldOptions::default();

@@ -37,6 +37,26 @@ fn a_directory_with_much_in_it_is_reported_as_gone_in_pieces() {
     }
 }
 
+#[test]
+fn what_was_reported_as_gone_far_below_a_directory_that_comes_back_is_found_again() {
+    let mut tree = ["t/e", "t/e/f", "t/e/f/d"].map(Op::MakeDir).to_vec();
+    for number in 0..MANY.len() {
+        tree.extend(touch(format!("t/e/f/d/{number}").leak()));
+    }
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Rename("t/e", "o/e")]);
+    world.catches_up();
+    world.passes(60 * MS);
+    let mut gone = 0;
+    while gone == 0 {
+        world.work(1);
+        gone = world.new_records().len();
+    }
+    assert!(gone < MANY.len());
+    world.does(&[Op::Rename("o/e", "t/e")]);
+    world.converges();
+}
+
 /// Applies the queued events piece by piece, and asserts that the batch's paths never have more
 /// bytes than a piece and one path, and that no record is missing.
 fn applies_in_pieces(world: &mut World, records: usize) -> Vec<String> {

@@ -192,6 +192,21 @@ fn a_poll_is_due_before_the_first_event() {
     assert_eq!(world.tracker.deadline(), Some(POLL));
 }
 
+#[test]
+fn the_first_scan_of_a_directory_that_is_older_than_the_rescan_does_not_count_for_it() {
+    let mut world = World::quiet(&WorldOptions::default(), &[]);
+    for ops in [vec![Op::MakeDir("t/d")], write("t/d/f", 1)] {
+        world.does(&ops);
+        world.read(usize::MAX);
+        world.apply_all();
+    }
+    world.tracker.disk.kernel.most_events = 0;
+    world.does(&write("t/d/f", 2));
+    world.tracker.disk.kernel.most_events = usize::MAX;
+    world.converges();
+    assert_eq!(world.tracker.counters.overflows, 1);
+}
+
 /// Calls that make a directory with so many files or directories in it.
 fn filled(dir: &'static str, count: usize, make: fn(&'static str) -> Vec<Op>) -> Vec<Op> {
     let entries = (0..count).flat_map(|number| make(format!("{dir}/{number}").leak()));
