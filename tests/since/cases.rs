@@ -195,4 +195,53 @@ pub(crate) const CASES: &[Case] = &[
             "created other ./d/e/p",
         ],
     },
+    Case {
+        name: "another directory of the same name, beside and above unchanged files",
+        before: |tree| {
+            tree.mkdirs("d/e/f");
+            tree.write("d/a", "1");
+            tree.write("d/e/b", "2");
+            tree.write("d/e/f/c", "3");
+            tree.mkdir("g");
+            tree.write("g/new", "4");
+        },
+        change: |tree| {
+            tree.rename("d/e", "h");
+            tree.rename("g", "d/e");
+        },
+        offline: &[
+            "renamed directory ./d/e -> ./h",
+            "renamed directory ./g -> ./d/e",
+        ],
+        live: &[
+            "renamed directory ./d/e -> ./h",
+            "renamed directory ./g -> ./d/e",
+        ],
+    },
+    Case {
+        name: "a file deep below unchanged ones",
+        before: |tree| {
+            tree.mkdirs("d/e");
+            tree.mkdirs("d/f");
+            tree.write("a", "1");
+            tree.write("d/b", "2");
+            tree.write("d/e/c", "3");
+            tree.write("d/f/d", "4");
+        },
+        change: |tree| {
+            tree.remove("d/e/c");
+            tree.rmdir("d/e");
+            tree.overwrite("d/f/d", "5");
+        },
+        offline: &[
+            "deleted file ./d/e/c",
+            "deleted directory ./d/e",
+            "changed file ./d/f/d",
+        ],
+        live: &[
+            "deleted file ./d/e/c",
+            "deleted directory ./d/e",
+            "changed file ./d/f/d",
+        ],
+    },
 ];
