@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 
 /// How long anything that must happen may take before the test gives up. It is far
 /// more than is ever needed, so that a busy machine is not a failing test.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The interval of polling where waiting is not possible (the disk, another process).
 const LOOK: Duration = Duration::from_millis(4);
