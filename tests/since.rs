@@ -9,7 +9,8 @@ mod common;
 use cases::{CASES, Case};
 use common::disk::{self, Snapshot};
 use common::fold::log_differences;
-use common::{Record, Tree, eventually, serve, sys};
+use common::{Record, Tree, eventually, serve, skipped, sys};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -274,6 +275,40 @@ fn an_unchanged_file_is_created_with_its_size_where_its_directory_moves_at_the_s
     tree.rename(&b, "moved b");
     watch.thaw();
     while !watch.next_line().text().contains("./moved b") {}
+    let ended = watch.stop();
+    let whole = [fs::read(&file).unwrap(), ended.stdout].concat();
+    assert_eq!(differences(&tree, &whole), [""; 0]);
+}
+
+/// A file that cannot be read during the start is read later.
+#[test]
+fn a_new_file_that_is_busy_at_the_start_is_completed() {
+    let test = "a_new_file_that_is_busy…";
+    let tree = Tree::new();
+    tree.write("a", "1");
+    tree.write("old", "2");
+    let file = snapshot(&tree, &[]);
+    tree.write("new", "3");
+    tree.rename("old", "a");
+    let leased = ["new", "a"].map(|name| File::options().write(true).open(tree.path(name)).unwrap());
+    for file in &leased {
+        if let Err(error) = sys::lease(file, true) {
+            return skipped(test, &format!("no lease can be had here: {error}"));
+        }
+    }
+    let args = ["--format", "json", "--since", text(&file)];
+    let mut watch = tree.watch().args(args).spawn();
+    watch.wait_ready();
+    for file in &leased {
+        sys::lease(file, false).unwrap();
+    }
+    let mut left = HashSet::from(["./new", "./a"]);
+    while !left.is_empty() {
+        let record = Record::parse(&watch.next_line().bytes).unwrap();
+        if record.event() == "changed" && record.sha256().is_some() {
+            left.remove(record.text("path").unwrap());
+        }
+    }
     let ended = watch.stop();
     let whole = [fs::read(&file).unwrap(), ended.stdout].concat();
     assert_eq!(differences(&tree, &whole), [""; 0]);
