@@ -138,24 +138,24 @@ impl<D> Tracker<D> {
     }
 
     /// An entry as a key of the work queue.
-    fn entry(&self, id: Id) -> Work {
+    fn work_of(&self, id: Id) -> Work {
         Work::entry(id, self.model.parent(id))
     }
 
     /// Puts an entry on the work queue.
     pub(crate) fn enqueue(&mut self, id: Id) {
-        self.queue.add(self.entry(id));
+        self.queue.add(self.work_of(id));
     }
 
     /// A name as a key of the work queue: its entry, if the model has it.
-    fn entry_or_name(&self, dir: Id, name: &[u8]) -> Work {
+    fn work_of_name(&self, dir: Id, name: &[u8]) -> Work {
         let known = self.model.find(dir, name);
-        known.map_or_else(|| Work::name(dir, name), |id| self.entry(id))
+        known.map_or_else(|| Work::name(dir, name), |id| self.work_of(id))
     }
 
     /// Puts a name on the work queue.
     pub(crate) fn enqueue_name(&mut self, dir: Id, name: &[u8]) {
-        self.queue.add(self.entry_or_name(dir, name));
+        self.queue.add(self.work_of_name(dir, name));
     }
 
     /// Whether the directories in `dir` are beyond `--max-depth`: reported, but not entered.

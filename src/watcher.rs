@@ -246,7 +246,8 @@ impl Watcher {
         deadline.map(|deadline| Duration::from_nanos(deadline.saturating_sub(self.clock.tick())))
     }
 
-    /// Serves a change of the mount table: enqueues each mount point that changed.
+    /// Serves a change of the mount table: enqueues each mount point that changed; watches files that
+    /// are mount points now; forgets remote mounts that are gone.
     fn remounted(&mut self) {
         let now = self.clock.now();
         for (mount_point, is_mounted) in self.mounts.take_changed() {

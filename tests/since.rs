@@ -290,7 +290,8 @@ fn a_new_file_that_is_busy_at_the_start_is_completed() {
     let file = snapshot(&tree, &[]);
     tree.write("new", "3");
     tree.rename("old", "a");
-    let leased = ["new", "a"].map(|name| File::options().write(true).open(tree.path(name)).unwrap());
+    let leased =
+        ["new", "a"].map(|name| File::options().write(true).open(tree.path(name)).unwrap());
     for file in &leased {
         if let Err(error) = sys::lease(file, true) {
             return skipped(test, &format!("no lease can be had here: {error}"));

@@ -32,7 +32,8 @@ impl<D: Disk> Tracker<D> {
         self.applying = Some(Applying::new(steps, self.counters.hashed_bytes));
     }
 
-    /// Applies the next step of the batch; `false`: all are applied.
+    /// Emits the next piece of a large subtree, if one is left; else applies the next step of the
+    /// batch. `false`: all are applied.
     pub(crate) fn apply_next(&mut self) -> bool {
         if self.is_emitting() {
             self.emit_piece();
@@ -206,7 +207,7 @@ impl<D: Disk> Tracker<D> {
         let stat = self.stat_in(dir, name);
         // What is there and still not in the model is our own output, or another spelling.
         if stat.is_err() {
-            self.debounce(dir);
+            self.debounce_file_scan(dir);
         }
     }
 
@@ -260,7 +261,7 @@ impl<D: Disk> Tracker<D> {
                 self.enqueue(id);
             }
         } else if content.modified {
-            self.debounce(id);
+            self.debounce_file(id);
         }
     }
 
@@ -329,8 +330,8 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// Permissions of a directory changed: what they may have kept from being opened in it and below
-    /// is tried again, once the batch is applied.
+    /// Permissions of a directory changed: retries, after this batch, the keys that were denied in it
+    /// or below, and all unreadable rule files.
     fn retry_denied(&mut self, dir: Id) {
         self.filter.hasten_retries();
         self.queue.denied.reopen(dir);

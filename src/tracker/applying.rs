@@ -50,7 +50,7 @@ impl Applying {
 
     /// Counts a directory that moves with all below it. Whether they may be emitted as deleted and
     /// created: the first one always is.
-    pub(super) fn may_emit_moved(&mut self, entries: usize) -> bool {
+    pub(super) fn count_moved(&mut self, entries: usize) -> bool {
         let is_first = self.moved == 0;
         self.moved += entries;
         is_first || self.moved <= MOVED

@@ -19,10 +19,10 @@ use crate::change::{Bytes, Content, Digest, Kind, Warning};
 pub(super) use reads::Reads;
 
 impl<D> Tracker<D> {
-    /// Whether a regular file may have been written to since it was read.
-    pub(super) fn is_written(&self, id: Id) -> bool {
-        let wrote = Evidence::MODIFIED.and(Evidence::CLOSED_WRITE);
-        self.model.kind(id) == Kind::File && self.model.evidence(id).has(wrote)
+    /// Whether events about writes to a regular file came since it was read.
+    pub(super) fn has_write_events(&self, id: Id) -> bool {
+        let evidence = self.model.evidence(id);
+        self.model.kind(id) == Kind::File && evidence.has(Evidence::WRITE_EVENTS)
     }
 
     /// Whether a file that could not be read because of an I/O error has the same status as then,
@@ -53,7 +53,7 @@ impl<D: Disk> Tracker<D> {
         if self.reads.mark_stale(id) {
             return; // It is being read: its evidence is served when the answer comes.
         }
-        if !self.file_watches.is_missing(id) {
+        if !self.file_watches.lacks_watch(id) {
             self.queue.cancel_debounce(id);
         }
         let evidence = self.take_evidence(id);
@@ -127,7 +127,7 @@ impl<D: Disk> Tracker<D> {
             && self.model.presence(id) == Presence::There
             // Its inode may need a watch.
             && !self.settings.strict
-            && !self.file_watches.is_missing(id)
+            && !self.file_watches.lacks_watch(id)
             && !self.reads.has(id);
         let Some(dir) = self.model.parent(id).filter(|_| is_plain) else {
             return false;
@@ -174,7 +174,7 @@ impl<D: Disk> Tracker<D> {
                     let again = !self.model.evidence(id).is_empty();
                     if again || !read.stable {
                         self.reads.delays.note(id, self.clock.tick(), read.took);
-                        self.debounce(id);
+                        self.debounce_file(id);
                     } else {
                         self.reads.delays.remove(id);
                     }
@@ -217,8 +217,8 @@ impl<D: Disk> Tracker<D> {
             return self.try_again(id, &error, evidence);
         }
         let has_replaced = self.last_reported.take_replaced(id).is_some();
-        let is_written = has_replaced
-            || evidence.is_written()
+        let has_changed = has_replaced
+            || evidence.is_more_than_attrib()
             || match self.model.knowledge(id) {
                 Knowledge::Unread { .. } => self.changed_since_start(id, stat),
                 Knowledge::Unseen => self.model.digest(id).is_some() && stat.size > 0,
@@ -229,7 +229,7 @@ impl<D: Disk> Tracker<D> {
                     fingerprint != model::fingerprint(stat, false)
                 }
             };
-        if is_written {
+        if has_changed {
             let old = self.model.digest(id);
             self.model.set_digest(id, None);
             self.emit_changed(id, content(stat, None), old);
@@ -238,7 +238,7 @@ impl<D: Disk> Tracker<D> {
             }
         }
         self.mark_unreadable(id, stat, error);
-        if is_written {
+        if has_changed {
             self.note_reading_of(id, stat, true);
         }
     }

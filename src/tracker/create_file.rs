@@ -136,7 +136,7 @@ impl<D: Disk> Tracker<D> {
             Reading::Later(ticket, _) => {
                 self.links.tmpfiles.add_recent(&stat);
                 self.note_links(id, &stat);
-                self.reads.begin(ticket, id, Evidence::COMPLETED);
+                self.reads.begin(ticket, id, Evidence::WRITE_EVENTS);
             }
         }
         true
@@ -199,7 +199,7 @@ impl<D: Disk> Tracker<D> {
             // It was written to since: these events follow, if they are not lost. A hard link that
             // is created before that finds it by its inode key.
             self.model.set_inode_key(id, model::inode_key(stat));
-            self.debounce(id);
+            self.debounce_file(id);
         }
         self.watch_file_inode(id, dir, name, stat);
     }

@@ -37,7 +37,7 @@ impl FileWatches {
     }
 
     /// Whether the file of a name is to have a watch and has none.
-    pub(super) fn is_missing(&self, id: Id) -> bool {
+    pub(super) fn lacks_watch(&self, id: Id) -> bool {
         !self.missing.is_empty() && self.missing.contains(&id)
     }
 

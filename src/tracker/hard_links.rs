@@ -146,7 +146,10 @@ impl<D> Tracker<D> {
         };
         let names = self.model.with_inode_key(key);
         let other = names.iter().copied().find(|&other| other != id);
-        let is_read = self.reads.evidence(id).is_some_and(Evidence::is_written);
+        let is_read = self
+            .reads
+            .evidence(id)
+            .is_some_and(Evidence::is_more_than_attrib);
         if self.links.unreadable(key) == Some(id) {
             let is_unreadable = |other: &&Id| **other != id && self.model.is_unreadable(**other);
             let next = names.iter().find(is_unreadable).copied();
@@ -156,7 +159,7 @@ impl<D> Tracker<D> {
             self.links.readings.remove(&key);
         }
         if let Some(other) = other
-            && (is_written || is_read || self.is_written(id))
+            && (is_written || is_read || self.has_write_events(id))
         {
             self.model.add_evidence(other, Evidence::MODIFIED);
             self.enqueue(other);

@@ -1,5 +1,5 @@
-//! Reconciles one name: compares model and disk, and changes the model where they
-//! differ. Invariant: an error of the disk changes nothing in the model.
+//! Reconciles one name: compares model and disk, and changes the model where they differ.
+//! Invariant: no error of the disk but `ENOENT` adds, moves or removes an entry.
 
 mod directory;
 mod relocated;
@@ -17,14 +17,14 @@ pub(super) const BUSY: &str = "another process keeps it busy (by a lease, say): 
 
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_entry(&mut self, id: Id) {
-        match self.model.parent(id) {
-            Some(_) if self.is_written(id) && self.read_modified(id) => {}
-            Some(dir) => {
-                let name = self.model.name(id).to_vec();
-                self.reconcile_known(dir, &name, Some(id), Source::Hint);
-            }
-            None => self.reconcile_root(id),
+        let Some(dir) = self.model.parent(id) else {
+            return self.reconcile_root(id);
+        };
+        if self.has_write_events(id) && self.read_modified(id) {
+            return;
         }
+        let name = self.model.name(id).to_vec();
+        self.reconcile_known(dir, &name, Some(id), Source::Hint);
     }
 
     pub(crate) fn reconcile_name(&mut self, dir: Id, name: &[u8]) {
@@ -42,12 +42,12 @@ impl<D: Disk> Tracker<D> {
         if known.is_some_and(|id| self.model.is_moved_from(id)) {
             return; // It is enqueued when IN_MOVED_TO comes, or does not come in time.
         }
-        let inode = match self.enter(dir) {
-            Ok(inode) => inode,
+        let opened = match self.enter(dir) {
+            Ok(opened) => opened,
             Err(FsError::NotFound) => return self.find_stale_ancestor(dir, name),
             Err(error) => return self.cannot_enter(dir, dir, name, &error),
         };
-        match self.disk.stat(Target::In(&inode, name)) {
+        match self.disk.stat(Target::In(&opened, name)) {
             Ok(stat) => self.reconcile_present((dir, name), known, &stat, source),
             Err(FsError::NotFound) => self.reconcile_absent(dir, name),
             Err(error) => self.cannot_stat(dir, name, &error),
@@ -149,13 +149,14 @@ impl<D: Disk> Tracker<D> {
 
     /// Reconciles a name that is not there. An event about that may be unread, which shows whether
     /// it was renamed. So it is emitted as deleted only if it is still not there after
-    /// [`RETRY_DELAY`], and was not moved meanwhile.
+    /// [`RETRY_DELAY`], and was not moved meanwhile; at once if its directory has no watch, if
+    /// `IN_DELETE` has come, or if `IN_MOVED_TO` did not come in time.
     pub(super) fn reconcile_absent(&mut self, dir: Id, name: &[u8]) {
         let Some(known) = self.model.find(dir, name) else {
             return;
         };
         let now = self.clock.tick();
-        let mut entry = self.entry(known);
+        let mut entry = self.work_of(known);
         let awaits_event = match self.model.presence(known) {
             Presence::There | Presence::MovedFrom => self.model.wd(dir).is_some(),
             Presence::ConfirmDelete => false,

@@ -20,8 +20,8 @@ impl<D: Disk> Tracker<D> {
     /// it.
     pub(super) fn remove(&mut self, top: Id, emit_top: bool) {
         self.remove_roots_within(top);
-        let enough = self.records.piece_end();
-        if !self.remove_subtree(top, emit_top, enough, None) {
+        let max_path_bytes = self.records.piece_end();
+        if !self.remove_subtree(top, emit_top, max_path_bytes, None) {
             self.remove_rest(top, emit_top);
         }
     }
@@ -30,8 +30,8 @@ impl<D: Disk> Tracker<D> {
     /// part, and puts the entry back on the work queue for the rest.
     pub(super) fn unlink_in_pieces(&mut self, id: Id) {
         self.remove_roots_within(id);
-        let enough = self.records.piece_end();
-        if !self.remove_subtree(id, true, enough, None) {
+        let max_path_bytes = self.records.piece_end();
+        if !self.remove_subtree(id, true, max_path_bytes, None) {
             self.enqueue(id);
         }
     }
@@ -40,14 +40,14 @@ impl<D: Disk> Tracker<D> {
     /// of a directory is a span of the last one below it, if that begins with it: written in full,
     /// the paths of a deep tree would take the square of its depth.
     ///
-    /// Stops when the batch has `enough` bytes of paths; `false`: something is left, in a
+    /// Stops when the batch has `max_path_bytes` bytes of paths; `false`: something is left, in a
     /// directory that is marked as unscanned. The top is removed last. `old`: the paths that the
     /// subtree had.
     pub(super) fn remove_subtree(
         &mut self,
         top: Id,
         emit_top: bool,
-        enough: usize,
+        max_path_bytes: usize,
         old: Option<&OldPath>,
     ) -> bool {
         let mut at = top;
@@ -81,7 +81,7 @@ impl<D: Disk> Tracker<D> {
                 }
                 None => return true,
             }
-            if self.records.current().path_bytes() >= enough {
+            if self.records.current().path_bytes() >= max_path_bytes {
                 self.mark_unscanned_up_to(at, top);
                 return false;
             }
@@ -93,7 +93,7 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn recheck_emptied_root(&mut self, dir: Id) {
         let is_empty = self.model.first_child(dir).is_none();
         if is_empty && self.model.has(dir, Flag::ROOT) && !self.model.has(dir, Flag::PARTIAL) {
-            self.debounce(dir);
+            self.debounce_file_scan(dir);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::event::Cookie;
 const GRACE: u64 = 50_000_000;
 
 impl<D> Tracker<D> {
-    /// Applies `IN_MOVED_FROM`: the entry waits for `IN_MOVED_TO`. `false`: there is no entry.
+    /// Applies `IN_MOVED_FROM`: the entry waits for `IN_MOVED_TO`. `false`: the name is unknown.
     pub(super) fn moved_from(&mut self, dir: Id, name: &[u8], cookie: Cookie) -> bool {
         let is_unseen = self.queue.take_unseen(dir, name);
         let moving = match self.model.find(dir, name) {
@@ -140,11 +140,12 @@ impl<D: Disk> Tracker<D> {
             // It was in one of these PATHs, as far as was known: it is found as new.
             return self.enqueue_name(dir, name);
         }
-        let is_apart = self.settings.no_renames;
-        let apart = is_apart.then(|| (self.old_path(id), self.model.subtree(id)));
-        if let (Some((_, subtree)), Some(applying)) = (&apart, &mut self.applying)
+        // `--no-renames`: it is emitted as deleted and created.
+        let no_renames = self.settings.no_renames;
+        let split = no_renames.then(|| (self.old_path(id), self.model.subtree(id)));
+        if let (Some((_, subtree)), Some(applying)) = (&split, &mut self.applying)
             && self.model.kind(id) == Kind::Directory
-            && !applying.may_emit_moved(subtree.len())
+            && !applying.count_moved(subtree.len())
         {
             self.unlink(id);
             self.enqueue_name(dir, name);
@@ -164,14 +165,14 @@ impl<D: Disk> Tracker<D> {
         if kind == Kind::Directory {
             self.forget_rules(id);
         }
-        let old_edge = self.model.parent(id).and_then(|old| self.levels_left(old));
+        let old_levels_left = self.model.parent(id).and_then(|old| self.levels_left(old));
         self.model.relink(id, dir, name);
         self.note_link(id);
-        if kind == Kind::Directory && self.levels_left(dir) != old_edge {
+        if kind == Kind::Directory && self.levels_left(dir) != old_levels_left {
             // Other directories below it are at the limit of --max-depth now.
             self.queue.add(Work::scan(id, ScanScope::Deep));
         }
-        if let Some((old, subtree)) = apart {
+        if let Some((old, subtree)) = split {
             self.emit_moved(old, subtree);
         } else {
             let path = self.path(id);

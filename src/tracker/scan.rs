@@ -1,6 +1,6 @@
-//! Compares all names of a directory, one at a time: those that the model has, then those
-//! that readdir(3) gives and the model does not have. Each name is reconciled, since a rename
-//! during readdir(3) may hide a name or list it twice.
+//! Compares the names of a directory, one at a time: those that the model has, as far as the scope
+//! includes them, then those that readdir(3) gives and the model does not have. Each name is
+//! reconciled, since a rename during readdir(3) may hide a name or list it twice.
 
 use std::sync::Arc;
 
@@ -34,6 +34,12 @@ impl<D> Tracker<D> {
     /// Whether a directory is being scanned.
     pub(super) fn is_scanning(&self, dir: Id) -> bool {
         self.queue.scan.as_ref().is_some_and(|scan| scan.dir == dir)
+    }
+
+    /// Whether an id that was listed as that of a child is one still: the entry may have moved or
+    /// been deleted since, and its id been used again.
+    fn is_child(&self, child: Id, dir: Id) -> bool {
+        self.model.is_live(child) && self.model.parent(child) == Some(dir)
     }
 
     /// The entries in a directory that a scan of this scope compares.
@@ -129,24 +135,21 @@ impl<D: Disk> Tracker<D> {
                 self.queue.scan = None;
             }
             Some(Next::Child(child)) => {
-                // It may have moved or been deleted since, and its id been used again.
-                let is_here = |tracker: &Self| {
-                    tracker.model.is_live(child) && tracker.model.parent(child) == Some(dir)
-                };
                 if let Some(listed) = listed
-                    && is_here(self)
+                    && self.is_child(child, dir)
                 {
                     self.correct_spelling(child, dir, &listed);
                 }
-                if self.is_emitting() {
+                if self.is_child(child, dir) {
                     // A large subtree must be emitted before the model changes again.
-                    if is_here(self) {
+                    if self.is_emitting() {
                         self.enqueue(child);
+                    } else {
+                        self.reconcile_entry(child);
                     }
-                } else if is_here(self) {
-                    self.reconcile_entry(child);
                 }
-                if scope == ScanScope::Deep && is_here(self) && self.is_directory(child) {
+                if scope == ScanScope::Deep && self.is_child(child, dir) && self.is_directory(child)
+                {
                     self.queue.add(Work::scan(child, ScanScope::Deep));
                 }
             }

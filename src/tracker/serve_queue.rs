@@ -16,23 +16,25 @@ pub(super) const POLL: u64 = 10_000_000_000;
 const MAX_DELAYED_NAMES: usize = if cfg!(test) { 2 } else { 16 };
 
 impl<D> Tracker<D> {
-    /// Serves an entry once nothing has happened to it for a while. For a directory, in which names
-    /// were written to that are gone: scans its files, which may be their other names.
-    pub(super) fn debounce(&mut self, id: Id) {
-        match self.model.kind(id) {
-            Kind::Directory => self.queue.debounce(Work::scan(id, ScanScope::Files)),
-            _ => self.queue.debounce(self.entry(id)),
-        }
+    /// Reconciles a file once nothing has happened to it for a while.
+    pub(super) fn debounce_file(&mut self, id: Id) {
+        self.queue.debounce(self.work_of(id));
+    }
+
+    /// Compares the names in a directory, but for its directories, once nothing has happened to it
+    /// for a while.
+    pub(super) fn debounce_file_scan(&mut self, dir: Id) {
+        self.queue.debounce(Work::scan(dir, ScanScope::Files));
     }
 
     /// Puts a name back that could not be reconciled. Whether that is to be reported.
     pub(super) fn retry_later(&mut self, dir: Id, name: &[u8], error: &FsError) -> bool {
-        self.queue.retry(self.entry_or_name(dir, name), error)
+        self.queue.retry(self.work_of_name(dir, name), error)
     }
 
     /// Puts an entry back that could not be reconciled. Whether that is to be reported.
     pub(super) fn retry_entry(&mut self, id: Id, error: &FsError) -> bool {
-        self.queue.retry(self.entry(id), error)
+        self.queue.retry(self.work_of(id), error)
     }
 
     /// Delays a name in a directory that is not where the model has it, since `lost`, which is the
@@ -60,7 +62,7 @@ impl<D> Tracker<D> {
             && !self.filter.are_rules_late()
     }
 
-    /// When [`tick`](Self::tick) is to be called next, on the monotonic clock.
+    /// When [`make_due_ready`](Self::make_due_ready) is to be called next, on the monotonic clock.
     pub(crate) fn deadline(&self) -> Option<u64> {
         if self.needs_poll() && !self.queue.has(&Key::Poll) {
             return Some(0);
@@ -101,8 +103,10 @@ impl<D: Disk> Tracker<D> {
         self.model.is_live(id) && self.model.kind(id) == Kind::Directory
     }
 
-    /// Makes keys ready whose deadline has passed. Called when no event is unread.
-    pub(crate) fn tick(&mut self) {
+    /// Makes ready what is due by now: keys whose deadline has passed, keys that were denied in
+    /// directories whose permissions have changed, the other names of changed inodes. Begins to
+    /// poll, where something is to be polled. Called when no event is unread.
+    pub(crate) fn make_due_ready(&mut self) {
         if self.needs_poll() && !self.queue.has(&Key::Poll) {
             let due = self.clock.tick().saturating_add(POLL);
             self.queue.delay(Work::timer(Key::Poll), due);
@@ -129,7 +133,8 @@ impl<D: Disk> Tracker<D> {
         self.queue.hasten_denied(is_within);
     }
 
-    /// Serves one key, or one name of the current scan. `false`: nothing is ready, or a directory
+    /// Emits the next piece of a large subtree, if one is left; else serves one key, or one name of
+    /// the current scan. `false`: nothing is ready, or a directory
     /// was listed: events should be read before its names are compared.
     pub(crate) fn work(&mut self) -> bool {
         if self.is_emitting() {
@@ -162,7 +167,7 @@ impl<D: Disk> Tracker<D> {
             Key::Name(dir, name) => {
                 // It may have moved to the limit of --max-depth since.
                 if self.is_directory(dir) && !self.model.is_not_entered(dir) {
-                    self.reconcile_missing(dir, &name, detail);
+                    self.reconcile_unknown_name(dir, &name, detail);
                 }
             }
             Key::Scan(dir) => {
@@ -195,7 +200,7 @@ impl<D: Disk> Tracker<D> {
     /// Reconciles a name that the model does not have. If something is there, an event about that
     /// may be unread, which shows whether it was renamed or made by open(2). So it is emitted as
     /// created only if the same is still there after a delay.
-    fn reconcile_missing(&mut self, dir: Id, name: &[u8], detail: Detail) {
+    fn reconcile_unknown_name(&mut self, dir: Id, name: &[u8], detail: Detail) {
         if self.model.find(dir, name).is_some() {
             return self.reconcile_name(dir, name);
         }

@@ -82,7 +82,7 @@ impl Stages for Watcher {
 
     fn begin_work(&mut self) {
         let now = self.clock.now();
-        self.tracker.at(now).tick();
+        self.tracker.at(now).make_due_ready();
     }
 
     fn work(&mut self) -> bool {
@@ -108,8 +108,8 @@ impl Stages for Watcher {
 }
 
 impl Watcher {
-    /// Takes what the workers have read. All events that came before that were applied, so that
-    /// what a worker found without an event was there before.
+    /// Takes what the workers have read. What changed after the watch began is recognised by its
+    /// status (`changed_since_start`), not by the order of events and answers.
     pub(super) fn take_done(&mut self) {
         for done in self.workers.take_done() {
             let now = self.clock.now();

@@ -17,7 +17,7 @@ impl<D: Disk> Tracker<D> {
         if read.digest.is_none() {
             self.note_links(id, stat);
         }
-        let evidence = self.take_evidence(id).and(Evidence::COMPLETED);
+        let evidence = self.take_evidence(id).union(Evidence::WRITE_EVENTS);
         match read.digest {
             Some(digest) => {
                 self.note_read(id, stat, read.stable);
@@ -58,7 +58,7 @@ impl<D: Disk> Tracker<D> {
         self.keep_digest(id, stat, digest, stable);
         if is_changed {
             self.emit_changed(id, content(stat, Some(digest)), old);
-        } else if evidence.is_written() {
+        } else if evidence.is_more_than_attrib() {
             self.counters.same_content += 1;
         }
         if is_touched {
@@ -85,7 +85,8 @@ impl<D: Disk> Tracker<D> {
             (None, _) if last.is_some() => true,
             (None, Knowledge::Unread { .. }) => {
                 let is_touched = evidence.has(Evidence::ATTRIB) && !is_linked;
-                let is_doubtful = evidence.is_written() || self.changed_since_start(id, stat);
+                let is_doubtful =
+                    evidence.is_more_than_attrib() || self.changed_since_start(id, stat);
                 self.was_replaced(id, stat)
                     || evidence.has(Evidence::MODIFIED)
                     || is_doubtful && !is_touched
@@ -146,7 +147,7 @@ impl<D: Disk> Tracker<D> {
         self.remember_mtime(id, stat);
         if !stable {
             self.model.add_evidence(id, Evidence::MODIFIED);
-            self.debounce(id);
+            self.debounce_file(id);
         }
     }
 }

@@ -21,7 +21,7 @@ impl<D> Tracker<D> {
 
     /// Whether only the bytes show if a file has changed.
     pub(super) fn needs_read(&self, id: Id, stat: &Stat, evidence: Evidence) -> bool {
-        if evidence.is_written() || self.last_reported.is_replacement(id) {
+        if evidence.is_more_than_attrib() || self.last_reported.is_replacement(id) {
             return true;
         }
         let is_read = self.hashing(stat.inode.dev) == Hashing::Eager;

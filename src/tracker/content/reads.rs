@@ -101,7 +101,7 @@ impl Reads {
 mod tests {
     use super::*;
 
-    const EVIDENCE: Evidence = Evidence::COMPLETED;
+    const EVIDENCE: Evidence = Evidence::WRITE_EVENTS;
 
     #[test]
     fn an_answer_counts_once_and_has_whether_the_name_was_reconciled_meanwhile() {

@@ -122,8 +122,8 @@ impl<D: Disk> Tracker<D> {
             deleted: 0,
             created: 0,
         };
-        let enough = self.records.piece_end();
-        if let Some(rest) = self.emit_some(emission, enough) {
+        let max_path_bytes = self.records.piece_end();
+        if let Some(rest) = self.emit_some(emission, max_path_bytes) {
             self.records.push_emission(rest);
         }
     }
@@ -132,14 +132,14 @@ impl<D: Disk> Tracker<D> {
     pub(crate) fn emit_piece(&mut self) {
         // Taken out, so that what is emitted now goes before it.
         let mut left = std::mem::take(&mut self.records.left);
-        let enough = self.records.piece_end();
-        while self.records.ready.path_bytes() < enough
+        let max_path_bytes = self.records.piece_end();
+        while self.records.ready.path_bytes() < max_path_bytes
             && let Some(part) = left.pop_front()
         {
             match part {
                 Part::Batch(batch) => self.records.ready.append(batch),
                 Part::Emission(emission) => {
-                    if let Some(rest) = self.emit_some(emission, enough) {
+                    if let Some(rest) = self.emit_some(emission, max_path_bytes) {
                         left.push_front(Part::Emission(rest));
                     }
                 }
@@ -148,12 +148,12 @@ impl<D: Disk> Tracker<D> {
         self.records.left = left;
     }
 
-    /// Emits until the current batch has `enough` bytes of paths; returns what is left.
-    fn emit_some(&mut self, mut emission: Emission, enough: usize) -> Option<Emission> {
+    /// Emits until the current batch has `max_path_bytes` bytes of paths; returns what is left.
+    fn emit_some(&mut self, mut emission: Emission, max_path_bytes: usize) -> Option<Emission> {
         match &mut emission {
             Emission::Removal { old, emit_top } => {
                 let nowhere = self.model.parent(old.top);
-                if !self.remove_subtree(old.top, *emit_top, enough, Some(old)) {
+                if !self.remove_subtree(old.top, *emit_top, max_path_bytes, Some(old)) {
                     return Some(emission);
                 }
                 if let Some(nowhere) = nowhere {
@@ -168,7 +168,7 @@ impl<D: Disk> Tracker<D> {
                 created,
             } => {
                 while let Some(&id) = all.iter().rev().nth(*deleted) {
-                    if self.records.current().path_bytes() >= enough {
+                    if self.records.current().path_bytes() >= max_path_bytes {
                         return Some(emission);
                     }
                     if !self.model.has(id, Flag::HIDDEN) {
@@ -178,7 +178,7 @@ impl<D: Disk> Tracker<D> {
                     *deleted += 1;
                 }
                 while let Some(&id) = all.get(*created) {
-                    if self.records.current().path_bytes() >= enough {
+                    if self.records.current().path_bytes() >= max_path_bytes {
                         return Some(emission);
                     }
                     let content = match self.model.kind(id) {
@@ -202,8 +202,8 @@ impl<D: Disk> Tracker<D> {
                 let batch = std::mem::take(&mut self.records.ready);
                 let mut left = Some(removal);
                 while let Some(removal) = left.take() {
-                    let enough = self.records.piece_end();
-                    left = self.emit_some(removal, enough);
+                    let max_path_bytes = self.records.piece_end();
+                    left = self.emit_some(removal, max_path_bytes);
                     self.records.ready.clear();
                 }
                 self.records.ready = batch;

@@ -19,12 +19,12 @@ impl Evidence {
     pub(in crate::tracker) const ATTRIB: Self = Self(1 << 2);
     /// Other bytes were read under another name of the same inode.
     pub(in crate::tracker) const OTHER_NAME: Self = Self(1 << 3);
-    /// It was written and closed.
-    pub(in crate::tracker) const COMPLETED: Self = Self::MODIFIED.and(Self::CLOSED_WRITE);
+    /// `IN_MODIFY` and `IN_CLOSE_WRITE`.
+    pub(in crate::tracker) const WRITE_EVENTS: Self = Self::MODIFIED.union(Self::CLOSED_WRITE);
 
-    pub(in crate::tracker) const OF_EVENTS: Self = Self::COMPLETED.and(Self::ATTRIB);
+    pub(in crate::tracker) const OF_EVENTS: Self = Self::WRITE_EVENTS.union(Self::ATTRIB);
 
-    pub(in crate::tracker) const fn and(self, other: Self) -> Self {
+    pub(in crate::tracker) const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
@@ -48,7 +48,7 @@ impl Evidence {
     /// Whether the bytes may have been written. `IN_CLOSE_WRITE`, or a reading under another name,
     /// does not count together with `IN_ATTRIB`: touch(1) opens a file for writing, too.
     pub(in crate::tracker) fn may_be_written(self) -> bool {
-        self.has(Self::MODIFIED) || self.is_written() && !self.has(Self::ATTRIB)
+        self.has(Self::MODIFIED) || self.is_more_than_attrib() && !self.has(Self::ATTRIB)
     }
 
     /// Whether a file differs from its fingerprint by more than `IN_ATTRIB`, if that came,
@@ -73,7 +73,7 @@ impl Evidence {
     }
 
     /// Whether there is anything but `IN_ATTRIB`: a write, or other bytes under another name.
-    pub(in crate::tracker) fn is_written(self) -> bool {
+    pub(in crate::tracker) fn is_more_than_attrib(self) -> bool {
         !self.without_attrib().is_empty()
     }
 }
@@ -84,7 +84,7 @@ impl Model {
     }
 
     pub(in crate::tracker) fn add_evidence(&mut self, id: Id, new: Evidence) {
-        let all = self.evidence(id).and(new);
+        let all = self.evidence(id).union(new);
         self.set_field(id, ALL, all.0);
     }
 

@@ -53,9 +53,9 @@ impl<D: Disk> Tracker<D> {
     /// Removes what is in a directory that has moved to the limit of `--max-depth`, and its watch.
     /// If that is much, removes a part, and puts the directory back on the work queue.
     fn leave_directory(&mut self, id: Id) {
-        let enough = self.records.piece_end();
+        let max_path_bytes = self.records.piece_end();
         while let Some(child) = self.model.first_child(id) {
-            if self.is_emitting() || self.records.current().path_bytes() >= enough {
+            if self.is_emitting() || self.records.current().path_bytes() >= max_path_bytes {
                 return self.enqueue(id);
             }
             self.unlink(child);

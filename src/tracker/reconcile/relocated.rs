@@ -18,7 +18,7 @@ impl<D: Disk> Tracker<D> {
         let holds = match self.is_still_at(other) {
             Ok(holds) => holds,
             Err(error) => {
-                let mut work = self.entry_or_name(dir, name);
+                let mut work = self.work_of_name(dir, name);
                 // Permissions matter where it was.
                 work.group = other.0;
                 self.queue.retry(work, &error);

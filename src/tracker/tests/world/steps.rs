@@ -155,7 +155,7 @@ impl Stages for World {
 
     fn begin_work(&mut self) {
         let now = self.now();
-        self.tracker.at(now).tick();
+        self.tracker.at(now).make_due_ready();
     }
 
     fn work(&mut self) -> bool {
