@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::file::{Open, here, open_name};
 use super::is_missing;
-use super::reopen::reopen;
+use super::open_for_reading::open_for_reading;
 use super::stat::stat_fd;
 use crate::change::Kind;
 
@@ -38,10 +38,11 @@ pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Option<Read>> 
         Err(error) if is_missing(&error) => return Ok(None),
         Err(error) => return Err(error),
     };
-    if stat_fd(handle.as_fd())?.kind != Kind::File {
+    let stat = stat_fd(handle.as_fd())?;
+    if stat.kind != Kind::File {
         return Ok(None);
     }
-    let opened = File::from(reopen(handle.as_fd(), Open::Bytes)?);
+    let opened = File::from(open_for_reading(handle.as_fd(), stat.attributes.uid)?);
     let mut bytes = Vec::new();
     opened.take(limit + 1).read_to_end(&mut bytes)?;
     let is_cut = u64::try_from(bytes.len()).is_ok_and(|read| read > limit);
@@ -51,9 +52,26 @@ pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Option<Read>> 
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{File, FileTimes};
     use std::path::Path;
+    use std::time::{Duration, SystemTime};
 
     use super::read_regular;
+
+    #[test]
+    fn the_time_of_the_last_access_stays() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("file");
+        std::fs::write(&path, "x").expect("written");
+        // Older than the mtime: read(2) sets it, with the mount option relatime, too.
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        let times = FileTimes::new().set_accessed(long_ago);
+        let file = File::options().write(true).open(&path).expect("open");
+        file.set_times(times).expect("set");
+        read_regular(&path, 10).expect("an answer").expect("bytes");
+        let accessed = file.metadata().and_then(|found| found.accessed());
+        assert_eq!(accessed.expect("a time"), long_ago);
+    }
 
     #[test]
     fn what_is_no_regular_file_is_not_read() {
