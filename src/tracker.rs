@@ -229,9 +229,9 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// Tries now what waits long for a file system, since one answers again.
-    pub(crate) fn hasten_stuck(&mut self) {
-        self.queue.hasten_stuck();
+    /// Tries now what waits for a file system that did not answer, since one answers again.
+    pub(crate) fn hasten_unanswered(&mut self) {
+        self.queue.hasten_unanswered();
     }
 
     /// Initializes an entry that the first walk added: a file with the inode number that its

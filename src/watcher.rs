@@ -216,17 +216,17 @@ impl Watcher {
     /// How long the loop may wait; `None`: for ever.
     fn timeout(&self) -> Option<Duration> {
         let now = self.clock.tick();
-        let always = [
+        // Only what is served while the reader of the output stalls: the loop must not spin.
+        let due_while_stalled = [
             self.stop.deadline(now, || self.is_done()),
             self.service.deadline(),
-            self.help_due(),
             self.late_paths_due(),
             self.stderr.summary_due(),
             self.output.deadline(),
         ];
-        let always = always.into_iter().flatten().min();
+        let due_while_stalled = due_while_stalled.into_iter().flatten().min();
         if self.output.is_full() && !self.output.can_render() {
-            return self.until(always);
+            return self.until(due_while_stalled);
         }
         let has_work = self.pace.is_busy() || self.has_events() || !self.tracker.is_idle();
         if has_work || self.output.can_render() || self.snapshots.is_listing() {
@@ -236,7 +236,8 @@ impl Watcher {
             self.tracker.deadline(),
             self.progress_due(),
             self.snapshot_due(),
-            always,
+            self.help_due(),
+            due_while_stalled,
         ];
         self.until(due.into_iter().flatten().min())
     }
@@ -280,7 +281,7 @@ impl Watcher {
     /// answer now and then, the first ones.
     fn report_stalled(&mut self) {
         if self.tracker.disk.remotes.take_recovered() {
-            self.tracker.hasten_stuck();
+            self.tracker.hasten_unanswered();
         }
         for mount in self.tracker.disk.remotes.take_stalled() {
             let point = self.mounts.numbered(mount);

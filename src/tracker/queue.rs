@@ -22,6 +22,7 @@ use foldhash::HashMap;
 use super::disk::FsError;
 use super::model::Id;
 pub(super) use active_scan::{ActiveScan, Next};
+use back_off::LastFailure;
 use denied::Denied;
 pub(super) use key::{Detail, Key, ScanScope, Work};
 use rescan::Rescan;
@@ -83,8 +84,7 @@ struct Item {
     tries: Tries,
     /// Whether it has failed, and is not expected to work soon.
     is_stuck: bool,
-    /// Whether it has failed with an I/O error, so that it is not tried sooner than planned.
-    backs_off: bool,
+    last_failure: LastFailure,
     detail: Detail,
 }
 
@@ -160,7 +160,7 @@ impl WorkQueue {
                     group,
                     tries: serving.map_or_else(Tries::default, |serving| serving.tries),
                     is_stuck: false,
-                    backs_off: false,
+                    last_failure: LastFailure::Other,
                     detail,
                 };
                 return (entry.insert(new), true);
@@ -243,7 +243,9 @@ impl WorkQueue {
 
     /// Whether an entry is delayed after an I/O error.
     pub(super) fn backs_off(&self, id: Id) -> bool {
-        let waits = |item: &Item| item.backs_off && matches!(item.state, State::Delayed(_));
+        let waits = |item: &Item| {
+            item.last_failure == LastFailure::Io && matches!(item.state, State::Delayed(_))
+        };
         self.items.get(&Key::Entry(id)).is_some_and(waits)
     }
 

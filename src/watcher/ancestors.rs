@@ -182,7 +182,7 @@ impl Watcher {
     /// Takes the surveys that threads have made, and makes those that are due.
     pub(super) fn find_late_paths(&mut self) {
         let now = self.clock.tick();
-        if !self.tracker.is_emitting()
+        if !self.surveys_wait()
             && let Some(above) = &mut self.ancestors
             && std::mem::take(&mut above.is_outdated)
         {
@@ -213,12 +213,7 @@ impl Watcher {
     }
 
     fn for_each_awaited(&mut self, each: impl Fn(&mut Self, &mut AncestorWatches, usize)) {
-        // The model does not change during a snapshot; `find_paths` is called at its end.
-        if self.snapshots.is_listing() {
-            return;
-        }
-        // A large subtree must be emitted before the model changes again.
-        if self.tracker.is_emitting() {
+        if self.surveys_wait() {
             let above = self.ancestors.iter_mut();
             above.for_each(|above| above.is_outdated = true);
             return;
@@ -231,8 +226,17 @@ impl Watcher {
         }
     }
 
+    /// Whether no survey can be served, since the model must not change: it is listed for a
+    /// snapshot, or a large subtree is emitted.
+    fn surveys_wait(&self) -> bool {
+        self.snapshots.is_listing() || self.tracker.is_emitting()
+    }
+
     /// When a survey is due, or a warning that one takes long.
     pub(super) fn late_paths_due(&self) -> Option<u64> {
+        if self.surveys_wait() {
+            return None;
+        }
         let paths = self.ancestors.iter().flat_map(|above| &above.paths);
         paths.filter_map(AwaitedPath::deadline).min()
     }

@@ -93,9 +93,10 @@ impl Output {
 
     /// When a change that is held is due, or a log that took nothing is tried again.
     pub(super) fn deadline(&self) -> Option<u64> {
+        let settle = self.settle.as_ref().filter(|_| !self.has_backlog());
         let due = [
             self.log.as_ref().and_then(Log::deadline),
-            self.settle.as_ref().and_then(Settle::deadline),
+            settle.and_then(Settle::deadline),
         ];
         due.into_iter().flatten().min()
     }
@@ -188,5 +189,58 @@ impl Output {
 impl AsFd for Output {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.writer.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::pipe;
+
+    use super::Output;
+    use crate::change::{Batch, Change, Content, Kind};
+    use crate::output::writer::RecordWriter;
+    use crate::output::{Events, Format, Header, LineTime, Printer, Style};
+    use crate::settle::Settle;
+    use crate::watcher::stop_reason::{StopConditions, StopOptions};
+
+    #[test]
+    fn what_is_held_behind_a_backlog_has_no_deadline() {
+        let (_reader, writer) = pipe().expect("a pipe");
+        let style = Style {
+            format: Format::Text,
+            nul: false,
+            line_time: LineTime::None,
+            color: false,
+            events: Events::DEFAULT,
+            stat: false,
+        };
+        let mut output = Output::new(
+            Printer::new(style, None, Header::default()),
+            RecordWriter::new(writer.into(), b'\n').expect("a writer"),
+            None,
+            Some(Settle::new(1)),
+        );
+        let mut stop = StopConditions::new(StopOptions::default());
+        let mut batch = Batch::default();
+        let create = |batch: &mut Batch, number: usize| {
+            let path = batch.path(|bytes| bytes.extend(format!("t/{number:0200}").bytes()));
+            batch.push(Change::Created {
+                kind: Kind::Other,
+                path,
+                content: Content::default(),
+                entered: false,
+                attributes: None,
+            });
+        };
+        (0..20_000).for_each(|number| create(&mut batch, number));
+        // What came before it is due, what comes after it is held.
+        batch.push(Change::Overflow);
+        create(&mut batch, 20_000);
+        output.settle(&mut batch, &mut stop, 0);
+        assert_eq!(output.deadline(), Some(1));
+        output.take(&mut batch).expect("the changes that are due");
+        while output.render(&mut stop, 0, 0) {}
+        assert!(output.has_backlog(), "the output is full");
+        assert_eq!(output.deadline(), None);
     }
 }

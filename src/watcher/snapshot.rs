@@ -115,7 +115,6 @@ impl Watcher {
         }
         if self.list_some() {
             self.emit_ready();
-            self.find_paths();
         }
         self.emit_changes()?;
         Ok(true)

@@ -55,6 +55,31 @@ pub(super) fn is_stuck(error: &FsError, failures: u8) -> bool {
     }
 }
 
+/// How a key failed last, as far as that decides what may hasten the next try.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastFailure {
+    /// By an I/O error: it is not tried sooner than planned.
+    Io,
+    /// Its file system did not answer.
+    NoAnswer,
+    /// Otherwise, or not yet.
+    Other,
+}
+
+impl From<&FsError> for LastFailure {
+    fn from(error: &FsError) -> Self {
+        match error {
+            FsError::Io(_) => Self::Io,
+            FsError::Unanswered | FsError::Stalled => Self::NoAnswer,
+            FsError::NotFound
+            | FsError::PermissionDenied
+            | FsError::WatchLimit
+            | FsError::Busy
+            | FsError::NoDescriptor => Self::Other,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{FsError, LONG_BUSY, MS, back_off, is_long_busy, is_stuck, is_to_report};

@@ -6,8 +6,8 @@
 
 use std::cmp::Reverse;
 
-use super::back_off::{back_off, is_stuck, is_to_report};
-use super::{CEILING, Detail, Item, Key, QUIET, RETRY_DELAY, State, Tries, Work, WorkQueue};
+use super::back_off::{LastFailure, back_off, is_stuck, is_to_report};
+use super::{CEILING, Detail, Item, Key, QUIET, RETRY_DELAY, State, Work, WorkQueue};
 use crate::tracker::disk::FsError;
 use crate::tracker::model::Id;
 
@@ -145,7 +145,7 @@ impl WorkQueue {
         if !is_unanswered {
             item.tries.unanswered = 0;
         }
-        item.backs_off = matches!(error, FsError::Io(_));
+        item.last_failure = LastFailure::from(error);
         self.wait(work.key.clone(), State::Delayed(due));
         if *error == FsError::PermissionDenied {
             self.denied.insert(work.key, Id(work.group));
@@ -162,16 +162,14 @@ impl WorkQueue {
         }
     }
 
-    /// Makes keys due that are not expected to work soon, since a file system answers again.
-    pub(in crate::tracker) fn hasten_stuck(&mut self) {
-        let mut stuck = Vec::new();
-        for (key, item) in &mut self.items {
-            if item.is_stuck && matches!(item.state, State::Delayed(_)) {
-                item.tries = Tries::default();
-                stuck.push(key.clone());
-            }
-        }
-        for key in stuck {
+    /// Makes keys due whose file system did not answer, since one answers again. Their failures
+    /// count on, so that none is reported twice.
+    pub(in crate::tracker) fn hasten_unanswered(&mut self) {
+        let waits = |item: &Item| {
+            item.last_failure == LastFailure::NoAnswer && matches!(item.state, State::Delayed(_))
+        };
+        let items = self.items.iter().filter(|(_, item)| waits(item));
+        for key in items.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.wait(key, State::Delayed(self.now));
         }
     }

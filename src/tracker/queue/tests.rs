@@ -215,6 +215,25 @@ fn a_hint_tries_sooner_and_does_not_forget_the_failures() {
 }
 
 #[test]
+fn a_file_system_that_answers_again_hastens_only_what_waits_for_one() {
+    let mut queue = WorkQueue::default();
+    let fail = |queue: &mut WorkQueue, id, error: &FsError| {
+        queue.add(Work::scan(Id(id), ScanScope::All));
+        queue.take().unwrap();
+        queue.retry(Work::scan(Id(id), ScanScope::All), error)
+    };
+    assert!(fail(&mut queue, 1, &FsError::PermissionDenied));
+    assert!(fail(&mut queue, 2, &FsError::Stalled));
+    assert!(!queue.has_ready());
+    queue.hasten_unanswered();
+    queue.advance();
+    assert_eq!(queue.take().map(|work| work.key), Some(Key::Scan(Id(2))));
+    assert!(!queue.has_ready());
+    let is_reported = queue.retry(Work::scan(Id(2), ScanScope::All), &FsError::Stalled);
+    assert!(!is_reported, "it was before");
+}
+
+#[test]
 fn deadlines_that_were_moved_take_no_room() {
     let mut queue = WorkQueue::default();
     for _ in 0..100_000 {
