@@ -223,7 +223,7 @@ fn run_options(cli: &Cli) -> RunOptions {
         snapshot: cli.snapshot.map(nanos),
         stat: cli.stat || cli.resume,
         settle: cli.settle.map(nanos),
-        waits: cli.wait_for_path,
+        waits_for_missing: cli.wait_for_path,
     }
 }
 

@@ -74,7 +74,7 @@ impl RootBuilder<'_> {
                 open: given.clone(),
             };
             if kind == Kind::Directory {
-                if let Some(id) = self.directory(&seen, found)? {
+                if let Some(id) = self.add_directory(&seen, found)? {
                     built.push((position, id));
                 }
             } else if kind == Kind::File || given.last() != Some(&b'/') {
@@ -85,27 +85,27 @@ impl RootBuilder<'_> {
             self.note_nested(entry, root);
         }
         for seen in files {
-            self.file(&seen, &built)?;
+            self.add_file(&seen, &built)?;
         }
         Ok(())
     }
 
-    /// Watches a PATH that has just appeared, and puts what is in it on the work queue; not if
-    /// another PATH leads there.
+    /// Watches a PATH that has just appeared, by the path `open`, and puts what is in it on the work
+    /// queue; not if another PATH leads there.
     ///
     /// # Errors
     /// It is gone again, or cannot be watched.
     pub(crate) fn appear(
         &mut self,
+        open: &[u8],
         given: &[u8],
-        shown: &[u8],
         resolved: Result<&Resolved, &io::Error>,
     ) -> Result<(), Error> {
-        let found = self.find(given)?;
+        let found = self.find(open)?;
         let seen = Seen {
-            shown: without_slashes(shown).to_vec(),
+            shown: without_slashes(given).to_vec(),
             position: 0,
-            open: given.to_vec(),
+            open: open.to_vec(),
         };
         self.tracker.forget_lost_roots();
         if found.stat.kind == Kind::Directory {
@@ -114,7 +114,7 @@ impl RootBuilder<'_> {
         let resolved = resolved.map_err(|error| {
             let error = error.raw_os_error().map(io::Error::from_raw_os_error);
             let error = error.unwrap_or_else(|| io::ErrorKind::NotFound.into());
-            Error::path("watch", given, error)
+            Error::path("watch", open, error)
         })?;
         self.file_appears(&seen, resolved)
     }
@@ -129,7 +129,7 @@ impl RootBuilder<'_> {
             }
             None => {
                 tracker.remove_earlier_at(&seen.shown);
-                let id = self.root(seen, found);
+                let id = self.insert_root(seen, found);
                 self.tracker.model.set_watch(id, wd);
                 self.tracker.root_appeared(id);
             }
@@ -147,7 +147,7 @@ impl RootBuilder<'_> {
     }
 
     fn file_appears(&mut self, seen: &Seen, resolved: &Resolved) -> Result<(), Error> {
-        let dir = self.directory_of(seen, resolved)?;
+        let dir = self.ensure_parent_root(seen, resolved)?;
         let tracker = &mut *self.tracker;
         let name = &resolved.name;
         let is_part =
@@ -171,22 +171,24 @@ impl RootBuilder<'_> {
     }
 
     /// Adds a directory as a root and walks it, unless it is watched already.
-    fn directory(&mut self, seen: &Seen, found: Found) -> Result<Option<Id>, Error> {
+    fn add_directory(&mut self, seen: &Seen, found: Found) -> Result<Option<Id>, Error> {
         let watched = self.watch(&seen.open, &found)?;
         if let Ok(wd) = watched.wd
             && let Some(known) = self.tracker.model.watched(wd)
         {
             self.tracker.model.set(known, Flag::SHARED);
-            self.note(seen, known);
+            self.note_reported_once(seen, known);
             return Ok(None);
         }
         if let Err(error) = &watched.wd
             && self.tracker.roots.directories().is_empty()
             && *error != FsError::WatchLimit
         {
+            // Nothing is watched yet. A later PATH is one part of the watch: it is tried again, as a
+            // directory that cannot be watched is.
             return Err(Error::path("watch", &seen.open, io_error(error)));
         }
-        let id = self.root(seen, &found);
+        let id = self.insert_root(seen, &found);
         self.tracker.hide_followed(&seen.shown);
         let aliases = match self.open_listing(&seen.open, found)? {
             Listing::Local(fd) => walk(self.tracker, &mut self.context, id, fd),
@@ -202,7 +204,7 @@ impl RootBuilder<'_> {
         Ok(Some(id))
     }
 
-    fn root(&mut self, seen: &Seen, found: &Found) -> Id {
+    fn insert_root(&mut self, seen: &Seen, found: &Found) -> Id {
         let tracker = &mut *self.tracker;
         let id = tracker.model.insert(None, b"", Kind::Directory);
         tracker.model.set(id, Flag::ROOT);
@@ -219,15 +221,15 @@ impl RootBuilder<'_> {
         id
     }
 
-    /// Adds a single file: a name in a directory of which nothing else is reported.
-    fn file(&mut self, seen: &Seen, built: &[(usize, Id)]) -> Result<(), Error> {
+    /// Adds a single file: a name in its directory, which is watched for that.
+    fn add_file(&mut self, seen: &Seen, built: &[(usize, Id)]) -> Result<(), Error> {
         let resolved = self.resolve(&seen.open)?;
-        let dir = self.directory_of(seen, &resolved)?;
+        let dir = self.ensure_parent_root(seen, &resolved)?;
         let name = resolved.name;
         if self.is_reported_before(dir, &name, seen.position, built) {
             self.tracker.model.set(dir, Flag::SHARED);
             let known = self.tracker.model.find(dir, &name).unwrap_or(dir);
-            self.note(seen, known);
+            self.note_reported_once(seen, known);
             return Ok(());
         }
         self.note_file_in(seen, dir, &name, built);
@@ -256,7 +258,7 @@ impl RootBuilder<'_> {
 
     /// The entry of a single file's directory; watches that and adds it as a hidden root, if it
     /// is not watched yet.
-    fn directory_of(&mut self, seen: &Seen, resolved: &Resolved) -> Result<Id, Error> {
+    fn ensure_parent_root(&mut self, seen: &Seen, resolved: &Resolved) -> Result<Id, Error> {
         let parent = resolved.parent.clone();
         let found = self.find(&parent)?;
         let wd = self.watch(&seen.open, &found)?.wd;
@@ -269,7 +271,7 @@ impl RootBuilder<'_> {
             position: seen.position,
             open: parent,
         };
-        let dir = self.root(&hidden, &found);
+        let dir = self.insert_root(&hidden, &found);
         self.tracker.model.hide(dir);
         self.tracker.model.set(dir, Flag::PARTIAL);
         self.tracker.model.set_watch(dir, wd);
@@ -297,7 +299,7 @@ impl RootBuilder<'_> {
     }
 
     /// Notes that a PATH is reported under another one.
-    fn note(&mut self, seen: &Seen, known: Id) {
+    fn note_reported_once(&mut self, seen: &Seen, known: Id) {
         let root = self.tracker.model.root(known);
         let (one, other) = (escaped(&seen.shown), self.shown(known));
         // The directory of a single file is no PATH.

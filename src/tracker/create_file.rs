@@ -13,6 +13,12 @@ use crate::change::{Bytes, Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Outcome};
 
 impl<D: Disk> Tracker<D> {
+    /// Adds an entry for what is no directory; a PATH with its path is gone.
+    pub(super) fn insert(&mut self, dir: Id, name: &[u8], kind: Kind) -> Id {
+        self.lose_roots_at(dir, name);
+        self.model.insert(Some(dir), name, kind)
+    }
+
     /// Applies `IN_CREATE` of a name that is not in the model, and no directory. Returns whether
     /// its content events are served, too.
     pub(super) fn create(

@@ -25,12 +25,6 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Adds an entry for what is no directory; a PATH with its path is gone.
-    pub(super) fn insert(&mut self, dir: Id, name: &[u8], kind: Kind) -> Id {
-        self.lose_roots_at(dir, name);
-        self.model.insert(Some(dir), name, kind)
-    }
-
     /// Ends the PATHs at or below a name, since something else has the name now.
     pub(super) fn lose_roots_at(&mut self, dir: Id, name: &[u8]) {
         self.lose_roots(&self.roots_at(dir, name));

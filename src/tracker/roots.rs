@@ -58,7 +58,7 @@ pub(crate) struct Roots {
     /// Watches on directories above the PATHs, for moves of these.
     ancestor_watches: Vec<Wd>,
     /// Whether a PATH was lost, or may lead elsewhere, since that was last asked.
-    has_lost: bool,
+    needs_survey: bool,
 }
 
 impl Roots {
@@ -114,7 +114,7 @@ impl Roots {
     pub(super) fn forget(&mut self, entry: Id) {
         self.forget_directory(entry);
         self.files.retain(|file| file.dir != entry);
-        self.has_lost = true;
+        self.needs_survey = true;
     }
 
     /// Notes that a directory is gone, while the single files in it are still in the model.
@@ -122,7 +122,7 @@ impl Roots {
         for root in &mut self.directories {
             if root.entry == Some(entry) {
                 root.entry = None;
-                self.has_lost = true;
+                self.needs_survey = true;
             }
         }
     }
@@ -141,12 +141,12 @@ impl Roots {
 
     pub(super) fn forget_file(&mut self, file: &FileRoot) {
         self.files.retain(|other| other != file);
-        self.has_lost = true;
+        self.needs_survey = true;
     }
 
     /// Whether a PATH was lost, or may lead elsewhere, since the last call.
-    pub(crate) fn take_lost(&mut self) -> bool {
-        std::mem::take(&mut self.has_lost)
+    pub(crate) fn take_needs_survey(&mut self) -> bool {
+        std::mem::take(&mut self.needs_survey)
     }
 
     #[cfg(test)]
@@ -168,7 +168,8 @@ pub(crate) fn path_below<'p>(path: &'p [u8], above: &[u8]) -> Option<&'p [u8]> {
     (rest.is_empty() || above == b"/" || rest.starts_with(b"/")).then_some(rest)
 }
 
-/// Whether a path has no names: its directory is found whatever it is called by now.
+/// Whether a path is `/`, or `.` and `..` only: it leads to the same directory after that was
+/// renamed.
 pub(crate) fn is_dots(path: &[u8]) -> bool {
     let mut names = path.split(|&byte| byte == b'/');
     names.all(|name| matches!(name, b"" | b"." | b".."))
@@ -213,7 +214,7 @@ impl<D: Disk> Tracker<D> {
                 self.unlink(id);
             }
             self.roots.files.retain(|file| file.shown != shown);
-            self.roots.has_lost = true;
+            self.roots.needs_survey = true;
             self.show_followed(shown);
             let is_left = self.roots.files.iter().any(|file| file.dir == dir);
             if !self.model.has(dir, Flag::PARTIAL) {
@@ -250,7 +251,7 @@ impl<D> Tracker<D> {
             && self.model.has(dir, Flag::HAS_FILE_ROOT)
             && self.roots.file(dir, self.model.name(id)).is_some()
         {
-            self.roots.has_lost = true;
+            self.roots.needs_survey = true;
         }
     }
 

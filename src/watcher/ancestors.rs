@@ -28,7 +28,7 @@ pub(super) struct AncestorWatches {
     inotify: Option<Arc<Inotify>>,
     pub(super) paths: Vec<AwaitedPath>,
     /// Whether missing PATHs are waited for (`--wait-for-path`).
-    pub(super) waits: bool,
+    pub(super) waits_for_missing: bool,
     /// Whether an event has come while the model could not be changed.
     is_outdated: bool,
 }
@@ -46,17 +46,22 @@ impl Watcher {
         task.wait(Some(left), || interrupt.is_pending())
     }
 
-    /// Watches the directories above each PATH. `waits`: missing PATHs are waited for.
-    pub(super) fn watch_ancestors(&mut self, paths: &[Vec<u8>], waits: bool) -> Result<(), Error> {
+    /// Watches the directories above each PATH. `waits_for_missing`: missing PATHs are waited for.
+    pub(super) fn watch_ancestors(
+        &mut self,
+        paths: &[Vec<u8>],
+        waits_for_missing: bool,
+    ) -> Result<(), Error> {
         let mut above = AncestorWatches {
             inotify: None,
             paths: paths.iter().map(|path| AwaitedPath::new(path)).collect(),
-            waits,
+            waits_for_missing,
             is_outdated: false,
         };
-        self.survey_at_start(&mut above, |_| !waits);
-        let is_needed =
-            |path: &AwaitedPath| waits || path.has_links || !matches!(path.state, PathState::Known);
+        self.survey_at_start(&mut above, |_| !waits_for_missing);
+        let is_needed = |path: &AwaitedPath| {
+            waits_for_missing || path.has_links || !matches!(path.state, PathState::Idle)
+        };
         // What leads to one of two PATHs may be switched or unmounted.
         let is_shared = paths.iter().any(|path| !self.tracker.is_rooted(path));
         if is_shared || above.paths.iter().any(is_needed) {
@@ -101,16 +106,21 @@ impl Watcher {
             *is_outdated = true;
             return;
         }
-        let awaits = above.waits && !self.tracker.is_rooted(&path.given);
+        let waits_for_missing = above.waits_for_missing && !self.tracker.is_rooted(&path.given);
         let request = SurveyRequest {
             path: path.absolute.clone(),
-            named: if awaits { path.bytes() } else { &path.given }.to_vec(),
-            names: above.inotify.clone(),
-            moves: Arc::clone(self.events.inotify()),
-            awaits,
+            moved_path: if waits_for_missing {
+                path.bytes()
+            } else {
+                &path.given
+            }
+            .to_vec(),
+            name_queue: above.inotify.clone(),
+            move_queue: Arc::clone(self.events.inotify()),
+            waits_for_missing,
         };
         if !self.tracker.disk.mounts.may_stall() {
-            path.state = PathState::Known;
+            path.state = PathState::Idle;
             return self.apply_survey(above, index, &request.survey());
         }
         let workers = self.workers.clone();
@@ -123,7 +133,7 @@ impl Watcher {
     /// Serves the survey that a thread has made.
     fn end_survey(&mut self, above: &mut AncestorWatches, index: usize, found: Survey) {
         let path = &mut above.paths[index];
-        let state = std::mem::replace(&mut path.state, PathState::Known);
+        let state = std::mem::replace(&mut path.state, PathState::Idle);
         // An event of the new watches that came before now was ignored, since they were not known.
         self.tracker.enqueue_path(path.bytes());
         self.apply_survey(above, index, &found);
@@ -140,7 +150,7 @@ impl Watcher {
     fn apply_survey(&mut self, above: &mut AncestorWatches, index: usize, found: &Survey) {
         let path = &mut above.paths[index];
         path.has_links |= found.has_links;
-        for wd in &found.above {
+        for wd in &found.move_watches {
             self.tracker.roots.add_ancestor_watch(*wd);
         }
         if let Some(watched) = self.tracker.watched_root(&path.given)
@@ -149,7 +159,7 @@ impl Watcher {
             let now = self.clock.now();
             self.tracker.at(now).lose_root(&path.given);
         }
-        let may_appear = above.waits || path.has_links || path.is_unmoved(found);
+        let may_appear = above.waits_for_missing || path.has_links || path.is_unmoved(found);
         if !self.tracker.is_rooted(&path.given) && may_appear {
             self.watch_if_there(path, found);
         }
@@ -172,7 +182,7 @@ impl Watcher {
     pub(super) fn find_paths(&mut self) {
         self.for_each_awaited(|watcher, above, index| {
             let path = &above.paths[index];
-            let may_appear = above.waits || path.was_there();
+            let may_appear = above.waits_for_missing || path.was_there();
             if path.has_links || may_appear && !watcher.tracker.is_rooted(&path.given) {
                 watcher.begin_survey(above, index);
             }
@@ -189,7 +199,7 @@ impl Watcher {
             self.find_paths();
         }
         let mut paths = self.ancestors.iter().flat_map(|above| &above.paths);
-        if paths.all(|path| matches!(path.state, PathState::Known)) {
+        if paths.all(|path| matches!(path.state, PathState::Idle)) {
             return;
         }
         self.for_each_awaited(|watcher, above, index| {
@@ -207,7 +217,7 @@ impl Watcher {
                         watcher.warn_of_no_answer(path);
                     }
                 }
-                PathState::Known | PathState::Retry(_) => {}
+                PathState::Idle | PathState::Retry(_) => {}
             }
         });
     }

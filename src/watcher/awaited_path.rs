@@ -49,8 +49,8 @@ fn join(mut directory: PathBuf, path: &Path) -> PathBuf {
 
 /// The state of a PATH's survey.
 pub(super) enum PathState {
-    /// It is complete.
-    Known,
+    /// None is being made, and none is due.
+    Idle,
     /// A thread makes it.
     UnderWay {
         survey: BlockingTask<Survey>,
@@ -77,7 +77,7 @@ impl AwaitedPath {
             has_links: false,
             target: None,
             is_warned: false,
-            state: PathState::Known,
+            state: PathState::Idle,
             delay: RETRY,
         }
     }
@@ -137,7 +137,7 @@ impl AwaitedPath {
     /// When a survey is due, or a warning that it takes long.
     pub(super) fn deadline(&self) -> Option<u64> {
         match &self.state {
-            PathState::Known => None,
+            PathState::Idle => None,
             PathState::UnderWay { report_at, .. } => *report_at,
             PathState::Retry(then) => Some(*then),
         }

@@ -22,7 +22,8 @@ use crate::walk::{WalkContext, WalkProgress};
 
 /// The result of watching a PATH that has appeared.
 enum Appeared {
-    Watched,
+    /// It is watched, or is gone again.
+    Settled,
     Refused,
     /// Its file system has not answered yet.
     Later,
@@ -58,12 +59,12 @@ impl Watcher {
                 self.warn_of_refusal(path, refused);
                 Appeared::Refused
             }
-            None => Appeared::Watched,
+            None => Appeared::Settled,
         };
         path.is_warned = matches!(appeared, Appeared::Refused);
         match appeared {
             Appeared::Later => path.set_retry(self.clock.tick()),
-            Appeared::Watched | Appeared::Refused => path.set_settled(),
+            Appeared::Settled | Appeared::Refused => path.set_settled(),
         }
     }
 
@@ -74,11 +75,11 @@ impl Watcher {
         let context = WalkContext::new(&self.tracker.disk, &progress);
         let mut builder = RootBuilder::new(&mut self.tracker, context);
         let Err(error) = builder.appear(path.bytes(), &path.given, found.resolved.as_ref()) else {
-            return Appeared::Watched;
+            return Appeared::Settled;
         };
         if let Error::Path { source, .. } = &error {
             match fs_error(source) {
-                FsError::NotFound => return Appeared::Watched,
+                FsError::NotFound => return Appeared::Settled,
                 FsError::Busy | FsError::Unanswered | FsError::NoDescriptor | FsError::Stalled => {
                     return Appeared::Later;
                 }
@@ -104,27 +105,32 @@ impl Watcher {
     }
 
     /// Whether missing PATHs are waited for.
-    pub(super) fn awaits(&self) -> bool {
-        self.ancestors.as_ref().is_some_and(|above| above.waits)
+    pub(super) fn waits_for_missing(&self) -> bool {
+        self.ancestors
+            .as_ref()
+            .is_some_and(|above| above.waits_for_missing)
     }
 
     /// Surveys the PATHs after one has gone: it may be back already, and others may have led to the
     /// same.
     pub(super) fn check_missing_paths(&mut self) {
-        if self.tracker.roots.take_lost() {
+        if self.tracker.roots.take_needs_survey() {
             self.find_paths();
         }
     }
 
-    /// Whether it is not known yet if a PATH is left that was lost with another one.
-    pub(super) fn is_following(&self) -> bool {
+    /// Whether the survey of a PATH that was there is incomplete: the PATH may be left.
+    pub(super) fn is_survey_pending(&self) -> bool {
         let mut paths = self.ancestors.iter().flat_map(|above| &above.paths);
-        paths.any(|path| path.was_there() && !matches!(path.state, PathState::Known))
+        paths.any(|path| path.was_there() && !matches!(path.state, PathState::Idle))
     }
 
     /// The PATHs that are waited for.
     pub(super) fn missing_paths(&self) -> Vec<&[u8]> {
-        let paths = self.ancestors.iter().filter(|above| above.waits);
+        let paths = self
+            .ancestors
+            .iter()
+            .filter(|above| above.waits_for_missing);
         let paths = paths.flat_map(|above| &above.paths);
         // One that is there and not watched is reported by another PATH.
         let missing = paths.filter(|path| !path.was_there());

@@ -30,13 +30,13 @@ pub(super) struct SurveyRequest {
     /// The absolute path, with its symbolic links.
     pub(super) path: PathBuf,
     /// The path whose [`named_ancestors`] are watched for moves.
-    pub(super) named: Vec<u8>,
+    pub(super) moved_path: Vec<u8>,
     /// The kernel queue for names in directories above.
-    pub(super) names: Option<Arc<Inotify>>,
+    pub(super) name_queue: Option<Arc<Inotify>>,
     /// The kernel queue for moves of directories above.
-    pub(super) moves: Arc<Inotify>,
+    pub(super) move_queue: Arc<Inotify>,
     /// Whether the PATH is waited for, if it is missing.
-    pub(super) awaits: bool,
+    pub(super) waits_for_missing: bool,
 }
 
 /// Where a PATH leads. `None`: there is nothing.
@@ -51,7 +51,7 @@ pub(super) struct Survey {
     pub(super) resolved: io::Result<Resolved>,
     pub(super) has_links: bool,
     /// The watches on directories above for moves.
-    pub(super) above: Vec<Wd>,
+    pub(super) move_watches: Vec<Wd>,
     /// A directory above that may not be read, if a missing PATH goes unnoticed for that.
     pub(super) refused: Option<PathBuf>,
 }
@@ -69,16 +69,16 @@ impl Survey {
 impl SurveyRequest {
     pub(super) fn survey(&self) -> Survey {
         let mut refused = None;
-        if self.awaits {
+        if self.waits_for_missing {
             refused = self.await_name(&self.path);
         }
         let (links, target) = self.watch_links();
         if !links.is_empty() && stat(&self.path).is_none() {
             refused = self.await_name(&target).or(refused);
         }
-        let mut above = self.watch_moves(&self.named);
+        let mut move_watches = self.watch_moves(&self.moved_path);
         if !links.is_empty() {
-            above.extend(self.watch_moves(target.as_os_str().as_bytes()));
+            move_watches.extend(self.watch_moves(target.as_os_str().as_bytes()));
         }
         let parent = target.parent().unwrap_or(&target);
         let found = stat(&self.path);
@@ -89,15 +89,15 @@ impl SurveyRequest {
             name: target.file_name().map(|name| name.as_bytes().to_vec()),
             resolved: resolve(self.path.as_os_str().as_bytes()),
             has_links: !links.is_empty(),
-            above,
+            move_watches,
             refused,
         }
     }
 
-    /// Watches the nearest directory above a path where nothing is for names that appear in it.
+    /// Watches, for new names, the nearest existing directory above a path that does not exist.
     /// Returns a directory that may not be read, if what appears goes unnoticed for that.
     fn await_name(&self, path: &Path) -> Option<PathBuf> {
-        let names = self.names.as_ref()?;
+        let names = self.name_queue.as_ref()?;
         let mut refused = None;
         for _ in 0..MOST_TRIES {
             let mut below = path;
@@ -123,7 +123,7 @@ impl SurveyRequest {
     /// without them.
     fn watch_links(&self) -> (Vec<PathBuf>, PathBuf) {
         let mut found = follow(&self.path);
-        let Some(names) = &self.names else {
+        let Some(names) = &self.name_queue else {
             return found;
         };
         for _ in 0..MOST_TRIES {
@@ -145,7 +145,7 @@ impl SurveyRequest {
     /// that the PATH is moved away with it.
     fn watch_moves(&self, path: &[u8]) -> Vec<Wd> {
         let above = named_ancestors(path);
-        let watched = above.map(|above| self.moves.watch_moves(above));
+        let watched = above.map(|above| self.move_queue.watch_moves(above));
         watched.filter_map(Result::ok).collect()
     }
 }

@@ -55,7 +55,7 @@ pub(crate) struct RunOptions {
     /// Records have inode number, mtime, ctime and birth time.
     pub(crate) stat: bool,
     /// A missing PATH is waited for.
-    pub(crate) waits: bool,
+    pub(crate) waits_for_missing: bool,
 }
 
 /// Where records go.
@@ -88,7 +88,7 @@ impl Watcher {
     /// A PATH that cannot be watched, or a limit of the system.
     pub(crate) fn start(mut config: Config, signals: Signals) -> Result<Self, Error> {
         let paths = std::mem::take(&mut config.paths);
-        let waits = config.options.waits;
+        let waits_for_missing = config.options.waits_for_missing;
         let writes_files = !config.files.is_empty();
         let warning = match &mut config.destination {
             Destination::Log(_, opened) => opened.warning.take(),
@@ -106,7 +106,7 @@ impl Watcher {
                 return Ok(watcher);
             }
         }
-        if waits {
+        if waits_for_missing {
             watcher.build(&watcher.present(&paths))?;
         } else {
             watcher.build(&paths)?;
@@ -114,7 +114,7 @@ impl Watcher {
         if watcher.stop.has_ended() {
             return Ok(watcher);
         }
-        watcher.watch_ancestors(&paths, waits)?;
+        watcher.watch_ancestors(&paths, waits_for_missing)?;
         let may_leave = watcher.output.log.is_none() && !writes_files;
         watcher.leave_working_directory(&paths, may_leave);
         watcher.begin()?;
