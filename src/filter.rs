@@ -8,7 +8,6 @@
 mod bounded_io;
 mod compiler;
 mod git_config;
-mod gitignore;
 mod globs;
 mod level;
 mod previous_rules;
@@ -16,6 +15,7 @@ mod retries;
 mod rule_file;
 mod rule_reader;
 mod rule_source;
+mod rules;
 
 #[cfg(test)]
 mod tests;
@@ -26,11 +26,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::escape::escaped;
-pub(crate) use gitignore::RuleChanges;
-use gitignore::Rules;
 use globs::Globs;
 use rule_reader::Flawed;
 use rule_source::RuleSource;
+pub(crate) use rules::RuleChanges;
+use rules::Rules;
 
 /// A file of `--exclude-from`.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl Filter {
 
     /// Whether a file of this name has rules for the directory that it is in.
     pub(crate) fn is_rule_file(&self, name: &[u8]) -> bool {
-        self.reads_rules() && gitignore::NAMES.contains(&name)
+        self.reads_rules() && rules::NAMES.contains(&name)
     }
 
     /// Forgets the rules of a directory and of all below it, so that they are read again.

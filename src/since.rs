@@ -56,7 +56,7 @@ pub(crate) struct Since {
 }
 
 /// What reading a stream to its end gave.
-pub(crate) struct Read {
+pub(crate) struct StreamEnd {
     /// The tree; or the reason why there is none, for the user.
     pub(crate) since: Result<Since, String>,
     /// Where the last record ends, if anything comes after it.
@@ -67,11 +67,11 @@ pub(crate) struct Read {
 }
 
 impl Reader {
-    /// Opens a stream, which must be a regular file. The path as messages show it is given back.
+    /// Opens a stream, which must be a regular file.
     ///
     /// # Errors
     /// A message for the user.
-    pub(crate) fn open(path: &Path) -> Result<(Self, String), String> {
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let shown = escaped(path.as_os_str().as_bytes());
         let open = || {
             let path = file::open(file::here(), path.as_os_str().as_bytes(), Open::Path)?;
@@ -83,7 +83,7 @@ impl Reader {
                 .map(Some)
         };
         match open() {
-            Ok(Some(fd)) => Ok((Self::new(File::from(fd), shown.clone())?, shown)),
+            Ok(Some(fd)) => Self::new(File::from(fd), shown),
             Ok(None) => Err(format!(
                 "cannot read {shown}: it is no regular file; give a file that --format json has written"
             )),
@@ -107,6 +107,11 @@ impl Reader {
         })
     }
 
+    /// The path of the stream as messages show it.
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// Reads a piece. `false`: that was the end.
     ///
     /// # Errors
@@ -122,7 +127,7 @@ impl Reader {
     }
 
     /// Gives the tree, once [`step`](Self::step) has given `false`.
-    pub(crate) fn finish(self, verifies: bool, needs_digests: bool) -> Read {
+    pub(crate) fn finish(self, verifies: bool, needs_digests: bool) -> StreamEnd {
         let shown = self.shown;
         let lines = self.items.finish();
         let since = match self.sessions.finish() {
@@ -134,7 +139,7 @@ impl Reader {
             )),
             Some(folded) => Ok(Since::new(folded, verifies, needs_digests)),
         };
-        Read {
+        StreamEnd {
             since,
             torn_at: lines.torn_at(),
             may_be_appended_to: lines.may_be_appended_to(),
@@ -199,7 +204,11 @@ impl Since {
 
     /// The digest, if any, of a file that is as it was reported, under whatever name: it need
     /// not be read. `None`: it must be.
-    pub(crate) fn unchanged(&self, size: u64, now: &InodeTimes) -> Option<Option<Digest>> {
+    pub(crate) fn digest_if_unchanged(
+        &self,
+        size: u64,
+        now: &InodeTimes,
+    ) -> Option<Option<Digest>> {
         if self.verifies {
             return None;
         }
@@ -210,7 +219,11 @@ impl Since {
 
     /// The digest, if any, of a file that is as it was reported under this name: it need not be
     /// read. `None`: it must be, or is no regular file.
-    pub(crate) fn unchanged_at(&self, old: TreeId, stat: &Stat) -> Option<Option<Digest>> {
+    pub(crate) fn digest_if_unchanged_at(
+        &self,
+        old: TreeId,
+        stat: &Stat,
+    ) -> Option<Option<Digest>> {
         let is_file = stat.kind == Kind::File && !stat.is_mount_root && !self.verifies;
         let is_unchanged = is_file && self.is_unchanged(old, stat.size, &stat.times());
         is_unchanged.then(|| self.digest(old)).flatten()

@@ -5,7 +5,6 @@
 //! other work, since it must not fill.
 
 mod ancestors;
-mod awaited_path;
 mod baseline;
 mod event_queue;
 mod flush;
@@ -25,6 +24,7 @@ mod snapshot;
 mod stages;
 mod stats;
 mod stop_reason;
+mod surveyed_path;
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -28,7 +28,7 @@ fn globs(exclude: &[&str], include: &[&str]) -> Result<Filter, String> {
 /// A filter by rule files, and the globs given.
 fn with_rules(exclude: &[&str], include: &[&str]) -> Filter {
     let globs = globs(exclude, include).unwrap();
-    let rules = super::gitignore::Rules::new(None, super::rule_source::RuleSource::new());
+    let rules = super::rules::Rules::new(None, super::rule_source::RuleSource::new());
     Filter {
         rules: Some(rules.into()),
         ..globs

@@ -148,7 +148,7 @@ impl ReadBatch {
         if stat.kind != Kind::File || stat.is_mount_root || stat.size > self.limit {
             return None;
         }
-        let digest = since.unchanged(stat.size, &stat.times())?;
+        let digest = since.digest_if_unchanged(stat.size, &stat.times())?;
         Some(FileDigest {
             digest,
             ..FileDigest::unread(stat)

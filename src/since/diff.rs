@@ -28,7 +28,7 @@ pub(crate) struct Difference {
     pub(crate) changes: Vec<OwnedChange>,
     /// Files of which the content is not known yet, with what was reported under their name, if it
     /// was: they are to be reconciled.
-    pub(crate) doubtful: Vec<(Id, Option<TreeId>)>,
+    pub(crate) unread: Vec<(Id, Option<TreeId>)>,
 }
 
 /// How trees are compared.
@@ -67,10 +67,10 @@ pub(crate) fn diff<D>(
         old_left: Vec::new(),
         new_left: Vec::new(),
         changed: Vec::new(),
-        doubtful: Vec::new(),
+        unread: Vec::new(),
     };
     differ.match_names();
-    let new = differ.enter_new();
+    let new = differ.collect_new();
     if comparison.renames {
         differ.match_inodes(&new);
     }
@@ -86,16 +86,17 @@ struct Differ<'a, D> {
     paths: Paths<'a>,
     /// For each reported entry, by its index: the entry of the model that was paired with it.
     of_old: Vec<Option<Id>>,
-    /// For each entry of `new_left`, and each below one: the reported entry from which it was
-    /// renamed, or `None` if it was created.
+    /// For each entry of the model for which nothing of the same path was reported: the reported
+    /// entry from which it was renamed, or `None` if it was created.
     of_new: HashMap<Id, Option<TreeId>>,
     /// The topmost reported entries for which the model has no pair of the same path.
     old_left: Vec<TreeId>,
-    /// The topmost entries of the model for which nothing of the same path was reported.
+    /// The topmost entries of the model for which nothing of the same path was reported, until all
+    /// that is in them is in `of_new`.
     new_left: Vec<Id>,
     /// Paired files whose content differs, with the content that they have now.
     changed: Vec<(TreeId, Content)>,
-    doubtful: Vec<(Id, Option<TreeId>)>,
+    unread: Vec<(Id, Option<TreeId>)>,
 }
 
 impl<D> Differ<'_, D> {
@@ -107,7 +108,7 @@ impl<D> Differ<'_, D> {
             match tree.at(&path) {
                 Some(old) if tree.kind(old).is_some() => {
                     seen[old.index()] = true;
-                    self.consider(old, id);
+                    self.pair_by_name(old, id);
                 }
                 _ => self.new_left.push(id),
             }
@@ -130,7 +131,7 @@ impl<D> Differ<'_, D> {
 
     /// Pairs an entry with the one reported under the same path, and what is below them; where
     /// they are not the same file, both are left.
-    fn consider(&mut self, old: TreeId, new: Id) {
+    fn pair_by_name(&mut self, old: TreeId, new: Id) {
         let mut stack = vec![(old, new)];
         while let Some((old, new)) = stack.pop() {
             if !self.is_same(old, new) {
@@ -173,7 +174,7 @@ impl<D> Differ<'_, D> {
         let is_root = model
             .parent(id)
             .is_none_or(|dir| model.has(dir, Flag::HIDDEN) || is_named_root(self.tracker, dir, id));
-        is_root || self.paths.has_several() && self.paths.has(&path_of(self.tracker, id))
+        is_root || self.paths.has_several() && self.paths.has_path(&path_of(self.tracker, id))
     }
 
     /// Whether what has the same name is, as far as is known, the same.
@@ -214,7 +215,7 @@ impl<D> Differ<'_, D> {
             (Some(before), Some(now)) => before != now,
             (None, Some(_)) if self.comparison.completes_digests => true,
             (_, None) if times.is_none() || self.tracker.is_to_be_read(new) => {
-                self.doubtful.push((new, Some(old)));
+                self.unread.push((new, Some(old)));
                 false
             }
             _ => match (self.tree.times(old), times) {
@@ -244,8 +245,8 @@ impl<D> Differ<'_, D> {
         }
     }
 
-    /// Enters all that is left in the model in `of_new`, without a pair. Returns it.
-    fn enter_new(&mut self) -> Vec<Id> {
+    /// Puts all that is left in the model into `of_new`, without a pair. Returns it.
+    fn collect_new(&mut self) -> Vec<Id> {
         let mut stack = std::mem::take(&mut self.new_left);
         let mut all = Vec::new();
         while let Some(id) = stack.pop() {
@@ -263,7 +264,7 @@ impl<D> Differ<'_, D> {
         self.add_unread(&changes);
         Difference {
             changes,
-            doubtful: self.doubtful,
+            unread: self.unread,
         }
     }
 
@@ -290,7 +291,7 @@ impl<D> Differ<'_, D> {
             let path = path_of(tracker, id);
             let is_created = created.contains(path.as_slice());
             let old = self.tree.at(&path).filter(|_| !is_created);
-            self.doubtful.push((id, old));
+            self.unread.push((id, old));
         }
     }
 }

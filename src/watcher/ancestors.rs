@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Watcher;
-use super::awaited_path::{AwaitedPath, PathState};
 use super::path_survey::{Survey, SurveyRequest};
 use super::poller::Wake;
+use super::surveyed_path::{PathState, SurveyedPath};
 use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::error::Error;
@@ -26,7 +26,7 @@ pub(super) struct AncestorWatches {
     /// A kernel queue of its own, since these events are no changes of the tree. `None`: no PATH
     /// needs such a watch.
     inotify: Option<Arc<Inotify>>,
-    pub(super) paths: Vec<AwaitedPath>,
+    pub(super) paths: Vec<SurveyedPath>,
     /// Whether missing PATHs are waited for (`--wait-for-path`).
     pub(super) waits_for_missing: bool,
     /// Whether an event has come while the model could not be changed.
@@ -54,12 +54,12 @@ impl Watcher {
     ) -> Result<(), Error> {
         let mut above = AncestorWatches {
             inotify: None,
-            paths: paths.iter().map(|path| AwaitedPath::new(path)).collect(),
+            paths: paths.iter().map(|path| SurveyedPath::new(path)).collect(),
             waits_for_missing,
             is_outdated: false,
         };
         self.survey_at_start(&mut above, |_| !waits_for_missing);
-        let is_needed = |path: &AwaitedPath| {
+        let is_needed = |path: &SurveyedPath| {
             waits_for_missing || path.has_links || !matches!(path.state, PathState::Idle)
         };
         // What leads to one of two PATHs may be switched or unmounted.
@@ -81,7 +81,7 @@ impl Watcher {
     fn survey_at_start(
         &mut self,
         above: &mut AncestorWatches,
-        is_wanted: impl Fn(&AwaitedPath) -> bool,
+        is_wanted: impl Fn(&SurveyedPath) -> bool,
     ) {
         for index in 0..above.paths.len() {
             if is_wanted(&above.paths[index]) {
@@ -180,7 +180,7 @@ impl Watcher {
 
     /// Surveys the PATHs that are missing, or have symbolic links.
     pub(super) fn find_paths(&mut self) {
-        self.for_each_awaited(|watcher, above, index| {
+        self.for_each_path(|watcher, above, index| {
             let path = &above.paths[index];
             let may_appear = above.waits_for_missing || path.was_there();
             if path.has_links || may_appear && !watcher.tracker.is_rooted(&path.given) {
@@ -202,7 +202,7 @@ impl Watcher {
         if paths.all(|path| matches!(path.state, PathState::Idle)) {
             return;
         }
-        self.for_each_awaited(|watcher, above, index| {
+        self.for_each_path(|watcher, above, index| {
             let path = &mut above.paths[index];
             let is_due = path.deadline().is_some_and(|due| due <= now);
             match &mut path.state {
@@ -222,7 +222,7 @@ impl Watcher {
         });
     }
 
-    fn for_each_awaited(&mut self, each: impl Fn(&mut Self, &mut AncestorWatches, usize)) {
+    fn for_each_path(&mut self, each: impl Fn(&mut Self, &mut AncestorWatches, usize)) {
         if self.surveys_wait() {
             let above = self.ancestors.iter_mut();
             above.for_each(|above| above.is_outdated = true);
@@ -248,10 +248,10 @@ impl Watcher {
             return None;
         }
         let paths = self.ancestors.iter().flat_map(|above| &above.paths);
-        paths.filter_map(AwaitedPath::deadline).min()
+        paths.filter_map(SurveyedPath::deadline).min()
     }
 
-    fn warn_of_no_answer(&mut self, path: &AwaitedPath) {
+    fn warn_of_no_answer(&mut self, path: &SurveyedPath) {
         let path = escaped(&path.given);
         let text =
             format!("warning: {path} cannot be followed: a file system on the way does not answer");

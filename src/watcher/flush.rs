@@ -1,6 +1,6 @@
 //! Renders the changes that the tracker has emitted, and writes what the reader takes: a limited
-//! part in each turn of the loop, and all of it before `ready`. A log that cannot be written is
-//! tried again.
+//! part in each turn of the loop, and all of it before `ready`. While the reader takes nothing, the
+//! changes wait, and no more events are applied. A log that cannot be written is tried again.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;

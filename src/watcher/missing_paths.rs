@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::Watcher;
-use super::awaited_path::{AwaitedPath, PathState};
 use super::path_survey::{Survey, is_there};
+use super::surveyed_path::{PathState, SurveyedPath};
 use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::error::Error;
@@ -52,7 +52,7 @@ impl Watcher {
     }
 
     /// Watches a PATH for which nothing is watched yet, if the survey has found something there.
-    pub(super) fn watch_if_there(&mut self, path: &mut AwaitedPath, found: &Survey) {
+    pub(super) fn watch_if_there(&mut self, path: &mut SurveyedPath, found: &Survey) {
         let appeared = match &found.refused {
             _ if found.inode.is_some() => self.appear(path, found),
             Some(refused) => {
@@ -70,7 +70,7 @@ impl Watcher {
 
     /// Makes a PATH that has appeared a root, which emits it and all that is in it. If it cannot be
     /// watched, writes one warning.
-    fn appear(&mut self, path: &AwaitedPath, found: &Survey) -> Appeared {
+    fn appear(&mut self, path: &SurveyedPath, found: &Survey) -> Appeared {
         let progress = WalkProgress::new(None);
         let context = WalkContext::new(&self.tracker.disk, &progress);
         let mut builder = RootBuilder::new(&mut self.tracker, context);
@@ -94,7 +94,7 @@ impl Watcher {
         Appeared::Refused
     }
 
-    fn warn_of_refusal(&mut self, path: &AwaitedPath, refused: &Path) {
+    fn warn_of_refusal(&mut self, path: &SurveyedPath, refused: &Path) {
         if !path.is_warned {
             let refused = escaped(refused.as_os_str().as_bytes());
             let path = escaped(&path.given);

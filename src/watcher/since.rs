@@ -43,7 +43,7 @@ impl Watcher {
     /// It cannot be read, or is about other PATHs.
     pub(super) fn remember(&mut self, resumption: &Resumption) -> Result<(), Error> {
         let is_log = resumption.memory == Memory::Log;
-        let (mut reader, shown) = match &resumption.memory {
+        let mut reader = match &resumption.memory {
             Memory::File(path) => Reader::open(path).map_err(Error::Usage)?,
             Memory::Log => self.log_reader()?,
         };
@@ -53,12 +53,13 @@ impl Watcher {
                 return Ok(());
             }
         }
-        let read = reader.finish(
+        let shown = reader.shown().to_owned();
+        let end = reader.finish(
             resumption.verifies,
             self.tracker.settings.hashing == Hashing::Eager,
         );
         let header = self.output.header();
-        match read.since {
+        match end.since {
             Ok(since) if since.is_of(&header.paths, &header.absolute) => {
                 header.resumes = Some(since.session().to_owned());
                 self.baseline = BaselineState::Walking(Some(Arc::new(since)));
@@ -69,8 +70,8 @@ impl Watcher {
                     since.shown_paths()
                 )));
             }
-            Err(why) if is_log && read.may_be_appended_to => {
-                if !read.is_empty {
+            Err(why) if is_log && end.may_be_appended_to => {
+                if !end.is_empty {
                     self.stderr
                         .warn(&format!("{why}; it is gone on with by a snapshot"));
                 }
@@ -78,8 +79,8 @@ impl Watcher {
             }
             Err(why) => return Err(Error::Usage(why)),
         }
-        match read.torn_at {
-            Some(end) if is_log => self.cut_log(end, &shown),
+        match end.torn_at {
+            Some(torn_at) if is_log => self.cut_log(torn_at, &shown),
             Some(_) => {
                 self.stderr.warn(&format!(
                     "the last line of {shown} is torn, and is left out"
@@ -90,15 +91,14 @@ impl Watcher {
         }
     }
 
-    fn log_reader(&self) -> Result<(Reader, String), Error> {
+    fn log_reader(&self) -> Result<Reader, Error> {
         let file = self.output.file().map_err(Error::Output)?;
         let shown = self
             .output
             .log
             .as_ref()
             .map_or_else(String::new, crate::log_file::Log::shown);
-        let reader = Reader::new(file, shown.clone()).map_err(Error::Usage)?;
-        Ok((reader, shown))
+        Reader::new(file, shown).map_err(Error::Usage)
     }
 
     /// Cuts off the torn record that a crash has left.
@@ -130,7 +130,7 @@ impl Watcher {
         let tracker = &self.tracker;
         let mut times = |dir| directory_times(tracker, dir);
         let difference = diff(&since, tracker, &found, &mut times, comparison);
-        for (id, old) in difference.doubtful {
+        for (id, old) in difference.unread {
             let reported = old.map_or_else(Reported::default, |old| since.reported(old));
             self.tracker.expect(id, &reported);
         }

@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::super::gitignore::{RuleChanges, Rules};
 use super::super::rule_source::RuleSource;
+use super::super::rules::{RuleChanges, Rules};
 use super::{Filter, reported, tree, with_rules};
 use crate::sys::read_regular::{Read, read_regular};
 

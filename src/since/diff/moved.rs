@@ -24,7 +24,7 @@ impl<D> Differ<'_, D> {
             if self.of_old[old.index()].is_some() {
                 continue;
             }
-            let is_fixed = self.paths.are_at_or_below(old);
+            let is_fixed = self.paths.has_entry_at_or_below(old);
             let inode = self.tree.inode(old).filter(|_| !is_fixed);
             let found = inode.and_then(|inode| {
                 let candidates = by_inode.get_mut(&inode.ino)?;
@@ -84,7 +84,7 @@ impl<D> Differ<'_, D> {
     fn is_moved(&mut self, old: TreeId, new: Id) -> bool {
         if self.of_new[&new].is_some()
             || self.tree.kind(old) != Some(self.tracker.model.kind(new))
-            || self.paths.are_within(&path_of(self.tracker, new))
+            || self.paths.has_path_at_or_below(&path_of(self.tracker, new))
         {
             return false;
         }

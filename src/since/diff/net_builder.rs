@@ -16,7 +16,7 @@ use crate::tracker::model::Id;
 pub(super) struct NetBuilder<'d, 'a, D> {
     differ: &'d mut Differ<'a, D>,
     net: Net,
-    olds: HashMap<TreeId, NodeId>,
+    old_nodes: HashMap<TreeId, NodeId>,
     new_nodes: HashMap<Id, NodeId>,
 }
 
@@ -25,7 +25,7 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         Self {
             differ,
             net: Net::default(),
-            olds: HashMap::new(),
+            old_nodes: HashMap::new(),
             new_nodes: HashMap::new(),
         }
     }
@@ -63,28 +63,30 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         let tree = self.differ.tree;
         let mut chain = vec![old];
         while let Some(&last) = chain.last()
-            && !self.differ.paths.contains(last)
+            && !self.differ.paths.has_entry(last)
             && let Some(parent) = tree.parent(last)
-            && !self.olds.contains_key(&parent)
+            && !self.old_nodes.contains_key(&parent)
         {
             chain.push(parent);
         }
         let mut node = NodeId::TOP;
         for &id in chain.iter().rev() {
-            if let Some(&known) = self.olds.get(&id) {
+            if let Some(&known) = self.old_nodes.get(&id) {
                 node = known;
                 continue;
             }
-            let edge = if self.differ.paths.contains(id) {
+            let edge = if self.differ.paths.has_entry(id) {
                 self.net.edge(NodeId::TOP, &tree.path(id))
             } else {
-                let parent = tree.parent(id).and_then(|parent| self.olds.get(&parent));
+                let parent = tree
+                    .parent(id)
+                    .and_then(|parent| self.old_nodes.get(&parent));
                 let parent = parent.copied().unwrap_or(NodeId::TOP);
                 self.net.edge(parent, tree.name(id))
             };
             let kind = tree.kind(id).unwrap_or(Kind::Directory);
             node = self.net.add_old(edge, kind, tree.digest(id));
-            self.olds.insert(id, node);
+            self.old_nodes.insert(id, node);
         }
         node
     }
@@ -148,10 +150,10 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
                 Some(&node) => node,
                 None => self.created(dir),
             },
-            // Its directory was paired by its path.
+            // Its directory was paired by its path, by which it was reported: it is found.
             None => {
                 let old = self.differ.tree.at(&path_of(tracker, dir));
-                self.node_of(old.expect("a pair has the path that was reported"))
+                old.map_or(NodeId::TOP, |old| self.node_of(old))
             }
         };
         self.net.edge(parent, model.name(id))

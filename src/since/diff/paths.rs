@@ -36,21 +36,21 @@ impl<'a> Paths<'a> {
         self.given.len() > 1
     }
 
-    pub(super) fn has(&self, path: &[u8]) -> bool {
+    pub(super) fn has_path(&self, path: &[u8]) -> bool {
         self.given.iter().any(|given| **given == *path)
     }
 
-    pub(super) fn contains(&self, id: TreeId) -> bool {
+    pub(super) fn has_entry(&self, id: TreeId) -> bool {
         self.entries.contains(&id)
     }
 
     /// Whether a reported entry is a PATH, or one is below it.
-    pub(super) fn are_at_or_below(&self, id: TreeId) -> bool {
+    pub(super) fn has_entry_at_or_below(&self, id: TreeId) -> bool {
         self.with_above.contains(&id)
     }
 
     /// Whether a path is that of a PATH, or one is below it.
-    pub(super) fn are_within(&self, path: &[u8]) -> bool {
+    pub(super) fn has_path_at_or_below(&self, path: &[u8]) -> bool {
         let mut given = self.given.iter();
         given.any(|given| path_below(given, path).is_some())
     }

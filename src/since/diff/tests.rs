@@ -170,7 +170,7 @@ struct Compared<'a> {
     start: Start,
     changes: Vec<OwnedChange>,
     /// With the digest that was reported before.
-    doubtful: Vec<(Id, Option<Digest>)>,
+    unread: Vec<(Id, Option<Digest>)>,
 }
 
 /// Performs operations, and lets some time pass after each.
@@ -226,14 +226,14 @@ fn compare(case: &Case) -> Option<Compared<'_>> {
         &mut times,
         case.comparison,
     );
-    let doubtful = difference.doubtful.into_iter();
-    let doubtful = doubtful.map(|(id, old)| (id, old.and_then(|old| since.tree().digest(old))));
+    let unread = difference.unread.into_iter();
+    let unread = unread.map(|(id, old)| (id, old.and_then(|old| since.tree().digest(old))));
     Some(Compared {
         case,
         disk,
         stream,
         changes: difference.changes,
-        doubtful: doubtful.collect(),
+        unread: unread.collect(),
         start,
     })
 }

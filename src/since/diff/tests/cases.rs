@@ -52,14 +52,14 @@ fn file(path: &'static str, data: u8) -> [Op; 3] {
 
 /// Checks the records, without sizes and digests, and the number of files in doubt.
 #[track_caller]
-fn assert_records(case: &Case, expected: &[&str], doubtful: &[Option<u8>]) {
+fn assert_records(case: &Case, expected: &[&str], unread: &[Option<u8>]) {
     let compared = compare(case).expect("a PATH is there");
     assert_eq!(compared.judge(), Ok(()));
     let records: Vec<_> = compared.changes.iter().map(short).collect();
     assert_eq!(records, expected);
     let digests = |data: &Option<u8>| data.map(|data| digest(&[b'0' + data; 4]));
-    let in_doubt: Vec<_> = compared.doubtful.iter().map(|&(_, old)| old).collect();
-    assert_eq!(in_doubt, doubtful.iter().map(digests).collect::<Vec<_>>());
+    let actual: Vec<_> = compared.unread.iter().map(|&(_, old)| old).collect();
+    assert_eq!(actual, unread.iter().map(digests).collect::<Vec<_>>());
 }
 
 #[test]

@@ -59,12 +59,12 @@ impl Compared<'_> {
         if entry.kind != Kind::File {
             return Ok(());
         }
-        let mut doubtful = self.doubtful.iter().filter(|&&(other, _)| other == id);
-        match (doubtful.next(), tracker.is_to_be_read(id)) {
+        let mut unread = self.unread.iter().filter(|&&(other, _)| other == id);
+        match (unread.next(), tracker.is_to_be_read(id)) {
             (Some(&(_, reported)), true) if entry.digest == reported => return Ok(()),
-            (Some(_), true) => return Err("is doubtful, with another digest".into()),
-            (Some(_), false) => return Err("is known, and doubtful".into()),
-            (None, true) => return Err("is not known, and not doubtful".into()),
+            (Some(_), true) => return Err("is unread, with another digest".into()),
+            (Some(_), false) => return Err("is known, and unread".into()),
+            (None, true) => return Err("is not known, and not unread".into()),
             (None, false) => {}
         }
         let bytes = self.disk.bytes(self.start.nodes[&id]);
@@ -212,8 +212,8 @@ impl Compared<'_> {
             })
             .collect();
         format!(
-            "{why}\n{:#?}\nnow {now:#?}\nrecords {records:#?}\ndoubtful {:?}",
-            self.stream.lines, self.doubtful
+            "{why}\n{:#?}\nnow {now:#?}\nrecords {records:#?}\nunread {:?}",
+            self.stream.lines, self.unread
         )
     }
 }

@@ -180,7 +180,7 @@ impl Start {
                     Kind::Directory => self.subdirectory(&mut stack, (id, node), old),
                     Kind::File => {
                         if let Some((since, old)) = old
-                            && let Some(digest) = since.unchanged_at(old, &stat)
+                            && let Some(digest) = since.digest_if_unchanged_at(old, &stat)
                             && self.tracker.add_unchanged(id, &stat, digest)
                         {
                             since.mark_unchanged(old);
@@ -318,7 +318,7 @@ fn read(
         return Ok(FileDigest::unread(*stat));
     }
     if stat.size <= limit
-        && let Some(digest) = since.unchanged(stat.size, &stat.times())
+        && let Some(digest) = since.digest_if_unchanged(stat.size, &stat.times())
     {
         return Ok(FileDigest {
             digest,

@@ -1,7 +1,7 @@
-//! Keeps symbolic links in a PATH that are PATHs themselves apart: what has the path of a PATH is
-//! reported by that, which follows the link, and not as a link, too.
+//! Serves PATHs to which a symbolic link in another PATH leads: what has the path of a PATH is
+//! reported by that, and the link is not reported, too.
 //!
-//! Opens nothing. Invariant: of all names with one path, one is reported.
+//! Follows no link. Invariant: of all names with one path, one is reported.
 
 use super::disk::{Disk, Inode};
 use super::model::{Flag, Id};

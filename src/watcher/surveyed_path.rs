@@ -18,7 +18,7 @@ const RETRY: u64 = 20_000_000;
 /// The longest time between two surveys: 10 s.
 const LATEST_RETRY: u64 = 10_000_000_000;
 
-pub(super) struct AwaitedPath {
+pub(super) struct SurveyedPath {
     pub(super) given: Vec<u8>,
     /// The absolute path, with its symbolic links, since the working directory may be left.
     pub(super) absolute: PathBuf,
@@ -63,7 +63,7 @@ pub(super) enum PathState {
     Retry(u64),
 }
 
-impl AwaitedPath {
+impl SurveyedPath {
     pub(super) fn new(given: &[u8]) -> Self {
         let path = Path::new(OsStr::from_bytes(given));
         let absolute = match std::env::current_dir() {
