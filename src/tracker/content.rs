@@ -183,10 +183,8 @@ impl<D: Disk> Tracker<D> {
                     }
                 }
             }
-            // Another file may have its name by now.
-            Err(_) if begun.is_stale => {
-                self.model.add_evidence(id, evidence);
-                self.enqueue(id);
+            Err(_) if begun.is_stale && self.is_another(id, begun.stat.as_deref()) => {
+                self.try_again(id, &FsError::NotFound, evidence);
             }
             Err(error @ FsError::NotFound) => self.try_again(id, &error, evidence),
             // What has changed since it was stat'ed to be tried again is found at the next try.
@@ -199,6 +197,15 @@ impl<D: Disk> Tracker<D> {
             },
         }
         self.queue.served();
+    }
+
+    /// Whether another file may have a name than the one that could not be read; `stat`: that one's
+    /// status, if it is known.
+    fn is_another(&mut self, id: Id, stat: Option<&Stat>) -> bool {
+        stat.is_none_or(|before| {
+            let now = self.stat_entry(id);
+            now.is_ok_and(|now| now.inode != before.inode)
+        })
     }
 
     /// Serves that a file cannot be read now. If it was written to, or has replaced another one, that
