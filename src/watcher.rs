@@ -58,6 +58,26 @@ pub(crate) struct SystemClock {
     began: Instant,
 }
 
+/// Two readings of one clock that are no further apart than this are taken as one moment: 1 ms.
+const MOMENT: u64 = 1_000_000;
+
+/// Reads both clocks at one moment. If the thread loses the CPU between the two, that would look as
+/// if the wall clock had been set, and files older than the watch as written since.
+fn at_once(mut tick: impl FnMut() -> u64, mut wall: impl FnMut() -> i64) -> Timestamps {
+    let mut tries = 0;
+    loop {
+        let before = tick();
+        let now = Timestamps {
+            wall: wall(),
+            tick: tick(),
+        };
+        tries += 1;
+        if now.tick - before <= MOMENT || tries == 16 {
+            return now;
+        }
+    }
+}
+
 impl SystemClock {
     pub(crate) fn new() -> Self {
         Self {
@@ -66,13 +86,11 @@ impl SystemClock {
     }
 
     pub(crate) fn now(&self) -> Timestamps {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Timestamps {
-            tick: self.tick(),
-            wall: i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX),
-        }
+        let wall = || {
+            let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+            i64::try_from(wall.unwrap_or_default().as_nanos()).unwrap_or(i64::MAX)
+        };
+        at_once(|| self.tick(), wall)
     }
 
     /// Converts an instant to the time that [`SystemClock::tick`] gives.
@@ -292,5 +310,19 @@ impl Watcher {
             );
             self.stderr.warn_of_many(&text, self.clock.tick());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Timestamps, at_once};
+
+    #[test]
+    fn clocks_between_which_the_thread_has_waited_are_read_again() {
+        let mut ticks = [0, 150_000_000, 150_000_100, 150_000_200].into_iter();
+        let mut walls = [1, 2].into_iter();
+        let now = at_once(|| ticks.next().unwrap(), || walls.next().unwrap());
+        let (tick, wall) = (150_000_200, 2);
+        assert_eq!(now, Timestamps { tick, wall });
     }
 }
