@@ -321,7 +321,9 @@ mod tests {
     fn clocks_between_which_the_thread_has_waited_are_read_again() {
         let mut ticks = [0, 150_000_000, 150_000_100, 150_000_200].into_iter();
         let mut walls = [1, 2].into_iter();
-        let now = at_once(|| ticks.next().unwrap(), || walls.next().unwrap());
+        let tick = || ticks.next().expect("two for each try");
+        let wall = || walls.next().expect("one for each try");
+        let now = at_once(tick, wall);
         let (tick, wall) = (150_000_200, 2);
         assert_eq!(now, Timestamps { tick, wall });
     }
