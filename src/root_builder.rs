@@ -160,13 +160,8 @@ impl RootBuilder<'_> {
         if !tracker.model.is_live(dir) {
             return Ok(()); // It went with that, and the PATH is surveyed again.
         }
-        tracker.model.set(dir, Flag::HAS_FILE_ROOT);
-        tracker.roots.add_file(FileRoot {
-            dir,
-            name: name.clone(),
-            shown: seen.shown.clone(),
-        });
-        tracker.enqueue_name(dir, name);
+        self.insert_file_root(seen, dir, name);
+        self.tracker.enqueue_name(dir, name);
         Ok(())
     }
 
@@ -221,6 +216,15 @@ impl RootBuilder<'_> {
         id
     }
 
+    fn insert_file_root(&mut self, seen: &Seen, dir: Id, name: &[u8]) {
+        self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
+        self.tracker.roots.add_file(FileRoot {
+            dir,
+            name: name.to_vec(),
+            shown: seen.shown.clone(),
+        });
+    }
+
     /// Adds a single file: a name in its directory, which is watched for that.
     fn add_file(&mut self, seen: &Seen, built: &[(usize, Id)]) -> Result<(), Error> {
         let resolved = self.resolve(&seen.open)?;
@@ -233,13 +237,7 @@ impl RootBuilder<'_> {
             return Ok(());
         }
         self.note_file_in(seen, dir, &name, built);
-        self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
-        let shown = seen.shown.clone();
-        self.tracker.roots.add_file(FileRoot {
-            dir,
-            name: name.clone(),
-            shown,
-        });
+        self.insert_file_root(seen, dir, &name);
         self.tracker.hide_followed(&seen.shown);
         if self.tracker.model.find(dir, &name).is_none() {
             let found = self.find(&seen.open)?;

@@ -1,8 +1,8 @@
 //! Finds the rules that count for a directory: its own and those above it, up to the root of its
 //! repository; and keeps them for the next name in that directory.
 //!
-//! Watches nothing; `rule_reader` reads the files. Invariant: what was read is kept until it is forgotten;
-//! whoever sees a rule file change calls [`Rules::forget`].
+//! Watches nothing; `rule_reader` reads the files. Invariant: what was read is kept until it is
+//! forgotten; whoever sees a rule file change calls [`Rules::forget`].
 
 use std::collections::HashMap;
 use std::ffi::OsStr;

@@ -199,8 +199,8 @@ impl<D: Disk> Tracker<D> {
         self.queue.served();
     }
 
-    /// Whether another file may have a name than the one that could not be read; `stat`: that one's
-    /// status, if it is known.
+    /// Whether the name of a file that could not be read may be another file's by now. `stat`: the
+    /// status of the one that was read, if it is known.
     fn is_another(&mut self, id: Id, stat: Option<&Stat>) -> bool {
         stat.is_none_or(|before| {
             let now = self.stat_entry(id);

@@ -134,8 +134,8 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Emits the next piece of a large subtree, if one is left; else serves one key, or one name of
-    /// the current scan. `false`: nothing is ready, or a directory
-    /// was listed: events should be read before its names are compared.
+    /// the current scan. `false`: nothing is ready, or a directory was listed: events should be read
+    /// before its names are compared.
     pub(crate) fn work(&mut self) -> bool {
         if self.is_emitting() {
             self.emit_piece();

@@ -41,6 +41,28 @@ pub(crate) struct Settings {
     pub(crate) began_coarse: i64,
 }
 
+/// Those of tests: all files are read, and nothing more is asked for.
+#[cfg(test)]
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hashing: Hashing::Eager,
+            reads_remote: true,
+            hash_limit: 1 << 30,
+            max_depth: None,
+            one_file_system: false,
+            attributes: false,
+            no_renames: false,
+            closed: false,
+            touched: false,
+            strict: false,
+            rescan: None,
+            began: 0,
+            began_coarse: 0,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Counters {
     pub(crate) events: u64,

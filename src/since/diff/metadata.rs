@@ -25,8 +25,10 @@ impl<D> Metadata<'_, D> {
 
     /// The size of a file; `None` for all else.
     pub(super) fn size(&self, id: Id) -> Option<u64> {
-        let is_file = self.tracker.model.kind(id) == Kind::File;
-        self.file(id).filter(|_| is_file).map(|(size, _)| size)
+        match self.tracker.model.kind(id) {
+            Kind::File => self.file(id).map(|(size, _)| size),
+            Kind::Directory | Kind::Symlink | Kind::Other => None,
+        }
     }
 
     fn file(&self, id: Id) -> Option<(u64, InodeTimes)> {

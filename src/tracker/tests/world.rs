@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::super::disk::{Disk, Inode};
 use super::super::fake::{Fake, Node, Odds, Op, Queued, digest};
 use super::super::model::{Flag, Id};
-use super::super::{Hashing, Root, Settings, Timestamps, Tracker};
+use super::super::{Root, Settings, Timestamps, Tracker};
 use super::fold::Fold;
 use crate::change::{Bytes, Content, Kind, Warning};
 use crate::filter::{Filter, FilterOptions};
@@ -50,24 +50,9 @@ pub(super) struct WorldOptions {
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        let settings = Settings {
-            hashing: Hashing::Eager,
-            reads_remote: true,
-            hash_limit: 1 << 30,
-            max_depth: None,
-            one_file_system: false,
-            attributes: false,
-            no_renames: false,
-            closed: false,
-            touched: false,
-            strict: false,
-            rescan: None,
-            began: 0,
-            began_coarse: 0,
-        };
         let (odds, none) = (Odds::default(), usize::MAX);
         Self {
-            settings,
+            settings: Settings::default(),
             roots: vec!["t"],
             seed: 0,
             odds,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::stream::is_below;
+use super::stream::{is_below, move_subtree};
 use crate::change::{Change, Content, Digest, Kind, OwnedChange};
 
 /// The number of an entry: that of the reported one, or a new one.
@@ -152,17 +152,7 @@ impl Fold {
                 replaced = Some(old.replaced.unwrap_or(old.digest));
             }
         }
-        let moved: Vec<_> = self
-            .names
-            .keys()
-            .filter(|path| *path == from || is_below(path, from))
-            .cloned()
-            .collect();
-        for path in moved {
-            let entry = self.names.remove(&path).ok_or("it is there")?;
-            let path = format!("{to}{}", &path[from.len()..]);
-            self.names.insert(path, entry);
-        }
+        move_subtree(&mut self.names, from, to);
         self.names.get_mut(to).ok_or("it was moved")?.replaced = replaced;
         Ok(())
     }

@@ -72,18 +72,11 @@ impl Start {
         let began = disk.time();
         let settings = Settings {
             hashing: options.hashing,
-            reads_remote: true,
             hash_limit: options.hash_limit,
             max_depth: options.max_depth,
-            one_file_system: false,
-            attributes: false,
-            no_renames: false,
-            closed: false,
-            touched: false,
-            strict: false,
-            rescan: None,
             began,
             began_coarse: began,
+            ..Settings::default()
         };
         let unused = Fake::new(0, began);
         let mut start = Self {

@@ -204,18 +204,7 @@ impl<'a> Stream<'a> {
             return;
         }
         self.write_name(disk, "renamed", &format!(r#""from":"{from}","#), to);
-        let moved: Vec<_> = self
-            .names
-            .keys()
-            .filter(|path| *path == from || is_below(path, from))
-            .cloned()
-            .collect();
-        self.names.remove(to);
-        for path in moved {
-            let it = self.names.remove(&path).unwrap();
-            self.names
-                .insert(format!("{to}{}", &path[from.len()..]), it);
-        }
+        move_subtree(&mut self.names, from, to);
     }
 
     fn write_name(&mut self, disk: &Fake, event: &str, more: &str, path: &str) {
@@ -242,6 +231,15 @@ impl<'a> Stream<'a> {
         let folded = sessions.finish();
         assert_eq!(folded.is_some(), has_snapshot, "the session is complete");
         folded.map(|folded| Since::new(folded, verifies, needs_digests))
+    }
+}
+
+/// Moves a name, and all below it, over what is there.
+pub(super) fn move_subtree<T>(names: &mut BTreeMap<String, T>, from: &str, to: &str) {
+    let is_moved = |path: &&String| *path == from || is_below(path, from);
+    for path in names.keys().filter(is_moved).cloned().collect::<Vec<_>>() {
+        let entry = names.remove(&path).unwrap();
+        names.insert(format!("{to}{}", &path[from.len()..]), entry);
     }
 }
 
