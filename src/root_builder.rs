@@ -107,7 +107,6 @@ impl RootBuilder<'_> {
             position: 0,
             open: open.to_vec(),
         };
-        self.tracker.forget_lost_roots();
         if found.stat.kind == Kind::Directory {
             return self.directory_appears(&seen, &found);
         }
@@ -211,7 +210,7 @@ impl RootBuilder<'_> {
             shown: seen.shown.clone(),
             absolute: found.absolute(),
             class,
-            entry: Some(id),
+            entry: id,
         });
         id
     }

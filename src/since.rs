@@ -55,6 +55,11 @@ pub(crate) struct Since {
     unchanged: Vec<AtomicU64>,
 }
 
+/// A file that is as it was reported, so that it need not be read.
+pub(crate) struct Unchanged {
+    pub(crate) digest: Option<Digest>,
+}
+
 /// What reading a stream to its end gave.
 pub(crate) struct StreamEnd {
     /// The tree; or the reason why there is none, for the user.
@@ -202,31 +207,22 @@ impl Since {
         self.tree.at(if path == b"/" { b"" } else { path })
     }
 
-    /// The digest, if any, of a file that is as it was reported, under whatever name: it need
-    /// not be read. `None`: it must be.
-    pub(crate) fn digest_if_unchanged(
-        &self,
-        size: u64,
-        now: &InodeTimes,
-    ) -> Option<Option<Digest>> {
+    /// A file that is as it was reported, under whatever name. `None`: it must be read.
+    pub(crate) fn unchanged(&self, size: u64, now: &InodeTimes) -> Option<Unchanged> {
         if self.verifies {
             return None;
         }
         let mut found = self.tree.with_inode(now.ino);
         let old = found.find(|&old| self.is_unchanged(old, size, now))?;
-        self.digest(old)
+        self.with_digest(old)
     }
 
-    /// The digest, if any, of a file that is as it was reported under this name: it need not be
-    /// read. `None`: it must be, or is no regular file.
-    pub(crate) fn digest_if_unchanged_at(
-        &self,
-        old: TreeId,
-        stat: &Stat,
-    ) -> Option<Option<Digest>> {
+    /// A file that is as it was reported under this name. `None`: it must be read, or is no regular
+    /// file.
+    pub(crate) fn unchanged_at(&self, old: TreeId, stat: &Stat) -> Option<Unchanged> {
         let is_file = stat.kind == Kind::File && !stat.is_mount_root && !self.verifies;
         let is_unchanged = is_file && self.is_unchanged(old, stat.size, &stat.times());
-        is_unchanged.then(|| self.digest(old)).flatten()
+        is_unchanged.then(|| self.with_digest(old)).flatten()
     }
 
     /// A file as it was reported; without times where all files are to be read.
@@ -241,10 +237,10 @@ impl Since {
         }
     }
 
-    /// The digest reported; `None`: there is none, and one is needed.
-    fn digest(&self, old: TreeId) -> Option<Option<Digest>> {
+    /// `None`: it has no digest, and one is needed.
+    fn with_digest(&self, old: TreeId) -> Option<Unchanged> {
         let digest = self.tree.digest(old);
-        (digest.is_some() || !self.needs_digests).then_some(digest)
+        (digest.is_some() || !self.needs_digests).then_some(Unchanged { digest })
     }
 
     fn is_unchanged(&self, old: TreeId, size: u64, now: &InodeTimes) -> bool {

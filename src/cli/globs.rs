@@ -18,8 +18,8 @@ pub(super) fn note(option: &str, glob: &str, roots: &[NamedRoot]) -> Option<Stri
         Some(bare) => ("!", bare),
         None => ("", glob),
     };
-    if let Some(meant) = regex(bare) {
-        let meant = meant.map_or_else(String::new, |meant| {
+    if is_regex(bare) {
+        let meant = translated(bare).map_or_else(String::new, |meant| {
             format!(": the glob would be '{bang}{meant}'")
         });
         return Some(format!(
@@ -32,19 +32,17 @@ pub(super) fn note(option: &str, glob: &str, roots: &[NamedRoot]) -> Option<Stri
     ))
 }
 
-/// `Some`: the glob looks like a regular expression; with the glob that means the same, if there is
-/// one.
-fn regex(glob: &str) -> Option<Option<String>> {
+/// Whether a glob looks like a regular expression.
+fn is_regex(glob: &str) -> bool {
     let is_group = glob.contains('(') && glob.contains(')') && glob.contains('|');
     let is_anywhere = glob.starts_with(".*/") && glob.ends_with("/.*");
-    let is_one = is_group
+    is_group
         || is_anywhere
         || glob.starts_with('^')
         || (glob.ends_with('$') && !glob.ends_with("\\$"))
         || ["\\.", ".+", ").*", "\\d", "\\w", "\\s", "\\b"]
             .iter()
-            .any(|sign| glob.contains(sign));
-    is_one.then(|| translated(glob))
+            .any(|sign| glob.contains(sign))
 }
 
 /// Translates a regular expression into a glob. `None`: no glob means the same.

@@ -148,9 +148,9 @@ impl ReadBatch {
         if stat.kind != Kind::File || stat.is_mount_root || stat.size > self.limit {
             return None;
         }
-        let digest = since.digest_if_unchanged(stat.size, &stat.times())?;
+        let unchanged = since.unchanged(stat.size, &stat.times())?;
         Some(FileDigest {
-            digest,
+            digest: unchanged.digest,
             ..FileDigest::unread(stat)
         })
     }

@@ -101,11 +101,9 @@ impl<D> Tracker<D> {
 
     /// The entry of a directory, by the absolute path of its PATH and its path from there.
     fn directory_at(&self, root: &[u8], relative_path: &[u8]) -> Option<Id> {
-        let roots = self.roots.directories().iter();
-        let top = roots
-            .filter(|known| known.absolute == root)
-            .find_map(|known| known.entry)?;
-        let at = self.model.at_path(top, relative_path)?;
+        let mut roots = self.roots.directories().iter();
+        let top = roots.find(|known| known.absolute == root)?;
+        let at = self.model.at_path(top.entry, relative_path)?;
         (self.model.kind(at) == Kind::Directory).then_some(at)
     }
 }

@@ -17,10 +17,10 @@ impl<D> Tracker<D> {
         };
         let is_path = |id: Id| !self.model.has(id, Flag::PARTIAL);
         let roots = self.roots.directories().iter();
-        let roots = roots.filter(|root| ends(&root.shown) && root.entry.is_some_and(is_path));
+        let roots = roots.filter(|root| ends(&root.shown) && is_path(root.entry));
         let files = self.roots.files().iter();
         let files = files.filter(|file| ends(&file.shown) && !file.is(dir, name));
-        let directories = roots.map(|root| (&root.shown, root.entry));
+        let directories = roots.map(|root| (&root.shown, Some(root.entry)));
         let files = files.map(|file| (&file.shown, None));
         let mut ending = directories.chain(files).peekable();
         if ending.peek().is_none() {
@@ -43,8 +43,10 @@ impl<D> Tracker<D> {
         let (above, name) = (&shown[..cut], &shown[cut + 1..]);
         let dir = self.roots.directories().iter().find_map(|root| {
             let rest = path_below(above, &root.shown)?;
-            let is_path = |&id: &Id| !self.model.has(id, Flag::PARTIAL);
-            let found = self.model.at_path(root.entry.filter(is_path)?, rest)?;
+            if self.model.has(root.entry, Flag::PARTIAL) {
+                return None;
+            }
+            let found = self.model.at_path(root.entry, rest)?;
             (self.model.kind(found) == Kind::Directory).then_some(found)
         })?;
         Some((dir, name))

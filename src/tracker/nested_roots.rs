@@ -91,7 +91,7 @@ impl<D> Tracker<D> {
         } in self.roots.directories().to_vec()
         {
             let cut = absolute.iter().rposition(|&byte| byte == b'/');
-            let (Some(root), Some(cut)) = (entry, cut) else {
+            let Some(cut) = cut else {
                 continue;
             };
             let dir = self.entry_at(if cut == 0 { b"/" } else { &absolute[..cut] });
@@ -99,10 +99,10 @@ impl<D> Tracker<D> {
             if let Some(id) = found
                 && self.model.is_not_entered(id)
                 && !self.model.is_alias(id)
-                && !self.model.has(root, Flag::PARTIAL)
+                && !self.model.has(entry, Flag::PARTIAL)
             {
-                self.mark_alias(id, root);
-                hidden.push((id, root));
+                self.mark_alias(id, entry);
+                hidden.push((id, entry));
             }
         }
         hidden
@@ -127,7 +127,7 @@ impl<D> Tracker<D> {
             rest.is_some_and(|rest| !rest.is_empty())
         };
         let through = self.roots.directories().iter().filter(is_through);
-        through.filter_map(|root| root.entry).collect()
+        through.map(|root| root.entry).collect()
     }
 
     /// The PATHs at or below a name in a directory of another PATH, by their absolute paths at the
@@ -145,6 +145,6 @@ impl<D> Tracker<D> {
             below.is_some_and(|rest| path_below(rest, &relative_path).is_some())
         };
         let within = self.roots.directories().iter().filter(is_within);
-        within.filter_map(|root| root.entry).collect()
+        within.map(|root| root.entry).collect()
     }
 }

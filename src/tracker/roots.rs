@@ -1,8 +1,8 @@
 //! Holds the PATHs: directories and single files, and what is watched for each. Opens none:
 //! `reconcile` does, and, for a PATH that is missing, the watcher.
 //!
-//! Invariant: a directory whose entry has gone from the model has no entry here, and no single
-//! file in it is a PATH any more.
+//! Invariant: a directory whose entry has gone from the model is not here, and no single file in
+//! it is a PATH any more.
 
 use super::Tracker;
 use super::content::directory_content;
@@ -24,8 +24,7 @@ pub(crate) struct Root {
     pub(crate) absolute: Vec<u8>,
     /// The class of the file system that it was on at the start.
     pub(crate) class: FsClass,
-    /// `None`: it is gone.
-    pub(crate) entry: Option<Id>,
+    pub(crate) entry: Id,
 }
 
 /// A PATH that is a single file: a name in a directory, reported by the path that was given.
@@ -80,12 +79,11 @@ impl Roots {
 
     pub(crate) fn with_entry(&self, entry: Id) -> Option<&Root> {
         let mut roots = self.directories.iter();
-        roots.find(|root| root.entry == Some(entry))
+        roots.find(|root| root.entry == entry)
     }
 
-    /// The entries of the directories that are not gone.
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = Id> {
-        self.directories.iter().filter_map(|root| root.entry)
+        self.directories.iter().map(|root| root.entry)
     }
 
     /// The PATH that is this name in this directory.
@@ -119,18 +117,15 @@ impl Roots {
 
     /// Notes that a directory is gone, while the single files in it are still in the model.
     pub(super) fn forget_directory(&mut self, entry: Id) {
-        for root in &mut self.directories {
-            if root.entry == Some(entry) {
-                root.entry = None;
-                self.needs_survey = true;
-            }
-        }
+        let before = self.directories.len();
+        self.directories.retain(|root| root.entry != entry);
+        self.needs_survey |= self.directories.len() < before;
     }
 
     /// The paths of the PATHs that end with an entry.
     pub(super) fn shown_of(&self, entry: Id) -> Vec<Vec<u8>> {
         let roots = self.directories.iter();
-        let roots = roots.filter(|root| root.entry == Some(entry));
+        let roots = roots.filter(|root| root.entry == entry);
         let files = self.files.iter().filter(|file| file.dir == entry);
         let shown = roots.map(|root| &root.shown);
         shown
@@ -194,15 +189,14 @@ impl<D: Disk> Tracker<D> {
         for file in through.cloned().collect::<Vec<_>>() {
             self.lose_file_root(&file.shown);
         }
-        let roots = self.roots.directories.iter();
+        let mut roots = self.roots.directories.iter();
         let root = roots
-            .filter(|root| root.shown == shown)
-            .find_map(|root| root.entry);
+            .find(|root| root.shown == shown)
+            .map(|root| root.entry);
         if let Some(id) = root.filter(|id| !self.model.has(*id, Flag::PARTIAL)) {
             self.unlink(id);
         }
         self.lose_file_root(shown);
-        self.forget_lost_roots();
     }
 
     fn lose_file_root(&mut self, shown: &[u8]) {
@@ -237,7 +231,8 @@ impl<D> Tracker<D> {
             return Some(RootTarget::File(directory, file.name.clone()));
         }
         let roots = self.roots.directories.iter();
-        let mut entries = roots.filter_map(|root| root.entry.filter(|_| root.shown == shown));
+        let roots = roots.filter(|root| root.shown == shown);
+        let mut entries = roots.map(|root| root.entry);
         // The directory of a single file is no PATH.
         let id = entries.find(|&id| !self.model.has(id, Flag::PARTIAL))?;
         Some(RootTarget::Directory(self.model.inode(id)))
@@ -264,7 +259,7 @@ impl<D> Tracker<D> {
     pub(crate) fn entry_at(&self, path: &[u8]) -> Option<Id> {
         self.roots.directories.iter().find_map(|root| {
             let rest = path_below(path, &root.absolute)?;
-            self.model.at_path(root.entry?, rest)
+            self.model.at_path(root.entry, rest)
         })
     }
 
@@ -285,18 +280,13 @@ impl<D> Tracker<D> {
             self.queue.add(Work::entry(root, None));
         }
     }
-
-    /// Forgets PATHs that are gone.
-    pub(crate) fn forget_lost_roots(&mut self) {
-        self.roots.directories.retain(|root| root.entry.is_some());
-    }
 }
 
 impl<D: Disk> Tracker<D> {
     /// Makes the directory of a single file a PATH of its own, which has appeared.
     pub(crate) fn promote_root(&mut self, id: Id, open: &[u8], shown: &[u8]) {
         let mut roots = self.roots.directories.iter_mut();
-        if let Some(root) = roots.find(|root| root.entry == Some(id)) {
+        if let Some(root) = roots.find(|root| root.entry == id) {
             open.clone_into(&mut root.open);
             shown.clone_into(&mut root.shown);
         }
@@ -310,7 +300,7 @@ impl<D: Disk> Tracker<D> {
         if let Some(known) = self.model.find(dir, name) {
             self.unlink(known);
         }
-        self.roots.directories.retain(|root| root.entry != Some(id));
+        self.roots.directories.retain(|root| root.entry != id);
         self.model.clear(id, Flag::PARTIAL);
         self.model.clear(id, Flag::ROOT);
         self.model.relink(id, dir, name);

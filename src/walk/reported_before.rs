@@ -63,7 +63,7 @@ impl ReportedBefore {
             return Some(Self::Directory(old));
         }
         let stat = stat_name(fd, entry.name).ok()?;
-        let digest = since.digest_if_unchanged_at(old, &stat)?;
+        let digest = since.unchanged_at(old, &stat)?.digest;
         Some(Self::File { old, stat, digest })
     }
 

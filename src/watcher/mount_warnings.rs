@@ -31,7 +31,6 @@ impl Watcher {
         let roots = self.tracker.roots.directories();
         let mut found: Vec<_> = roots
             .iter()
-            .filter(|root| root.entry.is_some())
             .map(|root| (root.shown.clone(), root.class))
             .collect();
         for mount in &self.mounts.all {

@@ -232,10 +232,8 @@ impl Watcher {
     /// The text of the `ready` line: what is watched.
     fn ready_text(&self) -> String {
         let missing = self.missing_paths();
-        let roots = self.tracker.roots.directories().iter().filter(|root| {
-            let is_path = |id| !self.tracker.model.has(id, Flag::PARTIAL);
-            root.entry.is_some_and(is_path)
-        });
+        let roots = self.tracker.roots.directories().iter();
+        let roots = roots.filter(|root| !self.tracker.model.has(root.entry, Flag::PARTIAL));
         let directories = roots.map(|root| root.shown.as_slice());
         let files = self.tracker.roots.files().iter();
         let files = files.map(|file| file.shown.as_slice());

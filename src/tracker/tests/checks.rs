@@ -132,10 +132,7 @@ impl World {
     /// All names on disk that are reported. A PATH in another one is reported by itself.
     fn reported_truth(&self) -> BTreeMap<Vec<u8>, (Kind, Node)> {
         let roots = self.tracker.roots.directories().iter();
-        let roots: Vec<&[u8]> = roots
-            .filter(|root| root.entry.is_some())
-            .map(|root| root.open.as_slice())
-            .collect();
+        let roots: Vec<&[u8]> = roots.map(|root| root.open.as_slice()).collect();
         let mut truth = BTreeMap::new();
         for &root in &roots {
             let is_in_other = |path: &[u8]| {

@@ -179,9 +179,7 @@ impl World {
 
     fn build(&mut self, path: &[u8]) {
         let roots = self.tracker.roots.directories().iter();
-        let others: Vec<_> = roots
-            .filter_map(|root| Some((root.open.clone(), root.entry?)))
-            .collect();
+        let others: Vec<_> = roots.map(|root| (root.open.clone(), root.entry)).collect();
         let node = self.tracker.disk.build(path).expect("the PATH is there");
         let id = self.tracker.model.insert(None, b"", Kind::Directory);
         self.tracker.model.set(id, Flag::ROOT);
@@ -191,7 +189,7 @@ impl World {
             shown,
             absolute,
             class: crate::file_status::FsClass::Local,
-            entry: Some(id),
+            entry: id,
         });
         let mut ids = BTreeMap::new();
         let mut truth = self.tracker.disk.truth(path);

@@ -118,7 +118,7 @@ impl Start {
             shown: shown.into(),
             absolute: [b"/", at.as_bytes()].concat(),
             class: FsClass::Local,
-            entry: Some(id),
+            entry: id,
         });
         self.nodes.insert(id, node);
         id
@@ -173,8 +173,8 @@ impl Start {
                     Kind::Directory => self.subdirectory(&mut stack, (id, node), old),
                     Kind::File => {
                         if let Some((since, old)) = old
-                            && let Some(digest) = since.digest_if_unchanged_at(old, &stat)
-                            && self.tracker.add_unchanged(id, &stat, digest)
+                            && let Some(unchanged) = since.unchanged_at(old, &stat)
+                            && self.tracker.add_unchanged(id, &stat, unchanged.digest)
                         {
                             since.mark_unchanged(old);
                         }
@@ -311,10 +311,10 @@ fn read(
         return Ok(FileDigest::unread(*stat));
     }
     if stat.size <= limit
-        && let Some(digest) = since.digest_if_unchanged(stat.size, &stat.times())
+        && let Some(unchanged) = since.unchanged(stat.size, &stat.times())
     {
         return Ok(FileDigest {
-            digest,
+            digest: unchanged.digest,
             ..FileDigest::unread(*stat)
         });
     }
