@@ -9,6 +9,7 @@ use foldhash::HashMap;
 
 use super::disk::{Disk, Stat};
 use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
+use super::queue::Work;
 use super::tmpfiles::Tmpfiles;
 use super::{Tracker, model};
 use crate::change::Digest;
@@ -20,19 +21,7 @@ pub(super) struct HardLinks {
     readings: HashMap<InodeKey, InodeReading>,
     /// A name of each that could not be read.
     unreadable: HashMap<InodeKey, Id>,
-    /// Inodes whose bytes have changed, and whose other names are to be enqueued: once for many
-    /// writes, since others may write to a file with many names all the time.
-    changed: HashMap<InodeKey, ChangedInode>,
     pub(super) tmpfiles: Tmpfiles,
-}
-
-/// An inode whose bytes have changed.
-#[derive(Clone, Copy)]
-struct ChangedInode {
-    /// The name under which it was read last.
-    name: Id,
-    /// Whether the bytes were written since the watch began.
-    is_written: bool,
 }
 
 /// What a reading of an inode gave, under whichever of its names.
@@ -62,17 +51,6 @@ impl HardLinks {
             // The same fingerprint does not prove the same bytes: it may be racy.
             (Some(_), None) | (None, Some(_)) => true,
         }
-    }
-
-    /// Whether names are to be enqueued.
-    pub(super) fn has_changed(&self) -> bool {
-        !self.changed.is_empty()
-    }
-
-    fn note_changed(&mut self, key: InodeKey, name: Id, is_written: bool) {
-        let is_known = self.changed.get(&key).is_some_and(|old| old.is_written);
-        let is_written = is_written || is_known;
-        self.changed.insert(key, ChangedInode { name, is_written });
     }
 
     /// A name of the inode, if it could not be read.
@@ -182,25 +160,26 @@ impl<D: Disk> Tracker<D> {
         };
         let key = model::inode_key(stat);
         if self.links.note_reading(key, reading) {
-            self.links.note_changed(key, id, is_written);
+            // Once for many writes: others may write to a file with many names all the time.
+            self.queue
+                .add_once_due(Work::other_names(key, id, is_written));
         }
     }
 
-    /// Enqueues the names of changed inodes of which something older was reported.
-    pub(super) fn enqueue_changed_links(&mut self) {
-        for (key, changed) in std::mem::take(&mut self.links.changed) {
-            let reading = self.links.readings.get(&key).copied();
-            for other in self.model.with_inode_key(key).to_vec() {
-                let known = self.model.digest(other);
-                let is_older = match (reading, known) {
-                    (Some(reading), Some(_)) => known != reading.digest,
-                    (Some(_), None) => changed.is_written && other != changed.name,
-                    (None, _) => other != changed.name,
-                };
-                if is_older {
-                    self.model.add_evidence(other, Evidence::OTHER_NAME);
-                    self.enqueue(other);
-                }
+    /// Enqueues the names of an inode of which something older was reported than was read of it as
+    /// `name`.
+    pub(super) fn enqueue_other_names(&mut self, key: InodeKey, name: Id, is_written: bool) {
+        let reading = self.links.readings.get(&key).copied();
+        for other in self.model.with_inode_key(key).to_vec() {
+            let known = self.model.digest(other);
+            let is_older = match (reading, known) {
+                (Some(reading), Some(_)) => known != reading.digest,
+                (Some(_), None) => is_written && other != name,
+                (None, _) => other != name,
+            };
+            if is_older {
+                self.model.add_evidence(other, Evidence::OTHER_NAME);
+                self.enqueue(other);
             }
         }
     }

@@ -44,6 +44,8 @@ pub(super) const CEILING: u64 = 1_000_000_000;
 /// When a key is served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
+    /// It was just added: what adds it decides.
+    New,
     Ready,
     /// Not before this time, or earlier if it is added again.
     Delayed(u64),
@@ -59,7 +61,7 @@ enum State {
 impl State {
     fn due(self) -> Option<u64> {
         match self {
-            Self::Ready | Self::Held => None,
+            Self::New | Self::Ready | Self::Held => None,
             Self::Delayed(due) => Some(due),
             Self::Debounced { last, latest } => Some(last.saturating_add(QUIET).min(latest)),
         }
@@ -125,7 +127,7 @@ impl WorkQueue {
 
     /// Adds a key. If the scan of a directory is on the queue, the wider of the two scopes counts.
     pub(super) fn add(&mut self, work: Work) {
-        let (item, _) = self.item(&work);
+        let item = self.item(&work);
         if item.state == State::Ready {
             return;
         }
@@ -140,14 +142,13 @@ impl WorkQueue {
     /// Adds a scan, unless one of the directory is on the queue: that keeps its time.
     pub(super) fn ensure_scan(&mut self, dir: Id, scope: ScanScope) {
         let scan = Work::scan(dir, scope);
-        let (_, is_new) = self.item(&scan);
-        if is_new {
+        if self.item(&scan).state == State::New {
             self.add(scan);
         }
     }
 
-    /// The item of a key, and whether it is new: then it has the state `Held` until that is set.
-    fn item(&mut self, work: &Work) -> (&mut Item, bool) {
+    /// The item of a key, which is added if it is not on the queue.
+    fn item(&mut self, work: &Work) -> &mut Item {
         let (group, detail) = (work.group, work.detail);
         let item = match self.items.entry(work.key.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
@@ -155,7 +156,7 @@ impl WorkQueue {
                 let serving = self.serving.as_ref();
                 let serving = serving.filter(|serving| serving.key == work.key);
                 let new = Item {
-                    state: State::Held,
+                    state: State::New,
                     in_heap: 0,
                     group,
                     tries: serving.map_or_else(Tries::default, |serving| serving.tries),
@@ -163,22 +164,16 @@ impl WorkQueue {
                     last_failure: LastFailure::Other,
                     detail,
                 };
-                return (entry.insert(new), true);
+                return entry.insert(new);
             }
         };
         item.group = group;
-        match (item.detail, detail) {
-            (Detail::ScanScope(old), Detail::ScanScope(new)) => {
-                let was_full = item.detail.is_full_scan();
-                item.detail = Detail::ScanScope(old.max(new));
-                if item.state == State::Ready && item.detail.is_full_scan() && !was_full {
-                    self.full_scans += 1;
-                }
-            }
-            (_, Detail::Nothing) => {}
-            (_, new) => item.detail = new,
+        let was_full = item.detail.is_full_scan();
+        item.detail = item.detail.merge(detail);
+        if item.state == State::Ready && item.detail.is_full_scan() && !was_full {
+            self.full_scans += 1;
         }
-        (item, false)
+        item
     }
 
     /// Updates counts and `denied` for a key that leaves a state.
@@ -218,9 +213,10 @@ impl WorkQueue {
         self.scan.is_some()
     }
 
-    /// Whether nothing is ready, and no scan or rescan is under way.
+    /// Whether nothing is ready or due, and no scan or rescan is under way.
     pub(super) fn is_idle(&self) -> bool {
-        !self.has_ready() && !self.is_scanning() && !self.is_rescanning()
+        let is_due = self.next_deadline().is_some_and(|due| due <= self.now);
+        !self.has_ready() && !is_due && !self.is_scanning() && !self.is_rescanning()
     }
 
     /// The number of names that are delayed.

@@ -51,7 +51,7 @@ impl<D> Tracker<D> {
 
     /// Whether nothing is left to reconcile now.
     pub(crate) fn is_idle(&self) -> bool {
-        self.queue.is_idle() && !self.is_emitting() && !self.links.has_changed()
+        self.queue.is_idle() && !self.is_emitting()
     }
 
     /// Whether nothing is left to reconcile, now or soon.
@@ -103,9 +103,9 @@ impl<D: Disk> Tracker<D> {
         self.model.is_live(id) && self.model.kind(id) == Kind::Directory
     }
 
-    /// Makes ready what is due by now: keys whose deadline has passed, keys that were denied in
-    /// directories whose permissions have changed, the other names of changed inodes. Begins to
-    /// poll, where something is to be polled. Called when no event is unread.
+    /// Makes ready what is due by now: keys whose deadline has passed, and keys that were denied in
+    /// directories whose permissions have changed. Begins to poll, where something is to be polled.
+    /// Called when no event is unread.
     pub(crate) fn make_due_ready(&mut self) {
         if self.needs_poll() && !self.queue.has(&Key::Poll) {
             let due = self.clock.tick().saturating_add(POLL);
@@ -113,7 +113,6 @@ impl<D: Disk> Tracker<D> {
         }
         self.queue.advance();
         self.hasten_denied();
-        self.enqueue_changed_links();
     }
 
     /// Makes keys ready that failed for want of permissions, in and below directories whose
@@ -147,10 +146,6 @@ impl<D: Disk> Tracker<D> {
                 self.scan_step();
                 true
             }
-            None if self.links.has_changed() => {
-                self.enqueue_changed_links();
-                true
-            }
             None => false,
         };
         self.queue.served();
@@ -180,6 +175,11 @@ impl<D: Disk> Tracker<D> {
                     self.begin_scan(dir, scope);
                 }
                 return false;
+            }
+            Key::OtherNames(inode) => {
+                if let Detail::ReadAs { name, is_written } = detail {
+                    self.enqueue_other_names(inode, name, is_written);
+                }
             }
             Key::Folding(dir) => self.check_folded_source(dir),
             Key::MovedFrom(cookie) => self.expire_moved_from(cookie),

@@ -21,7 +21,7 @@ fn new_key() -> RandomState {
 pub(super) const SIZE_BITS: u32 = 4;
 
 /// A hash of device, inode number and birth time, which stay the same under another name. Never 0.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(in crate::tracker) struct InodeKey(pub(in crate::tracker) u64);
 
 /// Inode, size and times: if they are the same, a file is unchanged, unless it is racy.

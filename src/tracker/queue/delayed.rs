@@ -17,6 +17,12 @@ impl WorkQueue {
         self.delay(work, self.now.saturating_add(RETRY_DELAY));
     }
 
+    /// Serves a key when the keys that are due are made ready next: once, however often it is added
+    /// before.
+    pub(in crate::tracker) fn add_once_due(&mut self, work: Work) {
+        self.delay(work, self.now);
+    }
+
     /// Serves a key after [`QUIET`]: an event about it is expected before.
     pub(in crate::tracker) fn expect_event(&mut self, work: Work) {
         self.delay(work, self.now.saturating_add(QUIET));
@@ -65,8 +71,8 @@ impl WorkQueue {
 
     /// Serves a key at `due`, or sooner if it is added.
     pub(in crate::tracker) fn delay(&mut self, work: Work, due: u64) {
-        let (item, is_new) = self.item(&work);
-        if is_new || item.state.due().is_some_and(|old| due < old) {
+        let item = self.item(&work);
+        if item.state == State::New || item.state.due().is_some_and(|old| due < old) {
             item.is_stuck = false;
             self.wait(work.key, State::Delayed(due));
         }
@@ -99,15 +105,15 @@ impl WorkQueue {
     /// after the first call.
     pub(in crate::tracker) fn debounce(&mut self, work: Work) {
         let now = self.now;
-        let (item, is_new) = self.item(&work);
+        let item = self.item(&work);
         match item.state {
             State::Debounced { latest, .. } => {
                 item.state = State::Debounced { last: now, latest };
                 return;
             }
             State::Delayed(due) if due <= now.saturating_add(QUIET) => return,
-            State::Ready | State::Held if !is_new => return,
-            State::Delayed(_) | State::Ready | State::Held => {}
+            State::Ready | State::Held => return,
+            State::Delayed(_) | State::New => {}
         }
         item.is_stuck = false; // It may work now that something has happened to it.
         let latest = now.saturating_add(CEILING);
@@ -127,7 +133,7 @@ impl WorkQueue {
     /// already and is served sooner. Whether the error is to be reported.
     pub(in crate::tracker) fn retry(&mut self, work: Work, error: &FsError) -> bool {
         let now = self.now;
-        let (item, is_new) = self.item(&work);
+        let item = self.item(&work);
         let is_unanswered = *error == FsError::Unanswered;
         let count = if is_unanswered {
             &mut item.tries.unanswered
@@ -136,8 +142,12 @@ impl WorkQueue {
         };
         let is_to_report = is_to_report(error, *count);
         let due = now.saturating_add(back_off(error, *count));
-        let is_later = matches!(item.state, State::Delayed(old) if due < old);
-        if !is_new && !is_later {
+        let is_sooner = match item.state {
+            State::New => true,
+            State::Delayed(old) => due < old,
+            State::Ready | State::Debounced { .. } | State::Held => false,
+        };
+        if !is_sooner {
             return is_to_report;
         }
         *count = count.saturating_add(1);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::event::Cookie;
 use crate::tracker::disk::Inode;
-use crate::tracker::model::Id;
+use crate::tracker::model::{Id, InodeKey};
 
 /// What is to be done.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -15,6 +15,8 @@ pub(in crate::tracker) enum Key {
     Name(Id, Arc<[u8]>),
     /// Compares the names of a directory with the disk.
     Scan(Id),
+    /// Enqueues the other names of an inode whose bytes have changed.
+    OtherNames(InodeKey),
     /// Finds out whether a directory ignores case.
     Folding(Id),
     /// Ends the wait for `IN_MOVED_TO`.
@@ -58,7 +60,8 @@ impl Key {
             Self::Entry(_) => Class::Entry,
             Self::Name(..) => Class::Name,
             Self::Scan(_) => Class::Scan,
-            Self::Folding(_)
+            Self::OtherNames(_)
+            | Self::Folding(_)
             | Self::MovedFrom(_)
             | Self::Overflow
             | Self::Periodic
@@ -89,9 +92,33 @@ pub(in crate::tracker) enum Detail {
     /// Of [`Key::Entry`]: since when, on the monotonic clock, it is not found on disk. Its
     /// `IN_DELETE` or `IN_MOVED_FROM` is expected.
     MissingSince(u64),
+    /// Of [`Key::OtherNames`]: the name under which the inode was read last, and whether the bytes
+    /// were written since the watch began.
+    ReadAs {
+        name: Id,
+        is_written: bool,
+    },
 }
 
 impl Detail {
+    /// The detail of a key that is added again with another one.
+    pub(super) fn merge(self, new: Self) -> Self {
+        match (self, new) {
+            (Self::ScanScope(old), Self::ScanScope(new)) => Self::ScanScope(old.max(new)),
+            (
+                Self::ReadAs {
+                    is_written: old, ..
+                },
+                Self::ReadAs { name, is_written },
+            ) => {
+                let is_written = is_written || old;
+                Self::ReadAs { name, is_written }
+            }
+            (old, Self::Nothing) => old,
+            (_, new) => new,
+        }
+    }
+
     /// Whether it is that of a scan of all names in a directory.
     pub(super) fn is_full_scan(self) -> bool {
         matches!(self, Self::ScanScope(ScanScope::All | ScanScope::Deep))
@@ -131,6 +158,14 @@ impl Work {
             key: Key::Scan(dir),
             group: dir.0,
             detail: Detail::ScanScope(scope),
+        }
+    }
+
+    /// `name`: the one under which the inode was read last.
+    pub(in crate::tracker) fn other_names(inode: InodeKey, name: Id, is_written: bool) -> Self {
+        Self {
+            detail: Detail::ReadAs { name, is_written },
+            ..Self::timer(Key::OtherNames(inode))
         }
     }
 

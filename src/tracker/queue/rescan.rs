@@ -61,8 +61,9 @@ impl WorkQueue {
 
     /// Keeps what is gone until the rescan is over.
     pub(in crate::tracker) fn hold(&mut self, work: Work) {
-        let (_, is_new) = self.item(&work);
-        if is_new {
+        let item = self.item(&work);
+        if item.state == State::New {
+            item.state = State::Held;
             self.rescan.held.push(work.key);
         }
     }
