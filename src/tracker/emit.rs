@@ -78,6 +78,16 @@ impl<D> Tracker<D> {
         self.note_link(id);
     }
 
+    /// Emits that an entry has another name. `before`: what was reported under that.
+    pub(super) fn emit_renamed(&mut self, id: Id, from: Span, before: Option<Before>) {
+        let (kind, path) = (self.model.kind(id), self.path(id));
+        // Unless both or neither is a directory, it was emitted as deleted.
+        let is_directory = |kind| kind == Kind::Directory;
+        let before = before.filter(|before| is_directory(before.kind) == is_directory(kind));
+        let change = Change::Renamed { kind, from, path };
+        self.records.current().push_over(change, before);
+    }
+
     /// Emits a name of a snapshot.
     pub(crate) fn emit_existing(&mut self, id: Id, content: Content) {
         if self.model.has(id, Flag::HIDDEN) {

@@ -4,6 +4,7 @@
 
 use foldhash::HashMap;
 
+use super::Tracker;
 use super::disk::Xattr;
 use super::model::Id;
 use crate::change::{Attributes, Digest};
@@ -15,9 +16,14 @@ pub(super) struct LastReported {
     xattrs: HashMap<Id, Box<[Xattr]>>,
     /// Of files, in nanoseconds since 1970.
     mtimes: HashMap<Id, i64>,
-    /// For a file that replaced another one by a rename, until its bytes are compared: the digest
-    /// last reported of the other one, or `None` if there was none.
-    replaced: HashMap<Id, Option<Digest>>,
+    /// For each file that replaced another one by a rename, until its bytes are compared.
+    replaced: HashMap<Id, Replaced>,
+}
+
+/// What was last reported of a file that a rename has replaced.
+#[derive(Clone, Copy)]
+pub(super) struct Replaced {
+    pub(super) digest: Option<Digest>,
 }
 
 impl LastReported {
@@ -51,21 +57,16 @@ impl LastReported {
         self.replaced.contains_key(&id)
     }
 
-    /// For such a file: the digest last reported under its name.
-    #[allow(clippy::option_option)]
-    pub(super) fn replaced(&self, id: Id) -> Option<Option<Digest>> {
-        self.replaced.get(&id).copied()
-    }
-
-    /// Removes and returns the digest last reported under the name of such a file: it is being
-    /// compared.
-    #[allow(clippy::option_option)]
-    pub(super) fn take_replaced(&mut self, id: Id) -> Option<Option<Digest>> {
+    /// Removes and returns what such a file has replaced: it is being compared.
+    pub(super) fn take_replaced(&mut self, id: Id) -> Option<Replaced> {
         self.replaced.remove(&id)
     }
 
-    pub(super) fn set_replaced(&mut self, id: Id, last: Option<Digest>) {
-        self.replaced.insert(id, last);
+    /// Notes what a file has replaced, unless it has the same `digest`.
+    pub(super) fn set_replaced(&mut self, id: Id, replaced: Replaced, digest: Option<Digest>) {
+        if digest.is_none() || replaced.digest != digest {
+            self.replaced.insert(id, replaced);
+        }
     }
 
     /// Forgets an entry that is gone.
@@ -74,5 +75,15 @@ impl LastReported {
         self.xattrs.remove(&id);
         self.mtimes.remove(&id);
         self.replaced.remove(&id);
+    }
+}
+
+impl<D> Tracker<D> {
+    /// The digest last reported under the name of a file.
+    pub(super) fn last_digest(&self, id: Id) -> Option<Digest> {
+        match self.last_reported.replaced.get(&id) {
+            Some(replaced) => replaced.digest,
+            None => self.model.digest(id),
+        }
     }
 }

@@ -5,10 +5,11 @@
 
 use super::Tracker;
 use super::disk::Disk;
+use super::last_reported::Replaced;
 use super::model::{Evidence, Flag, Id, Presence};
 use super::moved_from::{MovedFrom, Moving};
 use super::queue::{Key, ScanScope, Work};
-use crate::change::{Change, Kind};
+use crate::change::Kind;
 use crate::coalesce::{Outcome, Steps};
 use crate::event::Cookie;
 
@@ -117,28 +118,8 @@ impl<D: Disk> Tracker<D> {
     /// Moves an entry to a name, emits that, and enqueues the entry.
     pub(super) fn rename(&mut self, id: Id, dir: Id, name: &[u8]) {
         let victim = self.model.find(dir, name);
-        let makes_circle = self.model.is_within(dir, id);
-        if makes_circle || victim.is_some_and(|victim| self.model.is_within(id, victim)) {
-            // It has the name already, or the model is out of date: the disk decides.
-            self.enqueue(id);
-            self.enqueue_name(dir, name);
+        if !self.may_be_renamed(id, dir, name, victim) {
             return;
-        }
-        if self.model.has(id, Flag::HIDDEN) {
-            self.unlink(id);
-            self.reconcile_name(dir, name);
-            return;
-        }
-        self.lose_roots_at(dir, name);
-        if self.model.is_live(id) {
-            self.lose_roots_within(id);
-        }
-        if !self.model.is_live(dir) {
-            return;
-        }
-        if !self.model.is_live(id) || self.is_leaving(id) {
-            // It was in one of these PATHs, as far as was known: it is found as new.
-            return self.enqueue_name(dir, name);
         }
         // `--no-renames`: it is emitted as deleted and created.
         let no_renames = self.settings.no_renames;
@@ -153,15 +134,68 @@ impl<D: Disk> Tracker<D> {
         }
         let before = victim.and_then(|victim| self.before(victim));
         let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
+        let from = self.path(id);
+        self.move_entry(id, dir, name);
+        match split {
+            Some((old, subtree)) => self.emit_moved(old, subtree),
+            None => self.emit_renamed(id, from, before),
+        }
+        if self.model.kind(id) == Kind::Directory {
+            self.rules_moved(id);
+            self.queue.denied.reopen(id);
+        }
+        if let Some(replaced) = replaced {
+            self.last_reported
+                .set_replaced(id, replaced, self.model.digest(id));
+        }
+        if !self.use_destination(id) {
+            self.enqueue(id);
+        }
+        if victim.is_none() {
+            self.replace_spelling(dir);
+        }
+    }
+
+    /// Ends the PATHs that lead elsewhere once an entry has another name. `false`: it cannot be
+    /// renamed, and what is to be compared is on the work queue. `victim`: what has the name.
+    fn may_be_renamed(&mut self, id: Id, dir: Id, name: &[u8], victim: Option<Id>) -> bool {
+        let makes_circle = self.model.is_within(dir, id);
+        if makes_circle || victim.is_some_and(|victim| self.model.is_within(id, victim)) {
+            // It has the name already, or the model is out of date: the disk decides.
+            self.enqueue(id);
+            self.enqueue_name(dir, name);
+            return false;
+        }
+        if self.model.has(id, Flag::HIDDEN) {
+            self.unlink(id);
+            self.reconcile_name(dir, name);
+            return false;
+        }
+        self.lose_roots_at(dir, name);
+        if self.model.is_live(id) {
+            self.lose_roots_within(id);
+        }
+        if !self.model.is_live(dir) {
+            return false;
+        }
+        if !self.model.is_live(id) || self.is_leaving(id) {
+            // It was in one of these PATHs, as far as was known: it is found as new.
+            self.enqueue_name(dir, name);
+            return false;
+        }
+        true
+    }
+
+    /// Gives an entry another name in the model, which is free.
+    fn move_entry(&mut self, id: Id, dir: Id, name: &[u8]) {
+        let kind = self.model.kind(id);
         self.last_reported.take_replaced(id);
         // A reconcile may have found it there before its IN_MOVED_TO was read.
         self.clear_missing(id);
-        // The baseline would read its old name, which another file may have by now.
-        let kind = self.model.kind(id);
         if kind == Kind::File {
+            // The baseline would read its old name, which another file may have by now.
             self.model.mark_missed(id);
         }
-        let from = self.path(id);
         if kind == Kind::Directory {
             self.forget_rules(id);
         }
@@ -171,32 +205,6 @@ impl<D: Disk> Tracker<D> {
         if kind == Kind::Directory && self.levels_left(dir) != old_levels_left {
             // Other directories below it are at the limit of --max-depth now.
             self.queue.add(Work::scan(id, ScanScope::Deep));
-        }
-        if let Some((old, subtree)) = split {
-            self.emit_moved(old, subtree);
-        } else {
-            let path = self.path(id);
-            // Unless both or neither is a directory, it was emitted as deleted.
-            let before = before
-                .filter(|before| (before.kind == Kind::Directory) == (kind == Kind::Directory));
-            let change = Change::Renamed { kind, from, path };
-            self.records.current().push_over(change, before);
-        }
-        if kind == Kind::Directory {
-            self.rules_moved(id);
-            self.queue.denied.reopen(id);
-        }
-        if let Some(last) = replaced {
-            let same = last.is_some() && self.model.digest(id) == last;
-            if !same {
-                self.last_reported.set_replaced(id, last);
-            }
-        }
-        if !self.use_destination(id) {
-            self.enqueue(id);
-        }
-        if victim.is_none() {
-            self.replace_spelling(dir);
         }
     }
 
@@ -212,18 +220,16 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Removes what a rename replaces. If a file replaces a file: the digest last reported of that,
-    /// if any.
-    #[allow(clippy::option_option)]
-    fn remove_replaced(&mut self, id: Id, victim: Id) -> Option<Option<crate::change::Digest>> {
+    /// Removes what a rename replaces. If a file replaces a file: what was last reported of that.
+    fn remove_replaced(&mut self, id: Id, victim: Id) -> Option<Replaced> {
         if self.settings.no_renames {
             self.unlink(victim);
             return None;
         }
         let (kind, old) = (self.model.kind(id), self.model.kind(victim));
-        let replaced = (kind == Kind::File && old == Kind::File).then(|| {
-            let before = self.last_reported.replaced(victim);
-            before.unwrap_or_else(|| self.model.digest(victim))
+        let are_files = kind == Kind::File && old == Kind::File;
+        let replaced = are_files.then(|| Replaced {
+            digest: self.last_digest(victim),
         });
         let is_replaced = (kind == Kind::Directory) == (old == Kind::Directory);
         self.remove(victim, !is_replaced);

@@ -65,10 +65,8 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn compare_before_replacing(&mut self, id: Id, dir: Id, name: &[u8]) {
         let is_file = |id: &Id| self.model.kind(*id) == Kind::File;
         let victim = self.model.find(dir, name).filter(is_file);
-        let last = victim.filter(|_| is_file(&id)).and_then(|victim| {
-            let replaced = self.last_reported.replaced(victim);
-            replaced.unwrap_or_else(|| self.model.digest(victim))
-        });
+        let victim = victim.filter(|_| is_file(&id));
+        let last = victim.and_then(|victim| self.last_digest(victim));
         let Some(last) = last.filter(|_| !self.settings.no_renames) else {
             return;
         };

@@ -40,7 +40,7 @@ impl<D: Disk> Tracker<D> {
         let knowledge = self.model.knowledge(id);
         let changed_since_start = self.changed_since_start(id, stat);
         let is_changed = match (self.last_reported.take_replaced(id), old) {
-            (Some(last), _) => old != Some(digest) || last != Some(digest),
+            (Some(replaced), _) => old != Some(digest) || replaced.digest != Some(digest),
             (None, Some(old)) => old != digest,
             // No digest was reported: in doubt, the bytes have changed.
             (None, None) => {
