@@ -44,6 +44,7 @@ mod walk;
 mod watcher;
 
 use std::io::{self, Write as _};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use clap::Parser;
@@ -53,9 +54,13 @@ use daemon::{Daemonize, PidFile};
 use error::Error;
 use input::Stdin;
 use start_guard::StartGuard;
+use sys::process;
 use sys::signal::{self, Held, Signals};
 use sys::start::Start;
 use watcher::{Exit, StopReason, Watcher};
+
+/// The limit of descriptors that is asked for: the walk and open directories need many.
+const DESCRIPTORS: u64 = 4096;
 
 sys::start::main!(program);
 
@@ -94,12 +99,12 @@ fn program(start: Start) -> ! {
 /// Ends the process with a status or by a signal.
 fn end(exit: Exit) -> ! {
     stderr::close();
-    sys::process::close_standard();
+    process::close_standard();
     if let Exit::Signal(signal) = exit {
         signal.end_process();
     }
     // The kernel frees watches and memory faster than we could.
-    sys::process::exit_now(exit.code())
+    process::exit_now(exit.code())
 }
 
 /// Prints completions, man page or unit, if one is asked for.
@@ -178,6 +183,8 @@ fn run(
         None => Held::Usual,
     };
     let signals = Signals::hold(held).map_err(Error::system("wait for signals"))?;
+    process::raise_descriptor_limit(DESCRIPTORS);
+    process::widen_descriptor_table(signals.as_fd(), 1000);
     // Its file is removed when it is dropped.
     let pid_file = Arc::default();
     let guard = guard_start(cli, &signals, Arc::downgrade(&pid_file));

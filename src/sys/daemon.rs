@@ -3,11 +3,10 @@
 
 #![allow(unsafe_code)]
 
-use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::check;
+use super::{check, process};
 
 /// A child that has not been waited for.
 pub(crate) struct Child {
@@ -30,9 +29,9 @@ impl Child {
 /// EAGAIN: a limit on processes is reached; ENOMEM; `Unsupported`: the process has more than
 /// one thread, or /proc is not mounted.
 pub(crate) fn fork_single_threaded() -> io::Result<Option<Child>> {
-    let threads = fs::read_dir("/proc/self/task")
+    let threads = process::thread_count()
         .map_err(|_| io::Error::new(io::ErrorKind::Unsupported, "/proc must be mounted"))?;
-    if threads.count() != 1 {
+    if threads != 1 {
         return Err(io::ErrorKind::Unsupported.into());
     }
     // SAFETY: the calling thread is the only one, and only it could start another.

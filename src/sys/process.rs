@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
+use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
@@ -46,9 +47,18 @@ pub(crate) fn node_name() -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Grows the table of descriptors once, while no thread shares it: later the kernel
-/// would wait for a grace period each time.
+/// The number of threads of this process.
+///
+/// # Errors
+/// /proc is not mounted.
+pub(crate) fn thread_count() -> io::Result<usize> {
+    Ok(fs::read_dir("/proc/self/task")?.count())
+}
+
+/// Grows the table of descriptors once, while no other thread shares it: later the kernel would wait
+/// for a grace period each time, which is some 10 ms.
 pub(crate) fn widen_descriptor_table(fd: BorrowedFd<'_>, least: i32) {
+    debug_assert!(!matches!(thread_count(), Ok(2..)), "no thread shares it");
     // SAFETY: takes no pointers; the copy is closed at once, by its number.
     let copy = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, least) };
     if copy >= 0 {
@@ -136,7 +146,7 @@ fn nanos_of(clock: libc::clockid_t) -> i64 {
 
 /// Resident memory and its peak in bytes, as the kernel counts them: VmRSS and VmHWM.
 pub(crate) fn resident() -> Option<(u64, u64)> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let status = fs::read_to_string("/proc/self/status").ok()?;
     let field = |name: &str| {
         let line = status.lines().find(|line| line.starts_with(name))?;
         line.split_whitespace()

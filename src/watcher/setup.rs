@@ -38,9 +38,6 @@ use crate::tracker::model::Flag;
 use crate::tracker::{Root, Settings, Tracker, is_above, is_dots};
 use crate::walk::{WalkContext, WalkProgress};
 
-/// The limit of descriptors that is asked for: the walk and open directories need many.
-const DESCRIPTORS: u64 = 4096;
-
 /// What the user chose, as far as the loop needs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunOptions {
@@ -127,8 +124,6 @@ impl Watcher {
         let poller = Poller::new()?;
         let inotify = Arc::new(Inotify::new().map_err(Error::inotify("begin to watch"))?);
         process::set_mmap_threshold();
-        process::raise_descriptor_limit(DESCRIPTORS);
-        process::widen_descriptor_table(inotify.as_fd(), 1000);
         let workers = Workers::new(poller.worker_event());
         let settle = config.options.settle.map(Settle::new);
         let printer = Printer::new(config.style, config.host, config.header);
