@@ -3,7 +3,7 @@
 //! The hash has a secret key: a user who may set a file's times cannot find another
 //! state of it that has the same fingerprint.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
 use crate::file_status::COARSEST_CLOCK;
@@ -54,12 +54,17 @@ pub(in crate::tracker) fn inode_key(stat: &Stat) -> InodeKey {
 /// `with_ctime`: any change of the inode, such as its mode, gives another fingerprint.
 pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> Fingerprint {
     let ctime = if with_ctime { stat.ctime } else { 0 };
-    let bytes = KEY.hash_one((stat.size, stat.mtime)) >> 32;
-    let all = KEY.hash_one((stat.size, stat.mtime, ctime)) >> 32;
+    let mut hasher = KEY.build_hasher();
+    hasher.write_u64(stat.size);
+    let size = hasher.finish();
+    hasher.write_i64(stat.mtime);
+    let bytes = hasher.finish() >> 32;
+    hasher.write_i64(ctime);
+    let all = hasher.finish() >> 32;
     Fingerprint {
         inode: inode_key(stat),
         state: bytes << 32 | all,
-        size: (KEY.hash_one(stat.size) >> (64 - SIZE_BITS)) as u8,
+        size: (size >> (64 - SIZE_BITS)) as u8,
     }
 }
 
