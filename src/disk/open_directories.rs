@@ -140,8 +140,8 @@ impl OpenDirectories {
         }
     }
 
-    /// Opens the first directory that is needed, which is often the only one, by one call, without
-    /// opening its PATH.
+    /// Opens the first directory that is needed, which is often the only one, by one call. Its PATH
+    /// is not kept open.
     fn open_only(
         &mut self,
         mounts: &MountTable,
@@ -149,11 +149,14 @@ impl OpenDirectories {
         root: &[u8],
         relative: &[u8],
     ) -> Option<OpenDirectory> {
-        if !self.held.is_empty() || relative.is_empty() {
+        if !self.held.is_empty() {
             return None;
         }
-        let path = [root, relative].join(&b'/');
-        let (fd, stat) = path::open_cached(mounts, &path, Links::Refused)?;
+        let (fd, stat) = if relative.is_empty() {
+            path::open_cached(mounts, root, Links::Followed)?
+        } else {
+            path::open_cached(mounts, &[root, relative].join(&b'/'), Links::Refused)?
+        };
         (stat.inode == inode).then(|| OpenDirectory {
             fd,
             stat,
