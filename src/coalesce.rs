@@ -1,6 +1,7 @@
 //! Folds the events of one batch into steps: all events about the bytes and attributes of a name,
 //! up to the next one that creates, moves or deletes it, become one step in the position of the
-//! first. No system call, no tree.
+//! first. With each goes what becomes of its name later in the batch (by cookie, where that is moved),
+//! so that nothing is looked for where it is no more. No system call, no tree.
 //!
 //! Invariant: nothing is folded across a rename or removal of the name, nor across one of
 //! any directory, so that applying the steps gives the same as applying the events.

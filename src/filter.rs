@@ -6,13 +6,13 @@
 //! the caller has made sure that the directories above it are not hidden.
 
 mod bounded_io;
+mod compiled_rules;
 mod compiler;
 mod git_config;
 mod globs;
 mod level;
 mod previous_rules;
 mod retries;
-mod rule_file;
 mod rule_reader;
 mod rule_source;
 mod rules;

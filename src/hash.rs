@@ -6,10 +6,12 @@
 mod in_place;
 mod job;
 mod job_queue;
+mod reader;
 mod regular_file;
 mod workers;
 
 pub(crate) use in_place::InPlace;
 pub(crate) use job::{Answers, DirectoryPath, FileJob, ReadBatch};
-pub(crate) use regular_file::{RegularFile, bytes_read};
+pub(crate) use reader::bytes_read;
+pub(crate) use regular_file::RegularFile;
 pub(crate) use workers::{Done, Workers};

@@ -11,7 +11,7 @@ mod attributes;
 mod baseline_result;
 mod clock;
 pub(crate) mod content;
-mod create_file;
+mod create;
 pub(crate) mod disk;
 mod emit;
 mod file_watches;
@@ -19,17 +19,20 @@ mod filter_rules;
 mod folded_names;
 mod fs_classes;
 mod hard_links;
+mod hidden_links;
 mod last_reported;
-mod linked_roots;
 pub(crate) mod model;
 mod moved_from;
 mod nested_roots;
+mod polling;
 mod queue;
 mod reconcile;
 mod remove;
 mod rename;
 mod renamed_in_batch;
 mod reported_before;
+mod rescan;
+mod retry;
 mod roots;
 mod scan;
 mod serve_queue;
@@ -229,11 +232,6 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// Tries now what waits for a file system that did not answer, since one answers again.
-    pub(crate) fn hasten_unanswered(&mut self) {
-        self.queue.hasten_unanswered();
-    }
-
     /// Initializes an entry that the first walk added: a file with the inode number that its
     /// directory lists, which the baseline will read; a directory, unless it is not entered.
     pub(crate) fn add_walked(&mut self, id: Id, dir: Id, ino: u64) {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::rule_file::{MAX_GLOBS_IN_ALL, RuleFile, Source};
+use super::compiled_rules::{MAX_GLOBS_IN_ALL, RuleFile, Source};
 use crate::blocking_task::BlockingTask;
 use crate::sys::read_regular::Read;
 

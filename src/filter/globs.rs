@@ -8,7 +8,7 @@ use std::path::Path;
 use ignore::Error;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::rule_file::{builder, hides, lines};
+use super::compiled_rules::{builder, hides, lines};
 use super::{FilterOptions, GlobFile};
 
 /// The end of a message about a malformed glob.

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::rule_file::{Budget, RuleFile, hides};
+use super::compiled_rules::{Budget, RuleFile, hides};
 
 /// A directory that has rules.
 pub(super) struct Level {

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::compiled_rules::MAX_GLOBS_IN_ALL;
 use super::level::DirectoryRules;
-use super::rule_file::MAX_GLOBS_IN_ALL;
 
 #[derive(Default)]
 pub(super) struct PreviousRules {

@@ -8,11 +8,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::compiled_rules::{Budget, MAX_BYTES, RuleFile};
 use super::compiler::Compiler;
 use super::level::{DirectoryRules, Level};
 use super::previous_rules::PreviousRules;
 use super::retries::{Retries, RuleDirectory};
-use super::rule_file::{Budget, MAX_BYTES, RuleFile};
 use super::rule_source::{FileState, RuleSource, Unknown};
 use crate::file_status::message;
 

@@ -9,7 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::regular_file::{Reader, RegularFile};
+use super::reader::Reader;
+use super::regular_file::RegularFile;
 use crate::change::Kind;
 use crate::file_status::{FsError, Inode, Stat};
 use crate::since::Since;

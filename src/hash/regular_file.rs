@@ -1,38 +1,19 @@
-//! Opens regular files, and turns each into its digest, in steps of bounded time.
+//! Opens regular files for reading.
 //!
 //! Invariant: nothing is opened for reading before statx(2) on an O_PATH descriptor has shown
-//! that it is a regular file (opening a FIFO would wake its writer, and a device may do
-//! anything), and no more of it is read than its size was then.
+//! that it is a regular file: opening a FIFO would wake its writer, and a device may do anything.
 
 use std::fs::File;
-use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use sha2::{Digest as _, Sha256};
-
+use super::reader::Reader;
 use crate::change::Kind;
-use crate::file_status::{COARSEST_CLOCK, FsError, Stat};
+use crate::file_status::{FsError, Stat};
 use crate::sys::file::{self, Open};
 use crate::sys::open_for_reading::open_for_reading;
-use crate::sys::process::coarse_nanos;
 use crate::sys::stat::stat_fd;
 use crate::tracker::disk::FileDigest;
-
-/// Bytes of one read(2): 32 KiB. More was measured to be slower by a quarter, since it does not
-/// stay in the L1 cache until it is hashed.
-pub(super) const CHUNK: usize = 32 << 10;
-
-/// The smallest size of a buffer, so that it need not grow for each small file.
-const MIN_BUFFER: usize = 4096;
-
-static READ: AtomicU64 = AtomicU64::new(0);
-
-/// Bytes that the process has read until now, including files that are half read.
-pub(crate) fn bytes_read() -> u64 {
-    READ.load(Ordering::Relaxed)
-}
 
 /// A regular file, open with O_PATH. Whatever becomes of its name, it stays this file.
 pub(crate) struct RegularFile {
@@ -70,19 +51,7 @@ impl RegularFile {
         let began = Instant::now();
         let uid = self.stat.attributes.uid;
         let opened = open_for_reading(self.fd.as_fd(), uid)?;
-        let file = File::from(opened);
-        let hasher = Sha256::new();
-        let (read, reads, is_longer) = (0, 0, false);
-        Ok(Reader {
-            file,
-            stat: self.stat,
-            limit,
-            hasher,
-            read,
-            reads,
-            is_longer,
-            took: nanos_since(began),
-        })
+        Ok(Reader::new(File::from(opened), self.stat, limit, began))
     }
 
     /// Reads all of it.
@@ -101,123 +70,3 @@ impl RegularFile {
         }
     }
 }
-
-/// A regular file that is being read.
-pub(super) struct Reader {
-    file: File,
-    /// Its status before it was opened for reading.
-    stat: Stat,
-    /// A file that has become larger than this many bytes gets no digest.
-    limit: u64,
-    hasher: Sha256,
-    /// Bytes in the digest so far.
-    read: u64,
-    /// Calls of read(2) so far.
-    reads: u32,
-    /// Whether there are more bytes than `stat` has.
-    is_longer: bool,
-    /// Time spent so far, in nanoseconds.
-    took: u64,
-}
-
-impl Reader {
-    /// Reads until the end, or until the time is up (`until` is `None`: no limit). Gives `None` if
-    /// there is more to read.
-    ///
-    /// # Errors
-    /// Those of read(2).
-    pub(super) fn step(
-        &mut self,
-        until: Option<Instant>,
-        buffer: &mut Vec<u8>,
-    ) -> Result<Option<FileDigest>, FsError> {
-        let began = Instant::now();
-        let ended = self.read_until(until, buffer);
-        self.took += nanos_since(began);
-        if ended? {
-            self.finish().map(Some)
-        } else {
-            Ok(None)
-        }
-    }
-
-    /// Reads until the end (`true`), or until the time is up (`false`).
-    fn read_until(&mut self, until: Option<Instant>, buffer: &mut Vec<u8>) -> io::Result<bool> {
-        loop {
-            // One byte more than is left is asked for, so that a short read means the end.
-            let left = self.stat.size.saturating_sub(self.read);
-            let want =
-                usize::try_from(left).map_or(CHUNK, |left| left.saturating_add(1).min(CHUNK));
-            if buffer.len() < want {
-                buffer.resize(want.next_power_of_two().max(MIN_BUFFER), 0);
-            }
-            let count = match self.file.read(&mut buffer[..want]) {
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            let known = usize::try_from(left).map_or(count, |left| left.min(count));
-            self.hasher.update(&buffer[..known]);
-            self.reads = self.reads.saturating_add(1);
-            self.read += known as u64;
-            self.is_longer = known < count;
-            READ.fetch_add(count as u64, Ordering::Relaxed);
-            // A read(2) of a regular file is short only at its end.
-            if count < want || self.is_longer {
-                return Ok(true);
-            }
-            if until.is_some_and(|until| Instant::now() >= until) {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// Makes the digest. A file that one read(2) gave whole is stable: a write since then has an
-    /// event. For one that took several, or is longer or shorter than its size was, the status is
-    /// compared with that of now.
-    fn finish(&mut self) -> Result<FileDigest, FsError> {
-        let mut digest = FileDigest {
-            stat: Stat {
-                size: self.read,
-                ..self.stat
-            },
-            digest: Some(self.hasher.finalize_reset().into()),
-            stable: true,
-            took: self.took,
-        };
-        if self.reads == 1 && self.read == self.stat.size && !self.is_longer {
-            return Ok(digest);
-        }
-        let after = stat_fd(self.file.as_fd())?;
-        let is_same = is_unchanged(&self.stat, &after);
-        if self.is_longer && is_always_longer(&self.stat, &after, coarse_nanos()) {
-            return Err(FsError::Io("it has more bytes than its size".to_owned()));
-        }
-        digest.stable = is_same && self.read == self.stat.size;
-        if after.size > self.limit {
-            digest = FileDigest {
-                took: self.took,
-                ..FileDigest::unread(after)
-            };
-        }
-        Ok(digest)
-    }
-}
-
-fn nanos_since(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn is_unchanged(before: &Stat, after: &Stat) -> bool {
-    (after.size, after.mtime) == (before.size, before.mtime)
-}
-
-/// Whether a file that gave more bytes than its size would do so again, as in some FUSE file
-/// systems. One that was just truncated and written in turn may have the same size and mtime, too.
-fn is_always_longer(before: &Stat, after: &Stat, now: i64) -> bool {
-    let is_old = now.saturating_sub(after.mtime).saturating_abs() > COARSEST_CLOCK;
-    is_old && is_unchanged(before, after)
-}
-
-#[cfg(test)]
-mod tests;

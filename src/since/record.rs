@@ -172,8 +172,9 @@ fn times(line: &Line<'_>) -> Option<InodeTimes> {
     })
 }
 
-/// An mtime in the future was set by a program, and a write would replace it: then only the
-/// ctime counts.
+/// Whether times were reported so soon after the last change that they prove nothing. An mtime in the
+/// future was set by a program, and a write would replace it: then only the ctime counts. (Where files
+/// go by size and mtime alone, `tracker/model/fingerprint.rs` counts it, too.)
 fn is_racy(times: &InodeTimes, reported: i64) -> bool {
     let last = if times.mtime > reported {
         times.ctime

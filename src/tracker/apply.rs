@@ -9,7 +9,7 @@ use super::disk::Disk;
 use super::folded_names::Source;
 use super::model::{Evidence, Flag, Id};
 use super::tmpfiles::Tmpfile;
-use crate::change::{Change, Kind};
+use crate::change::Kind;
 use crate::coalesce::{ContentEvents, NameChange, NameStep, Step, Steps};
 use crate::event::{Event, SelfEvent, Wd};
 
@@ -306,37 +306,9 @@ impl<D: Disk> Tracker<D> {
             self.enqueue(dir);
         }
     }
-
-    /// `IN_Q_OVERFLOW`: a rescan finds what was lost.
-    fn overflow(&mut self) {
-        self.counters.overflows += 1;
-        self.records.current().push(Change::Overflow);
-        self.queue.request_rescan();
-    }
-
-    /// Permissions of a directory changed: enqueues the files in it that could not be read.
-    fn retry_unreadable_files(&mut self, dir: Id) {
-        let is_unread =
-            |id: &Id| self.model.kind(*id) == Kind::File && self.model.is_unreadable(*id);
-        for id in self
-            .model
-            .children(dir)
-            .filter(is_unread)
-            .collect::<Vec<_>>()
-        {
-            self.enqueue(id);
-        }
-    }
 }
 
 impl<D> Tracker<D> {
-    /// Permissions of a directory changed: retries, after this batch, the keys that were denied in it
-    /// or below, and all unreadable rule files.
-    fn retry_denied(&mut self, dir: Id) {
-        self.filter.hasten_retries();
-        self.queue.denied.reopen(dir);
-    }
-
     /// Whether steps are left to apply, or records of what was applied are left to emit.
     pub(crate) fn is_applying(&self) -> bool {
         self.applying.is_some() || self.is_emitting()

@@ -13,7 +13,7 @@ mod reread_delay;
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Ticket};
 use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
 use super::queue::Work;
-use super::reconcile::BUSY;
+use super::retry::BUSY;
 use super::{Hashing, Tracker};
 use crate::change::{Bytes, Content, Digest, Kind, Warning};
 pub(super) use reads::Reads;
@@ -228,7 +228,7 @@ impl<D: Disk> Tracker<D> {
             || evidence.is_more_than_attrib()
             || match self.model.knowledge(id) {
                 Knowledge::Unread { .. } => self.changed_since_start(id, stat),
-                Knowledge::Unseen => self.model.digest(id).is_some() && stat.size > 0,
+                Knowledge::Unverified => self.model.digest(id).is_some() && stat.size > 0,
                 Knowledge::Known { fingerprint, .. } => {
                     self.queue.has_lost_events() && fingerprint != model::fingerprint(stat, true)
                 }

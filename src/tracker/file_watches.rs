@@ -200,7 +200,7 @@ impl<D: Disk> Tracker<D> {
             Err(_) => {
                 if self.model.is_unread(id) {
                     // The baseline must not read it: its file system may not answer.
-                    self.model.set_knowledge(id, Knowledge::Unseen);
+                    self.model.set_knowledge(id, Knowledge::Unverified);
                 }
                 return self.enqueue(id);
             }

@@ -8,12 +8,9 @@ mod root;
 use super::Tracker;
 use super::disk::{Disk, FsError, Stat, Target};
 use super::folded_names::Source;
-use super::model::{Flag, Id, Presence};
-use super::queue::{Detail, RETRY_DELAY, ScanScope, Work};
-use crate::change::{Content, Kind, Warning};
-
-/// What is reported of a file or directory that stays busy.
-pub(super) const BUSY: &str = "another process keeps it busy (by a lease, say): it is tried again";
+use super::model::{Id, Presence};
+use super::queue::{Detail, RETRY_DELAY};
+use crate::change::{Content, Kind};
 
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_entry(&mut self, id: Id) {
@@ -102,49 +99,6 @@ impl<D: Disk> Tracker<D> {
             }
         }
         Ok(chain[lost])
-    }
-
-    /// Serves a name in `dir` that cannot be reconciled, since `blocked`, which is `dir` or above
-    /// it, cannot be entered now: both directories are scanned when it can.
-    fn cannot_enter(&mut self, blocked: Id, dir: Id, name: &[u8], error: &FsError) {
-        let is_to_report = self.queue.retry(Work::scan(blocked, ScanScope::All), error);
-        if blocked != dir {
-            self.queue.retry(Work::scan(dir, ScanScope::All), error);
-            self.mark_unscanned(dir);
-        }
-        let is_listed = self.model.find(dir, name).is_some();
-        if !is_listed {
-            self.mark_unscanned(dir);
-        }
-        self.warn_blocked(blocked, error, is_to_report);
-    }
-
-    pub(super) fn warn_blocked(&mut self, dir: Id, error: &FsError, is_to_report: bool) {
-        match error {
-            FsError::Io(text) if is_to_report => self.warn(dir, Warning::Failed(text.clone())),
-            FsError::Busy if is_to_report => self.warn(dir, Warning::Failed(BUSY.to_owned())),
-            FsError::PermissionDenied => self.warn_unreadable(dir),
-            // That no descriptor is free, or that a file system does not answer, is reported once as
-            // a whole.
-            FsError::Io(_)
-            | FsError::Busy
-            | FsError::Unanswered
-            | FsError::NoDescriptor
-            | FsError::NotFound
-            | FsError::Stalled
-            | FsError::WatchLimit => {}
-        }
-    }
-
-    /// Serves a name that statx(2) cannot find because of an error, though its directory was
-    /// opened.
-    fn cannot_stat(&mut self, dir: Id, name: &[u8], error: &FsError) {
-        let is_to_report = match error {
-            // The directory may not be searched: all names in it fail.
-            FsError::PermissionDenied => self.queue.retry(Work::scan(dir, ScanScope::All), error),
-            _ => self.retry_later(dir, name, error),
-        };
-        self.warn_blocked(dir, error, is_to_report);
     }
 
     /// Reconciles a name that is not there. An event about that may be unread, which shows whether
@@ -240,13 +194,5 @@ impl<D> Tracker<D> {
     pub(super) fn clear_missing(&mut self, id: Id) {
         self.model.set_presence(id, Presence::There);
         self.queue.forget_missing(id);
-    }
-
-    /// Warns once that a directory may not be read.
-    pub(super) fn warn_unreadable(&mut self, id: Id) {
-        if !self.model.has(id, Flag::UNREADABLE) {
-            self.model.set(id, Flag::UNREADABLE);
-            self.warn(id, Warning::UnreadableDirectory);
-        }
     }
 }

@@ -76,7 +76,7 @@ impl<D: Disk> Tracker<D> {
         });
         // A file that was never found under its old name was written there, if at all.
         let is_written = self.model.evidence(id).has(Evidence::CLOSED_WRITE)
-            || self.model.knowledge(id) == Knowledge::Unseen;
+            || self.model.knowledge(id) == Knowledge::Unverified;
         if !is_read
             && is_written
             && let Some((reading, _)) = self.read_closed(dir, name)

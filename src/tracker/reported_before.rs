@@ -100,7 +100,7 @@ impl<D> Tracker<D> {
         let known = self.known_before(id, reported);
         self.model.set_digest(id, reported.digest);
         self.model
-            .set_knowledge(id, known.unwrap_or(Knowledge::Unseen));
+            .set_knowledge(id, known.unwrap_or(Knowledge::Unverified));
     }
 
     /// On a polled file system, where the baseline reads no files, a file with the reported times

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Tracker;
 use super::disk::{Disk, FsError, append_name};
 use super::folded_names::{ListedNames, Source};
-use super::model::{Flag, Id, InodeKey};
+use super::model::{Flag, Id};
 use super::queue::{ActiveScan, Next, ScanScope, Work};
 use crate::change::Kind;
 
@@ -110,18 +110,6 @@ impl<D: Disk> Tracker<D> {
         Ok(self.listed_names(dir)?.map(Arc::new))
     }
 
-    fn cannot_scan(&mut self, dir: Id, scope: ScanScope, error: &FsError) {
-        let is_to_report = self.queue.retry(Work::scan(dir, scope), error);
-        match error {
-            FsError::NotFound => {
-                // It is scanned once it is found again.
-                self.mark_unscanned(dir);
-                self.enqueue(dir);
-            }
-            _ => self.warn_blocked(dir, error, is_to_report),
-        }
-    }
-
     /// Compares the next name of the current scan.
     pub(super) fn scan_step(&mut self) {
         let Some(scan) = &mut self.queue.scan else {
@@ -159,32 +147,5 @@ impl<D: Disk> Tracker<D> {
                 }
             }
         }
-    }
-}
-
-impl<D> Tracker<D> {
-    pub(super) fn begin_rescan(&mut self) {
-        self.counters.rescans += 1;
-        self.filter.forget_all();
-        self.queue.begin_rescan();
-        // By their inode keys, files that moved without an event are found again.
-        self.model.index_inode_keys();
-        // A change of permissions may be among the dropped events.
-        let model = &self.model;
-        self.queue.hasten_denied(|dir| model.is_live(dir));
-        self.enqueue_roots();
-        for root in self.roots.entries() {
-            self.queue.add(Work::scan(root, ScanScope::All));
-        }
-    }
-
-    /// During a rescan, when a file may have moved without an event: the entries with an inode
-    /// key. Else none.
-    pub(super) fn relocation_candidates(&self, key: InodeKey) -> Vec<Id> {
-        if !self.queue.is_rescanning() {
-            return Vec::new();
-        }
-        let known = self.model.with_inode_key(key).iter().copied();
-        known.filter(|id| !self.is_leaving(*id)).collect()
     }
 }

@@ -3,17 +3,9 @@
 
 use super::Tracker;
 use super::disk::{Disk, FsError, Inode, Target};
-use super::model::{DirectoryState, Id};
+use super::model::Id;
 use super::queue::{Detail, Key, ScanScope, Work};
 use crate::change::Kind;
-
-/// The interval at which directories are scanned that have no watch, or whose file system does
-/// not report all changes: 10 s.
-pub(super) const POLL: u64 = 10_000_000_000;
-
-/// The number of names that may wait, each by itself, for their directory to be found; fewer in
-/// tests, which have few names.
-const MAX_DELAYED_NAMES: usize = if cfg!(test) { 2 } else { 16 };
 
 impl<D> Tracker<D> {
     /// Reconciles a file once nothing has happened to it for a while.
@@ -25,28 +17,6 @@ impl<D> Tracker<D> {
     /// for a while.
     pub(super) fn debounce_file_scan(&mut self, dir: Id) {
         self.queue.debounce(Work::scan(dir, ScanScope::Files));
-    }
-
-    /// Puts a name back that could not be reconciled. Whether that is to be reported.
-    pub(super) fn retry_later(&mut self, dir: Id, name: &[u8], error: &FsError) -> bool {
-        self.queue.retry(self.work_of_name(dir, name), error)
-    }
-
-    /// Puts an entry back that could not be reconciled. Whether that is to be reported.
-    pub(super) fn retry_entry(&mut self, id: Id, error: &FsError) -> bool {
-        self.queue.retry(self.work_of(id), error)
-    }
-
-    /// Delays a name in a directory that is not where the model has it, since `lost`, which is the
-    /// directory or above it, is not: until that is found. With many such names, the directory is
-    /// to be scanned instead: trying each of them again and again would leave no time to find it.
-    pub(super) fn defer_to_scan(&mut self, dir: Id, name: &[u8], lost: Id) {
-        if self.queue.delayed_names() < MAX_DELAYED_NAMES {
-            self.queue.retry(Work::name(dir, name), &FsError::NotFound);
-            return;
-        }
-        let last = self.mark_unscanned_up_to(dir, lost);
-        self.retry_entry(last, &FsError::NotFound);
     }
 
     /// Whether nothing is left to reconcile now.
@@ -64,36 +34,10 @@ impl<D> Tracker<D> {
 
     /// When [`make_due_ready`](Self::make_due_ready) is to be called next, on the monotonic clock.
     pub(crate) fn deadline(&self) -> Option<u64> {
-        if self.needs_poll() && !self.queue.has(&Key::Poll) {
+        if self.lacks_poll_timer() {
             return Some(0);
         }
         self.queue.next_deadline()
-    }
-
-    fn needs_poll(&self) -> bool {
-        self.model.polled_directories() > 0 || self.file_systems.has_polled()
-    }
-
-    /// Enqueues what has no watch, or is on a file system that does not report all changes.
-    fn poll(&mut self) {
-        let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
-        let is_polled = |id: &Id| {
-            self.model.directory_state(*id) == DirectoryState::Polled
-                || self.file_systems.is_polled(self.model.inode(*id).dev)
-        };
-        let dirs = self.model.all().filter(is_dir).filter(is_polled);
-        for id in dirs.collect::<Vec<_>>() {
-            self.enqueue(id);
-            self.queue.add(Work::scan(id, ScanScope::All));
-        }
-        // A file of such a file system may be mounted in a directory that is not polled.
-        let file_systems = &self.file_systems;
-        for id in self
-            .file_watches
-            .on_devices(|dev| file_systems.is_polled(dev))
-        {
-            self.enqueue(id);
-        }
     }
 }
 
@@ -107,29 +51,9 @@ impl<D: Disk> Tracker<D> {
     /// directories whose permissions have changed. Begins to poll, where something is to be polled.
     /// Called when no event is unread.
     pub(crate) fn make_due_ready(&mut self) {
-        if self.needs_poll() && !self.queue.has(&Key::Poll) {
-            let due = self.clock.tick().saturating_add(POLL);
-            self.queue.delay(Work::timer(Key::Poll), due);
-        }
+        self.ensure_poll_timer();
         self.queue.advance();
         self.hasten_denied();
-    }
-
-    /// Makes keys ready that failed for want of permissions, in and below directories whose
-    /// permissions have changed or that have moved. For all these directories at once: another user
-    /// may have made many of both.
-    fn hasten_denied(&mut self) {
-        let reopened = self.queue.denied.take_reopened();
-        if reopened.is_empty() {
-            return;
-        }
-        let model = &self.model;
-        let is_within = |dir| {
-            let mut above = std::iter::successors(Some(dir), |at| model.parent(*at));
-            // One that is gone since may have been in any of them.
-            !model.is_live(dir) || above.any(|at| reopened.contains(&at))
-        };
-        self.queue.hasten_denied(is_within);
     }
 
     /// Emits the next piece of a large subtree, if one is left; else serves one key, or one name of

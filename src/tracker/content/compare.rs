@@ -46,7 +46,7 @@ impl<D: Disk> Tracker<D> {
             (None, None) => {
                 let is_doubtful = evidence.may_be_written() || !stable || changed_since_start;
                 match knowledge {
-                    Knowledge::Unseen | Knowledge::Unreadable { .. } => true,
+                    Knowledge::Unverified | Knowledge::Unreadable { .. } => true,
                     Knowledge::Unread { .. } => is_doubtful || self.was_replaced(id, stat),
                     Knowledge::Known { fingerprint, .. } => {
                         is_doubtful || evidence.leaves_unexplained(fingerprint, stat, true)
@@ -81,7 +81,7 @@ impl<D: Disk> Tracker<D> {
         let has_new_fingerprint = knowledge.fingerprint() != Some(model::fingerprint(stat, false));
         let was_racy = matches!(knowledge, Knowledge::Known { is_racy: true, .. });
         let is_changed = match (self.last_reported.take_replaced(id), knowledge) {
-            (Some(_), _) | (None, Knowledge::Unseen) => true,
+            (Some(_), _) | (None, Knowledge::Unverified) => true,
             (None, _) if last.is_some() => true,
             (None, Knowledge::Unread { .. }) => {
                 let is_touched = evidence.has(Evidence::ATTRIB) && !is_linked;

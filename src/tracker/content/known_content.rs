@@ -29,7 +29,7 @@ impl<D: Disk> Tracker<D> {
                 fingerprint.is_same_under_another_name(model::fingerprint(stat, true))
             }
             Knowledge::Unread { .. } => true,
-            Knowledge::Unseen => false,
+            Knowledge::Unverified => false,
         };
         match stat {
             Some(stat) if digest.is_none() || is_same(&stat) => {
@@ -61,7 +61,7 @@ impl<D: Disk> Tracker<D> {
     /// Puts a file on the queue that is emitted without a digest now.
     fn owe_digest(&mut self, id: Id) {
         self.model.set_digest(id, None);
-        self.model.set_knowledge(id, Knowledge::Unseen);
+        self.model.set_knowledge(id, Knowledge::Unverified);
         self.enqueue(id);
     }
 

@@ -26,7 +26,7 @@ impl<D> Tracker<D> {
         }
         let is_read = self.hashing(stat.inode.dev) == Hashing::Eager;
         match (self.model.knowledge(id), self.model.digest(id)) {
-            (Knowledge::Unseen | Knowledge::Unreadable { .. }, _) => true,
+            (Knowledge::Unverified | Knowledge::Unreadable { .. }, _) => true,
             // If it changed since the watch began, the baseline's reading would not be taken.
             (Knowledge::Unread { is_missed, .. }, _) => {
                 is_missed || self.clock.has_shown(stat.ctime) || self.changed_since_start(id, stat)

@@ -13,7 +13,7 @@ use super::{Id, Model};
 pub(in crate::tracker) enum Knowledge {
     /// It was reported without a statx(2), or another inode has its name by now: it is to be read,
     /// whatever its status is.
-    Unseen,
+    Unverified,
     /// The first walk found it in a listing, with this inode number (0: unknown). The baseline
     /// reads it or, if it is missed, the work queue.
     Unread { ino: u64, is_missed: bool },
@@ -32,7 +32,7 @@ impl Knowledge {
     pub(in crate::tracker) fn fingerprint(self) -> Option<Fingerprint> {
         match self {
             Self::Known { fingerprint, .. } | Self::Unreadable { fingerprint } => Some(fingerprint),
-            Self::Unseen | Self::Unread { .. } => None,
+            Self::Unverified | Self::Unread { .. } => None,
         }
     }
 }
@@ -52,7 +52,7 @@ impl Model {
     pub(in crate::tracker) fn knowledge(&self, id: Id) -> Knowledge {
         let doubt = self.field(id, DOUBT) != 0;
         match self.field(id, STATE) {
-            0 => Knowledge::Unseen,
+            0 => Knowledge::Unverified,
             UNREAD => Knowledge::Unread {
                 ino: self.listed_ino(id),
                 is_missed: doubt,
@@ -72,7 +72,7 @@ impl Model {
             self.forget_listed_ino(id);
         }
         let (state, doubt) = match new {
-            Knowledge::Unseen => (0, false),
+            Knowledge::Unverified => (0, false),
             Knowledge::Unread { ino, is_missed } => {
                 self.set_key(id, None);
                 self.set_listed_ino(id, ino);
@@ -130,7 +130,7 @@ impl Model {
         if self.is_unread(id) || self.inode_key(id) == Some(key) {
             return;
         }
-        self.set_knowledge(id, Knowledge::Unseen);
+        self.set_knowledge(id, Knowledge::Unverified);
         self.set_key(id, Some(key));
     }
 }

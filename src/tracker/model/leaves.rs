@@ -100,7 +100,7 @@ impl Model {
     /// Forgets all that is known of an entry, and frees its slot.
     pub(super) fn remove_leaf(&mut self, id: Id) {
         if self.kind(id) == Kind::File {
-            self.set_knowledge(id, Knowledge::Unseen);
+            self.set_knowledge(id, Knowledge::Unverified);
             self.set_key(id, None);
             self.set_digest(id, None);
         }

@@ -54,7 +54,7 @@ impl WorkQueue {
         self.delay(Work::timer(Key::Overflow), self.now.saturating_add(wait));
     }
 
-    pub(in crate::tracker) fn begin_rescan(&mut self) {
+    pub(in crate::tracker) fn set_rescanning(&mut self) {
         self.rescan.generation = self.rescan.generation.wrapping_add(1);
         self.rescan.is_running = true;
     }

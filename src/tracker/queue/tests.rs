@@ -253,7 +253,7 @@ fn deadlines_that_were_moved_take_no_room() {
 #[test]
 fn what_is_held_comes_when_the_rescan_is_over() {
     let mut queue = WorkQueue::default();
-    queue.begin_rescan();
+    queue.set_rescanning();
     queue.hold(Work::name(Id(0), b"a"));
     queue.hold(Work::name(Id(0), b"a"));
     queue.hold(Work::name(Id(0), b"b"));

@@ -1,12 +1,12 @@
 //! Reconciles a name that is a directory on disk: watches it first, since the watch descriptor
 //! shows whether it is the one that the model has. A new one is emitted, then scanned.
 
-use crate::change::{Kind, Warning};
+use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
-use crate::tracker::disk::{Disk, FsClass, FsError, Inode, Stat, Target, Watched};
-use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
+use crate::tracker::disk::{Disk, FsClass, Inode, Stat, Target, Watched};
+use crate::tracker::model::{DirectoryState, Id, NotEntered};
 use crate::tracker::queue::{ScanScope, Work};
 
 const BOUNDARY: DirectoryState = DirectoryState::NotEntered(NotEntered::Boundary);
@@ -44,7 +44,7 @@ impl<D: Disk> Tracker<D> {
         match watched {
             Ok(watched) => self.watched(dir, name, stat, &watched),
             Err(error) => {
-                let is_to_report = self.retry_later(dir, name, &error);
+                let is_to_report = self.retry_name(dir, name, &error);
                 self.warn_blocked(dir, &error, is_to_report);
             }
         }
@@ -117,7 +117,7 @@ impl<D: Disk> Tracker<D> {
             }
             // It is not known which of the two has changed.
             (Err(error), None) if known.is_some_and(|id| self.is_alias_of(id, watched.inode)) => {
-                self.retry_later(dir, name, error);
+                self.retry_name(dir, name, error);
             }
             (Err(error), None) => {
                 let id = self.new_directory(dir, name, stat);
@@ -144,26 +144,6 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Serves a directory with the known inode number that cannot be watched now. If it has a watch
-    /// in the model, it is another directory, or the watch is gone and its `IN_IGNORED` unread: what
-    /// happened before is to be applied first, unless it was dropped.
-    pub(super) fn lost_watch(&mut self, id: Id, error: &FsError) {
-        match (self.model.directory_state(id), error) {
-            (DirectoryState::Watched(_), FsError::WatchLimit)
-                if self.queue.failures_of(id) == 0 =>
-            {
-                self.retry_entry(id, &FsError::NotFound);
-            }
-            (DirectoryState::Watched(_) | DirectoryState::Unwatched, FsError::WatchLimit) => {
-                if let Some(wd) = self.take_watch(id) {
-                    self.disk.unwatch(wd);
-                }
-                self.cannot_watch(id, error);
-            }
-            _ => drop(self.retry_entry(id, error)),
-        }
-    }
-
     /// Adds an entry for a directory, and removes what has its name.
     pub(super) fn new_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Id {
         if let Some(old) = self.model.find(dir, name) {
@@ -183,62 +163,5 @@ impl<D: Disk> Tracker<D> {
         self.file_systems.note(watched.inode.dev, watched.class);
         self.emit_created(id, directory_content(stat));
         self.queue.add(Work::scan(id, ScanScope::New));
-    }
-}
-
-impl<D> Tracker<D> {
-    /// Removes and returns the watch of a directory that stays in the model. Writes make no events
-    /// from now on: `IN_ATTRIB` does not explain new times of the files in it any longer.
-    pub(in crate::tracker) fn take_watch(&mut self, id: Id) -> Option<Wd> {
-        for file in self.model.children(id).collect::<Vec<_>>() {
-            let evidence = self.model.take_evidence(file);
-            self.model.add_evidence(file, evidence.without_attrib());
-        }
-        self.model.take_watch(id)
-    }
-
-    /// Serves a directory that cannot be watched or listed: it is polled, or tried again.
-    pub(crate) fn cannot_watch(&mut self, id: Id, error: &FsError) {
-        // At the limit of watches, polling tries each again.
-        if *error != FsError::WatchLimit {
-            self.retry_entry(id, error);
-        }
-        match error {
-            FsError::WatchLimit | FsError::Io(_) => {
-                match self.model.directory_state(id) {
-                    DirectoryState::Unwatched => {
-                        self.model.set_directory_state(id, DirectoryState::Polled);
-                        self.warn_unwatched(id, error);
-                    }
-                    // The watch is set, and the directory could not be listed.
-                    DirectoryState::Watched(_) => self.warn_unwatched(id, error),
-                    DirectoryState::Polled | DirectoryState::NotEntered(_) => {}
-                }
-                self.queue.add(Work::scan(id, ScanScope::All));
-            }
-            FsError::PermissionDenied => self.warn_unreadable(id),
-            FsError::NotFound
-            | FsError::Busy
-            | FsError::Unanswered
-            | FsError::NoDescriptor
-            | FsError::Stalled => {}
-        }
-    }
-
-    fn warn_unwatched(&mut self, id: Id, error: &FsError) {
-        let warning = match error {
-            FsError::Io(why) => {
-                let text = "no watch can be set, so it is looked at every 10 s";
-                Warning::Failed(format!("{text}: {why}"))
-            }
-            _ => Warning::NoWatch,
-        };
-        self.warn(id, warning);
-    }
-
-    /// Sets the watch of a directory that had none.
-    pub(super) fn mark_watched(&mut self, id: Id, wd: Wd) {
-        self.model.set_watch(id, wd);
-        self.model.clear(id, Flag::UNREADABLE);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::fake::{Node, digest};
 use super::super::model::{DirectoryState, Flag, Id};
-use super::super::serve_queue::POLL;
+use super::super::polling::POLL;
 use super::super::{Hashing, Tracker};
 use super::fold;
 use super::world::{MS, World};

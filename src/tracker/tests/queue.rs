@@ -2,8 +2,8 @@
 
 use super::super::disk::Disk as _;
 use super::super::fake::Op;
+use super::super::polling::POLL;
 use super::super::queue::WorkQueue;
-use super::super::serve_queue::POLL;
 use super::cases::{all, emits_with, touch, write};
 use super::world::{MS, World, WorldOptions};
 

@@ -1,5 +1,5 @@
-//! Serves PATHs to which a symbolic link in another PATH leads: what has the path of a PATH is
-//! reported by that, and the link is not reported, too.
+//! Hides a symbolic link that leads from one PATH to another: what has the path of a PATH is reported
+//! by that, and the link is not reported, too.
 //!
 //! Follows no link. Invariant: of all names with one path, one is reported.
 

@@ -1,5 +1,6 @@
 //! Applies `IN_CREATE` of names that are no directories: a file that was made by open(2) is empty
-//! at first; one that was made by link(2) has its bytes.
+//! at first; one that was made by link(2) has its bytes. A name that is not on disk any more waits on
+//! the work queue for the event that shows what became of it.
 //!
 //! If a later step of the batch moves the name, its kind is found under the new name.
 //! Invariant: a file that was created, written and closed in one batch is read once.
@@ -187,7 +188,7 @@ impl<D: Disk> Tracker<D> {
             }
             // It is gone or replaced: events about that follow.
             Ok(_) | Err(FsError::NotFound) => self.unseen_create(dir, name),
-            Err(why) => drop(self.retry_later(dir, name, &why)),
+            Err(why) => drop(self.retry_name(dir, name, &why)),
         }
     }
 
@@ -229,7 +230,7 @@ impl<D: Disk> Tracker<D> {
         let digest = (self.hashing(dev) != Hashing::Off).then_some(EMPTY);
         self.model.set_digest(id, digest);
         // That it is empty is not known: it is yet to be compared.
-        self.model.set_knowledge(id, Knowledge::Unseen);
+        self.model.set_knowledge(id, Knowledge::Unverified);
         self.emit_created(
             id,
             Content {

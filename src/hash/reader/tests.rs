@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::super::regular_file::RegularFile;
 use super::*;
 
 /// No limit that matters.

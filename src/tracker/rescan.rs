@@ -1,0 +1,45 @@
+//! Compares everything with the disk once more (a rescan), since events were dropped, or at the
+//! interval of `--rescan`.
+//!
+//! When it may begin, and when it is over, is decided in `queue/rescan.rs`. Invariant: it begins
+//! after the overflow was read, so that all that was dropped has happened before.
+
+use super::Tracker;
+use super::model::{Id, InodeKey};
+use super::queue::{ScanScope, Work};
+use crate::change::Change;
+
+impl<D> Tracker<D> {
+    /// `IN_Q_OVERFLOW`: a rescan finds what was lost.
+    pub(super) fn overflow(&mut self) {
+        self.counters.overflows += 1;
+        self.records.current().push(Change::Overflow);
+        self.queue.request_rescan();
+    }
+
+    /// Begins to scan all directories: those of PATHs first, each of which enqueues those in it.
+    pub(super) fn begin_rescan(&mut self) {
+        self.counters.rescans += 1;
+        self.filter.forget_all();
+        self.queue.set_rescanning();
+        // By their inode keys, files that moved without an event are found again.
+        self.model.index_inode_keys();
+        // A change of permissions may be among the dropped events.
+        let model = &self.model;
+        self.queue.hasten_denied(|dir| model.is_live(dir));
+        self.enqueue_roots();
+        for root in self.roots.entries() {
+            self.queue.add(Work::scan(root, ScanScope::All));
+        }
+    }
+
+    /// During a rescan, when a file may have moved without an event: the entries with an inode
+    /// key. Else none.
+    pub(super) fn relocation_candidates(&self, key: InodeKey) -> Vec<Id> {
+        if !self.queue.is_rescanning() {
+            return Vec::new();
+        }
+        let known = self.model.with_inode_key(key).iter().copied();
+        known.filter(|id| !self.is_leaving(*id)).collect()
+    }
+}
