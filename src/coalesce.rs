@@ -53,7 +53,8 @@ pub(crate) struct NameStep {
 /// The later fate, within the batch, of the file that a step is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome<'a> {
-    /// It keeps its name: unless something came after the batch, the disk has it there.
+    /// The name is taken at the end of the batch, by it or by what a rename has put in its place:
+    /// unless something came after the batch, the disk has a file there.
     Stays,
     /// It has this name at the end of the batch.
     Moved { wd: Wd, name: &'a [u8] },

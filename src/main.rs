@@ -155,7 +155,8 @@ fn end_printed(printed: io::Result<()>, start: &Start) -> ! {
     end(exit(written.map_err(Error::Stdout)))
 }
 
-/// Serves signals while a file system holds up the start. No record is lost, since none was printed.
+/// Serves signals while a file system holds up the start. Records that were not written by then are
+/// lost.
 fn guard_start(cli: &Cli, signals: &Signals, pid_file: Weak<Mutex<Option<PidFile>>>) -> StartGuard {
     let stop = config::stop(cli);
     let ends = signals.that_end(cli.log_file.is_none());

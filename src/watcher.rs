@@ -115,7 +115,8 @@ pub(crate) struct Watcher {
     workers: Workers,
     tracker: RealTracker,
     baseline: BaselineState,
-    /// Watches above the PATHs: with `--wait-for-path`, and where a PATH has symbolic links.
+    /// Watches above the PATHs: with `--wait-for-path`, where a PATH has symbolic links, and where two
+    /// lead to the same.
     ancestors: Option<AncestorWatches>,
     mounts: Mounts,
     snapshots: Snapshots,

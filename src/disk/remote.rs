@@ -115,7 +115,7 @@ impl From<std::io::Error> for NoAnswer {
 
 pub(crate) type Answered = Result<Answer, NoAnswer>;
 
-/// The threads of one file system, under all its mounts.
+/// The threads of one mount; beyond [`MOST_THREADS`] mounts, of several.
 struct Server {
     mounts: Vec<u64>,
     shared: Arc<Shared>,

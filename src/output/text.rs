@@ -114,8 +114,8 @@ fn write_name(style: &Style, path: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends one of the two paths of a rename. It is quoted if it has an ` -> ` or begins with a
-/// quote, so that the first ` -> ` outside quotes always separates the two.
+/// Appends one of the two paths of a rename. It is quoted if it has an ` -> `, begins with `-> `, ends
+/// in ` ->` or begins with a quote, so that the first ` -> ` outside quotes always separates the two.
 fn write_end_of_rename(style: &Style, path: &[u8], out: &mut Vec<u8>) {
     const ARROW: &[u8] = b" -> ";
     let is_ambiguous = path.starts_with(b"\"")

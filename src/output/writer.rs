@@ -1,6 +1,7 @@
 //! Writes rendered records to a stream: as much as the reader takes, and keeps the rest.
 //!
-//! Never waits, and never writes a part of a record to a stream that takes pieces as a whole.
+//! Never waits, and never writes a part of a record to a stream that takes pieces as a whole, unless
+//! the record is longer than such a piece.
 //! Invariant: no more is kept than [`FULL`] and what one call of [`RecordWriter::append`]
 //! adds.
 

@@ -2,7 +2,8 @@
 //! were.
 //!
 //! Writes nothing itself; time is a parameter, in nanoseconds on the loop's clock.
-//! Invariant: however many warnings come, the lines grow with the logarithm of the time.
+//! Invariant: however many warnings come, the lines become ever rarer, down to one an hour of each
+//! kind.
 
 use crate::change::Warning;
 

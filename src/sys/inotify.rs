@@ -26,7 +26,7 @@ const DIRECTORY: u32 = libc::IN_CREATE
     | libc::IN_MOVE_SELF
     | libc::IN_ONLYDIR;
 
-/// The mask of a regular file's watch (`--strict`).
+/// The mask of a regular file's watch: with `--strict`, and on a file that is a mount point.
 const FILE: u32 = libc::IN_MODIFY | libc::IN_CLOSE_WRITE | libc::IN_ATTRIB;
 
 /// An inotify instance: a file whose bytes are events.

@@ -1,4 +1,5 @@
-//! Opens again, through /proc/self/fd, what is open with O_PATH.
+//! Opens again, through /proc/self/fd, what a descriptor stands for: of a regular file, one that was
+//! opened with O_PATH.
 
 use std::ffi::CStr;
 use std::io;
@@ -33,8 +34,8 @@ impl FdPath {
     }
 }
 
-/// Opens again, to read, what is open with O_PATH. `/proc/self/fd` is opened once: to
-/// look it up each time would cost more than the file.
+/// Opens again what a descriptor stands for. `/proc/self/fd` is opened once: to look it up each time
+/// would cost more than the file.
 ///
 /// # Errors
 /// Those of openat(2); EWOULDBLOCK when a lease is held on it.

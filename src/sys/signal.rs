@@ -32,8 +32,8 @@ pub(crate) enum Signal {
 pub(crate) enum Held {
     /// SIGINT, SIGTERM, SIGHUP and SIGUSR1.
     Usual,
-    /// Every signal whose default action ends the process, but for those that stand for a
-    /// fault in the program: something has to be removed first.
+    /// Every signal whose default action ends the process, but for SIGKILL, SIGSEGV, SIGBUS, SIGFPE
+    /// and SIGILL: something has to be removed first. (SIGPIPE is ignored, SIGXFSZ blocked.)
     AllThatEnd,
 }
 

@@ -91,7 +91,7 @@ impl Stream {
         self.kind == StreamKind::File
     }
 
-    /// Whether it is a pipe or a socket, whose reader may go away.
+    /// Whether it is a pipe, a socket or a terminal, whose reader may go away.
     pub(crate) fn has_reader(&self) -> bool {
         !matches!(self.kind, StreamKind::File | StreamKind::Device)
     }

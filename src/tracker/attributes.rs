@@ -1,5 +1,5 @@
 //! Compares modes, owners, extended attributes and mtimes with what was last reported, where
-//! `--attributes` or `--touched` asks for it.
+//! `--events attributes` or `--events touched` asks for it.
 
 use super::Tracker;
 use super::disk::{Disk, Stat, Target, Xattr};

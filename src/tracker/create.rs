@@ -87,7 +87,8 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Applies `IN_MOVED_TO` of a file whose first name was never found on disk: it is emitted as
-    /// created and renamed. `false`: another file has its first name by now.
+    /// created and renamed. `false`: another file has its first name by now, or the directory of that is
+    /// gone.
     pub(super) fn move_unseen(
         &mut self,
         from: (Id, &[u8]),

@@ -40,7 +40,8 @@ pub(crate) struct Watched {
 /// What reading a regular file gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FileDigest {
-    /// Its status when it was opened, but `size` is the number of bytes read.
+    /// With a digest: its status before it was opened for reading, but `size` is the number of bytes
+    /// read. Else its status as it was last found.
     pub(crate) stat: Stat,
     /// `None`: only its status was wanted, or it is, or has grown, larger than the limit.
     pub(crate) digest: Option<Digest>,

@@ -187,7 +187,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Whether a directory ignores case, or may, if that cannot be found out now. Unless it is
-    /// known already, `name`, whose status is `stat`, is looked up in another spelling.
+    /// known to, `name`, whose status is `stat`, is looked up in another spelling.
     fn folds(&mut self, dir: Id, name: &[u8], stat: &Stat) -> bool {
         let was_known = match self.model.case_folding(dir) {
             CaseFolding::Ignored => return true,

@@ -248,7 +248,7 @@ impl Model {
         }
     }
 
-    /// Marks an entry so that it is never reported.
+    /// Marks an entry so that it is not reported.
     pub(crate) fn hide(&mut self, id: Id) {
         self.count(id, -1);
         self.set(id, Flag::HIDDEN);

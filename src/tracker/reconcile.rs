@@ -1,5 +1,5 @@
 //! Reconciles one name: compares model and disk, and changes the model where they differ.
-//! Invariant: no error of the disk but `ENOENT` adds, moves or removes an entry.
+//! Invariant: no error of the disk but [`FsError::NotFound`] adds, moves or removes an entry.
 
 mod directory;
 mod relocated;

@@ -1,7 +1,8 @@
 //! Removes an entry and all below it from the model, and emits it as deleted: what is in a
 //! directory before the directory itself.
 //!
-//! Invariant: nothing else that is kept by an entry's id outlives the entry.
+//! Invariant: what is kept of an entry by its id is removed with it. An id that is kept as that of a
+//! directory, or of another name, is checked when it is used.
 
 use super::Tracker;
 use super::disk::Disk;

@@ -54,7 +54,7 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Lists a directory, whose watch is set, and begins to compare its names.
+    /// Lists a directory, whose watch is set unless it is polled, and begins to compare its names.
     pub(super) fn begin_scan(&mut self, dir: Id, scope: ScanScope) {
         let mut names = Vec::new();
         let mut known = 0;

@@ -1,5 +1,5 @@
 //! Serves the work queue: takes a key, compares what it names with the disk, and puts it back if
-//! that fails. Events are read between any two keys.
+//! that fails. After some milliseconds of it the loop reads events again.
 
 use super::Tracker;
 use super::disk::{Disk, FsError, Inode, Target};
@@ -49,7 +49,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Makes ready what is due by now: keys whose deadline has passed, and keys that were denied in
     /// directories whose permissions have changed. Begins to poll, where something is to be polled.
-    /// Called when no event is unread.
+    /// Called in each turn of the loop.
     pub(crate) fn make_due_ready(&mut self) {
         self.ensure_poll_timer();
         self.queue.advance();

@@ -36,8 +36,8 @@ pub(crate) struct Settings {
     pub(crate) rescan: Option<u64>,
     /// When the watch began, in nanoseconds since 1970.
     pub(crate) began: i64,
-    /// The same by the coarse clock from which file systems take their times: a write after
-    /// `began` may have a time before it.
+    /// If a directory is polled: the first time of the coarse clock, from which file systems take
+    /// their times, after the walk; else `began`.
     pub(crate) began_coarse: i64,
 }
 

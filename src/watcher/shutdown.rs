@@ -1,5 +1,5 @@
 //! Ends the watch: applies the events that are queued, writes all records, as far as the reader
-//! takes them within a second, and closes the output.
+//! takes them within a second, and gives up the rest.
 //!
 //! Does not decide when it ends, nor why: see [`stop_reason`](super::stop_reason). Invariant: no
 //! record is left torn in a file, and what is lost is an error.
@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_millis(100);
 
 impl Watcher {
     /// Applies the events that are queued, and writes all records, as far as the reader takes
-    /// them within [`LIMIT`] and no second signal comes; then closes the output.
+    /// them within [`LIMIT`] and no second signal comes; then gives up the rest.
     ///
     /// # Errors
     /// It could not be written.

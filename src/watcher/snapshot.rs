@@ -1,6 +1,6 @@
 //! Begins sessions of the running watch, and lists the tree for their snapshots.
 //!
-//! While the tree is listed the model does not change: events are read and kept, and applied
+//! While the tree is listed no name of the model changes: events are read and kept, and applied
 //! after `ready`. Invariant: from `start` to `ready` nothing is emitted but the model, so that the
 //! records after it fold to the tree on disk.
 

@@ -186,11 +186,12 @@ impl<D> Tracker<D> {
 
     /// Stores what is known of a file, and notes its hard links.
     pub(super) fn learn(&mut self, id: Id, stat: &Stat, known: Knowledge) {
+        // Before the inode key is replaced: the other names of an old inode get the evidence.
         self.note_links(id, stat);
         let was_unread = self.model.is_unread(id);
         self.model.set_knowledge(id, known);
         if was_unread {
-            self.note_links(id, stat);
+            self.note_links(id, stat); // It did nothing before, without an inode key.
         }
     }
 }

@@ -1,6 +1,15 @@
 //! Keeps the kind of an entry, in the lowest two bits of its word, and its flags, a bit each.
-//! `presence`, of directories `case_folding` and, of files, `evidence`, `knowledge` and the size
-//! of the fingerprint have other bits of the word. Decides nothing.
+//! Decides nothing. The bits of the word, with the file that has each field:
+//!
+//! | bits | | bits | |
+//! | --- | --- | --- | --- |
+//! | 0, 1 | kind | 18, 19 | `case_folding` (directories) |
+//! | 2 | `ROOT` | 20 | `SHARED` |
+//! | 4 to 7 | `evidence` (files) | 21 | `HAS_FILE_ROOT` |
+//! | 8 | `LINKED` | 22, 23 | `presence` |
+//! | 13, 14 | `HIDDEN`, `UNREADABLE` | 24 | `DIGESTED` |
+//! | 15 | `knowledge` (doubt) | 25, 26 | `knowledge` (state) |
+//! | 17 | `PARTIAL` | 28 to 31 | `leaves` (size of the fingerprint) |
 
 use super::{Id, Model};
 use crate::change::Kind;
@@ -13,7 +22,7 @@ impl Flag {
     pub(crate) const ROOT: Self = Self(1 << 2);
     /// A file that may have other names: its link count is above 1, or it was made with O_TMPFILE.
     pub(crate) const LINKED: Self = Self(1 << 8);
-    /// It is never emitted.
+    /// It is not emitted.
     pub(crate) const HIDDEN: Self = Self(1 << 13);
     /// A directory that may not be read, about which a warning was written. It may have a watch: the
     /// permissions may have changed since that was set.

@@ -1,7 +1,7 @@
 //! Keeps what is known of a regular file's content, as one state in a few bits. Decides nothing.
 //!
-//! Invariant: inode number, inode key and fingerprint of a file belong to the state that it is
-//! in; none of them is kept when it leaves that state.
+//! Invariant: the listed inode number is kept in `Unread` only, and a fingerprint counts in `Known`
+//! and `Unreadable` only; the inode key is kept until another inode has the name.
 
 use super::bit_field::BitField;
 use super::fingerprint::{Fingerprint, InodeKey};
@@ -94,7 +94,7 @@ impl Model {
         self.set_field(id, DOUBT, u32::from(doubt));
     }
 
-    /// Whether it was never stat'ed since the first walk found it.
+    /// Whether nothing is stored of it but the inode number that the first walk listed.
     pub(crate) fn is_unread(&self, id: Id) -> bool {
         self.field(id, STATE) == UNREAD
     }

@@ -17,7 +17,7 @@ const CHUNK: usize = 128;
 /// The size's part of a file's fingerprint is in the highest bits of its node.
 const SIZE: BitField = BitField::new(32 - SIZE_BITS, SIZE_BITS);
 
-/// The value of an inode key for a file that was never stat'ed.
+/// The value of an inode key for a file whose status was never stored.
 const NO_KEY: u64 = 0;
 
 /// Digests of consecutive files.
@@ -163,7 +163,7 @@ impl Model {
         self.set_listed_ino(id, NO_KEY);
     }
 
-    /// `None`: the file was never stat'ed.
+    /// `None`: the status of the file was never stored.
     pub(in crate::tracker) fn inode_key(&self, id: Id) -> Option<InodeKey> {
         let key = self.leaves.inodes[self.file(id)];
         (!self.is_unread(id) && key != NO_KEY).then_some(InodeKey(key))

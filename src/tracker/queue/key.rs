@@ -25,7 +25,7 @@ pub(in crate::tracker) enum Key {
     Overflow,
     /// Begins a rescan at the interval of `--rescan`.
     Periodic,
-    /// Enqueues the directories without a watch.
+    /// Enqueues what is polled: directories without a watch, and all on remote file systems.
     Poll,
     /// Checks the rule files in directories that are not watched.
     Rules,
@@ -50,7 +50,7 @@ pub(super) enum Class {
     Entry,
     Name,
     Scan,
-    /// Served first: they have a deadline, and cost little.
+    /// Served first: most have a deadline, and there are few.
     Timer,
 }
 
