@@ -1,15 +1,13 @@
 //! Keeps values in slots, by index. A slot is used again once it is free.
 //!
-//! Moves no value to another slot. Gives memory back when the slots at the end are
-//! free, so that a burst that is over costs nothing.
+//! Moves no value to another slot. To free one costs the same however many there are. Invariant:
+//! the last slot is in use; memory is given back when few are, so that a burst that is over costs
+//! nothing.
 
 use super::{NONE, Node};
 
-/// With fewer free slots than this, no memory is given back.
+/// With room for fewer slots than this, no memory is given back.
 const KEPT: usize = 4096;
-
-/// At least this many slots become free between two searches for free ones at the end.
-const STRIDE: usize = 256;
 
 /// The content of a slot: a node, from which it is known whether the slot is free.
 pub(super) trait Slot {
@@ -29,11 +27,8 @@ impl Slot for Node {
 
 pub(super) struct Arena<T> {
     slots: Vec<T>,
-    /// The first free slot; `next` of its node is the next one.
+    /// The first free slot; `next` and `prev` of its node are those after and before it.
     free: u32,
-    free_count: usize,
-    /// With this many free slots, those at the end are searched for and given back.
-    trim_at: usize,
 }
 
 impl<T> Default for Arena<T> {
@@ -41,8 +36,6 @@ impl<T> Default for Arena<T> {
         Self {
             slots: Vec::new(),
             free: NONE,
-            free_count: 0,
-            trim_at: KEPT,
         }
     }
 }
@@ -58,54 +51,51 @@ impl<T: Slot> Arena<T> {
             self.slots.push(value);
             return self.slots.len() - 1;
         }
-        let at = self.free as usize;
-        self.free = self.slots[at].node().next;
-        self.free_count -= 1;
-        self.slots[at] = value;
-        at
+        let at = self.free;
+        self.unlist(at);
+        self.slots[at as usize] = value;
+        at as usize
     }
 
-    /// Frees a slot. `true`: [`Self::end`] is lower than it was.
+    /// Frees a slot. `true`: memory was given back, so that there is room for hardly more than
+    /// [`Self::end`].
     pub(super) fn remove(&mut self, at: usize) -> bool {
-        self.free_slot(at);
-        self.free_count += 1;
-        let is_worth_it = self.free_count >= self.trim_at
-            || self.free_count == self.slots.len()
-            || at + 1 == self.slots.len() && self.free_count > self.slots.len() / 2;
-        is_worth_it && self.trim()
-    }
-
-    fn free_slot(&mut self, at: usize) {
-        let next = self.free;
-        self.free = u32::try_from(at).expect("numbers have 31 bits");
-        let node = self.slots[at].node_mut();
-        node.bits = NONE;
-        node.next = next;
-    }
-
-    /// Drops the free slots at the end, and lists the others anew.
-    fn trim(&mut self) -> bool {
-        let last = self.slots.iter().rposition(|slot| slot.node().bits != NONE);
-        let end = last.map_or(0, |last| last + 1);
-        let is_shorter = end < self.slots.len();
-        if is_shorter {
-            self.slots.truncate(end);
-            self.slots.shrink_to(end + end / 4);
-            (self.free, self.free_count) = (NONE, 0);
-            // From the end, so that the lowest are used first.
-            for at in (0..end).rev() {
-                if self.slots[at].node().bits == NONE {
-                    self.free_slot(at);
-                    self.free_count += 1;
-                }
-            }
+        self.list(u32::try_from(at).expect("numbers have 31 bits"));
+        while let Some(last) = self.slots.last()
+            && last.node().bits == NONE
+        {
+            self.unlist(u32::try_from(self.slots.len() - 1).expect("numbers have 31 bits"));
+            self.slots.pop();
         }
-        // A search visits every slot. This limits the searches to the logarithm of the slots, and
-        // with few slots to one in `STRIDE` that become free.
-        let live = self.slots.len() - self.free_count;
-        self.trim_at = self.free_count + (live / 2).max(STRIDE);
-        self.trim_at = self.trim_at.max(KEPT);
-        is_shorter
+        // A quarter, so that this moves no more slots than were added and removed.
+        let is_worth_it = self.slots.capacity() > KEPT && self.end() < self.slots.capacity() / 4;
+        if is_worth_it {
+            self.slots.shrink_to(self.end() + self.end() / 4);
+        }
+        is_worth_it
+    }
+
+    /// Adds a slot to the list of free ones.
+    fn list(&mut self, at: u32) {
+        let next = std::mem::replace(&mut self.free, at);
+        let node = self.slots[at as usize].node_mut();
+        (node.bits, node.next, node.prev) = (NONE, next, NONE);
+        if next != NONE {
+            self.slots[next as usize].node_mut().prev = at;
+        }
+    }
+
+    /// Removes a slot from the list of free ones.
+    fn unlist(&mut self, at: u32) {
+        let &Node { next, prev, .. } = self.slots[at as usize].node();
+        if next != NONE {
+            self.slots[next as usize].node_mut().prev = prev;
+        }
+        if prev == NONE {
+            self.free = next;
+        } else {
+            self.slots[prev as usize].node_mut().next = next;
+        }
     }
 
     pub(super) fn get(&self, at: usize) -> &T {
@@ -139,6 +129,10 @@ impl<T: Slot> Arena<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::super::Node;
     use super::{Arena, KEPT, NONE};
 
@@ -164,8 +158,8 @@ mod tests {
         for at in gone {
             arena.remove(at);
         }
-        assert!(arena.end() <= 1000 + KEPT, "{} slots are left", arena.end());
-        assert!(arena.slots.capacity() < 8 * KEPT);
+        assert_eq!(arena.end(), 999);
+        assert!(arena.slots.capacity() < KEPT);
         for at in kept {
             assert_eq!(arena.get(at).parent as usize, at);
         }
@@ -174,5 +168,51 @@ mod tests {
             (0..10_000).map(|each| arena.add(node(each))).collect();
         assert_eq!(added.len(), 10_000, "each has a slot of its own");
         assert_eq!(arena.live().count(), live + 10_000);
+    }
+
+    #[test]
+    fn memory_is_given_back_a_few_times_in_whatever_order_slots_become_free() {
+        const SLOTS: usize = 20_000;
+        let most = SLOTS / 2 + SLOTS / 100;
+        let orders: [Vec<_>; 3] = [
+            (0..SLOTS).rev().collect(),
+            (0..most).chain((most..SLOTS).rev()).collect(),
+            (most..SLOTS).chain((0..most).rev()).collect(),
+        ];
+        for order in orders {
+            let mut arena = Arena::default();
+            for _ in 0..SLOTS {
+                arena.add(node(0));
+            }
+            let given_back = order.into_iter().filter(|&at| arena.remove(at)).count();
+            assert!((1..20).contains(&given_back), "{given_back} times");
+            assert_eq!(arena.end(), 0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn each_value_stays_in_its_slot_and_free_ones_are_used_again(
+            steps in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 0..300)
+        ) {
+            let mut arena = Arena::default();
+            let mut live = BTreeMap::new();
+            for (number, (is_added, which)) in (0..).zip(steps) {
+                if is_added || live.is_empty() {
+                    let has_free = live.len() < arena.end();
+                    let end = arena.end();
+                    let at = arena.add(node(number));
+                    prop_assert_eq!(at < end, has_free);
+                    prop_assert_eq!(live.insert(at, number), None);
+                } else {
+                    let at = *live.keys().nth(which.index(live.len())).expect("an index of it");
+                    live.remove(&at);
+                    arena.remove(at);
+                }
+                let held = arena.live().map(|(at, node)| (at, node.parent));
+                prop_assert_eq!(held.collect::<BTreeMap<_, _>>(), live.clone());
+                prop_assert_eq!(arena.end(), live.last_key_value().map_or(0, |(at, _)| at + 1));
+            }
+        }
     }
 }
