@@ -109,7 +109,7 @@ impl Baseline {
         let mut count = 0;
         let model = &tracker.model;
         while count < FILES
-            && let Some((id, next)) = model.from(self.next)
+            && let Some((id, next)) = model.next_leaf(self.next)
         {
             let before = std::mem::replace(&mut self.next, next);
             if model.kind(id) != Kind::File || !model.is_unread(id) {

@@ -19,7 +19,7 @@ use crate::sys;
 use crate::sys::signal::{Signal, Signals};
 use crate::sys::start::Start;
 use crate::tracker::{Hashing, Settings};
-use crate::watcher::{Config, Destination, Memory, Resumption, RunOptions, StopOptions};
+use crate::watcher::{Config, Destination, Resumption, RunOptions, StopOptions, StreamSource};
 
 /// PATHs and globs of the command line, and of the files that it names.
 pub(crate) struct Named {
@@ -97,9 +97,9 @@ pub(crate) fn config(cli: &Cli, start: &Start, named: Named) -> Result<Config, E
 /// The stream to resume from (`--since`, `--resume`).
 fn resumption(cli: &Cli, events: Events) -> Result<Option<Resumption>, Error> {
     let refuse = |why: &str| Err(Error::Usage(why.to_owned()));
-    let memory = match &cli.since {
-        Some(path) => Memory::File(path.clone()),
-        None if cli.resume => Memory::Log,
+    let source = match &cli.since {
+        Some(path) => StreamSource::File(path.clone()),
+        None if cli.resume => StreamSource::Log,
         None if cli.verify => return refuse("--verify goes with --since FILE or --resume"),
         None => return Ok(None),
     };
@@ -112,7 +112,7 @@ fn resumption(cli: &Cli, events: Events) -> Result<Option<Resumption>, Error> {
         );
     }
     Ok(Some(Resumption {
-        memory,
+        source,
         verifies: cli.verify,
     }))
 }

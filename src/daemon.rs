@@ -119,7 +119,7 @@ fn keeps_stderr() -> bool {
     if stderr.is_terminal() {
         return false;
     }
-    let Ok(raw) = stat_fd(stderr.as_fd()) else {
+    let Ok(stat) = stat_fd(stderr.as_fd()) else {
         return false;
     };
     let metadata = fs::metadata("/proc/self/fd/2").ok();
@@ -129,7 +129,7 @@ fn keeps_stderr() -> bool {
     });
     // systemd sets this to device:inode of the stream.
     let journal = std::env::var("JOURNAL_STREAM").ok();
-    raw.kind == Kind::File || (journal.is_some() && journal == number)
+    stat.kind == Kind::File || (journal.is_some() && journal == number)
 }
 
 /// A file with the process ID, locked while the process lives and removed at its end.

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::file_status::{FsClass, Stat};
-use crate::sys::epoll::is_exceptional;
+use crate::sys::epoll::take_exceptional;
 
 /// epoll(7) reports EPOLLPRI for it when a mount is added or removed.
 const MOUNTINFO: &str = "/proc/self/mountinfo";
@@ -158,7 +158,7 @@ impl MountTable {
     /// Reads the table again, if it has changed.
     fn refreshed(&self) -> MutexGuard<'_, Known> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.mounts.fd().is_some_and(is_exceptional) {
+        if known.mounts.fd().is_some_and(take_exceptional) {
             known.mounts.take_changed();
             known.set_classes();
         }

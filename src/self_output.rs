@@ -22,9 +22,9 @@ pub(crate) struct SelfOutputs {
 
 impl SelfOutputs {
     /// Adds the file that an output is open on; does nothing if that is no regular file.
-    pub(crate) fn add(&mut self, raw: &Stat) {
-        if raw.kind == Kind::File && !self.has(raw.inode) {
-            self.files.push((raw.inode, raw.btime));
+    pub(crate) fn add(&mut self, stat: &Stat) {
+        if stat.kind == Kind::File && !self.has(stat.inode) {
+            self.files.push((stat.inode, stat.btime));
         }
     }
 
@@ -36,8 +36,8 @@ impl SelfOutputs {
             .filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         let found = stat_path(parent.as_os_str().as_bytes());
-        if let (Ok(raw), Some(name)) = (found, path.file_name()) {
-            let output = (raw.inode, name.as_bytes().to_vec());
+        if let (Ok(stat), Some(name)) = (found, path.file_name()) {
+            let output = (stat.inode, name.as_bytes().to_vec());
             if !self.names.contains(&output) {
                 self.names.push(output);
             }
@@ -46,25 +46,25 @@ impl SelfOutputs {
 
     /// Notes that a file is no longer written to. It stays an output only if its birth time
     /// distinguishes it from a new file with the same inode number.
-    pub(crate) fn retire(&mut self, raw: &Stat) {
-        if raw.btime.is_none() {
-            self.files.retain(|(output, _)| *output != raw.inode);
+    pub(crate) fn retire(&mut self, stat: &Stat) {
+        if stat.btime.is_none() {
+            self.files.retain(|(output, _)| *output != stat.inode);
         }
     }
 
     /// Notes the status of a file that was found: removes a deleted output with the same inode
     /// number, and adds the file if its name is that of an output. `found`: its directory and name.
-    pub(crate) fn note_seen(&mut self, found: Option<(Inode, &[u8])>, raw: &Stat) {
-        let seen = raw.inode;
+    pub(crate) fn note_seen(&mut self, found: Option<(Inode, &[u8])>, stat: &Stat) {
+        let seen = stat.inode;
         self.files
-            .retain(|(output, birth)| *output != seen || *birth == raw.btime);
+            .retain(|(output, birth)| *output != seen || *birth == stat.btime);
         if let Some((dir, name)) = found
             && self
                 .names
                 .iter()
                 .any(|(known, output)| *known == dir && output == name)
         {
-            self.add(raw);
+            self.add(stat);
         }
     }
 

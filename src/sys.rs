@@ -52,11 +52,6 @@ pub(crate) fn take_lacked_descriptors() -> bool {
     LACKED_DESCRIPTORS.load(Ordering::Relaxed) && LACKED_DESCRIPTORS.swap(false, Ordering::Relaxed)
 }
 
-/// Whether an error shows that nothing is there now.
-pub(crate) fn is_missing(error: &io::Error) -> bool {
-    fs_error(error) == FsError::NotFound
-}
-
 /// Classifies the error of a call about a name; notes a lack of descriptors for
 /// [`take_lacked_descriptors`].
 pub(crate) fn fs_error(error: &io::Error) -> FsError {

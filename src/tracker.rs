@@ -161,8 +161,8 @@ impl<D> Tracker<D> {
         self.queue.add(self.work_of_name(dir, name));
     }
 
-    /// Whether the directories in `dir` are beyond `--max-depth`: reported, but not entered.
-    fn is_not_entered(&self, dir: Id) -> bool {
+    /// Whether the directories in `dir` are at the limit of `--max-depth`: reported, but not entered.
+    fn is_at_max_depth(&self, dir: Id) -> bool {
         self.levels_left(dir).is_some_and(|left| left <= 1)
     }
 
@@ -241,7 +241,7 @@ impl<D> Tracker<D> {
                 self.model
                     .set_knowledge(id, Knowledge::Unread { ino, is_missed });
             }
-            Kind::Directory if self.is_not_entered(dir) => {
+            Kind::Directory if self.is_at_max_depth(dir) => {
                 let boundary = DirectoryState::NotEntered(NotEntered::Boundary);
                 self.model.set_directory_state(id, boundary);
             }

@@ -104,6 +104,6 @@ fn walk_local(
 }
 
 /// Sets the device of a directory whose inode number is unknown until its file system is asked.
-fn set_unasked(tracker: &mut RealTracker, id: Id, dev: u64) {
+fn set_unlisted(tracker: &mut RealTracker, id: Id, dev: u64) {
     tracker.model.set_inode(id, Inode { dev, ino: 0 });
 }

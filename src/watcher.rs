@@ -48,7 +48,7 @@ use output::Output;
 use pace::Pace;
 use poller::{Poller, Wake, Wakes};
 pub(crate) use setup::{Config, Destination, RunOptions};
-pub(crate) use since::{Memory, Resumption};
+pub(crate) use since::{Resumption, StreamSource};
 use snapshot::Snapshots;
 use stop_reason::StopConditions;
 pub(crate) use stop_reason::{Exit, StopOptions, StopReason};
@@ -207,7 +207,7 @@ impl Watcher {
             return Ok(Some(StopReason::ReaderGone));
         }
         if wakes.has(Wake::Signal)
-            && let Some(reason) = self.signalled()
+            && let Some(reason) = self.serve_signals()
         {
             self.shut_down()?;
             return Ok(Some(reason));

@@ -200,7 +200,7 @@ impl Remotes {
             mailbox.questions.push_back(question.clone());
             shared.changed.notify_all();
         }
-        if !mailbox.has_threads && !self.start(&shared, &mut mailbox) {
+        if !mailbox.has_thread && !self.start(&shared, &mut mailbox) {
             // The next question tries again to make a thread.
             mailbox.questions.clear();
             return Err(FsError::Stalled.into());
@@ -305,8 +305,8 @@ impl Remotes {
             has_recovered.store(true, Ordering::Relaxed);
             workers.wake();
         };
-        mailbox.has_threads = spawn(move || answer_all(&shared, answerer, &recovered));
-        mailbox.has_threads
+        mailbox.has_thread = spawn(move || answer_all(&shared, answerer, &recovered));
+        mailbox.has_thread
     }
 }
 

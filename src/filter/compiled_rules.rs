@@ -98,11 +98,7 @@ impl RuleFile {
         let mut is_cut = source.read.is_cut;
         let mut builder = builder();
         let mut globs = 0;
-        let whole = if is_cut {
-            last_whole_line(bytes)
-        } else {
-            bytes
-        };
+        let whole = if is_cut { whole_lines(bytes) } else { bytes };
         for line in lines(whole).filter_map(|line| std::str::from_utf8(line).ok()) {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
@@ -149,7 +145,7 @@ pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The whole lines at the beginning: half a glob would be another glob.
-fn last_whole_line(bytes: &[u8]) -> &[u8] {
+fn whole_lines(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
     &bytes[..end]
 }

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use super::bounded_io::BoundedIo;
 use super::git_config;
-use crate::sys::is_missing;
+use crate::file_status::FsError;
+use crate::sys::fs_error;
 use crate::sys::read_regular::{Read, ReadFile, read_regular};
 
 /// Why something is not known.
@@ -100,7 +101,7 @@ impl FileState {
     fn of(path: &Path) -> io::Result<Self> {
         let found = match path.symlink_metadata() {
             Ok(found) => found,
-            Err(error) if is_missing(&error) => return Ok(Self::Missing),
+            Err(error) if fs_error(&error) == FsError::NotFound => return Ok(Self::Missing),
             Err(error) => return Err(error),
         };
         let is_marker = path.file_name() == Some(OsStr::new(".git"));

@@ -189,7 +189,7 @@ impl<D> Differ<'_, D> {
         match kind {
             Kind::File if self.since.is_marked_unchanged(old) => true,
             // Its inode number is not known before its file system answers.
-            Kind::Directory if self.tracker.is_unasked(new) => true,
+            Kind::Directory if self.tracker.is_unlisted(new) => true,
             // The birth time costs a statx(2): it is asked for only if the inode number differs.
             Kind::Directory if self.tracker.model.inode(new).ino == before.ino => true,
             Kind::Directory | Kind::File => {

@@ -132,9 +132,9 @@ impl Epoll {
     }
 }
 
-/// Whether something exceptional has happened to a descriptor (POLLPRI), without waiting:
-/// poll(2). /proc/self/mountinfo is ready once for each change.
-pub(crate) fn is_exceptional(fd: BorrowedFd<'_>) -> bool {
+/// Whether something exceptional has happened to a descriptor (POLLPRI) since the last call, without
+/// waiting: poll(2). /proc/self/mountinfo is ready once for each change.
+pub(crate) fn take_exceptional(fd: BorrowedFd<'_>) -> bool {
     let mut poll = libc::pollfd {
         fd: fd.as_raw_fd(),
         events: libc::POLLPRI,

@@ -39,7 +39,7 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
 /// The entries that a read of a directory gave, without `.` and `..`.
 pub(crate) fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Dirent<'_>> {
     const LENGTH: usize = offset_of!(libc::dirent64, d_reclen);
-    const SORT: usize = offset_of!(libc::dirent64, d_type);
+    const TYPE: usize = offset_of!(libc::dirent64, d_type);
     const NAME: usize = offset_of!(libc::dirent64, d_name);
     std::iter::from_fn(move || {
         loop {
@@ -50,7 +50,7 @@ pub(crate) fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Dirent<'_>> {
             let name = CStr::from_bytes_until_nul(record.get(NAME..)?).ok()?;
             let name = name.to_bytes();
             if !matches!(name, b"." | b"..") {
-                let kind = match *record.get(SORT)? {
+                let kind = match *record.get(TYPE)? {
                     libc::DT_UNKNOWN => None,
                     libc::DT_REG => Some(Kind::File),
                     libc::DT_DIR => Some(Kind::Directory),

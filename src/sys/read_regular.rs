@@ -11,10 +11,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::file::{Open, here, open_name};
-use super::is_missing;
+use super::fs_error;
 use super::open_for_reading::open_for_reading;
 use super::stat::stat_fd;
 use crate::change::Kind;
+use crate::file_status::FsError;
 
 /// The beginning of a regular file, up to a bound.
 pub(crate) struct Read {
@@ -35,7 +36,7 @@ pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Option<Read>> 
     let path = path.as_os_str().as_bytes();
     let handle = match open_name(here(), path, Open::Path) {
         Ok(handle) => handle,
-        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) if fs_error(&error) == FsError::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let stat = stat_fd(handle.as_fd())?;

@@ -129,7 +129,7 @@ impl Model {
 
     /// The next entry that is no directory, with an index of at least `from`; and the index to go
     /// on with.
-    pub(crate) fn from(&self, from: u32) -> Option<(Id, u32)> {
+    pub(crate) fn next_leaf(&self, from: u32) -> Option<(Id, u32)> {
         let id = Id::leaf(self.leaves.all.next_live(from as usize)?);
         Some((id, id.0 + 1))
     }

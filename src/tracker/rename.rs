@@ -118,7 +118,7 @@ impl<D: Disk> Tracker<D> {
     /// Moves an entry to a name, emits that, and enqueues the entry.
     pub(super) fn rename(&mut self, id: Id, dir: Id, name: &[u8]) {
         let victim = self.model.find(dir, name);
-        if !self.may_be_renamed(id, dir, name, victim) {
+        if !self.prepare_rename(id, dir, name, victim) {
             return;
         }
         // `--no-renames`: it is emitted as deleted and created.
@@ -158,7 +158,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Ends the PATHs that lead elsewhere once an entry has another name. `false`: it cannot be
     /// renamed, and what is to be compared is on the work queue. `victim`: what has the name.
-    fn may_be_renamed(&mut self, id: Id, dir: Id, name: &[u8], victim: Option<Id>) -> bool {
+    fn prepare_rename(&mut self, id: Id, dir: Id, name: &[u8], victim: Option<Id>) -> bool {
         let makes_circle = self.model.is_within(dir, id);
         if makes_circle || victim.is_some_and(|victim| self.model.is_within(id, victim)) {
             // It has the name already, or the model is out of date: the disk decides.

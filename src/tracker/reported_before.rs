@@ -118,14 +118,14 @@ impl<D> Tracker<D> {
     }
 
     /// Whether the walk has found a directory and could not list it.
-    pub(crate) fn is_unasked(&self, dir: Id) -> bool {
+    pub(crate) fn is_unlisted(&self, dir: Id) -> bool {
         self.model.directory_state(dir) == DirectoryState::Unwatched
     }
 
-    pub(crate) fn unasked_directories(&self) -> Vec<Id> {
+    pub(crate) fn unlisted_directories(&self) -> Vec<Id> {
         let all = self.model.all();
         let directories = all.filter(|&id| self.model.kind(id) == Kind::Directory);
-        directories.filter(|&dir| self.is_unasked(dir)).collect()
+        directories.filter(|&dir| self.is_unlisted(dir)).collect()
     }
 
     /// Adds a name that was reported in a directory that the walk could not list: it is kept until

@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::set_unasked;
+use super::set_unlisted;
 use super::shared::FileSystem;
 use super::walker::Walker;
 use crate::change::Kind;
@@ -48,8 +48,8 @@ impl Walker<'_, '_> {
                 // Another mount, or a kernel or sandbox without openat2(2).
                 Err(error) if file::is_refused_by_openat2(&error) => {}
                 Err(error) => {
-                    let raw = stat_name_cached(dir, name).ok();
-                    return Err((error, raw));
+                    let stat = stat_name_cached(dir, name).ok();
+                    return Err((error, stat));
                 }
             }
         }
@@ -67,30 +67,30 @@ impl Walker<'_, '_> {
     ) -> Result<Option<OwnedFd>, (io::Error, Option<Stat>)> {
         let failed = |error| (error, None);
         let found = file::open_name(dir, name, Open::Path).map_err(failed)?;
-        let raw = stat_fd_cached(found.as_fd()).map_err(failed)?;
-        if raw.kind != Kind::Directory {
+        let stat = stat_fd_cached(found.as_fd()).map_err(failed)?;
+        if stat.kind != Kind::Directory {
             return Err((io::ErrorKind::NotFound.into(), None));
         }
-        let is_foreign = raw.inode.dev != above.dev;
-        let class = self.shared.mounts.class(&raw);
-        let is_remote = (raw.is_mount_root || is_foreign) && class.may_stall();
-        if raw.is_automount
+        let is_foreign = stat.inode.dev != above.dev;
+        let class = self.shared.mounts.class(&stat);
+        let is_remote = (stat.is_mount_root || is_foreign) && class.may_stall();
+        if stat.is_automount
             || class == FsClass::Automount
             || is_foreign && self.shared.one_file_system
         {
-            self.do_not_enter(id, raw.inode);
+            self.do_not_enter(id, stat.inode);
             return Ok(None);
         }
         if is_remote {
-            let path = RemotePath::at(found, &raw);
+            let path = RemotePath::at(found, &stat);
             let mut state = self.shared.lock();
-            state.tracker.file_systems.note(raw.inode.dev, class);
-            set_unasked(state.tracker, id, raw.inode.dev);
+            state.tracker.file_systems.note(stat.inode.dev, class);
+            set_unlisted(state.tracker, id, stat.inode.dev);
             state.remote.push((id, path));
             return Ok(None);
         }
         let opened = file::open_name(found.as_fd(), b".", Open::Listing);
-        opened.map(Some).map_err(|error| (error, Some(raw)))
+        opened.map(Some).map_err(|error| (error, Some(stat)))
     }
 
     /// Marks a directory as not entered.

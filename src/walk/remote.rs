@@ -4,7 +4,7 @@
 //! ends.
 
 use super::shared::take_watch;
-use super::{WalkContext, set_unasked};
+use super::{WalkContext, set_unlisted};
 use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::disk::path::RemotePath;
@@ -75,7 +75,7 @@ pub(crate) fn walk_remote(
                 tracker.enqueue(child);
             }
             if kind == Kind::Directory && !tracker.model.is_not_entered(child) {
-                set_unasked(tracker, child, walked.watched.inode.dev);
+                set_unlisted(tracker, child, walked.watched.inode.dev);
                 left.push((child, path.join(&name)));
             }
         }

@@ -98,7 +98,7 @@ impl Watcher {
             watcher.stderr.warn(&format!("warning: {warning}"));
         }
         if let Some(resumption) = &resumption {
-            watcher.remember(resumption)?;
+            watcher.read_stream(resumption)?;
             if watcher.stop.has_ended() {
                 return Ok(watcher);
             }
@@ -240,7 +240,7 @@ impl Watcher {
     /// moved. Leaves it, if `may_leave` and no PATH needs it: a directory that is some process's
     /// working directory makes no event when it is removed.
     fn leave_working_directory(&mut self, paths: &[Vec<u8>], may_leave: bool) {
-        let inode = |path: &[u8]| stat_path(path).ok().map(|raw| raw.inode);
+        let inode = |path: &[u8]| stat_path(path).ok().map(|stat| stat.inode);
         // A file system that may not answer is not asked.
         let same = |root: &Root| {
             !root.class.may_stall()
@@ -322,8 +322,8 @@ fn self_outputs(output: &Output, files: &[PathBuf]) -> SelfOutputs {
     let named = files
         .iter()
         .map(|path| stat_path(path.as_os_str().as_bytes()));
-    for raw in open.into_iter().chain(named).flatten() {
-        outputs.add(&raw);
+    for stat in open.into_iter().chain(named).flatten() {
+        outputs.add(&stat);
     }
     let log = output.log.as_ref().map(Log::path).into_iter();
     for path in log.chain(files.iter().map(PathBuf::as_path)) {

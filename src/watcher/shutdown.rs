@@ -54,7 +54,7 @@ impl Watcher {
             if is_known && self.output.unwritten() == 0 || Instant::now() > until {
                 break;
             }
-            if self.signalled().is_some() {
+            if self.serve_signals().is_some() {
                 stderr::end_by(Instant::now());
                 break;
             }
@@ -62,14 +62,14 @@ impl Watcher {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        self.close_output()
+        self.give_up_unwritten()
     }
 
     /// Cuts off a torn record, and gives up what is not written.
     ///
     /// # Errors
     /// Something was lost.
-    pub(super) fn close_output(&mut self) -> Result<(), Error> {
+    pub(super) fn give_up_unwritten(&mut self) -> Result<(), Error> {
         let unwritten = self.output.unwritten() + self.tracker.left_to_emit();
         if unwritten == 0 {
             return Ok(());

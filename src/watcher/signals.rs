@@ -6,7 +6,7 @@ use crate::sys::signal::Signal;
 
 impl Watcher {
     /// Serves the signals that came. Returns the reason to stop, if one of them is that.
-    pub(super) fn signalled(&mut self) -> Option<StopReason> {
+    pub(super) fn serve_signals(&mut self) -> Option<StopReason> {
         while let Some(signal) = self.signals.next() {
             match signal {
                 Signal::HangUp if self.output.log.is_some() => self.reopen_log(),
@@ -20,7 +20,7 @@ impl Watcher {
     /// Serves the signals that came, before the loop begins.
     pub(super) fn check_signals(&mut self) {
         if !self.stop.has_ended()
-            && let Some(reason) = self.signalled()
+            && let Some(reason) = self.serve_signals()
         {
             self.stop.set_ended(reason);
         }

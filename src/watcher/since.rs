@@ -22,7 +22,7 @@ const PIECE: usize = 512;
 
 /// The stream that is read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Memory {
+pub(crate) enum StreamSource {
     /// `--since`: a file, which stays as it is.
     File(PathBuf),
     /// `--resume`: the log, which is appended to. If it has no session, a snapshot is.
@@ -31,7 +31,7 @@ pub(crate) enum Memory {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Resumption {
-    pub(crate) memory: Memory,
+    pub(crate) source: StreamSource,
     /// Whether all files are read, even with unchanged times (`--verify`).
     pub(crate) verifies: bool,
 }
@@ -41,11 +41,11 @@ impl Watcher {
     ///
     /// # Errors
     /// It cannot be read, or is about other PATHs.
-    pub(super) fn remember(&mut self, resumption: &Resumption) -> Result<(), Error> {
-        let is_log = resumption.memory == Memory::Log;
-        let mut reader = match &resumption.memory {
-            Memory::File(path) => Reader::open(path).map_err(Error::Usage)?,
-            Memory::Log => self.log_reader()?,
+    pub(super) fn read_stream(&mut self, resumption: &Resumption) -> Result<(), Error> {
+        let is_log = resumption.source == StreamSource::Log;
+        let mut reader = match &resumption.source {
+            StreamSource::File(path) => Reader::open(path).map_err(Error::Usage)?,
+            StreamSource::Log => self.log_reader()?,
         };
         while reader.step().map_err(Error::Usage)? {
             self.check_signals();
@@ -121,7 +121,7 @@ impl Watcher {
         let Some((since, found)) = baseline.and_then(Baseline::take_comparison) else {
             return Ok(());
         };
-        add_unasked(&mut self.tracker, &since);
+        add_unlisted(&mut self.tracker, &since);
         let comparison = Comparison {
             completes_digests: self.output.log.is_some()
                 && self.tracker.settings.hashing == Hashing::Eager,
@@ -150,9 +150,9 @@ impl Watcher {
 
 /// Adds what was reported in directories that the walk could not list, since their file system
 /// does not answer: the scan that they are due compares it.
-fn add_unasked(tracker: &mut RealTracker, since: &Since) {
+fn add_unlisted(tracker: &mut RealTracker, since: &Since) {
     let tree = since.tree();
-    for dir in tracker.unasked_directories() {
+    for dir in tracker.unlisted_directories() {
         let mut path = Vec::new();
         tracker.write_path(dir, &mut path);
         let Some(old) = since.at_path(&path) else {
@@ -167,7 +167,9 @@ fn add_unasked(tracker: &mut RealTracker, since: &Since) {
                 let reported = since.reported(child);
                 let added = tracker.add_reported(dir, tree.name(child), kind, &reported);
                 match (kind, added) {
-                    (Kind::Directory, Some(id)) if tracker.is_unasked(id) => left.push((id, child)),
+                    (Kind::Directory, Some(id)) if tracker.is_unlisted(id) => {
+                        left.push((id, child))
+                    }
                     (Kind::File, Some(_)) => since.mark_unchanged(child),
                     _ => {}
                 }

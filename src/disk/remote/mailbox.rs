@@ -30,7 +30,7 @@ pub(super) struct Mailbox {
     /// Whether the mount is gone, so that the threads end.
     pub(super) is_closed: bool,
     /// Whether the thread that asks was started.
-    pub(super) has_threads: bool,
+    pub(super) has_thread: bool,
     /// Whether the thread that reads files was started.
     pub(super) has_reader: bool,
 }

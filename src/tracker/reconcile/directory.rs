@@ -15,7 +15,7 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         let known = self.model.find(dir, name);
         let foreign = self.settings.one_file_system && stat.inode.dev != self.model.inode(dir).dev;
-        if foreign || self.is_automount(dir, stat) || self.is_not_entered(dir) {
+        if foreign || self.is_automount(dir, stat) || self.is_at_max_depth(dir) {
             if known.is_some_and(|id| self.is_alias_of(id, stat.inode)) {
                 return;
             }
@@ -42,7 +42,7 @@ impl<D: Disk> Tracker<D> {
             .enter(dir)
             .and_then(|parent| self.disk.watch(Target::In(&parent, name)));
         match watched {
-            Ok(watched) => self.watched(dir, name, stat, &watched),
+            Ok(watched) => self.reconcile_opened(dir, name, stat, &watched),
             Err(error) => {
                 let is_to_report = self.retry_name(dir, name, &error);
                 self.warn_blocked(dir, &error, is_to_report);
@@ -75,7 +75,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Reconciles a directory that was opened and, if that could be done, is watched.
-    fn watched(&mut self, dir: Id, name: &[u8], stat: &Stat, watched: &Watched) {
+    fn reconcile_opened(&mut self, dir: Id, name: &[u8], stat: &Stat, watched: &Watched) {
         let known = self.model.find(dir, name);
         let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
         let same_inode = known.filter(is_dir).filter(|&id| {
@@ -107,7 +107,7 @@ impl<D: Disk> Tracker<D> {
                     }
                     None => {
                         let id = self.new_directory(dir, name, stat);
-                        self.begin(id, *wd, watched, stat);
+                        self.add_watched(id, *wd, watched, stat);
                     }
                 },
             },
@@ -156,7 +156,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Emits a new directory that is watched, and enqueues its scan.
-    fn begin(&mut self, id: Id, wd: Wd, watched: &Watched, stat: &Stat) {
+    fn add_watched(&mut self, id: Id, wd: Wd, watched: &Watched, stat: &Stat) {
         self.model.set_watch(id, wd);
         self.model.set_inode(id, watched.inode);
         self.mark_unscanned(id);
