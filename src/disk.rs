@@ -276,10 +276,14 @@ impl Disk for RealDisk {
                 value: KEY.hash_one(value),
             });
         };
-        // Not read on a remote mount, where that may take long.
+        // Not read on a remote mount, nor of its root, where that may take long.
         let Directory::Here(dir) = &**entered else {
             return Ok(xattrs);
         };
+        let stat = stat_name_cached(dir.fd.as_fd(), name)?;
+        if self.is_remote_root(&dir.stat, &stat) {
+            return Ok(xattrs);
+        }
         xattr::each(dir.fd.as_fd(), name, each)?;
         Ok(xattrs)
     }

@@ -59,6 +59,20 @@ fn a_server_that_is_stopped_after_ready_stops_nothing_else() {
 }
 
 #[test]
+fn the_extended_attributes_of_a_mount_point_are_not_asked_for() {
+    let test = "the_extended_attributes_of_a_mount_point…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1")]) else {
+        return;
+    };
+    fuse.stop();
+    let events = ["--events", "created,attributes"];
+    let mut watch = builder(&tree, &fuse).args(events).start();
+    tree.touch("new");
+    watch.expect(&["New file: ./new"]);
+    watch.stop();
+}
+
+#[test]
 fn a_path_on_a_server_that_is_stopped_leaves_the_start_open_to_signals() {
     let test = "a_path_on_a_server_that_is_stopped…";
     let Some((tree, fuse)) = mounted(test, &[("a", "1")]) else {

@@ -11,7 +11,7 @@ use crate::disk::RealTracker;
 use crate::file_status::Stat;
 use crate::since::{Since, TreeId};
 use crate::sys::listing::Dirent;
-use crate::sys::stat::stat_name;
+use crate::sys::stat::stat_name_cached;
 use crate::tracker::model::Id;
 
 /// The entry of a directory that was reported before, if it was.
@@ -62,7 +62,11 @@ impl ReportedBefore {
         if kind == Kind::Directory {
             return Some(Self::Directory(old));
         }
-        let stat = stat_name(fd, entry.name).ok()?;
+        let stat = stat_name_cached(fd, entry.name).ok()?;
+        // A mounted file is left to the baseline: its file system may not answer.
+        if stat.is_mount_root {
+            return None;
+        }
         let digest = since.unchanged_at(old, &stat)?.digest;
         Some(Self::File { old, stat, digest })
     }

@@ -16,7 +16,7 @@ use crate::sys::fs_error;
 use crate::sys::listing;
 use crate::sys::process;
 use crate::sys::reopen::FdPath;
-use crate::sys::stat::{stat_fd, stat_name};
+use crate::sys::stat::{stat_fd, stat_name_cached};
 use crate::tracker::model::Id;
 
 /// A directory whose subdirectories are being walked.
@@ -225,7 +225,8 @@ impl<'s, 'a> Walker<'s, 'a> {
             .chain(std::iter::repeat_with(|| None));
         for (entry, before) in listing::entries(&self.buffer[..count]).zip(reported) {
             let name = entry.name;
-            let stat = || stat_name(fd, name).ok();
+            // A remote file system may be mounted there: kind and inode number need no answer.
+            let stat = || stat_name_cached(fd, name).ok();
             let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind)) else {
                 continue;
             };
