@@ -13,10 +13,11 @@ use super::check;
 const MOST: usize = 64 << 10;
 
 /// Calls `each` with the name and the value of every extended attribute of a name in a
-/// directory. The value of one that may not be read, or is gone by now, is empty.
+/// directory. The value of one that may not be read, or is gone by now, is empty. A file system
+/// without extended attributes has none.
 ///
 /// # Errors
-/// Those of llistxattr(2); EOPNOTSUPP where the file system has none.
+/// Those of llistxattr(2), but for EOPNOTSUPP.
 pub(crate) fn each(
     at: BorrowedFd<'_>,
     name: &[u8],
@@ -31,6 +32,7 @@ pub(crate) fn each(
             Err(error) if error.raw_os_error() == Some(libc::ERANGE) && names.len() < MOST => {
                 names.resize(MOST, 0);
             }
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => return Ok(()),
             other => break other?,
         }
     };

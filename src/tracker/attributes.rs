@@ -2,7 +2,7 @@
 //! `--events attributes` or `--events touched` asks for it.
 
 use super::Tracker;
-use super::disk::{Disk, Stat, Target, Xattr};
+use super::disk::{Disk, FsError, Stat, Target, Xattr};
 use super::model::{Flag, Id};
 use crate::change::{Attributes, Change, Kind};
 
@@ -13,7 +13,7 @@ impl<D: Disk> Tracker<D> {
             self.remember_mtime(id, stat);
         }
         if self.settings.attributes {
-            let xattrs = self.xattrs(id).unwrap_or_default();
+            let xattrs = self.xattrs(id);
             self.last_reported
                 .set_attributes(id, stat.attributes, xattrs);
         }
@@ -27,28 +27,42 @@ impl<D: Disk> Tracker<D> {
         let Some(old) = self.last_reported.attributes(id) else {
             return self.remember_attributes(id, stat);
         };
-        let old_xattrs = self.last_reported.xattrs(id);
-        // If they cannot be read now, they are taken to be unchanged.
-        let xattrs = self.xattrs(id).unwrap_or_else(|| old_xattrs.clone());
-        if old != stat.attributes || old_xattrs != xattrs {
-            if !self.model.has(id, Flag::HIDDEN) {
-                self.emit_attributes(id, old, stat.attributes, &old_xattrs, &xattrs);
+        let known = self.last_reported.xattrs(id);
+        // Those that cannot be read now, or could not be before, are taken to be unchanged.
+        let xattrs = self.xattrs(id).or_else(|| known.clone());
+        let old_xattrs = known.or_else(|| xattrs.clone()).unwrap_or_default();
+        let new_xattrs = xattrs.as_deref().unwrap_or_default();
+        let is_changed = old != stat.attributes || *old_xattrs != *new_xattrs;
+        if is_changed && !self.model.has(id, Flag::HIDDEN) {
+            self.emit_attributes(id, old, stat.attributes, &old_xattrs, new_xattrs);
+        }
+        self.last_reported
+            .set_attributes(id, stat.attributes, xattrs);
+    }
+
+    /// The extended attributes of an entry, sorted by name. `None`: they cannot be read, which is
+    /// tried again if that may help soon.
+    fn xattrs(&mut self, id: Id) -> Option<Box<[Xattr]>> {
+        match self.read_xattrs(id) {
+            Ok(xattrs) => Some(xattrs),
+            Err(error) => {
+                if error.is_transient() {
+                    self.retry_entry(id, &error);
+                }
+                None
             }
-            self.last_reported
-                .set_attributes(id, stat.attributes, xattrs);
         }
     }
 
-    /// The extended attributes of an entry, sorted by name. `None`: they cannot be read.
-    fn xattrs(&mut self, id: Id) -> Option<Box<[Xattr]>> {
+    fn read_xattrs(&mut self, id: Id) -> Result<Box<[Xattr]>, FsError> {
         let (dir, name) = match self.model.parent(id) {
             Some(dir) => (dir, self.model.name(id).to_vec()),
             None => (id, b".".to_vec()),
         };
-        let inode = self.enter(dir).ok()?;
-        let mut xattrs = self.disk.xattrs(Target::In(&inode, &name)).ok()?;
+        let inode = self.enter(dir)?;
+        let mut xattrs = self.disk.xattrs(Target::In(&inode, &name))?;
         xattrs.sort_unstable();
-        Some(xattrs.into())
+        Ok(xattrs.into())
     }
 }
 

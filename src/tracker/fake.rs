@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::disk::{FsError, Inode, Stat, Target, Ticket};
+use super::disk::{FsError, Inode, Stat, Target, Ticket, Xattr};
 use crate::change::{Digest, Kind};
 use crate::event::{NameEvent, SelfEvent};
 pub(crate) use chance::Chance;
@@ -80,6 +80,8 @@ pub(crate) struct Fake {
     pub(crate) reading_takes: u64,
     /// Whether no file can be read now, as if each had a lease.
     pub(crate) is_busy: bool,
+    /// The extended attributes of every entry, or why they cannot be read.
+    pub(crate) xattrs: Result<Vec<Xattr>, FsError>,
     /// Whether a write by a name that was removed must be reported under the other names too.
     pub(crate) expects_writes_by_unlinked_names: bool,
     /// What happened, in order: shown when a test fails.
@@ -115,6 +117,7 @@ impl Fake {
             lists_until_failure: None,
             reading_takes: 0,
             is_busy: false,
+            xattrs: Ok(Vec::new()),
             expects_writes_by_unlinked_names: false,
             journal: Vec::new(),
             late: VecDeque::new(),

@@ -12,8 +12,8 @@ use crate::change::{Attributes, Digest};
 #[derive(Default)]
 pub(super) struct LastReported {
     attributes: HashMap<Id, Attributes>,
-    /// Only of entries that have extended attributes.
-    xattrs: HashMap<Id, Box<[Xattr]>>,
+    /// Only of entries that have extended attributes. `None`: they could not be read.
+    xattrs: HashMap<Id, Option<Box<[Xattr]>>>,
     /// Of files, in nanoseconds since 1970.
     mtimes: HashMap<Id, i64>,
     /// For each file that replaced another one by a rename, until its bytes are compared.
@@ -31,17 +31,24 @@ impl LastReported {
         self.attributes.get(&id).copied()
     }
 
-    pub(super) fn xattrs(&self, id: Id) -> Box<[Xattr]> {
-        self.xattrs.get(&id).cloned().unwrap_or_default()
+    /// `None`: they could not be read.
+    pub(super) fn xattrs(&self, id: Id) -> Option<Box<[Xattr]>> {
+        let known = self.xattrs.get(&id).cloned();
+        known.unwrap_or_else(|| Some(Box::default()))
     }
 
     pub(super) fn mtime(&self, id: Id) -> Option<i64> {
         self.mtimes.get(&id).copied()
     }
 
-    pub(super) fn set_attributes(&mut self, id: Id, attributes: Attributes, xattrs: Box<[Xattr]>) {
+    pub(super) fn set_attributes(
+        &mut self,
+        id: Id,
+        attributes: Attributes,
+        xattrs: Option<Box<[Xattr]>>,
+    ) {
         self.attributes.insert(id, attributes);
-        if xattrs.is_empty() {
+        if xattrs.as_ref().is_some_and(|xattrs| xattrs.is_empty()) {
             self.xattrs.remove(&id);
         } else {
             self.xattrs.insert(id, xattrs);

@@ -303,7 +303,7 @@ impl Disk for Fake {
     }
 
     fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError> {
-        self.find(at).map(|_| Vec::new())
+        self.find(at).and_then(|_| self.xattrs.clone())
     }
 
     fn is_self_output(&self, _inode: Inode) -> bool {

@@ -1,5 +1,6 @@
 //! Tests the events that are emitted only where they are asked for: attributes, closed, touched.
 
+use super::super::disk::{FsError, Xattr};
 use super::super::fake::Op;
 use super::super::{Hashing, Settings};
 use super::cases::{emits_with, write};
@@ -40,6 +41,52 @@ fn attributes_that_changed_before_a_rename_are_reported_after_it() {
             assert!(records.iter().any(is_renamed), "{records:#?}");
         }
     }
+}
+
+#[test]
+fn extended_attributes_that_could_not_be_read_at_first_are_no_change() {
+    let mut options = WorldOptions::default();
+    options.settings.attributes = true;
+    let errors = [
+        FsError::NoDescriptor,
+        FsError::Io("it cannot be read".into()),
+    ];
+    for error in errors {
+        let mut world = World::quiet(&options, &[]);
+        world.tracker.disk.xattrs = Err(error.clone());
+        world.does(&write("t/a", 1));
+        world.catches_up();
+        world.new_records();
+        let xattr = |value| Xattr {
+            name: (*b"user.a").into(),
+            value,
+        };
+        world.tracker.disk.xattrs = Ok(vec![xattr(1)]);
+        world.does(&[Op::Chmod("t/a", true)]);
+        world.catches_up();
+        assert_eq!(world.new_records(), Vec::<String>::new(), "{error:?}");
+        world.tracker.disk.xattrs = Ok(vec![xattr(2)]);
+        world.does(&[Op::Chmod("t/a", true)]);
+        world.catches_up();
+        assert_eq!(world.new_records(), ["attributes t/a 644"], "{error:?}");
+    }
+}
+
+#[test]
+fn extended_attributes_that_cannot_be_read_for_a_while_are_read_later() {
+    let mut options = WorldOptions::default();
+    options.settings.attributes = true;
+    let mut world = World::quiet(&options, &write("t/a", 1));
+    world.tracker.disk.xattrs = Err(FsError::NoDescriptor);
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.catches_up();
+    assert_eq!(world.new_records(), Vec::<String>::new());
+    world.tracker.disk.xattrs = Ok(vec![Xattr {
+        name: (*b"user.a").into(),
+        value: 1,
+    }]);
+    world.waits();
+    assert_eq!(world.new_records(), ["attributes t/a 644"]);
 }
 
 fn asking(read: Hashing, ask: fn(&mut Settings)) -> WorldOptions {
