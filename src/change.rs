@@ -1,10 +1,10 @@
 //! Defines what is reported: changes, in the past tense, and warnings about paths.
 
-mod batch;
+mod buffer;
 
 use std::ops::Range;
 
-pub(crate) use batch::Batch;
+pub(crate) use buffer::ChangeBuffer;
 
 /// A SHA-256 digest.
 pub(crate) type Digest = [u8; 32];
@@ -72,7 +72,7 @@ pub(crate) struct Attributes {
 
 pub(crate) type Span = Range<usize>;
 
-/// `Path`: a span of the bytes of a [`Batch`], or the bytes themselves.
+/// `Path`: a span of the bytes of a [`ChangeBuffer`], or the bytes themselves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Change<Path = Span> {
     /// A session begins.
@@ -243,7 +243,7 @@ pub(crate) struct Before {
     pub(crate) digest: Option<Digest>,
 }
 
-/// A change out of any batch.
+/// A change that is in no buffer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct OwnedChange {
     pub(crate) change: Change<Vec<u8>>,

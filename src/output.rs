@@ -9,7 +9,7 @@ mod text;
 mod time;
 pub(crate) mod writer;
 
-use crate::change::{Batch, Change};
+use crate::change::{Change, ChangeBuffer};
 pub(crate) use session::Header;
 use session::Session;
 use time::{TimeFormat, TimeText};
@@ -128,7 +128,7 @@ impl Style {
 
 pub(crate) struct Printer {
     style: Style,
-    /// The time of the batch, as it is printed.
+    /// The time of the changes, as it is printed.
     time: TimeText,
     session: Session,
 }
@@ -156,7 +156,7 @@ impl Printer {
     /// `--count` counts.
     pub(crate) fn print(
         &mut self,
-        batch: &Batch,
+        buffer: &ChangeBuffer,
         change: &Change,
         wall: i64,
         out: &mut Vec<u8>,
@@ -171,7 +171,7 @@ impl Printer {
                     LineTime::None => "",
                     LineTime::Rfc3339 | LineTime::Clock => self.time.at(wall),
                 };
-                text::write(&self.style, batch, change, time, out);
+                text::write(&self.style, buffer, change, time, out);
             }
             Format::Json => {
                 if *change == Change::Start {
@@ -182,13 +182,13 @@ impl Printer {
                     key: self.session.key(),
                 };
                 let fields = json::Fields {
-                    batch,
+                    buffer,
                     session: &self.session,
                     stat: self.style.stat,
                 };
                 envelope.write(fields, change, out);
             }
-            Format::Paths => text::write_path(&self.style, batch, change, out),
+            Format::Paths => text::write_path(&self.style, buffer, change, out),
         }
         if out.len() == before {
             return false;

@@ -4,7 +4,7 @@
 //! Time is a parameter. Invariant: changes are held for no longer than ten times the quiet time,
 //! and their number has a limit.
 
-use crate::change::{Batch, OwnedChange};
+use crate::change::{ChangeBuffer, OwnedChange};
 use crate::net_effect::NetEffect;
 
 /// Changes are held for at most this many times the quiet time.
@@ -27,26 +27,26 @@ impl Settle {
         }
     }
 
-    /// Takes the changes out of a batch, and appends what is due. A record that is no change of the
+    /// Takes the changes out of a buffer, and appends what is due. A record that is no change of the
     /// tree is not held, and makes all changes before it due.
-    pub(crate) fn pass(&mut self, batch: &mut Batch, now: u64) {
-        let changes = batch.take_changes();
+    pub(crate) fn pass(&mut self, buffer: &mut ChangeBuffer, now: u64) {
+        let changes = buffer.take_changes();
         for (change, before) in changes {
             if change.is_of_the_tree() {
                 let (first, _) = self.held.unwrap_or((now, now));
                 self.held = Some((first, now));
-                let change = change.map(|path| batch.bytes(&path).to_vec());
+                let change = change.map(|path| buffer.bytes(&path).to_vec());
                 self.effect.apply(OwnedChange { change, before });
                 if self.effect.is_full() {
-                    self.flush(batch);
+                    self.flush(buffer);
                 }
             } else {
-                self.flush(batch);
-                batch.push(change);
+                self.flush(buffer);
+                buffer.push(change);
             }
         }
         if self.deadline().is_some_and(|due| due <= now) {
-            self.flush(batch);
+            self.flush(buffer);
         }
     }
 
@@ -67,11 +67,11 @@ impl Settle {
         Some(last.saturating_add(self.quiet).min(most))
     }
 
-    /// Appends the net effect of the held changes to the batch.
-    fn flush(&mut self, batch: &mut Batch) {
+    /// Appends the net effect of the held changes to the buffer.
+    fn flush(&mut self, buffer: &mut ChangeBuffer) {
         if self.held.take().is_some() {
             for change in self.effect.take() {
-                batch.push_owned(change);
+                buffer.push_owned(change);
             }
         }
     }
@@ -80,12 +80,12 @@ impl Settle {
 #[cfg(test)]
 mod tests {
     use super::Settle;
-    use crate::change::{Batch, Change, Content, Kind};
+    use crate::change::{Change, ChangeBuffer, Content, Kind};
 
-    fn created(batch: &mut Batch, kind: Kind, path: &str) {
-        let path = batch.path(|bytes| bytes.extend(path.as_bytes()));
+    fn created(buffer: &mut ChangeBuffer, kind: Kind, path: &str) {
+        let path = buffer.path(|bytes| bytes.extend(path.as_bytes()));
         let (content, entered) = (Content::default(), kind == Kind::Directory);
-        batch.push(Change::Created {
+        buffer.push(Change::Created {
             kind,
             path,
             content,
@@ -100,12 +100,12 @@ mod tests {
         let mut held = 0;
         let mut most = 0;
         for number in 0..100 {
-            let mut batch = Batch::default();
+            let mut buffer = ChangeBuffer::default();
             let path = format!("t/{}{number}", "long".repeat(40));
-            created(&mut batch, Kind::File, &path);
+            created(&mut buffer, Kind::File, &path);
             held += path.len();
-            settle.pass(&mut batch, 0);
-            let emitted = batch.changes().iter().map(|change| match change {
+            settle.pass(&mut buffer, 0);
+            let emitted = buffer.changes().iter().map(|change| match change {
                 Change::Created { path, .. } => path.len(),
                 other => panic!("{other:?}"),
             });
@@ -118,18 +118,18 @@ mod tests {
     #[test]
     fn what_is_held_does_not_grow_by_the_rename_of_a_directory() {
         let mut settle = Settle::new(u64::MAX / 100);
-        let mut batch = Batch::default();
-        created(&mut batch, Kind::Directory, "t/d");
+        let mut buffer = ChangeBuffer::default();
+        created(&mut buffer, Kind::Directory, "t/d");
         for number in 0..20 {
-            created(&mut batch, Kind::File, &format!("t/d/{number}"));
+            created(&mut buffer, Kind::File, &format!("t/d/{number}"));
         }
-        settle.pass(&mut batch, 0);
-        assert!(batch.changes().is_empty());
-        let from = batch.path(|bytes| bytes.extend(b"t/d"));
-        let path = batch.path(|bytes| bytes.extend(["t/", &"long".repeat(60)].concat().bytes()));
+        settle.pass(&mut buffer, 0);
+        assert!(buffer.changes().is_empty());
+        let from = buffer.path(|bytes| bytes.extend(b"t/d"));
+        let path = buffer.path(|bytes| bytes.extend(["t/", &"long".repeat(60)].concat().bytes()));
         let kind = Kind::Directory;
-        batch.push(Change::Renamed { kind, from, path });
-        settle.pass(&mut batch, 0);
-        assert!(!batch.changes().is_empty(), "more is held than is allowed");
+        buffer.push(Change::Renamed { kind, from, path });
+        settle.pass(&mut buffer, 0);
+        assert!(!buffer.changes().is_empty(), "more is held than is allowed");
     }
 }

@@ -9,7 +9,7 @@ mod values;
 use serde::Serialize;
 
 use super::session::{Key, Session};
-use crate::change::{Attributes, Batch, Change, Content, InodeTimes, Kind, Span};
+use crate::change::{Attributes, Change, ChangeBuffer, Content, InodeTimes, Kind, Span};
 use values::{
     Escaping, Hex, Hexes, Names, Octal, Sha256, Text, Texts, Time, is_utf8, kind_name, path_fields,
 };
@@ -177,7 +177,7 @@ impl Envelope<'_> {
 /// Where the values of the fields are found.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
-    pub(super) batch: &'a Batch,
+    pub(super) buffer: &'a ChangeBuffer,
     pub(super) session: &'a Session,
     /// Whether inode number and times are printed.
     pub(super) stat: bool,
@@ -201,7 +201,7 @@ impl<'a> Fields<'a> {
     }
 
     fn bytes(self, path: &Span) -> &'a [u8] {
-        self.batch.bytes(path)
+        self.buffer.bytes(path)
     }
 
     fn name(self, kind: Kind, path: &Span) -> Name<'a> {

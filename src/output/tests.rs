@@ -3,7 +3,7 @@
 mod json;
 
 use super::{EventName, Events, Format, Header, LineTime, Printer, Style};
-use crate::change::{Attributes, Batch, Change, Content, Kind, Span};
+use crate::change::{Attributes, Change, ChangeBuffer, Content, Kind, Span};
 
 fn all_events() -> Events {
     let names = [EventName::Attributes, EventName::Closed, EventName::Touched];
@@ -23,11 +23,11 @@ fn plain(format: Format) -> Style {
 
 /// The printed record of one change, whose path is given.
 fn printed(style: Style, path: &[u8], change: impl Fn(std::ops::Range<usize>) -> Change) -> String {
-    let mut batch = Batch::default();
-    let span = batch.path(|bytes| bytes.extend(path));
+    let mut buffer = ChangeBuffer::default();
+    let span = buffer.path(|bytes| bytes.extend(path));
     let mut out = Vec::new();
     Printer::new(style, None, Header::default()).print(
-        &batch,
+        &buffer,
         &change(span),
         1_700_000_000_123_456_789,
         &mut out,
@@ -165,12 +165,12 @@ fn text_names_what_changed_of_attributes_and_nothing_else() {
         ..plain(Format::Text)
     };
     for (new, old, xattrs, shown) in cases {
-        let line = record_of(style, |batch| Change::AttributesChanged {
+        let line = record_of(style, |buffer| Change::AttributesChanged {
             kind: Kind::File,
-            path: span(batch, b"./x"),
+            path: span(buffer, b"./x"),
             new,
             old,
-            xattrs: span(batch, xattrs),
+            xattrs: span(buffer, xattrs),
         });
         assert_eq!(line, format!("Attributes changed: ./x {shown}\n"));
     }
@@ -189,10 +189,10 @@ fn the_two_paths_of_a_rename_are_never_ambiguous() {
         (b"a -> \"\\\n", b"b", r#""a -> \"\\\n" -> b"#),
     ];
     for (from, to, shown) in cases {
-        let line = record_of(plain(Format::Text), |batch| Change::Renamed {
+        let line = record_of(plain(Format::Text), |buffer| Change::Renamed {
             kind: Kind::File,
-            from: span(batch, from),
-            path: span(batch, to),
+            from: span(buffer, from),
+            path: span(buffer, to),
         });
         assert_eq!(line, format!("Renamed: {shown}\n"));
     }
@@ -200,10 +200,10 @@ fn the_two_paths_of_a_rename_are_never_ambiguous() {
         nul: true,
         ..plain(Format::Text)
     };
-    let line = record_of(raw, |batch| Change::Renamed {
+    let line = record_of(raw, |buffer| Change::Renamed {
         kind: Kind::File,
-        from: span(batch, b"a -> b"),
-        path: span(batch, b"c"),
+        from: span(buffer, b"a -> b"),
+        path: span(buffer, b"c"),
     });
     assert_eq!(line, "Renamed: a -> b -> c\0", "raw bytes, as asked for");
 }
@@ -227,13 +227,13 @@ fn a_line_for_a_terminal_has_its_time_dimmed() {
     assert_eq!(rest, "\u{1b}[31mDeleted:\u{1b}[0m x\n");
 }
 
-/// The printed record of the change that `fill` makes in a batch.
-fn record_of(style: Style, fill: impl Fn(&mut Batch) -> Change) -> String {
-    let mut batch = Batch::default();
-    let change = fill(&mut batch);
+/// The printed record of the change that `fill` makes in a buffer.
+fn record_of(style: Style, fill: impl Fn(&mut ChangeBuffer) -> Change) -> String {
+    let mut buffer = ChangeBuffer::default();
+    let change = fill(&mut buffer);
     let mut out = Vec::new();
     Printer::new(style, None, Header::default()).print(
-        &batch,
+        &buffer,
         &change,
         1_700_000_000_123_456_789,
         &mut out,
@@ -241,6 +241,6 @@ fn record_of(style: Style, fill: impl Fn(&mut Batch) -> Change) -> String {
     String::from_utf8(out).expect("UTF-8")
 }
 
-fn span(batch: &mut Batch, bytes: &[u8]) -> Span {
-    batch.path(|path| path.extend(bytes))
+fn span(buffer: &mut ChangeBuffer, bytes: &[u8]) -> Span {
+    buffer.path(|path| path.extend(bytes))
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{LineTime, Style};
-use crate::change::{Attributes, Batch, Change, Kind, Span};
+use crate::change::{Attributes, Change, ChangeBuffer, Kind, Span};
 use crate::escape::escape;
 
 const RESET: &[u8] = b"\x1b[0m";
@@ -53,7 +53,13 @@ fn label(change: &Change) -> Option<(&'static str, &Span, Option<&Span>)> {
 }
 
 /// Appends a change as a sentence, without its end.
-pub(super) fn write(style: &Style, batch: &Batch, change: &Change, time: &str, out: &mut Vec<u8>) {
+pub(super) fn write(
+    style: &Style,
+    buffer: &ChangeBuffer,
+    change: &Change,
+    time: &str,
+    out: &mut Vec<u8>,
+) {
     let Some((label, first, second)) = label(change) else {
         return;
     };
@@ -68,25 +74,25 @@ pub(super) fn write(style: &Style, batch: &Batch, change: &Change, time: &str, o
     }
     out.push(b' ');
     match second {
-        None => write_name(style, batch.bytes(first), out),
+        None => write_name(style, buffer.bytes(first), out),
         Some(second) => {
-            write_end_of_rename(style, batch.bytes(first), out);
+            write_end_of_rename(style, buffer.bytes(first), out);
             out.extend(b" -> ");
-            write_end_of_rename(style, batch.bytes(second), out);
+            write_end_of_rename(style, buffer.bytes(second), out);
         }
     }
     if let Change::AttributesChanged {
         new, old, xattrs, ..
     } = change
     {
-        write_attributes(new, old.as_ref(), batch.bytes(xattrs), out);
+        write_attributes(new, old.as_ref(), buffer.bytes(xattrs), out);
     }
 }
 
 /// Appends the path that a change is about; of a rename the new one.
-pub(super) fn write_path(style: &Style, batch: &Batch, change: &Change, out: &mut Vec<u8>) {
+pub(super) fn write_path(style: &Style, buffer: &ChangeBuffer, change: &Change, out: &mut Vec<u8>) {
     if let Some((_, first, second)) = label(change) {
-        write_name(style, batch.bytes(second.unwrap_or(first)), out);
+        write_name(style, buffer.bytes(second.unwrap_or(first)), out);
     }
 }
 

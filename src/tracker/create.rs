@@ -189,7 +189,7 @@ impl<D: Disk> Tracker<D> {
             }
             // It is gone or replaced: events about that follow.
             Ok(_) | Err(FsError::NotFound) => self.unseen_create(dir, name),
-            Err(why) => drop(self.retry_name(dir, name, &why)),
+            Err(why) => drop(self.retry_later(dir, name, &why)),
         }
     }
 

@@ -40,19 +40,19 @@ impl<D> Tracker<D> {
         })
     }
 
-    /// Appends an entry's path to the batch.
+    /// Appends an entry's path to the buffer.
     pub(crate) fn path(&mut self, id: Id) -> Span {
         self.path_by(None, id)
     }
 
-    /// Appends an entry's path to the batch; with `old`, the path that it had in a subtree.
+    /// Appends an entry's path to the buffer; with `old`, the path that it had in a subtree.
     pub(super) fn path_by(&mut self, old: Option<&OldPath>, id: Id) -> Span {
-        let mut batch = std::mem::take(self.records.current());
-        let span = batch.path(|path| match old {
+        let mut buffer = std::mem::take(self.records.current());
+        let span = buffer.path(|path| match old {
             Some(old) => self.write_old_path(old, id, path),
             None => self.write_path(id, path),
         });
-        *self.records.current() = batch;
+        *self.records.current() = buffer;
         span
     }
 

@@ -22,7 +22,7 @@ impl<D> Tracker<D> {
     // What failed, and is tried again.
 
     /// Puts a name back that could not be reconciled. Whether that is to be reported.
-    pub(super) fn retry_name(&mut self, dir: Id, name: &[u8], error: &FsError) -> bool {
+    pub(super) fn retry_later(&mut self, dir: Id, name: &[u8], error: &FsError) -> bool {
         self.queue.retry(self.work_of_name(dir, name), error)
     }
 
@@ -62,7 +62,7 @@ impl<D> Tracker<D> {
         let is_to_report = match error {
             // The directory may not be searched: all names in it fail.
             FsError::PermissionDenied => self.queue.retry(Work::scan(dir, ScanScope::All), error),
-            _ => self.retry_name(dir, name, error),
+            _ => self.retry_later(dir, name, error),
         };
         self.warn_blocked(dir, error, is_to_report);
     }

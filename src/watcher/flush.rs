@@ -20,13 +20,13 @@ impl Watcher {
         }
         for _ in 0..PIECES {
             let now = self.clock.now();
-            let batch = &mut self.tracker.records.ready;
-            self.output.settle(batch, &mut self.stop, now.tick);
-            if let Some(batch) = self.output.take(batch) {
+            let buffer = &mut self.tracker.records.ready;
+            self.output.settle(buffer, &mut self.stop, now.tick);
+            if let Some(buffer) = self.output.take(buffer) {
                 // stdout may be the same terminal.
                 erase_progress();
-                for (path, warning) in batch.warnings() {
-                    self.stderr.warning(batch.bytes(path), warning, now.tick);
+                for (path, warning) in buffer.warnings() {
+                    self.stderr.warning(buffer.bytes(path), warning, now.tick);
                 }
             } else if !self.output.can_render() {
                 return Ok(());

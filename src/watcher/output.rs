@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::stop_reason::StopConditions;
-use crate::change::Batch;
+use crate::change::ChangeBuffer;
 use crate::log_file::{self, Log};
 use crate::output::writer::RecordWriter;
 use crate::output::{Header, Printer};
@@ -37,7 +37,7 @@ pub(super) struct Output {
     /// With `--settle`: changes that are held.
     settle: Option<Settle>,
     /// Changes that were taken from the tracker.
-    batch: Batch,
+    buffer: ChangeBuffer,
     /// How many of them are rendered.
     rendered: usize,
     /// Whether the loop waits for room in the output.
@@ -56,7 +56,7 @@ impl Output {
             writer,
             log,
             settle,
-            batch: Batch::default(),
+            buffer: ChangeBuffer::default(),
             rendered: 0,
             awaits_room: false,
         }
@@ -66,22 +66,27 @@ impl Output {
         self.printer.header()
     }
 
-    /// With `--settle`, holds the changes of a batch, and puts those in it that are due.
-    pub(super) fn settle(&mut self, batch: &mut Batch, stop: &mut StopConditions, now: u64) {
+    /// With `--settle`, holds the changes of a buffer, and puts those in it that are due.
+    pub(super) fn settle(
+        &mut self,
+        buffer: &mut ChangeBuffer,
+        stop: &mut StopConditions,
+        now: u64,
+    ) {
         if self.has_backlog() {
             return; // What was due before is not rendered yet.
         }
         let Some(settle) = &mut self.settle else {
             return;
         };
-        settle.pass(batch, now);
+        settle.pass(buffer, now);
         if let Some(last) = settle.last() {
             stop.add_change(false, last);
         }
-        if batch.is_empty() {
-            batch.clear();
+        if buffer.is_empty() {
+            buffer.clear();
         }
-        batch.keep_before();
+        buffer.keep_before();
     }
 
     /// Holds no change from now on.
@@ -101,26 +106,26 @@ impl Output {
         due.into_iter().flatten().min()
     }
 
-    /// Takes a batch over, if the one before is rendered.
-    pub(super) fn take(&mut self, batch: &mut Batch) -> Option<&Batch> {
-        if self.has_backlog() || batch.is_empty() {
+    /// Takes a buffer over, if the one before is rendered.
+    pub(super) fn take(&mut self, buffer: &mut ChangeBuffer) -> Option<&ChangeBuffer> {
+        if self.has_backlog() || buffer.is_empty() {
             return None;
         }
-        self.batch.clear();
+        self.buffer.clear();
         self.rendered = 0;
-        std::mem::swap(&mut self.batch, batch);
-        Some(&self.batch)
+        std::mem::swap(&mut self.buffer, buffer);
+        Some(&self.buffer)
     }
 
     /// Whether changes are left to be rendered.
     pub(super) fn has_backlog(&self) -> bool {
-        self.rendered < self.batch.changes().len()
+        self.rendered < self.buffer.changes().len()
     }
 
-    /// Renders the next piece of the batch. Returns whether more can be rendered.
+    /// Renders the next piece of the buffer. Returns whether more can be rendered.
     pub(super) fn render(&mut self, stop: &mut StopConditions, wall: i64, now: u64) -> bool {
         let before = self.writer.waiting();
-        let changes = self.batch.changes();
+        let changes = self.buffer.changes();
         while let Some(change) = changes.get(self.rendered)
             && !self.writer.is_full()
             && self.writer.waiting() < before + PIECE
@@ -130,15 +135,15 @@ impl Output {
                 break;
             }
             self.rendered += 1;
-            let (printer, batch) = (&mut self.printer, &self.batch);
-            let render = |out: &mut Vec<u8>| printer.print(batch, change, wall, out);
+            let (printer, buffer) = (&mut self.printer, &self.buffer);
+            let render = |out: &mut Vec<u8>| printer.print(buffer, change, wall, out);
             let is_printed = self.writer.append(render);
             if change.is_of_the_tree() {
                 stop.add_change(is_printed, now);
             }
         }
         if !self.has_backlog() {
-            self.batch.clear();
+            self.buffer.clear();
             self.rendered = 0;
         }
         self.has_backlog() && !self.writer.is_full()
@@ -156,7 +161,7 @@ impl Output {
 
     /// The number of records that are not written.
     pub(super) fn unwritten(&self) -> usize {
-        let left = self.batch.changes().len() - self.rendered;
+        let left = self.buffer.changes().len() - self.rendered;
         self.writer.records_waiting() + left
     }
 
@@ -197,7 +202,7 @@ mod tests {
     use std::io::pipe;
 
     use super::Output;
-    use crate::change::{Batch, Change, Content, Kind};
+    use crate::change::{Change, ChangeBuffer, Content, Kind};
     use crate::output::writer::RecordWriter;
     use crate::output::{Events, Format, Header, LineTime, Printer, Style};
     use crate::settle::Settle;
@@ -221,10 +226,10 @@ mod tests {
             Some(Settle::new(1)),
         );
         let mut stop = StopConditions::new(StopOptions::default());
-        let mut batch = Batch::default();
-        let create = |batch: &mut Batch, number: usize| {
-            let path = batch.path(|bytes| bytes.extend(format!("t/{number:0200}").bytes()));
-            batch.push(Change::Created {
+        let mut buffer = ChangeBuffer::default();
+        let create = |buffer: &mut ChangeBuffer, number: usize| {
+            let path = buffer.path(|bytes| bytes.extend(format!("t/{number:0200}").bytes()));
+            buffer.push(Change::Created {
                 kind: Kind::Other,
                 path,
                 content: Content::default(),
@@ -232,13 +237,13 @@ mod tests {
                 attributes: None,
             });
         };
-        (0..20_000).for_each(|number| create(&mut batch, number));
+        (0..20_000).for_each(|number| create(&mut buffer, number));
         // What came before it is due, what comes after it is held.
-        batch.push(Change::Overflow);
-        create(&mut batch, 20_000);
-        output.settle(&mut batch, &mut stop, 0);
+        buffer.push(Change::Overflow);
+        create(&mut buffer, 20_000);
+        output.settle(&mut buffer, &mut stop, 0);
         assert_eq!(output.deadline(), Some(1));
-        output.take(&mut batch).expect("the changes that are due");
+        output.take(&mut buffer).expect("the changes that are due");
         while output.render(&mut stop, 0, 0) {}
         assert!(output.has_backlog(), "the output is full");
         assert_eq!(output.deadline(), None);

@@ -5,7 +5,7 @@
 //! records after it fold to the tree on disk.
 
 use super::Watcher;
-use crate::change::{Batch, Change, Content, Kind};
+use crate::change::{Change, ChangeBuffer, Content, Kind};
 use crate::error::Error;
 use crate::output::Format;
 use crate::tracker::model::Id;
@@ -47,8 +47,8 @@ impl Snapshots {
     }
 
     /// Begins the first session.
-    pub(super) fn begin(&mut self, batch: &mut Batch) {
-        batch.push(Change::Start);
+    pub(super) fn begin(&mut self, buffer: &mut ChangeBuffer) {
+        buffer.push(Change::Start);
         self.phase = Phase::Reading;
     }
 

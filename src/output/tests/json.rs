@@ -2,7 +2,7 @@
 
 use super::super::{EventName, Events, Format, Header, Printer, Style};
 use super::{all_events, plain, printed, record_of, span};
-use crate::change::{Attributes, Batch, Bytes, Change, Content, EMPTY, InodeTimes, Kind};
+use crate::change::{Attributes, Bytes, Change, ChangeBuffer, Content, EMPTY, InodeTimes, Kind};
 
 #[test]
 fn json_names_digest_size_and_the_bytes_of_a_path_that_is_not_utf8() {
@@ -64,43 +64,43 @@ fn json_fields_are_always_in_the_same_order() {
     let digest = hex::encode(EMPTY);
     let stat = r#""inode":7,"mtime":"2023-11-14T22:13:20.000000001Z","ctime":"1970-01-01T00:00:00.000000000Z","btime":"1969-12-31T23:59:59.999999999Z""#;
     let owner = r#""mode":"4755","uid":0,"gid":50"#;
-    let created = |batch: &mut Batch| Change::Created {
+    let created = |buffer: &mut ChangeBuffer| Change::Created {
         kind: Kind::File,
-        path: span(batch, b"./x"),
+        path: span(buffer, b"./x"),
         content: full_content(),
         attributes: Some(OWNER),
         entered: false,
     };
-    let existing = |batch: &mut Batch| Change::Existing {
+    let existing = |buffer: &mut ChangeBuffer| Change::Existing {
         kind: Kind::Other,
-        path: span(batch, b"./x"),
+        path: span(buffer, b"./x"),
         content: Content::default(),
         attributes: None,
     };
-    let renamed = |batch: &mut Batch| Change::Renamed {
+    let renamed = |buffer: &mut ChangeBuffer| Change::Renamed {
         kind: Kind::Directory,
-        from: span(batch, b"./\xfe"),
-        path: span(batch, b"./\xff"),
+        from: span(buffer, b"./\xfe"),
+        path: span(buffer, b"./\xff"),
     };
-    let attributes = |batch: &mut Batch| Change::AttributesChanged {
+    let attributes = |buffer: &mut ChangeBuffer| Change::AttributesChanged {
         kind: Kind::Symlink,
-        path: span(batch, b"./x"),
+        path: span(buffer, b"./x"),
         new: OWNER,
         old: Some(Attributes {
             mode: 0o600,
             ..OWNER
         }),
-        xattrs: span(batch, b"user.a\0security.b\0"),
+        xattrs: span(buffer, b"user.a\0security.b\0"),
     };
-    let closed = |batch: &mut Batch| Change::Closed {
-        path: span(batch, b"./x"),
+    let closed = |buffer: &mut ChangeBuffer| Change::Closed {
+        path: span(buffer, b"./x"),
         content: full_content(),
     };
-    let touched = |batch: &mut Batch| Change::Touched {
-        path: span(batch, b"./x"),
+    let touched = |buffer: &mut ChangeBuffer| Change::Touched {
+        path: span(buffer, b"./x"),
         mtime: 1,
     };
-    let ready = |_: &mut Batch| Change::Ready {
+    let ready = |_: &mut ChangeBuffer| Change::Ready {
         directories: 1,
         files: 2,
     };
@@ -154,9 +154,9 @@ fn json_fields_are_always_in_the_same_order() {
 #[test]
 fn json_escapes_del_and_c1_too() {
     let path = "./\u{1b}a\u{7f}b\u{80}c\u{9f}d\u{a0}\"\\\u{e9}\n";
-    let line = record_of(plain(Format::Json), |batch| Change::Deleted {
+    let line = record_of(plain(Format::Json), |buffer| Change::Deleted {
         kind: Kind::File,
-        path: span(batch, path.as_bytes()),
+        path: span(buffer, path.as_bytes()),
     });
     let escaped = r#""path":"./\u001ba\u007fb\u0080c\u009fd"#;
     assert!(line.contains(escaped), "{line}");
@@ -181,20 +181,20 @@ fn a_session_begins_with_start_and_its_records_are_numbered_without_a_gap() {
     };
     let mut printer = Printer::new(style, Some("here".to_owned()), header);
     let mut out = Vec::new();
-    let mut batch = Batch::default();
-    let path = span(&mut batch, b"x");
+    let mut buffer = ChangeBuffer::default();
+    let path = span(&mut buffer, b"x");
     for session in 0..2 {
-        assert!(!printer.print(&batch, &Change::Start, session, &mut out));
+        assert!(!printer.print(&buffer, &Change::Start, session, &mut out));
         let gone = Change::Deleted {
             kind: Kind::File,
             path: path.clone(),
         };
         assert!(
-            !printer.print(&batch, &gone, 0, &mut out),
+            !printer.print(&buffer, &gone, 0, &mut out),
             "it was not asked for"
         );
         assert!(
-            !printer.print(&batch, &Change::Overflow, 0, &mut out),
+            !printer.print(&buffer, &Change::Overflow, 0, &mut out),
             "it does not count"
         );
     }
@@ -233,8 +233,8 @@ fn a_session_begins_with_start_and_its_records_are_numbered_without_a_gap() {
 fn without_a_host_only_start_has_a_session() {
     let mut printer = Printer::new(plain(Format::Json), None, Header::default());
     let mut out = Vec::new();
-    printer.print(&Batch::default(), &Change::Start, 0, &mut out);
-    printer.print(&Batch::default(), &Change::Overflow, 0, &mut out);
+    printer.print(&ChangeBuffer::default(), &Change::Start, 0, &mut out);
+    printer.print(&ChangeBuffer::default(), &Change::Overflow, 0, &mut out);
     let text = String::from_utf8(out).expect("UTF-8");
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[0].contains("\"session\":\""), "{text}");
@@ -250,7 +250,7 @@ fn without_a_host_only_start_has_a_session() {
         let host = Some("here".to_owned());
         let mut printer = Printer::new(plain(format), host, Header::default());
         let mut out = Vec::new();
-        printer.print(&Batch::default(), &Change::Start, 0, &mut out);
+        printer.print(&ChangeBuffer::default(), &Change::Start, 0, &mut out);
         assert!(out.is_empty(), "{format:?} has no sessions");
     }
 }

@@ -48,7 +48,7 @@ impl<D> Tracker<D> {
     /// How many records are left beside those that may be written now.
     pub(crate) fn left_to_emit(&self) -> usize {
         let count = |part: &Part| match part {
-            Part::Batch(batch) => batch.changes().len(),
+            Part::Buffer(buffer) => buffer.changes().len(),
             Part::Emission(Emission::Removal { old, .. }) => self.model.subtree(old.top).len(),
             Part::Emission(Emission::Moved {
                 all,
@@ -137,7 +137,7 @@ impl<D: Disk> Tracker<D> {
             && let Some(part) = left.pop_front()
         {
             match part {
-                Part::Batch(batch) => self.records.ready.append(batch),
+                Part::Buffer(buffer) => self.records.ready.append(buffer),
                 Part::Emission(emission) => {
                     if let Some(rest) = self.emit_some(emission, max_path_bytes) {
                         left.push_front(Part::Emission(rest));
@@ -148,7 +148,7 @@ impl<D: Disk> Tracker<D> {
         self.records.left = left;
     }
 
-    /// Emits until the current batch has `max_path_bytes` bytes of paths; returns what is left.
+    /// Emits until the current buffer has `max_path_bytes` bytes of paths; returns what is left.
     fn emit_some(&mut self, mut emission: Emission, max_path_bytes: usize) -> Option<Emission> {
         match &mut emission {
             Emission::Removal { old, emit_top } => {
@@ -199,14 +199,14 @@ impl<D: Disk> Tracker<D> {
     pub(crate) fn dismiss_emissions(&mut self) {
         for part in std::mem::take(&mut self.records.left) {
             if let Part::Emission(removal @ Emission::Removal { .. }) = part {
-                let batch = std::mem::take(&mut self.records.ready);
+                let buffer = std::mem::take(&mut self.records.ready);
                 let mut left = Some(removal);
                 while let Some(removal) = left.take() {
                     let max_path_bytes = self.records.piece_end();
                     left = self.emit_some(removal, max_path_bytes);
                     self.records.ready.clear();
                 }
-                self.records.ready = batch;
+                self.records.ready = buffer;
             }
         }
     }

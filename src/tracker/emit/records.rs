@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::in_pieces::Emission;
-use crate::change::Batch;
+use crate::change::ChangeBuffer;
 
 /// Bytes of paths in a piece: 1 MiB, and little in tests, whose trees are small.
 const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
@@ -14,24 +14,24 @@ const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
 /// A part of what is emitted after [`Records::ready`].
 pub(super) enum Part {
     Emission(Emission),
-    Batch(Batch),
+    Buffer(ChangeBuffer),
 }
 
 #[derive(Default)]
 pub(crate) struct Records {
     /// What may be written now.
-    pub(crate) ready: Batch,
+    pub(crate) ready: ChangeBuffer,
     pub(super) left: VecDeque<Part>,
 }
 
 impl Records {
-    /// The batch to which records are added: behind all that is left to be emitted.
-    pub(crate) fn current(&mut self) -> &mut Batch {
+    /// The buffer to which records are added: behind all that is left to be emitted.
+    pub(crate) fn current(&mut self) -> &mut ChangeBuffer {
         if matches!(self.left.back(), Some(Part::Emission(_))) {
-            self.left.push_back(Part::Batch(self.ready.successor()));
+            self.left.push_back(Part::Buffer(self.ready.successor()));
         }
         match self.left.back_mut() {
-            Some(Part::Batch(batch)) => batch,
+            Some(Part::Buffer(buffer)) => buffer,
             Some(Part::Emission(_)) | None => &mut self.ready,
         }
     }
@@ -46,7 +46,7 @@ impl Records {
         !self.left.is_empty()
     }
 
-    /// The length of all paths in the current batch with which a piece that begins now is full.
+    /// The length of all paths in the current buffer with which a piece that begins now is full.
     pub(in crate::tracker) fn piece_end(&mut self) -> usize {
         self.current().path_bytes().saturating_add(PIECE)
     }

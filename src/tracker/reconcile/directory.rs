@@ -44,7 +44,7 @@ impl<D: Disk> Tracker<D> {
         match watched {
             Ok(watched) => self.reconcile_opened(dir, name, stat, &watched),
             Err(error) => {
-                let is_to_report = self.retry_name(dir, name, &error);
+                let is_to_report = self.retry_later(dir, name, &error);
                 self.warn_blocked(dir, &error, is_to_report);
             }
         }
@@ -117,7 +117,7 @@ impl<D: Disk> Tracker<D> {
             }
             // It is not known which of the two has changed.
             (Err(error), None) if known.is_some_and(|id| self.is_alias_of(id, watched.inode)) => {
-                self.retry_name(dir, name, error);
+                self.retry_later(dir, name, error);
             }
             (Err(error), None) => {
                 let id = self.new_directory(dir, name, stat);

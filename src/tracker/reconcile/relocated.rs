@@ -46,10 +46,10 @@ impl<D: Disk> Tracker<D> {
                     self.model.parent(id)
                 };
             }
-            self.retry_name(dir, name, &FsError::NotFound);
+            self.retry_later(dir, name, &FsError::NotFound);
         } else if self.model.has(other, Flag::ROOT) {
             self.reconcile_root(other);
-            self.retry_name(dir, name, &FsError::NotFound);
+            self.retry_later(dir, name, &FsError::NotFound);
         } else {
             self.relocate(other, dir, name);
         }
@@ -63,7 +63,7 @@ impl<D: Disk> Tracker<D> {
             self.unlink(known);
             if holds_it || !self.model.is_live(other) {
                 // It was removed together with what it replaces, and is found again as new.
-                self.retry_name(dir, name, &FsError::NotFound);
+                self.retry_later(dir, name, &FsError::NotFound);
                 return;
             }
         }

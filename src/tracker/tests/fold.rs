@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::change::{Batch, Change, Content, Digest, Kind};
+use crate::change::{Change, ChangeBuffer, Content, Digest, Kind};
 
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
@@ -70,19 +70,23 @@ impl Fold {
         self.names.insert(path.to_vec(), emitted);
     }
 
-    pub(super) fn apply(&mut self, batch: &Batch, change: &Change) -> Result<(), &'static str> {
+    pub(super) fn apply(
+        &mut self,
+        buffer: &ChangeBuffer,
+        change: &Change,
+    ) -> Result<(), &'static str> {
         match change {
             Change::Created {
                 kind,
                 path,
                 content,
                 ..
-            } => self.created(batch.bytes(path), *kind, *content),
-            Change::Changed { path, content } => self.changed(batch.bytes(path), *content),
+            } => self.created(buffer.bytes(path), *kind, *content),
+            Change::Changed { path, content } => self.changed(buffer.bytes(path), *content),
             Change::Renamed { kind, from, path } => {
-                self.renamed(batch.bytes(from), batch.bytes(path), *kind)
+                self.renamed(buffer.bytes(from), buffer.bytes(path), *kind)
             }
-            Change::Deleted { kind, path } => self.deleted(batch.bytes(path), *kind),
+            Change::Deleted { kind, path } => self.deleted(buffer.bytes(path), *kind),
             _ => Ok(()),
         }
     }
@@ -189,8 +193,8 @@ impl Fold {
 }
 
 /// A record as a test reads it: `created t/a 5`, with the size where it was emitted.
-pub(super) fn line(batch: &Batch, change: &Change) -> String {
-    let show = |path| String::from_utf8_lossy(batch.bytes(path)).into_owned();
+pub(super) fn line(buffer: &ChangeBuffer, change: &Change) -> String {
+    let show = |path| String::from_utf8_lossy(buffer.bytes(path)).into_owned();
     let name = |path, kind: &Kind| show(path) + if *kind == Kind::Directory { "/" } else { "" };
     let size = |content: &Content| {
         content

@@ -6,7 +6,7 @@ use super::{Before, Change, OwnedChange, Span, Warning};
 
 /// Changes and warnings, in order.
 #[derive(Default)]
-pub(crate) struct Batch {
+pub(crate) struct ChangeBuffer {
     /// The paths, one after the other.
     bytes: Vec<u8>,
     changes: Vec<Change>,
@@ -17,8 +17,8 @@ pub(crate) struct Batch {
     warnings: Vec<(Span, Warning)>,
 }
 
-impl Batch {
-    /// An empty batch that keeps the same.
+impl ChangeBuffer {
+    /// An empty buffer that keeps the same.
     pub(crate) fn successor(&self) -> Self {
         Self {
             keeps_before: self.keeps_before,
@@ -26,7 +26,7 @@ impl Batch {
         }
     }
 
-    /// Appends another batch.
+    /// Appends another buffer.
     pub(crate) fn append(&mut self, mut next: Self) {
         let (bytes, changes) = (self.bytes.len(), self.changes.len());
         self.bytes.append(&mut next.bytes);
