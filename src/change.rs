@@ -1,6 +1,8 @@
 //! Defines what is reported: changes, in the past tense, and warnings about paths.
 
 mod buffer;
+#[cfg(test)]
+pub(crate) mod fold;
 
 use std::ops::Range;
 

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod cases;
-mod fold;
 mod judge;
 mod start;
 mod stream;

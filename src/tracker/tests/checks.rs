@@ -7,7 +7,7 @@ use super::super::fake::{Node, digest};
 use super::super::model::{DirectoryState, Flag, Id};
 use super::super::polling::POLL;
 use super::super::{Hashing, Tracker};
-use super::fold;
+use super::lines;
 use super::world::{MS, World};
 use crate::change::{Change, Kind, Warning};
 use crate::event::Wd;
@@ -17,10 +17,11 @@ impl World {
     pub(super) fn absorb(&mut self) {
         let batch = std::mem::take(&mut self.tracker.records.ready);
         for change in batch.changes() {
-            let line = fold::line(&batch, change);
+            let line = lines::line(&batch, change);
             self.tracker.disk.journal.push(line.clone());
             self.records.push(line);
-            if let Err(wrong) = self.fold.apply(&batch, change) {
+            let owned = change.clone().map(|path| batch.bytes(&path).to_vec());
+            if let Err(wrong) = self.fold.apply(&owned, &|_| false) {
                 panic!("{wrong}, after {:#?}", self.tracker.disk.journal);
             }
         }

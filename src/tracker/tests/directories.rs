@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::fake::Op;
 use super::cases::{all, emits, emits_with, write};
-use super::fold::line;
+use super::lines::line;
 use super::world::{World, WorldOptions};
 use crate::change::{Change, Warning};
 

@@ -10,7 +10,7 @@ use super::super::disk::{Disk, Inode};
 use super::super::fake::{Fake, Node, Odds, Op, Queued, digest};
 use super::super::model::{Flag, Id};
 use super::super::{Root, Settings, Timestamps, Tracker};
-use super::fold::Fold;
+use crate::change::fold::Fold;
 use crate::change::{Bytes, Content, Kind, Warning};
 use crate::filter::{Filter, FilterOptions};
 
@@ -216,7 +216,7 @@ impl World {
                 }),
                 stat: None,
             };
-            self.fold.start(&at, kind, content);
+            self.fold.add(&at, kind, content, false);
             if kind == Kind::Directory {
                 self.tracker
                     .model

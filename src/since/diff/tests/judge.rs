@@ -3,55 +3,116 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Compared;
-use super::fold::{Fold, Number, text};
 use super::stream::{Reported, is_below};
-use crate::change::{Change, InodeTimes, Kind, OwnedChange};
+use crate::change::fold::{Entry, Fold, key};
+use crate::change::{Bytes, Change, Content, InodeTimes, Kind, OwnedChange};
 use crate::file_status::Stat;
 use crate::tracker::Hashing;
 use crate::tracker::fake::{Node, digest};
 use crate::tracker::model::Id;
 
+/// The records, applied to the tree that was reported.
+#[derive(Default)]
+struct Judged {
+    fold: Fold,
+    /// The node of each reported entry, by its number.
+    nodes: HashMap<usize, Node>,
+    /// The numbers of entries whose content a record has.
+    with_content: BTreeSet<usize>,
+    renamed: BTreeSet<usize>,
+}
+
+impl Judged {
+    fn apply(
+        &mut self,
+        change: &Change<Vec<u8>>,
+        is_top: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<(), &'static str> {
+        self.fold.apply(change, is_top)?;
+        match change {
+            Change::Created { path, content, .. } | Change::Changed { path, content } => {
+                let number = self.entry(path).number;
+                if content.bytes.is_some() && !self.with_content.insert(number) {
+                    return Err("content twice");
+                }
+            }
+            Change::Renamed { path, .. } => {
+                self.renamed.insert(self.entry(path).number);
+            }
+            Change::Deleted { .. } => {}
+            _ => return Err("no difference between trees"),
+        }
+        Ok(())
+    }
+
+    fn entry(&self, path: &[u8]) -> &Entry {
+        &self.fold.names[key(path)]
+    }
+
+    /// Whether what the records have renamed is still there, and what they have replaced by a file
+    /// with other bytes was changed.
+    fn finish(&self) -> Result<(), &'static str> {
+        let entries = self.fold.names.values();
+        let there: BTreeSet<usize> = entries.clone().map(|entry| entry.number).collect();
+        if !self.renamed.is_subset(&there) {
+            return Err("renamed and deleted");
+        }
+        if entries.into_iter().any(Entry::is_owed) {
+            return Err("replaced by other bytes, and not changed");
+        }
+        Ok(())
+    }
+}
+
 impl Compared<'_> {
     /// # Errors
     /// What is wrong.
     pub(super) fn judge(&self) -> Result<(), String> {
-        let mut fold = Fold::default();
-        let mut numbers: HashMap<Number, Node> = HashMap::new();
+        let mut judged = Judged::default();
         for (path, before) in &self.stream.names {
-            let number = fold.add(path, before.kind, before.digest, before.size);
-            numbers.insert(number, before.node);
+            let content = Content {
+                bytes: before.size.map(|size| Bytes {
+                    size,
+                    digest: before.digest,
+                }),
+                stat: None,
+            };
+            let number = judged.fold.add(path.as_bytes(), before.kind, content, true);
+            judged.nodes.insert(number, before.node);
         }
-        let is_top = |path: &str| {
+        let is_top = |path: &[u8]| {
             let mut paths = self.case.now.paths.iter();
-            paths.any(|(shown, _)| *shown == path)
+            paths.any(|(shown, _)| shown.as_bytes() == path)
         };
         for change in &self.changes {
-            fold.apply(change, &is_top)
+            judged
+                .apply(&change.change, &is_top)
                 .map_err(|why| self.wrong(&format!("{why}: {}", line(change))))?;
         }
-        fold.finish().map_err(|why| self.wrong(why))?;
+        judged.finish().map_err(|why| self.wrong(why))?;
         let now: BTreeMap<String, Id> = self
             .start
             .reported()
             .into_iter()
             .map(|(path, id)| (text(&path), id))
             .collect();
-        let (left, right): (Vec<_>, Vec<_>) = (fold.names.keys().collect(), now.keys().collect());
+        let left: Vec<String> = judged.fold.names.keys().map(|path| text(path)).collect();
+        let right: Vec<String> = now.keys().cloned().collect();
         if left != right {
             return Err(self.wrong(&format!("folds to {left:?}, not {right:?}")));
         }
         for (path, &id) in &now {
-            self.judge_entry(path, id, &fold)
+            self.judge_entry(path, id, &judged)
                 .map_err(|why| self.wrong(&format!("{path}: {why}")))?;
         }
         if !self.changes.is_empty() && self.is_same_tree(&now) {
             return Err(self.wrong("nothing differs"));
         }
-        self.judge_renames(&now, &fold, &numbers)
+        self.judge_renames(&now, &judged)
     }
 
-    fn judge_entry(&self, path: &str, id: Id, fold: &Fold) -> Result<(), String> {
-        let entry = &fold.names[path];
+    fn judge_entry(&self, path: &str, id: Id, judged: &Judged) -> Result<(), String> {
+        let entry = judged.entry(path.as_bytes());
         let tracker = &self.start.tracker;
         if entry.kind != tracker.model.kind(id) {
             return Err(format!("is a {:?}", entry.kind));
@@ -81,7 +142,8 @@ impl Compared<'_> {
             && bytes.len() as u64 <= self.case.now.hash_limit;
         if is_read
             && entry.digest.is_none()
-            && (entry.has_content || self.case.comparison.completes_digests)
+            && (judged.with_content.contains(&entry.number)
+                || self.case.comparison.completes_digests)
         {
             return Err("has no digest".into());
         }
@@ -119,12 +181,7 @@ impl Compared<'_> {
 
     /// What has the same inode number and birth time under another name was renamed, unless
     /// something that the trees show stands against it.
-    fn judge_renames(
-        &self,
-        now: &BTreeMap<String, Id>,
-        fold: &Fold,
-        numbers: &HashMap<Number, Node>,
-    ) -> Result<(), String> {
+    fn judge_renames(&self, now: &BTreeMap<String, Id>, judged: &Judged) -> Result<(), String> {
         let case = self.case;
         let births = case.before.has_birth_times && case.now.has_birth_times;
         if !case.comparison.renames || !births {
@@ -168,7 +225,8 @@ impl Compared<'_> {
             if stays || is_split {
                 continue;
             }
-            if numbers.get(&fold.names[*to].number) != Some(&node) {
+            let number = judged.entry(to.as_bytes()).number;
+            if judged.nodes.get(&number) != Some(&node) {
                 return Err(self.wrong(&format!("{to} was {from}, and is not renamed")));
             }
         }
@@ -226,6 +284,11 @@ fn line(record: &OwnedChange) -> String {
     };
     let digest = content.digest().map(|digest| hex::encode(&digest[..2]));
     format!("{} {:?} {digest:?}", short(record), content.size())
+}
+
+/// A path as text; the PATH `/` is empty.
+pub(super) fn text(path: &[u8]) -> String {
+    String::from_utf8(key(path).to_vec()).unwrap()
 }
 
 /// A record without content.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fold::text;
+use super::judge::text;
 use super::start::{Odds, RunOptions, Start};
 use crate::change::{Digest, InodeTimes, Kind};
 use crate::file_status::Stat;
