@@ -1,10 +1,11 @@
-//! Tests sandboxes: one that refuses statx(2), and one without /proc.
+//! Tests sandboxes: those that refuse statx(2) or getdents64(2), and those without /proc or /dev.
 #![allow(clippy::missing_docs_in_private_items)] // The names are sentences.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod common;
 
 use common::{Tree, namespace};
+use std::ffi::OsStr;
 use std::fs;
 
 #[test]
@@ -13,7 +14,7 @@ fn without_statx_all_goes_on_by_fstatat() {
         let tree = Tree::new();
         tree.mkdirs("d/e");
         tree.write("d/f", "before");
-        let builder = tree.watch().json().refusing_statx(error);
+        let builder = tree.watch().json().refusing(libc::SYS_statx, error);
         let mut watch = builder.baseline().start();
         tree.write("d/f", "after");
         watch.expect(&["changed file ./d/f"]);
@@ -38,7 +39,10 @@ fn without_statx_a_file_that_is_a_mount_point_is_known_by_the_mount_table() {
     let tree = Tree::new();
     tree.write("f", "covered");
     fs::write(tree.outside("x"), "mounted").unwrap();
-    let builder = tree.watch().refusing_statx(libc::EPERM).through(&wrapper);
+    let builder = tree
+        .watch()
+        .refusing(libc::SYS_statx, libc::EPERM)
+        .through(&wrapper);
     let mut watch = builder.baseline().start();
     fs::write(tree.outside("x"), "by its own name").unwrap();
     watch.expect(&["Content changed: ./f"]);
@@ -49,6 +53,29 @@ fn without_statx_a_file_that_is_a_mount_point_is_known_by_the_mount_table() {
     fs::write(&from, "another, written").unwrap();
     watch.expect(&["Content changed: ./f"]);
     watch.stop();
+}
+
+#[test]
+fn directories_that_cannot_be_listed_are_reported_as_such_and_keep_their_watches() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    let whole = tree.watch().json().args(["--initial", "--timeout", "0"]);
+    let reported = tree.outside("reported");
+    fs::write(&reported, whole.spawn().wait().stdout).unwrap();
+    let failing = || tree.watch().refusing(libc::SYS_getdents64, libc::EIO);
+    let since = [OsStr::new("--since"), reported.as_os_str()];
+    for builder in [failing(), failing().args(since)] {
+        let mut watch = builder.start();
+        watch.await_stderr("balerion: warning: .: Input/output error");
+        tree.touch("new");
+        watch.expect(&["New file: ./new"]);
+        tree.remove("new");
+        watch.expect(&["Deleted: ./new"]);
+        let ended = watch.stop();
+        let warnings = ended.stderr.matches("Input/output error").count();
+        assert_eq!(warnings, 1, "{}", ended.stderr);
+        assert!(!ended.stderr.contains("no watch"), "{}", ended.stderr);
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl<D> Tracker<D> {
         self.model.take_watch(id)
     }
 
-    /// Serves a directory that cannot be watched or listed: it is polled, or tried again.
+    /// Serves a directory that has no watch and cannot be watched now: it is polled, or tried again.
     pub(crate) fn cannot_watch(&mut self, id: Id, error: &FsError) {
         // At the limit of watches, polling tries each again.
         if *error != FsError::WatchLimit {
@@ -55,14 +55,9 @@ impl<D> Tracker<D> {
         }
         match error {
             FsError::WatchLimit | FsError::Io(_) => {
-                match self.model.directory_state(id) {
-                    DirectoryState::Unwatched => {
-                        self.model.set_directory_state(id, DirectoryState::Polled);
-                        self.warn_unwatched(id, error);
-                    }
-                    // The watch is set, and the directory could not be listed.
-                    DirectoryState::Watched(_) => self.warn_unwatched(id, error),
-                    DirectoryState::Polled | DirectoryState::NotEntered(_) => {}
+                if self.model.directory_state(id) == DirectoryState::Unwatched {
+                    self.model.set_directory_state(id, DirectoryState::Polled);
+                    self.warn_unwatched(id, error);
                 }
                 self.queue.add(Work::scan(id, ScanScope::All));
             }

@@ -117,9 +117,10 @@ impl<D> Tracker<D> {
         })
     }
 
-    /// Whether the walk has found a directory and could not list it.
+    /// Whether the walk has found a directory and could not list it, or not to its end.
     pub(crate) fn is_unlisted(&self, dir: Id) -> bool {
         self.model.directory_state(dir) == DirectoryState::Unwatched
+            || self.model.scanned(dir) == self.queue.unscanned()
     }
 
     pub(crate) fn unlisted_directories(&self) -> Vec<Id> {

@@ -80,6 +80,12 @@ impl<D> Tracker<D> {
         }
     }
 
+    /// Serves a directory that the walk has watched and could not list, or not to its end.
+    pub(crate) fn cannot_list(&mut self, dir: Id, error: &FsError) {
+        self.mark_unscanned(dir);
+        self.cannot_scan(dir, ScanScope::All, error);
+    }
+
     /// Warns about a directory whose names cannot be served.
     pub(super) fn warn_blocked(&mut self, dir: Id, error: &FsError, is_to_report: bool) {
         match error {

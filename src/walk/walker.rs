@@ -157,12 +157,13 @@ impl<'s, 'a> Walker<'s, 'a> {
         let old = if wd.is_ok() { old } else { None };
         let mut wd = Some(wd);
         let mut list = List::new(fd.as_fd());
+        let mut failed = None;
         loop {
             let may_be_ahead = self.shared.has_idle_worker();
             let count = match list.next(&mut self.buffer, may_be_ahead) {
                 Ok(count) => count,
                 Err(error) => {
-                    self.walk_error(id, &error, Some(raw));
+                    failed = Some(error);
                     0
                 }
             };
@@ -188,6 +189,10 @@ impl<'s, 'a> Walker<'s, 'a> {
             }
         }
         drop(list);
+        if let Some(error) = failed {
+            let mut state = self.shared.lock();
+            state.tracker.cannot_list(id, &fs_error(&error));
+        }
         frames.push(Frame { fd, on, first });
     }
 
@@ -257,7 +262,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         true
     }
 
-    /// Serves a directory that could not be opened or read: warns, and puts it on the work queue.
+    /// Serves a directory that could not be opened: warns, and puts it on the work queue.
     fn walk_error(&self, id: Id, error: &io::Error, raw: Option<Stat>) {
         let mut state = self.shared.lock();
         let why = fs_error(error);

@@ -148,8 +148,8 @@ impl Watcher {
     }
 }
 
-/// Adds what was reported in directories that the walk could not list, since their file system
-/// does not answer: the scan that they are due compares it.
+/// Adds what was reported in directories that the walk could not list (their file system does not
+/// answer, say): the scan that they are due compares it.
 fn add_unlisted(tracker: &mut RealTracker, since: &Since) {
     let tree = since.tree();
     for dir in tracker.unlisted_directories() {

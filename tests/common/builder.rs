@@ -38,8 +38,8 @@ pub(crate) struct Builder {
     mounts: bool,
     /// Names that are no part of the comparison with the disk.
     without: Vec<Vec<u8>>,
-    /// The error with which a sandbox refuses statx(2).
-    refuses_statx: Option<i32>,
+    /// A system call that a sandbox refuses, and the error.
+    refuses: Option<(libc::c_long, i32)>,
 }
 
 impl Builder {
@@ -59,13 +59,13 @@ impl Builder {
             user: None,
             mounts: false,
             without: Vec::new(),
-            refuses_statx: None,
+            refuses: None,
         }
     }
 
-    /// Runs it in a sandbox that refuses statx(2) with this error.
-    pub(crate) fn refusing_statx(mut self, error: i32) -> Self {
-        self.refuses_statx = Some(error);
+    /// Runs it in a sandbox that refuses a system call with this error.
+    pub(crate) fn refusing(mut self, call: libc::c_long, error: i32) -> Self {
+        self.refuses = Some((call, error));
         self
     }
 
@@ -170,8 +170,8 @@ impl Builder {
         if let Some(id) = self.user {
             command.uid(id).gid(id);
         }
-        if let Some(error) = self.refuses_statx {
-            sys::refuse_statx(&mut command, error);
+        if let Some((call, error)) = self.refuses {
+            sys::refuse(&mut command, call, error);
         }
         command
     }

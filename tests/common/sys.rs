@@ -212,9 +212,9 @@ pub(crate) fn set_xattr(path: &Path, name: &str, value: &[u8]) -> io::Result<()>
     .map(drop)
 }
 
-/// Has statx(2) refused with an error in a command that is to be started, as sandboxes do that
-/// are older than the call: seccomp(2).
-pub(crate) fn refuse_statx(command: &mut std::process::Command, error: i32) {
+/// Has a system call refused with an error in a command that is to be started, as sandboxes do
+/// that are older than the call: seccomp(2).
+pub(crate) fn refuse(command: &mut std::process::Command, call: libc::c_long, error: i32) {
     use std::os::unix::process::CommandExt as _;
     let statement = |code: u32, value: u32, jt: u8, jf: u8| libc::sock_filter {
         code: u16::try_from(code).unwrap(),
@@ -222,12 +222,12 @@ pub(crate) fn refuse_statx(command: &mut std::process::Command, error: i32) {
         jf,
         k: value,
     };
-    let statx = u32::try_from(libc::SYS_statx).unwrap();
+    let call = u32::try_from(call).unwrap();
     let refusal = libc::SECCOMP_RET_ERRNO | u32::try_from(error).unwrap();
     // The number of the call is the first word of what the filter sees.
     let mut filter = vec![
         statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, statx, 0, 1),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call, 0, 1),
         statement(libc::BPF_RET | libc::BPF_K, refusal, 0, 0),
         statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
     ];
