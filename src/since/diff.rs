@@ -51,22 +51,26 @@ pub(crate) fn diff<D>(
 ) -> Difference {
     let tree = &since.tree;
     let mut differ = Differ {
-        since,
-        tree,
-        tracker,
-        metadata: Metadata {
+        trees: Trees {
             since,
+            tree,
             tracker,
-            found,
-            directory_times,
+            metadata: Metadata {
+                since,
+                tracker,
+                found,
+                directory_times,
+            },
+            paths: Paths::new(tree),
         },
         comparison,
-        paths: Paths::new(tree),
-        of_old: vec![None; tree.end()],
-        of_new: HashMap::new(),
-        old_left: Vec::new(),
+        pairs: Pairs {
+            of_old: vec![None; tree.end()],
+            of_new: HashMap::new(),
+            gone: Vec::new(),
+            changed: Vec::new(),
+        },
         new_left: Vec::new(),
-        changed: Vec::new(),
         unread: Vec::new(),
     };
     differ.match_names();
@@ -77,32 +81,66 @@ pub(crate) fn diff<D>(
     differ.finish()
 }
 
-struct Differ<'a, D> {
+/// The two trees that are compared.
+struct Trees<'a, D> {
     since: &'a Since,
     tree: &'a Tree,
     tracker: &'a Tracker<D>,
     metadata: Metadata<'a, D>,
-    comparison: Comparison,
     paths: Paths<'a>,
+}
+
+/// What the comparison has found.
+struct Pairs {
     /// For each reported entry, by its index: the entry of the model that was paired with it.
     of_old: Vec<Option<Id>>,
     /// For each entry of the model for which nothing of the same path was reported: the reported
     /// entry from which it was renamed, or `None` if it was created.
     of_new: HashMap<Id, Option<TreeId>>,
-    /// The topmost reported entries for which the model has no pair of the same path.
-    old_left: Vec<TreeId>,
-    /// The topmost entries of the model for which nothing of the same path was reported, until all
-    /// that is in them is in `of_new`.
-    new_left: Vec<Id>,
+    /// The topmost reported entries for which the model has no pair of the same path. What is in them
+    /// may have one.
+    gone: Vec<TreeId>,
     /// Paired files whose content differs, with the content that they have now.
     changed: Vec<(TreeId, Content)>,
+}
+
+struct Differ<'a, D> {
+    trees: Trees<'a, D>,
+    comparison: Comparison,
+    pairs: Pairs,
+    /// The topmost entries of the model for which nothing of the same path was reported, until all
+    /// that is in them is in `pairs.of_new`.
+    new_left: Vec<Id>,
     unread: Vec<(Id, Option<TreeId>)>,
+}
+
+impl<D> Trees<'_, D> {
+    /// Whether an entry has the path of a PATH. With the PATHs in another order than before, it may
+    /// be a part of another one now.
+    fn has_path_of_path(&self, id: Id) -> bool {
+        let model = &self.tracker.model;
+        let is_root = model
+            .parent(id)
+            .is_none_or(|dir| model.has(dir, Flag::HIDDEN) || is_named_root(self.tracker, dir, id));
+        is_root || self.paths.has_several() && self.paths.has_path(&path_of(self.tracker, id))
+    }
+
+    fn content(&mut self, id: Id) -> Content {
+        let bytes = self.metadata.size(id).map(|size| Bytes {
+            size,
+            digest: self.tracker.model.digest(id),
+        });
+        Content {
+            bytes,
+            stat: self.metadata.times(id),
+        }
+    }
 }
 
 impl<D> Differ<'_, D> {
     /// Pairs what has the same name and, as far as that is known, the same inode.
     fn match_names(&mut self) {
-        let tree = self.tree;
+        let tree = self.trees.tree;
         let mut seen = vec![false; tree.end()];
         for (path, id) in self.tops() {
             match tree.at(&path) {
@@ -113,13 +151,13 @@ impl<D> Differ<'_, D> {
                 _ => self.new_left.push(id),
             }
         }
-        let gone = self.paths.entries().filter(|old| !seen[old.index()]);
-        self.old_left.extend(gone);
+        let gone = self.trees.paths.entries().filter(|old| !seen[old.index()]);
+        self.pairs.gone.extend(gone);
     }
 
     /// The entries of the PATHs, each with its path as it is reported.
     fn tops(&self) -> Vec<(Vec<u8>, Id)> {
-        let (tracker, model) = (self.tracker, &self.tracker.model);
+        let (tracker, model) = (self.trees.tracker, &self.trees.tracker.model);
         let files = tracker.roots.files().iter();
         let files = files.filter_map(|file| model.find(file.dir, &file.name));
         let roots = tracker.roots.entries();
@@ -135,22 +173,22 @@ impl<D> Differ<'_, D> {
         let mut stack = vec![(old, new)];
         while let Some((old, new)) = stack.pop() {
             if !self.is_same(old, new) {
-                self.old_left.push(old);
+                self.pairs.gone.push(old);
                 self.new_left.push(new);
                 continue;
             }
             self.pair(old, new);
-            if self.tree.kind(old) == Some(Kind::Directory) {
+            if self.trees.tree.kind(old) == Some(Kind::Directory) {
                 self.pair_children(old, new, &mut stack);
             }
         }
     }
 
     fn pair_children(&mut self, old: TreeId, new: Id, stack: &mut Vec<(TreeId, Id)>) {
-        let (tree, model) = (self.tree, &self.tracker.model);
+        let (tree, model) = (self.trees.tree, &self.trees.tracker.model);
         let before = stack.len();
         let mut near = None;
-        for child in parts(self.tracker, new) {
+        for child in parts(self.trees.tracker, new) {
             let found = tree.child_near(old, model.name(child), near);
             near = found.or(near);
             match found {
@@ -162,38 +200,29 @@ impl<D> Differ<'_, D> {
         if tree.reported_children(old).count() > paired {
             let found: HashSet<TreeId> = stack[before..].iter().map(|&(old, _)| old).collect();
             let gone = tree.reported_children(old);
-            self.old_left
+            self.pairs
+                .gone
                 .extend(gone.filter(|child| !found.contains(child)));
         }
     }
 
-    /// Whether an entry has the path of a PATH. With the PATHs in another order than before, it may
-    /// be a part of another one now.
-    fn has_path_of_path(&self, id: Id) -> bool {
-        let model = &self.tracker.model;
-        let is_root = model
-            .parent(id)
-            .is_none_or(|dir| model.has(dir, Flag::HIDDEN) || is_named_root(self.tracker, dir, id));
-        is_root || self.paths.has_several() && self.paths.has_path(&path_of(self.tracker, id))
-    }
-
     /// Whether what has the same name is, as far as is known, the same.
     fn is_same(&mut self, old: TreeId, new: Id) -> bool {
-        let kind = self.tracker.model.kind(new);
-        if self.tree.kind(old) != Some(kind) {
+        let kind = self.trees.tracker.model.kind(new);
+        if self.trees.tree.kind(old) != Some(kind) {
             return false;
         }
-        let Some(before) = self.tree.inode(old) else {
+        let Some(before) = self.trees.tree.inode(old) else {
             return true;
         };
         match kind {
-            Kind::File if self.since.is_marked_unchanged(old) => true,
+            Kind::File if self.trees.since.is_marked_unchanged(old) => true,
             // Its inode number is not known before its file system answers.
-            Kind::Directory if self.tracker.is_unlisted(new) => true,
+            Kind::Directory if self.trees.tracker.is_unlisted(new) => true,
             // The birth time costs a statx(2): it is asked for only if the inode number differs.
-            Kind::Directory if self.tracker.model.inode(new).ino == before.ino => true,
+            Kind::Directory if self.trees.tracker.model.inode(new).ino == before.ino => true,
             Kind::Directory | Kind::File => {
-                let now = self.metadata.times(new);
+                let now = self.trees.metadata.times(new);
                 now.is_none_or(|now| before.may_be(&now))
             }
             Kind::Symlink | Kind::Other => true,
@@ -201,47 +230,41 @@ impl<D> Differ<'_, D> {
     }
 
     fn pair(&mut self, old: TreeId, new: Id) {
-        self.of_old[old.index()] = Some(new);
-        if self.tracker.model.kind(new) == Kind::File && !self.since.is_marked_unchanged(old) {
+        self.pairs.of_old[old.index()] = Some(new);
+        if self.trees.tracker.model.kind(new) == Kind::File
+            && !self.trees.since.is_marked_unchanged(old)
+        {
             self.compare(old, new);
         }
     }
 
     /// Compares the content of a file with what was reported of it.
     fn compare(&mut self, old: TreeId, new: Id) {
-        let (before, now) = (self.tree.digest(old), self.tracker.model.digest(new));
-        let times = self.metadata.times(new);
+        let (before, now) = (
+            self.trees.tree.digest(old),
+            self.trees.tracker.model.digest(new),
+        );
+        let times = self.trees.metadata.times(new);
         let is_new = match (before, now) {
             (Some(before), Some(now)) => before != now,
             (None, Some(_)) if self.comparison.completes_digests => true,
-            (_, None) if times.is_none() || self.tracker.is_to_be_read(new) => {
+            (_, None) if times.is_none() || self.trees.tracker.is_to_be_read(new) => {
                 self.unread.push((new, Some(old)));
                 false
             }
-            _ => match (self.tree.times(old), times) {
+            _ => match (self.trees.tree.times(old), times) {
                 // A rename, a link or a new mode moves the ctime alone.
                 (Some(before), Some(now)) => {
                     (before.ino, before.mtime) != (now.ino, now.mtime)
-                        || self.tree.size(old) != self.metadata.size(new)
+                        || self.trees.tree.size(old) != self.trees.metadata.size(new)
                 }
                 // Nothing shows that the reported digest still holds.
-                _ => before.is_some() || self.tree.size(old) != self.metadata.size(new),
+                _ => before.is_some() || self.trees.tree.size(old) != self.trees.metadata.size(new),
             },
         };
         if is_new {
-            let content = self.content(new);
-            self.changed.push((old, content));
-        }
-    }
-
-    fn content(&mut self, id: Id) -> Content {
-        let bytes = self.metadata.size(id).map(|size| Bytes {
-            size,
-            digest: self.tracker.model.digest(id),
-        });
-        Content {
-            bytes,
-            stat: self.metadata.times(id),
+            let content = self.trees.content(new);
+            self.pairs.changed.push((old, content));
         }
     }
 
@@ -250,16 +273,16 @@ impl<D> Differ<'_, D> {
         let mut stack = std::mem::take(&mut self.new_left);
         let mut all = Vec::new();
         while let Some(id) = stack.pop() {
-            self.of_new.insert(id, None);
+            self.pairs.of_new.insert(id, None);
             all.push(id);
-            stack.extend(parts(self.tracker, id));
+            stack.extend(parts(self.trees.tracker, id));
         }
         all
     }
 
     /// Makes records of the pairs and of what has none.
     fn finish(mut self) -> Difference {
-        let net = NetBuilder::new(&mut self).build();
+        let net = NetBuilder::new(&mut self.trees, &self.pairs).build();
         let changes = plan(net);
         self.add_unread(&changes);
         Difference {
@@ -271,8 +294,8 @@ impl<D> Differ<'_, D> {
     /// Adds the files without a pair that are still to be read. One that is not created has the
     /// place of another file, which was reported there.
     fn add_unread(&mut self, changes: &[OwnedChange]) {
-        let (tracker, model) = (self.tracker, &self.tracker.model);
-        let new = self.of_new.iter().filter(|(_, old)| old.is_none());
+        let (tracker, model) = (self.trees.tracker, &self.trees.tracker.model);
+        let new = self.pairs.of_new.iter().filter(|(_, old)| old.is_none());
         let files = new.filter(|&(&id, _)| model.kind(id) == Kind::File);
         let mut unread: Vec<Id> = files
             .map(|(&id, _)| id)
@@ -290,7 +313,7 @@ impl<D> Differ<'_, D> {
         for id in unread {
             let path = path_of(tracker, id);
             let is_created = created.contains(path.as_slice());
-            let old = self.tree.at(&path).filter(|_| !is_created);
+            let old = self.trees.tree.at(&path).filter(|_| !is_created);
             self.unread.push((id, old));
         }
     }

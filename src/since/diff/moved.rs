@@ -18,14 +18,14 @@ impl<D> Differ<'_, D> {
         if by_inode.is_empty() {
             return;
         }
-        let mut next = std::mem::take(&mut self.old_left);
+        let mut next = std::mem::take(&mut self.pairs.gone);
         next.reverse();
         while let Some(old) = next.pop() {
-            if self.of_old[old.index()].is_some() {
+            if self.pairs.of_old[old.index()].is_some() {
                 continue;
             }
-            let is_fixed = self.paths.has_entry_at_or_below(old);
-            let inode = self.tree.inode(old).filter(|_| !is_fixed);
+            let is_fixed = self.trees.paths.has_entry_at_or_below(old);
+            let inode = self.trees.tree.inode(old).filter(|_| !is_fixed);
             let found = inode.and_then(|inode| {
                 let candidates = by_inode.get_mut(&inode.ino)?;
                 let at = candidates.iter().position(|&new| self.is_moved(old, new))?;
@@ -34,9 +34,9 @@ impl<D> Differ<'_, D> {
             if let Some(new) = found {
                 self.pair_moved(old, new, &mut next);
             } else {
-                self.old_left.push(old);
+                self.pairs.gone.push(old);
                 // What is in it may have moved out of it.
-                next.extend(self.tree.reported_children(old));
+                next.extend(self.trees.tree.reported_children(old));
             }
         }
     }
@@ -44,18 +44,22 @@ impl<D> Differ<'_, D> {
     fn pair_moved(&mut self, old: TreeId, new: Id, next: &mut Vec<TreeId>) {
         let mut stack = vec![(old, new)];
         while let Some((old, new)) = stack.pop() {
-            if self.of_new[&new].is_some() || !self.is_same(old, new) {
+            if self.pairs.of_new[&new].is_some() || !self.is_same(old, new) {
                 next.push(old);
                 continue;
             }
-            self.of_new.insert(new, Some(old));
+            self.pairs.of_new.insert(new, Some(old));
             self.pair(old, new);
-            if self.tree.kind(old) != Some(Kind::Directory) {
+            if self.trees.tree.kind(old) != Some(Kind::Directory) {
                 continue;
             }
-            for child in self.tree.reported_children(old) {
-                let found = self.tracker.model.find(new, self.tree.name(child));
-                match found.filter(|&found| is_part(self.tracker, new, found)) {
+            for child in self.trees.tree.reported_children(old) {
+                let found = self
+                    .trees
+                    .tracker
+                    .model
+                    .find(new, self.trees.tree.name(child));
+                match found.filter(|&found| is_part(self.trees.tracker, new, found)) {
                     Some(other) => stack.push((child, other)),
                     None => next.push(child),
                 }
@@ -67,10 +71,10 @@ impl<D> Differ<'_, D> {
     fn by_inode(&mut self, new: &[Id]) -> HashMap<u64, Vec<Id>> {
         let mut by_inode: HashMap<u64, Vec<Id>> = HashMap::new();
         for &id in new {
-            let model = &self.tracker.model;
+            let model = &self.trees.tracker.model;
             let ino = match model.kind(id) {
                 Kind::Directory => Some(model.inode(id).ino),
-                Kind::File => self.metadata.times(id).map(|times| times.ino),
+                Kind::File => self.trees.metadata.times(id).map(|times| times.ino),
                 Kind::Symlink | Kind::Other => None,
             };
             if let Some(ino) = ino {
@@ -82,13 +86,18 @@ impl<D> Differ<'_, D> {
 
     /// Whether an entry of the model is the reported one under another name.
     fn is_moved(&mut self, old: TreeId, new: Id) -> bool {
-        if self.of_new[&new].is_some()
-            || self.tree.kind(old) != Some(self.tracker.model.kind(new))
-            || self.paths.has_path_at_or_below(&path_of(self.tracker, new))
+        if self.pairs.of_new[&new].is_some()
+            || self.trees.tree.kind(old) != Some(self.trees.tracker.model.kind(new))
+            || self
+                .trees
+                .paths
+                .has_path_at_or_below(&path_of(self.trees.tracker, new))
         {
             return false;
         }
-        let (Some(before), Some(now)) = (self.tree.inode(old), self.metadata.times(new)) else {
+        let (Some(before), Some(now)) =
+            (self.trees.tree.inode(old), self.trees.metadata.times(new))
+        else {
             return false;
         };
         if before.btime.is_some() && now.btime.is_some() {
@@ -96,9 +105,9 @@ impl<D> Differ<'_, D> {
         }
         // Without a birth time, the inode number may be that of a deleted file, used again.
         let is_same_state = || {
-            let times = self.tree.times(old);
+            let times = self.trees.tree.times(old);
             times.is_some_and(|times| times.mtime == now.mtime)
-                && self.tree.size(old) == self.metadata.size(new)
+                && self.trees.tree.size(old) == self.trees.metadata.size(new)
         };
         before.ino == now.ino && is_same_state()
     }

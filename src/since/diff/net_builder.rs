@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{Differ, path_of};
+use super::{Pairs, Trees, path_of};
 use crate::change::{Content, Kind};
 use crate::net_effect::{Edge, Net, NodeId};
 use crate::since::tree::TreeId;
@@ -14,16 +14,18 @@ use crate::tracker::model::Id;
 
 /// Makes nodes of what differs, and of the directories above it.
 pub(super) struct NetBuilder<'d, 'a, D> {
-    differ: &'d mut Differ<'a, D>,
+    trees: &'d mut Trees<'a, D>,
+    pairs: &'d Pairs,
     net: Net,
     old_nodes: HashMap<TreeId, NodeId>,
     new_nodes: HashMap<Id, NodeId>,
 }
 
 impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
-    pub(super) fn new(differ: &'d mut Differ<'a, D>) -> Self {
+    pub(super) fn new(trees: &'d mut Trees<'a, D>, pairs: &'d Pairs) -> Self {
         Self {
-            differ,
+            trees,
+            pairs,
             net: Net::default(),
             old_nodes: HashMap::new(),
             new_nodes: HashMap::new(),
@@ -31,23 +33,22 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
     }
 
     pub(super) fn build(mut self) -> Net {
-        let mut gone = std::mem::take(&mut self.differ.old_left);
+        let mut gone = self.pairs.gone.clone();
         while let Some(old) = gone.pop() {
-            if self.differ.of_old[old.index()].is_none() {
+            if self.pairs.of_old[old.index()].is_none() {
                 let node = self.node_of(old);
                 self.net.set_destination(node, None);
-                gone.extend(self.differ.tree.reported_children(old));
+                gone.extend(self.trees.tree.reported_children(old));
             }
         }
-        let changed = std::mem::take(&mut self.differ.changed);
-        for (old, content) in changed {
+        for &(old, content) in &self.pairs.changed {
             let node = self.node_of(old);
             self.net.set_content(node, content);
         }
-        let mut new_entries: Vec<Id> = self.differ.of_new.keys().copied().collect();
+        let mut new_entries: Vec<Id> = self.pairs.of_new.keys().copied().collect();
         new_entries.sort_unstable();
         for new in new_entries {
-            match self.differ.of_new[&new] {
+            match self.pairs.of_new[&new] {
                 Some(old) => self.moved(old, new),
                 None => {
                     self.created(new);
@@ -60,10 +61,10 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
     /// The node of a reported entry; adds it and those of the directories above, where they are
     /// missing.
     fn node_of(&mut self, old: TreeId) -> NodeId {
-        let tree = self.differ.tree;
+        let tree = self.trees.tree;
         let mut chain = vec![old];
         while let Some(&last) = chain.last()
-            && !self.differ.paths.has_entry(last)
+            && !self.trees.paths.has_entry(last)
             && let Some(parent) = tree.parent(last)
             && !self.old_nodes.contains_key(&parent)
         {
@@ -75,7 +76,7 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
                 node = known;
                 continue;
             }
-            let edge = if self.differ.paths.has_entry(id) {
+            let edge = if self.trees.paths.has_entry(id) {
                 self.net.edge(NodeId::TOP, &tree.path(id))
             } else {
                 let parent = tree
@@ -95,10 +96,10 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         let node = self.node_of(old);
         let edge = self.edge(new);
         self.net.set_destination(node, Some(edge));
-        if self.differ.tracker.model.kind(new) == Kind::File {
-            let mut content = self.differ.content(new);
+        if self.trees.tracker.model.kind(new) == Kind::File {
+            let mut content = self.trees.content(new);
             if let Some(bytes) = &mut content.bytes {
-                bytes.digest = bytes.digest.or(self.differ.tree.digest(old));
+                bytes.digest = bytes.digest.or(self.trees.tree.digest(old));
                 self.net.set_kept_content(node, content);
             }
         }
@@ -109,8 +110,8 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         let mut chain = vec![id];
         while let Some(parent) = chain
             .last()
-            .and_then(|&id| self.differ.tracker.model.parent(id))
-            && self.differ.of_new.get(&parent) == Some(&None)
+            .and_then(|&id| self.trees.tracker.model.parent(id))
+            && self.pairs.of_new.get(&parent) == Some(&None)
             && !self.new_nodes.contains_key(&parent)
         {
             chain.push(parent);
@@ -122,14 +123,14 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
                 continue;
             }
             let edge = self.edge(id);
-            let kind = self.differ.tracker.model.kind(id);
+            let kind = self.trees.tracker.model.kind(id);
             // Of a file that is still to be read, nothing is known.
-            let content = self.differ.content(id);
+            let content = self.trees.content(id);
             let content = Some(content).filter(|content| *content != Content::default());
-            let entered = !self.differ.tracker.model.is_not_entered(id);
+            let entered = !self.trees.tracker.model.is_not_entered(id);
             node = self.net.add_new(edge, kind, content, entered);
             self.net
-                .set_attributes(node, self.differ.tracker.known_attributes(id));
+                .set_attributes(node, self.trees.tracker.known_attributes(id));
             self.new_nodes.insert(id, node);
         }
         node
@@ -138,13 +139,13 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
     /// The edge of an entry of the model: in the node of its directory. A PATH is at the top, by
     /// its whole path.
     fn edge(&mut self, id: Id) -> Edge {
-        let tracker = self.differ.tracker;
+        let tracker = self.trees.tracker;
         let model = &tracker.model;
-        let is_path = self.differ.has_path_of_path(id);
+        let is_path = self.trees.has_path_of_path(id);
         let Some(dir) = model.parent(id).filter(|_| !is_path) else {
             return self.net.edge(NodeId::TOP, &path_of(tracker, id));
         };
-        let parent = match self.differ.of_new.get(&dir) {
+        let parent = match self.pairs.of_new.get(&dir) {
             Some(Some(old)) => self.node_of(*old),
             Some(None) => match self.new_nodes.get(&dir) {
                 Some(&node) => node,
@@ -152,7 +153,7 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
             },
             // Its directory was paired by its path, by which it was reported: it is found.
             None => {
-                let old = self.differ.tree.at(&path_of(tracker, dir));
+                let old = self.trees.tree.at(&path_of(tracker, dir));
                 old.map_or(NodeId::TOP, |old| self.node_of(old))
             }
         };
