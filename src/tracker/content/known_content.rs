@@ -58,11 +58,14 @@ impl<D: Disk> Tracker<D> {
         stat.map_or_else(|_| Content::default(), |stat| directory_content(&stat))
     }
 
-    /// Puts a file on the queue that is emitted without a digest now.
+    /// Puts a file on the queue that is emitted without a digest now. One that cannot be read is
+    /// there already, and was reported.
     fn owe_digest(&mut self, id: Id) {
         self.model.set_digest(id, None);
-        self.model.set_knowledge(id, Knowledge::Unverified);
-        self.enqueue(id);
+        if !self.model.is_unreadable(id) {
+            self.model.set_knowledge(id, Knowledge::Unverified);
+            self.enqueue(id);
+        }
     }
 
     /// Whether a file should have a digest.

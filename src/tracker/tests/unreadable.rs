@@ -24,6 +24,37 @@ fn an_unreadable_file_is_read_once_it_may_be() {
 }
 
 #[test]
+fn an_unreadable_file_is_reported_once_however_often_its_name_is_emitted() {
+    let tree = all(&[write("o/a", 1), vec![Op::Chmod("o/a", false)]]);
+    let mut options = WorldOptions::default();
+    options.settings.no_renames = true;
+    let mut world = World::quiet(&options, &tree);
+    world.does(&[Op::Rename("o/a", "t/a")]);
+    world.catches_up();
+    world.does(&[Op::Rename("t/a", "t/b")]);
+    world.catches_up();
+    let top = world.tracker.roots.entries().next().unwrap();
+    let file = world.tracker.model.find(top, b"b").unwrap();
+    let now = world.now();
+    // As in a snapshot.
+    let listed = world.tracker.at(now).known_content(file);
+    assert_eq!(listed.bytes.unwrap().digest, None);
+    world.catches_up();
+    world.waits();
+    assert_eq!(
+        world.new_records(),
+        ["created t/a 4", "deleted t/a", "created t/b 4"]
+    );
+    assert_eq!(
+        world.warnings,
+        [("t/a".to_owned(), Warning::UnreadableFile)]
+    );
+    world.does(&[Op::Chmod("t/b", true)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/b 4"]);
+}
+
+#[test]
 fn a_known_file_that_was_unreadable_for_a_while_is_read_again() {
     let tree = all(&[
         write("t/a", 1),
