@@ -34,6 +34,16 @@ pub(super) fn is_below(path: &[u8], above: &[u8]) -> bool {
     above.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
+/// The first relative path that can be below `above`, in the order of the bytes, in which all these
+/// are next to each other. Between `above` itself and them are paths such as `above-1`.
+pub(super) fn first_below(above: &[u8]) -> Vec<u8> {
+    if above.is_empty() {
+        Vec::new()
+    } else {
+        [above, b"/"].concat()
+    }
+}
+
 struct Retry {
     failures: u32,
     /// Checks until it is tried again.
@@ -108,18 +118,14 @@ impl Retries {
 
     /// Removes a directory and those below it.
     pub(super) fn forget(&mut self, root: &[u8], relative_path: &[u8]) {
-        let top = RuleDirectory {
+        let directory = |relative_path| RuleDirectory {
             root: root.to_vec(),
-            relative_path: Some(relative_path.to_vec()),
+            relative_path: Some(relative_path),
         };
-        // Those whose path begins with the same bytes are next to each other.
-        let has_prefix = |other: &RuleDirectory| {
-            let path = other.relative_path.as_ref();
-            other.root == root && path.is_some_and(|path| path.starts_with(relative_path))
-        };
-        let near = self.all.range(top..).map(|(directory, _)| directory);
-        let near = near.take_while(|directory| has_prefix(directory));
-        let below = near.filter(|directory| directory.is_within(root, relative_path));
+        self.all.remove(&directory(relative_path.to_vec()));
+        let first = directory(first_below(relative_path));
+        let from_first = self.all.range(first..).map(|(directory, _)| directory);
+        let below = from_first.take_while(|other| other.is_within(root, relative_path));
         for directory in below.cloned().collect::<Vec<_>>() {
             self.all.remove(&directory);
         }
@@ -183,12 +189,17 @@ mod tests {
     #[test]
     fn what_is_forgotten_is_tried_no_longer() {
         let mut retries = Retries::default();
-        for path in [&b"a"[..], b"a/b", b"ab"] {
+        for path in [&b""[..], b"a", b"a-b", b"a/b", b"a/b/c", b"a0", b"ab"] {
             retries.add(&directory(path));
         }
         retries.forget(b"/other", b"");
         retries.forget(b"/t", b"a");
-        assert!(retries.has(&directory(b"ab")));
-        assert!(!retries.has(&directory(b"a")) && !retries.has(&directory(b"a/b")));
+        let left = retries.all.keys();
+        let left: Vec<_> = left
+            .flat_map(|left| left.relative_path.as_deref())
+            .collect();
+        assert_eq!(left, [&b""[..], b"a-b", b"a0", b"ab"]);
+        retries.forget(b"/t", b"");
+        assert!(retries.all.is_empty());
     }
 }

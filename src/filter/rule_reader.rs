@@ -4,7 +4,7 @@
 //! Invariants: a file that cannot be read counts as before, and is tried again; all rules together
 //! stay within the budget.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,9 @@ use crate::file_status::message;
 /// Directories with a file that was not compiled that are read again in one check; the others take
 /// their turn later.
 const READ_AT_ONCE: usize = 32;
+
+/// Files with more rules than are read that are reported; most of these warnings are only counted.
+pub(super) const MAX_REPORTED: usize = 1_000;
 
 pub(super) struct RuleReader {
     pub(super) source: RuleSource,
@@ -36,8 +39,9 @@ pub(super) struct RuleReader {
     /// Rule files of which a part is not used, or that cannot be read, of which no warning was
     /// taken yet.
     pub(super) flawed: Vec<Flawed>,
-    /// All files with more bytes or globs than are used, so that each is in `flawed` once.
-    reported: Vec<PathBuf>,
+    /// Files with more bytes or globs than are used, so that each is in `flawed` once; no more than
+    /// [`MAX_REPORTED`].
+    reported: BTreeSet<PathBuf>,
 }
 
 /// Directories whose rules are to be read again, each once.
@@ -89,7 +93,7 @@ impl RuleReader {
             compiler: Compiler::default(),
             late: Late::default(),
             flawed: Vec::new(),
-            reported: Vec::new(),
+            reported: BTreeSet::new(),
         }
     }
 
@@ -102,6 +106,16 @@ impl RuleReader {
     /// Gives back a level of a directory that is gone.
     pub(super) fn remove(&mut self, level: Arc<Level>) {
         Level::release(level, &mut self.budget, |_, _| {});
+    }
+
+    /// Forgets what was found in a directory that is gone, and below it.
+    pub(super) fn remove_below(&mut self, directory: &Path) {
+        self.previous.remove_below(directory);
+        let near = self.reported.range(directory.to_owned()..);
+        let below = near.take_while(|path| path.starts_with(directory));
+        for path in below.cloned().collect::<Vec<_>>() {
+            self.reported.remove(&path);
+        }
     }
 
     /// Forgets what is to be checked, since all is read again.
@@ -230,8 +244,10 @@ impl RuleReader {
             },
         };
         self.budget.take(&rules);
-        if rules.is_cut && !self.reported.iter().any(|known| known == path) {
-            self.reported.push(path.to_owned());
+        if rules.is_cut
+            && self.reported.len() < MAX_REPORTED
+            && self.reported.insert(path.to_owned())
+        {
             self.flawed.push(Flawed::Cut(path.to_owned()));
         }
         rules

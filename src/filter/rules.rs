@@ -4,15 +4,16 @@
 //! Watches nothing; `rule_reader` reads the files. Invariant: what was read is kept until it is
 //! forgotten; whoever sees a rule file change calls [`Rules::forget`].
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::ops::Bound;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::git_config;
 use super::level::Level;
-use super::retries::{RuleDirectory, is_below};
+use super::retries::{RuleDirectory, first_below, is_below};
 use super::rule_reader::{Flawed, RuleReader};
 use super::rule_source::RuleSource;
 
@@ -43,7 +44,7 @@ struct RootRules {
     above: Option<Arc<Level>>,
     /// By relative path of a directory: the level of the innermost directory, it or one above it,
     /// that has rules.
-    levels: HashMap<Box<[u8]>, Option<Arc<Level>>>,
+    levels: BTreeMap<Box<[u8]>, Option<Arc<Level>>>,
 }
 
 impl Rules {
@@ -88,7 +89,7 @@ impl Rules {
             self.reader.remove(level);
         }
         let top = Path::new(OsStr::from_bytes(root)).join(OsStr::from_bytes(relative_path));
-        self.reader.previous.remove_below(&top);
+        self.reader.remove_below(&top);
     }
 
     /// Takes the levels of a directory and of all below it.
@@ -96,13 +97,15 @@ impl Rules {
         self.reader.retries.forget(root, relative_path);
         let mut dropped = Vec::new();
         if let Some(root) = self.roots.iter_mut().find(|known| known.path == root) {
-            root.levels.retain(|dir, level| {
-                let is_kept = !is_below(dir, relative_path);
-                if !is_kept {
-                    dropped.extend(level.take());
-                }
-                is_kept
-            });
+            dropped.extend(root.levels.remove(relative_path).flatten());
+            let first = first_below(relative_path);
+            let from = (Bound::Included(&first[..]), Bound::Unbounded);
+            while let Some((dir, _)) = root.levels.range::<[u8], _>(from).next()
+                && is_below(dir, relative_path)
+            {
+                let dir = dir.clone();
+                dropped.extend(root.levels.remove(&dir).flatten());
+            }
         }
         dropped
     }
@@ -213,7 +216,7 @@ impl Rules {
             path: path.to_vec(),
             prefix,
             above,
-            levels: HashMap::new(),
+            levels: BTreeMap::new(),
         });
         self.roots.len() - 1
     }

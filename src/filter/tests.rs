@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod gitignore;
+mod many_directories;
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

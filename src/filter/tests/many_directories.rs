@@ -1,0 +1,65 @@
+//! Tests what rule files cost where there are very many directories, none of which is on disk.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use super::super::rule_reader::MAX_REPORTED;
+use super::super::rule_source::RuleSource;
+use super::super::rules::Rules;
+use super::{Filter, with_rules};
+use crate::sys::read_regular::Read;
+
+const ROOT: &[u8] = b"/nowhere";
+
+/// Each `.gitignore` has one glob, and more bytes than are read.
+fn read_cut(path: &Path, _limit: u64) -> io::Result<Option<Read>> {
+    let is_rule_file = path.file_name() == Some(OsStr::new(".gitignore"));
+    Ok(is_rule_file.then(|| Read {
+        bytes: b"a\n".to_vec(),
+        is_cut: true,
+    }))
+}
+
+fn hides(filter: &Filter, directory: usize) -> bool {
+    filter.hides(ROOT, format!("d{directory}/a").as_bytes(), false)
+}
+
+#[test]
+fn of_files_with_too_many_rules_a_number_is_remembered_until_their_directory_is_gone() {
+    let rules = Rules::new(None, RuleSource::reading_by(read_cut));
+    let filter = Filter {
+        rules: Some(rules.into()),
+        ..Filter::default()
+    };
+    // With that of the PATH, one more than are remembered.
+    assert!((0..MAX_REPORTED).all(|directory| hides(&filter, directory)));
+    assert_eq!(filter.take_warnings().len(), MAX_REPORTED);
+    assert!(hides(&filter, MAX_REPORTED));
+    assert_eq!(filter.take_warnings().len(), 0);
+    filter.forget(ROOT, b"d1");
+    assert!(hides(&filter, 1));
+    assert_eq!(filter.take_warnings().len(), 0, "it was reported");
+    filter.remove(ROOT, b"d1");
+    assert!(hides(&filter, 1) && hides(&filter, 10));
+    assert_eq!(filter.take_warnings().len(), 1, "it is another one");
+    filter.remove(ROOT, b"");
+    assert!((0..10).all(|directory| hides(&filter, directory)));
+    assert_eq!(filter.take_warnings().len(), 11);
+}
+
+#[test]
+fn to_remove_a_directory_costs_the_same_however_many_there_are() {
+    const DIRECTORIES: usize = 10_000;
+    let filter = with_rules(&[], &[]);
+    for directory in 0..DIRECTORIES {
+        hides(&filter, directory);
+    }
+    // With a visit to each of them this takes some 10 s.
+    let began = Instant::now();
+    for directory in 0..DIRECTORIES {
+        filter.remove(ROOT, format!("d{directory}").as_bytes());
+    }
+    assert!(began.elapsed().as_secs() < 3, "{:?}", began.elapsed());
+}
