@@ -4,6 +4,9 @@
 //! Removes nothing by itself: names that are gone are waste, until the caller, which knows the names
 //! in use, calls for compacting.
 
+/// All names together have less than 4 GiB, the last one not counted; in tests, which have few, 2 MiB.
+pub(crate) const MAX_BYTES: u32 = if cfg!(test) { 2 << 20 } else { u32::MAX };
+
 #[derive(Default)]
 pub(crate) struct Names {
     /// Names, each after its length.
@@ -18,10 +21,11 @@ impl Names {
         &self.bytes[start..end]
     }
 
-    /// Adds a name; returns its offset. `None`: it is longer than 64 KiB, or all together are longer
-    /// than 4 GiB.
+    /// Adds a name; returns its offset. `None`: it is longer than 64 KiB, or there is no room, but for
+    /// what [`compact`](Self::compact) may make.
     pub(crate) fn keep(&mut self, name: &[u8]) -> Option<u32> {
-        let at = u32::try_from(self.bytes.len()).ok()?;
+        let at = u32::try_from(self.bytes.len()).ok();
+        let at = at.filter(|&at| at < MAX_BYTES)?;
         match u8::try_from(name.len()) {
             Ok(length) if length < LONG => self.bytes.push(length),
             _ => {

@@ -157,7 +157,7 @@ impl Model {
     fn insert_hashed(&mut self, parent: Option<(Id, NameHash)>, name: &[u8], kind: Kind) -> Id {
         let node = Node {
             parent: parent.map_or(NONE, |(parent, _)| parent.0),
-            name: keep(&mut self.names, name),
+            name: self.keep_name(name),
             next: NONE,
             prev: NONE,
             bits: kind_bits(kind),
@@ -189,7 +189,7 @@ impl Model {
     /// Moves an entry, with all below it, to a name that is not there.
     pub(crate) fn relink(&mut self, id: Id, parent: Id, name: &[u8]) {
         self.detach(id);
-        let new = keep(&mut self.names, name);
+        let new = self.keep_name(name);
         let node = self.node_mut(id);
         node.parent = parent.0;
         let old = std::mem::replace(&mut node.name, new);
@@ -197,13 +197,27 @@ impl Model {
         self.drop_name(old);
     }
 
+    /// Adds a name.
+    fn keep_name(&mut self, name: &[u8]) -> u32 {
+        if let Some(kept) = self.names.keep(name) {
+            return kept;
+        }
+        self.compact_names();
+        let kept = self.names.keep(name);
+        kept.expect("names in use have less than 4 GiB, and each less than 64 KiB")
+    }
+
     /// Forgets a name; compacts the bytes of names when most of them belong to no entry.
     fn drop_name(&mut self, at: u32) {
         if self.names.forget(at) {
-            let directories = self.directories.all.live_mut().map(Slot::node_mut);
-            let nodes = directories.chain(self.leaves.all.live_mut());
-            self.names.compact(nodes.map(|node| &mut node.name));
+            self.compact_names();
         }
+    }
+
+    fn compact_names(&mut self) {
+        let directories = self.directories.all.live_mut().map(Slot::node_mut);
+        let nodes = directories.chain(self.leaves.all.live_mut());
+        self.names.compact(nodes.map(|node| &mut node.name));
     }
 
     /// Adds an entry to the index of names and to the children of its directory.
@@ -261,7 +275,45 @@ impl Model {
     }
 }
 
-fn keep(names: &mut Names, name: &[u8]) -> u32 {
-    let kept = names.keep(name);
-    kept.expect("the kernel's names are short, and fewer than 4 GiB")
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Model};
+    use crate::names::MAX_BYTES;
+
+    #[test]
+    fn names_that_are_gone_make_room_for_others() {
+        const NAME: usize = 254;
+        // Each has its length before it.
+        let count = MAX_BYTES as usize / (NAME + 1);
+        let mut model = Model::default();
+        let top = model.insert(None, b"t", Kind::Directory);
+        let mut number = 0;
+        let mut add = |model: &mut Model| {
+            number += 1;
+            let name = format!("{number:0NAME$}");
+            (model.insert(Some(top), name.as_bytes(), Kind::File), name)
+        };
+        let mut all: Vec<_> = (0..count).map(|_| add(&mut model)).collect();
+        // Less than half, so that the bytes are not compacted yet.
+        for (id, _) in all.drain(..count / 2 - 1) {
+            model.remove(id);
+        }
+        all.extend((0..count / 2 - 1).map(|_| add(&mut model)));
+        assert!(
+            all.iter()
+                .all(|(id, name)| model.name(*id) == name.as_bytes())
+        );
+        // A name that another one replaces makes room, too.
+        for (id, _) in all.drain(..count / 4) {
+            model.remove(id);
+        }
+        for (id, name) in &mut all {
+            *name = name.replace('0', "x");
+            model.relink(*id, top, name.as_bytes());
+        }
+        assert!(
+            all.iter()
+                .all(|(id, name)| model.name(*id) == name.as_bytes())
+        );
+    }
 }

@@ -61,7 +61,7 @@ impl Tree {
 
     /// Adds a name that is not there yet. `None`: there is no room for it.
     fn add(&mut self, parent: u32, hash: u64, name: &[u8], content: Content) -> Option<u32> {
-        let name = self.names.keep(name)?;
+        let name = self.keep_name(name)?;
         let id = self.entries.add(Entry {
             parent: NONE,
             next: NONE,
@@ -157,11 +157,25 @@ impl Tree {
         self.drop_name(name);
     }
 
+    /// `None`: there is no room for it.
+    fn keep_name(&mut self, name: &[u8]) -> Option<u32> {
+        let kept = self.names.keep(name);
+        if kept.is_some() {
+            return kept;
+        }
+        self.compact_names();
+        self.names.keep(name)
+    }
+
     fn drop_name(&mut self, name: u32) {
         if self.names.forget(name) {
-            let used = self.entries.all_mut().map(|entry| &mut entry.name);
-            self.names.compact(used.filter(|name| **name != NONE));
+            self.compact_names();
         }
+    }
+
+    fn compact_names(&mut self) {
+        let used = self.entries.all_mut().map(|entry| &mut entry.name);
+        self.names.compact(used.filter(|name| **name != NONE));
     }
 
     /// Adds a name, or gives it another state. `false`: its directory is not there.
@@ -257,7 +271,7 @@ impl Tree {
             // It is a PATH, or beside one for a while, until two names are exchanged.
             self.add_to_paths(to);
         }
-        let Some(name) = self.names.keep(name) else {
+        let Some(name) = self.keep_name(name) else {
             return false;
         };
         self.detach(id);

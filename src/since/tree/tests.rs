@@ -6,6 +6,7 @@ use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
 
 use super::{Tree, TreeId};
 use crate::change::{InodeTimes, Kind};
+use crate::names::MAX_BYTES;
 use crate::since::record::State;
 
 /// What a record does; paths have few different names, below `r` or the single file `s`.
@@ -147,6 +148,28 @@ fn check_lookups(tree: &Tree, paths: &Paths) {
             assert_eq!(tree.child_near(parent, b"missing", near), None);
         }
     }
+}
+
+#[test]
+fn names_that_are_gone_make_room_for_others() {
+    let mut tree = Tree::default();
+    assert!(tree.add_path(b"r") && tree.set(b"r", &state(Kind::Directory, 0)));
+    let file = |number: u32| format!("r/{number:0254}");
+    let add = |tree: &mut Tree, number| tree.set(file(number).as_bytes(), &state(Kind::File, 0));
+    // Each name has its length before it.
+    let count = MAX_BYTES / 255;
+    assert!((0..count).all(|number| add(&mut tree, number)));
+    // Less than half, so that the bytes are not compacted yet.
+    let gone = count / 2 - 1;
+    assert!((0..gone).all(|number| tree.delete(file(number).as_bytes())));
+    assert!((0..gone).all(|number| add(&mut tree, count + number)));
+    // A name that another one replaces makes room, too.
+    assert!((0..gone).all(|number| tree.delete(file(count + number).as_bytes())));
+    for number in gone..count {
+        let (from, to) = (file(number), file(2 * count + number));
+        assert!(tree.rename(from.as_bytes(), to.as_bytes()), "{number}");
+    }
+    assert_eq!(tree.list().len(), (count - gone) as usize + 1);
 }
 
 proptest! {
