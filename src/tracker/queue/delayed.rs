@@ -148,7 +148,7 @@ impl WorkQueue {
             State::Ready | State::Debounced { .. } | State::Held => false,
         };
         if !is_sooner {
-            return is_to_report;
+            return false; // The try that comes sooner reports it, if it fails as well.
         }
         *count = count.saturating_add(1);
         item.is_stuck = is_stuck(error, *count);
