@@ -8,12 +8,13 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::blocking_task::BlockingTask;
 use crate::sys::read_regular::ReadFile;
 
-/// Most bytes of a `.git` or `commondir` file, which holds one path: 8 KiB.
+/// Most bytes of a `.git` or `commondir` file, or of what git prints, which is one path: 8 KiB.
 const MAX_POINTER: u64 = 8 << 10;
 
 /// How long git may take to print one setting: 2 s. Its files may be on a slow file system.
@@ -33,6 +34,7 @@ pub(super) fn user_excludes_file() -> Option<PathBuf> {
     default_excludes_file()
 }
 
+#[derive(PartialEq, Eq, Debug)]
 enum Answer {
     Value(PathBuf),
     Unset,
@@ -41,10 +43,16 @@ enum Answer {
 
 /// `git config --get`: status 1 where there is no such setting.
 fn git_setting(scope: &str) -> Answer {
-    let child = Command::new("git")
-        .args(["config", scope, "--includes", "--get", "--type=path"])
+    let mut git = Command::new("git");
+    git.args(["config", scope, "--includes", "--get", "--type=path"])
         .arg("core.excludesFile")
-        .current_dir("/")
+        .current_dir("/");
+    ask(&mut git, GIT_TIMEOUT)
+}
+
+/// Runs a command that prints a path, for no longer than `patience`.
+fn ask(command: &mut Command, patience: Duration) -> Answer {
+    let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -52,32 +60,42 @@ fn git_setting(scope: &str) -> Answer {
     let Ok(mut child) = child else {
         return Answer::NoGit;
     };
-    let deadline = Instant::now() + GIT_TIMEOUT;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            _ => {
-                // Its configuration may be a FIFO.
-                let _killed = child.kill().and_then(|()| child.wait());
-                return Answer::Unset;
-            }
-        }
+    let deadline = Instant::now() + patience;
+    let read = child.stdout.take().and_then(|stdout| {
+        // On a thread, since a process that it has left behind may hold the pipe.
+        let all = move || {
+            let mut value = Vec::new();
+            let read = stdout.take(MAX_POINTER).read_to_end(&mut value);
+            read.is_ok().then_some(value)
+        };
+        BlockingTask::start(all, || {})?.wait(Some(patience), || false)?
+    });
+    let status = read.as_ref().and_then(|_| end(&mut child, deadline));
+    let (Some(mut value), Some(status)) = (read, status) else {
+        // Its configuration may be a FIFO.
+        let _killed = child.kill();
+        // On a thread, since it may be in a system call that SIGKILL does not end.
+        drop(BlockingTask::start(move || child.wait(), || {}));
+        return Answer::Unset;
     };
-    let mut value = Vec::new();
-    let read = child
-        .stdout
-        .take()
-        .map_or(Ok(0), |mut stdout| stdout.read_to_end(&mut value));
-    if !status.success() || read.is_err() {
+    if !status.success() {
         return Answer::Unset;
     }
     if value.last() == Some(&b'\n') {
         value.pop();
     }
     Answer::Value(PathBuf::from(OsString::from_vec(value)))
+}
+
+/// Waits for the end of a process. `None`: it goes on.
+fn end(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    loop {
+        let status = child.try_wait().ok()?;
+        if status.is_some() || Instant::now() >= deadline {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The setting as the `ignore` crate finds it; the default if one of the files that it would
@@ -133,4 +151,44 @@ fn pointer(path: &Path, word: &[u8], read: ReadFile) -> io::Result<Option<PathBu
     let read = read(path, MAX_POINTER)?;
     let target = read.as_ref().and_then(|read| read.bytes.strip_prefix(word));
     Ok(target.map(|target| PathBuf::from(OsStr::from_bytes(target.trim_ascii()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::{Answer, ask};
+
+    fn run(script: &str, patience: Duration) -> Answer {
+        ask(Command::new("sh").args(["-c", script]), patience)
+    }
+
+    #[test]
+    fn the_answer_is_what_a_command_that_has_succeeded_has_printed() {
+        let patience = Duration::from_secs(60);
+        for (script, answer) in [
+            ("echo /a/b", Answer::Value("/a/b".into())),
+            ("echo", Answer::Value("".into())),
+            ("exit 1", Answer::Unset),
+            ("echo /a/b; exit 1", Answer::Unset),
+        ] {
+            assert_eq!(run(script, patience), answer, "{script}");
+        }
+        assert_eq!(ask(&mut Command::new("/none"), patience), Answer::NoGit);
+    }
+
+    #[test]
+    fn a_command_is_not_waited_for_longer_than_it_may_take() {
+        for script in [
+            "exec sleep 20",
+            "echo /a/b; exec sleep 20",
+            "exec >&-; exec sleep 20",
+            "sleep 20 & echo /a/b", // Another process holds the pipe.
+        ] {
+            let began = Instant::now();
+            assert_eq!(run(script, Duration::from_millis(100)), Answer::Unset);
+            assert!(began.elapsed().as_secs() < 15, "{script}");
+        }
+    }
 }
