@@ -91,7 +91,7 @@ pub(crate) enum FsError {
     /// Another process holds it, by a lease, for example: EWOULDBLOCK, ETXTBSY, EINTR. It mostly works
     /// soon.
     Busy,
-    /// Its file system was asked aside, and has not answered yet. It will work soon.
+    /// A thread asks its file system, which has not answered yet. It will work soon.
     Unanswered,
     /// No file descriptor is free: EMFILE, ENFILE. That is no error of the name, and is reported
     /// once for all. It will work soon.

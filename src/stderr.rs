@@ -102,7 +102,7 @@ impl Stderr {
     }
 
     /// Writes a line.
-    pub(crate) fn warn(&self, text: &str) {
+    pub(crate) fn line(&self, text: &str) {
         message(text);
     }
 
@@ -110,7 +110,7 @@ impl Stderr {
     pub(crate) fn warn_hourly(&mut self, text: &str, now: u64) {
         if self.hourly_due <= now {
             self.hourly_due = now.saturating_add(HOUR);
-            self.warn(text);
+            self.line(text);
         }
     }
 
@@ -118,7 +118,7 @@ impl Stderr {
     pub(crate) fn warn_of_many(&mut self, text: &str, now: u64) {
         let kind = Warning::Failed(String::new());
         if self.warnings.record(&kind, now) {
-            self.warn(text);
+            self.line(text);
         }
     }
 
@@ -129,22 +129,22 @@ impl Stderr {
         }
         let path = escaped(path);
         match warning {
-            Warning::UnreadableDirectory => self.warn(&format!(
+            Warning::UnreadableDirectory => self.line(&format!(
                 "warning: {path} may not be read: what is in it is reported when its permissions allow it"
             )),
-            Warning::UnreadableFile => self.warn(&format!(
+            Warning::UnreadableFile => self.line(&format!(
                 "warning: {path} may not be read: it is reported without a digest until it can be"
             )),
             Warning::NoWatch => {
                 let remedy = limit_remedy("max_user_watches", "");
-                self.warn(&format!(
+                self.line(&format!(
                     "warning: no inotify watch is left for {path}; from here on, what finds none is looked at every 10 s instead{remedy}"
                 ));
             }
             Warning::OverLimit => self.note(&format!(
                 "note: {path} is larger than --hash-limit: it, and what else is, goes by inode, size and times"
             )),
-            Warning::Failed(why) => self.warn(&format!("warning: {path}: {why}")),
+            Warning::Failed(why) => self.line(&format!("warning: {path}: {why}")),
         }
     }
 
@@ -157,7 +157,7 @@ impl Stderr {
     pub(crate) fn summarize(&mut self, now: u64) {
         if self.warnings.due().is_some_and(|due| due <= now) {
             for line in self.warnings.summary(now) {
-                self.warn(&format!("warning: {line}"));
+                self.line(&format!("warning: {line}"));
             }
         }
     }

@@ -49,7 +49,7 @@ impl BoundedIo {
     }
 
     /// Runs `work`, which asks the file system at `path`, an absolute path without symbolic links.
-    /// If a look there may mount something, it is not asked, and the result is `absent`. `None`:
+    /// If a lookup there may mount something, it is not asked, and the result is `absent`. `None`:
     /// the file system has not answered yet; [`BoundedIo::take_recovered`] is true once it has.
     pub(super) fn run<T: Send + 'static>(
         &mut self,

@@ -29,7 +29,7 @@ pub(super) struct Compiler {
     hasher: RandomState,
     /// Globs that may be compiled in place until the next check. `None`: the loop has not begun.
     left: Option<usize>,
-    waiting: HashMap<PathBuf, Order>,
+    waiting: HashMap<PathBuf, ToCompile>,
     /// Globs of all that is waiting.
     waiting_globs: usize,
     running: Option<BlockingTask<Compiled>>,
@@ -37,7 +37,7 @@ pub(super) struct Compiler {
 }
 
 /// A file to be compiled, up to a number of globs.
-struct Order {
+struct ToCompile {
     source: Source,
     most: usize,
 }
@@ -66,7 +66,7 @@ impl Compiler {
         let globs = source.lines().min(most);
         if let Some(left) = &mut self.left {
             if *left < globs || globs > SMALL && !is_new {
-                self.wait(path, Order { source, most });
+                self.wait(path, ToCompile { source, most });
                 return None;
             }
             *left -= globs;
@@ -74,8 +74,8 @@ impl Compiler {
         Some(Arc::new(RuleFile::compile(&source, most)))
     }
 
-    /// Puts a file off; drops it if too much is put off already: it is read again later.
-    fn wait(&mut self, path: &Path, order: Order) {
+    /// Has a file wait; drops it if too much waits already: it is read again later.
+    fn wait(&mut self, path: &Path, order: ToCompile) {
         if let Some(old) = self.waiting.remove(path) {
             self.waiting_globs -= old.globs();
         }
@@ -85,9 +85,9 @@ impl Compiler {
         }
     }
 
-    /// Begins the time until the next check. Whether what was put off can be read again: the thread
+    /// Begins the time until the next call. Whether what has waited can be read again: the thread
     /// has compiled it, or it is the turn of others.
-    pub(super) fn check(&mut self) -> bool {
+    pub(super) fn begin_interval(&mut self) -> bool {
         self.left = Some(IN_PLACE);
         let mut unused = Compiled::new();
         if let Some(running) = &self.running {
@@ -102,7 +102,7 @@ impl Compiler {
         }
         self.waiting_globs = 0;
         let orders = std::mem::take(&mut self.waiting);
-        let compile = |(path, order): (_, Order)| {
+        let compile = |(path, order): (_, ToCompile)| {
             let rules = RuleFile::compile(&order.source, order.most);
             (path, Arc::new(rules))
         };
@@ -115,14 +115,14 @@ impl Compiler {
         self.running.is_none() || !self.done.is_empty()
     }
 
-    /// Drops what was put off, since all is read again.
+    /// Drops what waits, since all is read again.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
         self.waiting_globs = 0;
     }
 }
 
-impl Order {
+impl ToCompile {
     fn globs(&self) -> usize {
         self.source.lines().min(self.most)
     }

@@ -133,7 +133,7 @@ impl RuleReader {
 
     /// Counts a check, and takes some of the directories with a file that was not compiled.
     pub(super) fn take_late(&mut self) -> Vec<RuleDirectory> {
-        if self.compiler.check() {
+        if self.compiler.begin_interval() {
             self.late.take()
         } else {
             Vec::new()

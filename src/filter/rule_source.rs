@@ -2,7 +2,7 @@
 //! bytes of its rule files.
 //!
 //! Compiles no rules. Invariants: a file system that may not answer is waited for a bounded time;
-//! where a look may mount something, there is nothing; and what could not be found out is an
+//! where a lookup may mount something, there is nothing; and what could not be found out is an
 //! error, never taken to be missing.
 
 use std::ffi::OsStr;

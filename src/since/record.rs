@@ -173,15 +173,15 @@ fn times(line: &Line<'_>) -> Option<InodeTimes> {
 }
 
 /// Whether times were reported so soon after the last change that they prove nothing. An mtime in the
-/// future was set by a program, and a write would replace it: then only the ctime counts. (Where files
-/// go by size and mtime alone, `tracker/model/fingerprint.rs` counts it, too.)
+/// future was set by a program, and a write would replace it: then only the ctime counts.
+/// (`tracker/model/fingerprint.rs` counts it in any case, since a file there may go by its mtime alone.)
 fn is_racy(times: &InodeTimes, reported: i64) -> bool {
     let last = if times.mtime > reported {
         times.ctime
     } else {
         times.ctime.max(times.mtime)
     };
-    last > reported.saturating_sub(COARSEST_CLOCK)
+    last >= reported.saturating_sub(COARSEST_CLOCK)
 }
 
 /// The bytes of a path: from `digits` (hexadecimal) where it is not UTF-8.
@@ -220,7 +220,8 @@ mod tests {
             ("a future mtime, set long ago", 500, 10, false),
             ("a future mtime, set just now", 500, 99, true),
             ("a clock that is ahead", 500, 500, true),
-            ("exactly two seconds", 98, 98, false),
+            ("exactly two seconds", 98, 98, true),
+            ("three seconds", 97, 97, false),
         ];
         for (case, mtime, ctime, expected) in cases {
             let times = InodeTimes {

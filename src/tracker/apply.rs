@@ -91,9 +91,7 @@ impl<D: Disk> Tracker<D> {
     /// Notes that a name was created, moved or deleted, whatever that does to the model.
     fn note_structure(&mut self, dir: Id, name: &[u8]) {
         self.queue.forget_seen(dir, name);
-        if self.filter.is_rule_file(name) {
-            self.rules_changed(dir);
-        }
+        self.rule_file_event(dir, name, true);
         if self.is_folding(dir) {
             // The model may have the new name in another spelling.
             self.rescan_folded(dir);
@@ -188,13 +186,7 @@ impl<D: Disk> Tracker<D> {
                 Tmpfile::Unknown => {}
             },
         }
-        if self.filter.is_rule_file(name) {
-            if is_written {
-                self.rules_changed(dir);
-            } else {
-                self.filter.hasten_retries(); // It may be readable now.
-            }
-        }
+        self.rule_file_event(dir, name, is_written);
     }
 
     /// Serves a write to a name that the model does not have: if the name is gone, the file may

@@ -70,6 +70,19 @@ impl<D> Tracker<D> {
         self.queue.add(Work::scan(dir, ScanScope::Deep));
     }
 
+    /// Serves an event about a name, if that is a rule file's. `is_changed`: not if only its
+    /// attributes are other ones, as when it becomes readable.
+    pub(super) fn rule_file_event(&mut self, dir: Id, name: &[u8], is_changed: bool) {
+        if !self.filter.is_rule_file(name) {
+            return;
+        }
+        if is_changed {
+            self.rules_changed(dir);
+        } else {
+            self.filter.hasten_retries();
+        }
+    }
+
     /// Serves that a directory moved: the rules match other paths in it.
     pub(super) fn rules_moved(&mut self, dir: Id) {
         if !self.filter.hides_nothing() {
@@ -136,8 +149,6 @@ impl<D: Disk> Tracker<D> {
         }
         let is_touched =
             step.change == NameChange::Content && !step.content.modified && !step.content.closed;
-        if !is_touched && self.filter.is_rule_file(name) {
-            self.rules_changed(dir);
-        }
+        self.rule_file_event(dir, name, !is_touched);
     }
 }

@@ -10,7 +10,7 @@ mod back_off;
 mod delayed;
 mod denied;
 mod key;
-mod rescan;
+mod rescan_state;
 mod turns;
 
 use std::cmp::Reverse;
@@ -25,7 +25,7 @@ pub(super) use active_scan::{ActiveScan, Next};
 use back_off::LastFailure;
 use denied::Denied;
 pub(super) use key::{Detail, Key, ScanScope, Work};
-use rescan::Rescan;
+use rescan_state::Rescan;
 use turns::{KEPT, Turn, Turns};
 
 /// A millisecond, in nanoseconds.
@@ -127,7 +127,7 @@ impl WorkQueue {
 
     /// Adds a key. If the scan of a directory is on the queue, the wider of the two scopes counts.
     pub(super) fn add(&mut self, work: Work) {
-        let item = self.item(&work);
+        let item = self.get_or_insert(&work);
         if item.state == State::Ready {
             return;
         }
@@ -142,13 +142,14 @@ impl WorkQueue {
     /// Adds a scan, unless one of the directory is on the queue: that keeps its time.
     pub(super) fn ensure_scan(&mut self, dir: Id, scope: ScanScope) {
         let scan = Work::scan(dir, scope);
-        if self.item(&scan).state == State::New {
+        if self.get_or_insert(&scan).state == State::New {
             self.add(scan);
         }
     }
 
-    /// The item of a key, which is added if it is not on the queue.
-    fn item(&mut self, work: &Work) -> &mut Item {
+    /// The item of a key, which is added, as new, if it is not on the queue: the caller gives it another
+    /// state.
+    fn get_or_insert(&mut self, work: &Work) -> &mut Item {
         let (group, detail) = (work.group, work.detail);
         let item = match self.items.entry(work.key.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),

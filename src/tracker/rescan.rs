@@ -1,7 +1,7 @@
 //! Compares everything with the disk once more (a rescan), since events were dropped, or at the
 //! interval of `--rescan`.
 //!
-//! When it may begin, and when it is over, is decided in `queue/rescan.rs`. Invariant: it begins
+//! When it may begin, and when it is over, is decided in `queue/rescan_state.rs`. Invariant: it begins
 //! after the overflow was read, so that all that was dropped has happened before.
 
 use super::Tracker;
@@ -26,7 +26,7 @@ impl<D> Tracker<D> {
         self.model.index_inode_keys();
         // A change of permissions may be among the dropped events.
         let model = &self.model;
-        self.queue.hasten_denied(|dir| model.is_live(dir));
+        self.queue.make_denied_ready(|dir| model.is_live(dir));
         self.enqueue_roots();
         for root in self.roots.entries() {
             self.queue.add(Work::scan(root, ScanScope::All));

@@ -123,12 +123,12 @@ impl<D> Tracker<D> {
 
     /// Permissions of a directory changed: enqueues the files in it that could not be read.
     pub(super) fn retry_unreadable_files(&mut self, dir: Id) {
-        let is_unread =
+        let could_not_be_read =
             |id: &Id| self.model.kind(*id) == Kind::File && self.model.is_unreadable(*id);
         for id in self
             .model
             .children(dir)
-            .filter(is_unread)
+            .filter(could_not_be_read)
             .collect::<Vec<_>>()
         {
             self.enqueue(id);
@@ -149,7 +149,7 @@ impl<D> Tracker<D> {
             // One that is gone since may have been in any of them.
             !model.is_live(dir) || above.any(|at| reopened.contains(&at))
         };
-        self.queue.hasten_denied(is_within);
+        self.queue.make_denied_ready(is_within);
     }
 
     /// Tries now what waits for a file system that did not answer, since one answers again.

@@ -104,12 +104,12 @@ impl Watcher {
                     "{} cannot be written: {why}; it is tried again every second",
                     log.shown()
                 );
-                self.stderr.warn(&format!("warning: {text}"));
+                self.stderr.line(&format!("warning: {text}"));
                 self.service.status(&text);
             }
             Transition::Recovered => {
                 let text = format!("{} is written again, and nothing was lost", log.shown());
-                self.stderr.warn(&text);
+                self.stderr.line(&text);
                 self.service.status(&text);
             }
         }

@@ -18,11 +18,11 @@ impl Watcher {
         let described: Vec<_> = mounts.filter_map(described).collect();
         for (path, text) in described.iter().take(NAMED) {
             self.stderr
-                .warn(&format!("warning: {} is on {text}", escaped(path)));
+                .line(&format!("warning: {} is on {text}", escaped(path)));
         }
         if let more @ 1.. = described.len().saturating_sub(NAMED) {
             self.stderr
-                .warn(&format!("warning: and {more} more mounts of such kinds"));
+                .line(&format!("warning: and {more} more mounts of such kinds"));
         }
     }
 

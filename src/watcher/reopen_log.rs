@@ -20,7 +20,7 @@ impl Watcher {
         match self.change_log() {
             Ok(true) => self.begin_again(),
             Ok(false) => {}
-            Err(why) => self.stderr.warn(&format!(
+            Err(why) => self.stderr.line(&format!(
                 "warning: {why}; changes go to the file that was open before"
             )),
         }
@@ -59,7 +59,7 @@ impl Watcher {
         }
         let shown = log.shown();
         if let Some(warning) = opened.warning {
-            self.stderr.warn(&format!("warning: {warning}"));
+            self.stderr.line(&format!("warning: {warning}"));
         }
         self.stderr.note(&format!("{shown} was opened anew"));
         Ok(true)

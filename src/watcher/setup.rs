@@ -95,7 +95,7 @@ impl Watcher {
         let mut watcher = Self::new(config, signals)?;
         watcher.listen_to_all()?;
         if let Some(warning) = warning {
-            watcher.stderr.warn(&format!("warning: {warning}"));
+            watcher.stderr.line(&format!("warning: {warning}"));
         }
         if let Some(resumption) = &resumption {
             watcher.read_stream(resumption)?;

@@ -73,7 +73,7 @@ impl Watcher {
             Err(why) if is_log && end.may_be_appended_to => {
                 if !end.is_empty {
                     self.stderr
-                        .warn(&format!("{why}; it is gone on with by a snapshot"));
+                        .line(&format!("{why}; it is gone on with by a snapshot"));
                 }
                 self.options.initial = true;
             }
@@ -82,7 +82,7 @@ impl Watcher {
         match end.torn_at {
             Some(torn_at) if is_log => self.cut_log(torn_at, &shown),
             Some(_) => {
-                self.stderr.warn(&format!(
+                self.stderr.line(&format!(
                     "the last line of {shown} is torn, and is left out"
                 ));
                 Ok(())
@@ -106,7 +106,7 @@ impl Watcher {
         let file = self.output.file().map_err(Error::Output)?;
         file.set_len(end).map_err(Error::Output)?;
         self.output.writer.forget_unwritten();
-        self.stderr.warn(&format!(
+        self.stderr.line(&format!(
             "the last line of {shown} was torn, and is cut off"
         ));
         Ok(())

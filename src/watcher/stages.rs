@@ -144,7 +144,7 @@ impl Watcher {
         {
             self.tracker.write_path(dir, &mut path);
         }
-        self.stderr.warn(&crate::trace::line(event, &path));
+        self.stderr.line(&crate::trace::line(event, &path));
     }
 }
 

@@ -71,7 +71,7 @@ impl WorkQueue {
 
     /// Serves a key at `due`, or sooner if it is added.
     pub(in crate::tracker) fn delay(&mut self, work: Work, due: u64) {
-        let item = self.item(&work);
+        let item = self.get_or_insert(&work);
         if item.state == State::New || item.state.due().is_some_and(|old| due < old) {
             item.is_stuck = false;
             self.wait(work.key, State::Delayed(due));
@@ -105,7 +105,7 @@ impl WorkQueue {
     /// after the first call.
     pub(in crate::tracker) fn debounce(&mut self, work: Work) {
         let now = self.now;
-        let item = self.item(&work);
+        let item = self.get_or_insert(&work);
         match item.state {
             State::Debounced { latest, .. } => {
                 item.state = State::Debounced { last: now, latest };
@@ -133,7 +133,7 @@ impl WorkQueue {
     /// already and is served sooner. Whether the error is to be reported.
     pub(in crate::tracker) fn retry(&mut self, work: Work, error: &FsError) -> bool {
         let now = self.now;
-        let item = self.item(&work);
+        let item = self.get_or_insert(&work);
         let is_unanswered = *error == FsError::Unanswered;
         let count = if is_unanswered {
             &mut item.tries.unanswered
@@ -165,7 +165,7 @@ impl WorkQueue {
 
     /// Makes keys ready that failed for want of permissions, in directories for which `is_meant`
     /// is true.
-    pub(in crate::tracker) fn hasten_denied(&mut self, is_meant: impl Fn(Id) -> bool) {
+    pub(in crate::tracker) fn make_denied_ready(&mut self, is_meant: impl Fn(Id) -> bool) {
         for (key, Id(group)) in self.denied.within(is_meant) {
             let detail = Detail::Nothing;
             self.add(Work { key, group, detail });

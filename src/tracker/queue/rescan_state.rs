@@ -61,7 +61,7 @@ impl WorkQueue {
 
     /// Keeps what is gone until the rescan is over.
     pub(in crate::tracker) fn hold(&mut self, work: Work) {
-        let item = self.item(&work);
+        let item = self.get_or_insert(&work);
         if item.state == State::New {
             item.state = State::Held;
             self.rescan.held.push(work.key);
