@@ -135,9 +135,9 @@ impl<D> Tracker<D> {
         self
     }
 
-    /// Notes that the kernel queue was empty at this time of the wall clock.
-    pub(crate) fn queue_was_empty(&mut self, wall: i64) {
-        self.clock.set_queue_empty(wall);
+    /// Notes that the kernel queue was empty at this time, and that all events were applied.
+    pub(crate) fn queue_was_empty(&mut self, at: Timestamps) {
+        self.clock.set_queue_empty(at);
     }
 
     /// An entry as a key of the work queue.

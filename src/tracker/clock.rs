@@ -26,8 +26,10 @@ const COARSE: i64 = 20_000_000;
 pub(super) struct Clock {
     now: Timestamps,
     shown: ShownTimes,
-    /// When the kernel queue was last empty.
+    /// When the kernel queue was last empty, and all events were applied.
     queue_empty: i64,
+    /// The same, on the monotonic clock.
+    queue_empty_tick: u64,
 }
 
 impl Clock {
@@ -36,6 +38,7 @@ impl Clock {
             now,
             shown: ShownTimes::new(now),
             queue_empty: now.wall,
+            queue_empty_tick: now.tick,
         }
     }
 
@@ -47,9 +50,15 @@ impl Clock {
         self.now = now;
     }
 
-    /// Notes that the kernel queue was empty: all events that were queued before were read.
-    pub(super) fn set_queue_empty(&mut self, wall: i64) {
-        self.queue_empty = wall;
+    /// Notes that the kernel queue was empty: all events that were queued before were applied.
+    pub(super) fn set_queue_empty(&mut self, at: Timestamps) {
+        self.queue_empty = at.wall;
+        self.queue_empty_tick = at.tick;
+    }
+
+    /// When the kernel queue was last empty, on the monotonic clock.
+    pub(super) fn queue_empty_tick(&self) -> u64 {
+        self.queue_empty_tick
     }
 
     /// The monotonic clock, in nanoseconds.

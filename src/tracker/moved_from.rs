@@ -22,6 +22,8 @@ pub(super) struct MovedFrom {
     pub(super) dir: Id,
     pub(super) name: Box<[u8]>,
     pub(super) moving: Moving,
+    /// When it was applied, on the monotonic clock.
+    pub(super) since: u64,
 }
 
 #[derive(Default)]
@@ -30,10 +32,13 @@ pub(super) struct MovedFromEvents {
 }
 
 impl MovedFromEvents {
-    pub(super) fn insert(&mut self, cookie: Cookie, dir: Id, name: &[u8], moving: Moving) {
-        let name = name.into();
-        self.by_cookie
-            .insert(cookie, MovedFrom { dir, name, moving });
+    pub(super) fn insert(&mut self, cookie: Cookie, from: MovedFrom) {
+        self.by_cookie.insert(cookie, from);
+    }
+
+    /// Since when the other event is awaited.
+    pub(super) fn since(&self, cookie: Cookie) -> Option<u64> {
+        self.by_cookie.get(&cookie).map(|from| from.since)
     }
 
     pub(super) fn take(&mut self, cookie: Cookie) -> Option<MovedFrom> {
@@ -52,8 +57,14 @@ mod tests {
     #[test]
     fn an_event_is_joined_by_its_cookie_and_once() {
         let mut moves = MovedFromEvents::default();
-        moves.insert(Cookie(2), Id(0), b"b", Moving::Entry);
-        moves.insert(Cookie(1), Id(0), b"a", Moving::Unseen);
+        let from = |name: &[u8], moving| MovedFrom {
+            dir: Id(0),
+            name: name.into(),
+            moving,
+            since: 0,
+        };
+        moves.insert(Cookie(2), from(b"b", Moving::Entry));
+        moves.insert(Cookie(1), from(b"a", Moving::Unseen));
         let from = moves.take(Cookie(1)).expect("it waits");
         assert_eq!((from.dir, &*from.name), (Id(0), &b"a"[..]));
         assert_eq!(from.moving, Moving::Unseen);

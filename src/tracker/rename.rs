@@ -8,7 +8,7 @@ use super::disk::Disk;
 use super::last_reported::Replaced;
 use super::model::{Evidence, Flag, Id, Presence};
 use super::moved_from::{MovedFrom, Moving};
-use super::queue::{Key, ScanScope, Work};
+use super::queue::{CEILING, Key, ScanScope, Work};
 use crate::change::Kind;
 use crate::coalesce::{Outcome, Steps};
 use crate::event::Cookie;
@@ -29,8 +29,15 @@ impl<D> Tracker<D> {
             None if is_unseen => Moving::Unseen,
             None => return false,
         };
-        self.moves.insert(cookie, dir, name, moving);
-        let due = self.clock.tick().saturating_add(GRACE);
+        let since = self.clock.tick();
+        let from = MovedFrom {
+            dir,
+            name: name.into(),
+            moving,
+            since,
+        };
+        self.moves.insert(cookie, from);
+        let due = since.saturating_add(GRACE);
         self.queue.delay(Work::timer(Key::MovedFrom(cookie)), due);
         true
     }
@@ -99,6 +106,21 @@ impl<D: Disk> Tracker<D> {
         self.model.end_moved_from(known);
         if self.model.is_unread(known) {
             self.model.add_evidence(known, Evidence::MODIFIED);
+        }
+    }
+
+    /// Ends the wait for an `IN_MOVED_TO` whose time is over, unless it may be among the events that
+    /// are left to apply: while they never end, for [`CEILING`].
+    pub(super) fn end_wait_for_moved_to(&mut self, cookie: Cookie) {
+        let Some(since) = self.moves.since(cookie) else {
+            return;
+        };
+        let is_long = self.clock.tick() >= since.saturating_add(CEILING);
+        let may_be_unread = !is_long && self.clock.queue_empty_tick() < since;
+        if self.applying.is_some() || may_be_unread {
+            self.queue.recheck(Work::timer(Key::MovedFrom(cookie)));
+        } else {
+            self.expire_moved_from(cookie);
         }
     }
 

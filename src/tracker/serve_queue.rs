@@ -106,7 +106,7 @@ impl<D: Disk> Tracker<D> {
                 }
             }
             Key::Folding(dir) => self.check_folded_source(dir),
-            Key::MovedFrom(cookie) => self.expire_moved_from(cookie),
+            Key::MovedFrom(cookie) => self.end_wait_for_moved_to(cookie),
             Key::Overflow => self.begin_rescan(),
             Key::Periodic => {
                 if let Some(every) = self.settings.rescan {

@@ -35,7 +35,7 @@ impl Stages for Watcher {
     /// Reads the kernel queue, as far as there is room.
     fn drain(&mut self) -> Result<(), Error> {
         let was_empty = !self.has_events();
-        let before = self.clock.now().wall;
+        let before = self.clock.now();
         let read = self.events.read();
         let read = read.map_err(Error::system("read events"))?;
         if read == 0 && was_empty {

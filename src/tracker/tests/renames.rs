@@ -2,7 +2,7 @@
 
 use super::super::fake::Op;
 use super::cases::{all, emits, emits_with, folds, write};
-use super::world::{World, WorldOptions};
+use super::world::{MS, World, WorldOptions};
 use crate::stage_order::Stages;
 
 #[test]
@@ -196,6 +196,51 @@ fn the_two_events_of_a_rename_may_be_read_apart() {
     );
     world.converges();
     assert_eq!(world.new_records(), ["renamed t/a -> t/b"]);
+}
+
+#[test]
+fn a_rename_whose_second_event_waits_to_be_applied_is_one_however_long_that_takes() {
+    // In the batch that is being applied, and in one that was read and is not begun.
+    for is_in_batch in [true, false] {
+        let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+        world.passes(MS);
+        world.does(&[Op::Rename("t/a", "t/b")]);
+        if is_in_batch {
+            world.read(usize::MAX);
+            let Ok(_) = world.begin_batch();
+            world.tracker.apply_next();
+        } else {
+            world.read(1);
+            world.apply_all();
+            world.read(usize::MAX);
+        }
+        assert!(world.has_events(), "the other half is to come");
+        for _ in 0..5 {
+            world.passes(60 * MS);
+            world.work(10);
+        }
+        world.converges();
+        assert_eq!(world.new_records(), ["renamed t/a -> t/b"], "{is_in_batch}");
+    }
+}
+
+#[test]
+fn a_file_that_moved_out_is_a_deletion_however_many_events_come() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+    world.passes(MS);
+    world.does(&[Op::Rename("t/a", "o/a")]);
+    let began = world.tick;
+    while world.new_records().is_empty() {
+        assert!(world.tick < began + 1100 * MS, "it is awaited for too long");
+        world.does(&[Op::Touch("t")]);
+        world.read(1);
+        world.apply_all();
+        world.does(&[Op::Touch("t")]);
+        world.read(1);
+        world.passes(30 * MS);
+        world.work(10);
+    }
+    world.converges();
 }
 
 #[test]

@@ -17,7 +17,8 @@ impl World {
         let was_empty = !self.has_events();
         let read = self.tracker.disk.kernel.read(most);
         if read.is_empty() && was_empty {
-            self.tracker.queue_was_empty(self.now().wall);
+            let now = self.now();
+            self.tracker.queue_was_empty(now);
         }
         self.unread.extend(read);
     }
