@@ -2,7 +2,8 @@
 //! device, or of all devices that are not slow.
 //!
 //! Makes no thread and reads nothing. Invariants: files and parts of the baseline take turns;
-//! no more than [`MAX_BEGUN`] files are half read, since each has an open descriptor.
+//! no more than [`MAX_BEGUN`] files, and one for each other thread, are half read, since each has
+//! an open descriptor.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar};
@@ -15,10 +16,11 @@ use crate::file_status::Inode;
 /// that are half read: 8 MiB.
 const SHORT: u64 = 8 << 20;
 
-/// Larger files are begun only if fewer files than this are half read.
+/// Larger files are begun only if fewer files than this are in the queue half read.
 const MAX_LARGE: usize = 4;
 
-/// Files that are half read, and so open, at once. On a slow device short ones are, too.
+/// Short files are begun only if fewer files than this are in the queue half read, and so open. On
+/// a slow device short ones are, too.
 const MAX_BEGUN: usize = 16;
 
 /// Jobs for single files between two parts of the baseline.
@@ -143,13 +145,19 @@ mod tests {
 
     #[test]
     fn few_files_are_half_read_at_once_and_all_are_read() {
-        for (size, most) in [(SHORT + 1, 4), (1 << 20, 16)] {
-            assert_eq!(half_read_at_once(size), most);
+        let cases = [
+            (SHORT + 1, MAX_LARGE, 8),
+            (1 << 20, MAX_BEGUN, 8),
+            (1 << 20, MAX_BEGUN, 1),
+        ];
+        for (size, most, threads) in cases {
+            assert_eq!(half_read_at_once(size, threads), most + threads - 1);
         }
     }
 
-    /// How many of 40 files are half read at once at most, if none is read in one slice.
-    fn half_read_at_once(size: u64) -> usize {
+    /// How many of 40 files are half read at once at most, by so many threads, if none is read in
+    /// one slice.
+    fn half_read_at_once(size: u64, threads: usize) -> usize {
         let dir = tempfile::tempdir().unwrap();
         let mut queue = JobQueue::default();
         for number in 0..40 {
@@ -162,11 +170,17 @@ mod tests {
         }
         let (mut done, mut most) = (0, 0);
         let mut buffer = Vec::new();
-        while let Some(Job::File(mut job)) = queue.pop() {
-            job.dir = dir_path(dir.path());
-            match job.step(Instant::now(), &mut buffer) {
-                Some(read) => done += usize::from(read.unwrap().digest.is_some()),
-                None => queue.put_back(Job::File(job)),
+        while queue.queued > 0 {
+            let jobs = std::iter::from_fn(|| queue.pop()).take(threads);
+            for job in jobs.collect::<Vec<_>>() {
+                let Job::File(mut job) = job else {
+                    panic!("there is no baseline");
+                };
+                job.dir = dir_path(dir.path());
+                match job.step(Instant::now(), &mut buffer) {
+                    Some(read) => done += usize::from(read.unwrap().digest.is_some()),
+                    None => queue.put_back(Job::File(job)),
+                }
             }
             most = most.max(queue.begun);
         }
