@@ -5,7 +5,6 @@
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
 
 use crate::cli::{Cli, ColorWhen};
 use crate::error::Error;
@@ -13,6 +12,7 @@ use crate::escape;
 use crate::filter::{Filter, FilterOptions, GlobFile};
 use crate::input::{self, Input, Stdin};
 use crate::log_file::Log;
+use crate::nanos::nanos;
 use crate::output::{EventName, Events, Format, Header, LineTime, Style};
 use crate::stderr;
 use crate::sys;
@@ -221,7 +221,6 @@ fn run_options(cli: &Cli) -> RunOptions {
         quiet: cli.quiet,
         initial: cli.initial,
         snapshot: cli.snapshot.map(nanos),
-        stat: cli.stat || cli.resume,
         settle: cli.settle.map(nanos),
         waits_for_missing: cli.wait_for_path,
     }
@@ -234,9 +233,4 @@ pub(crate) fn stop(cli: &Cli) -> StopOptions {
         timeout: cli.timeout.map(nanos),
         until_quiet: cli.until_quiet.map(nanos),
     }
-}
-
-/// A duration in nanoseconds.
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -27,6 +27,7 @@ mod log_file;
 mod manual;
 mod mounts;
 mod names;
+mod nanos;
 mod net_effect;
 mod output;
 mod root_builder;

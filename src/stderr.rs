@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::change::Warning;
 use crate::error::limit_remedy;
 use crate::escape::{escaped, without_controls};
+use crate::nanos::nanos;
 pub(crate) use buffer::{close, end_by, erase_progress, flush, is_waiting, message, with_stream};
 use warnings::Warnings;
 
@@ -171,8 +172,4 @@ impl Stderr {
 /// Writes a line that may have an argument as it was given.
 pub(crate) fn message_as_given(text: &str) {
     message(&without_controls(text));
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

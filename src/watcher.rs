@@ -34,6 +34,7 @@ use crate::error::Error;
 use crate::escape::escaped;
 use crate::hash::Workers;
 use crate::mounts::Mounts;
+use crate::nanos::nanos;
 use crate::sd_notify::Service;
 use crate::stage_order::Stages;
 use crate::stderr::{Stderr, erase_progress};
@@ -95,13 +96,12 @@ impl SystemClock {
 
     /// Converts an instant to the time that [`SystemClock::tick`] gives.
     pub(crate) fn at(&self, time: Instant) -> u64 {
-        let since = time.saturating_duration_since(self.began);
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        nanos(time.saturating_duration_since(self.began))
     }
 
     /// The monotonic time since the beginning, in nanoseconds.
     pub(crate) fn tick(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        nanos(self.began.elapsed())
     }
 }
 

@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("change", &[]),
     ("names", &[]),
+    ("nanos", &[]),
     ("file_status", &["change"]),
     ("build", &[]),
     ("stage_order", &[]),
@@ -48,7 +49,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("trace", &["escape", "event"]),
-    ("stderr", &["change", "error", "escape", "sys"]),
+    ("stderr", &["change", "error", "escape", "nanos", "sys"]),
     ("interrupt", &["sys"]),
     ("start_guard", &["sys"]),
     ("net_effect", &["change"]),
@@ -70,6 +71,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "change",
             "fair_queue",
+            "nanos",
             "sys",
             "tracker",
             "file_status",
@@ -143,6 +145,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "change",
             "filter",
             "mounts",
+            "nanos",
             "sys",
             "decode",
             "tracker",
@@ -169,8 +172,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "cli", "escape", "input", "error", "filter", "log_file", "output", "sys", "tracker",
-            "stderr", "watcher",
+            "cli", "escape", "input", "error", "filter", "log_file", "nanos", "output", "sys",
+            "tracker", "stderr", "watcher",
         ],
     ),
     (

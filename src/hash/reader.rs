@@ -12,6 +12,7 @@ use std::time::Instant;
 use sha2::{Digest as _, Sha256};
 
 use crate::file_status::{COARSEST_CLOCK, FsError, Stat};
+use crate::nanos::nanos;
 use crate::sys::process::coarse_nanos;
 use crate::sys::stat::stat_fd;
 use crate::tracker::disk::FileDigest;
@@ -61,7 +62,7 @@ impl Reader {
             read,
             reads,
             is_longer,
-            took: nanos_since(began),
+            took: nanos(began.elapsed()),
         }
     }
 
@@ -77,7 +78,7 @@ impl Reader {
     ) -> Result<Option<FileDigest>, FsError> {
         let began = Instant::now();
         let ended = self.read_until(until, buffer);
-        self.took += nanos_since(began);
+        self.took += nanos(began.elapsed());
         if ended? {
             self.finish().map(Some)
         } else {
@@ -146,10 +147,6 @@ impl Reader {
         }
         Ok(digest)
     }
-}
-
-fn nanos_since(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn is_unchanged(before: &Stat, after: &Stat) -> bool {

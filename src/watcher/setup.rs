@@ -49,8 +49,6 @@ pub(crate) struct RunOptions {
     pub(crate) snapshot: Option<u64>,
     /// `--settle`: net effects are printed after so much quiet, in nanoseconds.
     pub(crate) settle: Option<u64>,
-    /// Records have inode number, mtime, ctime and birth time.
-    pub(crate) stat: bool,
     /// A missing PATH is waited for.
     pub(crate) waits_for_missing: bool,
 }
@@ -148,7 +146,7 @@ impl Watcher {
             baseline: BaselineState::Walking(None),
             ancestors: None,
             mounts: Mounts::new(),
-            snapshots: Snapshots::new(config.options.snapshot, config.style.format),
+            snapshots: Snapshots::new(config.options.snapshot, &config.style),
             output,
             stderr: Stderr::new(config.options.quiet),
             service: Service::from_environment(),

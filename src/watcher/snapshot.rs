@@ -7,7 +7,7 @@
 use super::Watcher;
 use crate::change::{Change, ChangeBuffer, Content, Kind};
 use crate::error::Error;
-use crate::output::Format;
+use crate::output::{Format, Style};
 use crate::tracker::model::Id;
 
 /// Names listed before the clock, the signals and the reader are checked.
@@ -29,6 +29,8 @@ pub(super) struct Snapshots {
     phase: Phase,
     /// Whether the format has sessions: only then is the tree listed.
     is_shown: bool,
+    /// Whether records of directories have their times.
+    has_stat: bool,
     /// The time from `ready` of one session to the beginning of the next, in nanoseconds.
     interval: Option<u64>,
     /// When the next session begins.
@@ -36,11 +38,12 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    pub(super) fn new(interval: Option<u64>, format: Format) -> Self {
-        let is_shown = format == Format::Json;
+    pub(super) fn new(interval: Option<u64>, style: &Style) -> Self {
+        let is_shown = style.format == Format::Json;
         Self {
             phase: Phase::Walking,
             is_shown,
+            has_stat: style.stat,
             interval: interval.filter(|_| is_shown),
             due: None,
         }
@@ -134,7 +137,7 @@ impl Watcher {
             left.extend(tracker.model.children(id));
             let content = match tracker.model.kind(id) {
                 Kind::File => tracker.known_content(id),
-                Kind::Directory if self.options.stat => tracker.known_directory(id),
+                Kind::Directory if self.snapshots.has_stat => tracker.known_directory(id),
                 Kind::Directory | Kind::Symlink | Kind::Other => Content::default(),
             };
             tracker.emit_existing(id, content);

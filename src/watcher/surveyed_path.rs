@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use super::path_survey::Survey;
 use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
+use crate::nanos::nanos;
 use crate::tracker::RootTarget;
 
 /// A PATH whose file system does not answer is surveyed again after 20 ms, then after twice as long
@@ -116,11 +117,10 @@ impl SurveyedPath {
 
     /// Notes that a thread makes the survey.
     pub(super) fn set_under_way(&mut self, survey: BlockingTask<Survey>, now: u64) {
-        let patience = u64::try_from(STALLED_AFTER.as_nanos()).unwrap_or(u64::MAX);
         self.state = PathState::UnderWay {
             survey,
             is_outdated: false,
-            report_at: Some(now.saturating_add(patience)),
+            report_at: Some(now.saturating_add(nanos(STALLED_AFTER))),
         };
     }
 
