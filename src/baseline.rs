@@ -160,26 +160,33 @@ impl Baseline {
     }
 }
 
-fn begin<D>(tracker: &Tracker<D>, dir: Id, since: Option<&Arc<Since>>) -> Option<ReadBatch> {
-    // Files on a file system that may not answer are read by its own threads.
-    if tracker.file_systems.is_polled(tracker.model.inode(dir).dev) {
+/// Where a directory is opened. `None`: it is on a file system that may not answer, which has its own
+/// threads.
+pub(crate) fn directory_path<D>(tracker: &Tracker<D>, dir: Id) -> Option<DirectoryPath> {
+    let inode = tracker.model.inode(dir);
+    if tracker.file_systems.is_polled(inode.dev) {
         return None;
     }
     let root = tracker.roots.with_entry(tracker.model.root(dir))?;
     let mut relative = Vec::new();
     tracker.model.write_relative_path(dir, &mut relative);
+    Some(DirectoryPath {
+        root: root.open.clone(),
+        relative,
+        inode,
+    })
+}
+
+fn begin<D>(tracker: &Tracker<D>, dir: Id, since: Option<&Arc<Since>>) -> Option<ReadBatch> {
+    let path = directory_path(tracker, dir)?;
     // With --hash lazy, files that differ from what was reported are read, too.
-    let reads = match tracker.hashing(tracker.model.inode(dir).dev) {
+    let reads = match tracker.hashing(path.inode.dev) {
         Hashing::Eager => true,
         Hashing::Lazy => since.is_some(),
         Hashing::Off => false,
     };
     Some(ReadBatch {
-        dir: DirectoryPath {
-            root: root.open.clone(),
-            relative,
-            inode: tracker.model.inode(dir),
-        },
+        dir: path,
         files: Vec::new(),
         names: Vec::new(),
         limit: if reads {

@@ -34,7 +34,8 @@ pub(crate) struct DirectoryPath {
 type OpenRoot = Option<(Vec<u8>, OwnedFd)>;
 
 impl DirectoryPath {
-    fn open(&self, held: &mut OpenRoot) -> Result<OwnedFd, FsError> {
+    /// Opens it; with its status.
+    fn open(&self, held: &mut OpenRoot) -> Result<(OwnedFd, Stat), FsError> {
         let root = match held {
             Some((path, root)) if *path == self.root => root,
             _ => {
@@ -48,11 +49,20 @@ impl DirectoryPath {
             &self.relative
         };
         let dir = file::open_path(root.as_fd(), path, Open::Directory)?;
-        if stat_fd(dir.as_fd())?.inode == self.inode {
-            Ok(dir)
+        let stat = stat_fd(dir.as_fd())?;
+        if stat.inode == self.inode {
+            Ok((dir, stat))
         } else {
             Err(FsError::NotFound)
         }
+    }
+
+    /// Its status now.
+    ///
+    /// # Errors
+    /// Those of openat(2); [`FsError::NotFound`] also where another directory is there.
+    pub(crate) fn stat(&self) -> Result<Stat, FsError> {
+        Ok(self.open(&mut None)?.1)
     }
 }
 
@@ -103,7 +113,7 @@ impl FileJob {
     ) -> Option<Result<FileDigest, FsError>> {
         let mut step = || {
             if self.reader.is_none() {
-                let dir = self.dir.open(&mut None)?;
+                let (dir, _) = self.dir.open(&mut None)?;
                 let file = RegularFile::open(dir.as_fd(), &self.name)?;
                 if file.stat.inode != self.inode {
                     return Err(FsError::NotFound);
@@ -205,7 +215,9 @@ impl BatchJob {
             let dir = batch.dir.open(&mut root);
             while let Some((id, _)) = batch.files.get(self.file) {
                 let read = match &dir {
-                    Ok(dir) => read_one(batch, self.file, dir, &mut self.reader, until, buffer),
+                    Ok((dir, _)) => {
+                        read_one(batch, self.file, dir, &mut self.reader, until, buffer)
+                    }
                     Err(error) => Err(error.clone()),
                 };
                 if let Some(read) = read.transpose() {

@@ -1,20 +1,16 @@
 //! Reads the stream of `--since` or `--resume` before the walk, compares it with the tree after the
 //! baseline, and emits the differences before `ready`.
 
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Watcher;
 use super::baseline::BaselineState;
-use crate::baseline::Baseline;
-use crate::change::{InodeTimes, Kind};
+use crate::baseline::{Baseline, directory_path};
+use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::error::Error;
 use crate::since::{Comparison, Reader, Since, diff};
-use crate::sys::file::{self, Open};
-use crate::sys::stat::stat_fd;
-use crate::tracker::model::Id;
 use crate::tracker::{Hashing, Reported};
 
 /// Changes emitted before they are written.
@@ -128,7 +124,8 @@ impl Watcher {
             renames: !self.tracker.settings.no_renames,
         };
         let tracker = &self.tracker;
-        let mut times = |dir| directory_times(tracker, dir);
+        // As they are now; not of one that moved meanwhile.
+        let mut times = |dir| Some(directory_path(tracker, dir)?.stat().ok()?.times());
         let difference = diff(&since, tracker, &found, &mut times, comparison);
         for (id, old) in difference.unread {
             let reported = old.map_or_else(Reported::default, |old| since.reported(old));
@@ -176,21 +173,4 @@ fn add_unlisted(tracker: &mut RealTracker, since: &Since) {
             }
         }
     }
-}
-
-/// Inode number and times of a directory as they are now. `None`: it moved meanwhile, or is on a
-/// file system that may not answer, which is not asked.
-fn directory_times(tracker: &RealTracker, dir: Id) -> Option<InodeTimes> {
-    let model = &tracker.model;
-    if tracker.file_systems.is_polled(model.inode(dir).dev) {
-        return None;
-    }
-    let root = tracker.roots.with_entry(model.root(dir))?;
-    let mut path = Vec::new();
-    model.write_relative_path(dir, &mut path);
-    let path: &[u8] = if path.is_empty() { b"." } else { &path };
-    let root = file::open(file::here(), &root.open, Open::Directory).ok()?;
-    let opened = file::open_path(root.as_fd(), path, Open::Directory).ok()?;
-    let stat = stat_fd(opened.as_fd()).ok()?;
-    (stat.inode == model.inode(dir)).then(|| stat.times())
 }
