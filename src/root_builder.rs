@@ -67,17 +67,16 @@ impl RootBuilder<'_> {
         let mut built: Vec<(usize, Id)> = Vec::new();
         for (position, given) in paths.iter().enumerate() {
             let found = self.find(given)?;
-            let kind = found.stat.kind;
             let seen = Seen {
                 shown: without_slashes(given).to_vec(),
                 position,
                 open: given.clone(),
             };
-            if kind == Kind::Directory {
+            if found.stat.kind == Kind::Directory {
                 if let Some(id) = self.add_directory(&seen, found)? {
                     built.push((position, id));
                 }
-            } else if kind == Kind::File || given.last() != Some(&b'/') {
+            } else {
                 files.push(seen);
             }
         }

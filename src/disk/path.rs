@@ -11,11 +11,8 @@ use std::sync::Arc;
 use crate::change::Kind;
 use crate::file_status::{FsClass, Stat};
 use crate::mounts::MountTable;
-use crate::sys::file::{self, Links, Open};
+use crate::sys::file::{self, Links, MAX_LINKS, Open};
 use crate::sys::stat::{stat_fd_cached, stat_name_cached};
-
-/// The limit of symbolic links in a path, as in the kernel: path_resolution(7).
-const MOST_LINKS: usize = 40;
 
 /// Where a path led.
 pub(crate) enum Opened {
@@ -205,7 +202,7 @@ impl<'a> Steps<'a> {
             fd,
             on,
             names: Vec::new(),
-            links_left: Some(MOST_LINKS),
+            links_left: Some(MAX_LINKS),
         };
         steps.add(path);
         steps

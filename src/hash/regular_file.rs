@@ -54,14 +54,11 @@ impl RegularFile {
         Ok(Reader::new(File::from(opened), self.stat, limit, began))
     }
 
-    /// Reads all of it.
+    /// Reads all of it. The caller has compared its size with the limit.
     ///
     /// # Errors
     /// Those of openat(2) and read(2).
     pub(crate) fn digest(&self, limit: u64, buffer: &mut Vec<u8>) -> Result<FileDigest, FsError> {
-        if self.stat.size > limit {
-            return Ok(FileDigest::unread(self.stat));
-        }
         let mut reader = self.reader(limit)?;
         loop {
             if let Some(digest) = reader.step(None, buffer)? {

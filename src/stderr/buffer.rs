@@ -212,9 +212,6 @@ fn write(stream: &Stream, bytes: &[u8]) -> io::Result<usize> {
             0 => break,
             count => taken += count,
         }
-        if room == 0 {
-            break;
-        }
     }
     Ok(taken)
 }

@@ -79,14 +79,6 @@ fn open_with(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<OwnedFd>
     }
 }
 
-/// openat2(2) of a path that leads over no symbolic link.
-///
-/// # Errors
-/// Those of the call; ELOOP where there is one; ENOSYS before Linux 5.6.
-fn open_straight(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<OwnedFd> {
-    open_resolving(at, path, how, 0)
-}
-
 /// openat2(2) of a path that leads over no symbolic link and into no other mount: no other
 /// file system is asked for anything.
 ///
@@ -105,6 +97,9 @@ pub(crate) fn open_followed_in_mount(path: &[u8]) -> io::Result<OwnedFd> {
     let resolve = libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_MAGICLINKS;
     openat2(here(), path, Open::Path.flags(), resolve)
 }
+
+/// The limit of symbolic links in a path, as in the kernel: path_resolution(7).
+pub(crate) const MAX_LINKS: usize = 40;
 
 /// Whether symbolic links on a path are followed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -181,7 +176,8 @@ pub(crate) fn is_refused_by_openat2(error: &io::Error) -> bool {
 pub(crate) fn open_path(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<OwnedFd> {
     open_pieces(at, path, |from, path, is_last| {
         let how = if is_last { how } else { Open::Directory };
-        match open_straight(from, path, how) {
+        // ENOSYS: before Linux 5.6.
+        match open_resolving(from, path, how, 0) {
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
                 open_one_by_one(from, path, how)
             }

@@ -122,8 +122,8 @@ impl Output {
         self.rendered < self.buffer.changes().len()
     }
 
-    /// Renders the next piece of the buffer. Returns whether more can be rendered.
-    pub(super) fn render(&mut self, stop: &mut StopConditions, wall: i64, now: u64) -> bool {
+    /// Renders the next piece of the buffer.
+    pub(super) fn render(&mut self, stop: &mut StopConditions, wall: i64, now: u64) {
         let before = self.writer.waiting();
         let changes = self.buffer.changes();
         while let Some(change) = changes.get(self.rendered)
@@ -146,7 +146,6 @@ impl Output {
             self.buffer.clear();
             self.rendered = 0;
         }
-        self.has_backlog() && !self.writer.is_full()
     }
 
     /// Whether nothing should be added before the reader takes some.
@@ -244,7 +243,9 @@ mod tests {
         output.settle(&mut buffer, &mut stop, 0);
         assert_eq!(output.deadline(), Some(1));
         output.take(&mut buffer).expect("the changes that are due");
-        while output.render(&mut stop, 0, 0) {}
+        while output.can_render() {
+            output.render(&mut stop, 0, 0);
+        }
         assert!(output.has_backlog(), "the output is full");
         assert_eq!(output.deadline(), None);
     }

@@ -14,13 +14,11 @@ use crate::change::Kind;
 use crate::event::Wd;
 use crate::file_status::{FsError, Inode, Stat};
 use crate::root_builder::{Resolved, resolve};
+use crate::sys::file::MAX_LINKS;
 use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::stat::stat_path;
 use crate::tracker::RootTarget;
-
-/// The limit of symbolic links in a path, as in the kernel: path_resolution(7).
-const MAX_LINKS: usize = 40;
 
 /// How often a path is followed again at most, if a link in it was switched meanwhile.
 const MOST_TRIES: usize = 4;

@@ -10,13 +10,9 @@ use std::sync::LazyLock;
 use crate::file_status::COARSEST_CLOCK;
 use crate::tracker::disk::Stat;
 
-/// The key of this process.
-static KEY: LazyLock<RandomState> = LazyLock::new(new_key);
-
-/// A key for SipHash of the standard library, seeded by the kernel's random numbers.
-fn new_key() -> RandomState {
-    RandomState::new()
-}
+/// The key of this process, for SipHash of the standard library, seeded by the kernel's random
+/// numbers.
+static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// The number of bits of [`Fingerprint::size`].
 pub(super) const SIZE_BITS: u32 = 4;
@@ -79,7 +75,7 @@ pub(in crate::tracker) fn is_racy(stat: &Stat, wall: i64) -> bool {
 mod tests {
     use std::hash::BuildHasher;
 
-    use super::{KEY, fingerprint, inode_key, new_key};
+    use super::{KEY, RandomState, fingerprint, inode_key};
     use crate::change::{Attributes, Kind};
     use crate::tracker::disk::{Inode, Stat};
 
@@ -107,7 +103,7 @@ mod tests {
     fn nobody_can_compute_a_fingerprint_without_the_key() {
         let state = |key: &dyn Fn(u64) -> u64| (0..4).map(key).collect::<Vec<_>>();
         let ours = state(&|number| KEY.hash_one(number));
-        assert_ne!(ours, state(&|number| new_key().hash_one(number)));
+        assert_ne!(ours, state(&|number| RandomState::new().hash_one(number)));
         // The key is that of the fingerprints.
         let stat = stat(1, 7);
         let state = fingerprint(&stat, true).state;
