@@ -7,7 +7,7 @@ mod common;
 use common::disk::{Snapshot, snapshot};
 use common::fold::Fold;
 use common::serve::{Daemon, expect_in, sentinel};
-use common::{DEADLINE, Tree, Watch, eventually, namespace, sys};
+use common::{Builder, DEADLINE, Tree, Watch, eventually, namespace, sys};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -138,13 +138,17 @@ struct Small {
 impl Small {
     /// Starts it; `None`, with a message on the terminal, where that is not permitted.
     fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, |builder| builder)
+    }
+
+    fn start_with(test: &str, with: impl FnOnce(Builder) -> Builder) -> Option<Self> {
         namespace::mounting(test)?;
         let tree = Tree::new();
         let mut start = Snapshot::new();
         snapshot(&tree.root(), b".", &mut start);
         let words = ["unshare", "-Urm", "sh", "-c", SMALL, "sh"];
         let args = ["--format", "json", "--log-file", "/mnt/log"];
-        let watch = tree.watch().through(&words).args(args).start();
+        let watch = with(tree.watch()).through(&words).args(args).start();
         let mount = PathBuf::from(format!("/proc/{}/root/mnt", watch.pid()));
         Some(Self {
             tree,
@@ -266,6 +270,30 @@ fn no_record_is_torn_between_two_logs() {
     small.relieve();
     small.tree.touch("after");
     small.folds(&[&old, &log]);
+    small.watch.stop();
+}
+
+#[test]
+fn a_new_log_begins_with_a_whole_record_whatever_is_left_in_the_old_one() {
+    let test = "a_new_log_begins_with_a_whole_record_whatever_is_left_in_the_old_one";
+    // As of a file that may only be appended to: chattr(1).
+    let uncut = |builder: Builder| builder.refusing(libc::SYS_ftruncate, libc::EPERM);
+    let Some(small) = Small::start_with(test, uncut) else {
+        return;
+    };
+    small.fill(1000);
+    let (log, old) = (small.mount.join("log"), small.mount.join("log.1"));
+    fs::rename(&log, &old).unwrap();
+    small.watch.signal(sys::SIGHUP);
+    small
+        .watch
+        .await_stderr("balerion: /mnt/log was opened anew");
+    small.relieve();
+    let first = || fs::read(&log).unwrap_or_default();
+    assert!(eventually(|| first().contains(&b'\n')));
+    let first = String::from_utf8(first()).unwrap();
+    assert!(first.starts_with('{'), "{:?}", first.lines().next());
+    assert!(!fs::read(&old).unwrap().ends_with(b"\n"), "nothing was cut");
     small.watch.stop();
 }
 

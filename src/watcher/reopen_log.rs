@@ -44,9 +44,9 @@ impl Watcher {
         if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
             self.tracker.disk.self_outputs.add(&raw);
         }
-        if self.output.cut_torn().is_ok() {
-            self.output.writer.rewind_torn();
-        }
+        // If its part cannot be cut off the old file, the new one gets the record as a whole anyway.
+        let _whole = self.output.cut_torn();
+        self.output.writer.rewind_torn();
         self.output
             .writer
             .move_to(opened.fd)
