@@ -16,7 +16,7 @@ use crate::sys::file::Links;
 use crate::sys::{is_short_of_descriptors, process};
 use crate::tracker::disk::{FsError, Inode, PathWriter, Stat};
 
-/// Most directories that are open.
+/// Most directories that are open, PATHs included.
 const MOST: usize = 256;
 
 /// They take at most one part in so many of the limit of descriptors.
@@ -48,7 +48,7 @@ pub(crate) struct OpenDirectory {
 
 pub(super) struct OpenDirectories {
     held: HashMap<Inode, Arc<Directory>>,
-    /// The most that may be held.
+    /// The most that may be held, PATHs included.
     most: usize,
     /// Open PATHs, each with the path by which it is opened.
     roots: Vec<(Vec<u8>, Opened)>,
@@ -72,6 +72,13 @@ impl OpenDirectories {
     pub(super) fn release(&mut self) {
         self.held.clear();
         self.roots.clear();
+    }
+
+    /// Closes all that is held, if it is at the limit.
+    fn make_room(&mut self) {
+        if self.held.len() + self.roots.len() >= self.most {
+            self.release();
+        }
     }
 
     /// Notes that the mount of a remote directory has answered that it is not where it was.
@@ -102,9 +109,7 @@ impl OpenDirectories {
         };
         self.path_buffer = path;
         let dir = Arc::new(opened?);
-        if self.held.len() >= self.most {
-            self.held.clear();
-        }
+        self.make_room();
         self.held.insert(inode, Arc::clone(&dir));
         Ok(dir)
     }
@@ -177,6 +182,7 @@ impl OpenDirectories {
             Some(index) => index,
             None => {
                 let opened = path::open(mounts, root)?;
+                self.make_room();
                 self.roots.push((root.to_vec(), opened));
                 self.roots.len() - 1
             }
@@ -187,6 +193,43 @@ impl OpenDirectories {
             }
             Opened::Here(fd, stat) => path::open_below(mounts, fd.as_fd(), stat, relative),
             Opened::Remote(path) => Ok(Opened::Remote(path.join(relative))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
+
+    use super::*;
+    use crate::sys::stat::stat_path;
+
+    fn enter(open: &mut OpenDirectories, mounts: &MountTable, root: &Path, relative: &[u8]) {
+        let root = root.as_os_str().as_bytes();
+        let inode = stat_path(&[root, relative].join(&b'/')).unwrap().inode;
+        let write_path = |path: &mut Vec<u8>| {
+            path.extend(relative);
+            Some(root)
+        };
+        open.enter(mounts, inode, &write_path).unwrap();
+    }
+
+    #[test]
+    fn the_open_directories_and_paths_have_a_limit_together() {
+        let tree = tempfile::tempdir().unwrap();
+        let mounts = MountTable::new();
+        let mut open = OpenDirectories::new();
+        open.most = 8;
+        for number in 0..40 {
+            let root = tree.path().join(number.to_string());
+            fs::create_dir_all(root.join("d")).unwrap();
+            enter(&mut open, &mounts, &root, b"d");
+            enter(&mut open, &mounts, &root, b"");
+            assert!(open.held.len() + open.roots.len() <= 8, "{number}");
         }
     }
 }
