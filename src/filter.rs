@@ -16,6 +16,7 @@ mod retries;
 mod rule_reader;
 mod rule_source;
 mod rules;
+mod unwatched;
 
 #[cfg(test)]
 mod tests;

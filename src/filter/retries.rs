@@ -44,6 +44,25 @@ pub(super) fn first_below(above: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Removes a directory and those below it from a map; the values that they had.
+pub(super) fn remove_within<T>(
+    map: &mut BTreeMap<RuleDirectory, T>,
+    root: &[u8],
+    relative_path: &[u8],
+) -> Vec<T> {
+    let directory = |relative_path| RuleDirectory {
+        root: root.to_vec(),
+        relative_path: Some(relative_path),
+    };
+    let top = map.remove(&directory(relative_path.to_vec()));
+    let first = directory(first_below(relative_path));
+    let from_first = map.range(first..).map(|(directory, _)| directory);
+    let below = from_first.take_while(|other| other.is_within(root, relative_path));
+    let below: Vec<_> = below.cloned().collect();
+    let below = below.iter().filter_map(|directory| map.remove(directory));
+    top.into_iter().chain(below).collect()
+}
+
 struct Retry {
     failures: u32,
     /// Checks until it is tried again.
@@ -118,17 +137,7 @@ impl Retries {
 
     /// Removes a directory and those below it.
     pub(super) fn forget(&mut self, root: &[u8], relative_path: &[u8]) {
-        let directory = |relative_path| RuleDirectory {
-            root: root.to_vec(),
-            relative_path: Some(relative_path),
-        };
-        self.all.remove(&directory(relative_path.to_vec()));
-        let first = directory(first_below(relative_path));
-        let from_first = self.all.range(first..).map(|(directory, _)| directory);
-        let below = from_first.take_while(|other| other.is_within(root, relative_path));
-        for directory in below.cloned().collect::<Vec<_>>() {
-            self.all.remove(&directory);
-        }
+        remove_within(&mut self.all, root, relative_path);
     }
 
     pub(super) fn clear(&mut self) {

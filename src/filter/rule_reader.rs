@@ -4,7 +4,7 @@
 //! Invariants: a file that cannot be read counts as before, and is tried again; all rules together
 //! stay within the budget.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use super::compiler::Compiler;
 use super::level::{DirectoryRules, Level};
 use super::previous_rules::PreviousRules;
 use super::retries::{Retries, RuleDirectory};
-use super::rule_source::{FileState, RuleSource, Unknown};
+use super::rule_source::{RuleSource, Unknown};
+use super::unwatched::Unwatched;
 use crate::file_status::message;
 
 /// Directories with a file that was not compiled that are read again in one check; the others take
@@ -27,8 +28,7 @@ pub(super) struct RuleReader {
     pub(super) source: RuleSource,
     /// `core.excludesFile`.
     user_excludes: Option<PathBuf>,
-    /// Rule files in directories that are not watched, each as it was before it was read.
-    unwatched: HashMap<PathBuf, FileState>,
+    pub(super) unwatched: Unwatched,
     budget: Budget,
     pub(super) previous: PreviousRules,
     /// The directories with a file that could not be read.
@@ -86,7 +86,7 @@ impl RuleReader {
         Self {
             source,
             user_excludes,
-            unwatched: HashMap::new(),
+            unwatched: Unwatched::default(),
             budget: Budget::default(),
             previous: PreviousRules::default(),
             retries: Retries::default(),
@@ -143,8 +143,8 @@ impl RuleReader {
     /// Whether a rule file in a directory that is not watched has changed since it was read.
     pub(super) fn has_unwatched_change(&mut self) -> bool {
         let source = &mut self.source;
-        let mut unwatched = self.unwatched.iter();
-        unwatched.any(|(file, state)| source.state(file).is_ok_and(|now| now != *state))
+        let mut unwatched = self.unwatched.all();
+        unwatched.any(|(file, state)| source.state(file).is_ok_and(|now| now != state))
     }
 
     /// Reads the rules of a directory. If it has none, its level is `outer`. `group`: what is tried
@@ -283,13 +283,10 @@ impl RuleReader {
         self.read(group, path, before)
     }
 
-    /// Notes the state of a file in a directory that is not watched. If there is an older one, it
-    /// stays, so that a change between two readings is not missed.
+    /// Notes the state of a file in a directory that is not watched.
     pub(super) fn note_unwatched(&mut self, group: &RuleDirectory, path: PathBuf) {
         match self.source.state(&path) {
-            Ok(state) => {
-                self.unwatched.entry(path).or_insert(state);
-            }
+            Ok(state) => self.unwatched.note(group, path, state),
             Err(why) => self.note_unknown(group, why),
         }
     }

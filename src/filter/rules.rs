@@ -90,6 +90,7 @@ impl Rules {
         }
         let top = Path::new(OsStr::from_bytes(root)).join(OsStr::from_bytes(relative_path));
         self.reader.remove_below(&top);
+        self.reader.unwatched.remove(root, relative_path);
     }
 
     /// Takes the levels of a directory and of all below it.

@@ -1,14 +1,16 @@
-//! Tests what rule files cost where there are very many directories, none of which is on disk.
+//! Tests what rule files cost where very many directories come and go.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
 
 use super::super::rule_reader::MAX_REPORTED;
 use super::super::rule_source::RuleSource;
-use super::super::rules::Rules;
-use super::{Filter, with_rules};
+use super::super::rules::{RuleChanges, Rules};
+use super::{Filter, reported, tree, with_rules};
 use crate::sys::read_regular::Read;
 
 const ROOT: &[u8] = b"/nowhere";
@@ -62,4 +64,26 @@ fn to_remove_a_directory_costs_the_same_however_many_there_are() {
         filter.remove(ROOT, format!("d{directory}").as_bytes());
     }
     assert!(began.elapsed().as_secs() < 3, "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_rule_file_of_a_repository_is_checked_as_long_as_a_directory_has_its_rules() {
+    let tree = tree(&[
+        ("inner/.git/info/exclude", "y\n"),
+        ("inner/.git/worktrees/tree/commondir", "../..\n"),
+        ("tree/.git", "gitdir: ../inner/.git/worktrees/tree\n"),
+        ("other/.git/info/exclude", "y\n"),
+    ]);
+    let filter = with_rules(&[], &[]);
+    let names = ["inner/y", "tree/y", "other/y"];
+    assert_eq!(reported(&filter, tree.path(), &names), [""; 0]);
+    let root = tree.path().as_os_str().as_bytes();
+    let none = || RuleChanges::In(Vec::new());
+    for (gone, found) in [("other", none()), ("inner", RuleChanges::All)] {
+        fs::remove_dir_all(tree.path().join(gone)).unwrap();
+        filter.remove(root, gone.as_bytes());
+        assert_eq!(filter.find_changes(), found, "{gone}");
+    }
+    filter.remove(root, b"tree");
+    assert_eq!(filter.find_changes(), none());
 }
