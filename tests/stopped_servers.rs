@@ -73,6 +73,35 @@ fn the_extended_attributes_of_a_mount_point_are_not_asked_for() {
 }
 
 #[test]
+fn a_file_that_is_mounted_from_a_server_that_is_stopped_stops_nothing_else() {
+    let test = "a_file_that_is_mounted_from_a_server…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1")]) else {
+        return;
+    };
+    tree.write("file", "covered");
+    let (from, to) = (tree.path("mnt/a"), tree.path("file"));
+    let bind = ["mount", "--bind"].map(str::to_owned);
+    let paths = [from, to].map(|path| path.to_str().unwrap().to_owned());
+    let words = [bind, paths].concat();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    fuse.inside(&words).unwrap();
+    let whole = ["--format", "json", "--stat", "--initial", "--timeout", "0"];
+    let whole = builder(&tree, &fuse).args(whole).spawn().wait();
+    let reported = tree.outside("reported");
+    std::fs::write(&reported, whole.stdout).unwrap();
+    fuse.stop();
+    let since = ["--since", reported.to_str().unwrap()];
+    let events = ["--events", "created,attributes"];
+    for args in [&[][..], &["--initial"], &since, &events] {
+        let mut watch = builder(&tree, &fuse).args(args).baseline().start();
+        tree.touch("new");
+        watch.until("New file: ./new");
+        tree.remove("new");
+        watch.stop();
+    }
+}
+
+#[test]
 fn a_path_on_a_server_that_is_stopped_leaves_the_start_open_to_signals() {
     let test = "a_path_on_a_server_that_is_stopped…";
     let Some((tree, fuse)) = mounted(test, &[("a", "1")]) else {
