@@ -80,7 +80,7 @@ impl Filter {
         let path = Path::new(OsStr::from_bytes(relative_path));
         let hidden = match (self.globs.excludes(path, is_dir), &self.rules) {
             (Some(hidden), _) => hidden,
-            (None, Some(rules)) => rules.borrow_mut().hide(root, relative_path, is_dir),
+            (None, Some(rules)) => rules.borrow_mut().hides(root, relative_path, is_dir),
             (None, None) => false,
         };
         // `--include` hides no directory, since there may be files in it that match.

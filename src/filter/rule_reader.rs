@@ -159,7 +159,7 @@ impl RuleReader {
         let before = self.previous.get(dir).cloned();
         let old = before.as_ref();
         let was_known = !self.retries.has(group);
-        let repository = self.is_repository(group, dir).then(|| {
+        let repository = self.find_repository(group, dir).then(|| {
             let old = old.and_then(|old| old.repository.as_ref());
             let lists = [self.excludes_file(group, dir), self.user_excludes.clone()];
             [0, 1].map(|index| {
@@ -193,7 +193,7 @@ impl RuleReader {
     }
 
     /// Whether a directory is the root of a repository; as before, as long as that is not known.
-    pub(super) fn is_repository(&mut self, group: &RuleDirectory, dir: &Path) -> bool {
+    pub(super) fn find_repository(&mut self, group: &RuleDirectory, dir: &Path) -> bool {
         match self.source.is_repository(dir) {
             Ok(is_repository) => is_repository,
             Err(why) => {

@@ -56,7 +56,7 @@ impl Rules {
     }
 
     /// Whether rules hide a name, by its path relative to the PATH at `root`.
-    pub(super) fn hide(&mut self, root: &[u8], relative_path: &[u8], is_dir: bool) -> bool {
+    pub(super) fn hides(&mut self, root: &[u8], relative_path: &[u8], is_dir: bool) -> bool {
         let (dir, name) = match relative_path.iter().rposition(|&byte| byte == b'/') {
             Some(slash) => (&relative_path[..slash], &relative_path[slash + 1..]),
             None => (&b""[..], relative_path),
@@ -195,7 +195,7 @@ impl Rules {
             self.reader.note_unwatched(&group, git_config::marker(dir));
         }
         // Rules above count up to the root of the repository; without one, none do.
-        let is_repository = |dir: &&Path| self.reader.is_repository(&group, dir);
+        let is_repository = |dir: &&Path| self.reader.find_repository(&group, dir);
         let repository = ancestors.iter().position(is_repository);
         if let Some(top) = repository.filter(|&top| top > 0) {
             let length = |dir: &Path| dir.as_os_str().as_bytes().len();

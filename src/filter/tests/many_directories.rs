@@ -53,17 +53,17 @@ fn of_files_with_too_many_rules_a_number_is_remembered_until_their_directory_is_
 
 #[test]
 fn to_remove_a_directory_costs_the_same_however_many_there_are() {
-    const DIRECTORIES: usize = 10_000;
+    const DIRECTORIES: usize = 30_000;
     let filter = with_rules(&[], &[]);
     for directory in 0..DIRECTORIES {
         hides(&filter, directory);
     }
-    // With a visit to each of them this takes some 10 s.
+    // With a visit to each of them this takes some 100 s.
     let began = Instant::now();
     for directory in 0..DIRECTORIES {
         filter.remove(ROOT, format!("d{directory}").as_bytes());
     }
-    assert!(began.elapsed().as_secs() < 3, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_secs() < 30, "{:?}", began.elapsed());
 }
 
 #[test]
