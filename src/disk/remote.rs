@@ -29,6 +29,18 @@ use threads::{Answerer, answer_all, read_all};
 /// How long the loop waits for the answer of a mount whose last answer was not late: 10 ms.
 const PATIENCE: Duration = Duration::from_millis(10);
 
+/// How long the start waits for an answer before it asks whether it is over: 50 ms.
+const STRIDE: Duration = Duration::from_millis(50);
+
+/// Who asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Caller {
+    /// It does not wait for a mount whose last answer was late, or that has a question already.
+    Loop,
+    /// It asks again and again.
+    Start,
+}
+
 /// A mount that has not answered for this long is reported, and asked less often: 1 s.
 pub(crate) const STALLED_AFTER: Duration = Duration::from_secs(1);
 
@@ -157,7 +169,7 @@ impl Remotes {
 
     /// Asks, and waits for [`PATIENCE`] at most.
     pub(crate) fn ask(&mut self, question: Question) -> Answered {
-        self.ask_until(question, PATIENCE, || false)
+        self.ask_until(question, Caller::Loop, || false)
     }
 
     /// Asks, and waits for `most` (`None`: without limit), and until `is_over`.
@@ -167,10 +179,9 @@ impl Remotes {
         most: Option<Duration>,
         is_over: impl Fn() -> bool,
     ) -> Answered {
-        const STRIDE: Duration = Duration::from_millis(50);
         let began = Instant::now();
         loop {
-            let answer = self.ask_until(question.clone(), STRIDE, &is_over);
+            let answer = self.ask_until(question.clone(), Caller::Start, &is_over);
             let is_late = answer.as_ref().is_err_and(NoAnswer::is_late);
             if !is_late || is_over() || most.is_some_and(|most| began.elapsed() > most) {
                 return answer;
@@ -183,7 +194,7 @@ impl Remotes {
     fn ask_until(
         &mut self,
         question: Question,
-        patience: Duration,
+        caller: Caller,
         is_over: impl Fn() -> bool,
     ) -> Answered {
         let index = self.server(question.mount());
@@ -205,11 +216,12 @@ impl Remotes {
             mailbox.questions.clear();
             return Err(FsError::Stalled.into());
         }
-        let is_loop = patience == PATIENCE;
-        let mut until = Instant::now();
-        if !is_loop || is_idle && !mailbox.is_slow {
-            until += patience;
-        }
+        let patience = match caller {
+            Caller::Loop if is_idle && !mailbox.is_slow => PATIENCE,
+            Caller::Loop => Duration::ZERO,
+            Caller::Start => STRIDE,
+        };
+        let until = Instant::now() + patience;
         loop {
             if let Some(answer) = mailbox.take(&question) {
                 drop(mailbox);

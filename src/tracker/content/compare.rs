@@ -77,37 +77,10 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn compare_stat(&mut self, id: Id, stat: &Stat, evidence: Evidence) {
         let knowledge = self.model.knowledge(id);
         let last = self.model.digest(id);
-        let is_linked = stat.nlink > 1 || self.model.has(id, Flag::LINKED);
         let has_new_fingerprint = knowledge.fingerprint() != Some(model::fingerprint(stat, false));
         let was_racy = matches!(knowledge, Knowledge::Known { is_racy: true, .. });
-        let is_changed = match (self.last_reported.take_replaced(id), knowledge) {
-            (Some(_), _) | (None, Knowledge::Unverified) => true,
-            (None, _) if last.is_some() => true,
-            (None, Knowledge::Unread { .. }) => {
-                let is_touched = evidence.has(Evidence::ATTRIB) && !is_linked;
-                let is_doubtful =
-                    evidence.is_more_than_attrib() || self.changed_since_start(id, stat);
-                self.was_replaced(id, stat)
-                    || evidence.has(Evidence::MODIFIED)
-                    || is_doubtful && !is_touched
-            }
-            (None, Knowledge::Known { is_racy, .. }) if evidence.has(Evidence::MODIFIED) => {
-                is_racy || has_new_fingerprint
-            }
-            (None, Knowledge::Unreadable { .. }) if evidence.has(Evidence::MODIFIED) => true,
-            (
-                None,
-                Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint },
-            ) => {
-                // It may have been written by another of its names.
-                let evidence = if is_linked {
-                    evidence.without_attrib()
-                } else {
-                    evidence
-                };
-                evidence.leaves_unexplained(fingerprint, stat, false)
-            }
-        };
+        let has_replaced = self.last_reported.take_replaced(id).is_some();
+        let is_changed = has_replaced || self.is_changed_by_stat(id, stat, evidence);
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.model.set_digest(id, None);
         self.keep_fingerprint(id, stat, false, self.clock.wall());

@@ -1,9 +1,9 @@
-//! Decides whether a regular file is read: when only its bytes show whether it has
-//! changed. Reads nothing itself.
+//! Decides whether a regular file is read: when only its bytes show whether it has changed; and
+//! whether one has changed that goes by its status. Reads nothing itself.
 
 use crate::change::Warning;
 use crate::tracker::disk::Stat;
-use crate::tracker::model::{self, Evidence, Id, Knowledge};
+use crate::tracker::model::{self, Evidence, Flag, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
 
 impl<D> Tracker<D> {
@@ -40,6 +40,41 @@ impl<D> Tracker<D> {
             ) => is_racy || fingerprint != model::fingerprint(stat, true),
             (Knowledge::Known { fingerprint, .. }, None) => {
                 is_read || evidence.leaves_unexplained(fingerprint, stat, true)
+            }
+        }
+    }
+
+    /// Whether a file that goes by inode, size and times has changed. In doubt, it has.
+    pub(super) fn is_changed_by_stat(&self, id: Id, stat: &Stat, evidence: Evidence) -> bool {
+        if self.model.digest(id).is_some() {
+            return true;
+        }
+        let is_linked = stat.nlink > 1 || self.model.has(id, Flag::LINKED);
+        match self.model.knowledge(id) {
+            Knowledge::Unverified => true,
+            Knowledge::Unread { .. } => {
+                let is_touched = evidence.has(Evidence::ATTRIB) && !is_linked;
+                let is_doubtful =
+                    evidence.is_more_than_attrib() || self.changed_since_start(id, stat);
+                self.was_replaced(id, stat)
+                    || evidence.has(Evidence::MODIFIED)
+                    || is_doubtful && !is_touched
+            }
+            Knowledge::Known {
+                fingerprint,
+                is_racy,
+            } if evidence.has(Evidence::MODIFIED) => {
+                is_racy || fingerprint != model::fingerprint(stat, false)
+            }
+            Knowledge::Unreadable { .. } if evidence.has(Evidence::MODIFIED) => true,
+            Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
+                // It may have been written by another of its names.
+                let evidence = if is_linked {
+                    evidence.without_attrib()
+                } else {
+                    evidence
+                };
+                evidence.leaves_unexplained(fingerprint, stat, false)
             }
         }
     }

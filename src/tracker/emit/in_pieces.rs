@@ -99,9 +99,9 @@ impl<D: Disk> Tracker<D> {
         let is_root = self.model.parent(top).is_none();
         match self.model.parent(top) {
             Some(dir) => {
-                let nowhere = self.model.insert(None, b"", Kind::Directory);
-                self.model.hide(nowhere);
-                self.model.relink(top, nowhere, b"-");
+                let detached = self.model.insert(None, b"", Kind::Directory);
+                self.model.hide(detached);
+                self.model.relink(top, detached, b"-");
                 self.recheck_emptied_root(dir);
             }
             None => self.roots.forget_directory(top),
@@ -152,12 +152,12 @@ impl<D: Disk> Tracker<D> {
     fn emit_some(&mut self, mut emission: Emission, max_path_bytes: usize) -> Option<Emission> {
         match &mut emission {
             Emission::Removal { old, emit_top } => {
-                let nowhere = self.model.parent(old.top);
+                let detached = self.model.parent(old.top);
                 if !self.remove_subtree(old.top, *emit_top, max_path_bytes, Some(old)) {
                     return Some(emission);
                 }
-                if let Some(nowhere) = nowhere {
-                    self.model.remove(nowhere);
+                if let Some(detached) = detached {
+                    self.model.remove(detached);
                 }
                 return None;
             }

@@ -15,8 +15,8 @@ impl<D: Disk> Tracker<D> {
             // Its watch is removed with it: then it is found as new.
             return self.enqueue_name(dir, name);
         }
-        let holds = match self.is_still_at(other) {
-            Ok(holds) => holds,
+        let is_still_there = match self.is_still_at(other) {
+            Ok(is_still_there) => is_still_there,
             Err(error) => {
                 let mut work = self.work_of_name(dir, name);
                 // Permissions matter where it was.
@@ -25,17 +25,17 @@ impl<D: Disk> Tracker<D> {
                 return;
             }
         };
-        let above = self.model.is_within(dir, other);
-        if holds && self.model.has(other, Flag::PARTIAL) && !above {
+        let is_within_itself = self.model.is_within(dir, other);
+        if is_still_there && self.model.has(other, Flag::PARTIAL) && !is_within_itself {
             self.adopt_partial(other, dir, name, stat);
-        } else if holds {
+        } else if is_still_there {
             // A bind mount, or a PATH within another one: not entered twice.
             self.alias(other, dir, name, stat);
             if self.model.parent(other) == Some(dir) {
                 self.model.set_case_folding(dir, CaseFolding::Untried);
                 self.check_folded(dir, name);
             }
-        } else if above {
+        } else if is_within_itself {
             // It cannot be within itself: the model is out of date somewhere above the name.
             let mut at = Some(dir);
             while let Some(id) = at {
