@@ -208,8 +208,9 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn file_events(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
         if content.attrib && self.model.has(id, Flag::LINKED) {
             let key = self.model.inode_key(id);
+            let other = key.and_then(|key| self.links.unreadable(key));
             // It may be readable now.
-            if let Some(other) = key.and_then(|key| self.links.unreadable(key)) {
+            if let Some(other) = other.filter(|&other| self.model.is_live(other)) {
                 self.enqueue(other);
             }
         }

@@ -19,7 +19,7 @@ use crate::change::Digest;
 pub(super) struct HardLinks {
     /// What was last read of each.
     readings: HashMap<InodeKey, InodeReading>,
-    /// A name of each that could not be read.
+    /// A name of each that could not be read. It has [`Flag::LINKED`].
     unreadable: HashMap<InodeKey, Id>,
     pub(super) tmpfiles: Tmpfiles,
 }
@@ -87,11 +87,17 @@ impl<D> Tracker<D> {
             if let &[one, other] = self.model.with_inode_key(key) {
                 self.model.set(one, Flag::LINKED);
                 self.model.set(other, Flag::LINKED);
+                let is_unreadable = |name: &Id| self.model.is_unreadable(*name);
+                if let Some(name) = [one, other].into_iter().find(is_unreadable) {
+                    self.links.set_unreadable(key, Some(name));
+                }
             }
         } else if self.model.has(id, Flag::LINKED) && self.model.with_inode_key(key).len() <= 1 {
             // With several names in the model, the status is older than the last of them.
             self.model.clear(id, Flag::LINKED);
             self.links.readings.remove(&key);
+            // Nothing removes it with the name once that has not the flag.
+            self.links.set_unreadable(key, None);
         }
     }
 

@@ -287,3 +287,39 @@ fn a_digest_read_under_another_name_before_a_write_does_not_count_as_read_after_
     world.work(8);
     world.converges();
 }
+
+#[test]
+fn a_name_that_could_not_be_read_and_is_gone_is_not_tried_when_the_file_gets_another_one() {
+    let tree = all(&[write("o/a", 1), vec![Op::Chmod("o/a", false)]]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    let ops = all(&[
+        write("t/z", 2),
+        vec![Op::Rename("o/a", "t/a"), Op::Link("t/a", "t/b")],
+        vec![Op::Unlink("t/a"), Op::Rename("t/b", "o/b")],
+        // No name in the model has the slot of `t/b` or a later one.
+        vec![Op::Unlink("t/z"), Op::Chmod("o/b", true)],
+        vec![Op::Link("o/b", "t/c"), Op::Chmod("t/c", false)],
+    ]);
+    for op in ops {
+        world.does(&[op]);
+        world.catches_up();
+        // The next try of what cannot be read; the end of the wait for IN_MOVED_TO.
+        world.passes(5000 * MS);
+        world.work(usize::MAX);
+    }
+    world.converges();
+}
+
+#[test]
+fn an_unreadable_file_is_tried_when_its_new_name_becomes_readable_before_that_is_found() {
+    let tree = all(&[write("o/a", 1), vec![Op::Chmod("o/a", false)]]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Rename("o/a", "t/a")]);
+    world.catches_up();
+    world.does(&[Op::Link("t/a", "t/b"), Op::Chmod("t/b", true)]);
+    world.converges();
+    assert_eq!(
+        world.new_records(),
+        ["created t/a 4", "created t/b 4", "changed t/a 4"]
+    );
+}
