@@ -35,6 +35,10 @@ use sessions::{Folded, Sessions};
 use tree::Tree;
 pub(crate) use tree::TreeId;
 
+/// Names with the same inode number, times and size that are compared with a file. All of them
+/// mostly have the same birth time, too.
+const MOST_NAMES: usize = 16;
+
 /// A stream that is being read.
 pub(crate) struct Reader {
     items: ReadAhead,
@@ -212,7 +216,7 @@ impl Since {
         if self.verifies {
             return None;
         }
-        let mut found = self.tree.with_inode(now.ino);
+        let mut found = self.tree.with_times(size, now).take(MOST_NAMES);
         let old = found.find(|&old| self.is_unchanged(old, size, now))?;
         self.with_digest(old)
     }

@@ -5,6 +5,7 @@
 //! below it; the rest was deleted and created, or has other content. Reads nothing itself.
 //! Invariant: the records fold the one tree to the other.
 
+mod candidates;
 mod metadata;
 mod moved;
 mod net_builder;

@@ -57,8 +57,8 @@ pub(crate) struct Tree {
     last: (Vec<u8>, u32),
     /// The PATHs: one that was deleted may be created again, though no record has its directory.
     paths: Vec<Box<[u8]>>,
-    /// Files sorted by inode number, once that is needed.
-    by_inode: OnceLock<Vec<u32>>,
+    /// Files sorted by inode number, times and size, once that is needed.
+    by_times: OnceLock<Vec<u32>>,
 }
 
 impl Default for Tree {
@@ -79,7 +79,7 @@ impl Default for Tree {
             state: RandomState::default(),
             last: (Vec::new(), NONE),
             paths: Vec::new(),
-            by_inode: OnceLock::new(),
+            by_times: OnceLock::new(),
         }
     }
 }
@@ -217,20 +217,25 @@ impl Tree {
         self.contents.is_racy(self.entries[id.0].content)
     }
 
-    /// Files with an inode number. They are sorted at the first call, after which no record may
-    /// be applied.
-    pub(crate) fn with_inode(&self, ino: u64) -> impl Iterator<Item = TreeId> {
-        let ino_of = |id| self.times(TreeId(id)).map(|times| times.ino);
-        let by_inode = self.by_inode.get_or_init(|| {
+    /// Files that were reported with a size and with these times, the birth time aside, and are not
+    /// racy. They are sorted at the first call, after which no record may be applied.
+    pub(crate) fn with_times(&self, size: u64, now: &InodeTimes) -> impl Iterator<Item = TreeId> {
+        let key_of = |id| {
+            let times = self.times(TreeId(id))?;
+            Some((times.ino, times.ctime, times.mtime, self.size(TreeId(id))))
+        };
+        let by_times = self.by_times.get_or_init(|| {
             let entries = self.entries.all().map(|(id, _)| id);
-            let mut files: Vec<_> = entries.filter(|&id| ino_of(id).is_some()).collect();
-            files.sort_unstable_by_key(|&id| ino_of(id));
+            let may_count = |&id: &u32| key_of(id).is_some() && !self.is_racy(TreeId(id));
+            let mut files: Vec<_> = entries.filter(may_count).collect();
+            files.sort_unstable_by_key(|&id| key_of(id));
             files
         });
-        let start = by_inode.partition_point(|&id| ino_of(id) < Some(ino));
-        let found = by_inode[start..].iter();
+        let key = Some((now.ino, now.ctime, now.mtime, Some(size)));
+        let start = by_times.partition_point(|&id| key_of(id) < key);
+        let found = by_times[start..].iter();
         found
-            .take_while(move |&&id| ino_of(id) == Some(ino))
+            .take_while(move |&&id| key_of(id) == key)
             .map(|&id| TreeId(id))
     }
 

@@ -4,9 +4,8 @@
 //!
 //! Invariant: no entry is paired twice.
 
-use std::collections::HashMap;
-
-use super::{Differ, is_part, path_of};
+use super::candidates::Candidates;
+use super::{Differ, Trees, is_part, path_of};
 use crate::change::Kind;
 use crate::since::tree::TreeId;
 use crate::tracker::model::Id;
@@ -14,8 +13,8 @@ use crate::tracker::model::Id;
 impl<D> Differ<'_, D> {
     /// Pairs what is left by inode number and birth time, each with what is below it.
     pub(super) fn match_inodes(&mut self, new: &[Id]) {
-        let mut by_inode = self.by_inode(new);
-        if by_inode.is_empty() {
+        let mut candidates = Candidates::new(new, &mut self.trees.metadata);
+        if candidates.are_none() {
             return;
         }
         let mut next = std::mem::take(&mut self.pairs.gone);
@@ -25,13 +24,8 @@ impl<D> Differ<'_, D> {
                 continue;
             }
             let is_fixed = self.trees.paths.has_entry_at_or_below(old);
-            let inode = self.trees.tree.inode(old).filter(|_| !is_fixed);
-            let found = inode.and_then(|inode| {
-                let candidates = by_inode.get_mut(&inode.ino)?;
-                let at = candidates.iter().position(|&new| self.is_moved(old, new))?;
-                Some(candidates.swap_remove(at))
-            });
-            if let Some(new) = found {
+            let found = (!is_fixed).then(|| self.take_moved(old, &mut candidates));
+            if let Some(new) = found.flatten() {
                 self.pair_moved(old, new, &mut next);
             } else {
                 self.pairs.gone.push(old);
@@ -67,48 +61,17 @@ impl<D> Differ<'_, D> {
         }
     }
 
-    /// Directories and files by inode number, where it is known.
-    fn by_inode(&mut self, new: &[Id]) -> HashMap<u64, Vec<Id>> {
-        let mut by_inode: HashMap<u64, Vec<Id>> = HashMap::new();
-        for &id in new {
-            let model = &self.trees.tracker.model;
-            let ino = match model.kind(id) {
-                Kind::Directory => Some(model.inode(id).ino),
-                Kind::File => self.trees.metadata.times(id).map(|times| times.ino),
-                Kind::Symlink | Kind::Other => None,
-            };
-            if let Some(ino) = ino {
-                by_inode.entry(ino).or_default().push(id);
-            }
-        }
-        by_inode
-    }
-
-    /// Whether an entry of the model is the reported one under another name.
-    fn is_moved(&mut self, old: TreeId, new: Id) -> bool {
-        if self.pairs.of_new[&new].is_some()
-            || self.trees.tree.kind(old) != Some(self.trees.tracker.model.kind(new))
-            || self
-                .trees
-                .paths
-                .has_path_at_or_below(&path_of(self.trees.tracker, new))
-        {
-            return false;
-        }
-        let (Some(before), Some(now)) =
-            (self.trees.tree.inode(old), self.trees.metadata.times(new))
-        else {
-            return false;
-        };
-        if before.btime.is_some() && now.btime.is_some() {
-            return before.may_be(&now);
-        }
-        // Without a birth time, the inode number may be that of a deleted file, used again.
-        let is_same_state = || {
-            let times = self.trees.tree.times(old);
-            times.is_some_and(|times| times.mtime == now.mtime)
-                && self.trees.tree.size(old) == self.trees.metadata.size(new)
-        };
-        before.ino == now.ino && is_same_state()
+    /// Takes the entry of the model that is the reported one under another name.
+    fn take_moved(&mut self, old: TreeId, candidates: &mut Candidates) -> Option<Id> {
+        let Trees {
+            tree,
+            tracker,
+            metadata,
+            paths,
+            ..
+        } = &mut self.trees;
+        candidates.take((tree, old), metadata, |new| {
+            self.pairs.of_new[&new].is_none() && !paths.has_path_at_or_below(&path_of(tracker, new))
+        })
     }
 }

@@ -133,7 +133,10 @@ fn check_lookups(tree: &Tree, paths: &Paths) {
         if *kind == Kind::File {
             assert_eq!(tree.size(id), Some((*number).into()), "{path}");
             assert_eq!(tree.is_racy(id), number.is_multiple_of(2), "{path}");
-            assert!(tree.with_inode((*number).into()).any(|other| other == id));
+            let times = tree.times(id).expect("it has them");
+            let mut found = tree.with_times((*number).into(), &times);
+            let is_found = found.any(|other| other == id);
+            assert_eq!(is_found, !number.is_multiple_of(2), "{path}");
         }
         let parent = tree.parent(id).expect("it is in something");
         let mut siblings: Vec<_> = tree.children(parent).map(Some).collect();
@@ -170,6 +173,24 @@ fn names_that_are_gone_make_room_for_others() {
         assert!(tree.rename(from.as_bytes(), to.as_bytes()), "{number}");
     }
     assert_eq!(tree.list().len(), (count - gone) as usize + 1);
+}
+
+#[test]
+fn a_file_with_many_names_is_found_by_the_times_of_one() {
+    let mut tree = Tree::default();
+    assert!(tree.add_path(b"r") && tree.set(b"r", &state(Kind::Directory, 0)));
+    let mut state = state(Kind::File, 1);
+    let mut times = state.times.expect("it has them");
+    for number in 0..1_000_i64 {
+        times.ctime = number;
+        state.times = Some(times);
+        assert!(tree.set(format!("r/{number}").as_bytes(), &state));
+    }
+    times.ctime = 7;
+    let found: Vec<_> = tree.with_times(1, &times).collect();
+    assert_eq!(found, [tree.at(b"r/7").expect("it is there")]);
+    times.mtime += 1;
+    assert_eq!(tree.with_times(1, &times).next(), None);
 }
 
 proptest! {

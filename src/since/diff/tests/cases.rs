@@ -178,3 +178,29 @@ fn a_path_that_is_part_of_another_one_now_is_the_same_directory() {
     let case = case(&paths, &setup, &[], |case| case.now.paths.reverse());
     assert_records(&case, &["deleted ./t/d", "created t/d"], &[]);
 }
+
+#[test]
+fn an_inode_number_used_again_costs_the_same_however_many_names_it_had_and_has() {
+    const NAMES: usize = 4_000;
+    let names = |dir: &str| -> Vec<&'static str> {
+        let name = |number| &*format!("{dir}/{number}").leak();
+        (0..NAMES).map(name).collect()
+    };
+    let (before, now) = (names("t"), names("u"));
+    let link = |names: &[&'static str]| -> Vec<Op> {
+        let others = names[1..].iter();
+        others.map(|other| Op::Link(names[0], other)).collect()
+    };
+    let gone: Vec<_> = before.iter().map(|name| Op::Unlink(name)).collect();
+    let case = case(
+        &[("t", "t"), ("u", "u")],
+        &[&file(before[0], 1), &link(&before)],
+        &[&gone, &file(now[0], 2), &link(&now)],
+        |_| {},
+    );
+    // With a comparison of each name with each this takes minutes.
+    let began = std::time::Instant::now();
+    let compared = compare(&case).expect("a PATH is there");
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    assert_eq!(compared.changes.len(), 2 * NAMES);
+}
