@@ -39,7 +39,10 @@ pub(crate) trait Stages {
     fn begin_batch(&mut self) -> Result<usize, Self::Error>;
     /// Applies a few steps of the batch.
     fn apply(&mut self);
-    /// Takes what workers have read. Called when all events that came before that were applied.
+    /// Whether what workers have read has waited for long.
+    fn are_answers_late(&self) -> bool;
+    /// Takes what workers have read. Called when no batch is being applied, and, unless that has
+    /// waited for long, when all events that came before it were.
     fn take_answers(&mut self);
     /// Makes the keys of the work queue ready that are due by now.
     fn begin_work(&mut self);
@@ -59,7 +62,8 @@ pub(crate) trait Stages {
 /// Those of draining and emitting.
 pub(crate) fn run<S: Stages>(stages: &mut S) -> Result<usize, S::Error> {
     let events = apply(stages, Draining::On)?;
-    if !stages.has_events() {
+    // Events without end would keep all answers waiting.
+    if !stages.has_events() || !stages.is_applying() && stages.are_answers_late() {
         stages.take_answers();
     }
     reconcile(stages);
@@ -111,17 +115,22 @@ mod tests {
     use std::collections::VecDeque;
     use std::convert::Infallible;
 
-    use super::{Draining, Stages, Time, apply, reconcile};
+    use super::{Draining, Stages, Time, apply, reconcile, run};
 
     /// Stages with more work than there is time for.
     struct Busy {
         times: VecDeque<Time>,
+        /// Steps of the batch.
+        steps: usize,
+        are_answers_late: bool,
         done: Vec<&'static str>,
     }
 
     fn busy(times: &[Time]) -> Busy {
         Busy {
             times: times.iter().copied().collect(),
+            steps: usize::MAX,
+            are_answers_late: false,
             done: Vec::new(),
         }
     }
@@ -134,7 +143,7 @@ mod tests {
         }
 
         fn is_applying(&self) -> bool {
-            true
+            self.steps > 0
         }
 
         fn is_full(&self) -> bool {
@@ -151,10 +160,17 @@ mod tests {
         }
 
         fn apply(&mut self) {
+            self.steps -= 1;
             self.done.push("apply");
         }
 
-        fn take_answers(&mut self) {}
+        fn are_answers_late(&self) -> bool {
+            self.are_answers_late
+        }
+
+        fn take_answers(&mut self) {
+            self.done.push("answers");
+        }
 
         fn begin_work(&mut self) {}
 
@@ -172,6 +188,23 @@ mod tests {
 
         fn time(&mut self) -> Time {
             self.times.pop_front().expect("the stage is over")
+        }
+    }
+
+    #[test]
+    fn answers_wait_for_the_events_before_them_but_not_for_long() {
+        for (are_answers_late, steps, expected) in [
+            (false, 1, &["apply", "emit", "work", "emit"][..]),
+            (true, 1, &["apply", "emit", "answers", "work", "emit"]),
+            (true, 9, &["apply", "drain", "emit", "work", "emit"]), // The batch is not over.
+        ] {
+            let mut stages = Busy {
+                steps,
+                are_answers_late,
+                ..busy(&[Time::Left, Time::Up, Time::Up])
+            };
+            let Ok(_) = run(&mut stages);
+            assert_eq!(stages.done, expected);
         }
     }
 

@@ -264,7 +264,6 @@ impl<D: Disk> Tracker<D> {
             if content.attrib {
                 self.enqueue(dir);
                 self.retry_denied(dir);
-                self.retry_unreadable_files(dir);
             }
             return;
         }

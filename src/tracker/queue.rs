@@ -86,6 +86,8 @@ struct Item {
     tries: Tries,
     /// Whether it has failed, and is not expected to work soon.
     is_stuck: bool,
+    /// Whether it is a scan for which the end of the rescan waits.
+    is_of_rescan: bool,
     last_failure: LastFailure,
     detail: Detail,
 }
@@ -98,8 +100,8 @@ pub(super) struct WorkQueue {
     /// The next one first. A deadline that is no longer valid stays until it has passed.
     deadlines: BinaryHeap<Reverse<(u64, Key)>>,
     pub(super) denied: Denied,
-    /// The number of scans of a whole directory that are ready.
-    full_scans: usize,
+    /// The number of scans that are ready and belong to the rescan.
+    rescan_scans: usize,
     /// The number of names that are delayed.
     delayed_names: usize,
     /// On the monotonic clock, in nanoseconds.
@@ -132,19 +134,11 @@ impl WorkQueue {
             return;
         }
         let old = std::mem::replace(&mut item.state, State::Ready);
-        let is_full = item.detail.is_full_scan();
+        let is_of_rescan = item.is_of_rescan;
         let Work { key, group, .. } = work;
         self.leave_state(&key, old);
-        self.full_scans += usize::from(is_full);
+        self.rescan_scans += usize::from(is_of_rescan);
         self.turns.push(group, key);
-    }
-
-    /// Adds a scan, unless one of the directory is on the queue: that keeps its time.
-    pub(super) fn ensure_scan(&mut self, dir: Id, scope: ScanScope) {
-        let scan = Work::scan(dir, scope);
-        if self.get_or_insert(&scan).state == State::New {
-            self.add(scan);
-        }
     }
 
     /// The item of a key, which is added, as new, if it is not on the queue: the caller gives it another
@@ -162,6 +156,7 @@ impl WorkQueue {
                     group,
                     tries: serving.map_or_else(Tries::default, |serving| serving.tries),
                     is_stuck: false,
+                    is_of_rescan: false,
                     last_failure: LastFailure::Other,
                     detail,
                 };
@@ -169,11 +164,7 @@ impl WorkQueue {
             }
         };
         item.group = group;
-        let was_full = item.detail.is_full_scan();
         item.detail = item.detail.merge(detail);
-        if item.state == State::Ready && item.detail.is_full_scan() && !was_full {
-            self.full_scans += 1;
-        }
         item
     }
 
@@ -188,8 +179,7 @@ impl WorkQueue {
     /// Removes a key whose entry or name is gone.
     pub(super) fn remove(&mut self, key: &Key) {
         if let Some(item) = self.items.remove(key) {
-            self.full_scans -=
-                usize::from(item.state == State::Ready && item.detail.is_full_scan());
+            self.rescan_scans -= usize::from(item.state == State::Ready && item.is_of_rescan);
             self.leave_state(key, item.state);
         }
     }
@@ -270,7 +260,7 @@ impl WorkQueue {
                 continue;
             }
             let item = self.items.remove(&key)?;
-            self.full_scans -= usize::from(item.detail.is_full_scan());
+            self.rescan_scans -= usize::from(item.is_of_rescan);
             let Item {
                 group,
                 tries,

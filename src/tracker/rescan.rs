@@ -6,7 +6,6 @@
 
 use super::Tracker;
 use super::model::{Id, InodeKey};
-use super::queue::{ScanScope, Work};
 use crate::change::Change;
 
 impl<D> Tracker<D> {
@@ -29,7 +28,7 @@ impl<D> Tracker<D> {
         self.queue.make_denied_ready(|dir| model.is_live(dir));
         self.enqueue_roots();
         for root in self.roots.entries() {
-            self.queue.add(Work::scan(root, ScanScope::All));
+            self.queue.add_rescan(root);
         }
     }
 

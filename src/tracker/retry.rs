@@ -9,7 +9,7 @@ use super::Tracker;
 use super::disk::FsError;
 use super::model::{Flag, Id};
 use super::queue::{ScanScope, Work};
-use crate::change::{Kind, Warning};
+use crate::change::Warning;
 
 /// What is reported of a file or directory that stays busy.
 pub(super) const BUSY: &str = "another process keeps it busy (by a lease, say): it is tried again";
@@ -119,20 +119,6 @@ impl<D> Tracker<D> {
     pub(super) fn retry_denied(&mut self, dir: Id) {
         self.filter.hasten_retries();
         self.queue.denied.reopen(dir);
-    }
-
-    /// Permissions of a directory changed: enqueues the files in it that could not be read.
-    pub(super) fn retry_unreadable_files(&mut self, dir: Id) {
-        let could_not_be_read =
-            |id: &Id| self.model.kind(*id) == Kind::File && self.model.is_unreadable(*id);
-        for id in self
-            .model
-            .children(dir)
-            .filter(could_not_be_read)
-            .collect::<Vec<_>>()
-        {
-            self.enqueue(id);
-        }
     }
 
     /// Makes keys ready that failed for want of permissions, in and below directories whose

@@ -107,12 +107,19 @@ impl<D: Disk> Tracker<D> {
             }
             Key::Folding(dir) => self.check_folded_source(dir),
             Key::MovedFrom(cookie) => self.end_wait_for_moved_to(cookie),
+            // A rescan that is under way is completed first: else it would never end where that takes
+            // longer than the time until the next, and what is gone would never be reported.
+            Key::Overflow if self.queue.is_rescanning() => {
+                self.queue.hold(Work::timer(Key::Overflow));
+            }
             Key::Overflow => self.begin_rescan(),
             Key::Periodic => {
                 if let Some(every) = self.settings.rescan {
                     let due = self.clock.tick().saturating_add(every);
                     self.queue.delay(Work::timer(Key::Periodic), due);
-                    self.begin_rescan();
+                    if !self.queue.is_rescanning() {
+                        self.begin_rescan();
+                    }
                 }
             }
             Key::Poll => self.poll(),

@@ -14,6 +14,9 @@ const STAGE: u64 = 5_000_000;
 /// Directories are held open for no longer than this, even while events come: 1 s.
 const HOLD: u64 = 1_000_000_000;
 
+/// Answers of workers wait for no longer than this until all events that are there are applied: 1 s.
+const ANSWERS_WAIT: u64 = 1_000_000_000;
+
 /// More events than this at once are a burst: a pause lets further events gather, so that each
 /// costs less. There is no pause after a single change, which makes fewer events.
 const BURST: usize = 6;
@@ -30,6 +33,8 @@ pub(super) struct Pace {
     is_busy: bool,
     /// Since when directories are held open.
     held_since: u64,
+    /// When the answers of workers were last taken.
+    answers_taken: u64,
     /// Consecutive bursts, this one included; the coalescing delay grows with it.
     bursts: u32,
     /// When the stage began.
@@ -43,6 +48,7 @@ impl Pace {
         Self {
             is_busy: false,
             held_since: 0,
+            answers_taken: 0,
             bursts: 1,
             began: 0,
             paused: 0,
@@ -79,6 +85,14 @@ impl Pace {
             self.held_since = now;
         }
         ends
+    }
+
+    pub(super) fn are_answers_late(&self, now: u64) -> bool {
+        now > self.answers_taken.saturating_add(ANSWERS_WAIT)
+    }
+
+    pub(super) fn note_answers_taken(&mut self, now: u64) {
+        self.answers_taken = now;
     }
 
     pub(super) fn begin_stage(&mut self, now: u64) {

@@ -73,7 +73,12 @@ impl Stages for Watcher {
         }
     }
 
+    fn are_answers_late(&self) -> bool {
+        self.pace.are_answers_late(self.clock.tick())
+    }
+
     fn take_answers(&mut self) {
+        self.pace.note_answers_taken(self.clock.tick());
         if self.poller.take_worker_event() {
             self.take_done();
             self.go_on_with_baseline();

@@ -118,11 +118,6 @@ impl Detail {
             (_, new) => new,
         }
     }
-
-    /// Whether it is that of a scan of all names in a directory.
-    pub(super) fn is_full_scan(self) -> bool {
-        matches!(self, Self::ScanScope(ScanScope::All | ScanScope::Deep))
-    }
 }
 
 /// A key with what is kept beside it.

@@ -3,7 +3,8 @@
 //!
 //! Invariant: a rescan is over when every directory was scanned that could be.
 
-use super::{Detail, Key, State, Work, WorkQueue};
+use super::{Detail, Key, ScanScope, State, Work, WorkQueue};
+use crate::tracker::model::Id;
 
 /// How long a rescan waits that follows another one: 20 ms, and twice as long each time, up to
 /// 1 s.
@@ -59,7 +60,33 @@ impl WorkQueue {
         self.rescan.is_running = true;
     }
 
-    /// Keeps what is gone until the rescan is over.
+    /// Adds a scan of all names in a directory, as a part of the rescan, if one is under way: that is
+    /// not over before.
+    pub(in crate::tracker) fn add_rescan(&mut self, dir: Id) {
+        self.add(Work::scan(dir, ScanScope::All));
+        self.count_for_rescan(dir);
+    }
+
+    /// As [`Self::add_rescan`], but a scan that is on the queue keeps its time.
+    pub(in crate::tracker) fn ensure_rescan(&mut self, dir: Id) {
+        let scan = Work::scan(dir, ScanScope::All);
+        if self.get_or_insert(&scan).state == State::New {
+            self.add(scan);
+        }
+        self.count_for_rescan(dir);
+    }
+
+    /// Scans that others cause, by changes of rules, say, are not counted: they could keep a rescan
+    /// going for ever.
+    fn count_for_rescan(&mut self, dir: Id) {
+        if let Some(item) = self.items.get_mut(&Key::Scan(dir))
+            && !std::mem::replace(&mut item.is_of_rescan, true)
+        {
+            self.rescan_scans += usize::from(item.state == State::Ready);
+        }
+    }
+
+    /// Keeps a key until the rescan is over.
     pub(in crate::tracker) fn hold(&mut self, work: Work) {
         let item = self.get_or_insert(&work);
         if item.state == State::New {
@@ -70,7 +97,7 @@ impl WorkQueue {
 
     /// Ends the rescan, if it is over: makes the keys ready that were held.
     pub(super) fn end_rescan_if_over(&mut self) {
-        if self.is_scanning() || self.full_scans > 0 {
+        if self.is_scanning() || self.rescan_scans > 0 {
             return;
         }
         if std::mem::take(&mut self.rescan.is_running) {

@@ -37,7 +37,7 @@ fn a_key_that_is_added_twice_is_served_once() {
             Work::scan(Id(0), ScanScope::All),
         ]
     );
-    assert!(!queue.has_ready() && queue.full_scans == 0 && queue.items.is_empty());
+    assert!(!queue.has_ready() && queue.rescan_scans == 0 && queue.items.is_empty());
 }
 
 #[test]
@@ -199,6 +199,24 @@ fn what_is_held_comes_when_the_rescan_is_over() {
 }
 
 #[test]
+fn a_rescan_is_over_though_others_cause_scans_all_the_time() {
+    let mut queue = WorkQueue::default();
+    queue.set_rescanning();
+    queue.add_rescan(Id(1));
+    queue.ensure_rescan(Id(1));
+    queue.add(Work::scan(Id(2), ScanScope::Deep));
+    queue.hold(Work::name(Id(0), b"a"));
+    queue.end_rescan_if_over();
+    assert!(queue.is_rescanning());
+    assert_eq!(queue.take().map(|work| work.key), Some(Key::Scan(Id(1))));
+    queue.add(Work::scan(Id(3), ScanScope::Deep));
+    queue.served();
+    assert!(!queue.is_rescanning());
+    let rest = [name(0, "a"), Key::Scan(Id(2)), Key::Scan(Id(3))];
+    assert_eq!(keys(&mut queue), rest);
+}
+
+#[test]
 fn a_removed_key_is_not_served() {
     let mut queue = WorkQueue::default();
     queue.add(Work::scan(Id(1), ScanScope::All));
@@ -209,7 +227,7 @@ fn a_removed_key_is_not_served() {
     queue.advance();
     queue.advance();
     assert_eq!(keys(&mut queue), []);
-    assert!(queue.is_at_rest() && queue.full_scans == 0);
+    assert!(queue.is_at_rest() && queue.rescan_scans == 0);
     queue.add(Work::scan(Id(1), ScanScope::New));
     assert_eq!(keys(&mut queue), [Key::Scan(Id(1))]);
 }

@@ -103,7 +103,7 @@ impl<D: Disk> Tracker<D> {
                         self.model.set_inode(id, watched.inode);
                         self.file_systems.note(watched.inode.dev, watched.class);
                         self.mark_watched(id, *wd);
-                        self.queue.add(Work::scan(id, ScanScope::All));
+                        self.queue.add_rescan(id);
                     }
                     None => {
                         let id = self.new_directory(dir, name, stat);
@@ -140,7 +140,7 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_same_directory(&mut self, id: Id, stat: &Stat) {
         self.compare_attributes(id, stat);
         if self.model.scanned(id) != self.queue.generation() {
-            self.queue.ensure_scan(id, ScanScope::All);
+            self.queue.ensure_rescan(id);
         }
     }
 

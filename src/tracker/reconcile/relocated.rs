@@ -6,7 +6,6 @@ use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsError, Stat};
 use crate::tracker::model::{CaseFolding, Flag, Id};
-use crate::tracker::queue::{ScanScope, Work};
 
 impl<D: Disk> Tracker<D> {
     /// Reconciles a directory that is known as `other`.
@@ -70,7 +69,7 @@ impl<D: Disk> Tracker<D> {
         self.model.end_moved_from(other);
         self.rename_relocated(other, dir, name);
         if self.model.is_live(other) && self.model.scanned(other) != self.queue.generation() {
-            self.queue.add(Work::scan(other, ScanScope::All));
+            self.queue.add_rescan(other);
         }
     }
 

@@ -4,7 +4,6 @@
 use crate::change::Kind;
 use crate::tracker::disk::{Disk, FsError, Inode, Stat, Target};
 use crate::tracker::model::Id;
-use crate::tracker::queue::{ScanScope, Work};
 use crate::tracker::{Tracker, is_dots};
 
 impl<D: Disk> Tracker<D> {
@@ -57,7 +56,7 @@ impl<D: Disk> Tracker<D> {
                     && self.model.wd(id).is_none() =>
             {
                 self.mark_watched(id, wd);
-                self.queue.add(Work::scan(id, ScanScope::All));
+                self.queue.add_rescan(id);
                 Ok(true)
             }
             Err(error) if watched.inode == known => Err(error),

@@ -112,6 +112,20 @@ fn comparisons_at_intervals_find_what_no_event_reported() {
 }
 
 #[test]
+fn a_comparison_that_takes_longer_than_its_interval_is_completed() {
+    let mut options = WorldOptions::default();
+    options.settings.rescan = Some(MS);
+    let mut world = World::quiet(&options, &filled("t/d", 12, touch));
+    world.does(&[Op::Unlink("t/d/0")]);
+    world.tracker.disk.kernel.read(usize::MAX);
+    for _ in 0..1000 {
+        world.work(4); // The beginning of the next one, and less than is left of this.
+        world.passes(MS);
+    }
+    assert_eq!(world.new_records(), ["deleted t/d/0"]);
+}
+
+#[test]
 fn a_directory_that_was_closed_is_opened_again_for_its_file_watch() {
     let tree = all(&[
         vec![Op::MakeDir("t/d"), Op::MakeDir("t/e")],

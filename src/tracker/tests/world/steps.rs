@@ -148,6 +148,11 @@ impl Stages for World {
         }
     }
 
+    /// Answers come at any time, by [`World::answer`].
+    fn are_answers_late(&self) -> bool {
+        false
+    }
+
     fn take_answers(&mut self) {
         if self.tracker.disk.chance.happens(20) {
             self.answer(0);
