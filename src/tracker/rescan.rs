@@ -5,7 +5,6 @@
 //! after the overflow was read, so that all that was dropped has happened before.
 
 use super::Tracker;
-use super::model::{Id, InodeKey};
 use crate::change::Change;
 
 impl<D> Tracker<D> {
@@ -30,15 +29,5 @@ impl<D> Tracker<D> {
         for root in self.roots.entries() {
             self.queue.add_rescan(root);
         }
-    }
-
-    /// During a rescan, when a file may have moved without an event: the entries with an inode
-    /// key. Else none.
-    pub(super) fn relocation_candidates(&self, key: InodeKey) -> Vec<Id> {
-        if !self.queue.is_rescanning() {
-            return Vec::new();
-        }
-        let known = self.model.with_inode_key(key).iter().copied();
-        known.filter(|id| !self.is_leaving(*id)).collect()
     }
 }

@@ -7,14 +7,15 @@ use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FileDigest, FsError, Reading, Stat};
 use crate::tracker::model::{self, Evidence, Id};
 
+/// Names of a file that are looked for before another one is taken to be new: it may have 65,000,
+/// and be found by as many more.
+const NAMES_TRIED: usize = 16;
+
 impl<D: Disk> Tracker<D> {
     /// Adds a file that was moved in, linked, or found by a scan.
     pub(in crate::tracker) fn create_whole(&mut self, dir: Id, name: &[u8], stat: &Stat) {
-        for known in self.relocation_candidates(model::inode_key(stat)) {
-            if !self.is_still_there(known, stat) {
-                // It moved while events were lost.
-                return self.rename_relocated(known, dir, name);
-            }
+        if let Some(known) = self.find_relocated(stat) {
+            return self.rename_relocated(known, dir, name);
         }
         let id = self.insert(dir, name, Kind::File);
         self.remember_attributes(id, stat);
@@ -65,6 +66,21 @@ impl<D: Disk> Tracker<D> {
             Err(error) => self.reading_failed(id, stat, error, Evidence::default()),
         }
         content(stat, None)
+    }
+
+    /// During a rescan: a name of this file under which it is no longer found, since it moved while
+    /// events were lost.
+    fn find_relocated(&mut self, stat: &Stat) -> Option<Id> {
+        if !self.queue.is_rescanning() {
+            return None;
+        }
+        let key = model::inode_key(stat);
+        let count = self.model.with_inode_key(key).len().min(NAMES_TRIED);
+        (0..count).find_map(|_| {
+            let known = self.model.next_with_inode_key(key)?;
+            let is_gone = !self.is_leaving(known) && !self.is_still_there(known, stat);
+            is_gone.then_some(known)
+        })
     }
 
     /// Whether the file is still found under the name that it has in the model; in doubt, it is.

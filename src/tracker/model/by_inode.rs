@@ -13,26 +13,42 @@ pub(super) struct ByInode {
     /// The names of inodes that have one. The key is its own hash.
     single: HashTable<Id>,
     /// The names of inodes that have several.
-    several: HashMap<InodeKey, Vec<Id>>,
+    several: HashMap<InodeKey, Names>,
     /// The index of each of these names in its list.
     positions: HashMap<Id, usize>,
+}
+
+struct Names {
+    all: Vec<Id>,
+    /// The index of the one that [`ByInode::next_name`] returns next.
+    next: usize,
 }
 
 impl ByInode {
     /// The names of an inode. `keys`: those of all files, by index.
     pub(super) fn names(&self, keys: &[u64], key: InodeKey) -> &[Id] {
         if let Some(names) = self.several.get(&key) {
-            return names;
+            return &names.all;
         }
         let found = self.single.find(key.0, |id| keys[id.index()] == key.0);
         found.map_or(&[], std::slice::from_ref)
     }
 
+    /// A name of an inode, at each call the one after that of the last call.
+    pub(super) fn next_name(&mut self, keys: &[u64], key: InodeKey) -> Option<Id> {
+        let Some(names) = self.several.get_mut(&key) else {
+            return self.names(keys, key).first().copied();
+        };
+        let at = names.next % names.all.len();
+        names.next = at + 1;
+        Some(names.all[at])
+    }
+
     /// Adds a name, whose key is among `keys` already.
     pub(super) fn insert(&mut self, keys: &[u64], id: Id, key: InodeKey) {
         if let Some(names) = self.several.get_mut(&key) {
-            self.positions.insert(id, names.len());
-            names.push(id);
+            self.positions.insert(id, names.all.len());
+            names.all.push(id);
             return;
         }
         let is_other = |other: &Id| *other != id && keys[other.index()] == key.0;
@@ -40,7 +56,8 @@ impl ByInode {
             let (first, _) = first.remove();
             self.positions.insert(first, 0);
             self.positions.insert(id, 1);
-            self.several.insert(key, vec![first, id]);
+            let all = vec![first, id];
+            self.several.insert(key, Names { all, next: 0 });
         } else {
             self.single.insert_unique(key.0, id, |id| keys[id.index()]);
         }
@@ -57,11 +74,11 @@ impl ByInode {
         let Some(names) = self.several.get_mut(&key) else {
             return;
         };
-        names.swap_remove(at);
-        if let Some(moved) = names.get(at) {
+        names.all.swap_remove(at);
+        if let Some(moved) = names.all.get(at) {
             self.positions.insert(*moved, at);
         }
-        if let &mut [last] = names.as_mut_slice() {
+        if let &[last] = names.all.as_slice() {
             self.several.remove(&key);
             self.positions.remove(&last);
             self.single
@@ -115,7 +132,11 @@ mod tests {
                     let mut names = index.names(&keys, InodeKey(key)).to_vec();
                     names.sort();
                     let all = (0..40).filter(|&at| keys[at] == key).map(Id::leaf);
-                    prop_assert_eq!(names, all.collect::<Vec<_>>());
+                    let all: Vec<_> = all.collect();
+                    prop_assert_eq!(&names, &all);
+                    let mut in_turn: Vec<_> = all.iter().filter_map(|_| index.next_name(&keys, InodeKey(key))).collect();
+                    in_turn.sort();
+                    prop_assert_eq!(in_turn, all);
                 }
             }
         }

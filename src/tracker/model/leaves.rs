@@ -213,4 +213,10 @@ impl Model {
         let index = self.leaves.by_inode.as_ref();
         index.map_or(&[], |index| index.names(&self.leaves.inodes, key))
     }
+
+    /// A name of an inode, at each call the one after that of the last call.
+    pub(in crate::tracker) fn next_with_inode_key(&mut self, key: InodeKey) -> Option<Id> {
+        let index = self.leaves.by_inode.as_mut()?;
+        index.next_name(&self.leaves.inodes, key)
+    }
 }

@@ -63,6 +63,39 @@ fn one_half_of_a_rename_may_be_dropped() {
 }
 
 #[test]
+fn a_file_of_many_names_costs_a_rescan_few_questions_for_each() {
+    const NAMES: usize = 300;
+    let names = |dir: &str| -> Vec<&'static str> {
+        let name = |number| &*format!("{dir}/{number}").leak();
+        (0..NAMES).map(name).collect()
+    };
+    let (old, new) = (names("t"), names("t/d"));
+    let link = |to: &&'static str| Op::Link("t/x", to);
+    let rename = |(from, to): (&&'static str, &&'static str)| Op::Rename(from, to);
+    let tree = all(&[
+        write("t/x", 1),
+        vec![Op::MakeDir("t/d")],
+        old.iter().map(link).collect(),
+    ]);
+    let added: Vec<_> = new.iter().map(link).collect();
+    let moved: Vec<_> = old.iter().zip(&new).map(rename).collect();
+    for (ops, event) in [(added, "created"), (moved, "renamed")] {
+        let mut world = World::quiet(&short(1), &tree);
+        world.tracker.disk.journal.clear();
+        world.does(&ops);
+        world.converges();
+        let asked = world.tracker.disk.journal.iter();
+        let asked = asked.filter(|line| line.trim_start().starts_with("stat "));
+        // For each name the one of its own, and a bounded number of others.
+        let asked = asked.count();
+        assert!(asked < 24 * 2 * NAMES, "{asked} for {event}");
+        let records = world.new_records();
+        let found = records.iter().filter(|record| record.starts_with(event));
+        assert_eq!(found.count(), NAMES, "{event}");
+    }
+}
+
+#[test]
 fn an_overflow_during_the_comparison_begins_it_again() {
     let tree = all(&[vec![Op::MakeDir("t/d")], write("t/d/f", 1), write("t/a", 1)]);
     let mut world = World::quiet(&short(2), &tree);
