@@ -10,11 +10,12 @@ use crate::change::Kind;
 
 impl<D: Disk> Tracker<D> {
     /// Ends the PATHs below a directory that is about to be removed, since it is gone. They stay
-    /// if it is only hidden now, since no filter hides a PATH.
-    pub(super) fn remove_roots_within(&mut self, top: Id) {
+    /// if it is only hidden now, since no filter hides a PATH. `false`: the directory was removed
+    /// with one of them, since it is in a PATH that leads through that.
+    pub(super) fn remove_roots_within(&mut self, top: Id) -> bool {
         let within = self.roots_within(top);
         if within.is_empty() {
-            return;
+            return true;
         }
         let parent = self.model.parent(top);
         let may_stay = parent.is_some_and(|dir| self.is_hidden(dir, self.model.name(top), true));
@@ -23,6 +24,7 @@ impl<D: Disk> Tracker<D> {
                 self.lose_roots(&[root]);
             }
         }
+        self.model.is_live(top)
     }
 
     /// Ends the PATHs at or below a name, since something else has the name now.

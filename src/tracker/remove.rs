@@ -20,7 +20,9 @@ impl<D: Disk> Tracker<D> {
     /// As [`Self::unlink`]. `emit_top`: the entry itself is emitted, too; not if a rename replaces
     /// it.
     pub(super) fn remove(&mut self, top: Id, emit_top: bool) {
-        self.remove_roots_within(top);
+        if !self.remove_roots_within(top) {
+            return;
+        }
         let max_path_bytes = self.records.piece_end();
         if !self.remove_subtree(top, emit_top, max_path_bytes, None) {
             self.remove_rest(top, emit_top);
@@ -30,7 +32,9 @@ impl<D: Disk> Tracker<D> {
     /// Removes an entry that is gone from the disk, and all below it. If that is much, removes a
     /// part, and puts the entry back on the work queue for the rest.
     pub(super) fn unlink_in_pieces(&mut self, id: Id) {
-        self.remove_roots_within(id);
+        if !self.remove_roots_within(id) {
+            return;
+        }
         let max_path_bytes = self.records.piece_end();
         if !self.remove_subtree(id, true, max_path_bytes, None) {
             self.enqueue(id);

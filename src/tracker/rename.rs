@@ -139,10 +139,11 @@ impl<D: Disk> Tracker<D> {
 
     /// Moves an entry to a name, emits that, and enqueues the entry.
     pub(super) fn rename(&mut self, id: Id, dir: Id, name: &[u8]) {
-        let victim = self.model.find(dir, name);
-        if !self.prepare_rename(id, dir, name, victim) {
+        if !self.prepare_rename(id, dir, name) {
             return;
         }
+        // Not before: with the PATHs that end, the links that lead to them are removed.
+        let victim = self.model.find(dir, name);
         // `--no-renames`: it is emitted as deleted and created.
         let no_renames = self.settings.no_renames;
         let split = no_renames.then(|| (self.old_path(id), self.model.subtree(id)));
@@ -179,8 +180,9 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Ends the PATHs that lead elsewhere once an entry has another name. `false`: it cannot be
-    /// renamed, and what is to be compared is on the work queue. `victim`: what has the name.
-    fn prepare_rename(&mut self, id: Id, dir: Id, name: &[u8], victim: Option<Id>) -> bool {
+    /// renamed, and what is to be compared is on the work queue.
+    fn prepare_rename(&mut self, id: Id, dir: Id, name: &[u8]) -> bool {
+        let victim = self.model.find(dir, name);
         let makes_circle = self.model.is_within(dir, id);
         if makes_circle || victim.is_some_and(|victim| self.model.is_within(id, victim)) {
             // It has the name already, or the model is out of date: the disk decides.

@@ -133,18 +133,26 @@ impl World {
     /// All names on disk that are reported. A PATH in another one is reported by itself.
     fn reported_truth(&self) -> BTreeMap<Vec<u8>, (Kind, Node)> {
         let roots = self.tracker.roots.directories().iter();
-        let roots: Vec<&[u8]> = roots.map(|root| root.open.as_slice()).collect();
+        let roots: Vec<(&[u8], &[u8])> = roots.map(|root| (&*root.open, &*root.shown)).collect();
         let mut truth = BTreeMap::new();
-        for &root in &roots {
+        for &(root, shown) in &roots {
             let is_in_other = |path: &[u8]| {
-                let mut others = roots.iter().filter(|other| other.len() > root.len());
+                // The link that leads to a PATH is not reported, too.
+                let is_link = roots
+                    .iter()
+                    .any(|&(open, shown)| open != shown && path == shown);
+                if is_link {
+                    return true;
+                }
+                let others = roots.iter().map(|(other, _)| other);
+                let mut others = others.filter(|other| other.len() > root.len());
                 others.any(|other| {
                     path.starts_with(other) && matches!(path.get(other.len()), None | Some(b'/'))
                 })
             };
             for (path, kind, node) in self.tracker.disk.truth(root) {
                 if !is_in_other(&path) && self.is_reported(root, &path, kind) {
-                    truth.insert(path, (kind, node));
+                    truth.insert([shown, &path[root.len()..]].concat(), (kind, node));
                 }
             }
         }

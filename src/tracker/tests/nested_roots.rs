@@ -175,3 +175,42 @@ fn a_path_whose_watch_is_gone_without_an_event_is_polled_at_the_limit_of_watches
     world.converges();
     assert_eq!(world.new_records(), ["created t/d/x 4"]);
 }
+
+#[test]
+fn a_directory_takes_the_place_of_the_link_that_led_to_a_path_in_it() {
+    let mut options = WorldOptions {
+        links: vec![("t/x", "t/d/e")],
+        ..WorldOptions::default()
+    };
+    options.settings.max_depth = Some(1);
+    let tree = all(&[tree(), vec![Op::Symlink("t/x")]]);
+    let replaced = [Op::Unlink("t/x"), Op::Rename("t/d", "t/x")];
+    for ops in [&replaced[..], &[Op::Exchange("t/d", "t/x")]] {
+        let mut world = World::quiet(&options, &tree);
+        world.does(ops);
+        world.converges();
+        let expected = ["deleted t/x/a", "deleted t/x/", "renamed t/d/ -> t/x/"];
+        assert_eq!(world.new_records()[..3], expected, "{ops:?}");
+    }
+}
+
+#[test]
+fn a_directory_is_removed_with_a_path_in_it_and_one_above_it_that_leads_through_that() {
+    let options = WorldOptions {
+        roots: vec!["t/d/e"],
+        links: vec![("t/d/e/x", "t")],
+        ..WorldOptions::default()
+    };
+    let tree = all(&[tree(), vec![Op::Symlink("t/d/e/x")]]);
+    for op in [
+        Op::Rename("t/d", "o/d"),
+        Op::Rename("t/d", "t/y"),
+        Op::RemoveTree("t/d"),
+    ] {
+        let mut world = World::quiet(&options, &tree);
+        world.does(&[op]);
+        world.settles();
+        assert!(!world.tracker.is_alive());
+        assert!(world.fold.names.is_empty());
+    }
+}

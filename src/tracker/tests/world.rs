@@ -34,6 +34,8 @@ struct ReadBatch {
 pub(super) struct WorldOptions {
     pub(super) settings: Settings,
     pub(super) roots: Vec<&'static str>,
+    /// PATHs that lead through a symbolic link: its path, and the directory that it leads to.
+    pub(super) links: Vec<(&'static str, &'static str)>,
     pub(super) seed: u64,
     pub(super) odds: Odds,
     /// How many events fit into the queue.
@@ -54,6 +56,7 @@ impl Default for WorldOptions {
         Self {
             settings: Settings::default(),
             roots: vec!["t"],
+            links: Vec::new(),
             seed: 0,
             odds,
             most_events: none,
@@ -131,7 +134,11 @@ impl World {
             clock: began,
         };
         for root in &options.roots {
-            world.build(root.as_bytes());
+            world.build(root.as_bytes(), root.as_bytes());
+        }
+        for (link, path) in &options.links {
+            world.build(path.as_bytes(), link.as_bytes());
+            world.tracker.hide_followed(link.as_bytes());
         }
         world.hand_out();
         world.tracker.disk.odds = options.odds;
@@ -177,20 +184,23 @@ impl World {
 
     // The watch begins.
 
-    fn build(&mut self, path: &[u8]) {
+    /// Builds a PATH that leads to `path`, and is reported as `shown`.
+    fn build(&mut self, path: &[u8], shown: &[u8]) {
         let roots = self.tracker.roots.directories().iter();
+        let roots = roots.filter(|root| root.open.starts_with(path));
         let others: Vec<_> = roots.map(|root| (root.open.clone(), root.entry)).collect();
         let node = self.tracker.disk.build(path).expect("the PATH is there");
         let id = self.tracker.model.insert(None, b"", Kind::Directory);
         self.tracker.model.set(id, Flag::ROOT);
-        let (open, shown, absolute) = (path.to_vec(), path.to_vec(), [b"/", path].concat());
         self.tracker.roots.add_directory(Root {
-            open,
-            shown,
-            absolute,
+            open: path.to_vec(),
+            shown: shown.to_vec(),
+            absolute: [b"/", path].concat(),
             class: crate::file_status::FsClass::Local,
             entry: id,
         });
+        // The link that leads to the PATH is not reported, too.
+        self.fold.names.remove(shown);
         let mut ids = BTreeMap::new();
         let mut truth = self.tracker.disk.truth(path);
         truth.sort_by(|one, other| one.0.cmp(&other.0));
@@ -216,7 +226,8 @@ impl World {
                 }),
                 stat: None,
             };
-            self.fold.add(&at, kind, content, false);
+            let shown = [shown, &at[path.len()..]].concat();
+            self.fold.add(&shown, kind, content, false);
             if kind == Kind::Directory {
                 self.tracker
                     .model
