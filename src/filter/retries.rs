@@ -44,22 +44,24 @@ pub(super) fn first_below(above: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Removes a directory and those below it from a map; the values that they had.
+/// Removes a directory and those below it from a map; what they had.
 pub(super) fn remove_within<T>(
     map: &mut BTreeMap<RuleDirectory, T>,
     root: &[u8],
     relative_path: &[u8],
-) -> Vec<T> {
+) -> Vec<(RuleDirectory, T)> {
     let directory = |relative_path| RuleDirectory {
         root: root.to_vec(),
         relative_path: Some(relative_path),
     };
-    let top = map.remove(&directory(relative_path.to_vec()));
+    let top = map.remove_entry(&directory(relative_path.to_vec()));
     let first = directory(first_below(relative_path));
     let from_first = map.range(first..).map(|(directory, _)| directory);
     let below = from_first.take_while(|other| other.is_within(root, relative_path));
     let below: Vec<_> = below.cloned().collect();
-    let below = below.iter().filter_map(|directory| map.remove(directory));
+    let below = below
+        .iter()
+        .filter_map(|directory| map.remove_entry(directory));
     top.into_iter().chain(below).collect()
 }
 

@@ -140,11 +140,11 @@ impl RuleReader {
         }
     }
 
-    /// Whether a rule file in a directory that is not watched has changed since it was read.
-    pub(super) fn has_unwatched_change(&mut self) -> bool {
+    /// The directories with rules of a file in a directory that is not watched, which has changed
+    /// since it was read.
+    pub(super) fn take_unwatched_changes(&mut self) -> BTreeSet<RuleDirectory> {
         let source = &mut self.source;
-        let mut unwatched = self.unwatched.all();
-        unwatched.any(|(file, state)| source.state(file).is_ok_and(|now| now != state))
+        self.unwatched.take_changed(|file| source.state(file).ok())
     }
 
     /// Reads the rules of a directory. If it has none, its level is `outer`. `group`: what is tried

@@ -90,12 +90,12 @@ impl Rules {
         }
         let top = Path::new(OsStr::from_bytes(root)).join(OsStr::from_bytes(relative_path));
         self.reader.remove_below(&top);
-        self.reader.unwatched.remove(root, relative_path);
     }
 
     /// Takes the levels of a directory and of all below it.
     fn drop_below(&mut self, root: &[u8], relative_path: &[u8]) -> Vec<Arc<Level>> {
         self.reader.retries.forget(root, relative_path);
+        self.reader.unwatched.remove(root, relative_path);
         let mut dropped = Vec::new();
         if let Some(root) = self.roots.iter_mut().find(|known| known.path == root) {
             dropped.extend(root.levels.remove(relative_path).flatten());
@@ -131,14 +131,15 @@ impl Rules {
     pub(super) fn find_changes(&mut self) -> RuleChanges {
         let reader = &mut self.reader;
         let late = reader.take_late();
-        if reader.source.take_recovered() || reader.has_unwatched_change() {
+        if reader.source.take_recovered() {
             return RuleChanges::All;
         }
+        let unwatched = reader.take_unwatched_changes();
         let mut changed = Vec::new();
         for RuleDirectory {
             root,
             relative_path,
-        } in late
+        } in unwatched.into_iter().chain(late)
         {
             match relative_path {
                 Some(relative_path) => changed.push((root, relative_path)),

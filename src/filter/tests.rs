@@ -1,6 +1,7 @@
 //! Tests globs as tables, and rule files on disk.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+mod compiled_later;
 mod gitignore;
 mod many_directories;
 

@@ -4,7 +4,7 @@
 //! Asks no disk. Invariant: a file is remembered for as long as a directory has rules of it.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::retries::{RuleDirectory, remove_within};
@@ -18,8 +18,8 @@ pub(super) struct Unwatched {
 
 struct UnwatchedFile {
     state: FileState,
-    /// The number of directories that have rules of it.
-    directories: usize,
+    /// The directories that have rules of it.
+    directories: BTreeSet<RuleDirectory>,
 }
 
 impl Unwatched {
@@ -27,31 +27,42 @@ impl Unwatched {
     /// so that a change between two readings is not missed.
     pub(super) fn note(&mut self, directory: &RuleDirectory, path: PathBuf, state: FileState) {
         let files = self.by_directory.entry(directory.clone()).or_default();
-        let is_new = files.insert(path.clone());
+        files.insert(path.clone());
         let file = self.files.entry(path).or_insert(UnwatchedFile {
             state,
-            directories: 0,
+            directories: BTreeSet::new(),
         });
-        file.directories += usize::from(is_new);
+        file.directories.insert(directory.clone());
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = (&Path, FileState)> {
-        let files = self.files.iter();
-        files.map(|(path, file)| (path.as_path(), file.state))
+    /// The directories with rules of files that have changed, which are to be read again.
+    /// `state_of`: the state of a file now, if that is known.
+    pub(super) fn take_changed(
+        &mut self,
+        mut state_of: impl FnMut(&Path) -> Option<FileState>,
+    ) -> BTreeSet<RuleDirectory> {
+        let mut changed = BTreeSet::new();
+        for (path, file) in &mut self.files {
+            let now = state_of(path).filter(|now| *now != file.state);
+            if let Some(now) = now {
+                file.state = now;
+                changed.extend(file.directories.iter().cloned());
+            }
+        }
+        changed
     }
 
     /// Removes a directory and those below it.
     pub(super) fn remove(&mut self, root: &[u8], relative_path: &[u8]) {
-        for path in remove_within(&mut self.by_directory, root, relative_path)
-            .into_iter()
-            .flatten()
-        {
-            let Entry::Occupied(mut file) = self.files.entry(path) else {
-                continue;
-            };
-            file.get_mut().directories -= 1;
-            if file.get().directories == 0 {
-                file.remove();
+        for (directory, paths) in remove_within(&mut self.by_directory, root, relative_path) {
+            for path in paths {
+                let Entry::Occupied(mut file) = self.files.entry(path) else {
+                    continue;
+                };
+                file.get_mut().directories.remove(&directory);
+                if file.get().directories.is_empty() {
+                    file.remove();
+                }
             }
         }
     }

@@ -91,7 +91,8 @@ impl<D> Tracker<D> {
     }
 
     /// Checks the rule files in directories that are not watched, and those that could not be read.
-    /// If one of the former has changed, all rules are read again.
+    /// If one of the former has changed, the rules of the directories that have rules of it are read
+    /// again; all, if these are above a PATH.
     pub(super) fn check_unwatched_rules(&mut self, now: u64) {
         self.queue
             .delay(Work::timer(Key::Rules), now.saturating_add(RULES_INTERVAL));

@@ -158,8 +158,10 @@ fn rules_are_kept_until_they_are_forgotten() {
     );
     assert_eq!(filter.find_changes(), RuleChanges::In(Vec::new()));
     fs::write(root.join(".git/info/exclude"), "").unwrap();
-    assert_eq!(filter.find_changes(), RuleChanges::All);
-    filter.forget_all();
+    let path = root.as_os_str().as_bytes();
+    let found = RuleChanges::In(vec![(path.to_vec(), Vec::new())]);
+    assert_eq!(filter.find_changes(), found);
+    filter.forget(path, b"");
     assert_eq!(reported(&filter, root, &names), names);
 }
 
@@ -241,111 +243,4 @@ fn what_cannot_be_read_for_a_while_counts_as_before() {
     // What is gone has no rules to come back to.
     filter.remove(root, b"sub");
     assert_eq!(reported(&filter, tree.path(), &names), ["sub/a", "sub/b"]);
-}
-
-/// The text of a rule file of so many globs, of which one hides `name`.
-fn globs(count: usize, name: &str) -> String {
-    let others: String = (1..count).map(|n| format!("/{name}?*/{n}\n")).collect();
-    format!("{others}/{name}\n")
-}
-
-/// A tree of directories, and the filter by the rule files that are put there.
-struct Directories {
-    tree: tempfile::TempDir,
-    filter: Filter,
-}
-
-impl Directories {
-    fn root(&self) -> &[u8] {
-        self.tree.path().as_os_str().as_bytes()
-    }
-
-    /// Writes the rule file of a directory, and reads it.
-    fn write(&self, dir: &str, text: &str) {
-        let path = self.tree.path().join(dir);
-        fs::create_dir_all(&path).unwrap();
-        fs::write(path.join(".gitignore"), text).unwrap();
-        self.filter.forget(self.root(), dir.as_bytes());
-        self.hides(dir, "x");
-    }
-
-    fn hides(&self, dir: &str, name: &str) -> bool {
-        let path = format!("{dir}/{name}");
-        self.filter.hides(self.root(), path.as_bytes(), false)
-    }
-
-    /// Makes checks, and reads what they find, until all rules count; the directories found.
-    fn catch_up(&self) -> Vec<Vec<u8>> {
-        let mut found = Vec::new();
-        for _ in 0..20_000 {
-            if !self.filter.are_rules_late() {
-                return found;
-            }
-            let RuleChanges::In(changed) = self.filter.find_changes() else {
-                panic!("not all rules have changed");
-            };
-            for (_, dir) in changed {
-                self.filter.forget(self.root(), &dir);
-                self.hides(std::str::from_utf8(&dir).unwrap(), "x");
-                found.push(dir);
-            }
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        panic!("they are never compiled");
-    }
-}
-
-#[test]
-fn of_many_rule_files_that_change_some_count_as_before_until_a_thread_has_compiled_them() {
-    let (tree, filter) = (tree(&[]), with_rules(&[], &[]));
-    let all = Directories { tree, filter };
-    let dirs = ["d0", "d1", "d2"];
-    for dir in dirs {
-        all.write(dir, &globs(700, "old"));
-    }
-    // Before the loop begins, all are compiled.
-    assert!(dirs.iter().all(|dir| all.hides(dir, "old")));
-    assert_eq!(all.filter.find_changes(), RuleChanges::In(Vec::new()));
-    // The same bytes need no compiling, and few globs little time.
-    all.write("d0", &globs(700, "old"));
-    all.write("d1", &globs(50, "new"));
-    assert!(all.hides("d0", "old") && all.hides("d1", "new"));
-    assert!(!all.filter.are_rules_late());
-    // A file that nothing is known of is compiled at once; the next one is not, nor any change.
-    all.write("e0", &globs(700, "new"));
-    all.write("e1", &globs(700, "new"));
-    all.write("d2", &globs(700, "new"));
-    assert!(all.hides("e0", "new") && !all.hides("e1", "new"));
-    assert!(all.hides("d2", "old") && !all.hides("d2", "new"));
-    assert!(all.filter.are_rules_late());
-    let mut found = all.catch_up();
-    found.sort_unstable();
-    assert!(found.contains(&b"d2".to_vec()) && !found.contains(&b"d0".to_vec()));
-    assert!(all.hides("e1", "new") && all.hides("d2", "new") && !all.hides("d2", "old"));
-}
-
-#[test]
-fn rules_that_change_while_they_are_compiled_count_in_the_end() {
-    let (tree, filter) = (tree(&[]), with_rules(&[], &[]));
-    let all = Directories { tree, filter };
-    all.filter.find_changes();
-    for round in 0..20 {
-        for dir in ["d", "e"] {
-            all.write(dir, &globs(700, &format!("name{round}")));
-        }
-        if round % 4 == 0 {
-            all.filter.find_changes();
-        }
-    }
-    all.catch_up();
-    assert!(all.hides("d", "name19") && all.hides("e", "name19"));
-    assert!(!all.hides("d", "name18") && !all.hides("e", "name18"));
-    // No more rules are compiled than all files may have; the others wait for their turn.
-    for number in 0..20 {
-        all.write(&format!("many{number}"), &globs(1_900, "name"));
-    }
-    all.catch_up();
-    let hidden = (0..20).filter(|number| all.hides(&format!("many{number}"), "name"));
-    let hidden = hidden.count();
-    assert!((8..=10).contains(&hidden), "{hidden} files are used whole");
 }

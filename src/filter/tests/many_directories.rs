@@ -79,11 +79,57 @@ fn the_rule_file_of_a_repository_is_checked_as_long_as_a_directory_has_its_rules
     assert_eq!(reported(&filter, tree.path(), &names), [""; 0]);
     let root = tree.path().as_os_str().as_bytes();
     let none = || RuleChanges::In(Vec::new());
-    for (gone, found) in [("other", none()), ("inner", RuleChanges::All)] {
+    let other = RuleChanges::In(vec![(root.to_vec(), b"tree".to_vec())]);
+    for (gone, found) in [("other", none()), ("inner", other)] {
         fs::remove_dir_all(tree.path().join(gone)).unwrap();
         filter.remove(root, gone.as_bytes());
         assert_eq!(filter.find_changes(), found, "{gone}");
     }
     filter.remove(root, b"tree");
     assert_eq!(filter.find_changes(), none());
+}
+
+#[test]
+fn a_changed_rule_file_of_a_repository_has_the_directories_read_again_that_have_its_rules() {
+    let tree = tree(&[
+        (".git/info/exclude", "x\n"),
+        ("a/.git/info/exclude", "y\n"),
+        ("b/.git/info/exclude", "y\n"),
+        ("c/.git", "gitdir: ../a/.git\n"),
+    ]);
+    let root = tree.path().as_os_str().as_bytes();
+    let users = tree.path().join("users");
+    fs::write(&users, "u\n").unwrap();
+    let rules = Rules::new(Some(users.clone()), RuleSource::new());
+    let filter = Filter {
+        rules: Some(rules.into()),
+        ..Filter::default()
+    };
+    let names = ["x", "u", "a/y", "a/z", "b/y", "b/u", "c/y"];
+    assert_eq!(reported(&filter, tree.path(), &names), ["a/z"]);
+    let found = |dirs: &[&str]| {
+        let dirs = dirs.iter();
+        RuleChanges::In(
+            dirs.map(|dir| (root.to_vec(), dir.as_bytes().to_vec()))
+                .collect(),
+        )
+    };
+    fs::write(tree.path().join("a/.git/info/exclude"), "z\n").unwrap();
+    assert_eq!(filter.find_changes(), found(&["a", "c"]));
+    assert_eq!(filter.find_changes(), found(&[]), "it is given once");
+    filter.forget(root, b"a");
+    filter.forget(root, b"c");
+    let left = ["a/y", "c/y"];
+    assert_eq!(reported(&filter, tree.path(), &names), left);
+    fs::write(&users, "").unwrap();
+    assert_eq!(filter.find_changes(), found(&["", "a", "b", "c"]));
+    filter.forget(root, b"");
+    let left = ["u", "a/y", "b/u", "c/y"];
+    assert_eq!(reported(&filter, tree.path(), &names), left);
+    // What a directory has no rules of any longer does not count for it.
+    fs::write(tree.path().join("c/.git"), "gitdir: ../b/.git\n").unwrap();
+    filter.forget(root, b"c");
+    assert_eq!(reported(&filter, tree.path(), &["c/y"]), [""; 0]);
+    fs::write(tree.path().join("a/.git/info/exclude"), "").unwrap();
+    assert_eq!(filter.find_changes(), found(&["a"]));
 }
