@@ -186,7 +186,10 @@ impl<D: Disk> Tracker<D> {
                 Tmpfile::Unknown => {}
             },
         }
-        self.rule_file_event(dir, name, is_written);
+        // It may have been found to be gone.
+        if self.is_directory(dir) {
+            self.rule_file_event(dir, name, is_written);
+        }
     }
 
     /// Serves a write to a name that the model does not have: if the name is gone, the file may

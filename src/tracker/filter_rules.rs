@@ -134,6 +134,9 @@ impl<D: Disk> Tracker<D> {
         if let NameChange::MovedTo(cookie) = step.change {
             self.expire_moved_from(cookie);
         }
+        if !self.is_directory(dir) {
+            return; // It was found to be gone.
+        }
         // What a glob of directories hides may have left a whiteout behind, without an event.
         let may_be_whiteout = || {
             step.is_dir
