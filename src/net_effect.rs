@@ -22,6 +22,9 @@ const MOST: usize = 250_000;
 /// With more bytes of paths than this, it is full, too: 32 MiB, and few in tests.
 const MOST_BYTES: usize = if cfg!(test) { 4 << 10 } else { 32 << 20 };
 
+/// Bytes that the name of an extended attribute takes beside its own.
+const XATTR_BYTES: usize = 64;
+
 /// Free names that are remembered: to exchange the names of two files, a third name is needed.
 const VACANT: usize = 64;
 
@@ -35,7 +38,7 @@ pub(crate) struct NetEffect {
     origins: HashMap<Edge, Option<NodeId>>,
     /// The number of nodes in each directory now.
     children: HashMap<NodeId, usize>,
-    /// Bytes of all paths in the changes.
+    /// Bytes of all paths in the changes, and of the names of extended attributes that are kept.
     path_bytes: usize,
     /// By how many bytes renames of directories may have made the path of a node longer.
     growth: usize,
@@ -134,9 +137,9 @@ impl NetEffect {
         let first = notes.attributes.map_or(old, |(first, _)| first);
         notes.attributes = Some((first, new));
         for name in xattrs.split_inclusive(|&byte| byte == 0) {
-            let mut known = notes.xattrs.split_inclusive(|&byte| byte == 0);
-            if !known.any(|known| known == name) {
-                notes.xattrs.extend(name);
+            if !notes.xattrs.contains(name) {
+                notes.xattrs.insert(name.into());
+                self.path_bytes += name.len() + XATTR_BYTES;
             }
         }
     }

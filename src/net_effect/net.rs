@@ -5,7 +5,7 @@
 //! directory. Knows no disk. Invariant: no two nodes have the same origin, and no two the same
 //! destination.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::change::{Attributes, Content, Digest, Kind};
 
@@ -60,7 +60,7 @@ pub(super) struct Notes {
     /// Mode and owner before, if they are known, and now.
     pub(super) attributes: Option<(Option<Attributes>, Attributes)>,
     /// Names of changed extended attributes, each ended by NUL.
-    pub(super) xattrs: Vec<u8>,
+    pub(super) xattrs: BTreeSet<Box<[u8]>>,
     /// Its content when a writer last closed it.
     pub(super) closed: Option<Content>,
     pub(super) mtime: Option<i64>,

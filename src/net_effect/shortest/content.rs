@@ -61,7 +61,8 @@ impl Planner {
             && !is_new
             && (old != Some(new) || !notes.xattrs.is_empty())
         {
-            let (path, xattrs) = (path.clone(), notes.xattrs);
+            let xattrs = notes.xattrs.into_iter().flatten().collect();
+            let path = path.clone();
             let change = Change::AttributesChanged {
                 kind,
                 path,
