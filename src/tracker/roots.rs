@@ -297,8 +297,8 @@ impl<D: Disk> Tracker<D> {
 
     /// Makes the directory of a single file, which was found in a PATH, a part of that.
     pub(super) fn adopt_partial(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
-        if let Some(known) = self.model.find(dir, name) {
-            self.unlink(known);
+        if !self.remove_other_at(dir, name, id) {
+            return;
         }
         self.roots.directories.retain(|root| root.entry != id);
         self.model.clear(id, Flag::PARTIAL);

@@ -30,7 +30,7 @@ impl<D: Disk> Tracker<D> {
         } else if is_still_there {
             // A bind mount, or a PATH within another one: not entered twice.
             self.alias(other, dir, name, stat);
-            if self.model.parent(other) == Some(dir) {
+            if self.model.is_live(other) && self.model.parent(other) == Some(dir) {
                 self.model.set_case_folding(dir, CaseFolding::Untried);
                 self.check_folded(dir, name);
             }
@@ -57,20 +57,31 @@ impl<D: Disk> Tracker<D> {
     /// Renames a directory that moved without an event: its watch descriptor proves that it is the
     /// same.
     fn relocate(&mut self, other: Id, dir: Id, name: &[u8]) {
-        if let Some(known) = self.model.find(dir, name) {
-            let holds_it = self.model.is_within(other, known);
-            self.unlink(known);
-            if holds_it || !self.model.is_live(other) {
-                // It was removed together with what it replaces, and is found again as new.
-                self.retry_later(dir, name, &FsError::NotFound);
-                return;
-            }
+        if !self.remove_other_at(dir, name, other) {
+            return;
         }
         self.model.end_moved_from(other);
         self.rename_relocated(other, dir, name);
         if self.model.is_live(other) && self.model.scanned(other) != self.queue.generation() {
             self.queue.add_rescan(other);
         }
+    }
+
+    /// Removes what has the name under which a directory was found that is known as `other`.
+    /// `false`: that was removed, too, as it was in what had the name, or was its PATH; or the
+    /// directory of the name was. It is found again as new.
+    pub(in crate::tracker) fn remove_other_at(&mut self, dir: Id, name: &[u8], other: Id) -> bool {
+        let Some(known) = self.model.find(dir, name) else {
+            return true;
+        };
+        let holds_it = self.model.is_within(other, known);
+        self.unlink(known);
+        let is_there = |id| self.model.is_live(id) && !self.is_leaving(id);
+        let is_left = !holds_it && is_there(other) && is_there(dir);
+        if !is_left {
+            self.retry_later(dir, name, &FsError::NotFound);
+        }
+        is_left
     }
 
     /// Whether a directory is still where the model has it.
@@ -96,6 +107,9 @@ impl<D: Disk> Tracker<D> {
                 self.model.unhide(known);
                 self.emit_created(known, directory_content(stat));
             }
+            return;
+        }
+        if !self.remove_other_at(dir, name, other) {
             return;
         }
         let id = self.new_directory(dir, name, stat);

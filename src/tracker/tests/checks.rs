@@ -133,6 +133,8 @@ impl World {
     /// All names on disk that are reported. A PATH in another one is reported by itself.
     fn reported_truth(&self) -> BTreeMap<Vec<u8>, (Kind, Node)> {
         let roots = self.tracker.roots.directories().iter();
+        // The directory of a single file is no PATH.
+        let roots = roots.filter(|root| !self.tracker.model.has(root.entry, Flag::PARTIAL));
         let roots: Vec<(&[u8], &[u8])> = roots.map(|root| (&*root.open, &*root.shown)).collect();
         let mut truth = BTreeMap::new();
         for &(root, shown) in &roots {
@@ -154,6 +156,12 @@ impl World {
                 if !is_in_other(&path) && self.is_reported(root, &path, kind) {
                     truth.insert([shown, &path[root.len()..]].concat(), (kind, node));
                 }
+            }
+        }
+        for file in self.tracker.roots.files() {
+            if let Some(node) = self.tracker.disk.at(&file.shown) {
+                let kind = self.tracker.disk.stat(node).kind;
+                truth.insert(file.shown.clone(), (kind, node));
             }
         }
         truth

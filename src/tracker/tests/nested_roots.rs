@@ -214,3 +214,23 @@ fn a_directory_is_removed_with_a_path_in_it_and_one_above_it_that_leads_through_
         assert!(world.fold.names.is_empty());
     }
 }
+
+#[test]
+fn the_directory_of_a_path_that_appears_becomes_a_part_of_the_path_that_it_is_in() {
+    let mut world = World::quiet(&WorldOptions::default(), &tree());
+    let again = [Op::RemoveTree("t/d"), Op::MakeDir("t/d")];
+    world.does(&all(&[again.to_vec(), write("t/d/f", 3)]));
+    // A survey finds it before the events are applied.
+    world.add_file("t/d/f");
+    world.converges();
+    assert_eq!(
+        world.new_records(),
+        [
+            "deleted t/d/e/a",
+            "deleted t/d/e/",
+            "deleted t/d/",
+            "created t/d/",
+            "created t/d/f 4"
+        ]
+    );
+}

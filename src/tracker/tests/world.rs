@@ -2,16 +2,17 @@
 //! after every step.
 
 mod life;
+mod paths;
 mod steps;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::super::disk::{Disk, Inode};
-use super::super::fake::{Fake, Node, Odds, Op, Queued, digest};
-use super::super::model::{Flag, Id};
-use super::super::{Root, Settings, Timestamps, Tracker};
+use super::super::fake::{Fake, Odds, Op, Queued};
+use super::super::model::Id;
+use super::super::{Settings, Timestamps, Tracker};
+use crate::change::Warning;
 use crate::change::fold::Fold;
-use crate::change::{Bytes, Content, Kind, Warning};
 use crate::filter::{Filter, FilterOptions};
 
 /// The wall clock when the disk is made, in nanoseconds since 1970.
@@ -36,6 +37,8 @@ pub(super) struct WorldOptions {
     pub(super) roots: Vec<&'static str>,
     /// PATHs that lead through a symbolic link: its path, and the directory that it leads to.
     pub(super) links: Vec<(&'static str, &'static str)>,
+    /// PATHs that are single files.
+    pub(super) files: Vec<&'static str>,
     pub(super) seed: u64,
     pub(super) odds: Odds,
     /// How many events fit into the queue.
@@ -57,6 +60,7 @@ impl Default for WorldOptions {
             settings: Settings::default(),
             roots: vec!["t"],
             links: Vec::new(),
+            files: Vec::new(),
             seed: 0,
             odds,
             most_events: none,
@@ -140,6 +144,9 @@ impl World {
             world.build(path.as_bytes(), link.as_bytes());
             world.tracker.hide_followed(link.as_bytes());
         }
+        for path in &options.files {
+            world.add_file(path);
+        }
         world.hand_out();
         world.tracker.disk.odds = options.odds;
         let Settings {
@@ -180,122 +187,5 @@ impl World {
     pub(super) fn passes(&mut self, by: u64) {
         self.tick += by;
         self.tracker.disk.set_time(self.now().wall);
-    }
-
-    // The watch begins.
-
-    /// Builds a PATH that leads to `path`, and is reported as `shown`.
-    fn build(&mut self, path: &[u8], shown: &[u8]) {
-        let roots = self.tracker.roots.directories().iter();
-        let roots = roots.filter(|root| root.open.starts_with(path));
-        let others: Vec<_> = roots.map(|root| (root.open.clone(), root.entry)).collect();
-        let node = self.tracker.disk.build(path).expect("the PATH is there");
-        let id = self.tracker.model.insert(None, b"", Kind::Directory);
-        self.tracker.model.set(id, Flag::ROOT);
-        self.tracker.roots.add_directory(Root {
-            open: path.to_vec(),
-            shown: shown.to_vec(),
-            absolute: [b"/", path].concat(),
-            class: crate::file_status::FsClass::Local,
-            entry: id,
-        });
-        // The link that leads to the PATH is not reported, too.
-        self.fold.names.remove(shown);
-        let mut ids = BTreeMap::new();
-        let mut truth = self.tracker.disk.truth(path);
-        truth.sort_by(|one, other| one.0.cmp(&other.0));
-        for (at, kind, node_at) in truth {
-            let is_above = |(root, _): &(Vec<u8>, Id)| at.starts_with(&[root, &b"/"[..]].concat());
-            if others.iter().any(is_above) || !self.is_reported(path, &at, kind) {
-                continue;
-            }
-            let child = if node_at == node {
-                id
-            } else {
-                self.known(&mut ids, &at, kind, node_at)
-            };
-            if let Some((_, other)) = others.iter().find(|(root, _)| *root == at) {
-                self.tracker.mark_alias(child, *other);
-                continue;
-            }
-            let bytes = (kind == Kind::File).then(|| self.tracker.disk.bytes(node_at));
-            let content = Content {
-                bytes: bytes.map(|bytes| Bytes {
-                    size: bytes.len() as u64,
-                    digest: Some(digest(bytes)),
-                }),
-                stat: None,
-            };
-            let shown = [shown, &at[path.len()..]].concat();
-            self.fold.add(&shown, kind, content, false);
-            if kind == Kind::Directory {
-                self.tracker
-                    .model
-                    .set_inode(child, self.tracker.disk.inode(node_at));
-                if !self.tracker.model.is_not_entered(child) {
-                    match self.tracker.disk.kernel.watch(node_at) {
-                        Ok(wd) => self.tracker.model.set_watch(child, wd),
-                        Err(fault) => self.tracker.cannot_watch(child, &fault),
-                    }
-                }
-                ids.insert(at, child);
-            }
-        }
-        self.absorb();
-    }
-
-    /// Whether a name in a PATH is reported: neither hidden, nor in a hidden directory, nor beyond
-    /// `--max-depth`.
-    pub(super) fn is_reported(&self, root: &[u8], path: &[u8], kind: Kind) -> bool {
-        let Some(below) = path[root.len()..].strip_prefix(b"/") else {
-            return true;
-        };
-        let absolute = [b"/", root].concat();
-        let filter = &self.tracker.filter;
-        let ends = (0..=below.len()).filter(|&end| below.get(end).is_none_or(|&byte| byte == b'/'));
-        let depth = ends.clone().count();
-        let most = self.tracker.settings.max_depth;
-        let is_dir = |end| end < below.len() || kind == Kind::Directory;
-        most.is_none_or(|most| depth <= most as usize)
-            && !ends
-                .into_iter()
-                .any(|end| filter.hides(&absolute, &below[..end], is_dir(end)))
-    }
-
-    /// Enters a name that the walk found.
-    fn known(
-        &mut self,
-        ids: &mut BTreeMap<Vec<u8>, Id>,
-        path: &[u8],
-        kind: Kind,
-        node: Node,
-    ) -> Id {
-        let cut = path.iter().rposition(|byte| *byte == b'/').unwrap();
-        let dir = ids[&path[..cut]];
-        let id = self.tracker.model.insert(Some(dir), &path[cut + 1..], kind);
-        self.tracker
-            .add_walked(id, dir, self.tracker.disk.inode(node).ino);
-        id
-    }
-
-    fn hand_out(&mut self) {
-        let model = &self.tracker.model;
-        for id in model.all().filter(|id| model.kind(*id) == Kind::File) {
-            let Some(dir) = model.parent(id) else {
-                continue;
-            };
-            let mut route = Vec::new();
-            model.write_relative_path(dir, &mut route);
-            let (inode, name) = (model.inode(dir), model.name(id).to_vec());
-            let root = self.tracker.roots.with_entry(model.root(id));
-            let root = root.unwrap().open.clone();
-            self.batches.push(ReadBatch {
-                id,
-                root,
-                route,
-                inode,
-                name,
-            });
-        }
     }
 }

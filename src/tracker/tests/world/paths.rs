@@ -1,0 +1,161 @@
+//! Makes the PATHs of a world, as the start of the watch and a survey make them.
+
+use std::collections::BTreeMap;
+
+use super::{ReadBatch, World};
+use crate::change::{Bytes, Content, Kind};
+use crate::file_status::FsClass;
+use crate::tracker::fake::{Node, digest};
+use crate::tracker::model::{Flag, Id};
+use crate::tracker::{FileRoot, Root};
+
+impl World {
+    /// Builds a PATH that leads to `path`, and is reported as `shown`.
+    pub(super) fn build(&mut self, path: &[u8], shown: &[u8]) {
+        let roots = self.tracker.roots.directories().iter();
+        let roots = roots.filter(|root| root.open.starts_with(path));
+        let others: Vec<_> = roots.map(|root| (root.open.clone(), root.entry)).collect();
+        let (id, node) = self.add_root(path, shown);
+        // The link that leads to the PATH is not reported, too.
+        self.fold.names.remove(shown);
+        let mut ids = BTreeMap::new();
+        let mut truth = self.tracker.disk.truth(path);
+        truth.sort_by(|one, other| one.0.cmp(&other.0));
+        for (at, kind, node_at) in truth {
+            let is_above = |(root, _): &(Vec<u8>, Id)| at.starts_with(&[root, &b"/"[..]].concat());
+            if others.iter().any(is_above) || !self.is_reported(path, &at, kind) {
+                continue;
+            }
+            let child = if node_at == node {
+                id
+            } else {
+                self.known(&mut ids, &at, kind, node_at)
+            };
+            if let Some((_, other)) = others.iter().find(|(root, _)| *root == at) {
+                self.tracker.mark_alias(child, *other);
+                continue;
+            }
+            let bytes = (kind == Kind::File).then(|| self.tracker.disk.bytes(node_at));
+            let content = Content {
+                bytes: bytes.map(|bytes| Bytes {
+                    size: bytes.len() as u64,
+                    digest: Some(digest(bytes)),
+                }),
+                stat: None,
+            };
+            let shown = [shown, &at[path.len()..]].concat();
+            self.fold.add(&shown, kind, content, false);
+            if kind == Kind::Directory {
+                self.tracker
+                    .model
+                    .set_inode(child, self.tracker.disk.inode(node_at));
+                if !self.tracker.model.is_not_entered(child) {
+                    match self.tracker.disk.kernel.watch(node_at) {
+                        Ok(wd) => self.tracker.model.set_watch(child, wd),
+                        Err(fault) => self.tracker.cannot_watch(child, &fault),
+                    }
+                }
+                ids.insert(at, child);
+            }
+        }
+        self.absorb();
+    }
+
+    fn add_root(&mut self, path: &[u8], shown: &[u8]) -> (Id, Node) {
+        let node = self.tracker.disk.build(path).expect("the PATH is there");
+        let id = self.tracker.model.insert(None, b"", Kind::Directory);
+        self.tracker.model.set(id, Flag::ROOT);
+        self.tracker.roots.add_directory(Root {
+            open: path.to_vec(),
+            shown: shown.to_vec(),
+            absolute: [b"/", path].concat(),
+            class: FsClass::Local,
+            entry: id,
+        });
+        (id, node)
+    }
+
+    /// Adds a PATH that is a single file, by itself or in another one. What has its name is
+    /// reported if it is known; else it is found by the work queue.
+    pub(in crate::tracker::tests) fn add_file(&mut self, path: &str) {
+        let (above, name) = path.rsplit_once('/').unwrap();
+        let node = self.tracker.disk.at(above.as_bytes());
+        let wd = self.tracker.disk.kernel.watch(node.unwrap()).unwrap();
+        let dir = self.tracker.model.watched(wd).unwrap_or_else(|| {
+            let (dir, node) = self.add_root(above.as_bytes(), above.as_bytes());
+            let model = &mut self.tracker.model;
+            model.set_inode(dir, self.tracker.disk.inode(node));
+            model.hide(dir);
+            model.set(dir, Flag::PARTIAL);
+            model.set_watch(dir, wd);
+            dir
+        });
+        self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
+        self.tracker.roots.add_file(FileRoot {
+            dir,
+            name: name.into(),
+            shown: path.into(),
+        });
+        self.tracker.enqueue_name(dir, name.as_bytes());
+    }
+
+    /// Whether a name in a PATH is reported: neither hidden, nor in a hidden directory, nor beyond
+    /// `--max-depth`.
+    pub(in crate::tracker::tests) fn is_reported(
+        &self,
+        root: &[u8],
+        path: &[u8],
+        kind: Kind,
+    ) -> bool {
+        let Some(below) = path[root.len()..].strip_prefix(b"/") else {
+            return true;
+        };
+        let absolute = [b"/", root].concat();
+        let filter = &self.tracker.filter;
+        let ends = (0..=below.len()).filter(|&end| below.get(end).is_none_or(|&byte| byte == b'/'));
+        let depth = ends.clone().count();
+        let most = self.tracker.settings.max_depth;
+        let is_dir = |end| end < below.len() || kind == Kind::Directory;
+        most.is_none_or(|most| depth <= most as usize)
+            && !ends
+                .into_iter()
+                .any(|end| filter.hides(&absolute, &below[..end], is_dir(end)))
+    }
+
+    /// Enters a name that the walk found.
+    fn known(
+        &mut self,
+        ids: &mut BTreeMap<Vec<u8>, Id>,
+        path: &[u8],
+        kind: Kind,
+        node: Node,
+    ) -> Id {
+        let cut = path.iter().rposition(|byte| *byte == b'/').unwrap();
+        let dir = ids[&path[..cut]];
+        let id = self.tracker.model.insert(Some(dir), &path[cut + 1..], kind);
+        self.tracker
+            .add_walked(id, dir, self.tracker.disk.inode(node).ino);
+        id
+    }
+
+    pub(super) fn hand_out(&mut self) {
+        let model = &self.tracker.model;
+        for id in model.all().filter(|id| model.kind(*id) == Kind::File) {
+            let Some(dir) = model.parent(id) else {
+                continue;
+            };
+            let mut route = Vec::new();
+            model.write_relative_path(dir, &mut route);
+            let (inode, name) = (model.inode(dir), model.name(id).to_vec());
+            let root = self.tracker.roots.with_entry(model.root(id));
+            let root = root.unwrap().open.clone();
+            self.batches.push(ReadBatch {
+                id,
+                root,
+                route,
+                inode,
+                name,
+            });
+        }
+    }
+}
