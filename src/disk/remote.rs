@@ -83,6 +83,8 @@ pub(crate) struct Walked {
     pub(crate) watched: Watched,
     /// Kind, inode number and name of each.
     pub(crate) entries: Vec<(Kind, u64, Vec<u8>)>,
+    /// Why the kind of a name could not be found out, which is left out.
+    pub(crate) left_out: Option<FsError>,
 }
 
 #[derive(Debug)]

@@ -79,6 +79,9 @@ pub(crate) fn walk_remote(
                 left.push((child, path.join(&name)));
             }
         }
+        if let Some(error) = walked.left_out {
+            tracker.cannot_list(id, &error);
+        }
         progress.note(tracker.model.counts());
     }
     aliases

@@ -228,12 +228,18 @@ impl<'s, 'a> Walker<'s, 'a> {
             .reported
             .drain(..)
             .chain(std::iter::repeat_with(|| None));
+        let mut left_out = None;
         for (entry, before) in listing::entries(&self.buffer[..count]).zip(reported) {
             let name = entry.name;
             // A remote file system may be mounted there: kind and inode number need no answer.
-            let stat = || stat_name_cached(fd, name).ok();
-            let Some(kind) = entry.kind.or_else(|| stat().map(|raw| raw.kind)) else {
-                continue;
+            let stat = || stat_name_cached(fd, name).map_err(|error| fs_error(&error));
+            let kind = match entry.kind.map_or_else(|| stat().map(|raw| raw.kind), Ok) {
+                Ok(kind) => kind,
+                Err(FsError::NotFound) => continue,
+                Err(error) => {
+                    left_out = Some(error);
+                    continue;
+                }
             };
             let is_self_output = kind == Kind::File
                 && self
@@ -241,7 +247,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                     .self_outputs
                     .iter()
                     .any(|output| output.ino == entry.ino)
-                && stat().is_some_and(|raw| self.shared.self_outputs.contains(&raw.inode));
+                && stat().is_ok_and(|raw| self.shared.self_outputs.contains(&raw.inode));
             if is_self_output || tracker.is_hidden(id, name, kind == Kind::Directory) {
                 continue;
             }
@@ -257,6 +263,9 @@ impl<'s, 'a> Walker<'s, 'a> {
                 let (id, end) = (child, self.names.len());
                 self.subs.push(Subdirectory { id, end, old });
             }
+        }
+        if let Some(error) = left_out {
+            tracker.cannot_list(id, &error);
         }
         self.shared.progress.note(tracker.model.counts());
         true

@@ -152,14 +152,21 @@ impl Answerer {
                 // Watched before it is listed: what changes in between has an event.
                 let watched = self.watch(&opened)?;
                 let mut entries = Vec::new();
+                let mut left_out = None;
                 list(opened.as_fd(), |entry| {
-                    let stat = || stat_name(opened.as_fd(), entry.name).ok();
-                    let kind = entry.kind.or_else(|| stat().map(|stat| stat.kind));
-                    if let Some(kind) = kind {
-                        entries.push((kind, entry.ino, entry.name.to_vec()));
+                    let stat = || stat_name(opened.as_fd(), entry.name);
+                    let kind = entry.kind.map_or_else(|| stat().map(|stat| stat.kind), Ok);
+                    match kind.map_err(|error| fs_error(&error)) {
+                        Ok(kind) => entries.push((kind, entry.ino, entry.name.to_vec())),
+                        Err(FsError::NotFound) => {}
+                        Err(error) => left_out = Some(error),
                     }
                 })?;
-                Answer::Walked(Walked { watched, entries })
+                Answer::Walked(Walked {
+                    watched,
+                    entries,
+                    left_out,
+                })
             }
         })
     }
