@@ -62,9 +62,16 @@ impl Late {
         self.all.contains(directory)
     }
 
-    fn take(&mut self) -> Vec<RuleDirectory> {
-        let count = self.order.len().min(READ_AT_ONCE);
-        let taken: Vec<_> = self.order.drain(..count).collect();
+    /// Takes some of those that are not to wait, the longest there first.
+    fn take(&mut self, is_to_wait: impl Fn(&RuleDirectory) -> bool) -> Vec<RuleDirectory> {
+        let mut taken = Vec::new();
+        self.order.retain(|directory| {
+            let is_taken = taken.len() < READ_AT_ONCE && !is_to_wait(directory);
+            if is_taken {
+                taken.push(directory.clone());
+            }
+            !is_taken
+        });
         for directory in &taken {
             self.all.remove(directory);
         }
@@ -131,13 +138,12 @@ impl RuleReader {
         !self.late.order.is_empty()
     }
 
-    /// Counts a check, and takes some of the directories with a file that was not compiled.
+    /// Counts a check, and takes some of the directories with a file that was not compiled: the
+    /// thread has compiled it, or there was no room for it.
     pub(super) fn take_late(&mut self) -> Vec<RuleDirectory> {
-        if self.compiler.begin_interval() {
-            self.late.take()
-        } else {
-            Vec::new()
-        }
+        let Self { compiler, late, .. } = self;
+        compiler.begin_interval(|directory| late.has(directory));
+        late.take(|directory| compiler.is_compiling(directory))
     }
 
     /// The directories with rules of a file in a directory that is not watched, which has changed
@@ -235,7 +241,10 @@ impl RuleReader {
         let most = self.budget.left();
         let rules = match before.filter(|before| before.is_of(&source, most)) {
             Some(before) => Arc::clone(before),
-            None => match self.compiler.compile(path, source, most, before.is_none()) {
+            None => match self
+                .compiler
+                .compile(group, path, source, most, before.is_none())
+            {
                 Some(rules) => rules,
                 None => {
                     self.late.add(group);

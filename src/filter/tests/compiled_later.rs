@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::super::rules::RuleChanges;
+use super::super::rule_source::RuleSource;
+use super::super::rules::{RuleChanges, Rules};
 use super::{Filter, tree, with_rules};
 
 /// The text of a rule file of so many globs, of which one hides `name`.
@@ -37,21 +38,27 @@ impl Directories {
         self.filter.hides(self.root(), path.as_bytes(), false)
     }
 
-    /// Makes checks, and reads what they find, until all rules count; the directories found.
+    /// Makes a check, and reads what it finds; the directories found.
+    fn check(&self) -> Vec<Vec<u8>> {
+        let RuleChanges::In(changed) = self.filter.find_changes() else {
+            panic!("not all rules have changed");
+        };
+        let changed: Vec<_> = changed.into_iter().map(|(_, dir)| dir).collect();
+        for dir in &changed {
+            self.filter.forget(self.root(), dir);
+            self.hides(std::str::from_utf8(dir).unwrap(), "x");
+        }
+        changed
+    }
+
+    /// Makes checks until all rules count; the directories found.
     fn catch_up(&self) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         for _ in 0..20_000 {
             if !self.filter.are_rules_late() {
                 return found;
             }
-            let RuleChanges::In(changed) = self.filter.find_changes() else {
-                panic!("not all rules have changed");
-            };
-            for (_, dir) in changed {
-                self.filter.forget(self.root(), &dir);
-                self.hides(std::str::from_utf8(&dir).unwrap(), "x");
-                found.push(dir);
-            }
+            found.extend(self.check());
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         panic!("they are never compiled");
@@ -111,4 +118,54 @@ fn rules_that_change_while_they_are_compiled_count_in_the_end() {
     let hidden = (0..20).filter(|number| all.hides(&format!("many{number}"), "name"));
     let hidden = hidden.count();
     assert!((8..=10).contains(&hidden), "{hidden} files are used whole");
+}
+
+#[test]
+fn a_file_counts_in_the_end_though_others_change_all_the_time() {
+    let (tree, filter) = (tree(&[]), with_rules(&[], &[]));
+    let all = Directories { tree, filter };
+    // Many lines that take no time to compile.
+    let others: Vec<_> = (0..100).map(|number| format!("other{number}")).collect();
+    let write_others = |round: usize| {
+        for other in &others {
+            all.write(other, &format!("{}/name{round}\n", "#\n".repeat(150)));
+        }
+    };
+    write_others(0);
+    all.write("d", &globs(200, "old"));
+    all.filter.find_changes();
+    write_others(1);
+    all.write("d", &globs(200, "new"));
+    for round in 2..50 {
+        all.check();
+        if all.hides("d", "new") {
+            return;
+        }
+        write_others(round);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("it is never compiled, or never read again");
+}
+
+#[test]
+fn a_file_that_many_directories_have_rules_of_is_compiled_once() {
+    let (tree, users) = (tree(&[]), tempfile::NamedTempFile::new().unwrap());
+    let rules = Rules::new(Some(users.path().to_owned()), RuleSource::new());
+    let filter = Filter {
+        rules: Some(rules.into()),
+        ..Filter::default()
+    };
+    let all = Directories { tree, filter };
+    fs::write(users.path(), globs(200, "old")).unwrap();
+    let dirs: Vec<_> = (0..20).map(|number| format!("d{number}")).collect();
+    for dir in &dirs {
+        fs::create_dir_all(all.tree.path().join(dir).join(".git")).unwrap();
+        assert!(all.hides(dir, "old"));
+    }
+    assert_eq!(all.check(), [b""; 0]);
+    fs::write(users.path(), globs(200, "new")).unwrap();
+    assert_eq!(all.check().len(), dirs.len());
+    assert!(dirs.iter().all(|dir| all.hides(dir, "old")));
+    assert_eq!(all.catch_up().len(), dirs.len());
+    assert!(dirs.iter().all(|dir| all.hides(dir, "new")));
 }
