@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::error::{Error, plain};
 use crate::escape::escaped;
 use crate::sys::epoll::{Epoll, Interest, Readiness};
-use crate::sys::file::{Open, here, open_path};
+use crate::sys::file::{Open, here, open};
 use crate::sys::signal::{Signal, Signals};
 
 /// A longer list is refused: 64 MiB.
@@ -59,7 +59,7 @@ pub(crate) fn read(
         };
         File::from(fd)
     } else {
-        File::from(open_path(here(), name, Open::Bytes).map_err(failed)?)
+        File::from(open(here(), name, Open::Bytes).map_err(failed)?)
     };
     read_whole(&file, signals).map_err(failed)
 }

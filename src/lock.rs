@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use crate::error::plain;
 use crate::escape::escaped;
+use crate::file_status::Inode;
 use crate::sys::file;
 use crate::sys::lock::{self, Lock};
-use crate::sys::stat::{stat_fd, stat_name};
+use crate::sys::stat::{stat_fd, stat_name, stat_path};
 
 /// Attempts to lock, since the holder may be about to end.
 const TRIES: usize = 10;
@@ -139,29 +140,39 @@ pub(crate) fn is_at(file: &File, path: &Path) -> bool {
 
 /// The process that holds the lock: from /proc/PID/fdinfo, else the pid in the file.
 fn holder(file: &File) -> Option<u32> {
-    let ino = stat_fd(file.as_fd()).ok()?.inode.ino;
+    let inode = stat_fd(file.as_fd()).ok()?.inode;
     let this = std::process::id();
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
     let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let mut pids = std::iter::once(this).chain(all);
-    let by_kernel = pids.find(|&pid| has_locked(pid, ino));
+    let by_kernel = pids.find(|&pid| has_locked(pid, inode));
     by_kernel.or_else(|| recorded(file).ok().flatten())
 }
 
-/// Whether a process has a lock of an open file description on an inode number: a line
-/// `lock: 1: OFDLCK ADVISORY WRITE -1 00:1b:4711 0 EOF` in its /proc/PID/fdinfo (proc(5)).
-fn has_locked(pid: u32, ino: u64) -> bool {
-    let inode = format!(":{ino}");
+/// Whether a process has a lock of an open file description on an inode: a line
+/// `lock: 1: OFDLCK ADVISORY WRITE -1 00:1b:4711 0 EOF` in its /proc/PID/fdinfo (proc(5)). The device
+/// there is not that of stat(2) on all file systems; where /proc/PID/fd may not be read, that of
+/// another one may have the number, too.
+fn has_locked(pid: u32, inode: Inode) -> bool {
+    let ends_with_number = format!(":{}", inode.ino);
     let is_lock = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();
         words.first() == Some(&"lock:")
             && words.get(2) == Some(&"OFDLCK")
             && words.get(4) == Some(&"WRITE")
-            && words.get(6).is_some_and(|word| word.ends_with(&inode))
+            && words
+                .get(6)
+                .is_some_and(|word| word.ends_with(&ends_with_number))
     };
     let open = fs::read_dir(format!("/proc/{pid}/fdinfo"));
     let mut infos = open.into_iter().flatten().flatten();
-    infos.any(|info| fs::read_to_string(info.path()).is_ok_and(|text| text.lines().any(is_lock)))
+    infos.any(|info| {
+        let has_lock = fs::read_to_string(info.path()).is_ok_and(|text| text.lines().any(is_lock));
+        has_lock && {
+            let path = format!("/proc/{pid}/fd/{}", info.file_name().display());
+            stat_path(path.as_bytes()).map_or(true, |found| found.inode == inode)
+        }
+    })
 }
 
 /// The process ID in a pid file.

@@ -129,7 +129,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "baseline",
         &["change", "file_status", "hash", "since", "tracker"],
     ),
-    ("lock", &["error", "escape", "sys"]),
+    ("lock", &["error", "escape", "file_status", "sys"]),
     ("log_file", &["error", "escape", "lock", "sys"]),
     ("sd_notify", &["sys"]),
     (

@@ -24,11 +24,14 @@ fn paths_are_read_from_a_file_or_from_stdin() {
     }
     tree.write("list", "one\n\ntwo three\n");
     tree.write("nul", "one\0two three\0new\nline");
+    std::os::unix::fs::symlink("list", tree.path("link")).unwrap();
     let stdin = stdin_from("list");
     let stdin: Vec<_> = stdin.iter().map(String::as_str).collect();
     for (through, args) in [
         (&["env"][..], &["--paths-from", "list"][..]),
+        (&["env"], &["--paths-from", "link"]),
         (&stdin[..], &["--paths-from", "-"]),
+        (&stdin[..], &["--paths-from", "/dev/stdin"]),
         (&["env"], &["-0", "--format=text", "--paths-from", "nul"]),
     ] {
         let watch = tree.watch().through(through).args(args);

@@ -133,12 +133,19 @@ impl Stream {
             Ok(count) => Ok(usize::try_from(count).expect("write(2) gives no more than it got")),
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock => Ok(0),
-                // A terminal whose other side is closed answers with EIO.
-                _ if error.raw_os_error() == Some(libc::EIO) && self.is_terminal() => {
-                    Err(io::ErrorKind::BrokenPipe.into())
-                }
+                _ if self.is_reader_gone(&error) => Err(io::ErrorKind::BrokenPipe.into()),
                 _ => Err(error),
             },
+        }
+    }
+
+    /// Whether an error of write(2) shows it: a terminal whose other side is closed answers with EIO,
+    /// a socket whose reader has left bytes unread with ECONNRESET.
+    fn is_reader_gone(&self, error: &io::Error) -> bool {
+        match error.raw_os_error() {
+            Some(libc::EIO) => self.is_terminal(),
+            Some(libc::ECONNRESET) => self.kind == StreamKind::Socket,
+            _ => false,
         }
     }
 
@@ -226,6 +233,22 @@ mod tests {
         assert_eq!(stream.write(&[b'x'; ATOMIC]).expect("a reader"), 0);
         reader.read_exact(&mut vec![0; ATOMIC]).expect("bytes");
         assert_eq!(stream.write(&[b'x'; ATOMIC]).expect("a reader"), ATOMIC);
+    }
+
+    #[test]
+    fn a_socket_whose_reader_has_left_bytes_unread_is_one_whose_reader_is_gone() {
+        use std::net::{TcpListener, TcpStream};
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let writer = TcpStream::connect(address).expect("connected");
+        let (reader, _) = listener.accept().expect("accepted");
+        let stream = Stream::new(writer.into()).expect("a stream");
+        assert_eq!(stream.write(b"x").expect("a reader"), 1);
+        reader.peek(&mut [0]).expect("it has come");
+        drop(reader);
+        let error = std::iter::repeat_with(|| stream.write(b"x")).find_map(Result::err);
+        let error = error.expect("no reader");
+        assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
     }
 
     #[test]
