@@ -7,19 +7,8 @@
 mod common;
 
 use common::fuse::{Fuse, builder, mounted};
-use common::{Tree, eventually};
+use common::{Tree, eventually, sys};
 use std::time::{Duration, Instant};
-
-/// The CPU time that a process has taken, in hundredths of a second.
-fn cpu_ticks(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let after = stat.rsplit(") ").next().unwrap();
-    let fields: Vec<u64> = after
-        .split(' ')
-        .map(|word| word.parse().unwrap_or(0))
-        .collect();
-    fields[11] + fields[12]
-}
 
 #[test]
 fn files_of_the_kernel_are_never_opened() {
@@ -290,9 +279,9 @@ fn files_that_cannot_be_read_are_tried_ever_more_rarely_and_hold_up_nothing() {
     let most = 300 * (3 + began.elapsed().as_secs() / 5);
     assert!(tried <= most, "{tried} times in {:?}", began.elapsed());
     assert!(eventually(|| fuse.opened() >= 300 * 4));
-    let (before, cpu) = (fuse.opened(), cpu_ticks(watch.pid()));
+    let (before, cpu) = (fuse.opened(), sys::cpu_ticks(watch.pid()));
     std::thread::sleep(Duration::from_secs(2));
-    let (tried, cpu) = (fuse.opened() - before, cpu_ticks(watch.pid()) - cpu);
+    let (tried, cpu) = (fuse.opened() - before, sys::cpu_ticks(watch.pid()) - cpu);
     assert!(tried <= 300, "{tried} times in 2 s");
     assert!(cpu < 100, "{cpu} hundredths of a second");
     fuse.fail_reads(false);

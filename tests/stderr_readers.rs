@@ -7,6 +7,8 @@ mod common;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 use common::{Builder, Tree, Watch, eventually, fork, serve, skipped, sys};
@@ -131,6 +133,51 @@ fn a_daemon_comes_up_though_nobody_reads_its_stderr() {
     assert!(eventually(|| !serve::is_running(pid)));
     // The daemon has closed the pipe, so that its reader sees the end.
     assert_eq!(rest(unread).trim(), "");
+}
+
+/// Whether a process takes no CPU time: none of its hundredths of a second in 100 looks.
+fn becomes_idle(pid: u32) -> bool {
+    let (mut before, mut looks) = (0, 0);
+    eventually(|| {
+        let now = sys::cpu_ticks(pid);
+        looks = if now == before { looks + 1 } else { 0 };
+        before = now;
+        looks == 100
+    })
+}
+
+#[test]
+fn a_daemon_whose_journal_is_read_again_after_it_is_ready_is_idle() {
+    let tree = Tree::new();
+    tree.write("a", "bytes");
+    let (mut journal, stderr) = UnixStream::pair().unwrap();
+    stderr.set_nonblocking(true).unwrap();
+    while (&stderr).write(&[b'\n'; 4096]).is_ok() {}
+    stderr.set_nonblocking(false).unwrap();
+    let stderr = File::from(OwnedFd::from(stderr));
+    let stream = stderr.metadata().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_balerion"));
+    command.args(["--daemon", "--initial", "--format", "json"]);
+    command.args(["--log-file", "../outside/log"]);
+    // That both PATHs are the same is told before files are read.
+    command.args(["--pid-file", "../outside/pid", ".", "."]);
+    command.env(
+        "JOURNAL_STREAM",
+        format!("{}:{}", stream.dev(), stream.ino()),
+    );
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(stderr).current_dir(tree.root());
+    let status = fork::spawn(&mut command).unwrap().wait().unwrap();
+    drop(command);
+    assert_eq!(status.code(), Some(0));
+    let pid = fs::read_to_string(tree.outside("pid")).unwrap();
+    let pid = pid.trim().parse().unwrap();
+    journal.set_nonblocking(true).unwrap();
+    while journal.read(&mut [0; 4096]).is_ok() {}
+    let is_idle = becomes_idle(pid);
+    sys::kill(pid, sys::SIGTERM).unwrap();
+    assert!(is_idle, "it takes CPU time for ever");
+    assert!(eventually(|| !serve::is_running(pid)));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Reads nothing from any of them but the workers' eventfd. Invariant: a descriptor is waited for
 //! only while it will be served, so that the loop never wakes without work.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,8 +69,10 @@ pub(super) struct Poller {
     ready: Vec<Readiness>,
     /// Whether events are left in the kernel queue until there is room for their records.
     is_paused: bool,
-    /// Whether room in stderr is waited for.
-    awaits_stderr: bool,
+    /// A duplicate of stderr, while room in it is waited for. epoll(7) keeps an entry until every
+    /// descriptor of its file is closed, and stderr may close its own meanwhile: with none left, the
+    /// entry could not be removed.
+    awaited_stderr: Option<OwnedFd>,
 }
 
 impl Poller {
@@ -85,7 +87,7 @@ impl Poller {
             has_worker_event: false,
             ready: Vec::new(),
             is_paused: false,
-            awaits_stderr: false,
+            awaited_stderr: None,
         };
         poller.listen(
             poller.worker_event.as_fd(),
@@ -165,17 +167,22 @@ impl Poller {
 
     /// Waits for room in stderr as long as there are lines to be written.
     fn follow_stderr(&mut self) {
-        let awaits = stderr::is_waiting();
-        if awaits == self.awaits_stderr {
+        if stderr::is_waiting() == self.awaited_stderr.is_some() {
             return;
         }
-        let token = Wake::Stderr.token();
-        let done = stderr::with_stream(|fd| match awaits {
-            true => self.epoll.add(fd, token, Interest::Writable),
-            false => self.epoll.remove(fd),
+        if let Some(awaited) = self.awaited_stderr.take() {
+            // It was added, and is open.
+            let _removed = self.epoll.remove(awaited.as_fd());
+            return;
+        }
+        let awaited = stderr::with_stream(|fd| {
+            let fd = fd.try_clone_to_owned()?;
+            self.epoll
+                .add(fd.as_fd(), Wake::Stderr.token(), Interest::Writable)?;
+            Ok(fd)
         });
         // A regular file cannot be added: it is always ready, and has taken everything.
-        self.awaits_stderr = awaits && done.is_ok();
+        self.awaited_stderr = awaited.ok();
     }
 
     /// Waits for at most `timeout` (`None`: for ever), and returns what came.

@@ -74,6 +74,17 @@ pub(crate) fn waiting(pipe: &OwnedFd) -> usize {
     usize::try_from(count).unwrap()
 }
 
+/// The CPU time that a process has taken, in hundredths of a second.
+pub(crate) fn cpu_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let after = stat.rsplit(") ").next().unwrap();
+    let fields: Vec<u64> = after
+        .split(' ')
+        .map(|word| word.parse().unwrap_or(0))
+        .collect();
+    fields[11] + fields[12]
+}
+
 /// Whether the tests run as the superuser, to whom permissions do not apply.
 pub(crate) fn is_root() -> bool {
     // SAFETY: geteuid takes nothing and cannot fail.
