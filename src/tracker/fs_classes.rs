@@ -2,29 +2,30 @@
 //!
 //! Never asks the disk: each directory that is watched comes with its class.
 
+use foldhash::HashMap;
+
 use super::settings::Hashing;
 use crate::file_status::FsClass;
 
 /// The file systems that are not simply local, by their device.
 #[derive(Default)]
 pub(crate) struct FileSystems {
-    known: Vec<(u64, FsClass)>,
+    known: HashMap<u64, FsClass>,
 }
 
 impl FileSystems {
     /// Notes the class of a device on which something is watched.
     pub(crate) fn note(&mut self, dev: u64, class: FsClass) {
-        match self.known.iter_mut().find(|(known, _)| *known == dev) {
-            // A device number is used again after an unmount.
-            Some((_, known)) => *known = class,
-            None if class == FsClass::Local => {}
-            None => self.known.push((dev, class)),
+        // A device number is used again after an unmount.
+        if class == FsClass::Local {
+            self.known.remove(&dev);
+        } else {
+            self.known.insert(dev, class);
         }
     }
 
     pub(crate) fn class(&self, dev: u64) -> FsClass {
-        let found = self.known.iter().find(|(known, _)| *known == dev);
-        found.map_or(FsClass::Local, |(_, class)| *class)
+        self.known.get(&dev).copied().unwrap_or(FsClass::Local)
     }
 
     /// Whether a device is polled, since changes on other hosts make no event.
@@ -33,7 +34,7 @@ impl FileSystems {
     }
 
     pub(crate) fn has_polled(&self) -> bool {
-        self.known.iter().any(|(dev, _)| self.is_polled(*dev))
+        self.known.values().any(|class| class.may_stall())
     }
 
     /// When files on a device are read. `wanted`: the user's choice; `reads_remote`: whether it

@@ -10,6 +10,7 @@ mod bit_field;
 mod by_inode;
 mod by_name;
 mod case_folding;
+mod devices;
 mod directories;
 mod evidence;
 mod fingerprint;

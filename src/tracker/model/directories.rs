@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::arena::{Arena, Slot};
+use super::devices::Devices;
 use super::{Id, Model, NONE, Node};
 use crate::change::Kind;
 use crate::event::Wd;
@@ -71,7 +72,7 @@ pub(super) struct Directory {
     wd: i32,
     /// The first child.
     first: u32,
-    /// The index of the device number in `devs`.
+    /// The slot of the device number in `devices`.
     dev: u16,
     /// The generation of its last scan.
     scanned: u16,
@@ -96,7 +97,7 @@ pub(super) struct Directories {
     /// The number of polled directories.
     polled: usize,
     state: RandomState,
-    devs: Vec<u64>,
+    devices: Devices,
     /// The other names of directories, which are not entered.
     aliases: HashMap<Id, Vec<Id>>,
 }
@@ -162,6 +163,7 @@ impl Model {
     pub(super) fn remove_directory(&mut self, id: Id) {
         debug_assert_eq!(self.directory(id).first, NONE, "it is empty");
         self.set_directory_state(id, DirectoryState::Unwatched);
+        self.directories.devices.remove(id.index());
         self.directories.all.remove(id.index());
     }
 
@@ -255,21 +257,15 @@ impl Model {
 
     pub(crate) fn inode(&self, id: Id) -> Inode {
         let &Directory { dev, ino, .. } = self.directory(id);
-        let dev = self.directories.devs.get(usize::from(dev));
-        let dev = dev.copied().unwrap_or(0);
+        let dev = self.directories.devices.number(id.index(), dev);
         Inode { dev, ino }
     }
 
     pub(crate) fn set_inode(&mut self, id: Id, inode: Inode) {
-        let devs = &mut self.directories.devs;
-        let known = devs.iter().position(|&dev| dev == inode.dev);
-        let dev = known.unwrap_or_else(|| {
-            devs.push(inode.dev);
-            devs.len() - 1
-        });
+        let dev = self.directories.devices.set(id.index(), inode.dev);
         let directory = self.directory_mut(id);
         directory.ino = inode.ino;
-        directory.dev = u16::try_from(dev).unwrap_or(u16::MAX);
+        directory.dev = dev;
     }
 
     /// The generation of its last scan.
