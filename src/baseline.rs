@@ -56,11 +56,6 @@ impl Baseline {
         }
     }
 
-    /// Whether the result is to be compared with what was reported before this watch.
-    pub(crate) fn is_compared(&self) -> bool {
-        self.since.is_some()
-    }
-
     /// Takes what was reported before this watch, and what was found, if they are to be compared.
     pub(crate) fn take_comparison(&mut self) -> Option<(Arc<Since>, Found)> {
         let since = self.since.take()?;

@@ -55,6 +55,35 @@ fn a_reader_of_stdout_that_has_stopped_has_whole_records_and_the_rest_is_counted
 }
 
 #[test]
+fn a_stop_amid_the_differences_from_a_stream_adds_no_record_of_the_others() {
+    let tree = Tree::new();
+    let snapshot = ["--format", "json", "--initial", "--timeout", "0"];
+    let ended = tree.watch().args(snapshot).spawn().wait();
+    fs::write(tree.outside("since"), ended.stdout).unwrap();
+    // Some hundred of these names fill a pipe.
+    let names: Vec<_> = (0..2000).map(|number| format!("{number:0200}")).collect();
+    names.iter().for_each(|name| tree.touch(name));
+    let (unread, stdout) = sys::pipe().unwrap();
+    let args = ["--since", "../outside/since", "--hash", "off"];
+    let watch = tree.watch().args(args).stdout(stdout).spawn();
+    assert!(eventually(|| sys::waiting(&unread) > PIPE / 2));
+    names.iter().for_each(|name| tree.remove(name));
+    watch.signal(sys::SIGTERM);
+    // The signal was taken: the end has begun, and waits a second for the reader.
+    assert!(eventually(|| watch.status("ShdPnd") == "0".repeat(16)));
+    let text = rest(unread);
+    let mut known = std::collections::HashSet::new();
+    for line in text.lines() {
+        match line.split_once(": ") {
+            Some(("New file", path)) => assert!(known.insert(path), "{line}"),
+            Some(("Deleted", path)) => assert!(known.remove(path), "{line}"),
+            _ => panic!("{line}"),
+        }
+    }
+    watch.wait();
+}
+
+#[test]
 fn the_end_waits_once_for_all_readers_together() {
     // On a busy machine one may take longer: the least of three counts.
     let ends: Vec<_> = (0..3).map(|_| time_to_end_unread()).collect();

@@ -6,7 +6,7 @@
 mod common;
 
 use common::fold::log_differences;
-use common::{Record, Tree, fork, load, serve};
+use common::{Record, Tree, Watch, eventually, fork, load, serve};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -144,6 +144,38 @@ fn spawn_resumed(tree: &Tree, log: &Path) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::inherit());
     fork::spawn(&mut command).unwrap()
+}
+
+/// A sparse file that nobody reads to its end: 1 TiB.
+const ENDLESS: u64 = 1 << 40;
+
+/// A watcher that resumes, and has begun to read a file of that size: `big`.
+fn reading(tree: &Tree, log: &Path) -> Watch {
+    let big = fs::File::create(tree.path("big")).unwrap();
+    big.set_len(ENDLESS).unwrap();
+    let args = ["--resume", "--format", "json", "--log-file", text(log)];
+    let watch = tree.watch().args(args).args(["--hash-limit", "2T"]);
+    let watch = watch.spawn();
+    let is_read = || !watch.open_in(&tree.path("big")).is_empty();
+    assert!(eventually(is_read), "it is not read");
+    watch
+}
+
+#[test]
+fn a_stop_while_files_are_read_adds_no_record_of_what_was_not_reported() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    let log = tree.outside("log");
+    resume(&tree, &log, &[]);
+    // More than are written at once.
+    let names: Vec<_> = (0..2000).map(|number| format!("new {number}")).collect();
+    names.iter().for_each(|name| tree.touch(name));
+    let watch = reading(&tree, &log);
+    names.iter().for_each(|name| tree.remove(name));
+    watch.stop();
+    tree.remove("big");
+    resume(&tree, &log, &[]);
+    assert_eq!(differences(&tree, &log), [""; 0]);
 }
 
 /// `BALERION_KILLS` sets the number of rounds, `BALERION_STORM_SEED` repeats the choices.

@@ -258,14 +258,15 @@ impl Watcher {
 
     /// Emits what is there, if that is asked for, and `ready`; begins the baseline.
     fn begin(&mut self) -> Result<(), Error> {
-        self.snapshots.begin(self.tracker.records.current());
+        let compares = self.baseline.since().is_some();
+        let buffer = self.tracker.records.current();
+        self.snapshots.begin(buffer, compares);
         self.baseline.begin();
-        if self
-            .baseline
-            .reading()
-            .is_some_and(|baseline| baseline.is_compared())
-        {
+        if compares {
             self.read_all()?;
+            if self.stop.has_ended() {
+                return Ok(());
+            }
             self.emit_differences()?;
         } else if self.options.initial {
             self.read_all()?;

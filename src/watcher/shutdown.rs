@@ -1,5 +1,6 @@
 //! Ends the watch: applies the events that are queued, writes all records, as far as the reader
-//! takes them within a second, and gives up the rest.
+//! takes them within a second, and gives up the rest. Before all differences of `--since` are
+//! emitted, it applies nothing.
 //!
 //! Does not decide when it ends, nor why: see [`stop_reason`](super::stop_reason). Invariant: no
 //! record is left torn in a file, and what is lost is an error.
@@ -29,7 +30,10 @@ impl Watcher {
         stderr::end_by(until + GRACE);
         self.service.stopping();
         self.output.end_settle();
-        self.drain()?;
+        let may_apply = !self.snapshots.is_comparing();
+        if may_apply {
+            self.drain()?;
+        }
         if let Some(log) = &mut self.output.log {
             log.retry_now();
         }
@@ -39,7 +43,7 @@ impl Watcher {
                 if !self.output.is_full() {
                     self.list_slice()?;
                 }
-            } else {
+            } else if may_apply {
                 stage_order::apply(self, Draining::Off)?;
                 if !self.output.is_full() {
                     stage_order::reconcile(self);
@@ -49,8 +53,10 @@ impl Watcher {
             if self.write()? == Written::ReaderGone {
                 return Ok(());
             }
-            let is_known =
-                !self.has_events() && self.tracker.is_idle() && !self.snapshots.is_listing();
+            let is_applied = !may_apply || !self.has_events() && self.tracker.is_idle();
+            let is_known = is_applied
+                && !self.snapshots.is_listing()
+                && self.tracker.records.ready.changes().is_empty();
             if is_known && self.output.unwritten() == 0 || Instant::now() > until {
                 break;
             }

@@ -19,6 +19,9 @@ enum Phase {
     Walking,
     /// It has begun, and files are read before it is ready, so that the list has their digests.
     Reading,
+    /// It has begun, and is not ready before all differences from the tree that was reported before
+    /// are emitted (`--since`, `--resume`): files are read for that, or differences written.
+    Comparing,
     /// The tree is being listed. What is left: entries, each with all that is in it.
     Listing(Vec<Id>),
     /// It is ready.
@@ -49,10 +52,20 @@ impl Snapshots {
         }
     }
 
-    /// Begins the first session.
-    pub(super) fn begin(&mut self, buffer: &mut ChangeBuffer) {
+    /// Begins the first session. `compares`: differences come before `ready`.
+    pub(super) fn begin(&mut self, buffer: &mut ChangeBuffer, compares: bool) {
         buffer.push(Change::Start);
-        self.phase = Phase::Reading;
+        self.phase = if compares {
+            Phase::Comparing
+        } else {
+            Phase::Reading
+        };
+    }
+
+    /// Whether differences are left to be emitted: until then changes are of a tree that the reader
+    /// does not have.
+    pub(super) fn is_comparing(&self) -> bool {
+        matches!(self.phase, Phase::Comparing)
     }
 
     pub(super) fn is_listing(&self) -> bool {
@@ -82,7 +95,9 @@ impl Watcher {
         }
         match self.snapshots.phase {
             Phase::Walking => {}
-            Phase::Reading => self.tracker.records.current().push(Change::Start),
+            Phase::Reading | Phase::Comparing => {
+                self.tracker.records.current().push(Change::Start);
+            }
             Phase::Listing(_) | Phase::Following => self.begin_snapshot(),
         }
     }
