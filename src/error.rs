@@ -36,6 +36,8 @@ pub(crate) enum Error {
     Output(io::Error),
     /// At the end, the reader has not taken this many records in time.
     Unwritten(usize),
+    /// At the end, a snapshot of the running watch was not completed in time.
+    SnapshotCut,
     NothingLeft,
 }
 
@@ -76,6 +78,7 @@ impl Error {
             | Self::Stdout(_)
             | Self::Output(_)
             | Self::Unwritten(_)
+            | Self::SnapshotCut
             | Self::NothingLeft => 1,
         }
     }
@@ -129,6 +132,7 @@ impl fmt::Display for Error {
                 f,
                 "{count} records were not written: nobody has read them in time"
             ),
+            Self::SnapshotCut => write!(f, "the snapshot was not completed: the end came too soon"),
             Self::NothingLeft => write!(f, "nothing is left to watch: every PATH is gone"),
         }
     }

@@ -54,7 +54,7 @@ use cli::Cli;
 use daemon::{Daemonize, PidFile};
 use error::Error;
 use input::Stdin;
-use start_guard::StartGuard;
+use start_guard::{HeldUp, StartGuard};
 use sys::process;
 use sys::signal::{self, Held, Signals};
 use sys::start::Start;
@@ -161,8 +161,11 @@ fn end_printed(printed: io::Result<()>, start: &Start) -> ! {
 fn guard_start(cli: &Cli, signals: &Signals, pid_file: Weak<Mutex<Option<PidFile>>>) -> StartGuard {
     let stop = config::stop(cli);
     let ends = signals.that_end(cli.log_file.is_none());
-    StartGuard::new(ends, move |signal| {
-        stderr::message("stopped at the start, while a file system does not answer");
+    StartGuard::new(ends, move |signal, held_up| {
+        stderr::message(match held_up {
+            HeldUp::ByFileSystem => "stopped at the start, while a file system does not answer",
+            HeldUp::ByWork => "stopped before the watch was ready",
+        });
         if let Some(pid_file) = pid_file.upgrade()
             && let Ok(mut pid_file) = pid_file.try_lock()
         {

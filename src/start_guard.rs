@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use crate::sys::process::cpu_nanos;
 use crate::sys::signal::{Set, Signal};
 
 /// The time between two checks: 100 ms.
@@ -16,6 +17,19 @@ const STRIDE: Duration = Duration::from_millis(100);
 /// How long the start may take to notice a signal: 2 s. Unless it is held up, it notices one within
 /// milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The CPU time in [`PATIENCE`] from which on the start computes, and no file system holds it up: a
+/// twentieth of it, in nanoseconds.
+const COMPUTES: i64 = 100_000_000;
+
+/// Why the guard ends the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HeldUp {
+    /// A file system does not answer.
+    ByFileSystem,
+    /// What it computes takes long.
+    ByWork,
+}
 
 /// Guards the start for as long as it lives.
 pub(crate) struct StartGuard {
@@ -26,7 +40,7 @@ pub(crate) struct StartGuard {
 impl StartGuard {
     /// `signals`: those that ask for the end; `end`: ends the process. If no thread can be made, the
     /// start is not guarded.
-    pub(crate) fn new(signals: Set, end: impl FnOnce(Signal) + Send + 'static) -> Self {
+    pub(crate) fn new(signals: Set, end: impl FnOnce(Signal, HeldUp) + Send + 'static) -> Self {
         let (sender, is_over) = sync_channel(0);
         let builder = thread::Builder::new().name("start".into());
         let run = move || guard(&is_over, signals, end);
@@ -37,14 +51,23 @@ impl StartGuard {
     }
 }
 
-fn guard(is_over: &Receiver<()>, signals: Set, end: impl FnOnce(Signal)) {
+fn guard(is_over: &Receiver<()>, signals: Set, end: impl FnOnce(Signal, HeldUp)) {
     let lasts = |time| is_over.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
     while lasts(STRIDE) {
-        if signals.pending().is_some()
-            && lasts(PATIENCE)
+        if signals.pending().is_none() {
+            continue;
+        }
+        let before = cpu_nanos();
+        if lasts(PATIENCE)
             && let Some(signal) = signals.pending()
         {
-            return end(signal);
+            return end(
+                signal,
+                match cpu_nanos() - before {
+                    ..COMPUTES => HeldUp::ByFileSystem,
+                    _ => HeldUp::ByWork,
+                },
+            );
         }
     }
 }

@@ -174,10 +174,10 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Stats every entry that the walk found, without emitting anything: remembers modes and
-    /// owners, and sets watches on files, where these are needed.
-    pub(crate) fn init_metadata(&mut self) {
-        for id in self.model.all().collect::<Vec<_>>() {
+    /// Stats entries that the walk found, without emitting anything: remembers modes and owners, and
+    /// sets watches on files, where these are needed.
+    pub(crate) fn init_metadata(&mut self, entries: &[Id]) {
+        for &id in entries {
             let Ok(stat) = self.stat_entry(id) else {
                 self.enqueue(id);
                 continue;

@@ -155,7 +155,7 @@ impl Watcher {
         if let Some(reason) = self.stop.ended() {
             // During the walk there are no records to be written.
             if self.baseline.is_under_way() && reason != StopReason::ReaderGone {
-                self.shut_down()?;
+                self.end_start()?;
             }
             return Ok(reason);
         }

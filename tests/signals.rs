@@ -216,3 +216,27 @@ fn a_limit_on_the_size_of_stderr_loses_lines_of_stderr_and_nothing_else() {
         .wait();
     assert_eq!(ended.status.code(), Some(2), "{:?}", ended.status);
 }
+
+#[test]
+fn a_list_that_takes_long_is_ended_by_a_signal_before_it_is_complete() {
+    let tree = Tree::new();
+    let mut dir = std::path::PathBuf::new();
+    for _ in 0..8 {
+        dir.push("d".repeat(250));
+    }
+    tree.mkdirs(&dir);
+    tree.touch(dir.join("0"));
+    for number in 1..10_000 {
+        tree.link(dir.join("0"), dir.join(number.to_string()));
+    }
+    let path = tree.outside("out");
+    let out = File::create(&path).unwrap();
+    let args = ["--format", "json", "--initial", "--hash", "off"];
+    let watch = tree.watch().args(args).stdout(out).spawn();
+    assert!(eventually(|| fs::metadata(&path).unwrap().len() > 0));
+    let ended = watch.stop();
+    assert_eq!(ended.stderr, "");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.ends_with("}\n"));
+    assert!(!text.contains("\"event\":\"ready\""), "it was completed");
+}

@@ -131,6 +131,11 @@ pub(crate) fn coarse_nanos() -> i64 {
     nanos_of(libc::CLOCK_REALTIME_COARSE)
 }
 
+/// The CPU time that this process has taken, in nanoseconds.
+pub(crate) fn cpu_nanos() -> i64 {
+    nanos_of(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
 /// clock_gettime(2) of a clock that is always there; saturated.
 fn nanos_of(clock: libc::clockid_t) -> i64 {
     let mut time = libc::timespec {

@@ -38,6 +38,9 @@ use crate::tracker::model::Flag;
 use crate::tracker::{Root, Settings, Tracker, is_above, is_dots};
 use crate::walk::{WalkContext, WalkProgress};
 
+/// Entries that are stat'ed before signals are served.
+const STATS: usize = 256;
+
 /// What the user chose, as far as the loop needs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunOptions {
@@ -206,11 +209,22 @@ impl Watcher {
             self.tracker.settings.attributes,
         );
         if strict || attributes || self.tracker.settings.touched {
-            let now = self.clock.now();
-            let tracker = self.tracker.at(now);
-            tracker.init_metadata();
+            self.init_metadata();
         }
         Ok(())
+    }
+
+    /// Stats every entry, unless the watch is to end.
+    fn init_metadata(&mut self) {
+        let entries: Vec<_> = self.tracker.model.all().collect();
+        for slice in entries.chunks(STATS) {
+            self.check_signals();
+            if self.stop.has_ended() {
+                return;
+            }
+            let now = self.clock.now();
+            self.tracker.at(now).init_metadata(slice);
+        }
     }
 
     /// Watches files that are mount points.

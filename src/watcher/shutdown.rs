@@ -71,19 +71,60 @@ impl Watcher {
         self.give_up_unwritten()
     }
 
+    /// Ends the watch before it is ready: writes the records that were made, as far as the reader
+    /// takes them within [`LIMIT`] and no second signal comes. That a list is not complete is no error,
+    /// since no `ready` follows.
+    ///
+    /// # Errors
+    /// A record that was made could not be written.
+    pub(super) fn end_start(&mut self) -> Result<(), Error> {
+        let until = Instant::now() + LIMIT;
+        stderr::end_by(until + GRACE);
+        self.service.stopping();
+        self.output.end_settle();
+        if let Some(log) = &mut self.output.log {
+            log.retry_now();
+        }
+        loop {
+            self.emit_changes()?;
+            if self.write()? == Written::ReaderGone {
+                return Ok(());
+            }
+            if self.output.unwritten() == 0 {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                break;
+            }
+            if self.serve_signals().is_some() {
+                stderr::end_by(Instant::now());
+                break;
+            }
+            if !self.output.can_render() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        let _whole = self.output.cut_torn();
+        Err(match &mut self.output.log {
+            Some(log) => Error::Output(log.take_error()),
+            None => Error::Unwritten(self.output.unwritten()),
+        })
+    }
+
     /// Cuts off a torn record, and gives up what is not written.
     ///
     /// # Errors
     /// Something was lost.
     pub(super) fn give_up_unwritten(&mut self) -> Result<(), Error> {
         let unwritten = self.output.unwritten() + self.tracker.left_to_emit();
-        if unwritten == 0 {
+        if unwritten == 0 && !self.snapshots.is_listing() {
             return Ok(());
         }
         let _whole = self.output.cut_torn();
         let is_stuck = self.output.unwritten() > 0;
         match &mut self.output.log {
             Some(log) if is_stuck => Err(Error::Output(log.take_error())),
+            Some(_) | None if self.snapshots.is_listing() => Err(Error::SnapshotCut),
             Some(_) | None => Err(Error::Unwritten(unwritten)),
         }
     }

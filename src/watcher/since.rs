@@ -135,6 +135,7 @@ impl Watcher {
             let batch = self.tracker.records.current();
             batch.push_owned(change);
             if batch.changes().len() >= PIECE {
+                self.check_signals();
                 self.write_all()?;
                 if self.stop.has_ended() {
                     return Ok(());

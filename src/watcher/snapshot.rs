@@ -167,6 +167,7 @@ impl Watcher {
         }
         self.begin_list();
         while !self.stop.has_ended() {
+            self.check_signals();
             let is_whole = self.list_some();
             self.write_all()?;
             if is_whole {

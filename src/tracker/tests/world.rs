@@ -157,7 +157,8 @@ impl World {
         } = options.settings;
         if strict || attributes || touched {
             let now = world.now();
-            world.tracker.at(now).init_metadata();
+            let entries: Vec<_> = world.tracker.model.all().collect();
+            world.tracker.at(now).init_metadata(&entries);
             world.tracker.disk.release();
         }
         world
