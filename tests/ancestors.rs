@@ -40,6 +40,34 @@ fn a_path_through_a_link_is_followed_where_the_link_leads_now() {
 }
 
 #[test]
+fn a_link_that_is_switched_again_and_again_takes_no_more_watches() {
+    let tree = Tree::new();
+    for release in 0..20 {
+        tree.mkdirs(format!("releases/{release}/in/app"));
+    }
+    tree.symlink("releases/0/in", "current");
+    let mut watch = tree.watch().baseline().path("current/app").start();
+    let before = watch.watched().len();
+    for release in 1..20 {
+        tree.symlink(format!("releases/{release}/in"), "next");
+        tree.rename("next", "current");
+        watch.expect(&[
+            "Deleted directory: current/app",
+            "Watching new directory: current/app",
+        ]);
+    }
+    let mut after = 0;
+    let is_same = eventually(|| {
+        after = watch.watched().len();
+        after == before
+    });
+    assert!(is_same, "{after} watches, {before} before");
+    tree.touch("releases/19/in/app/a");
+    watch.expect(&["New file: current/app/a"]);
+    watch.stop();
+}
+
+#[test]
 fn a_file_through_a_link_that_is_switched_is_the_other_file() {
     let tree = Tree::new();
     // As Kubernetes lays out a ConfigMap.

@@ -4,6 +4,8 @@
 //! Invariant: a directory whose entry has gone from the model is not here, and no single file in
 //! it is a PATH any more.
 
+use std::collections::HashSet;
+
 use super::Tracker;
 use super::content::directory_content;
 use super::disk::{Disk, Stat};
@@ -55,7 +57,7 @@ pub(crate) struct Roots {
     directories: Vec<Root>,
     files: Vec<FileRoot>,
     /// Watches on directories above the PATHs, for moves of these.
-    ancestor_watches: Vec<Wd>,
+    ancestor_watches: HashSet<Wd>,
     /// Whether a PATH was lost, or may lead elsewhere, since that was last asked.
     needs_survey: bool,
 }
@@ -99,9 +101,13 @@ impl Roots {
     }
 
     pub(crate) fn add_ancestor_watch(&mut self, wd: Wd) {
-        if !self.ancestor_watches.contains(&wd) {
-            self.ancestor_watches.push(wd);
-        }
+        self.ancestor_watches.insert(wd);
+    }
+
+    /// Removes the watches on directories above that are not needed, and returns them.
+    pub(crate) fn retain_ancestor_watches(&mut self, needed: &HashSet<Wd>) -> Vec<Wd> {
+        let watches = &mut self.ancestor_watches;
+        watches.extract_if(|wd| !needed.contains(wd)).collect()
     }
 
     pub(super) fn is_ancestor_watch(&self, wd: Wd) -> bool {

@@ -6,6 +6,7 @@
 //! inside a PATH. Invariant: where a file system may not answer, a thread makes the survey, one
 //! for each PATH at most.
 
+use std::collections::HashSet;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +19,7 @@ use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::error::Error;
 use crate::escape::escaped;
+use crate::event::Wd;
 use crate::sys::epoll::Interest;
 use crate::sys::inotify::Inotify;
 
@@ -27,6 +29,8 @@ pub(super) struct AncestorWatches {
     /// needs such a watch.
     inotify: Option<Arc<Inotify>>,
     pub(super) paths: Vec<SurveyedPath>,
+    /// Watches for names, of which a later survey may have shown that they are not needed.
+    name_watches: HashSet<Wd>,
     /// Whether missing PATHs are waited for (`--wait-for-path`).
     pub(super) waits_for_missing: bool,
     /// Whether an event has come while the model could not be changed.
@@ -55,6 +59,7 @@ impl Watcher {
         let mut above = AncestorWatches {
             inotify: None,
             paths: paths.iter().map(|path| SurveyedPath::new(path)).collect(),
+            name_watches: HashSet::new(),
             waits_for_missing,
             is_outdated: false,
         };
@@ -150,6 +155,8 @@ impl Watcher {
     fn apply_survey(&mut self, above: &mut AncestorWatches, index: usize, found: &Survey) {
         let path = &mut above.paths[index];
         path.has_links |= found.has_links;
+        path.note_watches(found);
+        above.name_watches.extend(&found.name_watches);
         for wd in &found.move_watches {
             self.tracker.roots.add_ancestor_watch(*wd);
         }
@@ -164,6 +171,28 @@ impl Watcher {
             self.watch_if_there(path, found);
         }
         path.note_target(found);
+        self.remove_unneeded(above);
+    }
+
+    /// Removes the watches that no path's last survey has: whoever may switch a link could have ever
+    /// more of them set. Those of a survey that is being made are not known yet.
+    fn remove_unneeded(&mut self, above: &mut AncestorWatches) {
+        let is_under_way = |path: &SurveyedPath| matches!(path.state, PathState::UnderWay { .. });
+        if above.paths.iter().any(is_under_way) {
+            return;
+        }
+        let needed = above.paths.iter().flat_map(|path| &path.name_watches);
+        let needed: HashSet<Wd> = needed.copied().collect();
+        for wd in above.name_watches.extract_if(|wd| !needed.contains(wd)) {
+            above.inotify.iter().for_each(|names| names.unwatch(wd));
+        }
+        let needed = above.paths.iter().flat_map(|path| &path.move_watches);
+        let needed: HashSet<Wd> = needed.copied().collect();
+        for wd in self.tracker.roots.retain_ancestor_watches(&needed) {
+            if self.tracker.model.watched(wd).is_none() {
+                self.events.inotify().unwatch(wd);
+            }
+        }
     }
 
     /// Serves events about directories above the PATHs.

@@ -48,8 +48,9 @@ pub(super) struct Survey {
     /// Its directory and name as paths, as a single file is watched.
     pub(super) resolved: io::Result<Resolved>,
     pub(super) has_links: bool,
-    /// The watches on directories above for moves.
+    /// The watches on directories above for moves, and for names.
     pub(super) move_watches: Vec<Wd>,
+    pub(super) name_watches: Vec<Wd>,
     /// A directory above that may not be read, if a missing PATH goes unnoticed for that.
     pub(super) refused: Option<PathBuf>,
 }
@@ -67,12 +68,13 @@ impl Survey {
 impl SurveyRequest {
     pub(super) fn survey(&self) -> Survey {
         let mut refused = None;
+        let mut name_watches = Vec::new();
         if self.waits_for_missing {
-            refused = self.await_name(&self.path);
+            refused = self.await_name(&self.path, &mut name_watches);
         }
-        let (links, target) = self.watch_links();
+        let (links, target) = self.watch_links(&mut name_watches);
         if !links.is_empty() && stat(&self.path).is_none() {
-            refused = self.await_name(&target).or(refused);
+            refused = self.await_name(&target, &mut name_watches).or(refused);
         }
         let mut move_watches = self.watch_moves(&self.moved_path);
         if !links.is_empty() {
@@ -88,20 +90,24 @@ impl SurveyRequest {
             resolved: resolve(self.path.as_os_str().as_bytes()),
             has_links: !links.is_empty(),
             move_watches,
+            name_watches,
             refused,
         }
     }
 
     /// Watches, for new names, the nearest existing directory above a path that does not exist.
     /// Returns a directory that may not be read, if what appears goes unnoticed for that.
-    fn await_name(&self, path: &Path) -> Option<PathBuf> {
+    fn await_name(&self, path: &Path, watches: &mut Vec<Wd>) -> Option<PathBuf> {
         let names = self.name_queue.as_ref()?;
         let mut refused = None;
         for _ in 0..MOST_TRIES {
             let mut below = path;
             for above in path.ancestors().skip(1) {
                 match names.watch_names(above) {
-                    Ok(_) => break,
+                    Ok(wd) => {
+                        watches.push(wd);
+                        break;
+                    }
                     Err(error) if fs_error(&error) == FsError::PermissionDenied => {
                         refused = Some(above.to_path_buf());
                     }
@@ -119,7 +125,7 @@ impl SurveyRequest {
 
     /// Watches the directories of the symbolic links in the path. Returns the links, and the path
     /// without them.
-    fn watch_links(&self) -> (Vec<PathBuf>, PathBuf) {
+    fn watch_links(&self, watches: &mut Vec<Wd>) -> (Vec<PathBuf>, PathBuf) {
         let mut found = follow(&self.path);
         let Some(names) = &self.name_queue else {
             return found;
@@ -127,7 +133,7 @@ impl SurveyRequest {
         for _ in 0..MOST_TRIES {
             for directory in found.0.iter().filter_map(|link| link.parent()) {
                 // If that fails, a switched link goes unnoticed.
-                let _watched = names.watch_names(directory);
+                watches.extend(names.watch_names(directory).ok());
             }
             // A link may have been switched before its directory was watched.
             let again = follow(&self.path);

@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use super::path_survey::Survey;
 use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
+use crate::event::Wd;
 use crate::nanos::nanos;
 use crate::tracker::RootTarget;
 
@@ -31,6 +32,9 @@ pub(super) struct SurveyedPath {
     /// Whether a warning was written that it cannot be watched.
     pub(super) is_warned: bool,
     pub(super) state: PathState,
+    /// The watches of the last survey on directories above, for moves and for names.
+    pub(super) move_watches: Vec<Wd>,
+    pub(super) name_watches: Vec<Wd>,
     /// How long the next retry waits, in nanoseconds.
     delay: u64,
 }
@@ -80,6 +84,8 @@ impl SurveyedPath {
             target: None,
             is_warned: false,
             state: PathState::Idle,
+            move_watches: Vec::new(),
+            name_watches: Vec::new(),
             delay: RETRY,
         }
     }
@@ -93,6 +99,19 @@ impl SurveyedPath {
                     found.parent != Some(*directory) || found.name.as_ref() != Some(name)
                 }
             }
+    }
+
+    /// Notes the watches on directories above. If a link is missing, it is still waited for where it
+    /// was.
+    pub(super) fn note_watches(&mut self, found: &Survey) {
+        self.move_watches.clone_from(&found.move_watches);
+        if found.has_links || !self.has_links {
+            self.name_watches.clone_from(&found.name_watches);
+        } else {
+            self.name_watches.extend(&found.name_watches);
+            self.name_watches.sort_unstable();
+            self.name_watches.dedup();
+        }
     }
 
     /// Notes where the PATH leads, if to something.
