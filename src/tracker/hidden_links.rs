@@ -88,6 +88,20 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Ends the PATH that has the path of a name where a directory was found: the link that led to
+    /// the PATH is gone. A survey may not have shown that yet.
+    pub(super) fn lose_followed(&mut self, dir: Id, name: &[u8]) {
+        if self.is_followed(dir, name) {
+            let mut path = Vec::new();
+            self.write_path(dir, &mut path);
+            if !path.ends_with(b"/") {
+                path.push(b'/');
+            }
+            path.extend(name);
+            self.lose_root(&path);
+        }
+    }
+
     /// Lets the PATH in which a lost one is a name report that again.
     pub(super) fn show_followed(&mut self, shown: &[u8]) {
         let link = self.followed_link(shown);

@@ -69,6 +69,11 @@ impl<D: Disk> Tracker<D> {
     }
 }
 
+/// Whether a path leads through a directory with another path.
+fn leads_through(path: &[u8], dir: &[u8]) -> bool {
+    path_below(path, dir).is_some_and(|rest| !rest.is_empty())
+}
+
 impl<D> Tracker<D> {
     /// Hides a directory that is not entered if it is a PATH, which is reported by itself.
     pub(super) fn hide_if_root(&mut self, id: Id, inode: Inode) {
@@ -110,24 +115,27 @@ impl<D> Tracker<D> {
         hidden
     }
 
-    /// The PATHs at or below the path of an entry.
+    /// The PATHs at or below the path of an entry, and those that lead through it.
     fn roots_within(&self, top: Id) -> Vec<Id> {
         if self.roots.directories().len() < 2 || self.model.kind(top) != Kind::Directory {
             return Vec::new();
         }
-        match self.model.parent(top) {
+        let mut roots = match self.model.parent(top) {
             Some(dir) => self.roots_at(dir, self.model.name(top)),
-            None => self.roots_through(top),
+            None => Vec::new(),
+        };
+        // Another name of a directory is not where the others are reported.
+        if !self.model.is_alias(top) {
+            roots.extend(self.roots_through(top));
         }
+        roots
     }
 
-    /// The PATHs that were given as a path through another one.
-    fn roots_through(&self, other: Id) -> Vec<Id> {
-        let top = self.roots.with_entry(other);
-        let is_through = |root: &&Root| {
-            let rest = top.and_then(|top| path_below(&root.shown, &top.shown));
-            rest.is_some_and(|rest| !rest.is_empty())
-        };
+    /// The PATHs that were given as a path through a directory.
+    fn roots_through(&self, dir: Id) -> Vec<Id> {
+        let mut path = Vec::new();
+        self.write_path(dir, &mut path);
+        let is_through = |root: &&Root| leads_through(&root.shown, &path);
         let through = self.roots.directories().iter().filter(is_through);
         through.map(|root| root.entry).collect()
     }

@@ -192,12 +192,20 @@ impl<D: Disk> Tracker<D> {
         }
         if self.model.has(id, Flag::HIDDEN) {
             self.unlink(id);
-            self.reconcile_name(dir, name);
+            if self.is_directory(dir) {
+                self.reconcile_name(dir, name);
+            }
             return false;
         }
         self.lose_roots_at(dir, name);
         if self.model.is_live(id) {
             self.lose_roots_within(id);
+        }
+        if self.model.is_live(dir) {
+            self.lose_followed(dir, name);
+        }
+        if let Some(victim) = self.model.find(dir, name) {
+            self.remove_roots_within(victim);
         }
         if !self.model.is_live(dir) {
             return false;

@@ -13,6 +13,10 @@ const BOUNDARY: DirectoryState = DirectoryState::NotEntered(NotEntered::Boundary
 
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
+        self.lose_followed(dir, name);
+        if !self.is_directory(dir) {
+            return; // It was in that PATH.
+        }
         let known = self.model.find(dir, name);
         let foreign = self.settings.one_file_system && stat.inode.dev != self.model.inode(dir).dev;
         if foreign || self.is_automount(dir, stat) || self.is_at_max_depth(dir) {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::fake::{Node, digest};
 use super::super::model::{DirectoryState, Flag, Id};
 use super::super::polling::POLL;
-use super::super::{Hashing, Tracker};
+use super::super::{Hashing, Tracker, path_below};
 use super::lines;
 use super::world::{MS, World};
 use crate::change::{Change, Kind, Warning};
@@ -21,7 +21,8 @@ impl World {
             self.tracker.disk.journal.push(line.clone());
             self.records.push(line);
             let owned = change.clone().map(|path| batch.bytes(&path).to_vec());
-            if let Err(wrong) = self.fold.apply(&owned, &|_| false) {
+            let is_top = |path: &[u8]| self.tops.iter().any(|top| top.as_bytes() == path);
+            if let Err(wrong) = self.fold.apply(&owned, &is_top) {
                 panic!("{wrong}, after {:#?}", self.tracker.disk.journal);
             }
         }
@@ -143,7 +144,8 @@ impl World {
                 let is_link = roots
                     .iter()
                     .any(|&(open, shown)| open != shown && path == shown);
-                if is_link {
+                let mut files = self.tracker.roots.files().iter();
+                if is_link || files.any(|file| path_below(path, &file.shown).is_some()) {
                     return true;
                 }
                 let others = roots.iter().map(|(other, _)| other);
@@ -159,9 +161,15 @@ impl World {
             }
         }
         for file in self.tracker.roots.files() {
-            if let Some(node) = self.tracker.disk.at(&file.shown) {
-                let kind = self.tracker.disk.stat(node).kind;
-                truth.insert(file.shown.clone(), (kind, node));
+            let root = self
+                .tracker
+                .roots
+                .with_entry(self.tracker.model.root(file.dir));
+            for (path, kind, node) in self.tracker.disk.truth(&file.shown) {
+                let (shown, open) = (&file.shown, &root.unwrap().open);
+                if self.is_reported_below(shown, open, &path, kind) {
+                    truth.insert(path, (kind, node));
+                }
             }
         }
         truth

@@ -5,6 +5,7 @@ use super::super::fake::Op;
 use super::cases::{all, touch, write};
 use super::world::{World, WorldOptions};
 use crate::filter::{Filter, FilterOptions};
+use crate::stage_order::Stages;
 
 fn tree() -> Vec<Op> {
     let dirs = vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/e"), Op::MakeDir("o/x")];
@@ -176,6 +177,16 @@ fn a_path_whose_watch_is_gone_without_an_event_is_polled_at_the_limit_of_watches
     assert_eq!(world.new_records(), ["created t/d/x 4"]);
 }
 
+/// Applies the events before a survey finds what the PATHs lead to.
+fn applies_unsurveyed(world: &mut World) {
+    world.read(usize::MAX);
+    let Ok(_) = world.begin_batch();
+    while world.is_applying() {
+        world.apply();
+        world.absorb();
+    }
+}
+
 #[test]
 fn a_directory_takes_the_place_of_the_link_that_led_to_a_path_in_it() {
     let mut options = WorldOptions {
@@ -188,6 +199,7 @@ fn a_directory_takes_the_place_of_the_link_that_led_to_a_path_in_it() {
     for ops in [&replaced[..], &[Op::Exchange("t/d", "t/x")]] {
         let mut world = World::quiet(&options, &tree);
         world.does(ops);
+        applies_unsurveyed(&mut world);
         world.converges();
         let expected = ["deleted t/x/a", "deleted t/x/", "renamed t/d/ -> t/x/"];
         assert_eq!(world.new_records()[..3], expected, "{ops:?}");
@@ -209,6 +221,7 @@ fn a_directory_is_removed_with_a_path_in_it_and_one_above_it_that_leads_through_
     ] {
         let mut world = World::quiet(&options, &tree);
         world.does(&[op]);
+        applies_unsurveyed(&mut world);
         world.settles();
         assert!(!world.tracker.is_alive());
         assert!(world.fold.names.is_empty());
@@ -233,4 +246,53 @@ fn the_directory_of_a_path_that_appears_becomes_a_part_of_the_path_that_it_is_in
             "created t/d/f 4"
         ]
     );
+}
+
+#[test]
+fn a_path_is_deleted_before_a_directory_that_it_leads_through_is_renamed_or_replaced() {
+    let options = WorldOptions {
+        links: vec![("t/d/x", "o/x")],
+        ..WorldOptions::default()
+    };
+    let tree = all(&[tree(), write("o/x/f", 4), vec![Op::Symlink("t/d/x")]]);
+    let inside = [Op::Rename("o/x/f", "t/d/f"), Op::Rename("t/d", "t/y")];
+    let cases: [(&[Op], &str); 4] = [
+        (&[Op::Rename("t/d", "t/y")], "renamed t/d/ -> t/y/"),
+        (&[Op::Rename("t/d", "o/x/d")], "deleted t/d/e/a"),
+        (&[Op::Exchange("t/d", "o/x/f")], "deleted t/d/e/a"),
+        (&inside, "renamed t/d/x/f -> t/d/f"),
+    ];
+    for (ops, next) in cases {
+        let mut world = World::quiet(&options, &tree);
+        world.does(ops);
+        applies_unsurveyed(&mut world);
+        world.converges();
+        let records = world.new_records();
+        let at = records
+            .iter()
+            .position(|record| record == "deleted t/d/x/")
+            .unwrap();
+        assert!(records.contains(&next.to_owned()), "{records:?}");
+        let moved =
+            |record: &String| record.starts_with("renamed t/d/ ") || record == "deleted t/d/";
+        assert!(records[at..].iter().any(moved), "{records:?}");
+    }
+}
+
+#[test]
+fn a_path_is_deleted_before_a_directory_is_created_where_the_link_to_it_was() {
+    let options = WorldOptions {
+        links: vec![("t/x", "o/x")],
+        ..WorldOptions::default()
+    };
+    let tree = all(&[tree(), vec![Op::Symlink("t/x")]]);
+    let made = [Op::Unlink("t/x"), Op::MakeDir("t/x")];
+    let moved = [Op::Unlink("t/x"), Op::Rename("t/d", "t/x")];
+    for (ops, record) in [(&made, "created t/x/"), (&moved, "renamed t/d/ -> t/x/")] {
+        let mut world = World::quiet(&options, &tree);
+        world.does(ops);
+        applies_unsurveyed(&mut world);
+        world.converges();
+        assert_eq!(world.new_records(), ["deleted t/x/", record]);
+    }
 }

@@ -112,7 +112,9 @@ pub(super) const SETUP: [Op; 10] = [
 
 /// Runs a world, its steps in random order, until all operations are done.
 fn run(options: &WorldOptions, steps: &[Vec<Op>]) {
-    let mut world = World::new(options, &SETUP);
+    let links = options.links.iter();
+    let links: Vec<_> = links.map(|(link, _)| Op::Symlink(link)).collect();
+    let mut world = World::new(options, &[&SETUP, &links[..]].concat());
     // In every third world only one directory may be held open.
     if options.seed.is_multiple_of(3) {
         world.tracker.disk.most_held = 1;
@@ -201,4 +203,36 @@ fn narrowed() -> impl Strategy<Value = WorldOptions> {
 #[test]
 fn whatever_is_not_reported_the_rest_adds_up_to_the_disk() {
     check(narrowed(), steps_of(NAMES.to_vec()), run);
+}
+
+/// Random worlds with PATHs that are single files, or lead through a symbolic link.
+fn linked() -> impl Strategy<Value = WorldOptions> {
+    let links = prop_oneof![
+        1 => Just(vec![]),
+        1 => Just(vec![("t/x", "t/d")]),
+        1 => Just(vec![("t/x", "t/d/e")]),
+        1 => Just(vec![("t/d/e/x", "o/d")]),
+    ];
+    let files = prop_oneof![
+        1 => Just(vec![]),
+        1 => Just(vec!["t/d/a"]),
+        1 => Just(vec!["o/a", "t/a"]),
+    ];
+    let depth = prop_oneof![1 => Just(None), 2 => (1..3_u32).prop_map(Some)];
+    let exclude = prop_oneof![2 => Just(vec![]), 1 => Just(vec!["d/"]), 1 => Just(vec!["a"])];
+    (options(), links, files, depth, exclude).prop_map(
+        |(mut options, links, files, depth, exclude)| {
+            (options.links, options.files, options.exclude) = (links, files, exclude);
+            options.settings.max_depth = depth;
+            // A PATH that cannot be watched is tried again by a survey.
+            options.most_watches = usize::MAX;
+            options
+        },
+    )
+}
+
+#[test]
+fn wherever_a_path_leads_the_stream_adds_up_to_the_disk() {
+    let names = [&NAMES[..], &["t/x", "t/x", "t/d/e/x"]].concat();
+    check(linked(), steps_of(names), run);
 }

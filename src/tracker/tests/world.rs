@@ -77,6 +77,8 @@ pub(super) struct World {
     pub(super) tracker: Tracker<Fake>,
     /// The tree that the emitted records add up to.
     pub(super) fold: Fold,
+    /// PATHs that need not be in a directory of another one.
+    pub(super) tops: Vec<&'static str>,
     pub(super) records: Vec<String>,
     pub(super) warnings: Vec<(String, Warning)>,
     /// Events that were read and not applied.
@@ -127,9 +129,11 @@ impl World {
         let tracker = Tracker::new(disk, settings, filter, 0);
         let (fold, records, warnings) = (Fold::default(), Vec::new(), Vec::new());
         let (unread, batches) = (VecDeque::new(), Vec::new());
+        let links = options.links.iter().map(|(link, _)| *link);
         let mut world = Self {
             tracker,
             fold,
+            tops: links.chain(options.files.iter().copied()).collect(),
             records,
             warnings,
             unread,
@@ -141,8 +145,18 @@ impl World {
             world.build(root.as_bytes(), root.as_bytes());
         }
         for (link, path) in &options.links {
+            let disk = &world.tracker.disk;
+            let target = disk.at(path.as_bytes()).expect("it is there");
+            if disk.kernel.is_watched(target) {
+                continue; // It is in another PATH, and reported once.
+            }
             world.build(path.as_bytes(), link.as_bytes());
             world.tracker.hide_followed(link.as_bytes());
+        }
+        for (entry, _) in world.tracker.hide_roots_not_entered() {
+            let mut path = Vec::new();
+            world.tracker.write_path(entry, &mut path);
+            world.fold.names.remove(&path);
         }
         for path in &options.files {
             world.add_file(path);

@@ -15,7 +15,8 @@ impl World {
         let roots = self.tracker.roots.directories().iter();
         let roots = roots.filter(|root| root.open.starts_with(path));
         let others: Vec<_> = roots.map(|root| (root.open.clone(), root.entry)).collect();
-        let (id, node) = self.add_root(path, shown);
+        let node = self.tracker.disk.build(path).expect("the PATH is there");
+        let id = self.add_root(path, shown);
         // The link that leads to the PATH is not reported, too.
         self.fold.names.remove(shown);
         let mut ids = BTreeMap::new();
@@ -61,8 +62,7 @@ impl World {
         self.absorb();
     }
 
-    fn add_root(&mut self, path: &[u8], shown: &[u8]) -> (Id, Node) {
-        let node = self.tracker.disk.build(path).expect("the PATH is there");
+    fn add_root(&mut self, path: &[u8], shown: &[u8]) -> Id {
         let id = self.tracker.model.insert(None, b"", Kind::Directory);
         self.tracker.model.set(id, Flag::ROOT);
         self.tracker.roots.add_directory(Root {
@@ -72,17 +72,17 @@ impl World {
             class: FsClass::Local,
             entry: id,
         });
-        (id, node)
+        id
     }
 
     /// Adds a PATH that is a single file, by itself or in another one. What has its name is
     /// reported if it is known; else it is found by the work queue.
     pub(in crate::tracker::tests) fn add_file(&mut self, path: &str) {
         let (above, name) = path.rsplit_once('/').unwrap();
-        let node = self.tracker.disk.at(above.as_bytes());
-        let wd = self.tracker.disk.kernel.watch(node.unwrap()).unwrap();
+        let node = self.tracker.disk.at(above.as_bytes()).unwrap();
+        let wd = self.tracker.disk.kernel.watch(node).unwrap();
         let dir = self.tracker.model.watched(wd).unwrap_or_else(|| {
-            let (dir, node) = self.add_root(above.as_bytes(), above.as_bytes());
+            let dir = self.add_root(above.as_bytes(), above.as_bytes());
             let model = &mut self.tracker.model;
             model.set_inode(dir, self.tracker.disk.inode(node));
             model.hide(dir);
@@ -90,6 +90,13 @@ impl World {
             model.set_watch(dir, wd);
             dir
         });
+        if let Some(known) = self.tracker.model.find(dir, name.as_bytes()) {
+            // From the start it is reported by itself, not under the other PATH.
+            let mut other = Vec::new();
+            self.tracker.write_path(known, &mut other);
+            let entry = self.fold.names.remove(&other).unwrap();
+            self.fold.names.insert(path.into(), entry);
+        }
         self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
         self.tracker.roots.add_file(FileRoot {
             dir,
@@ -99,10 +106,51 @@ impl World {
         self.tracker.enqueue_name(dir, name.as_bytes());
     }
 
+    /// Ends the PATHs that lead elsewhere now, as a survey does.
+    pub(super) fn survey(&mut self) {
+        if self.tracker.is_emitting() {
+            return; // The model must not change.
+        }
+        let disk = &self.tracker.disk;
+        let kind = |path: &[u8]| disk.at(path).map(|node| disk.stat(node).kind);
+        let leads_to = |path: &[u8], dir: Id| {
+            let found = disk.at(path).map(|node| disk.inode(node));
+            found == Some(self.tracker.model.inode(dir))
+        };
+        let is_lost = |root: &&Root| {
+            root.open != root.shown
+                && (kind(&root.shown) != Some(Kind::Symlink) || !leads_to(&root.open, root.entry))
+        };
+        let is_file_lost = |file: &&FileRoot| {
+            let above = file.shown.len() - file.name.len() - 1;
+            !leads_to(&file.shown[..above], file.dir)
+        };
+        let roots = self.tracker.roots.directories().iter().filter(is_lost);
+        let files = self.tracker.roots.files().iter().filter(is_file_lost);
+        let roots = roots.map(|root| root.shown.clone());
+        let lost: Vec<_> = roots.chain(files.map(|file| file.shown.clone())).collect();
+        for shown in lost {
+            let now = self.now();
+            self.tracker.at(now).lose_root(&shown);
+        }
+        self.absorb();
+    }
+
     /// Whether a name in a PATH is reported: neither hidden, nor in a hidden directory, nor beyond
     /// `--max-depth`.
     pub(in crate::tracker::tests) fn is_reported(
         &self,
+        root: &[u8],
+        path: &[u8],
+        kind: Kind,
+    ) -> bool {
+        self.is_reported_below(root, root, path, kind)
+    }
+
+    /// As [`Self::is_reported`], where `shown` is reported in any case.
+    pub(in crate::tracker::tests) fn is_reported_below(
+        &self,
+        shown: &[u8],
         root: &[u8],
         path: &[u8],
         kind: Kind,
@@ -119,6 +167,7 @@ impl World {
         most.is_none_or(|most| depth <= most as usize)
             && !ends
                 .into_iter()
+                .filter(|end| root.len() + 1 + end > shown.len())
                 .any(|end| filter.hides(&absolute, &below[..end], is_dir(end)))
     }
 

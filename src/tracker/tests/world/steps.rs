@@ -25,6 +25,7 @@ impl World {
 
     /// Applies all events that were read.
     pub(in crate::tracker::tests) fn apply_all(&mut self) {
+        self.survey();
         if !self.is_applying() {
             let Ok(_) = self.begin_batch();
         }
@@ -38,6 +39,7 @@ impl World {
 
     /// Does at most so many pieces of the queue's work.
     pub(in crate::tracker::tests) fn work(&mut self, most: usize) {
+        self.survey();
         self.begin_work();
         let mut left = most;
         while left > 0 && Stages::work(self) {
