@@ -62,6 +62,15 @@ impl Daemonize {
         Ok(daemonize)
     }
 
+    /// A second one for another thread, of which one reports the status. If no descriptor is free,
+    /// that thread has none.
+    pub(crate) fn shared(&self) -> Self {
+        let parent = self.parent.as_ref();
+        Self {
+            parent: parent.and_then(|parent| parent.try_clone().ok()),
+        }
+    }
+
     /// Reports that every watch is set, and closes the terminal. `false`: the process that waited is
     /// gone.
     pub(crate) fn ready(&mut self) -> bool {

@@ -47,9 +47,11 @@ mod watcher;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 
+use blocking_task::BlockingTask;
 use cli::Cli;
 use daemon::{Daemonize, PidFile};
 use error::Error;
@@ -62,6 +64,11 @@ use watcher::{Exit, StopReason, Watcher};
 
 /// The limit of descriptors that is asked for: the walk and open directories need many.
 const DESCRIPTORS: u64 = 4096;
+
+/// How long the end of a start that a file system holds up may take: 300 ms for its last line and
+/// the pid file, 100 ms for closing descriptors.
+const LAST_WAIT: Duration = Duration::from_millis(300);
+const LAST_CLOSE: Duration = Duration::from_millis(100);
 
 sys::start::main!(program);
 
@@ -101,6 +108,10 @@ fn program(start: Start) -> ! {
 fn end(exit: Exit) -> ! {
     stderr::close();
     process::close_standard();
+    end_now(exit)
+}
+
+fn end_now(exit: Exit) -> ! {
     if let Exit::Signal(signal) = exit {
         signal.end_process();
     }
@@ -157,21 +168,45 @@ fn end_printed(printed: io::Result<()>, start: &Start) -> ! {
 }
 
 /// Serves signals while a file system holds up the start. Records that were not written by then are
-/// lost.
-fn guard_start(cli: &Cli, signals: &Signals, pid_file: Weak<Mutex<Option<PidFile>>>) -> StartGuard {
+/// lost. What is left to be done may wait for that file system, too, and is given up then.
+fn guard_start(
+    cli: &Cli,
+    signals: &Signals,
+    pid_file: Weak<Mutex<Option<PidFile>>>,
+    mut daemonize: Daemonize,
+) -> StartGuard {
     let stop = config::stop(cli);
     let ends = signals.that_end(cli.log_file.is_none());
     StartGuard::new(ends, move |signal, held_up| {
-        stderr::message(match held_up {
-            HeldUp::ByFileSystem => "stopped at the start, while a file system does not answer",
-            HeldUp::ByWork => "stopped before the watch was ready",
-        });
-        if let Some(pid_file) = pid_file.upgrade()
-            && let Ok(mut pid_file) = pid_file.try_lock()
-        {
-            drop(pid_file.take());
+        let says_why = move || {
+            stderr::message(match held_up {
+                HeldUp::ByFileSystem => "stopped at the start, while a file system does not answer",
+                HeldUp::ByWork => "stopped before the watch was ready",
+            });
+            stderr::close();
+        };
+        let removes_pid_file = move || {
+            if let Some(pid_file) = pid_file.upgrade()
+                && let Ok(mut pid_file) = pid_file.try_lock()
+            {
+                drop(pid_file.take());
+            }
+        };
+        let until = Instant::now() + LAST_WAIT;
+        let tasks = [
+            BlockingTask::start(says_why, || {}),
+            BlockingTask::start(removes_pid_file, || {}),
+        ];
+        for task in tasks.into_iter().flatten() {
+            let left = until.saturating_duration_since(Instant::now());
+            task.wait(Some(left), || false);
         }
-        end(stop.before_start(signal).exit())
+        let exit = stop.before_start(signal).exit();
+        daemonize.failed(exit.code());
+        if let Some(closes) = BlockingTask::start(process::close_standard, || {}) {
+            closes.wait(Some(LAST_CLOSE), || false);
+        }
+        end_now(exit)
     })
 }
 
@@ -192,7 +227,7 @@ fn run(
     process::widen_descriptor_table(signals.as_fd(), 1000);
     // Its file is removed when it is dropped.
     let pid_file = Arc::default();
-    let guard = guard_start(cli, &signals, Arc::downgrade(&pid_file));
+    let guard = guard_start(cli, &signals, Arc::downgrade(&pid_file), daemonize.shared());
     let named = match config::named(cli, stdin, &signals)? {
         Ok(named) => named,
         Err(signal) => return Ok(config::stop(cli).before_start(signal)),

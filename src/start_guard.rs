@@ -14,13 +14,13 @@ use crate::sys::signal::{Set, Signal};
 /// The time between two checks: 100 ms.
 const STRIDE: Duration = Duration::from_millis(100);
 
-/// How long the start may take to notice a signal: 2 s. Unless it is held up, it notices one within
+/// How long the start may take to notice a signal: 1.5 s. Unless it is held up, it notices one within
 /// milliseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// The CPU time in [`PATIENCE`] from which on the start computes, and no file system holds it up: a
 /// twentieth of it, in nanoseconds.
-const COMPUTES: i64 = 100_000_000;
+const COMPUTES: i64 = 75_000_000;
 
 /// Why the guard ends the process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::fuse::{builder, mounted};
 use common::serve::{Daemon, is_running, refused_in};
 use common::{Tree, eventually, sys};
 use std::fs::{self, File};
@@ -256,4 +257,27 @@ fn a_daemon_whose_starter_is_gone_before_it_is_ready_ends() {
         "it stays, and nobody knows"
     );
     assert!(!tree.outside("pid").exists());
+}
+
+#[test]
+fn a_daemon_that_a_signal_ends_before_it_is_ready_gives_its_status_to_the_command() {
+    let test = "a_daemon_that_a_signal_ends_before_it_is_ready…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1")]) else {
+        return;
+    };
+    fuse.stop();
+    let args = ["--daemon", "--log-file", "mnt/log", "--pid-file"];
+    let command = builder(&tree, &fuse).args(args).args(["../outside/pid"]);
+    let command = command.spawn();
+    let mut pid = None;
+    assert!(eventually(|| {
+        let text = fs::read_to_string(tree.outside("pid")).unwrap_or_default();
+        pid = text.trim().parse().ok();
+        pid.is_some()
+    }));
+    sys::kill(pid.unwrap(), sys::SIGTERM).unwrap();
+    let ended = command.wait();
+    let line = "balerion: stopped at the start, while a file system does not answer\n";
+    assert_eq!(ended.stderr, line);
+    assert_eq!(ended.status.code(), Some(0));
 }

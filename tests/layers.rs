@@ -186,6 +186,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "daemon",
             "error",
             "start_guard",
+            "blocking_task",
             "sys",
             "stderr",
             "watcher",

@@ -11,6 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
+use common::fuse::mounted;
 use common::{Builder, Tree, Watch, eventually, fork, serve, skipped, sys};
 
 /// The default capacity of a pipe.
@@ -178,6 +179,35 @@ fn a_daemon_whose_journal_is_read_again_after_it_is_ready_is_idle() {
     sys::kill(pid, sys::SIGTERM).unwrap();
     assert!(is_idle, "it takes CPU time for ever");
     assert!(eventually(|| !serve::is_running(pid)));
+}
+
+#[test]
+fn a_stderr_on_a_server_that_is_stopped_leaves_the_start_open_to_signals() {
+    let test = "a_stderr_on_a_server_that_is_stopped…";
+    let Some((tree, fuse)) = mounted(test, &[("err", "")]) else {
+        return;
+    };
+    tree.mkdir("near");
+    let mut words = fuse.wrapper();
+    words.push(tree.path("").to_str().unwrap().to_owned());
+    // It waits for SIGCONT with stderr open.
+    let script = "exec 2>mnt/err; kill -STOP $$; exec \"$@\"";
+    words.extend(["sh", "-c", script, "sh"].map(str::to_owned));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let watch = tree.watch().through(&words);
+    let watch = watch.args(["--pid-file", "../outside/pid"]);
+    // That both PATHs are the same is told before it is ready.
+    let watch = watch.path("near").path("near").spawn();
+    assert!(eventually(|| watch.status("State").starts_with('T')));
+    fuse.stop();
+    watch.thaw();
+    assert!(eventually(|| tree.outside("pid").exists()));
+    watch.signal(sys::SIGTERM);
+    let is_served = eventually(|| !tree.outside("pid").exists());
+    // The kernel closes the file.
+    fuse.go_on();
+    assert!(is_served, "SIGTERM is not served");
+    assert_eq!(watch.wait().status.code(), Some(0));
 }
 
 #[test]
