@@ -13,7 +13,11 @@ const BOUNDARY: DirectoryState = DirectoryState::NotEntered(NotEntered::Boundary
 
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
-        self.lose_followed(dir, name);
+        let is_it = |root: Id| self.model.inode(root) == stat.inode;
+        // Whether it is a PATH that is reported by itself is found by its watch.
+        if !self.roots.entries().any(is_it) {
+            self.lose_followed(dir, name);
+        }
         if !self.is_directory(dir) {
             return; // It was in that PATH.
         }
