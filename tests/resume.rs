@@ -6,7 +6,7 @@
 mod common;
 
 use common::fold::log_differences;
-use common::{Record, Tree, Watch, eventually, fork, load, serve};
+use common::{Record, Tree, Watch, eventually, fork, load, serve, sys};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -174,6 +174,66 @@ fn a_stop_while_files_are_read_adds_no_record_of_what_was_not_reported() {
     names.iter().for_each(|name| tree.remove(name));
     watch.stop();
     tree.remove("big");
+    resume(&tree, &log, &[]);
+    assert_eq!(differences(&tree, &log), [""; 0]);
+}
+
+/// Renames the log, and tells the watcher.
+fn rotate(watch: &Watch, log: &Path, old: &Path) {
+    fs::rename(log, old).unwrap();
+    watch.signal(sys::SIGHUP);
+}
+
+/// Waits until a log alone folds to the disk, and ends the watch.
+fn folds_alone(tree: &Tree, log: &Path, watch: Watch) {
+    let is_ready = || fs::read_to_string(log).is_ok_and(|text| text.contains("\"ready\""));
+    assert!(eventually(is_ready), "it is not ready in the new log");
+    watch.stop();
+    assert_eq!(differences(tree, log), [""; 0]);
+}
+
+#[test]
+fn a_log_that_is_rotated_while_it_is_read_is_cut_and_the_new_one_has_a_snapshot() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    let (log, old) = (tree.outside("log"), tree.outside("log.1"));
+    resume(&tree, &log, &[]);
+    let mut bytes = fs::read(&log).unwrap();
+    let record = |event: &str| {
+        let name = "\"kind\":\"symlink\",\"path\":\"./x\"";
+        let time = "1970-01-01T00:00:09.000000Z";
+        format!("{{\"time\":\"{time}\",\"event\":\"{event}\",{name}}}\n")
+    };
+    let both = record("created") + &record("deleted");
+    bytes.extend(both.repeat(100_000).bytes());
+    let end = bytes.len();
+    bytes.extend(b"{\"time\":\"1970");
+    fs::write(&log, &bytes).unwrap();
+    tree.write("b", "2");
+    let args = ["--resume", "--format", "json", "--log-file", text(&log)];
+    let watch = tree.watch().args(args).spawn();
+    assert!(eventually(|| !watch.open_in(&log).is_empty()));
+    rotate(&watch, &log, &old);
+    folds_alone(&tree, &log, watch);
+    assert_eq!(fs::read(&old).unwrap()[..end], bytes[..end]);
+    fs::rename(&old, &log).unwrap();
+    resume(&tree, &log, &[]);
+    assert_eq!(differences(&tree, &log), [""; 0]);
+}
+
+#[test]
+fn a_log_that_is_rotated_while_files_are_read_has_a_snapshot() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    let (log, old) = (tree.outside("log"), tree.outside("log.1"));
+    resume(&tree, &log, &[]);
+    tree.write("b", "2");
+    let watch = reading(&tree, &log);
+    rotate(&watch, &log, &old);
+    assert!(eventually(|| log.exists()));
+    tree.write("big", "small");
+    folds_alone(&tree, &log, watch);
+    fs::rename(&old, &log).unwrap();
     resume(&tree, &log, &[]);
     assert_eq!(differences(&tree, &log), [""; 0]);
 }

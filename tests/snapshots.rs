@@ -5,7 +5,7 @@
 mod common;
 
 use common::fold::log_differences;
-use common::{Record, Tree, sha256};
+use common::{Record, Tree, namespace, sha256};
 
 #[test]
 fn snapshots_begin_a_session_at_an_interval_and_the_watch_goes_on() {
@@ -174,4 +174,33 @@ fn a_log_that_was_rotated_begins_with_a_snapshot_and_can_be_read_alone() {
     assert!(common::eventually(|| holds(&log, "./d\",\"size\":1")));
     sessions(&log);
     watch.stop();
+}
+
+#[test]
+fn a_log_that_is_rotated_after_the_last_record_of_its_first_list_is_listed_anew() {
+    let test = "a_log_that_is_rotated_after_the_last_record_of_its_first_list_is_listed_anew";
+    // The list does not fit on the disk, and fits in the memory for what waits.
+    let small = "mount -t tmpfs -o size=16k none /mnt";
+    let Some(words) = namespace::mounting_first(test, small) else {
+        return;
+    };
+    let tree = Tree::new();
+    for number in 0..200 {
+        tree.touch(format!("{number:0200}"));
+    }
+    let args = ["--format", "json", "--initial", "--log-file", "/mnt/log"];
+    let watch = tree.watch().through(&words).args(args).spawn();
+    watch.await_stderr("balerion: warning: /mnt/log cannot be written: ");
+    let mount = std::path::PathBuf::from(format!("/proc/{}/root/mnt", watch.pid()));
+    std::fs::rename(mount.join("log"), mount.join("log.1")).unwrap();
+    // With the source given, mount(8) adds no option of the first mount: user IDs differ here.
+    let remount = ["mount", "-o", "remount,size=64m", "none", "/mnt"];
+    namespace::inside(&watch, &remount).unwrap();
+    watch.signal(common::sys::SIGHUP);
+    let read = || std::fs::read(mount.join("log")).unwrap_or_default();
+    let is_ready = || String::from_utf8_lossy(&read()).contains("\"ready\"");
+    assert!(common::eventually(is_ready), "the new log is not ready");
+    let log = read();
+    watch.stop();
+    assert_eq!(log_differences(&tree, &log, true), [""; 0]);
 }

@@ -276,15 +276,18 @@ impl Watcher {
         let buffer = self.tracker.records.current();
         self.snapshots.begin(buffer, compares);
         self.baseline.begin();
-        if compares {
+        if compares || self.options.initial {
+            self.serve_kept_hang_up();
             self.read_all()?;
             if self.stop.has_ended() {
                 return Ok(());
             }
-            self.emit_differences()?;
-        } else if self.options.initial {
-            self.read_all()?;
-            self.list_all()?;
+            if compares {
+                self.emit_differences()?;
+            }
+            if !self.snapshots.is_comparing() {
+                self.list_all()?;
+            }
         }
         if self.stop.has_ended() {
             return Ok(());
@@ -294,6 +297,7 @@ impl Watcher {
         self.stop.set_ready(self.clock.tick());
         self.stderr.note(&format!("ready: {}", self.ready_text()));
         self.go_on_with_baseline();
+        self.serve_kept_hang_up();
         Ok(())
     }
 }

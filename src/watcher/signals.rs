@@ -9,12 +9,23 @@ impl Watcher {
     pub(super) fn serve_signals(&mut self) -> Option<StopReason> {
         while let Some(signal) = self.signals.next() {
             match signal {
-                Signal::HangUp if self.output.log.is_some() => self.reopen_log(),
+                Signal::HangUp if self.output.log.is_some() => {
+                    if !self.snapshots.keep_hang_up() {
+                        self.reopen_log();
+                    }
+                }
                 Signal::User1 => self.print_stats(),
                 signal => return Some(self.stop.signalled(signal)),
             }
         }
         None
+    }
+
+    /// Serves a SIGHUP that was kept.
+    pub(super) fn serve_kept_hang_up(&mut self) {
+        if self.snapshots.take_hang_up() {
+            self.reopen_log();
+        }
     }
 
     /// Serves the signals that came, before the loop begins.

@@ -108,7 +108,8 @@ impl Watcher {
         Ok(())
     }
 
-    /// Emits the differences between the tree that the stream reported and the model.
+    /// Emits the differences between the tree that the stream reported and the model, unless the log
+    /// is opened anew: the new file begins with a snapshot.
     ///
     /// # Errors
     /// It could not be written.
@@ -132,6 +133,9 @@ impl Watcher {
             self.tracker.expect(id, &reported);
         }
         for change in difference.changes {
+            if !self.snapshots.is_comparing() {
+                break;
+            }
             let batch = self.tracker.records.current();
             batch.push_owned(change);
             if batch.changes().len() >= PIECE {

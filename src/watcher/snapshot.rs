@@ -30,6 +30,8 @@ enum Phase {
 
 pub(super) struct Snapshots {
     phase: Phase,
+    /// Whether the log is to be opened anew once the session has begun.
+    keeps_hang_up: bool,
     /// Whether the format has sessions: only then is the tree listed.
     is_shown: bool,
     /// Whether records of directories have their times.
@@ -45,6 +47,7 @@ impl Snapshots {
         let is_shown = style.format == Format::Json;
         Self {
             phase: Phase::Walking,
+            keeps_hang_up: false,
             is_shown,
             has_stat: style.stat,
             interval: interval.filter(|_| is_shown),
@@ -68,8 +71,24 @@ impl Snapshots {
         matches!(self.phase, Phase::Comparing)
     }
 
+    /// Keeps SIGHUP until the first session has begun; `false`: it has. Until then the log is being
+    /// read for `--resume`, perhaps, and its torn end to be cut off.
+    pub(super) fn keep_hang_up(&mut self) -> bool {
+        self.keeps_hang_up = matches!(self.phase, Phase::Walking);
+        self.keeps_hang_up
+    }
+
+    /// Whether SIGHUP was kept; it is not from now on.
+    pub(super) fn take_hang_up(&mut self) -> bool {
+        std::mem::take(&mut self.keeps_hang_up)
+    }
+
     pub(super) fn is_listing(&self) -> bool {
         matches!(self.phase, Phase::Listing(_))
+    }
+
+    fn has_names_left(&self) -> bool {
+        matches!(&self.phase, Phase::Listing(left) if !left.is_empty())
     }
 
     /// Notes that the session is ready.
@@ -95,8 +114,11 @@ impl Watcher {
         }
         match self.snapshots.phase {
             Phase::Walking => {}
-            Phase::Reading | Phase::Comparing => {
+            Phase::Reading => self.tracker.records.current().push(Change::Start),
+            Phase::Comparing => {
+                // The new file has a snapshot, which needs no differences before it.
                 self.tracker.records.current().push(Change::Start);
+                self.snapshots.phase = Phase::Reading;
             }
             Phase::Listing(_) | Phase::Following => self.begin_snapshot(),
         }
@@ -166,13 +188,11 @@ impl Watcher {
             return Ok(());
         }
         self.begin_list();
-        while !self.stop.has_ended() {
+        // SIGHUP may begin the list anew.
+        while !self.stop.has_ended() && self.snapshots.has_names_left() {
             self.check_signals();
-            let is_whole = self.list_some();
+            let _is_last = self.list_some();
             self.write_all()?;
-            if is_whole {
-                break;
-            }
         }
         Ok(())
     }
