@@ -1,6 +1,5 @@
 //! Ends the watch: applies the events that are queued, writes all records, as far as the reader
-//! takes them within a second, and gives up the rest. Before all differences of `--since` are
-//! emitted, it applies nothing.
+//! takes them within a second, and gives up the rest. Before `ready`, it applies nothing.
 //!
 //! Does not decide when it ends, nor why: see [`stop_reason`](super::stop_reason). Invariant: no
 //! record is left torn in a file, and what is lost is an error.
@@ -30,10 +29,7 @@ impl Watcher {
         stderr::end_by(until + GRACE);
         self.service.stopping();
         self.output.end_settle();
-        let may_apply = !self.snapshots.is_comparing();
-        if may_apply {
-            self.drain()?;
-        }
+        self.drain()?;
         if let Some(log) = &mut self.output.log {
             log.retry_now();
         }
@@ -43,7 +39,7 @@ impl Watcher {
                 if !self.output.is_full() {
                     self.list_slice()?;
                 }
-            } else if may_apply {
+            } else {
                 stage_order::apply(self, Draining::Off)?;
                 if !self.output.is_full() {
                     stage_order::reconcile(self);
@@ -53,10 +49,8 @@ impl Watcher {
             if self.write()? == Written::ReaderGone {
                 return Ok(());
             }
-            let is_applied = !may_apply || !self.has_events() && self.tracker.is_idle();
-            let is_known = is_applied
-                && !self.snapshots.is_listing()
-                && self.tracker.records.ready.changes().is_empty();
+            let is_known =
+                !self.has_events() && self.tracker.is_idle() && !self.snapshots.is_listing();
             if is_known && self.output.unwritten() == 0 || Instant::now() > until {
                 break;
             }
@@ -90,7 +84,8 @@ impl Watcher {
             if self.write()? == Written::ReaderGone {
                 return Ok(());
             }
-            if self.output.unwritten() == 0 {
+            let is_taken = self.tracker.records.ready.changes().is_empty();
+            if is_taken && self.output.unwritten() == 0 {
                 return Ok(());
             }
             if Instant::now() > until {
