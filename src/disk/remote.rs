@@ -5,23 +5,21 @@
 //! Invariant: no lock is held while a file system is asked.
 
 mod mailbox;
+mod question;
 mod threads;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::path::RemotePath;
-use crate::change::Kind;
-use crate::event::Wd;
-use crate::file_status::{FsError, Inode, Stat};
+use crate::file_status::FsError;
 use crate::hash::Workers;
 use crate::mounts::MountTable;
-use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
-use crate::tracker::disk::{Ticket, Watched};
+use crate::tracker::disk::Ticket;
 use mailbox::{Mailbox, Read, Shared};
+pub(crate) use question::{Answer, Answered, Ask, NoAnswer, Question, RemoteTarget, Walked};
 pub(super) use threads::list;
 pub(crate) use threads::watch;
 use threads::{Answerer, answer_all, read_all};
@@ -50,85 +48,6 @@ const MOST_QUESTIONS: usize = 256;
 /// Most mounts with threads of their own; more share these.
 const MOST_THREADS: usize = 32;
 
-/// What a question is about.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) enum RemoteTarget {
-    Path(RemotePath),
-    /// A name in a directory, which must be this inode.
-    In(RemotePath, Inode, Vec<u8>),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Ask {
-    Stat,
-    /// Watch a directory.
-    Watch,
-    /// Watch a regular file.
-    WatchFile,
-    /// List the names in a directory.
-    List,
-    /// Watch a directory, then list its entries.
-    Walk,
-}
-
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Question {
-    pub(crate) ask: Ask,
-    pub(crate) target: RemoteTarget,
-}
-
-/// A directory that was watched and then listed.
-#[derive(Debug)]
-pub(crate) struct Walked {
-    pub(crate) watched: Watched,
-    /// Kind, inode number and name of each.
-    pub(crate) entries: Vec<(Kind, u64, Vec<u8>)>,
-    /// Why the kind of a name could not be found out, which is left out.
-    pub(crate) left_out: Option<FsError>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Stat(Stat),
-    Watched(Watched),
-    WatchedFile(Wd, Stat),
-    /// A list of names, as made by [`append_name`](crate::tracker::disk::append_name).
-    Names(Vec<u8>),
-    Walked(Walked),
-}
-
-/// Why there is no answer.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum NoAnswer {
-    Failed(FsError),
-    /// The directory of the name has moved.
-    DirectoryMoved,
-}
-
-impl NoAnswer {
-    /// Whether it may come later.
-    pub(crate) fn is_late(&self) -> bool {
-        matches!(
-            self,
-            Self::Failed(FsError::Stalled | FsError::Unanswered | FsError::Busy)
-        )
-    }
-}
-
-impl From<FsError> for NoAnswer {
-    fn from(error: FsError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<std::io::Error> for NoAnswer {
-    fn from(error: std::io::Error) -> Self {
-        Self::Failed(fs_error(&error))
-    }
-}
-
-pub(crate) type Answered = Result<Answer, NoAnswer>;
-
 /// The threads of one mount; beyond [`MOST_THREADS`] mounts, of several.
 struct Server {
     mounts: Vec<u64>,
@@ -142,6 +61,8 @@ pub(crate) struct Remotes {
     answerer: Answerer,
     workers: Workers,
     servers: Vec<Server>,
+    /// Those of mounts that are gone. A thread that waits for an answer of one may never end.
+    closed: Vec<Weak<Shared>>,
     /// Mounts that have stopped answering, to be reported.
     stalled: Vec<u64>,
     /// Whether a mount answers again; set by its thread.
@@ -154,6 +75,7 @@ impl Remotes {
             answerer: Answerer::new(inotify, mounts),
             workers,
             servers: Vec::new(),
+            closed: Vec::new(),
             stalled: Vec::new(),
             has_recovered: Arc::default(),
         }
@@ -264,7 +186,8 @@ impl Remotes {
         if !mailbox.has_reader {
             let (shared, answerer) = (Arc::clone(&shared), self.answerer.for_another_thread());
             let workers = self.workers.clone();
-            mailbox.has_reader = spawn(move || read_all(&shared, answerer, &workers));
+            mailbox.has_reader =
+                self.may_start() && spawn(move || read_all(&shared, answerer, &workers));
             if !mailbox.has_reader {
                 for read in mailbox.reads.drain(..) {
                     self.workers.deliver(read.ticket, Err(FsError::Stalled));
@@ -301,18 +224,30 @@ impl Remotes {
 
     /// Ends the threads of mounts that are gone.
     pub(crate) fn retain(&mut self, is_mounted: impl Fn(u64) -> bool) {
+        let closed = &mut self.closed;
         self.servers.retain_mut(|server| {
             server.mounts.retain(|mount| is_mounted(*mount));
             let is_needed = !server.mounts.is_empty();
             if !is_needed {
                 server.shared.lock().is_closed = true;
                 server.shared.changed.notify_all();
+                closed.push(Arc::downgrade(&server.shared));
             }
             is_needed
         });
     }
 
-    fn start(&self, shared: &Arc<Shared>, mailbox: &mut Mailbox) -> bool {
+    /// Whether threads may be made: others may mount file systems that never answer, and unmount
+    /// them again, as often as they like.
+    fn may_start(&mut self) -> bool {
+        self.closed.retain(|shared| shared.strong_count() > 0);
+        self.closed.len() + self.servers.len() <= MOST_THREADS
+    }
+
+    fn start(&mut self, shared: &Arc<Shared>, mailbox: &mut Mailbox) -> bool {
+        if !self.may_start() {
+            return false;
+        }
         let (shared, answerer) = (Arc::clone(shared), self.answerer.for_another_thread());
         let (workers, has_recovered) = (self.workers.clone(), Arc::clone(&self.has_recovered));
         let recovered = move || {
@@ -329,16 +264,31 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> bool {
     builder.stack_size(256 << 10).spawn(work).is_ok()
 }
 
-impl Question {
-    fn mount(&self) -> u64 {
-        self.target.mount()
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::{MOST_THREADS, Remotes};
+    use crate::hash::Workers;
+    use crate::mounts::MountTable;
+    use crate::sys::epoll::EventFd;
+    use crate::sys::inotify::Inotify;
+    use std::sync::Arc;
 
-impl RemoteTarget {
-    fn mount(&self) -> u64 {
-        match self {
-            Self::Path(path) | Self::In(path, ..) => path.mount,
+    #[test]
+    fn mounts_that_never_answer_and_are_gone_have_no_more_threads_than_others() {
+        let inotify = Arc::new(Inotify::new().expect("a queue"));
+        let workers = Workers::new(Arc::new(EventFd::new().expect("an event")));
+        let mut remotes = Remotes::new(inotify, Arc::new(MountTable::new()), workers);
+        let mut waiting = Vec::new();
+        for mount in 0..MOST_THREADS as u64 {
+            let index = remotes.server(mount);
+            assert!(remotes.may_start());
+            // As its thread has it, which does not end.
+            waiting.push(Arc::clone(&remotes.servers[index].shared));
+            remotes.retain(|_| false);
         }
+        remotes.server(MOST_THREADS as u64);
+        assert!(!remotes.may_start());
+        waiting.pop();
+        assert!(remotes.may_start());
     }
 }
