@@ -114,7 +114,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                     self.shared.give(Job { id, fd, above, old });
                 }
                 Ok(Some(fd)) => self.visit(&mut frames, id, fd, above, old),
-                Err((error, raw)) => self.walk_error(id, &error, raw),
+                Err((error, stat)) => self.walk_error(id, &error, stat),
             }
         }
     }
@@ -133,22 +133,22 @@ impl<'s, 'a> Walker<'s, 'a> {
         above: Option<FileSystem>,
         old: OldDirectory,
     ) {
-        let raw = match stat_fd(fd.as_fd()) {
-            Ok(raw) => raw,
+        let stat = match stat_fd(fd.as_fd()) {
+            Ok(stat) => stat,
             Err(error) => return self.walk_error(id, &error, None),
         };
         let first = self.subs.len();
         // A subvolume is another device within a mount.
-        let is_foreign = above.is_some_and(|above| above.dev != raw.inode.dev);
+        let is_foreign = above.is_some_and(|above| above.dev != stat.inode.dev);
         if is_foreign && self.shared.one_file_system {
-            return self.do_not_enter(id, raw.inode);
+            return self.do_not_enter(id, stat.inode);
         }
         let on = match above {
-            Some(above) if above.mount == raw.mount && !is_foreign => above,
+            Some(above) if above.mount == stat.mount && !is_foreign => above,
             _ => FileSystem {
-                dev: raw.inode.dev,
-                mount: raw.mount,
-                class: self.shared.mounts.class(&raw),
+                dev: stat.inode.dev,
+                mount: stat.mount,
+                class: self.shared.mounts.class(&stat),
             },
         };
         let wd = self.watch(fd.as_fd());
@@ -176,7 +176,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 let entries = listing::entries(&self.buffer[..count]);
                 ReportedBefore::find_all(since, old, fd.as_fd(), entries, &mut self.reported);
             }
-            if !self.enter(id, &raw, on.class, wd.take(), fd.as_fd(), count) {
+            if !self.add_entries(id, &stat, on.class, wd.take(), fd.as_fd(), count) {
                 self.subs.truncate(first);
                 self.names.truncate(self.names_end());
                 return;
@@ -206,12 +206,12 @@ impl<'s, 'a> Walker<'s, 'a> {
             .watch_directory(FdPath::new(fd).as_c_str())
     }
 
-    /// Takes a directory and the entries that were just read into the model. `false`: the model has
+    /// Adds the entries that were just read to the model, and its directory the first time. `false`: the model has
     /// the directory under another name.
-    fn enter(
+    fn add_entries(
         &mut self,
         id: Id,
-        raw: &Stat,
+        stat: &Stat,
         class: FsClass,
         wd: Option<io::Result<Wd>>,
         fd: BorrowedFd<'_>,
@@ -219,7 +219,7 @@ impl<'s, 'a> Walker<'s, 'a> {
     ) -> bool {
         let mut state = self.shared.lock();
         if let Some(wd) = wd
-            && !state.take_watch(id, raw.inode, class, wd)
+            && !state.take_watch(id, stat.inode, class, wd)
         {
             return false;
         }
@@ -232,8 +232,11 @@ impl<'s, 'a> Walker<'s, 'a> {
         for (entry, before) in listing::entries(&self.buffer[..count]).zip(reported) {
             let name = entry.name;
             // A remote file system may be mounted there: kind and inode number need no answer.
-            let stat = || stat_name_cached(fd, name).map_err(|error| fs_error(&error));
-            let kind = match entry.kind.map_or_else(|| stat().map(|raw| raw.kind), Ok) {
+            let status = || stat_name_cached(fd, name).map_err(|error| fs_error(&error));
+            let kind = match entry
+                .kind
+                .map_or_else(|| status().map(|stat| stat.kind), Ok)
+            {
                 Ok(kind) => kind,
                 Err(FsError::NotFound) => continue,
                 Err(error) => {
@@ -247,7 +250,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                     .self_outputs
                     .iter()
                     .any(|output| output.ino == entry.ino)
-                && stat().is_ok_and(|raw| self.shared.self_outputs.contains(&raw.inode));
+                && status().is_ok_and(|stat| self.shared.self_outputs.contains(&stat.inode));
             if is_self_output || tracker.is_hidden(id, name, kind == Kind::Directory) {
                 continue;
             }
@@ -272,12 +275,12 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     /// Serves a directory that could not be opened: warns, and puts it on the work queue.
-    fn walk_error(&self, id: Id, error: &io::Error, raw: Option<Stat>) {
+    fn walk_error(&self, id: Id, error: &io::Error, stat: Option<Stat>) {
         let mut state = self.shared.lock();
         let why = fs_error(error);
-        match raw {
-            Some(raw) if why != FsError::NotFound && raw.kind == Kind::Directory => {
-                state.tracker.model.set_inode(id, raw.inode);
+        match stat {
+            Some(stat) if why != FsError::NotFound && stat.kind == Kind::Directory => {
+                state.tracker.model.set_inode(id, stat.inode);
                 if why == FsError::NoDescriptor {
                     // It may work once fewer descriptors are open.
                     state.tracker.enqueue(id);
