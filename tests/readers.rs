@@ -279,3 +279,33 @@ fn a_service_manager_that_takes_nothing_does_not_stop_the_loop() {
     }
     watch.stop();
 }
+
+#[test]
+fn a_link_that_is_switched_while_the_reader_stalls_is_followed_once_afterwards() {
+    let tree = Tree::new();
+    tree.mkdirs("x");
+    tree.mkdirs("y");
+    tree.symlink("x", "current");
+    let mut watch = tree.watch().path("current").start();
+    watch.out.stall(true);
+    for number in 0..6000 {
+        tree.touch(format!("x/{}{number}", "n".repeat(240)));
+    }
+    assert!(sys::becomes_idle(watch.pid()));
+    for _ in 0..1000 {
+        for target in ["y", "x"] {
+            tree.symlink(target, "next");
+            tree.rename("next", "current");
+        }
+    }
+    assert!(sys::becomes_idle(watch.pid()));
+    watch.out.stall(false);
+    tree.touch("x/last");
+    let before = watch.until("New file: current/last");
+    let lost = before
+        .iter()
+        .filter(|line| line.starts_with("Deleted directory"));
+    assert_eq!(lost.count(), 0);
+    assert_eq!(before.len(), 6000);
+    watch.stop();
+}

@@ -136,17 +136,6 @@ fn a_daemon_comes_up_though_nobody_reads_its_stderr() {
     assert_eq!(rest(unread).trim(), "");
 }
 
-/// Whether a process takes no CPU time: none of its hundredths of a second in 100 looks.
-fn becomes_idle(pid: u32) -> bool {
-    let (mut before, mut looks) = (0, 0);
-    eventually(|| {
-        let now = sys::cpu_ticks(pid);
-        looks = if now == before { looks + 1 } else { 0 };
-        before = now;
-        looks == 100
-    })
-}
-
 #[test]
 fn a_daemon_whose_journal_is_read_again_after_it_is_ready_is_idle() {
     let tree = Tree::new();
@@ -175,7 +164,7 @@ fn a_daemon_whose_journal_is_read_again_after_it_is_ready_is_idle() {
     let pid = pid.trim().parse().unwrap();
     journal.set_nonblocking(true).unwrap();
     while journal.read(&mut [0; 4096]).is_ok() {}
-    let is_idle = becomes_idle(pid);
+    let is_idle = sys::becomes_idle(pid);
     sys::kill(pid, sys::SIGTERM).unwrap();
     assert!(is_idle, "it takes CPU time for ever");
     assert!(eventually(|| !serve::is_running(pid)));

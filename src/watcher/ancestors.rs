@@ -33,8 +33,8 @@ pub(super) struct AncestorWatches {
     name_watches: HashSet<Wd>,
     /// Whether missing PATHs are waited for (`--wait-for-path`).
     pub(super) waits_for_missing: bool,
-    /// Whether an event has come while the model could not be changed.
-    is_outdated: bool,
+    /// Whether an event has come while no survey could be served.
+    pub(super) is_outdated: bool,
 }
 
 impl Watcher {
@@ -265,10 +265,10 @@ impl Watcher {
         }
     }
 
-    /// Whether no survey can be served, since the model must not change: it is listed for a
-    /// snapshot, or a large subtree is emitted.
+    /// Whether no survey can be served: the model must not change, since it is listed for a snapshot
+    /// or a large subtree is emitted, or there is no room for records.
     fn surveys_wait(&self) -> bool {
-        self.snapshots.is_listing() || self.tracker.is_emitting()
+        self.snapshots.is_listing() || self.tracker.is_emitting() || self.output.is_full()
     }
 
     /// When a survey is due, or a warning that one takes long.

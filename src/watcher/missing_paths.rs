@@ -121,6 +121,13 @@ impl Watcher {
 
     /// Whether the survey of a PATH that was there is incomplete: the PATH may be left.
     pub(super) fn is_survey_pending(&self) -> bool {
+        if self
+            .ancestors
+            .as_ref()
+            .is_some_and(|above| above.is_outdated)
+        {
+            return true;
+        }
         let mut paths = self.ancestors.iter().flat_map(|above| &above.paths);
         paths.any(|path| path.was_there() && !matches!(path.state, PathState::Idle))
     }

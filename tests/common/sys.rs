@@ -85,6 +85,17 @@ pub(crate) fn cpu_ticks(pid: u32) -> u64 {
     fields[11] + fields[12]
 }
 
+/// Whether a process takes no CPU time: none of its hundredths of a second in 100 looks.
+pub(crate) fn becomes_idle(pid: u32) -> bool {
+    let (mut before, mut looks) = (0, 0);
+    super::eventually(|| {
+        let now = cpu_ticks(pid);
+        looks = if now == before { looks + 1 } else { 0 };
+        before = now;
+        looks == 100
+    })
+}
+
 /// Whether the tests run as the superuser, to whom permissions do not apply.
 pub(crate) fn is_root() -> bool {
     // SAFETY: geteuid takes nothing and cannot fail.
