@@ -270,10 +270,13 @@ impl Disk for RealDisk {
             return Ok(Vec::new());
         };
         let mut xattrs = Vec::new();
-        let each = |name: &CStr, value: &[u8]| {
+        let each = |name: &CStr, value: xattr::Value<'_>| {
             xattrs.push(Xattr {
                 name: name.to_bytes().into(),
-                value: KEY.hash_one(value),
+                value: match value {
+                    xattr::Value::Bytes(bytes) => KEY.hash_one(bytes),
+                    xattr::Value::Length(length) => KEY.hash_one(length),
+                },
             });
         };
         // Not read on a remote mount, nor of its root, where that may take long.

@@ -50,6 +50,37 @@ fn an_extended_attribute_that_comes_or_changes_is_reported_by_its_name() {
     watch.finish();
 }
 
+/// Many large values would hold up the watch each time that the file is looked at.
+#[test]
+fn of_the_extended_attributes_beyond_a_mebibyte_the_lengths_are_compared() {
+    let test = "of_the_extended_attributes_beyond_a_mebibyte…";
+    // Other file systems have no room for so many.
+    let Ok(memory) = tempfile::tempdir_in("/dev/shm") else {
+        return skipped(test, "there is no /dev/shm");
+    };
+    let file = memory.path().join("a");
+    fs::write(&file, "").unwrap();
+    let set = |number: usize, byte: u8, length: usize| {
+        sys::set_xattr(&file, &format!("user.{number:02}"), &vec![byte; length])
+    };
+    for number in 0..40 {
+        if let Err(error) = set(number, b'1', 64 << 10) {
+            return skipped(test, &error.to_string());
+        }
+    }
+    let path = memory.path().to_str().unwrap();
+    let tree = Tree::new();
+    let mut watch = tree.watch().json().args(EVERY).path(path).start();
+    set(39, b'2', 64 << 10).unwrap();
+    for (number, length) in [(0, 64 << 10), (39, 1000)] {
+        set(number, b'3', length).unwrap();
+        let record = &watch.expect(&[&format!("attributes file {path}/a")])[0];
+        let name = format!("user.{number:02}");
+        assert_eq!(record.value["xattrs"], serde_json::json!([name]));
+    }
+    watch.stop();
+}
+
 #[test]
 fn a_path_has_attributes_and_a_state_like_all_below_it() {
     let tree = Tree::new();

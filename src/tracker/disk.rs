@@ -25,7 +25,7 @@ impl<Directory> Copy for Target<'_, Directory> {}
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Xattr {
     pub(crate) name: Box<[u8]>,
-    /// A keyed hash of its value.
+    /// A keyed hash of its value, or of its length where a file has too many bytes of them.
     pub(crate) value: u64,
 }
 

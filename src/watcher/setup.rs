@@ -38,8 +38,9 @@ use crate::tracker::model::Flag;
 use crate::tracker::{Root, Settings, Tracker, is_above, is_dots};
 use crate::walk::{WalkContext, WalkProgress};
 
-/// Entries that are stat'ed before signals are served.
-const STATS: usize = 256;
+/// Entries that are stat'ed before signals are served: a user may make each take some 10 ms, with
+/// thousands of extended attributes.
+const STATS: usize = 16;
 
 /// What the user chose, as far as the loop needs it.
 #[derive(Clone, Copy, Debug)]
