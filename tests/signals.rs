@@ -220,6 +220,9 @@ fn a_limit_on_the_size_of_stderr_loses_lines_of_stderr_and_nothing_else() {
 #[test]
 fn a_list_that_takes_long_is_ended_by_a_signal_before_it_is_complete() {
     let tree = Tree::new();
+    let of_none = ["--format", "json", "--initial", "--timeout", "0"];
+    let of_none = serve::run(&tree, &of_none).stdout;
+    fs::write(tree.outside("before"), of_none).unwrap();
     let mut dir = std::path::PathBuf::new();
     for _ in 0..8 {
         dir.push("d".repeat(250));
@@ -230,13 +233,35 @@ fn a_list_that_takes_long_is_ended_by_a_signal_before_it_is_complete() {
         tree.link(dir.join("0"), dir.join(number.to_string()));
     }
     let path = tree.outside("out");
-    let out = File::create(&path).unwrap();
-    let args = ["--format", "json", "--initial", "--hash", "off"];
-    let watch = tree.watch().args(args).stdout(out).spawn();
-    assert!(eventually(|| fs::metadata(&path).unwrap().len() > 0));
+    for lists in [&["--initial"][..], &["--since", "../outside/before"]] {
+        let out = File::create(&path).unwrap();
+        let args = ["--format", "json", "--hash", "off"];
+        let watch = tree.watch().args(args).args(lists).stdout(out).spawn();
+        assert!(eventually(|| fs::metadata(&path).unwrap().len() > 0));
+        let ended = watch.stop();
+        assert_eq!(ended.stderr, "", "{lists:?}");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with("}\n"), "{lists:?}");
+        let is_complete = text.contains("\"event\":\"ready\"");
+        assert!(!is_complete, "{lists:?}");
+    }
+}
+
+#[test]
+fn a_start_that_sets_many_watches_on_files_is_ended_by_a_signal_before_all_are_set() {
+    const FILES: usize = 20_000;
+    let tree = Tree::new();
+    for number in 0..FILES {
+        tree.touch(number.to_string());
+    }
+    let args = ["--strict", "--hash", "off", "--stats"];
+    let watch = tree.watch().args(args).spawn();
+    assert!(eventually(|| watch.watched().len() > 1));
     let ended = watch.stop();
-    assert_eq!(ended.stderr, "");
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(text.ends_with("}\n"));
-    assert!(!text.contains("\"event\":\"ready\""), "it was completed");
+    let watches = ended.stderr.lines().find_map(|line| {
+        let line = line.strip_prefix("balerion: stats: watches")?;
+        line.trim().parse::<usize>().ok()
+    });
+    assert!(watches.unwrap() < FILES, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("ready"), "{}", ended.stderr);
 }

@@ -38,8 +38,7 @@ use crate::tracker::model::Flag;
 use crate::tracker::{Root, Settings, Tracker, is_above, is_dots};
 use crate::walk::{WalkContext, WalkProgress};
 
-/// Entries that are stat'ed before signals are served: a user may make each take some 10 ms, with
-/// thousands of extended attributes.
+/// Entries stat'ed before signals are served: thousands of extended attributes take some 10 ms.
 const STATS: usize = 16;
 
 /// What the user chose, as far as the loop needs it.
