@@ -5,7 +5,8 @@
 mod common;
 
 use common::fold::log_differences;
-use common::{Record, Tree, namespace, sha256};
+use common::{Record, Tree, eventually, namespace, sha256, sys};
+use std::fs;
 
 #[test]
 fn snapshots_begin_a_session_at_an_interval_and_the_watch_goes_on() {
@@ -142,23 +143,23 @@ fn a_log_that_was_rotated_begins_with_a_snapshot_and_can_be_read_alone() {
     let watch = tree.watch().args(args).baseline().start();
     tree.write("a", "1");
     let holds = |path: &std::path::Path, text: &str| {
-        std::fs::read_to_string(path).is_ok_and(|log| log.contains(text))
+        fs::read_to_string(path).is_ok_and(|log| log.contains(text))
     };
-    assert!(common::eventually(|| holds(&log, "\"changed\"")));
-    std::fs::rename(&log, &old).unwrap();
-    watch.signal(common::sys::SIGHUP);
-    assert!(common::eventually(|| holds(&log, "\"ready\"")));
+    assert!(eventually(|| holds(&log, "\"changed\"")));
+    fs::rename(&log, &old).unwrap();
+    watch.signal(sys::SIGHUP);
+    assert!(eventually(|| holds(&log, "\"ready\"")));
     tree.write("b", "2");
     tree.rename("a", "c");
     let mut last = Vec::new();
-    let folds = common::eventually(|| {
-        last = log_differences(&tree, &std::fs::read(&log).unwrap(), true);
+    let folds = eventually(|| {
+        last = log_differences(&tree, &fs::read(&log).unwrap(), true);
         last.is_empty()
     });
     assert!(folds, "the new log alone: {last:#?}");
     // Each file has records of one session only.
     let sessions = |path: &std::path::Path| {
-        let text = std::fs::read_to_string(path).unwrap();
+        let text = fs::read_to_string(path).unwrap();
         let sessions: std::collections::BTreeSet<String> = text
             .lines()
             .map(|line| Record::parse(line.as_bytes()).unwrap())
@@ -169,9 +170,9 @@ fn a_log_that_was_rotated_begins_with_a_snapshot_and_can_be_read_alone() {
     };
     assert_ne!(sessions(&old), sessions(&log));
     // If the path still leads to the same file, no session begins.
-    watch.signal(common::sys::SIGHUP);
+    watch.signal(sys::SIGHUP);
     tree.write("d", "3");
-    assert!(common::eventually(|| holds(&log, "./d\",\"size\":1")));
+    assert!(eventually(|| holds(&log, "./d\",\"size\":1")));
     sessions(&log);
     watch.stop();
 }
@@ -192,15 +193,51 @@ fn a_log_that_is_rotated_after_the_last_record_of_its_first_list_is_listed_anew(
     let watch = tree.watch().through(&words).args(args).spawn();
     watch.await_stderr("balerion: warning: /mnt/log cannot be written: ");
     let mount = std::path::PathBuf::from(format!("/proc/{}/root/mnt", watch.pid()));
-    std::fs::rename(mount.join("log"), mount.join("log.1")).unwrap();
+    fs::rename(mount.join("log"), mount.join("log.1")).unwrap();
     // With the source given, mount(8) adds no option of the first mount: user IDs differ here.
     let remount = ["mount", "-o", "remount,size=64m", "none", "/mnt"];
     namespace::inside(&watch, &remount).unwrap();
-    watch.signal(common::sys::SIGHUP);
-    let read = || std::fs::read(mount.join("log")).unwrap_or_default();
+    watch.signal(sys::SIGHUP);
+    let read = || fs::read(mount.join("log")).unwrap_or_default();
     let is_ready = || String::from_utf8_lossy(&read()).contains("\"ready\"");
-    assert!(common::eventually(is_ready), "the new log is not ready");
+    assert!(eventually(is_ready), "the new log is not ready");
     let log = read();
     watch.stop();
     assert_eq!(log_differences(&tree, &log, true), [""; 0]);
+}
+
+#[test]
+fn a_snapshot_that_the_end_cuts_is_told_from_records_that_nobody_has_read() {
+    let tree = Tree::new();
+    let mut dir = std::path::PathBuf::new();
+    for _ in 0..8 {
+        dir.push("d".repeat(250));
+    }
+    tree.mkdirs(&dir);
+    tree.touch(dir.join("0"));
+    for number in 1..10_000 {
+        tree.link(dir.join("0"), dir.join(number.to_string()));
+    }
+    let path = tree.outside("out");
+    let out = fs::File::create(&path).unwrap();
+    let args = ["--format", "json", "--hash", "off", "--snapshot", "0.1"];
+    let watch = tree.watch().args(args).stdout(out).spawn();
+    let length = || fs::metadata(&path).unwrap().len();
+    // More than `start` and `ready`.
+    assert!(eventually(|| length() > 100_000));
+    let is_pending = || {
+        let pending = u64::from_str_radix(&watch.status("ShdPnd"), 16).unwrap();
+        pending & 1 << (sys::SIGTERM - 1) != 0
+    };
+    watch.signal(sys::SIGTERM);
+    assert!(eventually(|| !is_pending()));
+    // With a second signal, the end waits no longer.
+    watch.signal(sys::SIGTERM);
+    let ended = watch.wait();
+    assert_eq!(ended.status.code(), Some(1));
+    let line = "balerion: the snapshot was not completed: the end came too soon\n";
+    assert!(ended.stderr.ends_with(line), "{}", ended.stderr);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.ends_with("}\n"));
+    assert_eq!(text.matches("\"event\":\"ready\"").count(), 1);
 }
