@@ -70,6 +70,8 @@ pub(crate) struct StreamEnd {
     pub(crate) since: Result<Since, String>,
     /// Where the last record ends, if anything comes after it.
     pub(crate) torn_at: Option<u64>,
+    /// The byte that ends each record, if there is one.
+    pub(crate) separator: Option<u8>,
     /// Whether a session may be appended: it is a stream of balerion, or empty.
     pub(crate) may_be_appended_to: bool,
     pub(crate) is_empty: bool,
@@ -140,6 +142,9 @@ impl Reader {
         let shown = self.shown;
         let lines = self.items.finish();
         let since = match self.sessions.finish() {
+            _ if lines.is_mixed() => Err(format!(
+                "{shown} was written with --print0 and without it, and cannot be read; give another file"
+            )),
             _ if !lines.has_records() => Err(format!(
                 "{shown} is no JSON stream of balerion's; make one with --format json --initial --stat"
             )),
@@ -151,7 +156,8 @@ impl Reader {
         StreamEnd {
             since,
             torn_at: lines.torn_at(),
-            may_be_appended_to: lines.may_be_appended_to(),
+            separator: lines.separator(),
+            may_be_appended_to: lines.may_be_appended_to() && !lines.is_mixed(),
             is_empty: lines.is_empty(),
         }
     }

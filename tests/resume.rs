@@ -128,6 +128,38 @@ fn a_log_that_never_became_ready_begins_anew_and_a_foreign_file_is_left_alone() 
     assert_eq!(fs::read(&log).unwrap(), b"my notes\n");
 }
 
+#[test]
+fn a_log_whose_records_end_otherwise_is_left_alone() {
+    let tree = Tree::new();
+    let log = tree.outside("log");
+    let args = ["--resume", "--format", "json", "--log-file", text(&log)];
+    let args = [&args[..], &["--timeout", "0"]].concat();
+    let with_nul = [&args[..], &["--print0"]].concat();
+    for (options, other, why) in [
+        (&[][..], &with_nul[..], "leave --print0 out"),
+        (&["--print0"], &args, "add --print0"),
+    ] {
+        resume(&tree, &log, options);
+        let before = fs::read(&log).unwrap();
+        let stderr = serve::refused_in(&tree, other);
+        assert!(stderr.contains(why), "{stderr}");
+        assert_eq!(fs::read(&log).unwrap(), before);
+        fs::remove_file(&log).unwrap();
+    }
+    // Without --resume it is appended to, whatever it holds.
+    for (first, second) in [(&[][..], &["--print0"][..]), (&["--print0"], &[])] {
+        resume(&tree, &log, first);
+        let append = ["--format", "json", "--initial", "--timeout", "0"];
+        let append = [&append[..], &["--log-file", text(&log)], second].concat();
+        serve::run(&tree, &append);
+        let before = fs::read(&log).unwrap();
+        let stderr = serve::refused_in(&tree, &[&args[..], first].concat());
+        assert!(stderr.contains("with --print0 and without"), "{stderr}");
+        assert_eq!(fs::read(&log).unwrap(), before);
+        fs::remove_file(&log).unwrap();
+    }
+}
+
 fn spawn_resumed(tree: &Tree, log: &Path) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_balerion"));
     command

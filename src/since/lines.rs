@@ -38,6 +38,8 @@ pub(super) struct Lines {
     separator: Option<u8>,
     /// Whether the line has become longer than [`LONGEST`], so that it is not kept.
     is_too_long: bool,
+    /// Whether the line that is not kept holds records that end in another byte.
+    is_mixed: bool,
     /// Whether a line was no record.
     has_others: bool,
     /// Offset at which the last record ends.
@@ -68,6 +70,7 @@ impl Lines {
         self.read += rest.len() as u64;
         if self.line.len() + rest.len() > LONGEST {
             self.is_too_long = true;
+            self.is_mixed |= self.has_others_left();
             self.line.clear();
         } else if !self.is_too_long {
             self.line.extend(rest);
@@ -86,6 +89,7 @@ impl Lines {
 
     fn line(&mut self, line: &[u8], separator: u8, take: &mut impl FnMut(Item<RecordPath<'_>>)) {
         if std::mem::take(&mut self.is_too_long) {
+            self.is_mixed = false;
             return take(Item::Gap);
         }
         if line.is_empty() {
@@ -107,6 +111,28 @@ impl Lines {
     /// The offset at which the last record ends, if anything follows it: a torn line.
     pub(super) fn torn_at(&self) -> Option<u64> {
         (self.read > self.end).then_some(self.end)
+    }
+
+    /// The byte that ends a record, if there was one.
+    pub(super) fn separator(&self) -> Option<u8> {
+        self.separator
+    }
+
+    /// Whether the line that has not ended holds records, with and without `--print0`: it is not torn.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.is_mixed || self.has_others_left()
+    }
+
+    /// Whether two records in the line that has not ended do so in the other byte. One may be torn,
+    /// with NULs in place of its end.
+    fn has_others_left(&self) -> bool {
+        let Some(separator) = self.separator else {
+            return false;
+        };
+        let other = if separator == 0 { b'\n' } else { 0 };
+        let lines = self.line.split_inclusive(|&byte| byte == other);
+        let lines = lines.filter_map(|line| line.strip_suffix(&[other]));
+        lines.filter_map(Record::parse).nth(1).is_some()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -54,6 +54,17 @@ impl Watcher {
             resumption.verifies,
             self.tracker.settings.hashing == Hashing::Eager,
         );
+        let separator = self.output.writer.end();
+        if let Some(other) = end.separator.filter(|&end| is_log && end != separator) {
+            let what = if other == 0 {
+                "add --print0"
+            } else {
+                "leave --print0 out"
+            };
+            return Err(Error::Usage(format!(
+                "the records of {shown} end otherwise than those of this run; {what}, or give another log"
+            )));
+        }
         let header = self.output.header();
         match end.since {
             Ok(since) if since.is_of(&header.paths, &header.absolute) => {
