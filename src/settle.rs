@@ -16,6 +16,8 @@ pub(crate) struct Settle {
     effect: NetEffect,
     /// When the first and the last of the held changes came, on the monotonic clock.
     held: Option<(u64, u64)>,
+    /// Whether the held changes are due at once.
+    is_released: bool,
 }
 
 impl Settle {
@@ -24,6 +26,7 @@ impl Settle {
             quiet,
             effect: NetEffect::default(),
             held: None,
+            is_released: false,
         }
     }
 
@@ -45,9 +48,15 @@ impl Settle {
                 buffer.push(change);
             }
         }
-        if self.deadline().is_some_and(|due| due <= now) {
+        let is_released = std::mem::take(&mut self.is_released);
+        if is_released || self.deadline().is_some_and(|due| due <= now) {
             self.flush(buffer);
         }
+    }
+
+    /// Makes the changes due at once that are held now.
+    pub(crate) fn release(&mut self) {
+        self.is_released = true;
     }
 
     /// Makes all changes from now on due at once.

@@ -241,3 +241,29 @@ fn a_snapshot_that_the_end_cuts_is_told_from_records_that_nobody_has_read() {
     assert!(text.ends_with("}\n"));
     assert_eq!(text.matches("\"event\":\"ready\"").count(), 1);
 }
+
+#[test]
+fn what_is_held_goes_to_the_log_of_its_session() {
+    let tree = Tree::new();
+    let (log, old) = (tree.outside("log"), tree.outside("log.1"));
+    let args = ["--format", "json", "--settle", "1h", "--log-file"];
+    let watch = tree.watch().args(args).args(["../outside/log"]).start();
+    tree.touch("a");
+    let is_known = |line: &common::stream::Line| {
+        let text = line.text();
+        text.starts_with("balerion: stats: files ") && text.ends_with(" 1")
+    };
+    assert!(eventually(|| {
+        watch.signal(sys::SIGUSR1);
+        watch.err.lines_from(0).iter().any(is_known)
+    }));
+    fs::rename(&log, &old).unwrap();
+    watch.signal(sys::SIGHUP);
+    let read = |path: &std::path::Path| fs::read_to_string(path).unwrap_or_default();
+    assert!(eventually(|| read(&log).contains("\"ready\"")));
+    watch.stop();
+    let first = read(&log);
+    let first = first.lines().next().unwrap();
+    assert!(first.contains("\"start\""), "{first}");
+    assert!(read(&old).contains("\"./a\""), "{}", read(&old));
+}

@@ -89,6 +89,13 @@ impl Output {
         buffer.keep_before();
     }
 
+    /// Makes the changes due that are held now.
+    pub(super) fn release_settled(&mut self) {
+        if let Some(settle) = &mut self.settle {
+            settle.release();
+        }
+    }
+
     /// Holds no change from now on.
     pub(super) fn end_settle(&mut self) {
         if let Some(settle) = &mut self.settle {

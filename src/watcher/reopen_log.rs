@@ -39,8 +39,14 @@ impl Watcher {
         let Some(opened) = log.reopen(&old, self.output.writer.end())? else {
             return Ok(false);
         };
+        let (path, shown) = (log.path().to_path_buf(), log.shown());
+        if self.snapshots.is_shown() {
+            // What --settle holds is of the session that ends here.
+            self.output.release_settled();
+            let _written = self.emit_changes().and_then(|()| self.write());
+        }
         // In time before the event of the new file, since this thread applies the events.
-        self.tracker.disk.self_outputs.add_path(log.path());
+        self.tracker.disk.self_outputs.add_path(&path);
         if let Ok(raw) = stat_fd(opened.fd.as_fd()) {
             self.tracker.disk.self_outputs.add(&raw);
         }
@@ -57,7 +63,6 @@ impl Watcher {
         if let Ok(raw) = stat_fd(old.as_fd()) {
             self.tracker.disk.self_outputs.retire(&raw);
         }
-        let shown = log.shown();
         if let Some(warning) = opened.warning {
             self.stderr.line(&format!("warning: {warning}"));
         }

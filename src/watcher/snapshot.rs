@@ -83,6 +83,11 @@ impl Snapshots {
         std::mem::take(&mut self.keeps_hang_up)
     }
 
+    /// Whether the format has sessions.
+    pub(super) fn is_shown(&self) -> bool {
+        self.is_shown
+    }
+
     pub(super) fn is_listing(&self) -> bool {
         matches!(self.phase, Phase::Listing(_))
     }
