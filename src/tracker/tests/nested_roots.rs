@@ -296,3 +296,27 @@ fn a_path_is_deleted_before_a_directory_is_created_where_the_link_to_it_was() {
         assert_eq!(world.new_records(), ["deleted t/x/", record]);
     }
 }
+
+#[test]
+fn a_path_whose_link_a_directory_replaces_is_deleted_though_a_file_in_that_is_a_path() {
+    let mut options = WorldOptions {
+        links: vec![("t/x", "o/x")],
+        files: vec!["t/d/a"],
+        ..WorldOptions::default()
+    };
+    options.settings.max_depth = Some(1);
+    let tree = all(&[tree(), touch("t/d/a"), vec![Op::Symlink("t/x")]]);
+    let mut world = World::new(&options, &tree);
+    world.converges();
+    world.new_records();
+    world.does(&[
+        Op::Unlink("t/x"),
+        Op::Rename("t/d", "o/d"),
+        Op::Rename("o/d", "t/x"),
+    ]);
+    applies_unsurveyed(&mut world);
+    world.converges();
+    let records = world.new_records();
+    let at = |record: &str| records.iter().position(|other| other == record);
+    assert!(at("deleted t/x/") < at("created t/x/"), "{records:?}");
+}
