@@ -136,6 +136,17 @@ struct Small {
 }
 
 impl Small {
+    /// Fills the disk, then rotates the log. Returns the paths of the new one and the old one.
+    fn rotate_full(&self) -> (PathBuf, PathBuf) {
+        self.fill(1000);
+        let (log, old) = (self.mount.join("log"), self.mount.join("log.1"));
+        fs::rename(&log, &old).unwrap();
+        self.watch.signal(sys::SIGHUP);
+        self.watch
+            .await_stderr("balerion: /mnt/log was opened anew");
+        (log, old)
+    }
+
     /// Starts it; `None`, with a message on the terminal, where that is not permitted.
     fn start(test: &str) -> Option<Self> {
         Self::start_with(test, |builder| builder)
@@ -255,14 +266,7 @@ fn no_record_is_torn_between_two_logs() {
     let Some(small) = Small::start("no_record_is_torn_between_two_logs") else {
         return;
     };
-    small.fill(1000);
-    let (log, old) = (small.mount.join("log"), small.mount.join("log.1"));
-    // It is rotated while it is full.
-    fs::rename(&log, &old).unwrap();
-    small.watch.signal(sys::SIGHUP);
-    small
-        .watch
-        .await_stderr("balerion: /mnt/log was opened anew");
+    let (log, old) = small.rotate_full();
     assert!(
         fs::read(&old).unwrap().ends_with(b"\n"),
         "the last record is cut"
@@ -281,13 +285,7 @@ fn a_new_log_begins_with_a_whole_record_whatever_is_left_in_the_old_one() {
     let Some(small) = Small::start_with(test, uncut) else {
         return;
     };
-    small.fill(1000);
-    let (log, old) = (small.mount.join("log"), small.mount.join("log.1"));
-    fs::rename(&log, &old).unwrap();
-    small.watch.signal(sys::SIGHUP);
-    small
-        .watch
-        .await_stderr("balerion: /mnt/log was opened anew");
+    let (log, old) = small.rotate_full();
     small.relieve();
     let first = || fs::read(&log).unwrap_or_default();
     assert!(eventually(|| first().contains(&b'\n')));

@@ -223,15 +223,7 @@ fn a_list_that_takes_long_is_ended_by_a_signal_before_it_is_complete() {
     let of_none = ["--format", "json", "--initial", "--timeout", "0"];
     let of_none = serve::run(&tree, &of_none).stdout;
     fs::write(tree.outside("before"), of_none).unwrap();
-    let mut dir = std::path::PathBuf::new();
-    for _ in 0..8 {
-        dir.push("d".repeat(250));
-    }
-    tree.mkdirs(&dir);
-    tree.touch(dir.join("0"));
-    for number in 1..10_000 {
-        tree.link(dir.join("0"), dir.join(number.to_string()));
-    }
+    tree.fill_with_long_paths();
     let path = tree.outside("out");
     for lists in [&["--initial"][..], &["--since", "../outside/before"]] {
         let out = File::create(&path).unwrap();

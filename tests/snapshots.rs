@@ -209,15 +209,7 @@ fn a_log_that_is_rotated_after_the_last_record_of_its_first_list_is_listed_anew(
 #[test]
 fn a_snapshot_that_the_end_cuts_is_told_from_records_that_nobody_has_read() {
     let tree = Tree::new();
-    let mut dir = std::path::PathBuf::new();
-    for _ in 0..8 {
-        dir.push("d".repeat(250));
-    }
-    tree.mkdirs(&dir);
-    tree.touch(dir.join("0"));
-    for number in 1..10_000 {
-        tree.link(dir.join("0"), dir.join(number.to_string()));
-    }
+    tree.fill_with_long_paths();
     let path = tree.outside("out");
     let out = fs::File::create(&path).unwrap();
     let args = ["--format", "json", "--hash", "off", "--snapshot", "0.1"];

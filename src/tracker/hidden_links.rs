@@ -26,15 +26,21 @@ impl<D> Tracker<D> {
         if ending.peek().is_none() {
             return false;
         }
+        let path = self.path_of_name(dir, name);
+        let here = self.roots_at(dir, name);
+        let is_elsewhere = |entry: Option<Id>| entry.is_none_or(|id| !here.contains(&id));
+        ending.any(|(shown, entry)| *shown == path && is_elsewhere(entry))
+    }
+
+    /// The path of a name in a directory, as it is reported.
+    fn path_of_name(&self, dir: Id, name: &[u8]) -> Vec<u8> {
         let mut path = Vec::new();
         self.write_path(dir, &mut path);
         if !path.ends_with(b"/") {
             path.push(b'/');
         }
         path.extend(name);
-        let here = self.roots_at(dir, name);
-        let is_elsewhere = |entry: Option<Id>| entry.is_none_or(|id| !here.contains(&id));
-        ending.any(|(shown, entry)| *shown == path && is_elsewhere(entry))
+        path
     }
 
     /// The directory in another PATH in which a path is a name.
@@ -92,13 +98,7 @@ impl<D: Disk> Tracker<D> {
     /// the PATH is gone. A survey may not have shown that yet.
     pub(super) fn lose_followed(&mut self, dir: Id, name: &[u8]) {
         if self.is_followed(dir, name) {
-            let mut path = Vec::new();
-            self.write_path(dir, &mut path);
-            if !path.ends_with(b"/") {
-                path.push(b'/');
-            }
-            path.extend(name);
-            self.lose_root(&path);
+            self.lose_root(&self.path_of_name(dir, name));
         }
     }
 

@@ -5,6 +5,7 @@
 
 use super::disk::{Disk, Inode};
 use super::model::{Flag, Id};
+use super::roots::leads_through;
 use super::{FileRoot, Root, Tracker, path_below};
 use crate::change::Kind;
 
@@ -67,11 +68,6 @@ impl<D: Disk> Tracker<D> {
             }
         }
     }
-}
-
-/// Whether a path leads through a directory with another path.
-fn leads_through(path: &[u8], dir: &[u8]) -> bool {
-    path_below(path, dir).is_some_and(|rest| !rest.is_empty())
 }
 
 impl<D> Tracker<D> {

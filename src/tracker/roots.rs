@@ -169,6 +169,11 @@ pub(crate) fn path_below<'p>(path: &'p [u8], above: &[u8]) -> Option<&'p [u8]> {
     (rest.is_empty() || above == b"/" || rest.starts_with(b"/")).then_some(rest)
 }
 
+/// Whether a path leads through a directory with another path.
+pub(super) fn leads_through(path: &[u8], dir: &[u8]) -> bool {
+    path_below(path, dir).is_some_and(|rest| !rest.is_empty())
+}
+
 /// Whether a path is `/`, or `.` and `..` only: it leads to the same directory after that was
 /// renamed.
 pub(crate) fn is_dots(path: &[u8]) -> bool {
@@ -189,8 +194,7 @@ impl<D: Disk> Tracker<D> {
     pub(crate) fn lose_root(&mut self, given: &[u8]) {
         let shown = without_slashes(given);
         // Those that are directories are removed with it.
-        let is_through =
-            |file: &&FileRoot| path_below(&file.shown, shown).is_some_and(|rest| !rest.is_empty());
+        let is_through = |file: &&FileRoot| leads_through(&file.shown, shown);
         let through = self.roots.files.iter().filter(is_through);
         for file in through.cloned().collect::<Vec<_>>() {
             self.lose_file_root(&file.shown);

@@ -1,5 +1,5 @@
-//! Keeps a PATH as it was given, and the state of its survey; tells whether a survey has found it to
-//! lead elsewhere.
+//! Keeps a PATH as it was given, and the state of its survey; decides whether a survey has found it
+//! to lead elsewhere.
 //!
 //! Asks no disk; time is a parameter, in nanoseconds on the loop's clock.
 

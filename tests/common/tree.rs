@@ -139,6 +139,16 @@ impl Tree {
         fs::hard_link(self.path(from), self.path(to)).unwrap();
     }
 
+    /// Makes a file of 10,000 names with paths of 2 KiB: records of them take long.
+    pub(crate) fn fill_with_long_paths(&self) {
+        let dir: PathBuf = std::iter::repeat_n("d".repeat(250), 8).collect();
+        self.mkdirs(&dir);
+        self.touch(dir.join("0"));
+        for number in 1..10_000 {
+            self.link(dir.join("0"), dir.join(number.to_string()));
+        }
+    }
+
     /// symlink(2); the target is not relative to the tree.
     pub(crate) fn symlink(&self, target: impl AsRef<Path>, name: impl AsRef<Path>) {
         symlink(target, self.path(name)).unwrap();

@@ -1,5 +1,5 @@
-//! Hashes what statx(2) returns for a file to few bits, which are kept for each file; and tells
-//! whether that is racy, so that the same bits later would not prove the same content.
+//! Hashes what statx(2) returns for a file to few bits, which are kept for each file; and
+//! decides whether that is racy, so that the same bits later would not prove the same content.
 //!
 //! The hash has a secret key: a user who may set a file's times cannot find another
 //! state of it that has the same fingerprint.
