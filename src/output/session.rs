@@ -8,7 +8,6 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
 use uuid::{Builder, Uuid};
 
 /// The fields of a `start` record.
@@ -26,11 +25,11 @@ pub(crate) struct Header {
 }
 
 /// What identifies a record among those of all hosts.
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy)]
 pub(super) struct Key<'a> {
-    host: &'a str,
-    session: &'a str,
-    seq: u64,
+    pub(super) host: &'a str,
+    pub(super) session: &'a str,
+    pub(super) seq: u64,
 }
 
 impl Header {

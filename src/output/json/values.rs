@@ -1,5 +1,5 @@
-//! Writes single values as JSON: bytes as text and in hexadecimal digits, digests,
-//! permission bits, times, and the escapes within a string.
+//! Writes single values as JSON: bytes as text and in hexadecimal digits, permission bits, times,
+//! and the escapes within a string.
 //!
 //! Knows no record. Invariant: a string has no control character, C1 and DEL included.
 
@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use crate::change::{Digest, Kind};
+use crate::change::Kind;
 use crate::output::time::nanoseconds;
 
 /// Bytes as text, with U+FFFD for what is not UTF-8.
@@ -23,12 +23,8 @@ impl<'a> Text<'a> {
         std::str::from_utf8(bytes).map_or(Self::Other(bytes), Self::Utf8)
     }
 
-    /// The bytes, if they are not UTF-8.
-    pub(super) fn hex(&self) -> Option<Hex<'a>> {
-        match *self {
-            Self::Utf8(_) => None,
-            Self::Other(bytes) => Some(Hex(bytes)),
-        }
+    pub(super) fn is_utf8(&self) -> bool {
+        matches!(self, Self::Utf8(_))
     }
 }
 
@@ -84,17 +80,6 @@ impl Serialize for Names<'_> {
     }
 }
 
-pub(super) struct Sha256(pub(super) Digest);
-
-impl Serialize for Sha256 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut digits = [0; 64];
-        hex::encode_to_slice(self.0, &mut digits).map_err(serde::ser::Error::custom)?;
-        let digits = std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?;
-        serializer.serialize_str(digits)
-    }
-}
-
 /// Permission bits, as chmod(1) takes them.
 pub(super) struct Octal(pub(super) u32);
 
@@ -124,13 +109,6 @@ pub(super) fn kind_name(kind: Kind) -> &'static str {
 
 pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok()
-}
-
-/// The text of a path, and its bytes, if they are not UTF-8.
-pub(super) fn path_fields(path: &[u8]) -> (Text<'_>, Option<Hex<'_>>) {
-    let text = Text::new(path);
-    let hex = text.hex();
-    (text, hex)
 }
 
 /// Whether all bytes are below DEL; serde_json has escaped those below U+0020. Without a branch for
