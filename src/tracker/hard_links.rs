@@ -69,10 +69,16 @@ impl HardLinks {
 impl<D> Tracker<D> {
     /// Stores the inode of a file, and whether it has several names.
     pub(super) fn note_links(&mut self, id: Id, stat: &Stat) {
+        if !self.model.is_unread(id) {
+            self.note_links_of(id, stat, model::inode_key(stat));
+        }
+    }
+
+    /// As [`Self::note_links`]. `key`: that of the status.
+    pub(super) fn note_links_of(&mut self, id: Id, stat: &Stat, key: InodeKey) {
         if self.model.is_unread(id) {
             return; // The inode is stored together with the first fingerprint.
         }
-        let key = model::inode_key(stat);
         if self.model.inode_key(id) != Some(key) {
             // Another file has the name by now. Events of this name may have been about the old
             // one, which has other names.

@@ -28,7 +28,9 @@ pub(super) use case_folding::CaseFolding;
 use directories::Directories;
 pub(crate) use directories::{DirectoryState, NotEntered};
 pub(super) use evidence::Evidence;
-pub(super) use fingerprint::{Fingerprint, InodeKey, fingerprint, inode_key, is_racy};
+pub(super) use fingerprint::{
+    Fingerprint, InodeKey, fingerprint, inode_key, inode_key_of, is_racy,
+};
 pub(crate) use flag::Flag;
 use flag::kind_bits;
 pub(super) use knowledge::Knowledge;

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::Tracker;
-use super::disk::Stat;
+use super::disk::{Inode, Stat};
 use super::model::{self, Id, InodeKey};
 
 /// How many inodes each list has at most.
@@ -14,8 +14,9 @@ const RECENT: usize = 256;
 
 #[derive(Default)]
 pub(super) struct Tmpfiles {
-    /// New files: each may have been made with O_TMPFILE before it got its name.
-    recent: VecDeque<(u64, InodeKey)>,
+    /// New files, with their birth times: each may have been made with O_TMPFILE before it got its
+    /// name.
+    recent: VecDeque<(Inode, Option<i64>)>,
     /// Inode numbers of which there was an event named `#<inode>`.
     unnamed: VecDeque<u64>,
 }
@@ -48,8 +49,7 @@ impl Tmpfiles {
 
     /// Remembers a new file: if it was made with O_TMPFILE, its events go on to have that name.
     pub(super) fn add_recent(&mut self, stat: &Stat) {
-        let key = model::inode_key(stat);
-        self.recent.push_back((stat.inode.ino, key));
+        self.recent.push_back((stat.inode, stat.btime));
         if self.recent.len() > RECENT {
             self.recent.pop_front();
         }
@@ -57,8 +57,9 @@ impl Tmpfiles {
 
     /// The latest new file with this inode number.
     fn recent(&self, ino: u64) -> Option<InodeKey> {
-        let mut recent = self.recent.iter().rev();
-        Some(recent.find(|(recent, _)| *recent == ino)?.1)
+        let mut latest = self.recent.iter().rev();
+        let &(inode, btime) = latest.find(|(recent, _)| recent.ino == ino)?;
+        Some(model::inode_key_of(inode, btime))
     }
 }
 

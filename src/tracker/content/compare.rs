@@ -5,7 +5,7 @@ use super::content;
 use crate::change::Digest;
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FileDigest, Stat};
-use crate::tracker::model::{self, Evidence, Flag, Id, Knowledge};
+use crate::tracker::model::{self, Evidence, Fingerprint, Flag, Id, InodeKey, Knowledge};
 
 impl<D: Disk> Tracker<D> {
     /// Compares a file that was created, written and closed in one batch, and was emitted as empty,
@@ -49,7 +49,8 @@ impl<D: Disk> Tracker<D> {
                     Knowledge::Unverified | Knowledge::Unreadable { .. } => true,
                     Knowledge::Unread { .. } => is_doubtful || self.was_replaced(id, stat),
                     Knowledge::Known { fingerprint, .. } => {
-                        is_doubtful || evidence.leaves_unexplained(fingerprint, stat, true)
+                        let new = model::fingerprint(stat, true);
+                        is_doubtful || evidence.leaves_unexplained(fingerprint, new)
                     }
                 }
             }
@@ -77,13 +78,13 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn compare_stat(&mut self, id: Id, stat: &Stat, evidence: Evidence) {
         let knowledge = self.model.knowledge(id);
         let last = self.model.digest(id);
-        let has_new_fingerprint = knowledge.fingerprint() != Some(model::fingerprint(stat, false));
+        let new = model::fingerprint(stat, false);
         let was_racy = matches!(knowledge, Knowledge::Known { is_racy: true, .. });
         let has_replaced = self.last_reported.take_replaced(id).is_some();
-        let is_changed = has_replaced || self.is_changed_by_stat(id, stat, evidence);
+        let is_changed = has_replaced || self.is_changed_by_stat(id, stat, new, evidence);
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.model.set_digest(id, None);
-        self.keep_fingerprint(id, stat, false, self.clock.wall());
+        self.learn_fingerprint(id, stat, new, self.clock.wall());
         self.remember_mtime(id, stat);
         if is_touched {
             self.emit_touched(id, stat);
@@ -93,7 +94,7 @@ impl<D: Disk> Tracker<D> {
             self.emit_changed(id, content(stat, None), last);
             self.note_reading_of(id, stat, true);
             self.mark_read_this_batch(id);
-        } else if has_new_fingerprint || was_racy {
+        } else if knowledge.fingerprint() != Some(new) || was_racy {
             // There may have been a write, too, whose event is unread.
             self.model.mark_racy(id);
         }
@@ -150,21 +151,30 @@ impl<D> Tracker<D> {
         with_ctime: bool,
         wall: i64,
     ) {
-        let known = Knowledge::Known {
-            fingerprint: model::fingerprint(stat, with_ctime),
-            is_racy: model::is_racy(stat, wall),
-        };
-        self.learn(id, stat, known);
+        self.learn_fingerprint(id, stat, model::fingerprint(stat, with_ctime), wall);
     }
 
-    /// Stores what is known of a file, and notes its hard links.
-    pub(super) fn learn(&mut self, id: Id, stat: &Stat, known: Knowledge) {
+    fn learn_fingerprint(&mut self, id: Id, stat: &Stat, fingerprint: Fingerprint, wall: i64) {
+        let is_racy = model::is_racy(stat, wall);
+        self.learn(
+            id,
+            stat,
+            fingerprint.inode(),
+            Knowledge::Known {
+                fingerprint,
+                is_racy,
+            },
+        );
+    }
+
+    /// Stores what is known of a file, and notes its hard links. `key`: that of its status.
+    pub(super) fn learn(&mut self, id: Id, stat: &Stat, key: InodeKey, known: Knowledge) {
         // Before the inode key is replaced: the other names of an old inode get the evidence.
-        self.note_links(id, stat);
+        self.note_links_of(id, stat, key);
         let was_unread = self.model.is_unread(id);
         self.model.set_knowledge(id, known);
         if was_unread {
-            self.note_links(id, stat); // It did nothing before, without an inode key.
+            self.note_links_of(id, stat, key); // It did nothing before, without an inode key.
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::change::Warning;
 use crate::tracker::disk::Stat;
-use crate::tracker::model::{self, Evidence, Flag, Id, Knowledge};
+use crate::tracker::model::{self, Evidence, Fingerprint, Flag, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
 
 impl<D> Tracker<D> {
@@ -39,13 +39,20 @@ impl<D> Tracker<D> {
                 Some(_),
             ) => is_racy || fingerprint != model::fingerprint(stat, true),
             (Knowledge::Known { fingerprint, .. }, None) => {
-                is_read || evidence.leaves_unexplained(fingerprint, stat, true)
+                is_read || evidence.leaves_unexplained(fingerprint, model::fingerprint(stat, true))
             }
         }
     }
 
-    /// Whether a file that goes by inode, size and times has changed. In doubt, it has.
-    pub(super) fn is_changed_by_stat(&self, id: Id, stat: &Stat, evidence: Evidence) -> bool {
+    /// Whether a file that goes by inode, size and times has changed. In doubt, it has. `new`: the
+    /// fingerprint of its status, without ctime.
+    pub(super) fn is_changed_by_stat(
+        &self,
+        id: Id,
+        stat: &Stat,
+        new: Fingerprint,
+        evidence: Evidence,
+    ) -> bool {
         if self.model.digest(id).is_some() {
             return true;
         }
@@ -63,9 +70,7 @@ impl<D> Tracker<D> {
             Knowledge::Known {
                 fingerprint,
                 is_racy,
-            } if evidence.has(Evidence::MODIFIED) => {
-                is_racy || fingerprint != model::fingerprint(stat, false)
-            }
+            } if evidence.has(Evidence::MODIFIED) => is_racy || fingerprint != new,
             Knowledge::Unreadable { .. } if evidence.has(Evidence::MODIFIED) => true,
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
                 // It may have been written by another of its names.
@@ -74,7 +79,7 @@ impl<D> Tracker<D> {
                 } else {
                     evidence
                 };
-                evidence.leaves_unexplained(fingerprint, stat, false)
+                evidence.leaves_unexplained(fingerprint, new)
             }
         }
     }

@@ -2,8 +2,7 @@
 //! takes it, and put back if that fails.
 
 use super::bit_field::BitField;
-use super::{Fingerprint, Id, Model, fingerprint};
-use crate::tracker::disk::Stat;
+use super::{Fingerprint, Id, Model};
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(in crate::tracker) struct Evidence(u32);
@@ -53,13 +52,7 @@ impl Evidence {
 
     /// Whether a file differs from its fingerprint by more than `IN_ATTRIB`, if that came,
     /// explains.
-    pub(in crate::tracker) fn leaves_unexplained(
-        self,
-        old: Fingerprint,
-        stat: &Stat,
-        ctime: bool,
-    ) -> bool {
-        let new = fingerprint(stat, ctime);
+    pub(in crate::tracker) fn leaves_unexplained(self, old: Fingerprint, new: Fingerprint) -> bool {
         if self.has(Self::ATTRIB) {
             old.is_another(new)
         } else {

@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
 use crate::file_status::COARSEST_CLOCK;
-use crate::tracker::disk::Stat;
+use crate::tracker::disk::{Inode, Stat};
 
 /// The key of this process, for SipHash of the standard library, seeded by the kernel's random
 /// numbers.
@@ -32,6 +32,10 @@ pub(in crate::tracker) struct Fingerprint {
 }
 
 impl Fingerprint {
+    pub(in crate::tracker) fn inode(self) -> InodeKey {
+        self.inode
+    }
+
     /// Whether inode or size differ.
     pub(in crate::tracker) fn is_another(self, new: Self) -> bool {
         self.inode != new.inode || self.size != new.size
@@ -43,25 +47,36 @@ impl Fingerprint {
     }
 }
 
+/// Hashes the words at once, since the hasher's calls cost more than its rounds.
+fn hash<const N: usize>(words: [u64; N]) -> u64 {
+    let mut hasher = KEY.build_hasher();
+    hasher.write(words.map(u64::to_ne_bytes).as_flattened());
+    hasher.finish()
+}
+
 pub(in crate::tracker) fn inode_key(stat: &Stat) -> InodeKey {
-    let btime = stat.btime.unwrap_or(0);
-    InodeKey(KEY.hash_one((stat.inode.dev, stat.inode.ino, btime)).max(1))
+    inode_key_of(stat.inode, stat.btime)
+}
+
+/// `btime`: in nanoseconds since 1970, where it is known.
+pub(in crate::tracker) fn inode_key_of(inode: Inode, btime: Option<i64>) -> InodeKey {
+    let btime = btime.unwrap_or(0).cast_unsigned();
+    InodeKey(hash([inode.dev, inode.ino, btime]).max(1))
 }
 
 /// `with_ctime`: any change of the inode, such as its mode, gives another fingerprint.
 pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> Fingerprint {
-    let ctime = if with_ctime { stat.ctime } else { 0 };
-    let mut hasher = KEY.build_hasher();
-    hasher.write_u64(stat.size);
-    let size = hasher.finish();
-    hasher.write_i64(stat.mtime);
-    let bytes = hasher.finish() >> 32;
-    hasher.write_i64(ctime);
-    let all = hasher.finish() >> 32;
+    let (size, mtime) = (stat.size, stat.mtime.cast_unsigned());
+    let bytes = hash([size, mtime]);
+    let all = if with_ctime {
+        hash([size, mtime, stat.ctime.cast_unsigned()])
+    } else {
+        bytes
+    };
     Fingerprint {
         inode: inode_key(stat),
-        state: bytes << 32 | all,
-        size: (size >> (64 - SIZE_BITS)) as u8,
+        state: bytes >> 32 << 32 | all & u64::from(u32::MAX),
+        size: (hash([size]) >> (64 - SIZE_BITS)) as u8,
     }
 }
 
@@ -108,8 +123,8 @@ mod tests {
         let stat = stat(1, 7);
         let state = fingerprint(&stat, true).state;
         assert_eq!(state >> 32, KEY.hash_one((stat.size, stat.mtime)) >> 32);
-        let all = KEY.hash_one((stat.size, stat.mtime, stat.ctime)) >> 32;
-        assert_eq!(state & u64::from(u32::MAX), all);
+        let all = KEY.hash_one((stat.size, stat.mtime, stat.ctime));
+        assert_eq!(state & u64::from(u32::MAX), all & u64::from(u32::MAX));
     }
 
     #[test]
