@@ -131,6 +131,16 @@ pub(crate) fn coarse_nanos() -> i64 {
     nanos_of(libc::CLOCK_REALTIME_COARSE)
 }
 
+/// The time of day, in nanoseconds since 1970.
+pub(crate) fn wall_nanos() -> i64 {
+    nanos_of(libc::CLOCK_REALTIME)
+}
+
+/// The monotonic clock, in nanoseconds.
+pub(crate) fn monotonic_nanos() -> i64 {
+    nanos_of(libc::CLOCK_MONOTONIC)
+}
+
 /// The CPU time that this process has taken, in nanoseconds.
 pub(crate) fn cpu_nanos() -> i64 {
     nanos_of(libc::CLOCK_PROCESS_CPUTIME_ID)

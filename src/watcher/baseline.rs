@@ -124,8 +124,11 @@ impl Watcher {
 
     /// Shows the progress of the baseline, if that is due.
     pub(super) fn show_progress(&mut self) {
+        let Some(due) = self.progress_due() else {
+            return;
+        };
         let now = self.clock.tick();
-        if self.progress_due().is_some_and(|due| due <= now)
+        if due <= now
             && let Some(baseline) = self.baseline.reading()
         {
             let text = baseline.text(&self.tracker);

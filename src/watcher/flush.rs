@@ -19,6 +19,9 @@ impl Watcher {
             self.stderr.warn_of_many(&warning, self.clock.tick());
         }
         for _ in 0..PIECES {
+            if self.output.is_idle(&self.tracker.records.ready) {
+                return Ok(());
+            }
             let now = self.clock.now();
             let buffer = &mut self.tracker.records.ready;
             self.output.settle(buffer, &mut self.stop, now.tick);

@@ -124,6 +124,11 @@ impl Output {
         Some(&self.buffer)
     }
 
+    /// Whether there is nothing to be taken, held or rendered now.
+    pub(super) fn is_idle(&self, buffer: &ChangeBuffer) -> bool {
+        self.settle.is_none() && buffer.is_empty() && !self.can_render()
+    }
+
     /// Whether changes are left to be rendered.
     pub(super) fn has_backlog(&self) -> bool {
         self.rendered < self.buffer.changes().len()

@@ -34,11 +34,10 @@ impl Stages for Watcher {
 
     /// Reads the kernel queue, as far as there is room.
     fn drain(&mut self) -> Result<(), Error> {
-        let was_empty = !self.has_events();
-        let before = self.clock.now();
+        let before = (!self.has_events()).then(|| self.clock.now());
         let read = self.events.read();
         let read = read.map_err(Error::system("read events"))?;
-        if read == 0 && was_empty {
+        if let Some(before) = before.filter(|_| read == 0) {
             self.tracker.queue_was_empty(before);
         }
         Ok(())
@@ -66,9 +65,9 @@ impl Stages for Watcher {
         let now = self.clock.now();
         let tracker = self.tracker.at(now);
         for _ in 0..STRIDE {
-            tracker.apply_next();
-            if tracker.is_emitting() {
-                break; // A piece of a large subtree is written before the next.
+            // A piece of a large subtree is written before the next.
+            if !tracker.apply_next() || tracker.is_emitting() {
+                break;
             }
         }
     }
