@@ -286,8 +286,8 @@ mod tests {
     #[test]
     fn names_that_are_gone_make_room_for_others() {
         const NAME: usize = 254;
-        // Each has its length before it.
-        let count = MAX_BYTES as usize / (NAME + 1);
+        // Each has two bytes before it.
+        let count = MAX_BYTES as usize / (NAME + 2);
         let mut model = Model::default();
         let top = model.insert(None, b"t", Kind::Directory);
         let mut number = 0;

@@ -159,8 +159,8 @@ fn names_that_are_gone_make_room_for_others() {
     assert!(tree.add_path(b"r") && tree.set(b"r", &state(Kind::Directory, 0)));
     let file = |number: u32| format!("r/{number:0254}");
     let add = |tree: &mut Tree, number| tree.set(file(number).as_bytes(), &state(Kind::File, 0));
-    // Each name has its length before it.
-    let count = MAX_BYTES / 255;
+    // Each name has two bytes before it.
+    let count = MAX_BYTES / 256;
     assert!((0..count).all(|number| add(&mut tree, number)));
     // Less than half, so that the bytes are not compacted yet.
     let gone = count / 2 - 1;
