@@ -223,6 +223,7 @@ fn run(
         None => Held::Usual,
     };
     let signals = Signals::hold(held).map_err(Error::system("wait for signals"))?;
+    process::set_up_malloc();
     process::raise_descriptor_limit(DESCRIPTORS);
     process::widen_descriptor_table(signals.as_fd(), 1000);
     // Its file is removed when it is dropped.

@@ -67,14 +67,17 @@ pub(crate) fn widen_descriptor_table(fd: BorrowedFd<'_>, least: i32) {
     }
 }
 
-/// Has the C library map each large piece of memory by itself, whatever was freed before: such
-/// a piece grows in place, and goes back to the kernel when it is freed.
-pub(crate) fn set_mmap_threshold() {
-    // Others than glibc do so anyway. SAFETY: takes no pointers; a failure is no harm.
+/// Sets up malloc(3). Large pieces of memory are mapped each by itself, whatever was freed before:
+/// such a piece grows in place, and goes back to the kernel when it is freed. All threads take small
+/// pieces from one heap, since each further one keeps 132 KiB; a thread takes few at a time.
+/// A thread that runs already keeps the heap that it has.
+pub(crate) fn set_up_malloc() {
+    // Others than glibc do so anyway.
     #[cfg(target_env = "gnu")]
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10)
-    };
+    for (option, value) in [(libc::M_MMAP_THRESHOLD, 128 << 10), (libc::M_ARENA_MAX, 1)] {
+        // SAFETY: takes no pointers; a failure is no harm.
+        unsafe { libc::mallopt(option, value) };
+    }
 }
 
 /// Gives the calling thread a working directory of its own: unshare(CLONE_FS).

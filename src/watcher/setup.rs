@@ -124,7 +124,6 @@ impl Watcher {
         let clock = SystemClock::new();
         let poller = Poller::new()?;
         let inotify = Arc::new(Inotify::new().map_err(Error::inotify("begin to watch"))?);
-        process::set_mmap_threshold();
         let workers = Workers::new(poller.worker_event());
         let settle = config.options.settle.map(Settle::new);
         let printer = Printer::new(config.style, config.host, config.header);
