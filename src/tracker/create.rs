@@ -14,10 +14,12 @@ use crate::change::{Bytes, Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Outcome};
 
 impl<D: Disk> Tracker<D> {
-    /// Adds an entry for what is no directory; a PATH with its path is gone.
-    pub(super) fn insert(&mut self, dir: Id, name: &[u8], kind: Kind) -> Id {
+    /// Adds an entry for what is no directory; a PATH with its path is gone. `None`: the directory
+    /// has gone with that.
+    pub(super) fn insert(&mut self, dir: Id, name: &[u8], kind: Kind) -> Option<Id> {
         self.lose_roots_at(dir, name);
-        self.model.insert(Some(dir), name, kind)
+        let is_left = self.is_left(dir);
+        is_left.then(|| self.model.insert(Some(dir), name, kind))
     }
 
     /// Applies `IN_CREATE` of a name that is not in the model, and no directory. Returns whether
@@ -39,7 +41,7 @@ impl<D: Disk> Tracker<D> {
                 let destination = self.find_destination(outcome, content);
                 let kind = destination.as_ref().map(|at| at.kind);
                 let id = self.insert_unseen(dir, name, kind);
-                if let Some(destination) = destination {
+                if let (Some(id), Some(destination)) = (id, destination) {
                     self.keep_destination(id, destination);
                 }
                 false
@@ -58,12 +60,12 @@ impl<D: Disk> Tracker<D> {
 
     /// Inserts a name that has left the disk already: as a file, unless another kind was found
     /// under its new name. A later step of the batch takes it away.
-    fn insert_unseen(&mut self, dir: Id, name: &[u8], kind: Option<Kind>) -> Id {
+    fn insert_unseen(&mut self, dir: Id, name: &[u8], kind: Option<Kind>) -> Option<Id> {
         match kind {
             Some(kind @ (Kind::Symlink | Kind::Other)) => {
-                let id = self.insert(dir, name, kind);
+                let id = self.insert(dir, name, kind)?;
                 self.emit_created(id, Content::default());
-                id
+                Some(id)
             }
             Some(Kind::File | Kind::Directory) | None => self.insert_empty(dir, name, None),
         }
@@ -80,8 +82,10 @@ impl<D: Disk> Tracker<D> {
     /// Applies `IN_DELETE` of a name that was created and never found on disk: it is emitted as
     /// created and deleted.
     pub(super) fn delete_unseen(&mut self, dir: Id, name: &[u8]) {
-        if self.is_directory(dir) && self.model.find(dir, name).is_none() {
-            let id = self.insert_empty(dir, name, None);
+        if self.is_directory(dir)
+            && self.model.find(dir, name).is_none()
+            && let Some(id) = self.insert_empty(dir, name, None)
+        {
             self.unlink(id);
         }
     }
@@ -107,7 +111,12 @@ impl<D: Disk> Tracker<D> {
         };
         let stat = at.and_then(|(dir, name)| self.stat_in(dir, name).ok());
         let kind = stat.map(|stat| stat.kind);
-        let id = self.insert_unseen(old_dir, old_name, kind);
+        let Some(id) = self.insert_unseen(old_dir, old_name, kind) else {
+            return !self.is_left(dir);
+        };
+        if !self.is_left(dir) {
+            return true;
+        }
         if outcome == Outcome::Stays {
             self.compare_before_replacing(id, dir, name);
         }
@@ -130,7 +139,9 @@ impl<D: Disk> Tracker<D> {
             else {
                 return false;
             };
-            let id = self.insert(dir, name, Kind::File);
+            let Some(id) = self.insert(dir, name, Kind::File) else {
+                return true;
+            };
             self.store_digest(id, &stat, digest, stable);
             self.links.tmpfiles.add_recent(&stat);
             self.emit_created(id, content(&stat, Some(digest)));
@@ -138,7 +149,9 @@ impl<D: Disk> Tracker<D> {
             self.note_reading_of(id, &stat, true);
             return true;
         }
-        let id = self.insert_empty(dir, name, Some(&stat));
+        let Some(id) = self.insert_empty(dir, name, Some(&stat)) else {
+            return true;
+        };
         match reading {
             Reading::Done(read) => self.compare_first_reading(id, &read),
             Reading::Later(ticket, _) => {
@@ -183,9 +196,10 @@ impl<D: Disk> Tracker<D> {
             Ok(stat) if self.disk.is_self_output(stat.inode) => {}
             Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat),
             Ok(stat) if stat.kind != Kind::Directory => {
-                let id = self.insert(dir, name, stat.kind);
-                self.remember_attributes(id, &stat);
-                self.emit_created(id, Content::default());
+                if let Some(id) = self.insert(dir, name, stat.kind) {
+                    self.remember_attributes(id, &stat);
+                    self.emit_created(id, Content::default());
+                }
             }
             // It is gone or replaced: events about that follow.
             Ok(_) | Err(FsError::NotFound) => self.unseen_create(dir, name),
@@ -198,7 +212,9 @@ impl<D: Disk> Tracker<D> {
             self.create_whole(dir, name, stat);
             return;
         }
-        let id = self.insert_empty(dir, name, Some(stat));
+        let Some(id) = self.insert_empty(dir, name, Some(stat)) else {
+            return;
+        };
         self.links.tmpfiles.add_recent(stat);
         if stat.size == 0 {
             let by_stat = self.goes_by_stat(stat);
@@ -222,8 +238,8 @@ impl<D: Disk> Tracker<D> {
 
     /// Inserts a file and emits it as empty, as open(2) makes it. `stat`: its status, if it was
     /// found.
-    fn insert_empty(&mut self, dir: Id, name: &[u8], stat: Option<&Stat>) -> Id {
-        let id = self.insert(dir, name, Kind::File);
+    fn insert_empty(&mut self, dir: Id, name: &[u8], stat: Option<&Stat>) -> Option<Id> {
+        let id = self.insert(dir, name, Kind::File)?;
         if let Some(stat) = stat {
             self.remember_attributes(id, stat);
         }
@@ -239,6 +255,6 @@ impl<D: Disk> Tracker<D> {
                 stat: stat.map(Stat::times),
             },
         );
-        id
+        Some(id)
     }
 }

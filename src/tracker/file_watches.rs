@@ -206,7 +206,9 @@ impl<D: Disk> Tracker<D> {
             }
         };
         self.model.remove(id);
-        let id = self.insert(dir, &name, stat.kind);
+        let Some(id) = self.insert(dir, &name, stat.kind) else {
+            return;
+        };
         self.add_walked(id, dir, stat.inode.ino);
         let class = self.disk.class(&stat);
         self.file_systems.note(stat.inode.dev, class);

@@ -25,7 +25,7 @@ impl<D: Disk> Tracker<D> {
                 self.lose_roots(&[root]);
             }
         }
-        self.model.is_live(top)
+        self.is_left(top)
     }
 
     /// Ends the PATHs at or below a name, since something else has the name now.
@@ -42,7 +42,7 @@ impl<D: Disk> Tracker<D> {
     /// Removes what is watched for PATHs, as far as it has not gone with another one of them.
     fn lose_roots(&mut self, roots: &[Id]) {
         for &root in roots {
-            if self.model.is_live(root) {
+            if self.roots.with_entry(root).is_some() {
                 self.unlink(root);
             }
         }
@@ -55,6 +55,9 @@ impl<D: Disk> Tracker<D> {
         let (model, files) = (&self.model, self.roots.files().iter());
         let is_lost = |file: &&FileRoot| model.is_within(file.dir, top);
         for file in files.filter(is_lost).cloned().collect::<Vec<_>>() {
+            if !self.roots.files().contains(&file) {
+                continue; // It was lost with another one.
+            }
             self.roots.forget_file(&file);
             let Some(id) = self.model.find(file.dir, &file.name) else {
                 continue;

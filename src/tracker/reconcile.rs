@@ -179,10 +179,12 @@ impl<D: Disk> Tracker<D> {
             Some(id) => self.unlink(id),
             None => {}
         }
+        if !self.is_left(dir) {
+            return; // It has gone with the PATHs in what had the name.
+        }
         if stat.kind == Kind::File {
             self.create_whole(dir, name, stat);
-        } else {
-            let id = self.insert(dir, name, stat.kind);
+        } else if let Some(id) = self.insert(dir, name, stat.kind) {
             self.remember_attributes(id, stat);
             self.emit_created(id, Content::default());
         }

@@ -157,6 +157,9 @@ impl<D: Disk> Tracker<D> {
         }
         let before = victim.and_then(|victim| self.before(victim));
         let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
+        if !self.is_left(id) || !self.is_left(dir) {
+            return self.enqueue_name(dir, name); // A PATH that stayed was lost just now.
+        }
         let from = self.path(id);
         self.move_entry(id, dir, name);
         match split {
@@ -192,25 +195,25 @@ impl<D: Disk> Tracker<D> {
         }
         if self.model.has(id, Flag::HIDDEN) {
             self.unlink(id);
-            if self.is_directory(dir) {
+            if self.is_left(dir) {
                 self.reconcile_name(dir, name);
             }
             return false;
         }
         self.lose_roots_at(dir, name);
-        if self.model.is_live(id) {
+        if self.is_left(id) {
             self.lose_roots_within(id);
         }
-        if self.model.is_live(dir) {
+        if self.is_left(dir) {
             self.lose_followed(dir, name);
         }
         if let Some(victim) = self.model.find(dir, name) {
             self.remove_roots_within(victim);
         }
-        if !self.model.is_live(dir) {
+        if !self.is_left(dir) {
             return false;
         }
-        if !self.model.is_live(id) || self.is_leaving(id) {
+        if !self.is_left(id) {
             // It was in one of these PATHs, as far as was known: it is found as new.
             self.enqueue_name(dir, name);
             return false;

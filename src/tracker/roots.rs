@@ -221,7 +221,9 @@ impl<D: Disk> Tracker<D> {
             self.roots.needs_survey = true;
             self.show_followed(shown);
             let is_left = self.roots.files.iter().any(|file| file.dir == dir);
-            if !self.model.has(dir, Flag::PARTIAL) {
+            if !self.is_left(dir) {
+                // It has gone with a PATH in a directory that had the name of the file.
+            } else if !self.model.has(dir, Flag::PARTIAL) {
                 // The PATH that its directory is in may report it now.
                 self.enqueue_name(dir, &name);
             } else if !is_left {

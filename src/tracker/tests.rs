@@ -14,6 +14,7 @@ mod folded_names;
 mod hard_links;
 mod in_pieces;
 mod lines;
+mod linked_roots;
 mod nested_roots;
 mod optional_events;
 mod property;

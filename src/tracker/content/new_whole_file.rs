@@ -17,7 +17,9 @@ impl<D: Disk> Tracker<D> {
         if let Some(known) = self.find_relocated(stat) {
             return self.rename_relocated(known, dir, name);
         }
-        let id = self.insert(dir, name, Kind::File);
+        let Some(id) = self.insert(dir, name, Kind::File) else {
+            return;
+        };
         self.remember_attributes(id, stat);
         self.note_links(id, stat);
         self.links.tmpfiles.add_recent(stat);

@@ -45,6 +45,12 @@ impl<D> Tracker<D> {
         self.roots.with_entry(self.model.root(id)).is_none()
     }
 
+    /// Whether an entry that was known before others were removed is in the model still, and not
+    /// to be emitted as deleted.
+    pub(crate) fn is_left(&self, id: Id) -> bool {
+        self.model.is_live(id) && !self.is_leaving(id)
+    }
+
     /// How many records are left beside those that may be written now.
     pub(crate) fn left_to_emit(&self) -> usize {
         let count = |part: &Part| match part {

@@ -19,7 +19,7 @@ impl<D: Disk> Tracker<D> {
         if !self.roots.entries().any(is_it) {
             self.lose_followed(dir, name);
         }
-        if !self.is_directory(dir) {
+        if !self.is_left(dir) {
             return; // It was in that PATH.
         }
         let known = self.model.find(dir, name);
@@ -35,10 +35,14 @@ impl<D: Disk> Tracker<D> {
                         && self.model.inode(id) == stat.inode =>
                 {
                     self.leave_directory(id);
-                    self.compare_attributes(id, stat);
+                    if self.is_left(id) {
+                        self.compare_attributes(id, stat);
+                    }
                 }
                 _ => {
-                    let id = self.new_directory(dir, name, stat);
+                    let Some(id) = self.new_directory(dir, name, stat) else {
+                        return;
+                    };
                     self.model.set_inode(id, stat.inode);
                     self.model.set_directory_state(id, BOUNDARY);
                     self.hide_if_root(id, stat.inode);
@@ -68,6 +72,9 @@ impl<D: Disk> Tracker<D> {
                 return self.enqueue(id);
             }
             self.unlink(child);
+            if !self.is_left(id) {
+                return; // It has gone with a PATH in the child.
+            }
         }
         self.forget_rules(id);
         if let Some(wd) = self.model.set_directory_state(id, BOUNDARY) {
@@ -114,10 +121,11 @@ impl<D: Disk> Tracker<D> {
                         self.mark_watched(id, *wd);
                         self.queue.add_rescan(id);
                     }
-                    None => {
-                        let id = self.new_directory(dir, name, stat);
-                        self.add_watched(id, *wd, watched, stat);
-                    }
+                    None => match self.new_directory(dir, name, stat) {
+                        Some(id) => self.add_watched(id, *wd, watched, stat),
+                        None if self.roots.is_ancestor_watch(*wd) => {}
+                        None => self.disk.unwatch(*wd),
+                    },
                 },
             },
             (Err(error), Some(id)) => {
@@ -129,7 +137,9 @@ impl<D: Disk> Tracker<D> {
                 self.retry_later(dir, name, error);
             }
             (Err(error), None) => {
-                let id = self.new_directory(dir, name, stat);
+                let Some(id) = self.new_directory(dir, name, stat) else {
+                    return;
+                };
                 self.model.set_inode(id, watched.inode);
                 self.emit_created(id, directory_content(stat));
                 self.cannot_watch(id, error);
@@ -153,15 +163,19 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Adds an entry for a directory, and removes what has its name.
-    pub(super) fn new_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Id {
+    /// Adds an entry for a directory, and removes what has its name. `None`: the directory that it
+    /// is in has gone with PATHs in that.
+    pub(super) fn new_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Option<Id> {
         if let Some(old) = self.model.find(dir, name) {
             self.unlink(old);
+        }
+        if !self.is_left(dir) {
+            return None;
         }
         let id = self.model.insert(Some(dir), name, Kind::Directory);
         self.remember_attributes(id, stat);
         self.inherit_folding(id);
-        id
+        Some(id)
     }
 
     /// Emits a new directory that is watched, and enqueues its scan.

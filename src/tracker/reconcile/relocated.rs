@@ -76,8 +76,7 @@ impl<D: Disk> Tracker<D> {
         };
         let holds_it = self.model.is_within(other, known);
         self.unlink(known);
-        let is_there = |id| self.model.is_live(id) && !self.is_leaving(id);
-        let is_left = !holds_it && is_there(other) && is_there(dir);
+        let is_left = !holds_it && self.is_left(other) && self.is_left(dir);
         if !is_left {
             self.retry_later(dir, name, &FsError::NotFound);
         }
@@ -112,7 +111,9 @@ impl<D: Disk> Tracker<D> {
         if !self.remove_other_at(dir, name, other) {
             return;
         }
-        let id = self.new_directory(dir, name, stat);
+        let Some(id) = self.new_directory(dir, name, stat) else {
+            return;
+        };
         self.model.set_alias(id, other);
         if is_of_root {
             self.model.hide(id);

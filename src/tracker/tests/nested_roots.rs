@@ -178,7 +178,7 @@ fn a_path_whose_watch_is_gone_without_an_event_is_polled_at_the_limit_of_watches
 }
 
 /// Applies the events before a survey finds what the PATHs lead to.
-fn applies_unsurveyed(world: &mut World) {
+pub(super) fn applies_unsurveyed(world: &mut World) {
     world.read(usize::MAX);
     let Ok(_) = world.begin_batch();
     while world.is_applying() {

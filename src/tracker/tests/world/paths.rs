@@ -11,7 +11,7 @@ use crate::tracker::{FileRoot, Root};
 
 impl World {
     /// Builds a PATH that leads to `path`, and is reported as `shown`.
-    pub(super) fn build(&mut self, path: &[u8], shown: &[u8]) {
+    pub(in crate::tracker::tests) fn build(&mut self, path: &[u8], shown: &[u8]) {
         let roots = self.tracker.roots.directories().iter();
         let roots = roots.filter(|root| root.open.starts_with(path));
         let others: Vec<_> = roots.map(|root| (root.open.clone(), root.entry)).collect();
@@ -132,6 +132,17 @@ impl World {
         for shown in lost {
             let now = self.now();
             self.tracker.at(now).lose_root(&shown);
+        }
+        let disk = &self.tracker.disk;
+        let model = &self.tracker.model;
+        // What the watches on directories above a PATH show.
+        let has_moved = |root: &&Root| {
+            let found = disk.at(&root.open).map(|node| disk.inode(node));
+            found != Some(model.inode(root.entry))
+        };
+        let roots = self.tracker.roots.directories().iter().filter(has_moved);
+        for moved in roots.map(|root| root.entry).collect::<Vec<_>>() {
+            self.tracker.enqueue(moved);
         }
         self.absorb();
     }

@@ -1,0 +1,73 @@
+//! Tests PATHs that lead through a symbolic link in another PATH, some of them in a circle: to a
+//! directory above the link.
+
+use super::super::fake::Op;
+use super::cases::{all, touch, write};
+use super::nested_roots::applies_unsurveyed;
+use super::world::{MS, World, WorldOptions};
+use crate::stage_order::Stages;
+
+fn tree() -> Vec<Op> {
+    let dirs = ["t/d", "t/d/e", "o/x", "u/p"].map(Op::MakeDir);
+    all(&[dirs.to_vec(), write("t/f", 2), write("o/x/f", 4)])
+}
+
+/// A PATH in a directory that another PATH leads to, which is given through the first one; and
+/// others.
+fn circle() -> WorldOptions {
+    WorldOptions {
+        roots: vec!["t/d/e", "u/p", "u"],
+        links: vec![("t/d/e/x", "t")],
+        ..WorldOptions::default()
+    }
+}
+
+/// Does all that is due, before a survey finds what the PATHs lead to and the next events are read.
+fn works_unsurveyed(world: &mut World) {
+    world.passes(10 * MS);
+    world.begin_work();
+    while Stages::work(world) {}
+    world.absorb();
+}
+
+/// Asserts that both PATHs of the circle have gone after these calls.
+fn ends_circle(options: &WorldOptions, ops: &[Op]) {
+    let tree = all(&[tree(), vec![Op::Symlink("t/d/e/x")]]);
+    let mut world = World::quiet(options, &tree);
+    world.does(ops);
+    applies_unsurveyed(&mut world);
+    works_unsurveyed(&mut world);
+    world.settles();
+    let left: Vec<_> = world.fold.names.keys().collect();
+    assert_eq!(left, [&b"u"[..], b"u/p"], "{ops:?}");
+}
+
+#[test]
+fn what_takes_the_name_of_a_directory_with_a_circle_in_it_ends_the_path_that_it_is_in() {
+    let takes = [
+        touch("t/d"),
+        write("t/d", 1),
+        vec![Op::Symlink("t/d")],
+        vec![Op::MakeDir("t/d")],
+        vec![Op::Rename("t/f", "t/d")],
+        vec![Op::Symlink("t/y"), Op::Rename("t/y", "t/d")],
+        vec![Op::Fifo("t/d"), Op::Rename("t/d", "t/y")],
+    ];
+    for take in takes {
+        for exclude in [vec![], vec!["d/"]] {
+            for max_depth in [None, Some(1)] {
+                let mut options = WorldOptions {
+                    exclude: exclude.clone(),
+                    ..circle()
+                };
+                options.settings.max_depth = max_depth;
+                ends_circle(
+                    &options,
+                    &all(&[vec![Op::Rename("t/d", "o/d")], take.clone()]),
+                );
+            }
+        }
+    }
+    ends_circle(&circle(), &[Op::Whiteout("t/d", "o/d")]);
+    ends_circle(&circle(), &[Op::Exchange("t/d", "o/x")]);
+}
