@@ -33,7 +33,7 @@ impl<D> Tracker<D> {
     }
 
     /// The path of a name in a directory, as it is reported.
-    fn path_of_name(&self, dir: Id, name: &[u8]) -> Vec<u8> {
+    pub(super) fn path_of_name(&self, dir: Id, name: &[u8]) -> Vec<u8> {
         let mut path = Vec::new();
         self.write_path(dir, &mut path);
         if !path.ends_with(b"/") {

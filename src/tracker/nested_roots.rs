@@ -39,6 +39,17 @@ impl<D: Disk> Tracker<D> {
         self.lose_file_roots(top);
     }
 
+    /// Ends the PATHs that were given as a path through this one, since a rename is about to move or
+    /// to replace what has it.
+    pub(super) fn lose_roots_through(&mut self, path: &[u8]) {
+        self.lose_roots(&self.roots_through(path));
+        let is_through = |file: &&FileRoot| leads_through(&file.shown, path);
+        let files = self.roots.files().iter().filter(is_through).cloned();
+        for file in files.collect::<Vec<_>>() {
+            self.lose_root(&file.shown);
+        }
+    }
+
     /// Removes what is watched for PATHs, as far as it has not gone with another one of them.
     fn lose_roots(&mut self, roots: &[Id]) {
         for &root in roots {
@@ -125,16 +136,16 @@ impl<D> Tracker<D> {
         };
         // Another name of a directory is not where the others are reported.
         if !self.model.is_alias(top) {
-            roots.extend(self.roots_through(top));
+            let mut path = Vec::new();
+            self.write_path(top, &mut path);
+            roots.extend(self.roots_through(&path));
         }
         roots
     }
 
-    /// The PATHs that were given as a path through a directory.
-    fn roots_through(&self, dir: Id) -> Vec<Id> {
-        let mut path = Vec::new();
-        self.write_path(dir, &mut path);
-        let is_through = |root: &&Root| leads_through(&root.shown, &path);
+    /// The PATHs that were given as a path through this one.
+    fn roots_through(&self, path: &[u8]) -> Vec<Id> {
+        let is_through = |root: &&Root| leads_through(&root.shown, path);
         let through = self.roots.directories().iter().filter(is_through);
         through.map(|root| root.entry).collect()
     }

@@ -210,6 +210,7 @@ impl<D: Disk> Tracker<D> {
         if let Some(victim) = self.model.find(dir, name) {
             self.remove_roots_within(victim);
         }
+        self.lose_roots_of_rename(id, dir, name);
         if !self.is_left(dir) {
             return false;
         }
@@ -219,6 +220,24 @@ impl<D: Disk> Tracker<D> {
             return false;
         }
         true
+    }
+
+    /// Ends the PATHs that were given as a path through one of the names of a rename, by directories
+    /// that are hidden or by symbolic links.
+    fn lose_roots_of_rename(&mut self, id: Id, dir: Id, name: &[u8]) {
+        let roots = &self.roots;
+        if roots.directories().len() + roots.files().len() < 2 {
+            return;
+        }
+        if self.is_left(id) && self.model.kind(id) != Kind::File {
+            let mut shown = Vec::new();
+            self.write_path(id, &mut shown);
+            self.lose_roots_through(&shown);
+        }
+        if self.is_left(dir) {
+            let shown = self.path_of_name(dir, name);
+            self.lose_roots_through(&shown);
+        }
     }
 
     /// Gives an entry another name in the model, which is free.

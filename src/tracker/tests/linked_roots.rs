@@ -71,3 +71,45 @@ fn what_takes_the_name_of_a_directory_with_a_circle_in_it_ends_the_path_that_it_
     ends_circle(&circle(), &[Op::Whiteout("t/d", "o/d")]);
     ends_circle(&circle(), &[Op::Exchange("t/d", "o/x")]);
 }
+
+#[test]
+fn a_file_that_takes_the_name_of_a_hidden_directory_ends_the_paths_through_that() {
+    let options = WorldOptions {
+        links: vec![("t/d/x", "o/x")],
+        exclude: vec!["d/"],
+        ..WorldOptions::default()
+    };
+    let tree = all(&[tree(), vec![Op::Symlink("t/d/x")]]);
+    let mut world = World::quiet(&options, &tree);
+    world.does(&[Op::Rename("t/d", "u/d"), Op::Rename("o/x/f", "t/d")]);
+    applies_unsurveyed(&mut world);
+    world.converges();
+    assert_eq!(
+        world.new_records(),
+        ["deleted t/d/x/f", "deleted t/d/x/", "created t/d 4"]
+    );
+}
+
+#[test]
+fn a_link_that_is_renamed_or_replaced_ends_the_paths_through_it_before() {
+    let deleted = ["deleted t/l/x/f", "deleted t/l/x/"];
+    let cases: [(&[Op], &[&str], &str); 2] = [
+        (&[Op::Rename("t/l", "t/m")], &[], "renamed t/l -> t/m"),
+        (
+            &[Op::Symlink("t/m"), Op::Rename("t/m", "t/l")],
+            &["created t/m"],
+            "renamed t/m -> t/l",
+        ),
+    ];
+    for (ops, before, renamed) in cases {
+        let tree = all(&[tree(), vec![Op::Symlink("t/l")]]);
+        let mut world = World::quiet(&WorldOptions::default(), &tree);
+        world.tops.push("t/l/x");
+        world.build(b"o/x", b"t/l/x");
+        world.does(ops);
+        applies_unsurveyed(&mut world);
+        world.settles();
+        let expected = [before, &deleted, &[renamed]].concat();
+        assert_eq!(world.new_records(), expected);
+    }
+}
