@@ -121,7 +121,7 @@ impl<D: Disk> Tracker<D> {
                         self.mark_watched(id, *wd);
                         self.queue.add_rescan(id);
                     }
-                    None => match self.new_directory(dir, name, stat) {
+                    None => match self.replace_followed(dir, name, stat) {
                         Some(id) => self.add_watched(id, *wd, watched, stat),
                         None if self.roots.is_ancestor_watch(*wd) => {}
                         None => self.disk.unwatch(*wd),
@@ -137,7 +137,7 @@ impl<D: Disk> Tracker<D> {
                 self.retry_later(dir, name, error);
             }
             (Err(error), None) => {
-                let Some(id) = self.new_directory(dir, name, stat) else {
+                let Some(id) = self.replace_followed(dir, name, stat) else {
                     return;
                 };
                 self.model.set_inode(id, watched.inode);
@@ -161,6 +161,14 @@ impl<D: Disk> Tracker<D> {
         if self.model.scanned(id) != self.queue.generation() {
             self.queue.ensure_rescan(id);
         }
+    }
+
+    /// As [`Self::new_directory`], where a link may have led to a PATH whose inode number the new
+    /// directory has.
+    fn replace_followed(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Option<Id> {
+        self.lose_followed(dir, name);
+        self.is_left(dir)
+            .then(|| self.new_directory(dir, name, stat))?
     }
 
     /// Adds an entry for a directory, and removes what has its name. `None`: the directory that it

@@ -113,3 +113,25 @@ fn a_link_that_is_renamed_or_replaced_ends_the_paths_through_it_before() {
         assert_eq!(world.new_records(), expected);
     }
 }
+
+#[test]
+fn a_new_directory_with_the_inode_number_of_a_path_takes_the_place_of_the_link_to_it() {
+    let options = WorldOptions {
+        links: vec![("t/d/x", "o/x")],
+        ..WorldOptions::default()
+    };
+    let tree = all(&[tree(), vec![Op::Symlink("t/d/x")]]);
+    let mut world = World::quiet(&options, &tree);
+    world.does(&[Op::Unlink("t/d/x")]);
+    world.read(usize::MAX);
+    world.does(&[Op::RemoveTree("o/x"), Op::MakeDir("t/d/x")]);
+    let Ok(_) = world.begin_batch();
+    while world.is_applying() {
+        world.apply();
+    }
+    works_unsurveyed(&mut world);
+    world.converges();
+    let records = world.new_records();
+    let at = |record: &str| records.iter().position(|other| other == record);
+    assert!(at("deleted t/d/x/") < at("created t/d/x/"), "{records:?}");
+}
