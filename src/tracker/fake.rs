@@ -337,9 +337,10 @@ impl Fake {
         self.tree.node(node).is_excused
     }
 
-    /// Whether a file was written to while it had several names.
-    pub(crate) fn is_written_by_one_of_many(&self, node: Node) -> bool {
-        !self.tree.node(node).writers.is_empty()
+    /// Whether a file was written to, or its mode changed, while it had several names.
+    pub(crate) fn is_changed_by_one_of_many(&self, node: Node) -> bool {
+        let body = self.tree.node(node);
+        body.has_mode_of_one || !body.writers.is_empty()
     }
 
     /// Its inode number, with that of the device.

@@ -9,10 +9,14 @@ use foldhash::HashMap;
 
 use super::disk::{Disk, Stat};
 use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
-use super::queue::Work;
+use super::queue::{Key, Work};
 use super::tmpfiles::Tmpfiles;
 use super::{Tracker, model};
-use crate::change::Digest;
+use crate::change::{Digest, Kind};
+
+/// How long the comparison of all files with several names waits: 0.5 s, so that others can cause it
+/// twice a second at most.
+const COMPARE_DELAY: u64 = 500_000_000;
 
 /// What is known of inodes with several names, beside the model's index by inode.
 #[derive(Default)]
@@ -128,6 +132,15 @@ impl<D> Tracker<D> {
     /// its file, which is read then. `is_written`: there may have been a write for which there is
     /// no evidence.
     pub(super) fn pass_evidence_on(&mut self, id: Id, is_written: bool) {
+        let is_read = self
+            .reads
+            .evidence(id)
+            .is_some_and(Evidence::is_more_than_attrib);
+        let is_written = is_written || is_read || self.has_write_events(id);
+        if is_written && self.model.is_unread(id) {
+            // Its inode key is not known: any file may be its own that was stat'ed before the write.
+            self.compare_linked_files();
+        }
         if !self.model.has(id, Flag::LINKED) {
             return;
         }
@@ -136,10 +149,6 @@ impl<D> Tracker<D> {
         };
         let names = self.model.with_inode_key(key);
         let other = names.iter().copied().find(|&other| other != id);
-        let is_read = self
-            .reads
-            .evidence(id)
-            .is_some_and(Evidence::is_more_than_attrib);
         if self.links.unreadable(key) == Some(id) {
             let is_unreadable = |other: &&Id| **other != id && self.model.is_unreadable(**other);
             let next = names.iter().find(is_unreadable).copied();
@@ -149,10 +158,25 @@ impl<D> Tracker<D> {
             self.links.readings.remove(&key);
         }
         if let Some(other) = other
-            && (is_written || is_read || self.has_write_events(id))
+            && is_written
         {
             self.model.add_evidence(other, Evidence::MODIFIED);
             self.enqueue(other);
+        }
+    }
+
+    /// Compares all files with several names, in a while: events about writes by other names of
+    /// theirs may be dropped, or those names are gone before their inodes were found.
+    pub(super) fn compare_linked_files(&mut self) {
+        let due = self.clock.tick().saturating_add(COMPARE_DELAY);
+        self.queue.delay(Work::timer(Key::LinkedFiles), due);
+    }
+
+    pub(super) fn enqueue_linked_files(&mut self) {
+        let model = &self.model;
+        let is_linked = |id: &Id| model.kind(*id) == Kind::File && model.has(*id, Flag::LINKED);
+        for id in model.all().filter(is_linked).collect::<Vec<_>>() {
+            self.enqueue(id);
         }
     }
 }

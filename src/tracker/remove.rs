@@ -128,6 +128,10 @@ impl<D: Disk> Tracker<D> {
         let mut lost = Vec::new();
         if flags.iter().any(|&flag| self.model.has(id, flag)) {
             lost = self.roots.shown_of(id);
+            if self.model.has(id, Flag::ROOT) {
+                // Events of its watches that are unread will be dropped.
+                self.compare_linked_files();
+            }
             self.roots.forget(id);
         }
         self.model.remove(id);

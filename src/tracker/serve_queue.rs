@@ -105,6 +105,7 @@ impl<D: Disk> Tracker<D> {
                     self.enqueue_other_names(inode, name, is_written);
                 }
             }
+            Key::LinkedFiles => self.enqueue_linked_files(),
             Key::Folding(dir) => self.check_folded_source(dir),
             Key::MovedFrom(cookie) => self.end_wait_for_moved_to(cookie),
             // A rescan that is under way is completed first: else it would never end where that takes

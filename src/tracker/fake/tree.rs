@@ -38,6 +38,8 @@ pub(crate) struct InodeBody {
     pub(crate) is_evicted: bool,
     /// The names by which it was written to while it had others.
     pub(crate) writers: BTreeSet<Dentry>,
+    /// Whether its mode was changed by a name while it had others.
+    pub(crate) has_mode_of_one: bool,
     /// Whether one of `writers` is gone: no event shows the bytes of the other names.
     pub(crate) is_excused: bool,
 }
@@ -101,6 +103,7 @@ impl Tree {
             pins: 0,
             is_evicted: false,
             writers: BTreeSet::new(),
+            has_mode_of_one: false,
             is_excused: false,
         });
         Node(self.nodes.len() - 1)

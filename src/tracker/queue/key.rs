@@ -17,6 +17,8 @@ pub(in crate::tracker) enum Key {
     Scan(Id),
     /// Enqueues the other names of an inode whose bytes have changed.
     OtherNames(InodeKey),
+    /// Enqueues the files with several names.
+    LinkedFiles,
     /// Finds out whether a directory ignores case.
     Folding(Id),
     /// Ends the wait for `IN_MOVED_TO`.
@@ -61,6 +63,7 @@ impl Key {
             Self::Name(..) => Class::Name,
             Self::Scan(_) => Class::Scan,
             Self::OtherNames(_)
+            | Self::LinkedFiles
             | Self::Folding(_)
             | Self::MovedFrom(_)
             | Self::Overflow

@@ -204,7 +204,7 @@ impl World {
             ..
         } = &self.tracker;
         let is_narrowed = !filter.hides_nothing() || settings.max_depth.is_some();
-        disk.is_excused(node) || is_narrowed && disk.is_written_by_one_of_many(node)
+        disk.is_excused(node) || is_narrowed && disk.is_changed_by_one_of_many(node)
     }
 
     fn gets_over_errors(&mut self) {

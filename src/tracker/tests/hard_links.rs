@@ -1,5 +1,6 @@
 //! Tests files with several names, and with none: a write by one name is emitted for all of them.
 
+use super::super::Hashing;
 use super::super::fake::Op;
 use super::cases::{all, emits, folds, write};
 use super::world::{MS, World, WorldOptions};
@@ -322,4 +323,25 @@ fn an_unreadable_file_is_tried_when_its_new_name_becomes_readable_before_that_is
         world.new_records(),
         ["created t/a 4", "created t/b 4", "changed t/a 4"]
     );
+}
+
+#[test]
+fn a_write_by_a_name_that_is_gone_before_the_baseline_is_reported_of_the_others() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    for (hashing, first) in [(Hashing::Eager, 0), (Hashing::Off, 1)] {
+        let mut options = WorldOptions::default();
+        options.settings.hashing = hashing;
+        let mut world = World::new(&options, &tree);
+        world.batch(first);
+        let [read, unread] = if first == 0 {
+            ["t/a", "t/b"]
+        } else {
+            ["t/b", "t/a"]
+        };
+        world.does(&write(unread, 2));
+        world.does(&[Op::Rename(unread, "o/a")]);
+        world.settles();
+        let expected = [format!("deleted {unread}"), format!("changed {read} 4")];
+        assert_eq!(world.new_records(), expected);
+    }
 }

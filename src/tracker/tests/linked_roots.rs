@@ -135,3 +135,18 @@ fn a_new_directory_with_the_inode_number_of_a_path_takes_the_place_of_the_link_t
     let at = |record: &str| records.iter().position(|other| other == record);
     assert!(at("deleted t/d/x/") < at("created t/d/x/"), "{records:?}");
 }
+
+#[test]
+fn a_write_in_a_path_that_ends_before_it_is_read_is_reported_of_other_names() {
+    let options = WorldOptions {
+        links: vec![("t/x", "o/x")],
+        ..WorldOptions::default()
+    };
+    let links = vec![Op::Symlink("t/x"), Op::Link("o/x/f", "t/g")];
+    let mut world = World::quiet(&options, &all(&[tree(), links]));
+    world.does(&all(&[write("o/x/f", 1), vec![Op::Unlink("t/x")]]));
+    world.converges();
+    let records = world.new_records();
+    assert_eq!(records[..2], ["deleted t/x/f", "deleted t/x/"]);
+    assert!(records.contains(&"changed t/g 4".to_owned()), "{records:?}");
+}

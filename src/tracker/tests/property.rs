@@ -213,6 +213,14 @@ fn linked() -> impl Strategy<Value = WorldOptions> {
         1 => Just(vec![("t/x", "t/d/e")]),
         1 => Just(vec![("t/d/e/x", "o/d")]),
     ];
+    // PATHs in a directory to which a link in them leads.
+    let circles = prop_oneof![
+        8 => Just(None),
+        1 => Just(Some((vec!["t/d"], ("t/d/x", "t")))),
+        1 => Just(Some((vec!["t/d/e", "u"], ("t/d/e/x", "t")))),
+        1 => Just(Some((vec!["t/d/e", "t/d"], ("t/d/e/x", "t")))),
+        1 => Just(Some((vec!["t/d/e"], ("t/d/e/x", "t/d")))),
+    ];
     let files = prop_oneof![
         1 => Just(vec![]),
         1 => Just(vec!["t/d/a"]),
@@ -220,9 +228,12 @@ fn linked() -> impl Strategy<Value = WorldOptions> {
     ];
     let depth = prop_oneof![1 => Just(None), 2 => (1..3_u32).prop_map(Some)];
     let exclude = prop_oneof![2 => Just(vec![]), 1 => Just(vec!["d/"]), 1 => Just(vec!["a"])];
-    (options(), links, files, depth, exclude).prop_map(
-        |(mut options, links, files, depth, exclude)| {
+    (options(), links, circles, files, depth, exclude).prop_map(
+        |(mut options, links, circle, files, depth, exclude)| {
             (options.links, options.files, options.exclude) = (links, files, exclude);
+            if let Some((roots, link)) = circle {
+                (options.roots, options.links) = (roots, vec![link]);
+            }
             options.settings.max_depth = depth;
             // A PATH that cannot be watched is tried again by a survey.
             options.most_watches = usize::MAX;
@@ -233,6 +244,6 @@ fn linked() -> impl Strategy<Value = WorldOptions> {
 
 #[test]
 fn wherever_a_path_leads_the_stream_adds_up_to_the_disk() {
-    let names = [&NAMES[..], &["t/x", "t/x", "t/d/e/x"]].concat();
+    let names = [&NAMES[..], &["t/x", "t/x", "t/d/x", "t/d/e/x"]].concat();
     check(linked(), steps_of(names), run);
 }

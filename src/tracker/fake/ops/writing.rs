@@ -153,10 +153,11 @@ impl Fake {
     pub(super) fn chmod(&mut self, path: &[u8], readable: bool) -> Option<()> {
         let dentry = self.tree.dentry_at(path)?;
         let node = self.tree.dentry(dentry).node;
-        self.has_others(dentry)?;
+        let has_others = self.has_others(dentry)?;
         let now = self.tree.time();
         let body = self.tree.node_mut(node);
         body.ctime = now;
+        body.has_mode_of_one |= has_others;
         body.is_readable = readable;
         self.content(dentry, NameEvent::Attrib, SelfEvent::Attrib);
         Some(())
