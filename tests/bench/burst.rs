@@ -4,7 +4,7 @@ use crate::fold::Model;
 use crate::run::Run;
 use crate::session::{Session, note};
 use crate::stats::{Row, Unit, thousands};
-use crate::tools::{EAGER, Kind, NOBODY, OFF, PEER, Tool, digested};
+use crate::tools::{EAGER, Kind, NOBODY, OFF, PEER, Tool, digested, stated};
 use crate::trees::Writers;
 use crate::{Fallible, floor, trees};
 use std::fs;
@@ -37,7 +37,14 @@ fn burst(session: &mut Session, writers: Writers, pace: &str) -> Fallible<Vec<Ro
     let name = format!("{} operations, {pace}", thousands(wanted));
     note(&format!("burst: {name}"));
     let tree = session.path("burst");
-    let all = [floor::ECHO, floor::ECHO_DIGESTS, PEER, EAGER, OFF];
+    let all = [
+        floor::ECHO,
+        floor::ECHO_DIGESTS,
+        floor::ECHO_STATS,
+        PEER,
+        EAGER,
+        OFF,
+    ];
     let bursts = session.by_turns(&all, |tool| one(tool, &tree, wanted, writers))?;
     let [eager, off] = [(EAGER, ""), (OFF, ", --hash off")].map(|(mine, suffix)| {
         let name = format!("CPU per operation, {pace}{suffix}");
@@ -51,6 +58,12 @@ fn burst(session: &mut Session, writers: Writers, pace: &str) -> Fallible<Vec<Ro
         digesting,
         |burst| Some(burst.cpu),
     );
+    let stating = bursts.row(
+        stated(&format!("CPU per operation, {pace}, --hash off")),
+        Unit::Seconds,
+        [OFF, NOBODY, floor::ECHO_STATS],
+        |burst| Some(burst.cpu),
+    );
     let name = format!("Wrong after {name}");
     let versus = [EAGER, PEER, floor::ECHO];
     let count = |burst: &Burst| u32::try_from(burst.wrong).ok().map(f64::from);
@@ -58,6 +71,7 @@ fn burst(session: &mut Session, writers: Writers, pace: &str) -> Fallible<Vec<Ro
         eager,
         digesting,
         off,
+        stating,
         bursts.row(name, Unit::Count, versus, count),
     ])
 }

@@ -3,7 +3,7 @@
 use crate::sys;
 use sha2::{Digest, Sha256};
 use std::ffi::{CStr, CString, OsStr};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -18,12 +18,15 @@ pub(crate) const ECHO: &str = "floor-echo";
 /// Like [`ECHO`], but first reads and digests the files that were closed, as [`HASH_REGULAR`]
 /// does.
 pub(crate) const ECHO_DIGESTS: &str = "floor-echo-digests";
+/// Like [`ECHO`], but first asks for the status of the files that were closed, as a watcher must
+/// that reports their sizes.
+pub(crate) const ECHO_STATS: &str = "floor-echo-stats";
 /// Opens every directory, and reads and digests every file; no watches.
 pub(crate) const HASH: &str = "floor-hash";
 /// Like [`HASH`], but opens only what is known to be a regular file, as a watcher must, lest
 /// another user make it open a FIFO.
 pub(crate) const HASH_REGULAR: &str = "floor-hash-regular";
-pub(crate) const ALL: [&str; 5] = [WALK, ECHO, ECHO_DIGESTS, HASH, HASH_REGULAR];
+pub(crate) const ALL: [&str; 6] = [WALK, ECHO, ECHO_DIGESTS, ECHO_STATS, HASH, HASH_REGULAR];
 /// The line on stderr when a floor has done all of that.
 pub(crate) const READY: &str = "floor: ready";
 
@@ -59,7 +62,7 @@ pub(crate) fn run(kind: &str, tree: &OsStr) -> io::Result<()> {
     let walk = Walk {
         inotify,
         hash,
-        paths: [ECHO, ECHO_DIGESTS].contains(&kind).then(Mutex::default),
+        paths: Closed::of(kind).map(|_| Mutex::default()),
         queue: Mutex::default(),
         wake: Condvar::new(),
         hungry: AtomicUsize::new(0),
@@ -77,9 +80,11 @@ pub(crate) fn run(kind: &str, tree: &OsStr) -> io::Result<()> {
         walk.work();
     });
     eprintln!("{READY}");
-    if let (Some(inotify), Some(paths)) = (&walk.inotify, &walk.paths) {
+    if let (Some(inotify), Some(paths), Some(closed)) =
+        (&walk.inotify, &walk.paths, Closed::of(kind))
+    {
         let paths = paths.lock().expect("no thread panicked");
-        return echo(inotify, &paths, kind == ECHO_DIGESTS);
+        return echo(inotify, &paths, closed);
     }
     // The watches stay for as long as the program does: `walk` still owns their queue.
     loop {
@@ -187,7 +192,7 @@ impl Walk {
             if length == 0 {
                 return Ok(());
             }
-            for (kind, name) in Entries(&buffer[..length]) {
+            for (kind, name) in sys::Entries(&buffer[..length]) {
                 match (kind, name.to_bytes()) {
                     (libc::DT_DIR, b"." | b"..") => {}
                     (libc::DT_DIR, bytes) => own.push(Directory {
@@ -228,21 +233,6 @@ impl Walk {
     }
 }
 
-/// The entries in what getdents64(2) wrote, as (kind, name).
-struct Entries<'a>(&'a [u8]);
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = (u8, &'a CStr);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        // struct linux_dirent64: inode and offset, 8 bytes each; length, 2; kind, 1; name.
-        let length = usize::from(u16::from_ne_bytes(self.0.get(16..18)?.try_into().ok()?));
-        let (entry, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some((entry[18], CStr::from_bytes_until_nul(&entry[19..]).ok()?))
-    }
-}
-
 /// Reads a file to its end and digests it.
 fn digest(
     directory: Option<BorrowedFd<'_>>,
@@ -278,8 +268,27 @@ fn open_regular(directory: Option<BorrowedFd<'_>>, name: &CStr) -> io::Result<Fi
     sys::open_at(None, &itself, libc::O_RDONLY).map(File::from)
 }
 
+/// What is done with a file that was closed, before its line is printed.
+#[derive(Clone, Copy)]
+enum Closed {
+    Printed,
+    Stated,
+    Digested,
+}
+
+impl Closed {
+    fn of(kind: &str) -> Option<Self> {
+        match kind {
+            ECHO => Some(Self::Printed),
+            ECHO_STATS => Some(Self::Stated),
+            ECHO_DIGESTS => Some(Self::Digested),
+            _ => None,
+        }
+    }
+}
+
 /// Prints a line for every event, all that one read(2) gave with one write(2).
-fn echo(mut inotify: &File, paths: &[Vec<u8>], digests: bool) -> io::Result<()> {
+fn echo(mut inotify: &File, paths: &[Vec<u8>], closed: Closed) -> io::Result<()> {
     let mut events = vec![0; CHUNK];
     let mut content = vec![0; CHUNK];
     let mut lines = Vec::with_capacity(CHUNK);
@@ -287,7 +296,7 @@ fn echo(mut inotify: &File, paths: &[Vec<u8>], digests: bool) -> io::Result<()> 
     let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     loop {
         let length = inotify.read(&mut events)?;
-        for (wd, mask, name) in Events(&events[..length]) {
+        for (wd, mask, name) in sys::Events(&events[..length]) {
             let Some((_, word)) = WORDS.iter().find(|(bit, _)| mask & bit != 0) else {
                 continue;
             };
@@ -298,31 +307,24 @@ fn echo(mut inotify: &File, paths: &[Vec<u8>], digests: bool) -> io::Result<()> 
             lines.extend_from_slice(path.map_or(b"", |path| path.as_slice()));
             lines.push(b'/');
             lines.extend(name.iter().take_while(|byte| **byte != 0));
-            if digests && mask & libc::IN_CLOSE_WRITE != 0 {
-                let path = CString::new(&lines[start..])?;
-                // A file that is gone has no digest.
-                let _digest = digest(None, &path, Opening::RegularOnly, &mut content);
+            if mask & libc::IN_CLOSE_WRITE != 0 {
+                let path = &lines[start..];
+                // A file that is gone has neither size nor digest.
+                match closed {
+                    Closed::Printed => {}
+                    Closed::Stated => {
+                        let found = fs::symlink_metadata(OsStr::from_bytes(path));
+                        let _size = std::hint::black_box(found.map(|found| found.len()));
+                    }
+                    Closed::Digested => {
+                        let path = CString::new(path)?;
+                        let _digest = digest(None, &path, Opening::RegularOnly, &mut content);
+                    }
+                }
             }
             lines.push(b'\n');
         }
         stdout.write_all(&lines)?;
         lines.clear();
-    }
-}
-
-/// The events in what was read from an inotify descriptor, as (wd, mask, padded name).
-struct Events<'a>(&'a [u8]);
-
-impl<'a> Iterator for Events<'a> {
-    type Item = (i32, u32, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        // struct inotify_event: wd, mask, cookie and the name's length, 4 bytes each; name.
-        let word = |at| Some(self.0.get(at..at + 4)?.try_into().ok()).flatten();
-        let (wd, mask) = (i32::from_ne_bytes(word(0)?), u32::from_ne_bytes(word(4)?));
-        let length = usize::try_from(u32::from_ne_bytes(word(12)?)).ok()?;
-        let (name, rest) = self.0[16..].split_at_checked(length)?;
-        self.0 = rest;
-        Some((wd, mask, name))
     }
 }

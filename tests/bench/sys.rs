@@ -1,5 +1,5 @@
-//! Wraps the few system calls that std lacks, each as a safe function. Every unsafe
-//! block of the benchmark is here, and each is one call.
+//! Wraps the few system calls that std lacks, each as a safe function, and takes apart what they
+//! have written. Every unsafe block of the benchmark is here, and each is one call.
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
@@ -160,4 +160,36 @@ pub(crate) fn notice_interrupts() {
 
 pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// The entries in what getdents64(2) wrote, as (kind, name).
+pub(crate) struct Entries<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (u8, &'a CStr);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // struct linux_dirent64: inode and offset, 8 bytes each; length, 2; kind, 1; name.
+        let length = usize::from(u16::from_ne_bytes(self.0.get(16..18)?.try_into().ok()?));
+        let (entry, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some((entry[18], CStr::from_bytes_until_nul(&entry[19..]).ok()?))
+    }
+}
+
+/// The events in what was read from an inotify descriptor, as (wd, mask, padded name).
+pub(crate) struct Events<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Iterator for Events<'a> {
+    type Item = (i32, u32, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // struct inotify_event: wd, mask, cookie and the name's length, 4 bytes each; name.
+        let word = |at| Some(self.0.get(at..at + 4)?.try_into().ok()).flatten();
+        let (wd, mask) = (i32::from_ne_bytes(word(0)?), u32::from_ne_bytes(word(4)?));
+        let length = usize::try_from(u32::from_ne_bytes(word(12)?)).ok()?;
+        let (name, rest) = self.0[16..].split_at_checked(length)?;
+        self.0 = rest;
+        Some((wd, mask, name))
+    }
 }

@@ -42,6 +42,11 @@ pub(crate) fn digested(name: &str) -> String {
     format!("{name}; the floor reads regular files only")
 }
 
+/// The name of a row whose floor asks for the status of files too.
+pub(crate) fn stated(name: &str) -> String {
+    format!("{name}; the floor asks for the size")
+}
+
 /// The label of no tool, for a figure without a floor.
 pub(crate) const NOBODY: &str = "";
 
