@@ -6,14 +6,15 @@
 use foldhash::HashMap;
 
 use super::model::Id;
-use crate::event::Cookie;
+use crate::event::{Cookie, Wd};
 
 /// Whether the model has an entry for what is moving.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Moving {
     Entry,
-    /// It has no entry: the name was created, and had left the disk before it was read.
-    Unseen,
+    /// It has no entry: the name was created, and had left the disk before it was read. With the
+    /// watch of its directory, whose id may be used again.
+    Unseen(Wd),
 }
 
 /// The old name, and what is moving.
@@ -64,10 +65,10 @@ mod tests {
             since: 0,
         };
         moves.insert(Cookie(2), from(b"b", Moving::Entry));
-        moves.insert(Cookie(1), from(b"a", Moving::Unseen));
+        moves.insert(Cookie(1), from(b"a", Moving::Unseen(Wd(3))));
         let from = moves.take(Cookie(1)).expect("it waits");
         assert_eq!((from.dir, &*from.name), (Id(0), &b"a"[..]));
-        assert_eq!(from.moving, Moving::Unseen);
+        assert_eq!(from.moving, Moving::Unseen(Wd(3)));
         assert!(moves.take(Cookie(1)).is_none());
         assert!(!moves.is_empty());
     }

@@ -26,8 +26,10 @@ impl<D> Tracker<D> {
                 self.model.set_presence(id, Presence::MovedFrom);
                 Moving::Entry
             }
-            None if is_unseen => Moving::Unseen,
-            None => return false,
+            None => match self.model.wd(dir).filter(|_| is_unseen) {
+                Some(wd) => Moving::Unseen(wd),
+                None => return false,
+            },
         };
         let since = self.clock.tick();
         let from = MovedFrom {
@@ -47,8 +49,8 @@ impl<D> Tracker<D> {
     fn take_moved_from(&mut self, cookie: Cookie) -> Option<(Option<Id>, MovedFrom)> {
         let from = self.moves.take(cookie)?;
         self.queue.remove(&Key::MovedFrom(cookie));
-        if from.moving == Moving::Unseen {
-            return Some((None, from));
+        if let Moving::Unseen(wd) = from.moving {
+            return (self.model.watched(wd) == Some(from.dir)).then_some((None, from));
         }
         let id = self.model.find(from.dir, &from.name)?;
         // Without the mark it is another entry, which came since.

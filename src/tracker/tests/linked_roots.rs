@@ -73,6 +73,21 @@ fn what_takes_the_name_of_a_directory_with_a_circle_in_it_ends_the_path_that_it_
 }
 
 #[test]
+fn a_name_that_was_never_found_is_not_emitted_in_another_directory_with_the_id_of_its_own() {
+    let mut world = World::quiet(&WorldOptions::default(), &tree());
+    world.does(&all(&[
+        touch("t/d/e/new"),
+        vec![Op::Rename("t/d/e/new", "o/new")],
+    ]));
+    world.read(1);
+    applies_unsurveyed(&mut world);
+    world.does(&[Op::RemoveTree("t/d/e"), Op::MakeDir("t/y")]);
+    world.converges();
+    let records = world.new_records();
+    assert_eq!(records, ["deleted t/d/e/", "created t/y/"]);
+}
+
+#[test]
 fn a_file_that_takes_the_name_of_a_hidden_directory_ends_the_paths_through_that() {
     let options = WorldOptions {
         links: vec![("t/d/x", "o/x")],
