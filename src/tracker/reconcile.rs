@@ -14,6 +14,9 @@ use crate::change::{Content, Kind};
 
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_entry(&mut self, id: Id) {
+        if self.is_leaving(id) {
+            return; // It is to be emitted as deleted, in its turn.
+        }
         let Some(dir) = self.model.parent(id) else {
             return self.reconcile_root(id);
         };

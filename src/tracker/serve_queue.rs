@@ -42,9 +42,9 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Whether a directory has this id now.
+    /// Whether a directory has this id now, and is not to be emitted as deleted.
     pub(super) fn is_directory(&self, id: Id) -> bool {
-        self.model.is_live(id) && self.model.kind(id) == Kind::Directory
+        self.is_left(id) && self.model.kind(id) == Kind::Directory
     }
 
     /// Makes ready what is due by now: keys whose deadline has passed, and keys that were denied in

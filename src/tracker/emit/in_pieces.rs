@@ -42,7 +42,7 @@ impl<D> Tracker<D> {
     /// Whether an entry is in a subtree that is being removed: it is to be emitted as deleted,
     /// wherever it is found.
     pub(in crate::tracker) fn is_leaving(&self, id: Id) -> bool {
-        self.roots.with_entry(self.model.root(id)).is_none()
+        self.is_emitting() && self.roots.with_entry(self.model.root(id)).is_none()
     }
 
     /// Whether an entry that was known before others were removed is in the model still, and not

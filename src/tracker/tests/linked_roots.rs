@@ -31,8 +31,8 @@ fn works_unsurveyed(world: &mut World) {
 }
 
 /// Asserts that both PATHs of the circle have gone after these calls.
-fn ends_circle(options: &WorldOptions, ops: &[Op]) {
-    let tree = all(&[tree(), vec![Op::Symlink("t/d/e/x")]]);
+fn ends_circle(options: &WorldOptions, more: &[Op], ops: &[Op]) {
+    let tree = all(&[tree(), more.to_vec(), vec![Op::Symlink("t/d/e/x")]]);
     let mut world = World::quiet(options, &tree);
     world.does(ops);
     applies_unsurveyed(&mut world);
@@ -63,13 +63,26 @@ fn what_takes_the_name_of_a_directory_with_a_circle_in_it_ends_the_path_that_it_
                 options.settings.max_depth = max_depth;
                 ends_circle(
                     &options,
+                    &[],
                     &all(&[vec![Op::Rename("t/d", "o/d")], take.clone()]),
                 );
             }
         }
     }
-    ends_circle(&circle(), &[Op::Whiteout("t/d", "o/d")]);
-    ends_circle(&circle(), &[Op::Exchange("t/d", "o/x")]);
+    ends_circle(&circle(), &[], &[Op::Whiteout("t/d", "o/d")]);
+    ends_circle(&circle(), &[], &[Op::Exchange("t/d", "o/x")]);
+}
+
+#[test]
+fn a_path_that_is_removed_in_pieces_is_not_reconciled_by_what_is_left_of_an_event() {
+    let tree = all(&[write("t/d/a", 1), write("t/d/b", 1), write("t/g", 1)]);
+    let moved = [Op::Rename("o/x/f", "t/d/a"), Op::Append(0, "t/d/a")];
+    let written = [Op::Put(0, 2), Op::Shut(0), Op::Rename("t/d", "o/d")];
+    ends_circle(
+        &circle(),
+        &tree,
+        &[&moved[..], &written, &touch("t/d")].concat(),
+    );
 }
 
 #[test]
