@@ -247,8 +247,9 @@ impl Disk for RealDisk {
         if stat.size > limit || is_pseudo {
             return Ok(Reading::Done(FileDigest::unread(stat)));
         }
-        if self.in_place.allows(&stat, Instant::now()) {
-            return self.in_place.digest(&file, limit).map(Reading::Done);
+        let now = Instant::now();
+        if self.in_place.allows(&stat, now) {
+            return self.in_place.digest(&file, limit, now).map(Reading::Done);
         }
         let Directory::Here(dir) = &**entered else {
             return Err(FsError::Unanswered);

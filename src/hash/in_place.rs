@@ -44,11 +44,19 @@ impl InPlace {
             && (self.failed.is_empty() || !self.failed.contains(&stat.inode))
     }
 
-    /// Reads a file for which [`allows`](Self::allows) is true.
-    pub(crate) fn digest(&mut self, file: &RegularFile, limit: u64) -> Result<FileDigest, FsError> {
-        let began = Instant::now();
-        let read = file.digest(limit, &mut self.buffer);
-        self.note(file.stat.inode, read.as_ref().err(), began, Instant::now());
+    /// Reads a file for which [`allows`](Self::allows) is true at the same time.
+    pub(crate) fn digest(
+        &mut self,
+        file: &RegularFile,
+        limit: u64,
+        now: Instant,
+    ) -> Result<FileDigest, FsError> {
+        let read = file.digest(limit, now, &mut self.buffer);
+        let ended = match &read {
+            Ok(read) => now + Duration::from_nanos(read.took),
+            Err(_) => Instant::now(),
+        };
+        self.note(file.stat.inode, read.as_ref().err(), now, ended);
         read
     }
 

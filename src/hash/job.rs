@@ -111,6 +111,7 @@ impl FileJob {
         until: Instant,
         buffer: &mut Vec<u8>,
     ) -> Option<Result<FileDigest, FsError>> {
+        let began = Instant::now();
         let mut step = || {
             if self.reader.is_none() {
                 let (dir, _) = self.dir.open(&mut None)?;
@@ -124,7 +125,7 @@ impl FileJob {
                 self.reader = Some(file.reader(self.limit)?);
             }
             match &mut self.reader {
-                Some(reader) => reader.step(Some(until), buffer),
+                Some(reader) => reader.step(began, Some(until), buffer),
                 None => Ok(None),
             }
         };
@@ -256,6 +257,7 @@ fn read_one(
     until: Instant,
     buffer: &mut Vec<u8>,
 ) -> Result<Option<FileDigest>, FsError> {
+    let began = Instant::now();
     let dir = dir.as_fd();
     let name = batch.name(file);
     if batch.limit == 0 {
@@ -283,7 +285,7 @@ fn read_one(
             reader.insert(opened.reader(batch.limit)?)
         }
     };
-    let mut read = reader.step(Some(until), buffer)?;
+    let mut read = reader.step(began, Some(until), buffer)?;
     if let Some(read) = &mut read
         && !batch.is_watched
     {

@@ -50,9 +50,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Begins with an open file. `stat`: its status before that; `began`: when it was begun to be
-    /// opened.
-    pub(super) fn new(file: File, stat: Stat, limit: u64, began: Instant) -> Self {
+    /// Begins with an open file. `stat`: its status before that.
+    pub(super) fn new(file: File, stat: Stat, limit: u64) -> Self {
         let (read, reads, is_longer) = (0, 0, false);
         Self {
             file,
@@ -62,21 +61,21 @@ impl Reader {
             read,
             reads,
             is_longer,
-            took: nanos(began.elapsed()),
+            took: 0,
         }
     }
 
     /// Reads until the end, or until the time is up (`until` is `None`: no limit). Gives `None` if
-    /// there is more to read.
+    /// there is more to read. `began`: since when the time counts that this takes.
     ///
     /// # Errors
     /// Those of read(2).
     pub(super) fn step(
         &mut self,
+        began: Instant,
         until: Option<Instant>,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<FileDigest>, FsError> {
-        let began = Instant::now();
         let ended = self.read_until(until, buffer);
         self.took += nanos(began.elapsed());
         if ended? {

@@ -48,22 +48,28 @@ impl RegularFile {
     /// # Errors
     /// Those of openat(2).
     pub(super) fn reader(&self, limit: u64) -> Result<Reader, FsError> {
-        let began = Instant::now();
         let uid = self.stat.attributes.uid;
         let opened = open_for_reading(self.fd.as_fd(), uid)?;
-        Ok(Reader::new(File::from(opened), self.stat, limit, began))
+        Ok(Reader::new(File::from(opened), self.stat, limit))
     }
 
-    /// Reads all of it. The caller has compared its size with the limit.
+    /// Reads all of it, which takes time since `began`. The caller has compared its size with the
+    /// limit.
     ///
     /// # Errors
     /// Those of openat(2) and read(2).
-    pub(crate) fn digest(&self, limit: u64, buffer: &mut Vec<u8>) -> Result<FileDigest, FsError> {
+    pub(crate) fn digest(
+        &self,
+        limit: u64,
+        mut began: Instant,
+        buffer: &mut Vec<u8>,
+    ) -> Result<FileDigest, FsError> {
         let mut reader = self.reader(limit)?;
         loop {
-            if let Some(digest) = reader.step(None, buffer)? {
+            if let Some(digest) = reader.step(began, None, buffer)? {
                 return Ok(digest);
             }
+            began = Instant::now();
         }
     }
 }

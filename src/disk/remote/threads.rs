@@ -238,7 +238,7 @@ impl Answerer {
         if stat.size > limit || is_pseudo {
             return Ok(FileDigest::unread(stat));
         }
-        Ok(RegularFile::new(opened, stat)?.digest(limit, buffer)?)
+        Ok(RegularFile::new(opened, stat)?.digest(limit, Instant::now(), buffer)?)
     }
 }
 

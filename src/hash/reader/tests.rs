@@ -30,7 +30,10 @@ fn sha256(bytes: &[u8]) -> Option<[u8; 32]> {
 fn in_steps(reader: &mut Reader) -> (Result<FileDigest, FsError>, usize) {
     let mut buffer = Vec::new();
     for steps in 1.. {
-        match reader.step(Some(Instant::now()), &mut buffer).transpose() {
+        match reader
+            .step(Instant::now(), Some(Instant::now()), &mut buffer)
+            .transpose()
+        {
             Some(read) => return (read, steps),
             None => assert!(steps < 10_000, "it reads for ever"),
         }
@@ -78,7 +81,7 @@ fn a_small_file_that_grew_before_it_was_read_is_not_read_on() {
     file.set_len(1 << 36).unwrap(); // Sparse: 64 GiB.
     let mut buffer = Vec::new();
     let before = bytes_read();
-    let read = seen.digest(LIMIT, &mut buffer).unwrap();
+    let read = seen.digest(LIMIT, Instant::now(), &mut buffer).unwrap();
     assert!(!read.stable);
     assert_eq!((read.stat.size, read.digest), (1, sha256(b"x")));
     // Other tests of this process read at the same time, and little.
@@ -90,7 +93,9 @@ fn a_large_file_that_grows_while_it_is_read_is_read_to_the_size_that_was_seen() 
     let dir = tempfile::tempdir().unwrap();
     let file = write(dir.path(), &vec![7; 2 * CHUNK]);
     let mut reader = opened(dir.path()).reader(LIMIT).unwrap();
-    let first = reader.step(Some(Instant::now()), &mut Vec::new()).unwrap();
+    let first = reader
+        .step(Instant::now(), Some(Instant::now()), &mut Vec::new())
+        .unwrap();
     assert_eq!(first, None);
     std::thread::sleep(Duration::from_millis(20));
     file.set_len(1 << 40).unwrap();
@@ -106,7 +111,9 @@ fn a_file_that_grows_past_the_limit_while_it_is_read_has_no_digest() {
     let file = write(dir.path(), &vec![7; 2 * CHUNK]);
     let limit = 3 * CHUNK as u64;
     let mut reader = opened(dir.path()).reader(limit).unwrap();
-    reader.step(Some(Instant::now()), &mut Vec::new()).unwrap();
+    reader
+        .step(Instant::now(), Some(Instant::now()), &mut Vec::new())
+        .unwrap();
     file.set_len(4 * CHUNK as u64).unwrap();
     let read = in_steps(&mut reader).0.unwrap();
     assert_eq!((read.digest, read.stat.size), (None, 4 * CHUNK as u64));
@@ -118,7 +125,9 @@ fn a_file_that_is_cut_or_written_while_it_is_read_is_not_stable() {
         let dir = tempfile::tempdir().unwrap();
         let file = write(dir.path(), &vec![7; 2 * CHUNK]);
         let mut reader = opened(dir.path()).reader(LIMIT).unwrap();
-        reader.step(Some(Instant::now()), &mut Vec::new()).unwrap();
+        reader
+            .step(Instant::now(), Some(Instant::now()), &mut Vec::new())
+            .unwrap();
         std::thread::sleep(Duration::from_millis(20));
         if cuts {
             file.set_len(CHUNK as u64 + 5).unwrap();
@@ -143,6 +152,8 @@ fn the_buffer_of_a_small_file_is_small() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), b"twelve bytes");
     let mut buffer = Vec::new();
-    opened(dir.path()).digest(LIMIT, &mut buffer).unwrap();
+    opened(dir.path())
+        .digest(LIMIT, Instant::now(), &mut buffer)
+        .unwrap();
     assert!(buffer.len() <= 4096);
 }
