@@ -144,9 +144,12 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Watches a file again, since its `IN_IGNORED` may be among the lost events: another file may
-    /// have its inode number, and the same birth time.
-    fn renew_file_watch(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
+    /// Watches a file again that has a watch, since its `IN_IGNORED` may be among the lost events:
+    /// another file may have its inode number, and the same birth time.
+    pub(super) fn renew_file_watch(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
+        if self.file_watches.inode(id).is_none() {
+            return;
+        }
         let old = self.file_watches.remove(id);
         self.add_file_watch(id, dir, name, stat);
         if let Some(wd) = old.filter(|&wd| self.file_watches.name(wd, 0).is_none()) {

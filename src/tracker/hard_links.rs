@@ -137,8 +137,10 @@ impl<D> Tracker<D> {
             .evidence(id)
             .is_some_and(Evidence::is_more_than_attrib);
         let is_written = is_written || is_read || self.has_write_events(id);
-        if is_written && self.model.is_unread(id) {
-            // Its inode key is not known: any file may be its own that was stat'ed before the write.
+        let may_be_readable =
+            || !self.links.unreadable.is_empty() && self.model.evidence(id).has(Evidence::ATTRIB);
+        if self.model.is_unread(id) && (is_written || may_be_readable()) {
+            // Its inode key is not known: any file may be its own that was stat'ed before that.
             self.compare_linked_files();
         }
         if !self.model.has(id, Flag::LINKED) {
@@ -166,7 +168,8 @@ impl<D> Tracker<D> {
     }
 
     /// Compares all files with several names, in a while: events about writes by other names of
-    /// theirs may be dropped, or those names are gone before their inodes were found.
+    /// theirs, or about their permissions, may be dropped, or those names are gone before their inodes
+    /// were found.
     pub(super) fn compare_linked_files(&mut self) {
         let due = self.clock.tick().saturating_add(COMPARE_DELAY);
         self.queue.delay(Work::timer(Key::LinkedFiles), due);

@@ -142,8 +142,9 @@ impl<D: Disk> Tracker<D> {
         source: Source,
     ) {
         let is_dir = stat.kind == Kind::Directory;
+        let mut has_left = false;
         if let Some(known) = known {
-            let has_left = self.model.presence(known) == Presence::ConfirmDelete;
+            has_left = self.model.presence(known) == Presence::ConfirmDelete;
             self.clear_missing(known);
             if has_left || self.model.kind(known) != stat.kind {
                 self.check_folded(dir, name);
@@ -175,6 +176,9 @@ impl<D: Disk> Tracker<D> {
                 self.compare_attributes(id, stat);
                 if stat.kind == Kind::File {
                     self.watch_file_inode(id, dir, name, stat);
+                    if has_left {
+                        self.renew_file_watch(id, dir, name, stat);
+                    }
                     self.reconcile_content(id, stat);
                 }
                 return;

@@ -9,6 +9,7 @@ mod content;
 mod corpus;
 mod depth;
 mod directories;
+mod file_watches;
 mod filter_rules;
 mod folded_names;
 mod hard_links;

@@ -146,21 +146,6 @@ fn a_link_that_could_not_be_read_is_read_once_the_file_may_be() {
 }
 
 #[test]
-fn a_watch_on_the_file_itself_sees_what_other_names_do() {
-    let mut options = WorldOptions::default();
-    options.settings.strict = true;
-    let mut world = World::quiet(&options, &write("t/a", 1));
-    world.does(&[
-        Op::Append(0, "t/a"),
-        Op::Rename("t/a", "o/a"),
-        Op::Link("o/a", "t/a"),
-    ]);
-    world.catches_up();
-    world.converges();
-    assert_eq!(world.tracker.file_watches(), 1);
-}
-
-#[test]
 fn a_write_by_one_of_many_names_is_read_once_and_reported_of_all() {
     let mut tree = write("t/a", 1);
     let names: Vec<&'static str> = (0..500).map(|each| &*format!("t/{each}").leak()).collect();
@@ -235,43 +220,6 @@ fn writes_to_a_file_with_many_names_take_one_step_for_each_name_in_all() {
     assert_eq!(records, all);
 }
 
-/// Options of a world with a watch on each file.
-fn strict() -> WorldOptions {
-    let mut options = WorldOptions::default();
-    options.settings.strict = true;
-    options
-}
-
-#[test]
-fn a_file_that_could_not_be_watched_is_watched_once_it_can_be() {
-    for failures in 1..5 {
-        let mut world = World::quiet(&strict(), &[]);
-        world.tracker.disk.failing_file_watches = failures;
-        world.does(&[Op::Open(0, "t/a"), Op::Put(0, 1)]);
-        world.catches_up();
-        world.does(&[Op::Put(0, 2), Op::Shut(0)]);
-        world.catches_up();
-        world.does(&[Op::Append(0, "t/a"), Op::Put(0, 3)]);
-        world.converges();
-        assert_eq!(world.tracker.file_watches(), 1, "{failures}");
-    }
-}
-
-#[test]
-fn a_file_saved_by_a_rename_or_with_a_used_number_is_watched_by_itself() {
-    let saved = all(&[write("t/tmp", 2), vec![Op::Rename("t/tmp", "t/a")]]);
-    let renewed = all(&[
-        vec![Op::Rename("t/a", "o/a"), Op::Unlink("o/a")],
-        write("t/a", 2),
-    ]);
-    for ops in [saved, renewed] {
-        let mut world = World::quiet(&strict(), &write("t/a", 1));
-        world.does(&ops);
-        world.converges();
-        assert_eq!(world.tracker.file_watches(), 1);
-    }
-}
-
 #[test]
 fn a_digest_read_under_another_name_before_a_write_does_not_count_as_read_after_it() {
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
@@ -344,4 +292,19 @@ fn a_write_by_a_name_that_is_gone_before_the_baseline_is_reported_of_the_others(
         let expected = [format!("deleted {unread}"), format!("changed {read} 4")];
         assert_eq!(world.new_records(), expected);
     }
+}
+
+#[test]
+fn an_unreadable_file_is_tried_when_a_name_is_gone_that_became_readable_before_the_baseline() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut world = World::new(&WorldOptions::default(), &tree);
+    world.does(&write("t/a", 2));
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.catches_up();
+    world.does(&[Op::Chmod("t/b", true), Op::Unlink("t/b")]);
+    world.converges();
+    assert_eq!(
+        world.new_records(),
+        ["changed t/a 4", "deleted t/b", "changed t/a 4"]
+    );
 }
