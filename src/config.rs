@@ -38,8 +38,9 @@ pub(crate) fn named(
         .iter()
         .map(|path| path.as_bytes().to_vec())
         .collect();
+    let hang_up_ends = cli.log_file.is_none();
     for file in &cli.paths_from {
-        match input::read("--paths-from", file, &mut stdin, signals)? {
+        match input::read("--paths-from", file, &mut stdin, signals, hang_up_ends)? {
             Input::Bytes(bytes) => paths.extend(input::split_paths(&bytes, cli.print0)),
             Input::Stopped(signal) => return Ok(Err(signal)),
         }
@@ -58,7 +59,7 @@ pub(crate) fn named(
     let mut exclude_from = Vec::new();
     for file in &cli.exclude_from {
         let shown = escape::escaped(file.as_os_str().as_bytes());
-        match input::read("--exclude-from", file, &mut stdin, signals)? {
+        match input::read("--exclude-from", file, &mut stdin, signals, hang_up_ends)? {
             Input::Bytes(bytes) => exclude_from.push(GlobFile { shown, bytes }),
             Input::Stopped(signal) => return Ok(Err(signal)),
         }

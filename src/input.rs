@@ -34,7 +34,8 @@ pub(crate) enum Input {
     Stopped(Signal),
 }
 
-/// Reads a file, which `option` names.
+/// Reads a file, which `option` names. `hang_up_ends`: whether SIGHUP asks for the end, too; with a
+/// log, there is nothing to be opened anew yet.
 ///
 /// # Errors
 /// It cannot be opened or read, or is too long; stdin was read before.
@@ -43,6 +44,7 @@ pub(crate) fn read(
     path: &Path,
     stdin: &mut Stdin,
     signals: &Signals,
+    hang_up_ends: bool,
 ) -> Result<Input, Error> {
     let name = path.as_os_str().as_bytes();
     let failed = |error: io::Error| {
@@ -61,10 +63,10 @@ pub(crate) fn read(
     } else {
         File::from(open(here(), name, Open::Bytes).map_err(failed)?)
     };
-    read_whole(&file, signals).map_err(failed)
+    read_whole(&file, signals, hang_up_ends).map_err(failed)
 }
 
-fn read_whole(file: &File, signals: &Signals) -> io::Result<Input> {
+fn read_whole(file: &File, signals: &Signals, hang_up_ends: bool) -> io::Result<Input> {
     const FILE: u64 = 0;
     const SIGNAL: u64 = 1;
     let epoll = Epoll::new()?;
@@ -78,7 +80,7 @@ fn read_whole(file: &File, signals: &Signals) -> io::Result<Input> {
         if waits {
             epoll.wait(None, &mut ready)?;
             if ready.iter().any(|each| each.token == SIGNAL)
-                && let Some(signal) = end(signals)
+                && let Some(signal) = end(signals, hang_up_ends)
             {
                 return Ok(Input::Stopped(signal));
             }
@@ -99,8 +101,12 @@ fn read_whole(file: &File, signals: &Signals) -> io::Result<Input> {
 }
 
 /// The first signal that asks for the end.
-fn end(signals: &Signals) -> Option<Signal> {
-    std::iter::from_fn(|| signals.next()).find(|signal| *signal != Signal::User1)
+fn end(signals: &Signals, hang_up_ends: bool) -> Option<Signal> {
+    std::iter::from_fn(|| signals.next()).find(|signal| match signal {
+        Signal::User1 => false,
+        Signal::HangUp => hang_up_ends,
+        Signal::Interrupt | Signal::Terminate | Signal::Other(_) => true,
+    })
 }
 
 fn is_transient(error: &io::Error) -> bool {

@@ -22,6 +22,8 @@ pub(crate) struct Service {
     /// Messages that were not taken, in order.
     unsent: Vec<(Kind, String)>,
     retry: u64,
+    /// Whether it was told that every watch is set. Before that, a reload would tell it so.
+    is_ready: bool,
 }
 
 /// What a message is about. A new message replaces one of the same kind that was not taken.
@@ -51,6 +53,7 @@ impl Service {
             next: 0,
             unsent: Vec::new(),
             retry: 0,
+            is_ready: false,
         }
     }
 
@@ -79,6 +82,7 @@ impl Service {
         let pid = std::process::id();
         let text = format!("READY=1\nMAINPID={pid}\nSTATUS={status}");
         self.send_surely(Kind::State, text);
+        self.is_ready = true;
     }
 
     /// Sends a status text.
@@ -86,8 +90,11 @@ impl Service {
         self.send_surely(Kind::Status, format!("STATUS={status}"));
     }
 
-    /// Reports that the log is being opened anew.
+    /// Reports that the log is being opened anew, once every watch is set.
     pub(crate) fn reloading(&mut self) {
+        if !self.is_ready {
+            return;
+        }
         let micros = process::monotonic_micros();
         let text = format!("RELOADING=1\nMONOTONIC_USEC={micros}");
         self.send_surely(Kind::State, text);
@@ -95,7 +102,9 @@ impl Service {
 
     /// Reports that the log was opened anew.
     pub(crate) fn reloaded(&mut self) {
-        self.send_surely(Kind::State, "READY=1".to_owned());
+        if self.is_ready {
+            self.send_surely(Kind::State, "READY=1".to_owned());
+        }
     }
 
     /// Reports that the end has begun.
@@ -139,4 +148,41 @@ fn connect(name: &str) -> Option<(UnixDatagram, SocketAddr)> {
     let socket = UnixDatagram::unbound().ok()?;
     socket.set_nonblocking(true).ok()?;
     Some((socket, manager))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use super::{Service, connect};
+
+    #[test]
+    fn a_log_that_is_opened_anew_before_the_start_is_over_is_no_readiness() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("socket");
+        let manager = UnixDatagram::bind(&path).expect("a socket");
+        let mut service = Service {
+            socket: connect(path.to_str().expect("UTF-8")),
+            every: None,
+            next: 0,
+            unsent: Vec::new(),
+            retry: 0,
+            is_ready: false,
+        };
+        let reload = |service: &mut Service| {
+            service.reloading();
+            service.reloaded();
+        };
+        reload(&mut service);
+        service.ready("");
+        reload(&mut service);
+        let next = || {
+            let mut message = [0; 256];
+            let length = manager.recv(&mut message).expect("a message");
+            String::from_utf8_lossy(&message[..length]).into_owned()
+        };
+        assert!(next().starts_with("READY=1\nMAINPID="));
+        assert!(next().starts_with("RELOADING=1\n"));
+        assert_eq!(next(), "READY=1");
+    }
 }

@@ -117,7 +117,13 @@ fn a_fifo_as_a_list_is_waited_for_and_signals_are_served() {
             assert_eq!(ended.status.code(), Some(0), "{option}: {}", ended.stderr);
             assert_eq!(ended.stderr, "");
         }
-        let mut watch = tree.watch().args(args).spawn();
+        // With a log, SIGHUP does not.
+        let log = tree.outside("log");
+        let with_log = ["--log-file", log.to_str().unwrap()];
+        let mut watch = tree.watch().args(args).args(with_log).spawn();
+        let waits = || !watch.open_in(&fifo).is_empty();
+        assert!(eventually(waits), "{option} never opens the FIFO");
+        watch.signal(sys::SIGHUP);
         let mut writer = File::options().write(true).open(&fifo).unwrap();
         writer.write_all(b".\n").unwrap();
         drop(writer);
