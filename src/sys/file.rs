@@ -281,11 +281,18 @@ fn open_one_by_one(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<Own
 }
 
 /// Calls `call` with the bytes as a C string, which is on the stack if it is short.
+///
+/// # Errors
+/// ENAMETOOLONG, as the kernel gives it, but before the bytes are copied.
 pub(super) fn with_c_str<T>(
     bytes: &[u8],
     call: impl FnOnce(&CStr) -> io::Result<T>,
 ) -> io::Result<T> {
     const SHORT: usize = 512;
+    const PATH_MAX: usize = 4096;
+    if bytes.len() >= PATH_MAX {
+        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
+    }
     if bytes.len() < SHORT {
         let mut buffer = [0; SHORT];
         buffer[..bytes.len()].copy_from_slice(bytes);

@@ -180,20 +180,28 @@ fn follow(path: &Path) -> (Vec<PathBuf>, PathBuf) {
         .map(|each| each.as_os_str().to_owned())
         .collect();
     rest.reverse();
+    let mut may_have_links = true;
     while let Some(name) = rest.pop() {
         if name == ".." {
             at.pop();
             continue;
         }
-        let next = at.join(&name);
-        match next.read_link() {
+        // `push` of `/`, the first component of an absolute target, gives `/`.
+        at.push(&name);
+        if !may_have_links {
+            continue;
+        }
+        match at.read_link() {
             Ok(target) if found.len() < MAX_LINKS => {
-                found.push(next);
                 let components = target.components().rev();
                 rest.extend(components.map(|each| each.as_os_str().to_owned()));
+                found.push(at.clone());
+                at.pop();
             }
-            // `join` with `/`, the first component of an absolute target, gives `/`.
-            _ => at = next,
+            // EINVAL: it is no link.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+            // The kernel follows it no further. Links can make the rest 80,000 components long.
+            _ => may_have_links = false,
         }
     }
     (found, at)
@@ -203,8 +211,11 @@ fn follow(path: &Path) -> (Vec<PathBuf>, PathBuf) {
 mod tests {
     use std::os::unix::fs::symlink;
     use std::path::PathBuf;
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
 
-    use super::follow;
+    use super::{SurveyRequest, follow};
+    use crate::sys::inotify::Inotify;
 
     #[test]
     fn the_links_on_a_path_are_those_that_the_kernel_follows() {
@@ -224,5 +235,30 @@ mod tests {
         assert_eq!(found("missing/x"), Vec::<PathBuf>::new());
         let (_, target) = follow(&top.join("absolute/app/new"));
         assert_eq!(target, top.join("releases/42/app/new"));
+    }
+
+    #[test]
+    fn whoever_owns_a_link_cannot_make_its_survey_long() {
+        let top = tempfile::tempdir().expect("a directory");
+        let top = top.path().canonicalize().expect("its path");
+        // 80,000 components, none of which is there.
+        for link in 1..super::MAX_LINKS {
+            let target = format!("{}{}", link - 1, "/a".repeat(2040));
+            symlink(target, top.join(link.to_string())).expect("a link");
+        }
+        let queue = || Arc::new(Inotify::new().expect("an inotify instance"));
+        let path = top.join((super::MAX_LINKS - 1).to_string());
+        let request = SurveyRequest {
+            moved_path: path.as_os_str().as_encoded_bytes().to_vec(),
+            path,
+            name_queue: Some(queue()),
+            move_queue: queue(),
+            waits_for_missing: true,
+        };
+        let (sender, made) = mpsc::channel();
+        std::thread::spawn(move || sender.send(request.survey()).is_ok());
+        let survey = made.recv_timeout(Duration::from_secs(3));
+        let survey = survey.expect("a survey in time");
+        assert!(survey.has_links && survey.inode.is_none());
     }
 }
