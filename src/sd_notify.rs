@@ -22,7 +22,8 @@ pub(crate) struct Service {
     /// Messages that were not taken, in order.
     unsent: Vec<(Kind, String)>,
     retry: u64,
-    /// Whether it was told that every watch is set. Before that, a reload would tell it so.
+    /// Whether READY=1 was sent for the start. Before that nothing is sent about a reload, whose end
+    /// is READY=1, too.
     is_ready: bool,
 }
 
@@ -90,7 +91,7 @@ impl Service {
         self.send_surely(Kind::Status, format!("STATUS={status}"));
     }
 
-    /// Reports that the log is being opened anew, once every watch is set.
+    /// Reports that the log is being opened anew, unless that is during the start.
     pub(crate) fn reloading(&mut self) {
         if !self.is_ready {
             return;

@@ -125,7 +125,7 @@ impl FileJob {
                 self.reader = Some(file.reader(self.limit)?);
             }
             match &mut self.reader {
-                Some(reader) => reader.step(began, Some(until), buffer),
+                Some(reader) => reader.step(began, until, buffer),
                 None => Ok(None),
             }
         };
@@ -285,7 +285,7 @@ fn read_one(
             reader.insert(opened.reader(batch.limit)?)
         }
     };
-    let mut read = reader.step(began, Some(until), buffer)?;
+    let mut read = reader.step(began, until, buffer)?;
     if let Some(read) = &mut read
         && !batch.is_watched
     {

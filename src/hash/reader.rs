@@ -65,18 +65,32 @@ impl Reader {
         }
     }
 
-    /// Reads until the end, or until the time is up (`until` is `None`: no limit). Gives `None` if
-    /// there is more to read. `began`: since when the time counts that this takes.
+    /// Reads until the end, however long that takes. `began`: since when the time counts.
+    ///
+    /// # Errors
+    /// Those of read(2).
+    pub(super) fn read_all(
+        mut self,
+        began: Instant,
+        buffer: &mut Vec<u8>,
+    ) -> Result<FileDigest, FsError> {
+        self.read_until(None, buffer)?;
+        self.took = nanos(began.elapsed());
+        self.finish()
+    }
+
+    /// Reads until the end, or until the time is up. Gives `None` if there is more to read. `began`:
+    /// since when the time counts that this takes.
     ///
     /// # Errors
     /// Those of read(2).
     pub(super) fn step(
         &mut self,
         began: Instant,
-        until: Option<Instant>,
+        until: Instant,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<FileDigest>, FsError> {
-        let ended = self.read_until(until, buffer);
+        let ended = self.read_until(Some(until), buffer);
         self.took += nanos(began.elapsed());
         if ended? {
             self.finish().map(Some)

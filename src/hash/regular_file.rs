@@ -61,15 +61,9 @@ impl RegularFile {
     pub(crate) fn digest(
         &self,
         limit: u64,
-        mut began: Instant,
+        began: Instant,
         buffer: &mut Vec<u8>,
     ) -> Result<FileDigest, FsError> {
-        let mut reader = self.reader(limit)?;
-        loop {
-            if let Some(digest) = reader.step(began, None, buffer)? {
-                return Ok(digest);
-            }
-            began = Instant::now();
-        }
+        self.reader(limit)?.read_all(began, buffer)
     }
 }

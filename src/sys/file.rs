@@ -11,6 +11,9 @@ use std::os::unix::ffi::OsStringExt;
 pub(crate) use super::working_directory::here;
 use super::{bits, check};
 
+/// The bytes of the longest path that the kernel takes, its NUL included.
+const PATH_MAX: usize = 4096;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Open {
     /// Without access to its bytes, whatever it is: a FIFO's writer is not woken (O_PATH).
@@ -225,7 +228,7 @@ pub(crate) fn path_of_working_directory() -> io::Result<Vec<u8>> {
 /// # Errors
 /// Those of the call.
 pub(crate) fn read_link(link: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
-    let mut target = vec![0_u8; 4096]; // PATH_MAX
+    let mut target = vec![0_u8; PATH_MAX];
     let (bytes, length) = (target.as_mut_ptr().cast(), target.len());
     // SAFETY: the empty name is NUL-terminated, and `bytes` are `length` writable ones.
     let read = check(unsafe { libc::readlinkat(link.as_raw_fd(), c"".as_ptr(), bytes, length) })?;
@@ -289,7 +292,6 @@ pub(super) fn with_c_str<T>(
     call: impl FnOnce(&CStr) -> io::Result<T>,
 ) -> io::Result<T> {
     const SHORT: usize = 512;
-    const PATH_MAX: usize = 4096;
     if bytes.len() >= PATH_MAX {
         return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
     }

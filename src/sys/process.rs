@@ -124,8 +124,7 @@ pub(crate) fn exit_now(status: u8) -> ! {
 
 /// The time by CLOCK_MONOTONIC in microseconds, which is what a service manager compares.
 pub(crate) fn monotonic_micros() -> u64 {
-    let micros = nanos_of(libc::CLOCK_MONOTONIC) / 1000;
-    u64::try_from(micros).expect("a clock that began at boot")
+    u64::try_from(monotonic_nanos() / 1000).expect("a clock that began at boot")
 }
 
 /// The time of day as the kernel writes it into inodes, in nanoseconds since 1970: it

@@ -255,10 +255,9 @@ impl<D: Disk> Tracker<D> {
     fn mark_unreadable(&mut self, id: Id, stat: &Stat, error: FsError) {
         let is_first = !self.model.is_unreadable(id);
         let fingerprint = model::fingerprint(stat, false);
-        let key = fingerprint.inode();
-        self.learn(id, stat, key, Knowledge::Unreadable { fingerprint });
+        self.learn(id, stat, Knowledge::Unreadable { fingerprint });
         if self.model.has(id, Flag::LINKED) {
-            self.links.set_unreadable(key, Some(id));
+            self.links.set_unreadable(fingerprint.inode(), Some(id));
         }
         self.retry_entry(id, &error);
         if is_first {

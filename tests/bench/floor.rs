@@ -58,11 +58,12 @@ pub(crate) fn run(kind: &str, tree: &OsStr) -> io::Result<()> {
         HASH_REGULAR => Some(Opening::RegularOnly),
         _ => None,
     };
+    let closed = Closed::of(kind);
     let inotify = hash.is_none().then(sys::inotify).transpose()?;
     let walk = Walk {
         inotify,
         hash,
-        paths: Closed::of(kind).map(|_| Mutex::default()),
+        paths: closed.map(|_| Mutex::default()),
         queue: Mutex::default(),
         wake: Condvar::new(),
         hungry: AtomicUsize::new(0),
@@ -80,9 +81,7 @@ pub(crate) fn run(kind: &str, tree: &OsStr) -> io::Result<()> {
         walk.work();
     });
     eprintln!("{READY}");
-    if let (Some(inotify), Some(paths), Some(closed)) =
-        (&walk.inotify, &walk.paths, Closed::of(kind))
-    {
+    if let (Some(inotify), Some(paths), Some(closed)) = (&walk.inotify, &walk.paths, closed) {
         let paths = paths.lock().expect("no thread panicked");
         return echo(inotify, &paths, closed);
     }

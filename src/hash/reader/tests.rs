@@ -31,7 +31,7 @@ fn in_steps(reader: &mut Reader) -> (Result<FileDigest, FsError>, usize) {
     let mut buffer = Vec::new();
     for steps in 1.. {
         match reader
-            .step(Instant::now(), Some(Instant::now()), &mut buffer)
+            .step(Instant::now(), Instant::now(), &mut buffer)
             .transpose()
         {
             Some(read) => return (read, steps),
@@ -94,7 +94,7 @@ fn a_large_file_that_grows_while_it_is_read_is_read_to_the_size_that_was_seen() 
     let file = write(dir.path(), &vec![7; 2 * CHUNK]);
     let mut reader = opened(dir.path()).reader(LIMIT).unwrap();
     let first = reader
-        .step(Instant::now(), Some(Instant::now()), &mut Vec::new())
+        .step(Instant::now(), Instant::now(), &mut Vec::new())
         .unwrap();
     assert_eq!(first, None);
     std::thread::sleep(Duration::from_millis(20));
@@ -112,7 +112,7 @@ fn a_file_that_grows_past_the_limit_while_it_is_read_has_no_digest() {
     let limit = 3 * CHUNK as u64;
     let mut reader = opened(dir.path()).reader(limit).unwrap();
     reader
-        .step(Instant::now(), Some(Instant::now()), &mut Vec::new())
+        .step(Instant::now(), Instant::now(), &mut Vec::new())
         .unwrap();
     file.set_len(4 * CHUNK as u64).unwrap();
     let read = in_steps(&mut reader).0.unwrap();
@@ -126,7 +126,7 @@ fn a_file_that_is_cut_or_written_while_it_is_read_is_not_stable() {
         let file = write(dir.path(), &vec![7; 2 * CHUNK]);
         let mut reader = opened(dir.path()).reader(LIMIT).unwrap();
         reader
-            .step(Instant::now(), Some(Instant::now()), &mut Vec::new())
+            .step(Instant::now(), Instant::now(), &mut Vec::new())
             .unwrap();
         std::thread::sleep(Duration::from_millis(20));
         if cuts {

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::values::{Escaping, Hex, Text};
+use super::values::{Escaping, Hex, Text, is_plain};
 use crate::change::Digest;
 
 pub(super) struct Object<'o> {
@@ -16,10 +16,9 @@ pub(super) struct Object<'o> {
 impl<'o> Object<'o> {
     /// Begins with a first field, a [`word`](Self::word).
     pub(super) fn begin(out: &'o mut Vec<u8>, name: &'static str, word: &str) -> Self {
-        out.extend_from_slice(b"{\"");
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\":");
+        out.push(b'{');
         let mut object = Self { out };
+        object.first_name(name);
         object.quoted(word.as_bytes());
         object
     }
@@ -29,10 +28,15 @@ impl<'o> Object<'o> {
     }
 
     #[inline]
+    fn first_name(&mut self, name: &'static str) {
+        self.quoted(name.as_bytes());
+        self.out.push(b':');
+    }
+
+    #[inline]
     fn name(&mut self, name: &'static str) {
-        self.out.extend_from_slice(b",\"");
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        self.out.push(b',');
+        self.first_name(name);
     }
 
     #[inline]
@@ -78,14 +82,6 @@ impl<'o> Object<'o> {
             .serialize(&mut serializer)
             .expect("a Vec takes every byte, and every value can be serialised");
     }
-}
-
-/// Whether a string is ASCII without a control character, a quotation mark or a backslash: nothing
-/// in it is escaped. Without a branch for each byte.
-fn is_plain(bytes: &[u8]) -> bool {
-    bytes.iter().fold(true, |is_plain, &byte| {
-        is_plain & (b' '..=b'~').contains(&byte) & (byte != b'"') & (byte != b'\\')
-    })
 }
 
 #[cfg(test)]

@@ -111,13 +111,12 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok()
 }
 
-/// Whether all bytes are below DEL; serde_json has escaped those below U+0020. Without a branch for
-/// each byte.
-fn is_printable_ascii(text: &str) -> bool {
-    let found = text
-        .bytes()
-        .fold(0, |found, byte| found | byte | byte.wrapping_add(1));
-    found & 0x80 == 0
+/// Whether a string is ASCII without a control character, a quotation mark or a backslash: nothing
+/// in it is escaped. Without a branch for each byte.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |is_plain, &byte| {
+        is_plain & (b' '..=b'~').contains(&byte) & (byte != b'"') & (byte != b'\\')
+    })
 }
 
 /// As serde_json's compact formatter, but escapes DEL and C1 (U+0080 to U+009F), too: some terminals
@@ -130,7 +129,7 @@ impl Formatter for Escaping {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if is_printable_ascii(fragment) {
+        if is_plain(fragment.as_bytes()) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut written = 0;

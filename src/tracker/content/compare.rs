@@ -5,7 +5,7 @@ use super::content;
 use crate::change::Digest;
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FileDigest, Stat};
-use crate::tracker::model::{self, Evidence, Fingerprint, Flag, Id, InodeKey, Knowledge};
+use crate::tracker::model::{self, Evidence, Fingerprint, Flag, Id, Knowledge};
 
 impl<D: Disk> Tracker<D> {
     /// Compares a file that was created, written and closed in one batch, and was emitted as empty,
@@ -156,19 +156,18 @@ impl<D> Tracker<D> {
 
     fn learn_fingerprint(&mut self, id: Id, stat: &Stat, fingerprint: Fingerprint, wall: i64) {
         let is_racy = model::is_racy(stat, wall);
-        self.learn(
-            id,
-            stat,
-            fingerprint.inode(),
-            Knowledge::Known {
-                fingerprint,
-                is_racy,
-            },
-        );
+        let known = Knowledge::Known {
+            fingerprint,
+            is_racy,
+        };
+        self.learn(id, stat, known);
     }
 
-    /// Stores what is known of a file, and notes its hard links. `key`: that of its status.
-    pub(super) fn learn(&mut self, id: Id, stat: &Stat, key: InodeKey, known: Knowledge) {
+    /// Stores what is known of a file, and notes its hard links.
+    pub(super) fn learn(&mut self, id: Id, stat: &Stat, known: Knowledge) {
+        let key = known
+            .fingerprint()
+            .map_or_else(|| model::inode_key(stat), Fingerprint::inode);
         // Before the inode key is replaced: the other names of an old inode get the evidence.
         self.note_links_of(id, stat, key);
         let was_unread = self.model.is_unread(id);

@@ -167,8 +167,10 @@ impl<D: Disk> Tracker<D> {
     /// directory has.
     fn replace_followed(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Option<Id> {
         self.lose_followed(dir, name);
-        self.is_left(dir)
-            .then(|| self.new_directory(dir, name, stat))?
+        if !self.is_left(dir) {
+            return None;
+        }
+        self.new_directory(dir, name, stat)
     }
 
     /// Adds an entry for a directory, and removes what has its name. `None`: the directory that it
