@@ -112,11 +112,12 @@ impl<D: Disk> Tracker<D> {
             self.note_structure(dir, name);
         }
         match step.change {
-            NameChange::Created => match self.model.find(dir, name) {
+            NameChange::Created => match self.known_still_there(dir, name) {
                 Some(known) => {
                     self.note_arrival(dir, name);
                     self.enqueue(known);
                 }
+                None if !self.is_left(dir) => {}
                 None if step.is_dir => self.reconcile_as(dir, name, Source::Made),
                 None => return self.create(dir, name, step.content, steps.outcome(at)),
             },
@@ -132,6 +133,18 @@ impl<D: Disk> Tracker<D> {
             NameChange::Content => {}
         }
         false
+    }
+
+    /// The entry of a name that is created. What waits there for `IN_MOVED_TO` has left the tree, and
+    /// is removed: the kernel queues both events of a rename before any later one about its old
+    /// name. But the subtree of a directory may be large, so it is left to the work queue.
+    fn known_still_there(&mut self, dir: Id, name: &[u8]) -> Option<Id> {
+        let known = self.model.find(dir, name)?;
+        if self.model.kind(known) == Kind::Directory || !self.model.is_moved_from(known) {
+            return Some(known);
+        }
+        self.unlink(known);
+        None
     }
 
     /// `IN_DELETE`.

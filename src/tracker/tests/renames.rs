@@ -1,7 +1,7 @@
 //! Tests renames of all kinds: the name moves, a replaced file goes, and both names are looked up.
 
 use super::super::fake::Op;
-use super::cases::{all, emits, emits_with, folds, write};
+use super::cases::{all, emits, emits_with, folds, touch, write};
 use super::world::{MS, World, WorldOptions};
 use crate::stage_order::Stages;
 
@@ -251,6 +251,34 @@ fn a_moved_from_event_that_stays_alone_is_a_deletion_after_a_grace() {
     assert_eq!(world.new_records(), Vec::<String>::new());
     world.waits();
     assert_eq!(world.new_records(), ["deleted t/a"]);
+}
+
+#[test]
+fn what_moved_out_before_its_name_was_made_again_is_deleted_and_created() {
+    let link = vec![Op::Symlink("t/a")];
+    let move_out = vec![Op::Rename("t/a", "o/a")];
+    for (make, created) in [(link, "created t/a"), (touch("t/a"), "created t/a 0")] {
+        emits(
+            &make,
+            &all(&[move_out.clone(), make.clone()]),
+            &["deleted t/a", created],
+        );
+        let again = all(&[
+            move_out.clone(),
+            make.clone(),
+            vec![Op::Rename("t/a", "t/b")],
+        ]);
+        emits(
+            &make,
+            &again,
+            &["deleted t/a", created, "renamed t/a -> t/b"],
+        );
+        let mut world = World::quiet(&WorldOptions::default(), &make);
+        world.does(&move_out);
+        world.does(&make);
+        world.converges();
+        assert_eq!(world.new_records(), ["deleted t/a", created]);
+    }
 }
 
 #[test]
