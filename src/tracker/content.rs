@@ -50,6 +50,11 @@ impl<D: Disk> Tracker<D> {
     /// changed.
     pub(super) fn reconcile_content(&mut self, id: Id, stat: &Stat) {
         self.note_links(id, stat);
+        let dev = stat.inode.dev;
+        let is_remote = self.file_systems.is_polled(dev);
+        if let Some(evidence) = self.reads.forget_other_device(id, dev, is_remote) {
+            self.model.add_evidence(id, evidence);
+        }
         if self.reads.mark_stale(id) {
             return; // It is being read: its evidence is served when the answer comes.
         }
@@ -91,10 +96,12 @@ impl<D: Disk> Tracker<D> {
         let name = self.model.name(id).to_vec();
         match self.read_in(dir, &name) {
             Ok(Reading::Done(read)) => drop(self.take_reading(id, &read, evidence)),
-            Ok(Reading::Later(ticket, _)) => {
+            Ok(Reading::Later(ticket, found)) => {
+                let dev = Some(found.as_ref().unwrap_or(stat).inode.dev);
                 let failures = self.queue.failures_of(id);
                 let stat = Some(stat);
-                self.reads.begin_again(ticket, id, evidence, failures, stat);
+                self.reads
+                    .begin_again(ticket, id, dev, evidence, failures, stat);
             }
             Err(error @ FsError::NotFound) => self.try_again(id, &error, evidence),
             Err(error) => self.reading_failed(id, stat, error, evidence),
@@ -152,9 +159,11 @@ impl<D: Disk> Tracker<D> {
         let evidence = self.take_evidence(id);
         match reading {
             Reading::Done(read) => drop(self.take_reading(id, &read, evidence)),
-            Reading::Later(ticket, _) => {
+            Reading::Later(ticket, found) => {
+                let dev = found.map(|stat| stat.inode.dev);
                 let failures = self.queue.failures_of(id);
-                self.reads.begin_again(ticket, id, evidence, failures, None);
+                self.reads
+                    .begin_again(ticket, id, dev, evidence, failures, None);
             }
         }
         true

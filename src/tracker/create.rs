@@ -157,7 +157,8 @@ impl<D: Disk> Tracker<D> {
             Reading::Later(ticket, _) => {
                 self.links.tmpfiles.add_recent(&stat);
                 self.note_links(id, &stat);
-                self.reads.begin(ticket, id, Evidence::WRITE_EVENTS);
+                let dev = Some(stat.inode.dev);
+                self.reads.begin(ticket, id, dev, Evidence::WRITE_EVENTS);
             }
         }
         true

@@ -51,8 +51,9 @@ impl<D: Disk> Tracker<D> {
 
     /// Keeps what was found until the rename is applied.
     pub(super) fn keep_destination(&mut self, id: Id, destination: Destination) {
-        if let Some(Reading::Later(ticket, _)) = destination.reading {
-            self.reads.begin(ticket, id, Evidence::WRITE_EVENTS);
+        if let Some(Reading::Later(ticket, stat)) = &destination.reading {
+            let dev = stat.map(|stat| stat.inode.dev);
+            self.reads.begin(*ticket, id, dev, Evidence::WRITE_EVENTS);
         }
         if let Some(applying) = &mut self.applying {
             applying.destinations.insert(id, destination);

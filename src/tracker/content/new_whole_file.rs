@@ -59,7 +59,10 @@ impl<D: Disk> Tracker<D> {
                 self.note_reading_of(id, &stat, changed_since_start);
                 return content(&stat, Some(digest));
             }
-            Ok(Reading::Later(ticket, _)) => self.reads.begin(ticket, id, Evidence::MODIFIED),
+            Ok(Reading::Later(ticket, found)) => {
+                let dev = Some(found.as_ref().unwrap_or(stat).inode.dev);
+                self.reads.begin(ticket, id, dev, Evidence::MODIFIED);
+            }
             // It grew over the limit: from now on it goes by stat.
             Ok(Reading::Done(_)) => {
                 self.keep_fingerprint(id, stat, false, self.clock.wall());

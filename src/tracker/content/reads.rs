@@ -12,6 +12,8 @@ use crate::tracker::model::{Evidence, Id};
 /// A file that is being read.
 pub(super) struct Read {
     ticket: Ticket,
+    /// The device that it is on; `None`: that of some remote file system.
+    dev: Option<u64>,
     /// What happened to it before it was begun to be read.
     pub(super) evidence: Evidence,
     /// Whether it was to be reconciled meanwhile: another file may have its name by now.
@@ -37,8 +39,14 @@ impl Reads {
         Ticket(self.last)
     }
 
-    pub(in crate::tracker) fn begin(&mut self, ticket: Ticket, id: Id, evidence: Evidence) {
-        self.begin_again(ticket, id, evidence, 0, None);
+    pub(in crate::tracker) fn begin(
+        &mut self,
+        ticket: Ticket,
+        id: Id,
+        dev: Option<u64>,
+        evidence: Evidence,
+    ) {
+        self.begin_again(ticket, id, dev, evidence, 0, None);
     }
 
     /// Begins to read a file that could not be read before, if `failures` is not 0.
@@ -46,6 +54,7 @@ impl Reads {
         &mut self,
         ticket: Ticket,
         id: Id,
+        dev: Option<u64>,
         evidence: Evidence,
         failures: u8,
         stat: Option<&Stat>,
@@ -53,6 +62,7 @@ impl Reads {
         self.forget(id);
         let read = Read {
             ticket,
+            dev,
             evidence,
             is_stale: false,
             failures,
@@ -67,6 +77,22 @@ impl Reads {
     pub(super) fn end(&mut self, ticket: Ticket) -> Option<(Id, Read)> {
         let id = self.tickets.remove(&ticket)?;
         Some((id, self.files.remove(&id)?))
+    }
+
+    /// Forgets a file that is being read from a file system that its name has left, which may never
+    /// answer; and returns what happened to it before. `dev`, `is_remote`: of the one that the name
+    /// is on now.
+    pub(super) fn forget_other_device(
+        &mut self,
+        id: Id,
+        dev: u64,
+        is_remote: bool,
+    ) -> Option<Evidence> {
+        let read = self.files.get(&id)?;
+        let is_same = read.dev.map_or(is_remote, |read| read == dev);
+        let evidence = (!is_same).then_some(read.evidence)?;
+        self.forget(id);
+        Some(evidence)
     }
 
     /// Forgets a file that is gone: its answer will be dropped.
@@ -107,8 +133,8 @@ mod tests {
     fn an_answer_counts_once_and_has_whether_the_name_was_reconciled_meanwhile() {
         let mut reads = Reads::default();
         let (first, second) = (reads.next_ticket(), reads.next_ticket());
-        reads.begin(first, Id(1), EVIDENCE);
-        reads.begin(second, Id(2), EVIDENCE);
+        reads.begin(first, Id(1), None, EVIDENCE);
+        reads.begin(second, Id(2), None, EVIDENCE);
         assert!(reads.mark_stale(Id(2)) && !reads.mark_stale(Id(3)));
         let ended = |reads: &mut Reads, ticket| {
             let (id, read) = reads.end(ticket)?;
@@ -124,9 +150,9 @@ mod tests {
     fn an_answer_for_a_file_that_is_gone_counts_for_none_that_gets_its_number() {
         let mut reads = Reads::default();
         let (old, new) = (reads.next_ticket(), reads.next_ticket());
-        reads.begin(old, Id(1), EVIDENCE);
+        reads.begin(old, Id(1), None, EVIDENCE);
         reads.forget(Id(1));
-        reads.begin(new, Id(1), EVIDENCE);
+        reads.begin(new, Id(1), None, EVIDENCE);
         assert!(reads.end(old).is_none());
         assert!(reads.end(new).is_some());
     }

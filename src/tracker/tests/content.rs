@@ -2,6 +2,7 @@
 
 use super::super::Hashing;
 use super::super::fake::Op;
+use super::super::model::Evidence;
 use super::cases::{all, emits, touch, write};
 use super::world::{BIRTH, MS, World, WorldOptions};
 use crate::tracker::disk::FsClass;
@@ -136,6 +137,21 @@ fn a_file_exchanged_while_it_is_read_by_a_worker_is_read_again() {
     world.does(&[Op::Exchange("t/a", "t/b")]);
     world.catches_up();
     world.converges();
+}
+
+/// As of a file that was mounted on the name, and is not any longer.
+#[test]
+fn a_reading_that_never_ends_hides_no_file_of_another_file_system_under_the_name() {
+    for (device, hidden) in [(Some(2), false), (None, false), (Some(1), true)] {
+        let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+        let id = world.tracker.entry_at(b"/t/a").unwrap();
+        let reads = &mut world.tracker.reads;
+        let ticket = reads.next_ticket();
+        reads.begin(ticket, id, device, Evidence::WRITE_EVENTS);
+        world.does(&write("t/a", 2));
+        world.catches_up();
+        assert_eq!(world.new_records().is_empty(), hidden, "{device:?}");
+    }
 }
 
 #[test]
