@@ -3,6 +3,8 @@
 //!
 //! Knows neither the tree nor the time.
 
+use std::collections::VecDeque;
+
 use foldhash::HashMap;
 
 use super::model::Id;
@@ -30,20 +32,33 @@ pub(super) struct MovedFrom {
 #[derive(Default)]
 pub(super) struct MovedFromEvents {
     by_cookie: HashMap<Cookie, MovedFrom>,
+    /// In the order in which they were applied. One that was joined stays until those before it were.
+    order: VecDeque<Cookie>,
 }
 
 impl MovedFromEvents {
     pub(super) fn insert(&mut self, cookie: Cookie, from: MovedFrom) {
         self.by_cookie.insert(cookie, from);
+        self.order.push_back(cookie);
     }
 
-    /// Since when the other event is awaited.
-    pub(super) fn since(&self, cookie: Cookie) -> Option<u64> {
-        self.by_cookie.get(&cookie).map(|from| from.since)
+    /// The one that has waited for the longest time, and since when it does.
+    pub(super) fn oldest(&mut self) -> Option<(Cookie, u64)> {
+        loop {
+            let cookie = *self.order.front()?;
+            if let Some(from) = self.by_cookie.get(&cookie) {
+                return Some((cookie, from.since));
+            }
+            self.order.pop_front();
+        }
     }
 
     pub(super) fn take(&mut self, cookie: Cookie) -> Option<MovedFrom> {
-        self.by_cookie.remove(&cookie)
+        let from = self.by_cookie.remove(&cookie);
+        if self.by_cookie.is_empty() {
+            self.order.clear();
+        }
+        from
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -71,5 +86,25 @@ mod tests {
         assert_eq!(from.moving, Moving::Unseen(Wd(3)));
         assert!(moves.take(Cookie(1)).is_none());
         assert!(!moves.is_empty());
+    }
+
+    #[test]
+    fn the_oldest_is_the_first_that_still_waits() {
+        let mut moves = MovedFromEvents::default();
+        for number in 1..=3 {
+            let from = MovedFrom {
+                dir: Id(0),
+                name: b"a"[..].into(),
+                moving: Moving::Entry,
+                since: number.into(),
+            };
+            moves.insert(Cookie(number), from);
+        }
+        assert_eq!(moves.oldest(), Some((Cookie(1), 1)));
+        moves.take(Cookie(2));
+        moves.take(Cookie(1));
+        assert_eq!(moves.oldest(), Some((Cookie(3), 3)));
+        moves.take(Cookie(3));
+        assert_eq!(moves.oldest(), None);
     }
 }

@@ -40,7 +40,7 @@ impl<D> Tracker<D> {
         };
         self.moves.insert(cookie, from);
         let due = since.saturating_add(GRACE);
-        self.queue.delay(Work::timer(Key::MovedFrom(cookie)), due);
+        self.queue.delay(Work::timer(Key::MovedFrom), due);
         true
     }
 
@@ -48,7 +48,9 @@ impl<D> Tracker<D> {
     /// on disk. `None`: there is none, or its entry is gone.
     fn take_moved_from(&mut self, cookie: Cookie) -> Option<(Option<Id>, MovedFrom)> {
         let from = self.moves.take(cookie)?;
-        self.queue.remove(&Key::MovedFrom(cookie));
+        if self.moves.is_empty() {
+            self.queue.remove(&Key::MovedFrom);
+        }
         if let Moving::Unseen(wd) = from.moving {
             return (self.model.watched(wd) == Some(from.dir)).then_some((None, from));
         }
@@ -111,18 +113,26 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Ends the wait for an `IN_MOVED_TO` whose time is over, unless it may be among the events that
-    /// are left to apply: while they never end, for [`CEILING`].
-    pub(super) fn end_wait_for_moved_to(&mut self, cookie: Cookie) {
-        let Some(since) = self.moves.since(cookie) else {
+    /// Ends the longest wait for an `IN_MOVED_TO`, if its time is over, unless the event may be among
+    /// those that are left to apply: while they never end, for [`CEILING`]. The others follow.
+    pub(super) fn end_wait_for_moved_to(&mut self) {
+        let Some((cookie, since)) = self.moves.oldest() else {
             return;
         };
-        let is_long = self.clock.tick() >= since.saturating_add(CEILING);
+        let now = self.clock.tick();
+        let timer = Work::timer(Key::MovedFrom);
+        let due = since.saturating_add(GRACE);
+        if now < due {
+            return self.queue.delay(timer, due);
+        }
+        let is_long = now >= since.saturating_add(CEILING);
         let may_be_unread = !is_long && self.clock.queue_empty_tick() < since;
         if self.applying.is_some() || may_be_unread {
-            self.queue.recheck(Work::timer(Key::MovedFrom(cookie)));
-        } else {
-            self.expire_moved_from(cookie);
+            return self.queue.recheck(timer);
+        }
+        self.expire_moved_from(cookie);
+        if !self.moves.is_empty() {
+            self.queue.add(timer);
         }
     }
 

@@ -107,7 +107,7 @@ impl<D: Disk> Tracker<D> {
             }
             Key::LinkedFiles => self.enqueue_linked_files(),
             Key::Folding(dir) => self.check_folded_source(dir),
-            Key::MovedFrom(cookie) => self.end_wait_for_moved_to(cookie),
+            Key::MovedFrom => self.end_wait_for_moved_to(),
             // A rescan that is under way is completed first: else it would never end where that takes
             // longer than the time until the next, and what is gone would never be reported.
             Key::Overflow if self.queue.is_rescanning() => {

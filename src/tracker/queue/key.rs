@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::event::Cookie;
 use crate::tracker::disk::Inode;
 use crate::tracker::model::{Id, InodeKey};
 
@@ -21,8 +20,8 @@ pub(in crate::tracker) enum Key {
     LinkedFiles,
     /// Finds out whether a directory ignores case.
     Folding(Id),
-    /// Ends the wait for `IN_MOVED_TO`.
-    MovedFrom(Cookie),
+    /// Ends the wait for each `IN_MOVED_TO` whose time is over.
+    MovedFrom,
     /// Begins a rescan, since events were dropped.
     Overflow,
     /// Begins a rescan at the interval of `--rescan`.
@@ -65,7 +64,7 @@ impl Key {
             Self::OtherNames(_)
             | Self::LinkedFiles
             | Self::Folding(_)
-            | Self::MovedFrom(_)
+            | Self::MovedFrom
             | Self::Overflow
             | Self::Periodic
             | Self::Poll

@@ -309,3 +309,26 @@ fn polled_directories_in_a_removed_one_do_not_keep_the_rescan_going() {
     }
     world.converges();
 }
+
+/// While the kernel queue is never empty, the other event of each may come.
+#[test]
+fn renames_out_of_the_tree_do_not_keep_other_files_waiting() {
+    let names: Vec<&'static str> = (0..500).map(|each| &*format!("t/{each}").leak()).collect();
+    let tree: Vec<Op> = names.iter().flat_map(|name| touch(name)).collect();
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Open(0, "t/log")]);
+    world.catches_up();
+    assert_eq!(world.new_records(), ["created t/log 0"]);
+    world.passes(MS);
+    world.does(&[Op::Put(0, 1)]);
+    let out = names.iter().map(|name| Op::Rename(name, "o/a"));
+    world.does(&out.collect::<Vec<_>>());
+    world.read(usize::MAX);
+    world.apply_all();
+    for _ in 0..3 {
+        world.passes(60 * MS);
+        world.work(40);
+    }
+    assert_eq!(world.new_records(), ["changed t/log 4"]);
+    world.converges();
+}
