@@ -90,15 +90,22 @@ impl WorkQueue {
             self.delayed_names += 1;
         }
         self.deadlines.push(Reverse((due, key)));
-        // Removes deadlines that are no longer valid.
         if self.deadlines.len() > 64 + 4 * self.items.len() {
-            let items = &self.items;
-            self.deadlines.retain(|Reverse((due, key))| {
-                items
-                    .get(key)
-                    .is_some_and(|item| item.in_heap == *due && item.state.due().is_some())
-            });
+            self.compact_deadlines();
         }
+    }
+
+    /// Removes deadlines that are no longer valid, and those that a removed key had, if it has the
+    /// same again.
+    fn compact_deadlines(&mut self) {
+        let mut deadlines = std::mem::take(&mut self.deadlines).into_vec();
+        deadlines.retain(|Reverse((due, key))| {
+            let item = self.items.get(key);
+            item.is_some_and(|item| item.in_heap == *due && item.state.due().is_some())
+        });
+        deadlines.sort_unstable();
+        deadlines.dedup();
+        self.deadlines = deadlines.into();
     }
 
     /// Serves a key once nothing has happened to it for [`QUIET`], or at the latest [`CEILING`]

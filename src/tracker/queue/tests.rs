@@ -185,6 +185,20 @@ fn deadlines_that_were_moved_take_no_room() {
 }
 
 #[test]
+fn a_deadline_that_is_removed_and_set_again_takes_no_room() {
+    let mut queue = WorkQueue::default();
+    for _ in 0..1000 {
+        queue.delay(Work::timer(Key::MovedFrom), 5);
+        queue.remove(&Key::MovedFrom);
+    }
+    queue.delay(Work::timer(Key::MovedFrom), 5);
+    assert!(queue.deadlines.len() < 200, "{}", queue.deadlines.len());
+    queue.set_now(5);
+    queue.advance();
+    assert_eq!(keys(&mut queue), [Key::MovedFrom]);
+}
+
+#[test]
 fn what_is_held_comes_when_the_rescan_is_over() {
     let mut queue = WorkQueue::default();
     queue.set_rescanning();
