@@ -123,10 +123,15 @@ impl Steps {
         &self.names[start as usize..end as usize]
     }
 
+    /// Whether a later step of the batch moves or deletes the name of a step.
+    pub(crate) fn leaves(&self, at: usize) -> bool {
+        matches!(self.slots[at].step, Step::Name(step) if step.leaves)
+    }
+
     /// What the later steps of the batch do with the file that a step is about. Follows all its
     /// renames, so that it is to be called once for each file, not for each rename.
     pub(crate) fn outcome(&self, at: usize) -> Outcome<'_> {
-        if !matches!(self.slots[at].step, Step::Name(step) if step.leaves) {
+        if !self.leaves(at) {
             return Outcome::Stays;
         }
         let mut at = at;

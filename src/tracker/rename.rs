@@ -10,7 +10,7 @@ use super::model::{Evidence, Flag, Id, Presence};
 use super::moved_from::{MovedFrom, Moving};
 use super::queue::{CEILING, Key, ScanScope, Work};
 use crate::change::Kind;
-use crate::coalesce::{Outcome, Steps};
+use crate::coalesce::Steps;
 use crate::event::Cookie;
 
 /// Maximum wait for IN_MOVED_TO: 50 ms, in nanoseconds. Only the form of the record
@@ -82,7 +82,8 @@ impl<D: Disk> Tracker<D> {
         let name = steps.name(at);
         let moved = match self.take_moved_from(cookie) {
             Some((Some(id), from)) => {
-                if steps.outcome(at) == Outcome::Stays {
+                // Not its outcome, which follows all renames that are left.
+                if !steps.leaves(at) {
                     self.compare_before_replacing(id, dir, name);
                 }
                 self.rename(id, dir, name);

@@ -6,6 +6,7 @@ use super::super::polling::POLL;
 use super::super::queue::WorkQueue;
 use super::cases::{all, emits_with, touch, write};
 use super::world::{MS, World, WorldOptions};
+use crate::stage_order::Stages as _;
 
 /// Options with a kernel queue of so many events.
 fn short(most_events: usize) -> WorldOptions {
@@ -331,4 +332,17 @@ fn renames_out_of_the_tree_do_not_keep_other_files_waiting() {
     }
     assert_eq!(world.new_records(), ["changed t/log 4"]);
     world.converges();
+}
+
+#[test]
+fn each_of_many_renames_of_one_file_costs_the_same() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+    for _ in 0..30_000 {
+        world.does(&[Op::Rename("t/a", "t/b"), Op::Rename("t/b", "t/a")]);
+    }
+    world.read(usize::MAX);
+    let Ok(_) = world.begin_batch();
+    let began = std::time::Instant::now();
+    while world.tracker.apply_next() {}
+    assert!(began.elapsed().as_secs() < 8, "{:?}", began.elapsed());
 }
