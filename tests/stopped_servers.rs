@@ -269,6 +269,38 @@ fn rules_on_a_server_that_is_stopped_stop_nothing_else() {
 }
 
 #[test]
+fn a_repository_that_leads_to_a_server_that_is_stopped_stops_nothing_else() {
+    let test = "a_repository_that_leads_to_a_server…";
+    let rules = [("g/info/exclude", "e\n"), ("g/commondir", ".\n")];
+    let Some((tree, fuse)) = mounted(test, &rules) else {
+        return;
+    };
+    for dir in ["link", "file", "common", "common/.git"] {
+        tree.mkdir(dir);
+    }
+    let mut watch = builder(&tree, &fuse).args(["--gitignore"]).start();
+    fuse.stop();
+    tree.symlink("../mnt/g", "link/.git");
+    tree.write("file/.git", "gitdir: ../mnt/g\n");
+    tree.write("common/.git/commondir", "../../mnt/g\n");
+    for dir in ["link", "file", "common"] {
+        tree.touch(format!("{dir}/new"));
+        watch.until(&format!("New file: ./{dir}/new"));
+    }
+    fuse.go_on();
+    let hides = || {
+        tree.touch("file/e");
+        tree.remove("file/e");
+        tree.touch("file/last");
+        tree.remove("file/last");
+        let lines = watch.until("Deleted: ./file/last");
+        !lines.iter().any(|line| line.ends_with("./file/e"))
+    };
+    assert!(eventually(hides), "its rules never count");
+    watch.stop();
+}
+
+#[test]
 fn a_process_that_the_kernel_keeps_holds_neither_its_log_nor_its_reader() {
     let test = "a_process_that_the_kernel_keeps…";
     let Some((tree, fuse)) = mounted(test, &[("d/b", "2")]) else {

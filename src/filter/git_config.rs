@@ -1,29 +1,37 @@
-//! Finds the rule files of git that are not in the tree: the repository's `info/exclude` and the
-//! user's `core.excludesFile`.
+//! Finds the user's rule file, `core.excludesFile`, and what marks a repository.
 //!
 //! Reads no rules. Invariant: git itself is given [`GIT_TIMEOUT`], and of its files only regular
 //! ones are read.
 
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::blocking_task::BlockingTask;
-use crate::sys::read_regular::ReadFile;
 
-/// Most bytes of a `.git` or `commondir` file, or of what git prints, which is one path: 8 KiB.
-const MAX_POINTER: u64 = 8 << 10;
+/// Most bytes of what git prints, which is one path: 8 KiB.
+const MAX_PATH: u64 = 8 << 10;
 
 /// How long git may take to print one setting: 2 s. Its files may be on a slow file system.
 const GIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The user's rule file: `core.excludesFile`, by default `~/.config/git/ignore`. git itself is
 /// asked where it is installed, since its files have sections, quotes, `~user` and includes;
-/// else the `ignore` crate's simpler parser is used.
+/// else the `ignore` crate's simpler parser is used. Symbolic links to its directory are resolved.
 pub(super) fn user_excludes_file() -> Option<PathBuf> {
+    let path = configured_excludes_file()?;
+    let copy = path.clone();
+    // On a thread, since it may be on a file system that does not answer.
+    let resolve = move || Some(copy.parent()?.canonicalize().ok()?.join(copy.file_name()?));
+    let resolved = BlockingTask::start(resolve, || {});
+    let resolved = resolved.and_then(|task| task.wait(Some(GIT_TIMEOUT), || false)?);
+    Some(resolved.unwrap_or(path))
+}
+
+fn configured_excludes_file() -> Option<PathBuf> {
     for scope in ["--global", "--system"] {
         match git_setting(scope) {
             Answer::Value(path) => return (!path.as_os_str().is_empty()).then_some(path),
@@ -65,7 +73,7 @@ fn ask(command: &mut Command, patience: Duration) -> Answer {
         // On a thread, since a process that it has left behind may hold the pipe.
         let all = move || {
             let mut value = Vec::new();
-            let read = stdout.take(MAX_POINTER).read_to_end(&mut value);
+            let read = stdout.take(MAX_PATH).read_to_end(&mut value);
             read.is_ok().then_some(value)
         };
         BlockingTask::start(all, || {})?.wait(Some(patience), || false)?
@@ -127,30 +135,6 @@ fn config_home() -> Option<PathBuf> {
 /// The path that exists where a directory is the root of a repository, a work tree or a submodule.
 pub(super) fn marker(dir: &Path) -> PathBuf {
     dir.join(".git")
-}
-
-/// The path of `info/exclude` of the repository whose root is `dir`.
-///
-/// # Errors
-/// A file that may hold a part of it cannot be read now.
-pub(super) fn excludes_file(dir: &Path, read: ReadFile) -> io::Result<PathBuf> {
-    let git = marker(dir);
-    let git = match pointer(&git, b"gitdir:", read)? {
-        Some(target) => dir.join(target),
-        None => git,
-    };
-    let common = match pointer(&git.join("commondir"), b"", read)? {
-        Some(target) => git.join(target),
-        None => git,
-    };
-    Ok(common.join("info/exclude"))
-}
-
-/// The path that a file holds after `word`.
-fn pointer(path: &Path, word: &[u8], read: ReadFile) -> io::Result<Option<PathBuf>> {
-    let read = read(path, MAX_POINTER)?;
-    let target = read.as_ref().and_then(|read| read.bytes.strip_prefix(word));
-    Ok(target.map(|target| PathBuf::from(OsStr::from_bytes(target.trim_ascii()))))
 }
 
 #[cfg(test)]

@@ -1,21 +1,27 @@
 //! Asks the disk for the rules of a directory: whether it is the root of a repository, and the
 //! bytes of its rule files.
 //!
-//! Compiles no rules. Invariants: a file system that may not answer is waited for a bounded time;
-//! where a lookup may mount something, there is nothing; and what could not be found out is an
-//! error, never taken to be missing.
+//! Compiles no rules. Invariants: no symbolic link is followed, so that a path leads to the file
+//! system that the mount table names; one that may not answer is waited for a bounded time; where a
+//! lookup may mount something, there is nothing; and what could not be found out is an error, never
+//! taken to be missing.
 
 use std::ffi::OsStr;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::bounded_io::BoundedIo;
 use super::git_config;
 use crate::file_status::FsError;
+use crate::sys::file::{Open, here, open_path};
 use crate::sys::fs_error;
 use crate::sys::read_regular::{Read, ReadFile, read_regular};
+
+/// Most bytes of a `.git` or `commondir` file, which is one path: 8 KiB.
+const MAX_POINTER: u64 = 8 << 10;
 
 /// Why something is not known.
 #[derive(Debug)]
@@ -69,8 +75,23 @@ impl RuleSource {
 
     /// The path of `info/exclude` of the repository whose root is `dir`.
     pub(super) fn excludes_file(&mut self, dir: &Path) -> Result<PathBuf, Unknown> {
-        let (copy, read) = (dir.to_owned(), self.read_file);
-        self.ask(dir, move || git_config::excludes_file(&copy, read))
+        let git = git_config::marker(dir);
+        let git = self.pointer(&git, b"gitdir:", dir)?.unwrap_or(git);
+        let common = self.pointer(&git.join("commondir"), b"", &git)?;
+        Ok(common.unwrap_or(git).join("info/exclude"))
+    }
+
+    /// The path that a file holds after `word`, from `base` if it is relative.
+    fn pointer(
+        &mut self,
+        file: &Path,
+        word: &[u8],
+        base: &Path,
+    ) -> Result<Option<PathBuf>, Unknown> {
+        let read = self.read(file, MAX_POINTER)?;
+        let target = read.as_ref().and_then(|read| read.bytes.strip_prefix(word));
+        let target = target.map(|target| OsStr::from_bytes(target.trim_ascii()));
+        Ok(target.map(|target| without_dots(&base.join(target))))
     }
 
     /// The beginning of a rule file; `None` if there is no regular file.
@@ -99,7 +120,8 @@ impl RuleSource {
 
 impl FileState {
     fn of(path: &Path) -> io::Result<Self> {
-        let found = match path.symlink_metadata() {
+        let opened = open_path(here(), path.as_os_str().as_bytes(), Open::Path);
+        let found = match opened.and_then(|opened| File::from(opened).metadata()) {
             Ok(found) => found,
             Err(error) if fs_error(&error) == FsError::NotFound => return Ok(Self::Missing),
             Err(error) => return Err(error),
@@ -124,4 +146,17 @@ impl FileState {
             ],
         }
     }
+}
+
+/// The path without `.` and `..`, which leads to the same where no symbolic link is followed.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        if component == Component::ParentDir {
+            plain.pop();
+        } else if component != Component::CurDir {
+            plain.push(component);
+        }
+    }
+    plain
 }

@@ -172,7 +172,7 @@ pub(crate) fn is_refused_by_openat2(error: &io::Error) -> bool {
         .is_some_and(|code| refused.contains(&code))
 }
 
-/// Opens a relative path of any length below `at`, following no symbolic link.
+/// Opens a path of any length, from `at` if it is relative, following no symbolic link.
 ///
 /// # Errors
 /// Those of openat(2).
@@ -269,7 +269,10 @@ fn open_pieces(
 /// Opens a path name by name, following no symbolic link, where a kernel or sandbox has no
 /// openat2(2).
 fn open_one_by_one(at: BorrowedFd<'_>, path: &[u8], how: Open) -> io::Result<OwnedFd> {
-    let mut held: Option<OwnedFd> = None;
+    let (mut held, path) = match path.strip_prefix(b"/") {
+        Some(rest) => (Some(open_name(at, b"/", Open::Directory)?), rest),
+        None => (None, path),
+    };
     let mut names = path.split(|&byte| byte == b'/').peekable();
     while let Some(name) = names.next() {
         let from = held.as_ref().map_or(at, AsFd::as_fd);
@@ -313,4 +316,22 @@ pub(crate) fn change_directory(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: takes no pointers.
     check(unsafe { libc::fchdir(fd.as_raw_fd()) })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::{Open, here, open_one_by_one};
+
+    #[test]
+    fn an_absolute_path_is_opened_name_by_name_over_no_link() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::os::unix::fs::symlink("/etc", dir.path().join("link")).expect("a link");
+        let open = |path: &str| {
+            let path = dir.path().join(path);
+            open_one_by_one(here(), path.as_os_str().as_bytes(), Open::Path)
+        };
+        assert!(open("link").is_ok() && open("link/passwd").is_err());
+    }
 }

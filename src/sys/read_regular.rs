@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::file::{Open, here, open_name};
+use super::file::{Open, here, open_path};
 use super::fs_error;
 use super::open_for_reading::open_for_reading;
 use super::stat::stat_fd;
@@ -28,13 +28,13 @@ pub(crate) struct Read {
 pub(crate) type ReadFile = fn(&Path, u64) -> io::Result<Option<Read>>;
 
 /// Reads at most `limit` bytes of a regular file; `None` if nothing is there, and for anything
-/// else, which is not opened: a symbolic link is not followed, a FIFO not waited for.
+/// else, which is not opened: no symbolic link on the path is followed, a FIFO not waited for.
 ///
 /// # Errors
 /// What is there is not known, or it cannot be read now.
 pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Option<Read>> {
     let path = path.as_os_str().as_bytes();
-    let handle = match open_name(here(), path, Open::Path) {
+    let handle = match open_path(here(), path, Open::Path) {
         Ok(handle) => handle,
         Err(error) if fs_error(&error) == FsError::NotFound => return Ok(None),
         Err(error) => return Err(error),

@@ -180,6 +180,28 @@ fn what_is_no_regular_file_holds_no_rules() {
     );
 }
 
+#[test]
+fn rules_are_read_over_no_symbolic_link() {
+    let tree = tree(&[
+        ("other/info/exclude", "a\n"),
+        ("other/.gitignore", "b\n"),
+        ("here/x", ""),
+        ("pointed/.git", "gitdir: ../here/link/..//git\n"),
+        ("git/info/exclude", "a\n"),
+    ]);
+    let link = |target, name| {
+        std::os::unix::fs::symlink(target, tree.path().join(name)).unwrap();
+    };
+    link("../other", "here/.git");
+    link("other", "replaced");
+    link("../other", "here/link");
+    let names = ["here/a", "replaced/b", "pointed/a", "other/b"];
+    assert_eq!(
+        reported(&with_rules(&[], &[]), tree.path(), &names),
+        ["here/a", "replaced/b", "pointed/a"]
+    );
+}
+
 /// The errors that reading a file whose name ends in `.failing` gives, while there is one.
 fn read_or_fail(path: &Path, limit: u64) -> io::Result<Option<Read>> {
     let mut failing = path.as_os_str().to_owned();
