@@ -3,16 +3,22 @@
 //!
 //! Asks no disk. Invariant: a file is remembered for as long as a directory has rules of it.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use super::retries::{RuleDirectory, remove_within};
 use super::rule_source::FileState;
 
+/// Files that are checked at once, some 5 ms; the others take their turn later.
+pub(super) const CHECKED_AT_ONCE: usize = 1_000;
+
 #[derive(Default)]
 pub(super) struct Unwatched {
-    files: HashMap<PathBuf, UnwatchedFile>,
+    files: BTreeMap<PathBuf, UnwatchedFile>,
+    /// The file that was checked last. `None`: the first one is next.
+    last: Option<PathBuf>,
     by_directory: BTreeMap<RuleDirectory, HashSet<PathBuf>>,
 }
 
@@ -35,14 +41,17 @@ impl Unwatched {
         file.directories.insert(directory.clone());
     }
 
-    /// The directories with rules of files that have changed, which are to be read again.
-    /// `state_of`: the state of a file now, if that is known.
+    /// Checks some of the files. The directories with rules of those that have changed, which are to
+    /// be read again. `state_of`: the state of a file now, if that is known.
     pub(super) fn take_changed(
         &mut self,
         mut state_of: impl FnMut(&Path) -> Option<FileState>,
     ) -> BTreeSet<RuleDirectory> {
         let mut changed = BTreeSet::new();
-        for (path, file) in &mut self.files {
+        let from = self.last.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let files = self.files.range_mut((from, Bound::Unbounded));
+        for (number, (path, file)) in (1..).zip(files.take(CHECKED_AT_ONCE)) {
+            self.last = (number == CHECKED_AT_ONCE).then(|| path.clone());
             let now = state_of(path).filter(|now| *now != file.state);
             if let Some(now) = now {
                 file.state = now;

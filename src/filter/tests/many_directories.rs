@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::super::rule_reader::MAX_REPORTED;
 use super::super::rule_source::RuleSource;
 use super::super::rules::{RuleChanges, Rules};
+use super::super::unwatched::CHECKED_AT_ONCE;
 use super::{Filter, reported, tree, with_rules};
 use crate::sys::read_regular::Read;
 
@@ -132,4 +133,33 @@ fn a_changed_rule_file_of_a_repository_has_the_directories_read_again_that_have_
     assert_eq!(reported(&filter, tree.path(), &["c/y"]), [""; 0]);
     fs::write(tree.path().join("a/.git/info/exclude"), "").unwrap();
     assert_eq!(filter.find_changes(), found(&["a"]));
+}
+
+#[test]
+fn of_many_repositories_some_are_checked_at_once_and_all_in_turn() {
+    const REPOSITORIES: usize = 3_000;
+    let tree = tree(&[]);
+    let root = tree.path().as_os_str().as_bytes();
+    let filter = with_rules(&[], &[]);
+    for number in 0..REPOSITORIES {
+        fs::create_dir_all(tree.path().join(format!("{number}/.git/info"))).unwrap();
+        filter.hides(root, format!("{number}/x").as_bytes(), false);
+    }
+    for number in 0..REPOSITORIES {
+        fs::write(
+            tree.path().join(format!("{number}/.git/info/exclude")),
+            "x\n",
+        )
+        .unwrap();
+    }
+    let mut left = REPOSITORIES;
+    // Once more, for those above the PATH.
+    for _ in 0..=REPOSITORIES / CHECKED_AT_ONCE {
+        let RuleChanges::In(found) = filter.find_changes() else {
+            panic!("not all rules have changed");
+        };
+        assert!(found.len() <= CHECKED_AT_ONCE, "{}", found.len());
+        left -= found.len();
+    }
+    assert_eq!(left, 0, "some are never checked");
 }
