@@ -215,7 +215,7 @@ impl<D: Disk> Tracker<D> {
         let stat = self.stat_in(dir, name);
         // What is there and still not in the model is our own output, or another spelling.
         if stat.is_err() {
-            self.debounce_file_scan(dir);
+            self.compare_files_later(dir);
         }
     }
 

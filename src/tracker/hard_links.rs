@@ -14,9 +14,9 @@ use super::tmpfiles::Tmpfiles;
 use super::{Tracker, model};
 use crate::change::{Digest, Kind};
 
-/// How long the comparison of all files with several names waits: 0.5 s, so that others can cause it
-/// twice a second at most.
-const COMPARE_DELAY: u64 = 500_000_000;
+/// How long the comparison of all files with several names, or of those in a directory, waits: 0.5 s,
+/// so that others can cause it twice a second at most.
+pub(super) const COMPARE_DELAY: u64 = 500_000_000;
 
 /// What is known of inodes with several names, beside the model's index by inode.
 #[derive(Default)]

@@ -3,9 +3,14 @@
 
 use super::Tracker;
 use super::disk::{Disk, FsError, Inode, Target};
+use super::hard_links::COMPARE_DELAY;
 use super::model::Id;
 use super::queue::{Detail, Key, ScanScope, Work};
 use crate::change::Kind;
+
+/// How long a comparison of the names in a directory that others may cause waits for each name:
+/// 0.1 ms, some ten times as long as it takes.
+const PAUSE_PER_NAME: u64 = 100_000;
 
 impl<D> Tracker<D> {
     /// Reconciles a file once nothing has happened to it for a while.
@@ -17,6 +22,19 @@ impl<D> Tracker<D> {
     /// for a while.
     pub(super) fn debounce_file_scan(&mut self, dir: Id) {
         self.queue.debounce(Work::scan(dir, ScanScope::Files));
+    }
+
+    /// Compares the names in a directory, but for its directories, in a while, since whoever writes to
+    /// a file that has no name any longer can cause that as often as he likes.
+    pub(super) fn compare_files_later(&mut self, dir: Id) {
+        let work = Work::scan(dir, ScanScope::Files);
+        if self.queue.has(&work.key) {
+            return self.queue.delay(work, u64::MAX); // It is served when it is due.
+        }
+        let names = self.model.children(dir).count() as u64;
+        let pause = names.saturating_mul(PAUSE_PER_NAME).max(COMPARE_DELAY);
+        self.queue
+            .delay(work, self.clock.tick().saturating_add(pause));
     }
 
     /// Whether nothing is left to reconcile now.
