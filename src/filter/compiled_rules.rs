@@ -109,10 +109,12 @@ impl RuleFile {
             }
             globs += usize::from(builder.add_line(None, line).is_ok());
         }
+        // It fails if the globs are too large together: then none is held.
+        let matcher = builder.build().ok();
         Self {
-            matcher: builder.build().unwrap_or_else(|_| Gitignore::empty()),
-            globs,
-            is_cut,
+            globs: matcher.as_ref().map_or(0, Gitignore::len),
+            is_cut: is_cut || matcher.is_none(),
+            matcher: matcher.unwrap_or_else(Gitignore::empty),
             key: Some(source.key),
             most,
         }

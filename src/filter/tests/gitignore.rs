@@ -202,6 +202,25 @@ fn rules_are_read_over_no_symbolic_link() {
     );
 }
 
+#[test]
+fn globs_that_cannot_be_used_together_leave_room_for_others() {
+    // Too large for the matcher.
+    let any = "?".repeat(130);
+    let globs: String = (0..1_900).map(|n| format!("{n}{any}\n")).collect();
+    let tree = tree(&[("last/.gitignore", "a\n")]);
+    for number in 0..12 {
+        let dir = tree.path().join(number.to_string());
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join(".gitignore"), &globs).unwrap();
+    }
+    let filter = with_rules(&[], &[]);
+    let names: Vec<_> = (0..12).map(|number| format!("{number}/a")).collect();
+    let mut names: Vec<_> = names.iter().map(String::as_str).collect();
+    names.push("last/a");
+    assert_eq!(reported(&filter, tree.path(), &names), names[..12]);
+    assert_eq!(filter.take_warnings().len(), 12);
+}
+
 /// The errors that reading a file whose name ends in `.failing` gives, while there is one.
 fn read_or_fail(path: &Path, limit: u64) -> io::Result<Option<Read>> {
     let mut failing = path.as_os_str().to_owned();
