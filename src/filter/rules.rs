@@ -16,6 +16,7 @@ use super::level::Level;
 use super::retries::{RuleDirectory, first_below, is_below};
 use super::rule_reader::{Flawed, RuleReader};
 use super::rule_source::RuleSource;
+use crate::sys::file::PATH_MAX;
 
 /// Names that decide what is hidden in their directory and below: rule files, and the marker of
 /// a repository.
@@ -63,6 +64,10 @@ impl Rules {
         };
         if name == b".git" {
             return true; // As with git: it is not part of the work tree.
+        }
+        // git takes no longer paths, and each would be kept here.
+        if root.len() + 1 + relative_path.len() >= PATH_MAX {
+            return false;
         }
         let index = self.root(root);
         let Some(level) = self.level(index, dir) else {

@@ -12,7 +12,7 @@ pub(crate) use super::working_directory::here;
 use super::{bits, check};
 
 /// The bytes of the longest path that the kernel takes, its NUL included.
-const PATH_MAX: usize = 4096;
+pub(crate) const PATH_MAX: usize = 4096;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Open {

@@ -163,3 +163,20 @@ fn of_many_repositories_some_are_checked_at_once_and_all_in_turn() {
     }
     assert_eq!(left, 0, "some are never checked");
 }
+
+#[test]
+fn a_path_that_no_system_call_takes_has_no_rules_and_is_not_remembered() {
+    let (tree, filter) = (tree(&[(".gitignore", "a\n")]), with_rules(&[], &[]));
+    let root = tree.path().as_os_str().as_bytes();
+    let mut path = Vec::new();
+    let mut hidden = 0;
+    for _ in 0..100 {
+        path.extend([b'd'; 99]);
+        path.push(b'/');
+        hidden += usize::from(filter.hides(root, &[&path, &b"a"[..]].concat(), false));
+        assert!(filter.hides(root, &[&path, &b".git"[..]].concat(), true));
+    }
+    assert!((35..=40).contains(&hidden), "{hidden}");
+    assert_eq!(filter.take_warnings(), [""; 0]);
+    assert_eq!(filter.find_changes(), RuleChanges::In(Vec::new()));
+}
