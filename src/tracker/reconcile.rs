@@ -114,9 +114,10 @@ impl<D: Disk> Tracker<D> {
         };
         let now = self.clock.tick();
         let mut entry = self.work_of(known);
-        let awaits_event = match self.model.presence(known) {
+        let presence = self.model.presence(known);
+        let awaits_event = match presence {
             Presence::There | Presence::MovedFrom => self.model.wd(dir).is_some(),
-            Presence::ConfirmDelete => false,
+            Presence::ConfirmDelete | Presence::Deleted => false,
         };
         if awaits_event {
             let since = self.queue.missing_since(known).unwrap_or(now);
@@ -127,7 +128,7 @@ impl<D: Disk> Tracker<D> {
             // Until it is removed, and all that is in it.
             self.model.set_presence(known, Presence::ConfirmDelete);
         }
-        if self.queue.is_rescanning() {
+        if self.queue.is_rescanning() && presence != Presence::Deleted {
             self.queue.hold(entry);
         } else {
             self.unlink_in_pieces(known);
@@ -144,7 +145,8 @@ impl<D: Disk> Tracker<D> {
         let is_dir = stat.kind == Kind::Directory;
         let mut has_left = false;
         if let Some(known) = known {
-            has_left = self.model.presence(known) == Presence::ConfirmDelete;
+            let presence = self.model.presence(known);
+            has_left = matches!(presence, Presence::ConfirmDelete | Presence::Deleted);
             self.clear_missing(known);
             if has_left || self.model.kind(known) != stat.kind {
                 self.check_folded(dir, name);

@@ -23,4 +23,5 @@ mod queue;
 mod renames;
 mod replacing;
 mod unreadable;
+mod waiting;
 mod world;

@@ -11,9 +11,11 @@ pub(crate) enum Presence {
     /// `IN_MOVED_FROM` has come, and `IN_MOVED_TO` is awaited. What the disk has under its name is
     /// another file.
     MovedFrom,
-    /// `IN_DELETE` has come, or no `IN_MOVED_TO`: if its name is not found when it is reconciled
-    /// next, it is deleted without a second try.
+    /// It was not found, or no `IN_MOVED_TO` has come: if its name is not found when it is reconciled
+    /// next, it is deleted without a second try, once no rescan can find it elsewhere.
     ConfirmDelete,
+    /// `IN_DELETE` has come: as before, but it need not be looked for elsewhere.
+    Deleted,
 }
 
 const STATE: BitField = BitField::new(22, 2);
@@ -23,7 +25,8 @@ impl Model {
         match self.field(id, STATE) {
             0 => Presence::There,
             1 => Presence::MovedFrom,
-            _ => Presence::ConfirmDelete,
+            2 => Presence::ConfirmDelete,
+            _ => Presence::Deleted,
         }
     }
 
@@ -39,8 +42,8 @@ impl Model {
     /// its name since.
     pub(crate) fn mark_deleted(&mut self, id: Id) {
         match self.presence(id) {
-            Presence::There => self.set_presence(id, Presence::ConfirmDelete),
-            Presence::MovedFrom | Presence::ConfirmDelete => {}
+            Presence::There | Presence::ConfirmDelete => self.set_presence(id, Presence::Deleted),
+            Presence::MovedFrom | Presence::Deleted => {}
         }
     }
 
@@ -51,7 +54,7 @@ impl Model {
                 self.set_presence(id, Presence::There);
                 true
             }
-            Presence::There | Presence::ConfirmDelete => false,
+            Presence::There | Presence::ConfirmDelete | Presence::Deleted => false,
         }
     }
 }

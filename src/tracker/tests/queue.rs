@@ -6,7 +6,6 @@ use super::super::polling::POLL;
 use super::super::queue::WorkQueue;
 use super::cases::{all, emits_with, touch, write};
 use super::world::{MS, World, WorldOptions};
-use crate::stage_order::Stages as _;
 
 /// Options with a kernel queue of so many events.
 fn short(most_events: usize) -> WorldOptions {
@@ -309,40 +308,4 @@ fn polled_directories_in_a_removed_one_do_not_keep_the_rescan_going() {
         assert!(steps < 10_000, "{:#?}", world.records);
     }
     world.converges();
-}
-
-/// While the kernel queue is never empty, the other event of each may come.
-#[test]
-fn renames_out_of_the_tree_do_not_keep_other_files_waiting() {
-    let names: Vec<&'static str> = (0..500).map(|each| &*format!("t/{each}").leak()).collect();
-    let tree: Vec<Op> = names.iter().flat_map(|name| touch(name)).collect();
-    let mut world = World::quiet(&WorldOptions::default(), &tree);
-    world.does(&[Op::Open(0, "t/log")]);
-    world.catches_up();
-    assert_eq!(world.new_records(), ["created t/log 0"]);
-    world.passes(MS);
-    world.does(&[Op::Put(0, 1)]);
-    let out = names.iter().map(|name| Op::Rename(name, "o/a"));
-    world.does(&out.collect::<Vec<_>>());
-    world.read(usize::MAX);
-    world.apply_all();
-    for _ in 0..3 {
-        world.passes(60 * MS);
-        world.work(40);
-    }
-    assert_eq!(world.new_records(), ["changed t/log 4"]);
-    world.converges();
-}
-
-#[test]
-fn each_of_many_renames_of_one_file_costs_the_same() {
-    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
-    for _ in 0..30_000 {
-        world.does(&[Op::Rename("t/a", "t/b"), Op::Rename("t/b", "t/a")]);
-    }
-    world.read(usize::MAX);
-    let Ok(_) = world.begin_batch();
-    let began = std::time::Instant::now();
-    while world.tracker.apply_next() {}
-    assert!(began.elapsed().as_secs() < 8, "{:?}", began.elapsed());
 }
