@@ -34,7 +34,7 @@ impl<D: Disk> Tracker<D> {
         match outcome {
             Outcome::Stays if content.closed && self.create_closed(dir, name) => true,
             Outcome::Stays => {
-                self.create_name(dir, name);
+                self.create_name(dir, name, content.modified || content.closed);
                 false
             }
             Outcome::Moved { .. } => {
@@ -130,7 +130,7 @@ impl<D: Disk> Tracker<D> {
         let Some((reading, stat)) = self.read_closed(dir, name) else {
             return false;
         };
-        if self.existed_before_name(&stat) {
+        if self.existed_before_name(&stat, true) {
             let Reading::Done(FileDigest {
                 digest: Some(digest),
                 stable,
@@ -186,8 +186,8 @@ impl<D: Disk> Tracker<D> {
         (is_plain && !self.disk.is_self_output(stat.inode)).then_some((reading, stat))
     }
 
-    /// Creates a name by its status.
-    fn create_name(&mut self, dir: Id, name: &[u8]) {
+    /// Creates a name by its status. `is_written`: a write by this name is among the events.
+    fn create_name(&mut self, dir: Id, name: &[u8], is_written: bool) {
         let parent = match self.enter(dir) {
             Ok(parent) => parent,
             Err(FsError::NotFound) => return self.unseen_create(dir, name),
@@ -195,7 +195,9 @@ impl<D: Disk> Tracker<D> {
         };
         match self.disk.stat(Target::In(&parent, name)) {
             Ok(stat) if self.disk.is_self_output(stat.inode) => {}
-            Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat),
+            Ok(stat) if stat.kind == Kind::File => {
+                self.create_file(dir, name, &stat, is_written);
+            }
             Ok(stat) if stat.kind != Kind::Directory => {
                 if let Some(id) = self.insert(dir, name, stat.kind) {
                     self.remember_attributes(id, &stat);
@@ -208,8 +210,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    fn create_file(&mut self, dir: Id, name: &[u8], stat: &Stat) {
-        if self.existed_before_name(stat) {
+    fn create_file(&mut self, dir: Id, name: &[u8], stat: &Stat, is_written: bool) {
+        if self.existed_before_name(stat, is_written) {
             self.create_whole(dir, name, stat);
             return;
         }
@@ -229,12 +231,23 @@ impl<D: Disk> Tracker<D> {
         self.watch_file_inode(id, dir, name, stat);
     }
 
-    /// Whether a file existed before it got this name: by link(2), not by open(2).
-    fn existed_before_name(&self, stat: &Stat) -> bool {
+    /// Whether a file existed before it got this name: by link(2), not by open(2). One that may have
+    /// got its other names since is taken for new if it was written under this one (`is_written`),
+    /// and has no other in the model.
+    fn existed_before_name(&mut self, stat: &Stat, is_written: bool) -> bool {
         let is_old = stat
             .btime
             .is_some_and(|birth| self.clock.is_before_queued_events(birth));
-        is_old || self.links.may_have_others(stat)
+        if is_old || !self.links.may_have_others(stat) {
+            return is_old;
+        }
+        let had_no_name = self.links.tmpfiles.has(stat.inode.ino);
+        if had_no_name || !is_written {
+            return true;
+        }
+        self.model.index_inode_keys();
+        let others = self.model.with_inode_key(model::inode_key(stat));
+        !others.is_empty()
     }
 
     /// Inserts a file and emits it as empty, as open(2) makes it. `stat`: its status, if it was

@@ -2,7 +2,7 @@
 
 use super::super::Hashing;
 use super::super::fake::Op;
-use super::cases::{all, emits, folds, write};
+use super::cases::{all, emits, emits_with, folds, write};
 use super::world::{MS, World, WorldOptions};
 use crate::stage_order::Stages;
 
@@ -56,40 +56,6 @@ fn a_write_by_an_unlinked_name_is_found_in_its_directory() {
     assert_eq!(world.new_records(), ["changed t/final 4"]);
 }
 
-/// How often the names in a directory of so many are compared in 12 s, while a file of it that
-/// has no name any longer is written to every 60 ms.
-fn comparisons(names: usize) -> usize {
-    let names: Vec<_> = (0..names)
-        .map(|each| Op::Fifo(format!("t/{each}").leak()))
-        .collect();
-    let mut world = World::quiet(&WorldOptions::default(), &names);
-    world.does(&[Op::Open(0, "t/a"), Op::Unlink("t/a")]);
-    world.catches_up();
-    world.tracker.disk.journal.clear();
-    for _ in 0..200 {
-        world.does(&[Op::Put(0, 1)]);
-        world.read(usize::MAX);
-        world.apply_all();
-        world.passes(60 * MS);
-        world.work(usize::MAX); // It ends when the directory is listed.
-        world.work(usize::MAX);
-    }
-    let journal = &world.tracker.disk.journal;
-    let is_of_one =
-        |line: &&String| line.trim_start().starts_with("stat") && line.contains("/7 is");
-    journal.iter().filter(is_of_one).count()
-}
-
-#[test]
-fn writes_by_an_unlinked_name_cost_a_bounded_part_of_the_time() {
-    let (few, many) = (comparisons(10), comparisons(10_000));
-    assert!(
-        (20..25).contains(&few),
-        "not twice a second, but {few} times"
-    );
-    assert!((8..13).contains(&many), "not each second, but {many} times");
-}
-
 #[test]
 fn a_write_is_reported_under_all_names_of_the_file() {
     let tree = all(&[
@@ -109,6 +75,24 @@ fn a_link_is_created_with_its_content() {
         &write("t/a", 1),
         &[Op::Link("t/a", "t/b")],
         &["created t/b 4"],
+    );
+}
+
+#[test]
+fn a_file_that_is_made_written_and_linked_at_once_is_created_empty() {
+    let ops = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let emitted = ["created t/a 0", "changed t/a 4", "created t/b 4"];
+    emits(&[], &ops, &emitted);
+    // With `--strict` it is created by its status.
+    let mut by_status = WorldOptions::default();
+    by_status.settings.strict = true;
+    emits_with(&by_status, &[], &ops, &emitted);
+    // Its first name is in the model already.
+    let ops = all(&[ops, vec![Op::Append(3, "t/b"), Op::Put(3, 2), Op::Shut(3)]]);
+    emits(
+        &[],
+        &ops,
+        &["created t/a 0", "changed t/a 8", "created t/b 8"],
     );
 }
 

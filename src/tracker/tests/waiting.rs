@@ -57,3 +57,37 @@ fn a_removed_directory_is_reported_before_the_comparison_of_all_others_is_over()
     assert_eq!(world.new_records(), ["deleted t/d/"]);
     world.converges();
 }
+
+/// How often the names in a directory of so many are compared in 12 s, while a file of it that
+/// has no name any longer is written to every 60 ms.
+fn comparisons(names: usize) -> usize {
+    let names: Vec<_> = (0..names)
+        .map(|each| Op::Fifo(format!("t/{each}").leak()))
+        .collect();
+    let mut world = World::quiet(&WorldOptions::default(), &names);
+    world.does(&[Op::Open(0, "t/a"), Op::Unlink("t/a")]);
+    world.catches_up();
+    world.tracker.disk.journal.clear();
+    for _ in 0..200 {
+        world.does(&[Op::Put(0, 1)]);
+        world.read(usize::MAX);
+        world.apply_all();
+        world.passes(60 * MS);
+        world.work(usize::MAX); // It ends when the directory is listed.
+        world.work(usize::MAX);
+    }
+    let journal = &world.tracker.disk.journal;
+    let is_of_one =
+        |line: &&String| line.trim_start().starts_with("stat") && line.contains("/7 is");
+    journal.iter().filter(is_of_one).count()
+}
+
+#[test]
+fn writes_by_an_unlinked_name_cost_a_bounded_part_of_the_time() {
+    let (few, many) = (comparisons(10), comparisons(10_000));
+    assert!(
+        (20..25).contains(&few),
+        "not twice a second, but {few} times"
+    );
+    assert!((8..13).contains(&many), "not each second, but {many} times");
+}
