@@ -10,6 +10,7 @@ mod compiled_rules;
 mod compiler;
 mod git_config;
 mod globs;
+mod late;
 mod level;
 mod previous_rules;
 mod retries;
@@ -146,7 +147,7 @@ impl Filter {
         let shown = |path: PathBuf| escaped(path.as_os_str().as_bytes());
         let sentence = |flawed| match flawed {
             Flawed::Cut(path) => format!(
-                "warning: {} has more rules than are read (2,000 globs and 256 KiB a file, 20,000 globs in all): the rest is left out",
+                "warning: {} has more rules than are read (2,000 globs and 256 KiB a file; 20,000 globs in all; 16 KiB with wildcards for a name): the rest is left out. Rather list plain names, or give --exclude",
                 shown(path)
             ),
             Flawed::Unread(path, why) => format!(

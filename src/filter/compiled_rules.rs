@@ -3,8 +3,8 @@
 //! The files lie in the watched tree, where any user may put anything: a FIFO, a device, a
 //! symbolic link, millions of globs. `ignore::IncrementalIgnore` opens them by path and
 //! compiles whatever it finds, so that only the matcher of that crate is used. Opens no file
-//! itself. Invariant: the number of compiled globs has a limit for each file and for all of
-//! them together.
+//! itself. Invariants: the number of compiled globs has a limit for each file and for all of
+//! them together; what a match costs has one for each file.
 
 use std::path::Path;
 
@@ -18,6 +18,11 @@ pub(super) const MAX_BYTES: u64 = 256 << 10;
 
 /// Globs of one rule file: a compiled glob takes some 7 KiB and 60 µs.
 pub(super) const MAX_GLOBS: usize = 2_000;
+
+/// Bytes of globs with wildcards that a name is matched against: 16 KiB. These are one automaton a
+/// file, which costs up to 0.1 ms a KiB for a path of PATH_MAX, while all other globs of a file
+/// are looked up at once. The largest known files have a tenth of it.
+pub(super) const MAX_WILDCARD_BYTES: usize = 16 << 10;
 
 /// Globs of all rule files that are held together.
 pub(super) const MAX_GLOBS_IN_ALL: usize = 20_000;
@@ -66,6 +71,8 @@ pub(super) struct RuleFile {
     pub(super) matcher: Gitignore,
     /// Number of globs, which count against the budget.
     pub(super) globs: usize,
+    /// Bytes of those with wildcards.
+    pub(super) wildcard_bytes: usize,
     /// Whether it has more bytes or globs than are used.
     pub(super) is_cut: bool,
     /// The key of its [`Source`]. `None`: there is no file.
@@ -79,6 +86,7 @@ impl RuleFile {
         Self {
             matcher: Gitignore::empty(),
             globs: 0,
+            wildcard_bytes: 0,
             is_cut: false,
             key: None,
             most: 0,
@@ -97,22 +105,25 @@ impl RuleFile {
         let bytes = &source.read.bytes;
         let mut is_cut = source.read.is_cut;
         let mut builder = builder();
-        let mut globs = 0;
+        let (mut globs, mut wildcard_bytes) = (0, 0);
         let whole = if is_cut { whole_lines(bytes) } else { bytes };
         for line in lines(whole).filter_map(|line| std::str::from_utf8(line).ok()) {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            if globs == most {
+            let cost = if needs_automaton(line) { line.len() } else { 0 };
+            if globs == most || wildcard_bytes + cost > MAX_WILDCARD_BYTES {
                 is_cut = true;
                 break;
             }
+            wildcard_bytes += cost;
             globs += usize::from(builder.add_line(None, line).is_ok());
         }
         // It fails if the globs are too large together: then none is held.
         let matcher = builder.build().ok();
         Self {
             globs: matcher.as_ref().map_or(0, Gitignore::len),
+            wildcard_bytes,
             is_cut: is_cut || matcher.is_none(),
             matcher: matcher.unwrap_or_else(Gitignore::empty),
             key: Some(source.key),
@@ -136,6 +147,14 @@ pub(super) fn hides(matcher: &Gitignore, path: &Path, is_dir: bool) -> Option<bo
         Match::Ignore(_) => Some(true),
         Match::Whitelist(_) => Some(false),
     }
+}
+
+/// Whether a glob takes more than a look-up of the path, its last name or the extension of that.
+fn needs_automaton(glob: &str) -> bool {
+    let is_plain = |text: &str| !text.contains(['*', '?', '[', '{', '\\']);
+    let glob = glob.trim_start_matches('!');
+    let is_extension = |text: &str| is_plain(text) && !text.contains(['.', '/']);
+    !is_plain(glob) && !glob.strip_prefix("*.").is_some_and(is_extension)
 }
 
 /// The lines of a rule file, without a byte order mark and carriage returns.

@@ -21,6 +21,8 @@ pub(super) struct Level {
     pub(super) outer: Option<Arc<Level>>,
     /// Length of the directory's own path, which its matchers do not see.
     pub(super) skip: usize,
+    /// Bytes of globs with wildcards that levels below may have.
+    pub(super) room: usize,
     pub(super) rules: DirectoryRules,
 }
 

@@ -2,24 +2,21 @@
 //! and remembers those that cannot be read, or that no event reports.
 //!
 //! Invariants: a file that cannot be read counts as before, and is tried again; all rules together
-//! stay within the budget.
+//! stay within the budget; so do those that one name is matched against.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::compiled_rules::{Budget, MAX_BYTES, RuleFile};
+use super::compiled_rules::{Budget, MAX_BYTES, MAX_WILDCARD_BYTES, RuleFile};
 use super::compiler::Compiler;
+use super::late::Late;
 use super::level::{DirectoryRules, Level};
 use super::previous_rules::PreviousRules;
 use super::retries::{Retries, RuleDirectory};
 use super::rule_source::{RuleSource, Unknown};
 use super::unwatched::Unwatched;
 use crate::file_status::message;
-
-/// Directories with a file that was not compiled that are read again in one check; the others take
-/// their turn later.
-const READ_AT_ONCE: usize = 32;
 
 /// Files with more rules than are read that are reported; most of these warnings are only counted.
 pub(super) const MAX_REPORTED: usize = 1_000;
@@ -44,45 +41,11 @@ pub(super) struct RuleReader {
     reported: BTreeSet<PathBuf>,
 }
 
-/// Directories whose rules are to be read again, each once.
-#[derive(Default)]
-struct Late {
-    order: VecDeque<RuleDirectory>,
-    all: HashSet<RuleDirectory>,
-}
-
-impl Late {
-    fn add(&mut self, directory: &RuleDirectory) {
-        if self.all.insert(directory.clone()) {
-            self.order.push_back(directory.clone());
-        }
-    }
-
-    fn has(&self, directory: &RuleDirectory) -> bool {
-        self.all.contains(directory)
-    }
-
-    /// Takes some of those that are not to wait, the longest there first.
-    fn take(&mut self, is_to_wait: impl Fn(&RuleDirectory) -> bool) -> Vec<RuleDirectory> {
-        let mut taken = Vec::new();
-        self.order.retain(|directory| {
-            let is_taken = taken.len() < READ_AT_ONCE && !is_to_wait(directory);
-            if is_taken {
-                taken.push(directory.clone());
-            }
-            !is_taken
-        });
-        for directory in &taken {
-            self.all.remove(directory);
-        }
-        taken
-    }
-}
-
 /// A rule file that does not count as it is.
 #[derive(Debug)]
 pub(super) enum Flawed {
-    /// It has more bytes or globs than are used, or the limit for all files together left no room.
+    /// It has more bytes or globs than are used, or the limit for several files together left no
+    /// room.
     Cut(PathBuf),
     /// It cannot be read, for this reason.
     Unread(PathBuf, String),
@@ -135,7 +98,7 @@ impl RuleReader {
 
     /// Whether a rule file is not compiled yet.
     pub(super) fn is_late(&self) -> bool {
-        !self.late.order.is_empty()
+        !self.late.is_empty()
     }
 
     /// Counts a check, and takes some of the directories with a file that was not compiled: the
@@ -165,19 +128,23 @@ impl RuleReader {
         let before = self.previous.get(dir).cloned();
         let old = before.as_ref();
         let was_known = !self.retries.has(group);
+        let outer_room = outer.as_ref().map(|outer| outer.room);
+        let mut room = outer_room.unwrap_or(MAX_WILDCARD_BYTES);
         let repository = self.find_repository(group, dir).then(|| {
             let old = old.and_then(|old| old.repository.as_ref());
             let lists = [self.excludes_file(group, dir), self.user_excludes.clone()];
             [0, 1].map(|index| {
                 let old = old.map(|old| &old[index]);
                 match &lists[index] {
-                    Some(file) => self.read_unwatched(group, file, old),
-                    None => self.keep(old),
+                    Some(file) => self.read_unwatched(group, file, old, &mut room),
+                    None => self.admit(kept(old), None, &mut room),
                 }
             })
         });
-        let ignore = self.read(group, &dir.join(".ignore"), old.map(|old| &old.ignore));
-        let git = self.read(group, &dir.join(".gitignore"), old.map(|old| &old.git));
+        let before = old.map(|old| &old.ignore);
+        let ignore = self.read(group, &dir.join(".ignore"), before, &mut room);
+        let before = old.map(|old| &old.git);
+        let git = self.read(group, &dir.join(".gitignore"), before, &mut room);
         if was_known && !self.retries.has(group) && !self.late.has(group) {
             self.previous.remove(dir);
         }
@@ -194,6 +161,7 @@ impl RuleReader {
             directory,
             outer,
             skip,
+            room,
             rules,
         }))
     }
@@ -221,9 +189,22 @@ impl RuleReader {
         }
     }
 
-    /// Reads and compiles a file. One that is not regular has no rules. One that cannot be read, or
-    /// whose file system does not answer, has those that it had before.
+    /// Reads and compiles a file. `room`: the bytes of globs with wildcards that it and others may
+    /// have.
     fn read(
+        &mut self,
+        group: &RuleDirectory,
+        path: &Path,
+        before: Option<&Arc<RuleFile>>,
+        room: &mut usize,
+    ) -> Arc<RuleFile> {
+        let rules = self.current(group, path, before);
+        self.admit(rules, Some(path), room)
+    }
+
+    /// The rules of a file. One that is not regular has none. One that cannot be read, or whose file
+    /// system does not answer, has those that it had before.
+    fn current(
         &mut self,
         group: &RuleDirectory,
         path: &Path,
@@ -234,12 +215,12 @@ impl RuleReader {
             Ok(None) => return Arc::new(RuleFile::empty()),
             Err(why) => {
                 self.note_unknown(group, why);
-                return self.keep(before);
+                return kept(before);
             }
         };
         let source = self.compiler.source(read);
         let most = self.budget.left();
-        let rules = match before.filter(|before| before.is_of(&source, most)) {
+        match before.filter(|before| before.is_of(&source, most)) {
             Some(before) => Arc::clone(before),
             None => match self
                 .compiler
@@ -248,27 +229,33 @@ impl RuleReader {
                 Some(rules) => rules,
                 None => {
                     self.late.add(group);
-                    return self.keep(before);
+                    kept(before)
                 }
             },
-        };
-        self.budget.take(&rules);
-        if rules.is_cut
+        }
+    }
+
+    /// Counts the rules of a file. They are not used if there is no room for them.
+    fn admit(
+        &mut self,
+        rules: Arc<RuleFile>,
+        path: Option<&Path>,
+        room: &mut usize,
+    ) -> Arc<RuleFile> {
+        let left = room.checked_sub(rules.wildcard_bytes);
+        if let Some(path) = path
+            && (rules.is_cut || left.is_none())
             && self.reported.len() < MAX_REPORTED
             && self.reported.insert(path.to_owned())
         {
             self.flawed.push(Flawed::Cut(path.to_owned()));
         }
-        rules
-    }
-
-    /// Uses the rules of a file again.
-    fn keep(&mut self, before: Option<&Arc<RuleFile>>) -> Arc<RuleFile> {
-        let Some(before) = before else {
+        let Some(left) = left else {
             return Arc::new(RuleFile::empty());
         };
-        self.budget.take(before);
-        Arc::clone(before)
+        *room = left;
+        self.budget.take(&rules);
+        rules
     }
 
     /// Notes that something in a directory of this group is not known. Where a file system does not
@@ -287,9 +274,10 @@ impl RuleReader {
         group: &RuleDirectory,
         path: &Path,
         before: Option<&Arc<RuleFile>>,
+        room: &mut usize,
     ) -> Arc<RuleFile> {
         self.note_unwatched(group, path.to_owned());
-        self.read(group, path, before)
+        self.read(group, path, before, room)
     }
 
     /// Notes the state of a file in a directory that is not watched.
@@ -320,4 +308,9 @@ impl RuleReader {
         let mut files = files.iter().flatten();
         files.all(|file| self.source.read(file, MAX_BYTES).is_ok())
     }
+}
+
+/// The rules that a file had before.
+fn kept(before: Option<&Arc<RuleFile>>) -> Arc<RuleFile> {
+    before.map_or_else(|| Arc::new(RuleFile::empty()), Arc::clone)
 }

@@ -9,7 +9,7 @@ use super::{Filter, tree, with_rules};
 
 /// The text of a rule file of so many globs, of which one hides `name`.
 fn globs(count: usize, name: &str) -> String {
-    let others: String = (1..count).map(|n| format!("/{name}?*/{n}\n")).collect();
+    let others: String = (1..count).map(|n| format!("/?{n}\n")).collect();
     format!("{others}/{name}\n")
 }
 

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
 
+use super::super::compiled_rules::MAX_WILDCARD_BYTES;
 use super::super::rule_reader::MAX_REPORTED;
 use super::super::rule_source::RuleSource;
 use super::super::rules::{RuleChanges, Rules};
@@ -179,4 +180,55 @@ fn a_path_that_no_system_call_takes_has_no_rules_and_is_not_remembered() {
     assert!((35..=40).contains(&hidden), "{hidden}");
     assert_eq!(filter.take_warnings(), [""; 0]);
     assert_eq!(filter.find_changes(), RuleChanges::In(Vec::new()));
+}
+
+/// The text of a rule file with a glob for one name, then as many bytes of others with wildcards.
+fn wildcards(name: &str, bytes: usize) -> String {
+    let glob = "*{a,b}*{c,d}*{e,f}*{g,h}*?!\n";
+    format!("{name}?\n{}", glob.repeat(bytes / glob.len()))
+}
+
+#[test]
+fn globs_with_wildcards_count_up_to_a_number_of_bytes_for_each_directory() {
+    let names: String = (0..900)
+        .map(|number| format!("name{number}\n*.{number}\n"))
+        .collect();
+    let half = MAX_WILDCARD_BYTES / 2;
+    let tree = tree(&[
+        ("names/.gitignore", &format!("{names}last?\n")),
+        (
+            "large/.gitignore",
+            &format!("{}{names}", wildcards("x", 2 * MAX_WILDCARD_BYTES)),
+        ),
+        ("d/.gitignore", &wildcards("x", half)),
+        ("d/e/.gitignore", &wildcards("y", half - 100)),
+        ("d/e/f/.gitignore", &wildcards("z", half)),
+        ("d/e/f/.ignore", "i\n"),
+        ("d/e/g/.gitignore", "name\nz?\n"),
+    ]);
+    let filter = with_rules(&[], &[]);
+    let names = [
+        "names/name899",
+        "names/x.899",
+        "names/last1",
+        "large/x1",
+        "large/name1",
+        "d/x1",
+        "d/e/y1",
+        "d/e/f/x1",
+        "d/e/f/y1",
+        "d/e/f/z1",
+        "d/e/f/i",
+        "d/e/g/z1",
+    ];
+    let left = ["large/name1", "d/e/f/z1"];
+    assert_eq!(reported(&filter, tree.path(), &names), left);
+    let warnings = filter.take_warnings();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("large/.gitignore") && warnings[1].contains("d/e/f/.gitignore"));
+    // Once those above are smaller, the others count.
+    fs::write(tree.path().join("d/.gitignore"), "").unwrap();
+    filter.forget(tree.path().as_os_str().as_bytes(), b"d");
+    assert_eq!(reported(&filter, tree.path(), &names[7..10]), ["d/e/f/x1"]);
+    assert_eq!(filter.take_warnings(), [""; 0]);
 }
