@@ -62,6 +62,27 @@ fn the_excludes_file_of_the_user_is_read_in_the_spellings_that_git_has() {
 }
 
 #[test]
+fn the_excludes_file_of_the_user_may_be_a_link() {
+    if !has_program("the_excludes_file_of_the_user_may_be_a_link", "git") {
+        return;
+    }
+    let tree = Tree::new();
+    init(&tree.root());
+    let home = tree.outside("home");
+    fs::create_dir_all(home.join(".config/git")).unwrap();
+    fs::write(home.join("list"), "a\n").unwrap();
+    std::os::unix::fs::symlink("../../list", home.join(".config/git/ignore")).unwrap();
+    let home = format!("HOME={}", home.display());
+    let mut watch = watch(&tree)
+        .through(&["env", "-u", "XDG_CONFIG_HOME", &home])
+        .start();
+    tree.write("a", "");
+    tree.write("b", "");
+    watch.expect(&["New file: ./b"]);
+    watch.finish();
+}
+
+#[test]
 fn git_is_asked_where_its_end_makes_no_signal() {
     if !has_program("git_is_asked_where_its_end_makes_no_signal", "git") {
         return;

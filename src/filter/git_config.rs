@@ -20,12 +20,16 @@ const GIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The user's rule file: `core.excludesFile`, by default `~/.config/git/ignore`. git itself is
 /// asked where it is installed, since its files have sections, quotes, `~user` and includes;
-/// else the `ignore` crate's simpler parser is used. Symbolic links to its directory are resolved.
+/// else the `ignore` crate's simpler parser is used. Symbolic links on its path, which are the
+/// user's own, are resolved once; but a last one that leads to nothing stays.
 pub(super) fn user_excludes_file() -> Option<PathBuf> {
     let path = configured_excludes_file()?;
     let copy = path.clone();
     // On a thread, since it may be on a file system that does not answer.
-    let resolve = move || Some(copy.parent()?.canonicalize().ok()?.join(copy.file_name()?));
+    let resolve = move || {
+        let file = copy.canonicalize().ok();
+        file.or_else(|| Some(copy.parent()?.canonicalize().ok()?.join(copy.file_name()?)))
+    };
     let resolved = BlockingTask::start(resolve, || {});
     let resolved = resolved.and_then(|task| task.wait(Some(GIT_TIMEOUT), || false)?);
     Some(resolved.unwrap_or(path))
