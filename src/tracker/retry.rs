@@ -5,6 +5,8 @@
 //! Invariant: no error takes a key off the work queue for good. How long it waits is decided in
 //! `queue/back_off.rs`.
 
+use foldhash::HashMap;
+
 use super::Tracker;
 use super::disk::FsError;
 use super::model::{Flag, Id};
@@ -130,10 +132,27 @@ impl<D> Tracker<D> {
             return;
         }
         let model = &self.model;
+        // Those that were decided: many may share the directories above them.
+        let mut known: HashMap<Id, bool> = HashMap::default();
         let is_within = |dir| {
-            let mut above = std::iter::successors(Some(dir), |at| model.parent(*at));
-            // One that is gone since may have been in any of them.
-            !model.is_live(dir) || above.any(|at| reopened.contains(&at))
+            if !model.is_live(dir) {
+                return true; // It may have been in any of them.
+            }
+            let mut undecided = Vec::new();
+            let mut at = Some(dir);
+            let is_within = loop {
+                let Some(id) = at else { break false };
+                if reopened.contains(&id) {
+                    break true;
+                }
+                if let Some(&is_within) = known.get(&id) {
+                    break is_within;
+                }
+                undecided.push(id);
+                at = model.parent(id);
+            };
+            known.extend(undecided.into_iter().map(|id| (id, is_within)));
+            is_within
         };
         self.queue.make_denied_ready(is_within);
     }

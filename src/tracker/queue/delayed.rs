@@ -172,7 +172,7 @@ impl WorkQueue {
 
     /// Makes keys ready that failed for want of permissions, in directories for which `is_meant`
     /// is true.
-    pub(in crate::tracker) fn make_denied_ready(&mut self, is_meant: impl Fn(Id) -> bool) {
+    pub(in crate::tracker) fn make_denied_ready(&mut self, is_meant: impl FnMut(Id) -> bool) {
         for (key, Id(group)) in self.denied.within(is_meant) {
             let detail = Detail::Nothing;
             self.add(Work { key, group, detail });

@@ -41,7 +41,7 @@ impl Denied {
     }
 
     /// The keys in directories for which `is_meant` is true, each with its directory.
-    pub(super) fn within(&self, is_meant: impl Fn(Id) -> bool) -> Vec<(Key, Id)> {
+    pub(super) fn within(&self, mut is_meant: impl FnMut(Id) -> bool) -> Vec<(Key, Id)> {
         let meant = self.keys.iter().filter(|&(_, &dir)| is_meant(dir));
         meant.map(|(key, &dir)| (key.clone(), dir)).collect()
     }

@@ -1,8 +1,11 @@
 //! Tests that what one user does, however much it is, does not keep the changes of others waiting.
 
+use super::super::disk::FsError;
 use super::super::fake::Op;
+use super::super::queue::{ScanScope, Work};
 use super::cases::{all, touch, write};
 use super::world::{MS, World, WorldOptions};
+use crate::change::Kind;
 use crate::stage_order::Stages as _;
 
 /// While the kernel queue is never empty, the other event of each may come.
@@ -90,4 +93,33 @@ fn writes_by_an_unlinked_name_cost_a_bounded_part_of_the_time() {
         "not twice a second, but {few} times"
     );
     assert!((8..13).contains(&many), "not each second, but {many} times");
+}
+
+#[test]
+fn what_is_denied_deep_in_the_tree_costs_no_step_for_each_level_above_it() {
+    let mut world = World::quiet(&WorldOptions::default(), &[Op::MakeDir("t/d")]);
+    let tracker = &mut world.tracker;
+    let mut dir = tracker.entry_at(b"/t").unwrap();
+    for _ in 0..2000 {
+        dir = tracker.model.insert(Some(dir), b"deep", Kind::Directory);
+    }
+    for number in 0..2000 {
+        let name = format!("{number}");
+        let id = tracker
+            .model
+            .insert(Some(dir), name.as_bytes(), Kind::Directory);
+        let scan = Work::scan(id, ScanScope::All);
+        tracker.queue.retry(scan, &FsError::PermissionDenied);
+    }
+    let reopened = tracker.entry_at(b"/t/d").unwrap();
+    let began = std::time::Instant::now();
+    for _ in 0..100 {
+        tracker.retry_denied(reopened);
+        tracker.hasten_denied();
+    }
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    assert!(!tracker.queue.has_ready());
+    tracker.retry_denied(dir);
+    tracker.hasten_denied();
+    assert!(tracker.queue.has_ready());
 }
