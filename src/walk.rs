@@ -47,7 +47,7 @@ impl<'a> WalkContext<'a> {
         Self {
             inotify: disk.inotify(),
             mounts: Arc::clone(&disk.mounts),
-            self_outputs: disk.self_outputs.inodes(),
+            self_outputs: disk.self_outputs.inodes().collect(),
             progress,
             since: None,
         }

@@ -150,3 +150,34 @@ fn its_log_in_the_tree_is_not_reported_and_opened_anew_when_asked() {
     let ended = watch.stop();
     assert_eq!(ended.stdout, b"");
 }
+
+#[test]
+fn a_file_that_once_had_the_name_of_the_log_is_reported() {
+    let tree = Tree::new();
+    tree.write("important", "bytes");
+    let watch = tree.watch().args(["--log-file", "log"]).start();
+    tree.rename("log", "old");
+    tree.link("important", "log");
+    let old = tree.path("old");
+    let mut expected = Vec::new();
+    for number in 0..2 {
+        tree.touch(format!("f{number}"));
+        expected.push(format!("New file: ./f{number}"));
+        assert_eq!(lines(&old, expected.len()), expected);
+        tree.append("important", "more");
+        expected.push("Content changed: ./important".to_owned());
+        assert_eq!(lines(&old, expected.len()), expected);
+        if number == 0 {
+            tree.remove("log");
+        }
+    }
+    tree.touch("log");
+    tree.touch("last");
+    expected.push("New file: ./last".to_owned());
+    assert_eq!(lines(&old, expected.len()), expected);
+    tree.rename("log", "new");
+    tree.rename("important", "kept");
+    expected.extend(["New file: ./new", "Renamed: ./important -> ./kept"].map(str::to_owned));
+    assert_eq!(lines(&old, expected.len()), expected);
+    watch.stop();
+}
