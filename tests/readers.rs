@@ -173,14 +173,49 @@ fn loop_ticks(pid: u32) -> Option<u64> {
     (fields[0] != "Z").then_some(times.iter().sum())
 }
 
-#[test]
-fn a_reader_that_goes_away_ends_the_first_reading() {
+/// A tree with holes: nothing on disk, and more than can be read in a minute.
+fn tree_of_large_files() -> Tree {
     let tree = Tree::new();
     for number in 0..64 {
-        // Holes: nothing on disk, and more than can be read in a minute.
         let file = File::create(tree.path(format!("f{number}"))).unwrap();
         file.set_len(1 << 30).unwrap();
     }
+    tree
+}
+
+/// Waits until a watcher has read 16 MiB.
+fn is_reading(pid: u32) -> bool {
+    let io = format!("/proc/{pid}/io");
+    eventually(|| {
+        let text = fs::read_to_string(&io).unwrap_or_default();
+        let read = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+        read.is_some_and(|bytes| bytes.parse::<u64>().unwrap() > 16 << 20)
+    })
+}
+
+#[test]
+fn events_that_wait_for_the_first_reading_keep_nobody_busy() {
+    let tree = tree_of_large_files();
+    let args = ["--initial", "--format", "json", "--hash-limit", "2G"];
+    let watch = tree.watch().args(args).stdout(Stdio::null()).spawn();
+    assert!(is_reading(watch.pid()));
+    // More bytes of events than are kept, and then more in the kernel queue.
+    let name = tree.path("n".repeat(250));
+    for _ in 0..40_000 {
+        std::os::unix::fs::symlink("nowhere", &name).unwrap();
+        fs::remove_file(&name).unwrap();
+    }
+    let before = loop_ticks(watch.pid()).unwrap();
+    thread::sleep(Duration::from_secs(2));
+    let ticks = loop_ticks(watch.pid()).unwrap() - before;
+    assert!(ticks < 20, "{ticks} ticks of 10 ms");
+    watch.signal(sys::SIGTERM);
+    watch.wait();
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_first_reading() {
+    let tree = tree_of_large_files();
     for (reader, stdout) in [
         sys::pipe().unwrap(),
         UnixStream::pair()
@@ -189,13 +224,7 @@ fn a_reader_that_goes_away_ends_the_first_reading() {
     ] {
         let args = ["--initial", "--format", "json", "--hash-limit", "2G"];
         let watch = tree.watch().args(args).stdout(stdout).spawn();
-        let io = format!("/proc/{}/io", watch.pid());
-        let is_reading = || {
-            let text = fs::read_to_string(&io).unwrap_or_default();
-            let read = text.lines().find_map(|line| line.strip_prefix("rchar: "));
-            read.is_some_and(|bytes| bytes.parse::<u64>().unwrap() > 16 << 20)
-        };
-        assert!(eventually(is_reading));
+        assert!(is_reading(watch.pid()));
         let before = loop_ticks(watch.pid()).unwrap();
         drop(reader);
         let mut last = before;

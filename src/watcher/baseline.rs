@@ -1,6 +1,7 @@
 //! Runs the baseline as part of the loop: keeps the workers busy with it, shows its progress on a
 //! terminal, waits for it with `--initial`, and reports its end on stderr.
 
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,9 @@ impl Watcher {
         while self.feed_baseline().is_some() {
             let due = [self.progress_due(), self.help_due()];
             let timeout = self.until(due.into_iter().flatten().min());
+            // No event is applied until all is read.
+            self.poller
+                .pause_events(self.events.as_fd(), self.events.is_full())?;
             let wakes = self.poller.wait(timeout)?;
             self.check_signals();
             if wakes.has(Wake::ReaderGone) {

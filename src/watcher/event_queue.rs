@@ -39,13 +39,18 @@ impl EventQueue {
         self.applied == self.bytes.len()
     }
 
+    /// Whether there is no room for more.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() - self.applied >= KEPT
+    }
+
     /// Reads what is in the kernel queue, as far as there is room; returns the number of bytes.
     ///
     /// # Errors
     /// Those of read(2).
     pub(super) fn read(&mut self) -> io::Result<usize> {
         let mut count = 0;
-        while self.bytes.len() - self.applied < KEPT {
+        while !self.is_full() {
             let read = self.inotify.read(&mut self.arriving)?;
             self.bytes.extend_from_slice(&self.arriving[..read]);
             count += read;
