@@ -12,6 +12,10 @@ use foldhash::fast::FixedState;
 /// All names together have less than 4 GiB, the last one not counted; in tests, which have few, 2 MiB.
 pub(crate) const MAX_BYTES: u32 = if cfg!(test) { 2 << 20 } else { u32::MAX };
 
+/// Names that others choose have no more bytes, so that there is room for the few that cannot be left
+/// out, such as those of PATHs that have moved.
+const MOST_BYTES: usize = (MAX_BYTES - MAX_BYTES / 16) as usize;
+
 /// The first size of the table of names kept last.
 const RECENT: usize = 1 << 10;
 
@@ -58,6 +62,16 @@ impl Names {
         self.bytes.resize(self.bytes.len().max(least), 0);
         self.recent[slot] = at;
         Some(at)
+    }
+
+    /// Whether there is no room for names that may be left out.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.len() >= MOST_BYTES
+    }
+
+    /// Whether [`compact`](Self::compact) makes room for so many names that it is worth its time.
+    pub(crate) fn has_much_waste(&self) -> bool {
+        self.waste > self.bytes.len() / 16
     }
 
     /// The slot of a name among those kept last.

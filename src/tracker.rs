@@ -44,7 +44,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-use crate::change::Kind;
+use crate::change::{Kind, Warning};
 use crate::filter::Filter;
 use applying::Applying;
 use clock::Clock;
@@ -57,7 +57,7 @@ use hard_links::HardLinks;
 use last_reported::LastReported;
 use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
 use moved_from::MovedFromEvents;
-use queue::{Key, Work, WorkQueue};
+use queue::{Key, ScanScope, Work, WorkQueue};
 pub(crate) use reported_before::Reported;
 pub(crate) use roots::{
     FileRoot, Root, RootTarget, Roots, is_above, is_dots, path_below, without_slashes,
@@ -71,6 +71,10 @@ pub(crate) struct Timestamps {
     /// Since 1970, in nanoseconds.
     pub(crate) wall: i64,
 }
+
+/// What is reported once there is no room for more names.
+const FULL: &str = "there is no room for more names, which have 3.75 GiB: what is new here or \
+    elsewhere is reported once there is";
 
 pub(crate) struct Tracker<D> {
     pub(crate) disk: D,
@@ -92,6 +96,8 @@ pub(crate) struct Tracker<D> {
     last_reported: LastReported,
     /// Classes of the watched file systems, by device.
     pub(crate) file_systems: FileSystems,
+    /// Whether it was reported that there is no room for more names.
+    is_full: bool,
 }
 
 impl<D> Tracker<D> {
@@ -125,6 +131,7 @@ impl<D> Tracker<D> {
             reads: Reads::default(),
             last_reported: LastReported::default(),
             file_systems: FileSystems::default(),
+            is_full: false,
         }
     }
 
@@ -159,6 +166,28 @@ impl<D> Tracker<D> {
     /// Puts a name on the work queue.
     pub(crate) fn enqueue_name(&mut self, dir: Id, name: &[u8]) {
         self.queue.add(self.work_of_name(dir, name));
+    }
+
+    /// Whether there is room for another name in a directory. If not, that is reported once, and the
+    /// directory is scanned again and again, as one for which there is no watch.
+    pub(crate) fn has_room_in(&mut self, dir: Id) -> bool {
+        if self.model.has_room() {
+            return true;
+        }
+        if !std::mem::replace(&mut self.is_full, true) {
+            self.warn(dir, Warning::Failed(FULL.to_owned()));
+        }
+        let scan = Work::scan(dir, ScanScope::All);
+        self.queue.retry(scan, &FsError::WatchLimit);
+        false
+    }
+
+    /// Adds a name that the walk has found. `None`: it is there, or there is no room for it.
+    pub(crate) fn add_listed(&mut self, dir: Id, name: &[u8], kind: Kind) -> Option<Id> {
+        if !self.has_room_in(dir) {
+            return None;
+        }
+        self.model.add(dir, name, kind)
     }
 
     /// Whether the directories in `dir` are at the limit of `--max-depth`: reported, but not entered.

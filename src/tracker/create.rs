@@ -15,11 +15,11 @@ use crate::coalesce::{ContentEvents, Outcome};
 
 impl<D: Disk> Tracker<D> {
     /// Adds an entry for what is no directory; a PATH with its path is gone. `None`: the directory
-    /// has gone with that.
+    /// has gone with that, or there is no room.
     pub(super) fn insert(&mut self, dir: Id, name: &[u8], kind: Kind) -> Option<Id> {
         self.lose_roots_at(dir, name);
-        let is_left = self.is_left(dir);
-        is_left.then(|| self.model.insert(Some(dir), name, kind))
+        let may_be_added = self.is_left(dir) && self.has_room_in(dir);
+        may_be_added.then(|| self.model.insert(Some(dir), name, kind))
     }
 
     /// Applies `IN_CREATE` of a name that is not in the model, and no directory. Returns whether

@@ -200,6 +200,14 @@ impl Model {
         self.drop_name(old);
     }
 
+    /// Whether there is room for another name that may be left out.
+    pub(crate) fn has_room(&mut self) -> bool {
+        if self.names.is_full() && self.names.has_much_waste() {
+            self.compact_names();
+        }
+        !self.names.is_full()
+    }
+
     /// Adds a name.
     fn keep_name(&mut self, name: &[u8]) -> u32 {
         if let Some(kept) = self.names.keep(name) {

@@ -152,6 +152,9 @@ impl<D: Disk> Tracker<D> {
 
     /// Moves an entry to a name, emits that, and enqueues the entry.
     pub(super) fn rename(&mut self, id: Id, dir: Id, name: &[u8]) {
+        if !self.has_room_in(dir) {
+            return self.unlink(id);
+        }
         if !self.prepare_rename(id, dir, name) {
             return;
         }

@@ -141,7 +141,7 @@ impl<D> Tracker<D> {
         if self.is_hidden(dir, name, kind == Kind::Directory) {
             return None;
         }
-        let id = self.model.add(dir, name, kind)?;
+        let id = self.add_listed(dir, name, kind)?;
         match kind {
             Kind::File => self.set_reported(id, reported),
             Kind::Directory => {

@@ -63,7 +63,7 @@ pub(crate) fn walk_remote(
             if tracker.is_hidden(id, &name, kind == Kind::Directory) {
                 continue;
             }
-            let Some(child) = tracker.model.add(id, &name, kind) else {
+            let Some(child) = tracker.add_listed(id, &name, kind) else {
                 continue;
             };
             tracker.add_walked(child, id, ino);

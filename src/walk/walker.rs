@@ -255,7 +255,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 continue;
             }
             // A directory that changes meanwhile may list a name twice.
-            let Some(child) = tracker.model.add(id, name, kind) else {
+            let Some(child) = tracker.add_listed(id, name, kind) else {
                 continue;
             };
             tracker.add_walked(child, id, entry.ino);

@@ -174,12 +174,12 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Adds an entry for a directory, and removes what has its name. `None`: the directory that it
-    /// is in has gone with PATHs in that.
+    /// is in has gone with PATHs in that, or there is no room.
     pub(super) fn new_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Option<Id> {
         if let Some(old) = self.model.find(dir, name) {
             self.unlink(old);
         }
-        if !self.is_left(dir) {
+        if !self.is_left(dir) || !self.has_room_in(dir) {
             return None;
         }
         let id = self.model.insert(Some(dir), name, Kind::Directory);

@@ -123,3 +123,33 @@ fn what_is_denied_deep_in_the_tree_costs_no_step_for_each_level_above_it() {
     tracker.hasten_denied();
     assert!(tracker.queue.has_ready());
 }
+
+#[test]
+fn names_for_which_there_is_no_room_are_reported_once_there_is() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/b", 2));
+    let model = &mut world.tracker.model;
+    let top = model.insert(None, b"", Kind::Directory);
+    let mut others = vec![top];
+    while model.has_room() {
+        let number = u8::try_from(others.len()).unwrap();
+        others.push(model.insert(Some(top), &[number; 60_000], Kind::File));
+    }
+    others.iter().for_each(|&other| model.hide(other));
+    world.does(&all(&[
+        write("t/a", 1),
+        vec![Op::MakeDir("t/d"), Op::Rename("t/b", "t/c")],
+    ]));
+    world.catches_up();
+    assert_eq!(world.new_records(), ["deleted t/b"]);
+    assert_eq!(std::mem::take(&mut world.warnings).len(), 1);
+    for other in others.into_iter().rev() {
+        world.tracker.model.remove(other);
+    }
+    world.passes(10_000 * MS);
+    world.work(1);
+    world.catches_up();
+    let mut records = world.new_records();
+    records.sort();
+    assert_eq!(records, ["created t/a 4", "created t/c 4", "created t/d/"]);
+    world.converges();
+}
