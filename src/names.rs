@@ -30,12 +30,19 @@ pub(crate) struct Names {
     waste: usize,
     /// The offset of the name that was kept last, by the hash of the name.
     recent: Vec<u32>,
+    /// The most tildes that a name ever had at its end.
+    tildes: usize,
 }
 
 impl Names {
     pub(crate) fn get(&self, at: u32) -> &[u8] {
         let (start, end) = bounds(&self.bytes, at as usize);
         &self.bytes[start..end]
+    }
+
+    /// The most tildes that a name ever had at its end: one with more of them is no name of these.
+    pub(crate) fn tildes(&self) -> usize {
+        self.tildes
     }
 
     /// Adds a name; returns its offset. `None`: it is longer than 64 KiB, or there is no room, but for
@@ -46,6 +53,8 @@ impl Names {
         if !self.bytes.is_empty() && self.get(at) == name && self.share(at) {
             return Some(at);
         }
+        let tildes = name.iter().rev().take_while(|&&byte| byte == b'~');
+        self.tildes = self.tildes.max(tildes.count());
         let at = u32::try_from(self.bytes.len()).ok();
         let at = at.filter(|&at| at < MAX_BYTES)?;
         match u8::try_from(name.len()) {

@@ -44,14 +44,14 @@ pub(crate) struct NetEffect {
     growth: usize,
 }
 
-/// The net effect of a list of changes.
+/// The net effect of a list of changes in a tree in which no name has more tildes at its end.
 #[cfg(test)]
-fn net_effect(changes: &[OwnedChange]) -> Vec<OwnedChange> {
+fn net_effect(changes: &[OwnedChange], tildes: usize) -> Vec<OwnedChange> {
     let mut effect = NetEffect::default();
     for change in changes {
         effect.apply(change.clone());
     }
-    effect.take()
+    effect.take(tildes)
 }
 
 /// What is at a path.
@@ -70,9 +70,10 @@ impl NetEffect {
         nodes + self.net.names.len() > MOST || self.path_bytes.saturating_add(bytes) > MOST_BYTES
     }
 
-    /// Returns the net effect of all changes that were applied, and begins anew.
-    pub(crate) fn take(&mut self) -> Vec<OwnedChange> {
-        plan(std::mem::take(self).net)
+    /// Returns the net effect of all changes that were applied, and begins anew. `tildes`: no name
+    /// in the tree has more at its end.
+    pub(crate) fn take(&mut self, tildes: usize) -> Vec<OwnedChange> {
+        plan(std::mem::take(self).net, tildes)
     }
 
     /// A record that is no change of the tree has no effect.

@@ -31,8 +31,9 @@ impl Settle {
     }
 
     /// Takes the changes out of a buffer, and appends what is due. A record that is no change of the
-    /// tree is not held, and makes all changes before it due.
-    pub(crate) fn pass(&mut self, buffer: &mut ChangeBuffer, now: u64) {
+    /// tree is not held, and makes all changes before it due. `tildes`: no name in the tree, then or
+    /// now, has more at its end.
+    pub(crate) fn pass(&mut self, buffer: &mut ChangeBuffer, tildes: usize, now: u64) {
         let changes = buffer.take_changes();
         for (change, before) in changes {
             if change.is_of_the_tree() {
@@ -41,16 +42,16 @@ impl Settle {
                 let change = change.map(|path| buffer.bytes(&path).to_vec());
                 self.effect.apply(OwnedChange { change, before });
                 if self.effect.is_full() {
-                    self.flush(buffer);
+                    self.flush(buffer, tildes);
                 }
             } else {
-                self.flush(buffer);
+                self.flush(buffer, tildes);
                 buffer.push(change);
             }
         }
         let is_released = std::mem::take(&mut self.is_released);
         if is_released || self.deadline().is_some_and(|due| due <= now) {
-            self.flush(buffer);
+            self.flush(buffer, tildes);
         }
     }
 
@@ -77,9 +78,9 @@ impl Settle {
     }
 
     /// Appends the net effect of the held changes to the buffer.
-    fn flush(&mut self, buffer: &mut ChangeBuffer) {
+    fn flush(&mut self, buffer: &mut ChangeBuffer, tildes: usize) {
         if self.held.take().is_some() {
-            for change in self.effect.take() {
+            for change in self.effect.take(tildes) {
                 buffer.push_owned(change);
             }
         }
@@ -113,7 +114,7 @@ mod tests {
             let path = format!("t/{}{number}", "long".repeat(40));
             created(&mut buffer, Kind::File, &path);
             held += path.len();
-            settle.pass(&mut buffer, 0);
+            settle.pass(&mut buffer, 0, 0);
             let emitted = buffer.changes().iter().map(|change| match change {
                 Change::Created { path, .. } => path.len(),
                 other => panic!("{other:?}"),
@@ -132,13 +133,13 @@ mod tests {
         for number in 0..20 {
             created(&mut buffer, Kind::File, &format!("t/d/{number}"));
         }
-        settle.pass(&mut buffer, 0);
+        settle.pass(&mut buffer, 0, 0);
         assert!(buffer.changes().is_empty());
         let from = buffer.path(|bytes| bytes.extend(b"t/d"));
         let path = buffer.path(|bytes| bytes.extend(["t/", &"long".repeat(60)].concat().bytes()));
         let kind = Kind::Directory;
         buffer.push(Change::Renamed { kind, from, path });
-        settle.pass(&mut buffer, 0);
+        settle.pass(&mut buffer, 0, 0);
         assert!(!buffer.changes().is_empty(), "more is held than is allowed");
     }
 }

@@ -83,6 +83,27 @@ fn a_rename_over_other_bytes_is_a_change_of_those_under_the_name() {
 }
 
 #[test]
+fn a_name_that_is_there_is_not_used_to_exchange_two_others() {
+    let tree = Tree::new();
+    for name in ["a", "a~", "b"] {
+        tree.write(name, name);
+    }
+    tree.mkdirs("d");
+    let mut watch = tree.watch().args(["--settle", "1"]).start();
+    tree.rename("a", "d/a");
+    tree.rename("b", "a");
+    tree.rename("d/a", "b");
+    tree.rmdir("d");
+    watch.expect(&[
+        "Renamed: ./a -> ./a~~",
+        "Renamed: ./b -> ./a",
+        "Renamed: ./a~~ -> ./b",
+        "Deleted directory: ./d",
+    ]);
+    watch.stop();
+}
+
+#[test]
 fn an_end_prints_what_is_held() {
     let tree = Tree::new();
     let mut watch = tree.watch().args(["--settle", "1h"]).start();

@@ -15,9 +15,10 @@ use super::merge::merge;
 use super::net::{Edge, Net, Node, NodeId};
 use crate::change::{Before, Change, Digest, Kind, OwnedChange};
 
-/// The records, in order.
-pub(crate) fn plan(net: Net) -> Vec<OwnedChange> {
-    Planner::new(net).run()
+/// The records, in order. `tildes`: no name in the first tree has more at its end, so that one that
+/// has is free wherever the net has nothing.
+pub(crate) fn plan(net: Net, tildes: usize) -> Vec<OwnedChange> {
+    Planner::new(net, tildes).run()
 }
 
 /// What is still to be done with a node.
@@ -51,11 +52,13 @@ struct Planner {
     has_temporary_name: Vec<bool>,
     /// Edges that may be temporary names.
     free: Vec<Edge>,
+    /// No name in the first tree has more tildes at its end.
+    tildes: usize,
     changes: Vec<OwnedChange>,
 }
 
 impl Planner {
-    fn new(net: Net) -> Self {
+    fn new(net: Net, tildes: usize) -> Self {
         let (net, origins) = merge(net);
         let count = net.nodes.len();
         let destination = |id: NodeId| Some((net.nodes[id.index()].destination?, id));
@@ -71,6 +74,7 @@ impl Planner {
             is_waiting: vec![false; count],
             has_temporary_name: vec![false; count],
             free: Vec::new(),
+            tildes,
             changes: Vec::new(),
         };
         planner.list_todo();

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+mod temporary_names;
 mod trees;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -13,6 +14,7 @@ use super::{NetEffect, net_effect};
 use crate::change::{Attributes, Change, Content, Kind, OwnedChange};
 use trees::{
     Item, Tree, apply, below, changed, content, created, deleted, possible, renamed, starts, text,
+    tildes,
 };
 
 /// The tree without the identities, which are in no record.
@@ -136,7 +138,7 @@ fn has_all_bytes(start: &Tree, changes: &[OwnedChange]) -> bool {
 
 /// Asserts what holds for every list; returns its net effect.
 fn check(start: &Tree, changes: &[OwnedChange], end: &Tree) -> Vec<OwnedChange> {
-    let short = net_effect(changes);
+    let short = net_effect(changes, tildes(start));
     let mut folded = start.clone();
     for change in &short {
         if let Err(why) = apply(&mut folded, change) {
@@ -158,7 +160,7 @@ fn check(start: &Tree, changes: &[OwnedChange], end: &Tree) -> Vec<OwnedChange> 
             show(&short)
         );
     }
-    let again = net_effect(&short);
+    let again = net_effect(&short, tildes(start));
     assert!(
         again == short,
         "{}\n-\n{}\n-\n{}",
@@ -172,7 +174,8 @@ fn check(start: &Tree, changes: &[OwnedChange], end: &Tree) -> Vec<OwnedChange> 
 /// Checks every list of so many records; returns how many there are.
 fn exhaust(length: usize) -> usize {
     let mut count = 0;
-    for start in starts() {
+    // Of the largest there are too many lists.
+    for start in starts().into_iter().filter(|start| start.len() < 5) {
         let mut shortest = HashMap::new();
         let mut lists = vec![(Vec::new(), start.clone())];
         while let Some((changes, end)) = lists.pop() {
@@ -219,7 +222,7 @@ fn every_list_of_three_records_becomes_the_shortest_one() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
-    fn long_lists_fold_to_the_same(which in 0..6usize, choices in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
+    fn long_lists_fold_to_the_same(which in 0..7usize, choices in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
         let start = starts().swap_remove(which);
         let mut tree = start.clone();
         let mut changes = Vec::new();
@@ -278,7 +281,7 @@ fn what_people_do_is_a_line_each() {
         ),
     ];
     for (name, before, after) in cases {
-        assert_eq!(show(&net_effect(&script(before))), after, "{name}");
+        assert_eq!(show(&net_effect(&script(before), 0)), after, "{name}");
     }
 }
 
@@ -296,7 +299,7 @@ fn a_hundred_thousand_renames_take_little_time_and_no_stack() {
         rename("free", &format!("right.{number}"));
     }
     let began = std::time::Instant::now();
-    assert_eq!(net_effect(&changes).len(), changes.len());
+    assert_eq!(net_effect(&changes, 0).len(), changes.len());
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }
 
@@ -332,7 +335,7 @@ fn names_of_extended_attributes_count_in_what_makes_it_full() {
         effect.apply(xattr_changed(&name(number)));
     }
     assert!(effect.is_full());
-    let changes = effect.take();
+    let changes = effect.take(0);
     let Some(Change::AttributesChanged { xattrs, .. }) =
         changes.first().map(|change| &change.change)
     else {

@@ -284,7 +284,7 @@ impl<D> Differ<'_, D> {
     /// Makes records of the pairs and of what has none.
     fn finish(mut self) -> Difference {
         let net = NetBuilder::new(&mut self.trees, &self.pairs).build();
-        let changes = plan(net);
+        let changes = plan(net, self.trees.tree.tildes());
         self.add_unread(&changes);
         Difference {
             changes,

@@ -147,6 +147,11 @@ impl Tree {
         &self.paths
     }
 
+    /// The most tildes that a name ever had at its end.
+    pub(crate) fn tildes(&self) -> usize {
+        self.names.tildes()
+    }
+
     fn first(&self, id: u32) -> u32 {
         match self.entries[id].content {
             Content::Directory(at) | Content::Unreported(at) => self.contents.directories[at].first,

@@ -218,6 +218,11 @@ impl Model {
         kept.expect("names in use have less than 4 GiB, and each less than 64 KiB")
     }
 
+    /// The most tildes that a name ever had at its end.
+    pub(crate) fn tildes(&self) -> usize {
+        self.names.tildes()
+    }
+
     /// Forgets a name; compacts the bytes of names when most of them belong to no entry.
     fn drop_name(&mut self, at: u32) {
         if self.names.forget(at) {

@@ -23,8 +23,9 @@ impl Watcher {
                 return Ok(());
             }
             let now = self.clock.now();
+            let tildes = self.tracker.model.tildes();
             let buffer = &mut self.tracker.records.ready;
-            self.output.settle(buffer, &mut self.stop, now.tick);
+            self.output.settle(buffer, tildes, &mut self.stop, now.tick);
             if let Some(buffer) = self.output.take(buffer) {
                 // stdout may be the same terminal.
                 erase_progress();

@@ -67,9 +67,11 @@ impl Output {
     }
 
     /// With `--settle`, holds the changes of a buffer, and puts those in it that are due.
+    /// `tildes`: no name in the tree, then or now, has more at its end.
     pub(super) fn settle(
         &mut self,
         buffer: &mut ChangeBuffer,
+        tildes: usize,
         stop: &mut StopConditions,
         now: u64,
     ) {
@@ -79,7 +81,7 @@ impl Output {
         let Some(settle) = &mut self.settle else {
             return;
         };
-        settle.pass(buffer, now);
+        settle.pass(buffer, tildes, now);
         if let Some(last) = settle.last() {
             stop.add_change(false, last);
         }
@@ -252,7 +254,7 @@ mod tests {
         // What came before it is due, what comes after it is held.
         buffer.push(Change::Overflow);
         create(&mut buffer, 20_000);
-        output.settle(&mut buffer, &mut stop, 0);
+        output.settle(&mut buffer, 0, &mut stop, 0);
         assert_eq!(output.deadline(), Some(1));
         output.take(&mut buffer).expect("the changes that are due");
         while output.can_render() {

@@ -81,13 +81,14 @@ impl Planner {
         false
     }
 
-    /// An edge at which, as far as is known, nothing is, in a directory that stays.
+    /// An edge at which nothing is, in a directory that stays.
     fn made_up_edge(&mut self, id: NodeId) -> Edge {
         let Edge { mut parent, name } = self.now[id.index()].expect("what is in the way is there");
         while parent != NodeId::TOP && !self.can_hold(parent, id) {
             parent = self.now[parent.index()].map_or(NodeId::TOP, |edge| edge.parent);
         }
         let mut made_up = self.net.names.get(name).to_vec();
+        made_up.resize(made_up.len() + self.tildes, b'~');
         loop {
             made_up.push(b'~');
             let edge = self.net.edge(parent, &made_up);

@@ -224,7 +224,13 @@ pub(super) fn tree(items: &[(&str, Kind)]) -> Tree {
         .collect()
 }
 
-/// Small trees to start from. No record names `hidden`.
+/// The most tildes that a name in a tree has at its end.
+pub(super) fn tildes(tree: &Tree) -> usize {
+    let count = |name: &String| name.len() - name.trim_end_matches('~').len();
+    tree.keys().map(count).max().unwrap_or(0)
+}
+
+/// Small trees to start from. No record names `hidden`, nor what ends in a tilde.
 pub(super) fn starts() -> Vec<Tree> {
     use Kind::{Directory, File};
     vec![
@@ -243,6 +249,13 @@ pub(super) fn starts() -> Vec<Tree> {
             ("a/hidden", File),
             ("b", Directory),
             ("b/hidden", File),
+        ]),
+        tree(&[
+            ("a", File),
+            ("a~", File),
+            ("b", File),
+            ("c", File),
+            ("d", Directory),
         ]),
     ]
 }

@@ -28,6 +28,9 @@ const NAMES: [&str; 14] = [
     "o/d/a", "u/a", "u/d",
 ];
 
+/// Files that no program touches, under the names that a temporary one is made of first.
+const BACKUPS: [&str; 7] = ["t/a~", "t/a~~", "t/b~", "t/d~", "t/e~", "t/d/a~", "u/a~"];
+
 /// What each run sees, and how it ends.
 #[derive(Clone, Debug)]
 struct Case {
@@ -61,7 +64,7 @@ fn step(names: Vec<&'static str>) -> impl Strategy<Value = Vec<Op>> {
         2 => name().prop_map(|path| vec![Op::RemoveTree(path)]),
         1 => name().prop_map(|path| vec![Op::RemoveTree(path), Op::MakeDir(path)]),
         8 => (name(), name()).prop_map(|(from, to)| vec![Op::Rename(from, to)]),
-        3 => (name(), name()).prop_map(|(one, other)| vec![Op::Exchange(one, other)]),
+        6 => (name(), name()).prop_map(|(one, other)| vec![Op::Exchange(one, other)]),
         2 => (name(), data()).prop_map(move |(path, data)| {
             vec![Op::Open(last, "t/tmp"), Op::Put(last, data), Op::Shut(last), Op::Rename("t/tmp", path)]
         }),
@@ -73,6 +76,16 @@ fn step(names: Vec<&'static str>) -> impl Strategy<Value = Vec<Op>> {
 
 fn steps(names: Vec<&'static str>, most: usize) -> impl Strategy<Value = Vec<Vec<Op>>> {
     proptest::collection::vec(step(names), 0..most)
+}
+
+/// Steps that make some of the files.
+fn backups() -> impl Strategy<Value = Vec<Vec<Op>>> {
+    let last = SLOTS - 1;
+    let some = proptest::sample::subsequence(BACKUPS.to_vec(), 0..=BACKUPS.len());
+    some.prop_map(move |paths| {
+        let made = |path| vec![Op::Open(last, path), Op::Shut(last)];
+        paths.into_iter().map(made).collect()
+    })
 }
 
 fn run_options() -> impl Strategy<Value = RunOptions> {
@@ -134,12 +147,13 @@ fn case() -> impl Strategy<Value = Case> {
         options,
         (mostly(), any::<bool>(), mostly(), mostly()),
         odds,
-        steps(NAMES.to_vec(), 14),
+        (steps(NAMES.to_vec(), 14), backups()),
         steps(NAMES.to_vec(), 6),
         steps(offline_names, 10),
     )
         .prop_map(
-            |(seed, (before, now), flags, odds, setup, session, offline)| {
+            |(seed, (before, now), flags, odds, (mut setup, backups), session, offline)| {
+                setup.extend(backups);
                 let (has_stat, verifies, has_log, renames) = flags;
                 let completes_digests = has_log && now.hashing == Hashing::Eager;
                 Case {

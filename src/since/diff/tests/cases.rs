@@ -74,6 +74,19 @@ fn no_name_beside_a_path_is_used_to_exchange_two_names() {
 }
 
 #[test]
+fn a_name_that_is_there_is_not_used_to_exchange_two_others() {
+    let setup: [&[Op]; 3] = [&file("t/a", 1), &file("t/b", 2), &file("t/a~", 3)];
+    let case = case(
+        &[("t", "t")],
+        &setup,
+        &[&[Op::Exchange("t/a", "t/b")]],
+        |_| {},
+    );
+    let exchange = ["renamed t/a t/a~~", "renamed t/b t/a", "renamed t/a~~ t/b"];
+    assert_records(&case, &exchange, &[]);
+}
+
+#[test]
 fn two_paths_that_are_exchanged_keep_their_names() {
     let case = case(
         &[("t", "t"), ("u", "u")],
