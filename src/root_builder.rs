@@ -24,6 +24,8 @@ pub(crate) struct RootBuilder<'a> {
     context: WalkContext<'a>,
     /// Whether to wait for a file system that does not answer. Only before the loop begins.
     pub(crate) may_wait: bool,
+    /// Whether a PATH that is not there is left out.
+    pub(crate) skips_missing: bool,
     /// Notes for stderr about PATHs that are reported under another one.
     pub(crate) notes: Vec<String>,
 }
@@ -44,6 +46,7 @@ impl<'a> RootBuilder<'a> {
             tracker,
             context,
             may_wait: false,
+            skips_missing: false,
             notes: Vec::new(),
         }
     }
@@ -63,19 +66,20 @@ impl RootBuilder<'_> {
     }
 
     fn build_all(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
-        let mut files = Vec::new();
-        let mut built: Vec<(usize, Id)> = Vec::new();
+        let (mut files, mut built) = (Vec::new(), Vec::new());
         for (position, given) in paths.iter().enumerate() {
-            let found = self.find(given)?;
+            let Some(found) = self.find_unless_missing(given)? else {
+                continue;
+            };
             let seen = Seen {
                 shown: without_slashes(given).to_vec(),
                 position,
                 open: given.clone(),
             };
             if found.stat.kind == Kind::Directory {
-                if let Some(id) = self.add_directory(&seen, found)? {
-                    built.push((position, id));
-                }
+                let added = self.add_directory(&seen, found);
+                let added = self.unless_missing(added)?.flatten();
+                built.extend(added.map(|id| (position, id)));
             } else {
                 files.push(seen);
             }
@@ -84,7 +88,8 @@ impl RootBuilder<'_> {
             self.note_nested(entry, root);
         }
         for seen in files {
-            self.add_file(&seen, &built)?;
+            let added = self.add_file(&seen, &built);
+            self.unless_missing(added)?;
         }
         Ok(())
     }

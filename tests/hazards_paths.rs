@@ -4,11 +4,14 @@
 
 mod common;
 
-use common::{Tree, Watch, disk, fork, skipped, sys};
+use common::{Builder, Tree, Watch, disk, fork, skipped, sys};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 /// How many levels of [`long_name`] are more than PATH_MAX.
 const LEVELS: usize = 24;
@@ -236,4 +239,26 @@ fn a_tree_deeper_than_is_held_open_is_watched_by_a_relative_path() {
     let watch = tree.watch().spawn();
     watch.await_stderr("balerion: ready: 301 directories, 0 files");
     watch.stop();
+}
+
+#[test]
+fn a_path_that_goes_while_the_watch_is_made_is_waited_for() {
+    let tree = Tree::new();
+    let names: Vec<_> = (0..40).map(|number| format!("p{number}")).collect();
+    let paths: Vec<_> = names.iter().map(|name| tree.path(name)).collect();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let is_seen = Arc::clone(&is_over);
+    let other = thread::spawn(move || {
+        while !is_seen.load(Ordering::Relaxed) {
+            paths.iter().for_each(|path| fs::create_dir(path).unwrap());
+            paths.iter().for_each(|path| fs::remove_dir(path).unwrap());
+        }
+    });
+    for _ in 0..10 {
+        let builder = tree.watch().args(["--wait-for-path"]);
+        let watch = names.iter().fold(builder, Builder::path).start();
+        watch.stop();
+    }
+    is_over.store(true, Ordering::Relaxed);
+    other.join().unwrap();
 }

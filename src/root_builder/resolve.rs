@@ -17,7 +17,7 @@ use crate::escape::escaped;
 use crate::file_status::{FsError, Stat};
 use crate::stderr::message;
 use crate::sys::file::{self, Open};
-use crate::sys::io_error;
+use crate::sys::{fs_error, io_error};
 use crate::tracker::disk::Watched;
 
 /// What a PATH leads to.
@@ -51,6 +51,24 @@ impl RootBuilder<'_> {
             return Err(Error::path("watch", given, why));
         }
         Ok(Found { opened, stat })
+    }
+
+    /// [`RootBuilder::find`]. `None`: it may be missing, and is.
+    pub(super) fn find_unless_missing(&mut self, given: &[u8]) -> Result<Option<Found>, Error> {
+        let found = self.find(given);
+        self.unless_missing(found)
+    }
+
+    /// `None`: a PATH that may be missing has gone meanwhile.
+    pub(super) fn unless_missing<T>(&self, result: Result<T, Error>) -> Result<Option<T>, Error> {
+        match result {
+            Err(Error::Path { source, .. })
+                if self.skips_missing && fs_error(&source) == FsError::NotFound =>
+            {
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
     }
 
     /// Watches a directory that was found. Why it cannot be watched is part of [`Watched`].

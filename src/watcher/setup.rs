@@ -105,9 +105,9 @@ impl Watcher {
             }
         }
         if waits_for_missing {
-            watcher.build(&watcher.present(&paths))?;
+            watcher.build(&watcher.present(&paths), waits_for_missing)?;
         } else {
-            watcher.build(&paths)?;
+            watcher.build(&paths, waits_for_missing)?;
         }
         if watcher.stop.has_ended() {
             return Ok(watcher);
@@ -176,12 +176,13 @@ impl Watcher {
         Interrupt::new(ends, self.output.writer.reader())
     }
 
-    fn build(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
+    fn build(&mut self, paths: &[Vec<u8>], skips_missing: bool) -> Result<(), Error> {
         let progress = WalkProgress::new(Some(self.interrupt()));
         let mut context = WalkContext::new(&self.tracker.disk, &progress);
         context.since = self.baseline.since();
         let mut builder = RootBuilder::new(&mut self.tracker, context);
         builder.may_wait = true;
+        builder.skips_missing = skips_missing;
         let built = self
             .stderr
             .during(|| progress.text(), || builder.build(paths));
