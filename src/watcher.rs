@@ -269,16 +269,19 @@ impl Watcher {
     }
 
     /// Serves a change of the mount table: enqueues each mount point that changed; watches files that
-    /// are mount points now; forgets remote mounts that are gone.
+    /// are mount points now; surveys the PATHs; forgets remote mounts that are gone.
     fn remounted(&mut self) {
         let now = self.clock.now();
+        let mut changed = Vec::new();
         for (mount_point, is_mounted) in self.mounts.take_changed() {
             if is_mounted {
                 let tracker = self.tracker.at(now);
                 tracker.watch_mount_point(&mount_point);
             }
             self.tracker.enqueue_path(&mount_point);
+            changed.push(mount_point);
         }
+        self.find_remounted(&changed);
         let is_mounted = |mount| self.mounts.numbered(mount).is_some();
         self.tracker.disk.remotes.retain(is_mounted);
     }

@@ -280,3 +280,65 @@ fn a_file_system_without_events_is_named_at_the_start() {
     });
     watch.stop();
 }
+
+/// Runs a command where the mounts of a watcher are, until it succeeds; false: it never does.
+fn run(watch: &Watch, tree: &Tree, script: &str) -> bool {
+    let root = tree.path("");
+    let script = format!("cd {} && {script}", root.to_str().unwrap());
+    eventually(|| namespace::inside(watch, &["sh", "-c", &script]).is_ok())
+}
+
+#[test]
+fn a_path_that_appears_by_a_mount_is_watched() {
+    let test = "a_path_that_appears_by_a_mount…";
+    let Some(wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    let tree = Tree::new();
+    tree.mkdirs("other/data");
+    tree.write("other/data/f", "x");
+    tree.mkdir("mnt");
+    let builder = tree.watch().through(&wrapper).mounts();
+    let mut watch = builder.args(["--wait-for-path", "mnt/data"]).start();
+    for _ in 0..2 {
+        assert!(run(&watch, &tree, "mount --bind other mnt"));
+        watch.expect(&["Watching new directory: mnt/data", "New file: mnt/data/f"]);
+        assert!(run(&watch, &tree, "umount mnt"));
+        watch.expect(&["Deleted: mnt/data/f", "Deleted directory: mnt/data"]);
+    }
+    watch.stop();
+}
+
+#[test]
+fn a_path_that_a_mount_leads_elsewhere_is_followed() {
+    let test = "a_path_that_a_mount_leads_elsewhere…";
+    let Some(wrapper) = namespace::mounting(test) else {
+        return;
+    };
+    for path in ["a/b", "link"] {
+        let tree = Tree::new();
+        tree.mkdirs("a/b");
+        tree.mkdirs("other/b");
+        tree.symlink("a/b", "link");
+        tree.write("a/b/old", "x");
+        tree.write("other/b/new", "x");
+        tree.mkdir("beside");
+        let builder = tree.watch().through(&wrapper).mounts();
+        let mut watch = builder.args([path, "beside"]).start();
+        let expected = |watch: &mut Watch, gone: &str, come: &str| {
+            watch.expect(&[
+                &format!("Deleted: {path}/{gone}"),
+                &format!("Deleted directory: {path}"),
+                &format!("Watching new directory: {path}"),
+                &format!("New file: {path}/{come}"),
+            ]);
+        };
+        assert!(run(&watch, &tree, "mount --bind other a"));
+        expected(&mut watch, "old", "new");
+        assert!(run(&watch, &tree, "umount a"));
+        expected(&mut watch, "new", "old");
+        tree.touch("beside/last");
+        watch.expect(&["New file: beside/last"]);
+        watch.stop();
+    }
+}

@@ -1,13 +1,16 @@
 //! Watches the directories above the PATHs: where one is renamed, which makes no event below,
 //! where a symbolic link is switched, and where a PATH that is missing may appear.
 //!
-//! Turns such events into surveys of the directories and links that lead to a PATH, and what
-//! these find into roots that are lost and roots that appear (`missing_paths`). Watches no name
-//! inside a PATH. Invariant: where a file system may not answer, a thread makes the survey, one
-//! for each PATH at most.
+//! Turns such events, and changes of the mount table, into surveys of the directories and links
+//! that lead to a PATH, and what these find into roots that are lost and roots that appear
+//! (`missing_paths`). Watches no name inside a PATH. Invariant: where a file system may not answer,
+//! a thread makes the survey, one for each PATH at most.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -76,8 +79,8 @@ impl Watcher {
                 .listen(inotify.as_fd(), Wake::Ancestors, Interest::Readable)?;
             above.inotify = Some(inotify);
             self.survey_at_start(&mut above, is_needed);
-            self.ancestors = Some(above);
         }
+        self.ancestors = Some(above);
         Ok(())
     }
 
@@ -166,7 +169,8 @@ impl Watcher {
             let now = self.clock.now();
             self.tracker.at(now).lose_root(&path.given);
         }
-        let may_appear = above.waits_for_missing || path.has_links || path.is_unmoved(found);
+        let may_appear =
+            above.waits_for_missing || path.may_be_switched() || path.is_unmoved(found);
         if !self.tracker.is_rooted(&path.given) && may_appear {
             self.watch_if_there(path, found);
         }
@@ -207,12 +211,23 @@ impl Watcher {
         self.find_paths();
     }
 
-    /// Surveys the PATHs that are missing, or have symbolic links.
+    /// Serves a change of the mount table: a mount may lead a PATH elsewhere, or have it appear.
+    pub(super) fn find_remounted(&mut self, mount_points: &[Vec<u8>]) {
+        for path in self.ancestors.iter_mut().flat_map(|above| &mut above.paths) {
+            for mount_point in mount_points {
+                path.note_mount(Path::new(OsStr::from_bytes(mount_point)));
+            }
+        }
+        self.find_paths();
+    }
+
+    /// Surveys the PATHs that are missing, or may be switched.
     pub(super) fn find_paths(&mut self) {
         self.for_each_path(|watcher, above, index| {
             let path = &above.paths[index];
-            let may_appear = above.waits_for_missing || path.was_there();
-            if path.has_links || may_appear && !watcher.tracker.is_rooted(&path.given) {
+            let may_appear =
+                above.inotify.is_some() && (above.waits_for_missing || path.was_there());
+            if path.may_be_switched() || may_appear && !watcher.tracker.is_rooted(&path.given) {
                 watcher.begin_survey(above, index);
             }
         });

@@ -27,6 +27,10 @@ pub(super) struct SurveyedPath {
     pub(super) absolute: PathBuf,
     /// Whether there was a symbolic link on it.
     pub(super) has_links: bool,
+    /// The working directory, if the path was relative: a mount above does not change what it means.
+    directory: PathBuf,
+    /// Whether a mount above it was made or has ended.
+    was_remounted: bool,
     /// Where it led when that was last found out. `None`: nothing was there.
     target: Option<RootTarget>,
     /// Whether a warning was written that it cannot be watched.
@@ -72,15 +76,18 @@ pub(super) enum PathState {
 impl SurveyedPath {
     pub(super) fn new(given: &[u8]) -> Self {
         let path = Path::new(OsStr::from_bytes(given));
-        let absolute = match std::env::current_dir() {
-            Ok(here) => join(here, path),
-            Err(_) => path.to_path_buf(),
+        let here = std::env::current_dir();
+        let (directory, absolute) = match here {
+            Ok(here) if path.is_relative() => (here.clone(), join(here, path)),
+            _ => (PathBuf::new(), path.to_path_buf()),
         };
         Self {
             given: given.to_vec(),
             // Drops a `.` at the end, which is no name of a single file.
             absolute: absolute.components().collect(),
             has_links: false,
+            directory,
+            was_remounted: false,
             target: None,
             is_warned: false,
             state: PathState::Idle,
@@ -90,9 +97,22 @@ impl SurveyedPath {
         }
     }
 
+    /// Notes that something was mounted or unmounted.
+    pub(super) fn note_mount(&mut self, mount_point: &Path) {
+        // A mount at the path itself is the tracker's.
+        let mut above = self.absolute.ancestors().skip(1);
+        self.was_remounted |=
+            above.any(|above| above == mount_point) && !self.directory.starts_with(mount_point);
+    }
+
+    /// Whether it may lead elsewhere though no directory above it has moved.
+    pub(super) fn may_be_switched(&self) -> bool {
+        self.has_links || self.was_remounted
+    }
+
     /// Whether a survey has found something else than what is watched for the PATH.
     pub(super) fn leads_to_another(&self, watched: &RootTarget, found: &Survey) -> bool {
-        self.has_links
+        self.may_be_switched()
             && match watched {
                 RootTarget::Directory(watched) => found.inode != Some(*watched),
                 RootTarget::File(directory, name) => {
