@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Tree, Watch, load, namespace, skipped};
+use common::{Tree, Watch, eventually, load, namespace, skipped};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -245,6 +245,33 @@ fn running_out_of_watches_is_explained_and_the_rest_is_polled() {
     }
     watch.settle();
     watch.check_violations();
+    watch.stop();
+}
+
+#[test]
+fn a_path_that_appears_when_no_watch_is_left_is_reported_once_there_is() {
+    let test = "a_path_that_appears_when_no_watch_is_left…";
+    let Some(wrapper) = namespace::limited(test, "8") else {
+        return;
+    };
+    let tree = Tree::new();
+    for number in 0..20 {
+        tree.mkdirs(format!("full/d{number}"));
+    }
+    let builder = tree.watch().through(&wrapper);
+    let watch = builder.args(["--wait-for-path", "full", "later"]).start();
+    tree.mkdir("later");
+    tree.write("later/f", "x");
+    watch.await_stderr("balerion: warning: cannot watch later: ");
+    tree.remove_all("full");
+    let is_reported = |line: &str| watch.reported().iter().any(|reported| reported == line);
+    assert!(eventually(|| is_reported("Watching new directory: later")));
+    assert!(eventually(|| is_reported("New file: later/f")));
+    let lines = watch.err.lines_from(0);
+    let warnings = lines
+        .iter()
+        .filter(|line| line.text().contains("cannot watch later"));
+    assert_eq!(warnings.count(), 1);
     watch.stop();
 }
 

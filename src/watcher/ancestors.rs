@@ -19,6 +19,7 @@ use super::path_survey::{Survey, SurveyRequest};
 use super::poller::Wake;
 use super::surveyed_path::{PathState, SurveyedPath};
 use crate::blocking_task::BlockingTask;
+use crate::change::Warning;
 use crate::disk::remote::STALLED_AFTER;
 use crate::error::Error;
 use crate::escape::escaped;
@@ -175,6 +176,15 @@ impl Watcher {
             self.watch_if_there(path, found);
         }
         path.note_target(found);
+        let is_to_watch = above.waits_for_missing || self.tracker.is_rooted(&path.given);
+        if found.lacks_watches && is_to_watch && matches!(path.state, PathState::Idle) {
+            // What appears or is switched is found by the next survey, every 10 s in the end.
+            let now = self.clock.tick();
+            path.set_retry(now);
+            if !std::mem::replace(&mut path.lacks_watches, true) {
+                self.stderr.warning(&path.given, &Warning::NoWatch, now);
+            }
+        }
         self.remove_unneeded(above);
     }
 

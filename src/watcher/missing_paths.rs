@@ -25,6 +25,8 @@ enum Appeared {
     /// It is watched, or is gone again.
     Settled,
     Refused,
+    /// It cannot be watched now, of which a warning was written.
+    Failed,
     /// Its file system has not answered yet.
     Later,
 }
@@ -61,10 +63,11 @@ impl Watcher {
             }
             None => Appeared::Settled,
         };
-        path.is_warned = matches!(appeared, Appeared::Refused);
+        path.is_warned = matches!(appeared, Appeared::Refused | Appeared::Failed);
         match appeared {
-            Appeared::Later => path.set_retry(self.clock.tick()),
-            Appeared::Settled | Appeared::Refused => path.set_settled(),
+            Appeared::Later | Appeared::Failed => path.set_retry(self.clock.tick()),
+            Appeared::Settled | Appeared::Refused if !found.lacks_watches => path.set_settled(),
+            Appeared::Settled | Appeared::Refused => {}
         }
     }
 
@@ -77,21 +80,22 @@ impl Watcher {
         let Err(error) = builder.appear(path.bytes(), &path.given, found.resolved.as_ref()) else {
             return Appeared::Settled;
         };
-        if let Error::Path { source, .. } = &error {
-            match fs_error(source) {
-                FsError::NotFound => return Appeared::Settled,
-                FsError::Busy | FsError::Unanswered | FsError::NoDescriptor | FsError::Stalled => {
-                    return Appeared::Later;
-                }
-                _ => {}
-            }
-        }
+        let why = match &error {
+            Error::Path { source, .. } => Some(fs_error(source)),
+            _ => None,
+        };
+        let appeared = match why {
+            Some(FsError::NotFound) => return Appeared::Settled,
+            Some(why) if why.is_transient() => return Appeared::Later,
+            Some(FsError::PermissionDenied) | None => Appeared::Refused,
+            Some(_) => Appeared::Failed,
+        };
         if !path.is_warned {
             let error = error.with_path(&path.given);
             let now = self.clock.tick();
             self.stderr.warn_of_many(&format!("warning: {error}"), now);
         }
-        Appeared::Refused
+        appeared
     }
 
     fn warn_of_refusal(&mut self, path: &SurveyedPath, refused: &Path) {

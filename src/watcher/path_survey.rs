@@ -15,9 +15,9 @@ use crate::event::Wd;
 use crate::file_status::{FsError, Inode, Stat};
 use crate::root_builder::{Resolved, resolve};
 use crate::sys::file::MAX_LINKS;
-use crate::sys::fs_error;
 use crate::sys::inotify::Inotify;
 use crate::sys::stat::stat_path;
+use crate::sys::watch_error;
 use crate::tracker::RootTarget;
 
 /// How often a path is followed again at most, if a link in it was switched meanwhile.
@@ -51,8 +51,28 @@ pub(super) struct Survey {
     /// The watches on directories above for moves, and for names.
     pub(super) move_watches: Vec<Wd>,
     pub(super) name_watches: Vec<Wd>,
+    /// Whether a watch for names could not be set, for want of watches or memory.
+    pub(super) lacks_watches: bool,
     /// A directory above that may not be read, if a missing PATH goes unnoticed for that.
     pub(super) refused: Option<PathBuf>,
+}
+
+/// Watches on directories, for names.
+#[derive(Default)]
+struct NameWatches {
+    all: Vec<Wd>,
+    are_lacking: bool,
+}
+
+impl NameWatches {
+    fn add(&mut self, watched: io::Result<Wd>) -> Result<(), FsError> {
+        let added = watched.map(|wd| self.all.push(wd));
+        added.map_err(|error| {
+            let why = watch_error(&error);
+            self.are_lacking |= !matches!(why, FsError::NotFound | FsError::PermissionDenied);
+            why
+        })
+    }
 }
 
 impl Survey {
@@ -68,7 +88,7 @@ impl Survey {
 impl SurveyRequest {
     pub(super) fn survey(&self) -> Survey {
         let mut refused = None;
-        let mut name_watches = Vec::new();
+        let mut name_watches = NameWatches::default();
         if self.waits_for_missing {
             refused = self.await_name(&self.path, &mut name_watches);
         }
@@ -90,27 +110,23 @@ impl SurveyRequest {
             resolved: resolve(self.path.as_os_str().as_bytes()),
             has_links: !links.is_empty(),
             move_watches,
-            name_watches,
+            name_watches: name_watches.all,
+            lacks_watches: name_watches.are_lacking,
             refused,
         }
     }
 
     /// Watches, for new names, the nearest existing directory above a path that does not exist.
     /// Returns a directory that may not be read, if what appears goes unnoticed for that.
-    fn await_name(&self, path: &Path, watches: &mut Vec<Wd>) -> Option<PathBuf> {
+    fn await_name(&self, path: &Path, watches: &mut NameWatches) -> Option<PathBuf> {
         let names = self.name_queue.as_ref()?;
         let mut refused = None;
         for _ in 0..MOST_TRIES {
             let mut below = path;
             for above in path.ancestors().skip(1) {
-                match names.watch_names(above) {
-                    Ok(wd) => {
-                        watches.push(wd);
-                        break;
-                    }
-                    Err(error) if fs_error(&error) == FsError::PermissionDenied => {
-                        refused = Some(above.to_path_buf());
-                    }
+                match watches.add(names.watch_names(above)) {
+                    Ok(()) => break,
+                    Err(FsError::PermissionDenied) => refused = Some(above.to_path_buf()),
                     Err(_) => {}
                 }
                 below = above;
@@ -125,15 +141,15 @@ impl SurveyRequest {
 
     /// Watches the directories of the symbolic links in the path. Returns the links, and the path
     /// without them.
-    fn watch_links(&self, watches: &mut Vec<Wd>) -> (Vec<PathBuf>, PathBuf) {
+    fn watch_links(&self, watches: &mut NameWatches) -> (Vec<PathBuf>, PathBuf) {
         let mut found = follow(&self.path);
         let Some(names) = &self.name_queue else {
             return found;
         };
         for _ in 0..MOST_TRIES {
             for directory in found.0.iter().filter_map(|link| link.parent()) {
-                // If that fails, a switched link goes unnoticed.
-                watches.extend(names.watch_names(directory).ok());
+                // If that is denied, a switched link goes unnoticed.
+                let _denied = watches.add(names.watch_names(directory));
             }
             // A link may have been switched before its directory was watched.
             let again = follow(&self.path);

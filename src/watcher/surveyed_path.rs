@@ -35,6 +35,8 @@ pub(super) struct SurveyedPath {
     target: Option<RootTarget>,
     /// Whether a warning was written that it cannot be watched.
     pub(super) is_warned: bool,
+    /// Whether a watch on a directory above it was lacking, of which a warning was written.
+    pub(super) lacks_watches: bool,
     pub(super) state: PathState,
     /// The watches of the last survey on directories above, for moves and for names.
     pub(super) move_watches: Vec<Wd>,
@@ -90,6 +92,7 @@ impl SurveyedPath {
             was_remounted: false,
             target: None,
             is_warned: false,
+            lacks_watches: false,
             state: PathState::Idle,
             move_watches: Vec::new(),
             name_watches: Vec::new(),
