@@ -242,6 +242,27 @@ fn a_tree_deeper_than_is_held_open_is_watched_by_a_relative_path() {
 }
 
 #[test]
+fn a_name_beside_many_missing_paths_costs_one_look_at_each() {
+    let tree = Tree::new();
+    tree.mkdir("d");
+    let list: String = (0..4_000).map(|number| format!("d/p{number}\n")).collect();
+    fs::write(tree.outside("list"), list).unwrap();
+    let list = tree.outside("list");
+    let builder = tree.watch().args(["--wait-for-path", "--paths-from"]);
+    let mut watch = builder.args([list.to_str().unwrap()]).start();
+    assert!(sys::becomes_idle(watch.pid()));
+    let before = sys::cpu_ticks(watch.pid());
+    tree.mkdir("d/other");
+    tree.mkdir("d/p3999");
+    watch.expect(&["Watching new directory: d/p3999"]);
+    assert!(sys::becomes_idle(watch.pid()));
+    let ticks = sys::cpu_ticks(watch.pid()) - before;
+    // With a look at all watches for each, this takes some 2,000.
+    assert!(ticks < 300, "{ticks} ticks of 10 ms");
+    watch.stop();
+}
+
+#[test]
 fn a_path_that_goes_while_the_watch_is_made_is_waited_for() {
     let tree = Tree::new();
     let names: Vec<_> = (0..40).map(|number| format!("p{number}")).collect();

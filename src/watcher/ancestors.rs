@@ -37,6 +37,8 @@ pub(super) struct AncestorWatches {
     name_watches: HashSet<Wd>,
     /// Whether missing PATHs are waited for (`--wait-for-path`).
     pub(super) waits_for_missing: bool,
+    /// Whether a survey was served since [`Watcher::remove_unneeded`].
+    may_have_unneeded: bool,
     /// Whether an event has come while no survey could be served.
     pub(super) is_outdated: bool,
 }
@@ -65,6 +67,7 @@ impl Watcher {
             paths: paths.iter().map(|path| SurveyedPath::new(path)).collect(),
             name_watches: HashSet::new(),
             waits_for_missing,
+            may_have_unneeded: false,
             is_outdated: false,
         };
         self.survey_at_start(&mut above, |_| !waits_for_missing);
@@ -105,6 +108,7 @@ impl Watcher {
                 self.end_survey(above, index, found);
             }
         }
+        self.remove_unneeded(above);
     }
 
     /// Surveys a PATH: at once, or by a thread where a file system may not answer.
@@ -185,12 +189,15 @@ impl Watcher {
                 self.stderr.warning(&path.given, &Warning::NoWatch, now);
             }
         }
-        self.remove_unneeded(above);
+        above.may_have_unneeded = true;
     }
 
     /// Removes the watches that no path's last survey has: whoever may switch a link could have ever
     /// more of them set. Those of a survey that is being made are not known yet.
     fn remove_unneeded(&mut self, above: &mut AncestorWatches) {
+        if !std::mem::take(&mut above.may_have_unneeded) {
+            return;
+        }
         let is_under_way = |path: &SurveyedPath| matches!(path.state, PathState::UnderWay { .. });
         if above.paths.iter().any(is_under_way) {
             return;
@@ -286,6 +293,7 @@ impl Watcher {
             for index in 0..above.paths.len() {
                 each(self, &mut above, index);
             }
+            self.remove_unneeded(&mut above);
             self.ancestors = Some(above);
         }
     }
