@@ -225,11 +225,27 @@ fn nul_may_end_records_and_long_lines_are_none() {
     let nul = snapshot("1").replace('\n', "\0");
     assert_eq!(fold(nul.as_bytes()), ok(BASE, "1"));
     let long = snapshot("1") + &"x".repeat(LONGEST + 9) + "\n" + &start("2", Some("1"));
-    let folded = fold_pieces(long.as_bytes().chunks(1 << 16));
+    let folded = fold_pieces(long.as_bytes().chunks(1 << 12));
     assert_eq!(
         folded.map(|folded| folded.start.session).ok(),
         Some("2".to_owned())
     );
+}
+
+#[test]
+fn the_record_of_a_long_path_is_read() {
+    let mut stream = snapshot("1");
+    let mut path = "r".to_owned();
+    let mut names = BASE.split(' ').count() + 1;
+    while path.len() < 2 * LONGEST {
+        names += 1;
+        path += "/";
+        path += &"x".repeat(1000);
+        stream += &name("created", &path, 0);
+    }
+    stream += &name("created", "r/c", 3);
+    let folded = fold_pieces(stream.as_bytes().chunks(1 << 12)).expect("a tree");
+    assert_eq!(folded.tree.list().len(), names);
 }
 
 proptest::proptest! {
