@@ -4,11 +4,12 @@
 
 mod common;
 
-use common::{Builder, Tree, Watch, disk, fork, skipped, sys};
+use common::{Builder, Tree, Watch, disk, eventually, fork, skipped, sys};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -238,6 +239,29 @@ fn a_tree_deeper_than_is_held_open_is_watched_by_a_relative_path() {
     tree.mkdirs(route.join("/"));
     let watch = tree.watch().spawn();
     watch.await_stderr("balerion: ready: 301 directories, 0 files");
+    watch.stop();
+}
+
+#[test]
+fn while_a_link_is_missing_directories_in_its_place_take_no_more_watches() {
+    let tree = Tree::new();
+    tree.mkdirs("real");
+    tree.mkdir("d");
+    tree.symlink("../real", "d/link");
+    let mut watch = tree.watch().args(["--wait-for-path", "d/link"]).start();
+    tree.remove("d/link");
+    watch.expect(&["Deleted directory: d/link"]);
+    let mut counts = Vec::new();
+    for number in 0..10 {
+        tree.rename("d", format!("x{number}"));
+        tree.mkdir("d");
+        let inode = fs::metadata(tree.path("d")).unwrap().ino();
+        assert!(eventually(|| watch.watched().contains(&inode)));
+        counts.push(watch.watched().len());
+    }
+    assert!(counts[9] < counts[0] + 3, "{counts:?}");
+    tree.symlink("../real", "d/link");
+    watch.expect(&["Watching new directory: d/link"]);
     watch.stop();
 }
 

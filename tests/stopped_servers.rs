@@ -116,37 +116,6 @@ fn a_path_on_a_server_that_is_stopped_leaves_the_start_open_to_signals() {
 }
 
 #[test]
-fn a_link_to_a_server_that_is_stopped_after_ready_stops_nothing_else() {
-    let test = "a_link_to_a_server_that_is_stopped…";
-    let Some((tree, fuse)) = mounted(test, &[("d/b", "2")]) else {
-        return;
-    };
-    tree.symlink("mnt/d", "link");
-    tree.mkdir("near");
-    tree.mkdir("other");
-    let builder = builder(&tree, &fuse);
-    let mut watch = builder.baseline().path("link").path("near").start();
-    fuse.stop();
-    for number in 0..3 {
-        // An event where the link is: it may lead elsewhere now.
-        tree.touch(format!("above-{number}"));
-        tree.touch(format!("near/{number}"));
-        watch.expect(&[&format!("New file: near/{number}")]);
-    }
-    fuse.go_on();
-    tree.symlink("other", "next");
-    tree.rename("next", "link");
-    watch.expect(&[
-        "Deleted: link/b",
-        "Deleted directory: link",
-        "Watching new directory: link",
-    ]);
-    tree.touch("other/new");
-    watch.expect(&["New file: link/new"]);
-    watch.stop();
-}
-
-#[test]
 fn a_path_that_is_awaited_on_a_server_that_is_stopped_after_ready_stops_nothing_else() {
     let test = "a_path_that_is_awaited_on_a_server…";
     let Some((tree, fuse)) = mounted(test, &[("d/b", "2")]) else {
@@ -265,38 +234,6 @@ fn rules_on_a_server_that_is_stopped_stop_nothing_else() {
     fuse.go_on();
     let is_reported = || watch.reported().iter().any(|line| line.contains("mnt/d/c"));
     assert!(eventually(is_reported), "{:?}", watch.reported());
-    watch.stop();
-}
-
-#[test]
-fn a_repository_that_leads_to_a_server_that_is_stopped_stops_nothing_else() {
-    let test = "a_repository_that_leads_to_a_server…";
-    let rules = [("g/info/exclude", "e\n"), ("g/commondir", ".\n")];
-    let Some((tree, fuse)) = mounted(test, &rules) else {
-        return;
-    };
-    for dir in ["link", "file", "common", "common/.git"] {
-        tree.mkdir(dir);
-    }
-    let mut watch = builder(&tree, &fuse).args(["--gitignore"]).start();
-    fuse.stop();
-    tree.symlink("../mnt/g", "link/.git");
-    tree.write("file/.git", "gitdir: ../mnt/g\n");
-    tree.write("common/.git/commondir", "../../mnt/g\n");
-    for dir in ["link", "file", "common"] {
-        tree.touch(format!("{dir}/new"));
-        watch.until(&format!("New file: ./{dir}/new"));
-    }
-    fuse.go_on();
-    let hides = || {
-        tree.touch("file/e");
-        tree.remove("file/e");
-        tree.touch("file/last");
-        tree.remove("file/last");
-        let lines = watch.until("Deleted: ./file/last");
-        !lines.iter().any(|line| line.ends_with("./file/e"))
-    };
-    assert!(eventually(hides), "its rules never count");
     watch.stop();
 }
 

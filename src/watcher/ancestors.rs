@@ -193,19 +193,18 @@ impl Watcher {
     }
 
     /// Removes the watches that no path's last survey has: whoever may switch a link could have ever
-    /// more of them set. Those of a survey that is being made are not known yet.
+    /// more of them set. Those of a survey that is being made are not known yet, so that it is
+    /// repeated.
     fn remove_unneeded(&mut self, above: &mut AncestorWatches) {
         if !std::mem::take(&mut above.may_have_unneeded) {
             return;
         }
-        let is_under_way = |path: &SurveyedPath| matches!(path.state, PathState::UnderWay { .. });
-        if above.paths.iter().any(is_under_way) {
-            return;
-        }
-        let needed = above.paths.iter().flat_map(|path| &path.name_watches);
-        let needed: HashSet<Wd> = needed.copied().collect();
+        let needed = above.paths.iter().flat_map(SurveyedPath::name_watches);
+        let needed: HashSet<Wd> = needed.collect();
+        let mut has_removed = false;
         for wd in above.name_watches.extract_if(|wd| !needed.contains(wd)) {
             above.inotify.iter().for_each(|names| names.unwatch(wd));
+            has_removed = true;
         }
         let needed = above.paths.iter().flat_map(|path| &path.move_watches);
         let needed: HashSet<Wd> = needed.copied().collect();
@@ -213,6 +212,10 @@ impl Watcher {
             if self.tracker.model.watched(wd).is_none() {
                 self.events.inotify().unwatch(wd);
             }
+            has_removed = true;
+        }
+        if has_removed {
+            above.paths.iter_mut().for_each(SurveyedPath::repeat_survey);
         }
     }
 

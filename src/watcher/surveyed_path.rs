@@ -40,7 +40,10 @@ pub(super) struct SurveyedPath {
     pub(super) state: PathState,
     /// The watches of the last survey on directories above, for moves and for names.
     pub(super) move_watches: Vec<Wd>,
-    pub(super) name_watches: Vec<Wd>,
+    name_watches: Vec<Wd>,
+    /// Those for names of the last survey that found a symbolic link. If that is missing, it is still
+    /// waited for where it was.
+    link_watches: Vec<Wd>,
     /// How long the next retry waits, in nanoseconds.
     delay: u64,
 }
@@ -96,6 +99,7 @@ impl SurveyedPath {
             state: PathState::Idle,
             move_watches: Vec::new(),
             name_watches: Vec::new(),
+            link_watches: Vec::new(),
             delay: RETRY,
         }
     }
@@ -124,16 +128,24 @@ impl SurveyedPath {
             }
     }
 
-    /// Notes the watches on directories above. If a link is missing, it is still waited for where it
-    /// was.
+    /// Notes the watches on directories above.
     pub(super) fn note_watches(&mut self, found: &Survey) {
         self.move_watches.clone_from(&found.move_watches);
-        if found.has_links || !self.has_links {
-            self.name_watches.clone_from(&found.name_watches);
-        } else {
-            self.name_watches.extend(&found.name_watches);
-            self.name_watches.sort_unstable();
-            self.name_watches.dedup();
+        self.name_watches.clone_from(&found.name_watches);
+        if found.has_links {
+            self.link_watches.clone_from(&found.name_watches);
+        }
+    }
+
+    /// The watches for names that it needs.
+    pub(super) fn name_watches(&self) -> impl Iterator<Item = Wd> {
+        self.name_watches.iter().chain(&self.link_watches).copied()
+    }
+
+    /// Lets a survey that is under way be made again: it may have a watch that was removed.
+    pub(super) fn repeat_survey(&mut self) {
+        if let PathState::UnderWay { is_outdated, .. } = &mut self.state {
+            *is_outdated = true;
         }
     }
 
