@@ -50,8 +50,8 @@ struct Planner {
     is_waiting: Vec<bool>,
     /// Whether a node has been renamed to a temporary name.
     has_temporary_name: Vec<bool>,
-    /// Edges that may be temporary names.
-    free: Vec<Edge>,
+    /// Edges that may be temporary names, each after the length of its path, the shortest first.
+    free: Vec<(usize, Edge)>,
     /// No name in the first tree has more tildes at its end.
     tildes: usize,
     changes: Vec<OwnedChange>,

@@ -4,8 +4,15 @@ use super::{Planner, Todo};
 use crate::change::Kind;
 use crate::net_effect::net::{Edge, NodeId};
 
-/// At most this many of the names that become free are tried.
+/// At most this many of the names that become free are candidates.
 const CANDIDATES: usize = 64;
+
+/// At most this many names are tried for each node.
+const TRIED: usize = 16;
+
+/// How much longer than the path of a node that of its temporary name may be, in bytes: by a name of
+/// the greatest length on most file systems.
+const LONGER: usize = 255;
 
 impl Planner {
     /// Renames a node to a free name, until its destination is free.
@@ -17,28 +24,28 @@ impl Planner {
     }
 
     /// A free edge in a directory that stays: at best one whose node is gone, since that need not be
-    /// deleted when it is replaced; else the first one at which nothing is.
+    /// deleted when it is replaced; else the first one at which nothing is. None whose path is much
+    /// longer than that of the node.
     fn free_edge(&mut self, id: NodeId) -> Option<Edge> {
-        let mut best: Option<(bool, Vec<u8>, Edge)> = None;
-        for edge in self.free.clone() {
+        let longest = self.path(id).len() + LONGER;
+        let mut free = None;
+        for at in 0..self.free.len() {
+            let (length, edge) = self.free[at];
+            if length > longest {
+                break;
+            }
             let old = self.origins.get(&edge).copied();
             let old = old.filter(|old| self.now[old.index()] == Some(edge));
-            let is_free = old.is_none_or(|old| self.can_replace(id, old));
+            let is_free = old.map_or(free.is_none(), |old| self.can_replace(id, old));
             if !is_free || self.taken.contains_key(&edge) || !self.can_hold(edge.parent, id) {
                 continue;
             }
-            let mut path = Vec::new();
-            self.net
-                .write_path(edge, |id| self.now[id.index()], &mut path);
-            let found = (old.is_none(), path, edge);
-            if best
-                .as_ref()
-                .is_none_or(|best| (found.0, &found.1) < (best.0, &best.1))
-            {
-                best = Some(found);
+            if old.is_some() {
+                return Some(edge);
             }
+            free = Some(edge);
         }
-        best.map(|(_, _, edge)| edge)
+        free
     }
 
     /// Whether a rename of `id` may replace `old`, which is gone.
@@ -49,15 +56,29 @@ impl Planner {
             && self.left_below(old).is_none()
     }
 
-    /// Edges at which nothing was at the start, and some that become free.
-    pub(super) fn candidates(&self, order: &[NodeId]) -> Vec<Edge> {
+    /// The edges with the shortest paths of those at which nothing was at the start, and of some that
+    /// become free.
+    pub(super) fn candidates(&self, order: &[NodeId]) -> Vec<(usize, Edge)> {
         let vacant = self.net.vacant.iter().copied();
         let left = order.iter().filter_map(|&id| {
             let is_gone = self.todo[id.index()] == Todo::Delete;
             let origin = self.node(id).origin;
             origin.filter(|edge| is_gone || !self.destinations.contains_key(edge))
         });
-        vacant.chain(left.take(CANDIDATES)).collect()
+        let with_path = |edge: Edge| {
+            let mut path = Vec::new();
+            let origin = |id| self.node(id).origin;
+            self.net.write_path(edge, origin, &mut path);
+            (path.len(), path, edge)
+        };
+        let edges = vacant.chain(left.take(CANDIDATES));
+        let mut found: Vec<_> = edges.map(with_path).collect();
+        found.sort_by(|left, right| (left.0, &left.1).cmp(&(right.0, &right.1)));
+        found.truncate(TRIED);
+        found
+            .into_iter()
+            .map(|(length, _, edge)| (length, edge))
+            .collect()
     }
 
     /// Whether a directory is there, stays, and is not below a node that waits.
