@@ -13,6 +13,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 /// How many levels of [`long_name`] are more than PATH_MAX.
 const LEVELS: usize = 24;
@@ -283,6 +284,16 @@ fn a_name_beside_many_missing_paths_costs_one_look_at_each() {
     let ticks = sys::cpu_ticks(watch.pid()) - before;
     // With a look at all watches for each, this takes some 2,000.
     assert!(ticks < 300, "{ticks} ticks of 10 ms");
+    // However often there is one.
+    let (before, began) = (sys::cpu_ticks(watch.pid()), Instant::now());
+    while began.elapsed().as_secs() < 5 {
+        tree.mkdir("d/again");
+        tree.rmdir("d/again");
+    }
+    let ticks = sys::cpu_ticks(watch.pid()) - before;
+    assert!(ticks < 130, "{ticks} ticks of 10 ms in 5 s");
+    tree.mkdir("d/p0");
+    watch.expect(&["Watching new directory: d/p0"]);
     watch.stop();
 }
 

@@ -22,10 +22,16 @@ use crate::blocking_task::BlockingTask;
 use crate::change::Warning;
 use crate::disk::remote::STALLED_AFTER;
 use crate::error::Error;
-use crate::escape::escaped;
 use crate::event::Wd;
 use crate::sys::epoll::Interest;
 use crate::sys::inotify::Inotify;
+
+/// After the surveys of all PATHs no event is read for so many times as long as they took, so that
+/// whoever makes names beside them takes no more than a tenth of the time.
+const REST: u64 = 9;
+
+/// Surveys of all PATHs that are not followed by a rest take less than 1 ms.
+const SHORT: u64 = 1_000_000;
 
 /// Watches on directories above PATHs, for the names in them.
 pub(super) struct AncestorWatches {
@@ -41,6 +47,8 @@ pub(super) struct AncestorWatches {
     may_have_unneeded: bool,
     /// Whether an event has come while no survey could be served.
     pub(super) is_outdated: bool,
+    /// Until when no events are read.
+    rest_until: Option<u64>,
 }
 
 impl Watcher {
@@ -69,6 +77,7 @@ impl Watcher {
             waits_for_missing,
             may_have_unneeded: false,
             is_outdated: false,
+            rest_until: None,
         };
         self.survey_at_start(&mut above, |_| !waits_for_missing);
         let is_needed = |path: &SurveyedPath| {
@@ -228,7 +237,24 @@ impl Watcher {
         {
             self.events.discard(inotify);
         }
+        let began = self.clock.tick();
         self.find_paths();
+        let now = self.clock.tick();
+        if now - began >= SHORT {
+            self.rest(Some(now + (now - began) * REST));
+        }
+    }
+
+    /// Leaves events about directories above the PATHs unread until a time, or (`None`) no longer.
+    fn rest(&mut self, until: Option<u64>) {
+        if let Some(above) = &mut self.ancestors
+            && let Some(inotify) = &above.inotify
+        {
+            let paused = self
+                .poller
+                .pause(inotify.as_fd(), Wake::Ancestors, until.is_some());
+            above.rest_until = until.filter(|_| paused.is_ok());
+        }
     }
 
     /// Serves a change of the mount table: a mount may lead a PATH elsewhere, or have it appear.
@@ -256,6 +282,10 @@ impl Watcher {
     /// Takes the surveys that threads have made, and makes those that are due.
     pub(super) fn find_late_paths(&mut self) {
         let now = self.clock.tick();
+        let rest = self.ancestors.as_ref().and_then(|above| above.rest_until);
+        if rest.is_some_and(|until| until <= now) {
+            self.rest(None);
+        }
         if !self.surveys_wait()
             && let Some(above) = &mut self.ancestors
             && std::mem::take(&mut above.is_outdated)
@@ -312,14 +342,8 @@ impl Watcher {
         if self.surveys_wait() {
             return None;
         }
-        let paths = self.ancestors.iter().flat_map(|above| &above.paths);
-        paths.filter_map(SurveyedPath::deadline).min()
-    }
-
-    fn warn_of_no_answer(&mut self, path: &SurveyedPath) {
-        let path = escaped(&path.given);
-        let text =
-            format!("warning: {path} cannot be followed: a file system on the way does not answer");
-        self.stderr.warn_of_many(&text, self.clock.tick());
+        let above = self.ancestors.as_ref()?;
+        let due = above.paths.iter().filter_map(SurveyedPath::deadline);
+        due.chain(above.rest_until).min()
     }
 }

@@ -108,6 +108,13 @@ impl Watcher {
         }
     }
 
+    pub(super) fn warn_of_no_answer(&mut self, path: &SurveyedPath) {
+        let path = escaped(&path.given);
+        let text =
+            format!("warning: {path} cannot be followed: a file system on the way does not answer");
+        self.stderr.warn_of_many(&text, self.clock.tick());
+    }
+
     /// Whether missing PATHs are waited for.
     pub(super) fn waits_for_missing(&self) -> bool {
         self.ancestors

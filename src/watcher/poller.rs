@@ -156,12 +156,25 @@ impl Poller {
             return Ok(());
         }
         self.is_paused = is_paused;
+        self.pause(queue, Wake::Events, is_paused)
+    }
+
+    /// Waits no longer for what can be read from `fd`, or does so again.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub(super) fn pause(
+        &self,
+        fd: BorrowedFd<'_>,
+        wake: Wake,
+        is_paused: bool,
+    ) -> Result<(), Error> {
         let interest = if is_paused {
             Interest::HangUp
         } else {
             Interest::Readable
         };
-        let modified = self.epoll.modify(queue, Wake::Events.token(), interest);
+        let modified = self.epoll.modify(fd, wake.token(), interest);
         modified.map_err(cannot_wait())
     }
 
