@@ -178,6 +178,7 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn new_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Option<Id> {
         if let Some(old) = self.model.find(dir, name) {
             self.unlink(old);
+            self.check_folded(dir, name);
         }
         if !self.is_left(dir) || !self.has_room_in(dir) {
             return None;

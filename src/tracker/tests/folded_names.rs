@@ -222,6 +222,31 @@ fn a_name_that_was_listed_and_has_another_spelling_now_is_not_added() {
     world.converges();
 }
 
+/// The scan that was to remove the other spelling had listed the directory that was replaced. Without
+/// a watch, its replacement has no event.
+#[test]
+fn a_directory_that_took_the_place_of_another_spelling_has_one_name() {
+    let mut options = WorldOptions {
+        roots: vec!["u", "t"],
+        seed: 445,
+        most_watches: 2,
+        ..ignoring_case()
+    };
+    options.settings.hashing = Hashing::Eager;
+    options.settings.hash_limit = 1 << 30;
+    options.odds.race = 20;
+    options.odds.late = 50;
+    let calls = vec![
+        Op::MakeDir("t/B"),
+        Op::Unlink("t/a"),
+        Op::Rename("t/d", "t/a"),
+        Op::RemoveTree("t/a"),
+        Op::RemoveTree("t/b"),
+        Op::MakeDir("t/b"),
+    ];
+    run(&options, &[calls]);
+}
+
 /// Runs a world that knows already that case is ignored or, every second one, has to find out.
 fn run(options: &WorldOptions, steps: &[Vec<Op>]) {
     let mut world = World::new(options, &SETUP);
