@@ -67,10 +67,14 @@ impl WorkQueue {
         self.count_for_rescan(dir);
     }
 
-    /// As [`Self::add_rescan`], but a scan that is on the queue keeps its time.
+    /// As [`Self::add_rescan`], but a scan that is on the queue keeps its time, unless it is one of
+    /// files alone, which may wait for long.
     pub(in crate::tracker) fn ensure_rescan(&mut self, dir: Id) {
         let scan = Work::scan(dir, ScanScope::All);
-        if self.get_or_insert(&scan).state == State::New {
+        let queued = self.items.get(&scan.key);
+        let is_of_files =
+            queued.is_some_and(|item| item.detail == Detail::ScanScope(ScanScope::Files));
+        if is_of_files || self.get_or_insert(&scan).state == State::New {
             self.add(scan);
         }
         self.count_for_rescan(dir);

@@ -231,6 +231,17 @@ fn a_rescan_is_over_though_others_cause_scans_all_the_time() {
 }
 
 #[test]
+fn a_rescan_does_not_wait_for_a_comparison_of_files() {
+    let mut queue = WorkQueue::default();
+    queue.delay(Work::scan(Id(1), ScanScope::Files), 1000);
+    queue.set_rescanning();
+    queue.ensure_rescan(Id(1));
+    let taken = queue.take().map(|work| (work.key, work.detail));
+    let all = Detail::ScanScope(ScanScope::All);
+    assert_eq!(taken, Some((Key::Scan(Id(1)), all)));
+}
+
+#[test]
 fn a_removed_key_is_not_served() {
     let mut queue = WorkQueue::default();
     queue.add(Work::scan(Id(1), ScanScope::All));

@@ -176,12 +176,15 @@ impl<D: Disk> Tracker<D> {
     /// Adds an entry for a directory, and removes what has its name. `None`: the directory that it
     /// is in has gone with PATHs in that, or there is no room.
     pub(super) fn new_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Option<Id> {
-        if let Some(old) = self.model.find(dir, name) {
+        let replaced = self.model.find(dir, name);
+        if let Some(old) = replaced {
             self.unlink(old);
-            self.check_folded(dir, name);
         }
         if !self.is_left(dir) || !self.has_room_in(dir) {
             return None;
+        }
+        if replaced.is_some() {
+            self.check_folded(dir, name);
         }
         let id = self.model.insert(Some(dir), name, Kind::Directory);
         self.remember_attributes(id, stat);

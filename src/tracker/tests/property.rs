@@ -247,3 +247,18 @@ fn wherever_a_path_leads_the_stream_adds_up_to_the_disk() {
     let names = [&NAMES[..], &["t/x", "t/x", "t/d/x", "t/d/e/x"]].concat();
     check(linked(), steps_of(names), run);
 }
+
+/// What is in it goes with it, and so may the directory in which it is replaced.
+#[test]
+fn a_path_with_a_link_to_what_is_above_it_is_exchanged() {
+    for seed in 0..50 {
+        let mut options = WorldOptions {
+            roots: vec!["t/d"],
+            links: vec![("t/d/x", "t")],
+            seed,
+            ..WorldOptions::default()
+        };
+        options.odds.race = 40;
+        run(&options, &[vec![Op::Exchange("o/d", "t/d")]]);
+    }
+}
