@@ -15,7 +15,7 @@ use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
 use super::queue::Work;
 use super::retry::BUSY;
 use super::{Hashing, Tracker};
-use crate::change::{Bytes, Content, Digest, Kind, Warning};
+use crate::change::{Bytes, Content, Digest, EMPTY, Kind, Warning};
 pub(super) use reads::Reads;
 
 impl<D> Tracker<D> {
@@ -237,7 +237,10 @@ impl<D: Disk> Tracker<D> {
             || evidence.is_more_than_attrib()
             || match self.model.knowledge(id) {
                 Knowledge::Unread { .. } => self.changed_since_start(id, stat),
-                Knowledge::Unverified => self.model.digest(id).is_some() && stat.size > 0,
+                Knowledge::Unverified => self
+                    .model
+                    .digest(id)
+                    .is_some_and(|digest| stat.size > 0 || digest != EMPTY),
                 Knowledge::Known { fingerprint, .. } => {
                     self.queue.has_lost_events() && fingerprint != model::fingerprint(stat, true)
                 }

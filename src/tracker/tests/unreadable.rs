@@ -3,7 +3,7 @@
 use super::super::disk::FsError;
 use super::super::fake::Op;
 use super::super::queue::Work;
-use super::cases::{all, write};
+use super::cases::{all, touch, write};
 use super::world::{MS, World, WorldOptions};
 use crate::change::Warning;
 
@@ -257,4 +257,17 @@ fn that_a_file_could_not_be_read_shows_nothing_of_another_that_has_its_name_by_t
     assert_eq!(world.warnings, []);
     world.converges();
     assert_eq!(world.new_records(), ["changed t/a 4"]);
+}
+
+#[test]
+fn an_empty_file_that_cannot_be_read_has_not_the_bytes_of_the_one_that_it_replaced() {
+    let unreadable = [touch("o/e"), vec![Op::Chmod("o/e", false)]];
+    let tree = all(&[write("t/a", 1), all(&unreadable)]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Rename("o/e", "t/a")]);
+    world.catches_up();
+    assert_eq!(world.new_records(), ["changed t/a 0"]);
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 0"]);
 }
