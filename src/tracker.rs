@@ -72,9 +72,9 @@ pub(crate) struct Timestamps {
     pub(crate) wall: i64,
 }
 
-/// What is reported once there is no room for more names.
-const FULL: &str = "there is no room for more names, which have 3.75 GiB: what is new here or \
-    elsewhere is reported once there is";
+/// What is reported once no more names can be kept.
+const FULL: &str = "all names have 3.75 GiB, so that no more are kept: what is new here or elsewhere \
+    is reported once some are gone. Give fewer PATHs, or --exclude";
 
 pub(crate) struct Tracker<D> {
     pub(crate) disk: D,
