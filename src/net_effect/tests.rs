@@ -220,7 +220,7 @@ fn every_list_of_three_records_becomes_the_shortest_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
     #[test]
     fn long_lists_fold_to_the_same(which in 0..7usize, choices in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
         let start = starts().swap_remove(which);
