@@ -62,7 +62,7 @@ impl ChangeBuffer {
         let change = owned
             .change
             .map(|path| self.path(|bytes| bytes.extend(path)));
-        self.push(change);
+        self.push_over(change, owned.before);
     }
 
     /// Keeps what was reported before each change from now on.

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Compared;
 use super::stream::{Reported, is_below};
 use crate::change::fold::{Entry, Fold, key};
-use crate::change::{Bytes, Change, Content, InodeTimes, Kind, OwnedChange};
+use crate::change::{Bytes, Change, ChangeBuffer, Content, InodeTimes, Kind, OwnedChange};
+
 use crate::file_status::Stat;
+use crate::settle::Settle;
 use crate::tracker::Hashing;
 use crate::tracker::fake::{Node, digest};
 use crate::tracker::model::Id;
@@ -68,6 +70,28 @@ impl Compared<'_> {
     /// # Errors
     /// What is wrong.
     pub(super) fn judge(&self) -> Result<(), String> {
+        let now: BTreeMap<String, Id> = self
+            .start
+            .reported()
+            .into_iter()
+            .map(|(path, id)| (text(&path), id))
+            .collect();
+        let judged = self.judge_tree(&self.changes, &now)?;
+        if !self.changes.is_empty() && self.is_same_tree(&now) {
+            return Err(self.wrong("nothing differs"));
+        }
+        self.judge_renames(&now, &judged)?;
+        self.judge_tree(&self.settled(), &now)
+            .map_err(|why| format!("settled: {why}"))?;
+        Ok(())
+    }
+
+    /// Whether records fold what was reported to the tree.
+    fn judge_tree(
+        &self,
+        changes: &[OwnedChange],
+        now: &BTreeMap<String, Id>,
+    ) -> Result<Judged, String> {
         let mut judged = Judged::default();
         for (path, before) in &self.stream.names {
             let content = Content {
@@ -84,31 +108,38 @@ impl Compared<'_> {
             let mut paths = self.case.now.paths.iter();
             paths.any(|(shown, _)| shown.as_bytes() == path)
         };
-        for change in &self.changes {
+        for change in changes {
             judged
                 .apply(&change.change, &is_top)
                 .map_err(|why| self.wrong(&format!("{why}: {}", line(change))))?;
         }
         judged.finish().map_err(|why| self.wrong(why))?;
-        let now: BTreeMap<String, Id> = self
-            .start
-            .reported()
-            .into_iter()
-            .map(|(path, id)| (text(&path), id))
-            .collect();
         let left: Vec<String> = judged.fold.names.keys().map(|path| text(path)).collect();
         let right: Vec<String> = now.keys().cloned().collect();
         if left != right {
             return Err(self.wrong(&format!("folds to {left:?}, not {right:?}")));
         }
-        for (path, &id) in &now {
+        for (path, &id) in now {
             self.judge_entry(path, id, &judged)
                 .map_err(|why| self.wrong(&format!("{path}: {why}")))?;
         }
-        if !self.changes.is_empty() && self.is_same_tree(&now) {
-            return Err(self.wrong("nothing differs"));
+        Ok(judged)
+    }
+
+    /// The records as `--settle` emits them.
+    fn settled(&self) -> Vec<OwnedChange> {
+        let mut buffer = ChangeBuffer::default();
+        buffer.keep_before();
+        for change in &self.changes {
+            buffer.push_owned(change.clone());
         }
-        self.judge_renames(&now, &judged)
+        // No name has more tildes at its end than one of `BACKUPS`.
+        Settle::new(0).pass(&mut buffer, 2, 0);
+        let owned = |change: &Change| OwnedChange {
+            change: change.clone().map(|path| buffer.bytes(&path).to_vec()),
+            before: None,
+        };
+        buffer.changes().iter().map(owned).collect()
     }
 
     fn judge_entry(&self, path: &str, id: Id, judged: &Judged) -> Result<(), String> {
