@@ -6,7 +6,7 @@ use super::disk::Disk;
 use super::model::{Flag, Id};
 use super::queue::{Key, ScanScope, Work};
 use super::tmpfiles::Tmpfile;
-use super::{Root, Tracker};
+use super::{Root, Tracker, model};
 use crate::change::Kind;
 use crate::coalesce::{ContentEvents, NameChange, NameStep};
 use crate::filter::RuleChanges;
@@ -126,9 +126,8 @@ impl<D: Disk> Tracker<D> {
     /// Applies a step about a hidden name.
     pub(super) fn hidden_step(&mut self, dir: Id, name: &[u8], step: &NameStep) {
         if step.content != ContentEvents::default()
-            && let Tmpfile::Named(id) = self.find_tmpfile(name)
+            && let Some(id) = self.reported_name(dir, name)
         {
-            // The file has a name that is not hidden.
             self.file_events(id, step.content, ReadWhen::Now);
         }
         if let NameChange::MovedTo(cookie) = step.change {
@@ -154,5 +153,18 @@ impl<D: Disk> Tracker<D> {
         let is_touched =
             step.change == NameChange::Content && !step.content.modified && !step.content.closed;
         self.rule_file_event(dir, name, !is_touched);
+    }
+
+    /// A name that is not hidden of the file that a hidden one leads to.
+    fn reported_name(&mut self, dir: Id, name: &[u8]) -> Option<Id> {
+        if let Tmpfile::Named(id) = self.find_tmpfile(name) {
+            return Some(id);
+        }
+        if !self.model.has_inode_index() {
+            return None; // No file has several names.
+        }
+        let stat = self.stat_in(dir, name).ok()?;
+        let names = self.model.with_inode_key(model::inode_key(&stat));
+        names.first().copied().filter(|_| stat.nlink > 1)
     }
 }

@@ -208,6 +208,11 @@ impl Model {
         self.leaves.by_inode = Some(index);
     }
 
+    /// Whether the index of files by inode key was made.
+    pub(in crate::tracker) fn has_inode_index(&self) -> bool {
+        self.leaves.by_inode.is_some()
+    }
+
     /// The names of an inode; none before the index is made.
     pub(in crate::tracker) fn with_inode_key(&self, key: InodeKey) -> &[Id] {
         let index = self.leaves.by_inode.as_ref();
