@@ -66,6 +66,41 @@ impl DirectoryPath {
     }
 }
 
+/// A file up to this size is mostly read in one step: 8 MiB.
+pub(super) const SHORT: u64 = 8 << 20;
+
+/// About how long a file takes to read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Length {
+    /// Up to [`SHORT`].
+    Short,
+    /// Up to eight times as large.
+    Medium,
+    /// Up to 64 times as large: 512 MiB.
+    Long,
+    VeryLong,
+}
+
+impl Length {
+    /// `size`: in bytes.
+    fn of(size: u64) -> Self {
+        match size / SHORT {
+            _ if size <= SHORT => Self::Short,
+            ..8 => Self::Medium,
+            8..64 => Self::Long,
+            _ => Self::VeryLong,
+        }
+    }
+}
+
+/// Files that are read one after the other: they take about as long, and have one owner.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Group {
+    dir: Inode,
+    owner: u32,
+    pub(super) length: Length,
+}
+
 /// Reads a file for which an event came.
 pub(crate) struct FileJob {
     pub(super) ticket: Ticket,
@@ -73,8 +108,10 @@ pub(crate) struct FileJob {
     name: Vec<u8>,
     /// The file that is expected.
     pub(super) inode: Inode,
-    /// Its size when it was put on the queue.
-    pub(super) size: u64,
+    /// Its owner when it was put on the queue.
+    owner: u32,
+    /// By its size when it was put on the queue.
+    pub(super) length: Length,
     /// A larger file is not read; in bytes.
     limit: u64,
     /// `None`: it is not open yet.
@@ -94,9 +131,18 @@ impl FileJob {
             dir,
             name: name.to_vec(),
             inode: stat.inode,
-            size: stat.size,
+            owner: stat.attributes.uid,
+            length: Length::of(stat.size),
             limit,
             reader: None,
+        }
+    }
+
+    pub(super) fn group(&self) -> Group {
+        Group {
+            dir: self.dir.inode,
+            owner: self.owner,
+            length: self.length,
         }
     }
 
@@ -313,6 +359,15 @@ pub(super) mod tests {
             relative: Vec::new(),
             inode: stat_fd(opened.as_fd()).unwrap().inode,
         }
+    }
+
+    #[test]
+    fn the_length_of_a_file_goes_by_powers_of_eight() {
+        let lengths = [0, SHORT, SHORT + 1, SHORT * 8 - 1, SHORT * 8, SHORT * 64].map(Length::of);
+        let [first, second, third, fourth, fifth, sixth] = lengths;
+        assert_eq!((first, second), (Length::Short, Length::Short));
+        assert_eq!((third, fourth), (Length::Medium, Length::Medium));
+        assert_eq!((fifth, sixth), (Length::Long, Length::VeryLong));
     }
 
     pub(in crate::hash) fn job(dir: &Path, number: u64) -> FileJob {

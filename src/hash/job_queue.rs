@@ -8,20 +8,23 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar};
 
-use super::job::{BatchJob, FileJob};
+use super::job::{BatchJob, FileJob, Group, Length};
 use crate::fair_queue::FairQueue;
-use crate::file_status::Inode;
 
-/// A file up to this size is mostly read within one slice, and so does not wait for larger ones
-/// that are half read: 8 MiB.
-const SHORT: u64 = 8 << 20;
-
-/// Larger files are begun only if fewer files than this are in the queue half read.
-const MAX_LARGE: usize = 4;
-
-/// Short files are begun only if fewer files than this are in the queue half read, and so open. On
-/// a slow device short ones are, too.
+/// A file is begun only if fewer files than this are in the queue half read, and so open. On a slow
+/// device short ones are, too.
 const MAX_BEGUN: usize = 16;
+
+/// The same for a file of this length, so that a shorter one need not wait until a longer one is
+/// read.
+fn most_begun(length: Length) -> usize {
+    match length {
+        Length::Short => MAX_BEGUN,
+        Length::Medium => 12,
+        Length::Long => 8,
+        Length::VeryLong => 4,
+    }
+}
 
 /// Jobs for single files between two parts of the baseline.
 const FILES_IN_A_ROW: u32 = 3;
@@ -45,8 +48,8 @@ impl Job {
 pub(super) struct JobQueue {
     /// The device that all jobs are on. `None`: any that has no queue of its own.
     pub(super) device: Option<u64>,
-    /// Single files; their directories take turns.
-    files: FairQueue<Inode, FileJob, 1>,
+    /// Single files: those of a directory, an owner and a length take turns with the others.
+    files: FairQueue<Group, FileJob, 1>,
     /// Parts of the baseline.
     batches: VecDeque<BatchJob>,
     /// Jobs in `files` and `batches`.
@@ -72,7 +75,7 @@ impl JobQueue {
     pub(super) fn push(&mut self, job: Job) {
         self.queued += 1;
         match job {
-            Job::File(job) => self.files.push(job.dir.inode, job),
+            Job::File(job) => self.files.push(job.group(), job),
             Job::Batch(job) => self.batches.push_back(job),
         }
     }
@@ -84,7 +87,7 @@ impl JobQueue {
         match job {
             Job::File(job) => {
                 self.begun += usize::from(job.is_begun());
-                self.files.put_back(job.dir.inode, job);
+                self.files.put_back(job.group(), job);
             }
             Job::Batch(job) => self.batches.push_front(job),
         }
@@ -96,14 +99,8 @@ impl JobQueue {
             None
         } else {
             let begun = self.begun;
-            let most = |job: &FileJob| {
-                if job.size <= SHORT {
-                    MAX_BEGUN
-                } else {
-                    MAX_LARGE
-                }
-            };
-            self.files.pop_if(|job| job.is_begun() || begun < most(job))
+            let may_begin = |job: &FileJob| begun < most_begun(job.group().length);
+            self.files.pop_if(|job| job.is_begun() || may_begin(job))
         };
         let job = if let Some(job) = file {
             self.begun -= usize::from(job.is_begun());
@@ -124,6 +121,7 @@ mod tests {
 
     use std::time::Instant;
 
+    use super::super::job::SHORT;
     use super::super::job::tests::{dir_path, file_of, job};
     use super::*;
 
@@ -146,18 +144,39 @@ mod tests {
     #[test]
     fn few_files_are_half_read_at_once_and_all_are_read() {
         let cases = [
-            (SHORT + 1, MAX_LARGE, 8),
-            (1 << 20, MAX_BEGUN, 8),
-            (1 << 20, MAX_BEGUN, 1),
+            (SHORT + 1, Length::VeryLong, 4, 8),
+            (SHORT + 1, Length::Medium, 12, 8),
+            (1 << 20, Length::Short, MAX_BEGUN, 8),
+            (1 << 20, Length::Short, MAX_BEGUN, 1),
         ];
-        for (size, most, threads) in cases {
-            assert_eq!(half_read_at_once(size, threads), most + threads - 1);
+        for (size, length, most, threads) in cases {
+            assert_eq!(half_read_at_once(size, length, threads), most + threads - 1);
         }
+    }
+
+    #[test]
+    fn a_file_waits_for_no_longer_ones_in_its_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut queue = JobQueue::default();
+        let sizes = [SHORT * 64; 6].into_iter().chain([SHORT * 8; 2]);
+        for (number, size) in sizes.chain([3 << 20]).enumerate() {
+            let number = number as u64;
+            file_of(size, dir.path(), number);
+            queue.push(Job::File(job(dir.path(), number)));
+        }
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop())
+            .take(3)
+            .map(|job| match job {
+                Job::File(job) => job.ticket.0,
+                Job::Batch(_) => panic!("there is no baseline"),
+            })
+            .collect();
+        assert_eq!(order, [0, 6, 8]);
     }
 
     /// How many of 40 files are half read at once at most, by so many threads, if none is read in
     /// one slice.
-    fn half_read_at_once(size: u64, threads: usize) -> usize {
+    fn half_read_at_once(size: u64, length: Length, threads: usize) -> usize {
         let dir = tempfile::tempdir().unwrap();
         let mut queue = JobQueue::default();
         for number in 0..40 {
@@ -166,6 +185,7 @@ mod tests {
             let mut job = job(dir.path(), number);
             job.dir.inode.ino += number;
             job.dir.inode.dev = 0;
+            job.length = length;
             queue.push(Job::File(job));
         }
         let (mut done, mut most) = (0, 0);

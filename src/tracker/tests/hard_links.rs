@@ -336,6 +336,10 @@ fn a_write_by_a_hidden_name_is_reported_under_the_others() {
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
     emits_with(&options, &tree, &write("t/b", 2), &["changed t/a 4"]);
     // What the hidden name leads to now is another file.
-    let ops = all(&[write("o/c", 3), vec![Op::Rename("o/c", "t/b")], write("t/b", 2)]);
+    let ops = all(&[
+        write("o/c", 3),
+        vec![Op::Rename("o/c", "t/b")],
+        write("t/b", 2),
+    ]);
     emits_with(&options, &tree, &ops, &[]);
 }
