@@ -97,7 +97,7 @@ impl NetEffect {
             }
             Change::Deleted { kind, path } => {
                 if let Some(id) = self.known(&path, kind, old) {
-                    self.remove(id);
+                    self.deleted(id);
                 }
             }
             Change::Renamed { kind, from, path } => {
@@ -147,8 +147,11 @@ impl NetEffect {
 
     fn created(&mut self, path: &[u8], kind: Kind, content: Content, entered: bool) -> NodeId {
         let edge = match self.find(path) {
+            At::Node(id) if kind == Kind::Directory && self.has_children(id) => {
+                self.shown(id, content, entered);
+                return id;
+            }
             At::Node(id) => {
-                // No stream of balerion has this; the later change counts.
                 let edge = self.edge_of(id);
                 self.remove(id);
                 edge
@@ -163,6 +166,25 @@ impl NetEffect {
         let id = self.net.add_new(edge, kind, Some(content), entered);
         self.enter(id, edge);
         id
+    }
+
+    /// Notes that filters hide a directory no longer that has a PATH below it.
+    fn shown(&mut self, id: NodeId, content: Content, entered: bool) {
+        let node = &mut self.net.nodes[id.index()];
+        if node.is_shown && node.origin.is_some() {
+            node.was_shown = false; // It was taken to be there, since it is part of a path.
+        }
+        (node.is_shown, node.entered) = (true, entered);
+        node.new = Some(content);
+    }
+
+    /// What is still in a directory that is deleted has a PATH: filters hide the directory.
+    fn deleted(&mut self, id: NodeId) {
+        if self.has_children(id) {
+            self.net.nodes[id.index()].is_shown = false;
+        } else {
+            self.remove(id);
+        }
     }
 
     fn renamed(&mut self, from: &[u8], path: &[u8], kind: Kind, replaced: Option<Before>) {
@@ -242,14 +264,25 @@ impl NetEffect {
             parent = match at {
                 At::Node(id) => id,
                 At::Unknown(edge) => self.add_old(edge, Kind::Directory, None),
-                At::Nothing(edge) => {
-                    // No stream of balerion has this.
-                    let id = self.net.add_new(edge, Kind::Directory, None, true);
-                    self.enter(id, edge);
-                    id
-                }
+                At::Nothing(edge) => self.add_hidden(edge),
             };
         }
+    }
+
+    /// Adds a directory of which nothing is reported, and that has a PATH below it.
+    fn add_hidden(&mut self, edge: Edge) -> NodeId {
+        let was_there = |id: &NodeId| self.net.nodes[id.index()].kind == Kind::Directory;
+        let origin = self.origins.get(&edge).copied().flatten().filter(was_there);
+        let id = match origin.filter(|id| self.net.nodes[id.index()].is_gone()) {
+            Some(id) => {
+                self.net.set_destination(id, Some(edge));
+                self.net.nodes[id.index()].is_shown = false;
+                id
+            }
+            None => self.net.add_hidden(edge),
+        };
+        self.enter(id, edge);
+        id
     }
 
     fn at(&self, edge: Edge) -> At {
@@ -283,11 +316,15 @@ impl NetEffect {
         }
     }
 
+    fn has_children(&self, id: NodeId) -> bool {
+        self.children.get(&id).is_some_and(|&count| count > 0)
+    }
+
     /// Notes that a node is gone, and all that is still in it.
     fn remove(&mut self, id: NodeId) {
         let mut gone = vec![id];
         while let Some(id) = gone.pop() {
-            if self.children.get(&id).is_some_and(|&count| count > 0) {
+            if self.has_children(id) {
                 let below = self.current.iter().filter(|(edge, _)| edge.parent == id);
                 gone.extend(below.map(|(_, &id)| id));
             }

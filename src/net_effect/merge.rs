@@ -71,6 +71,7 @@ impl Merger {
             let node = self.node(id);
             if node.kind == Kind::Directory
                 && node.is_new()
+                && node.is_shown
                 && let Some(edge) = node.destination
             {
                 let is_top = edge.parent == NodeId::TOP || self.node(edge.parent).origin.is_some();

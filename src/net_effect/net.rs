@@ -48,6 +48,11 @@ pub(super) struct Node {
     pub(super) replaced: Option<NodeId>,
     /// Of a directory: whether it is entered.
     pub(super) entered: bool,
+    /// Whether it was in the tree at the start. A directory that filters hide, and that has a PATH below
+    /// it, is not, and has a place for the sake of the paths in it.
+    pub(super) was_shown: bool,
+    /// Whether it is in the tree now.
+    pub(super) is_shown: bool,
     /// Mode and owner of a new node, if they are reported.
     pub(super) attributes: Option<Attributes>,
     /// What else the changes have of it.
@@ -72,7 +77,21 @@ impl Node {
     }
 
     pub(super) fn is_gone(&self) -> bool {
-        self.origin.is_some() && self.destination.is_none()
+        self.origin.is_some() && self.destination.is_none() && self.was_shown
+    }
+
+    /// Whether it stays where it is, and filters hide it now, as they did not before.
+    pub(super) fn is_newly_hidden(&self) -> bool {
+        self.has_stayed() && self.was_shown && !self.is_shown
+    }
+
+    /// Whether it stays where it is, and filters hide it no longer.
+    pub(super) fn is_newly_shown(&self) -> bool {
+        self.has_stayed() && !self.was_shown && self.is_shown
+    }
+
+    fn has_stayed(&self) -> bool {
+        self.origin.is_some() && self.origin == self.destination
     }
 
     pub(super) fn is_new(&self) -> bool {
@@ -138,6 +157,8 @@ impl Net {
             kept: None,
             replaced: None,
             entered: true,
+            was_shown: true,
+            is_shown: true,
             attributes: None,
             notes: None,
         });
@@ -165,6 +186,13 @@ impl Net {
         id
     }
 
+    /// Adds a directory that was not there at the start, and that filters hide.
+    pub(super) fn add_hidden(&mut self, at: Edge) -> NodeId {
+        let id = self.push(Kind::Directory, None, at);
+        self.nodes[id.index()].is_shown = false;
+        id
+    }
+
     pub(crate) fn set_attributes(&mut self, id: NodeId, attributes: Option<Attributes>) {
         self.nodes[id.index()].attributes = attributes;
     }
@@ -173,10 +201,10 @@ impl Net {
         self.nodes[id.index()].notes.get_or_insert_default()
     }
 
-    /// Sets mode and owner of a new node, if they are reported.
+    /// Sets mode and owner of a new node.
     pub(super) fn renew_attributes(&mut self, id: NodeId, attributes: Attributes) {
         let node = &mut self.nodes[id.index()];
-        if node.origin.is_none() && node.attributes.is_some() {
+        if node.origin.is_none() {
             node.attributes = Some(attributes);
         }
     }

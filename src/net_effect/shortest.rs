@@ -92,19 +92,19 @@ impl Planner {
             let node = self.node(id);
             let todo = if node.is_moved() {
                 Todo::Rename
-            } else if node.is_new() {
+            } else if node.is_new() || node.is_newly_shown() {
                 Todo::Create
-            } else if node.is_gone() && !self.is_replaced(id) {
+            } else if node.is_newly_hidden() || node.is_gone() && !self.is_replaced(id) {
                 Todo::Delete
             } else {
                 Todo::Nothing
             };
-            let origin = node.origin;
+            let (origin, leaves) = (node.origin, node.destination != node.origin);
             self.todo.push(todo);
             self.now.push(origin);
-            if let Some(edge) = origin
+            if let Some(edge) = origin.filter(|_| leaves)
                 && edge.parent != NodeId::TOP
-                && self.node(edge.parent).is_gone()
+                && (self.node(edge.parent).is_gone() || self.node(edge.parent).is_newly_hidden())
             {
                 self.below_gone.entry(edge.parent).or_default().push(id);
             }
@@ -271,7 +271,9 @@ impl Planner {
             (Todo::Delete, _) => {
                 let path = self.path(id);
                 let digest = self.node(id).old;
-                self.leave(id);
+                if destination.is_none() {
+                    self.leave(id);
+                }
                 self.add(
                     Change::Deleted { kind, path },
                     Some(Before { kind, digest }),
@@ -280,6 +282,9 @@ impl Planner {
             (Todo::Rename, Some(to)) => self.rename(id, to),
             (Todo::Create, Some(to)) => {
                 self.enter(id, to);
+                if !self.node(id).is_shown {
+                    return;
+                }
                 let path = self.path(id);
                 let change = Change::Created {
                     kind,

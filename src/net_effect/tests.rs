@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+mod attributes;
+mod hidden_directories;
 mod temporary_names;
 mod trees;
 
@@ -10,7 +12,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use proptest::prelude::*;
 
-use super::{NetEffect, net_effect};
+use super::net_effect;
 use crate::change::{Attributes, Change, Content, Kind, OwnedChange};
 use trees::{
     Item, Tree, apply, below, changed, content, created, deleted, possible, renamed, starts, text,
@@ -301,46 +303,4 @@ fn a_hundred_thousand_renames_take_little_time_and_no_stack() {
     let began = std::time::Instant::now();
     assert_eq!(net_effect(&changes, 0).len(), changes.len());
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
-}
-
-/// A change of the extended attribute with this name.
-fn xattr_changed(name: &str) -> OwnedChange {
-    let attributes = Attributes {
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
-    };
-    let change = Change::AttributesChanged {
-        kind: Kind::File,
-        path: b"a".to_vec(),
-        new: attributes,
-        old: Some(attributes),
-        xattrs: format!("{name}\0").into_bytes(),
-    };
-    OwnedChange {
-        change,
-        before: None,
-    }
-}
-
-#[test]
-fn names_of_extended_attributes_count_in_what_makes_it_full() {
-    let mut effect = NetEffect::default();
-    for _ in 0..1_000 {
-        effect.apply(xattr_changed("user.same"));
-    }
-    assert!(!effect.is_full());
-    let name = |number| format!("user.{number:0200}");
-    for number in 0..20 {
-        effect.apply(xattr_changed(&name(number)));
-    }
-    assert!(effect.is_full());
-    let changes = effect.take(0);
-    let Some(Change::AttributesChanged { xattrs, .. }) =
-        changes.first().map(|change| &change.change)
-    else {
-        panic!("{changes:?}");
-    };
-    let names = xattrs.split_inclusive(|&byte| byte == 0);
-    assert_eq!(names.count(), 21);
 }

@@ -27,7 +27,7 @@ impl Planner {
     pub(super) fn content_records(&self, id: NodeId) -> Vec<(Vec<u8>, OwnedChange)> {
         let node = self.node(id);
         let mut changes = Vec::new();
-        if node.destination.is_none() {
+        if node.destination.is_none() || !node.is_shown {
             return changes;
         }
         let changed = self.changed(id);
@@ -38,7 +38,7 @@ impl Planner {
         let mut add = |change, before| {
             changes.push((path.clone(), OwnedChange { change, before }));
         };
-        let is_new = node.origin.is_none();
+        let is_new = node.origin.is_none() || node.is_newly_shown();
         let kind = node.kind;
         if let Some(content) = changed {
             let path = path.clone();

@@ -2,7 +2,7 @@
 
 use super::{Planner, Todo};
 use crate::change::Kind;
-use crate::net_effect::net::{Edge, NodeId};
+use crate::net_effect::net::{Edge, Node, NodeId};
 
 /// At most this many of the names that become free are candidates.
 const CANDIDATES: usize = 64;
@@ -61,8 +61,9 @@ impl Planner {
     pub(super) fn candidates(&self, order: &[NodeId]) -> Vec<(usize, Edge)> {
         let vacant = self.net.vacant.iter().copied();
         let left = order.iter().filter_map(|&id| {
-            let is_gone = self.todo[id.index()] == Todo::Delete;
-            let origin = self.node(id).origin;
+            let node = self.node(id);
+            let is_gone = self.todo[id.index()] == Todo::Delete && node.is_gone();
+            let origin = node.origin;
             origin.filter(|edge| is_gone || !self.destinations.contains_key(edge))
         });
         let with_path = |edge: Edge| {
@@ -84,7 +85,8 @@ impl Planner {
     /// Whether a directory is there, stays, and is not below a node that waits.
     fn can_hold(&self, dir: NodeId, id: NodeId) -> bool {
         let mut at = dir;
-        if dir != NodeId::TOP && self.node(dir).destination.is_none() {
+        let stays = |node: &Node| node.destination.is_some() && node.is_shown;
+        if dir != NodeId::TOP && !stays(self.node(dir)) {
             return false;
         }
         for _ in 0..=self.now.len() {
@@ -94,7 +96,8 @@ impl Planner {
             let Some(edge) = self.now[at.index()] else {
                 return false;
             };
-            if at == id || self.is_waiting[at.index()] {
+            let is_there = self.todo[at.index()] != Todo::Create;
+            if at == id || self.is_waiting[at.index()] || !is_there {
                 return false;
             }
             at = edge.parent;

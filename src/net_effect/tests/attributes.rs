@@ -1,0 +1,72 @@
+//! Tests what the net effect of changes of mode, owner and extended attributes is.
+
+use super::super::{NetEffect, net_effect};
+use super::trees::created;
+use crate::change::{Attributes, Change, Content, Kind, OwnedChange};
+
+const ATTRIBUTES: Attributes = Attributes {
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+};
+
+/// A change of the extended attribute with this name.
+fn xattr_changed(name: &str) -> OwnedChange {
+    let change = Change::AttributesChanged {
+        kind: Kind::File,
+        path: b"a".to_vec(),
+        new: ATTRIBUTES,
+        old: Some(ATTRIBUTES),
+        xattrs: format!("{name}\0").into_bytes(),
+    };
+    OwnedChange {
+        change,
+        before: None,
+    }
+}
+
+#[test]
+fn names_of_extended_attributes_count_in_what_makes_it_full() {
+    let mut effect = NetEffect::default();
+    for _ in 0..1_000 {
+        effect.apply(xattr_changed("user.same"));
+    }
+    assert!(!effect.is_full());
+    let name = |number| format!("user.{number:0200}");
+    for number in 0..20 {
+        effect.apply(xattr_changed(&name(number)));
+    }
+    assert!(effect.is_full());
+    let changes = effect.take(0);
+    let Some(Change::AttributesChanged { xattrs, .. }) =
+        changes.first().map(|change| &change.change)
+    else {
+        panic!("{changes:?}");
+    };
+    let names = xattrs.split_inclusive(|&byte| byte == 0);
+    assert_eq!(names.count(), 21);
+}
+
+#[test]
+fn what_is_created_has_the_attributes_that_were_found_later() {
+    let found = Change::AttributesChanged {
+        kind: Kind::File,
+        path: b"a".to_vec(),
+        new: ATTRIBUTES,
+        old: None,
+        xattrs: Vec::new(),
+    };
+    let found = OwnedChange {
+        change: found,
+        before: None,
+    };
+    let changes = net_effect(&[created("a", Kind::File, Content::default()), found], 0);
+    let [Change::Created { attributes, .. }] = &changes
+        .iter()
+        .map(|each| each.change.clone())
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("{changes:?}");
+    };
+    assert_eq!(*attributes, Some(ATTRIBUTES));
+}
