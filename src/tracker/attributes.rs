@@ -25,7 +25,12 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         let Some(old) = self.last_reported.attributes(id) else {
-            return self.remember_attributes(id, stat);
+            self.remember_attributes(id, stat);
+            if self.last_reported.take_unreported(id) && !self.model.has(id, Flag::HIDDEN) {
+                let xattrs = self.last_reported.xattrs(id).unwrap_or_default();
+                self.emit_attributes(id, None, stat.attributes, &[], &xattrs);
+            }
+            return;
         };
         let known = self.last_reported.xattrs(id);
         // Those that cannot be read now, or could not be before, are taken to be unchanged.
@@ -34,7 +39,7 @@ impl<D: Disk> Tracker<D> {
         let new_xattrs = xattrs.as_deref().unwrap_or_default();
         let is_changed = old != stat.attributes || *old_xattrs != *new_xattrs;
         if is_changed && !self.model.has(id, Flag::HIDDEN) {
-            self.emit_attributes(id, old, stat.attributes, &old_xattrs, new_xattrs);
+            self.emit_attributes(id, Some(old), stat.attributes, &old_xattrs, new_xattrs);
         }
         self.last_reported
             .set_attributes(id, stat.attributes, xattrs);
@@ -71,13 +76,12 @@ impl<D> Tracker<D> {
     fn emit_attributes(
         &mut self,
         id: Id,
-        old: Attributes,
+        old: Option<Attributes>,
         new: Attributes,
         old_xattrs: &[Xattr],
         xattrs: &[Xattr],
     ) {
         let (kind, path) = (self.model.kind(id), self.path(id));
-        let old = Some(old);
         let mut names: Vec<&[u8]> = Vec::new();
         for (these, those) in [(old_xattrs, xattrs), (xattrs, old_xattrs)] {
             let others = these

@@ -68,13 +68,18 @@ impl<D> Tracker<D> {
         let kind = self.model.kind(id);
         let entered = kind == Kind::Directory && !self.model.is_not_entered(id);
         let path = self.path(id);
+        let attributes = self.last_reported.attributes(id);
         self.records.current().push(Change::Created {
             kind,
             path,
             content,
             entered,
-            attributes: self.last_reported.attributes(id),
+            attributes,
         });
+        if self.settings.attributes && attributes.is_none() {
+            self.last_reported.set_unreported(id);
+            self.enqueue(id);
+        }
         self.note_link(id);
     }
 

@@ -2,7 +2,7 @@
 //! extended attributes and mtimes, where changes of them are asked for, and the digest of a file
 //! that a rename replaced.
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::Tracker;
 use super::disk::Xattr;
@@ -12,6 +12,9 @@ use crate::change::{Attributes, Digest};
 #[derive(Default)]
 pub(super) struct LastReported {
     attributes: HashMap<Id, Attributes>,
+    /// Entries that were emitted as created without mode and owner, since they were gone from their
+    /// name before they could be looked at.
+    unreported: HashSet<Id>,
     /// Only of entries that have extended attributes. `None`: they could not be read.
     xattrs: HashMap<Id, Option<Box<[Xattr]>>>,
     /// Of files, in nanoseconds since 1970.
@@ -55,6 +58,16 @@ impl LastReported {
         }
     }
 
+    /// Notes that an entry was emitted as created without mode and owner.
+    pub(super) fn set_unreported(&mut self, id: Id) {
+        self.unreported.insert(id);
+    }
+
+    /// Whether an entry was emitted as created without mode and owner. They are emitted now.
+    pub(super) fn take_unreported(&mut self, id: Id) -> bool {
+        self.unreported.remove(&id)
+    }
+
     pub(super) fn set_mtime(&mut self, id: Id, mtime: i64) {
         self.mtimes.insert(id, mtime);
     }
@@ -79,6 +92,7 @@ impl LastReported {
     /// Forgets an entry that is gone.
     pub(super) fn forget(&mut self, id: Id) {
         self.attributes.remove(&id);
+        self.unreported.remove(&id);
         self.xattrs.remove(&id);
         self.mtimes.remove(&id);
         self.replaced.remove(&id);

@@ -3,7 +3,7 @@
 
 use crate::change::Warning;
 use crate::tracker::disk::Stat;
-use crate::tracker::model::{self, Evidence, Fingerprint, Flag, Id, Knowledge};
+use crate::tracker::model::{self, Evidence, Fingerprint, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
 
 impl<D> Tracker<D> {
@@ -56,11 +56,13 @@ impl<D> Tracker<D> {
         if self.model.digest(id).is_some() {
             return true;
         }
-        let is_linked = stat.nlink > 1 || self.model.has(id, Flag::LINKED);
+        // A write by a name that is not in the model makes no event.
+        let names = self.model.with_inode_key(model::inode_key(stat)).len();
+        let has_unknown_names = stat.nlink as usize > names.max(1);
         match self.model.knowledge(id) {
             Knowledge::Unverified => true,
             Knowledge::Unread { .. } => {
-                let is_touched = evidence.has(Evidence::ATTRIB) && !is_linked;
+                let is_touched = evidence.has(Evidence::ATTRIB) && !has_unknown_names;
                 let is_doubtful =
                     evidence.is_more_than_attrib() || self.changed_since_start(id, stat);
                 self.was_replaced(id, stat)
@@ -73,8 +75,7 @@ impl<D> Tracker<D> {
             } if evidence.has(Evidence::MODIFIED) => is_racy || fingerprint != new,
             Knowledge::Unreadable { .. } if evidence.has(Evidence::MODIFIED) => true,
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
-                // It may have been written by another of its names.
-                let evidence = if is_linked {
+                let evidence = if has_unknown_names {
                     evidence.without_attrib()
                 } else {
                     evidence

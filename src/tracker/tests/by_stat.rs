@@ -149,3 +149,18 @@ fn without_hashing_a_size_that_a_rename_has_emitted_is_what_was_last_reported() 
     world.does(&[Op::Put(0, 3), Op::Shut(0)]);
     world.converges();
 }
+
+#[test]
+fn without_hashing_a_touch_of_one_of_two_names_is_no_change() {
+    let options = hashing(Hashing::Off);
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let touch = [Op::Append(0, "t/a"), Op::Touch("t/a"), Op::Shut(0)];
+    emits_with(&options, &tree, &touch, &[]);
+    emits_with(&options, &tree, &[Op::Touch("t/a")], &[]);
+    emits_with(
+        &options,
+        &tree,
+        &write("t/a", 1),
+        &["changed t/a 4", "changed t/b 4"],
+    );
+}

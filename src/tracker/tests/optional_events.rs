@@ -176,3 +176,17 @@ fn extended_attributes_are_compared_in_order() {
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     assert_eq!(world.new_records(), ["attributes t/a 644"]);
 }
+
+#[test]
+fn attributes_of_what_was_renamed_before_it_was_looked_at_follow_its_creation() {
+    let mut options = WorldOptions::default();
+    options.settings.attributes = true;
+    let ops = [write("t/a", 1), vec![Op::Rename("t/a", "t/b")]].concat();
+    let emitted = [
+        "created t/a 0",
+        "renamed t/a -> t/b",
+        "attributes t/b 644",
+        "changed t/b 4",
+    ];
+    emits_with(&options, &[], &ops, &emitted);
+}
