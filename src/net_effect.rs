@@ -4,6 +4,7 @@
 //! Pure: no disk, no clock. Invariant: the records that come out fold to the same tree
 //! as those that went in, and no shorter list of true records does.
 
+mod hidden;
 mod merge;
 mod net;
 mod shortest;
@@ -147,12 +148,13 @@ impl NetEffect {
 
     fn created(&mut self, path: &[u8], kind: Kind, content: Content, entered: bool) -> NodeId {
         let edge = match self.find(path) {
-            At::Node(id) if kind == Kind::Directory && self.has_children(id) => {
-                self.shown(id, content, entered);
-                return id;
-            }
             At::Node(id) => {
                 let edge = self.edge_of(id);
+                self.was_hidden(id);
+                if kind == Kind::Directory && self.net.nodes[id.index()].kind == kind {
+                    self.shown(id, content, entered);
+                    return id;
+                }
                 self.remove(id);
                 edge
             }
@@ -166,25 +168,6 @@ impl NetEffect {
         let id = self.net.add_new(edge, kind, Some(content), entered);
         self.enter(id, edge);
         id
-    }
-
-    /// Notes that filters hide a directory no longer that has a PATH below it.
-    fn shown(&mut self, id: NodeId, content: Content, entered: bool) {
-        let node = &mut self.net.nodes[id.index()];
-        if node.is_shown && node.origin.is_some() {
-            node.was_shown = false; // It was taken to be there, since it is part of a path.
-        }
-        (node.is_shown, node.entered) = (true, entered);
-        node.new = Some(content);
-    }
-
-    /// What is still in a directory that is deleted has a PATH: filters hide the directory.
-    fn deleted(&mut self, id: NodeId) {
-        if self.has_children(id) {
-            self.net.nodes[id.index()].is_shown = false;
-        } else {
-            self.remove(id);
-        }
     }
 
     fn renamed(&mut self, from: &[u8], path: &[u8], kind: Kind, replaced: Option<Before>) {
@@ -267,22 +250,6 @@ impl NetEffect {
                 At::Nothing(edge) => self.add_hidden(edge),
             };
         }
-    }
-
-    /// Adds a directory of which nothing is reported, and that has a PATH below it.
-    fn add_hidden(&mut self, edge: Edge) -> NodeId {
-        let was_there = |id: &NodeId| self.net.nodes[id.index()].kind == Kind::Directory;
-        let origin = self.origins.get(&edge).copied().flatten().filter(was_there);
-        let id = match origin.filter(|id| self.net.nodes[id.index()].is_gone()) {
-            Some(id) => {
-                self.net.set_destination(id, Some(edge));
-                self.net.nodes[id.index()].is_shown = false;
-                id
-            }
-            None => self.net.add_hidden(edge),
-        };
-        self.enter(id, edge);
-        id
     }
 
     fn at(&self, edge: Edge) -> At {

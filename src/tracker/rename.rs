@@ -103,13 +103,16 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Notes that something from outside has a name now: no `IN_MOVED_TO` is awaited for its entry.
-    /// If the old file was never read, the new one counts as changed.
+    /// If the digest of the old file is not known, the new one counts as changed, also if it is the
+    /// same: it may have been written to outside, and other events explain its new times.
     pub(super) fn note_arrival(&mut self, dir: Id, name: &[u8]) {
         let Some(known) = self.model.find(dir, name) else {
             return;
         };
         self.model.end_moved_from(known);
-        if self.model.is_unread(known) {
+        if self.model.kind(known) == Kind::File
+            && (self.model.is_unread(known) || self.model.digest(known).is_none())
+        {
             self.model.add_evidence(known, Evidence::MODIFIED);
         }
     }

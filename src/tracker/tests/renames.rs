@@ -1,7 +1,9 @@
 //! Tests renames of all kinds: the name moves, a replaced file goes, and both names are looked up.
 
+use super::super::Hashing;
 use super::super::fake::Op;
 use super::cases::{all, emits, emits_with, folds, touch, write};
+use super::content::hashing;
 use super::world::{MS, World, WorldOptions};
 use crate::stage_order::Stages;
 
@@ -339,4 +341,16 @@ fn no_directory_is_moved_into_itself_or_onto_one_that_it_is_in() {
     world.settles();
     assert_eq!(world.new_records(), Vec::<String>::new());
     assert_eq!(world.tracker.entry_at(b"/t/d/e"), Some(e));
+}
+
+#[test]
+fn a_file_that_was_written_to_outside_is_changed_though_it_was_touched_before() {
+    for how in [Hashing::Lazy, Hashing::Off] {
+        let mut world = World::quiet(&hashing(how), &write("t/a", 1));
+        world.does(&[Op::Chmod("t/a", true), Op::Rename("t/a", "o/a")]);
+        world.does(&write("o/a", 2));
+        world.does(&[Op::Rename("o/a", "t/a")]);
+        world.converges();
+        assert_eq!(world.new_records(), ["changed t/a 4"], "{how:?}");
+    }
 }
