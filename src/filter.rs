@@ -88,6 +88,17 @@ impl Filter {
         hidden || !(is_dir || self.globs.includes(path))
     }
 
+    /// As [`Filter::hides`], of a name so far below its PATH that only the end of its path is known.
+    /// Rule files do not count there, and no glob counts that begins at the PATH.
+    pub(crate) fn hides_below(&self, end: &[u8], is_dir: bool) -> bool {
+        // No name has this byte.
+        let relative_path = [b"\0/", end].concat();
+        let path = Path::new(OsStr::from_bytes(&relative_path));
+        let hidden = self.globs.excludes(path, is_dir);
+        hidden.unwrap_or_else(|| self.reads_rules() && end.ends_with(b"/.git"))
+            || !(is_dir || self.globs.includes(path))
+    }
+
     pub(crate) fn reads_rules(&self) -> bool {
         self.rules.is_some()
     }

@@ -140,12 +140,13 @@ impl Merger {
         }
     }
 
-    /// Merges new files with those that are gone from their edges.
+    /// Merges new files with those that are gone from their edges, unless they are emitted without content.
     fn merge_files(&mut self) {
         for id in self.net.ids() {
             let node = self.node(id);
             if node.kind == Kind::File
                 && node.is_new()
+                && node.new.is_none_or(|content| content.bytes.is_some())
                 && let Some(edge) = node.destination
                 && let Some(old) = self.gone_at(self.resolved(edge), Kind::File)
             {

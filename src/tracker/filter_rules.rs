@@ -10,6 +10,7 @@ use super::{Root, Tracker, model};
 use crate::change::Kind;
 use crate::coalesce::{ContentEvents, NameChange, NameStep};
 use crate::filter::RuleChanges;
+use crate::sys::file::PATH_MAX;
 
 /// Rule files in directories that are not watched are checked at this interval: 1 s.
 const RULES_INTERVAL: u64 = 1_000_000_000;
@@ -26,6 +27,10 @@ impl<D> Tracker<D> {
         }
         if self.filter.hides_nothing() {
             return false;
+        }
+        if let Some(end) = self.model.end_of_long_path(dir, PATH_MAX) {
+            let end = [&end[..], b"/", name].concat();
+            return self.filter.hides_below(&end, is_dir) && !is_path();
         }
         let Some((root, relative_path)) = self.root_and_path_of_name(dir, name) else {
             return false;

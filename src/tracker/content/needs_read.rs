@@ -56,6 +56,9 @@ impl<D> Tracker<D> {
         if self.model.digest(id).is_some() {
             return true;
         }
+        /// A touch does not explain these. Without a digest, it is another name of the file that was
+        /// written to.
+        const WRITTEN: Evidence = Evidence::MODIFIED.union(Evidence::OTHER_NAME);
         // A write by a name that is not in the model makes no event.
         let names = self.model.with_inode_key(model::inode_key(stat)).len();
         let has_unknown_names = stat.nlink as usize > names.max(1);
@@ -65,15 +68,13 @@ impl<D> Tracker<D> {
                 let is_touched = evidence.has(Evidence::ATTRIB) && !has_unknown_names;
                 let is_doubtful =
                     evidence.is_more_than_attrib() || self.changed_since_start(id, stat);
-                self.was_replaced(id, stat)
-                    || evidence.has(Evidence::MODIFIED)
-                    || is_doubtful && !is_touched
+                self.was_replaced(id, stat) || evidence.has(WRITTEN) || is_doubtful && !is_touched
             }
             Knowledge::Known {
                 fingerprint,
                 is_racy,
-            } if evidence.has(Evidence::MODIFIED) => is_racy || fingerprint != new,
-            Knowledge::Unreadable { .. } if evidence.has(Evidence::MODIFIED) => true,
+            } if evidence.has(WRITTEN) => is_racy || fingerprint != new,
+            Knowledge::Unreadable { .. } if evidence.has(WRITTEN) => true,
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
                 let evidence = if has_unknown_names {
                     evidence.without_attrib()

@@ -84,6 +84,25 @@ impl Model {
         }
     }
 
+    /// The last names of the path of an entry from its root, if that has more than `longest` bytes.
+    /// Takes no more steps than these have names.
+    pub(crate) fn end_of_long_path(&self, id: Id, longest: usize) -> Option<Vec<u8>> {
+        let up = |at: &Id| self.parent(*at);
+        let mut length = 0;
+        let mut names = Vec::new();
+        for at in std::iter::successors(Some(id), up) {
+            self.parent(at)?; // It is the root.
+            let name = self.name(at);
+            length += name.len() + 1;
+            if length > longest {
+                break;
+            }
+            names.push(name);
+        }
+        names.reverse();
+        Some(names.join(&b'/'))
+    }
+
     /// An entry and all below it, each after its directory.
     pub(crate) fn subtree(&self, top: Id) -> Vec<Id> {
         let mut all = vec![top];

@@ -157,6 +157,8 @@ fn without_hashing_a_touch_of_one_of_two_names_is_no_change() {
     let touch = [Op::Append(0, "t/a"), Op::Touch("t/a"), Op::Shut(0)];
     emits_with(&options, &tree, &touch, &[]);
     emits_with(&options, &tree, &[Op::Touch("t/a")], &[]);
+    let both = all(&[write("t/b", 1), vec![Op::Touch("t/a")]]);
+    emits_with(&options, &tree, &both, &["changed t/b 4", "changed t/a 4"]);
     emits_with(
         &options,
         &tree,
