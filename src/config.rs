@@ -2,7 +2,7 @@
 //!
 //! Refuses options that do not go together, if clap cannot.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
@@ -10,16 +10,18 @@ use crate::cli::{Cli, ColorWhen};
 use crate::error::Error;
 use crate::escape;
 use crate::filter::{Filter, FilterOptions, GlobFile};
-use crate::input::{self, Input, Stdin};
+use crate::input::{self, Input, ListReader, Stdin};
 use crate::log_file::Log;
 use crate::nanos::nanos;
 use crate::output::{EventName, Events, Format, Header, LineTime, Style};
 use crate::stderr;
 use crate::sys;
-use crate::sys::signal::{Signal, Signals};
+use crate::sys::signal::Signals;
 use crate::sys::start::Start;
 use crate::tracker::{Hashing, Settings};
-use crate::watcher::{Config, Destination, Resumption, RunOptions, StopOptions, StreamSource};
+use crate::watcher::{
+    Config, Destination, Resumption, RunOptions, StopOptions, StopReason, StreamSource,
+};
 
 /// PATHs and globs of the command line, and of the files that it names.
 pub(crate) struct Named {
@@ -27,22 +29,29 @@ pub(crate) struct Named {
     exclude_from: Vec<GlobFile>,
 }
 
-/// Reads these files, unless a signal asks for the end meanwhile.
+/// Reads these files, unless there is a reason to stop meanwhile.
 pub(crate) fn named(
     cli: &Cli,
-    mut stdin: Stdin,
+    stdin: Stdin,
     signals: &Signals,
-) -> Result<Result<Named, Signal>, Error> {
+) -> Result<Result<Named, StopReason>, Error> {
+    let stdout = io::stdout();
+    let mut lists = ListReader {
+        stdin,
+        signals,
+        hang_up_ends: cli.log_file.is_none(),
+        output: cli.log_file.is_none().then(|| stdout.as_fd()),
+    };
     let mut paths: Vec<_> = cli
         .paths
         .iter()
         .map(|path| path.as_bytes().to_vec())
         .collect();
-    let hang_up_ends = cli.log_file.is_none();
     for file in &cli.paths_from {
-        match input::read("--paths-from", file, &mut stdin, signals, hang_up_ends)? {
+        match lists.read("--paths-from", file)? {
             Input::Bytes(bytes) => paths.extend(input::split_paths(&bytes, cli.print0)),
-            Input::Stopped(signal) => return Ok(Err(signal)),
+            Input::Stopped(signal) => return Ok(Err(stop(cli).before_start(signal))),
+            Input::ReaderGone => return Ok(Err(StopReason::ReaderGone)),
         }
     }
     if paths.iter().any(Vec::is_empty) {
@@ -59,9 +68,10 @@ pub(crate) fn named(
     let mut exclude_from = Vec::new();
     for file in &cli.exclude_from {
         let shown = escape::escaped(file.as_os_str().as_bytes());
-        match input::read("--exclude-from", file, &mut stdin, signals, hang_up_ends)? {
+        match lists.read("--exclude-from", file)? {
             Input::Bytes(bytes) => exclude_from.push(GlobFile { shown, bytes }),
-            Input::Stopped(signal) => return Ok(Err(signal)),
+            Input::Stopped(signal) => return Ok(Err(stop(cli).before_start(signal))),
+            Input::ReaderGone => return Ok(Err(StopReason::ReaderGone)),
         }
     }
     Ok(Ok(Named {
@@ -135,9 +145,9 @@ fn destination(cli: &Cli, start: &Start, style: Style) -> Result<Destination, Er
     }
     if !start.has_stdout {
         let why = "stdout is closed; give it somewhere to go, or use --log-file FILE";
-        return Err(Error::Output(std::io::Error::other(why)));
+        return Err(Error::Output(io::Error::other(why)));
     }
-    let stdout = std::io::stdout()
+    let stdout = io::stdout()
         .as_fd()
         .try_clone_to_owned()
         .map_err(Error::Output)?;
@@ -175,7 +185,7 @@ fn settings(cli: &Cli, events: Events) -> Settings {
 }
 
 fn style(cli: &Cli, events: Events) -> Style {
-    let to_terminal = cli.log_file.is_none() && std::io::stdout().is_terminal();
+    let to_terminal = cli.log_file.is_none() && io::stdout().is_terminal();
     let color = match cli.color {
         ColorWhen::Auto => {
             to_terminal && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())

@@ -231,7 +231,7 @@ fn run(
     let guard = guard_start(cli, &signals, Arc::downgrade(&pid_file), daemonize.shared());
     let named = match config::named(cli, stdin, &signals)? {
         Ok(named) => named,
-        Err(signal) => return Ok(config::stop(cli).before_start(signal)),
+        Err(reason) => return Ok(reason),
     };
     if let Some(path) = cli.pid_file.as_deref() {
         let taken = PidFile::take(path)?;

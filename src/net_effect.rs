@@ -158,7 +158,14 @@ impl NetEffect {
                 self.remove(id);
                 edge
             }
-            At::Nothing(edge) => edge,
+            At::Nothing(edge) => {
+                if kind == Kind::Directory
+                    && let Some(id) = self.bring_back(edge)
+                {
+                    return id;
+                }
+                edge
+            }
             At::Unknown(edge) => {
                 self.origins.insert(edge, None);
                 self.note_vacant(edge);
@@ -219,7 +226,12 @@ impl NetEffect {
                 self.net.learn_old(id, old);
                 Some(id)
             }
-            At::Nothing(_) => None, // No stream of balerion has this.
+            At::Nothing(edge) if self.origins.contains_key(&edge) => None,
+            At::Nothing(edge) => {
+                // It has, or is in, a PATH that stayed while filters hid the directory.
+                self.was_part_of_path(edge.parent);
+                Some(self.add_old(edge, kind, old))
+            }
             At::Unknown(edge) => Some(self.add_old(edge, kind, old)),
         }
     }

@@ -5,7 +5,7 @@ mod common;
 
 use std::fs::File;
 use std::io::Write as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use common::serve::{refused_in, stderr_of};
 use common::{Tree, eventually, fork, sys};
@@ -129,6 +129,25 @@ fn a_fifo_as_a_list_is_waited_for_and_signals_are_served() {
         drop(writer);
         watch.wait_ready();
         watch.stop();
+    }
+}
+
+#[test]
+fn the_end_of_the_reader_ends_the_wait_for_a_list() {
+    for option in ["--exclude-from", "--paths-from"] {
+        let tree = Tree::new();
+        let mut watch = Command::new(env!("CARGO_BIN_EXE_balerion"))
+            .args([option, "-"])
+            .current_dir(tree.path(""))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(watch.stdout.take());
+        // Its stdin stays open.
+        let ended = || watch.try_wait().unwrap().is_some();
+        assert!(eventually(ended), "{option}");
+        assert_eq!(watch.wait().unwrap().code(), Some(0), "{option}");
     }
 }
 

@@ -34,17 +34,42 @@ impl NetEffect {
 
     /// Adds a directory of which nothing is reported, and that has a PATH below it.
     pub(super) fn add_hidden(&mut self, edge: Edge) -> NodeId {
-        let was_there = |id: &NodeId| self.net.nodes[id.index()].kind == Kind::Directory;
-        let origin = self.origins.get(&edge).copied().flatten().filter(was_there);
-        let id = match origin.filter(|id| self.net.nodes[id.index()].is_gone()) {
-            Some(id) => {
-                self.net.set_destination(id, Some(edge));
-                self.net.nodes[id.index()].is_shown = false;
-                id
-            }
-            None => self.net.add_hidden(edge),
-        };
-        self.enter(id, edge);
+        let id = self.bring_back(edge).unwrap_or_else(|| {
+            let id = self.net.add_hidden(edge);
+            self.enter(id, edge);
+            id
+        });
+        self.net.nodes[id.index()].is_shown = false;
         id
+    }
+
+    /// Takes a directory that is gone for the one that has its name now: two directories are no
+    /// change.
+    pub(super) fn bring_back(&mut self, edge: Edge) -> Option<NodeId> {
+        let id = self.origins.get(&edge).copied().flatten()?;
+        let node = &mut self.net.nodes[id.index()];
+        if node.kind != Kind::Directory || !node.is_gone() {
+            return None;
+        }
+        node.is_shown = true;
+        self.net.set_destination(id, Some(edge));
+        self.enter(id, edge);
+        Some(id)
+    }
+
+    /// Notes that a directory that was taken to be new has something in it from the start, so that it
+    /// was hidden, as were those above it that are new.
+    pub(super) fn was_part_of_path(&mut self, dir: NodeId) {
+        let mut at = dir;
+        while at != NodeId::TOP && self.net.nodes[at.index()].origin.is_none() {
+            let edge = self.edge_of(at);
+            if self.origins.get(&edge).is_some_and(Option::is_some) {
+                break; // No stream of balerion has this: it is the place of another node.
+            }
+            let node = &mut self.net.nodes[at.index()];
+            (node.origin, node.was_shown) = (Some(edge), false);
+            self.origins.insert(edge, Some(at));
+            at = edge.parent;
+        }
     }
 }

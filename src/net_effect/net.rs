@@ -193,8 +193,15 @@ impl Net {
         id
     }
 
+    /// Sets mode and owner of a node that is created.
     pub(crate) fn set_attributes(&mut self, id: NodeId, attributes: Option<Attributes>) {
-        self.nodes[id.index()].attributes = attributes;
+        let node = &mut self.nodes[id.index()];
+        if node.origin.is_none() || !node.was_shown {
+            node.attributes = attributes;
+        } else if let Some(attributes) = attributes {
+            // Those of the old node are not known.
+            self.notes(id).attributes = Some((None, attributes));
+        }
     }
 
     pub(super) fn notes(&mut self, id: NodeId) -> &mut Notes {

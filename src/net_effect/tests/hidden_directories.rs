@@ -2,7 +2,7 @@
 
 use super::super::net_effect;
 use super::show;
-use super::trees::{changed, content, created, deleted};
+use super::trees::{changed, content, created, deleted, renamed};
 use crate::change::{Kind, OwnedChange};
 
 /// Asserts what the net effect of changes is, in the form of [`show`].
@@ -45,4 +45,14 @@ fn a_directory_that_is_hidden_no_longer_is_created_around_the_path_in_it() {
     gives(&changes, &["C d 0", "C d/y 1", "M d/e/x 2"]);
     let changes = [changed("d/e/x", 2, None), made("d"), gone("d")];
     gives(&changes, &["M d/e/x 2"]);
+}
+
+#[test]
+fn a_path_changes_after_the_directories_above_it_are_shown() {
+    let changes = [made("d"), made("d/e"), changed("d/e/x", 2, None)];
+    gives(&changes, &["C d 0", "C d/e 0", "M d/e/x 2"]);
+    let changes = [gone("d"), made("d"), changed("d/e/x", 2, None)];
+    gives(&changes, &["M d/e/x 2"]);
+    let moved = renamed("d/e", "k", Kind::Directory, None);
+    gives(&[made("d"), moved], &["R d/e k", "C d 0"]);
 }
