@@ -8,6 +8,7 @@ pub(crate) mod foreign_options;
 mod globs;
 mod notes;
 pub(crate) mod quantity;
+mod refusal;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::output::{EventName, Format};
 use crate::tracker::Hashing;
 use event_names::EventNames;
 use quantity::{positive_time, size, time};
+pub(crate) use refusal::refusal;
 
 /// Watch directories and files, and print every change
 #[derive(Parser, Debug)]

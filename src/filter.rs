@@ -28,11 +28,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::escape::escaped;
+use crate::sys::file::PATH_MAX;
 use globs::Globs;
 use rule_reader::Flawed;
 use rule_source::RuleSource;
 pub(crate) use rules::RuleChanges;
 use rules::Rules;
+
+/// Of longer paths of directories, in bytes from their PATH, only the end is matched: globs would take
+/// time by the square of the depth.
+pub(crate) const LONGEST_PATH: usize = PATH_MAX;
 
 /// A file of `--exclude-from`.
 #[derive(Debug)]

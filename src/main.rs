@@ -146,10 +146,8 @@ fn refuse(error: &clap::Error, start: &Start) -> ! {
         end(Exit::Status(2))
     }
     if error.use_stderr() {
-        let text = error.render().to_string();
-        let text = text.strip_prefix("error: ").unwrap_or(&text);
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            stderr::message_as_given(line);
+        for line in cli::refusal(error, &start.args) {
+            stderr::message_as_given(&line);
         }
         end(Exit::Status(2))
     }

@@ -90,7 +90,7 @@ impl Settle {
 #[cfg(test)]
 mod tests {
     use super::Settle;
-    use crate::change::{Change, ChangeBuffer, Content, Kind};
+    use crate::change::{Before, Change, ChangeBuffer, Content, Kind, OwnedChange};
 
     fn created(buffer: &mut ChangeBuffer, kind: Kind, path: &str) {
         let path = buffer.path(|bytes| bytes.extend(path.as_bytes()));
@@ -102,6 +102,33 @@ mod tests {
             entered,
             attributes: None,
         });
+    }
+
+    #[test]
+    fn what_a_rename_replaced_is_deleted_if_the_renamed_goes_on() {
+        let mut settle = Settle::new(0);
+        let mut buffer = ChangeBuffer::default();
+        buffer.keep_before();
+        let replaced = Before {
+            kind: Kind::File,
+            digest: None,
+        };
+        for (from, path, before) in [("t/a", "t/b", Some(replaced)), ("t/b", "t/c", None)] {
+            let change = Change::Renamed {
+                kind: Kind::File,
+                from: from.into(),
+                path: path.into(),
+            };
+            buffer.push_owned(OwnedChange { change, before });
+        }
+        settle.pass(&mut buffer, 0, 0);
+        let deleted = |change: &Change| match change {
+            Change::Deleted { path, .. } => Some(buffer.bytes(path).to_vec()),
+            _ => None,
+        };
+        let deleted: Vec<_> = buffer.changes().iter().filter_map(deleted).collect();
+        assert_eq!(deleted, [b"t/b"]);
+        assert_eq!(buffer.changes().len(), 2);
     }
 
     #[test]

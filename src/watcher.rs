@@ -172,7 +172,7 @@ impl Watcher {
             self.check_missing_paths();
             self.find_late_paths();
             let is_over = !self.tracker.is_alive() && !self.tracker.is_emitting();
-            if is_over && !self.waits_for_missing() && !self.is_survey_pending() {
+            if is_over && !self.waits_for_paths() {
                 self.shut_down()?;
                 return Err(Error::NothingLeft);
             }

@@ -216,3 +216,25 @@ fn the_unit_that_is_printed_is_the_one_of_the_readme() {
     let shown = shown.split_once("```\n").unwrap().0;
     assert_eq!(printed, shown);
 }
+
+#[test]
+fn what_could_break_a_line_or_a_terminal_is_escaped_in_errors_about_arguments() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let tree = Tree::new();
+    for (typed, shown) in [
+        (&b"--hash=a\nb"[..], "a\\nb"),
+        (b"--hash=a\x1b[31mb", "a\\x1b[31mb"),
+        (b"--fo\x1b[31m", "--fo\\x1b[31m"),
+        (b"--fo\xff", "--fo\\xff"),
+    ] {
+        let typed = std::ffi::OsStr::from_bytes(typed);
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_balerion"))
+            .arg(typed)
+            .current_dir(tree.path(""))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let text = stderr_of(&output);
+        assert!(text.lines().next().unwrap().contains(shown), "{text}");
+    }
+}

@@ -213,6 +213,37 @@ fn a_single_file_that_goes_away_may_come_back() {
 }
 
 #[test]
+fn the_link_to_a_single_file_may_come_back_as_long_as_its_directory_stands() {
+    let tree = Tree::new();
+    tree.write("file", "x");
+    tree.mkdir("links");
+    let link = || tree.symlink("../file", "links/link");
+    link();
+    let mut watch = tree.watch().baseline().path("links/link").start();
+    tree.remove("links/link");
+    watch.expect(&["Deleted: links/link"]);
+    link();
+    watch.expect(&["New file: links/link"]);
+    tree.write("file", "other");
+    watch.expect(&["Content changed: links/link"]);
+    tree.remove_all("links");
+    watch.expect(&["Deleted: links/link"]);
+    assert_eq!(watch.wait().status.code(), Some(1));
+}
+
+#[test]
+fn what_must_be_a_directory_is_waited_for_while_it_is_a_file() {
+    let tree = Tree::new();
+    let mut watch = tree.watch().args(["--wait-for-path"]).path("d/").start();
+    tree.write("d", "x");
+    tree.remove("d");
+    tree.mkdir("d");
+    tree.touch("d/a");
+    watch.expect(&["Watching new directory: d", "New file: d/a"]);
+    watch.stop();
+}
+
+#[test]
 fn a_single_file_is_gone_with_its_directory() {
     let tree = Tree::new();
     tree.mkdir("d");

@@ -9,8 +9,7 @@ use super::tmpfiles::Tmpfile;
 use super::{Root, Tracker, model};
 use crate::change::Kind;
 use crate::coalesce::{ContentEvents, NameChange, NameStep};
-use crate::filter::RuleChanges;
-use crate::sys::file::PATH_MAX;
+use crate::filter::{LONGEST_PATH, RuleChanges};
 
 /// Rule files in directories that are not watched are checked at this interval: 1 s.
 const RULES_INTERVAL: u64 = 1_000_000_000;
@@ -28,7 +27,7 @@ impl<D> Tracker<D> {
         if self.filter.hides_nothing() {
             return false;
         }
-        if let Some(end) = self.model.end_of_long_path(dir, PATH_MAX) {
+        if let Some(end) = self.model.end_of_long_path(dir, LONGEST_PATH) {
             let end = [&end[..], b"/", name].concat();
             return self.filter.hides_below(&end, is_dir) && !is_path();
         }

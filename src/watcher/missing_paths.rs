@@ -115,11 +115,12 @@ impl Watcher {
         self.stderr.warn_of_many(&text, self.clock.tick());
     }
 
-    /// Whether missing PATHs are waited for.
-    pub(super) fn waits_for_missing(&self) -> bool {
-        self.ancestors
-            .as_ref()
-            .is_some_and(|above| above.waits_for_missing)
+    /// Whether a PATH may appear, though none is there.
+    pub(super) fn waits_for_paths(&self) -> bool {
+        self.is_survey_pending()
+            || self.ancestors.as_ref().is_some_and(|above| {
+                above.waits_for_missing || above.paths.iter().any(SurveyedPath::may_come_back)
+            })
     }
 
     /// Surveys the PATHs after one has gone: it may be back already, and others may have led to the
@@ -131,7 +132,7 @@ impl Watcher {
     }
 
     /// Whether the survey of a PATH that was there is incomplete: the PATH may be left.
-    pub(super) fn is_survey_pending(&self) -> bool {
+    fn is_survey_pending(&self) -> bool {
         if self
             .ancestors
             .as_ref()

@@ -15,7 +15,8 @@ impl Watcher {
     pub(super) fn warn_of_incomplete_events(&mut self) {
         let mounts = self.special_mounts().into_iter();
         let described = |(path, class)| Some((path, self.describe(class)?));
-        let described: Vec<_> = mounts.filter_map(described).collect();
+        let mut described: Vec<_> = mounts.filter_map(described).collect();
+        described.dedup(); // One may be mounted over another one.
         for (path, text) in described.iter().take(NAMED) {
             self.stderr
                 .line(&format!("warning: {} is on {text}", escaped(path)));

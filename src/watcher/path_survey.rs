@@ -35,6 +35,8 @@ pub(super) struct SurveyRequest {
     pub(super) move_queue: Arc<Inotify>,
     /// Whether the PATH is waited for, if it is missing.
     pub(super) waits_for_missing: bool,
+    /// Whether nothing but a directory counts as being there.
+    pub(super) takes_directory: bool,
 }
 
 /// Where a PATH leads. `None`: there is nothing.
@@ -93,7 +95,7 @@ impl SurveyRequest {
             refused = self.await_name(&self.path, &mut name_watches);
         }
         let (links, target) = self.watch_links(&mut name_watches);
-        if !links.is_empty() && stat(&self.path).is_none() {
+        if !links.is_empty() && self.find().is_none() {
             refused = self.await_name(&target, &mut name_watches).or(refused);
         }
         let mut move_watches = self.watch_moves(&self.moved_path);
@@ -101,7 +103,7 @@ impl SurveyRequest {
             move_watches.extend(self.watch_moves(target.as_os_str().as_bytes()));
         }
         let parent = target.parent().unwrap_or(&target);
-        let found = stat(&self.path);
+        let found = self.find();
         Survey {
             inode: found.as_ref().map(|found| found.inode),
             is_directory: found.is_some_and(|found| found.kind == Kind::Directory),
@@ -114,6 +116,12 @@ impl SurveyRequest {
             lacks_watches: name_watches.are_lacking,
             refused,
         }
+    }
+
+    /// What is there, as far as it counts.
+    fn find(&self) -> Option<Stat> {
+        let counts = |found: &Stat| found.kind == Kind::Directory || !self.takes_directory;
+        stat(&self.path).filter(counts)
     }
 
     /// Watches, for new names, the nearest existing directory above a path that does not exist.
@@ -270,6 +278,7 @@ mod tests {
             name_queue: Some(queue()),
             move_queue: queue(),
             waits_for_missing: true,
+            takes_directory: false,
         };
         let (sender, made) = mpsc::channel();
         std::thread::spawn(move || sender.send(request.survey()).is_ok());

@@ -25,6 +25,8 @@ pub(super) struct SurveyedPath {
     pub(super) given: Vec<u8>,
     /// The absolute path, with its symbolic links, since the working directory may be left.
     pub(super) absolute: PathBuf,
+    /// Whether it ends in `/`, `.` or `..`, and so leads to a directory or to nothing.
+    pub(super) takes_directory: bool,
     /// Whether there was a symbolic link on it.
     pub(super) has_links: bool,
     /// The working directory, if the path was relative: a mount above does not change what it means.
@@ -44,8 +46,17 @@ pub(super) struct SurveyedPath {
     /// Those for names of the last survey that found a symbolic link. If that is missing, it is still
     /// waited for where it was.
     link_watches: Vec<Wd>,
+    /// Whether it was a single file, and its directory stands.
+    is_absent_file: bool,
     /// How long the next retry waits, in nanoseconds.
     delay: u64,
+}
+
+/// The last component of a path as it was given, if it is UTF-8: empty after a slash.
+fn last_component(given: &[u8]) -> &str {
+    let last = given.rsplit(|&byte| byte == b'/').next();
+    last.and_then(|last| std::str::from_utf8(last).ok())
+        .unwrap_or("?")
 }
 
 /// A relative path from a directory whose path has no symbolic links: `..` at its beginning is the
@@ -90,6 +101,7 @@ impl SurveyedPath {
             given: given.to_vec(),
             // Drops a `.` at the end, which is no name of a single file.
             absolute: absolute.components().collect(),
+            takes_directory: [".", "..", ""].contains(&last_component(given)),
             has_links: false,
             directory,
             was_remounted: false,
@@ -100,6 +112,7 @@ impl SurveyedPath {
             move_watches: Vec::new(),
             name_watches: Vec::new(),
             link_watches: Vec::new(),
+            is_absent_file: false,
             delay: RETRY,
         }
     }
@@ -152,6 +165,14 @@ impl SurveyedPath {
     /// Notes where the PATH leads, if to something.
     pub(super) fn note_target(&mut self, found: &Survey) {
         self.target = found.target().or(self.target.take());
+        let was_file = matches!(self.target, Some(RootTarget::File(..)));
+        self.is_absent_file = was_file && found.inode.is_none() && found.parent.is_some();
+    }
+
+    /// Whether it leads to nothing, and was a single file whose directory, or that of its symbolic
+    /// link, stands: it may come back.
+    pub(super) fn may_come_back(&self) -> bool {
+        self.has_links && self.is_absent_file
     }
 
     /// Whether the PATH has led to something.

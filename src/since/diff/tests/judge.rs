@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Compared;
 use super::stream::{Reported, is_below};
 use crate::change::fold::{Entry, Fold, key};
-use crate::change::{Bytes, Change, ChangeBuffer, Content, InodeTimes, Kind, OwnedChange};
+use crate::change::{Bytes, Change, Content, InodeTimes, Kind, OwnedChange};
 
 use crate::file_status::Stat;
-use crate::settle::Settle;
+use crate::net_effect::NetEffect;
 use crate::tracker::Hashing;
 use crate::tracker::fake::{Node, digest};
 use crate::tracker::model::Id;
@@ -128,18 +128,12 @@ impl Compared<'_> {
 
     /// The records as `--settle` emits them.
     fn settled(&self) -> Vec<OwnedChange> {
-        let mut buffer = ChangeBuffer::default();
-        buffer.keep_before();
+        let mut effect = NetEffect::default();
         for change in &self.changes {
-            buffer.push_owned(change.clone());
+            effect.apply(change.clone());
         }
         // No name has more tildes at its end than one of `BACKUPS`.
-        Settle::new(0).pass(&mut buffer, 2, 0);
-        let owned = |change: &Change| OwnedChange {
-            change: change.clone().map(|path| buffer.bytes(&path).to_vec()),
-            before: None,
-        };
-        buffer.changes().iter().map(owned).collect()
+        effect.take(2)
     }
 
     fn judge_entry(&self, path: &str, id: Id, judged: &Judged) -> Result<(), String> {
