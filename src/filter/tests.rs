@@ -239,3 +239,20 @@ fn files_of_globs_come_before_globs_and_are_refused_by_line() {
         "{refused}"
     );
 }
+
+#[test]
+fn far_below_a_path_globs_see_the_end_of_a_name_s_path() {
+    let end = b"d/a.o";
+    for (glob, hides) in [
+        ("*.o", true),
+        ("**/d/*.o", true),
+        ("d/*.o", false),
+        ("/*/a.o", false),
+        ("*.c", false),
+    ] {
+        let filter = globs(&[glob], &[]).unwrap();
+        assert_eq!(filter.hides_below(end, false), hides, "{glob}");
+    }
+    assert!(globs(&[], &["*.c"]).unwrap().hides_below(end, false));
+    assert!(with_rules(&[], &[]).hides_below(b"d/.git", true));
+}

@@ -31,3 +31,25 @@ fn a_directory_that_is_removed_by_a_write_in_it_is_not_asked_for_its_rules() {
         assert_eq!(world.new_records().last().unwrap(), "deleted t/d/");
     }
 }
+
+#[test]
+fn globs_match_names_however_far_below_the_path_they_are() {
+    let mut path = String::from("t");
+    let mut tree = Vec::new();
+    while path.len() < 5_000 {
+        path.push('/');
+        path.push_str(&"d".repeat(250));
+        tree.push(Op::MakeDir(String::leak(path.clone())));
+    }
+    let options = WorldOptions {
+        exclude: vec!["*.o"],
+        ..WorldOptions::default()
+    };
+    let mut world = World::quiet(&options, &tree);
+    for name in ["a.o", "a.c"] {
+        let name: &'static str = String::leak(format!("{path}/{name}"));
+        world.does(&touch(name));
+    }
+    world.converges();
+    assert_eq!(world.new_records(), [format!("created {path}/a.c 0")]);
+}
