@@ -67,7 +67,7 @@ pub(crate) struct Cli {
     pub(crate) exclude_from: Vec<PathBuf>,
     /// Leave out what .gitignore, .ignore and .git/info/exclude name, and .git
     ///
-    /// As git does: nested, with the rules above PATH up to the root of its repository, each
+    /// As ripgrep and fd do: nested, with the rules above PATH up to the root of its repository, each
     /// repository by its own, and the user's core.excludesFile; but whether a file is tracked does
     /// not count. .gitignore counts outside repositories too; .ignore, as ripgrep and fd read it,
     /// beats .gitignore. Rules are read again when they change: what they show is created, what
