@@ -48,10 +48,9 @@ pub(crate) fn named(
         .map(|path| path.as_bytes().to_vec())
         .collect();
     for file in &cli.paths_from {
-        match lists.read("--paths-from", file)? {
-            Input::Bytes(bytes) => paths.extend(input::split_paths(&bytes, cli.print0)),
-            Input::Stopped(signal) => return Ok(Err(stop(cli).before_start(signal))),
-            Input::ReaderGone => return Ok(Err(StopReason::ReaderGone)),
+        match bytes(lists.read("--paths-from", file)?, cli) {
+            Ok(bytes) => paths.extend(input::split_paths(&bytes, cli.print0)),
+            Err(reason) => return Ok(Err(reason)),
         }
     }
     if paths.iter().any(Vec::is_empty) {
@@ -68,16 +67,24 @@ pub(crate) fn named(
     let mut exclude_from = Vec::new();
     for file in &cli.exclude_from {
         let shown = escape::escaped(file.as_os_str().as_bytes());
-        match lists.read("--exclude-from", file)? {
-            Input::Bytes(bytes) => exclude_from.push(GlobFile { shown, bytes }),
-            Input::Stopped(signal) => return Ok(Err(stop(cli).before_start(signal))),
-            Input::ReaderGone => return Ok(Err(StopReason::ReaderGone)),
+        match bytes(lists.read("--exclude-from", file)?, cli) {
+            Ok(bytes) => exclude_from.push(GlobFile { shown, bytes }),
+            Err(reason) => return Ok(Err(reason)),
         }
     }
     Ok(Ok(Named {
         paths,
         exclude_from,
     }))
+}
+
+/// The bytes of a list, or why the program stops before it is read.
+fn bytes(input: Input, cli: &Cli) -> Result<Vec<u8>, StopReason> {
+    match input {
+        Input::Bytes(bytes) => Ok(bytes),
+        Input::Stopped(signal) => Err(stop(cli).before_start(signal)),
+        Input::ReaderGone => Err(StopReason::ReaderGone),
+    }
 }
 
 pub(crate) fn config(cli: &Cli, start: &Start, named: Named) -> Result<Config, Error> {

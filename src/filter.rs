@@ -83,24 +83,30 @@ impl Filter {
 
     /// Whether a name is hidden. `relative_path` is from `root`, the absolute path of its PATH.
     pub(crate) fn hides(&self, root: &[u8], relative_path: &[u8], is_dir: bool) -> bool {
-        let path = Path::new(OsStr::from_bytes(relative_path));
-        let hidden = match (self.globs.excludes(path, is_dir), &self.rules) {
-            (Some(hidden), _) => hidden,
-            (None, Some(rules)) => rules.borrow_mut().hides(root, relative_path, is_dir),
-            (None, None) => false,
-        };
-        // `--include` hides no directory, since there may be files in it that match.
-        hidden || !(is_dir || self.globs.includes(path))
+        self.hides_by(relative_path, is_dir, |rules| {
+            rules.borrow_mut().hides(root, relative_path, is_dir)
+        })
     }
 
     /// As [`Filter::hides`], of a name so far below its PATH that only the end of its path is known.
     /// Rule files do not count there, and no glob counts that begins at the PATH.
     pub(crate) fn hides_below(&self, end: &[u8], is_dir: bool) -> bool {
         // No name has this byte.
-        let relative_path = [b"\0/", end].concat();
-        let path = Path::new(OsStr::from_bytes(&relative_path));
+        let path = [b"\0/", end].concat();
+        self.hides_by(&path, is_dir, |_| end.ends_with(b"/.git"))
+    }
+
+    /// Whether the globs hide a name, or, where none matches, `by_rules` does.
+    fn hides_by(
+        &self,
+        path: &[u8],
+        is_dir: bool,
+        by_rules: impl FnOnce(&RefCell<Rules>) -> bool,
+    ) -> bool {
+        let path = Path::new(OsStr::from_bytes(path));
         let hidden = self.globs.excludes(path, is_dir);
-        hidden.unwrap_or_else(|| self.reads_rules() && end.ends_with(b"/.git"))
+        // `--include` hides no directory, since there may be files in it that match.
+        hidden.unwrap_or_else(|| self.rules.as_ref().is_some_and(by_rules))
             || !(is_dir || self.globs.includes(path))
     }
 

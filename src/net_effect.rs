@@ -150,9 +150,9 @@ impl NetEffect {
         let edge = match self.find(path) {
             At::Node(id) => {
                 let edge = self.edge_of(id);
-                self.was_hidden(id);
+                self.note_hidden_at_start(id);
                 if kind == Kind::Directory && self.net.nodes[id.index()].kind == kind {
-                    self.shown(id, content, entered);
+                    self.note_shown(id, content, entered);
                     return id;
                 }
                 self.remove(id);
@@ -229,7 +229,7 @@ impl NetEffect {
             At::Nothing(edge) if self.origins.contains_key(&edge) => None,
             At::Nothing(edge) => {
                 // It has, or is in, a PATH that stayed while filters hid the directory.
-                self.was_part_of_path(edge.parent);
+                self.note_part_of_path(edge.parent);
                 Some(self.add_old(edge, kind, old))
             }
             At::Unknown(edge) => Some(self.add_old(edge, kind, old)),

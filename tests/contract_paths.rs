@@ -234,8 +234,14 @@ fn the_link_to_a_single_file_may_come_back_as_long_as_its_directory_stands() {
 #[test]
 fn what_must_be_a_directory_is_waited_for_while_it_is_a_file() {
     let tree = Tree::new();
-    let mut watch = tree.watch().args(["--wait-for-path"]).path("d/").start();
+    let watch = tree.watch().args(["--wait-for-path"]);
+    let mut watch = watch.path("d/").path("later").start();
     tree.write("d", "x");
+    tree.mkdir("later");
+    watch.expect(&["Watching new directory: later"]);
+    // By now the file was found.
+    tree.touch("later/x");
+    watch.expect(&["New file: later/x"]);
     tree.remove("d");
     tree.mkdir("d");
     tree.touch("d/a");

@@ -70,13 +70,13 @@ impl DirectoryPath {
 pub(super) const SHORT: u64 = 8 << 20;
 
 /// About how long a file takes to read.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Length {
     /// Up to [`SHORT`].
     Short,
-    /// Up to eight times as large.
+    /// Less than eight times as large.
     Medium,
-    /// Up to 64 times as large: 512 MiB.
+    /// Less than 64 times as large: 512 MiB.
     Long,
     VeryLong,
 }

@@ -9,7 +9,7 @@ use crate::change::{Content, Kind};
 
 impl NetEffect {
     /// Notes that a directory is created that was taken to be there, since it is part of a path.
-    pub(super) fn was_hidden(&mut self, id: NodeId) {
+    pub(super) fn note_hidden_at_start(&mut self, id: NodeId) {
         let node = &mut self.net.nodes[id.index()];
         if node.is_shown && node.origin.is_some() {
             node.was_shown = false;
@@ -17,7 +17,7 @@ impl NetEffect {
     }
 
     /// Notes that filters hide a directory no longer that has a PATH below it.
-    pub(super) fn shown(&mut self, id: NodeId, content: Content, entered: bool) {
+    pub(super) fn note_shown(&mut self, id: NodeId, content: Content, entered: bool) {
         let node = &mut self.net.nodes[id.index()];
         (node.is_shown, node.entered) = (true, entered);
         node.new = Some(content);
@@ -59,7 +59,7 @@ impl NetEffect {
 
     /// Notes that a directory that was taken to be new has something in it from the start, so that it
     /// was hidden, as were those above it that are new.
-    pub(super) fn was_part_of_path(&mut self, dir: NodeId) {
+    pub(super) fn note_part_of_path(&mut self, dir: NodeId) {
         let mut at = dir;
         while at != NodeId::TOP && self.net.nodes[at.index()].origin.is_none() {
             let edge = self.edge_of(at);

@@ -96,16 +96,13 @@ impl Merger {
     fn merge(&mut self, new: NodeId, old: NodeId) {
         let node = self.node_mut(new);
         let (content, attributes) = (node.new.take(), node.attributes.take());
-        let mut notes = node.notes.take();
+        let notes = node.notes.take();
         node.destination = None;
         self.merged[new.index()] = old;
-        if let Some(attributes) = attributes {
-            // Those of the old node are not known.
-            notes.get_or_insert_default().attributes = Some((None, attributes));
-        }
         let node = self.node_mut(old);
         node.destination = node.origin;
         (node.new, node.notes) = (content, notes);
+        self.net.set_attributes(old, attributes);
     }
 
     /// Splits a file that moved and has new content, if something else has its old name: the
@@ -140,7 +137,8 @@ impl Merger {
         }
     }
 
-    /// Merges new files with those that are gone from their edges, unless they are emitted without content.
+    /// Merges new files with those that are gone from their edges, unless they are emitted without
+    /// content.
     fn merge_files(&mut self) {
         for id in self.net.ids() {
             let node = self.node(id);

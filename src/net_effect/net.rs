@@ -193,7 +193,7 @@ impl Net {
         id
     }
 
-    /// Sets mode and owner of a node that is created.
+    /// Sets mode and owner of a node that is created, if they are reported.
     pub(crate) fn set_attributes(&mut self, id: NodeId, attributes: Option<Attributes>) {
         let node = &mut self.nodes[id.index()];
         if node.origin.is_none() || !node.was_shown {

@@ -27,8 +27,9 @@ impl<D> Tracker<D> {
         if self.filter.hides_nothing() {
             return false;
         }
-        if let Some(end) = self.model.end_of_long_path(dir, LONGEST_PATH) {
-            let end = [&end[..], b"/", name].concat();
+        if let Some(mut end) = self.model.end_of_long_path(dir, LONGEST_PATH) {
+            end.push(b'/');
+            end.extend(name);
             return self.filter.hides_below(&end, is_dir) && !is_path();
         }
         let Some((root, relative_path)) = self.root_and_path_of_name(dir, name) else {

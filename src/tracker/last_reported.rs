@@ -12,8 +12,8 @@ use crate::change::{Attributes, Digest};
 #[derive(Default)]
 pub(super) struct LastReported {
     attributes: HashMap<Id, Attributes>,
-    /// Entries that were emitted as created without mode and owner, since they were gone from their
-    /// name before they could be looked at.
+    /// Entries that were emitted as created without mode and owner: statx(2) did not find them under
+    /// their first name.
     unreported: HashSet<Id>,
     /// Only of entries that have extended attributes. `None`: they could not be read.
     xattrs: HashMap<Id, Option<Box<[Xattr]>>>,

@@ -52,13 +52,6 @@ pub(super) struct SurveyedPath {
     delay: u64,
 }
 
-/// The last component of a path as it was given, if it is UTF-8: empty after a slash.
-fn last_component(given: &[u8]) -> &str {
-    let last = given.rsplit(|&byte| byte == b'/').next();
-    last.and_then(|last| std::str::from_utf8(last).ok())
-        .unwrap_or("?")
-}
-
 /// A relative path from a directory whose path has no symbolic links: `..` at its beginning is the
 /// directory above, which is meant even if the first one is moved or removed.
 fn join(mut directory: PathBuf, path: &Path) -> PathBuf {
@@ -93,6 +86,7 @@ impl SurveyedPath {
     pub(super) fn new(given: &[u8]) -> Self {
         let path = Path::new(OsStr::from_bytes(given));
         let here = std::env::current_dir();
+        let last = given.rsplit(|&byte| byte == b'/').next();
         let (directory, absolute) = match here {
             Ok(here) if path.is_relative() => (here.clone(), join(here, path)),
             _ => (PathBuf::new(), path.to_path_buf()),
@@ -101,7 +95,7 @@ impl SurveyedPath {
             given: given.to_vec(),
             // Drops a `.` at the end, which is no name of a single file.
             absolute: absolute.components().collect(),
-            takes_directory: [".", "..", ""].contains(&last_component(given)),
+            takes_directory: matches!(last, Some(b"" | b"." | b"..")),
             has_links: false,
             directory,
             was_remounted: false,

@@ -61,12 +61,11 @@ fn what_is_created_has_the_attributes_that_were_found_later() {
         before: None,
     };
     let changes = net_effect(&[created("a", Kind::File, Content::default()), found], 0);
-    let [Change::Created { attributes, .. }] = &changes
-        .iter()
-        .map(|each| each.change.clone())
-        .collect::<Vec<_>>()[..]
-    else {
+    let [OwnedChange { change, .. }] = &changes[..] else {
         panic!("{changes:?}");
+    };
+    let Change::Created { attributes, .. } = change else {
+        panic!("{change:?}");
     };
     assert_eq!(*attributes, Some(ATTRIBUTES));
 }

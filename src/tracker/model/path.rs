@@ -85,22 +85,19 @@ impl Model {
     }
 
     /// The last names of the path of an entry from its root, if that has more than `longest` bytes.
-    /// Takes no more steps than these have names.
+    /// Goes no further up than these are.
     pub(crate) fn end_of_long_path(&self, id: Id, longest: usize) -> Option<Vec<u8>> {
-        let up = |at: &Id| self.parent(*at);
-        let mut length = 0;
-        let mut names = Vec::new();
-        for at in std::iter::successors(Some(id), up) {
-            self.parent(at)?; // It is the root.
-            let name = self.name(at);
-            length += name.len() + 1;
-            if length > longest {
-                break;
+        let (mut at, mut length) = (id, 0);
+        while length <= longest {
+            let above = self.parent(at)?; // `None`: it is the root, and the path is not long.
+            length += self.name(at).len() + 1;
+            if length <= longest {
+                at = above;
             }
-            names.push(name);
         }
-        names.reverse();
-        Some(names.join(&b'/'))
+        let mut end = Vec::new();
+        self.write_path_below(at, id, &mut end);
+        Some(end)
     }
 
     /// An entry and all below it, each after its directory.

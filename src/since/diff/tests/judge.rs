@@ -6,7 +6,6 @@ use super::Compared;
 use super::stream::{Reported, is_below};
 use crate::change::fold::{Entry, Fold, key};
 use crate::change::{Bytes, Change, Content, InodeTimes, Kind, OwnedChange};
-
 use crate::file_status::Stat;
 use crate::net_effect::NetEffect;
 use crate::tracker::Hashing;
@@ -82,8 +81,8 @@ impl Compared<'_> {
         }
         self.judge_renames(&now, &judged)?;
         self.judge_tree(&self.settled(), &now)
-            .map_err(|why| format!("settled: {why}"))?;
-        Ok(())
+            .map(drop)
+            .map_err(|why| format!("settled: {why}"))
     }
 
     /// Whether records fold what was reported to the tree.
