@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::io::Write as _;
+
 use common::{Tree, Watch};
 
 /// Waits for a note on stderr that names both.
@@ -239,9 +241,10 @@ fn what_must_be_a_directory_is_waited_for_while_it_is_a_file() {
     tree.write("d", "x");
     tree.mkdir("later");
     watch.expect(&["Watching new directory: later"]);
-    // By now the file was found.
-    tree.touch("later/x");
-    watch.expect(&["New file: later/x"]);
+    // By the time that a file kept open is read, the other one was found.
+    let mut held = tree.open("later/x");
+    held.write_all(b"x").expect("room for a byte");
+    watch.expect(&["New file: later/x", "Content changed: later/x"]);
     tree.remove("d");
     tree.mkdir("d");
     tree.touch("d/a");
