@@ -26,6 +26,21 @@ fn a_repository_that_begins_above_the_path_is_noticed() {
 }
 
 #[test]
+fn a_repository_that_begins_at_the_path_has_no_rules_from_above() {
+    let tree = Tree::new();
+    tree.mkdirs("one/two");
+    tree.mkdirs(".git");
+    tree.write(".ignore", "a\n");
+    tree.write("one/two/a", "");
+    let mut watch = watch(&tree).from("one").path("two").start();
+    tree.mkdirs("one/two/.git");
+    watch.expect(&["New file: two/a"]);
+    tree.remove_all("one/two/.git");
+    watch.expect(&["Deleted: two/a"]);
+    watch.finish();
+}
+
+#[test]
 fn the_excludes_file_of_the_user_is_read_in_the_spellings_that_git_has() {
     if !has_program(
         "the_excludes_file_of_the_user_is_read_in_the_spellings_that_git_has",

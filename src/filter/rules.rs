@@ -196,8 +196,8 @@ impl Rules {
             relative_path: None,
         };
         let ancestors: Vec<&Path> = Path::new(OsStr::from_bytes(path)).ancestors().collect();
-        // A repository may begin, or end, at any directory above.
-        for dir in &ancestors[1..] {
+        // A repository may begin, or end, at PATH or at any directory above.
+        for dir in &ancestors {
             self.reader.note_unwatched(&group, git_config::marker(dir));
         }
         // Rules above count up to the root of the repository; without one, none do.
