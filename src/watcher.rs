@@ -249,7 +249,8 @@ impl Watcher {
         if self.output.is_full() && !self.output.can_render() {
             return self.until(due_while_stalled);
         }
-        let has_work = self.pace.is_busy() || self.has_events() || !self.tracker.is_idle();
+        let has_input = self.has_events() || self.poller.has_worker_event();
+        let has_work = self.pace.is_busy() || has_input || !self.tracker.is_idle();
         if has_work || self.output.can_render() || self.snapshots.is_listing() {
             return Some(Duration::ZERO);
         }

@@ -178,6 +178,30 @@ fn a_log_that_was_rotated_begins_with_a_snapshot_and_can_be_read_alone() {
 }
 
 #[test]
+fn a_file_that_was_read_amid_the_list_of_a_new_log_is_reported_after_it() {
+    let tree = Tree::new();
+    tree.fill_with_long_paths();
+    let (log, old) = (tree.outside("log"), tree.outside("log.1"));
+    let args = ["--format", "json", "--log-file", "../outside/log"];
+    let watch = tree.watch().args(args).baseline().start();
+    // Reading it takes a part of the time that the list takes.
+    tree.touch("large");
+    tree.truncate("large", 64 << 20);
+    assert!(eventually(|| !watch
+        .open_in(&tree.path("large"))
+        .is_empty()));
+    fs::rename(&log, &old).unwrap();
+    watch.signal(sys::SIGHUP);
+    let is_reported = |log| {
+        let log = fs::read_to_string(log).unwrap_or_default();
+        let mut changes = log.lines().filter(|line| line.contains("\"changed\""));
+        changes.any(|line| line.contains("./large"))
+    };
+    assert!(eventually(|| is_reported(&log) || is_reported(&old)));
+    watch.stop();
+}
+
+#[test]
 fn a_log_that_is_rotated_after_the_last_record_of_its_first_list_is_listed_anew() {
     let test = "a_log_that_is_rotated_after_the_last_record_of_its_first_list_is_listed_anew";
     // The list does not fit on the disk, and fits in the memory for what waits.

@@ -107,6 +107,12 @@ impl Poller {
         std::mem::take(&mut self.has_worker_event)
     }
 
+    /// Whether a worker has answered since [`Poller::take_worker_event`]; it does not wake the loop
+    /// again.
+    pub(super) fn has_worker_event(&self) -> bool {
+        self.has_worker_event
+    }
+
     /// Waits for a descriptor from now on.
     ///
     /// # Errors
