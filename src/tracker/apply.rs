@@ -237,7 +237,12 @@ impl<D: Disk> Tracker<D> {
     fn one_file(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
         let is_read = |applying: &Applying| applying.read.contains(&id);
         if self.applying.as_ref().is_some_and(is_read) {
-            return; // It was read after these events were.
+            // It was read after these events were, and is again only to report that it was closed.
+            if content.closed && self.settings.closed {
+                self.model.add_evidence(id, Evidence::CLOSED_WRITE);
+                self.enqueue(id);
+            }
+            return;
         }
         let flags = [
             (content.attrib, Evidence::ATTRIB),

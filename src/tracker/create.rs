@@ -145,6 +145,7 @@ impl<D: Disk> Tracker<D> {
             self.store_digest(id, &stat, digest, stable);
             self.links.tmpfiles.add_recent(&stat);
             self.emit_created(id, content(&stat, Some(digest)));
+            self.closed_by_writer(id, &stat, digest, stable);
             // It was written under this name: its other names have the bytes, too.
             self.note_reading_of(id, &stat, true);
             return true;

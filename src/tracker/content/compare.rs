@@ -65,13 +65,29 @@ impl<D: Disk> Tracker<D> {
         if is_touched {
             self.emit_touched(id, stat);
         }
-        if evidence.has(Evidence::CLOSED_WRITE) && stable {
-            self.emit_closed(id, content(stat, Some(digest)));
+        if evidence.has(Evidence::CLOSED_WRITE) {
+            self.closed_by_writer(id, stat, digest, stable);
         }
         if self.model.has(id, Flag::LINKED) || matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
         }
         self.note_reading_of(id, stat, is_changed || changed_since_start);
+    }
+
+    /// Emits that a writer closed a file that was read since; one that is not stable is read again
+    /// before.
+    pub(in crate::tracker) fn closed_by_writer(
+        &mut self,
+        id: Id,
+        stat: &Stat,
+        digest: Digest,
+        stable: bool,
+    ) {
+        if stable {
+            self.emit_closed(id, content(stat, Some(digest)));
+        } else {
+            self.model.add_evidence(id, Evidence::CLOSED_WRITE);
+        }
     }
 
     /// Compares a file that goes by inode, size and times.

@@ -127,6 +127,40 @@ fn a_new_file_is_reported_as_closed_after_its_bytes() {
 }
 
 #[test]
+fn a_file_that_comes_by_a_rename_and_is_closed_after_it_is_reported_as_closed() {
+    for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
+        let options = asking(hashing, |settings| settings.closed = true);
+        let mut world = World::quiet(&options, &write("o/a", 1));
+        world.does(&[
+            Op::Append(0, "o/a"),
+            Op::Put(0, 3),
+            Op::Rename("o/a", "t/a"),
+            Op::Shut(0),
+        ]);
+        world.catches_up();
+        let expected = ["created t/a 8", "closed t/a 8"];
+        assert_eq!(world.new_records(), expected, "{hashing:?}");
+    }
+}
+
+#[test]
+fn a_file_that_comes_by_a_hard_link_and_is_closed_after_it_is_reported_as_closed() {
+    for hashing in [Hashing::Eager, Hashing::Lazy] {
+        let options = asking(hashing, |settings| settings.closed = true);
+        let mut world = World::quiet(&options, &write("o/a", 1));
+        world.does(&[
+            Op::Link("o/a", "t/a"),
+            Op::Append(0, "t/a"),
+            Op::Put(0, 3),
+            Op::Shut(0),
+        ]);
+        world.catches_up();
+        let expected = ["created t/a 8", "closed t/a 8"];
+        assert_eq!(world.new_records(), expected, "{hashing:?}");
+    }
+}
+
+#[test]
 fn a_new_mtime_with_the_same_bytes_is_reported_where_it_is_asked_for() {
     for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
         let options = asking(hashing, |settings| settings.touched = true);
