@@ -45,6 +45,9 @@ pub(crate) const STALLED_AFTER: Duration = Duration::from_secs(1);
 /// Most questions that wait for one mount; more are to be asked again later.
 const MOST_QUESTIONS: usize = 256;
 
+/// Most files of one mount that wait to be read; more are to be tried again later.
+const MOST_READS: usize = 4096;
+
 /// Most mounts with threads of their own; more share these.
 const MOST_THREADS: usize = 32;
 
@@ -177,6 +180,9 @@ impl Remotes {
         let index = self.server(target.mount());
         let shared = Arc::clone(&self.servers[index].shared);
         let mut mailbox = shared.lock();
+        if mailbox.reads.len() >= MOST_READS {
+            return self.workers.deliver(ticket, Err(FsError::Unanswered));
+        }
         mailbox.reads.push_back(Read {
             target,
             limit,
@@ -266,11 +272,18 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_THREADS, Remotes};
-    use crate::hash::Workers;
+    use super::question::RemoteTarget;
+    use super::{MOST_READS, MOST_THREADS, Remotes};
+    use crate::disk::path::RemotePath;
+    use crate::file_status::FsError;
+    use crate::hash::{Done, Workers};
     use crate::mounts::MountTable;
     use crate::sys::epoll::EventFd;
     use crate::sys::inotify::Inotify;
+    use crate::sys::stat::stat_fd;
+    use crate::tracker::disk::Ticket;
+    use std::fs::File;
+    use std::os::fd::AsFd as _;
     use std::sync::Arc;
 
     #[test]
@@ -290,5 +303,27 @@ mod tests {
         assert!(!remotes.may_start());
         waiting.pop();
         assert!(remotes.may_start());
+    }
+
+    #[test]
+    fn of_the_files_on_a_mount_that_does_not_answer_no_more_wait_than_some() {
+        let directory = File::open("/").expect("a directory");
+        let stat = stat_fd(directory.as_fd()).expect("a status");
+        let mount = stat.mount;
+        let path = RemotePath::at(directory.into(), &stat);
+        let inotify = Arc::new(Inotify::new().expect("a queue"));
+        let workers = Workers::new(Arc::new(EventFd::new().expect("an event")));
+        let mut remotes = Remotes::new(inotify, Arc::new(MountTable::new()), workers.clone());
+        let index = remotes.server(mount);
+        let shared = Arc::clone(&remotes.servers[index].shared);
+        // Its thread waits for the first one, and takes no other.
+        shared.lock().has_reader = true;
+        for number in 0..MOST_READS as u64 + 2 {
+            remotes.read(RemoteTarget::Path(path.clone()), 0, Ticket(number));
+        }
+        assert_eq!(shared.lock().reads.len(), MOST_READS);
+        let refused = workers.take_done();
+        let is_unanswered = |done: &Done| matches!(done, Done::File(_, Err(FsError::Unanswered)));
+        assert!(refused.len() == 2 && refused.iter().all(is_unanswered));
     }
 }

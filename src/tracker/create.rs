@@ -6,7 +6,7 @@
 //! Invariant: a file that was created, written and closed in one batch is read once.
 
 use super::content::content;
-use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target};
+use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Evidence, Id, Knowledge};
 use super::queue::{Detail, Work};
 use super::{Hashing, Tracker};
@@ -131,44 +131,68 @@ impl<D: Disk> Tracker<D> {
             return false;
         };
         if self.existed_before_name(&stat, true) {
-            let Reading::Done(FileDigest {
-                digest: Some(digest),
-                stable,
-                ..
-            }) = reading
-            else {
-                return false;
-            };
-            let Some(id) = self.insert(dir, name, Kind::File) else {
-                return true;
-            };
-            self.store_digest(id, &stat, digest, stable);
-            self.links.tmpfiles.add_recent(&stat);
-            self.emit_created(id, content(&stat, Some(digest)));
-            self.closed_by_writer(id, &stat, digest, stable);
-            // It was written under this name: its other names have the bytes, too.
-            self.note_reading_of(id, &stat, true);
-            return true;
+            return self.create_whole_closed(dir, name, &reading, &stat);
         }
         let Some(id) = self.insert_empty(dir, name, Some(&stat)) else {
             return true;
         };
         match reading {
             Reading::Done(read) => self.compare_first_reading(id, &read),
+            Reading::Later(ticket, _) => self.begin_first_reading(id, ticket, &stat),
+        }
+        true
+    }
+
+    /// Emits a new name of a file that existed before, was written under this name and is read, or
+    /// is being read. `false`: it has no digest.
+    fn create_whole_closed(
+        &mut self,
+        dir: Id,
+        name: &[u8],
+        reading: &Reading,
+        stat: &Stat,
+    ) -> bool {
+        match *reading {
+            Reading::Done(FileDigest { digest: None, .. }) => return false,
+            Reading::Done(FileDigest {
+                digest: Some(digest),
+                stable,
+                ..
+            }) => {
+                let Some(id) = self.insert(dir, name, Kind::File) else {
+                    return true;
+                };
+                self.store_digest(id, stat, digest, stable);
+                self.links.tmpfiles.add_recent(stat);
+                self.emit_created(id, content(stat, Some(digest)));
+                self.closed_by_writer(id, stat, digest, stable);
+                // It was written under this name: its other names have the bytes, too.
+                self.note_reading_of(id, stat, true);
+            }
             Reading::Later(ticket, _) => {
-                self.links.tmpfiles.add_recent(&stat);
-                self.note_links(id, &stat);
-                let dev = Some(stat.inode.dev);
-                self.reads.begin(ticket, id, dev, Evidence::WRITE_EVENTS);
+                let Some(id) = self.insert(dir, name, Kind::File) else {
+                    return true;
+                };
+                self.emit_created(id, content(stat, None));
+                self.begin_first_reading(id, ticket, stat);
             }
         }
         true
     }
 
+    fn begin_first_reading(&mut self, id: Id, ticket: Ticket, stat: &Stat) {
+        self.links.tmpfiles.add_recent(stat);
+        self.note_links(id, stat);
+        let dev = Some(stat.inode.dev);
+        self.reads.begin(ticket, id, dev, Evidence::WRITE_EVENTS);
+    }
+
     /// Reads a new file that a writer has closed (without a digest, if it goes by size and times), and
     /// returns its status, too. `None`: more has to be found out, or it may not be read now.
     pub(super) fn read_closed(&mut self, dir: Id, name: &[u8]) -> Option<(Reading, Stat)> {
-        let asks_for_more = self.settings.attributes || self.settings.strict;
+        // Of a remote file no status is known before it was read.
+        let is_remote = self.file_systems.is_polled(self.model.inode(dir).dev);
+        let asks_for_more = self.settings.attributes || self.settings.strict || is_remote;
         if asks_for_more || self.queue.is_rescanning() || !self.may_read_in_place() {
             return None;
         }

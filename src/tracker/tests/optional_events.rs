@@ -161,6 +161,20 @@ fn a_file_that_comes_by_a_hard_link_and_is_closed_after_it_is_reported_as_closed
 }
 
 #[test]
+fn a_large_file_that_comes_by_a_hard_link_is_read_once() {
+    let options = asking(Hashing::Eager, |settings| settings.closed = true);
+    let mut world = World::quiet(&options, &write("o/a", 1));
+    world.tracker.disk.odds.by_worker = 100;
+    let written = [Op::Append(0, "t/a"), Op::Put(0, 3), Op::Shut(0)];
+    world.does(&[vec![Op::Link("o/a", "t/a")], written.to_vec()].concat());
+    world.catches_up();
+    assert_eq!(world.new_records(), ["created t/a 8"]);
+    assert_eq!(world.tracker.disk.tickets().len(), 1);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 8", "closed t/a 8"]);
+}
+
+#[test]
 fn a_new_mtime_with_the_same_bytes_is_reported_where_it_is_asked_for() {
     for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
         let options = asking(hashing, |settings| settings.touched = true);
