@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::absolute_path::absolute_path;
 use crate::cli::{Cli, ColorWhen};
 use crate::error::Error;
 use crate::escape;
@@ -229,7 +230,8 @@ fn header(cli: &Cli, paths: &[Vec<u8>]) -> Header {
         Hashing::Lazy => "lazy",
         Hashing::Off => "off",
     };
-    Header::new(paths, hash)
+    let absolute = paths.iter().map(|path| absolute_path(path)).collect();
+    Header::new(paths, absolute, hash)
 }
 
 fn run_options(cli: &Cli) -> RunOptions {

@@ -4,6 +4,7 @@
 
 #![cfg_attr(not(test), no_main)]
 
+mod absolute_path;
 mod baseline;
 mod blocking_task;
 mod change;

@@ -2,10 +2,7 @@
 //!
 //! Knows no fields of records. Invariant: (host, session, seq) is given once.
 
-use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use uuid::{Builder, Uuid};
@@ -33,12 +30,12 @@ pub(super) struct Key<'a> {
 }
 
 impl Header {
-    /// `paths`: the PATHs as given, relative to the working directory.
-    pub(crate) fn new(paths: &[Vec<u8>], hash: &'static str) -> Self {
+    /// `paths`: the PATHs as given. `absolute`: as absolute paths.
+    pub(crate) fn new(paths: &[Vec<u8>], absolute: Vec<Vec<u8>>, hash: &'static str) -> Self {
         Self {
             version: env!("BALERION_VERSION"),
             paths: paths.to_vec(),
-            absolute: paths.iter().map(|path| absolute(path)).collect(),
+            absolute,
             hash,
             resumes: None,
         }
@@ -60,19 +57,6 @@ fn new_id(millis: u64) -> Uuid {
 fn now_millis() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// The absolute path of a PATH, without slashes at its end. Symbolic links are not followed, so that
-/// the path stays the same when one is switched.
-fn absolute(given: &[u8]) -> Vec<u8> {
-    let path = Path::new(OsStr::from_bytes(given));
-    let goes_up = path.components().any(|part| part == Component::ParentDir);
-    let resolved = goes_up.then(|| path.canonicalize().ok()).flatten();
-    let path = resolved
-        .or_else(|| std::path::absolute(path).ok())
-        .unwrap_or_else(|| path.to_path_buf());
-    let plain: std::path::PathBuf = path.components().collect();
-    plain.into_os_string().into_vec()
 }
 
 pub(super) struct Session {
@@ -134,20 +118,7 @@ impl Session {
 mod tests {
     use uuid::{Uuid, Version};
 
-    use super::{Header, Session, absolute};
-
-    #[test]
-    fn absolute_paths_are_without_dots_and_trailing_slashes() {
-        let here = std::env::current_dir().expect("a working directory");
-        let of = |given: &str| String::from_utf8(absolute(given.as_bytes())).expect("UTF-8");
-        let below = |name: &str| here.join(name).to_string_lossy().into_owned();
-        assert_eq!(of("."), here.to_string_lossy());
-        assert_eq!(of("src//"), below("src"));
-        assert_eq!(of("./nothing-here/"), below("nothing-here"));
-        assert_eq!(of("src/.."), here.to_string_lossy());
-        assert_eq!(of("/srv/"), "/srv");
-        assert_eq!(of("/"), "/");
-    }
+    use super::{Header, Session};
 
     #[test]
     fn only_the_first_session_resumes_another() {
