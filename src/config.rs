@@ -239,7 +239,7 @@ fn run_options(cli: &Cli) -> RunOptions {
         trace: cli.trace,
         stats: cli.stats,
         quiet: cli.quiet,
-        initial: cli.initial,
+        initial: cli.initial && cli.format == Format::Json,
         snapshot: cli.snapshot.map(nanos),
         settle: cli.settle.map(nanos),
         waits_for_missing: cli.wait_for_path,

@@ -134,9 +134,19 @@ fn being_ready_is_reported_on_stderr_with_the_number_of_directories_and_files() 
 fn what_was_there_is_not_printed_in_text_even_when_asked_for() {
     let tree = Tree::new();
     tree.write("there", "before");
-    let watch = tree.watch().args(["--initial"]).start();
-    watch.await_stderr("balerion: note: --initial has no effect with --format text");
-    watch.finish();
+    // Where it would have an effect, it would wait for the digest of this.
+    let endless = File::create(tree.path("endless")).unwrap();
+    endless.set_len(1 << 42).unwrap();
+    for format in ["text", "paths"] {
+        let args = ["--initial", "--hash-limit", "8T", "--format", format];
+        let mut watch = tree.watch().args(args).start();
+        let note = format!("balerion: note: --initial has no effect with --format {format}");
+        watch.await_stderr(&note);
+        tree.touch(format);
+        let line = watch.next_line().text();
+        assert!(line.ends_with(&format!("./{format}")), "{line}");
+        watch.stop();
+    }
 }
 
 #[test]

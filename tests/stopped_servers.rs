@@ -7,6 +7,7 @@
 mod common;
 
 use common::fuse::{builder, mounted};
+use common::stream::Line;
 use common::{Watch, eventually, skipped};
 
 /// Waits for the warning that the mount does not answer.
@@ -92,10 +93,13 @@ fn a_file_that_is_mounted_from_a_server_that_is_stopped_stops_nothing_else() {
     fuse.stop();
     let since = ["--since", reported.to_str().unwrap()];
     let events = ["--events", "created,attributes"];
-    for args in [&[][..], &["--initial"], &since, &events] {
-        let mut watch = builder(&tree, &fuse).args(args).baseline().start();
+    let initial = ["--format", "json", "--initial"];
+    for args in [&[][..], &initial, &since, &events] {
+        let watch = builder(&tree, &fuse).args(args).baseline().start();
         tree.touch("new");
-        watch.until("New file: ./new");
+        let is_new = |line: &Line| line.text().contains("./new");
+        let is_reported = || watch.out.lines_from(0).iter().any(is_new);
+        assert!(eventually(is_reported), "{args:?}");
         tree.remove("new");
         watch.stop();
     }

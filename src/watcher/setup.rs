@@ -47,6 +47,7 @@ pub(crate) struct RunOptions {
     pub(crate) trace: bool,
     pub(crate) stats: bool,
     pub(crate) quiet: bool,
+    /// Whether the first session begins with a snapshot, which JSON alone has.
     pub(crate) initial: bool,
     /// The interval between two snapshots, in nanoseconds.
     pub(crate) snapshot: Option<u64>,
