@@ -5,8 +5,9 @@
 mod common;
 
 use common::git::{init, watch};
-use common::{Tree, has_program};
+use common::{Tree, has_program, skipped, sys};
 use std::fs;
+use std::os::unix::fs::chown;
 
 #[test]
 fn a_repository_that_begins_above_the_path_is_noticed() {
@@ -37,6 +38,43 @@ fn a_repository_that_begins_at_the_path_has_no_rules_from_above() {
     watch.expect(&["New file: two/a"]);
     tree.remove_all("one/two/.git");
     watch.expect(&["Deleted: two/a"]);
+    watch.finish();
+}
+
+#[test]
+fn a_repository_elsewhere_is_read_where_the_users_own_file_or_that_of_root_leads_to_it() {
+    const USER: u32 = 65534;
+    const OTHER: u32 = 65533;
+    let test = "a_repository_elsewhere_is_read_where_the_users_own_file…";
+    if !sys::is_root() {
+        return skipped(test, "only root gives files to others");
+    }
+    let tree = Tree::new();
+    fs::create_dir_all(tree.outside("git/info")).unwrap();
+    fs::write(tree.outside("git/info/exclude"), "a\n").unwrap();
+    for (dir, owner) in [("own", USER), ("root", 0), ("other", OTHER)] {
+        let (file, common) = (format!("{dir}/file"), format!("{dir}/common"));
+        tree.mkdirs(format!("{common}/.git"));
+        tree.mkdir(&file);
+        tree.write(format!("{file}/.git"), "gitdir: ../../../outside/git\n");
+        tree.write(
+            format!("{common}/.git/commondir"),
+            "../../../../outside/git\n",
+        );
+        for pointer in [".git", "../common/.git/commondir"] {
+            chown(tree.path(&file).join(pointer), Some(owner), None).unwrap();
+        }
+    }
+    let mut watch = match watch(&tree).user(USER).try_spawn() {
+        Ok(watch) => watch,
+        Err(error) => return skipped(test, &format!("cannot run as another user: {error}")),
+    };
+    watch.await_stderr("balerion: ready");
+    for dir in ["own", "root", "other"] {
+        tree.touch(format!("{dir}/file/a"));
+        tree.touch(format!("{dir}/common/a"));
+    }
+    watch.expect(&["New file: ./other/file/a", "New file: ./other/common/a"]);
     watch.finish();
 }
 

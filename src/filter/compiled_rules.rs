@@ -180,7 +180,11 @@ mod tests {
 
     fn source(text: &str, is_cut: bool) -> Source {
         let bytes = text.as_bytes().to_vec();
-        let read = Read { bytes, is_cut };
+        let read = Read {
+            bytes,
+            is_cut,
+            owner: 0,
+        };
         Source { read, key: 1 }
     }
 

@@ -4,7 +4,8 @@
 //! Compiles no rules. Invariants: no symbolic link is followed, so that a path leads to the file
 //! system that the mount table names; one that may not answer is waited for a bounded time; where a
 //! lookup may mount something, there is nothing; and what could not be found out is an error, never
-//! taken to be missing.
+//! taken to be missing. A `.git` or `commondir` file of another user, which may name any path, leads
+//! nowhere.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
@@ -18,6 +19,7 @@ use super::git_config;
 use crate::file_status::FsError;
 use crate::sys::file::{Open, here, open_path};
 use crate::sys::fs_error;
+use crate::sys::process::effective_user;
 use crate::sys::read_regular::{Read, ReadFile, read_regular};
 
 /// Most bytes of a `.git` or `commondir` file, which is one path: 8 KiB.
@@ -81,7 +83,8 @@ impl RuleSource {
         Ok(common.unwrap_or(git).join("info/exclude"))
     }
 
-    /// The path that a file holds after `word`, from `base` if it is relative.
+    /// The path that a file of the user's or of root's holds after `word`, from `base` if it is
+    /// relative.
     fn pointer(
         &mut self,
         file: &Path,
@@ -89,6 +92,7 @@ impl RuleSource {
         base: &Path,
     ) -> Result<Option<PathBuf>, Unknown> {
         let read = self.read(file, MAX_POINTER)?;
+        let read = read.filter(|read| [0, effective_user()].contains(&read.owner));
         let target = read.as_ref().and_then(|read| read.bytes.strip_prefix(word));
         let target = target.map(|target| OsStr::from_bytes(target.trim_ascii()));
         Ok(target.map(|target| without_dots(&base.join(target))))

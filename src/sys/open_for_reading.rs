@@ -1,14 +1,12 @@
 //! Opens regular files for reading: without waiting, and, where that is allowed, without
 //! changing the time of their last access (O_NOATIME).
 
-#![allow(unsafe_code)]
-
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::file::Open;
+use super::process::effective_user;
 use super::reopen::reopen;
 
 /// Opens for reading what is open with O_PATH and was seen to be a regular file of
@@ -17,10 +15,8 @@ use super::reopen::reopen;
 /// # Errors
 /// Those of openat(2); EWOULDBLOCK when a lease is held on it.
 pub(crate) fn open_for_reading(file: BorrowedFd<'_>, owner: u32) -> io::Result<OwnedFd> {
-    static EUID: OnceLock<u32> = OnceLock::new();
     static REFUSED: AtomicBool = AtomicBool::new(false);
-    // SAFETY: takes nothing and cannot fail.
-    let euid = *EUID.get_or_init(|| unsafe { libc::geteuid() });
+    let euid = effective_user();
     if (euid == owner || euid == 0) && !REFUSED.load(Ordering::Relaxed) {
         match reopen(file, Open::Unnoticed) {
             // Its owner changed, or this superuser is none on this file system.

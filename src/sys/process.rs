@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::OnceLock;
 
 use super::check;
 
@@ -45,6 +46,13 @@ pub(crate) fn node_name() -> String {
     // SAFETY: the kernel ends each name with NUL within its array, and zeros were there.
     let name = unsafe { CStr::from_ptr(names.nodename.as_ptr()) };
     name.to_string_lossy().into_owned()
+}
+
+/// The user as whom files are opened, which stays the same: geteuid(2).
+pub(crate) fn effective_user() -> u32 {
+    static USER: OnceLock<u32> = OnceLock::new();
+    // SAFETY: takes nothing and cannot fail.
+    *USER.get_or_init(|| unsafe { libc::geteuid() })
 }
 
 /// The number of threads of this process.

@@ -22,6 +22,8 @@ pub(crate) struct Read {
     pub(crate) bytes: Vec<u8>,
     /// Whether it has more bytes than the bound.
     pub(crate) is_cut: bool,
+    /// The user ID of its owner.
+    pub(crate) owner: u32,
 }
 
 /// A function that reads as [`read_regular`] does, or fails as a test demands.
@@ -43,12 +45,17 @@ pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Option<Read>> 
     if stat.kind != Kind::File {
         return Ok(None);
     }
-    let opened = File::from(open_for_reading(handle.as_fd(), stat.attributes.uid)?);
+    let owner = stat.attributes.uid;
+    let opened = File::from(open_for_reading(handle.as_fd(), owner)?);
     let mut bytes = Vec::new();
     opened.take(limit + 1).read_to_end(&mut bytes)?;
     let is_cut = u64::try_from(bytes.len()).is_ok_and(|read| read > limit);
     bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(Some(Read { bytes, is_cut }))
+    Ok(Some(Read {
+        bytes,
+        is_cut,
+        owner,
+    }))
 }
 
 #[cfg(test)]

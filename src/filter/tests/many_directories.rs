@@ -23,6 +23,7 @@ fn read_cut(path: &Path, _limit: u64) -> io::Result<Option<Read>> {
     Ok(is_rule_file.then(|| Read {
         bytes: b"a\n".to_vec(),
         is_cut: true,
+        owner: 0,
     }))
 }
 
