@@ -26,7 +26,7 @@ mod stats;
 mod stop_reason;
 mod surveyed_path;
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::disk::RealTracker;
@@ -148,9 +148,8 @@ impl Watcher {
     /// Leaves all memory to the end of the process, since freeing a large model takes long. Only
     /// the output is closed, since a thread that is stuck in a system call may keep the process.
     pub(crate) fn forget(self) {
-        let output = self.output.as_fd().as_raw_fd();
+        process::close_behind(self.output.as_fd());
         std::mem::forget(self);
-        process::close_forgotten(output);
     }
 
     fn event_loop(&mut self) -> Result<StopReason, Error> {

@@ -6,10 +6,11 @@
 use std::ffi::CStr;
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
 
 use super::check;
+use super::file::{self, Open};
 
 /// Raises the soft limit on descriptors to `wanted`, or as far as the hard one goes.
 pub(crate) fn raise_descriptor_limit(wanted: u64) {
@@ -112,16 +113,22 @@ pub(crate) fn schedule_as_batch() {
 /// Closes the standard descriptors before the process ends. A thread in an uninterruptible wait
 /// for a file system would keep the process, and with it the pipe whose end a reader waits for.
 pub(crate) fn close_standard() {
-    for number in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
-        // SAFETY: takes no pointers, and nobody owns these.
-        unsafe { libc::close(number) };
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    for fd in [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()] {
+        close_behind(fd);
     }
 }
 
-/// Closes a descriptor whose owner was leaked (`mem::forget`) and uses it no more.
-pub(crate) fn close_forgotten(fd: RawFd) {
-    // SAFETY: takes no pointers. The owner closes it never, so that no other one is closed.
-    unsafe { libc::close(fd) };
+/// Closes what a descriptor leads to, and not its number, which another thread may use: read(2) and
+/// write(2) fail from then on. If no descriptor is free, nothing happens.
+pub(crate) fn close_behind(fd: BorrowedFd<'_>) {
+    // By O_PATH, and so no device has to be there.
+    let Ok(nothing) = file::open(file::here(), b"/", Open::Path) else {
+        return;
+    };
+    // SAFETY: takes no pointers. The number stays open, as its owner and all who borrow it rely on;
+    // nothing here relies on what it leads to.
+    unsafe { libc::dup3(nothing.as_raw_fd(), fd.as_raw_fd(), libc::O_CLOEXEC) };
 }
 
 /// Ends the process at once: no destructors, no freeing, _exit(2).
@@ -181,4 +188,21 @@ pub(crate) fn resident() -> Option<(u64, u64)> {
             .map(|kib| kib * 1024)
     };
     Some((field("VmRSS:")?, field("VmHWM:")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read as _, Write as _};
+    use std::os::fd::AsFd as _;
+
+    use super::close_behind;
+
+    #[test]
+    fn a_pipe_is_closed_and_its_number_is_not_free() {
+        let (mut reader, mut writer) = io::pipe().expect("a pipe");
+        close_behind(writer.as_fd());
+        assert_eq!(reader.read(&mut [0]).expect("the end"), 0);
+        assert!(writer.write(b"x").is_err());
+        writer.try_clone().expect("it is open");
+    }
 }
