@@ -47,6 +47,7 @@ mod watcher;
 
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
+use std::panic;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -76,6 +77,7 @@ sys::start::main!(program);
 #[cfg_attr(test, allow(dead_code))] // Unit tests have an entry of their own.
 fn program(start: Start) -> ! {
     signal::block_file_size_signal();
+    end_by_panics();
     let cli = match Cli::try_parse_from(&start.args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -103,6 +105,16 @@ fn program(start: Start) -> ! {
         Err(error) => exit(Err(error)),
     };
     end(exit)
+}
+
+/// Makes a panic end the process in every profile, as it does with `panic = "abort"`: what only one
+/// thread was to do would else be waited for without end.
+fn end_by_panics() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
 }
 
 /// Ends the process with a status or by a signal.

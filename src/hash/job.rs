@@ -281,17 +281,6 @@ impl BatchJob {
         }
         true
     }
-
-    /// Gives up on the file that is next, with an error as its answer.
-    pub(super) fn skip(&mut self, error: FsError) {
-        self.reader = None;
-        if let Some(batch) = self.batches.get(self.batch)
-            && let Some((id, _)) = batch.files.get(self.file)
-        {
-            self.answers.push((*id, Err(error)));
-            self.file += 1;
-        }
-    }
 }
 
 /// Reads a file of a batch, or goes on reading it. `None`: there is more to read.
@@ -350,7 +339,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(in crate::hash) const LIMIT: u64 = 1 << 30;
+    const LIMIT: u64 = 1 << 30;
 
     pub(in crate::hash) fn dir_path(dir: &Path) -> DirectoryPath {
         let opened = File::open(dir).unwrap();

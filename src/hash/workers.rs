@@ -1,17 +1,15 @@
 //! Reads files on threads: takes jobs, gives answers, and wakes the loop by an eventfd when there
 //! are some.
 //!
-//! Never decides what is read. Invariants: each job gets its answer; the
-//! directories take turns, as do single files and the baseline; a device on which a slice
-//! took more than 1 s has a thread of its own from then on; where no thread can be made, the
-//! loop itself does the work, a slice at a time. A remote file system, which may not answer
-//! at all, is not read here but by its own threads (`disk/remote.rs`).
+//! Never decides what is read. Invariants: each job gets its answer, for a panic of any thread ends
+//! the process; the directories take turns, as do single files and the baseline; a device on which
+//! a slice took more than 1 s has a thread of its own from then on; where no thread can be made, the
+//! loop itself does the work, a slice at a time. A remote file system, which may not answer at all,
+//! is not read here but by its own threads (`disk/remote.rs`).
 
 #[cfg(test)]
 mod tests;
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -191,8 +189,7 @@ impl Workers {
     /// Works on a job until it is done or the time is up.
     fn perform(&self, index: usize, mut job: Job, until: Instant, buffer: &mut Vec<u8>) {
         let began = Instant::now();
-        let step = catch_unwind(AssertUnwindSafe(|| step(&mut job, until, buffer)));
-        let done = step.unwrap_or_else(|panic| give_up(&mut job, &*panic));
+        let done = step(&mut job, until, buffer);
         if began.elapsed() > SLOW {
             self.isolate(job.device());
         }
@@ -257,20 +254,5 @@ fn step(job: &mut Job, until: Instant, buffer: &mut Vec<u8>) -> Option<Done> {
         Job::Batch(job) => job
             .step(until, buffer)
             .then(|| Done::Batch(std::mem::take(&mut job.answers))),
-    }
-}
-
-/// Answers for a job that panicked: the file that was being read gets an error, and so is tried
-/// again later; the rest of a batch goes on.
-fn give_up(job: &mut Job, panic: &(dyn Any + Send)) -> Option<Done> {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    let error = FsError::Io(format!("reading it panicked: {}", text.unwrap_or("?")));
-    match job {
-        Job::File(job) => Some(Done::File(job.ticket, Err(error))),
-        Job::Batch(job) => {
-            job.skip(error);
-            None
-        }
     }
 }

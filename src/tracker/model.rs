@@ -49,11 +49,6 @@ const NONE: u32 = u32::MAX;
 impl Id {
     const NONE: Self = Self(NONE);
 
-    #[cfg(test)]
-    pub(crate) fn numbered(number: u32) -> Self {
-        Self(number)
-    }
-
     fn directory(at: usize) -> Self {
         Self(Self::leaf(at).0 | DIRECTORY)
     }

@@ -1,9 +1,8 @@
 //! Runs the threads on a real directory.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
-use super::super::job::tests::{LIMIT, dir_path, file_of, job};
+use super::super::job::tests::{file_of, job};
 use super::*;
-use crate::tracker::model::Id;
 
 fn workers() -> Workers {
     Workers::new(Arc::new(EventFd::new().unwrap()))
@@ -77,67 +76,4 @@ fn a_slow_device_has_a_thread_of_its_own() {
     }
     let shared = workers.lock();
     assert_eq!((shared.queues[0].threads, shared.queues[1].threads), (0, 1));
-}
-
-#[test]
-fn after_a_panic_the_file_is_answered_and_the_rest_of_the_batch_goes_on() {
-    let dir = tempfile::tempdir().unwrap();
-    file_of(1, dir.path(), 0);
-    file_of(1, dir.path(), 1);
-    let batch = ReadBatch {
-        dir: dir_path(dir.path()),
-        files: vec![(Id::numbered(7), 2), (Id::numbered(8), 4)],
-        names: b"f0f1".to_vec(),
-        limit: LIMIT,
-        is_watched: true,
-        since: None,
-    };
-    let mut part = Job::Batch(BatchJob::new(vec![batch]));
-    assert!(give_up(&mut part, &"overflow").is_none());
-    let until = Instant::now() + Duration::from_secs(60);
-    let Some(Done::Batch(answers)) = step(&mut part, until, &mut Vec::new()) else {
-        unreachable!()
-    };
-    let is_read: Vec<_> = answers.iter().map(|(_, read)| read.is_ok()).collect();
-    assert_eq!(is_read, [false, true]);
-    let mut single = Job::File(job(dir.path(), 0));
-    let Some(Done::File(_, Err(FsError::Io(why)))) = give_up(&mut single, &"overflow") else {
-        unreachable!()
-    };
-    assert!(why.contains("overflow"));
-}
-
-#[test]
-fn a_thread_goes_on_after_a_job_that_panicked() {
-    let dir = tempfile::tempdir().unwrap();
-    file_of(1, dir.path(), 0);
-    let batch = |id, end| ReadBatch {
-        dir: dir_path(dir.path()),
-        files: vec![(Id::numbered(id), end)],
-        names: b"f0".to_vec(),
-        limit: LIMIT,
-        is_watched: true,
-        since: None,
-    };
-    // The end of the first name is beyond the list.
-    let batches = || vec![batch(7, 9), batch(8, 2)];
-    let answered = |workers: &Workers, work: &dyn Fn()| {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < deadline {
-            work();
-            if let Some(Done::Batch(answers)) = workers.take_done().pop() {
-                return answers.iter().map(|(_, read)| read.is_ok()).collect();
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        Vec::new()
-    };
-    let by_threads = workers();
-    by_threads.read_batches(batches());
-    assert_eq!(answered(&by_threads, &|| {}), [false, true]);
-    let in_place = workers();
-    refuse_threads(&in_place);
-    in_place.read_batches(batches());
-    let help = || in_place.help(Instant::now() + SLICE);
-    assert_eq!(answered(&in_place, &help), [false, true]);
 }
