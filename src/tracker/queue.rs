@@ -22,7 +22,7 @@ use foldhash::HashMap;
 use super::disk::FsError;
 use super::model::Id;
 pub(super) use active_scan::{ActiveScan, Next};
-use back_off::LastFailure;
+use back_off::{Failure, FailureKind};
 use denied::Denied;
 pub(super) use key::{Detail, Key, ScanScope, Work};
 use rescan_state::Rescan;
@@ -48,7 +48,11 @@ enum State {
     New,
     Ready,
     /// Not before this time, or earlier if it is added again.
-    Delayed(u64),
+    Delayed {
+        due: u64,
+        /// The failure that it waits after, if there was one.
+        failure: Option<Failure>,
+    },
     /// Once nothing has happened for [`QUIET`] since `last`, and by `latest` in any case.
     Debounced {
         last: u64,
@@ -62,9 +66,21 @@ impl State {
     fn due(self) -> Option<u64> {
         match self {
             Self::New | Self::Ready | Self::Held => None,
-            Self::Delayed(due) => Some(due),
+            Self::Delayed { due, .. } => Some(due),
             Self::Debounced { last, latest } => Some(last.saturating_add(QUIET).min(latest)),
         }
+    }
+
+    /// The failure that it waits after, if there was one.
+    fn failure(self) -> Option<Failure> {
+        match self {
+            Self::Delayed { failure, .. } => failure,
+            Self::New | Self::Ready | Self::Debounced { .. } | Self::Held => None,
+        }
+    }
+
+    fn waits_after(self, kind: FailureKind) -> bool {
+        self.failure().is_some_and(|failure| failure.kind == kind)
     }
 }
 
@@ -84,11 +100,8 @@ struct Item {
     /// The directory with whose keys it shares a turn.
     group: u32,
     tries: Tries,
-    /// Whether it has failed, and is not expected to work soon.
-    is_stuck: bool,
     /// Whether it is a scan for which the end of the rescan waits.
     is_of_rescan: bool,
-    last_failure: LastFailure,
     detail: Detail,
 }
 
@@ -155,9 +168,7 @@ impl WorkQueue {
                     in_heap: 0,
                     group,
                     tries: serving.map_or_else(Tries::default, |serving| serving.tries),
-                    is_stuck: false,
                     is_of_rescan: false,
-                    last_failure: LastFailure::Other,
                     detail,
                 };
                 return entry.insert(new);
@@ -170,7 +181,7 @@ impl WorkQueue {
 
     /// Updates counts and `denied` for a key that leaves a state.
     fn leave_state(&mut self, key: &Key, old: State) {
-        if matches!(old, State::Delayed(_)) && matches!(key, Key::Name(..)) {
+        if matches!(old, State::Delayed { .. }) && matches!(key, Key::Name(..)) {
             self.delayed_names -= 1;
         }
         self.denied.remove(key);
@@ -218,8 +229,9 @@ impl WorkQueue {
     /// Whether nothing is on the queue but keys that come back for as long as the watch lasts,
     /// and keys that have failed and are not expected to work soon.
     pub(super) fn is_at_rest(&self) -> bool {
-        let is_at_rest = |(key, item): (&Key, &Item)| key.is_standing() || item.is_stuck;
-        self.items.iter().all(is_at_rest)
+        let is_stuck = |item: &Item| item.state.failure().is_some_and(|failure| failure.is_stuck);
+        let mut items = self.items.iter();
+        items.all(|(key, item)| key.is_standing() || is_stuck(item))
     }
 
     /// Whether a key on it has failed.
@@ -230,10 +242,8 @@ impl WorkQueue {
 
     /// Whether an entry is delayed after an I/O error.
     pub(super) fn backs_off(&self, id: Id) -> bool {
-        let waits = |item: &Item| {
-            item.last_failure == LastFailure::Io && matches!(item.state, State::Delayed(_))
-        };
-        self.items.get(&Key::Entry(id)).is_some_and(waits)
+        let item = self.items.get(&Key::Entry(id));
+        item.is_some_and(|item| item.state.waits_after(FailureKind::Io))
     }
 
     pub(super) fn has(&self, key: &Key) -> bool {

@@ -45,7 +45,7 @@ pub(super) fn back_off(error: &FsError, failures: u8) -> u64 {
 
 /// Whether an item is not expected to work soon, after `failures` consecutive failures: its next
 /// try is after 1 s at the earliest.
-pub(super) fn is_stuck(error: &FsError, failures: u8) -> bool {
+fn is_stuck(error: &FsError, failures: u8) -> bool {
     match error {
         FsError::PermissionDenied | FsError::WatchLimit | FsError::Stalled => true,
         FsError::NotFound | FsError::Busy | FsError::Unanswered | FsError::NoDescriptor => {
@@ -55,18 +55,42 @@ pub(super) fn is_stuck(error: &FsError, failures: u8) -> bool {
     }
 }
 
-/// How a key failed last, as far as that decides what may hasten the next try.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum LastFailure {
+/// A failure, as far as it decides what may hasten the next try, and whether that is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Failure {
+    pub(super) kind: FailureKind,
+    /// Whether the key is not expected to work soon.
+    pub(super) is_stuck: bool,
+}
+
+impl Failure {
+    /// `failures`: the consecutive ones, this one included.
+    pub(super) fn new(error: &FsError, failures: u8) -> Self {
+        Self {
+            kind: FailureKind::from(error),
+            is_stuck: is_stuck(error, failures),
+        }
+    }
+
+    /// The same, where there is a reason to try sooner.
+    pub(super) fn hastened(self) -> Self {
+        Self {
+            is_stuck: false,
+            ..self
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum FailureKind {
     /// By an I/O error: it is not tried sooner than planned.
     Io,
     /// Its file system did not answer.
     NoAnswer,
-    /// Otherwise, or not yet.
     Other,
 }
 
-impl From<&FsError> for LastFailure {
+impl From<&FsError> for FailureKind {
     fn from(error: &FsError) -> Self {
         match error {
             FsError::Io(_) => Self::Io,

@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 
-use super::back_off::{LastFailure, back_off, is_stuck, is_to_report};
+use super::back_off::{Failure, FailureKind, back_off, is_to_report};
 use super::{CEILING, Detail, Item, Key, QUIET, RETRY_DELAY, State, Work, WorkQueue};
 use crate::tracker::disk::FsError;
 use crate::tracker::model::Id;
@@ -73,8 +73,8 @@ impl WorkQueue {
     pub(in crate::tracker) fn delay(&mut self, work: Work, due: u64) {
         let item = self.get_or_insert(&work);
         if item.state == State::New || item.state.due().is_some_and(|old| due < old) {
-            item.is_stuck = false;
-            self.wait(work.key, State::Delayed(due));
+            let failure = item.state.failure().map(Failure::hastened);
+            self.wait(work.key, State::Delayed { due, failure });
         }
     }
 
@@ -86,7 +86,7 @@ impl WorkQueue {
         let old = std::mem::replace(&mut item.state, state);
         item.in_heap = due;
         self.leave_state(&key, old);
-        if matches!((state, &key), (State::Delayed(_), Key::Name(..))) {
+        if matches!((state, &key), (State::Delayed { .. }, Key::Name(..))) {
             self.delayed_names += 1;
         }
         self.deadlines.push(Reverse((due, key)));
@@ -118,11 +118,11 @@ impl WorkQueue {
                 item.state = State::Debounced { last: now, latest };
                 return;
             }
-            State::Delayed(due) if due <= now.saturating_add(QUIET) => return,
+            State::Delayed { due, .. } if due <= now.saturating_add(QUIET) => return,
             State::Ready | State::Held => return,
-            State::Delayed(_) | State::New => {}
+            // One that has failed may work now that something has happened to it.
+            State::Delayed { .. } | State::New => {}
         }
-        item.is_stuck = false; // It may work now that something has happened to it.
         let latest = now.saturating_add(CEILING);
         self.wait(work.key, State::Debounced { last: now, latest });
     }
@@ -151,19 +151,18 @@ impl WorkQueue {
         let due = now.saturating_add(back_off(error, *count));
         let is_sooner = match item.state {
             State::New => true,
-            State::Delayed(old) => due < old,
+            State::Delayed { due: old, .. } => due < old,
             State::Ready | State::Debounced { .. } | State::Held => false,
         };
         if !is_sooner {
             return false; // The try that comes sooner reports it, if it fails as well.
         }
         *count = count.saturating_add(1);
-        item.is_stuck = is_stuck(error, *count);
+        let failure = Some(Failure::new(error, *count));
         if !is_unanswered {
             item.tries.unanswered = 0;
         }
-        item.last_failure = LastFailure::from(error);
-        self.wait(work.key.clone(), State::Delayed(due));
+        self.wait(work.key.clone(), State::Delayed { due, failure });
         if *error == FsError::PermissionDenied {
             self.denied.insert(work.key, Id(work.group));
         }
@@ -182,12 +181,14 @@ impl WorkQueue {
     /// Makes keys due whose file system did not answer, since one answers again. Their failures
     /// count on, so that none is reported twice.
     pub(in crate::tracker) fn hasten_unanswered(&mut self) {
-        let waits = |item: &Item| {
-            item.last_failure == LastFailure::NoAnswer && matches!(item.state, State::Delayed(_))
-        };
-        let items = self.items.iter().filter(|(_, item)| waits(item));
-        for key in items.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-            self.wait(key, State::Delayed(self.now));
+        let due = self.now;
+        let items = self.items.iter();
+        let waiting = items.filter(|(_, item)| item.state.waits_after(FailureKind::NoAnswer));
+        let waiting: Vec<_> = waiting
+            .map(|(key, item)| (key.clone(), item.state.failure()))
+            .collect();
+        for (key, failure) in waiting {
+            self.wait(key, State::Delayed { due, failure });
         }
     }
 
