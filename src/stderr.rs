@@ -16,7 +16,7 @@ use crate::error::limit_remedy;
 use crate::escape::{escaped, without_controls};
 use crate::nanos::nanos;
 pub(crate) use buffer::{close, end_by, erase_progress, flush, is_waiting, message, with_stream};
-use warnings::Warnings;
+use warnings::{Kind, Warnings};
 
 /// Progress is shown of work that takes longer than this: 300 ms.
 const FIRST_PROGRESS: Duration = Duration::from_millis(300);
@@ -117,15 +117,14 @@ impl Stderr {
 
     /// Writes a warning that other users can cause any number of times; only the first ones.
     pub(crate) fn warn_of_many(&mut self, text: &str, now: u64) {
-        let kind = Warning::Failed(String::new());
-        if self.warnings.record(&kind, now) {
+        if self.warnings.record(Kind::Failed, now) {
             self.line(text);
         }
     }
 
     /// Writes a warning about a path; of each kind only the first ones.
     pub(crate) fn warning(&mut self, path: &[u8], warning: &Warning, now: u64) {
-        if !self.warnings.record(warning, now) {
+        if !self.warnings.record(Kind::from(warning), now) {
             return;
         }
         let path = escaped(path);

@@ -14,52 +14,78 @@ const FIRST_DELAY: u64 = 1_000_000_000;
 /// The longest delay: 1 h.
 const LONGEST_DELAY: u64 = 3600 * FIRST_DELAY;
 
+/// A kind of warnings, which are counted together.
 #[derive(Clone, Copy)]
-struct Kind {
+pub(super) enum Kind {
+    UnreadableDirectory,
+    UnreadableFile,
+    NoWatch,
+    OverLimit,
+    /// Any other error.
+    Failed,
+}
+
+impl Kind {
+    /// In the order of declaration, which is that of `--stats`.
+    const ALL: [Self; 5] = [
+        Self::UnreadableDirectory,
+        Self::UnreadableFile,
+        Self::NoWatch,
+        Self::OverLimit,
+        Self::Failed,
+    ];
+
+    fn texts(self) -> Texts {
+        match self {
+            Self::UnreadableDirectory => Texts {
+                row: "unreadable dirs",
+                what: "directories that may not be read",
+            },
+            Self::UnreadableFile => Texts {
+                row: "unreadable files",
+                what: "files that may not be read",
+            },
+            Self::NoWatch => Texts {
+                row: "unwatched dirs",
+                what: "directories without a watch",
+            },
+            Self::OverLimit => Texts {
+                row: "over the limit",
+                what: "files larger than --hash-limit",
+            },
+            Self::Failed => Texts {
+                row: "other errors",
+                what: "errors",
+            },
+        }
+    }
+
+    /// How many are written one by one. Where it is one, that one announces that there may be more.
+    fn shown(self) -> u64 {
+        match self {
+            Self::NoWatch | Self::OverLimit => 1,
+            Self::UnreadableDirectory | Self::UnreadableFile | Self::Failed => 10,
+        }
+    }
+}
+
+impl From<&Warning> for Kind {
+    fn from(warning: &Warning) -> Self {
+        match warning {
+            Warning::UnreadableDirectory => Self::UnreadableDirectory,
+            Warning::UnreadableFile => Self::UnreadableFile,
+            Warning::NoWatch => Self::NoWatch,
+            Warning::OverLimit => Self::OverLimit,
+            Warning::Failed(_) => Self::Failed,
+        }
+    }
+}
+
+struct Texts {
     /// Its name in `--stats`.
     row: &'static str,
     /// Its name after a number.
     what: &'static str,
-    /// How many are written one by one.
-    shown: u64,
-}
-
-const KINDS: [Kind; 5] = [
-    Kind {
-        row: "unreadable dirs",
-        what: "directories that may not be read",
-        shown: 10,
-    },
-    Kind {
-        row: "unreadable files",
-        what: "files that may not be read",
-        shown: 10,
-    },
-    Kind {
-        row: "unwatched dirs",
-        what: "directories without a watch",
-        shown: 1,
-    },
-    Kind {
-        row: "over the limit",
-        what: "files larger than --hash-limit",
-        shown: 1,
-    },
-    Kind {
-        row: "other errors",
-        what: "errors",
-        shown: 10,
-    },
-];
-
-fn kind(warning: &Warning) -> usize {
-    match warning {
-        Warning::UnreadableDirectory => 0,
-        Warning::UnreadableFile => 1,
-        Warning::NoWatch => 2,
-        Warning::OverLimit => 3,
-        Warning::Failed(_) => 4,
-    }
 }
 
 /// The number of warnings of a kind.
@@ -72,23 +98,22 @@ struct Count {
 
 #[derive(Default)]
 pub(super) struct Warnings {
-    counts: [Count; KINDS.len()],
+    /// By kind.
+    counts: [Count; Kind::ALL.len()],
     due: Option<u64>,
     delay: u64,
 }
 
 impl Warnings {
     /// Counts a warning; returns whether it is to be written.
-    pub(super) fn record(&mut self, warning: &Warning, now: u64) -> bool {
-        let kind = kind(warning);
-        let shown = KINDS[kind].shown;
-        let count = &mut self.counts[kind];
+    pub(super) fn record(&mut self, kind: Kind, now: u64) -> bool {
+        let shown = kind.shown();
+        let count = &mut self.counts[kind as usize];
         count.total += 1;
         if count.total <= shown {
             count.written += 1;
             return true;
         }
-        // The one warning of a kind of which one is shown announces that there may be more.
         if shown > 1 && self.due.is_none() {
             self.delay = (self.delay * 2).clamp(FIRST_DELAY, LONGEST_DELAY);
             self.due = Some(now.saturating_add(self.delay));
@@ -105,11 +130,11 @@ impl Warnings {
     pub(super) fn summary(&mut self, now: u64) -> Vec<String> {
         self.due = self.due.filter(|&due| due > now);
         let mut lines = Vec::new();
-        for (count, kind) in self.counts.iter_mut().zip(KINDS) {
+        for (count, kind) in self.counts.iter_mut().zip(Kind::ALL) {
             let more = count.total - count.written;
-            if more > 0 && kind.shown > 1 {
+            if more > 0 && kind.shown() > 1 {
                 count.written = count.total;
-                let what = kind.what;
+                let what = kind.texts().what;
                 lines.push(format!("and {more} more {what} (--stats lists the counts)"));
             }
         }
@@ -117,25 +142,24 @@ impl Warnings {
     }
 
     pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let counts = self.counts.iter().zip(KINDS);
-        let counts = counts.map(|(count, kind)| (kind.row, count.total));
+        let counts = self.counts.iter().zip(Kind::ALL);
+        let counts = counts.map(|(count, kind)| (kind.texts().row, count.total));
         counts.filter(|(_, total)| *total > 0)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FIRST_DELAY, LONGEST_DELAY, Warnings};
-    use crate::change::Warning;
+    use super::{FIRST_DELAY, Kind, LONGEST_DELAY, Warnings};
 
     #[test]
     fn ten_of_a_kind_are_written_and_then_their_number() {
         let mut warnings = Warnings::default();
         for number in 0..2700 {
-            let is_shown = warnings.record(&Warning::UnreadableDirectory, number);
+            let is_shown = warnings.record(Kind::UnreadableDirectory, number);
             assert_eq!(is_shown, number < 10);
         }
-        assert!(warnings.record(&Warning::UnreadableFile, 2700));
+        assert!(warnings.record(Kind::UnreadableFile, 2700));
         let due = warnings.due().expect("a summary");
         assert_eq!(due, 10 + FIRST_DELAY);
         let line = "and 2690 more directories that may not be read (--stats lists the counts)";
@@ -153,7 +177,7 @@ mod tests {
         // A warning each second, for two days.
         for _ in 0..2 * 24 * 3600 {
             now += FIRST_DELAY;
-            warnings.record(&Warning::Failed(String::new()), now);
+            warnings.record(Kind::Failed, now);
             if warnings.due().is_some_and(|due| due <= now) {
                 lines += warnings.summary(now).len();
             }
@@ -166,7 +190,7 @@ mod tests {
     fn what_is_written_once_has_no_summary() {
         let mut warnings = Warnings::default();
         for number in 0..100 {
-            let is_shown = warnings.record(&Warning::NoWatch, number);
+            let is_shown = warnings.record(Kind::NoWatch, number);
             assert_eq!(is_shown, number == 0);
         }
         assert_eq!(warnings.due(), None);
