@@ -77,11 +77,16 @@ impl<D: Disk> Tracker<D> {
                 digest: Some(digest),
                 stable,
                 ..
-            }) if !self.goes_by_stat(&stat) => self.store_digest(id, &stat, digest, stable),
+            }) if !self.goes_by_stat(&stat) => {
+                self.count_reading(&stat);
+                self.keep_digest(id, &stat, digest, stable);
+                self.check_first_status(id, &stat);
+            }
             // Over the size limit, or files are not read; an empty one is read all the same.
             Ok(FileDigest { stat, .. }) => {
                 let by_stat = self.goes_by_stat(&stat);
                 self.keep_fingerprint(id, &stat, !by_stat, self.clock.wall());
+                self.check_first_status(id, &stat);
                 self.warn_over_limit(id, &stat);
             }
             // It moved, or it or its directory may not be read.

@@ -95,7 +95,7 @@ impl<D: Disk> Tracker<D> {
         }
         let name = self.model.name(id).to_vec();
         match self.read_in(dir, &name) {
-            Ok(Reading::Done(read)) => drop(self.take_reading(id, &read, evidence)),
+            Ok(Reading::Done(read)) => self.take_reading_now(id, &read, evidence),
             Ok(Reading::Later(ticket, found)) => {
                 let dev = Some(found.as_ref().unwrap_or(stat).inode.dev);
                 let failures = self.queue.failures_of(id);
@@ -115,9 +115,16 @@ impl<D: Disk> Tracker<D> {
             self.try_again(id, &FsError::NotFound, evidence);
             return false;
         };
-        self.note_read(id, &read.stat, read.stable);
+        self.count_reading(&read.stat);
         self.compare(id, &read.stat, digest, read.stable, evidence);
         true
+    }
+
+    /// Compares a file that was read now, after the events of the batch that is being applied.
+    fn take_reading_now(&mut self, id: Id, read: &FileDigest, evidence: Evidence) {
+        if self.take_reading(id, read, evidence) && read.stable {
+            self.mark_read_this_batch(id);
+        }
     }
 
     /// Puts a file back that could not be read, with what happened to it before.
@@ -158,7 +165,7 @@ impl<D: Disk> Tracker<D> {
         self.queue.cancel_debounce(id);
         let evidence = self.take_evidence(id);
         match reading {
-            Reading::Done(read) => drop(self.take_reading(id, &read, evidence)),
+            Reading::Done(read) => self.take_reading_now(id, &read, evidence),
             Reading::Later(ticket, found) => {
                 let dev = found.map(|stat| stat.inode.dev);
                 let failures = self.queue.failures_of(id);
@@ -176,6 +183,7 @@ impl<D: Disk> Tracker<D> {
         };
         let evidence = begun.evidence;
         self.queue.resume(id, begun.failures);
+        let is_first = self.model.is_unread(id);
         match answer {
             Ok(read) => {
                 if self.take_reading(id, &read, evidence) {
@@ -189,6 +197,8 @@ impl<D: Disk> Tracker<D> {
                     }
                     if begun.is_stale {
                         self.enqueue(id);
+                    } else if is_first {
+                        self.check_first_status(id, &read.stat);
                     }
                 }
             }

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::disk::{FsError, Inode, Stat, Target, Ticket, Xattr};
 use crate::change::{Digest, Kind};
 use crate::event::{NameEvent, SelfEvent};
+use answers::WorkerRead;
 pub(crate) use chance::Chance;
 use kernel::Kernel;
 pub(crate) use kernel::Queued;
@@ -47,12 +48,6 @@ pub(crate) struct Entered {
     node: Node,
 }
 
-struct WorkerRead {
-    node: Node,
-    /// Its status before it was listed.
-    stat: Stat,
-}
-
 /// The chances of events, in percent.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Odds {
@@ -60,6 +55,8 @@ pub(crate) struct Odds {
     pub(crate) race: usize,
     pub(crate) late: usize,
     pub(crate) by_worker: usize,
+    /// That what a thread has read is on the way for a while.
+    pub(crate) slow_answer: usize,
     /// That a call is answered with an error.
     pub(crate) error: usize,
 }

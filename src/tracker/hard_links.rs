@@ -205,6 +205,20 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Enqueues a file with several names whose first status, which came from a thread, is older
+    /// than what is there: a write by another name is reported of those that are known by then.
+    pub(super) fn check_first_status(&mut self, id: Id, stat: &Stat) {
+        if !self.model.has(id, Flag::LINKED) {
+            return;
+        }
+        let read = model::fingerprint(stat, true);
+        let is_same = |now: Stat| model::fingerprint(&now, true) == read;
+        if !self.stat_entry(id).is_ok_and(is_same) {
+            self.model.add_evidence(id, Evidence::OTHER_NAME);
+            self.enqueue(id);
+        }
+    }
+
     /// Enqueues the names of an inode of which something older was reported than was read of it as
     /// `name`.
     pub(super) fn enqueue_other_names(&mut self, key: InodeKey, name: Id, is_written: bool) {

@@ -20,7 +20,7 @@ impl<D: Disk> Tracker<D> {
         let evidence = self.take_evidence(id).union(Evidence::WRITE_EVENTS);
         match read.digest {
             Some(digest) => {
-                self.note_read(id, stat, read.stable);
+                self.note_read_now(id, stat, read.stable);
                 self.compare(id, stat, digest, read.stable, evidence);
             }
             None => self.compare_stat(id, stat, evidence),
@@ -119,6 +119,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Stores the digest of a file that was read now.
     pub(in crate::tracker) fn store_digest(
         &mut self,
         id: Id,
@@ -126,12 +127,18 @@ impl<D: Disk> Tracker<D> {
         digest: Digest,
         stable: bool,
     ) {
-        self.note_read(id, stat, stable);
+        self.note_read_now(id, stat, stable);
         self.keep_digest(id, stat, digest, stable);
     }
 
     /// Stores the digest and the fingerprint of a file. If it is not stable, it is read again.
-    pub(super) fn keep_digest(&mut self, id: Id, stat: &Stat, digest: Digest, stable: bool) {
+    pub(in crate::tracker) fn keep_digest(
+        &mut self,
+        id: Id,
+        stat: &Stat,
+        digest: Digest,
+        stable: bool,
+    ) {
         self.model.set_digest(id, Some(digest));
         self.keep_fingerprint(id, stat, true, self.clock.wall());
         self.remember_mtime(id, stat);
@@ -143,17 +150,22 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// Counts a file that was read now, and notes that, if it did not change meanwhile, its other
-    /// events in the batch that is applied are out of date.
-    pub(super) fn note_read(&mut self, id: Id, stat: &Stat, stable: bool) {
+    /// Counts a file that was read.
+    pub(in crate::tracker) fn count_reading(&mut self, stat: &Stat) {
         self.counters.hashes += 1;
         self.counters.hashed_bytes += stat.size;
+    }
+
+    /// Counts a file that was read now, after the events of the batch that is being applied: if it
+    /// did not change meanwhile, they tell nothing more. What a thread has read may be older.
+    pub(super) fn note_read_now(&mut self, id: Id, stat: &Stat, stable: bool) {
+        self.count_reading(stat);
         if stable {
             self.mark_read_this_batch(id);
         }
     }
 
-    fn mark_read_this_batch(&mut self, id: Id) {
+    pub(super) fn mark_read_this_batch(&mut self, id: Id) {
         if let Some(applying) = &mut self.applying {
             applying.read.insert(id);
         }

@@ -3,13 +3,22 @@
 use std::rc::Rc;
 
 use super::tree::Node;
-use super::{Entered, Fake, Note, WorkerRead, digest};
+use super::{Entered, Fake, Note, digest};
 use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
     Xattr,
 };
+
+/// A file that a thread was given.
+pub(super) struct WorkerRead {
+    node: Node,
+    /// Its status before it was listed.
+    stat: Stat,
+    /// What was read, if the answer is on the way.
+    read: Option<Result<FileDigest, FsError>>,
+}
 
 impl Fake {
     pub(super) fn find(&self, at: Target<'_, Rc<Entered>>) -> Result<Node, FsError> {
@@ -95,19 +104,28 @@ impl Fake {
         self.worker_reads.keys().copied().collect()
     }
 
+    /// Reads a file that a thread was given, or gives what was read of it before. `None`: not yet.
     pub(crate) fn answer(&mut self, ticket: Ticket) -> Option<Result<FileDigest, FsError>> {
-        let WorkerRead { node, stat } = self.worker_reads.remove(&ticket)?;
-        if let Err(why) = self.fail(false) {
-            self.unpin(node);
-            return Some(Err(why));
+        let mut job = self.worker_reads.remove(&ticket)?;
+        if let Some(read) = job.read.take() {
+            return Some(read);
         }
+        let read = self.read_by_worker(job.node, job.stat);
+        self.unpin(job.node);
+        if self.chance.happens(self.odds.slow_answer) {
+            job.read = Some(read);
+            self.worker_reads.insert(ticket, job);
+            return None;
+        }
+        Some(read)
+    }
+
+    fn read_by_worker(&mut self, node: Node, stat: Stat) -> Result<FileDigest, FsError> {
+        self.fail(false)?;
         if !self.is_readable(node) {
-            self.unpin(node);
-            return Some(Err(FsError::PermissionDenied));
+            return Err(FsError::PermissionDenied);
         }
-        let read = self.read_halves(node, stat);
-        self.unpin(node);
-        Some(Ok(read))
+        Ok(self.read_halves(node, stat))
     }
 
     /// Reads one file for the baseline: the path of its directory must lead to that inode.
@@ -290,7 +308,14 @@ impl Disk for Fake {
         }
         self.pin(node);
         if self.chance.happens(self.odds.by_worker) {
-            self.worker_reads.insert(ticket, WorkerRead { node, stat });
+            self.worker_reads.insert(
+                ticket,
+                WorkerRead {
+                    node,
+                    stat,
+                    read: None,
+                },
+            );
             return Ok(Reading::Later(ticket, Some(stat)));
         }
         if !self.is_readable(node) {

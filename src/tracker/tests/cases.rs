@@ -56,6 +56,7 @@ pub(super) fn folds_with(options: &WorldOptions, tree: &[Op], ops: &[Op]) {
             race: 20,
             late: 20,
             by_worker: 10,
+            slow_answer: 10,
             error: 0,
         };
         let mut world = World::new(

@@ -54,6 +54,7 @@ pub(super) fn options() -> impl Strategy<Value = WorldOptions> {
         race: race * 20,
         late: late * 25,
         by_worker: by_worker * 30,
+        slow_answer: by_worker * 30,
         error: 0,
     });
     let hashing =

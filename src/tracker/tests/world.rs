@@ -7,7 +7,7 @@ mod steps;
 
 use std::collections::VecDeque;
 
-use super::super::disk::{Disk, Inode};
+use super::super::disk::{Disk, FileDigest, FsError, Inode};
 use super::super::fake::{Fake, Odds, Op, Queued};
 use super::super::model::Id;
 use super::super::{Settings, Timestamps, Tracker};
@@ -23,6 +23,8 @@ pub(super) const MS: u64 = 1_000_000;
 
 /// One file that the baseline will read.
 struct ReadBatch {
+    /// What was read, if its answer is on the way.
+    read: Option<Result<FileDigest, FsError>>,
     id: Id,
     root: Vec<u8>,
     route: Vec<u8>,

@@ -210,6 +210,7 @@ impl World {
             let root = self.tracker.roots.with_entry(model.root(id));
             let root = root.unwrap().open.clone();
             self.batches.push(ReadBatch {
+                read: None,
                 id,
                 root,
                 route,

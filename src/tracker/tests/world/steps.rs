@@ -8,7 +8,7 @@ use std::convert::Infallible;
 
 use crate::stage_order::{Stages, Time};
 use crate::tracker::Hashing;
-use crate::tracker::disk::Disk;
+use crate::tracker::disk::{Disk, FileDigest, FsError};
 use crate::tracker::fake::Queued;
 
 impl World {
@@ -78,34 +78,50 @@ impl World {
         self.absorb();
     }
 
-    /// Delivers the baseline's answer about a file; `which` of those that are left.
+    /// Reads a file for the baseline, or delivers what was read of it before; `which` of those that
+    /// are left.
     pub(in crate::tracker::tests) fn batch(&mut self, which: usize) {
         self.emit_all();
         if self.batches.is_empty() {
             return;
         }
+        let mut batch = self.batches.swap_remove(which % self.batches.len());
+        let read = match batch.read.take() {
+            Some(read) => read,
+            None => {
+                let read = self.read_for_baseline(&batch);
+                let disk = &mut self.tracker.disk;
+                if disk.chance.happens(disk.odds.slow_answer) {
+                    batch.read = Some(read);
+                    self.batches.push(batch);
+                    return;
+                }
+                read
+            }
+        };
+        let now = self.now();
+        self.tracker.at(now).take_baseline(batch.id, read);
+        self.absorb();
+    }
+
+    fn read_for_baseline(&mut self, batch: &ReadBatch) -> Result<FileDigest, FsError> {
         let ReadBatch {
-            id,
             root,
             route,
             inode,
             name,
-        } = self.batches.swap_remove(which % self.batches.len());
-        let eager = self.tracker.settings.hashing == Hashing::Eager;
-        let limit = if eager {
-            self.tracker.settings.hash_limit
-        } else {
-            0
+            ..
+        } = batch;
+        let settings = &self.tracker.settings;
+        let limit = match settings.hashing {
+            Hashing::Eager => settings.hash_limit,
+            Hashing::Lazy | Hashing::Off => 0,
         };
-        let at = [&route, &b"/"[..], &name].concat();
-        self.tracker
-            .disk
-            .journal
+        let disk = &mut self.tracker.disk;
+        let at = [&route[..], b"/", name].concat();
+        disk.journal
             .push(format!("  baseline reads {}", String::from_utf8_lossy(&at)));
-        let read = self.tracker.disk.batch(&root, &route, inode, &name, limit);
-        let now = self.now();
-        self.tracker.at(now).take_baseline(id, read);
-        self.absorb();
+        disk.batch(root, route, *inode, name, limit)
     }
 }
 

@@ -1,0 +1,77 @@
+//! Tests what the baseline has read and what has happened since, until its answer is taken.
+
+use super::super::Hashing;
+use super::super::fake::Op;
+use super::cases::{all, write};
+use super::world::{World, WorldOptions};
+use crate::stage_order::Stages;
+
+/// A world of two names of a file, which the baseline has read; its answers are on the way.
+fn read_before_it_is_written(hashing: Hashing) -> World {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut options = WorldOptions::default();
+    options.settings.hashing = hashing;
+    let mut world = World::new(&options, &tree);
+    world.tracker.disk.odds.slow_answer = 100;
+    world.batch(0);
+    world.batch(0);
+    world.tracker.disk.odds.slow_answer = 0;
+    world
+}
+
+#[test]
+fn a_write_that_is_known_before_another_name_of_the_file_is_reported_of_that_too() {
+    for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
+        let mut world = read_before_it_is_written(hashing);
+        world.does(&write("t/a", 2));
+        world.catches_up();
+        assert_eq!(world.new_records(), ["changed t/a 4"], "{hashing:?}");
+        world.settles();
+        assert_eq!(world.new_records(), ["changed t/b 4"], "{hashing:?}");
+    }
+}
+
+#[test]
+fn a_write_by_a_name_that_has_left_since_is_reported_of_another_name() {
+    for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
+        let mut world = read_before_it_is_written(hashing);
+        world.does(&write("t/a", 2));
+        world.catches_up();
+        world.does(&[Op::Rename("t/a", "o/a")]);
+        world.catches_up();
+        world.waits();
+        let expected = ["changed t/a 4", "deleted t/a"];
+        assert_eq!(world.new_records(), expected, "{hashing:?}");
+        world.settles();
+        assert_eq!(world.new_records(), ["changed t/b 4"], "{hashing:?}");
+    }
+}
+
+#[test]
+fn what_a_thread_has_read_before_a_write_does_not_stand_for_it_amid_the_events() {
+    let tree = write("t/a", 1);
+    for of_baseline in [true, false] {
+        let mut world = World::new(&WorldOptions::default(), &tree);
+        world.tracker.disk.odds.slow_answer = 100;
+        if of_baseline {
+            world.batch(0);
+        } else {
+            world.tracker.disk.odds.by_worker = 100;
+            world.does(&[Op::Chmod("t/a", true), Op::Touch("t/a")]);
+            world.catches_up();
+            world.answer(0);
+            world.tracker.disk.odds.by_worker = 0;
+        }
+        world.does(&write("t/a", 2));
+        world.read(usize::MAX);
+        let Ok(_) = world.begin_batch();
+        if of_baseline {
+            world.batch(0);
+        } else {
+            world.answer(0);
+        }
+        world.new_records();
+        world.converges();
+        assert_eq!(world.new_records(), ["changed t/a 4"]);
+    }
+}
