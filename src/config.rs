@@ -187,8 +187,6 @@ fn settings(cli: &Cli, events: Events) -> Settings {
         touched: events.contains(EventName::Touched),
         strict: cli.strict,
         rescan: cli.rescan.map(nanos),
-        began: 0,
-        began_coarse: 0,
     }
 }
 

@@ -101,8 +101,9 @@ pub(crate) struct Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    pub(crate) fn new(disk: D, settings: Settings, filter: Filter, now: u64) -> Self {
+    pub(crate) fn new(disk: D, settings: Settings, filter: Filter, began: Timestamps) -> Self {
         let mut queue = WorkQueue::default();
+        let now = began.tick;
         queue.set_now(now);
         if let Some(every) = settings.rescan {
             queue.delay(Work::timer(Key::Periodic), now.saturating_add(every));
@@ -110,13 +111,9 @@ impl<D> Tracker<D> {
         if filter.reads_rules() {
             queue.delay(Work::timer(Key::Rules), now);
         }
-        let now = Timestamps {
-            tick: now,
-            wall: settings.began,
-        };
         Self {
             disk,
-            clock: Clock::new(now),
+            clock: Clock::new(began),
             model: Model::default(),
             settings,
             filter,
@@ -133,6 +130,12 @@ impl<D> Tracker<D> {
             file_systems: FileSystems::default(),
             is_full: false,
         }
+    }
+
+    /// Sets the first time of the coarse clock, from which file systems take their times, after the
+    /// walk, in nanoseconds since 1970: where a directory has no watch, what was written then counts.
+    pub(crate) fn set_began_coarse(&mut self, time: i64) {
+        self.clock.set_began_coarse(time);
     }
 
     /// Sets the time of what follows.

@@ -37,8 +37,7 @@ impl<D> Tracker<D> {
         }
         let dir = self.model.parent(id);
         if dir.is_some_and(|dir| self.model.wd(dir).is_none()) {
-            let from = self.settings.began_coarse;
-            return self.clock.has_shown_from(stat.ctime, from);
+            return self.clock.has_shown_since_walk(stat.ctime);
         }
         let is_set = || stat.mtime > stat.ctime && self.clock.has_shown(stat.ctime);
         self.clock.has_shown(stat.mtime) || is_set()

@@ -25,6 +25,11 @@ const COARSE: i64 = 20_000_000;
 /// Times of the wall clock are in nanoseconds since 1970.
 pub(super) struct Clock {
     now: Timestamps,
+    /// When the watch began.
+    began: i64,
+    /// If a directory is polled: the first time of the coarse clock, from which file systems take
+    /// their times, after the walk; else `began`.
+    began_coarse: i64,
     shown: ShownTimes,
     /// When the kernel queue was last empty, and all events were applied.
     queue_empty: i64,
@@ -36,6 +41,8 @@ impl Clock {
     pub(super) fn new(now: Timestamps) -> Self {
         Self {
             now,
+            began: now.wall,
+            began_coarse: now.wall,
             shown: ShownTimes::new(now),
             queue_empty: now.wall,
             queue_empty_tick: now.tick,
@@ -80,10 +87,19 @@ impl Clock {
         self.shown.has_shown(time, None)
     }
 
-    /// Whether the wall clock has shown this time since the watch began, if `from` is taken for
-    /// the beginning of the first span.
-    pub(super) fn has_shown_from(&self, time: i64, from: i64) -> bool {
-        self.shown.has_shown(time, Some(from))
+    /// As [`Self::has_shown`], where nothing was watched before the walk was over.
+    pub(super) fn has_shown_since_walk(&self, time: i64) -> bool {
+        self.shown.has_shown(time, Some(self.began_coarse))
+    }
+
+    /// When the watch began.
+    pub(super) fn began(&self) -> i64 {
+        self.began
+    }
+
+    /// Sets the first time of the coarse clock after the walk.
+    pub(super) fn set_began_coarse(&mut self, time: i64) {
+        self.began_coarse = time;
     }
 }
 

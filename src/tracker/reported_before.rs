@@ -57,7 +57,7 @@ impl<D> Tracker<D> {
         }
         let by_stat = self.goes_by_stat(stat);
         self.model.set_digest(id, digest.filter(|_| !by_stat));
-        self.keep_fingerprint(id, stat, !by_stat, self.settings.began);
+        self.keep_fingerprint(id, stat, !by_stat, self.clock.began());
         self.remember_mtime(id, stat);
         self.warn_over_limit(id, stat);
         true

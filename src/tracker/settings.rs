@@ -34,11 +34,6 @@ pub(crate) struct Settings {
     pub(crate) strict: bool,
     /// The interval at which everything is compared with the disk, in nanoseconds.
     pub(crate) rescan: Option<u64>,
-    /// When the watch began, in nanoseconds since 1970.
-    pub(crate) began: i64,
-    /// If a directory is polled: the first time of the coarse clock, from which file systems take
-    /// their times, after the walk; else `began`.
-    pub(crate) began_coarse: i64,
 }
 
 /// Those of tests: all files are read, and nothing more is asked for.
@@ -57,8 +52,6 @@ impl Default for Settings {
             touched: false,
             strict: false,
             rescan: None,
-            began: 0,
-            began_coarse: 0,
         }
     }
 }

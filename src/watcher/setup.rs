@@ -131,10 +131,7 @@ impl Watcher {
         let output = open_output(config.destination, printer, config.style, settle)?;
         let outputs = self_outputs(&output, &config.files);
         let disk = RealDisk::new(Arc::clone(&inotify), workers.clone(), outputs);
-        let mut settings = config.settings;
-        settings.began = clock.now().wall;
-        settings.began_coarse = settings.began;
-        let mut tracker = Tracker::new(disk, settings, config.filter, clock.tick());
+        let mut tracker = Tracker::new(disk, config.settings, config.filter, clock.now());
         if config.options.settle.is_some() {
             tracker.records.current().keep_before();
         }
@@ -200,7 +197,7 @@ impl Watcher {
             return Ok(());
         }
         if self.tracker.model.polled_directories() > 0 {
-            self.tracker.settings.began_coarse = next_tick();
+            self.tracker.set_began_coarse(next_tick());
         }
         self.warn_of_incomplete_events();
         self.report_lack_of_descriptors();

@@ -199,11 +199,9 @@ fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_reported() {
             ..WorldOptions::default()
         };
         let mut world = World::new(&options, &tree);
-        world.tracker.settings.began_coarse -= behind;
-        world
-            .tracker
-            .disk
-            .set_time(world.tracker.settings.began - behind);
+        let coarse = world.tracker.clock.began() - behind;
+        world.tracker.set_began_coarse(coarse);
+        world.tracker.disk.set_time(coarse);
         world.does(&write("t/d/f", 2));
         world.batch(0);
         world.catches_up();

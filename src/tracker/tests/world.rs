@@ -110,16 +110,15 @@ impl World {
         disk.set_time(began);
         disk.kernel.most_events = options.most_events;
         disk.kernel.most_watches = options.most_watches;
-        let settings = Settings {
-            began,
-            began_coarse: began,
-            ..options.settings
-        };
         let globs = |globs: &[&str]| {
             globs
                 .iter()
                 .map(|&glob| glob.to_owned())
                 .collect::<Vec<_>>()
+        };
+        let start = Timestamps {
+            tick: 0,
+            wall: began,
         };
         let filter = Filter::new(&FilterOptions {
             exclude: &globs(&options.exclude),
@@ -128,7 +127,7 @@ impl World {
             gitignore: false,
         });
         let filter = filter.expect("the globs are well formed");
-        let tracker = Tracker::new(disk, settings, filter, 0);
+        let tracker = Tracker::new(disk, options.settings, filter, start);
         let (fold, records, warnings) = (Fold::default(), Vec::new(), Vec::new());
         let (unread, batches) = (VecDeque::new(), Vec::new());
         let links = options.links.iter().map(|(link, _)| *link);

@@ -8,7 +8,7 @@ use crate::since::{Since, TreeId};
 use crate::tracker::disk::FileDigest;
 use crate::tracker::fake::{Chance, Fake, Node, digest};
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::{FileRoot, Hashing, Root, Settings, Tracker};
+use crate::tracker::{FileRoot, Hashing, Root, Settings, Timestamps, Tracker};
 
 /// The options of one run.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub(super) struct Start {
     /// Files that could not be read, and directories whose status is not known.
     pub(super) unknown: HashSet<Id>,
     watched: HashMap<Node, Id>,
+    /// The wall clock, in nanoseconds since 1970.
+    began: i64,
 }
 
 /// The chances, in percent, of what goes wrong during the start.
@@ -74,17 +76,20 @@ impl Start {
             hashing: options.hashing,
             hash_limit: options.hash_limit,
             max_depth: options.max_depth,
-            began,
-            began_coarse: began,
             ..Settings::default()
         };
         let unused = Fake::new(0, began);
+        let start = Timestamps {
+            tick: 0,
+            wall: began,
+        };
         let mut start = Self {
-            tracker: Tracker::new(unused, settings, Default::default(), 0),
+            tracker: Tracker::new(unused, settings, Default::default(), start),
             nodes: HashMap::new(),
             found: Vec::new(),
             unknown: HashSet::new(),
             watched: HashMap::new(),
+            began,
         };
         let (mut files, mut built) = (Vec::new(), Vec::new());
         for (position, &(shown, at)) in options.paths.iter().enumerate() {
@@ -266,8 +271,8 @@ impl Start {
                     0 => Err(FsError::NotFound),
                     1 => Err(FsError::Io("injected".into())),
                     _ => Ok(FileDigest::unread(Stat {
-                        ctime: self.tracker.settings.began + 1,
-                        mtime: self.tracker.settings.began + 1,
+                        ctime: self.began + 1,
+                        mtime: self.began + 1,
                         ..stat
                     })),
                 }
