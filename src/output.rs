@@ -152,6 +152,12 @@ impl Printer {
         &mut self.session.header
     }
 
+    /// Whether a change becomes a record.
+    pub(crate) fn prints(&self, change: &Change) -> bool {
+        let has_form = self.style.format == Format::Json || change.is_of_the_tree();
+        has_form && self.style.events.has(change)
+    }
+
     /// Appends a record to `out`. Returns whether it was a change of the tree and was printed, as
     /// `--count` counts.
     pub(crate) fn print(
@@ -161,10 +167,9 @@ impl Printer {
         wall: i64,
         out: &mut Vec<u8>,
     ) -> bool {
-        if !self.style.events.has(change) {
+        if !self.prints(change) {
             return false;
         }
-        let before = out.len();
         match self.style.format {
             Format::Text => {
                 let time = match self.style.line_time {
@@ -189,9 +194,6 @@ impl Printer {
                 envelope.write(fields, change, out);
             }
             Format::Paths => text::write_path(&self.style, buffer, change, out),
-        }
-        if out.len() == before {
-            return false;
         }
         out.push(self.style.end());
         self.session.advance();

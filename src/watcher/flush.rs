@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::output::{Output, PIECES, Written};
 use super::{StopReason, Watcher};
+use crate::change::Change;
 use crate::error::Error;
 use crate::log_file::Transition;
 use crate::stderr::erase_progress;
@@ -64,7 +65,7 @@ impl Watcher {
             self.emit_changes()?;
             if self.write()? == Written::ReaderGone {
                 self.stop.set_ended(StopReason::ReaderGone);
-            } else if self.output.unwritten() == 0 {
+            } else if self.pending() == 0 {
                 break;
             } else {
                 self.check_signals();
@@ -74,6 +75,12 @@ impl Watcher {
             }
         }
         Ok(())
+    }
+
+    /// The number of records of what was emitted that are not written.
+    pub(super) fn pending(&self) -> usize {
+        let prints = |change: &Change| self.output.prints(change);
+        self.output.pending(&self.tracker.records.ready) + self.tracker.left_to_emit(prints)
     }
 
     /// Writes what the reader takes now.

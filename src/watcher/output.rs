@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::stop_reason::StopConditions;
-use crate::change::ChangeBuffer;
+use crate::change::{Change, ChangeBuffer};
 use crate::log_file::{self, Log};
 use crate::output::writer::RecordWriter;
 use crate::output::{Header, Printer};
@@ -98,10 +98,12 @@ impl Output {
         }
     }
 
-    /// Holds no change from now on.
-    pub(super) fn end_settle(&mut self) {
+    /// Holds no change from now on. Those that are held go to the buffer, before what it has.
+    pub(super) fn end_settle(&mut self, buffer: &mut ChangeBuffer, tildes: usize) {
         if let Some(settle) = &mut self.settle {
             settle.end();
+            settle.pass(buffer, tildes, u64::MAX);
+            buffer.keep_before();
         }
     }
 
@@ -172,10 +174,16 @@ impl Output {
         self.has_backlog() && !self.writer.is_full()
     }
 
-    /// The number of records that are not written.
-    pub(super) fn unwritten(&self) -> usize {
-        let left = self.buffer.changes().len() - self.rendered;
-        self.writer.records_waiting() + left
+    /// The number of records that are not written, with those of a buffer that is not taken yet.
+    pub(super) fn pending(&self, ready: &ChangeBuffer) -> usize {
+        let left = self.buffer.changes().iter().skip(self.rendered);
+        let unprinted = left.chain(ready.changes());
+        self.writer.records_waiting() + unprinted.filter(|change| self.prints(change)).count()
+    }
+
+    /// Whether a change becomes a record.
+    pub(super) fn prints(&self, change: &Change) -> bool {
+        self.printer.prints(change)
     }
 
     /// Updates whether the loop waits for room in the output, or only until the reader goes away;
@@ -212,7 +220,7 @@ impl AsFd for Output {
 
 #[cfg(test)]
 mod tests {
-    use std::io::pipe;
+    use std::io::{PipeReader, pipe};
 
     use super::Output;
     use crate::change::{Change, ChangeBuffer, Content, Kind};
@@ -221,9 +229,9 @@ mod tests {
     use crate::settle::Settle;
     use crate::watcher::stop_reason::{StopConditions, StopOptions};
 
-    #[test]
-    fn what_is_held_behind_a_backlog_has_no_deadline() {
-        let (_reader, writer) = pipe().expect("a pipe");
+    /// An output to a pipe that nobody reads.
+    fn unread(settle: Option<Settle>) -> (PipeReader, Output) {
+        let (reader, writer) = pipe().expect("a pipe");
         let style = Style {
             format: Format::Text,
             nul: false,
@@ -232,35 +240,83 @@ mod tests {
             events: Events::DEFAULT,
             stat: false,
         };
-        let mut output = Output::new(
+        let output = Output::new(
             Printer::new(style, None, Header::default()),
             RecordWriter::new(writer.into(), b'\n').expect("a writer"),
             None,
-            Some(Settle::new(1)),
+            settle,
         );
+        (reader, output)
+    }
+
+    fn create(buffer: &mut ChangeBuffer, number: usize) {
+        let path = buffer.path(|bytes| bytes.extend(format!("t/{number:0200}").bytes()));
+        buffer.push(Change::Created {
+            kind: Kind::Other,
+            path,
+            content: Content::default(),
+            entered: false,
+            attributes: None,
+        });
+    }
+
+    /// Adds a change that is not printed, since `--events` does not name it.
+    fn touch(buffer: &mut ChangeBuffer) {
+        let path = buffer.path(|bytes| bytes.extend(b"t/touched"));
+        buffer.push(Change::Touched { path, mtime: 0 });
+    }
+
+    /// Takes a buffer, and renders it until the output is full.
+    fn fill(output: &mut Output, buffer: &mut ChangeBuffer) {
         let mut stop = StopConditions::new(StopOptions::default());
-        let mut buffer = ChangeBuffer::default();
-        let create = |buffer: &mut ChangeBuffer, number: usize| {
-            let path = buffer.path(|bytes| bytes.extend(format!("t/{number:0200}").bytes()));
-            buffer.push(Change::Created {
-                kind: Kind::Other,
-                path,
-                content: Content::default(),
-                entered: false,
-                attributes: None,
-            });
-        };
-        (0..20_000).for_each(|number| create(&mut buffer, number));
-        // What came before it is due, what comes after it is held.
-        buffer.push(Change::Overflow);
-        create(&mut buffer, 20_000);
-        output.settle(&mut buffer, 0, &mut stop, 0);
-        assert_eq!(output.deadline(), Some(1));
-        output.take(&mut buffer).expect("the changes that are due");
+        output.settle(buffer, 0, &mut stop, 0);
+        output.take(buffer).expect("changes that are due");
         while output.can_render() {
             output.render(&mut stop, 0, 0);
         }
         assert!(output.has_backlog(), "the output is full");
+    }
+
+    /// An output with a backlog of 20,000 records, and one that is held.
+    fn holding() -> (PipeReader, Output, ChangeBuffer) {
+        let (reader, mut output) = unread(Some(Settle::new(1)));
+        let mut buffer = ChangeBuffer::default();
+        (0..20_000).for_each(|number| create(&mut buffer, number));
+        // What came before it is due, what comes after it is held.
+        buffer.push(Change::Overflow);
+        create(&mut buffer, 20_000);
+        fill(&mut output, &mut buffer);
+        (reader, output, buffer)
+    }
+
+    #[test]
+    fn what_is_held_behind_a_backlog_has_no_deadline() {
+        let (_reader, output, _buffer) = holding();
+        assert!(output.settle.as_ref().and_then(Settle::deadline).is_some());
         assert_eq!(output.deadline(), None);
+    }
+
+    #[test]
+    fn each_record_that_is_to_be_printed_is_pending_wherever_it_waits() {
+        let (_reader, mut output) = unread(None);
+        let mut buffer = ChangeBuffer::default();
+        create(&mut buffer, 0);
+        touch(&mut buffer);
+        assert_eq!(output.pending(&buffer), 1, "not taken yet");
+        (1..20_000).for_each(|number| create(&mut buffer, number));
+        (0..10).for_each(|_| touch(&mut buffer));
+        fill(&mut output, &mut buffer);
+        assert_eq!(output.pending(&buffer), 20_000);
+        create(&mut buffer, 20_000);
+        touch(&mut buffer);
+        assert_eq!(output.pending(&buffer), 20_001);
+    }
+
+    #[test]
+    fn what_was_held_until_the_end_is_pending_behind_a_backlog() {
+        let (_reader, mut output, mut buffer) = holding();
+        create(&mut buffer, 20_001);
+        output.end_settle(&mut buffer, 0);
+        assert_eq!(output.pending(&buffer), 20_002);
     }
 }

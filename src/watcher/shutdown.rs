@@ -28,7 +28,7 @@ impl Watcher {
         let until = Instant::now() + LIMIT;
         stderr::end_by(until + GRACE);
         self.service.stopping();
-        self.output.end_settle();
+        self.end_settle();
         self.drain()?;
         if let Some(log) = &mut self.output.log {
             log.retry_now();
@@ -51,7 +51,7 @@ impl Watcher {
             }
             let is_known =
                 !self.has_events() && self.tracker.is_idle() && !self.snapshots.is_listing();
-            if is_known && self.output.unwritten() == 0 || Instant::now() > until {
+            if is_known && self.pending() == 0 || Instant::now() > until {
                 break;
             }
             if self.serve_signals().is_some() {
@@ -75,7 +75,7 @@ impl Watcher {
         let until = Instant::now() + LIMIT;
         stderr::end_by(until + GRACE);
         self.service.stopping();
-        self.output.end_settle();
+        self.end_settle();
         if let Some(log) = &mut self.output.log {
             log.retry_now();
         }
@@ -84,8 +84,7 @@ impl Watcher {
             if self.write()? == Written::ReaderGone {
                 return Ok(());
             }
-            let is_taken = self.tracker.records.ready.changes().is_empty();
-            if is_taken && self.output.unwritten() == 0 {
+            if self.pending() == 0 {
                 return Ok(());
             }
             if Instant::now() > until {
@@ -102,8 +101,14 @@ impl Watcher {
         let _whole = self.output.cut_torn();
         Err(match &mut self.output.log {
             Some(log) => Error::Output(log.take_error()),
-            None => Error::Unwritten(self.output.unwritten()),
+            None => Error::Unwritten(self.pending()),
         })
+    }
+
+    fn end_settle(&mut self) {
+        let tildes = self.tracker.model.tildes();
+        let ready = &mut self.tracker.records.ready;
+        self.output.end_settle(ready, tildes);
     }
 
     /// Cuts off a torn record, and gives up what is not written.
@@ -111,16 +116,16 @@ impl Watcher {
     /// # Errors
     /// Something was lost.
     pub(super) fn give_up_unwritten(&mut self) -> Result<(), Error> {
-        let unwritten = self.output.unwritten() + self.tracker.left_to_emit();
-        if unwritten == 0 && !self.snapshots.is_listing() {
+        let pending = self.pending();
+        if pending == 0 && !self.snapshots.is_listing() {
             return Ok(());
         }
         let _whole = self.output.cut_torn();
-        let is_stuck = self.output.unwritten() > 0;
+        let is_stuck = self.output.pending(&self.tracker.records.ready) > 0;
         match &mut self.output.log {
             Some(log) if is_stuck => Err(Error::Output(log.take_error())),
             Some(_) | None if self.snapshots.is_listing() => Err(Error::SnapshotCut),
-            Some(_) | None => Err(Error::Unwritten(unwritten)),
+            Some(_) | None => Err(Error::Unwritten(pending)),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! may have.
 
 use super::records::Part;
-use crate::change::{Content, Kind};
+use crate::change::{Change, Content, Kind};
 use crate::tracker::Tracker;
 use crate::tracker::disk::Disk;
 use crate::tracker::model::{Flag, Id};
@@ -51,17 +51,40 @@ impl<D> Tracker<D> {
         self.model.is_live(id) && !self.is_leaving(id)
     }
 
-    /// How many records are left beside those that may be written now.
-    pub(crate) fn left_to_emit(&self) -> usize {
+    /// How many changes are left beside those that may be written now, of those that `counts`.
+    pub(crate) fn left_to_emit(&self, counts: impl Fn(&Change) -> bool) -> usize {
+        let deleted = |id: Id| Change::Deleted {
+            kind: self.model.kind(id),
+            path: 0..0,
+        };
+        let created = |id: Id| Change::Created {
+            kind: self.model.kind(id),
+            path: 0..0,
+            content: Content::default(),
+            entered: false,
+            attributes: None,
+        };
+        let is_shown = |id: &Id| !self.model.has(*id, Flag::HIDDEN);
         let count = |part: &Part| match part {
-            Part::Buffer(buffer) => buffer.changes().len(),
-            Part::Emission(Emission::Removal { old, .. }) => self.model.subtree(old.top).len(),
+            Part::Buffer(buffer) => buffer.changes().iter().filter(|it| counts(it)).count(),
+            Part::Emission(Emission::Removal { old, emit_top }) => {
+                let all = self.model.subtree(old.top).into_iter();
+                let left = all.filter(|id| *emit_top || *id != old.top);
+                left.filter(is_shown)
+                    .filter(|id| counts(&deleted(*id)))
+                    .count()
+            }
             Part::Emission(Emission::Moved {
                 all,
-                deleted,
-                created,
+                deleted: gone,
+                created: made,
                 ..
-            }) => 2 * all.len() - deleted - created,
+            }) => {
+                let old = all.iter().rev().skip(*gone).copied().filter(is_shown);
+                let new = all.iter().skip(*made).copied().filter(is_shown);
+                old.filter(|id| counts(&deleted(*id))).count()
+                    + new.filter(|id| counts(&created(*id))).count()
+            }
         };
         self.records.left.iter().map(count).sum()
     }

@@ -3,6 +3,7 @@
 use super::super::fake::Op;
 use super::cases::{touch, write};
 use super::world::{MS, World, WorldOptions};
+use crate::change::Change;
 use crate::stage_order::Stages;
 
 const MANY: [&str; 12] = [
@@ -171,4 +172,54 @@ fn a_directory_that_is_found_again_while_it_is_removed_is_new() {
     world.does(&[Op::Exchange("t/d", "t/e")]);
     world.apply_all();
     world.converges();
+}
+
+/// How many are left of all changes, and of those of a kind.
+fn left(world: &World, is_of_kind: impl Fn(&Change) -> bool) -> (usize, usize) {
+    let tracker = &world.tracker;
+    (
+        tracker.left_to_emit(|_| true),
+        tracker.left_to_emit(is_of_kind),
+    )
+}
+
+#[test]
+fn what_is_left_of_a_renamed_directory_is_counted_by_what_is_printed() {
+    let mut tree = vec![Op::MakeDir("t/d")];
+    tree.extend(MANY.iter().flat_map(|name| touch(name)));
+    let mut options = WorldOptions::default();
+    options.settings.no_renames = true;
+    let mut world = World::quiet(&options, &tree);
+    world.does(&[Op::Rename("t/d", "t/e")]);
+    world.read(usize::MAX);
+    let Ok(_) = world.begin_batch();
+    while !world.tracker.is_emitting() {
+        world.apply();
+    }
+    let count = MANY.len() + 1;
+    let is_created = |change: &Change| matches!(change, Change::Created { .. });
+    world.absorb();
+    let gone = world.new_records().len();
+    assert!(gone < count);
+    assert_eq!(left(&world, is_created), (2 * count - gone, count));
+    world.converges();
+    assert_eq!(left(&world, is_created), (0, 0));
+}
+
+#[test]
+fn what_is_left_of_a_removed_directory_is_counted_by_what_is_printed() {
+    // The inner PATH is reported by itself.
+    let mut tree = vec![Op::MakeDir("t/d"), Op::MakeDir("t/d/x")];
+    tree.extend(MANY.iter().flat_map(|name| touch(name)));
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    let top = world.tracker.roots.entries().next().unwrap();
+    let dir = world.tracker.model.find(top, b"d").unwrap();
+    let inner = world.tracker.model.find(dir, b"x").unwrap();
+    world.tracker.model.hide(inner);
+    world.tracker.remove_rest(dir, true);
+    let count = MANY.len() + 1;
+    let is_deleted = |change: &Change| matches!(change, Change::Deleted { .. });
+    assert_eq!(left(&world, is_deleted), (count, count));
+    let is_created = |change: &Change| matches!(change, Change::Created { .. });
+    assert_eq!(left(&world, is_created), (count, 0));
 }
