@@ -27,7 +27,7 @@ impl<D: Disk> Tracker<D> {
             }
             (DirectoryState::Watched(_) | DirectoryState::Unwatched, FsError::WatchLimit) => {
                 if let Some(wd) = self.take_watch(id) {
-                    self.disk.unwatch(wd);
+                    self.unwatch_unneeded(wd);
                 }
                 self.cannot_watch(id, error);
             }

@@ -9,6 +9,7 @@ use super::disk::Disk;
 use super::emit::in_pieces::OldPath;
 use super::model::{Flag, Id};
 use crate::change::{Kind, Span};
+use crate::event::Wd;
 
 impl<D: Disk> Tracker<D> {
     /// Removes an entry and all below it, with their watches, and emits each after what is in it:
@@ -102,6 +103,14 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Removes the watch of a directory, unless the model has the directory or it is needed above a
+    /// PATH.
+    pub(crate) fn unwatch_unneeded(&mut self, wd: Wd) {
+        if self.model.watched(wd).is_none() && !self.roots.is_ancestor_watch(wd) {
+            self.disk.unwatch(wd);
+        }
+    }
+
     /// Removes one entry, which has no children, from the model and from all that keeps its id.
     fn forget(&mut self, id: Id) {
         if self.model.kind(id) == Kind::File {
@@ -109,11 +118,8 @@ impl<D: Disk> Tracker<D> {
         }
         if self.model.kind(id) == Kind::Directory {
             self.forget_rules(id);
-            // The watch of a directory above a PATH is needed on.
-            if let Some(wd) = self.model.take_watch(id)
-                && !self.roots.is_ancestor_watch(wd)
-            {
-                self.disk.unwatch(wd);
+            if let Some(wd) = self.model.take_watch(id) {
+                self.unwatch_unneeded(wd);
             }
             self.enqueue_aliases(id);
         }

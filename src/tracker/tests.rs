@@ -2,6 +2,7 @@
 //! kernel, and the promise that what is emitted folds to the disk.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+mod ancestor_watches;
 mod baseline;
 mod by_stat;
 mod cases;

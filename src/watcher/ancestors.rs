@@ -219,9 +219,7 @@ impl Watcher {
         let needed = above.paths.iter().flat_map(|path| &path.move_watches);
         let needed: HashSet<Wd> = needed.copied().collect();
         for wd in self.tracker.roots.retain_ancestor_watches(&needed) {
-            if self.tracker.model.watched(wd).is_none() {
-                self.events.inotify().unwatch(wd);
-            }
+            self.tracker.unwatch_unneeded(wd);
             has_removed = true;
         }
         if has_removed {

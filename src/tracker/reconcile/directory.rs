@@ -78,7 +78,7 @@ impl<D: Disk> Tracker<D> {
         }
         self.forget_rules(id);
         if let Some(wd) = self.model.set_directory_state(id, BOUNDARY) {
-            self.disk.unwatch(wd);
+            self.unwatch_unneeded(wd);
         }
     }
 
@@ -123,8 +123,7 @@ impl<D: Disk> Tracker<D> {
                     }
                     None => match self.replace_followed(dir, name, stat) {
                         Some(id) => self.add_watched(id, *wd, watched, stat),
-                        None if self.roots.is_ancestor_watch(*wd) => {}
-                        None => self.disk.unwatch(*wd),
+                        None => self.unwatch_unneeded(*wd),
                     },
                 },
             },

@@ -62,9 +62,7 @@ impl<D: Disk> Tracker<D> {
             Err(error) if watched.inode == known => Err(error),
             Ok(wd) => {
                 // Another directory is there: the watched one is gone.
-                if self.model.watched(wd).is_none() {
-                    self.disk.unwatch(wd);
-                }
+                self.unwatch_unneeded(wd);
                 Ok(false)
             }
             Err(_) => Ok(false),
