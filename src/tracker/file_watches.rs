@@ -87,11 +87,11 @@ impl FileWatches {
         self.names.get(&wd)?.get(index).copied()
     }
 
-    /// The names with a watch on devices for which `is_meant` is true.
-    pub(super) fn on_devices(&self, is_meant: impl Fn(u64) -> bool) -> Vec<Id> {
+    /// The names with a watch on devices for which `is_meant` is true, each with its device.
+    pub(super) fn on_devices(&self, is_meant: impl Fn(u64) -> bool) -> Vec<(Id, u64)> {
         let watched = self.watched.iter();
         let meant = watched.filter(|(_, watch)| is_meant(watch.dev));
-        meant.map(|(id, _)| *id).collect()
+        meant.map(|(id, watch)| (*id, watch.dev)).collect()
     }
 }
 

@@ -1,8 +1,9 @@
 //! Keeps the classes of the watched file systems: which may be read, and which must be polled.
 //!
-//! Never asks the disk: each directory that is watched comes with its class.
+//! Never asks the disk: each directory that is watched comes with its class. Invariant: a device on
+//! which nothing is left in the model is polled once more at most.
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::settings::Hashing;
 use crate::file_status::FsClass;
@@ -31,6 +32,12 @@ impl FileSystems {
     /// Whether a device is polled, since changes on other hosts make no event.
     pub(crate) fn is_polled(&self, dev: u64) -> bool {
         self.class(dev).may_stall()
+    }
+
+    /// Forgets the devices that are polled, but those that are used.
+    pub(crate) fn retain_polled(&mut self, used: &HashSet<u64>) {
+        let is_kept = |dev: &u64, class: &mut FsClass| !class.may_stall() || used.contains(dev);
+        self.known.retain(is_kept);
     }
 
     pub(crate) fn has_polled(&self) -> bool {

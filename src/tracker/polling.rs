@@ -3,6 +3,8 @@
 //!
 //! Invariant: a directory that loses its watch is polled, or its own name is on the work queue.
 
+use foldhash::HashSet;
+
 use super::Tracker;
 use super::disk::{Disk, FsError};
 use super::model::{DirectoryState, Flag, Id};
@@ -100,25 +102,37 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Enqueues what has no watch, or is on a file system that does not report all changes.
+    /// Enqueues what has no watch, or is on a file system that does not report all changes. Forgets
+    /// such file systems of which nothing is in the model: they were unmounted.
     pub(super) fn poll(&mut self) {
-        let is_dir = |id: &Id| self.model.kind(*id) == Kind::Directory;
-        let is_polled = |id: &Id| {
-            self.model.directory_state(*id) == DirectoryState::Polled
-                || self.file_systems.is_polled(self.model.inode(*id).dev)
-        };
-        let dirs = self.model.all().filter(is_dir).filter(is_polled);
-        for id in dirs.collect::<Vec<_>>() {
+        let mut used = HashSet::default();
+        let mut dirs = Vec::new();
+        for id in self.model.all() {
+            if self.model.kind(id) != Kind::Directory {
+                continue;
+            }
+            let dev = self.model.inode(id).dev;
+            let is_remote = self.file_systems.is_polled(dev);
+            if is_remote {
+                used.insert(dev);
+            }
+            if is_remote || self.model.directory_state(id) == DirectoryState::Polled {
+                dirs.push(id);
+            }
+        }
+        for id in dirs {
             self.enqueue(id);
             self.queue.add(Work::scan(id, ScanScope::All));
         }
         // A file of such a file system may be mounted in a directory that is not polled.
         let file_systems = &self.file_systems;
-        for id in self
+        for (id, dev) in self
             .file_watches
             .on_devices(|dev| file_systems.is_polled(dev))
         {
+            used.insert(dev);
             self.enqueue(id);
         }
+        self.file_systems.retain_polled(&used);
     }
 }

@@ -1,6 +1,6 @@
 //! Tests that what one user does, however much it is, does not keep the changes of others waiting.
 
-use super::super::disk::FsError;
+use super::super::disk::{FsClass, FsError};
 use super::super::fake::Op;
 use super::super::queue::{ScanScope, Work};
 use super::cases::{all, touch, write};
@@ -152,4 +152,25 @@ fn names_for_which_there_is_no_room_are_reported_once_there_is() {
     records.sort();
     assert_eq!(records, ["created t/a 4", "created t/c 4", "created t/d/"]);
     world.converges();
+}
+
+#[test]
+fn nothing_is_polled_any_longer_once_a_remote_file_system_is_gone() {
+    let mut world = World::quiet(&WorldOptions::default(), &[Op::MakeDir("t/d")]);
+    let class = FsClass::Remote("FUSE");
+    world.tracker.file_systems.note(u64::MAX, class);
+    for _ in 0..3 {
+        world.passes(11_000 * MS);
+        world.settles();
+    }
+    assert_eq!(world.tracker.deadline(), None);
+    // One that is there is polled for ever.
+    let top = world.tracker.roots.entries().next().unwrap();
+    let dev = world.tracker.model.inode(top).dev;
+    world.tracker.file_systems.note(dev, class);
+    for _ in 0..3 {
+        world.passes(11_000 * MS);
+        world.settles();
+        assert!(world.tracker.deadline().is_some());
+    }
 }
