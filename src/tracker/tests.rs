@@ -18,6 +18,7 @@ mod hard_links;
 mod in_pieces;
 mod lines;
 mod linked_roots;
+mod listed;
 mod nested_roots;
 mod optional_events;
 mod property;

@@ -5,7 +5,7 @@
 //! on the work queue, so that it is emitted as changed once it was read.
 
 use super::{content, directory_content};
-use crate::change::{Bytes, Content, EMPTY};
+use crate::change::{Content, EMPTY};
 use crate::tracker::disk::{Disk, Stat};
 use crate::tracker::model::{self, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
@@ -16,15 +16,11 @@ impl<D: Disk> Tracker<D> {
         // What is emitted now is from now on what was last reported under this name.
         self.last_reported.take_replaced(id);
         let digest = self.model.digest(id);
-        if digest == Some(EMPTY) {
-            return Content {
-                bytes: Some(Bytes { size: 0, digest }),
-                stat: self.stat_entry(id).ok().map(|stat| stat.times()),
-            };
-        }
         let stat = self.stat_entry(id).ok();
         let known = self.model.knowledge(id);
+        // No fingerprint is kept of a new file that was reported as empty: its size tells.
         let is_same = |stat: &Stat| match known {
+            _ if digest == Some(EMPTY) => stat.size == 0,
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
                 fingerprint.is_same_under_another_name(model::fingerprint(stat, true))
             }
