@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::path::{self, Opened, RemotePath};
 use crate::mounts::MountTable;
@@ -18,6 +18,9 @@ use crate::tracker::disk::{FsError, Inode, PathWriter, Stat};
 
 /// Most directories that are open, PATHs included.
 const MOST: usize = 256;
+
+/// Most directories of which it is kept that they have moved.
+const MOST_MOVED: usize = 4096;
 
 /// They take at most one part in so many of the limit of descriptors.
 const SHARE: u64 = 4;
@@ -52,8 +55,9 @@ pub(super) struct OpenDirectories {
     most: usize,
     /// Open PATHs, each with the path by which it is opened.
     roots: Vec<(Vec<u8>, Opened)>,
-    /// Remote directories that have moved: entering one fails, once.
-    moved: Vec<Inode>,
+    /// Remote directories that have moved: entering one fails, once. Some may never be entered, since
+    /// they are gone.
+    moved: HashSet<Inode>,
     path_buffer: Vec<u8>,
 }
 
@@ -64,7 +68,7 @@ impl OpenDirectories {
             held: HashMap::default(),
             most: usize::try_from(share).map_or(MOST, |share| share.clamp(1, MOST)),
             roots: Vec::new(),
-            moved: Vec::new(),
+            moved: HashSet::default(),
             path_buffer: Vec::new(),
         }
     }
@@ -84,7 +88,11 @@ impl OpenDirectories {
     /// Notes that the mount of a remote directory has answered that it is not where it was.
     pub(super) fn mark_moved(&mut self, inode: Inode) {
         self.held.remove(&inode);
-        self.moved.push(inode);
+        // One that is forgotten is asked about once more, and noted again.
+        if self.moved.len() >= MOST_MOVED {
+            self.moved.clear();
+        }
+        self.moved.insert(inode);
     }
 
     /// Opens a directory, unless it is open. `write_path` is called if its path is needed.
@@ -97,8 +105,7 @@ impl OpenDirectories {
         if let Some(dir) = self.held.get(&inode) {
             return Ok(Arc::clone(dir));
         }
-        if let Some(index) = self.moved.iter().position(|moved| *moved == inode) {
-            self.moved.swap_remove(index);
+        if self.moved.remove(&inode) {
             return Err(FsError::NotFound);
         }
         let mut path = std::mem::take(&mut self.path_buffer);
@@ -230,6 +237,28 @@ mod tests {
             enter(&mut open, &mounts, &root, b"d");
             enter(&mut open, &mounts, &root, b"");
             assert!(open.held.len() + open.roots.len() <= 8, "{number}");
+        }
+    }
+
+    #[test]
+    fn directories_that_have_moved_are_not_kept_without_limit() {
+        let mounts = MountTable::new();
+        let mut open = OpenDirectories::new();
+        let inode = |ino| Inode { dev: 1, ino };
+        for number in 0..100_000 {
+            open.mark_moved(inode(number));
+            assert!(open.moved.len() <= MOST_MOVED, "{number}");
+        }
+        // Entering one fails, once.
+        let asked = std::cell::Cell::new(false);
+        let write_path = |_: &mut Vec<u8>| {
+            asked.set(true);
+            None
+        };
+        for is_asked in [false, true] {
+            let entered = open.enter(&mounts, inode(99_999), &write_path);
+            assert!(entered.is_err());
+            assert_eq!(asked.get(), is_asked);
         }
     }
 }
