@@ -74,7 +74,7 @@ impl<D: Disk> Tracker<D> {
     /// Keeps a new name that is not on disk until its `IN_DELETE` or `IN_MOVED_FROM` comes.
     fn unseen_create(&mut self, dir: Id, name: &[u8]) {
         self.queue.expect_event(Work {
-            detail: Detail::Unseen,
+            detail: Detail::Unseen(self.clock.tick()),
             ..Work::name(dir, name)
         });
     }

@@ -117,6 +117,13 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Whether events since a time of the monotonic clock may be left to apply; they are not waited
+    /// for any longer than [`CEILING`].
+    pub(super) fn has_events_since(&self, since: u64) -> bool {
+        let is_long = self.clock.tick() >= since.saturating_add(CEILING);
+        self.applying.is_some() || !is_long && self.clock.queue_empty_tick() < since
+    }
+
     /// Ends the longest wait for an `IN_MOVED_TO`, if its time is over, unless the event may be among
     /// those that are left to apply: while they never end, for [`CEILING`]. The others follow.
     pub(super) fn end_wait_for_moved_to(&mut self) {
@@ -129,9 +136,7 @@ impl<D: Disk> Tracker<D> {
         if now < due {
             return self.queue.delay(timer, due);
         }
-        let is_long = now >= since.saturating_add(CEILING);
-        let may_be_unread = !is_long && self.clock.queue_empty_tick() < since;
-        if self.applying.is_some() || may_be_unread {
+        if self.has_events_since(since) {
             return self.queue.recheck(timer);
         }
         self.expire_moved_from(cookie);

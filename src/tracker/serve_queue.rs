@@ -164,7 +164,16 @@ impl<D: Disk> Tracker<D> {
                 name.detail = Detail::Seen(stat.inode, stat.ctime);
                 self.queue.recheck(name);
             }
-            Err(FsError::NotFound) => {}
+            Err(FsError::NotFound) => {
+                if let Detail::Unseen(since) = detail
+                    && self.has_events_since(since)
+                {
+                    self.queue.recheck(Work {
+                        detail,
+                        ..Work::name(dir, name)
+                    });
+                }
+            }
             Ok(_) | Err(_) => self.reconcile_name(dir, name),
         }
     }

@@ -41,7 +41,7 @@ impl WorkQueue {
     /// reports what became of it.
     pub(in crate::tracker) fn take_unseen(&mut self, dir: Id, name: &[u8]) -> bool {
         let item = self.name_item(dir, name);
-        let unseen = item.filter(|item| item.detail == Detail::Unseen);
+        let unseen = item.filter(|item| matches!(item.detail, Detail::Unseen(_)));
         unseen.map(|item| item.detail = Detail::Nothing).is_some()
     }
 

@@ -89,8 +89,8 @@ pub(in crate::tracker) enum Detail {
     /// two files are distinguished that had the same inode number one after the other.
     Seen(Inode, i64),
     /// Of [`Key::Name`]: it was created, and had left the disk before it was read. Its `IN_DELETE` or
-    /// `IN_MOVED_FROM` is unread.
-    Unseen,
+    /// `IN_MOVED_FROM` is unread. Since when, on the monotonic clock, that is known.
+    Unseen(u64),
     /// Of [`Key::Entry`]: since when, on the monotonic clock, it is not found on disk. Its
     /// `IN_DELETE` or `IN_MOVED_FROM` is expected.
     MissingSince(u64),

@@ -65,7 +65,7 @@ fn what_was_seen_under_a_name_counts_no_more_after_an_event_about_it() {
 fn a_name_that_was_never_found_is_so_until_an_event_about_it_or_its_turn() {
     let mut queue = WorkQueue::default();
     let unseen = |name: &[u8]| Work {
-        detail: Detail::Unseen,
+        detail: Detail::Unseen(0),
         ..Work::name(Id(0), name)
     };
     for name in [b"a", b"b", b"c"] {

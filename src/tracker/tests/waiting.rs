@@ -174,3 +174,17 @@ fn nothing_is_polled_any_longer_once_a_remote_file_system_is_gone() {
         assert!(world.tracker.deadline().is_some());
     }
 }
+
+#[test]
+fn what_came_and_went_is_reported_however_late_its_last_event_is_read() {
+    let mut world = World::quiet(&WorldOptions::default(), &[]);
+    world.passes(MS);
+    world.does(&[Op::Open(0, "t/a"), Op::Shut(0), Op::Unlink("t/a")]);
+    // Something else has held up the loop since the first was read.
+    world.read(1);
+    world.apply_all();
+    world.passes(300 * MS);
+    world.work(100);
+    world.converges();
+    assert_eq!(world.new_records(), ["created t/a 0", "deleted t/a"]);
+}
