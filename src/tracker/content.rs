@@ -211,7 +211,13 @@ impl<D: Disk> Tracker<D> {
                 .stat
                 .map_or_else(|| self.stat_entry(id), |stat| Ok(*stat))
             {
-                Ok(stat) => self.reading_failed(id, &stat, error, evidence),
+                Ok(stat) => {
+                    self.reading_failed(id, &stat, error, evidence);
+                    // It may be readable by now.
+                    if begun.is_stale || !self.model.evidence(id).is_empty() {
+                        self.enqueue(id);
+                    }
+                }
                 Err(_) => self.try_again(id, &error, evidence),
             },
         }

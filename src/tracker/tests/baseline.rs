@@ -1,4 +1,4 @@
-//! Tests what the baseline has read and what has happened since, until its answer is taken.
+//! Tests what the baseline or a thread has read, and what has happened until its answer is taken.
 
 use super::super::Hashing;
 use super::super::fake::Op;
@@ -74,4 +74,23 @@ fn what_a_thread_has_read_before_a_write_does_not_stand_for_it_amid_the_events()
         world.converges();
         assert_eq!(world.new_records(), ["changed t/a 4"]);
     }
+}
+
+#[test]
+fn a_file_that_became_readable_while_the_refusal_was_on_its_way_is_read() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+    let odds = &mut world.tracker.disk.odds;
+    (odds.by_worker, odds.slow_answer) = (100, 100);
+    world.does(&write("t/a", 2));
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.catches_up();
+    world.answer(0);
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.catches_up();
+    world.work(100);
+    world.answer(0);
+    assert_eq!(world.new_records(), ["changed t/a 4"], "without a digest");
+    world.tracker.disk.odds.by_worker = 0;
+    world.work(100);
+    assert_eq!(world.new_records(), ["changed t/a 4"], "with its digest");
 }
