@@ -35,28 +35,25 @@ impl Kind {
         Self::Failed,
     ];
 
-    fn texts(self) -> Texts {
+    /// Its name in `--stats`.
+    fn row(self) -> &'static str {
         match self {
-            Self::UnreadableDirectory => Texts {
-                row: "unreadable dirs",
-                what: "directories that may not be read",
-            },
-            Self::UnreadableFile => Texts {
-                row: "unreadable files",
-                what: "files that may not be read",
-            },
-            Self::NoWatch => Texts {
-                row: "unwatched dirs",
-                what: "directories without a watch",
-            },
-            Self::OverLimit => Texts {
-                row: "over the limit",
-                what: "files larger than --hash-limit",
-            },
-            Self::Failed => Texts {
-                row: "other errors",
-                what: "errors",
-            },
+            Self::UnreadableDirectory => "unreadable dirs",
+            Self::UnreadableFile => "unreadable files",
+            Self::NoWatch => "unwatched dirs",
+            Self::OverLimit => "over the limit",
+            Self::Failed => "other errors",
+        }
+    }
+
+    /// Its name after a number.
+    fn what(self) -> &'static str {
+        match self {
+            Self::UnreadableDirectory => "directories that may not be read",
+            Self::UnreadableFile => "files that may not be read",
+            Self::NoWatch => "directories without a watch",
+            Self::OverLimit => "files larger than --hash-limit",
+            Self::Failed => "errors",
         }
     }
 
@@ -79,13 +76,6 @@ impl From<&Warning> for Kind {
             Warning::Failed(_) => Self::Failed,
         }
     }
-}
-
-struct Texts {
-    /// Its name in `--stats`.
-    row: &'static str,
-    /// Its name after a number.
-    what: &'static str,
 }
 
 /// The number of warnings of a kind.
@@ -134,7 +124,7 @@ impl Warnings {
             let more = count.total - count.written;
             if more > 0 && kind.shown() > 1 {
                 count.written = count.total;
-                let what = kind.texts().what;
+                let what = kind.what();
                 lines.push(format!("and {more} more {what} (--stats lists the counts)"));
             }
         }
@@ -143,7 +133,7 @@ impl Warnings {
 
     pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.counts.iter().zip(Kind::ALL);
-        let counts = counts.map(|(count, kind)| (kind.texts().row, count.total));
+        let counts = counts.map(|(count, kind)| (kind.row(), count.total));
         counts.filter(|(_, total)| *total > 0)
     }
 }

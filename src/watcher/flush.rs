@@ -65,7 +65,7 @@ impl Watcher {
             self.emit_changes()?;
             if self.write()? == Written::ReaderGone {
                 self.stop.set_ended(StopReason::ReaderGone);
-            } else if self.pending() == 0 {
+            } else if !self.has_pending() {
                 break;
             } else {
                 self.check_signals();
@@ -75,6 +75,11 @@ impl Watcher {
             }
         }
         Ok(())
+    }
+
+    /// Whether something is left to be emitted or written.
+    pub(super) fn has_pending(&self) -> bool {
+        self.tracker.is_emitting() || self.output.has_pending(&self.tracker.records.ready)
     }
 
     /// The number of records of what was emitted that are not written.

@@ -176,9 +176,18 @@ impl Output {
 
     /// The number of records that are not written, with those of a buffer that is not taken yet.
     pub(super) fn pending(&self, ready: &ChangeBuffer) -> usize {
+        self.writer.records_waiting() + self.unprinted(ready).count()
+    }
+
+    /// Whether there are such records.
+    pub(super) fn has_pending(&self, ready: &ChangeBuffer) -> bool {
+        self.writer.records_waiting() > 0 || self.unprinted(ready).next().is_some()
+    }
+
+    fn unprinted<'a>(&'a self, ready: &'a ChangeBuffer) -> impl Iterator<Item = &'a Change> {
         let left = self.buffer.changes().iter().skip(self.rendered);
-        let unprinted = left.chain(ready.changes());
-        self.writer.records_waiting() + unprinted.filter(|change| self.prints(change)).count()
+        left.chain(ready.changes())
+            .filter(|change| self.prints(change))
     }
 
     /// Whether a change becomes a record.

@@ -51,7 +51,7 @@ impl Watcher {
             }
             let is_known =
                 !self.has_events() && self.tracker.is_idle() && !self.snapshots.is_listing();
-            if is_known && self.pending() == 0 || Instant::now() > until {
+            if is_known && !self.has_pending() || Instant::now() > until {
                 break;
             }
             if self.serve_signals().is_some() {
@@ -84,7 +84,7 @@ impl Watcher {
             if self.write()? == Written::ReaderGone {
                 return Ok(());
             }
-            if self.pending() == 0 {
+            if !self.has_pending() {
                 return Ok(());
             }
             if Instant::now() > until {
@@ -121,7 +121,7 @@ impl Watcher {
             return Ok(());
         }
         let _whole = self.output.cut_torn();
-        let is_stuck = self.output.pending(&self.tracker.records.ready) > 0;
+        let is_stuck = self.output.has_pending(&self.tracker.records.ready);
         match &mut self.output.log {
             Some(log) if is_stuck => Err(Error::Output(log.take_error())),
             Some(_) | None if self.snapshots.is_listing() => Err(Error::SnapshotCut),

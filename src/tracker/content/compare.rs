@@ -19,10 +19,7 @@ impl<D: Disk> Tracker<D> {
         }
         let evidence = self.take_evidence(id).union(Evidence::WRITE_EVENTS);
         match read.digest {
-            Some(digest) => {
-                self.note_read_now(id, stat, read.stable);
-                self.compare(id, stat, digest, read.stable, evidence);
-            }
+            Some(_) => self.take_reading_now(id, read, evidence),
             None => self.compare_stat(id, stat, evidence),
         }
     }
@@ -127,7 +124,10 @@ impl<D: Disk> Tracker<D> {
         digest: Digest,
         stable: bool,
     ) {
-        self.note_read_now(id, stat, stable);
+        self.count_reading(stat);
+        if stable {
+            self.mark_read_this_batch(id);
+        }
         self.keep_digest(id, stat, digest, stable);
     }
 
@@ -156,15 +156,9 @@ impl<D> Tracker<D> {
         self.counters.hashed_bytes += stat.size;
     }
 
-    /// Counts a file that was read now, after the events of the batch that is being applied: if it
-    /// did not change meanwhile, they tell nothing more. What a thread has read may be older.
-    pub(super) fn note_read_now(&mut self, id: Id, stat: &Stat, stable: bool) {
-        self.count_reading(stat);
-        if stable {
-            self.mark_read_this_batch(id);
-        }
-    }
-
+    /// Notes that a file was read after the events of the batch that is being applied, and did not
+    /// change meanwhile, so that its other events there are out of date. Not so for what a thread has
+    /// read: it may be older than the events.
     pub(super) fn mark_read_this_batch(&mut self, id: Id) {
         if let Some(applying) = &mut self.applying {
             applying.read.insert(id);

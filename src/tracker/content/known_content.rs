@@ -18,7 +18,7 @@ impl<D: Disk> Tracker<D> {
         let digest = self.model.digest(id);
         let stat = self.stat_entry(id).ok();
         let known = self.model.knowledge(id);
-        // No fingerprint is kept of a new file that was reported as empty: its size tells.
+        // A new file that was reported as empty has no fingerprint: its size is compared.
         let is_same = |stat: &Stat| match known {
             _ if digest == Some(EMPTY) => stat.size == 0,
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {

@@ -78,14 +78,20 @@ fn applies_in_pieces(world: &mut World, records: usize) -> Vec<String> {
     all
 }
 
-#[test]
-fn a_directory_with_much_in_it_that_is_renamed_is_emitted_apart_in_pieces() {
+/// A world in which a directory with much in it was renamed, which is emitted as deleted and created.
+fn renamed_apart() -> World {
     let mut tree = vec![Op::MakeDir("t/d")];
     tree.extend(MANY.iter().flat_map(|name| touch(name)));
     let mut options = WorldOptions::default();
     options.settings.no_renames = true;
     let mut world = World::quiet(&options, &tree);
     world.does(&[Op::Rename("t/d", "t/e")]);
+    world
+}
+
+#[test]
+fn a_directory_with_much_in_it_that_is_renamed_is_emitted_apart_in_pieces() {
+    let mut world = renamed_apart();
     let count = MANY.len() + 1;
     let all = applies_in_pieces(&mut world, 2 * count);
     assert_eq!(all[count - 1], "deleted t/d/");
@@ -185,12 +191,7 @@ fn left(world: &World, is_of_kind: impl Fn(&Change) -> bool) -> (usize, usize) {
 
 #[test]
 fn what_is_left_of_a_renamed_directory_is_counted_by_what_is_printed() {
-    let mut tree = vec![Op::MakeDir("t/d")];
-    tree.extend(MANY.iter().flat_map(|name| touch(name)));
-    let mut options = WorldOptions::default();
-    options.settings.no_renames = true;
-    let mut world = World::quiet(&options, &tree);
-    world.does(&[Op::Rename("t/d", "t/e")]);
+    let mut world = renamed_apart();
     world.read(usize::MAX);
     let Ok(_) = world.begin_batch();
     while !world.tracker.is_emitting() {
