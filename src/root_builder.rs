@@ -14,7 +14,7 @@ use crate::escape::escaped;
 use crate::sys::io_error;
 use crate::tracker::disk::{Disk, FsError};
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::{FileRoot, Root, without_slashes};
+use crate::tracker::{FileRoot, Root, RootKind, without_slashes};
 use crate::walk::{WalkContext, walk, walk_remote};
 use resolve::{Found, Listing};
 pub(crate) use resolve::{Resolved, resolve};
@@ -132,11 +132,11 @@ impl RootBuilder<'_> {
             }
             None => {
                 tracker.remove_earlier_at(&seen.shown);
-                let id = self.insert_root(seen, found);
+                let id = self.insert_root(RootKind::Path, seen, found);
                 self.tracker.model.set_watch(id, wd);
                 self.tracker.root_appeared(id);
             }
-            Some(id) if tracker.model.has(id, Flag::PARTIAL) => {
+            Some(id) if tracker.is_file_parent(id) => {
                 // It may have moved: then the single files in it are lost first.
                 tracker.reconcile_root(id);
                 tracker.remove_earlier_at(&seen.shown);
@@ -153,8 +153,7 @@ impl RootBuilder<'_> {
         let dir = self.ensure_parent_root(seen, resolved)?;
         let tracker = &mut *self.tracker;
         let name = &resolved.name;
-        let is_part =
-            !tracker.model.has(dir, Flag::PARTIAL) && !tracker.is_hidden(dir, name, false);
+        let is_part = !tracker.is_file_parent(dir) && !tracker.is_hidden(dir, name, false);
         if is_part || tracker.roots.file(dir, name).is_some() {
             tracker.model.set(dir, Flag::SHARED);
             return Ok(()); // It is reported by another PATH.
@@ -186,7 +185,7 @@ impl RootBuilder<'_> {
             // directory that cannot be watched is.
             return Err(Error::path("watch", &seen.open, io_error(error)));
         }
-        let id = self.insert_root(seen, &found);
+        let id = self.insert_root(RootKind::Path, seen, &found);
         self.tracker.hide_followed(&seen.shown);
         let aliases = match self.open_listing(&seen.open, found)? {
             Listing::Local(fd) => walk(self.tracker, &mut self.context, id, fd),
@@ -202,7 +201,7 @@ impl RootBuilder<'_> {
         Ok(Some(id))
     }
 
-    fn insert_root(&mut self, seen: &Seen, found: &Found) -> Id {
+    fn insert_root(&mut self, kind: RootKind, seen: &Seen, found: &Found) -> Id {
         let tracker = &mut *self.tracker;
         let id = tracker.model.insert(None, b"", Kind::Directory);
         tracker.model.set(id, Flag::ROOT);
@@ -210,6 +209,7 @@ impl RootBuilder<'_> {
         let class = self.context.mounts.class(&found.stat);
         tracker.file_systems.note(found.stat.inode.dev, class);
         tracker.roots.add_directory(Root {
+            kind,
             open: seen.open.clone(),
             shown: seen.shown.clone(),
             absolute: found.absolute(),
@@ -272,9 +272,8 @@ impl RootBuilder<'_> {
             position: seen.position,
             open: parent,
         };
-        let dir = self.insert_root(&hidden, &found);
+        let dir = self.insert_root(RootKind::FileParent, &hidden, &found);
         self.tracker.model.hide(dir);
-        self.tracker.model.set(dir, Flag::PARTIAL);
         self.tracker.model.set_watch(dir, wd);
         Ok(dir)
     }
@@ -304,7 +303,7 @@ impl RootBuilder<'_> {
         let root = self.tracker.model.root(known);
         let (one, other) = (escaped(&seen.shown), self.shown(known));
         // The directory of a single file is no PATH.
-        let is_path = root == known || self.tracker.model.has(root, Flag::PARTIAL);
+        let is_path = root == known || self.tracker.is_file_parent(root);
         self.notes.push(if one != other {
             format!("note: {one} is the same as {other}, and is reported once, as that")
         } else if is_path {

@@ -24,6 +24,7 @@ mod last_reported;
 pub(crate) mod model;
 mod moved_from;
 mod nested_roots;
+mod paths;
 mod polling;
 mod queue;
 mod reconcile;
@@ -57,11 +58,10 @@ use hard_links::HardLinks;
 use last_reported::LastReported;
 use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
 use moved_from::MovedFromEvents;
+pub(crate) use paths::{is_above, is_dots, path_below, without_slashes};
 use queue::{Key, ScanScope, Work, WorkQueue};
 pub(crate) use reported_before::Reported;
-pub(crate) use roots::{
-    FileRoot, Root, RootTarget, Roots, is_above, is_dots, path_below, without_slashes,
-};
+pub(crate) use roots::{FileRoot, Root, RootKind, RootTarget, Roots};
 pub(crate) use settings::{Counters, Hashing, Settings};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

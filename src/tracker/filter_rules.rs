@@ -3,7 +3,7 @@
 
 use super::apply::ReadWhen;
 use super::disk::Disk;
-use super::model::{Flag, Id};
+use super::model::Id;
 use super::queue::{Key, ScanScope, Work};
 use super::tmpfiles::Tmpfile;
 use super::{Root, Tracker, model};
@@ -18,7 +18,7 @@ impl<D> Tracker<D> {
     /// Whether a name is hidden. A PATH never is.
     pub(crate) fn is_hidden(&self, dir: Id, name: &[u8], is_dir: bool) -> bool {
         let is_path = || self.roots.file(dir, name).is_some();
-        if self.model.has(dir, Flag::PARTIAL) {
+        if self.is_file_parent(dir) {
             return !is_path();
         }
         if !is_dir && self.is_followed(dir, name) {
@@ -149,7 +149,7 @@ impl<D: Disk> Tracker<D> {
         };
         if self.model.find(dir, name).is_some() || may_be_whiteout() {
             self.enqueue_name(dir, name);
-        } else if self.model.has(dir, Flag::PARTIAL)
+        } else if self.is_file_parent(dir)
             && let Some(id) = self.path_spelled(dir, name)
         {
             // Another spelling of a PATH, where case is ignored.

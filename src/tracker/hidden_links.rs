@@ -3,9 +3,10 @@
 //!
 //! Follows no link. Invariant: of all names with one path, one is reported.
 
+use super::Tracker;
 use super::disk::{Disk, Inode};
 use super::model::{Flag, Id};
-use super::{Tracker, path_below};
+use super::paths::path_below;
 use crate::change::Kind;
 
 impl<D> Tracker<D> {
@@ -15,9 +16,7 @@ impl<D> Tracker<D> {
             let above = shown.strip_suffix(name);
             above.is_some_and(|above| above.ends_with(b"/"))
         };
-        let is_path = |id: Id| !self.model.has(id, Flag::PARTIAL);
-        let roots = self.roots.directories().iter();
-        let roots = roots.filter(|root| ends(&root.shown) && is_path(root.entry));
+        let roots = self.roots.paths().filter(|root| ends(&root.shown));
         let files = self.roots.files().iter();
         let files = files.filter(|file| ends(&file.shown) && !file.is(dir, name));
         let directories = roots.map(|root| (&root.shown, Some(root.entry)));
@@ -47,11 +46,8 @@ impl<D> Tracker<D> {
     fn directory_of<'a>(&self, shown: &'a [u8]) -> Option<(Id, &'a [u8])> {
         let cut = shown.iter().rposition(|&byte| byte == b'/')?;
         let (above, name) = (&shown[..cut], &shown[cut + 1..]);
-        let dir = self.roots.directories().iter().find_map(|root| {
+        let dir = self.roots.paths().find_map(|root| {
             let rest = path_below(above, &root.shown)?;
-            if self.model.has(root.entry, Flag::PARTIAL) {
-                return None;
-            }
             let found = self.model.at_path(root.entry, rest)?;
             (self.model.kind(found) == Kind::Directory).then_some(found)
         })?;

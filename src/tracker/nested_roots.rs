@@ -4,9 +4,9 @@
 //! directory above it is emitted as renamed or deleted.
 
 use super::disk::{Disk, Inode};
-use super::model::{Flag, Id};
-use super::roots::leads_through;
-use super::{FileRoot, Root, Tracker, path_below};
+use super::model::Id;
+use super::paths::{leads_through, path_below};
+use super::{FileRoot, Root, Tracker};
 use crate::change::Kind;
 
 impl<D: Disk> Tracker<D> {
@@ -87,13 +87,16 @@ impl<D: Disk> Tracker<D> {
 impl<D> Tracker<D> {
     /// Hides a directory that is not entered if it is a PATH, which is reported by itself.
     pub(super) fn hide_if_root(&mut self, id: Id, inode: Inode) {
-        let mut roots = self.roots.entries();
-        let is_it =
-            |&root: &Id| self.model.inode(root) == inode && !self.model.has(root, Flag::PARTIAL);
-        if let Some(root) = roots.find(is_it) {
+        if let Some(root) = self.path_with_inode(inode) {
             self.model.set_alias(id, root);
             self.model.hide(id);
         }
+    }
+
+    /// The entry of the PATH that is this directory.
+    pub(super) fn path_with_inode(&self, inode: Inode) -> Option<Id> {
+        let mut paths = self.roots.paths().map(|root| root.entry);
+        paths.find(|&root| self.model.inode(root) == inode)
     }
 
     /// Hides the directories that are not entered and are PATHs, which are reported by themselves.
@@ -105,7 +108,7 @@ impl<D> Tracker<D> {
         }
         for Root {
             absolute, entry, ..
-        } in self.roots.directories().to_vec()
+        } in self.roots.paths().cloned().collect::<Vec<_>>()
         {
             let cut = absolute.iter().rposition(|&byte| byte == b'/');
             let Some(cut) = cut else {
@@ -116,7 +119,6 @@ impl<D> Tracker<D> {
             if let Some(id) = found
                 && self.model.is_not_entered(id)
                 && !self.model.is_alias(id)
-                && !self.model.has(entry, Flag::PARTIAL)
             {
                 self.mark_alias(id, entry);
                 hidden.push((id, entry));

@@ -98,7 +98,7 @@ impl<D: Disk> Tracker<D> {
     /// directory of some process, that makes no event.
     pub(super) fn recheck_emptied_root(&mut self, dir: Id) {
         let is_empty = self.model.first_child(dir).is_none();
-        if is_empty && self.model.has(dir, Flag::ROOT) && !self.model.has(dir, Flag::PARTIAL) {
+        if is_empty && self.model.has(dir, Flag::ROOT) && !self.is_file_parent(dir) {
             self.debounce_file_scan(dir);
         }
     }

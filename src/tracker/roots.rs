@@ -10,14 +10,16 @@ use super::Tracker;
 use super::content::directory_content;
 use super::disk::{Disk, Stat};
 use super::model::{Flag, Id};
+use super::paths::{leads_through, path_below, without_slashes};
 use super::queue::{ScanScope, Work};
 use crate::change::Kind;
 use crate::event::Wd;
 use crate::file_status::{FsClass, Inode};
 
-/// A directory that is a PATH, or that holds a single file that is one.
+/// A directory that is in no other directory of the model.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Root {
+    pub(crate) kind: RootKind,
     /// The path by which it is opened.
     pub(crate) open: Vec<u8>,
     /// The path by which it is reported: without slashes at its end.
@@ -27,6 +29,14 @@ pub(crate) struct Root {
     /// The class of the file system that it was on at the start.
     pub(crate) class: FsClass,
     pub(crate) entry: Id,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RootKind {
+    /// It is a PATH: all names in it are reported.
+    Path,
+    /// It is the directory of PATHs that are single files: its other names are not reported.
+    FileParent,
 }
 
 /// A PATH that is a single file: a name in a directory, reported by the path that was given.
@@ -79,6 +89,12 @@ impl Roots {
         &self.files
     }
 
+    /// Those that are PATHs themselves.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Root> {
+        let roots = self.directories.iter();
+        roots.filter(|root| root.kind == RootKind::Path)
+    }
+
     pub(crate) fn with_entry(&self, entry: Id) -> Option<&Root> {
         let mut roots = self.directories.iter();
         roots.find(|root| root.entry == entry)
@@ -86,6 +102,12 @@ impl Roots {
 
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = Id> {
         self.directories.iter().map(|root| root.entry)
+    }
+
+    /// The entry of the PATH that is a directory and is reported by this path.
+    fn path_shown_as(&self, shown: &[u8]) -> Option<Id> {
+        let root = self.paths().find(|root| root.shown == shown)?;
+        Some(root.entry)
     }
 
     /// The PATH that is this name in this directory.
@@ -156,38 +178,6 @@ impl Roots {
     }
 }
 
-/// A PATH without slashes at its end, as records have it; empty for the PATH `/`.
-pub(crate) fn without_slashes(given: &[u8]) -> &[u8] {
-    let end = given.iter().rposition(|&byte| byte != b'/');
-    &given[..end.map_or(0, |last| last + 1)]
-}
-
-/// What follows the path of a directory in the path of something at or below it. `None`: it is
-/// neither.
-pub(crate) fn path_below<'p>(path: &'p [u8], above: &[u8]) -> Option<&'p [u8]> {
-    let rest = path.strip_prefix(above)?;
-    (rest.is_empty() || above == b"/" || rest.starts_with(b"/")).then_some(rest)
-}
-
-/// Whether a path leads through a directory with another path.
-pub(super) fn leads_through(path: &[u8], dir: &[u8]) -> bool {
-    path_below(path, dir).is_some_and(|rest| !rest.is_empty())
-}
-
-/// Whether a path is `/`, or `.` and `..` only: it leads to the same directory after that was
-/// renamed.
-pub(crate) fn is_dots(path: &[u8]) -> bool {
-    let mut names = path.split(|&byte| byte == b'/');
-    names.all(|name| matches!(name, b"" | b"." | b".."))
-}
-
-/// Whether a path begins above the working directory.
-pub(crate) fn is_above(path: &[u8]) -> bool {
-    let mut names = path.split(|&byte| byte == b'/');
-    let first = names.find(|name| !matches!(*name, b"" | b"."));
-    !path.starts_with(b"/") && first == Some(b"..")
-}
-
 impl<D: Disk> Tracker<D> {
     /// Removes what was watched for a PATH, since that leads to another inode now. The PATHs that
     /// are given through it lead elsewhere, too: what they report is removed first.
@@ -199,11 +189,7 @@ impl<D: Disk> Tracker<D> {
         for file in through.cloned().collect::<Vec<_>>() {
             self.lose_file_root(&file.shown);
         }
-        let mut roots = self.roots.directories.iter();
-        let root = roots
-            .find(|root| root.shown == shown)
-            .map(|root| root.entry);
-        if let Some(id) = root.filter(|id| !self.model.has(*id, Flag::PARTIAL)) {
+        if let Some(id) = self.roots.path_shown_as(shown) {
             self.unlink(id);
         }
         self.lose_file_root(shown);
@@ -223,7 +209,7 @@ impl<D: Disk> Tracker<D> {
             let is_left = self.roots.files.iter().any(|file| file.dir == dir);
             if !self.is_left(dir) {
                 // It has gone with a PATH in a directory that had the name of the file.
-            } else if !self.model.has(dir, Flag::PARTIAL) {
+            } else if !self.is_file_parent(dir) {
                 // The PATH that its directory is in may report it now.
                 self.enqueue_name(dir, &name);
             } else if !is_left {
@@ -242,11 +228,7 @@ impl<D> Tracker<D> {
             let directory = self.model.inode(file.dir);
             return Some(RootTarget::File(directory, file.name.clone()));
         }
-        let roots = self.roots.directories.iter();
-        let roots = roots.filter(|root| root.shown == shown);
-        let mut entries = roots.map(|root| root.entry);
-        // The directory of a single file is no PATH.
-        let id = entries.find(|&id| !self.model.has(id, Flag::PARTIAL))?;
+        let id = self.roots.path_shown_as(shown)?;
         Some(RootTarget::Directory(self.model.inode(id)))
     }
 
@@ -260,6 +242,12 @@ impl<D> Tracker<D> {
         {
             self.roots.needs_survey = true;
         }
+    }
+
+    /// Whether only single files in a directory are PATHs.
+    pub(crate) fn is_file_parent(&self, dir: Id) -> bool {
+        let is_it = |root: &Root| root.kind == RootKind::FileParent;
+        self.model.has(dir, Flag::ROOT) && self.roots.with_entry(dir).is_some_and(is_it)
     }
 
     /// Whether a PATH is left.
@@ -299,10 +287,10 @@ impl<D: Disk> Tracker<D> {
     pub(crate) fn promote_root(&mut self, id: Id, open: &[u8], shown: &[u8]) {
         let mut roots = self.roots.directories.iter_mut();
         if let Some(root) = roots.find(|root| root.entry == id) {
+            root.kind = RootKind::Path;
             open.clone_into(&mut root.open);
             shown.clone_into(&mut root.shown);
         }
-        self.model.clear(id, Flag::PARTIAL);
         self.model.unhide(id);
         self.root_appeared(id);
     }
@@ -313,7 +301,6 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         self.roots.directories.retain(|root| root.entry != id);
-        self.model.clear(id, Flag::PARTIAL);
         self.model.clear(id, Flag::ROOT);
         self.model.relink(id, dir, name);
         self.model.unhide(id);

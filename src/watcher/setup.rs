@@ -34,7 +34,6 @@ use crate::sys::process;
 use crate::sys::signal::Signals;
 use crate::sys::stat::{stat_fd, stat_path};
 use crate::sys::stream::is_hung_up;
-use crate::tracker::model::Flag;
 use crate::tracker::{Root, Settings, Tracker, is_above, is_dots};
 use crate::walk::{WalkContext, WalkProgress};
 
@@ -237,8 +236,7 @@ impl Watcher {
     /// The text of the `ready` line: what is watched.
     fn ready_text(&self) -> String {
         let missing = self.missing_paths();
-        let roots = self.tracker.roots.directories().iter();
-        let roots = roots.filter(|root| !self.tracker.model.has(root.entry, Flag::PARTIAL));
+        let roots = self.tracker.roots.paths();
         let directories = roots.map(|root| root.shown.as_slice());
         let files = self.tracker.roots.files().iter();
         let files = files.map(|file| file.shown.as_slice());

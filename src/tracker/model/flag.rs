@@ -9,7 +9,7 @@
 //! | 8 | `LINKED` | 22, 23 | `presence` |
 //! | 13, 14 | `HIDDEN`, `UNREADABLE` | 24 | `DIGESTED` |
 //! | 15 | `knowledge` (doubt) | 25, 26 | `knowledge` (state) |
-//! | 17 | `PARTIAL` | 28 to 31 | `leaves` (size of the fingerprint) |
+//! | | | 28 to 31 | `leaves` (size of the fingerprint) |
 
 use super::{Id, Model};
 use crate::change::Kind;
@@ -27,8 +27,6 @@ impl Flag {
     /// A directory that may not be read, about which a warning was written. It may have a watch: the
     /// permissions may have changed since that was set.
     pub(crate) const UNREADABLE: Self = Self(1 << 14);
-    /// The directory of a PATH that is a single file: its other names are not reported.
-    pub(crate) const PARTIAL: Self = Self(1 << 17);
     /// A directory in which a name is a PATH, and is reported by that.
     pub(crate) const HAS_FILE_ROOT: Self = Self(1 << 21);
     /// A directory to which, or to a file in which, a PATH leads that another PATH reports.

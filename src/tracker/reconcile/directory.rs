@@ -6,7 +6,7 @@ use crate::event::Wd;
 use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsClass, Inode, Stat, Target, Watched};
-use crate::tracker::model::{DirectoryState, Flag, Id, NotEntered};
+use crate::tracker::model::{DirectoryState, Id, NotEntered};
 use crate::tracker::queue::{ScanScope, Work};
 
 const BOUNDARY: DirectoryState = DirectoryState::NotEntered(NotEntered::Boundary);
@@ -14,9 +14,7 @@ const BOUNDARY: DirectoryState = DirectoryState::NotEntered(NotEntered::Boundary
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
         // Whether it is a PATH that is reported by itself is found by its watch.
-        let is_it =
-            |root: Id| self.model.inode(root) == stat.inode && !self.model.has(root, Flag::PARTIAL);
-        if !self.roots.entries().any(is_it) {
+        if self.path_with_inode(stat.inode).is_none() {
             self.lose_followed(dir, name);
         }
         if !self.is_left(dir) {

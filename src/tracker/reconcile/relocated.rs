@@ -25,7 +25,7 @@ impl<D: Disk> Tracker<D> {
             }
         };
         let is_within_itself = self.model.is_within(dir, other);
-        if is_still_there && self.model.has(other, Flag::PARTIAL) && !is_within_itself {
+        if is_still_there && self.is_file_parent(other) && !is_within_itself {
             self.adopt_partial(other, dir, name, stat);
         } else if is_still_there {
             // A bind mount, or a PATH within another one: not entered twice.

@@ -133,9 +133,7 @@ impl World {
 
     /// All names on disk that are reported. A PATH in another one is reported by itself.
     fn reported_truth(&self) -> BTreeMap<Vec<u8>, (Kind, Node)> {
-        let roots = self.tracker.roots.directories().iter();
-        // The directory of a single file is no PATH.
-        let roots = roots.filter(|root| !self.tracker.model.has(root.entry, Flag::PARTIAL));
+        let roots = self.tracker.roots.paths();
         let roots: Vec<(&[u8], &[u8])> = roots.map(|root| (&*root.open, &*root.shown)).collect();
         let mut truth = BTreeMap::new();
         for &(root, shown) in &roots {

@@ -8,7 +8,7 @@ use crate::since::{Since, TreeId};
 use crate::tracker::disk::FileDigest;
 use crate::tracker::fake::{Chance, Fake, Node, digest};
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::{FileRoot, Hashing, Root, Settings, Timestamps, Tracker};
+use crate::tracker::{FileRoot, Hashing, Root, RootKind, Settings, Timestamps, Tracker};
 
 /// The options of one run.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Start {
             if disk.stat(node).kind != Kind::Directory {
                 files.push((position, shown, at));
             } else if !start.watched.contains_key(&node) {
-                let id = start.root(disk, shown, at, node);
+                let id = start.root(RootKind::Path, disk, shown, at, node);
                 let old = since.and_then(|since| since.at_path(shown.as_bytes()));
                 start.walk_directory(disk, options, (id, node), since.zip(old), chance, odds);
                 built.push((position, id));
@@ -114,11 +114,12 @@ impl Start {
         start
     }
 
-    fn root(&mut self, disk: &Fake, shown: &str, at: &str, node: Node) -> Id {
+    fn root(&mut self, kind: RootKind, disk: &Fake, shown: &str, at: &str, node: Node) -> Id {
         let id = self.tracker.model.insert(None, b"", Kind::Directory);
         self.tracker.model.set(id, Flag::ROOT);
         self.tracker.model.set_inode(id, disk.inode(node));
         self.tracker.roots.add_directory(Root {
+            kind,
             open: at.into(),
             shown: shown.into(),
             absolute: [b"/", at.as_bytes()].concat(),
@@ -212,9 +213,8 @@ impl Start {
             return;
         };
         let dir = self.watched.get(&node).copied().unwrap_or_else(|| {
-            let id = self.root(disk, dir_at, dir_at, node);
+            let id = self.root(RootKind::FileParent, disk, dir_at, dir_at, node);
             self.tracker.model.hide(id);
-            self.tracker.model.set(id, Flag::PARTIAL);
             self.watch(disk, id, node, true);
             id
         });

@@ -7,7 +7,7 @@ use crate::change::{Bytes, Content, Kind};
 use crate::file_status::FsClass;
 use crate::tracker::fake::{Node, digest};
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::{FileRoot, Root};
+use crate::tracker::{FileRoot, Root, RootKind};
 
 impl World {
     /// Builds a PATH that leads to `path`, and is reported as `shown`.
@@ -16,7 +16,7 @@ impl World {
         let roots = roots.filter(|root| root.open.starts_with(path));
         let others: Vec<_> = roots.map(|root| (root.open.clone(), root.entry)).collect();
         let node = self.tracker.disk.build(path).expect("the PATH is there");
-        let id = self.add_root(path, shown);
+        let id = self.add_root(RootKind::Path, path, shown);
         // The link that leads to the PATH is not reported, too.
         self.fold.names.remove(shown);
         let mut ids = BTreeMap::new();
@@ -62,10 +62,11 @@ impl World {
         self.absorb();
     }
 
-    fn add_root(&mut self, path: &[u8], shown: &[u8]) -> Id {
+    fn add_root(&mut self, kind: RootKind, path: &[u8], shown: &[u8]) -> Id {
         let id = self.tracker.model.insert(None, b"", Kind::Directory);
         self.tracker.model.set(id, Flag::ROOT);
         self.tracker.roots.add_directory(Root {
+            kind,
             open: path.to_vec(),
             shown: shown.to_vec(),
             absolute: [b"/", path].concat(),
@@ -82,11 +83,11 @@ impl World {
         let node = self.tracker.disk.at(above.as_bytes()).unwrap();
         let wd = self.tracker.disk.kernel.watch(node).unwrap();
         let dir = self.tracker.model.watched(wd).unwrap_or_else(|| {
-            let dir = self.add_root(above.as_bytes(), above.as_bytes());
+            let above = above.as_bytes();
+            let dir = self.add_root(RootKind::FileParent, above, above);
             let model = &mut self.tracker.model;
             model.set_inode(dir, self.tracker.disk.inode(node));
             model.hide(dir);
-            model.set(dir, Flag::PARTIAL);
             model.set_watch(dir, wd);
             dir
         });
