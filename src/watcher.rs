@@ -175,7 +175,7 @@ impl Watcher {
                 self.shut_down()?;
                 return Err(Error::NothingLeft);
             }
-            self.report_stalled();
+            self.serve_remotes();
             self.report_lack_of_descriptors();
             self.poller
                 .pause_events(self.events.as_fd(), self.output.is_full())?;
@@ -301,11 +301,14 @@ impl Watcher {
         }
     }
 
-    /// Reports file systems that do not answer, each once until it answers again; of those that
-    /// answer now and then, the first ones.
-    fn report_stalled(&mut self) {
+    /// Serves file systems that may not answer. Those that do not are reported, each once until it
+    /// answers again; of those that answer now and then, the first ones.
+    fn serve_remotes(&mut self) {
         if self.tracker.disk.remotes.take_recovered() {
             self.tracker.hasten_unanswered();
+        }
+        for wd in self.tracker.disk.remotes.take_unclaimed_watches() {
+            self.tracker.unwatch_unneeded(wd);
         }
         for mount in self.tracker.disk.remotes.take_stalled() {
             let point = self.mounts.numbered(mount);

@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::event::Wd;
 use crate::file_status::FsError;
 use crate::hash::Workers;
 use crate::mounts::MountTable;
@@ -92,6 +93,23 @@ impl Remotes {
     /// Whether a mount answers again since the last call.
     pub(crate) fn take_recovered(&self) -> bool {
         self.has_recovered.swap(false, Ordering::Relaxed)
+    }
+
+    /// Removes and returns the watches that were set for answers which nobody has taken, once no
+    /// thread may be setting one on the same inode.
+    pub(crate) fn take_unclaimed_watches(&mut self) -> Vec<Wd> {
+        let mailboxes = || self.servers.iter().map(|server| server.shared.lock());
+        if !mailboxes().any(|mailbox| mailbox.has_unclaimed())
+            || mailboxes().any(|mailbox| mailbox.may_watch())
+        {
+            return Vec::new();
+        }
+        // Without a question, nothing is added before the loop asks again.
+        let kept: Vec<Wd> = mailboxes()
+            .flat_map(|mailbox| mailbox.watches().collect::<Vec<_>>())
+            .collect();
+        let taken = mailboxes().flat_map(|mut mailbox| mailbox.take_unclaimed());
+        taken.filter(|wd| !kept.contains(wd)).collect()
     }
 
     /// Asks, and waits for [`PATIENCE`] at most.
@@ -271,59 +289,4 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::question::RemoteTarget;
-    use super::{MOST_READS, MOST_THREADS, Remotes};
-    use crate::disk::path::RemotePath;
-    use crate::file_status::FsError;
-    use crate::hash::{Done, Workers};
-    use crate::mounts::MountTable;
-    use crate::sys::epoll::EventFd;
-    use crate::sys::inotify::Inotify;
-    use crate::sys::stat::stat_fd;
-    use crate::tracker::disk::Ticket;
-    use std::fs::File;
-    use std::os::fd::AsFd as _;
-    use std::sync::Arc;
-
-    #[test]
-    fn mounts_that_never_answer_and_are_gone_have_no_more_threads_than_others() {
-        let inotify = Arc::new(Inotify::new().expect("a queue"));
-        let workers = Workers::new(Arc::new(EventFd::new().expect("an event")));
-        let mut remotes = Remotes::new(inotify, Arc::new(MountTable::new()), workers);
-        let mut waiting = Vec::new();
-        for mount in 0..MOST_THREADS as u64 {
-            let index = remotes.server(mount);
-            assert!(remotes.may_start());
-            // As its thread has it, which does not end.
-            waiting.push(Arc::clone(&remotes.servers[index].shared));
-            remotes.retain(|_| false);
-        }
-        remotes.server(MOST_THREADS as u64);
-        assert!(!remotes.may_start());
-        waiting.pop();
-        assert!(remotes.may_start());
-    }
-
-    #[test]
-    fn of_the_files_on_a_mount_that_does_not_answer_no_more_wait_than_some() {
-        let directory = File::open("/").expect("a directory");
-        let stat = stat_fd(directory.as_fd()).expect("a status");
-        let mount = stat.mount;
-        let path = RemotePath::at(directory.into(), &stat);
-        let inotify = Arc::new(Inotify::new().expect("a queue"));
-        let workers = Workers::new(Arc::new(EventFd::new().expect("an event")));
-        let mut remotes = Remotes::new(inotify, Arc::new(MountTable::new()), workers.clone());
-        let index = remotes.server(mount);
-        let shared = Arc::clone(&remotes.servers[index].shared);
-        // Its thread waits for the first one, and takes no other.
-        shared.lock().has_reader = true;
-        for number in 0..MOST_READS as u64 + 2 {
-            remotes.read(RemoteTarget::Path(path.clone()), 0, Ticket(number));
-        }
-        assert_eq!(shared.lock().reads.len(), MOST_READS);
-        let refused = workers.take_done();
-        let is_unanswered = |done: &Done| matches!(done, Done::File(_, Err(FsError::Unanswered)));
-        assert!(refused.len() == 2 && refused.iter().all(is_unanswered));
-    }
-}
+mod tests;

@@ -82,6 +82,10 @@ impl FileWatches {
         names
     }
 
+    pub(super) fn has(&self, wd: Wd) -> bool {
+        self.names.contains_key(&wd)
+    }
+
     /// A name of the file that has this watch, by index.
     pub(super) fn name(&self, wd: Wd, index: usize) -> Option<Id> {
         self.names.get(&wd)?.get(index).copied()
@@ -152,7 +156,7 @@ impl<D: Disk> Tracker<D> {
         }
         let old = self.file_watches.remove(id);
         self.add_file_watch(id, dir, name, stat);
-        if let Some(wd) = old.filter(|&wd| self.file_watches.name(wd, 0).is_none()) {
+        if let Some(wd) = old.filter(|&wd| !self.file_watches.has(wd)) {
             self.disk.unwatch(wd);
         }
     }

@@ -103,10 +103,12 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Removes the watch of a directory, unless the model has the directory or it is needed above a
-    /// PATH.
+    /// Removes a watch, unless the model has its directory or file, or it is needed above a PATH.
     pub(crate) fn unwatch_unneeded(&mut self, wd: Wd) {
-        if self.model.watched(wd).is_none() && !self.roots.is_ancestor_watch(wd) {
+        if self.model.watched(wd).is_none()
+            && !self.roots.is_ancestor_watch(wd)
+            && !self.file_watches.has(wd)
+        {
             self.disk.unwatch(wd);
         }
     }

@@ -8,7 +8,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Answered, Question, RemoteTarget};
+use crate::event::Wd;
 use crate::tracker::disk::Ticket;
+
+/// How long a late answer is kept until the same is asked again: 60 s.
+pub(super) const KEEP: Duration = Duration::from_secs(60);
 
 /// A file to be read.
 pub(super) struct Read {
@@ -23,7 +27,9 @@ pub(super) struct Mailbox {
     /// The question that is being asked, and since when.
     pub(super) current: Option<(Question, Instant)>,
     /// Answers that were not taken, and when they came.
-    pub(super) answers: Vec<(Question, Answered, Instant)>,
+    answers: Vec<(Question, Answered, Instant)>,
+    /// The watches that answers had which were not taken in time: the loop knows none of them by these.
+    unclaimed: Vec<Wd>,
     pub(super) reads: VecDeque<Read>,
     /// Whether the last answer came late.
     pub(super) is_slow: bool,
@@ -58,6 +64,35 @@ impl Shared {
 }
 
 impl Mailbox {
+    /// Adds an answer; drops those that nobody has taken for [`KEEP`].
+    pub(super) fn add(&mut self, question: Question, answer: Answered, now: Instant) {
+        let is_old = |(_, _, when): &mut (_, _, Instant)| now.duration_since(*when) >= KEEP;
+        let dropped = self.answers.extract_if(.., is_old);
+        let watches = dropped.filter_map(|(_, answer, _)| answer.ok()?.watch());
+        self.unclaimed.extend(watches);
+        self.answers.push((question, answer, now));
+    }
+
+    /// Whether its threads may set a watch, or have set one of which the loop does not know.
+    pub(super) fn may_watch(&self) -> bool {
+        self.current.is_some() || !self.questions.is_empty()
+    }
+
+    pub(super) fn has_unclaimed(&self) -> bool {
+        !self.unclaimed.is_empty()
+    }
+
+    /// Removes the watches of answers that were not taken in time.
+    pub(super) fn take_unclaimed(&mut self) -> Vec<Wd> {
+        std::mem::take(&mut self.unclaimed)
+    }
+
+    /// The watches of the answers that may still be taken.
+    pub(super) fn watches(&self) -> impl Iterator<Item = Wd> {
+        let answers = self.answers.iter();
+        answers.filter_map(|(_, answer, _)| answer.as_ref().ok()?.watch())
+    }
+
     pub(super) fn take(&mut self, question: &Question) -> Option<Answered> {
         let index = self
             .answers

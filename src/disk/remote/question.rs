@@ -54,6 +54,19 @@ pub(crate) enum Answer {
     Walked(Walked),
 }
 
+impl Answer {
+    /// The watch that was set for it.
+    pub(super) fn watch(&self) -> Option<Wd> {
+        match self {
+            Self::Watched(watched) | Self::Walked(Walked { watched, .. }) => {
+                watched.wd.clone().ok()
+            }
+            Self::WatchedFile(wd, _) => Some(*wd),
+            Self::Stat(_) | Self::Names(_) => None,
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum NoAnswer {

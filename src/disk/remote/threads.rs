@@ -21,9 +21,6 @@ use crate::sys::stat::{stat_fd, stat_name};
 use crate::sys::{fs_error, listing, watch_error};
 use crate::tracker::disk::{FileDigest, Watched, append_name};
 
-/// How long a late answer is kept until the same is asked again: 60 s.
-const KEEP: Duration = Duration::from_secs(60);
-
 /// How long a thread holds directories open after the last question: 200 ms.
 const HOLD: Duration = Duration::from_millis(200);
 
@@ -65,8 +62,7 @@ pub(super) fn answer_all(shared: &Shared, mut answerer: Answerer, recovered: &dy
         mailbox = shared.lock();
         mailbox.current = None;
         mailbox.is_slow = now - began > PATIENCE;
-        mailbox.answers.retain(|(_, _, when)| now - *when < KEEP);
-        mailbox.answers.push((question, answer, now));
+        mailbox.add(question, answer, now);
         shared.changed.notify_all();
         if now - began > STALLED_AFTER {
             recovered();
