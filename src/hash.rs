@@ -3,6 +3,7 @@
 //! Never decides what is read or whether it has changed. Invariant: a digest comes with the
 //! status of the file before it was read, and whether that was still the same afterwards.
 
+mod files_by_owner;
 mod in_place;
 mod job;
 mod job_queue;

@@ -93,12 +93,11 @@ impl Length {
     }
 }
 
-/// Files that are read one after the other: they take about as long, and have one owner.
+/// Files of one owner that are read one after the other: they take about as long.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Group {
     dir: Inode,
-    owner: u32,
-    pub(super) length: Length,
+    length: Length,
 }
 
 /// Reads a file for which an event came.
@@ -108,8 +107,8 @@ pub(crate) struct FileJob {
     name: Vec<u8>,
     /// The file that is expected.
     pub(super) inode: Inode,
-    /// Its owner when it was put on the queue.
-    owner: u32,
+    /// Its owner, a user ID, when it was put on the queue.
+    pub(super) owner: u32,
     /// By its size when it was put on the queue.
     pub(super) length: Length,
     /// A larger file is not read; in bytes.
@@ -141,7 +140,6 @@ impl FileJob {
     pub(super) fn group(&self) -> Group {
         Group {
             dir: self.dir.inode,
-            owner: self.owner,
             length: self.length,
         }
     }

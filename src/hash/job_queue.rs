@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar};
 
-use super::job::{BatchJob, FileJob, Group, Length};
-use crate::fair_queue::FairQueue;
+use super::files_by_owner::FilesByOwner;
+use super::job::{BatchJob, FileJob, Length};
 
 /// A file is begun only if fewer files than this are in the queue half read, and so open. On a slow
 /// device short ones are, too.
@@ -48,8 +48,8 @@ impl Job {
 pub(super) struct JobQueue {
     /// The device that all jobs are on. `None`: any that has no queue of its own.
     pub(super) device: Option<u64>,
-    /// Single files: those of a directory, an owner and a length take turns with the others.
-    files: FairQueue<Group, FileJob, 1>,
+    /// Single files.
+    files: FilesByOwner,
     /// Parts of the baseline.
     batches: VecDeque<BatchJob>,
     /// Jobs in `files` and `batches`.
@@ -75,7 +75,7 @@ impl JobQueue {
     pub(super) fn push(&mut self, job: Job) {
         self.queued += 1;
         match job {
-            Job::File(job) => self.files.push(job.group(), job),
+            Job::File(job) => self.files.push(job),
             Job::Batch(job) => self.batches.push_back(job),
         }
     }
@@ -87,7 +87,7 @@ impl JobQueue {
         match job {
             Job::File(job) => {
                 self.begun += usize::from(job.is_begun());
-                self.files.put_back(job.group(), job);
+                self.files.put_back(job);
             }
             Job::Batch(job) => self.batches.push_front(job),
         }
@@ -99,7 +99,7 @@ impl JobQueue {
             None
         } else {
             let begun = self.begun;
-            let may_begin = |job: &FileJob| begun < most_begun(job.group().length);
+            let may_begin = |job: &FileJob| begun < most_begun(job.length);
             self.files.pop_if(|job| job.is_begun() || may_begin(job))
         };
         let job = if let Some(job) = file {
@@ -172,6 +172,31 @@ mod tests {
             })
             .collect();
         assert_eq!(order, [0, 6, 8]);
+    }
+
+    #[test]
+    fn a_file_waits_for_one_file_of_each_other_owner_in_however_many_directories_these_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut queue = JobQueue::default();
+        let mut push = |number: u64, owner| {
+            file_of(1, dir.path(), number);
+            let mut job = job(dir.path(), number);
+            job.dir.inode.ino += number;
+            job.owner = owner;
+            queue.push(Job::File(job));
+        };
+        (0..40).for_each(|number| push(number, 1));
+        push(40, 2);
+        push(41, 3);
+        push(42, 2);
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop())
+            .map(|job| match job {
+                Job::File(job) => job.ticket.0,
+                Job::Batch(_) => panic!("there is no baseline"),
+            })
+            .collect();
+        assert_eq!(order[..7], [0, 40, 41, 1, 42, 2, 3]);
+        assert_eq!(order.len(), 43);
     }
 
     /// How many of 40 files are half read at once at most, by so many threads, if none is read in

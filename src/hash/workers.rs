@@ -2,7 +2,7 @@
 //! are some.
 //!
 //! Never decides what is read. Invariants: each job gets its answer, for a panic of any thread ends
-//! the process; the directories take turns, as do single files and the baseline; a device on which
+//! the process; owners of files take turns, as do single files and the baseline; a device on which
 //! a slice took more than 1 s has a thread of its own from then on; where no thread can be made, the
 //! loop itself does the work, a slice at a time. A remote file system, which may not answer at all,
 //! is not read here but by its own threads (`disk/remote.rs`).
