@@ -1,13 +1,13 @@
-//! Opens the log and the pid file, without following a link that another user may have put there,
-//! and locks them, so that no second balerion writes to them.
+//! Opens the log and the pid file, without taking a link or a file that another user may have put
+//! there, and locks them, so that no second balerion writes to them.
 //!
 //! The lock belongs to the descriptor: it is released however its holder ends.
 
-use std::fs::{self, File, FileType};
+use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::escape::escaped;
 use crate::file_status::Inode;
 use crate::sys::file;
 use crate::sys::lock::{self, Lock};
+use crate::sys::process;
 use crate::sys::stat::{stat_fd, stat_name, stat_path};
 
 /// Attempts to lock, since the holder may be about to end.
@@ -105,7 +106,31 @@ fn open(path: &Path, mode: u32) -> Result<File, String> {
     };
     let found = file.metadata().map_err(|error| plain(&error))?;
     refuse(found.file_type())?;
+    refuse_planted(path, &found)?;
     Ok(file)
+}
+
+/// Refuses a file of another user in a sticky directory where others may make files, such as `/tmp`:
+/// that user could read and change what is written. As `fs.protected_regular` does, proc(5), which
+/// may be off; that lets the owner of the directory, too.
+fn refuse_planted(path: &Path, found: &Metadata) -> Result<(), String> {
+    // Bits of the mode, chmod(2).
+    const STICKY: u32 = 0o1000;
+    const OTHERS_MAY_WRITE: u32 = 0o022;
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    let dir = fs::metadata(dir).map_err(|error| plain(&error))?;
+    let is_shared = dir.mode() & STICKY != 0 && dir.mode() & OTHERS_MAY_WRITE != 0;
+    let owner = found.uid();
+    if is_shared && owner != process::effective_user() && owner != dir.uid() {
+        return Err(format!(
+            "it belongs to another user (ID {owner}), in a directory where anyone may put files; \
+             remove it, or give another path"
+        ));
+    }
+    Ok(())
 }
 
 fn refuse(kind: FileType) -> Result<(), String> {

@@ -5,8 +5,9 @@ mod common;
 
 use common::fuse::{builder, mounted};
 use common::serve::{Daemon, is_running, refused_in};
-use common::{Tree, eventually, sys};
+use common::{Tree, eventually, skipped, sys};
 use std::fs::{self, File};
+use std::os::unix::fs::chown;
 use std::process::{Command, Stdio};
 
 /// Runs balerion with these arguments, which it must refuse, and returns its message.
@@ -201,6 +202,29 @@ fn neither_file_follows_what_was_planted() {
     }
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     assert!(!tree.outside("nothing").exists());
+}
+
+#[test]
+fn another_users_file_in_a_sticky_directory_is_refused() {
+    if !sys::is_root() {
+        return skipped("planted files", "another user is needed");
+    }
+    let tree = Tree::new();
+    tree.mkdir("shared");
+    tree.write("shared/planted", "");
+    chown(tree.path("shared/planted"), Some(65534), None).unwrap();
+    for option in ["--log-file", "--pid-file"] {
+        tree.chmod("shared", 0o1777);
+        let args = ["--timeout", "0", option, "shared/planted"];
+        let stderr = refused(&tree, &args);
+        let why = "shared/planted: it belongs to another user (ID 65534)";
+        assert!(stderr.contains(why), "{stderr}");
+        // Elsewhere it is up to who may write to the directory.
+        tree.chmod("shared", 0o755);
+        tree.watch().args([option, "shared/planted"]).start().stop();
+        tree.write("shared/planted", "");
+        chown(tree.path("shared/planted"), Some(65534), None).unwrap();
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Writes single values as JSON: bytes as text and in hexadecimal digits, permission bits, times,
 //! and the escapes within a string.
 //!
-//! Knows no record. Invariant: a string has no control character, C1 and DEL included.
+//! Knows no record. Invariant: a string has nothing in it that [`is_unsafe`].
 
 use std::fmt;
 use std::io::{self, Write};
@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
 use crate::change::Kind;
+use crate::escape::is_unsafe;
 use crate::output::time::nanoseconds;
 
 /// Bytes as text, with U+FFFD for what is not UTF-8.
@@ -119,8 +120,8 @@ pub(super) fn is_plain(bytes: &[u8]) -> bool {
     })
 }
 
-/// As serde_json's compact formatter, but escapes DEL and C1 (U+0080 to U+009F), too: some terminals
-/// take these for the beginning of a control sequence.
+/// As serde_json's compact formatter, but escapes all that [`is_unsafe`]: some terminals take C1 for
+/// the beginning of a control sequence, and some programs U+2028 for the end of a line.
 pub(super) struct Escaping;
 
 impl Formatter for Escaping {
@@ -134,7 +135,7 @@ impl Formatter for Escaping {
         }
         let mut written = 0;
         for (at, character) in fragment.char_indices() {
-            if character.is_control() {
+            if is_unsafe(character) {
                 writer.write_all(&fragment.as_bytes()[written..at])?;
                 write!(writer, "\\u{:04x}", u32::from(character))?;
                 written = at + character.len_utf8();

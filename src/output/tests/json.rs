@@ -152,13 +152,13 @@ fn json_fields_are_always_in_the_same_order() {
 }
 
 #[test]
-fn json_escapes_del_and_c1_too() {
-    let path = "./\u{1b}a\u{7f}b\u{80}c\u{9f}d\u{a0}\"\\\u{e9}\n";
+fn json_escapes_what_may_break_a_line_or_a_terminal() {
+    let path = "./\u{1b}a\u{7f}b\u{80}c\u{9f}d\u{2028}e\u{202e}f\u{2069}\u{a0}\"\\\u{e9}\n";
     let line = record_of(plain(Format::Json), |buffer| Change::Deleted {
         kind: Kind::File,
         path: span(buffer, path.as_bytes()),
     });
-    let escaped = r#""path":"./\u001ba\u007fb\u0080c\u009fd"#;
+    let escaped = r#""path":"./\u001ba\u007fb\u0080c\u009fd\u2028e\u202ef\u2069"#;
     assert!(line.contains(escaped), "{line}");
     assert!(!line.trim_end().contains(char::is_control), "{line}");
     let record: serde_json::Value = serde_json::from_str(&line).expect("JSON");
