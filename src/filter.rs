@@ -6,6 +6,7 @@
 //! the caller has made sure that the directories above it are not hidden.
 
 mod bounded_io;
+mod budget;
 mod compiled_rules;
 mod compiler;
 mod git_config;
@@ -169,7 +170,7 @@ impl Filter {
         let shown = |path: PathBuf| escaped(path.as_os_str().as_bytes());
         let sentence = |flawed| match flawed {
             Flawed::Cut(path) => format!(
-                "warning: {} has more rules than are read (2,000 globs and 256 KiB a file; 20,000 globs in all; 16 KiB with wildcards for a name): the rest is left out. Rather list plain names, or give --exclude",
+                "warning: {} has more rules than are read (2,000 globs and 256 KiB a file; 20,000 globs in all, 5,000 of another user; 16 KiB with wildcards for a name): the rest is left out. Rather list plain names, or give --exclude",
                 shown(path)
             ),
             Flawed::Unread(path, why) => format!(

@@ -3,8 +3,8 @@
 //! The files lie in the watched tree, where any user may put anything: a FIFO, a device, a
 //! symbolic link, millions of globs. `ignore::IncrementalIgnore` opens them by path and
 //! compiles whatever it finds, so that only the matcher of that crate is used. Opens no file
-//! itself. Invariants: the number of compiled globs has a limit for each file and for all of
-//! them together; what a match costs has one for each file.
+//! itself. Invariant: the number of compiled globs has a limit for each file, and so has what a
+//! match costs.
 
 use std::path::Path;
 
@@ -23,32 +23,6 @@ pub(super) const MAX_GLOBS: usize = 2_000;
 /// file, which costs up to 0.1 ms a KiB for a path of PATH_MAX, while all other globs of a file
 /// are looked up at once. The largest known files have a tenth of it.
 pub(super) const MAX_WILDCARD_BYTES: usize = 16 << 10;
-
-/// Globs of all rule files that are held together.
-pub(super) const MAX_GLOBS_IN_ALL: usize = 20_000;
-
-/// The globs that are held, of which there may be [`MAX_GLOBS_IN_ALL`].
-#[derive(Default, Debug)]
-pub(super) struct Budget {
-    held: usize,
-}
-
-impl Budget {
-    /// The globs that one more rule file may have.
-    pub(super) fn left(&self) -> usize {
-        MAX_GLOBS.min(MAX_GLOBS_IN_ALL.saturating_sub(self.held))
-    }
-
-    /// Counts the globs of a rule file.
-    pub(super) fn take(&mut self, rules: &RuleFile) {
-        self.held += rules.globs;
-    }
-
-    /// Takes back the globs of a rule file that is dropped.
-    pub(super) fn give_back(&mut self, rules: &RuleFile) {
-        self.held -= rules.globs;
-    }
-}
 
 /// The bytes of a rule file.
 pub(super) struct Source {
@@ -75,6 +49,8 @@ pub(super) struct RuleFile {
     pub(super) wildcard_bytes: usize,
     /// Whether it has more bytes or globs than are used.
     pub(super) is_cut: bool,
+    /// The user ID of the owner of the file.
+    pub(super) owner: u32,
     /// The key of its [`Source`]. `None`: there is no file.
     key: Option<u64>,
     /// The number of globs that it might have.
@@ -88,6 +64,7 @@ impl RuleFile {
             globs: 0,
             wildcard_bytes: 0,
             is_cut: false,
+            owner: 0,
             key: None,
             most: 0,
         }
@@ -96,7 +73,10 @@ impl RuleFile {
     /// Whether compiling these bytes, up to `most` globs, would give the same.
     pub(super) fn is_of(&self, source: &Source, most: usize) -> bool {
         let is_whole = self.globs < self.most;
-        self.key == Some(source.key) && self.globs <= most && (is_whole || most <= self.most)
+        self.key == Some(source.key)
+            && self.owner == source.read.owner
+            && self.globs <= most
+            && (is_whole || most <= self.most)
     }
 
     /// Compiles the bytes of a file, up to `most` globs. A line that is no glob matches nothing, as
@@ -126,6 +106,7 @@ impl RuleFile {
             wildcard_bytes,
             is_cut: is_cut || matcher.is_none(),
             matcher: matcher.unwrap_or_else(Gitignore::empty),
+            owner: source.read.owner,
             key: Some(source.key),
             most,
         }
@@ -172,26 +153,24 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::Path;
 
-    use super::{Budget, MAX_GLOBS, MAX_GLOBS_IN_ALL, RuleFile, Source, lines};
+    use super::{MAX_GLOBS, RuleFile, Source, lines};
     use crate::sys::read_regular::Read;
 
-    fn source(text: &str, is_cut: bool) -> Source {
+    pub(in crate::filter) fn source_of(owner: u32, text: &str, is_cut: bool) -> Source {
         let bytes = text.as_bytes().to_vec();
         let read = Read {
             bytes,
             is_cut,
-            owner: 0,
+            owner,
         };
         Source { read, key: 1 }
     }
 
-    fn compile(text: &str, budget: &mut Budget) -> RuleFile {
-        let rules = RuleFile::compile(&source(text, false), budget.left());
-        budget.take(&rules);
-        rules
+    fn source(text: &str, is_cut: bool) -> Source {
+        source_of(0, text, is_cut)
     }
 
     #[test]
@@ -205,27 +184,12 @@ mod tests {
 
     #[test]
     fn a_file_holds_no_more_globs_than_its_bound_and_has_whether_it_was_cut() {
-        let mut budget = Budget::default();
         let text: String = (0..MAX_GLOBS + 5).map(|n| format!("/name{n}\n")).collect();
-        let rules = compile(&text, &mut budget);
+        let rules = RuleFile::compile(&source(&text, false), MAX_GLOBS);
         assert!(rules.is_cut);
         let is_ignored = |name: &str| rules.matcher.matched(Path::new(name), false).is_ignore();
         assert!(is_ignored(&format!("name{}", MAX_GLOBS - 1)));
         assert!(!is_ignored(&format!("name{MAX_GLOBS}")));
-        budget.give_back(&rules);
-        assert_eq!(budget.held, 0);
-    }
-
-    #[test]
-    fn all_files_together_hold_no_more_globs_than_the_budget() {
-        let mut budget = Budget {
-            held: MAX_GLOBS_IN_ALL - 3,
-        };
-        let first = compile("a\n# comment\n\nb\n", &mut budget);
-        let second = compile("c\nd\n", &mut budget);
-        assert!(!first.is_cut && second.is_cut);
-        assert!(second.matcher.matched(Path::new("c"), false).is_ignore());
-        assert!(second.matcher.matched(Path::new("d"), false).is_none());
     }
 
     #[test]
@@ -256,6 +220,8 @@ mod tests {
             ..source("a\n", false)
         };
         assert!(!RuleFile::compile(&text, 4).is_of(&other, 4));
+        let of_another = source_of(1, "a\nb\nc\n", false);
+        assert!(!RuleFile::compile(&text, 4).is_of(&of_another, 4));
         assert!(!RuleFile::empty().is_of(&text, 0));
     }
 }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::compiled_rules::{MAX_GLOBS_IN_ALL, RuleFile, Source};
+use super::budget::MAX_GLOBS_IN_ALL;
+use super::compiled_rules::{RuleFile, Source};
 use super::retries::RuleDirectory;
 use crate::blocking_task::BlockingTask;
 use crate::sys::read_regular::Read;

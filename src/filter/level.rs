@@ -11,7 +11,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::compiled_rules::{Budget, RuleFile, hides};
+use super::budget::Budget;
+use super::compiled_rules::{RuleFile, hides};
 
 /// A directory that has rules.
 pub(super) struct Level {

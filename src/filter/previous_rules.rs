@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::compiled_rules::MAX_GLOBS_IN_ALL;
+use super::budget::MAX_GLOBS_IN_ALL;
 use super::level::DirectoryRules;
 
 #[derive(Default)]

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::compiled_rules::{Budget, MAX_BYTES, MAX_WILDCARD_BYTES, RuleFile};
+use super::budget::Budget;
+use super::compiled_rules::{MAX_BYTES, MAX_WILDCARD_BYTES, RuleFile};
 use super::compiler::Compiler;
 use super::late::Late;
 use super::level::{DirectoryRules, Level};
@@ -17,6 +18,7 @@ use super::retries::{Retries, RuleDirectory};
 use super::rule_source::{RuleSource, Unknown};
 use super::unwatched::Unwatched;
 use crate::file_status::message;
+use crate::sys::process::effective_user;
 
 /// Files with more rules than are read that are reported; most of these warnings are only counted.
 pub(super) const MAX_REPORTED: usize = 1_000;
@@ -57,7 +59,7 @@ impl RuleReader {
             source,
             user_excludes,
             unwatched: Unwatched::default(),
-            budget: Budget::default(),
+            budget: Budget::new(effective_user()),
             previous: PreviousRules::default(),
             retries: Retries::default(),
             compiler: Compiler::default(),
@@ -219,7 +221,7 @@ impl RuleReader {
             }
         };
         let source = self.compiler.source(read);
-        let most = self.budget.left();
+        let most = self.budget.left(source.read.owner);
         match before.filter(|before| before.is_of(&source, most)) {
             Some(before) => Arc::clone(before),
             None => match self
