@@ -25,6 +25,9 @@ pub(super) struct HardLinks {
     readings: HashMap<InodeKey, InodeReading>,
     /// A name of each that could not be read. It has [`Flag::LINKED`].
     unreadable: HashMap<InodeKey, Id>,
+    /// Whether a file with several names was written to while the model had one of them: another one
+    /// may be there, and its first status be older.
+    has_lone_write: bool,
     pub(super) tmpfiles: Tmpfiles,
 }
 
@@ -90,7 +93,10 @@ impl<D> Tracker<D> {
             self.model.clear(id, Flag::LINKED);
             self.model.set_inode_key(id, key);
         }
-        if self.links.may_have_others(stat) {
+        let has_others = self.links.may_have_others(stat)
+            // The status is older than another name.
+            || !self.model.has(id, Flag::LINKED) && self.model.with_inode_key(key).len() > 1;
+        if has_others {
             self.model.index_inode_keys();
             self.model.set(id, Flag::LINKED);
             // If there are more than two, the others are marked already.
@@ -159,11 +165,14 @@ impl<D> Tracker<D> {
         if names.len() <= 2 {
             self.links.readings.remove(&key);
         }
-        if let Some(other) = other
-            && is_written
-        {
-            self.model.add_evidence(other, Evidence::MODIFIED);
-            self.enqueue(other);
+        if is_written {
+            match other {
+                Some(other) => {
+                    self.model.add_evidence(other, Evidence::MODIFIED);
+                    self.enqueue(other);
+                }
+                None => self.links.has_lone_write = true,
+            }
         }
     }
 
@@ -199,16 +208,18 @@ impl<D: Disk> Tracker<D> {
         };
         let key = model::inode_key(stat);
         if self.links.note_reading(key, reading) {
+            self.links.has_lone_write |= is_written && self.model.with_inode_key(key).len() <= 1;
             // Once for many writes: others may write to a file with many names all the time.
             self.queue
                 .add_once_due(Work::other_names(key, id, is_written));
         }
     }
 
-    /// Enqueues a file with several names whose first status, which came from a thread, is older
-    /// than what is there: a write by another name is reported of those that are known by then.
+    /// Enqueues a file that may have been written to by another name, if its first status, which came
+    /// from a thread, is older than what is there: such a write is reported of the names that are
+    /// known by then.
     pub(super) fn check_first_status(&mut self, id: Id, stat: &Stat) {
-        if !self.model.has(id, Flag::LINKED) {
+        if !self.model.has(id, Flag::LINKED) && !self.links.has_lone_write {
             return;
         }
         let read = model::fingerprint(stat, true);

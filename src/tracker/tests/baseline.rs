@@ -94,3 +94,23 @@ fn a_file_that_became_readable_while_the_refusal_was_on_its_way_is_read() {
     world.work(100);
     assert_eq!(world.new_records(), ["changed t/a 4"], "with its digest");
 }
+
+#[test]
+fn a_write_by_a_link_that_was_made_after_the_first_reading_is_not_lost_behind_its_answer() {
+    let unlinked = vec![Op::Unlink("t/e")];
+    for after in [vec![], unlinked] {
+        let mut world = World::new(&WorldOptions::default(), &write("t/a", 1));
+        world.tracker.disk.odds.slow_answer = 100;
+        world.batch(0);
+        world.does(&[Op::Link("t/a", "t/e")]);
+        world.catches_up();
+        world.does(&write("t/e", 2));
+        world.catches_up();
+        world.does(&after);
+        world.catches_up();
+        world.tracker.disk.odds.slow_answer = 0;
+        world.converges();
+        let records = world.new_records();
+        assert!(records.contains(&"changed t/a 4".to_owned()), "{records:?}");
+    }
+}
