@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use crate::change::{Attributes, Before, Change, Content, Digest, Kind, OwnedChange};
 pub(crate) use net::{Edge, Net, NodeId};
-pub(crate) use shortest::plan;
+pub(crate) use shortest::Plan;
 
 /// With more nodes and names than this, the net effect is full and is to be taken.
 const MOST: usize = 250_000;
@@ -52,7 +52,7 @@ fn net_effect(changes: &[OwnedChange], tildes: usize) -> Vec<OwnedChange> {
     for change in changes {
         effect.apply(change.clone());
     }
-    effect.take(tildes)
+    effect.take(tildes).collect()
 }
 
 /// What is at a path.
@@ -73,8 +73,8 @@ impl NetEffect {
 
     /// Returns the net effect of all changes that were applied, and begins anew. `tildes`: no name
     /// in the tree has more at its end.
-    pub(crate) fn take(&mut self, tildes: usize) -> Vec<OwnedChange> {
-        plan(std::mem::take(self).net, tildes)
+    pub(crate) fn take(&mut self, tildes: usize) -> Plan {
+        Plan::new(std::mem::take(self).net, tildes)
     }
 
     /// A record that is no change of the tree has no effect.

@@ -7,8 +7,10 @@ use super::{Before, Change, OwnedChange, Span, Warning};
 /// Changes and warnings, in order.
 #[derive(Default)]
 pub(crate) struct ChangeBuffer {
-    /// The paths, one after the other.
+    /// The paths, one after the other; some share bytes.
     bytes: Vec<u8>,
+    /// The path that the next owned one may share bytes with.
+    last: Span,
     changes: Vec<Change>,
     /// What was reported before some of the changes, with the index of each.
     before: Vec<(usize, Before)>,
@@ -57,12 +59,28 @@ impl ChangeBuffer {
         self.changes.push(change);
     }
 
-    /// Adds a change with a copy of its paths.
+    /// Adds a change with its paths.
     pub(crate) fn push_owned(&mut self, owned: OwnedChange) {
-        let change = owned
-            .change
-            .map(|path| self.path(|bytes| bytes.extend(path)));
+        let change = owned.change.map(|path| self.share(&path));
         self.push_over(change, owned.before);
+    }
+
+    /// Adds a path. If that and the one before begin alike to the end of one of them, they share bytes:
+    /// else the paths of a chain of directories would have the square of its length.
+    fn share(&mut self, path: &[u8]) -> Span {
+        let Span { start, end } = self.last;
+        let last = &self.bytes[start..end];
+        if last.starts_with(path) {
+            return start..start + path.len();
+        }
+        self.last = match path.strip_prefix(last) {
+            Some(rest) if end == self.bytes.len() => {
+                self.bytes.extend(rest);
+                start..self.bytes.len()
+            }
+            _ => self.path(|bytes| bytes.extend(path)),
+        };
+        self.last.clone()
     }
 
     /// Keeps what was reported before each change from now on.
@@ -112,10 +130,46 @@ impl ChangeBuffer {
     /// Removes everything, and gives memory back after a burst.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
+        self.last = 0..0;
         self.changes.clear();
         self.before.clear();
         self.warnings.clear();
         self.bytes.shrink_to(64 << 10);
         self.changes.shrink_to(512);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ChangeBuffer;
+    use crate::change::{Change, Kind, OwnedChange};
+
+    #[test]
+    fn the_paths_of_a_chain_share_their_bytes() {
+        let mut buffer = ChangeBuffer::default();
+        buffer.path(|bytes| bytes.extend(b"before"));
+        let chain: Vec<String> = (1..100).map(|depth| "/d".repeat(depth)).collect();
+        let mut added = Vec::new();
+        let add = |buffer: &mut ChangeBuffer, path: &str| {
+            let (kind, path) = (Kind::Directory, path.into());
+            let change = Change::Deleted { kind, path };
+            let before = None;
+            buffer.push_owned(OwnedChange { change, before });
+        };
+        for path in chain.iter().chain(chain.iter().rev()) {
+            add(&mut buffer, path);
+            added.push(path.as_str());
+        }
+        assert_eq!(buffer.path_bytes(), "before".len() + 99 * 2);
+        for path in ["/d/e", "/d/e/f", "/x", "/d/e/f", "/d/e"] {
+            add(&mut buffer, path);
+            added.push(path);
+        }
+        let kept = buffer.changes().iter().map(|change| match change {
+            Change::Deleted { path, .. } => buffer.bytes(path),
+            other => panic!("{other:?}"),
+        });
+        let added: Vec<_> = added.iter().map(|path| path.as_bytes()).collect();
+        assert_eq!(kept.collect::<Vec<_>>(), added);
     }
 }

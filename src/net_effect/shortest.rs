@@ -3,23 +3,20 @@
 //! Each record is made once no other must come before it; in a cycle of renames one goes to a
 //! temporary name first. What is gone is never emitted as renamed. Knows no disk.
 //!
-//! Invariant: each record holds in the tree that those before it have made.
+//! Invariants: each record holds in the tree that those before it have made; it is made when it is
+//! asked for, so that no more than a few paths are in memory.
 
 mod blockers;
 mod content;
+mod order;
 mod temporary_name;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::vec::IntoIter;
 
 use super::merge::merge;
 use super::net::{Edge, Net, Node, NodeId};
 use crate::change::{Before, Change, Digest, Kind, OwnedChange};
-
-/// The records, in order. `tildes`: no name in the first tree has more at its end, so that one that
-/// has is free wherever the net has nothing.
-pub(crate) fn plan(net: Net, tildes: usize) -> Vec<OwnedChange> {
-    Planner::new(net, tildes).run()
-}
 
 /// What is still to be done with a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +28,8 @@ enum Todo {
     Nothing,
 }
 
-struct Planner {
+/// The records, in order.
+pub(crate) struct Plan {
     net: Net,
     /// The node that was at an edge at the start.
     origins: HashMap<Edge, NodeId>,
@@ -54,15 +52,24 @@ struct Planner {
     free: Vec<(usize, Edge)>,
     /// No name in the first tree has more tildes at its end.
     tildes: usize,
-    changes: Vec<OwnedChange>,
+    /// The nodes whose records of names are still to be tried, in this order.
+    order: IntoIter<NodeId>,
+    /// The node whose record is to be made next, on top of those that wait for it.
+    stack: Vec<NodeId>,
+    /// The nodes whose records of content are still to be made; `None`: those of names come first.
+    left: Option<IntoIter<NodeId>>,
+    /// Records that are made.
+    made: VecDeque<OwnedChange>,
 }
 
-impl Planner {
-    fn new(net: Net, tildes: usize) -> Self {
+impl Plan {
+    /// `tildes`: no name in the first tree has more at its end, so that one that has is free wherever
+    /// the net has nothing.
+    pub(crate) fn new(net: Net, tildes: usize) -> Self {
         let (net, origins) = merge(net);
         let count = net.nodes.len();
         let destination = |id: NodeId| Some((net.nodes[id.index()].destination?, id));
-        let mut planner = Self {
+        let mut plan = Self {
             destinations: net.ids().filter_map(destination).collect(),
             net,
             origins,
@@ -75,11 +82,23 @@ impl Planner {
             has_temporary_name: vec![false; count],
             free: Vec::new(),
             tildes,
-            changes: Vec::new(),
+            order: Vec::new().into_iter(),
+            stack: Vec::new(),
+            left: None,
+            made: VecDeque::new(),
         };
-        planner.list_todo();
-        planner.sort_below_gone();
-        planner
+        plan.list_todo();
+        plan.sort_below_gone();
+        let order = plan.in_order();
+        plan.free = plan.candidates(&order);
+        plan.order = order.into_iter();
+        plan
+    }
+
+    /// Whether a node that the net had is created. It is not where it was merged with one that was
+    /// there.
+    pub(crate) fn creates(&self, id: NodeId) -> bool {
+        self.node(id).is_new()
     }
 
     fn node(&self, id: NodeId) -> &Node {
@@ -151,94 +170,37 @@ impl Planner {
         at == Some(gone)
     }
 
-    /// Makes the records of names, then those of content.
-    fn run(mut self) -> Vec<OwnedChange> {
-        let order = self.in_order();
-        self.free = self.candidates(&order);
-        for id in order {
-            self.perform(id);
-        }
-        let mut rest: Vec<_> = self
-            .net
-            .ids()
-            .flat_map(|id| self.content_records(id))
-            .collect();
-        // Stable: those of one path stay in their order.
-        rest.sort_by(|left, right| left.0.cmp(&right.0));
-        self.changes
-            .extend(rest.into_iter().map(|(_, change)| change));
-        self.changes
-    }
-
-    /// The nodes in the order in which their records are tried: renames; deletions, the deepest
-    /// first; creations, parents first. Each group is sorted by path, so that equal nets give equal
-    /// records.
-    fn in_order(&self) -> Vec<NodeId> {
-        let mut order = Vec::new();
-        for id in self.net.ids() {
-            let node = self.node(id);
-            let by_origin = match self.todo[id.index()] {
-                Todo::Nothing => continue,
-                Todo::Delete | Todo::Rename => true,
-                Todo::Create => false,
-            };
-            let edge = if by_origin {
-                node.origin
-            } else {
-                node.destination
-            };
-            let Some(edge) = edge else { continue };
-            let mut path = Vec::new();
-            let edge_of = |id| {
-                let node = self.node(id);
-                if by_origin {
-                    node.origin
-                } else {
-                    node.destination.or(node.origin)
+    /// Makes the record of the node on top of the stack, or puts the node there whose record must
+    /// come first.
+    fn step(&mut self) {
+        let Some(&id) = self.stack.last() else {
+            return;
+        };
+        self.is_waiting[id.index()] = true;
+        let blocker = self.blocker(id);
+        let blocker = blocker.filter(|other| self.todo[other.index()] != Todo::Nothing);
+        match blocker {
+            Some(blocker) if self.is_waiting[blocker.index()] => {
+                if !self.break_cycle(blocker) {
+                    self.execute(id);
                 }
-            };
-            self.net.write_path(edge, edge_of, &mut path);
-            let depth = path.iter().filter(|&&byte| byte == b'/').count();
-            let key = match self.todo[id.index()] {
-                Todo::Rename => (0, 0),
-                Todo::Delete => (1, usize::MAX - depth),
-                Todo::Create | Todo::Nothing => (2, depth),
-            };
-            order.push((key, path, id));
+            }
+            Some(blocker) => self.stack.push(blocker),
+            None => self.execute(id),
         }
-        order.sort();
-        order.into_iter().map(|(_, _, id)| id).collect()
-    }
-
-    /// Makes the record of a node, and before that the records that must come first.
-    fn perform(&mut self, id: NodeId) {
-        let mut stack = vec![id];
-        while let Some(&id) = stack.last() {
-            self.is_waiting[id.index()] = true;
-            let blocker = self.blocker(id);
-            let blocker = blocker.filter(|other| self.todo[other.index()] != Todo::Nothing);
-            match blocker {
-                Some(blocker) if self.is_waiting[blocker.index()] => {
-                    if !self.break_cycle(blocker, &mut stack) {
-                        self.execute(id);
-                    }
-                }
-                Some(blocker) => stack.push(blocker),
-                None => self.execute(id),
-            }
-            while let Some(&id) = stack.last()
-                && self.todo[id.index()] == Todo::Nothing
-            {
-                self.is_waiting[id.index()] = false;
-                stack.pop();
-            }
+        while let Some(&id) = self.stack.last()
+            && self.todo[id.index()] == Todo::Nothing
+        {
+            self.is_waiting[id.index()] = false;
+            self.stack.pop();
         }
     }
 
     /// Breaks a cycle: from `first` on, each node of the stack waits for the one above it, and the
     /// topmost for `first`. Renames one of them to a temporary name, so that the one that waits for
     /// it can be done. `false`: none is to be renamed, which no net of a real tree gives.
-    fn break_cycle(&mut self, first: NodeId, stack: &mut Vec<NodeId>) -> bool {
+    fn break_cycle(&mut self, first: NodeId) -> bool {
+        let stack = &self.stack;
         let start = stack.iter().rposition(|&id| id == first).unwrap_or(0);
         let can_move = |id: &NodeId| {
             self.todo[id.index()] == Todo::Rename && !self.has_temporary_name[id.index()]
@@ -249,7 +211,7 @@ impl Planner {
         self.rename_to_temporary(stack[at]);
         if at > start {
             // It is done later, as are those that wait for it.
-            for id in stack.drain(at..) {
+            for id in self.stack.drain(at..) {
                 self.is_waiting[id.index()] = false;
             }
         }
@@ -320,7 +282,7 @@ impl Planner {
     }
 
     fn add(&mut self, change: Change<Vec<u8>>, before: Option<Before>) {
-        self.changes.push(OwnedChange { change, before });
+        self.made.push_back(OwnedChange { change, before });
     }
 
     fn leave(&mut self, id: NodeId) {
@@ -344,5 +306,32 @@ impl Planner {
                 .write_path(edge, |id| self.now[id.index()], &mut path);
         }
         path
+    }
+}
+
+impl Iterator for Plan {
+    type Item = OwnedChange;
+
+    /// The records of names come first, then those of content.
+    fn next(&mut self) -> Option<OwnedChange> {
+        loop {
+            if let Some(made) = self.made.pop_front() {
+                return Some(made);
+            }
+            if !self.stack.is_empty() {
+                self.step();
+            } else if let Some(id) = self.order.next() {
+                self.stack.push(id);
+            } else {
+                let id = match &mut self.left {
+                    Some(left) => left.next()?,
+                    None => {
+                        self.left = Some(self.with_content().into_iter());
+                        continue;
+                    }
+                };
+                self.made.extend(self.content_records(id));
+            }
+        }
     }
 }

@@ -17,8 +17,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::Since;
 use super::tree::{Tree, TreeId};
-use crate::change::{Bytes, Change, Content, InodeTimes, Kind, OwnedChange};
-use crate::net_effect::plan;
+use crate::change::{Bytes, Content, InodeTimes, Kind};
+use crate::net_effect::{NodeId, Plan};
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
 use metadata::Metadata;
@@ -26,7 +26,7 @@ use net_builder::NetBuilder;
 use paths::Paths;
 
 pub(crate) struct Difference {
-    pub(crate) changes: Vec<OwnedChange>,
+    pub(crate) changes: Plan,
     /// Files of which the content is not known yet, with what was reported under their name, if it
     /// was: they are to be reconciled.
     pub(crate) unread: Vec<(Id, Option<TreeId>)>,
@@ -283,9 +283,9 @@ impl<D> Differ<'_, D> {
 
     /// Makes records of the pairs and of what has none.
     fn finish(mut self) -> Difference {
-        let net = NetBuilder::new(&mut self.trees, &self.pairs).build();
-        let changes = plan(net, self.trees.tree.tildes());
-        self.add_unread(&changes);
+        let (net, new_nodes) = NetBuilder::new(&mut self.trees, &self.pairs).build();
+        let changes = Plan::new(net, self.trees.tree.tildes());
+        self.add_unread(&changes, &new_nodes);
         Difference {
             changes,
             unread: self.unread,
@@ -294,7 +294,7 @@ impl<D> Differ<'_, D> {
 
     /// Adds the files without a pair that are still to be read. One that is not created has the
     /// place of another file, which was reported there.
-    fn add_unread(&mut self, changes: &[OwnedChange]) {
+    fn add_unread(&mut self, changes: &Plan, new_nodes: &HashMap<Id, NodeId>) {
         let (tracker, model) = (self.trees.tracker, &self.trees.tracker.model);
         let new = self.pairs.of_new.iter().filter(|(_, old)| old.is_none());
         let files = new.filter(|&(&id, _)| model.kind(id) == Kind::File);
@@ -302,19 +302,12 @@ impl<D> Differ<'_, D> {
             .map(|(&id, _)| id)
             .filter(|&id| tracker.is_to_be_read(id))
             .collect();
-        if unread.is_empty() {
-            return;
-        }
         unread.sort_unstable();
-        let created = changes.iter().filter_map(|change| match &change.change {
-            Change::Created { path, .. } => Some(path.as_slice()),
-            _ => None,
-        });
-        let created: HashSet<&[u8]> = created.collect();
         for id in unread {
-            let path = path_of(tracker, id);
-            let is_created = created.contains(path.as_slice());
-            let old = self.trees.tree.at(&path).filter(|_| !is_created);
+            let node = new_nodes.get(&id);
+            let is_created = node.is_some_and(|&node| changes.creates(node));
+            let old = || self.trees.tree.at(&path_of(tracker, id));
+            let old = if is_created { None } else { old() };
             self.unread.push((id, old));
         }
     }

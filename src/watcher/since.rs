@@ -13,8 +13,9 @@ use crate::error::Error;
 use crate::since::{Comparison, Reader, Since, diff};
 use crate::tracker::{Hashing, Reported};
 
-/// Changes emitted before they are written.
+/// Changes emitted before they are written, and bytes of their paths: 1 MiB.
 const PIECE: usize = 512;
+const PIECE_BYTES: usize = 1 << 20;
 
 /// The stream that is read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -149,7 +150,7 @@ impl Watcher {
             }
             let batch = self.tracker.records.current();
             batch.push_owned(change);
-            if batch.changes().len() >= PIECE {
+            if batch.changes().len() >= PIECE || batch.path_bytes() >= PIECE_BYTES {
                 self.check_signals();
                 self.write_all()?;
                 if self.stop.has_ended() {

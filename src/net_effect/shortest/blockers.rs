@@ -2,11 +2,11 @@
 //!
 //! Changes no tree and makes no record.
 
-use super::{Planner, Todo};
+use super::{Plan, Todo};
 use crate::change::Kind;
 use crate::net_effect::net::{Edge, NodeId};
 
-impl Planner {
+impl Plan {
     /// The node whose record must come first.
     pub(super) fn blocker(&mut self, id: NodeId) -> Option<NodeId> {
         match self.todo[id.index()] {

@@ -4,11 +4,11 @@
 //! Changes no tree. Invariant: content is emitted only where it differs from what was last reported
 //! under the name.
 
-use super::Planner;
+use super::Plan;
 use crate::change::{Before, Change, Content, Digest, Kind, OwnedChange};
 use crate::net_effect::net::NodeId;
 
-impl Planner {
+impl Plan {
     /// The content of a file, if it differs from what was last reported of the file, or of the one
     /// that it replaced.
     fn changed(&self, id: NodeId) -> Option<Content> {
@@ -23,21 +23,21 @@ impl Planner {
         (has_changed || overwritten.is_some_and(|&before| differs(before))).then_some(new)
     }
 
-    /// The records of a node that do not change its name, each with its path.
-    pub(super) fn content_records(&self, id: NodeId) -> Vec<(Vec<u8>, OwnedChange)> {
+    /// Whether a node may have records that do not change its name.
+    pub(super) fn may_have_content_records(&self, id: NodeId) -> bool {
+        let node = self.node(id);
+        node.destination.is_some()
+            && node.is_shown
+            && (node.notes.is_some() || self.changed(id).is_some())
+    }
+
+    /// The records of a node that do not change its name.
+    pub(super) fn content_records(&self, id: NodeId) -> Vec<OwnedChange> {
         let node = self.node(id);
         let mut changes = Vec::new();
-        if node.destination.is_none() || !node.is_shown {
-            return changes;
-        }
         let changed = self.changed(id);
-        if changed.is_none() && node.notes.is_none() {
-            return changes;
-        }
         let path = self.path(id);
-        let mut add = |change, before| {
-            changes.push((path.clone(), OwnedChange { change, before }));
-        };
+        let mut add = |change, before| changes.push(OwnedChange { change, before });
         let is_new = node.origin.is_none() || node.is_newly_shown();
         let kind = node.kind;
         if let Some(content) = changed {

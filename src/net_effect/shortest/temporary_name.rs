@@ -1,6 +1,6 @@
 //! Gives a node a temporary name, if renames form a cycle, as in `a -> b`, `b -> a`.
 
-use super::{Planner, Todo};
+use super::{Plan, Todo};
 use crate::change::Kind;
 use crate::net_effect::net::{Edge, Node, NodeId};
 
@@ -14,7 +14,7 @@ const TRIED: usize = 16;
 /// the greatest length on most file systems.
 const LONGER: usize = 255;
 
-impl Planner {
+impl Plan {
     /// Renames a node to a free name, until its destination is free.
     pub(super) fn rename_to_temporary(&mut self, id: NodeId) {
         self.has_temporary_name[id.index()] = true;

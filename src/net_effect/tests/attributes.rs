@@ -37,11 +37,9 @@ fn names_of_extended_attributes_count_in_what_makes_it_full() {
         effect.apply(xattr_changed(&name(number)));
     }
     assert!(effect.is_full());
-    let changes = effect.take(0);
-    let Some(Change::AttributesChanged { xattrs, .. }) =
-        changes.first().map(|change| &change.change)
-    else {
-        panic!("{changes:?}");
+    let change = effect.take(0).next().map(|owned| owned.change);
+    let Some(Change::AttributesChanged { xattrs, .. }) = change else {
+        panic!("{change:?}");
     };
     let names = xattrs.split_inclusive(|&byte| byte == 0);
     assert_eq!(names.count(), 21);

@@ -32,7 +32,8 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         }
     }
 
-    pub(super) fn build(mut self) -> Net {
+    /// The net, with the nodes of the entries that have no pair.
+    pub(super) fn build(mut self) -> (Net, HashMap<Id, NodeId>) {
         let mut gone = self.pairs.gone.clone();
         while let Some(old) = gone.pop() {
             if self.pairs.of_old[old.index()].is_none() {
@@ -55,7 +56,7 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
                 }
             }
         }
-        self.net
+        (self.net, self.new_nodes)
     }
 
     /// The node of a reported entry; adds it and those of the directories above, where they are

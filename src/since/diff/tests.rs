@@ -245,7 +245,7 @@ fn compare(case: &Case) -> Option<Compared<'_>> {
         case,
         disk,
         stream,
-        changes: difference.changes,
+        changes: difference.changes.collect(),
         unread: unread.collect(),
         start,
     })

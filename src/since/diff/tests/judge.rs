@@ -132,7 +132,7 @@ impl Compared<'_> {
             effect.apply(change.clone());
         }
         // No name has more tildes at its end than one of `BACKUPS`.
-        effect.take(2)
+        effect.take(2).collect()
     }
 
     fn judge_entry(&self, path: &str, id: Id, judged: &Judged) -> Result<(), String> {
