@@ -13,6 +13,7 @@ mod git_config;
 mod globs;
 mod late;
 mod level;
+mod match_cost;
 mod previous_rules;
 mod retries;
 mod rule_reader;
@@ -170,7 +171,7 @@ impl Filter {
         let shown = |path: PathBuf| escaped(path.as_os_str().as_bytes());
         let sentence = |flawed| match flawed {
             Flawed::Cut(path) => format!(
-                "warning: {} has more rules than are read (2,000 globs and 256 KiB a file; 20,000 globs in all, 5,000 of another user; 16 KiB with wildcards for a name): the rest is left out. Rather list plain names, or give --exclude",
+                "warning: {} has more rules than are read (2,000 globs and 256 KiB a file; 20,000 globs in all, 5,000 of another user; 16 KiB for a name, counted as length times wildcards, 4 KiB of others): the rest is left out. Rather list plain names, or give --exclude",
                 shown(path)
             ),
             Flawed::Unread(path, why) => format!(

@@ -169,4 +169,20 @@ mod tests {
         settle.pass(&mut buffer, 0, 0);
         assert!(!buffer.changes().is_empty(), "more is held than is allowed");
     }
+
+    #[test]
+    fn a_chain_of_directories_that_is_deleted_takes_no_more_bytes_than_it_came_with() {
+        let mut settle = Settle::new(0);
+        let mut buffer = ChangeBuffer::default();
+        let path = "t/directory".repeat(100);
+        let whole = buffer.path(|bytes| bytes.extend(path.as_bytes()));
+        for depth in (1..=100).rev() {
+            let (kind, path) = (Kind::Directory, whole.start..path.len() * depth / 100);
+            buffer.push(Change::Deleted { kind, path });
+        }
+        settle.pass(&mut buffer, 0, 0);
+        assert_eq!(buffer.changes().len(), 100);
+        let most = path.len() * 3;
+        assert!(buffer.path_bytes() <= most, "{}", buffer.path_bytes());
+    }
 }

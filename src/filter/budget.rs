@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use super::compiled_rules::{MAX_GLOBS, RuleFile};
+use super::compiled_rules::{Limits, MAX_GLOBS, RuleFile};
+use super::match_cost::{MAX_COST, MAX_COST_OF_OTHERS};
 
 /// Globs of all rule files that are held together.
 pub(super) const MAX_GLOBS_IN_ALL: usize = 20_000;
@@ -14,6 +15,10 @@ pub(super) const MAX_GLOBS_IN_ALL: usize = 20_000;
 /// Of these, the ones of all users but the one who watches and root, and of each of them.
 const MAX_GLOBS_OF_OTHERS: usize = 15_000;
 const MAX_GLOBS_OF_ANOTHER: usize = 5_000;
+
+/// As how many globs a rule file of another user counts at least, if it has wildcards: for names that
+/// are made for it, its automaton comes to take 4 MB.
+const LEAST_WITH_WILDCARDS: usize = 25;
 
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -33,35 +38,50 @@ impl Budget {
         }
     }
 
-    fn is_another(&self, owner: u32) -> bool {
+    /// Whether a file belongs to neither the one who watches nor root.
+    pub(super) fn is_another(&self, owner: u32) -> bool {
         owner != 0 && owner != self.user
     }
 
-    /// The globs that one more rule file of a user may have.
-    pub(super) fn left(&self, owner: u32) -> usize {
-        let mut left = MAX_GLOBS.min(MAX_GLOBS_IN_ALL.saturating_sub(self.held));
-        if self.is_another(owner) {
-            let all: usize = self.others.values().sum();
-            let own = self.others.get(&owner).copied().unwrap_or_default();
-            left = left.min(MAX_GLOBS_OF_OTHERS.saturating_sub(all));
-            left = left.min(MAX_GLOBS_OF_ANOTHER.saturating_sub(own));
+    /// What one more rule file of a user may have.
+    pub(super) fn left(&self, owner: u32) -> Limits {
+        let mut globs = MAX_GLOBS.min(MAX_GLOBS_IN_ALL.saturating_sub(self.held));
+        if !self.is_another(owner) {
+            let cost = MAX_COST;
+            return Limits { globs, cost };
         }
-        left
+        let all: usize = self.others.values().sum();
+        let own = self.others.get(&owner).copied().unwrap_or_default();
+        globs = globs.min(MAX_GLOBS_OF_OTHERS.saturating_sub(all));
+        globs = globs.min(MAX_GLOBS_OF_ANOTHER.saturating_sub(own));
+        let cost = MAX_COST_OF_OTHERS;
+        Limits { globs, cost }
+    }
+
+    /// As how many globs a rule file counts.
+    fn weight(&self, rules: &RuleFile) -> usize {
+        if self.is_another(rules.owner) && rules.cost > 0 {
+            rules.globs.max(LEAST_WITH_WILDCARDS)
+        } else {
+            rules.globs
+        }
     }
 
     /// Counts the globs of a rule file.
     pub(super) fn take(&mut self, rules: &RuleFile) {
-        self.held += rules.globs;
-        if self.is_another(rules.owner) && rules.globs > 0 {
-            *self.others.entry(rules.owner).or_default() += rules.globs;
+        let weight = self.weight(rules);
+        self.held += weight;
+        if self.is_another(rules.owner) && weight > 0 {
+            *self.others.entry(rules.owner).or_default() += weight;
         }
     }
 
     /// Takes back the globs of a rule file that is dropped.
     pub(super) fn give_back(&mut self, rules: &RuleFile) {
-        self.held -= rules.globs;
+        let weight = self.weight(rules);
+        self.held -= weight;
         if let Some(own) = self.others.get_mut(&rules.owner) {
-            *own -= rules.globs;
+            *own -= weight;
             if *own == 0 {
                 self.others.remove(&rules.owner);
             }
@@ -103,14 +123,30 @@ mod tests {
     }
 
     #[test]
+    fn files_with_wildcards_of_another_user_count_as_several_globs_at_least() {
+        let mut budget = Budget::new(USER);
+        let files: Vec<_> = (0..300)
+            .map(|_| compile("a*b\n", 1001, &mut budget))
+            .collect();
+        let used = files.iter().filter(|rules| rules.globs > 0).count();
+        assert_eq!(used, MAX_GLOBS_OF_ANOTHER / LEAST_WITH_WILDCARDS);
+        files.iter().for_each(|rules| budget.give_back(rules));
+        assert!(budget.held == 0 && budget.others.is_empty());
+        let own: Vec<_> = (0..300)
+            .map(|_| compile("a*b\n", USER, &mut budget))
+            .collect();
+        assert!(own.iter().all(|rules| rules.globs == 1));
+    }
+
+    #[test]
     fn what_one_user_has_leaves_room_for_others_and_is_given_back() {
         let mut budget = Budget::new(USER);
         let mut files = fill(1001, &mut budget);
         assert_eq!(budget.held, MAX_GLOBS_OF_ANOTHER);
-        assert_eq!(budget.left(1001), 0);
+        assert_eq!(budget.left(1001).globs, 0);
         files.extend((1002..1010).flat_map(|owner| fill(owner, &mut budget)));
         assert_eq!(budget.held, MAX_GLOBS_OF_OTHERS);
-        assert!(budget.left(USER) == MAX_GLOBS && budget.left(0) == MAX_GLOBS);
+        assert!([USER, 0].map(|owner| budget.left(owner).globs) == [MAX_GLOBS; 2]);
         files.extend(fill(USER, &mut budget));
         assert_eq!(budget.held, MAX_GLOBS_IN_ALL);
         files.iter().for_each(|rules| budget.give_back(rules));

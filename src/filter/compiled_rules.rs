@@ -11,6 +11,7 @@ use std::path::Path;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use super::match_cost::match_cost;
 use crate::sys::read_regular::Read;
 
 /// Bytes read of one rule file: 256 KiB. The largest that are known have a tenth of it.
@@ -19,10 +20,14 @@ pub(super) const MAX_BYTES: u64 = 256 << 10;
 /// Globs of one rule file: a compiled glob takes some 7 KiB and 60 µs.
 pub(super) const MAX_GLOBS: usize = 2_000;
 
-/// Bytes of globs with wildcards that a name is matched against: 16 KiB. These are one automaton a
-/// file, which costs up to 0.1 ms a KiB for a path of PATH_MAX, while all other globs of a file
-/// are looked up at once. The largest known files have a tenth of it.
-pub(super) const MAX_WILDCARD_BYTES: usize = 16 << 10;
+/// What of one rule file may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Limits {
+    /// Globs.
+    pub(super) globs: usize,
+    /// What they cost, by [`match_cost`].
+    pub(super) cost: usize,
+}
 
 /// The bytes of a rule file.
 pub(super) struct Source {
@@ -45,15 +50,15 @@ pub(super) struct RuleFile {
     pub(super) matcher: Gitignore,
     /// Number of globs, which count against the budget.
     pub(super) globs: usize,
-    /// Bytes of those with wildcards.
-    pub(super) wildcard_bytes: usize,
+    /// What they cost, by [`match_cost`].
+    pub(super) cost: usize,
     /// Whether it has more bytes or globs than are used.
     pub(super) is_cut: bool,
     /// The user ID of the owner of the file.
     pub(super) owner: u32,
     /// The key of its [`Source`]. `None`: there is no file.
     key: Option<u64>,
-    /// The number of globs that it might have.
+    /// The number of globs that it might have had.
     most: usize,
 }
 
@@ -62,7 +67,7 @@ impl RuleFile {
         Self {
             matcher: Gitignore::empty(),
             globs: 0,
-            wildcard_bytes: 0,
+            cost: 0,
             is_cut: false,
             owner: 0,
             key: None,
@@ -70,8 +75,9 @@ impl RuleFile {
         }
     }
 
-    /// Whether compiling these bytes, up to `most` globs, would give the same.
-    pub(super) fn is_of(&self, source: &Source, most: usize) -> bool {
+    /// Whether compiling these bytes would give the same.
+    pub(super) fn is_of(&self, source: &Source, limits: Limits) -> bool {
+        let most = limits.globs;
         let is_whole = self.globs < self.most;
         self.key == Some(source.key)
             && self.owner == source.read.owner
@@ -79,36 +85,36 @@ impl RuleFile {
             && (is_whole || most <= self.most)
     }
 
-    /// Compiles the bytes of a file, up to `most` globs. A line that is no glob matches nothing, as
+    /// Compiles the bytes of a file, up to limits that depend on its owner. A line that is no glob matches nothing, as
     /// with git.
-    pub(super) fn compile(source: &Source, most: usize) -> Self {
+    pub(super) fn compile(source: &Source, limits: Limits) -> Self {
         let bytes = &source.read.bytes;
         let mut is_cut = source.read.is_cut;
         let mut builder = builder();
-        let (mut globs, mut wildcard_bytes) = (0, 0);
+        let (mut globs, mut cost) = (0, 0);
         let whole = if is_cut { whole_lines(bytes) } else { bytes };
         for line in lines(whole).filter_map(|line| std::str::from_utf8(line).ok()) {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            let cost = if needs_automaton(line) { line.len() } else { 0 };
-            if globs == most || wildcard_bytes + cost > MAX_WILDCARD_BYTES {
+            let more = match_cost(line);
+            if globs == limits.globs || cost + more > limits.cost {
                 is_cut = true;
                 break;
             }
-            wildcard_bytes += cost;
+            cost += more;
             globs += usize::from(builder.add_line(None, line).is_ok());
         }
         // It fails if the globs are too large together: then none is held.
         let matcher = builder.build().ok();
         Self {
             globs: matcher.as_ref().map_or(0, Gitignore::len),
-            wildcard_bytes,
+            cost,
             is_cut: is_cut || matcher.is_none(),
             matcher: matcher.unwrap_or_else(Gitignore::empty),
             owner: source.read.owner,
             key: Some(source.key),
-            most,
+            most: limits.globs,
         }
     }
 }
@@ -130,14 +136,6 @@ pub(super) fn hides(matcher: &Gitignore, path: &Path, is_dir: bool) -> Option<bo
     }
 }
 
-/// Whether a glob takes more than a look-up of the path, its last name or the extension of that.
-fn needs_automaton(glob: &str) -> bool {
-    let is_plain = |text: &str| !text.contains(['*', '?', '[', '{', '\\']);
-    let glob = glob.trim_start_matches('!');
-    let is_extension = |text: &str| is_plain(text) && !text.contains(['.', '/']);
-    !is_plain(glob) && !glob.strip_prefix("*.").is_some_and(is_extension)
-}
-
 /// The lines of a rule file, without a byte order mark and carriage returns.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
@@ -156,7 +154,8 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
 pub(super) mod tests {
     use std::path::Path;
 
-    use super::{MAX_GLOBS, RuleFile, Source, lines};
+    use super::{Limits, MAX_GLOBS, RuleFile, Source, lines};
+    use crate::filter::match_cost::MAX_COST;
     use crate::sys::read_regular::Read;
 
     pub(in crate::filter) fn source_of(owner: u32, text: &str, is_cut: bool) -> Source {
@@ -167,6 +166,11 @@ pub(super) mod tests {
             owner,
         };
         Source { read, key: 1 }
+    }
+
+    fn up_to(globs: usize) -> Limits {
+        let cost = MAX_COST;
+        Limits { globs, cost }
     }
 
     fn source(text: &str, is_cut: bool) -> Source {
@@ -185,7 +189,7 @@ pub(super) mod tests {
     #[test]
     fn a_file_holds_no_more_globs_than_its_bound_and_has_whether_it_was_cut() {
         let text: String = (0..MAX_GLOBS + 5).map(|n| format!("/name{n}\n")).collect();
-        let rules = RuleFile::compile(&source(&text, false), MAX_GLOBS);
+        let rules = RuleFile::compile(&source(&text, false), up_to(MAX_GLOBS));
         assert!(rules.is_cut);
         let is_ignored = |name: &str| rules.matcher.matched(Path::new(name), false).is_ignore();
         assert!(is_ignored(&format!("name{}", MAX_GLOBS - 1)));
@@ -194,7 +198,7 @@ pub(super) mod tests {
 
     #[test]
     fn half_a_line_at_the_bound_is_no_glob() {
-        let rules = RuleFile::compile(&source("abc\nde", true), MAX_GLOBS);
+        let rules = RuleFile::compile(&source("abc\nde", true), up_to(MAX_GLOBS));
         assert!(rules.is_cut);
         assert!(rules.matcher.matched(Path::new("abc"), false).is_ignore());
         assert!(rules.matcher.matched(Path::new("de"), false).is_none());
@@ -212,16 +216,16 @@ pub(super) mod tests {
             (3, 2, false),
             (4, 2, false),
         ] {
-            let rules = RuleFile::compile(&text, then);
-            assert_eq!(rules.is_of(&text, now), is_same, "{then}, {now}");
+            let rules = RuleFile::compile(&text, up_to(then));
+            assert_eq!(rules.is_of(&text, up_to(now)), is_same, "{then}, {now}");
         }
         let other = Source {
             key: 2,
             ..source("a\n", false)
         };
-        assert!(!RuleFile::compile(&text, 4).is_of(&other, 4));
+        assert!(!RuleFile::compile(&text, up_to(4)).is_of(&other, up_to(4)));
         let of_another = source_of(1, "a\nb\nc\n", false);
-        assert!(!RuleFile::compile(&text, 4).is_of(&of_another, 4));
-        assert!(!RuleFile::empty().is_of(&text, 0));
+        assert!(!RuleFile::compile(&text, up_to(4)).is_of(&of_another, up_to(4)));
+        assert!(!RuleFile::empty().is_of(&text, up_to(0)));
     }
 }

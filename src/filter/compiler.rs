@@ -14,7 +14,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::budget::MAX_GLOBS_IN_ALL;
-use super::compiled_rules::{RuleFile, Source};
+use super::compiled_rules::{Limits, RuleFile, Source};
 use super::retries::RuleDirectory;
 use crate::blocking_task::BlockingTask;
 use crate::sys::read_regular::Read;
@@ -49,10 +49,10 @@ struct Orders {
     globs: usize,
 }
 
-/// A file to be compiled, up to a number of globs.
+/// A file to be compiled.
 struct ToCompile {
     source: Source,
-    most: usize,
+    limits: Limits,
     /// The directory that was read last of those that have rules of it.
     directory: RuleDirectory,
 }
@@ -70,28 +70,28 @@ impl Compiler {
         Source { read, key }
     }
 
-    /// Compiles a file for a directory, up to `most` globs. `None`: the thread is to do that.
+    /// Compiles a file for a directory. `None`: the thread is to do that.
     /// `is_new`: what was in it before is not known.
     pub(super) fn compile(
         &mut self,
         directory: &RuleDirectory,
         path: &Path,
         source: Source,
-        most: usize,
+        limits: Limits,
         is_new: bool,
     ) -> Option<Arc<RuleFile>> {
         if let Some(done) = self.take_done(directory, path)
-            && done.is_of(&source, most)
+            && done.is_of(&source, limits)
         {
             return Some(done);
         }
-        let globs = source.lines().min(most);
+        let globs = source.lines().min(limits.globs);
         if let Some(left) = &mut self.left {
             if *left < globs || globs > SMALL && !is_new {
                 let directory = directory.clone();
                 let order = ToCompile {
                     source,
-                    most,
+                    limits,
                     directory,
                 };
                 self.waiting.add(path, order);
@@ -99,7 +99,7 @@ impl Compiler {
             }
             *left -= globs;
         }
-        Some(Arc::new(RuleFile::compile(&source, most)))
+        Some(Arc::new(RuleFile::compile(&source, limits)))
     }
 
     /// A compiled file. Where several directories have rules of it, it is kept for the last.
@@ -133,7 +133,7 @@ impl Compiler {
         }
         let orders = std::mem::take(&mut self.waiting);
         let compile = |(path, order): (_, ToCompile)| {
-            let rules = Arc::new(RuleFile::compile(&order.source, order.most));
+            let rules = Arc::new(RuleFile::compile(&order.source, order.limits));
             let directory = order.directory;
             (path, Done { rules, directory })
         };
@@ -199,6 +199,6 @@ impl Orders {
 
 impl ToCompile {
     fn globs(&self) -> usize {
-        self.source.lines().min(self.most)
+        self.source.lines().min(self.limits.globs)
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 use super::compiled_rules::{RuleFile, hides};
+use super::match_cost::MatchRoom;
 
 /// A directory that has rules.
 pub(super) struct Level {
@@ -22,8 +23,8 @@ pub(super) struct Level {
     pub(super) outer: Option<Arc<Level>>,
     /// Length of the directory's own path, which its matchers do not see.
     pub(super) skip: usize,
-    /// Bytes of globs with wildcards that levels below may have.
-    pub(super) room: usize,
+    /// What the globs of levels below may cost.
+    pub(super) room: MatchRoom,
     pub(super) rules: DirectoryRules,
 }
 

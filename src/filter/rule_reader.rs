@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::budget::Budget;
-use super::compiled_rules::{MAX_BYTES, MAX_WILDCARD_BYTES, RuleFile};
+use super::compiled_rules::{MAX_BYTES, RuleFile};
 use super::compiler::Compiler;
 use super::late::Late;
 use super::level::{DirectoryRules, Level};
+use super::match_cost::MatchRoom;
 use super::previous_rules::PreviousRules;
 use super::retries::{Retries, RuleDirectory};
 use super::rule_source::{RuleSource, Unknown};
@@ -131,7 +132,7 @@ impl RuleReader {
         let old = before.as_ref();
         let was_known = !self.retries.has(group);
         let outer_room = outer.as_ref().map(|outer| outer.room);
-        let mut room = outer_room.unwrap_or(MAX_WILDCARD_BYTES);
+        let mut room = outer_room.unwrap_or_default();
         let repository = self.find_repository(group, dir).then(|| {
             let old = old.and_then(|old| old.repository.as_ref());
             let lists = [self.excludes_file(group, dir), self.user_excludes.clone()];
@@ -191,14 +192,13 @@ impl RuleReader {
         }
     }
 
-    /// Reads and compiles a file. `room`: the bytes of globs with wildcards that it and others may
-    /// have.
+    /// Reads and compiles a file. `room`: what the globs of it and of others may cost.
     fn read(
         &mut self,
         group: &RuleDirectory,
         path: &Path,
         before: Option<&Arc<RuleFile>>,
-        room: &mut usize,
+        room: &mut MatchRoom,
     ) -> Arc<RuleFile> {
         let rules = self.current(group, path, before);
         self.admit(rules, Some(path), room)
@@ -221,12 +221,12 @@ impl RuleReader {
             }
         };
         let source = self.compiler.source(read);
-        let most = self.budget.left(source.read.owner);
-        match before.filter(|before| before.is_of(&source, most)) {
+        let limits = self.budget.left(source.read.owner);
+        match before.filter(|before| before.is_of(&source, limits)) {
             Some(before) => Arc::clone(before),
             None => match self
                 .compiler
-                .compile(group, path, source, most, before.is_none())
+                .compile(group, path, source, limits, before.is_none())
             {
                 Some(rules) => rules,
                 None => {
@@ -242,20 +242,19 @@ impl RuleReader {
         &mut self,
         rules: Arc<RuleFile>,
         path: Option<&Path>,
-        room: &mut usize,
+        room: &mut MatchRoom,
     ) -> Arc<RuleFile> {
-        let left = room.checked_sub(rules.wildcard_bytes);
+        let has_room = room.take(rules.cost, self.budget.is_another(rules.owner));
         if let Some(path) = path
-            && (rules.is_cut || left.is_none())
+            && (rules.is_cut || !has_room)
             && self.reported.len() < MAX_REPORTED
             && self.reported.insert(path.to_owned())
         {
             self.flawed.push(Flawed::Cut(path.to_owned()));
         }
-        let Some(left) = left else {
+        if !has_room {
             return Arc::new(RuleFile::empty());
-        };
-        *room = left;
+        }
         self.budget.take(&rules);
         rules
     }
@@ -276,7 +275,7 @@ impl RuleReader {
         group: &RuleDirectory,
         path: &Path,
         before: Option<&Arc<RuleFile>>,
-        room: &mut usize,
+        room: &mut MatchRoom,
     ) -> Arc<RuleFile> {
         self.note_unwatched(group, path.to_owned());
         self.read(group, path, before, room)

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
 
-use super::super::compiled_rules::MAX_WILDCARD_BYTES;
+use super::super::match_cost::{MAX_COST, match_cost};
 use super::super::rule_reader::MAX_REPORTED;
 use super::super::rule_source::RuleSource;
 use super::super::rules::{RuleChanges, Rules};
@@ -183,23 +183,24 @@ fn a_path_that_no_system_call_takes_has_no_rules_and_is_not_remembered() {
     assert_eq!(filter.find_changes(), RuleChanges::In(Vec::new()));
 }
 
-/// The text of a rule file with a glob for one name, then as many bytes of others with wildcards.
-fn wildcards(name: &str, bytes: usize) -> String {
+/// The text of a rule file with a glob for one name, then others with wildcards that cost as much.
+fn wildcards(name: &str, cost: usize) -> String {
     let glob = "*{a,b}*{c,d}*{e,f}*{g,h}*?!\n";
-    format!("{name}?\n{}", glob.repeat(bytes / glob.len()))
+    let each = match_cost(glob.trim_end());
+    format!("{name}?\n{}", glob.repeat(cost / each))
 }
 
 #[test]
-fn globs_with_wildcards_count_up_to_a_number_of_bytes_for_each_directory() {
+fn globs_with_wildcards_count_up_to_a_limit_for_each_directory() {
     let names: String = (0..900)
         .map(|number| format!("name{number}\n*.{number}\n"))
         .collect();
-    let half = MAX_WILDCARD_BYTES / 2;
+    let half = MAX_COST / 2;
     let tree = tree(&[
         ("names/.gitignore", &format!("{names}last?\n")),
         (
             "large/.gitignore",
-            &format!("{}{names}", wildcards("x", 2 * MAX_WILDCARD_BYTES)),
+            &format!("{}{names}", wildcards("x", 2 * MAX_COST)),
         ),
         ("d/.gitignore", &wildcards("x", half)),
         ("d/e/.gitignore", &wildcards("y", half - 100)),
