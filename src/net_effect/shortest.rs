@@ -28,6 +28,13 @@ enum Todo {
     Nothing,
 }
 
+/// The nodes whose records are still to be tried, in this order.
+enum Stage {
+    /// Records of names come first.
+    Names(IntoIter<NodeId>),
+    Content(IntoIter<NodeId>),
+}
+
 /// The records, in order.
 pub(crate) struct Plan {
     net: Net,
@@ -52,12 +59,9 @@ pub(crate) struct Plan {
     free: Vec<(usize, Edge)>,
     /// No name in the first tree has more tildes at its end.
     tildes: usize,
-    /// The nodes whose records of names are still to be tried, in this order.
-    order: IntoIter<NodeId>,
-    /// The node whose record is to be made next, on top of those that wait for it.
+    stage: Stage,
+    /// The node whose record of a name is to be made next, on top of those that wait for it.
     stack: Vec<NodeId>,
-    /// The nodes whose records of content are still to be made; `None`: those of names come first.
-    left: Option<IntoIter<NodeId>>,
     /// Records that are made.
     made: VecDeque<OwnedChange>,
 }
@@ -82,16 +86,15 @@ impl Plan {
             has_temporary_name: vec![false; count],
             free: Vec::new(),
             tildes,
-            order: Vec::new().into_iter(),
+            stage: Stage::Names(Vec::new().into_iter()),
             stack: Vec::new(),
-            left: None,
             made: VecDeque::new(),
         };
         plan.list_todo();
         plan.sort_below_gone();
         let order = plan.in_order();
         plan.free = plan.candidates(&order);
-        plan.order = order.into_iter();
+        plan.stage = Stage::Names(order.into_iter());
         plan
     }
 
@@ -312,7 +315,6 @@ impl Plan {
 impl Iterator for Plan {
     type Item = OwnedChange;
 
-    /// The records of names come first, then those of content.
     fn next(&mut self) -> Option<OwnedChange> {
         loop {
             if let Some(made) = self.made.pop_front() {
@@ -320,17 +322,17 @@ impl Iterator for Plan {
             }
             if !self.stack.is_empty() {
                 self.step();
-            } else if let Some(id) = self.order.next() {
-                self.stack.push(id);
-            } else {
-                let id = match &mut self.left {
-                    Some(left) => left.next()?,
-                    None => {
-                        self.left = Some(self.with_content().into_iter());
-                        continue;
-                    }
-                };
-                self.made.extend(self.content_records(id));
+                continue;
+            }
+            match &mut self.stage {
+                Stage::Names(left) => match left.next() {
+                    Some(id) => self.stack.push(id),
+                    None => self.stage = Stage::Content(self.with_content().into_iter()),
+                },
+                Stage::Content(left) => {
+                    let id = left.next()?;
+                    self.made.extend(self.content_records(id));
+                }
             }
         }
     }
