@@ -16,7 +16,7 @@ use super::queue::Work;
 use super::retry::BUSY;
 use super::{Hashing, Tracker};
 use crate::change::{Bytes, Content, Digest, EMPTY, Kind, Warning};
-pub(super) use reads::Reads;
+pub(super) use reads::{Read, Reads};
 
 impl<D> Tracker<D> {
     /// Whether events about writes to a regular file came since it was read.
@@ -99,9 +99,8 @@ impl<D: Disk> Tracker<D> {
             Ok(Reading::Later(ticket, found)) => {
                 let dev = Some(found.as_ref().unwrap_or(stat).inode.dev);
                 let failures = self.queue.failures_of(id);
-                let stat = Some(stat);
-                self.reads
-                    .begin_again(ticket, id, dev, evidence, failures, stat);
+                let read = Read::new(ticket, dev, evidence).after(failures, Some(stat));
+                self.reads.begin(id, read);
             }
             Err(error @ FsError::NotFound) => self.try_again(id, &error, evidence),
             Err(error) => self.reading_failed(id, stat, error, evidence),
@@ -169,8 +168,8 @@ impl<D: Disk> Tracker<D> {
             Reading::Later(ticket, found) => {
                 let dev = found.map(|stat| stat.inode.dev);
                 let failures = self.queue.failures_of(id);
-                self.reads
-                    .begin_again(ticket, id, dev, evidence, failures, None);
+                let read = Read::new(ticket, dev, evidence).after(failures, None);
+                self.reads.begin(id, read);
             }
         }
         true

@@ -5,7 +5,7 @@
 //! If a later step of the batch moves the name, its kind is found under the new name.
 //! Invariant: a file that was created, written and closed in one batch is read once.
 
-use super::content::content;
+use super::content::{Read, content};
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Evidence, Id, Knowledge};
 use super::queue::{Detail, Work};
@@ -184,7 +184,8 @@ impl<D: Disk> Tracker<D> {
         self.links.tmpfiles.add_recent(stat);
         self.note_links(id, stat);
         let dev = Some(stat.inode.dev);
-        self.reads.begin(ticket, id, dev, Evidence::WRITE_EVENTS);
+        let read = Read::new(ticket, dev, Evidence::WRITE_EVENTS);
+        self.reads.begin(id, read);
     }
 
     /// Reads a new file that a writer has closed (without a digest, if it goes by size and times), and

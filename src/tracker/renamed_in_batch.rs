@@ -6,6 +6,7 @@
 //! there.
 
 use super::Tracker;
+use super::content::Read;
 use super::disk::{Disk, Reading};
 use super::model::{Evidence, Id, Knowledge};
 use super::queue::Key;
@@ -53,7 +54,8 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn keep_destination(&mut self, id: Id, destination: Destination) {
         if let Some(Reading::Later(ticket, stat)) = &destination.reading {
             let dev = stat.map(|stat| stat.inode.dev);
-            self.reads.begin(*ticket, id, dev, Evidence::WRITE_EVENTS);
+            let read = Read::new(*ticket, dev, Evidence::WRITE_EVENTS);
+            self.reads.begin(id, read);
         }
         if let Some(applying) = &mut self.applying {
             applying.destinations.insert(id, destination);

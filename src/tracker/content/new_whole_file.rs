@@ -1,7 +1,7 @@
 //! Adds files that have their bytes when they get their name: moved in, linked, or found by a
 //! scan. Each is emitted once, with its digest if it could be read at once.
 
-use super::content;
+use super::{Read, content};
 use crate::change::{Content, Kind};
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FileDigest, FsError, Reading, Stat};
@@ -61,7 +61,8 @@ impl<D: Disk> Tracker<D> {
             }
             Ok(Reading::Later(ticket, found)) => {
                 let dev = Some(found.as_ref().unwrap_or(stat).inode.dev);
-                self.reads.begin(ticket, id, dev, Evidence::MODIFIED);
+                let read = Read::new(ticket, dev, Evidence::MODIFIED);
+                self.reads.begin(id, read);
             }
             // It grew over the limit: from now on it goes by stat.
             Ok(Reading::Done(_)) => {

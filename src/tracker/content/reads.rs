@@ -10,7 +10,7 @@ use crate::tracker::disk::{Stat, Ticket};
 use crate::tracker::model::{Evidence, Id};
 
 /// A file that is being read.
-pub(super) struct Read {
+pub(in crate::tracker) struct Read {
     ticket: Ticket,
     /// The device that it is on; `None`: that of some remote file system.
     dev: Option<u64>,
@@ -22,6 +22,27 @@ pub(super) struct Read {
     pub(super) failures: u8,
     /// Its status before it was tried again.
     pub(super) stat: Option<Box<Stat>>,
+}
+
+impl Read {
+    pub(in crate::tracker) fn new(ticket: Ticket, dev: Option<u64>, evidence: Evidence) -> Self {
+        Self {
+            ticket,
+            dev,
+            evidence,
+            is_stale: false,
+            failures: 0,
+            stat: None,
+        }
+    }
+
+    /// Sets that it could not be read before, if `failures` is not 0. `stat`: its status since then.
+    pub(super) fn after(mut self, failures: u8, stat: Option<&Stat>) -> Self {
+        self.failures = failures;
+        let stat = stat.filter(|_| failures > 0);
+        self.stat = stat.map(|stat| Box::new(*stat));
+        self
+    }
 }
 
 #[derive(Default)]
@@ -39,37 +60,10 @@ impl Reads {
         Ticket(self.last)
     }
 
-    pub(in crate::tracker) fn begin(
-        &mut self,
-        ticket: Ticket,
-        id: Id,
-        dev: Option<u64>,
-        evidence: Evidence,
-    ) {
-        self.begin_again(ticket, id, dev, evidence, 0, None);
-    }
-
-    /// Begins to read a file that could not be read before, if `failures` is not 0.
-    pub(super) fn begin_again(
-        &mut self,
-        ticket: Ticket,
-        id: Id,
-        dev: Option<u64>,
-        evidence: Evidence,
-        failures: u8,
-        stat: Option<&Stat>,
-    ) {
+    pub(in crate::tracker) fn begin(&mut self, id: Id, read: Read) {
         self.forget(id);
-        let read = Read {
-            ticket,
-            dev,
-            evidence,
-            is_stale: false,
-            failures,
-            stat: stat.filter(|_| failures > 0).map(|stat| Box::new(*stat)),
-        };
+        self.tickets.insert(read.ticket, id);
         self.files.insert(id, read);
-        self.tickets.insert(ticket, id);
     }
 
     /// Removes and returns a file for which an answer has come. `None`: the ticket is not the
@@ -133,8 +127,8 @@ mod tests {
     fn an_answer_counts_once_and_has_whether_the_name_was_reconciled_meanwhile() {
         let mut reads = Reads::default();
         let (first, second) = (reads.next_ticket(), reads.next_ticket());
-        reads.begin(first, Id(1), None, EVIDENCE);
-        reads.begin(second, Id(2), None, EVIDENCE);
+        reads.begin(Id(1), Read::new(first, None, EVIDENCE));
+        reads.begin(Id(2), Read::new(second, None, EVIDENCE));
         assert!(reads.mark_stale(Id(2)) && !reads.mark_stale(Id(3)));
         let ended = |reads: &mut Reads, ticket| {
             let (id, read) = reads.end(ticket)?;
@@ -150,9 +144,9 @@ mod tests {
     fn an_answer_for_a_file_that_is_gone_counts_for_none_that_gets_its_number() {
         let mut reads = Reads::default();
         let (old, new) = (reads.next_ticket(), reads.next_ticket());
-        reads.begin(old, Id(1), None, EVIDENCE);
+        reads.begin(Id(1), Read::new(old, None, EVIDENCE));
         reads.forget(Id(1));
-        reads.begin(new, Id(1), None, EVIDENCE);
+        reads.begin(Id(1), Read::new(new, None, EVIDENCE));
         assert!(reads.end(old).is_none());
         assert!(reads.end(new).is_some());
     }

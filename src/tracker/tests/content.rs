@@ -1,6 +1,7 @@
 //! Tests that files are read when their bytes may have changed, and emitted when they have.
 
 use super::super::Hashing;
+use super::super::content::Read;
 use super::super::fake::Op;
 use super::super::model::Evidence;
 use super::cases::{all, emits, touch, write};
@@ -147,7 +148,7 @@ fn a_reading_that_never_ends_hides_no_file_of_another_file_system_under_the_name
         let id = world.tracker.entry_at(b"/t/a").unwrap();
         let reads = &mut world.tracker.reads;
         let ticket = reads.next_ticket();
-        reads.begin(ticket, id, device, Evidence::WRITE_EVENTS);
+        reads.begin(id, Read::new(ticket, device, Evidence::WRITE_EVENTS));
         world.does(&write("t/a", 2));
         world.catches_up();
         assert_eq!(world.new_records().is_empty(), hidden, "{device:?}");
