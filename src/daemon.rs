@@ -19,6 +19,7 @@ use crate::stderr::{self, message};
 use crate::sys::daemon::{Standard, fork_single_threaded, new_session, replace};
 use crate::sys::process;
 use crate::sys::stat::stat_fd;
+use crate::sys::stream::is_hung_up;
 
 /// The pipe to the process that waits until the watch is ready, if one does.
 pub(crate) struct Daemonize {
@@ -86,6 +87,12 @@ impl Daemonize {
             let _closed = replace(Standard::Error, nothing.as_fd());
         }
         parent.write_all(&[0]).is_ok()
+    }
+
+    /// Whether the process is gone that waits until the watch is ready.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        let parent = self.parent.as_ref();
+        parent.is_some_and(|parent| is_hung_up(parent.as_fd()))
     }
 
     /// Reports the exit status, if a process still waits.

@@ -184,11 +184,13 @@ fn guard_start(
     cli: &Cli,
     signals: &Signals,
     pid_file: Weak<Mutex<Option<PidFile>>>,
-    mut daemonize: Daemonize,
+    daemonize: &Daemonize,
 ) -> StartGuard {
     let stop = config::stop(cli);
     let ends = signals.that_end(cli.log_file.is_none());
-    StartGuard::new(ends, move |signal, held_up| {
+    let (watched, mut daemonize) = (daemonize.shared(), daemonize.shared());
+    let is_abandoned = move || watched.is_abandoned();
+    StartGuard::new(ends, is_abandoned, move |signal, held_up| {
         let says_why = move || {
             stderr::message(match held_up {
                 HeldUp::ByFileSystem => "stopped at the start, while a file system does not answer",
@@ -239,7 +241,7 @@ fn run(
     process::widen_descriptor_table(signals.as_fd(), 1000);
     // Its file is removed when it is dropped.
     let pid_file = Arc::default();
-    let guard = guard_start(cli, &signals, Arc::downgrade(&pid_file), daemonize.shared());
+    let guard = guard_start(cli, &signals, Arc::downgrade(&pid_file), daemonize);
     let named = match config::named(cli, stdin, &signals)? {
         Ok(named) => named,
         Err(reason) => return Ok(reason),

@@ -248,10 +248,10 @@ fn a_file_that_holds_something_else_is_no_pid_file() {
 #[test]
 fn a_daemon_whose_starter_is_gone_before_it_is_ready_ends() {
     let tree = Tree::new();
-    for number in 0..2 {
+    for number in 0..64 {
         // Holes: nothing on disk, and much to read before it is ready.
         let file = File::create(tree.path(format!("f{number}"))).unwrap();
-        file.set_len(1 << 29).unwrap();
+        file.set_len(1 << 30).unwrap();
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_balerion"));
     command.args([

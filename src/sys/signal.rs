@@ -73,6 +73,14 @@ impl Signal {
     }
 }
 
+/// Sends SIGTERM to this process, not to this thread alone: kill(2).
+pub(crate) fn ask_for_end() {
+    // SAFETY: takes no pointers and cannot fail.
+    let process = unsafe { libc::getpid() };
+    // SAFETY: takes no pointers.
+    unsafe { libc::kill(process, libc::SIGTERM) };
+}
+
 /// A set of signals.
 #[derive(Clone, Copy)]
 pub(crate) struct Set(libc::sigset_t);
