@@ -22,6 +22,7 @@ use crate::mounts::MountTable;
 use crate::self_output::SelfOutputs;
 use crate::sys::file::{self, Open};
 use crate::sys::inotify::Inotify;
+use crate::sys::process::coarse_nanos;
 use crate::sys::reopen::FdPath;
 use crate::sys::stat::{stat_fd_cached, stat_name_cached};
 use crate::sys::watch_error;
@@ -245,7 +246,7 @@ impl Disk for RealDisk {
         let is_pseudo =
             stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));
         if stat.size > limit || is_pseudo {
-            return Ok(Reading::Done(FileDigest::unread(stat)));
+            return Ok(Reading::Done(FileDigest::unread(stat, coarse_nanos())));
         }
         let now = Instant::now();
         if self.in_place.allows(&stat, now) {

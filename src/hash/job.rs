@@ -15,6 +15,7 @@ use crate::change::Kind;
 use crate::file_status::{FsError, Inode, Stat};
 use crate::since::Since;
 use crate::sys::file::{self, Open};
+use crate::sys::process::coarse_nanos;
 use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::disk::{FileDigest, Ticket};
 use crate::tracker::model::Id;
@@ -155,7 +156,7 @@ impl FileJob {
         until: Instant,
         buffer: &mut Vec<u8>,
     ) -> Option<Result<FileDigest, FsError>> {
-        let began = Instant::now();
+        let (began, as_of) = (Instant::now(), coarse_nanos());
         let mut step = || {
             if self.reader.is_none() {
                 let (dir, _) = self.dir.open(&mut None)?;
@@ -164,7 +165,7 @@ impl FileJob {
                     return Err(FsError::NotFound);
                 }
                 if file.stat.size > self.limit {
-                    return Ok(Some(FileDigest::unread(file.stat)));
+                    return Ok(Some(FileDigest::unread(file.stat, as_of)));
                 }
                 self.reader = Some(file.reader(self.limit)?);
             }
@@ -200,6 +201,7 @@ impl ReadBatch {
     /// The reported digest of a file that is as it was reported before this watch.
     fn unchanged(&self, dir: BorrowedFd<'_>, file: usize) -> Option<FileDigest> {
         let since = self.since.as_ref()?;
+        let as_of = coarse_nanos();
         let stat = stat_name(dir, self.name(file)).ok()?;
         if stat.kind != Kind::File || stat.is_mount_root || stat.size > self.limit {
             return None;
@@ -207,7 +209,7 @@ impl ReadBatch {
         let unchanged = since.unchanged(stat.size, &stat.times())?;
         Some(FileDigest {
             digest: unchanged.digest,
-            ..FileDigest::unread(stat)
+            ..FileDigest::unread(stat, as_of)
         })
     }
 
@@ -290,13 +292,13 @@ fn read_one(
     until: Instant,
     buffer: &mut Vec<u8>,
 ) -> Result<Option<FileDigest>, FsError> {
-    let began = Instant::now();
+    let (began, as_of) = (Instant::now(), coarse_nanos());
     let dir = dir.as_fd();
     let name = batch.name(file);
     if batch.limit == 0 {
         let stat = stat_name(dir, name)?;
         return match stat.kind {
-            Kind::File => Ok(Some(FileDigest::unread(stat))),
+            Kind::File => Ok(Some(FileDigest::unread(stat, as_of))),
             _ => Err(FsError::NotFound),
         };
     }
@@ -313,7 +315,7 @@ fn read_one(
                 return Err(FsError::NotFound);
             }
             if opened.stat.size > batch.limit {
-                return Ok(Some(FileDigest::unread(opened.stat)));
+                return Ok(Some(FileDigest::unread(opened.stat, as_of)));
             }
             reader.insert(opened.reader(batch.limit)?)
         }

@@ -47,6 +47,8 @@ pub(super) struct Reader {
     is_longer: bool,
     /// Time spent so far, in nanoseconds.
     took: u64,
+    /// When it was opened, in nanoseconds since 1970.
+    as_of: i64,
 }
 
 impl Reader {
@@ -62,6 +64,7 @@ impl Reader {
             reads,
             is_longer,
             took: 0,
+            as_of: coarse_nanos(),
         }
     }
 
@@ -142,6 +145,7 @@ impl Reader {
             digest: Some(self.hasher.finalize_reset().into()),
             stable: true,
             took: self.took,
+            as_of: self.as_of,
         };
         if self.reads == 1 && self.read == self.stat.size && !self.is_longer {
             return Ok(digest);
@@ -155,7 +159,7 @@ impl Reader {
         if after.size > self.limit {
             digest = FileDigest {
                 took: self.took,
-                ..FileDigest::unread(after)
+                ..FileDigest::unread(after, self.as_of)
             };
         }
         Ok(digest)

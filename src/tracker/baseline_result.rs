@@ -71,20 +71,22 @@ impl<D: Disk> Tracker<D> {
             {
                 self.enqueue(id);
             }
-            Ok(FileDigest {
-                stat,
-                digest: Some(digest),
-                stable,
-                ..
-            }) if !self.goes_by_stat(&stat) => {
+            Ok(
+                ref read @ FileDigest {
+                    stat,
+                    digest: Some(digest),
+                    ..
+                },
+            ) if !self.goes_by_stat(&stat) => {
                 self.count_reading(&stat);
-                self.keep_digest(id, &stat, digest, stable);
+                self.keep_digest(id, read, digest);
                 self.check_first_status(id, &stat);
             }
             // Over the size limit, or files are not read; an empty one is read all the same.
-            Ok(FileDigest { stat, .. }) => {
+            Ok(FileDigest { stat, as_of, .. }) => {
                 let by_stat = self.goes_by_stat(&stat);
-                self.keep_fingerprint(id, &stat, !by_stat, self.clock.wall());
+                let as_of = as_of.min(self.clock.wall());
+                self.keep_fingerprint(id, &stat, !by_stat, as_of);
                 self.check_first_status(id, &stat);
                 self.warn_over_limit(id, &stat);
             }

@@ -68,7 +68,10 @@ impl<D: Disk> Tracker<D> {
             // Found by a scan: that is no reason to try it before its time.
         } else if self.needs_read(id, stat, evidence) {
             match self.read_by_other_name(id, stat, evidence) {
-                Some(digest) => self.compare(id, stat, digest, true, evidence),
+                Some((digest, as_of)) => {
+                    let read = FileDigest::known(*stat, digest, as_of);
+                    self.compare(id, &read, digest, evidence);
+                }
                 None => self.read(id, stat, evidence),
             }
         } else if self.model.digest(id).is_none()
@@ -115,7 +118,7 @@ impl<D: Disk> Tracker<D> {
             return false;
         };
         self.count_reading(&read.stat);
-        self.compare(id, &read.stat, digest, read.stable, evidence);
+        self.compare(id, read, digest, evidence);
         true
     }
 
@@ -273,7 +276,7 @@ impl<D: Disk> Tracker<D> {
         }
         self.mark_unreadable(id, stat, error);
         if has_changed {
-            self.note_reading_of(id, stat, true);
+            self.note_reading_of(id, stat, self.clock.wall(), true);
         }
     }
 

@@ -153,21 +153,19 @@ impl<D: Disk> Tracker<D> {
         stat: &Stat,
     ) -> bool {
         match *reading {
-            Reading::Done(FileDigest { digest: None, .. }) => return false,
-            Reading::Done(FileDigest {
-                digest: Some(digest),
-                stable,
-                ..
-            }) => {
+            Reading::Done(ref read) => {
+                let Some(digest) = read.digest else {
+                    return false;
+                };
                 let Some(id) = self.insert(dir, name, Kind::File) else {
                     return true;
                 };
-                self.store_digest(id, stat, digest, stable);
+                self.store_digest(id, read, digest);
                 self.links.tmpfiles.add_recent(stat);
                 self.emit_created(id, content(stat, Some(digest)));
-                self.closed_by_writer(id, stat, digest, stable);
+                self.closed_by_writer(id, stat, digest, read.stable);
                 // It was written under this name: its other names have the bytes, too.
-                self.note_reading_of(id, stat, true);
+                self.note_reading_of(id, stat, read.as_of, true);
             }
             Reading::Later(ticket, _) => {
                 let Some(id) = self.insert(dir, name, Kind::File) else {
@@ -198,7 +196,8 @@ impl<D: Disk> Tracker<D> {
             return None;
         }
         let reading = if self.hashing(self.model.inode(dir).dev) == Hashing::Off {
-            Reading::Done(FileDigest::unread(self.stat_in(dir, name).ok()?))
+            let as_of = self.clock.wall();
+            Reading::Done(FileDigest::unread(self.stat_in(dir, name).ok()?, as_of))
         } else {
             self.read_in(dir, name).ok()?
         };

@@ -49,16 +49,27 @@ pub(crate) struct FileDigest {
     pub(crate) stable: bool,
     /// How long the reading took, without waiting for its turn; in nanoseconds.
     pub(crate) took: u64,
+    /// A time before that, in nanoseconds since 1970: the answer of a thread may come much later.
+    pub(crate) as_of: i64,
 }
 
 impl FileDigest {
-    /// A file that was stat'ed and not read.
-    pub(crate) fn unread(stat: Stat) -> Self {
+    /// A file that was stat'ed after `as_of` and not read.
+    pub(crate) fn unread(stat: Stat, as_of: i64) -> Self {
         Self {
             stat,
             digest: None,
             stable: true,
             took: 0,
+            as_of,
+        }
+    }
+
+    /// A file with the digest that its inode had after `as_of`, when it had this status.
+    pub(crate) fn known(stat: Stat, digest: Digest, as_of: i64) -> Self {
+        Self {
+            digest: Some(digest),
+            ..Self::unread(stat, as_of)
         }
     }
 }

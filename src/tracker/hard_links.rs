@@ -37,7 +37,8 @@ struct InodeReading {
     fingerprint: Fingerprint,
     /// `None`: it goes by inode, size and times, or could not be read.
     digest: Option<Digest>,
-    is_racy: bool,
+    /// A time before that, in nanoseconds since 1970.
+    as_of: i64,
 }
 
 impl HardLinks {
@@ -117,21 +118,23 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// The digest that was read under another name of the same inode, if it is still that of
-    /// this file: the fingerprint is the same, and proves it, or nothing has happened since.
+    /// The digest that was read under another name of the same inode, and a time before that, if it is
+    /// still that of this file: the fingerprint is the same, and proves it, or nothing has happened since.
     pub(super) fn read_by_other_name(
         &self,
         id: Id,
         stat: &Stat,
         evidence: Evidence,
-    ) -> Option<Digest> {
+    ) -> Option<(Digest, i64)> {
         if !self.model.has(id, Flag::LINKED) {
             return None;
         }
         let reading = self.links.readings.get(&model::inode_key(stat))?;
         let is_same = reading.fingerprint == model::fingerprint(stat, true);
-        let is_trusted = !reading.is_racy || evidence.is_only_other_name();
-        reading.digest.filter(|_| is_same && is_trusted)
+        let is_racy = model::is_racy(stat, reading.as_of);
+        let is_trusted = !is_racy || evidence.is_only_other_name();
+        let digest = reading.digest.filter(|_| is_same && is_trusted);
+        digest.map(|digest| (digest, reading.as_of))
     }
 
     /// Gives the evidence of a name that is removed, or leads to another inode, to another name of
@@ -196,15 +199,16 @@ impl<D> Tracker<D> {
 impl<D: Disk> Tracker<D> {
     /// Notes that a file was read, unless the same was last read of the inode: what was reported of
     /// its other names may be older, since an event comes for one name only, and for none before
-    /// its directory is watched. `is_written`: the bytes were written since the watch began.
-    pub(super) fn note_reading_of(&mut self, id: Id, stat: &Stat, is_written: bool) {
+    /// its directory is watched. It was read after `as_of`. `is_written`: the bytes were written since
+    /// the watch began.
+    pub(super) fn note_reading_of(&mut self, id: Id, stat: &Stat, as_of: i64, is_written: bool) {
         if !self.model.has(id, Flag::LINKED) {
             return;
         }
         let reading = InodeReading {
             fingerprint: model::fingerprint(stat, !self.goes_by_stat(stat)),
             digest: self.model.digest(id),
-            is_racy: model::is_racy(stat, self.clock.wall()),
+            as_of: as_of.min(self.clock.wall()),
         };
         let key = model::inode_key(stat);
         if self.links.note_reading(key, reading) {

@@ -28,7 +28,7 @@ pub(super) struct Mailbox {
     pub(super) current: Option<(Question, Instant)>,
     /// Answers that were not taken, and when they came.
     answers: Vec<(Question, Answered, Instant)>,
-    /// The watches that answers had which were not taken in time: the loop knows none of them by these.
+    /// The watches of answers that were not taken in time.
     unclaimed: Vec<Wd>,
     pub(super) reads: VecDeque<Read>,
     /// Whether the last answer came late.
@@ -82,7 +82,7 @@ impl Mailbox {
         !self.unclaimed.is_empty()
     }
 
-    /// Removes the watches of answers that were not taken in time.
+    /// Removes and returns the watches of answers that were not taken in time.
     pub(super) fn take_unclaimed(&mut self) -> Vec<Wd> {
         std::mem::take(&mut self.unclaimed)
     }

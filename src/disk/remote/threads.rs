@@ -16,6 +16,7 @@ use crate::hash::{RegularFile, Workers};
 use crate::mounts::MountTable;
 use crate::sys::file::{self, Open};
 use crate::sys::inotify::Inotify;
+use crate::sys::process::coarse_nanos;
 use crate::sys::reopen::FdPath;
 use crate::sys::stat::{stat_fd, stat_name};
 use crate::sys::{fs_error, listing, watch_error};
@@ -227,12 +228,13 @@ impl Answerer {
         limit: u64,
         buffer: &mut Vec<u8>,
     ) -> Result<FileDigest, NoAnswer> {
+        let as_of = coarse_nanos();
         let opened = self.open(target)?;
         let stat = stat_fd(opened.as_fd())?;
         let is_pseudo =
             stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));
         if stat.size > limit || is_pseudo {
-            return Ok(FileDigest::unread(stat));
+            return Ok(FileDigest::unread(stat, as_of));
         }
         Ok(RegularFile::new(opened, stat)?.digest(limit, Instant::now(), buffer)?)
     }

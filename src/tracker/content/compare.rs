@@ -28,11 +28,11 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn compare(
         &mut self,
         id: Id,
-        stat: &Stat,
+        read: &FileDigest,
         digest: Digest,
-        stable: bool,
         evidence: Evidence,
     ) {
+        let (stat, stable) = (&read.stat, read.stable);
         let old = self.model.digest(id);
         let knowledge = self.model.knowledge(id);
         let changed_since_start = self.changed_since_start(id, stat);
@@ -53,7 +53,7 @@ impl<D: Disk> Tracker<D> {
             }
         };
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
-        self.keep_digest(id, stat, digest, stable);
+        self.keep_digest(id, read, digest);
         if is_changed {
             self.emit_changed(id, content(stat, Some(digest)), old);
         } else if evidence.is_more_than_attrib() {
@@ -68,7 +68,7 @@ impl<D: Disk> Tracker<D> {
         if self.model.has(id, Flag::LINKED) || matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
         }
-        self.note_reading_of(id, stat, is_changed || changed_since_start);
+        self.note_reading_of(id, stat, read.as_of, is_changed || changed_since_start);
     }
 
     /// Emits that a writer closed a file that was read since; one that is not stable is read again
@@ -105,7 +105,7 @@ impl<D: Disk> Tracker<D> {
         if is_changed {
             self.warn_over_limit(id, stat);
             self.emit_changed(id, content(stat, None), last);
-            self.note_reading_of(id, stat, true);
+            self.note_reading_of(id, stat, self.clock.wall(), true);
             self.mark_read_this_batch(id);
         } else if knowledge.fingerprint() != Some(new) || was_racy {
             // There may have been a write, too, whose event is unread.
@@ -117,32 +117,21 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Stores the digest of a file that was read now.
-    pub(in crate::tracker) fn store_digest(
-        &mut self,
-        id: Id,
-        stat: &Stat,
-        digest: Digest,
-        stable: bool,
-    ) {
-        self.count_reading(stat);
-        if stable {
+    pub(in crate::tracker) fn store_digest(&mut self, id: Id, read: &FileDigest, digest: Digest) {
+        self.count_reading(&read.stat);
+        if read.stable {
             self.mark_read_this_batch(id);
         }
-        self.keep_digest(id, stat, digest, stable);
+        self.keep_digest(id, read, digest);
     }
 
     /// Stores the digest and the fingerprint of a file. If it is not stable, it is read again.
-    pub(in crate::tracker) fn keep_digest(
-        &mut self,
-        id: Id,
-        stat: &Stat,
-        digest: Digest,
-        stable: bool,
-    ) {
+    pub(in crate::tracker) fn keep_digest(&mut self, id: Id, read: &FileDigest, digest: Digest) {
         self.model.set_digest(id, Some(digest));
-        self.keep_fingerprint(id, stat, true, self.clock.wall());
-        self.remember_mtime(id, stat);
-        if !stable {
+        let as_of = read.as_of.min(self.clock.wall());
+        self.keep_fingerprint(id, &read.stat, true, as_of);
+        self.remember_mtime(id, &read.stat);
+        if !read.stable {
             self.model.add_evidence(id, Evidence::MODIFIED);
             self.debounce_file(id);
         }
@@ -165,19 +154,19 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Stores the fingerprint of a file.
+    /// Stores the fingerprint of a file, which it had after `as_of`.
     pub(in crate::tracker) fn keep_fingerprint(
         &mut self,
         id: Id,
         stat: &Stat,
         with_ctime: bool,
-        wall: i64,
+        as_of: i64,
     ) {
-        self.learn_fingerprint(id, stat, model::fingerprint(stat, with_ctime), wall);
+        self.learn_fingerprint(id, stat, model::fingerprint(stat, with_ctime), as_of);
     }
 
-    fn learn_fingerprint(&mut self, id: Id, stat: &Stat, fingerprint: Fingerprint, wall: i64) {
-        let is_racy = model::is_racy(stat, wall);
+    fn learn_fingerprint(&mut self, id: Id, stat: &Stat, fingerprint: Fingerprint, as_of: i64) {
+        let is_racy = model::is_racy(stat, as_of);
         let known = Knowledge::Known {
             fingerprint,
             is_racy,

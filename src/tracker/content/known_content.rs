@@ -34,7 +34,7 @@ impl<D: Disk> Tracker<D> {
                 } else if self.goes_by_stat(&stat) {
                     // This size is what was last reported under this name.
                     self.keep_fingerprint(id, &stat, false, self.clock.wall());
-                    self.note_reading_of(id, &stat, true);
+                    self.note_reading_of(id, &stat, self.clock.wall(), true);
                 }
                 content(&stat, digest)
             }

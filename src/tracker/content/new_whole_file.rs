@@ -38,25 +38,27 @@ impl<D: Disk> Tracker<D> {
         self.warn_over_limit(id, stat);
         self.emit_created(id, content(stat, None));
         let changed_since_start = self.changed_since_start(id, stat);
-        self.note_reading_of(id, stat, changed_since_start);
+        self.note_reading_of(id, stat, self.clock.wall(), changed_since_start);
     }
 
     /// Reads a new file, here or by a worker, and returns the content fields to emit now.
     fn read_first(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) -> Content {
-        if let Some(digest) = self.read_by_other_name(id, stat, Evidence::default()) {
-            self.keep_digest(id, stat, digest, true);
+        if let Some((digest, as_of)) = self.read_by_other_name(id, stat, Evidence::default()) {
+            self.keep_digest(id, &FileDigest::known(*stat, digest, as_of), digest);
             return content(stat, Some(digest));
         }
         match self.read_in(dir, name) {
-            Ok(Reading::Done(FileDigest {
-                stat,
-                digest: Some(digest),
-                stable,
-                ..
-            })) => {
-                self.store_digest(id, &stat, digest, stable);
+            Ok(Reading::Done(
+                ref read @ FileDigest {
+                    stat,
+                    digest: Some(digest),
+                    as_of,
+                    ..
+                },
+            )) => {
+                self.store_digest(id, read, digest);
                 let changed_since_start = self.changed_since_start(id, &stat);
-                self.note_reading_of(id, &stat, changed_since_start);
+                self.note_reading_of(id, &stat, as_of, changed_since_start);
                 return content(&stat, Some(digest));
             }
             Ok(Reading::Later(ticket, found)) => {

@@ -80,6 +80,7 @@ impl Fake {
 
     /// Reads a file in two halves, with programs at work between them.
     fn read_halves(&mut self, node: Node, stat: Stat) -> FileDigest {
+        let as_of = self.tree.wall;
         let mut bytes = self.tree.bytes(node).to_vec();
         let half = bytes.len() / 2;
         bytes.truncate(half);
@@ -97,6 +98,7 @@ impl Fake {
             digest: Some(read),
             stable: is_stable,
             took: self.reading_takes,
+            as_of,
         }
     }
 
@@ -149,7 +151,7 @@ impl Fake {
         }
         let stat = self.tree.stat(node);
         if stat.size > limit {
-            return Ok(FileDigest::unread(stat));
+            return Ok(FileDigest::unread(stat, self.tree.wall));
         }
         if !self.tree.node(node).is_readable {
             return Err(FsError::PermissionDenied);
@@ -304,7 +306,7 @@ impl Disk for Fake {
         }
         let stat = self.tree.stat(node);
         if stat.size > limit {
-            return Ok(Reading::Done(FileDigest::unread(stat)));
+            return Ok(Reading::Done(FileDigest::unread(stat, self.tree.wall)));
         }
         self.pin(node);
         if self.chance.happens(self.odds.by_worker) {

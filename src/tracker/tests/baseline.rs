@@ -3,7 +3,7 @@
 use super::super::Hashing;
 use super::super::fake::Op;
 use super::cases::{all, write};
-use super::world::{World, WorldOptions};
+use super::world::{MS, World, WorldOptions};
 use crate::stage_order::Stages;
 
 /// A world of two names of a file, which the baseline has read; its answers are on the way.
@@ -113,4 +113,31 @@ fn a_write_by_a_link_that_was_made_after_the_first_reading_is_not_lost_behind_it
         let records = world.new_records();
         assert!(records.contains(&"changed t/a 4".to_owned()), "{records:?}");
     }
+}
+
+#[test]
+fn a_write_in_the_same_tick_is_seen_under_another_name_however_late_the_answer_comes() {
+    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut options = WorldOptions::default();
+    // So that each has a statx(2) before it is read.
+    options.settings.attributes = true;
+    let mut world = World::new(&options, &tree);
+    world.converges();
+    world.tracker.disk.odds.by_worker = 100;
+    world.tracker.disk.odds.slow_answer = 100;
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    world.answer(0);
+    // Size and times stay the same.
+    world.does(&write("t/b", 3));
+    (
+        world.tracker.disk.odds.by_worker,
+        world.tracker.disk.odds.slow_answer,
+    ) = (0, 0);
+    world.passes(3000 * MS);
+    world.answer(0);
+    world.new_records();
+    world.converges();
+    let records = world.new_records();
+    assert!(records.contains(&"changed t/b 4".to_owned()), "{records:?}");
 }

@@ -270,11 +270,15 @@ impl Start {
                 match chance.below(3) {
                     0 => Err(FsError::NotFound),
                     1 => Err(FsError::Io("injected".into())),
-                    _ => Ok(FileDigest::unread(Stat {
-                        ctime: self.began + 1,
-                        mtime: self.began + 1,
-                        ..stat
-                    })),
+                    _ => {
+                        let (ctime, mtime) = (self.began + 1, self.began + 1);
+                        let stat = Stat {
+                            ctime,
+                            mtime,
+                            ..stat
+                        };
+                        Ok(FileDigest::unread(stat, self.began))
+                    }
                 }
             } else {
                 read(disk, node, &stat, limit, since)
@@ -313,14 +317,14 @@ fn read(
     since: &Since,
 ) -> Result<FileDigest, FsError> {
     if limit == 0 {
-        return Ok(FileDigest::unread(*stat));
+        return Ok(FileDigest::unread(*stat, i64::MAX));
     }
     if stat.size <= limit
         && let Some(unchanged) = since.unchanged(stat.size, &stat.times())
     {
         return Ok(FileDigest {
             digest: unchanged.digest,
-            ..FileDigest::unread(*stat)
+            ..FileDigest::unread(*stat, i64::MAX)
         });
     }
     if !disk.is_readable(node) {
@@ -329,6 +333,6 @@ fn read(
     let digest = (stat.size <= limit).then(|| digest(disk.bytes(node)));
     Ok(FileDigest {
         digest,
-        ..FileDigest::unread(*stat)
+        ..FileDigest::unread(*stat, i64::MAX)
     })
 }
