@@ -317,7 +317,7 @@ fn read_one(
             if opened.stat.size > batch.limit {
                 return Ok(Some(FileDigest::unread(opened.stat, as_of)));
             }
-            reader.insert(opened.reader(batch.limit)?)
+            reader.insert(opened.reader(batch.limit)?.strict())
         }
     };
     let mut read = reader.step(began, until, buffer)?;

@@ -45,6 +45,8 @@ pub(super) struct Reader {
     reads: u32,
     /// Whether there are more bytes than `stat` has.
     is_longer: bool,
+    /// Whether its status is compared with that of now when all is read, however few bytes it has.
+    is_strict: bool,
     /// Time spent so far, in nanoseconds.
     took: u64,
     /// When it was opened, in nanoseconds since 1970.
@@ -63,9 +65,16 @@ impl Reader {
             read,
             reads,
             is_longer,
+            is_strict: false,
             took: 0,
             as_of: coarse_nanos(),
         }
+    }
+
+    /// Has the status compared in any case: an event of a write in between may not count any more.
+    pub(super) fn strict(mut self) -> Self {
+        self.is_strict = true;
+        self
     }
 
     /// Reads until the end, however long that takes. `began`: since when the time counts.
@@ -147,7 +156,8 @@ impl Reader {
             took: self.took,
             as_of: self.as_of,
         };
-        if self.reads == 1 && self.read == self.stat.size && !self.is_longer {
+        let is_whole = self.reads == 1 && self.read == self.stat.size && !self.is_longer;
+        if is_whole && !self.is_strict {
             return Ok(digest);
         }
         let after = stat_fd(self.file.as_fd())?;
@@ -155,7 +165,8 @@ impl Reader {
         if self.is_longer && is_always_longer(&self.stat, &after, coarse_nanos()) {
             return Err(FsError::Io("it has more bytes than its size".to_owned()));
         }
-        digest.stable = is_same && self.read == self.stat.size;
+        let has_same_ctime = !self.is_strict || after.ctime == self.stat.ctime;
+        digest.stable = is_same && has_same_ctime && self.read == self.stat.size;
         if after.size > self.limit {
             digest = FileDigest {
                 took: self.took,

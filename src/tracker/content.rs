@@ -110,16 +110,15 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Compares a file that was read. `false`: it has grown larger than the limit, and is tried
-    /// again.
+    /// Compares a file that was read. `false`: it has grown larger than the limit, or changed while it
+    /// was read for the first time, and is tried again.
     fn take_reading(&mut self, id: Id, read: &FileDigest, evidence: Evidence) -> bool {
         let Some(digest) = read.digest else {
             self.try_again(id, &FsError::NotFound, evidence);
             return false;
         };
         self.count_reading(&read.stat);
-        self.compare(id, read, digest, evidence);
-        true
+        self.compare(id, read, digest, evidence)
     }
 
     /// Compares a file that was read now, after the events of the batch that is being applied.

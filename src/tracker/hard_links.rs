@@ -226,9 +226,7 @@ impl<D: Disk> Tracker<D> {
         if !self.model.has(id, Flag::LINKED) && !self.links.has_lone_write {
             return;
         }
-        let read = model::fingerprint(stat, true);
-        let is_same = |now: Stat| model::fingerprint(&now, true) == read;
-        if !self.stat_entry(id).is_ok_and(is_same) {
+        if !self.has_status(id, stat) {
             self.model.add_evidence(id, Evidence::OTHER_NAME);
             self.enqueue(id);
         }

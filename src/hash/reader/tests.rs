@@ -4,7 +4,7 @@
 
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::super::regular_file::RegularFile;
 use super::*;
@@ -156,4 +156,20 @@ fn the_buffer_of_a_small_file_is_small() {
         .digest(LIMIT, Instant::now(), &mut buffer)
         .unwrap();
     assert!(buffer.len() <= 4096);
+}
+
+#[test]
+fn a_small_file_that_was_written_before_it_was_read_is_not_stable_for_a_strict_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    for (is_strict, stable) in [(false, true), (true, false)] {
+        let file = write(dir.path(), b"old");
+        let long_ago = SystemTime::now() - Duration::from_secs(10);
+        file.set_modified(long_ago).unwrap();
+        let opened = opened(dir.path());
+        write(dir.path(), b"new");
+        let reader = opened.reader(LIMIT).unwrap();
+        let reader = if is_strict { reader.strict() } else { reader };
+        let read = reader.read_all(Instant::now(), &mut Vec::new()).unwrap();
+        assert_eq!((read.digest, read.stable), (sha256(b"new"), stable));
+    }
 }

@@ -24,14 +24,15 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Compares a file that was read. `evidence`: what happened to it before.
+    /// Compares a file that was read. `evidence`: what happened to it before. `false`: its status is
+    /// another one by now, so that it is read again.
     pub(super) fn compare(
         &mut self,
         id: Id,
         read: &FileDigest,
         digest: Digest,
         evidence: Evidence,
-    ) {
+    ) -> bool {
         let (stat, stable) = (&read.stat, read.stable);
         let old = self.model.digest(id);
         let knowledge = self.model.knowledge(id);
@@ -52,6 +53,14 @@ impl<D: Disk> Tracker<D> {
                 }
             }
         };
+        // What was written between its status and its bytes is in the digest, which is the first one:
+        // the event of that would find nothing new. A remote file system is not waited for.
+        let is_first = old.is_none() && !is_changed;
+        if is_first && !self.file_systems.is_polled(stat.inode.dev) && !self.has_status(id, stat) {
+            self.model.add_evidence(id, evidence);
+            self.debounce_file(id);
+            return false;
+        }
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.keep_digest(id, read, digest);
         if is_changed {
@@ -69,6 +78,14 @@ impl<D: Disk> Tracker<D> {
             self.retry_links(stat);
         }
         self.note_reading_of(id, stat, read.as_of, is_changed || changed_since_start);
+        true
+    }
+
+    /// Whether a file has the same status still, and that is known.
+    pub(in crate::tracker) fn has_status(&mut self, id: Id, stat: &Stat) -> bool {
+        let read = model::fingerprint(stat, true);
+        let now = self.stat_entry(id);
+        now.is_ok_and(|now| model::fingerprint(&now, true) == read)
     }
 
     /// Emits that a writer closed a file that was read since; one that is not stable is read again

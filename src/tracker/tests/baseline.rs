@@ -141,3 +141,26 @@ fn a_write_in_the_same_tick_is_seen_under_another_name_however_late_the_answer_c
     let records = world.new_records();
     assert!(records.contains(&"changed t/b 4".to_owned()), "{records:?}");
 }
+
+#[test]
+fn what_is_written_between_the_status_and_the_first_reading_is_a_change() {
+    for seed in 0..200 {
+        let mut options = WorldOptions {
+            seed,
+            ..WorldOptions::default()
+        };
+        options.odds.race = 30;
+        let mut world = World::new(&options, &write("t/a", 1));
+        world.does(&[Op::Chmod("t/a", true)]);
+        world.tracker.disk.pending.extend(write("t/a", 2));
+        world.catches_up();
+        let rest: Vec<_> = world.tracker.disk.pending.drain(..).collect();
+        world.does(&rest);
+        world.converges();
+        let records = world.new_records();
+        assert!(
+            records.contains(&"changed t/a 4".to_owned()),
+            "{seed}: {records:?}"
+        );
+    }
+}
