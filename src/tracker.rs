@@ -132,11 +132,6 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Sets what the coarse clock showed when the watch began, in nanoseconds since 1970.
-    pub(crate) fn set_began_tick(&mut self, time: i64) {
-        self.clock.set_began_tick(time);
-    }
-
     /// Sets the first time of the coarse clock, from which file systems take their times, after the
     /// walk, in nanoseconds since 1970: where a directory has no watch, what was written then counts.
     pub(crate) fn set_began_coarse(&mut self, time: i64) {

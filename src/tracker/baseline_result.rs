@@ -27,8 +27,7 @@ impl<D> Tracker<D> {
 
     /// Whether a file may have been written since the watch began: the wall clock has shown its
     /// mtime since then. An mtime that a program has set to the future counts only if the ctime
-    /// shows that it was set since; one of the tick in which the watch began counts for a file with
-    /// several names, since a write by another one makes no event of this. In a directory without a watch, where a write makes no event,
+    /// shows that it was set since. In a directory without a watch, where a write makes no event,
     /// any new ctime counts. The kernel's own file systems prove nothing: there an inode has the
     /// time when it was first looked up.
     pub(super) fn changed_since_start(&self, id: Id, stat: &Stat) -> bool {
@@ -41,8 +40,7 @@ impl<D> Tracker<D> {
             return self.clock.has_shown_since_walk(stat.ctime);
         }
         let is_set = || stat.mtime > stat.ctime && self.clock.has_shown(stat.ctime);
-        let may_be_new = || stat.nlink > 1 && self.clock.is_of_first_tick(stat.mtime);
-        self.clock.has_shown(stat.mtime) || is_set() || may_be_new()
+        self.clock.has_shown(stat.mtime) || is_set()
     }
 }
 

@@ -27,8 +27,6 @@ pub(super) struct Clock {
     now: Timestamps,
     /// When the watch began.
     began: i64,
-    /// What the coarse clock showed then, from which file systems take their times.
-    began_tick: i64,
     /// If a directory is polled: the first time of the coarse clock, from which file systems take
     /// their times, after the walk; else `began`.
     began_coarse: i64,
@@ -44,7 +42,6 @@ impl Clock {
         Self {
             now,
             began: now.wall,
-            began_tick: now.wall,
             began_coarse: now.wall,
             shown: ShownTimes::new(now),
             queue_empty: now.wall,
@@ -93,17 +90,6 @@ impl Clock {
     /// As [`Self::has_shown`], where nothing was watched before the walk was over.
     pub(super) fn has_shown_since_walk(&self, time: i64) -> bool {
         self.shown.has_shown(time, Some(self.began_coarse))
-    }
-
-    /// Whether what has this time may have been written since the watch began, or shortly before: in the
-    /// same tick.
-    pub(super) fn is_of_first_tick(&self, time: i64) -> bool {
-        (self.began_tick..self.began).contains(&time)
-    }
-
-    /// Sets what the coarse clock showed when the watch began.
-    pub(super) fn set_began_tick(&mut self, time: i64) {
-        self.began_tick = time;
     }
 
     /// When the watch began.

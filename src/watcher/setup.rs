@@ -130,9 +130,7 @@ impl Watcher {
         let output = open_output(config.destination, printer, config.style, settle)?;
         let outputs = self_outputs(&output, &config.files);
         let disk = RealDisk::new(Arc::clone(&inotify), workers.clone(), outputs);
-        let tick = process::coarse_nanos();
         let mut tracker = Tracker::new(disk, config.settings, config.filter, clock.now());
-        tracker.set_began_tick(tick);
         if config.options.settle.is_some() {
             tracker.records.current().keep_before();
         }

@@ -164,23 +164,3 @@ fn what_is_written_between_the_status_and_the_first_reading_is_a_change() {
         );
     }
 }
-
-#[test]
-fn a_write_in_the_tick_in_which_the_watch_began_is_reported_of_another_name_that_was_read_after_it()
-{
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
-    let mut world = World::new(&WorldOptions::default(), &tree);
-    // The clock of the file system is behind.
-    let began = world.now().wall;
-    world.tracker.set_began_tick(began - 4 * 1_000_000);
-    world.tracker.disk.set_time(began - 1_000_000);
-    for op in write("t/a", 2) {
-        world.tracker.disk.perform(op);
-    }
-    world.batch(0);
-    world.batch(0);
-    world.converges();
-    let mut records = world.new_records();
-    records.sort_unstable();
-    assert_eq!(records, ["changed t/a 4", "changed t/b 4"]);
-}
