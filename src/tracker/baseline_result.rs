@@ -85,7 +85,6 @@ impl<D: Disk> Tracker<D> {
             // Over the size limit, or files are not read; an empty one is read all the same.
             Ok(FileDigest { stat, as_of, .. }) => {
                 let by_stat = self.goes_by_stat(&stat);
-                let as_of = as_of.min(self.clock.wall());
                 self.keep_fingerprint(id, &stat, !by_stat, as_of);
                 self.check_first_status(id, &stat);
                 self.warn_over_limit(id, &stat);

@@ -68,10 +68,7 @@ impl<D: Disk> Tracker<D> {
             // Found by a scan: that is no reason to try it before its time.
         } else if self.needs_read(id, stat, evidence) {
             match self.read_by_other_name(id, stat, evidence) {
-                Some((digest, as_of)) => {
-                    let read = FileDigest::known(*stat, digest, as_of);
-                    self.compare(id, &read, digest, evidence);
-                }
+                Some((read, digest)) => drop(self.compare(id, &read, digest, evidence)),
                 None => self.read(id, stat, evidence),
             }
         } else if self.model.digest(id).is_none()

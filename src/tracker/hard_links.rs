@@ -7,7 +7,7 @@
 
 use foldhash::HashMap;
 
-use super::disk::{Disk, Stat};
+use super::disk::{Disk, FileDigest, Stat};
 use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
 use super::queue::{Key, Work};
 use super::tmpfiles::Tmpfiles;
@@ -118,14 +118,14 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// The digest that was read under another name of the same inode, and a time before that, if it is
-    /// still that of this file: the fingerprint is the same, and proves it, or nothing has happened since.
+    /// What was read under another name of the same inode, with its digest, if that is still the one of
+    /// this file: the fingerprint is the same, and proves it, or nothing has happened since.
     pub(super) fn read_by_other_name(
         &self,
         id: Id,
         stat: &Stat,
         evidence: Evidence,
-    ) -> Option<(Digest, i64)> {
+    ) -> Option<(FileDigest, Digest)> {
         if !self.model.has(id, Flag::LINKED) {
             return None;
         }
@@ -134,7 +134,7 @@ impl<D> Tracker<D> {
         let is_racy = model::is_racy(stat, reading.as_of);
         let is_trusted = !is_racy || evidence.is_only_other_name();
         let digest = reading.digest.filter(|_| is_same && is_trusted);
-        digest.map(|digest| (digest, reading.as_of))
+        digest.map(|digest| (FileDigest::known(*stat, digest, reading.as_of), digest))
     }
 
     /// Gives the evidence of a name that is removed, or leads to another inode, to another name of

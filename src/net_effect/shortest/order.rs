@@ -71,19 +71,22 @@ impl Plan {
         };
         let mut positions = vec![last; self.net.nodes.len()];
         let mut rank = 0;
-        let mut stack: Vec<_> = children.remove(&NodeId::TOP).unwrap_or_default();
+        // Each with the depth of an entry with a name without slashes there.
+        let mut stack = Vec::new();
+        let mut below_of = |dir, depth, stack: &mut Vec<_>| {
+            let below = children.remove(&dir).unwrap_or_default();
+            stack.extend(below.into_iter().map(|entry| (depth, entry)));
+        };
+        below_of(NodeId::TOP, 0, &mut stack);
         let slashes = |name: u32| {
             let bytes = self.net.names.get(name).iter();
             bytes.filter(|&&byte| byte == b'/').count()
         };
-        while let Some((name, id)) = stack.pop() {
-            let above = edge_of(id).map_or(NodeId::TOP, |edge| edge.parent);
-            let above = (above != NodeId::TOP).then(|| positions[above.index()].depth);
-            let above = above.filter(|&depth| depth != usize::MAX);
-            let depth = above.map_or(0, |depth| depth + 1) + slashes(name);
+        while let Some((least, (name, id))) = stack.pop() {
+            let depth = least + slashes(name);
             positions[id.index()] = Position { depth, rank };
             rank += 1;
-            stack.extend(children.remove(&id).unwrap_or_default());
+            below_of(id, depth + 1, &mut stack);
         }
         positions
     }

@@ -145,8 +145,7 @@ impl<D: Disk> Tracker<D> {
     /// Stores the digest and the fingerprint of a file. If it is not stable, it is read again.
     pub(in crate::tracker) fn keep_digest(&mut self, id: Id, read: &FileDigest, digest: Digest) {
         self.model.set_digest(id, Some(digest));
-        let as_of = read.as_of.min(self.clock.wall());
-        self.keep_fingerprint(id, &read.stat, true, as_of);
+        self.keep_fingerprint(id, &read.stat, true, read.as_of);
         self.remember_mtime(id, &read.stat);
         if !read.stable {
             self.model.add_evidence(id, Evidence::MODIFIED);
@@ -183,7 +182,7 @@ impl<D> Tracker<D> {
     }
 
     fn learn_fingerprint(&mut self, id: Id, stat: &Stat, fingerprint: Fingerprint, as_of: i64) {
-        let is_racy = model::is_racy(stat, as_of);
+        let is_racy = model::is_racy(stat, as_of.min(self.clock.wall()));
         let known = Knowledge::Known {
             fingerprint,
             is_racy,

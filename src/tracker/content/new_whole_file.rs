@@ -43,8 +43,8 @@ impl<D: Disk> Tracker<D> {
 
     /// Reads a new file, here or by a worker, and returns the content fields to emit now.
     fn read_first(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) -> Content {
-        if let Some((digest, as_of)) = self.read_by_other_name(id, stat, Evidence::default()) {
-            self.keep_digest(id, &FileDigest::known(*stat, digest, as_of), digest);
+        if let Some((read, digest)) = self.read_by_other_name(id, stat, Evidence::default()) {
+            self.keep_digest(id, &read, digest);
             return content(stat, Some(digest));
         }
         match self.read_in(dir, name) {
