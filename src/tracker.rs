@@ -138,6 +138,12 @@ impl<D> Tracker<D> {
         self.clock.set_began_coarse(time);
     }
 
+    /// When the watch began, in nanoseconds since 1970: what has this or a later mtime may have been
+    /// written since.
+    pub(crate) fn began(&self) -> i64 {
+        self.clock.began()
+    }
+
     /// Sets the time of what follows.
     pub(crate) fn at(&mut self, now: Timestamps) -> &mut Self {
         self.queue.set_now(now.tick);

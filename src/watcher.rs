@@ -7,6 +7,7 @@
 mod ancestors;
 mod baseline;
 mod event_queue;
+mod file_clock;
 mod flush;
 mod missing_paths;
 mod mount_warnings;

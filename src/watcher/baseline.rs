@@ -92,6 +92,12 @@ impl Watcher {
         Ok(())
     }
 
+    /// Whether there are files that it reads.
+    pub(super) fn reads_files(&self) -> bool {
+        let (_, files) = self.tracker.model.counts();
+        files > 0 && self.tracker.settings.hashing == Hashing::Eager
+    }
+
     /// When the loop has to do the workers' work, since no thread can be made.
     pub(super) fn help_due(&self) -> Option<u64> {
         self.workers.help_due().map(|due| self.clock.at(due))

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::baseline::BaselineState;
 use super::event_queue::EventQueue;
+use super::file_clock;
 use super::output::Output;
 use super::pace::Pace;
 use super::poller::{Poller, Wake};
@@ -30,7 +31,6 @@ use crate::settle::Settle;
 use crate::stderr::Stderr;
 use crate::sys::epoll::Interest;
 use crate::sys::inotify::Inotify;
-use crate::sys::process;
 use crate::sys::signal::Signals;
 use crate::sys::stat::{stat_fd, stat_path};
 use crate::sys::stream::is_hung_up;
@@ -196,7 +196,7 @@ impl Watcher {
             return Ok(());
         }
         if self.tracker.model.polled_directories() > 0 {
-            self.tracker.set_began_coarse(next_tick());
+            self.tracker.set_began_coarse(file_clock::next_tick());
         }
         self.warn_of_incomplete_events();
         self.report_lack_of_descriptors();
@@ -284,6 +284,8 @@ impl Watcher {
             if !self.snapshots.is_comparing() {
                 self.list_all()?;
             }
+        } else if self.reads_files() {
+            file_clock::wait_until(self.tracker.began());
         }
         if self.stop.has_ended() {
             return Ok(());
@@ -295,19 +297,6 @@ impl Watcher {
         self.go_on_with_baseline();
         self.serve_kept_hang_up();
         Ok(())
-    }
-}
-
-/// Waits until the coarse clock of file systems moves on, which takes some milliseconds at most,
-/// and returns its time: a file with that or a later one was written after now.
-fn next_tick() -> i64 {
-    let before = process::coarse_nanos();
-    loop {
-        let now = process::coarse_nanos();
-        if now != before {
-            return now;
-        }
-        std::thread::sleep(std::time::Duration::from_micros(500));
     }
 }
 
