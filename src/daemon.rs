@@ -28,7 +28,7 @@ pub(crate) struct Daemonize {
 
 impl Daemonize {
     /// Stays in the foreground: no process waits.
-    pub(crate) fn in_front() -> Self {
+    pub(crate) fn foreground() -> Self {
         Self { parent: None }
     }
 
@@ -37,7 +37,7 @@ impl Daemonize {
     ///
     /// # Errors
     /// The first fork fails. A process in which something fails later ends.
-    pub(crate) fn behind() -> Result<Self, Error> {
+    pub(crate) fn fork() -> Result<Self, Error> {
         let (mut reader, writer) = io::pipe().map_err(cannot_detach())?;
         if let Some(child) = fork_single_threaded().map_err(cannot_detach())? {
             drop(writer);
@@ -57,7 +57,7 @@ impl Daemonize {
         if let Err(error) = detach() {
             message(&error.to_string());
             stderr::close();
-            daemonize.failed(error.status());
+            daemonize.report_end(error.status());
             process::exit_now(error.status());
         }
         Ok(daemonize)
@@ -96,7 +96,7 @@ impl Daemonize {
     }
 
     /// Reports the exit status, if a process still waits.
-    pub(crate) fn failed(&mut self, status: u8) {
+    pub(crate) fn report_end(&mut self, status: u8) {
         if let Some(mut parent) = self.parent.take() {
             // The process may be gone.
             let _written = parent.write_all(&[status]);

@@ -90,16 +90,16 @@ fn program(start: Start) -> ! {
     let stdin = Stdin::keep();
     // First, since only a process with one thread may fork.
     let daemonize = if cli.daemon {
-        Daemonize::behind()
+        Daemonize::fork()
     } else {
-        Ok(Daemonize::in_front())
+        Ok(Daemonize::foreground())
     };
     let exit = match daemonize {
         Ok(mut daemonize) => {
             let exit = exit(
                 run(&cli, &start, stdin, &mut daemonize).map_err(cli::foreign_options::explain),
             );
-            daemonize.failed(exit.code());
+            daemonize.report_end(exit.code());
             exit
         }
         Err(error) => exit(Err(error)),
@@ -215,7 +215,7 @@ fn guard_start(
             task.wait(Some(left), || false);
         }
         let exit = stop.before_start(signal).exit();
-        daemonize.failed(exit.code());
+        daemonize.report_end(exit.code());
         if let Some(closes) = BlockingTask::start(process::close_standard, || {}) {
             closes.wait(Some(LAST_CLOSE), || false);
         }

@@ -159,7 +159,7 @@ impl RootBuilder<'_> {
             return Ok(()); // It is reported by another PATH.
         }
         tracker.remove_earlier_at(&seen.shown);
-        if !tracker.is_left(dir) {
+        if !tracker.is_in_tree(dir) {
             return Ok(()); // It went with that, and the PATH is surveyed again.
         }
         self.insert_file_root(seen, dir, name);

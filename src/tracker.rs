@@ -20,6 +20,7 @@ mod folded_names;
 mod fs_classes;
 mod hard_links;
 mod hidden_links;
+mod in_tree;
 mod last_reported;
 pub(crate) mod model;
 mod moved_from;

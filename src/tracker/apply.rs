@@ -100,7 +100,7 @@ impl<D: Disk> Tracker<D> {
             self.check_folded_source(dir);
         } else if self.may_be_spelled_otherwise(dir, name) {
             // The event may be about either of two names of the model.
-            self.replace_spelling(dir);
+            self.check_other_spelling(dir);
         }
     }
 
@@ -117,7 +117,7 @@ impl<D: Disk> Tracker<D> {
                     self.note_arrival(dir, name);
                     self.enqueue(known);
                 }
-                None if !self.is_left(dir) => {}
+                None if !self.is_in_tree(dir) => {}
                 None if step.is_dir => self.reconcile_as(dir, name, Source::Made),
                 None => return self.create(dir, name, step.content, steps.outcome(at)),
             },

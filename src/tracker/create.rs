@@ -18,7 +18,7 @@ impl<D: Disk> Tracker<D> {
     /// has gone with that, or there is no room.
     pub(super) fn insert(&mut self, dir: Id, name: &[u8], kind: Kind) -> Option<Id> {
         self.lose_roots_at(dir, name);
-        let may_be_added = self.is_left(dir) && self.has_room_in(dir);
+        let may_be_added = self.is_in_tree(dir) && self.has_room_in(dir);
         may_be_added.then(|| self.model.insert(Some(dir), name, kind))
     }
 
@@ -112,9 +112,9 @@ impl<D: Disk> Tracker<D> {
         let stat = at.and_then(|(dir, name)| self.stat_in(dir, name).ok());
         let kind = stat.map(|stat| stat.kind);
         let Some(id) = self.insert_unseen(old_dir, old_name, kind) else {
-            return !self.is_left(dir);
+            return !self.is_in_tree(dir);
         };
-        if !self.is_left(dir) {
+        if !self.is_in_tree(dir) {
             return true;
         }
         if outcome == Outcome::Stays {

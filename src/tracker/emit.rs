@@ -80,7 +80,7 @@ impl<D> Tracker<D> {
             self.last_reported.set_unreported(id);
             self.enqueue(id);
         }
-        self.note_link(id);
+        self.note_symlink_at_path(id);
     }
 
     /// Emits that an entry has another name. `before`: what was reported under that.

@@ -84,7 +84,7 @@ impl<D> Tracker<D> {
     /// Serves a rename to a name that the model did not have: where case is ignored, it may have
     /// replaced another spelling of it. If it is not known whether case is ignored, that is found
     /// out later, so that the rename need not wait for it.
-    pub(super) fn replace_spelling(&mut self, dir: Id) {
+    pub(super) fn check_other_spelling(&mut self, dir: Id) {
         match self.model.case_folding(dir) {
             CaseFolding::Ignored => self.rescan_folded(dir),
             CaseFolding::Distinguished => {}

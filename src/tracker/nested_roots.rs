@@ -25,7 +25,7 @@ impl<D: Disk> Tracker<D> {
                 self.lose_roots(&[root]);
             }
         }
-        self.is_left(top)
+        self.is_in_tree(top)
     }
 
     /// Ends the PATHs at or below a name, since something else has the name now.

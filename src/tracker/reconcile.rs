@@ -14,7 +14,7 @@ use crate::change::{Content, Kind};
 
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_entry(&mut self, id: Id) {
-        if self.is_leaving(id) {
+        if self.is_being_removed(id) {
             return; // It is to be emitted as deleted, in its turn.
         }
         let Some(dir) = self.model.parent(id) else {
@@ -143,12 +143,12 @@ impl<D: Disk> Tracker<D> {
         source: Source,
     ) {
         let is_dir = stat.kind == Kind::Directory;
-        let mut has_left = false;
+        let mut was_missing = false;
         if let Some(known) = known {
             let presence = self.model.presence(known);
-            has_left = matches!(presence, Presence::ConfirmDelete | Presence::Deleted);
+            was_missing = matches!(presence, Presence::ConfirmDelete | Presence::Deleted);
             self.clear_missing(known);
-            if has_left || self.model.kind(known) != stat.kind {
+            if was_missing || self.model.kind(known) != stat.kind {
                 self.check_folded(dir, name);
             }
         }
@@ -178,7 +178,7 @@ impl<D: Disk> Tracker<D> {
                 self.compare_attributes(id, stat);
                 if stat.kind == Kind::File {
                     self.watch_file_inode(id, dir, name, stat);
-                    if has_left {
+                    if was_missing {
                         self.renew_file_watch(id, dir, name, stat);
                     }
                     self.reconcile_content(id, stat);
@@ -188,7 +188,7 @@ impl<D: Disk> Tracker<D> {
             Some(id) => self.unlink(id),
             None => {}
         }
-        if !self.is_left(dir) {
+        if !self.is_in_tree(dir) {
             return; // It has gone with the PATHs in what had the name.
         }
         if stat.kind == Kind::File {

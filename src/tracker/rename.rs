@@ -181,7 +181,7 @@ impl<D: Disk> Tracker<D> {
         }
         let before = victim.and_then(|victim| self.before(victim));
         let replaced = victim.and_then(|victim| self.remove_replaced(id, victim));
-        if !self.is_left(id) || !self.is_left(dir) {
+        if !self.is_in_tree(id) || !self.is_in_tree(dir) {
             return self.enqueue_name(dir, name); // A PATH that stayed was lost just now.
         }
         let from = self.path(id);
@@ -202,7 +202,7 @@ impl<D: Disk> Tracker<D> {
             self.enqueue(id);
         }
         if victim.is_none() {
-            self.replace_spelling(dir);
+            self.check_other_spelling(dir);
         }
     }
 
@@ -219,26 +219,26 @@ impl<D: Disk> Tracker<D> {
         }
         if self.model.has(id, Flag::HIDDEN) {
             self.unlink(id);
-            if self.is_left(dir) {
+            if self.is_in_tree(dir) {
                 self.reconcile_name(dir, name);
             }
             return false;
         }
         self.lose_roots_at(dir, name);
-        if self.is_left(id) {
+        if self.is_in_tree(id) {
             self.lose_roots_within(id);
         }
-        if self.is_left(dir) {
+        if self.is_in_tree(dir) {
             self.lose_followed(dir, name);
         }
         if let Some(victim) = self.model.find(dir, name) {
             self.remove_roots_within(victim);
         }
         self.lose_roots_of_rename(id, dir, name);
-        if !self.is_left(dir) {
+        if !self.is_in_tree(dir) {
             return false;
         }
-        if !self.is_left(id) {
+        if !self.is_in_tree(id) {
             // It was in one of these PATHs, as far as was known: it is found as new.
             self.enqueue_name(dir, name);
             return false;
@@ -253,12 +253,12 @@ impl<D: Disk> Tracker<D> {
         if roots.directories().len() + roots.files().len() < 2 {
             return;
         }
-        if self.is_left(id) && self.model.kind(id) != Kind::File {
+        if self.is_in_tree(id) && self.model.kind(id) != Kind::File {
             let mut shown = Vec::new();
             self.write_path(id, &mut shown);
             self.lose_roots_through(&shown);
         }
-        if self.is_left(dir) {
+        if self.is_in_tree(dir) {
             let shown = self.path_of_name(dir, name);
             self.lose_roots_through(&shown);
         }
@@ -279,7 +279,7 @@ impl<D: Disk> Tracker<D> {
         }
         let old_levels_left = self.model.parent(id).and_then(|old| self.levels_left(old));
         self.model.relink(id, dir, name);
-        self.note_link(id);
+        self.note_symlink_at_path(id);
         if kind == Kind::Directory && self.levels_left(dir) != old_levels_left {
             // Other directories below it are at the limit of --max-depth now.
             self.queue.add(Work::scan(id, ScanScope::Deep));

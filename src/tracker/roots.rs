@@ -206,13 +206,13 @@ impl<D: Disk> Tracker<D> {
             self.roots.files.retain(|file| file.shown != shown);
             self.roots.needs_survey = true;
             self.show_followed(shown);
-            let is_left = self.roots.files.iter().any(|file| file.dir == dir);
-            if !self.is_left(dir) {
+            let has_other_file = self.roots.files.iter().any(|file| file.dir == dir);
+            if !self.is_in_tree(dir) {
                 // It has gone with a PATH in a directory that had the name of the file.
             } else if !self.is_file_parent(dir) {
                 // The PATH that its directory is in may report it now.
                 self.enqueue_name(dir, &name);
-            } else if !is_left {
+            } else if !has_other_file {
                 self.unlink(dir);
             }
         }
@@ -234,7 +234,7 @@ impl<D> Tracker<D> {
 
     /// Notes that a PATH leads elsewhere, if a symbolic link is in the place of a single file that is
     /// one.
-    pub(super) fn note_link(&mut self, id: Id) {
+    pub(super) fn note_symlink_at_path(&mut self, id: Id) {
         if self.model.kind(id) == Kind::Symlink
             && let Some(dir) = self.model.parent(id)
             && self.model.has(dir, Flag::HAS_FILE_ROOT)

@@ -6,7 +6,6 @@ use super::disk::{Disk, FsError, Inode, Target};
 use super::hard_links::COMPARE_DELAY;
 use super::model::Id;
 use super::queue::{Detail, Key, ScanScope, Work};
-use crate::change::Kind;
 
 /// How long a comparison of the names in a directory that others may cause waits for each name:
 /// 0.1 ms, some ten times as long as it takes.
@@ -60,11 +59,6 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Whether a directory has this id now, and is not to be emitted as deleted.
-    pub(super) fn is_directory(&self, id: Id) -> bool {
-        self.is_left(id) && self.model.kind(id) == Kind::Directory
-    }
-
     /// Makes ready what is due by now: keys whose deadline has passed, and keys that were denied in
     /// directories whose permissions have changed. Begins to poll, where something is to be polled.
     /// Called in each turn of the loop.

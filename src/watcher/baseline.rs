@@ -70,7 +70,7 @@ impl BaselineState {
 impl Watcher {
     /// Reads every file before the watch is ready.
     pub(super) fn read_all(&mut self) -> Result<(), Error> {
-        while self.feed_baseline().is_some() {
+        while self.feed_baseline() {
             let due = [self.progress_due(), self.help_due()];
             let timeout = self.until(due.into_iter().flatten().min());
             // No event is applied until all is read.
@@ -110,16 +110,18 @@ impl Watcher {
         }
     }
 
-    /// Gives the workers more of the baseline to read; `None`: it is complete, or not under way.
-    pub(super) fn feed_baseline(&mut self) -> Option<()> {
-        let baseline = self.baseline.reading()?;
+    /// Gives the workers more of the baseline to read. `false`: it is complete, or not under way.
+    pub(super) fn feed_baseline(&mut self) -> bool {
+        let Some(baseline) = self.baseline.reading() else {
+            return false;
+        };
         baseline.feed(&self.tracker, &self.workers);
-        (!baseline.is_complete()).then_some(())
+        !baseline.is_complete()
     }
 
     /// Gives the workers more of the baseline to read, or reports its end.
     pub(super) fn go_on_with_baseline(&mut self) {
-        if self.baseline.is_under_way() && self.feed_baseline().is_none() {
+        if self.baseline.is_under_way() && !self.feed_baseline() {
             erase_progress();
             self.end_baseline();
         }

@@ -40,7 +40,7 @@ impl Watcher {
             return Ok(false);
         };
         let (path, shown) = (log.path().to_path_buf(), log.shown());
-        if self.snapshots.is_shown() {
+        if self.snapshots.has_sessions() {
             // What --settle holds is of the session that ends here.
             self.output.release_settled();
             let _written = self.emit_changes().and_then(|()| self.write());

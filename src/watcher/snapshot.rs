@@ -32,8 +32,8 @@ pub(super) struct Snapshots {
     phase: Phase,
     /// Whether the log is to be opened anew once the session has begun.
     keeps_hang_up: bool,
-    /// Whether the format has sessions: only then is the tree listed.
-    is_shown: bool,
+    /// Whether the format has them: only then is the tree listed.
+    has_sessions: bool,
     /// Whether records of directories have their times.
     has_stat: bool,
     /// The time from `ready` of one session to the beginning of the next, in nanoseconds.
@@ -44,13 +44,13 @@ pub(super) struct Snapshots {
 
 impl Snapshots {
     pub(super) fn new(interval: Option<u64>, style: &Style) -> Self {
-        let is_shown = style.format == Format::Json;
+        let has_sessions = style.format == Format::Json;
         Self {
             phase: Phase::Walking,
             keeps_hang_up: false,
-            is_shown,
+            has_sessions,
             has_stat: style.stat,
-            interval: interval.filter(|_| is_shown),
+            interval: interval.filter(|_| has_sessions),
             due: None,
         }
     }
@@ -84,8 +84,8 @@ impl Snapshots {
     }
 
     /// Whether the format has sessions.
-    pub(super) fn is_shown(&self) -> bool {
-        self.is_shown
+    pub(super) fn has_sessions(&self) -> bool {
+        self.has_sessions
     }
 
     pub(super) fn is_listing(&self) -> bool {
@@ -114,7 +114,7 @@ impl Watcher {
 
     /// Begins a session in a new log file.
     pub(super) fn begin_again(&mut self) {
-        if !self.snapshots.is_shown {
+        if !self.snapshots.has_sessions {
             return;
         }
         match self.snapshots.phase {
@@ -189,7 +189,7 @@ impl Watcher {
 
     /// Lists the whole tree before `ready`, unless the watch is to end.
     pub(super) fn list_all(&mut self) -> Result<(), Error> {
-        if !self.snapshots.is_shown {
+        if !self.snapshots.has_sessions {
             return Ok(());
         }
         self.begin_list();

@@ -86,7 +86,7 @@ impl<D: Disk> Tracker<D> {
         let count = self.model.with_inode_key(key).len().min(NAMES_TRIED);
         (0..count).find_map(|_| {
             let known = self.model.next_with_inode_key(key)?;
-            let is_gone = !self.is_leaving(known) && !self.is_still_there(known, stat);
+            let is_gone = !self.is_being_removed(known) && !self.is_still_there(known, stat);
             is_gone.then_some(known)
         })
     }

@@ -39,18 +39,6 @@ impl<D> Tracker<D> {
         self.records.has_more()
     }
 
-    /// Whether an entry is in a subtree that is being removed: it is to be emitted as deleted,
-    /// wherever it is found.
-    pub(in crate::tracker) fn is_leaving(&self, id: Id) -> bool {
-        self.is_emitting() && self.roots.with_entry(self.model.root(id)).is_none()
-    }
-
-    /// Whether an entry that was known before others were removed is in the model still, and not
-    /// to be emitted as deleted.
-    pub(crate) fn is_left(&self, id: Id) -> bool {
-        self.model.is_live(id) && !self.is_leaving(id)
-    }
-
     /// How many changes are left beside those that may be written now, of those that `counts`.
     pub(crate) fn left_to_emit(&self, counts: impl Fn(&Change) -> bool) -> usize {
         let deleted = |id: Id| Change::Deleted {

@@ -17,7 +17,7 @@ impl<D: Disk> Tracker<D> {
         if self.path_with_inode(stat.inode).is_none() {
             self.lose_followed(dir, name);
         }
-        if !self.is_left(dir) {
+        if !self.is_in_tree(dir) {
             return; // It was in that PATH.
         }
         let known = self.model.find(dir, name);
@@ -33,7 +33,7 @@ impl<D: Disk> Tracker<D> {
                         && self.model.inode(id) == stat.inode =>
                 {
                     self.leave_directory(id);
-                    if self.is_left(id) {
+                    if self.is_in_tree(id) {
                         self.compare_attributes(id, stat);
                     }
                 }
@@ -70,7 +70,7 @@ impl<D: Disk> Tracker<D> {
                 return self.enqueue(id);
             }
             self.unlink(child);
-            if !self.is_left(id) {
+            if !self.is_in_tree(id) {
                 return; // It has gone with a PATH in the child.
             }
         }
@@ -164,7 +164,7 @@ impl<D: Disk> Tracker<D> {
     /// directory has.
     fn replace_followed(&mut self, dir: Id, name: &[u8], stat: &Stat) -> Option<Id> {
         self.lose_followed(dir, name);
-        if !self.is_left(dir) {
+        if !self.is_in_tree(dir) {
             return None;
         }
         self.new_directory(dir, name, stat)
@@ -177,7 +177,7 @@ impl<D: Disk> Tracker<D> {
         if let Some(old) = replaced {
             self.unlink(old);
         }
-        if !self.is_left(dir) || !self.has_room_in(dir) {
+        if !self.is_in_tree(dir) || !self.has_room_in(dir) {
             return None;
         }
         if replaced.is_some() {

@@ -10,7 +10,7 @@ use crate::tracker::model::{CaseFolding, Flag, Id};
 impl<D: Disk> Tracker<D> {
     /// Reconciles a directory that is known as `other`.
     pub(super) fn reconcile_relocated(&mut self, other: Id, dir: Id, name: &[u8], stat: &Stat) {
-        if self.is_leaving(other) {
+        if self.is_being_removed(other) {
             // Its watch is removed with it: then it is found as new.
             return self.enqueue_name(dir, name);
         }
@@ -76,11 +76,11 @@ impl<D: Disk> Tracker<D> {
         };
         let holds_it = self.model.is_within(other, known);
         self.unlink(known);
-        let is_left = !holds_it && self.is_left(other) && self.is_left(dir);
-        if !is_left {
+        let both_remain = !holds_it && self.is_in_tree(other) && self.is_in_tree(dir);
+        if !both_remain {
             self.retry_later(dir, name, &FsError::NotFound);
         }
-        is_left
+        both_remain
     }
 
     /// Whether a directory is still where the model has it.

@@ -22,12 +22,12 @@ pub(super) const BIRTH: i64 = 1_700_000_000_000_000_000;
 pub(super) const MS: u64 = 1_000_000;
 
 /// One file that the baseline will read.
-struct ReadBatch {
+struct PendingRead {
     /// What was read, if its answer is on the way.
     read: Option<Result<FileDigest, FsError>>,
     id: Id,
     root: Vec<u8>,
-    route: Vec<u8>,
+    relative_path: Vec<u8>,
     /// The directory that its path must lead to.
     inode: Inode,
     name: Vec<u8>,
@@ -85,7 +85,7 @@ pub(super) struct World {
     pub(super) warnings: Vec<(String, Warning)>,
     /// Events that were read and not applied.
     unread: VecDeque<Queued>,
-    batches: Vec<ReadBatch>,
+    pending_reads: Vec<PendingRead>,
     /// The monotonic clock.
     pub(super) tick: u64,
     /// The wall clock when the watch began.
@@ -129,7 +129,7 @@ impl World {
         let filter = filter.expect("the globs are well formed");
         let tracker = Tracker::new(disk, options.settings, filter, start);
         let (fold, records, warnings) = (Fold::default(), Vec::new(), Vec::new());
-        let (unread, batches) = (VecDeque::new(), Vec::new());
+        let (unread, pending_reads) = (VecDeque::new(), Vec::new());
         let links = options.links.iter().map(|(link, _)| *link);
         let mut world = Self {
             tracker,
@@ -138,7 +138,7 @@ impl World {
             records,
             warnings,
             unread,
-            batches,
+            pending_reads,
             tick: 0,
             clock: began,
         };

@@ -81,7 +81,7 @@ impl World {
             self.tracker.disk.perform(op);
         }
         self.tracker.disk.shut_all();
-        while !self.batches.is_empty() {
+        while !self.pending_reads.is_empty() {
             self.batch(0);
         }
         for _ in 0..1000 {

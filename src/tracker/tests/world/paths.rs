@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ReadBatch, World};
+use super::{PendingRead, World};
 use crate::change::{Bytes, Content, Kind};
 use crate::file_status::FsClass;
 use crate::tracker::fake::{Node, digest};
@@ -205,16 +205,16 @@ impl World {
             let Some(dir) = model.parent(id) else {
                 continue;
             };
-            let mut route = Vec::new();
-            model.write_relative_path(dir, &mut route);
+            let mut relative_path = Vec::new();
+            model.write_relative_path(dir, &mut relative_path);
             let (inode, name) = (model.inode(dir), model.name(id).to_vec());
             let root = self.tracker.roots.with_entry(model.root(id));
             let root = root.unwrap().open.clone();
-            self.batches.push(ReadBatch {
+            self.pending_reads.push(PendingRead {
                 read: None,
                 id,
                 root,
-                route,
+                relative_path,
                 inode,
                 name,
             });

@@ -3,7 +3,7 @@
 //! Each step takes the records that the rules emitted before it ends, so that every promise is
 //! checked then.
 
-use super::{ReadBatch, World};
+use super::{PendingRead, World};
 use std::convert::Infallible;
 
 use crate::stage_order::{Stages, Time};
@@ -82,46 +82,48 @@ impl World {
     /// are left.
     pub(in crate::tracker::tests) fn batch(&mut self, which: usize) {
         self.emit_all();
-        if self.batches.is_empty() {
+        if self.pending_reads.is_empty() {
             return;
         }
-        let mut batch = self.batches.swap_remove(which % self.batches.len());
-        let read = match batch.read.take() {
+        let mut pending = self
+            .pending_reads
+            .swap_remove(which % self.pending_reads.len());
+        let read = match pending.read.take() {
             Some(read) => read,
             None => {
-                let read = self.read_for_baseline(&batch);
+                let read = self.read_for_baseline(&pending);
                 let disk = &mut self.tracker.disk;
                 if disk.chance.happens(disk.odds.slow_answer) {
-                    batch.read = Some(read);
-                    self.batches.push(batch);
+                    pending.read = Some(read);
+                    self.pending_reads.push(pending);
                     return;
                 }
                 read
             }
         };
         let now = self.now();
-        self.tracker.at(now).take_baseline(batch.id, read);
+        self.tracker.at(now).take_baseline(pending.id, read);
         self.absorb();
     }
 
-    fn read_for_baseline(&mut self, batch: &ReadBatch) -> Result<FileDigest, FsError> {
-        let ReadBatch {
+    fn read_for_baseline(&mut self, pending: &PendingRead) -> Result<FileDigest, FsError> {
+        let PendingRead {
             root,
-            route,
+            relative_path,
             inode,
             name,
             ..
-        } = batch;
+        } = pending;
         let settings = &self.tracker.settings;
         let limit = match settings.hashing {
             Hashing::Eager => settings.hash_limit,
             Hashing::Lazy | Hashing::Off => 0,
         };
         let disk = &mut self.tracker.disk;
-        let at = [&route[..], b"/", name].concat();
+        let at = [&relative_path[..], b"/", name].concat();
         disk.journal
             .push(format!("  baseline reads {}", String::from_utf8_lossy(&at)));
-        disk.batch(root, route, *inode, name, limit)
+        disk.batch(root, relative_path, *inode, name, limit)
     }
 }
 

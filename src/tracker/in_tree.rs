@@ -1,0 +1,24 @@
+//! Tells which entries are in the tree: the others are gone from the model, or are being removed from
+//! it in pieces.
+
+use super::Tracker;
+use super::model::Id;
+use crate::change::Kind;
+
+impl<D> Tracker<D> {
+    /// Whether an entry that was known before others were removed is in the tree still.
+    pub(crate) fn is_in_tree(&self, id: Id) -> bool {
+        self.model.is_live(id) && !self.is_being_removed(id)
+    }
+
+    /// Whether an entry is in a subtree that is being removed: it is to be emitted as deleted,
+    /// wherever it is found.
+    pub(super) fn is_being_removed(&self, id: Id) -> bool {
+        self.is_emitting() && self.roots.with_entry(self.model.root(id)).is_none()
+    }
+
+    /// Whether a directory has this id now, and is in the tree.
+    pub(super) fn is_directory(&self, id: Id) -> bool {
+        self.is_in_tree(id) && self.model.kind(id) == Kind::Directory
+    }
+}
