@@ -7,7 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::escape::escaped;
+use crate::file_status::FsError;
 pub(crate) use crate::file_status::message as plain;
+use crate::sys::{errno, fs_error, io_error};
 
 /// The directory of open descriptors, by which an inode is watched.
 const DESCRIPTORS: &str = "/proc/self/fd";
@@ -15,11 +17,12 @@ const DESCRIPTORS: &str = "/proc/self/fd";
 #[derive(Debug)]
 pub(crate) enum Error {
     Usage(String),
-    Path {
-        /// What was to be done with it: "watch".
-        action: &'static str,
+    /// A PATH cannot be watched.
+    Watch {
         path: Vec<u8>,
         source: io::Error,
+        /// The class of `source`.
+        why: FsError,
     },
     /// Help, version, completions, man page or unit could not be printed.
     Stdout(io::Error),
@@ -42,19 +45,28 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// `action`: what cannot be done with the path.
-    pub(crate) fn path(action: &'static str, path: &[u8], source: io::Error) -> Self {
-        Self::Path {
-            action,
-            path: path.to_vec(),
-            source,
-        }
+    /// A system call about a PATH failed.
+    pub(crate) fn watch(path: &[u8], source: io::Error) -> Self {
+        let why = fs_error(&source);
+        let path = path.to_vec();
+        Self::Watch { path, source, why }
+    }
+
+    /// As [`Self::watch`], of an error that was classified.
+    pub(crate) fn cannot_watch(path: &[u8], why: FsError) -> Self {
+        let source = io_error(&why);
+        let path = path.to_vec();
+        Self::Watch { path, source, why }
     }
 
     /// Replaces the path by the one that the user gave.
     pub(crate) fn with_path(self, given: &[u8]) -> Self {
         match self {
-            Self::Path { action, source, .. } => Self::path(action, given, source),
+            Self::Watch { source, why, .. } => Self::Watch {
+                path: given.to_vec(),
+                source,
+                why,
+            },
             other => other,
         }
     }
@@ -72,7 +84,7 @@ impl Error {
     /// The exit status: 2 for an error in the command line, 1 for any other.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Path { .. } => 2,
+            Self::Usage(_) | Self::Watch { .. } => 2,
             Self::System { .. }
             | Self::Inotify { .. }
             | Self::Stdout(_)
@@ -88,25 +100,17 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(why) => write!(f, "{why}"),
-            Self::Path {
-                action: "watch",
-                path,
-                source,
-            } if is_without_proc(path, source) => {
+            Self::Watch { path, source, .. } if is_without_proc(path, source) => {
                 let path = escaped(path);
                 write!(
                     f,
                     "cannot watch {path}: {DESCRIPTORS}, through which watches are set, is not there: /proc must be mounted"
                 )
             }
-            Self::Path {
-                action,
-                path,
-                source,
-            } => {
+            Self::Watch { path, source, .. } => {
                 write!(
                     f,
-                    "cannot {action} {}: {}{}",
+                    "cannot watch {}: {}{}",
                     escaped(path),
                     plain(source),
                     remedy_for_path(source)
@@ -117,7 +121,7 @@ impl fmt::Display for Error {
             }
             Self::Inotify { action, source } => {
                 let remedy = match source.raw_os_error() {
-                    Some(24) => limit_remedy(
+                    Some(errno::EMFILE) => limit_remedy(
                         "max_user_instances",
                         "or too many files are open (ulimit -n)",
                     ),
@@ -148,9 +152,11 @@ fn is_without_proc(path: &[u8], error: &io::Error) -> bool {
 /// What to do about an error of a path, if that is known.
 fn remedy_for_path(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(2) => "; give a PATH that exists, or --wait-for-path to wait for it".to_owned(),
-        Some(13) => "; run as a user who may read it".to_owned(),
-        Some(40) => "; correct its symbolic links, which lead in a circle".to_owned(),
+        Some(errno::ENOENT) => {
+            "; give a PATH that exists, or --wait-for-path to wait for it".to_owned()
+        }
+        Some(errno::EACCES) => "; run as a user who may read it".to_owned(),
+        Some(errno::ELOOP) => "; correct its symbolic links, which lead in a circle".to_owned(),
         _ if error.kind() == io::ErrorKind::NotADirectory => {
             "; what stands before a slash must be a directory".to_owned()
         }
@@ -161,9 +167,9 @@ fn remedy_for_path(error: &io::Error) -> String {
 /// What to do about a limit that is reached: EMFILE, ENFILE, ENOSPC.
 fn remedy(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(23) => "; raise the limit of all processes, fs.file-max".to_owned(),
-        Some(24) => "; raise the limit of this process, ulimit -n".to_owned(),
-        Some(28) => limit_remedy("max_user_watches", ""),
+        Some(errno::ENFILE) => "; raise the limit of all processes, fs.file-max".to_owned(),
+        Some(errno::EMFILE) => "; raise the limit of this process, ulimit -n".to_owned(),
+        Some(errno::ENOSPC) => limit_remedy("max_user_watches", ""),
         _ => String::new(),
     }
 }

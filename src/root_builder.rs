@@ -11,7 +11,6 @@ use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::error::Error;
 use crate::escape::escaped;
-use crate::sys::io_error;
 use crate::tracker::disk::{Disk, FsError};
 use crate::tracker::model::{Flag, Id};
 use crate::tracker::{FileRoot, Root, RootKind, without_slashes};
@@ -117,14 +116,14 @@ impl RootBuilder<'_> {
         let resolved = resolved.map_err(|error| {
             let error = error.raw_os_error().map(io::Error::from_raw_os_error);
             let error = error.unwrap_or_else(|| io::ErrorKind::NotFound.into());
-            Error::path("watch", open, error)
+            Error::watch(open, error)
         })?;
         self.file_appears(&seen, resolved)
     }
 
     fn directory_appears(&mut self, seen: &Seen, found: &Found) -> Result<(), Error> {
         let wd = self.watch(&seen.open, found)?.wd;
-        let wd = wd.map_err(|error| Error::path("watch", &seen.open, io_error(&error)))?;
+        let wd = wd.map_err(|error| Error::cannot_watch(&seen.open, error))?;
         let tracker = &mut *self.tracker;
         match tracker.model.watched(wd) {
             None if tracker.has_directory_at(&seen.shown, found.stat.inode) => {
@@ -183,7 +182,7 @@ impl RootBuilder<'_> {
         {
             // Nothing is watched yet. A later PATH is one part of the watch: it is tried again, as a
             // directory that cannot be watched is.
-            return Err(Error::path("watch", &seen.open, io_error(error)));
+            return Err(Error::cannot_watch(&seen.open, error.clone()));
         }
         let id = self.insert_root(RootKind::Path, seen, &found);
         self.tracker.hide_followed(&seen.shown);
@@ -263,7 +262,7 @@ impl RootBuilder<'_> {
         let parent = resolved.parent.clone();
         let found = self.find(&parent)?;
         let wd = self.watch(&seen.open, &found)?.wd;
-        let wd = wd.map_err(|error| Error::path("watch", &seen.open, io_error(&error)))?;
+        let wd = wd.map_err(|error| Error::cannot_watch(&seen.open, error))?;
         if let Some(dir) = self.tracker.model.watched(wd) {
             return Ok(dir);
         }

@@ -25,6 +25,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::file_status::{FsError, message};
 
+/// The error numbers for which a message says what to do: errno(3).
+pub(crate) mod errno {
+    pub(crate) use libc::{EACCES, ELOOP, EMFILE, ENFILE, ENOENT, ENOSPC};
+}
+
 /// Turns the -1 of a C call into errno's error.
 fn check<T: PartialOrd + Default>(returned: T) -> io::Result<T> {
     if returned < T::default() {

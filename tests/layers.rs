@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("decode", &["event"]),
     ("coalesce", &["event"]),
     ("output", &["change", "escape", "sys"]),
-    ("error", &["escape", "file_status"]),
+    ("error", &["escape", "file_status", "sys"]),
     (
         "filter",
         &[

@@ -88,7 +88,7 @@ fn hints() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// commands. Returns other errors unchanged.
 pub(crate) fn explain(error: Error) -> Error {
     match &error {
-        Error::Path { path, source, .. }
+        Error::Watch { path, source, .. }
             if source.kind() == io::ErrorKind::NotFound && is_command(path) =>
         {
             let shown = escaped(path);

@@ -17,7 +17,7 @@ use crate::escape::escaped;
 use crate::file_status::{FsError, Stat};
 use crate::stderr::message;
 use crate::sys::file::{self, Open};
-use crate::sys::{fs_error, io_error};
+use crate::sys::io_error;
 use crate::tracker::disk::Watched;
 
 /// What a PATH leads to.
@@ -36,19 +36,19 @@ impl RootBuilder<'_> {
     /// Finds what a PATH leads to; symbolic links are followed.
     pub(super) fn find(&mut self, given: &[u8]) -> Result<Found, Error> {
         let opened = path::open(&self.context.mounts, given);
-        let opened = opened.map_err(|error| Error::path("watch", given, error))?;
+        let opened = opened.map_err(|error| Error::watch(given, error))?;
         let stat = match &opened {
             Opened::Here(_, stat) => *stat,
             Opened::Remote(path) => match self.ask(given, Ask::Stat, path)? {
                 Answer::Stat(stat) => stat,
-                _ => return Err(no_answer(given, &FsError::Unanswered)),
+                _ => return Err(Error::cannot_watch(given, FsError::Unanswered)),
             },
         };
         // As in path_resolution(7): a slash at the end demands a directory. The kernel does not
         // check it here, since the path was opened name by name.
         if given.ends_with(b"/") && stat.kind != Kind::Directory {
             let why = io::ErrorKind::NotADirectory.into();
-            return Err(Error::path("watch", given, why));
+            return Err(Error::watch(given, why));
         }
         Ok(Found { opened, stat })
     }
@@ -62,11 +62,10 @@ impl RootBuilder<'_> {
     /// `None`: a PATH that may be missing has gone meanwhile.
     pub(super) fn unless_missing<T>(&self, result: Result<T, Error>) -> Result<Option<T>, Error> {
         match result {
-            Err(Error::Path { source, .. })
-                if self.skips_missing && fs_error(&source) == FsError::NotFound =>
-            {
-                Ok(None)
-            }
+            Err(Error::Watch {
+                why: FsError::NotFound,
+                ..
+            }) if self.skips_missing => Ok(None),
             other => other.map(Some),
         }
     }
@@ -83,7 +82,7 @@ impl RootBuilder<'_> {
             }
             Opened::Remote(path) => match self.ask(given, Ask::Watch, path)? {
                 Answer::Watched(watched) => Ok(watched),
-                _ => Err(no_answer(given, &FsError::Unanswered)),
+                _ => Err(Error::cannot_watch(given, FsError::Unanswered)),
             },
         }
     }
@@ -93,7 +92,7 @@ impl RootBuilder<'_> {
         match found.opened {
             Opened::Here(fd, _) => {
                 let opened = file::open_name(fd.as_fd(), b".", Open::Listing);
-                let opened = opened.map_err(|error| Error::path("watch", given, error))?;
+                let opened = opened.map_err(|error| Error::watch(given, error))?;
                 Ok(Listing::Local(opened))
             }
             Opened::Remote(path) => Ok(Listing::Remote(path)),
@@ -103,7 +102,7 @@ impl RootBuilder<'_> {
     /// Calls [`resolve`], on a thread where a file system may not answer, and waits until a signal
     /// comes.
     pub(super) fn resolve(&self, given: &[u8]) -> Result<Resolved, Error> {
-        let failed = |error| Error::path("watch", given, error);
+        let failed = |error| Error::watch(given, error);
         if !self.context.mounts.may_stall() {
             return resolve(given).map_err(failed);
         }
@@ -144,9 +143,14 @@ impl RootBuilder<'_> {
             ));
             answer = remotes.ask_patiently(question, None, is_over);
         }
-        answer.map_err(|why| match why {
-            NoAnswer::Failed(error) => no_answer(given, &error),
-            NoAnswer::DirectoryMoved => no_answer(given, &FsError::NotFound),
+        answer.map_err(|why| {
+            Error::cannot_watch(
+                given,
+                match why {
+                    NoAnswer::Failed(error) => error,
+                    NoAnswer::DirectoryMoved => FsError::NotFound,
+                },
+            )
         })
     }
 }
@@ -192,8 +196,4 @@ pub(crate) fn resolve(given: &[u8]) -> io::Result<Resolved> {
         parent: parent.to_vec(),
         name,
     })
-}
-
-fn no_answer(given: &[u8], error: &FsError) -> Error {
-    Error::path("watch", given, io_error(error))
 }

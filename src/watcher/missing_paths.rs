@@ -16,7 +16,6 @@ use crate::disk::remote::STALLED_AFTER;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::root_builder::RootBuilder;
-use crate::sys::fs_error;
 use crate::tracker::disk::FsError;
 use crate::walk::{WalkContext, WalkProgress};
 
@@ -81,7 +80,7 @@ impl Watcher {
             return Appeared::Settled;
         };
         let why = match &error {
-            Error::Path { source, .. } => Some(fs_error(source)),
+            Error::Watch { why, .. } => Some(why),
             _ => None,
         };
         let appeared = match why {
