@@ -17,7 +17,6 @@ use crate::escape::escaped;
 use crate::file_status::{FsError, Stat};
 use crate::stderr::message;
 use crate::sys::file::{self, Open};
-use crate::sys::io_error;
 use crate::tracker::disk::Watched;
 
 /// What a PATH leads to.
@@ -114,9 +113,10 @@ impl RootBuilder<'_> {
         };
         let resolved = BlockingTask::start(move || resolve(&copy), || {});
         let resolved = resolved.and_then(|resolved| resolved.wait(None, is_over));
-        resolved
-            .unwrap_or_else(|| Err(io_error(&FsError::Stalled)))
-            .map_err(failed)
+        match resolved {
+            Some(resolved) => resolved.map_err(failed),
+            None => Err(Error::cannot_watch(given, FsError::Stalled)),
+        }
     }
 
     /// Asks the threads of a mount that may not answer. Before the loop begins: waits until a
@@ -143,14 +143,9 @@ impl RootBuilder<'_> {
             ));
             answer = remotes.ask_patiently(question, None, is_over);
         }
-        answer.map_err(|why| {
-            Error::cannot_watch(
-                given,
-                match why {
-                    NoAnswer::Failed(error) => error,
-                    NoAnswer::DirectoryMoved => FsError::NotFound,
-                },
-            )
+        answer.map_err(|why| match why {
+            NoAnswer::Failed(error) => Error::cannot_watch(given, error),
+            NoAnswer::DirectoryMoved => Error::cannot_watch(given, FsError::NotFound),
         })
     }
 }

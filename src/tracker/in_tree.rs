@@ -1,5 +1,5 @@
-//! Tells which entries are in the tree: the others are gone from the model, or are being removed from
-//! it in pieces.
+//! Says whether an entry is in the tree: one that is not is gone from the model, or in a subtree
+//! whose removal is being emitted.
 
 use super::Tracker;
 use super::model::Id;

@@ -148,7 +148,7 @@ impl Fake {
     }
 
     /// Reads one file for the baseline: the path of its directory must lead to that inode.
-    pub(crate) fn batch(
+    pub(crate) fn read_for_baseline(
         &mut self,
         root: &[u8],
         relative_path: &[u8],

@@ -13,8 +13,8 @@ fn read_before_it_is_written(hashing: Hashing) -> World {
     options.settings.hashing = hashing;
     let mut world = World::new(&options, &tree);
     world.tracker.disk.odds.slow_answer = 100;
-    world.batch(0);
-    world.batch(0);
+    world.read_pending(0);
+    world.read_pending(0);
     world.tracker.disk.odds.slow_answer = 0;
     world
 }
@@ -54,7 +54,7 @@ fn what_a_thread_has_read_before_a_write_does_not_stand_for_it_amid_the_events()
         let mut world = World::new(&WorldOptions::default(), &tree);
         world.tracker.disk.odds.slow_answer = 100;
         if of_baseline {
-            world.batch(0);
+            world.read_pending(0);
         } else {
             world.tracker.disk.odds.by_worker = 100;
             world.does(&[Op::Chmod("t/a", true), Op::Touch("t/a")]);
@@ -66,7 +66,7 @@ fn what_a_thread_has_read_before_a_write_does_not_stand_for_it_amid_the_events()
         world.read(usize::MAX);
         let Ok(_) = world.begin_batch();
         if of_baseline {
-            world.batch(0);
+            world.read_pending(0);
         } else {
             world.answer(0);
         }
@@ -101,7 +101,7 @@ fn a_write_by_a_link_that_was_made_after_the_first_reading_is_not_lost_behind_it
     for after in [vec![], unlinked] {
         let mut world = World::new(&WorldOptions::default(), &write("t/a", 1));
         world.tracker.disk.odds.slow_answer = 100;
-        world.batch(0);
+        world.read_pending(0);
         world.does(&[Op::Link("t/a", "t/e")]);
         world.catches_up();
         world.does(&write("t/e", 2));

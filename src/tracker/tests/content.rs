@@ -184,8 +184,8 @@ fn a_file_replaced_before_the_baseline_came_to_it_is_not_taken_for_the_first() {
     ] {
         let mut world = World::new(&WorldOptions::default(), &tree);
         world.does(&[op]);
-        world.batch(0);
-        world.batch(0);
+        world.read_pending(0);
+        world.read_pending(0);
         world.converges();
     }
 }
@@ -204,7 +204,7 @@ fn what_is_written_without_a_watch_before_the_baseline_reads_it_is_reported() {
         world.tracker.set_began_coarse(coarse);
         world.tracker.disk.set_time(coarse);
         world.does(&write("t/d/f", 2));
-        world.batch(0);
+        world.read_pending(0);
         world.catches_up();
         assert_eq!(
             world.new_records(),

@@ -298,7 +298,7 @@ fn a_write_by_a_name_that_is_gone_before_the_baseline_is_reported_of_the_others(
         let mut options = WorldOptions::default();
         options.settings.hashing = hashing;
         let mut world = World::new(&options, &tree);
-        world.batch(first);
+        world.read_pending(first);
         let [read, unread] = if first == 0 {
             ["t/a", "t/b"]
         } else {

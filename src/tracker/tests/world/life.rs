@@ -44,7 +44,7 @@ impl World {
                     self.let_go(30);
                 }
                 16 => self.answer(some),
-                17 => self.batch(some),
+                17 => self.read_pending(some),
                 18 => self.passes(some as u64 * MS / 2),
                 _ => {
                     let span = [0, 4, 60, 60, 300, 2500][self.tracker.disk.chance.below(6)];
@@ -82,7 +82,7 @@ impl World {
         }
         self.tracker.disk.shut_all();
         while !self.pending_reads.is_empty() {
-            self.batch(0);
+            self.read_pending(0);
         }
         for _ in 0..1000 {
             self.catches_up();

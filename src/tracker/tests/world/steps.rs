@@ -80,7 +80,7 @@ impl World {
 
     /// Reads a file for the baseline, or delivers what was read of it before; `which` of those that
     /// are left.
-    pub(in crate::tracker::tests) fn batch(&mut self, which: usize) {
+    pub(in crate::tracker::tests) fn read_pending(&mut self, which: usize) {
         self.emit_all();
         if self.pending_reads.is_empty() {
             return;
@@ -123,7 +123,7 @@ impl World {
         let at = [&relative_path[..], b"/", name].concat();
         disk.journal
             .push(format!("  baseline reads {}", String::from_utf8_lossy(&at)));
-        disk.batch(root, relative_path, *inode, name, limit)
+        disk.read_for_baseline(root, relative_path, *inode, name, limit)
     }
 }
 
