@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::blocking_task::BlockingTask;
+use crate::sys::file::path_of_working_directory;
 
 /// How long a path with `..` may take to be resolved: 1 s.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -20,7 +21,7 @@ pub(crate) fn absolute_path(given: &[u8]) -> Vec<u8> {
     let goes_up = path.components().any(|part| part == Component::ParentDir);
     let resolved = goes_up.then(|| resolve(&path)).flatten();
     let path = resolved
-        .or_else(|| std::path::absolute(&path).ok())
+        .or_else(|| Some(path_of_working_directory().ok()?.join(&path)))
         .unwrap_or(path);
     let plain: PathBuf = path.components().collect();
     plain.as_os_str().as_bytes().to_vec()

@@ -17,6 +17,7 @@ use crate::nanos::nanos;
 use crate::output::{EventName, Events, Format, Header, LineTime, Style};
 use crate::stderr;
 use crate::sys;
+use crate::sys::file::path_of_working_directory;
 use crate::sys::signal::Signals;
 use crate::sys::start::Start;
 use crate::tracker::{Hashing, Settings};
@@ -93,7 +94,7 @@ pub(crate) fn config(cli: &Cli, start: &Start, named: Named) -> Result<Config, E
     let resumption = resumption(cli, events)?;
     let style = style(cli, events);
     if !cli.quiet {
-        let directory = std::env::current_dir().unwrap_or_default();
+        let directory = path_of_working_directory().unwrap_or_default();
         for note in cli.notes(&named.paths, directory.as_os_str().as_bytes()) {
             stderr::message(&format!("note: {note}"));
         }

@@ -139,6 +139,58 @@ fn a_root_removed_while_somebody_stands_in_it_is_gone() {
 }
 
 #[test]
+fn a_directory_that_was_removed_before_is_missing_though_somebody_stands_in_it() {
+    let tree = Tree::new();
+    let removed_first = ["sh", "-c", "rmdir \"$PWD\"; exec \"$@\"", "sh"];
+    for path in [".", "/proc/self/cwd"] {
+        tree.mkdir("here");
+        let watch = tree.watch().from("here").through(&removed_first);
+        let ended = watch.path(path).spawn().wait();
+        assert_eq!(ended.status.code(), Some(2));
+        let why = format!("balerion: cannot watch {path}: No such file or directory; ");
+        assert!(ended.stderr.starts_with(&why), "{}", ended.stderr);
+    }
+    tree.mkdir("here");
+    let watch = tree.watch().from("here").through(&removed_first);
+    let mut watch = watch.args(["--wait-for-path", "."]).spawn();
+    watch.await_stderr("balerion: ready: 0 directories, 0 files; waiting for .");
+    for name in ["one", "two"] {
+        tree.mkdir("here");
+        tree.touch(format!("here/{name}"));
+        watch.expect(&["Watching new directory: .", &format!("New file: ./{name}")]);
+        tree.remove_all("here");
+        watch.expect(&[&format!("Deleted: ./{name}"), "Deleted directory: ."]);
+    }
+    watch.stop();
+}
+
+#[test]
+fn a_link_of_proc_that_leads_to_a_removed_directory_leads_nowhere() {
+    let tree = Tree::new();
+    for options in [&[][..], &["--wait-for-path"]] {
+        tree.mkdir("here");
+        tree.touch("here/a");
+        let mut standing = Command::new("sleep");
+        let standing = standing.arg("60").current_dir(tree.path("here"));
+        let mut standing = standing.spawn().unwrap();
+        let path = format!("/proc/{}/cwd", standing.id());
+        tree.mkdir("beside");
+        let watch = tree.watch().args(options).path("beside");
+        let mut watch = watch.path(&path).start();
+        tree.remove_all("here");
+        watch.expect(&[
+            &format!("Deleted: {path}/a"),
+            &format!("Deleted directory: {path}"),
+        ]);
+        watch.silence();
+        watch.stop();
+        tree.remove_all("beside");
+        standing.kill().unwrap();
+        standing.wait().unwrap();
+    }
+}
+
+#[test]
 fn the_working_directory_moved_counts_as_gone() {
     let tree = Tree::new();
     tree.mkdir("here");

@@ -6,12 +6,14 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
 use std::sync::Arc;
 
 use crate::change::Kind;
 use crate::file_status::{FsClass, Stat};
 use crate::mounts::MountTable;
 use crate::sys::file::{self, Links, MAX_LINKS, Open};
+use crate::sys::listing::check_not_removed;
 use crate::sys::stat::{stat_fd_cached, stat_name_cached};
 
 /// Where a path led.
@@ -67,7 +69,7 @@ impl RemotePath {
     pub(crate) fn absolute(&self) -> Vec<u8> {
         let start = match &self.start {
             Some(fd) => file::path_of(fd.as_fd()),
-            None => file::path_of_working_directory(),
+            None => file::path_of_working_directory().map(|path| path.into_os_string().into_vec()),
         };
         let mut path = start.unwrap_or_default();
         let names = self.root.split(|&byte| byte == b'/');
@@ -131,7 +133,18 @@ pub(crate) fn open_cached(
 }
 
 /// Opens a path that the user gave, following symbolic links.
+///
+/// # Errors
+/// Those of openat(2); ENOENT for a directory that was removed, though a process may stand in it.
 pub(crate) fn open(mounts: &MountTable, path: &[u8]) -> io::Result<Opened> {
+    let opened = open_anything(mounts, path)?;
+    if let Opened::Here(fd, stat) = &opened {
+        check_not_removed(fd.as_fd(), b".", stat)?;
+    }
+    Ok(opened)
+}
+
+fn open_anything(mounts: &MountTable, path: &[u8]) -> io::Result<Opened> {
     if let Some((fd, stat)) = open_cached(mounts, path, Links::Followed) {
         return Ok(Opened::Here(fd, stat));
     }

@@ -2,11 +2,12 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
 pub(crate) use super::working_directory::here;
 use super::{bits, check};
@@ -215,12 +216,18 @@ pub(crate) fn path_of(fd: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(link.into_os_string().into_vec())
 }
 
-/// getcwd(3), for which no file system is asked.
+/// getcwd(3), for which no file system is asked; the path that the working directory had, if it was
+/// removed.
 ///
 /// # Errors
-/// ENOENT: it was removed.
-pub(crate) fn path_of_working_directory() -> io::Result<Vec<u8>> {
-    Ok(std::env::current_dir()?.into_os_string().into_vec())
+/// ENOENT: it is not below the root directory of the process.
+pub(crate) fn path_of_working_directory() -> io::Result<PathBuf> {
+    std::env::current_dir().or_else(|error| {
+        // proc_pid_cwd(5): the link of one that was removed ends so.
+        let link = std::fs::read_link("/proc/self/cwd")?.into_os_string();
+        let former = link.as_bytes().strip_suffix(b" (deleted)");
+        Ok(PathBuf::from(OsStr::from_bytes(former.ok_or(error)?)))
+    })
 }
 
 /// readlinkat(2) of a symbolic link that is open with O_PATH.

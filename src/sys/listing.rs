@@ -7,10 +7,12 @@
 use std::ffi::CStr;
 use std::io;
 use std::mem::offset_of;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd};
 
 use super::check;
+use super::file::{Open, open};
 use crate::change::Kind;
+use crate::file_status::Stat;
 
 /// Bytes to read with one call.
 pub(crate) const AT_ONCE: usize = 32 << 10;
@@ -34,6 +36,23 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     // SAFETY: `at` points to `len` writable bytes.
     let read = unsafe { libc::syscall(libc::SYS_getdents64, fd.as_raw_fd(), at, len) };
     Ok(usize::try_from(check(read)?).unwrap_or(0))
+}
+
+/// Fails if a path leads to a directory that was removed and is still in use: as a working directory,
+/// or open in some process (`/proc/PID/cwd`, `/proc/PID/fd/3`).
+///
+/// # Errors
+/// ENOENT, as the kernel lists no such directory. That it has no links does not show it alone: a FUSE
+/// file system may give 0 for each.
+pub(crate) fn check_not_removed(at: BorrowedFd<'_>, path: &[u8], stat: &Stat) -> io::Result<()> {
+    if stat.kind != Kind::Directory || stat.nlink != 0 {
+        return Ok(());
+    }
+    let mut buffer = [0; 512];
+    match open(at, path, Open::Listing).and_then(|fd| read(fd.as_fd(), &mut buffer)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The entries that a read of a directory gave, without `.` and `..`.

@@ -14,8 +14,9 @@ use crate::change::Kind;
 use crate::event::Wd;
 use crate::file_status::{FsError, Inode, Stat};
 use crate::root_builder::{Resolved, resolve};
-use crate::sys::file::MAX_LINKS;
+use crate::sys::file::{MAX_LINKS, here};
 use crate::sys::inotify::Inotify;
+use crate::sys::listing::check_not_removed;
 use crate::sys::stat::stat_path;
 use crate::sys::watch_error;
 use crate::tracker::RootTarget;
@@ -179,12 +180,19 @@ impl SurveyRequest {
 }
 
 fn stat(path: &Path) -> Option<Stat> {
-    stat_path(path.as_os_str().as_bytes()).ok()
+    stat_if_there(path.as_os_str().as_bytes())
 }
 
 /// Whether there is something at a path.
 pub(super) fn is_there(path: &[u8]) -> bool {
-    stat_path(path).is_ok()
+    stat_if_there(path).is_some()
+}
+
+/// What is at a path; nothing, if that leads to a directory that was removed.
+fn stat_if_there(path: &[u8]) -> Option<Stat> {
+    let stat = stat_path(path).ok()?;
+    check_not_removed(here(), path, &stat).ok()?;
+    Some(stat)
 }
 
 /// The directories above a path whose names are in it: `a` and `a/b` of `a/b/c`, but none whose

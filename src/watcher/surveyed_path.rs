@@ -12,6 +12,7 @@ use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::event::Wd;
 use crate::nanos::nanos;
+use crate::sys::file::path_of_working_directory;
 use crate::tracker::RootTarget;
 
 /// A PATH whose file system does not answer is surveyed again after 20 ms, then after twice as long
@@ -85,7 +86,7 @@ pub(super) enum PathState {
 impl SurveyedPath {
     pub(super) fn new(given: &[u8]) -> Self {
         let path = Path::new(OsStr::from_bytes(given));
-        let here = std::env::current_dir();
+        let here = path_of_working_directory();
         let last = given.rsplit(|&byte| byte == b'/').next();
         let (directory, absolute) = match here {
             Ok(here) if path.is_relative() => (here.clone(), join(here, path)),
