@@ -217,7 +217,12 @@ impl Net {
     }
 
     pub(crate) fn set_content(&mut self, id: NodeId, content: Content) {
-        self.nodes[id.index()].new = Some(content);
+        let node = &mut self.nodes[id.index()];
+        node.new = Some(content);
+        // What a writer closed is what a file holds, until it holds something else.
+        if let Some(notes) = &mut node.notes {
+            notes.closed = notes.closed.filter(|it| it.bytes == content.bytes);
+        }
     }
 
     pub(crate) fn set_kept_content(&mut self, id: NodeId, content: Content) {

@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use super::net_effect;
 use crate::change::{Attributes, Change, Content, Kind, OwnedChange};
 use trees::{
-    Item, Tree, apply, below, changed, content, created, deleted, possible, renamed, starts, text,
-    tildes,
+    Item, Tree, apply, below, changed, closed, content, created, deleted, possible, renamed,
+    starts, text, tildes,
 };
 
 /// The tree without the identities, which are in no record.
@@ -239,7 +239,7 @@ proptest! {
     }
 }
 
-/// Parses lines of `C path bytes`, `D path`, `M path bytes` and `R from path`.
+/// Parses lines of `C path bytes`, `D path`, `M path bytes`, `R from path` and `closed path bytes`.
 fn script(lines: &str) -> Vec<OwnedChange> {
     let change = |line: &str| {
         let words: Vec<_> = line.split_whitespace().collect();
@@ -248,6 +248,7 @@ fn script(lines: &str) -> Vec<OwnedChange> {
             "C" => created(words[1], Kind::File, content(bytes(2))),
             "M" => changed(words[1], bytes(2), None),
             "D" => deleted(words[1], Kind::File, None),
+            "closed" => closed(words[1], bytes(2)),
             _ => renamed(words[1], words[2], Kind::File, None),
         }
     };
@@ -276,6 +277,21 @@ fn what_people_do_is_a_line_each() {
         ("created and deleted", "C f 1\nD f", ""),
         ("a chain of renames", "R a b\nR b c\nR c d", "R a d"),
         ("renamed there and back", "R a b\nR b a", ""),
+        (
+            "written by two, of whom one is done",
+            "M f 1\nclosed f 1\nM f 2",
+            "M f 2",
+        ),
+        (
+            "written by two",
+            "M f 1\nclosed f 1\nM f 2\nclosed f 2",
+            "M f 2\nclosed f 2",
+        ),
+        (
+            "a file from elsewhere in the place of one that was written",
+            "C f 1\nM f 2\nclosed f 2\nM f 3",
+            "C f 3",
+        ),
         (
             "a rotation",
             "R log.1 log.2\nR log log.1\nC log 1\nM log 2",

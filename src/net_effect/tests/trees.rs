@@ -171,6 +171,12 @@ pub(super) fn changed(path: &str, bytes: u8, before: Option<Before>) -> OwnedCha
     OwnedChange { change, before }
 }
 
+pub(super) fn closed(path: &str, bytes: u8) -> OwnedChange {
+    let (path, content) = (path.into(), content(bytes));
+    let (change, before) = (Change::Closed { path, content }, None);
+    OwnedChange { change, before }
+}
+
 pub(super) fn deleted(path: &str, kind: Kind, before: Option<Before>) -> OwnedChange {
     let path = path.into();
     let change = Change::Deleted { kind, path };
