@@ -164,9 +164,10 @@ fn remedy_for_path(error: &io::Error) -> String {
     }
 }
 
-/// What to do about a limit that is reached: EMFILE, ENFILE, ENOSPC.
+/// What to do about a limit that is reached: EAGAIN of fork(2), EMFILE, ENFILE, ENOSPC.
 fn remedy(error: &io::Error) -> String {
     match error.raw_os_error() {
+        Some(errno::EAGAIN) => "; raise the limit of the user's processes, ulimit -u".to_owned(),
         Some(errno::ENFILE) => "; raise the limit of all processes, fs.file-max".to_owned(),
         Some(errno::EMFILE) => "; raise the limit of this process, ulimit -n".to_owned(),
         Some(errno::ENOSPC) => limit_remedy("max_user_watches", ""),
@@ -216,4 +217,18 @@ fn is_in_namespace() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let words: Vec<&str> = map.split_whitespace().collect();
     !words.is_empty() && words != ["0", "0", "4294967295"]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, errno, io};
+
+    #[test]
+    fn a_limit_on_processes_is_named() {
+        let source = io::Error::from_raw_os_error(errno::EAGAIN);
+        let error = Error::system("go to the background")(source);
+        let text = error.to_string();
+        assert!(text.starts_with("cannot go to the background: "), "{text}");
+        assert!(text.ends_with(", ulimit -u"), "{text}");
+    }
 }
