@@ -31,12 +31,21 @@ pub(crate) struct Named {
     exclude_from: Vec<GlobFile>,
 }
 
+/// Why the program ends before it watches anything.
+pub(crate) enum NotStarted {
+    /// It is asked to end.
+    Stopped(StopReason),
+    Failed(Error),
+}
+
+impl From<Error> for NotStarted {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// Reads these files, unless there is a reason to stop meanwhile.
-pub(crate) fn named(
-    cli: &Cli,
-    stdin: Stdin,
-    signals: &Signals,
-) -> Result<Result<Named, StopReason>, Error> {
+pub(crate) fn named(cli: &Cli, stdin: Stdin, signals: &Signals) -> Result<Named, NotStarted> {
     let stdout = io::stdout();
     let mut lists = ListReader {
         stdin,
@@ -50,43 +59,41 @@ pub(crate) fn named(
         .map(|path| path.as_bytes().to_vec())
         .collect();
     for file in &cli.paths_from {
-        match bytes(lists.read("--paths-from", file)?, cli) {
-            Ok(bytes) => paths.extend(input::split_paths(&bytes, cli.print0)),
-            Err(reason) => return Ok(Err(reason)),
-        }
+        let bytes = bytes(lists.read("--paths-from", file)?, cli)?;
+        paths.extend(input::split_paths(&bytes, cli.print0));
     }
     if paths.iter().any(Vec::is_empty) {
         let why = "a PATH is empty ('' names nothing): give a directory or a file";
-        return Err(Error::Usage(why.to_owned()));
+        return Err(Error::Usage(why.to_owned()).into());
     }
     if paths.is_empty() {
         if let Some(file) = cli.paths_from.first() {
             let shown = escape::escaped(file.as_os_str().as_bytes());
-            return Err(Error::Usage(format!("--paths-from {shown} names no PATH")));
+            let why = format!("--paths-from {shown} names no PATH: write one in each line");
+            return Err(Error::Usage(why).into());
         }
         paths.push(b".".to_vec());
     }
     let mut exclude_from = Vec::new();
     for file in &cli.exclude_from {
         let shown = escape::escaped(file.as_os_str().as_bytes());
-        match bytes(lists.read("--exclude-from", file)?, cli) {
-            Ok(bytes) => exclude_from.push(GlobFile { shown, bytes }),
-            Err(reason) => return Ok(Err(reason)),
-        }
+        let bytes = bytes(lists.read("--exclude-from", file)?, cli)?;
+        exclude_from.push(GlobFile { shown, bytes });
     }
-    Ok(Ok(Named {
+    Ok(Named {
         paths,
         exclude_from,
-    }))
+    })
 }
 
 /// The bytes of a list, or why the program stops before it is read.
-fn bytes(input: Input, cli: &Cli) -> Result<Vec<u8>, StopReason> {
-    match input {
-        Input::Bytes(bytes) => Ok(bytes),
-        Input::Stopped(signal) => Err(stop(cli).before_start(signal)),
-        Input::ReaderGone => Err(StopReason::ReaderGone),
-    }
+fn bytes(input: Input, cli: &Cli) -> Result<Vec<u8>, NotStarted> {
+    let reason = match input {
+        Input::Bytes(bytes) => return Ok(bytes),
+        Input::Stopped(signal) => stop(cli).before_start(signal),
+        Input::ReaderGone => StopReason::ReaderGone,
+    };
+    Err(NotStarted::Stopped(reason))
 }
 
 pub(crate) fn config(cli: &Cli, start: &Start, named: Named) -> Result<Config, Error> {

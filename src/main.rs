@@ -55,6 +55,7 @@ use clap::Parser;
 
 use blocking_task::BlockingTask;
 use cli::Cli;
+use config::NotStarted;
 use daemon::{Daemonize, PidFile};
 use error::Error;
 use input::Stdin;
@@ -242,9 +243,10 @@ fn run(
     // Its file is removed when it is dropped.
     let pid_file = Arc::default();
     let guard = guard_start(cli, &signals, Arc::downgrade(&pid_file), daemonize);
-    let named = match config::named(cli, stdin, &signals)? {
+    let named = match config::named(cli, stdin, &signals) {
         Ok(named) => named,
-        Err(reason) => return Ok(reason),
+        Err(NotStarted::Stopped(reason)) => return Ok(reason),
+        Err(NotStarted::Failed(error)) => return Err(error),
     };
     if let Some(path) = cli.pid_file.as_deref() {
         let taken = PidFile::take(path)?;

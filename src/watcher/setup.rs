@@ -145,7 +145,11 @@ impl Watcher {
             baseline: BaselineState::Walking(None),
             ancestors: None,
             mounts: Mounts::new(),
-            snapshots: Snapshots::new(config.options.snapshot, &config.style),
+            snapshots: Snapshots::new(
+                config.options.initial,
+                config.options.snapshot,
+                &config.style,
+            ),
             output,
             stderr: Stderr::new(config.options.quiet),
             service: Service::from_environment(),
@@ -272,7 +276,7 @@ impl Watcher {
         let buffer = self.tracker.records.current();
         self.snapshots.begin(buffer, compares);
         self.baseline.begin();
-        if compares || self.options.initial {
+        if compares || self.snapshots.is_initial() {
             self.serve_kept_hang_up();
             self.read_all()?;
             if self.stop.has_ended() {

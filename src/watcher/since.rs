@@ -81,9 +81,9 @@ impl Watcher {
             Err(why) if is_log && end.may_be_appended_to => {
                 if !end.is_empty {
                     self.stderr
-                        .line(&format!("{why}; it is gone on with by a snapshot"));
+                        .line(&format!("{why}; a snapshot is appended to it"));
                 }
-                self.options.initial = true;
+                self.snapshots.set_initial();
             }
             Err(why) => return Err(Error::Usage(why)),
         }

@@ -34,6 +34,8 @@ pub(super) struct Snapshots {
     keeps_hang_up: bool,
     /// Whether the format has them: only then is the tree listed.
     has_sessions: bool,
+    /// Whether the first session begins with a snapshot (`--initial`).
+    is_initial: bool,
     /// Whether records of directories have their times.
     has_stat: bool,
     /// The time from `ready` of one session to the beginning of the next, in nanoseconds.
@@ -43,16 +45,28 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    pub(super) fn new(interval: Option<u64>, style: &Style) -> Self {
+    /// `is_initial`: whether the first session begins with a snapshot.
+    pub(super) fn new(is_initial: bool, interval: Option<u64>, style: &Style) -> Self {
         let has_sessions = style.format == Format::Json;
         Self {
             phase: Phase::Walking,
             keeps_hang_up: false,
             has_sessions,
+            is_initial,
             has_stat: style.stat,
             interval: interval.filter(|_| has_sessions),
             due: None,
         }
+    }
+
+    /// Lets the first session begin with a snapshot: there is none that it could go on from.
+    pub(super) fn set_initial(&mut self) {
+        self.is_initial = true;
+    }
+
+    /// Whether the first session begins with a snapshot.
+    pub(super) fn is_initial(&self) -> bool {
+        self.is_initial
     }
 
     /// Begins the first session. `compares`: differences come before `ready`.
