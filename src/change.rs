@@ -223,6 +223,9 @@ impl<Path> Change<Path> {
     }
 }
 
+/// The interval at which what inotify does not report is looked at instead, in seconds.
+pub(crate) const POLL_SECONDS: u64 = 10;
+
 /// A warning about a path. The watch goes on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Warning {

@@ -31,7 +31,10 @@ use std::path::{Path, PathBuf};
 
 use crate::escape::escaped;
 use crate::sys::file::PATH_MAX;
+use budget::{MAX_GLOBS_IN_ALL, MAX_GLOBS_OF_ANOTHER};
+use compiled_rules::{MAX_BYTES, MAX_GLOBS};
 use globs::Globs;
+use match_cost::{MAX_COST, MAX_COST_OF_OTHERS};
 use rule_reader::Flawed;
 use rule_source::RuleSource;
 pub(crate) use rules::RuleChanges;
@@ -171,8 +174,11 @@ impl Filter {
         let shown = |path: PathBuf| escaped(path.as_os_str().as_bytes());
         let sentence = |flawed| match flawed {
             Flawed::Cut(path) => format!(
-                "warning: {} has more rules than are read (2,000 globs and 256 KiB a file; 20,000 globs in all, 5,000 of another user; 16 KiB for a name, counted as length times wildcards, 4 KiB of others): the rest is left out. Rather list plain names, or give --exclude",
-                shown(path)
+                "warning: {} has more rules than are read ({MAX_GLOBS} globs and {} KiB a file; {MAX_GLOBS_IN_ALL} globs in all, {MAX_GLOBS_OF_ANOTHER} of another user; {} KiB for a name, counted as length times wildcards, {} KiB of others): the rest is left out. Rather list plain names, or give --exclude",
+                shown(path),
+                MAX_BYTES >> 10,
+                MAX_COST >> 10,
+                MAX_COST_OF_OTHERS >> 10
             ),
             Flawed::Unread(path, why) => format!(
                 "warning: {}: {why}: it counts as it was read last, and is tried again",

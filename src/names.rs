@@ -14,7 +14,7 @@ pub(crate) const MAX_BYTES: u32 = if cfg!(test) { 2 << 20 } else { u32::MAX };
 
 /// Names that others choose have no more bytes, so that there is room for the few that cannot be left
 /// out, such as those of PATHs that have moved.
-const MOST_BYTES: usize = (MAX_BYTES - MAX_BYTES / 16) as usize;
+pub(crate) const MOST_BYTES: usize = (MAX_BYTES - MAX_BYTES / 16) as usize;
 
 /// The first size of the table of names kept last.
 const RECENT: usize = 1 << 10;

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::change::Warning;
+use crate::change::{POLL_SECONDS, Warning};
 use crate::error::limit_remedy;
 use crate::escape::{escaped, without_controls};
 use crate::nanos::nanos;
@@ -138,7 +138,7 @@ impl Stderr {
             Warning::NoWatch => {
                 let remedy = limit_remedy("max_user_watches", "");
                 self.line(&format!(
-                    "warning: no inotify watch is left for {path}; from here on, what finds none is looked at every 10 s instead{remedy}"
+                    "warning: no inotify watch is left for {path}; from here on, what finds none is looked at every {POLL_SECONDS} s instead{remedy}"
                 ));
             }
             Warning::OverLimit => self.note(&format!(

@@ -2,8 +2,9 @@
 //!
 //! Two steps: *apply* changes the model by an event, in the order of the kernel queue; *reconcile*
 //! takes a name from the work queue, compares it with the disk, and corrects the model where
-//! they differ. Makes no system call: it asks a [`Disk`], and time is a parameter. Invariant:
-//! every change of the model emits exactly its delta, so that the stream folds to the model.
+//! they differ. The disk is a parameter (a [`Disk`]), and so is time; rule files of `--gitignore`
+//! are read by the filter. Invariant: every change of the model emits exactly its delta, so that the
+//! stream folds to the model.
 
 mod apply;
 mod applying;
@@ -48,6 +49,7 @@ mod tests;
 
 use crate::change::{Kind, Warning};
 use crate::filter::Filter;
+use crate::names::MOST_BYTES;
 use applying::Applying;
 use clock::Clock;
 use content::Reads;
@@ -74,8 +76,13 @@ pub(crate) struct Timestamps {
 }
 
 /// What is reported once no more names can be kept.
-const FULL: &str = "all names have 3.75 GiB, so that no more are kept: what is new here or elsewhere \
-    is reported once some are gone. Give fewer PATHs, or --exclude";
+fn names_are_full() -> String {
+    format!(
+        "all names have {} MiB, so that no more are kept: what is new here or elsewhere is reported \
+         once some are gone. Give fewer PATHs, or --exclude",
+        MOST_BYTES >> 20
+    )
+}
 
 pub(crate) struct Tracker<D> {
     pub(crate) disk: D,
@@ -185,7 +192,7 @@ impl<D> Tracker<D> {
             return true;
         }
         if !std::mem::replace(&mut self.is_full, true) {
-            self.warn(dir, Warning::Failed(FULL.to_owned()));
+            self.warn(dir, Warning::Failed(names_are_full()));
         }
         let scan = Work::scan(dir, ScanScope::All);
         self.queue.retry(scan, &FsError::WatchLimit);

@@ -14,7 +14,7 @@ pub(super) const MAX_GLOBS_IN_ALL: usize = 20_000;
 
 /// Of these, the ones of all users but the one who watches and root, and of each of them.
 const MAX_GLOBS_OF_OTHERS: usize = 15_000;
-const MAX_GLOBS_OF_ANOTHER: usize = 5_000;
+pub(super) const MAX_GLOBS_OF_ANOTHER: usize = 5_000;
 
 /// As how many globs a rule file of another user counts at least, if it has wildcards: for names that
 /// are made for it, its automaton comes to take 4 MB.

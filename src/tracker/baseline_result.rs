@@ -84,8 +84,7 @@ impl<D: Disk> Tracker<D> {
             }
             // Over the size limit, or files are not read; an empty one is read all the same.
             Ok(FileDigest { stat, as_of, .. }) => {
-                let by_stat = self.goes_by_stat(&stat);
-                self.keep_fingerprint(id, &stat, !by_stat, as_of);
+                self.store_fingerprint(id, &stat, self.fingerprint(&stat), as_of);
                 self.check_first_status(id, &stat);
                 self.warn_over_limit(id, &stat);
             }

@@ -28,7 +28,7 @@ impl<D> Tracker<D> {
     /// Whether a file that could not be read because of an I/O error has the same status as then,
     /// and waits for its next try.
     fn is_still_unreadable(&self, id: Id, stat: &Stat) -> bool {
-        let fingerprint = model::fingerprint(stat, false);
+        let fingerprint = model::fingerprint_without_ctime(stat);
         self.model.knowledge(id) == Knowledge::Unreadable { fingerprint }
             && self.queue.backs_off(id)
     }
@@ -76,7 +76,7 @@ impl<D: Disk> Tracker<D> {
             && (!self.model.is_unread(id) || self.file_systems.is_polled(stat.inode.dev))
         {
             // IN_ATTRIB explains the new times.
-            self.keep_fingerprint(id, stat, true, self.clock.wall());
+            self.store_fingerprint(id, stat, model::fingerprint(stat), self.clock.wall());
             if self.has_new_mtime(id, stat) {
                 self.emit_touched(id, stat);
             }
@@ -102,7 +102,7 @@ impl<D: Disk> Tracker<D> {
                 let read = Read::new(ticket, dev, evidence).after(failures, Some(stat));
                 self.reads.begin(id, read);
             }
-            Err(error @ FsError::NotFound) => self.try_again(id, &error, evidence),
+            Err(FsError::NotFound) => self.try_again_soon(id, evidence),
             Err(error) => self.reading_failed(id, stat, error, evidence),
         }
     }
@@ -111,7 +111,7 @@ impl<D: Disk> Tracker<D> {
     /// was read for the first time, and is tried again.
     fn take_reading(&mut self, id: Id, read: &FileDigest, evidence: Evidence) -> bool {
         let Some(digest) = read.digest else {
-            self.try_again(id, &FsError::NotFound, evidence);
+            self.try_again_soon(id, evidence);
             return false;
         };
         self.count_reading(&read.stat);
@@ -123,6 +123,12 @@ impl<D: Disk> Tracker<D> {
         if self.take_reading(id, read, evidence) && read.stable {
             self.mark_read_this_batch(id);
         }
+    }
+
+    /// Puts a file back that changes right now, with what happened to it before.
+    fn try_again_soon(&mut self, id: Id, evidence: Evidence) {
+        self.model.add_evidence(id, evidence);
+        self.queue.retry_soon(self.work_of(id));
     }
 
     /// Puts a file back that could not be read, with what happened to it before.
@@ -201,9 +207,9 @@ impl<D: Disk> Tracker<D> {
                 }
             }
             Err(_) if begun.is_stale && self.is_another(id, begun.stat.as_deref()) => {
-                self.try_again(id, &FsError::NotFound, evidence);
+                self.try_again_soon(id, evidence);
             }
-            Err(error @ FsError::NotFound) => self.try_again(id, &error, evidence),
+            Err(FsError::NotFound) => self.try_again_soon(id, evidence),
             // What has changed since it was stat'ed to be tried again is found at the next try.
             Err(error) => match begun
                 .stat
@@ -256,10 +262,10 @@ impl<D: Disk> Tracker<D> {
                     .digest(id)
                     .is_some_and(|digest| stat.size > 0 || digest != EMPTY),
                 Knowledge::Known { fingerprint, .. } => {
-                    self.queue.has_lost_events() && fingerprint != model::fingerprint(stat, true)
+                    self.queue.has_lost_events() && fingerprint != model::fingerprint(stat)
                 }
                 Knowledge::Unreadable { fingerprint } => {
-                    fingerprint != model::fingerprint(stat, false)
+                    fingerprint != model::fingerprint_without_ctime(stat)
                 }
             };
         if has_changed {
@@ -280,7 +286,7 @@ impl<D: Disk> Tracker<D> {
     /// if its permissions change.
     fn mark_unreadable(&mut self, id: Id, stat: &Stat, error: FsError) {
         let is_first = !self.model.is_unreadable(id);
-        let fingerprint = model::fingerprint(stat, false);
+        let fingerprint = model::fingerprint_without_ctime(stat);
         self.learn(id, stat, Knowledge::Unreadable { fingerprint });
         if self.model.has(id, Flag::LINKED) {
             self.links.set_unreadable(fingerprint.inode(), Some(id));

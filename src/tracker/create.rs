@@ -245,8 +245,7 @@ impl<D: Disk> Tracker<D> {
         };
         self.links.tmpfiles.add_recent(stat);
         if stat.size == 0 {
-            let by_stat = self.goes_by_stat(stat);
-            self.keep_fingerprint(id, stat, !by_stat, self.clock.wall());
+            self.store_fingerprint(id, stat, self.fingerprint(stat), self.clock.wall());
         } else {
             // It was written to since: these events follow, if they are not lost. A hard link that
             // is created before that finds it by its inode key.

@@ -222,7 +222,7 @@ impl<D: Disk> Tracker<D> {
         self.watch_mount_point(path);
         if stat.kind == Kind::File && class.may_stall() {
             // The baseline reads only files on the file system of their directory.
-            self.keep_fingerprint(id, &stat, true, self.clock.wall());
+            self.store_fingerprint(id, &stat, model::fingerprint(&stat), self.clock.wall());
             self.enqueue(id);
         }
     }

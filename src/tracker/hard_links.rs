@@ -130,7 +130,7 @@ impl<D> Tracker<D> {
             return None;
         }
         let reading = self.links.readings.get(&model::inode_key(stat))?;
-        let is_same = reading.fingerprint == model::fingerprint(stat, true);
+        let is_same = reading.fingerprint == model::fingerprint(stat);
         let is_racy = model::is_racy(stat, reading.as_of);
         let is_trusted = !is_racy || evidence.is_only_other_name();
         let digest = reading.digest.filter(|_| is_same && is_trusted);
@@ -206,7 +206,7 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         let reading = InodeReading {
-            fingerprint: model::fingerprint(stat, !self.goes_by_stat(stat)),
+            fingerprint: self.fingerprint(stat),
             digest: self.model.digest(id),
             as_of: as_of.min(self.clock.wall()),
         };

@@ -29,7 +29,7 @@ use directories::Directories;
 pub(crate) use directories::{DirectoryState, NotEntered};
 pub(super) use evidence::Evidence;
 pub(super) use fingerprint::{
-    Fingerprint, InodeKey, fingerprint, inode_key, inode_key_of, is_racy,
+    Fingerprint, InodeKey, fingerprint, fingerprint_without_ctime, inode_key, inode_key_of, is_racy,
 };
 pub(crate) use flag::Flag;
 use flag::kind_bits;

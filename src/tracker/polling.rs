@@ -9,12 +9,12 @@ use super::Tracker;
 use super::disk::{Disk, FsError};
 use super::model::{DirectoryState, Flag, Id};
 use super::queue::{Key, ScanScope, Work};
-use crate::change::{Kind, Warning};
+use crate::change::{Kind, POLL_SECONDS, Warning};
 use crate::event::Wd;
 
 /// The interval at which directories are scanned that have no watch, or whose file system does
-/// not report all changes: 10 s.
-pub(super) const POLL: u64 = 10_000_000_000;
+/// not report all changes, in nanoseconds.
+pub(super) const POLL: u64 = POLL_SECONDS * 1_000_000_000;
 
 impl<D: Disk> Tracker<D> {
     /// Serves a directory with the known inode number that cannot be watched now. If it has a watch
@@ -25,7 +25,7 @@ impl<D: Disk> Tracker<D> {
             (DirectoryState::Watched(_), FsError::WatchLimit)
                 if self.queue.failures_of(id) == 0 =>
             {
-                self.retry_entry(id, &FsError::NotFound);
+                self.queue.retry_soon(self.work_of(id));
             }
             (DirectoryState::Watched(_) | DirectoryState::Unwatched, FsError::WatchLimit) => {
                 if let Some(wd) = self.take_watch(id) {
@@ -75,8 +75,10 @@ impl<D> Tracker<D> {
     fn warn_unwatched(&mut self, id: Id, error: &FsError) {
         let warning = match error {
             FsError::Io(why) => {
-                let text = "no watch can be set, so it is looked at every 10 s";
-                Warning::Failed(format!("{text}: {why}"))
+                let every = POLL_SECONDS;
+                Warning::Failed(format!(
+                    "no watch can be set, so it is looked at every {every} s: {why}"
+                ))
             }
             _ => Warning::NoWatch,
         };

@@ -6,7 +6,7 @@
 
 use super::Tracker;
 use super::disk::{Inode, Stat};
-use super::model::{DirectoryState, Evidence, Id, Knowledge, fingerprint};
+use super::model::{DirectoryState, Evidence, Id, Knowledge};
 use crate::change::{Attributes, Digest, InodeTimes, Kind};
 
 /// A regular file as it was last reported; by default nothing is known of it.
@@ -57,7 +57,7 @@ impl<D> Tracker<D> {
         }
         let by_stat = self.goes_by_stat(stat);
         self.model.set_digest(id, digest.filter(|_| !by_stat));
-        self.keep_fingerprint(id, stat, !by_stat, self.clock.began());
+        self.store_fingerprint(id, stat, self.fingerprint(stat), self.clock.began());
         self.remember_mtime(id, stat);
         self.warn_over_limit(id, stat);
         true
@@ -76,7 +76,7 @@ impl<D> Tracker<D> {
         let Some(stat) = dev.and_then(|dev| found.stat(dev)) else {
             return false;
         };
-        let found = fingerprint(&stat, !self.goes_by_stat(&stat));
+        let found = self.fingerprint(&stat);
         self.model.knowledge(id).fingerprint() == Some(found)
     }
 
@@ -112,7 +112,7 @@ impl<D> Tracker<D> {
         }
         let stat = reported.stat(dev)?;
         Some(Knowledge::Known {
-            fingerprint: fingerprint(&stat, !self.goes_by_stat(&stat)),
+            fingerprint: self.fingerprint(&stat),
             is_racy: reported.is_racy,
         })
     }

@@ -38,11 +38,11 @@ impl<D> Tracker<D> {
     /// to be scanned instead: trying each of them again and again would leave no time to find it.
     pub(super) fn defer_to_scan(&mut self, dir: Id, name: &[u8], lost: Id) {
         if self.queue.delayed_names() < MAX_DELAYED_NAMES {
-            self.queue.retry(Work::name(dir, name), &FsError::NotFound);
+            self.queue.retry_soon(Work::name(dir, name));
             return;
         }
         let last = self.mark_unscanned_up_to(dir, lost);
-        self.retry_entry(last, &FsError::NotFound);
+        self.queue.retry_soon(self.work_of(last));
     }
 
     /// Serves a name in `dir` that cannot be reconciled, since `blocked`, which is `dir` or above

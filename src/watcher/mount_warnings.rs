@@ -3,6 +3,7 @@
 //! Asks the mount table, and no file system.
 
 use super::Watcher;
+use crate::change::POLL_SECONDS;
 use crate::escape::escaped;
 use crate::file_status::FsClass;
 use crate::tracker::Hashing;
@@ -55,7 +56,7 @@ impl Watcher {
                     ""
                 };
                 Some(format!(
-                    "{name}: changes made on other hosts make no events, so it is looked at every 10 s{lazily}"
+                    "{name}: changes made on other hosts make no events, so it is looked at every {POLL_SECONDS} s{lazily}"
                 ))
             }
             FsClass::Layered(name) => Some(format!(

@@ -47,7 +47,7 @@ impl<D: Disk> Tracker<D> {
                     Knowledge::Unverified | Knowledge::Unreadable { .. } => true,
                     Knowledge::Unread { .. } => is_doubtful || self.was_replaced(id, stat),
                     Knowledge::Known { fingerprint, .. } => {
-                        let new = model::fingerprint(stat, true);
+                        let new = model::fingerprint(stat);
                         is_doubtful || evidence.leaves_unexplained(fingerprint, new)
                     }
                 }
@@ -83,9 +83,9 @@ impl<D: Disk> Tracker<D> {
 
     /// Whether a file has the same status still, and that is known.
     pub(in crate::tracker) fn has_status(&mut self, id: Id, stat: &Stat) -> bool {
-        let read = model::fingerprint(stat, true);
+        let read = model::fingerprint(stat);
         let now = self.stat_entry(id);
-        now.is_ok_and(|now| model::fingerprint(&now, true) == read)
+        now.is_ok_and(|now| model::fingerprint(&now) == read)
     }
 
     /// Emits that a writer closed a file that was read since; one that is not stable is read again
@@ -108,13 +108,13 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn compare_stat(&mut self, id: Id, stat: &Stat, evidence: Evidence) {
         let knowledge = self.model.knowledge(id);
         let last = self.model.digest(id);
-        let new = model::fingerprint(stat, false);
+        let new = model::fingerprint_without_ctime(stat);
         let was_racy = matches!(knowledge, Knowledge::Known { is_racy: true, .. });
         let has_replaced = self.last_reported.take_replaced(id).is_some();
         let is_changed = has_replaced || self.is_changed_by_stat(id, stat, new, evidence);
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.model.set_digest(id, None);
-        self.learn_fingerprint(id, stat, new, self.clock.wall());
+        self.store_fingerprint(id, stat, new, self.clock.wall());
         self.remember_mtime(id, stat);
         if is_touched {
             self.emit_touched(id, stat);
@@ -145,7 +145,7 @@ impl<D: Disk> Tracker<D> {
     /// Stores the digest and the fingerprint of a file. If it is not stable, it is read again.
     pub(in crate::tracker) fn keep_digest(&mut self, id: Id, read: &FileDigest, digest: Digest) {
         self.model.set_digest(id, Some(digest));
-        self.keep_fingerprint(id, &read.stat, true, read.as_of);
+        self.store_fingerprint(id, &read.stat, model::fingerprint(&read.stat), read.as_of);
         self.remember_mtime(id, &read.stat);
         if !read.stable {
             self.model.add_evidence(id, Evidence::MODIFIED);
@@ -171,17 +171,13 @@ impl<D> Tracker<D> {
     }
 
     /// Stores the fingerprint of a file, which it had after `as_of`.
-    pub(in crate::tracker) fn keep_fingerprint(
+    pub(in crate::tracker) fn store_fingerprint(
         &mut self,
         id: Id,
         stat: &Stat,
-        with_ctime: bool,
+        fingerprint: Fingerprint,
         as_of: i64,
     ) {
-        self.learn_fingerprint(id, stat, model::fingerprint(stat, with_ctime), as_of);
-    }
-
-    fn learn_fingerprint(&mut self, id: Id, stat: &Stat, fingerprint: Fingerprint, as_of: i64) {
         let is_racy = model::is_racy(stat, as_of.min(self.clock.wall()));
         let known = Knowledge::Known {
             fingerprint,

@@ -22,7 +22,7 @@ impl<D: Disk> Tracker<D> {
         let is_same = |stat: &Stat| match known {
             _ if digest == Some(EMPTY) => stat.size == 0,
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
-                fingerprint.is_same_under_another_name(model::fingerprint(stat, true))
+                fingerprint.is_same_under_another_name(model::fingerprint(stat))
             }
             Knowledge::Unread { .. } => true,
             Knowledge::Unverified => false,
@@ -33,7 +33,12 @@ impl<D: Disk> Tracker<D> {
                     self.owe_digest(id);
                 } else if self.goes_by_stat(&stat) {
                     // This size is what was last reported under this name.
-                    self.keep_fingerprint(id, &stat, false, self.clock.wall());
+                    self.store_fingerprint(
+                        id,
+                        &stat,
+                        model::fingerprint_without_ctime(&stat),
+                        self.clock.wall(),
+                    );
                     self.note_reading_of(id, &stat, self.clock.wall(), true);
                 }
                 content(&stat, digest)

@@ -12,6 +12,16 @@ impl<D> Tracker<D> {
         self.hashing(stat.inode.dev) == Hashing::Off || stat.size > self.settings.hash_limit
     }
 
+    /// Its fingerprint, by which it is compared later: of one that goes by its status, a new ctime is
+    /// no change.
+    pub(in crate::tracker) fn fingerprint(&self, stat: &Stat) -> Fingerprint {
+        if self.goes_by_stat(stat) {
+            model::fingerprint_without_ctime(stat)
+        } else {
+            model::fingerprint(stat)
+        }
+    }
+
     /// When files on a device are read.
     pub(crate) fn hashing(&self, dev: u64) -> Hashing {
         let settings = &self.settings;
@@ -37,9 +47,9 @@ impl<D> Tracker<D> {
                     is_racy,
                 },
                 Some(_),
-            ) => is_racy || fingerprint != model::fingerprint(stat, true),
+            ) => is_racy || fingerprint != model::fingerprint(stat),
             (Knowledge::Known { fingerprint, .. }, None) => {
-                is_read || evidence.leaves_unexplained(fingerprint, model::fingerprint(stat, true))
+                is_read || evidence.leaves_unexplained(fingerprint, model::fingerprint(stat))
             }
         }
     }

@@ -34,7 +34,12 @@ impl<D: Disk> Tracker<D> {
 
     /// Emits a new file that goes by inode, size and times.
     fn add_by_stat(&mut self, id: Id, stat: &Stat) {
-        self.keep_fingerprint(id, stat, false, self.clock.wall());
+        self.store_fingerprint(
+            id,
+            stat,
+            model::fingerprint_without_ctime(stat),
+            self.clock.wall(),
+        );
         self.warn_over_limit(id, stat);
         self.emit_created(id, content(stat, None));
         let changed_since_start = self.changed_since_start(id, stat);
@@ -68,7 +73,12 @@ impl<D: Disk> Tracker<D> {
             }
             // It grew over the limit: from now on it goes by stat.
             Ok(Reading::Done(_)) => {
-                self.keep_fingerprint(id, stat, false, self.clock.wall());
+                self.store_fingerprint(
+                    id,
+                    stat,
+                    model::fingerprint_without_ctime(stat),
+                    self.clock.wall(),
+                );
                 self.enqueue(id);
             }
             Err(error) => self.reading_failed(id, stat, error, Evidence::default()),

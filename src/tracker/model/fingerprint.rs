@@ -64,19 +64,23 @@ pub(in crate::tracker) fn inode_key_of(inode: Inode, btime: Option<i64>) -> Inod
     InodeKey(hash([inode.dev, inode.ino, btime]).max(1))
 }
 
-/// `with_ctime`: any change of the inode, such as its mode, gives another fingerprint.
-pub(in crate::tracker) fn fingerprint(stat: &Stat, with_ctime: bool) -> Fingerprint {
+/// Any change of the inode, such as its mode, gives another one.
+pub(in crate::tracker) fn fingerprint(stat: &Stat) -> Fingerprint {
     let (size, mtime) = (stat.size, stat.mtime.cast_unsigned());
-    let bytes = hash([size, mtime]);
-    let all = if with_ctime {
-        hash([size, mtime, stat.ctime.cast_unsigned()])
-    } else {
-        bytes
-    };
+    let all = hash([size, mtime, stat.ctime.cast_unsigned()]);
+    let without = fingerprint_without_ctime(stat);
+    Fingerprint {
+        state: without.state >> 32 << 32 | all & u64::from(u32::MAX),
+        ..without
+    }
+}
+
+/// For files that go by their status: a change of the mode alone gives the same one.
+pub(in crate::tracker) fn fingerprint_without_ctime(stat: &Stat) -> Fingerprint {
     Fingerprint {
         inode: inode_key(stat),
-        state: bytes >> 32 << 32 | all & u64::from(u32::MAX),
-        size: (hash([size]) >> (64 - SIZE_BITS)) as u8,
+        state: hash([stat.size, stat.mtime.cast_unsigned()]),
+        size: (hash([stat.size]) >> (64 - SIZE_BITS)) as u8,
     }
 }
 
@@ -121,7 +125,7 @@ mod tests {
         assert_ne!(ours, state(&|number| RandomState::new().hash_one(number)));
         // The key is that of the fingerprints.
         let stat = stat(1, 7);
-        let state = fingerprint(&stat, true).state;
+        let state = fingerprint(&stat).state;
         assert_eq!(state >> 32, KEY.hash_one((stat.size, stat.mtime)) >> 32);
         let all = KEY.hash_one((stat.size, stat.mtime, stat.ctime));
         assert_eq!(state & u64::from(u32::MAX), all & u64::from(u32::MAX));
@@ -137,7 +141,7 @@ mod tests {
     #[test]
     fn no_two_of_many_times_have_one_fingerprint() {
         let states: std::collections::HashSet<_> = (0..300_000)
-            .map(|mtime| fingerprint(&stat(1, mtime), true).state)
+            .map(|mtime| fingerprint(&stat(1, mtime)).state)
             .collect();
         assert_eq!(states.len(), 300_000, "of 32 bits ten would be the same");
     }

@@ -136,6 +136,11 @@ impl WorkQueue {
         }
     }
 
+    /// Puts a key back whose names are changing right now: it is tried soon, and later each time.
+    pub(in crate::tracker) fn retry_soon(&mut self, work: Work) {
+        self.retry(work, &FsError::NotFound);
+    }
+
     /// Puts a key back after an error, with a longer delay each time, unless it is on the queue
     /// already and is served sooner. Whether the error is to be reported.
     pub(in crate::tracker) fn retry(&mut self, work: Work, error: &FsError) -> bool {

@@ -45,10 +45,10 @@ impl<D: Disk> Tracker<D> {
                     self.model.parent(id)
                 };
             }
-            self.retry_later(dir, name, &FsError::NotFound);
+            self.queue.retry_soon(self.work_of_name(dir, name));
         } else if self.model.has(other, Flag::ROOT) {
             self.reconcile_root(other);
-            self.retry_later(dir, name, &FsError::NotFound);
+            self.queue.retry_soon(self.work_of_name(dir, name));
         } else {
             self.relocate(other, dir, name);
         }
@@ -78,7 +78,7 @@ impl<D: Disk> Tracker<D> {
         self.unlink(known);
         let both_remain = !holds_it && self.is_in_tree(other) && self.is_in_tree(dir);
         if !both_remain {
-            self.retry_later(dir, name, &FsError::NotFound);
+            self.queue.retry_soon(self.work_of_name(dir, name));
         }
         both_remain
     }
