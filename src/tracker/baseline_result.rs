@@ -63,12 +63,14 @@ impl<D: Disk> Tracker<D> {
         }
         match read {
             // It changed since, and the event may be unread; or another file was renamed to its
-            // name. It is read again, with the evidence of that.
+            // name. It is read again, with the evidence of that, though its status may not show it yet:
+            // a file that is truncated has its new size first, and its new times in the end.
             Ok(FileDigest { stat, stable, .. })
                 if !stable
                     || self.clock.has_shown(stat.ctime)
                     || self.changed_since_start(id, &stat) =>
             {
+                self.model.mark_missed(id);
                 self.enqueue(id);
             }
             Ok(

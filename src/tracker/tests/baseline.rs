@@ -32,6 +32,20 @@ fn a_write_that_is_known_before_another_name_of_the_file_is_reported_of_that_too
 }
 
 #[test]
+fn a_file_that_changed_while_it_was_read_is_read_again_though_its_times_come_later() {
+    let mut world = read_before_it_is_written(Hashing::Eager);
+    // A file that is truncated has its new size first, and its new times when all is done.
+    world.disturb_pending();
+    world.read_pending(0);
+    world.read_pending(0);
+    world.work(100);
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    world.settles();
+    assert_eq!(world.new_records(), ["changed t/a 4", "changed t/b 4"]);
+}
+
+#[test]
 fn a_write_by_a_name_that_has_left_since_is_reported_of_another_name() {
     for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
         let mut world = read_before_it_is_written(hashing);

@@ -106,6 +106,14 @@ impl World {
         self.absorb();
     }
 
+    /// Lets all files that the baseline has read have changed meanwhile.
+    pub(in crate::tracker::tests) fn disturb_pending(&mut self) {
+        let reads = self.pending_reads.iter_mut();
+        for read in reads.filter_map(|pending| pending.read.as_mut()?.as_mut().ok()) {
+            read.stable = false;
+        }
+    }
+
     fn read_for_baseline(&mut self, pending: &PendingRead) -> Result<FileDigest, FsError> {
         let PendingRead {
             root,
