@@ -8,7 +8,7 @@
 use foldhash::HashMap;
 
 use super::disk::{Disk, FileDigest, Stat};
-use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
+use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey, Knowledge};
 use super::queue::{Key, Work};
 use super::tmpfiles::Tmpfiles;
 use super::{Tracker, model};
@@ -216,6 +216,23 @@ impl<D: Disk> Tracker<D> {
             // Once for many writes: others may write to a file with many names all the time.
             self.queue
                 .add_once_due(Work::other_names(key, id, is_written));
+        }
+    }
+
+    /// Checks the status of a file whose digest was read by a thread, and stored without a record. If
+    /// its bytes may have been written since that status, the digest may be of those: it is read
+    /// again, and reported. (A file that is truncated has its new size before its new times.)
+    pub(super) fn check_silent_digest(&mut self, id: Id, stat: &Stat) {
+        if self.model.has(id, Flag::LINKED) || self.links.has_lone_write {
+            let read = model::fingerprint_without_ctime(stat);
+            let now = self.stat_entry(id);
+            if now.is_ok_and(|now| model::fingerprint_without_ctime(&now) != read) {
+                self.model.set_digest(id, None);
+                self.model.set_knowledge(id, Knowledge::Unverified);
+                self.enqueue(id);
+            } else {
+                self.check_first_status(id, stat);
+            }
         }
     }
 

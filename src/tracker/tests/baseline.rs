@@ -46,6 +46,18 @@ fn a_file_that_changed_while_it_was_read_is_read_again_though_its_times_come_lat
 }
 
 #[test]
+fn bytes_that_were_there_before_their_times_are_reported_under_another_name() {
+    let mut world = read_before_it_is_written(Hashing::Eager);
+    world.does(&write("t/a", 2));
+    world.renew_pending();
+    world.catches_up();
+    world.read_pending(0);
+    world.read_pending(0);
+    world.settles();
+    assert_eq!(world.new_records(), ["changed t/a 4", "changed t/b 4"]);
+}
+
+#[test]
 fn a_write_by_a_name_that_has_left_since_is_reported_of_another_name() {
     for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
         let mut world = read_before_it_is_written(hashing);
