@@ -71,7 +71,7 @@ impl DirectoryPath {
 pub(super) const SHORT: u64 = 8 << 20;
 
 /// About how long a file takes to read.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Length {
     /// Up to [`SHORT`].
     Short,
@@ -110,7 +110,7 @@ pub(crate) struct FileJob {
     pub(super) inode: Inode,
     /// Its owner, a user ID, when it was put on the queue.
     pub(super) owner: u32,
-    /// By its size when it was put on the queue.
+    /// By its size when it was put on the queue, or when it was to be opened, if it had grown.
     pub(super) length: Length,
     /// A larger file is not read; in bytes.
     limit: u64,
@@ -166,6 +166,11 @@ impl FileJob {
                 }
                 if file.stat.size > self.limit {
                     return Ok(Some(FileDigest::unread(file.stat, as_of)));
+                }
+                let length = Length::of(file.stat.size);
+                if length > self.length {
+                    self.length = length;
+                    return Ok(None); // It waits among those that are as large.
                 }
                 self.reader = Some(file.reader(self.limit)?);
             }
@@ -357,6 +362,18 @@ pub(super) mod tests {
         assert_eq!((first, second), (Length::Short, Length::Short));
         assert_eq!((third, fourth), (Length::Medium, Length::Medium));
         assert_eq!((fifth, sixth), (Length::Long, Length::VeryLong));
+    }
+
+    #[test]
+    fn a_file_that_has_grown_waits_for_its_turn_among_those_as_large() {
+        let dir = tempfile::tempdir().unwrap();
+        file_of(1, dir.path(), 0);
+        let mut job = job(dir.path(), 0);
+        file_of(SHORT + 1, dir.path(), 0);
+        let mut step = |job: &mut FileJob| job.step(Instant::now(), &mut Vec::new()).is_none();
+        assert!(step(&mut job) && !job.is_begun());
+        assert_eq!(job.length, Length::Medium);
+        assert!(step(&mut job) && job.is_begun());
     }
 
     pub(in crate::hash) fn job(dir: &Path, number: u64) -> FileJob {

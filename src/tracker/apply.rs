@@ -29,7 +29,7 @@ impl<D: Disk> Tracker<D> {
     pub(crate) fn begin_batch<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
         let counters = &mut self.counters;
         let steps = Steps::of(events.inspect(|_| counters.events += 1));
-        self.applying = Some(Applying::new(steps, self.counters.hashed_bytes));
+        self.applying = Some(Applying::new(steps, &self.counters));
     }
 
     /// Emits the next piece of a large subtree, if one is left; else applies the next step of the
@@ -66,9 +66,8 @@ impl<D: Disk> Tracker<D> {
 
     /// Whether a file may be read at once, so that records come in the order of the events.
     pub(super) fn may_read_in_place(&self) -> bool {
-        let hashed = self.counters.hashed_bytes;
         let applying = self.applying.as_ref();
-        applying.is_some_and(|applying| applying.may_read(hashed))
+        applying.is_some_and(|applying| applying.may_read(&self.counters))
     }
 
     /// Applies a step about a name in a watched directory.

@@ -6,13 +6,17 @@
 
 use foldhash::{HashMap, HashSet};
 
+use super::Counters;
 use super::model::Id;
 use super::renamed_in_batch::Destination;
 use crate::coalesce::Steps;
 
-/// Bytes that are read in place in one batch: 16 MiB. Further files go on the work queue, where
-/// directories take turns.
+/// What may be read in place in one batch: 16 MiB, where each file counts as [`FILE`] more. Further
+/// files go on the work queue, where directories take turns.
 const IN_PLACE: u64 = 16 << 20;
+
+/// Bytes that are read in about the time that it takes to open a file: 16 KiB.
+const FILE: u64 = 16 << 10;
 
 /// Entries that the renames of one batch emit as deleted and created (`--no-renames`) before
 /// further directories are removed and found again: as many as a batch has events. Else a large
@@ -25,27 +29,32 @@ pub(super) struct Applying {
     pub(super) read: HashSet<Id>,
     /// New files that a later step renames, and what was found under their new names.
     pub(super) destinations: HashMap<Id, Destination>,
-    /// How many bytes had been hashed before it was applied.
-    hashed_before: u64,
+    /// What reading had cost before it was applied.
+    cost_before: u64,
     /// How many entries its renames of directories have emitted as deleted and created.
     moved: usize,
 }
 
+/// What has been read, in bytes.
+fn cost(counters: &Counters) -> u64 {
+    counters.hashed_bytes + counters.hashes * FILE
+}
+
 impl Applying {
-    /// `hashed`: how many bytes have been hashed until now.
-    pub(super) fn new(steps: Steps, hashed: u64) -> Self {
+    /// `counters`: what was read until now.
+    pub(super) fn new(steps: Steps, counters: &Counters) -> Self {
         Self {
             steps,
             read: HashSet::default(),
             destinations: HashMap::default(),
-            hashed_before: hashed,
+            cost_before: cost(counters),
             moved: 0,
         }
     }
 
     /// Whether a file may be read at once.
-    pub(super) fn may_read(&self, hashed: u64) -> bool {
-        hashed - self.hashed_before < IN_PLACE
+    pub(super) fn may_read(&self, counters: &Counters) -> bool {
+        cost(counters) - self.cost_before < IN_PLACE
     }
 
     /// Counts a directory that moves with all below it. Whether they may be emitted as deleted and
@@ -60,5 +69,33 @@ impl Applying {
     pub(super) fn forget(&mut self, id: Id) {
         self.read.remove(&id);
         self.destinations.remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Applying, Counters, Steps};
+
+    #[test]
+    fn many_small_files_are_too_much_to_read_in_place_as_well_as_a_few_large_ones() {
+        let before = Counters {
+            hashes: 5,
+            hashed_bytes: 1 << 40,
+            ..Counters::default()
+        };
+        let applying = Applying::new(Steps::default(), &before);
+        for (files, each, may_read) in [
+            (1, 1 << 20, true),
+            (20, 1 << 20, false),
+            (1000, 8, true),
+            (2000, 8, false),
+        ] {
+            let now = Counters {
+                hashes: before.hashes + files,
+                hashed_bytes: before.hashed_bytes + files * each,
+                ..before
+            };
+            assert_eq!(applying.may_read(&now), may_read, "{files} of {each}");
+        }
     }
 }
