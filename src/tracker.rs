@@ -13,6 +13,7 @@ mod baseline_result;
 mod clock;
 pub(crate) mod content;
 mod create;
+mod directory_watches;
 pub(crate) mod disk;
 mod emit;
 mod file_watches;

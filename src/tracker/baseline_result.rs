@@ -5,44 +5,9 @@
 //! that the walk saw, as it was before the watch began; all else is left to reconcile.
 
 use super::Tracker;
-use super::disk::{Disk, FileDigest, FsClass, FsError, Stat};
+use super::disk::{Disk, FileDigest, FsError};
 use super::model::{Evidence, Id, Knowledge};
 use crate::change::Kind;
-
-impl<D> Tracker<D> {
-    /// Whether an unread file is another one than the walk found. A rename, a link or a new file
-    /// has a new ctime, so the inode numbers are compared only then: on some file systems
-    /// readdir(3) gives others than statx(2).
-    pub(super) fn was_replaced(&self, id: Id, stat: &Stat) -> bool {
-        let is_other = |ino| {
-            ino != stat.inode.ino || stat.btime.is_some_and(|birth| self.clock.has_shown(birth))
-        };
-        match self.model.knowledge(id) {
-            Knowledge::Unread { ino, .. } if ino != 0 => {
-                self.clock.has_shown(stat.ctime) && is_other(ino)
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether a file may have been written since the watch began: the wall clock has shown its
-    /// mtime since then. An mtime that a program has set to the future counts only if the ctime
-    /// shows that it was set since. In a directory without a watch, where a write makes no event,
-    /// any new ctime counts. The kernel's own file systems prove nothing: there an inode has the
-    /// time when it was first looked up.
-    pub(super) fn changed_since_start(&self, id: Id, stat: &Stat) -> bool {
-        let class = self.file_systems.class(stat.inode.dev);
-        if matches!(class, FsClass::Pseudo(_)) {
-            return false;
-        }
-        let dir = self.model.parent(id);
-        if dir.is_some_and(|dir| self.model.wd(dir).is_none()) {
-            return self.clock.has_shown_since_walk(stat.ctime);
-        }
-        let is_set = || stat.mtime > stat.ctime && self.clock.has_shown(stat.ctime);
-        self.clock.has_shown(stat.mtime) || is_set()
-    }
-}
 
 impl<D: Disk> Tracker<D> {
     /// Takes what the baseline has read of a file, or its status: that was there when the watch

@@ -9,6 +9,7 @@ mod needs_read;
 mod new_whole_file;
 mod reads;
 mod reread_delay;
+mod since_start;
 
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Ticket};
 use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
