@@ -11,7 +11,7 @@ use std::hash::BuildHasher;
 use foldhash::HashMap;
 use foldhash::fast::RandomState;
 
-use crate::event::{Cookie, Event, NameEvent, SelfEvent, Wd};
+use crate::event::{ContentEvent, Cookie, Event, NameEvent, SelfEvent, Wd};
 
 /// The index that stands for no step.
 const NONE: u32 = u32::MAX;
@@ -200,7 +200,8 @@ impl Folder {
                 is_dir,
                 event,
             } => self.fold_name(wd, name, is_dir, event),
-            Event::Inode { wd, event } => self.fold_inode(wd, event),
+            Event::Inode { wd, event } => self.fold_self_event(wd, event),
+            Event::InodeContent { wd, event } => self.fold_inode_content(wd, event),
             Event::QueueOverflow => {
                 self.push(Step::Overflow, b"");
                 self.barrier = self.end();
@@ -233,17 +234,13 @@ impl Folder {
             let is_same = |step: &Step| matches!(step, Step::Name(step) if step.wd == wd);
             is_same(&self.steps.slots[at as usize].step) && self.steps.name(at as usize) == name
         });
-        let content = ContentEvents {
-            modified: event == NameEvent::Modify,
-            closed: event == NameEvent::CloseWrite,
-            attrib: event == NameEvent::Attrib,
-        };
-        let change = match event {
-            NameEvent::Create => NameChange::Created,
-            NameEvent::Delete => NameChange::Deleted,
-            NameEvent::MovedFrom(cookie) => NameChange::MovedFrom(cookie),
-            NameEvent::MovedTo(cookie) => NameChange::MovedTo(cookie),
-            NameEvent::Modify | NameEvent::CloseWrite | NameEvent::Attrib => NameChange::Content,
+        let nothing = ContentEvents::default();
+        let (change, content) = match event {
+            NameEvent::Create => (NameChange::Created, nothing),
+            NameEvent::Delete => (NameChange::Deleted, nothing),
+            NameEvent::MovedFrom(cookie) => (NameChange::MovedFrom(cookie), nothing),
+            NameEvent::MovedTo(cookie) => (NameChange::MovedTo(cookie), nothing),
+            NameEvent::Content(event) => (NameChange::Content, ContentEvents::of(event)),
         };
         if change == NameChange::Content
             && let Some(at) = last.filter(|&at| at >= self.barrier)
@@ -283,17 +280,13 @@ impl Folder {
         }
     }
 
-    fn fold_inode(&mut self, wd: Wd, event: SelfEvent) {
-        let content = ContentEvents {
-            modified: event == SelfEvent::Modify,
-            closed: event == SelfEvent::CloseWrite,
-            attrib: event == SelfEvent::Attrib,
-        };
-        if content == ContentEvents::default() {
-            self.push(Step::Inode(wd, event), b"");
-            self.inodes.remove(&wd);
-            return;
-        }
+    fn fold_self_event(&mut self, wd: Wd, event: SelfEvent) {
+        self.push(Step::Inode(wd, event), b"");
+        self.inodes.remove(&wd);
+    }
+
+    fn fold_inode_content(&mut self, wd: Wd, event: ContentEvent) {
+        let content = ContentEvents::of(event);
         if let Some(&at) = self.inodes.get(&wd).filter(|&&at| at >= self.barrier)
             && let Step::InodeContent(_, known) = &mut self.steps.slots[at as usize].step
         {
@@ -306,6 +299,14 @@ impl Folder {
 }
 
 impl ContentEvents {
+    fn of(event: ContentEvent) -> Self {
+        Self {
+            modified: event == ContentEvent::Modify,
+            closed: event == ContentEvent::CloseWrite,
+            attrib: event == ContentEvent::Attrib,
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.modified |= other.modified;
         self.closed |= other.closed;

@@ -9,7 +9,7 @@ use std::mem::size_of;
 
 use libc::inotify_event;
 
-use crate::event::{Cookie, Event, NameEvent, SelfEvent, Wd};
+use crate::event::{ContentEvent, Cookie, Event, NameEvent, SelfEvent, Wd};
 
 /// The bytes of an `inotify_event` before its name.
 const HEADER: usize = size_of::<inotify_event>();
@@ -89,25 +89,28 @@ fn typed<'a>(header: &inotify_event, name: &'a [u8]) -> Event<'a> {
     if mask & libc::IN_UNMOUNT != 0 {
         return self_event(SelfEvent::Unmount);
     }
+    let what = mask & libc::IN_ALL_EVENTS;
+    let content = match what {
+        libc::IN_MODIFY => Some(ContentEvent::Modify),
+        libc::IN_CLOSE_WRITE => Some(ContentEvent::CloseWrite),
+        libc::IN_ATTRIB => Some(ContentEvent::Attrib),
+        _ => None,
+    };
     if name.is_empty() {
-        return match mask & libc::IN_ALL_EVENTS {
-            libc::IN_DELETE_SELF => self_event(SelfEvent::DeleteSelf),
-            libc::IN_MOVE_SELF => self_event(SelfEvent::MoveSelf),
-            libc::IN_MODIFY => self_event(SelfEvent::Modify),
-            libc::IN_CLOSE_WRITE => self_event(SelfEvent::CloseWrite),
-            libc::IN_ATTRIB => self_event(SelfEvent::Attrib),
+        return match (what, content) {
+            (_, Some(event)) => Event::InodeContent { wd, event },
+            (libc::IN_DELETE_SELF, None) => self_event(SelfEvent::DeleteSelf),
+            (libc::IN_MOVE_SELF, None) => self_event(SelfEvent::MoveSelf),
             _ => Event::Unknown { wd, mask },
         };
     }
     let cookie = Cookie(header.cookie);
-    let event = match mask & libc::IN_ALL_EVENTS {
-        libc::IN_CREATE => NameEvent::Create,
-        libc::IN_DELETE => NameEvent::Delete,
-        libc::IN_MOVED_FROM => NameEvent::MovedFrom(cookie),
-        libc::IN_MOVED_TO => NameEvent::MovedTo(cookie),
-        libc::IN_MODIFY => NameEvent::Modify,
-        libc::IN_CLOSE_WRITE => NameEvent::CloseWrite,
-        libc::IN_ATTRIB => NameEvent::Attrib,
+    let event = match (what, content) {
+        (_, Some(event)) => NameEvent::Content(event),
+        (libc::IN_CREATE, None) => NameEvent::Create,
+        (libc::IN_DELETE, None) => NameEvent::Delete,
+        (libc::IN_MOVED_FROM, None) => NameEvent::MovedFrom(cookie),
+        (libc::IN_MOVED_TO, None) => NameEvent::MovedTo(cookie),
         _ => return Event::Unknown { wd, mask },
     };
     let is_dir = mask & libc::IN_ISDIR != 0;

@@ -1,7 +1,8 @@
 //! Defines inotify events as enums: what one `inotify_event` has, and nothing more.
 //!
-//! The names are those of inotify(7). An event is a hint about a name in a
-//! watched directory, about the watched inode itself, or about the kernel queue.
+//! The names are those of inotify(7). An event is a hint about a name in a watched directory, about
+//! the watched inode itself, or about the kernel queue. Invariant: each kind has a type of its own,
+//! so that none can stand where another one is meant.
 
 /// A watch descriptor. The kernel gives the same one for the same live inode, and never gives one
 /// again, so that it identifies a directory.
@@ -24,17 +25,14 @@ pub(crate) enum Event<'a> {
         is_dir: bool,
         event: NameEvent,
     },
-    Inode {
-        wd: Wd,
-        event: SelfEvent,
-    },
+    /// About the watched inode itself, or its watch.
+    Inode { wd: Wd, event: SelfEvent },
+    /// About the bytes or attributes of the watched inode: the event has no name.
+    InodeContent { wd: Wd, event: ContentEvent },
     /// `IN_Q_OVERFLOW`: the queue was full, and events were dropped.
     QueueOverflow,
     /// A mask that no watch has.
-    Unknown {
-        wd: Wd,
-        mask: u32,
-    },
+    Unknown { wd: Wd, mask: u32 },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +45,12 @@ pub(crate) enum NameEvent {
     MovedFrom(Cookie),
     /// `IN_MOVED_TO`.
     MovedTo(Cookie),
+    Content(ContentEvent),
+}
+
+/// About the bytes or attributes of what has a name, or of a watched inode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ContentEvent {
     /// `IN_MODIFY`: written or truncated.
     Modify,
     /// `IN_CLOSE_WRITE`: a descriptor opened for writing was closed.
@@ -65,10 +69,4 @@ pub(crate) enum SelfEvent {
     Unmount,
     /// `IN_IGNORED`: the watch is gone; no more events will carry its descriptor.
     Ignored,
-    /// `IN_MODIFY` without a name: the watch is on a file.
-    Modify,
-    /// `IN_CLOSE_WRITE` without a name.
-    CloseWrite,
-    /// `IN_ATTRIB` without a name.
-    Attrib,
 }

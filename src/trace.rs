@@ -1,7 +1,7 @@
 //! Turns a kernel event into a line of `--trace`.
 
 use crate::escape::escaped;
-use crate::event::{Event, NameEvent, SelfEvent, Wd};
+use crate::event::{ContentEvent, Event, NameEvent, SelfEvent, Wd};
 
 /// The event by its names in inotify(7). `dir`: the path of the watched directory.
 pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
@@ -22,11 +22,11 @@ pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
                 SelfEvent::MoveSelf => "IN_MOVE_SELF",
                 SelfEvent::Unmount => "IN_UNMOUNT",
                 SelfEvent::Ignored => "IN_IGNORED",
-                SelfEvent::Modify => "IN_MODIFY",
-                SelfEvent::CloseWrite => "IN_CLOSE_WRITE",
-                SelfEvent::Attrib => "IN_ATTRIB",
             };
             format!("trace: {flag} {}", watch(wd))
+        }
+        Event::InodeContent { wd, event } => {
+            format!("trace: {} {}", content_flag(event), watch(wd))
         }
         Event::Name {
             wd,
@@ -39,9 +39,7 @@ pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
                 NameEvent::Delete => ("IN_DELETE", None),
                 NameEvent::MovedFrom(cookie) => ("IN_MOVED_FROM", Some(cookie.0)),
                 NameEvent::MovedTo(cookie) => ("IN_MOVED_TO", Some(cookie.0)),
-                NameEvent::Modify => ("IN_MODIFY", None),
-                NameEvent::CloseWrite => ("IN_CLOSE_WRITE", None),
-                NameEvent::Attrib => ("IN_ATTRIB", None),
+                NameEvent::Content(event) => (content_flag(event), None),
             };
             let flag = if is_dir {
                 format!("{flag}|IN_ISDIR")
@@ -51,5 +49,13 @@ pub(crate) fn line(event: &Event<'_>, dir: &[u8]) -> String {
             let cookie = cookie.map_or_else(String::new, |cookie| format!(" cookie={cookie}"));
             format!("trace: {flag} {}{cookie} name={}", watch(wd), escaped(name))
         }
+    }
+}
+
+fn content_flag(event: ContentEvent) -> &'static str {
+    match event {
+        ContentEvent::Modify => "IN_MODIFY",
+        ContentEvent::CloseWrite => "IN_CLOSE_WRITE",
+        ContentEvent::Attrib => "IN_ATTRIB",
     }
 }

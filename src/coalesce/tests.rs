@@ -53,7 +53,11 @@ fn shown(steps: &Steps) -> Vec<String> {
     (0..steps.slots.len()).map(show).collect()
 }
 
-use NameEvent::{Attrib, CloseWrite, Create, Delete, Modify, MovedFrom, MovedTo};
+use NameEvent::{Create, Delete, MovedFrom, MovedTo};
+
+const MODIFY: NameEvent = NameEvent::Content(ContentEvent::Modify);
+const CLOSE_WRITE: NameEvent = NameEvent::Content(ContentEvent::CloseWrite);
+const ATTRIB: NameEvent = NameEvent::Content(ContentEvent::Attrib);
 
 const C1: Cookie = Cookie(1);
 const C2: Cookie = Cookie(2);
@@ -63,10 +67,10 @@ fn a_file_that_is_made_written_and_closed_is_one_step() {
     let events = [
         (1, "a", false, Create),
         (1, "b", false, Create),
-        (1, "a", false, Modify),
-        (1, "a", false, Modify),
-        (1, "b", false, Attrib),
-        (1, "a", false, CloseWrite),
+        (1, "a", false, MODIFY),
+        (1, "a", false, MODIFY),
+        (1, "b", false, ATTRIB),
+        (1, "a", false, CLOSE_WRITE),
     ];
     assert_eq!(shown(&steps(&events)), ["created a m c", "created b a"]);
 }
@@ -75,11 +79,11 @@ fn a_file_that_is_made_written_and_closed_is_one_step() {
 fn an_atomic_save_leaves_its_first_name_in_the_batch() {
     let events = [
         (1, "tmp", false, Create),
-        (1, "tmp", false, Modify),
-        (1, "tmp", false, CloseWrite),
+        (1, "tmp", false, MODIFY),
+        (1, "tmp", false, CLOSE_WRITE),
         (1, "tmp", false, MovedFrom(C1)),
         (2, "f", false, MovedTo(C1)),
-        (2, "f", false, Attrib),
+        (2, "f", false, ATTRIB),
     ];
     let steps = steps(&events);
     assert_eq!(shown(&steps), ["created tmp m c -", "from tmp", "to f a"]);
@@ -106,11 +110,11 @@ fn where_a_name_ends_is_known_through_all_its_renames_or_not_at_all() {
 #[test]
 fn nothing_is_folded_across_a_removal_or_a_rename_of_the_name() {
     let events = [
-        (1, "a", false, Modify),
+        (1, "a", false, MODIFY),
         (1, "a", false, Delete),
-        (1, "a", false, Modify),
+        (1, "a", false, MODIFY),
         (1, "a", false, Create),
-        (1, "a", false, CloseWrite),
+        (1, "a", false, CLOSE_WRITE),
     ];
     let lines = ["content a m -", "deleted a", "content a m", "created a c"];
     assert_eq!(shown(&steps(&events)), lines);
@@ -120,9 +124,9 @@ fn nothing_is_folded_across_a_removal_or_a_rename_of_the_name() {
 fn nothing_is_folded_across_a_rename_or_removal_of_a_directory() {
     for what in [MovedFrom(C1), MovedTo(C1), Delete] {
         let events = [
-            (1, "a", false, Modify),
+            (1, "a", false, MODIFY),
             (2, "d", true, what),
-            (1, "a", false, CloseWrite),
+            (1, "a", false, CLOSE_WRITE),
         ];
         assert_eq!(shown(&steps(&events))[0], "content a m");
         assert_eq!(shown(&steps(&events))[2], "content a c");
@@ -135,7 +139,7 @@ fn nothing_is_folded_across_an_overflow() {
         wd: Wd(1),
         name: b"a",
         is_dir: false,
-        event: Modify,
+        event: MODIFY,
     };
     let steps = Steps::of([modify, Event::QueueOverflow, modify].into_iter());
     assert_eq!(shown(&steps), ["content a m", "Overflow", "content a m"]);
@@ -213,9 +217,9 @@ fn raw_event() -> impl Strategy<Value = RawEvent> {
     let event = prop_oneof![
         1 => Just(Create),
         1 => Just(Delete),
-        3 => Just(Modify),
-        2 => Just(CloseWrite),
-        1 => Just(Attrib),
+        3 => Just(MODIFY),
+        2 => Just(CLOSE_WRITE),
+        1 => Just(ATTRIB),
         1 => (0..3_u32).prop_map(|cookie| MovedFrom(Cookie(cookie))),
         1 => (0..3_u32).prop_map(|cookie| MovedTo(Cookie(cookie))),
     ];

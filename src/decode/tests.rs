@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{Events, HEADER, Malformed};
-use crate::event::{Cookie, Event, NameEvent, SelfEvent, Wd};
+use crate::event::{ContentEvent, Cookie, Event, NameEvent, SelfEvent, Wd};
 
 /// The bytes of one event; the name is padded to `len` bytes.
 fn raw(wd: i32, mask: u32, cookie: u32, name: &[u8], len: usize) -> Vec<u8> {
@@ -25,9 +25,12 @@ fn every_mask_bit_in_use_becomes_its_event() {
         (libc::IN_DELETE, NameEvent::Delete),
         (libc::IN_MOVED_FROM, NameEvent::MovedFrom(cookie)),
         (libc::IN_MOVED_TO, NameEvent::MovedTo(cookie)),
-        (libc::IN_MODIFY, NameEvent::Modify),
-        (libc::IN_CLOSE_WRITE, NameEvent::CloseWrite),
-        (libc::IN_ATTRIB, NameEvent::Attrib),
+        (libc::IN_MODIFY, NameEvent::Content(ContentEvent::Modify)),
+        (
+            libc::IN_CLOSE_WRITE,
+            NameEvent::Content(ContentEvent::CloseWrite),
+        ),
+        (libc::IN_ATTRIB, NameEvent::Content(ContentEvent::Attrib)),
     ];
     for (mask, event) in names {
         for (flag, is_dir) in [(0, false), (libc::IN_ISDIR, true)] {
@@ -46,16 +49,19 @@ fn every_mask_bit_in_use_becomes_its_event() {
         (libc::IN_MOVE_SELF | libc::IN_ISDIR, SelfEvent::MoveSelf),
         (libc::IN_UNMOUNT | libc::IN_ISDIR, SelfEvent::Unmount),
         (libc::IN_IGNORED, SelfEvent::Ignored),
-        (libc::IN_MODIFY, SelfEvent::Modify),
-        (libc::IN_CLOSE_WRITE, SelfEvent::CloseWrite),
-        (libc::IN_ATTRIB | libc::IN_ISDIR, SelfEvent::Attrib),
     ];
-    for (mask, event) in self_events {
+    let wd = Wd(4);
+    let self_events = self_events.map(|(mask, event)| (mask, Event::Inode { wd, event }));
+    let content_events = [
+        (libc::IN_MODIFY, ContentEvent::Modify),
+        (libc::IN_CLOSE_WRITE, ContentEvent::CloseWrite),
+        (libc::IN_ATTRIB | libc::IN_ISDIR, ContentEvent::Attrib),
+    ];
+    let content_events =
+        content_events.map(|(mask, event)| (mask, Event::InodeContent { wd, event }));
+    for (mask, event) in self_events.into_iter().chain(content_events) {
         let bytes = raw(4, mask, 0, b"", 0);
-        assert_eq!(
-            Events::new(&bytes).collect::<Vec<_>>(),
-            [Ok(Event::Inode { wd: Wd(4), event })]
-        );
+        assert_eq!(Events::new(&bytes).collect::<Vec<_>>(), [Ok(event)]);
     }
     let bytes = raw(-1, libc::IN_Q_OVERFLOW, 0, b"", 0);
     assert_eq!(

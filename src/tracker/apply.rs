@@ -308,14 +308,14 @@ impl<D: Disk> Tracker<D> {
             }
             return;
         };
-        if event == SelfEvent::Ignored {
-            self.take_watch(dir);
-        }
-        if event == SelfEvent::DeleteSelf && self.model.has(dir, Flag::ROOT) {
+        match event {
             // What is at the PATH now is another directory, even if it got the same inode number.
-            self.unlink(dir);
-        } else {
-            self.enqueue(dir);
+            SelfEvent::DeleteSelf if self.model.has(dir, Flag::ROOT) => self.unlink(dir),
+            SelfEvent::Ignored => {
+                self.take_watch(dir);
+                self.enqueue(dir);
+            }
+            SelfEvent::DeleteSelf | SelfEvent::MoveSelf | SelfEvent::Unmount => self.enqueue(dir),
         }
     }
 }

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::disk::{FsError, Inode, Stat, Target, Ticket, Xattr};
 use crate::change::{Digest, Kind};
-use crate::event::{NameEvent, SelfEvent};
+use crate::event::{ContentEvent, NameEvent};
 use answers::WorkerRead;
 pub(crate) use chance::Chance;
 use kernel::Kernel;
@@ -34,10 +34,10 @@ enum Note {
         is_dir: bool,
         event: NameEvent,
     },
-    SelfEvent {
-        node: Node,
-        event: SelfEvent,
-    },
+    /// An inode has moved.
+    MoveSelf(Node),
+    /// About the bytes or attributes of an inode.
+    Content { node: Node, event: ContentEvent },
     /// An inode has lost what held it.
     Evict(Node),
 }
@@ -180,7 +180,7 @@ impl Fake {
 
     /// Queues the events of changed bytes or attributes, perhaps later: Linux locks nothing, so
     /// the name in the event may be an old one when it comes.
-    fn content(&mut self, dentry: Dentry, event: NameEvent, self_event: SelfEvent) {
+    fn content(&mut self, dentry: Dentry, event: ContentEvent) {
         let body = self.tree.dentry(dentry);
         let (dir, name, node) = (body.dir, body.name.clone(), body.node);
         let is_reported_late = |note: &Note| matches!(note, Note::Name { dir: at, name: other, .. } if (*at, other) == (dir, &name));
@@ -193,12 +193,9 @@ impl Fake {
                 dir,
                 name,
                 is_dir,
-                event,
+                event: NameEvent::Content(event),
             },
-            Note::SelfEvent {
-                node,
-                event: self_event,
-            },
+            Note::Content { node, event },
         ];
         if self.tree.node(node).nlink == 1 && self.chance.happens(self.odds.late) {
             self.late.extend(notes);
@@ -221,15 +218,16 @@ impl Fake {
                 is_dir,
                 event,
             } => self.kernel.name(dir, &name, is_dir, event),
-            Note::SelfEvent { node, event } => {
-                let is_dir = self.tree.is_dir(node);
+            // Only the watch of a directory asks for IN_MOVE_SELF.
+            Note::MoveSelf(node) if !self.tree.is_dir(node) => {}
+            Note::MoveSelf(node) => self.kernel.move_self(node),
+            Note::Content { node, event } => {
                 let is_asked = match event {
-                    SelfEvent::Attrib => true,
-                    SelfEvent::MoveSelf => is_dir,
-                    _ => !is_dir,
+                    ContentEvent::Attrib => true,
+                    ContentEvent::Modify | ContentEvent::CloseWrite => !self.tree.is_dir(node),
                 };
                 if is_asked {
-                    self.kernel.self_event(node, event);
+                    self.kernel.content(node, event);
                 }
             }
             Note::Evict(node) => {

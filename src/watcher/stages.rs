@@ -143,7 +143,8 @@ impl Watcher {
     /// Writes an event to stderr as the kernel gave it (`--trace`).
     fn trace(&self, event: &Event<'_>) {
         let mut path = Vec::new();
-        if let Event::Name { wd, .. } | Event::Inode { wd, .. } = *event
+        if let Event::Name { wd, .. } | Event::Inode { wd, .. } | Event::InodeContent { wd, .. } =
+            *event
             && let Some(dir) = self.tracker.model.watched(wd)
         {
             self.tracker.write_path(dir, &mut path);

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::tree::Node;
-use crate::event::{Cookie, Event, NameEvent, SelfEvent, Wd};
+use crate::event::{ContentEvent, Cookie, Event, NameEvent, SelfEvent, Wd};
 use crate::tracker::disk::FsError;
 
 /// A queued event; it owns its name.
@@ -15,7 +15,8 @@ use crate::tracker::disk::FsError;
 pub(crate) enum Queued {
     /// About a name in a watched directory.
     Name(Wd, Vec<u8>, bool, NameEvent),
-    SelfOutputs(Wd, SelfEvent),
+    Inode(Wd, SelfEvent),
+    InodeContent(Wd, ContentEvent),
     Overflow,
 }
 
@@ -28,7 +29,11 @@ impl Queued {
                 is_dir: *is_dir,
                 event: *event,
             },
-            Self::SelfOutputs(wd, event) => Event::Inode {
+            Self::Inode(wd, event) => Event::Inode {
+                wd: *wd,
+                event: *event,
+            },
+            Self::InodeContent(wd, event) => Event::InodeContent {
                 wd: *wd,
                 event: *event,
             },
@@ -48,7 +53,7 @@ impl Queued {
             (Self::Name(wd, name, is_dir, event), Self::Name(wd2, name2, is_dir2, event2)) => {
                 (wd, name, is_dir, plain(*event)) == (wd2, name2, is_dir2, plain(*event2))
             }
-            (Self::SelfOutputs(_, SelfEvent::Ignored), _) => false,
+            (Self::Inode(_, SelfEvent::Ignored), _) => false,
             _ => self == last,
         }
     }
@@ -97,7 +102,7 @@ impl Kernel {
         let before = self.by_node.len();
         self.by_node.retain(|_, other| *other != wd);
         if self.by_node.len() < before {
-            self.push(Queued::SelfOutputs(wd, SelfEvent::Ignored));
+            self.push(Queued::Inode(wd, SelfEvent::Ignored));
         }
     }
 
@@ -107,17 +112,17 @@ impl Kernel {
             return;
         };
         if is_dir {
-            self.push(Queued::SelfOutputs(wd, SelfEvent::DeleteSelf));
+            self.push(Queued::Inode(wd, SelfEvent::DeleteSelf));
         }
-        self.push(Queued::SelfOutputs(wd, SelfEvent::Ignored));
+        self.push(Queued::Inode(wd, SelfEvent::Ignored));
     }
 
     pub(crate) fn unmount(&mut self, node: Node) {
         let Some(wd) = self.by_node.remove(&node) else {
             return;
         };
-        self.push(Queued::SelfOutputs(wd, SelfEvent::Unmount));
-        self.push(Queued::SelfOutputs(wd, SelfEvent::Ignored));
+        self.push(Queued::Inode(wd, SelfEvent::Unmount));
+        self.push(Queued::Inode(wd, SelfEvent::Ignored));
     }
 
     /// Queues an event about a name, if its directory is watched.
@@ -127,9 +132,17 @@ impl Kernel {
         }
     }
 
-    pub(crate) fn self_event(&mut self, node: Node, event: SelfEvent) {
+    /// Queues `IN_MOVE_SELF` of a watched inode.
+    pub(crate) fn move_self(&mut self, node: Node) {
         if let Some(wd) = self.by_node.get(&node) {
-            self.push(Queued::SelfOutputs(*wd, event));
+            self.push(Queued::Inode(*wd, SelfEvent::MoveSelf));
+        }
+    }
+
+    /// Queues an event about the bytes or attributes of a watched inode.
+    pub(crate) fn content(&mut self, node: Node, event: ContentEvent) {
+        if let Some(wd) = self.by_node.get(&node) {
+            self.push(Queued::InodeContent(*wd, event));
         }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Op;
-use crate::event::{NameEvent, SelfEvent};
+use crate::event::{ContentEvent, NameEvent};
 use crate::tracker::fake::tree::{Body, Dentry, Node};
 use crate::tracker::fake::{Fake, Note};
 
@@ -49,9 +49,9 @@ impl Fake {
         if !is_dir {
             notes.insert(
                 0,
-                Note::SelfEvent {
+                Note::Content {
                     node,
-                    event: SelfEvent::Attrib,
+                    event: ContentEvent::Attrib,
                 },
             );
         }
@@ -121,16 +121,13 @@ impl Fake {
         let mut notes = vec![
             self.name_note(old_dir, &old_name, node, NameEvent::MovedFrom(cookie)),
             self.name_note(dir, name, node, NameEvent::MovedTo(cookie)),
-            Note::SelfEvent {
-                node,
-                event: SelfEvent::MoveSelf,
-            },
+            Note::MoveSelf(node),
         ];
         if let Some(other) = victim_node {
             notes.extend([
-                Note::SelfEvent {
+                Note::Content {
                     node: other,
-                    event: SelfEvent::Attrib,
+                    event: ContentEvent::Attrib,
                 },
                 Note::Evict(other),
             ]);
@@ -171,16 +168,10 @@ impl Fake {
         self.names(vec![
             self.name_note(a.0, &a.1, a.2, NameEvent::MovedFrom(there)),
             self.name_note(b.0, &b.1, a.2, NameEvent::MovedTo(there)),
-            Note::SelfEvent {
-                node: a.2,
-                event: SelfEvent::MoveSelf,
-            },
+            Note::MoveSelf(a.2),
             self.name_note(b.0, &b.1, b.2, NameEvent::MovedFrom(back)),
             self.name_note(a.0, &a.1, b.2, NameEvent::MovedTo(back)),
-            Note::SelfEvent {
-                node: b.2,
-                event: SelfEvent::MoveSelf,
-            },
+            Note::MoveSelf(b.2),
         ]);
         Some(())
     }
@@ -199,12 +190,12 @@ impl Fake {
         self.tree.hash(dir, name, node);
         let now = self.tree.time();
         self.tree.node_mut(node).ctime = now;
-        let self_event = Note::SelfEvent {
+        let attrib = Note::Content {
             node,
-            event: SelfEvent::Attrib,
+            event: ContentEvent::Attrib,
         };
         self.names(vec![
-            self_event,
+            attrib,
             self.name_note(dir, name, node, NameEvent::Create),
         ]);
         Some(())

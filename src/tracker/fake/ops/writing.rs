@@ -2,7 +2,7 @@
 //!
 //! The events carry the name by which the file was opened, even if it has been removed since.
 
-use crate::event::{NameEvent, SelfEvent};
+use crate::event::ContentEvent;
 use crate::tracker::fake::tree::{Body, Dentry};
 use crate::tracker::fake::{Fake, Note};
 
@@ -88,7 +88,7 @@ impl Fake {
     /// close(2).
     pub(super) fn shut(&mut self, slot: usize) -> Option<()> {
         let Handle { dentry, .. } = self.handles[slot].take()?;
-        self.content(dentry, NameEvent::CloseWrite, SelfEvent::CloseWrite);
+        self.content(dentry, ContentEvent::CloseWrite);
         let node = self.tree.dentry(dentry).node;
         self.tree.node_mut(node).pins -= 1;
         self.note(Note::Evict(node));
@@ -133,7 +133,7 @@ impl Fake {
             change(bytes);
         }
         (body.mtime, body.ctime) = (now, now);
-        self.content(dentry, NameEvent::Modify, SelfEvent::Modify);
+        self.content(dentry, ContentEvent::Modify);
         Some(())
     }
 
@@ -145,7 +145,7 @@ impl Fake {
         let now = self.tree.time();
         let body = self.tree.node_mut(node);
         (body.mtime, body.ctime) = (now, now);
-        self.content(dentry, NameEvent::Attrib, SelfEvent::Attrib);
+        self.content(dentry, ContentEvent::Attrib);
         Some(())
     }
 
@@ -159,7 +159,7 @@ impl Fake {
         body.ctime = now;
         body.has_mode_of_one |= has_others;
         body.is_readable = readable;
-        self.content(dentry, NameEvent::Attrib, SelfEvent::Attrib);
+        self.content(dentry, ContentEvent::Attrib);
         Some(())
     }
 
