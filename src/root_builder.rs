@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::escape::escaped;
 use crate::tracker::disk::{Disk, FsError};
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::{FileRoot, Root, RootKind, without_slashes};
+use crate::tracker::{FileRoot, NewRoot, without_slashes};
 use crate::walk::{WalkContext, walk, walk_remote};
 use resolve::{Found, Listing};
 pub(crate) use resolve::{Resolved, resolve};
@@ -131,9 +131,8 @@ impl RootBuilder<'_> {
             }
             None => {
                 tracker.remove_earlier_at(&seen.shown);
-                let id = self.insert_root(RootKind::Path, seen, found);
-                self.tracker.model.set_watch(id, wd);
-                self.tracker.root_appeared(id);
+                let new = self.new_root(seen, found);
+                self.tracker.add_appeared(new, wd);
             }
             Some(id) if tracker.is_file_parent(id) => {
                 // It may have moved: then the single files in it are lost first.
@@ -143,7 +142,7 @@ impl RootBuilder<'_> {
                     tracker.promote_root(id, &seen.open, &seen.shown);
                 }
             }
-            Some(id) => tracker.model.set(id, Flag::SHARED),
+            Some(id) => tracker.mark_shared(id),
         }
         Ok(())
     }
@@ -154,14 +153,14 @@ impl RootBuilder<'_> {
         let name = &resolved.name;
         let is_part = !tracker.is_file_parent(dir) && !tracker.is_hidden(dir, name, false);
         if is_part || tracker.roots.file(dir, name).is_some() {
-            tracker.model.set(dir, Flag::SHARED);
+            tracker.mark_shared(dir);
             return Ok(()); // It is reported by another PATH.
         }
         tracker.remove_earlier_at(&seen.shown);
         if !tracker.is_in_tree(dir) {
             return Ok(()); // It went with that, and the PATH is surveyed again.
         }
-        self.insert_file_root(seen, dir, name);
+        self.add_file_root(seen, dir, name);
         self.tracker.enqueue_name(dir, name);
         Ok(())
     }
@@ -172,7 +171,7 @@ impl RootBuilder<'_> {
         if let Ok(wd) = watched.wd
             && let Some(known) = self.tracker.model.watched(wd)
         {
-            self.tracker.model.set(known, Flag::SHARED);
+            self.tracker.mark_shared(known);
             self.note_reported_once(seen, known);
             return Ok(None);
         }
@@ -184,7 +183,8 @@ impl RootBuilder<'_> {
             // directory that cannot be watched is.
             return Err(Error::cannot_watch(&seen.open, error.clone()));
         }
-        let id = self.insert_root(RootKind::Path, seen, &found);
+        let new = self.new_root(seen, &found);
+        let id = self.tracker.add_path(new);
         self.tracker.hide_followed(&seen.shown);
         let aliases = match self.open_listing(&seen.open, found)? {
             Listing::Local(fd) => walk(self.tracker, &mut self.context, id, fd),
@@ -200,27 +200,18 @@ impl RootBuilder<'_> {
         Ok(Some(id))
     }
 
-    fn insert_root(&mut self, kind: RootKind, seen: &Seen, found: &Found) -> Id {
-        let tracker = &mut *self.tracker;
-        let id = tracker.model.insert(None, b"", Kind::Directory);
-        tracker.model.set(id, Flag::ROOT);
-        tracker.model.set_inode(id, found.stat.inode);
-        let class = self.context.mounts.class(&found.stat);
-        tracker.file_systems.note(found.stat.inode.dev, class);
-        tracker.roots.add_directory(Root {
-            kind,
+    fn new_root(&self, seen: &Seen, found: &Found) -> NewRoot {
+        NewRoot {
             open: seen.open.clone(),
             shown: seen.shown.clone(),
             absolute: found.absolute(),
-            class,
-            entry: id,
-        });
-        id
+            class: self.context.mounts.class(&found.stat),
+            inode: found.stat.inode,
+        }
     }
 
-    fn insert_file_root(&mut self, seen: &Seen, dir: Id, name: &[u8]) {
-        self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
-        self.tracker.roots.add_file(FileRoot {
+    fn add_file_root(&mut self, seen: &Seen, dir: Id, name: &[u8]) {
+        self.tracker.add_file_root(FileRoot {
             dir,
             name: name.to_vec(),
             shown: seen.shown.clone(),
@@ -233,25 +224,21 @@ impl RootBuilder<'_> {
         let dir = self.ensure_parent_root(seen, &resolved)?;
         let name = resolved.name;
         if self.is_reported_before(dir, &name, seen.position, built) {
-            self.tracker.model.set(dir, Flag::SHARED);
+            self.tracker.mark_shared(dir);
             let known = self.tracker.model.find(dir, &name).unwrap_or(dir);
             self.note_reported_once(seen, known);
             return Ok(());
         }
         self.note_file_in(seen, dir, &name, built);
-        self.insert_file_root(seen, dir, &name);
+        self.add_file_root(seen, dir, &name);
         self.tracker.hide_followed(&seen.shown);
         if self.tracker.model.find(dir, &name).is_none() {
             let found = self.find(&seen.open)?;
             if self.tracker.disk.is_self_output(found.stat.inode) {
                 return Ok(());
             }
-            let id = self.tracker.model.insert(Some(dir), &name, found.stat.kind);
-            if found.is_remote() {
-                self.tracker.enqueue(id);
-            } else {
-                self.tracker.add_walked(id, dir, found.stat.inode.ino);
-            }
+            self.tracker
+                .add_file_entry(dir, &name, &found.stat, found.is_remote());
         }
         Ok(())
     }
@@ -271,10 +258,8 @@ impl RootBuilder<'_> {
             position: seen.position,
             open: parent,
         };
-        let dir = self.insert_root(RootKind::FileParent, &hidden, &found);
-        self.tracker.model.hide(dir);
-        self.tracker.model.set_watch(dir, wd);
-        Ok(dir)
+        let new = self.new_root(&hidden, &found);
+        Ok(self.tracker.add_file_parent(new, wd))
     }
 
     /// Whether the file is reported by an earlier PATH.

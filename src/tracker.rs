@@ -42,13 +42,14 @@ mod scan;
 mod serve_queue;
 mod settings;
 mod tmpfiles;
+mod walked;
 
 #[cfg(test)]
 pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-use crate::change::{Kind, Warning};
+use crate::change::Warning;
 use crate::filter::Filter;
 use crate::names::MOST_BYTES;
 use applying::Applying;
@@ -60,12 +61,12 @@ use file_watches::FileWatches;
 use fs_classes::FileSystems;
 use hard_links::HardLinks;
 use last_reported::LastReported;
-use model::{DirectoryState, Id, Knowledge, Model, NotEntered};
+use model::{Id, Model};
 use moved_from::MovedFromEvents;
 pub(crate) use paths::{is_above, is_dots, path_below, without_slashes};
 use queue::{Key, ScanScope, Work, WorkQueue};
 pub(crate) use reported_before::Reported;
-pub(crate) use roots::{FileRoot, Root, RootKind, RootTarget, Roots};
+pub(crate) use roots::{FileRoot, NewRoot, Root, RootTarget, Roots};
 pub(crate) use settings::{Counters, Hashing, Settings};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -188,7 +189,7 @@ impl<D> Tracker<D> {
 
     /// Whether there is room for another name in a directory. If not, that is reported once, and the
     /// directory is scanned again and again, as one for which there is no watch.
-    pub(crate) fn has_room_in(&mut self, dir: Id) -> bool {
+    fn has_room_in(&mut self, dir: Id) -> bool {
         if self.model.has_room() {
             return true;
         }
@@ -198,14 +199,6 @@ impl<D> Tracker<D> {
         let scan = Work::scan(dir, ScanScope::All);
         self.queue.retry(scan, &FsError::WatchLimit);
         false
-    }
-
-    /// Adds a name that the walk has found. `None`: it is there, or there is no room for it.
-    pub(crate) fn add_listed(&mut self, dir: Id, name: &[u8], kind: Kind) -> Option<Id> {
-        if !self.has_room_in(dir) {
-            return None;
-        }
-        self.model.add(dir, name, kind)
     }
 
     /// Whether the directories in `dir` are at the limit of `--max-depth`: reported, but not entered.
@@ -221,25 +214,6 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Stats entries that the walk found, without emitting anything: remembers modes and owners, and
-    /// sets watches on files, where these are needed.
-    pub(crate) fn init_metadata(&mut self, entries: &[Id]) {
-        for &id in entries {
-            let Ok(stat) = self.stat_entry(id) else {
-                self.enqueue(id);
-                continue;
-            };
-            self.remember_attributes(id, &stat);
-            if stat.kind == Kind::File
-                && self.model.kind(id) == Kind::File
-                && let Some(dir) = self.model.parent(id)
-            {
-                let name = self.model.name(id).to_vec();
-                self.watch_file_inode(id, dir, &name, &stat);
-            }
-        }
-    }
-
     /// Opens a directory of the model. It is found at the path that it has in the model, and is
     /// the same inode.
     fn enter(&mut self, dir: Id) -> Result<D::Directory, FsError> {
@@ -275,24 +249,5 @@ impl<D: Disk> Tracker<D> {
         let limit = self.settings.hash_limit;
         let ticket = self.reads.next_ticket();
         self.disk.read(Target::In(&dir, name), limit, ticket)
-    }
-}
-
-impl<D> Tracker<D> {
-    /// Initializes an entry that the first walk added: a file with the inode number that its
-    /// directory lists, which the baseline will read; a directory, unless it is not entered.
-    pub(crate) fn add_walked(&mut self, id: Id, dir: Id, ino: u64) {
-        match self.model.kind(id) {
-            Kind::File => {
-                let is_missed = false;
-                self.model
-                    .set_knowledge(id, Knowledge::Unread { ino, is_missed });
-            }
-            Kind::Directory if self.is_at_max_depth(dir) => {
-                let boundary = DirectoryState::NotEntered(NotEntered::Boundary);
-                self.model.set_directory_state(id, boundary);
-            }
-            _ => {}
-        }
     }
 }

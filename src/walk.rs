@@ -102,8 +102,3 @@ fn walk_local(
     let aliases = std::mem::take(&mut state.aliases);
     (aliases, std::mem::take(&mut state.remote))
 }
-
-/// Sets the device of a directory whose inode number is unknown until its file system is asked.
-fn set_unlisted(tracker: &mut RealTracker, id: Id, dev: u64) {
-    tracker.model.set_inode(id, Inode { dev, ino: 0 });
-}

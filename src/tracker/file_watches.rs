@@ -216,7 +216,7 @@ impl<D: Disk> Tracker<D> {
         let Some(id) = self.insert(dir, &name, stat.kind) else {
             return;
         };
-        self.add_walked(id, dir, stat.inode.ino);
+        self.init_walked(id, dir, stat.inode.ino);
         let class = self.disk.class(&stat);
         self.file_systems.note(stat.inode.dev, class);
         self.watch_mount_point(path);

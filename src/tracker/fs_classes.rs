@@ -16,7 +16,7 @@ pub(crate) struct FileSystems {
 
 impl FileSystems {
     /// Notes the class of a device on which something is watched.
-    pub(crate) fn note(&mut self, dev: u64, class: FsClass) {
+    pub(super) fn note(&mut self, dev: u64, class: FsClass) {
         // A device number is used again after an unmount.
         if class == FsClass::Local {
             self.known.remove(&dev);
@@ -35,7 +35,7 @@ impl FileSystems {
     }
 
     /// Forgets the devices that are polled, but those that are used.
-    pub(crate) fn retain_polled(&mut self, used: &HashSet<u64>) {
+    pub(super) fn retain_polled(&mut self, used: &HashSet<u64>) {
         let is_kept = |dev: &u64, class: &mut FsClass| !class.may_stall() || used.contains(dev);
         self.known.retain(is_kept);
     }

@@ -1,9 +1,9 @@
 //! Holds the tree as it was reported: names, kinds, digests, and the watches on it. This file
 //! adds, moves and removes entries.
 //!
-//! Decides nothing, and makes no system call. Invariants: a name is found by (directory, name)
-//! in one step; every entry but a PATH is in its directory's list of children; a directory with
-//! a watch is found by it.
+//! Decides nothing, and makes no system call; only the tracker changes it. Invariants: a name is
+//! found by (directory, name) in one step; every entry but a PATH is in its directory's list of
+//! children; a directory with a watch is found by it.
 
 mod arena;
 mod bit_field;
@@ -26,7 +26,7 @@ use arena::Slot;
 use by_name::{ByName, NameHash};
 pub(super) use case_folding::CaseFolding;
 use directories::Directories;
-pub(crate) use directories::{DirectoryState, NotEntered};
+pub(super) use directories::DirectoryState;
 pub(super) use evidence::Evidence;
 pub(super) use fingerprint::{
     Fingerprint, InodeKey, fingerprint, fingerprint_without_ctime, inode_key, inode_key_of, is_racy,
@@ -140,13 +140,13 @@ impl Model {
     // Adding, removing and moving.
 
     /// Adds an entry. `parent`: `None` for a PATH. The name must not be there.
-    pub(crate) fn insert(&mut self, parent: Option<Id>, name: &[u8], kind: Kind) -> Id {
+    pub(in crate::tracker) fn insert(&mut self, parent: Option<Id>, name: &[u8], kind: Kind) -> Id {
         let parent = parent.map(|parent| (parent, self.name_hash(parent, name)));
         self.insert_hashed(parent, name, kind)
     }
 
     /// Adds an entry, unless the name is there.
-    pub(crate) fn add(&mut self, parent: Id, name: &[u8], kind: Kind) -> Option<Id> {
+    pub(in crate::tracker) fn add(&mut self, parent: Id, name: &[u8], kind: Kind) -> Option<Id> {
         let hash = self.name_hash(parent, name);
         let is_new = self.find_hashed(hash, parent, name).is_none();
         is_new.then(|| self.insert_hashed(Some((parent, hash)), name, kind))
@@ -172,7 +172,7 @@ impl Model {
     }
 
     /// Removes an entry, which has no children.
-    pub(crate) fn remove(&mut self, id: Id) {
+    pub(in crate::tracker) fn remove(&mut self, id: Id) {
         self.count(id, -1);
         self.detach(id);
         let name = self.node(id).name;
@@ -185,7 +185,7 @@ impl Model {
     }
 
     /// Moves an entry, with all below it, to a name that is not there.
-    pub(crate) fn relink(&mut self, id: Id, parent: Id, name: &[u8]) {
+    pub(in crate::tracker) fn relink(&mut self, id: Id, parent: Id, name: &[u8]) {
         self.detach(id);
         let new = self.keep_name(name);
         let node = self.node_mut(id);
@@ -196,7 +196,7 @@ impl Model {
     }
 
     /// Whether there is room for another name that may be left out.
-    pub(crate) fn has_room(&mut self) -> bool {
+    pub(in crate::tracker) fn has_room(&mut self) -> bool {
         if self.names.is_full() && self.names.has_much_waste() {
             self.compact_names();
         }
@@ -274,12 +274,12 @@ impl Model {
     }
 
     /// Marks an entry so that it is not reported.
-    pub(crate) fn hide(&mut self, id: Id) {
+    pub(in crate::tracker) fn hide(&mut self, id: Id) {
         self.count(id, -1);
         self.set(id, Flag::HIDDEN);
     }
 
-    pub(crate) fn unhide(&mut self, id: Id) {
+    pub(in crate::tracker) fn unhide(&mut self, id: Id) {
         if self.clear(id, Flag::HIDDEN) {
             self.count(id, 1);
         }

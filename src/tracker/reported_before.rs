@@ -146,8 +146,8 @@ impl<D> Tracker<D> {
             Kind::File => self.set_reported(id, reported),
             Kind::Directory => {
                 let dev = self.model.inode(dir).dev;
-                self.model.set_inode(id, Inode { dev, ino: 0 });
-                self.add_walked(id, dir, 0);
+                self.set_device(id, dev);
+                self.init_walked(id, dir, 0);
             }
             Kind::Symlink | Kind::Other => {}
         }

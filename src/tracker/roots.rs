@@ -1,8 +1,10 @@
 //! Holds the PATHs: directories and single files, and what is watched for each. Opens none:
-//! `reconcile` does, and, for a PATH that is missing, the watcher.
+//! `reconcile` does, and, for a PATH that is missing, the watcher. Only the tracker changes them.
 //!
 //! Invariant: a directory whose entry has gone from the model is not here, and no single file in
 //! it is a PATH any more.
+
+mod adding;
 
 use std::collections::HashSet;
 
@@ -15,6 +17,7 @@ use super::queue::{ScanScope, Work};
 use crate::change::Kind;
 use crate::event::Wd;
 use crate::file_status::{FsClass, Inode};
+pub(crate) use adding::NewRoot;
 
 /// A directory that is in no other directory of the model.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,11 +76,7 @@ pub(crate) struct Roots {
 }
 
 impl Roots {
-    pub(crate) fn add_directory(&mut self, root: Root) {
-        self.directories.push(root);
-    }
-
-    pub(crate) fn add_file(&mut self, root: FileRoot) {
+    pub(super) fn add_file(&mut self, root: FileRoot) {
         self.files.push(root);
     }
 
@@ -115,23 +114,6 @@ impl Roots {
         self.files.iter().find(|file| file.is(dir, name))
     }
 
-    /// Opens those for which `is_meant` is true by their absolute paths from now on.
-    pub(crate) fn open_by_absolute_paths(&mut self, is_meant: impl Fn(&Root) -> bool) {
-        for root in self.directories.iter_mut().filter(|root| is_meant(root)) {
-            root.open.clone_from(&root.absolute);
-        }
-    }
-
-    pub(crate) fn add_ancestor_watch(&mut self, wd: Wd) {
-        self.ancestor_watches.insert(wd);
-    }
-
-    /// Removes the watches on directories above that are not needed, and returns them.
-    pub(crate) fn retain_ancestor_watches(&mut self, needed: &HashSet<Wd>) -> Vec<Wd> {
-        let watches = &mut self.ancestor_watches;
-        watches.extract_if(|wd| !needed.contains(wd)).collect()
-    }
-
     pub(super) fn is_ancestor_watch(&self, wd: Wd) -> bool {
         self.ancestor_watches.contains(&wd)
     }
@@ -167,11 +149,6 @@ impl Roots {
         self.needs_survey = true;
     }
 
-    /// Whether a PATH was lost, or may lead elsewhere, since the last call.
-    pub(crate) fn take_needs_survey(&mut self) -> bool {
-        std::mem::take(&mut self.needs_survey)
-    }
-
     #[cfg(test)]
     pub(super) fn show_first_as(&mut self, shown: &str) {
         self.directories[0].shown = shown.into();
@@ -179,6 +156,17 @@ impl Roots {
 }
 
 impl<D: Disk> Tracker<D> {
+    /// Removes the watches on directories above the PATHs that are not needed. Returns whether there
+    /// were any.
+    pub(crate) fn retain_ancestor_watches(&mut self, needed: &HashSet<Wd>) -> bool {
+        let watches = &mut self.roots.ancestor_watches;
+        let unneeded: Vec<_> = watches.extract_if(|wd| !needed.contains(wd)).collect();
+        for &wd in &unneeded {
+            self.unwatch_unneeded(wd);
+        }
+        !unneeded.is_empty()
+    }
+
     /// Removes what was watched for a PATH, since that leads to another inode now. The PATHs that
     /// are given through it lead elsewhere, too: what they report is removed first.
     pub(crate) fn lose_root(&mut self, given: &[u8]) {
@@ -220,6 +208,24 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
+    /// Notes watches on directories above the PATHs: they stay until they are not needed.
+    pub(crate) fn add_ancestor_watches(&mut self, watches: &[Wd]) {
+        self.roots.ancestor_watches.extend(watches);
+    }
+
+    /// Opens the PATHs for which `is_meant` is true by their absolute paths from now on.
+    pub(crate) fn open_by_absolute_paths(&mut self, is_meant: impl Fn(&Root) -> bool) {
+        let roots = self.roots.directories.iter_mut();
+        for root in roots.filter(|root| is_meant(root)) {
+            root.open.clone_from(&root.absolute);
+        }
+    }
+
+    /// Whether a PATH was lost, or may lead elsewhere, since the last call.
+    pub(crate) fn take_needs_survey(&mut self) -> bool {
+        std::mem::take(&mut self.roots.needs_survey)
+    }
+
     /// What is watched for a PATH as it was given; `None`: nothing.
     pub(crate) fn watched_root(&self, given: &[u8]) -> Option<RootTarget> {
         let shown = without_slashes(given);
@@ -283,18 +289,6 @@ impl<D> Tracker<D> {
 }
 
 impl<D: Disk> Tracker<D> {
-    /// Makes the directory of a single file a PATH of its own, which has appeared.
-    pub(crate) fn promote_root(&mut self, id: Id, open: &[u8], shown: &[u8]) {
-        let mut roots = self.roots.directories.iter_mut();
-        if let Some(root) = roots.find(|root| root.entry == id) {
-            root.kind = RootKind::Path;
-            open.clone_into(&mut root.open);
-            shown.clone_into(&mut root.shown);
-        }
-        self.model.unhide(id);
-        self.root_appeared(id);
-    }
-
     /// Makes the directory of a single file, which was found in a PATH, a part of that.
     pub(super) fn adopt_partial(&mut self, id: Id, dir: Id, name: &[u8], stat: &Stat) {
         if !self.remove_other_at(dir, name, id) {
@@ -308,18 +302,6 @@ impl<D: Disk> Tracker<D> {
         self.inherit_folding(id);
         self.mark_unscanned(id);
         self.emit_created(id, directory_content(stat));
-        self.queue.add(Work::scan(id, ScanScope::New));
-    }
-
-    /// Emits a PATH that has appeared, and enqueues its scan.
-    pub(crate) fn root_appeared(&mut self, id: Id) {
-        self.mark_unscanned(id);
-        let stat = self.stat_entry(id).ok();
-        if let Some(stat) = &stat {
-            self.remember_attributes(id, stat);
-        }
-        let content = stat.as_ref().map(directory_content);
-        self.emit_created(id, content.unwrap_or_default());
         self.queue.add(Work::scan(id, ScanScope::New));
     }
 }

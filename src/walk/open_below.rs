@@ -6,7 +6,6 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::set_unlisted;
 use super::shared::FileSystem;
 use super::walker::Walker;
 use crate::change::Kind;
@@ -14,8 +13,7 @@ use crate::disk::path::RemotePath;
 use crate::file_status::{FsClass, Stat};
 use crate::sys::file::{self, Open};
 use crate::sys::stat::{stat_fd_cached, stat_name_cached};
-use crate::tracker::disk::Inode;
-use crate::tracker::model::{DirectoryState, Id, NotEntered};
+use crate::tracker::model::Id;
 
 impl Walker<'_, '_> {
     /// Opens a directory again by its path from the open PATH. The path of that may be relative, and
@@ -78,26 +76,17 @@ impl Walker<'_, '_> {
             || class == FsClass::Automount
             || is_foreign && self.shared.one_file_system
         {
-            self.do_not_enter(id, stat.inode);
+            self.shared.lock().tracker.do_not_enter(id, stat.inode);
             return Ok(None);
         }
         if is_remote {
             let path = RemotePath::at(found, &stat);
             let mut state = self.shared.lock();
-            state.tracker.file_systems.note(stat.inode.dev, class);
-            set_unlisted(state.tracker, id, stat.inode.dev);
+            state.tracker.note_remote_mount(id, stat.inode.dev, class);
             state.remote.push((id, path));
             return Ok(None);
         }
         let opened = file::open_name(found.as_fd(), b".", Open::Listing);
         opened.map(Some).map_err(|error| (error, Some(stat)))
-    }
-
-    /// Marks a directory as not entered.
-    pub(super) fn do_not_enter(&self, id: Id, inode: Inode) {
-        let mut state = self.shared.lock();
-        state.tracker.model.set_inode(id, inode);
-        let boundary = DirectoryState::NotEntered(NotEntered::Boundary);
-        state.tracker.model.set_directory_state(id, boundary);
     }
 }

@@ -3,14 +3,12 @@
 //! Invariant: when it does not answer in time, what is left goes on the work queue, and the walk
 //! ends.
 
-use super::shared::take_watch;
-use super::{WalkContext, set_unlisted};
+use super::WalkContext;
 use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::disk::path::RemotePath;
 use crate::disk::remote::{Answer, Ask, NoAnswer, Question, RemoteTarget, STALLED_AFTER};
 use crate::file_status::FsError;
-use crate::tracker::Hashing;
 use crate::tracker::model::Id;
 
 /// Walks what is below a directory on a remote mount. Returns the directories that the model has
@@ -54,7 +52,7 @@ pub(crate) fn walk_remote(
                 break;
             }
         };
-        if let Err(other) = take_watch(tracker, id, &walked.watched) {
+        if let Err(other) = tracker.set_walked_watch(id, &walked.watched) {
             aliases.push((id, other));
             continue;
         }
@@ -63,19 +61,14 @@ pub(crate) fn walk_remote(
             if tracker.is_hidden(id, &name, kind == Kind::Directory) {
                 continue;
             }
-            let Some(child) = tracker.add_listed(id, &name, kind) else {
+            let Some(child) = tracker.add_walked(id, &name, kind, ino) else {
                 continue;
             };
-            tracker.add_walked(child, id, ino);
             if kind == Kind::File {
-                // The baseline reads no file system that may not answer.
-                if tracker.hashing(walked.watched.inode.dev) == Hashing::Eager {
-                    tracker.model.mark_missed(child);
-                }
-                tracker.enqueue(child);
+                tracker.leave_to_queue(child, walked.watched.inode.dev);
             }
             if kind == Kind::Directory && !tracker.model.is_not_entered(child) {
-                set_unlisted(tracker, child, walked.watched.inode.dev);
+                tracker.set_device(child, walked.watched.inode.dev);
                 left.push((child, path.join(&name)));
             }
         }

@@ -99,7 +99,8 @@ impl State<'_> {
         wd: io::Result<Wd>,
     ) -> bool {
         let wd = wd.map_err(|error| watch_error(&error));
-        match take_watch(self.tracker, id, &Watched { wd, inode, class }) {
+        let watched = Watched { wd, inode, class };
+        match self.tracker.set_walked_watch(id, &watched) {
             Ok(()) => true,
             Err(other) => {
                 self.aliases.push((id, other));
@@ -107,29 +108,6 @@ impl State<'_> {
             }
         }
     }
-}
-
-/// Takes the watch on a directory into the model.
-///
-/// # Errors
-/// The entry under which the model has the directory already.
-pub(super) fn take_watch(tracker: &mut RealTracker, id: Id, watched: &Watched) -> Result<(), Id> {
-    tracker.file_systems.note(watched.inode.dev, watched.class);
-    match &watched.wd {
-        Ok(wd) => {
-            if let Some(other) = tracker.model.watched(*wd) {
-                tracker.mark_alias(id, other);
-                return Err(other);
-            }
-            tracker.model.set_watch(id, *wd);
-            tracker.model.set_inode(id, watched.inode);
-        }
-        Err(error) => {
-            tracker.model.set_inode(id, watched.inode);
-            tracker.cannot_watch(id, error);
-        }
-    }
-    Ok(())
 }
 
 impl<'a> Shared<'a> {

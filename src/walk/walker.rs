@@ -141,7 +141,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         // A subvolume is another device within a mount.
         let is_foreign = above.is_some_and(|above| above.dev != stat.inode.dev);
         if is_foreign && self.shared.one_file_system {
-            return self.do_not_enter(id, stat.inode);
+            return self.shared.lock().tracker.do_not_enter(id, stat.inode);
         }
         let on = match above {
             Some(above) if above.mount == stat.mount && !is_foreign => above,
@@ -255,10 +255,9 @@ impl<'s, 'a> Walker<'s, 'a> {
                 continue;
             }
             // A directory that changes meanwhile may list a name twice.
-            let Some(child) = tracker.add_listed(id, name, kind) else {
+            let Some(child) = tracker.add_walked(id, name, kind, entry.ino) else {
                 continue;
             };
-            tracker.add_walked(child, id, entry.ino);
             let since = self.shared.since;
             let old = before.and_then(|before| before.apply(since, tracker, child));
             if kind == Kind::Directory && !tracker.model.is_not_entered(child) {
@@ -274,21 +273,9 @@ impl<'s, 'a> Walker<'s, 'a> {
         true
     }
 
-    /// Serves a directory that could not be opened: warns, and puts it on the work queue.
+    /// Serves a directory that could not be opened: warns, or puts it on the work queue.
     fn walk_error(&self, id: Id, error: &io::Error, stat: Option<Stat>) {
         let mut state = self.shared.lock();
-        let why = fs_error(error);
-        match stat {
-            Some(stat) if why != FsError::NotFound && stat.kind == Kind::Directory => {
-                state.tracker.model.set_inode(id, stat.inode);
-                if why == FsError::NoDescriptor {
-                    // It may work once fewer descriptors are open.
-                    state.tracker.enqueue(id);
-                } else {
-                    state.tracker.cannot_watch(id, &why);
-                }
-            }
-            _ => state.tracker.enqueue(id),
-        }
+        state.tracker.cannot_open(id, &fs_error(error), stat);
     }
 }

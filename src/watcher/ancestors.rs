@@ -175,9 +175,7 @@ impl Watcher {
         path.has_links |= found.has_links;
         path.note_watches(found);
         above.name_watches.extend(&found.name_watches);
-        for wd in &found.move_watches {
-            self.tracker.roots.add_ancestor_watch(*wd);
-        }
+        self.tracker.add_ancestor_watches(&found.move_watches);
         if let Some(watched) = self.tracker.watched_root(&path.given)
             && path.leads_to_another(&watched, found)
         {
@@ -218,10 +216,7 @@ impl Watcher {
         }
         let needed = above.paths.iter().flat_map(|path| &path.move_watches);
         let needed: HashSet<Wd> = needed.copied().collect();
-        for wd in self.tracker.roots.retain_ancestor_watches(&needed) {
-            self.tracker.unwatch_unneeded(wd);
-            has_removed = true;
-        }
+        has_removed |= self.tracker.retain_ancestor_watches(&needed);
         if has_removed {
             above.paths.iter_mut().for_each(SurveyedPath::repeat_survey);
         }

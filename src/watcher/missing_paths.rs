@@ -125,7 +125,7 @@ impl Watcher {
     /// Surveys the PATHs after one has gone: it may be back already, and others may have led to the
     /// same.
     pub(super) fn check_missing_paths(&mut self) {
-        if self.tracker.roots.take_needs_survey() {
+        if self.tracker.take_needs_survey() {
             self.find_paths();
         }
     }

@@ -259,12 +259,13 @@ impl Watcher {
                 && !root.absolute.is_empty()
                 && inode(&root.absolute) == inode(&root.open)
         };
-        let roots = &mut self.tracker.roots;
-        roots.open_by_absolute_paths(|root| is_above(&root.open) && same(root));
+        let tracker = &mut self.tracker;
+        tracker.open_by_absolute_paths(|root| is_above(&root.open) && same(root));
         let is_elsewhere =
             |path: &Vec<u8>| path.starts_with(b"/") || is_dots(path) || is_above(path);
-        if may_leave && paths.iter().all(is_elsewhere) && roots.directories().iter().all(same) {
-            roots.open_by_absolute_paths(|_| true);
+        let mut roots = tracker.roots.directories().iter();
+        if may_leave && paths.iter().all(is_elsewhere) && roots.all(same) {
+            tracker.open_by_absolute_paths(|_| true);
             // If that fails, nothing but this one event is lost.
             let _left = std::env::set_current_dir("/");
         }

@@ -44,6 +44,8 @@ const BOUNDARY: i32 = -3;
 const ALIAS: i32 = -4;
 
 impl DirectoryState {
+    pub(in crate::tracker) const BOUNDARY: Self = Self::NotEntered(NotEntered::Boundary);
+
     fn pack(self) -> i32 {
         match self {
             Self::Watched(wd) => wd.0,
@@ -199,7 +201,11 @@ impl Model {
 
     /// Sets the state of a directory; returns the watch that it had. A new watch must belong to no
     /// other directory.
-    pub(crate) fn set_directory_state(&mut self, id: Id, new: DirectoryState) -> Option<Wd> {
+    pub(in crate::tracker) fn set_directory_state(
+        &mut self,
+        id: Id,
+        new: DirectoryState,
+    ) -> Option<Wd> {
         let at = u32::try_from(id.index()).expect("numbers have 31 bits");
         let (old, watch) = (self.directory_state(id), self.wd(id));
         match old {
@@ -245,12 +251,12 @@ impl Model {
     }
 
     /// Sets the watch of a directory, which must belong to no other one.
-    pub(crate) fn set_watch(&mut self, id: Id, wd: Wd) {
+    pub(in crate::tracker) fn set_watch(&mut self, id: Id, wd: Wd) {
         self.set_directory_state(id, DirectoryState::Watched(wd));
     }
 
     /// Removes and returns the watch of a directory.
-    pub(crate) fn take_watch(&mut self, id: Id) -> Option<Wd> {
+    pub(in crate::tracker) fn take_watch(&mut self, id: Id) -> Option<Wd> {
         self.wd(id)?;
         self.set_directory_state(id, DirectoryState::Unwatched)
     }
@@ -261,7 +267,7 @@ impl Model {
         Inode { dev, ino }
     }
 
-    pub(crate) fn set_inode(&mut self, id: Id, inode: Inode) {
+    pub(in crate::tracker) fn set_inode(&mut self, id: Id, inode: Inode) {
         let dev = self.directories.devices.set(id.index(), inode.dev);
         let directory = self.directory_mut(id);
         directory.ino = inode.ino;
@@ -273,7 +279,7 @@ impl Model {
         self.directory(id).scanned
     }
 
-    pub(crate) fn set_scanned(&mut self, id: Id, generation: u16) {
+    pub(in crate::tracker) fn set_scanned(&mut self, id: Id, generation: u16) {
         self.directory_mut(id).scanned = generation;
     }
 

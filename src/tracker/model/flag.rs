@@ -49,12 +49,12 @@ impl Model {
         self.node(id).bits & flag.0 != 0
     }
 
-    pub(crate) fn set(&mut self, id: Id, flag: Flag) {
+    pub(in crate::tracker) fn set(&mut self, id: Id, flag: Flag) {
         self.node_mut(id).bits |= flag.0;
     }
 
     /// Clears a flag; whether it was set.
-    pub(crate) fn clear(&mut self, id: Id, flag: Flag) -> bool {
+    pub(in crate::tracker) fn clear(&mut self, id: Id, flag: Flag) -> bool {
         let was = self.has(id, flag);
         self.node_mut(id).bits &= !flag.0;
         was

@@ -104,7 +104,7 @@ impl Model {
     }
 
     /// If a file waits for the baseline, leaves it to be read when it is reconciled.
-    pub(crate) fn mark_missed(&mut self, id: Id) {
+    pub(in crate::tracker) fn mark_missed(&mut self, id: Id) {
         if self.is_unread(id) {
             self.set_field(id, DOUBT, 1);
         }

@@ -119,7 +119,7 @@ impl Model {
         chunk.map(|chunk| chunk.digests[at % CHUNK])
     }
 
-    pub(crate) fn set_digest(&mut self, id: Id, digest: Option<Digest>) {
+    pub(in crate::tracker) fn set_digest(&mut self, id: Id, digest: Option<Digest>) {
         let at = self.file(id);
         let had_one = self.clear(id, Flag::DIGESTED);
         match digest {
@@ -192,7 +192,7 @@ impl Model {
     }
 
     /// Makes the index of files by inode key, if there is none yet.
-    pub(crate) fn index_inode_keys(&mut self) {
+    pub(in crate::tracker) fn index_inode_keys(&mut self) {
         if self.leaves.by_inode.is_some() {
             return;
         }

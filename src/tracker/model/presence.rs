@@ -30,7 +30,7 @@ impl Model {
         }
     }
 
-    pub(crate) fn set_presence(&mut self, id: Id, new: Presence) {
+    pub(in crate::tracker) fn set_presence(&mut self, id: Id, new: Presence) {
         self.set_field(id, STATE, new as u32);
     }
 
@@ -40,7 +40,7 @@ impl Model {
 
     /// Notes an `IN_DELETE`. If the entry is moved from, the event is about another one, which had
     /// its name since.
-    pub(crate) fn mark_deleted(&mut self, id: Id) {
+    pub(in crate::tracker) fn mark_deleted(&mut self, id: Id) {
         match self.presence(id) {
             Presence::There | Presence::ConfirmDelete => self.set_presence(id, Presence::Deleted),
             Presence::MovedFrom | Presence::Deleted => {}
@@ -48,7 +48,7 @@ impl Model {
     }
 
     /// Ends that `IN_MOVED_TO` is awaited; whether it was.
-    pub(crate) fn end_moved_from(&mut self, id: Id) -> bool {
+    pub(in crate::tracker) fn end_moved_from(&mut self, id: Id) -> bool {
         match self.presence(id) {
             Presence::MovedFrom => {
                 self.set_presence(id, Presence::There);

@@ -6,10 +6,8 @@ use crate::event::Wd;
 use crate::tracker::Tracker;
 use crate::tracker::content::directory_content;
 use crate::tracker::disk::{Disk, FsClass, Inode, Stat, Target, Watched};
-use crate::tracker::model::{DirectoryState, Id, NotEntered};
+use crate::tracker::model::{DirectoryState, Id};
 use crate::tracker::queue::{ScanScope, Work};
-
-const BOUNDARY: DirectoryState = DirectoryState::NotEntered(NotEntered::Boundary);
 
 impl<D: Disk> Tracker<D> {
     pub(super) fn reconcile_present_directory(&mut self, dir: Id, name: &[u8], stat: &Stat) {
@@ -42,7 +40,7 @@ impl<D: Disk> Tracker<D> {
                         return;
                     };
                     self.model.set_inode(id, stat.inode);
-                    self.model.set_directory_state(id, BOUNDARY);
+                    self.model.set_directory_state(id, DirectoryState::BOUNDARY);
                     self.hide_if_root(id, stat.inode);
                     self.emit_created(id, directory_content(stat));
                 }
@@ -75,7 +73,7 @@ impl<D: Disk> Tracker<D> {
             }
         }
         self.forget_rules(id);
-        if let Some(wd) = self.model.set_directory_state(id, BOUNDARY) {
+        if let Some(wd) = self.model.set_directory_state(id, DirectoryState::BOUNDARY) {
             self.unwatch_unneeded(wd);
         }
     }

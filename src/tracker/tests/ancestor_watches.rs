@@ -8,7 +8,7 @@ use super::world::{World, WorldOptions};
 fn watch_above(world: &mut World, path: &[u8]) -> Node {
     let node = world.tracker.disk.at(path).unwrap();
     let wd = world.tracker.disk.kernel.watch(node).unwrap();
-    world.tracker.roots.add_ancestor_watch(wd);
+    world.tracker.add_ancestor_watches(&[wd]);
     node
 }
 

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use crate::change::{InodeTimes, Kind};
 use crate::file_status::{FsClass, FsError, Stat};
 use crate::since::{Since, TreeId};
-use crate::tracker::disk::FileDigest;
+use crate::tracker::disk::{FileDigest, Watched};
 use crate::tracker::fake::{Chance, Fake, Node, digest};
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::{FileRoot, Hashing, Root, RootKind, Settings, Timestamps, Tracker};
+use crate::tracker::{FileRoot, Hashing, NewRoot, Settings, Timestamps, Tracker};
 
 /// The options of one run.
 #[derive(Clone, Debug)]
@@ -99,7 +99,8 @@ impl Start {
             if disk.stat(node).kind != Kind::Directory {
                 files.push((position, shown, at));
             } else if !start.watched.contains_key(&node) {
-                let id = start.root(RootKind::Path, disk, shown, at, node);
+                let id = start.tracker.add_path(new_root(disk, shown, at, node));
+                start.nodes.insert(id, node);
                 let old = since.and_then(|since| since.at_path(shown.as_bytes()));
                 start.walk_directory(disk, options, (id, node), since.zip(old), chance, odds);
                 built.push((position, id));
@@ -114,31 +115,20 @@ impl Start {
         start
     }
 
-    fn root(&mut self, kind: RootKind, disk: &Fake, shown: &str, at: &str, node: Node) -> Id {
-        let id = self.tracker.model.insert(None, b"", Kind::Directory);
-        self.tracker.model.set(id, Flag::ROOT);
-        self.tracker.model.set_inode(id, disk.inode(node));
-        self.tracker.roots.add_directory(Root {
-            kind,
-            open: at.into(),
-            shown: shown.into(),
-            absolute: [b"/", at.as_bytes()].concat(),
-            class: FsClass::Local,
-            entry: id,
-        });
-        self.nodes.insert(id, node);
-        id
-    }
-
     fn watch(&mut self, disk: &Fake, dir: Id, node: Node, is_watched: bool) {
         self.watched.insert(node, dir);
-        if is_watched && let Ok(wd) = self.tracker.disk.kernel.watch(node) {
-            self.tracker.model.set_watch(dir, wd);
-        }
-        self.tracker.model.set_inode(dir, disk.inode(node));
-        if !is_watched {
-            self.tracker.cannot_watch(dir, &FsError::WatchLimit);
-        }
+        let wd = if is_watched {
+            self.tracker.disk.kernel.watch(node)
+        } else {
+            Err(FsError::WatchLimit)
+        };
+        let watched = Watched {
+            wd,
+            inode: disk.inode(node),
+            class: FsClass::Local,
+        };
+        let added = self.tracker.set_walked_watch(dir, &watched);
+        added.expect("each directory is watched once");
     }
 
     fn walk_directory(
@@ -166,9 +156,10 @@ impl Start {
                     continue;
                 }
                 let stat = options.stat(disk, node);
-                let id = self.tracker.model.insert(Some(dir), &name, stat.kind);
+                let (kind, ino) = (stat.kind, stat.inode.ino);
+                let added = self.tracker.add_walked(dir, &name, kind, ino);
+                let id = added.expect("each name is listed once");
                 self.nodes.insert(id, node);
-                self.tracker.add_walked(id, dir, stat.inode.ino);
                 let old = old.and_then(|(since, old)| {
                     let old = since.tree().child(old, &name)?;
                     let kind = since.tree().kind(old);
@@ -213,9 +204,12 @@ impl Start {
             return;
         };
         let dir = self.watched.get(&node).copied().unwrap_or_else(|| {
-            let id = self.root(RootKind::FileParent, disk, dir_at, dir_at, node);
-            self.tracker.model.hide(id);
-            self.watch(disk, id, node, true);
+            let wd = self.tracker.disk.kernel.watch(node);
+            let wd = wd.expect("there is no limit of watches");
+            let new = new_root(disk, dir_at, dir_at, node);
+            let id = self.tracker.add_file_parent(new, wd);
+            self.watched.insert(node, id);
+            self.nodes.insert(id, node);
             id
         });
         let name = name.as_bytes();
@@ -225,8 +219,7 @@ impl Start {
         if is_in || self.tracker.roots.file(dir, name).is_some() {
             return;
         }
-        self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
-        self.tracker.roots.add_file(FileRoot {
+        self.tracker.add_file_root(FileRoot {
             dir,
             name: name.into(),
             shown: shown.into(),
@@ -235,9 +228,8 @@ impl Start {
             && let Some(node) = disk.at(at.as_bytes())
         {
             let stat = disk.stat(node);
-            let id = self.tracker.model.insert(Some(dir), name, stat.kind);
+            let id = self.tracker.add_file_entry(dir, name, &stat, false);
             self.nodes.insert(id, node);
-            self.tracker.add_walked(id, dir, stat.inode.ino);
         }
     }
 
@@ -305,6 +297,16 @@ impl Start {
             (path, id)
         });
         with_path.collect()
+    }
+}
+
+fn new_root(disk: &Fake, shown: &str, at: &str, node: Node) -> NewRoot {
+    NewRoot {
+        open: at.into(),
+        shown: shown.into(),
+        absolute: [b"/", at.as_bytes()].concat(),
+        class: FsClass::Local,
+        inode: disk.inode(node),
     }
 }
 

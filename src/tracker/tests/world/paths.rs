@@ -6,8 +6,8 @@ use super::{PendingRead, World};
 use crate::change::{Bytes, Content, Kind};
 use crate::file_status::FsClass;
 use crate::tracker::fake::{Node, digest};
-use crate::tracker::model::{Flag, Id};
-use crate::tracker::{FileRoot, Root, RootKind};
+use crate::tracker::model::Id;
+use crate::tracker::{FileRoot, NewRoot, Root};
 
 impl World {
     /// Builds a PATH that leads to `path`, and is reported as `shown`.
@@ -16,7 +16,8 @@ impl World {
         let roots = roots.filter(|root| root.open.starts_with(path));
         let others: Vec<_> = roots.map(|root| (root.open.clone(), root.entry)).collect();
         let node = self.tracker.disk.build(path).expect("the PATH is there");
-        let id = self.add_root(RootKind::Path, path, shown);
+        let new = self.new_root(node, path, shown);
+        let id = self.tracker.add_path(new);
         // The link that leads to the PATH is not reported, too.
         self.fold.names.remove(shown);
         let mut ids = BTreeMap::new();
@@ -62,18 +63,14 @@ impl World {
         self.absorb();
     }
 
-    fn add_root(&mut self, kind: RootKind, path: &[u8], shown: &[u8]) -> Id {
-        let id = self.tracker.model.insert(None, b"", Kind::Directory);
-        self.tracker.model.set(id, Flag::ROOT);
-        self.tracker.roots.add_directory(Root {
-            kind,
+    fn new_root(&self, node: Node, path: &[u8], shown: &[u8]) -> NewRoot {
+        NewRoot {
             open: path.to_vec(),
             shown: shown.to_vec(),
             absolute: [b"/", path].concat(),
             class: FsClass::Local,
-            entry: id,
-        });
-        id
+            inode: self.tracker.disk.inode(node),
+        }
     }
 
     /// Adds a PATH that is a single file, by itself or in another one. What has its name is
@@ -84,12 +81,8 @@ impl World {
         let wd = self.tracker.disk.kernel.watch(node).unwrap();
         let dir = self.tracker.model.watched(wd).unwrap_or_else(|| {
             let above = above.as_bytes();
-            let dir = self.add_root(RootKind::FileParent, above, above);
-            let model = &mut self.tracker.model;
-            model.set_inode(dir, self.tracker.disk.inode(node));
-            model.hide(dir);
-            model.set_watch(dir, wd);
-            dir
+            let new = self.new_root(node, above, above);
+            self.tracker.add_file_parent(new, wd)
         });
         if let Some(known) = self.tracker.model.find(dir, name.as_bytes()) {
             // From the start it is reported by itself, not under the other PATH.
@@ -98,8 +91,7 @@ impl World {
             let entry = self.fold.names.remove(&other).unwrap();
             self.fold.names.insert(path.into(), entry);
         }
-        self.tracker.model.set(dir, Flag::HAS_FILE_ROOT);
-        self.tracker.roots.add_file(FileRoot {
+        self.tracker.add_file_root(FileRoot {
             dir,
             name: name.into(),
             shown: path.into(),
@@ -193,10 +185,9 @@ impl World {
     ) -> Id {
         let cut = path.iter().rposition(|byte| *byte == b'/').unwrap();
         let dir = ids[&path[..cut]];
-        let id = self.tracker.model.insert(Some(dir), &path[cut + 1..], kind);
-        self.tracker
-            .add_walked(id, dir, self.tracker.disk.inode(node).ino);
-        id
+        let ino = self.tracker.disk.inode(node).ino;
+        let added = self.tracker.add_walked(dir, &path[cut + 1..], kind, ino);
+        added.unwrap()
     }
 
     pub(super) fn hand_out(&mut self) {
