@@ -47,14 +47,20 @@ pub(crate) struct Reader {
     shown: String,
 }
 
+/// Which files are read, beside those whose status is another one.
+#[derive(Clone, Copy)]
+pub(crate) struct Reads {
+    /// All files, whatever their times are (`--verify`).
+    pub(crate) all: bool,
+    /// Those for which the stream has no digest.
+    pub(crate) without_digest: bool,
+}
+
 /// The tree that a stream reported last.
 pub(crate) struct Since {
     tree: Tree,
     start: Start,
-    /// Whether all files are read, whatever their times are (`--verify`).
-    verifies: bool,
-    /// Whether files are read for which the stream has no digest.
-    needs_digests: bool,
+    reads: Reads,
     /// A bit for each entry: whether the walk found the file as it was reported.
     unchanged: Vec<AtomicU64>,
 }
@@ -138,7 +144,7 @@ impl Reader {
     }
 
     /// Gives the tree, once [`step`](Self::step) has given `false`.
-    pub(crate) fn finish(self, verifies: bool, needs_digests: bool) -> StreamEnd {
+    pub(crate) fn finish(self, reads: Reads) -> StreamEnd {
         let shown = self.shown;
         let lines = self.items.finish();
         let since = match self.sessions.finish() {
@@ -151,7 +157,7 @@ impl Reader {
             None => Err(format!(
                 "{shown} holds no complete session: a snapshot (--initial), then ready, and every record since"
             )),
-            Some(folded) => Ok(Since::new(folded, verifies, needs_digests)),
+            Some(folded) => Ok(Since::new(folded, reads)),
         };
         StreamEnd {
             since,
@@ -168,14 +174,13 @@ fn unreadable(shown: &str, error: &io::Error) -> String {
 }
 
 impl Since {
-    fn new(Folded { tree, start }: Folded, verifies: bool, needs_digests: bool) -> Self {
+    fn new(Folded { tree, start }: Folded, reads: Reads) -> Self {
         let words = tree.end().div_ceil(64);
         Self {
             unchanged: (0..words).map(|_| AtomicU64::new(0)).collect(),
             tree,
             start,
-            verifies,
-            needs_digests,
+            reads,
         }
     }
 
@@ -219,7 +224,7 @@ impl Since {
 
     /// A file that is as it was reported, under whatever name. `None`: it must be read.
     pub(crate) fn unchanged(&self, size: u64, now: &InodeTimes) -> Option<Unchanged> {
-        if self.verifies {
+        if self.reads.all {
             return None;
         }
         let mut found = self.tree.with_times(size, now).take(MOST_NAMES);
@@ -230,7 +235,7 @@ impl Since {
     /// A file that is as it was reported under this name. `None`: it must be read, or is no regular
     /// file.
     pub(crate) fn unchanged_at(&self, old: TreeId, stat: &Stat) -> Option<Unchanged> {
-        let is_file = stat.kind == Kind::File && !stat.is_mount_root && !self.verifies;
+        let is_file = stat.kind == Kind::File && !stat.is_mount_root && !self.reads.all;
         let is_unchanged = is_file && self.is_unchanged(old, stat.size, &stat.times());
         is_unchanged.then(|| self.with_digest(old)).flatten()
     }
@@ -238,7 +243,7 @@ impl Since {
     /// A file as it was reported; without times where all files are to be read.
     pub(crate) fn reported(&self, old: TreeId) -> Reported {
         let digest = self.tree.digest(old);
-        let may_be_trusted = !self.verifies || digest.is_none();
+        let may_be_trusted = !self.reads.all || digest.is_none();
         Reported {
             size: self.tree.size(old),
             times: self.tree.times(old).filter(|_| may_be_trusted),
@@ -250,7 +255,7 @@ impl Since {
     /// `None`: it has no digest, and one is needed.
     fn with_digest(&self, old: TreeId) -> Option<Unchanged> {
         let digest = self.tree.digest(old);
-        (digest.is_some() || !self.needs_digests).then_some(Unchanged { digest })
+        (digest.is_some() || !self.reads.without_digest).then_some(Unchanged { digest })
     }
 
     fn is_unchanged(&self, old: TreeId, size: u64, now: &InodeTimes) -> bool {

@@ -11,22 +11,29 @@ use super::model::{Flag, Id};
 use crate::change::{Kind, Span};
 use crate::event::Wd;
 
+/// What is emitted of a subtree that is removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Emitted {
+    All,
+    /// All but the top, which a rename replaces.
+    BelowTop,
+}
+
 impl<D: Disk> Tracker<D> {
     /// Removes an entry and all below it, with their watches, and emits each after what is in it:
     /// in pieces, if that is much.
     pub(super) fn unlink(&mut self, id: Id) {
-        self.remove(id, true);
+        self.remove(id, Emitted::All);
     }
 
-    /// As [`Self::unlink`]. `emit_top`: the entry itself is emitted, too; not if a rename replaces
-    /// it.
-    pub(super) fn remove(&mut self, top: Id, emit_top: bool) {
+    /// As [`Self::unlink`], but may leave out the record of the entry itself.
+    pub(super) fn remove(&mut self, top: Id, emitted: Emitted) {
         if !self.remove_roots_within(top) {
             return;
         }
         let max_path_bytes = self.records.piece_end();
-        if !self.remove_subtree(top, emit_top, max_path_bytes, None) {
-            self.remove_rest(top, emit_top);
+        if !self.remove_subtree(top, emitted, max_path_bytes, None) {
+            self.remove_rest(top, emitted);
         }
     }
 
@@ -37,7 +44,7 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         let max_path_bytes = self.records.piece_end();
-        if !self.remove_subtree(id, true, max_path_bytes, None) {
+        if !self.remove_subtree(id, Emitted::All, max_path_bytes, None) {
             self.enqueue(id);
         }
     }
@@ -52,7 +59,7 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn remove_subtree(
         &mut self,
         top: Id,
-        emit_top: bool,
+        emitted: Emitted,
         max_path_bytes: usize,
         old: Option<&OldPath>,
     ) -> bool {
@@ -63,7 +70,8 @@ impl<D: Disk> Tracker<D> {
                 at = child;
             }
             let parent = self.model.parent(at);
-            let is_reported = (at != top || emit_top) && !self.model.has(at, Flag::HIDDEN);
+            let is_left_out = at == top && emitted == Emitted::BelowTop;
+            let is_reported = !is_left_out && !self.model.has(at, Flag::HIDDEN);
             let mut path = above.take().filter(|(dir, _)| *dir == at);
             if is_reported && path.is_none() {
                 path = Some((at, self.path_by(old, at)));

@@ -9,6 +9,7 @@ use super::last_reported::Replaced;
 use super::model::{Evidence, Flag, Id, Presence};
 use super::moved_from::{MovedFrom, Moving};
 use super::queue::{CEILING, Key, ScanScope, Work};
+use super::remove::Emitted;
 use crate::change::Kind;
 use crate::coalesce::Steps;
 use crate::event::Cookie;
@@ -310,7 +311,12 @@ impl<D: Disk> Tracker<D> {
             digest: self.last_digest(victim),
         });
         let is_replaced = (kind == Kind::Directory) == (old == Kind::Directory);
-        self.remove(victim, !is_replaced);
+        let emitted = if is_replaced {
+            Emitted::BelowTop
+        } else {
+            Emitted::All
+        };
+        self.remove(victim, emitted);
         replaced
     }
 }

@@ -83,7 +83,7 @@ impl Output {
         };
         settle.pass(buffer, tildes, now);
         if let Some(last) = settle.last() {
-            stop.add_change(false, last);
+            stop.note_change(last);
         }
         if buffer.is_empty() {
             buffer.clear();
@@ -155,7 +155,11 @@ impl Output {
             let render = |out: &mut Vec<u8>| printer.print(buffer, change, wall, out);
             let is_printed = self.writer.append(render);
             if change.is_of_the_tree() {
-                stop.add_change(is_printed, now);
+                if is_printed {
+                    stop.add_printed(now);
+                } else {
+                    stop.note_change(now);
+                }
             }
         }
         if !self.has_backlog() {

@@ -10,7 +10,7 @@ use crate::baseline::{Baseline, directory_path};
 use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::error::Error;
-use crate::since::{Comparison, Reader, Since, diff};
+use crate::since::{Comparison, Reader, Reads, Since, diff};
 use crate::tracker::{Hashing, Reported};
 
 /// Changes emitted before they are written, and bytes of their paths: 1 MiB.
@@ -51,10 +51,10 @@ impl Watcher {
             }
         }
         let shown = reader.shown().to_owned();
-        let end = reader.finish(
-            resumption.verifies,
-            self.tracker.settings.hashing == Hashing::Eager,
-        );
+        let end = reader.finish(Reads {
+            all: resumption.verifies,
+            without_digest: self.tracker.settings.hashing == Hashing::Eager,
+        });
         let separator = self.output.writer.end();
         if let Some(other) = end.separator.filter(|&end| is_log && end != separator) {
             let what = if other == 0 {

@@ -112,9 +112,14 @@ impl StopConditions {
         self.last_change = self.last_change.max(now);
     }
 
-    /// Counts a change. `printed`: it was printed, and not only held.
-    pub(super) fn add_change(&mut self, printed: bool, now: u64) {
-        self.printed += u64::from(printed);
+    /// Counts a change that was printed.
+    pub(super) fn add_printed(&mut self, now: u64) {
+        self.printed += 1;
+        self.note_change(now);
+    }
+
+    /// Notes that there was a change, which may only be held.
+    pub(super) fn note_change(&mut self, now: u64) {
         self.last_change = self.last_change.max(now);
     }
 
@@ -211,9 +216,9 @@ mod tests {
         assert_eq!(stop.time_is_up(149, || true), None);
         let timed_out = |printed| Some(StopReason::TimedOut { printed });
         assert_eq!(stop.time_is_up(150, || false), timed_out(false));
-        stop.add_change(false, 130);
+        stop.note_change(130);
         assert_eq!(stop.time_is_up(150, || false), timed_out(false));
-        stop.add_change(true, 130);
+        stop.add_printed(130);
         assert_eq!(stop.time_is_up(150, || false), timed_out(true));
     }
 
@@ -224,7 +229,7 @@ mod tests {
             ..StopOptions::default()
         };
         let mut stop = ready(options);
-        stop.add_change(false, 130);
+        stop.note_change(130);
         assert_eq!(stop.deadline(140, || false), Some(180));
         assert_eq!(stop.time_is_up(179, || true), None);
         assert_eq!(stop.time_is_up(180, || false), None);
@@ -259,7 +264,7 @@ mod tests {
         assert_eq!(stop.signalled(signal), by_signal);
         stop.set_ready(1);
         assert_eq!(stop.signalled(signal), by_signal);
-        stop.add_change(true, 2);
+        stop.add_printed(2);
         assert_eq!(stop.signalled(signal), StopReason::Signal);
         let endless = ready(StopOptions::default());
         assert_eq!(endless.signalled(signal), StopReason::Signal);

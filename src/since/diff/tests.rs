@@ -13,6 +13,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::{Comparison, diff};
 use crate::change::{Digest, InodeTimes, OwnedChange};
+use crate::since::Reads;
 use crate::tracker::Hashing;
 use crate::tracker::fake::{Chance, Fake, Op, SLOTS};
 use crate::tracker::model::Id;
@@ -223,7 +224,10 @@ fn compare(case: &Case) -> Option<Compared<'_>> {
     });
     perform(&mut disk, &mut chance, &case.offline, |_, _| {});
 
-    let since = stream.since(case.verifies, case.now.hashing == Hashing::Eager)?;
+    let since = stream.since(Reads {
+        all: case.verifies,
+        without_digest: case.now.hashing == Hashing::Eager,
+    })?;
     let mut start = Start::walk(&disk, &case.now, Some(&since), &mut chance, case.odds);
     start.baseline(&disk, &case.now, &since, &mut chance, case.odds);
     let mut times = |dir: Id| -> Option<InodeTimes> {

@@ -9,6 +9,7 @@ use crate::change::{Change, Content, Kind};
 use crate::tracker::Tracker;
 use crate::tracker::disk::Disk;
 use crate::tracker::model::{Flag, Id};
+use crate::tracker::remove::Emitted;
 
 /// The paths that a subtree had before it moved or was removed.
 pub(in crate::tracker) struct OldPath {
@@ -20,7 +21,7 @@ pub(in crate::tracker) struct OldPath {
 /// A subtree that is emitted in pieces.
 pub(in crate::tracker) enum Emission {
     /// A subtree that leaves the model; its top is in a hidden directory meanwhile.
-    Removal { old: OldPath, emit_top: bool },
+    Removal { old: OldPath, emitted: Emitted },
     /// A subtree that has moved: emitted as deleted, and then as created.
     Moved {
         old: OldPath,
@@ -55,9 +56,9 @@ impl<D> Tracker<D> {
         let is_shown = |id: &Id| !self.model.has(*id, Flag::HIDDEN);
         let count = |part: &Part| match part {
             Part::Buffer(buffer) => buffer.changes().iter().filter(|it| counts(it)).count(),
-            Part::Emission(Emission::Removal { old, emit_top }) => {
+            Part::Emission(Emission::Removal { old, emitted }) => {
                 let all = self.model.subtree(old.top).into_iter();
-                let left = all.filter(|id| *emit_top || *id != old.top);
+                let left = all.filter(|id| *emitted == Emitted::All || *id != old.top);
                 left.filter(is_shown)
                     .filter(|id| counts(&deleted(*id)))
                     .count()
@@ -110,7 +111,7 @@ impl OldPath {
 impl<D: Disk> Tracker<D> {
     /// Removes the rest of a subtree that is gone from the model, in pieces. Its name is free at
     /// once.
-    pub(in crate::tracker) fn remove_rest(&mut self, top: Id, emit_top: bool) {
+    pub(in crate::tracker) fn remove_rest(&mut self, top: Id, emitted: Emitted) {
         let old = self.old_path(top);
         self.forget_rules(top);
         let is_root = self.model.parent(top).is_none();
@@ -124,7 +125,7 @@ impl<D: Disk> Tracker<D> {
             None => self.roots.forget_directory(top),
         }
         let shown = is_root.then(|| old.shown.clone());
-        let removal = Emission::Removal { old, emit_top };
+        let removal = Emission::Removal { old, emitted };
         self.records.push_emission(removal);
         if let Some(shown) = shown {
             self.show_followed(&shown);
@@ -168,9 +169,9 @@ impl<D: Disk> Tracker<D> {
     /// Emits until the current buffer has `max_path_bytes` bytes of paths; returns what is left.
     fn emit_some(&mut self, mut emission: Emission, max_path_bytes: usize) -> Option<Emission> {
         match &mut emission {
-            Emission::Removal { old, emit_top } => {
+            Emission::Removal { old, emitted } => {
                 let detached = self.model.parent(old.top);
-                if !self.remove_subtree(old.top, *emit_top, max_path_bytes, Some(old)) {
+                if !self.remove_subtree(old.top, *emitted, max_path_bytes, Some(old)) {
                     return Some(emission);
                 }
                 if let Some(detached) = detached {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::super::fake::Op;
+use super::super::remove::Emitted;
 use super::cases::{all, emits, emits_with, write};
 use super::lines::line;
 use super::world::{World, WorldOptions};
@@ -285,7 +286,7 @@ fn removal(shown: &str) -> (Vec<String>, usize) {
     let root = world.tracker.roots.entries().next().unwrap();
     let now = world.now();
     let tracker = world.tracker.at(now);
-    assert!(tracker.remove_subtree(root, true, usize::MAX, None));
+    assert!(tracker.remove_subtree(root, Emitted::All, usize::MAX, None));
     let batch = &world.tracker.records.ready;
     let mut starts = BTreeSet::new();
     for change in batch.changes() {

@@ -1,6 +1,7 @@
 //! Tests that a directory with much in it is emitted in pieces when it is gone, and loses nothing.
 
 use super::super::fake::Op;
+use super::super::remove::Emitted;
 use super::cases::{touch, write};
 use super::world::{MS, World, WorldOptions};
 use crate::change::Change;
@@ -217,7 +218,7 @@ fn what_is_left_of_a_removed_directory_is_counted_by_what_is_printed() {
     let dir = world.tracker.model.find(top, b"d").unwrap();
     let inner = world.tracker.model.find(dir, b"x").unwrap();
     world.tracker.model.hide(inner);
-    world.tracker.remove_rest(dir, true);
+    world.tracker.remove_rest(dir, Emitted::All);
     let count = MANY.len() + 1;
     let is_deleted = |change: &Change| matches!(change, Change::Deleted { .. });
     assert_eq!(left(&world, is_deleted), (count, count));

@@ -6,9 +6,9 @@ use super::judge::text;
 use super::start::{Odds, RunOptions, Start};
 use crate::change::{Digest, InodeTimes, Kind};
 use crate::file_status::Stat;
-use crate::since::Since;
 use crate::since::lines::Lines;
 use crate::since::sessions::Sessions;
+use crate::since::{Reads, Since};
 use crate::tracker::Hashing;
 use crate::tracker::fake::{Chance, Fake, Node, digest};
 
@@ -216,7 +216,7 @@ impl<'a> Stream<'a> {
     }
 
     /// The tree that the stream folds to, if it has a snapshot.
-    pub(super) fn since(&self, verifies: bool, needs_digests: bool) -> Option<Since> {
+    pub(super) fn since(&self, reads: Reads) -> Option<Since> {
         let (mut lines, mut sessions) = (Lines::default(), Sessions::default());
         let text = self.lines.join("\n") + "\n";
         lines.feed(text.as_bytes(), &mut |item| {
@@ -230,7 +230,7 @@ impl<'a> Stream<'a> {
         let has_snapshot = self.lines[1].contains("existing");
         let folded = sessions.finish();
         assert_eq!(folded.is_some(), has_snapshot, "the session is complete");
-        folded.map(|folded| Since::new(folded, verifies, needs_digests))
+        folded.map(|folded| Since::new(folded, reads))
     }
 }
 
