@@ -20,7 +20,7 @@ use crate::sys;
 use crate::sys::file::path_of_working_directory;
 use crate::sys::signal::Signals;
 use crate::sys::start::Start;
-use crate::tracker::{Hashing, Settings};
+use crate::tracker::{HashPolicy, Hashing, Settings};
 use crate::watcher::{
     Config, Destination, Resumption, RunOptions, StopOptions, StopReason, StreamSource,
 };
@@ -180,8 +180,7 @@ fn events(names: &[EventName]) -> Events {
 
 fn settings(cli: &Cli, events: Events) -> Settings {
     Settings {
-        hashing: cli.hash.unwrap_or(Hashing::Eager),
-        reads_remote: cli.hash == Some(Hashing::Eager),
+        hashing: cli.hash.map_or(HashPolicy::EagerIfLocal, HashPolicy::from),
         hash_limit: cli.hash_limit,
         max_depth: if cli.no_recursive {
             Some(1)

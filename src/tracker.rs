@@ -67,7 +67,7 @@ pub(crate) use paths::{is_above, is_dots, path_below, without_slashes};
 use queue::{Key, ScanScope, Work, WorkQueue};
 pub(crate) use reported_before::Reported;
 pub(crate) use roots::{FileRoot, NewRoot, Root, RootTarget, Roots};
-pub(crate) use settings::{Counters, Hashing, Settings};
+pub(crate) use settings::{Counters, HashPolicy, Hashing, Settings};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Timestamps {

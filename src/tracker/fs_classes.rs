@@ -5,7 +5,7 @@
 
 use foldhash::{HashMap, HashSet};
 
-use super::settings::Hashing;
+use super::settings::{HashPolicy, Hashing};
 use crate::file_status::FsClass;
 
 /// The file systems that are not simply local, by their device.
@@ -44,20 +44,19 @@ impl FileSystems {
         self.known.values().any(|class| class.may_stall())
     }
 
-    /// When files on a device are read. `wanted`: the user's choice; `reads_remote`: whether it
-    /// holds for remote file systems, from which the baseline would fetch everything.
-    pub(crate) fn hashing(&self, dev: u64, wanted: Hashing, reads_remote: bool) -> Hashing {
-        match self.class(dev) {
-            FsClass::Pseudo(_) => Hashing::Off,
-            FsClass::Remote(_) if wanted == Hashing::Eager && !reads_remote => Hashing::Lazy,
-            _ => wanted,
+    /// When files on a device are read.
+    pub(crate) fn hashing(&self, dev: u64, policy: HashPolicy) -> Hashing {
+        match (policy, self.class(dev)) {
+            (_, FsClass::Pseudo(_)) | (HashPolicy::Off, _) => Hashing::Off,
+            (HashPolicy::EagerIfLocal, FsClass::Remote(_)) | (HashPolicy::Lazy, _) => Hashing::Lazy,
+            (HashPolicy::Eager | HashPolicy::EagerIfLocal, _) => Hashing::Eager,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FileSystems, FsClass, Hashing};
+    use super::{FileSystems, FsClass, HashPolicy, Hashing};
 
     #[test]
     fn what_may_be_read_depends_on_the_file_system_and_on_what_was_asked_for() {
@@ -65,25 +64,22 @@ mod tests {
         all.note(1, FsClass::Local);
         all.note(2, FsClass::Remote("FUSE"));
         all.note(3, FsClass::Pseudo("proc"));
-        for (hashing, reads_remote, expected) in [
+        for (policy, expected) in [
             (
-                Hashing::Eager,
-                false,
+                HashPolicy::EagerIfLocal,
                 [Hashing::Eager, Hashing::Lazy, Hashing::Off],
             ),
             (
-                Hashing::Eager,
-                true,
+                HashPolicy::Eager,
                 [Hashing::Eager, Hashing::Eager, Hashing::Off],
             ),
             (
-                Hashing::Lazy,
-                false,
+                HashPolicy::Lazy,
                 [Hashing::Lazy, Hashing::Lazy, Hashing::Off],
             ),
-            (Hashing::Off, false, [Hashing::Off; 3]),
+            (HashPolicy::Off, [Hashing::Off; 3]),
         ] {
-            let found = [1, 2, 3].map(|dev| all.hashing(dev, hashing, reads_remote));
+            let found = [1, 2, 3].map(|dev| all.hashing(dev, policy));
             assert_eq!(found, expected);
         }
         assert_eq!(

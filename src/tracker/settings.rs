@@ -11,11 +11,37 @@ pub(crate) enum Hashing {
     Off,
 }
 
+/// When files are read, by the file system that they are on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HashPolicy {
+    Eager,
+    /// By default: lazily on remote file systems, from which the baseline would fetch everything.
+    EagerIfLocal,
+    Lazy,
+    Off,
+}
+
+impl HashPolicy {
+    /// Whether there is a baseline that reads files.
+    pub(crate) fn is_eager(self) -> bool {
+        matches!(self, Self::Eager | Self::EagerIfLocal)
+    }
+}
+
+/// What was asked for holds on all file systems.
+impl From<Hashing> for HashPolicy {
+    fn from(hashing: Hashing) -> Self {
+        match hashing {
+            Hashing::Eager => Self::Eager,
+            Hashing::Lazy => Self::Lazy,
+            Hashing::Off => Self::Off,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    pub(crate) hashing: Hashing,
-    /// Whether `--hash eager` was given, so that it holds for remote file systems, too.
-    pub(crate) reads_remote: bool,
+    pub(crate) hashing: HashPolicy,
     /// Larger files go by inode, size and times. In bytes.
     pub(crate) hash_limit: u64,
     /// The number of levels below a PATH that are reported.
@@ -41,8 +67,7 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            hashing: Hashing::Eager,
-            reads_remote: true,
+            hashing: HashPolicy::Eager,
             hash_limit: 1 << 30,
             max_depth: None,
             one_file_system: false,

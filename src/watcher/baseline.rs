@@ -12,7 +12,6 @@ use crate::error::Error;
 use crate::since::Since;
 use crate::stage_order::Stages;
 use crate::stderr::erase_progress;
-use crate::tracker::Hashing;
 
 /// How long the loop does the workers' work before it serves events and signals again: 1 ms.
 const HELP: Duration = Duration::from_millis(1);
@@ -95,7 +94,7 @@ impl Watcher {
     /// Whether there are files that it reads.
     pub(super) fn reads_files(&self) -> bool {
         let (_, files) = self.tracker.model.counts();
-        files > 0 && self.tracker.settings.hashing == Hashing::Eager
+        files > 0 && self.tracker.settings.hashing.is_eager()
     }
 
     /// When the loop has to do the workers' work, since no thread can be made.
@@ -154,7 +153,7 @@ impl Watcher {
         let Some(baseline) = self.baseline.end() else {
             return;
         };
-        if self.tracker.settings.hashing == Hashing::Eager {
+        if self.tracker.settings.hashing.is_eager() {
             let (files, bytes) = (baseline.files, baseline.bytes);
             let millis = self.clock.tick() / 1_000_000;
             let seconds = format!("{}.{:03}", millis / 1000, millis % 1000);

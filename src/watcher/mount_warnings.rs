@@ -6,7 +6,7 @@ use super::Watcher;
 use crate::change::POLL_SECONDS;
 use crate::escape::escaped;
 use crate::file_status::FsClass;
-use crate::tracker::Hashing;
+use crate::tracker::HashPolicy;
 
 /// So many mounts are named one by one: other users may have mounted any number.
 const NAMED: usize = 10;
@@ -49,7 +49,7 @@ impl Watcher {
         match class {
             FsClass::Local | FsClass::Automount => None,
             FsClass::Remote(name) => {
-                let is_lazy = settings.hashing == Hashing::Eager && !settings.reads_remote;
+                let is_lazy = settings.hashing == HashPolicy::EagerIfLocal;
                 let lazily = if is_lazy {
                     "; files there are read when they change (--hash eager reads all)"
                 } else {

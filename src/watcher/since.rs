@@ -11,7 +11,7 @@ use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::error::Error;
 use crate::since::{Comparison, Reader, Reads, Since, diff};
-use crate::tracker::{Hashing, Reported};
+use crate::tracker::Reported;
 
 /// Changes emitted before they are written, and bytes of their paths: 1 MiB.
 const PIECE: usize = 512;
@@ -53,7 +53,7 @@ impl Watcher {
         let shown = reader.shown().to_owned();
         let end = reader.finish(Reads {
             all: resumption.verifies,
-            without_digest: self.tracker.settings.hashing == Hashing::Eager,
+            without_digest: self.tracker.settings.hashing.is_eager(),
         });
         let separator = self.output.writer.end();
         if let Some(other) = end.separator.filter(|&end| is_log && end != separator) {
@@ -133,7 +133,7 @@ impl Watcher {
         add_unlisted(&mut self.tracker, &since);
         let comparison = Comparison {
             completes_digests: self.output.log.is_some()
-                && self.tracker.settings.hashing == Hashing::Eager,
+                && self.tracker.settings.hashing.is_eager(),
             renames: !self.tracker.settings.no_renames,
         };
         let tracker = &self.tracker;

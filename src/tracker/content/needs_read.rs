@@ -24,9 +24,7 @@ impl<D> Tracker<D> {
 
     /// When files on a device are read.
     pub(crate) fn hashing(&self, dev: u64) -> Hashing {
-        let settings = &self.settings;
-        self.file_systems
-            .hashing(dev, settings.hashing, settings.reads_remote)
+        self.file_systems.hashing(dev, self.settings.hashing)
     }
 
     /// Whether only the bytes show if a file has changed.

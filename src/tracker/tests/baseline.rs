@@ -10,7 +10,7 @@ use crate::stage_order::Stages;
 fn read_before_it_is_written(hashing: Hashing) -> World {
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
     let mut options = WorldOptions::default();
-    options.settings.hashing = hashing;
+    options.settings.hashing = hashing.into();
     let mut world = World::new(&options, &tree);
     world.tracker.disk.odds.slow_answer = 100;
     world.read_pending(0);

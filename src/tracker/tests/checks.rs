@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::fake::{Node, digest};
 use super::super::model::{DirectoryState, Flag, Id};
 use super::super::polling::POLL;
-use super::super::{Hashing, Tracker, path_below};
+use super::super::{HashPolicy, Tracker, path_below};
 use super::lines;
 use super::world::{MS, World};
 use crate::change::{Change, Kind, Warning};
@@ -231,7 +231,8 @@ impl World {
         bytes: &[u8],
     ) {
         let settings = &self.tracker.settings;
-        let by_stat = settings.hashing == Hashing::Off || bytes.len() as u64 > settings.hash_limit;
+        let by_stat =
+            settings.hashing == HashPolicy::Off || bytes.len() as u64 > settings.hash_limit;
         // A write and a touch change its times alike: only the event distinguishes them, if it is not
         // lost.
         let is_lost = by_stat && self.tracker.counters.overflows > 0;

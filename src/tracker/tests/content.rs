@@ -11,7 +11,7 @@ use crate::tracker::disk::FsClass;
 /// Options of a world that reads files in that way.
 pub(super) fn hashing(hashing: Hashing) -> WorldOptions {
     let mut options = WorldOptions::default();
-    options.settings.hashing = hashing;
+    options.settings.hashing = hashing.into();
     options
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::strategy::Strategy;
 
-use super::super::Hashing;
+use super::super::HashPolicy;
 use super::super::fake::Op;
 use super::super::queue::{ScanScope, Work};
 use super::cases::{all, emits_with, folds_with, write};
@@ -232,7 +232,7 @@ fn a_directory_that_took_the_place_of_another_spelling_has_one_name() {
         most_watches: 2,
         ..ignoring_case()
     };
-    options.settings.hashing = Hashing::Eager;
+    options.settings.hashing = HashPolicy::Eager;
     options.settings.hash_limit = 1 << 30;
     options.odds.race = 20;
     options.odds.late = 50;
@@ -272,7 +272,7 @@ fn whatever_happens_under_whatever_spelling_the_model_becomes_the_disk() {
             options.roots.retain(|root| !root.contains('/'));
             options.ignores_case = true;
             // Size and times alone may not show a write for which the name has no event.
-            options.settings.hashing = Hashing::Eager;
+            options.settings.hashing = HashPolicy::Eager;
             options.settings.hash_limit = 1 << 30;
             options
         }),

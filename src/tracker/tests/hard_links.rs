@@ -296,7 +296,7 @@ fn a_write_by_a_name_that_is_gone_before_the_baseline_is_reported_of_the_others(
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
     for (hashing, first) in [(Hashing::Eager, 0), (Hashing::Off, 1)] {
         let mut options = WorldOptions::default();
-        options.settings.hashing = hashing;
+        options.settings.hashing = hashing.into();
         let mut world = World::new(&options, &tree);
         world.read_pending(first);
         let [read, unread] = if first == 0 {

@@ -89,7 +89,8 @@ pub(super) fn options() -> impl Strategy<Value = WorldOptions> {
                     most_watches,
                     ..WorldOptions::default()
                 };
-                (options.settings.hashing, options.settings.hash_limit) = (hashing, hash_limit);
+                options.settings.hashing = hashing.into();
+                options.settings.hash_limit = hash_limit;
                 // With lazy hashing a file that was never read is created without a digest, and
                 // stays without.
                 options.settings.no_renames = no_renames && hashing != Hashing::Lazy;

@@ -73,7 +73,7 @@ impl Start {
     ) -> Self {
         let began = disk.time();
         let settings = Settings {
-            hashing: options.hashing,
+            hashing: options.hashing.into(),
             hash_limit: options.hash_limit,
             max_depth: options.max_depth,
             ..Settings::default()

@@ -7,7 +7,6 @@ use super::{PendingRead, World};
 use std::convert::Infallible;
 
 use crate::stage_order::{Stages, Time};
-use crate::tracker::Hashing;
 use crate::tracker::disk::{Disk, FileDigest, FsError};
 use crate::tracker::fake::Queued;
 
@@ -135,9 +134,10 @@ impl World {
             ..
         } = pending;
         let settings = &self.tracker.settings;
-        let limit = match settings.hashing {
-            Hashing::Eager => settings.hash_limit,
-            Hashing::Lazy | Hashing::Off => 0,
+        let limit = if settings.hashing.is_eager() {
+            settings.hash_limit
+        } else {
+            0
         };
         let disk = &mut self.tracker.disk;
         let at = [&relative_path[..], b"/", name].concat();
