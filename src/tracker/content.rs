@@ -279,7 +279,7 @@ impl<D: Disk> Tracker<D> {
         }
         self.mark_unreadable(id, stat, error);
         if has_changed {
-            self.note_reading_of(id, stat, self.clock.wall(), true);
+            self.note_new_reading_of(id, stat, self.clock.wall());
         }
     }
 

@@ -165,7 +165,7 @@ impl<D: Disk> Tracker<D> {
                 self.emit_created(id, content(stat, Some(digest)));
                 self.closed_by_writer(id, stat, digest, read.stable);
                 // It was written under this name: its other names have the bytes, too.
-                self.note_reading_of(id, stat, read.as_of, true);
+                self.note_new_reading_of(id, stat, read.as_of);
             }
             Reading::Later(ticket, _) => {
                 let Some(id) = self.insert(dir, name, Kind::File) else {
@@ -211,8 +211,8 @@ impl<D: Disk> Tracker<D> {
         (is_plain && !self.disk.is_self_output(stat.inode)).then_some((reading, stat))
     }
 
-    /// Creates a name by its status. `is_written`: a write by this name is among the events.
-    fn create_name(&mut self, dir: Id, name: &[u8], is_written: bool) {
+    /// Creates a name by its status. `has_write_event`: a write by this name is among the events.
+    fn create_name(&mut self, dir: Id, name: &[u8], has_write_event: bool) {
         let parent = match self.enter(dir) {
             Ok(parent) => parent,
             Err(FsError::NotFound) => return self.unseen_create(dir, name),
@@ -221,7 +221,7 @@ impl<D: Disk> Tracker<D> {
         match self.disk.stat(Target::In(&parent, name)) {
             Ok(stat) if self.disk.is_self_output(stat.inode) => {}
             Ok(stat) if stat.kind == Kind::File => {
-                self.create_file(dir, name, &stat, is_written);
+                self.create_file(dir, name, &stat, has_write_event);
             }
             Ok(stat) if stat.kind != Kind::Directory => {
                 if let Some(id) = self.insert(dir, name, stat.kind) {
@@ -235,8 +235,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    fn create_file(&mut self, dir: Id, name: &[u8], stat: &Stat, is_written: bool) {
-        if self.existed_before_name(stat, is_written) {
+    fn create_file(&mut self, dir: Id, name: &[u8], stat: &Stat, has_write_event: bool) {
+        if self.existed_before_name(stat, has_write_event) {
             self.create_whole(dir, name, stat);
             return;
         }
@@ -256,9 +256,9 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Whether a file existed before it got this name: by link(2), not by open(2). One that may have
-    /// got its other names since is taken for new if it was written under this one (`is_written`),
-    /// and has no other in the model.
-    fn existed_before_name(&mut self, stat: &Stat, is_written: bool) -> bool {
+    /// got its other names since is taken for new if it was written under this one
+    /// (`has_write_event`), and has no other in the model.
+    fn existed_before_name(&mut self, stat: &Stat, has_write_event: bool) -> bool {
         let is_old = stat
             .btime
             .is_some_and(|birth| self.clock.is_before_queued_events(birth));
@@ -266,7 +266,7 @@ impl<D: Disk> Tracker<D> {
             return is_old;
         }
         let had_no_name = self.links.tmpfiles.has(stat.inode.ino);
-        if had_no_name || !is_written {
+        if had_no_name || !has_write_event {
             return true;
         }
         self.model.index_inode_keys();

@@ -31,6 +31,13 @@ pub(super) struct HardLinks {
     pub(super) tmpfiles: Tmpfiles,
 }
 
+/// Whether there is evidence for each write to a file by one of its names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Evident {
+    All,
+    MaybeNotAll,
+}
+
 /// What a reading of an inode gave, under whichever of its names.
 #[derive(Clone, Copy)]
 struct InodeReading {
@@ -90,7 +97,7 @@ impl<D> Tracker<D> {
         if self.model.inode_key(id) != Some(key) {
             // Another file has the name by now. Events of this name may have been about the old
             // one, which has other names.
-            self.pass_evidence_on(id, true);
+            self.pass_evidence_on(id, Evident::MaybeNotAll);
             self.model.clear(id, Flag::LINKED);
             self.model.set_inode_key(id, key);
         }
@@ -138,17 +145,16 @@ impl<D> Tracker<D> {
     }
 
     /// Gives the evidence of a name that is removed, or leads to another inode, to another name of
-    /// its file, which is read then. `is_written`: there may have been a write for which there is
-    /// no evidence.
-    pub(super) fn pass_evidence_on(&mut self, id: Id, is_written: bool) {
+    /// its file, which is read then.
+    pub(super) fn pass_evidence_on(&mut self, id: Id, writes: Evident) {
         let is_read = self
             .reads
             .evidence(id)
             .is_some_and(Evidence::is_more_than_attrib);
-        let is_written = is_written || is_read || self.has_write_events(id);
+        let may_be_written = writes == Evident::MaybeNotAll || is_read || self.has_write_events(id);
         let may_be_readable =
             || !self.links.unreadable.is_empty() && self.model.evidence(id).has(Evidence::ATTRIB);
-        if self.model.is_unread(id) && (is_written || may_be_readable()) {
+        if self.model.is_unread(id) && (may_be_written || may_be_readable()) {
             // Its inode key is not known: any file may be its own that was stat'ed before that.
             self.compare_linked_files();
         }
@@ -168,7 +174,7 @@ impl<D> Tracker<D> {
         if names.len() <= 2 {
             self.links.readings.remove(&key);
         }
-        if is_written {
+        if may_be_written {
             match other {
                 Some(other) => {
                     self.model.add_evidence(other, Evidence::MODIFIED);
@@ -199,9 +205,15 @@ impl<D> Tracker<D> {
 impl<D: Disk> Tracker<D> {
     /// Notes that a file was read, unless the same was last read of the inode: what was reported of
     /// its other names may be older, since an event comes for one name only, and for none before
-    /// its directory is watched. It was read after `as_of`. `is_written`: the bytes were written since
-    /// the watch began.
-    pub(super) fn note_reading_of(&mut self, id: Id, stat: &Stat, as_of: i64, is_written: bool) {
+    /// its directory is watched. It was read after `as_of`. `is_new_since_start`: the bytes were
+    /// written since the watch began.
+    pub(super) fn note_reading_of(
+        &mut self,
+        id: Id,
+        stat: &Stat,
+        as_of: i64,
+        is_new_since_start: bool,
+    ) {
         if !self.model.has(id, Flag::LINKED) {
             return;
         }
@@ -212,10 +224,11 @@ impl<D: Disk> Tracker<D> {
         };
         let key = model::inode_key(stat);
         if self.links.note_reading(key, reading) {
-            self.links.has_lone_write |= is_written && self.model.with_inode_key(key).len() <= 1;
+            self.links.has_lone_write |=
+                is_new_since_start && self.model.with_inode_key(key).len() <= 1;
             // Once for many writes: others may write to a file with many names all the time.
             self.queue
-                .add_once_due(Work::other_names(key, id, is_written));
+                .add_once_due(Work::other_names(key, id, is_new_since_start));
         }
     }
 
@@ -236,6 +249,11 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// As [`Self::note_reading_of`], of bytes that were written since the watch began.
+    pub(super) fn note_new_reading_of(&mut self, id: Id, stat: &Stat, as_of: i64) {
+        self.note_reading_of(id, stat, as_of, true);
+    }
+
     /// Enqueues a file that may have been written to by another name, if its first status, which came
     /// from a thread, is older than what is there: such a write is reported of the names that are
     /// known by then.
@@ -251,13 +269,18 @@ impl<D: Disk> Tracker<D> {
 
     /// Enqueues the names of an inode of which something older was reported than was read of it as
     /// `name`.
-    pub(super) fn enqueue_other_names(&mut self, key: InodeKey, name: Id, is_written: bool) {
+    pub(super) fn enqueue_other_names(
+        &mut self,
+        key: InodeKey,
+        name: Id,
+        is_new_since_start: bool,
+    ) {
         let reading = self.links.readings.get(&key).copied();
         for other in self.model.with_inode_key(key).to_vec() {
             let known = self.model.digest(other);
             let is_older = match (reading, known) {
                 (Some(reading), Some(_)) => known != reading.digest,
-                (Some(_), None) => is_written && other != name,
+                (Some(_), None) => is_new_since_start && other != name,
                 (None, _) => other != name,
             };
             if is_older {

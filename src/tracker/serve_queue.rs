@@ -113,8 +113,12 @@ impl<D: Disk> Tracker<D> {
                 return false;
             }
             Key::OtherNames(inode) => {
-                if let Detail::ReadAs { name, is_written } = detail {
-                    self.enqueue_other_names(inode, name, is_written);
+                if let Detail::ReadAs {
+                    name,
+                    is_new_since_start,
+                } = detail
+                {
+                    self.enqueue_other_names(inode, name, is_new_since_start);
                 }
             }
             Key::LinkedFiles => self.enqueue_linked_files(),

@@ -33,13 +33,9 @@ impl<D: Disk> Tracker<D> {
                     self.owe_digest(id);
                 } else if self.goes_by_stat(&stat) {
                     // This size is what was last reported under this name.
-                    self.store_fingerprint(
-                        id,
-                        &stat,
-                        model::fingerprint_without_ctime(&stat),
-                        self.clock.wall(),
-                    );
-                    self.note_reading_of(id, &stat, self.clock.wall(), true);
+                    let fingerprint = model::fingerprint_without_ctime(&stat);
+                    self.store_fingerprint(id, &stat, fingerprint, self.clock.wall());
+                    self.note_new_reading_of(id, &stat, self.clock.wall());
                 }
                 content(&stat, digest)
             }

@@ -98,7 +98,7 @@ pub(in crate::tracker) enum Detail {
     /// were written since the watch began.
     ReadAs {
         name: Id,
-        is_written: bool,
+        is_new_since_start: bool,
     },
 }
 
@@ -109,12 +109,19 @@ impl Detail {
             (Self::ScanScope(old), Self::ScanScope(new)) => Self::ScanScope(old.max(new)),
             (
                 Self::ReadAs {
-                    is_written: old, ..
+                    is_new_since_start: old,
+                    ..
                 },
-                Self::ReadAs { name, is_written },
+                Self::ReadAs {
+                    name,
+                    is_new_since_start,
+                },
             ) => {
-                let is_written = is_written || old;
-                Self::ReadAs { name, is_written }
+                let is_new_since_start = is_new_since_start || old;
+                Self::ReadAs {
+                    name,
+                    is_new_since_start,
+                }
             }
             (old, Self::Nothing) => old,
             (_, new) => new,
@@ -159,9 +166,16 @@ impl Work {
     }
 
     /// `name`: the one under which the inode was read last.
-    pub(in crate::tracker) fn other_names(inode: InodeKey, name: Id, is_written: bool) -> Self {
+    pub(in crate::tracker) fn other_names(
+        inode: InodeKey,
+        name: Id,
+        is_new_since_start: bool,
+    ) -> Self {
         Self {
-            detail: Detail::ReadAs { name, is_written },
+            detail: Detail::ReadAs {
+                name,
+                is_new_since_start,
+            },
             ..Self::timer(Key::OtherNames(inode))
         }
     }
