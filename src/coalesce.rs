@@ -1,9 +1,9 @@
-//! Folds the events of one batch into steps: all events about the bytes and attributes of a name,
-//! up to the next one that creates, moves or deletes it, become one step in the position of the
-//! first. With each goes what becomes of its name later in the batch (by cookie, where that is moved),
-//! so that nothing is looked for where it is no more. No system call, no tree.
+//! Coalesces the events of one batch into steps: all events about the bytes and attributes of a
+//! name, up to the next one that creates, moves or deletes it, become one step in the position of
+//! the first. With each goes what becomes of its name later in the batch (by cookie, where that is
+//! moved), so that nothing is looked for where it is no more. No system call, no tree.
 //!
-//! Invariant: nothing is folded across a rename or removal of the name, nor across one of
+//! Invariant: nothing is coalesced across a rename or removal of the name, nor across one of
 //! any directory, so that applying the steps gives the same as applying the events.
 
 use std::hash::BuildHasher;
@@ -47,7 +47,7 @@ pub(crate) struct NameStep {
     /// Its content events, up to the next step of the name.
     pub(crate) content: ContentEvents,
     /// A later step of the batch moves or deletes the name: it has left the disk already.
-    pub(crate) leaves: bool,
+    pub(crate) is_gone_later: bool,
 }
 
 /// The later fate, within the batch, of the file that a step is about.
@@ -85,32 +85,28 @@ struct Slot {
     to: u32,
 }
 
-/// The steps of one batch, and how many of them were taken.
+/// The steps of one batch.
 #[derive(Default)]
 pub(crate) struct Steps {
     slots: Vec<Slot>,
     /// The names, one after the other.
     names: Vec<u8>,
-    taken: usize,
 }
 
 impl Steps {
-    /// Folds events, which are in the order of the kernel queue.
+    /// Coalesces events, which are in the order of the kernel queue.
     pub(crate) fn of<'e>(events: impl Iterator<Item = Event<'e>>) -> Self {
-        let mut folder = Folder::default();
+        let mut coalescer = Coalescer::default();
         for event in events {
-            folder.fold(&event);
+            coalescer.add(&event);
         }
-        let mut steps = folder.steps;
-        steps.mark_leaving();
+        let mut steps = coalescer.steps;
+        steps.mark_gone_later();
         steps
     }
 
-    /// Takes the index of the next step.
-    pub(crate) fn take(&mut self) -> Option<usize> {
-        let at = (self.taken < self.slots.len()).then_some(self.taken)?;
-        self.taken += 1;
-        Some(at)
+    pub(crate) fn count(&self) -> usize {
+        self.slots.len()
     }
 
     pub(crate) fn step(&self, at: usize) -> Step {
@@ -124,14 +120,14 @@ impl Steps {
     }
 
     /// Whether a later step of the batch moves or deletes the name of a step.
-    pub(crate) fn leaves(&self, at: usize) -> bool {
-        matches!(self.slots[at].step, Step::Name(step) if step.leaves)
+    pub(crate) fn is_gone_later(&self, at: usize) -> bool {
+        matches!(self.slots[at].step, Step::Name(step) if step.is_gone_later)
     }
 
     /// What the later steps of the batch do with the file that a step is about. Follows all its
     /// renames, so that it is to be called once for each file, not for each rename.
     pub(crate) fn outcome(&self, at: usize) -> Outcome<'_> {
-        if !self.leaves(at) {
+        if !self.is_gone_later(at) {
             return Outcome::Stays;
         }
         let mut at = at;
@@ -158,50 +154,50 @@ impl Steps {
         }
     }
 
-    /// Sets [`NameStep::leaves`], from the last step to the first.
-    fn mark_leaving(&mut self) {
+    /// Sets [`NameStep::is_gone_later`], from the last step to the first.
+    fn mark_gone_later(&mut self) {
         for at in (0..self.slots.len()).rev() {
-            let leaves = self
+            let is_gone_later = self
                 .slots
                 .get(self.slots[at].next as usize)
                 .is_some_and(|next| {
-                    matches!(&next.step, Step::Name(step) if step.leaves
+                    matches!(&next.step, Step::Name(step) if step.is_gone_later
                     || matches!(step.change, NameChange::Deleted | NameChange::MovedFrom(_)))
                 });
             if let Step::Name(step) = &mut self.slots[at].step {
-                step.leaves = leaves;
+                step.is_gone_later = is_gone_later;
             }
         }
     }
 }
 
 #[derive(Default)]
-struct Folder {
+struct Coalescer {
     steps: Steps,
     /// With a secret key, since other users choose the names.
     hasher: RandomState,
     /// The last step of each name, by the hash of watch and name. Names with the same hash are not
-    /// folded.
+    /// coalesced.
     last: HashMap<u64, u32>,
     /// `MovedFrom` steps whose `MovedTo` has not come.
     moves: HashMap<Cookie, u32>,
     /// The last step about the bytes of each watched inode.
     inodes: HashMap<Wd, u32>,
-    /// Nothing is folded into steps before this one, since a directory was moved or deleted.
+    /// Nothing is added to steps before this one, since a directory was moved or deleted.
     barrier: u32,
 }
 
-impl Folder {
-    fn fold(&mut self, event: &Event<'_>) {
+impl Coalescer {
+    fn add(&mut self, event: &Event<'_>) {
         match *event {
             Event::Name {
                 wd,
                 name,
                 is_dir,
                 event,
-            } => self.fold_name(wd, name, is_dir, event),
-            Event::Inode { wd, event } => self.fold_self_event(wd, event),
-            Event::InodeContent { wd, event } => self.fold_inode_content(wd, event),
+            } => self.add_name(wd, name, is_dir, event),
+            Event::Inode { wd, event } => self.add_self_event(wd, event),
+            Event::InodeContent { wd, event } => self.add_inode_content(wd, event),
             Event::QueueOverflow => {
                 self.push(Step::Overflow, b"");
                 self.barrier = self.end();
@@ -228,7 +224,7 @@ impl Folder {
         at
     }
 
-    fn fold_name(&mut self, wd: Wd, name: &[u8], is_dir: bool, event: NameEvent) {
+    fn add_name(&mut self, wd: Wd, name: &[u8], is_dir: bool, event: NameEvent) {
         let hash = self.hasher.hash_one((wd, name));
         let last = self.last.get(&hash).copied().filter(|&at| {
             let is_same = |step: &Step| matches!(step, Step::Name(step) if step.wd == wd);
@@ -259,7 +255,7 @@ impl Folder {
             is_dir,
             change,
             content,
-            leaves: false,
+            is_gone_later: false,
         };
         let at = self.push(Step::Name(step), name);
         self.last.insert(hash, at);
@@ -280,12 +276,12 @@ impl Folder {
         }
     }
 
-    fn fold_self_event(&mut self, wd: Wd, event: SelfEvent) {
+    fn add_self_event(&mut self, wd: Wd, event: SelfEvent) {
         self.push(Step::Inode(wd, event), b"");
         self.inodes.remove(&wd);
     }
 
-    fn fold_inode_content(&mut self, wd: Wd, event: ContentEvent) {
+    fn add_inode_content(&mut self, wd: Wd, event: ContentEvent) {
         let content = ContentEvents::of(event);
         if let Some(&at) = self.inodes.get(&wd).filter(|&&at| at >= self.barrier)
             && let Step::InodeContent(_, known) = &mut self.steps.slots[at as usize].step

@@ -46,7 +46,7 @@ fn shown(steps: &Steps) -> Vec<String> {
             for (came, letter) in [(modified, " m"), (closed, " c"), (attrib, " a")] {
                 line.push_str(if came { letter } else { "" });
             }
-            line + if step.leaves { " -" } else { "" }
+            line + if step.is_gone_later { " -" } else { "" }
         }
         other => format!("{other:?}"),
     };
@@ -108,7 +108,7 @@ fn where_a_name_ends_is_known_through_all_its_renames_or_not_at_all() {
 }
 
 #[test]
-fn nothing_is_folded_across_a_removal_or_a_rename_of_the_name() {
+fn nothing_is_coalesced_across_a_removal_or_a_rename_of_the_name() {
     let events = [
         (1, "a", false, MODIFY),
         (1, "a", false, Delete),
@@ -121,7 +121,7 @@ fn nothing_is_folded_across_a_removal_or_a_rename_of_the_name() {
 }
 
 #[test]
-fn nothing_is_folded_across_a_rename_or_removal_of_a_directory() {
+fn nothing_is_coalesced_across_a_rename_or_removal_of_a_directory() {
     for what in [MovedFrom(C1), MovedTo(C1), Delete] {
         let events = [
             (1, "a", false, MODIFY),
@@ -134,7 +134,7 @@ fn nothing_is_folded_across_a_rename_or_removal_of_a_directory() {
 }
 
 #[test]
-fn nothing_is_folded_across_an_overflow() {
+fn nothing_is_coalesced_across_an_overflow() {
     let modify = Event::Name {
         wd: Wd(1),
         name: b"a",
@@ -202,7 +202,7 @@ fn one_by_one(events: &[RawEvent]) -> Names {
     names
 }
 
-fn folded(events: &[RawEvent]) -> Names {
+fn coalesced(events: &[RawEvent]) -> Names {
     let steps = steps(events);
     let mut names = Names::default();
     for at in 0..steps.slots.len() {
@@ -239,11 +239,11 @@ proptest! {
     fn applying_the_steps_is_applying_the_events_one_by_one(
         events in proptest::collection::vec(raw_event(), 0..40)
     ) {
-        prop_assert_eq!(folded(&events), one_by_one(&events));
+        prop_assert_eq!(coalesced(&events), one_by_one(&events));
     }
 
     #[test]
-    fn a_step_leaves_if_a_later_event_takes_its_name_away(
+    fn a_step_is_gone_later_if_a_later_event_takes_its_name_away(
         events in proptest::collection::vec(raw_event(), 0..40)
     ) {
         let steps = steps(&events);
@@ -254,7 +254,7 @@ proptest! {
                     && steps.name(later) == steps.name(at)
                     && matches!(other.change, NameChange::Deleted | NameChange::MovedFrom(_)))
             });
-            prop_assert_eq!(step.leaves, is_taken);
+            prop_assert_eq!(step.is_gone_later, is_taken);
         }
     }
 }

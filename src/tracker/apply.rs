@@ -42,12 +42,10 @@ impl<D: Disk> Tracker<D> {
         let Some(applying) = &mut self.applying else {
             return false;
         };
-        let Some(at) = applying.steps.take() else {
+        let Some((steps, at)) = applying.take_step() else {
             self.applying = None;
             return false;
         };
-        // Moved out, since its names are borrowed while the model changes.
-        let steps = std::mem::take(&mut applying.steps);
         match steps.step(at) {
             Step::Name(step) => {
                 if let Some(dir) = self.model.watched(step.wd) {
@@ -57,9 +55,6 @@ impl<D: Disk> Tracker<D> {
             Step::Inode(wd, event) => self.self_event(wd, event),
             Step::InodeContent(wd, content) => self.inode_content(wd, content),
             Step::Overflow => self.overflow(),
-        }
-        if let Some(applying) = &mut self.applying {
-            applying.steps = steps;
         }
         true
     }
@@ -175,7 +170,7 @@ impl<D: Disk> Tracker<D> {
         let is_written = content.modified || content.closed;
         match self.model.find(dir, name) {
             Some(id) if self.model.kind(id) == Kind::File => {
-                let when = if step.leaves {
+                let when = if step.is_gone_later {
                     ReadWhen::Renamed
                 } else {
                     ReadWhen::Now

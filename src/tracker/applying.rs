@@ -4,6 +4,8 @@
 //! Knows no model and no disk. Invariant: what one batch does at once is bounded; the rest goes on
 //! the work queue.
 
+use std::sync::Arc;
+
 use foldhash::{HashMap, HashSet};
 
 use super::Counters;
@@ -24,7 +26,10 @@ const FILE: u64 = 16 << 10;
 const MOVED: usize = if cfg!(test) { 16 } else { 16 << 10 };
 
 pub(super) struct Applying {
-    pub(super) steps: Steps,
+    /// Shared, since their names are borrowed while the tracker changes.
+    steps: Arc<Steps>,
+    /// How many of them were taken.
+    taken: usize,
     /// Files that were read while it was applied: all its events about them are older.
     pub(super) read: HashSet<Id>,
     /// New files that a later step renames, and what was found under their new names.
@@ -44,12 +49,20 @@ impl Applying {
     /// `counters`: what was read until now.
     pub(super) fn new(steps: Steps, counters: &Counters) -> Self {
         Self {
-            steps,
+            steps: Arc::new(steps),
+            taken: 0,
             read: HashSet::default(),
             destinations: HashMap::default(),
             cost_before: cost(counters),
             moved: 0,
         }
+    }
+
+    /// Takes the next step: its index in the steps of the batch.
+    pub(super) fn take_step(&mut self) -> Option<(Arc<Steps>, usize)> {
+        let at = (self.taken < self.steps.count()).then_some(self.taken)?;
+        self.taken += 1;
+        Some((Arc::clone(&self.steps), at))
     }
 
     /// Whether a file may be read at once.

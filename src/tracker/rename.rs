@@ -84,7 +84,7 @@ impl<D: Disk> Tracker<D> {
         let moved = match self.take_moved_from(cookie) {
             Some((Some(id), from)) => {
                 // Not its outcome, which follows all renames that are left.
-                if !steps.leaves(at) {
+                if !steps.is_gone_later(at) {
                     self.compare_before_replacing(id, dir, name);
                 }
                 self.rename(id, dir, name);
