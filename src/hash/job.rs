@@ -370,7 +370,7 @@ pub(super) mod tests {
         file_of(1, dir.path(), 0);
         let mut job = job(dir.path(), 0);
         file_of(SHORT + 1, dir.path(), 0);
-        let mut step = |job: &mut FileJob| job.step(Instant::now(), &mut Vec::new()).is_none();
+        let step = |job: &mut FileJob| job.step(Instant::now(), &mut Vec::new()).is_none();
         assert!(step(&mut job) && !job.is_begun());
         assert_eq!(job.length, Length::Medium);
         assert!(step(&mut job) && job.is_begun());
