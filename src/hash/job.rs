@@ -5,6 +5,8 @@
 //! half read. Invariant: a directory is opened by its path from its root, over no symbolic link;
 //! unless it is the inode that is expected, nothing is read.
 
+mod batch;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,6 +21,8 @@ use crate::sys::process::coarse_nanos;
 use crate::sys::stat::{stat_fd, stat_name};
 use crate::tracker::disk::{FileDigest, Ticket};
 use crate::tracker::model::Id;
+pub(crate) use batch::Answers;
+pub(super) use batch::BatchJob;
 
 /// The path of a directory, and what is expected there.
 #[derive(Clone)]
@@ -227,111 +231,6 @@ impl ReadBatch {
         });
         read.stable &= is_same;
     }
-}
-
-/// What was read of each file.
-pub(crate) type Answers = Vec<(Id, Result<FileDigest, FsError>)>;
-
-/// A part of the baseline.
-pub(super) struct BatchJob {
-    batches: Vec<ReadBatch>,
-    /// The index of the batch that is next.
-    batch: usize,
-    /// The index of the file in it that is next.
-    file: usize,
-    /// That file, if it is half read.
-    reader: Option<Reader>,
-    pub(super) answers: Answers,
-}
-
-impl BatchJob {
-    pub(super) fn new(batches: Vec<ReadBatch>) -> Self {
-        let count = batches.iter().map(|batch| batch.files.len()).sum();
-        Self {
-            batches,
-            batch: 0,
-            file: 0,
-            reader: None,
-            answers: Vec::with_capacity(count),
-        }
-    }
-
-    pub(super) fn device(&self) -> u64 {
-        self.batches.first().map_or(0, |batch| batch.dir.inode.dev)
-    }
-
-    /// Reads until all is read (`true`), or until the time is up (`false`).
-    pub(super) fn step(&mut self, until: Instant, buffer: &mut Vec<u8>) -> bool {
-        let mut root = None;
-        while let Some(batch) = self.batches.get(self.batch) {
-            let dir = batch.dir.open(&mut root);
-            while let Some((id, _)) = batch.files.get(self.file) {
-                let read = match &dir {
-                    Ok((dir, _)) => {
-                        read_one(batch, self.file, dir, &mut self.reader, until, buffer)
-                    }
-                    Err(error) => Err(error.clone()),
-                };
-                if let Some(read) = read.transpose() {
-                    self.answers.push((*id, read));
-                    self.reader = None;
-                    self.file += 1;
-                }
-                if Instant::now() >= until {
-                    return false;
-                }
-            }
-            self.file = 0;
-            self.batch += 1;
-        }
-        true
-    }
-}
-
-/// Reads a file of a batch, or goes on reading it. `None`: there is more to read.
-fn read_one(
-    batch: &ReadBatch,
-    file: usize,
-    dir: &OwnedFd,
-    reader: &mut Option<Reader>,
-    until: Instant,
-    buffer: &mut Vec<u8>,
-) -> Result<Option<FileDigest>, FsError> {
-    let (began, as_of) = (Instant::now(), coarse_nanos());
-    let dir = dir.as_fd();
-    let name = batch.name(file);
-    if batch.limit == 0 {
-        let stat = stat_name(dir, name)?;
-        return match stat.kind {
-            Kind::File => Ok(Some(FileDigest::unread(stat, as_of))),
-            _ => Err(FsError::NotFound),
-        };
-    }
-    let reader = match reader {
-        Some(reader) => reader,
-        None => {
-            if let Some(found) = batch.unchanged(dir, file) {
-                return Ok(Some(found));
-            }
-            let opened = RegularFile::open(dir, name)?;
-            if opened.stat.is_mount_root {
-                // Another mount, which may stall: the entry is reconciled, which asks the mount
-                // table first.
-                return Err(FsError::NotFound);
-            }
-            if opened.stat.size > batch.limit {
-                return Ok(Some(FileDigest::unread(opened.stat, as_of)));
-            }
-            reader.insert(opened.reader(batch.limit)?.strict())
-        }
-    };
-    let mut read = reader.step(began, until, buffer)?;
-    if let Some(read) = &mut read
-        && !batch.is_watched
-    {
-        batch.verify(dir, file, read);
-    }
-    Ok(read)
 }
 
 #[cfg(test)]
