@@ -161,11 +161,11 @@ mod tests {
             let end = format!("looks like a regular expression: the glob would be '{glob}'");
             assert!(note.ends_with(&end), "{regex}: {note}");
         }
-        for regex in [r"^[a-z]+\.log$", r"(a|b", r"\d+", r"x?\.o"] {
-            if let Some(note) = note("--exclude", regex, &[]) {
-                assert!(note.ends_with("looks like a regular expression"), "{note}");
-            }
+        for regex in [r"^[a-z]+\.log$", r"\d+", r"x?\.o"] {
+            let note = note("--exclude", regex, &[]).expect(regex);
+            assert!(note.ends_with("looks like a regular expression"), "{note}");
         }
+        assert_eq!(note("--exclude", "(a|b", &[]), None, "a glob, too");
         let negated = note("--exclude", r"!.*\.rs$", &[]).expect("a note");
         assert!(negated.ends_with("'!*.rs'"), "{negated}");
     }
