@@ -97,8 +97,8 @@ struct Item {
     state: State,
     /// The deadline in the heap that is valid.
     in_heap: u64,
-    /// The directory with whose keys it shares a turn.
-    group: u32,
+    /// The directory with whose keys it shares a turn, if it is in one.
+    group: Option<Id>,
     tries: Tries,
     /// Whether it is a scan for which the end of the rescan waits.
     is_of_rescan: bool,

@@ -24,7 +24,8 @@ impl<D> Tracker<D> {
         self.model.index_inode_keys();
         // A change of permissions may be among the dropped events.
         let model = &self.model;
-        self.queue.make_denied_ready(|dir| model.is_live(dir));
+        self.queue
+            .make_denied_ready(|dir| dir.is_some_and(|dir| model.is_live(dir)));
         self.enqueue_roots();
         for root in self.roots.entries() {
             self.queue.add_rescan(root);

@@ -134,12 +134,12 @@ impl<D> Tracker<D> {
         let model = &self.model;
         // Those that were decided: many may share the directories above them.
         let mut known: HashMap<Id, bool> = HashMap::default();
-        let is_within = |dir| {
-            if !model.is_live(dir) {
-                return true; // It may have been in any of them.
+        let is_within = |dir: Option<Id>| {
+            if !dir.is_some_and(|dir| model.is_live(dir)) {
+                return true; // It may be, or have been, in any of them.
             }
             let mut undecided = Vec::new();
-            let mut at = Some(dir);
+            let mut at = dir;
             let is_within = loop {
                 let Some(id) = at else { break false };
                 if reopened.contains(&id) {

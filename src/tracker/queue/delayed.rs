@@ -169,15 +169,18 @@ impl WorkQueue {
         }
         self.wait(work.key.clone(), State::Delayed { due, failure });
         if *error == FsError::PermissionDenied {
-            self.denied.insert(work.key, Id(work.group));
+            self.denied.insert(work.key, work.group);
         }
         is_to_report
     }
 
     /// Makes keys ready that failed for want of permissions, in directories for which `is_meant`
     /// is true.
-    pub(in crate::tracker) fn make_denied_ready(&mut self, is_meant: impl FnMut(Id) -> bool) {
-        for (key, Id(group)) in self.denied.within(is_meant) {
+    pub(in crate::tracker) fn make_denied_ready(
+        &mut self,
+        is_meant: impl FnMut(Option<Id>) -> bool,
+    ) {
+        for (key, group) in self.denied.within(is_meant) {
             let detail = Detail::Nothing;
             self.add(Work { key, group, detail });
         }

@@ -11,14 +11,14 @@ use crate::tracker::model::Id;
 #[derive(Default)]
 pub(in crate::tracker) struct Denied {
     /// Each key with its directory: it is tried again when the permissions of that, or of one above
-    /// it, change.
-    keys: HashMap<Key, Id>,
+    /// it, change. `None`: when those of any do.
+    keys: HashMap<Key, Option<Id>>,
     /// Directories whose permissions have changed, or that have moved.
     reopened: HashSet<Id>,
 }
 
 impl Denied {
-    pub(super) fn insert(&mut self, key: Key, dir: Id) {
+    pub(super) fn insert(&mut self, key: Key, dir: Option<Id>) {
         self.keys.insert(key, dir);
     }
 
@@ -41,7 +41,10 @@ impl Denied {
     }
 
     /// The keys in directories for which `is_meant` is true, each with its directory.
-    pub(super) fn within(&self, mut is_meant: impl FnMut(Id) -> bool) -> Vec<(Key, Id)> {
+    pub(super) fn within(
+        &self,
+        mut is_meant: impl FnMut(Option<Id>) -> bool,
+    ) -> Vec<(Key, Option<Id>)> {
         let meant = self.keys.iter().filter(|&(_, &dir)| is_meant(dir));
         meant.map(|(key, &dir)| (key.clone(), dir)).collect()
     }

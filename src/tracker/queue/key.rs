@@ -134,8 +134,8 @@ impl Detail {
 pub(in crate::tracker) struct Work {
     pub(in crate::tracker) key: Key,
     /// The directory with whose keys it shares a turn, and in or above which permissions keep it
-    /// from being served.
-    pub(in crate::tracker) group: u32,
+    /// from being served. `None`: it is in none.
+    pub(in crate::tracker) group: Option<Id>,
     pub(in crate::tracker) detail: Detail,
 }
 
@@ -144,7 +144,7 @@ impl Work {
     pub(in crate::tracker) fn entry(id: Id, dir: Option<Id>) -> Self {
         Self {
             key: Key::Entry(id),
-            group: dir.map_or(u32::MAX, |dir| dir.0),
+            group: dir,
             detail: Detail::Nothing,
         }
     }
@@ -152,7 +152,7 @@ impl Work {
     pub(in crate::tracker) fn name(dir: Id, name: &[u8]) -> Self {
         Self {
             key: Key::Name(dir, name.into()),
-            group: dir.0,
+            group: Some(dir),
             detail: Detail::Nothing,
         }
     }
@@ -160,7 +160,7 @@ impl Work {
     pub(in crate::tracker) fn scan(dir: Id, scope: ScanScope) -> Self {
         Self {
             key: Key::Scan(dir),
-            group: dir.0,
+            group: Some(dir),
             detail: Detail::ScanScope(scope),
         }
     }
@@ -183,7 +183,7 @@ impl Work {
     pub(in crate::tracker) fn timer(key: Key) -> Self {
         Self {
             key,
-            group: u32::MAX,
+            group: None,
             detail: Detail::Nothing,
         }
     }

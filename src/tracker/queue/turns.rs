@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use super::key::{Class, Key};
 use crate::fair_queue::FairQueue;
+use crate::tracker::model::Id;
 
 /// Keys of one directory that are served in a row while those of others wait.
 const GROUP_ROW: u32 = 8;
@@ -26,8 +27,8 @@ pub(super) enum Turn {
 
 #[derive(Default)]
 pub(super) struct Turns {
-    entries: FairQueue<u32, Key, GROUP_ROW>,
-    names: FairQueue<u32, Key, GROUP_ROW>,
+    entries: FairQueue<Option<Id>, Key, GROUP_ROW>,
+    names: FairQueue<Option<Id>, Key, GROUP_ROW>,
     scans: VecDeque<Key>,
     timers: VecDeque<Key>,
     /// How many keys of each kind may still be served in this round.
@@ -36,7 +37,7 @@ pub(super) struct Turns {
 
 impl Turns {
     /// Adds a key behind those of its directory (`group`) and kind.
-    pub(super) fn push(&mut self, group: u32, key: Key) {
+    pub(super) fn push(&mut self, group: Option<Id>, key: Key) {
         match key.class() {
             Class::Entry => self.entries.push(group, key),
             Class::Name => self.names.push(group, key),

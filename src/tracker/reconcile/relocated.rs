@@ -19,7 +19,7 @@ impl<D: Disk> Tracker<D> {
             Err(error) => {
                 let mut work = self.work_of_name(dir, name);
                 // Permissions matter where it was.
-                work.group = other.0;
+                work.group = Some(other);
                 self.queue.retry(work, &error);
                 return;
             }

@@ -229,7 +229,7 @@ fn what_failed_in_a_directory_that_is_gone_is_tried_again_when_permissions_chang
     let top = world.tracker.roots.entries().next().unwrap();
     let gone = world.tracker.model.find(top, b"e").unwrap();
     let name = Work {
-        group: gone.0,
+        group: Some(gone),
         ..Work::name(top, b"a")
     };
     let denied = FsError::PermissionDenied;

@@ -62,9 +62,9 @@ fn a_hint_tries_sooner_and_does_not_forget_the_failures() {
     queue.add(Work::scan(Id(1), ScanScope::Deep));
     queue.take().unwrap();
     queue.retry(Work::scan(Id(1), ScanScope::Deep), &denied);
-    queue.make_denied_ready(|dir| dir == Id(2));
+    queue.make_denied_ready(|dir| dir == Some(Id(2)));
     assert!(!queue.has_ready());
-    queue.make_denied_ready(|dir| dir == Id(1));
+    queue.make_denied_ready(|dir| dir == Some(Id(1)));
     let work = queue.take().unwrap();
     assert_eq!(work.detail, Detail::ScanScope(ScanScope::Deep));
     queue.retry(Work::scan(Id(1), ScanScope::New), &denied);
@@ -117,7 +117,7 @@ fn permissions_that_change_hasten_all_that_they_kept_from_being_served() {
     queue.retry(Work::entry(Id(3), Some(Id(1))), &denied);
     queue.retry(Work::name(Id(2), b"b"), &denied);
     queue.retry(Work::name(Id(1), b"c"), &FsError::Busy);
-    queue.make_denied_ready(|dir| dir == Id(1));
+    queue.make_denied_ready(|dir| dir == Some(Id(1)));
     let mut served = keys(&mut queue);
     served.sort();
     let mut meant = [Key::Scan(Id(1)), name(1, "a"), Key::Entry(Id(3))];
