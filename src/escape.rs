@@ -1,10 +1,18 @@
 //! Turns the bytes of a path into text that can break neither a line nor a terminal.
 
-/// Whether a character may break a line or a terminal, or show what follows in another order:
-/// control characters, Unicode's separators of lines and paragraphs, and its bidirectional
-/// embeddings, overrides and isolates (UAX 9).
+use std::ops::RangeInclusive;
+
+/// Characters that end a line or show what follows in another order: Unicode's separators of lines
+/// and paragraphs, and its bidirectional embeddings, overrides and isolates (UAX 9).
+pub(crate) const BREAKS_AND_DIRECTIONS: [RangeInclusive<char>; 2] =
+    ['\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+
+/// Whether a character may break a line or a terminal, or show what follows in another order.
 pub(crate) fn is_unsafe(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    character.is_control()
+        || BREAKS_AND_DIRECTIONS
+            .iter()
+            .any(|range| range.contains(&character))
 }
 
 /// Appends a path; escapes backslashes, bytes that are not UTF-8, and what [`is_unsafe`].

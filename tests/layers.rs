@@ -124,7 +124,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli", &["error", "escape", "output", "tracker"]),
-    ("manual", &["cli"]),
+    ("manual", &["cli", "escape"]),
     ("input", &["error", "escape", "sys"]),
     (
         "baseline",

@@ -11,7 +11,7 @@ use clap::{Arg, ArgAction, Command};
 pub(super) const PAGE: &str = include_str!("page.md");
 
 /// The date of the page: the last change of its text.
-const DATE: &str = "2026-11-26";
+const DATE: &str = "2026-11-28";
 
 /// Renders the page.
 ///
@@ -179,6 +179,7 @@ mod tests {
 
     use super::{PAGE, block, inline, literal, render};
     use crate::cli::Cli;
+    use crate::escape::BREAKS_AND_DIRECTIONS;
 
     #[test]
     fn text_is_printed_as_it_stands() {
@@ -207,6 +208,15 @@ mod tests {
             page.contains("[\\fB\\-\\-timeout\\fR\\ \\fITIME\\fR]"),
             "{page}"
         );
+    }
+
+    #[test]
+    fn the_characters_that_are_escaped_in_paths_are_described() {
+        for range in BREAKS_AND_DIRECTIONS {
+            let [start, end] = [*range.start(), *range.end()].map(u32::from);
+            let range = format!("U+{start:X} to U+{end:X}");
+            assert!(PAGE.contains(&range), "{range}");
+        }
     }
 
     #[test]
