@@ -103,21 +103,27 @@ impl Mounts {
         self.file.as_ref().map(File::as_fd)
     }
 
-    /// Reads the table again. Returns the mount points where something was unmounted (`false`), then
-    /// those where something was mounted (`true`).
-    pub(crate) fn take_changed(&mut self) -> Vec<(Vec<u8>, bool)> {
+    /// Reads the table again. Returns the mount points where something was unmounted, then those
+    /// where something was mounted.
+    pub(crate) fn take_changed(&mut self) -> Vec<(Vec<u8>, MountChange)> {
         // If it cannot be read, the changes are found when it changes next.
         let Some(Ok(new)) = self.file.as_mut().map(read) else {
             return Vec::new();
         };
         let gone = self.all.difference(&new);
-        let gone = gone.map(|mount| (mount.mount_point.clone(), false));
+        let gone = gone.map(|mount| (mount.mount_point.clone(), MountChange::Unmounted));
         let come = new.difference(&self.all);
-        let come = come.map(|mount| (mount.mount_point.clone(), true));
+        let come = come.map(|mount| (mount.mount_point.clone(), MountChange::Mounted));
         let changed = gone.chain(come).collect();
         self.all = new;
         changed
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MountChange {
+    Unmounted,
+    Mounted,
 }
 
 /// How a file system may be asked.

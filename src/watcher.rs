@@ -34,7 +34,7 @@ use crate::disk::RealTracker;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::hash::Workers;
-use crate::mounts::Mounts;
+use crate::mounts::{MountChange, Mounts};
 use crate::nanos::nanos;
 use crate::sd_notify::Service;
 use crate::stage_order::Stages;
@@ -274,8 +274,8 @@ impl Watcher {
     fn remounted(&mut self) {
         let now = self.clock.now();
         let mut changed = Vec::new();
-        for (mount_point, is_mounted) in self.mounts.take_changed() {
-            if is_mounted {
+        for (mount_point, change) in self.mounts.take_changed() {
+            if change == MountChange::Mounted {
                 let tracker = self.tracker.at(now);
                 tracker.watch_mount_point(&mount_point);
             }

@@ -47,7 +47,7 @@ fn is_regex(glob: &str) -> bool {
 
 /// Translates a regular expression into a glob. `None`: no glob means the same.
 fn translated(regex: &str) -> Option<String> {
-    let (anchored, body) = match regex.strip_prefix('^') {
+    let (start, body) = match regex.strip_prefix('^') {
         Some(body) => (
             true,
             body.strip_prefix("\\./")
@@ -56,7 +56,7 @@ fn translated(regex: &str) -> Option<String> {
         ),
         None => (false, regex),
     };
-    let (ends, body) = match body.strip_suffix('$') {
+    let (end, body) = match body.strip_suffix('$') {
         Some(body) => (true, body),
         None => (false, body),
     };
@@ -93,18 +93,25 @@ fn translated(regex: &str) -> Option<String> {
     if depth != 0 {
         return None;
     }
-    Some(trimmed(&glob, anchored, ends))
+    Some(trimmed(&glob, Anchors { start, end }))
+}
+
+/// Where a regular expression is anchored: by `^` and by `$`.
+#[derive(Clone, Copy)]
+struct Anchors {
+    start: bool,
+    end: bool,
 }
 
 /// Removes what matches anything from the ends of a glob: a name matches at any depth anyway, and a
 /// directory with all that is in it.
-fn trimmed(glob: &str, anchored: bool, ends: bool) -> String {
+fn trimmed(glob: &str, anchors: Anchors) -> String {
     let glob = glob.strip_prefix("*/").unwrap_or(glob);
     let glob = match glob.strip_suffix("/*") {
         Some(dir) => format!("{dir}/"),
         None => glob.to_owned(),
     };
-    match (anchored, ends && !glob.starts_with('*')) {
+    match (anchors.start, anchors.end && !glob.starts_with('*')) {
         (true, _) => format!("/{}", glob.trim_start_matches('/')),
         (false, true) => format!("*{glob}"),
         (false, false) => glob,
