@@ -29,7 +29,11 @@ impl<D: Disk> Tracker<D> {
     pub(crate) fn begin_batch<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
         let counters = &mut self.counters;
         let steps = Steps::of(events.inspect(|_| counters.events += 1));
-        self.applying = Some(Applying::new(steps, &self.counters));
+        let behind = self
+            .clock
+            .tick()
+            .saturating_sub(self.clock.queue_empty_tick());
+        self.applying = Some(Applying::new(steps, &self.counters, behind));
     }
 
     /// Emits the next piece of a large subtree, if one is left; else applies the next step of the

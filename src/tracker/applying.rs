@@ -13,12 +13,16 @@ use super::model::Id;
 use super::renamed_in_batch::Destination;
 use crate::coalesce::Steps;
 
-/// What may be read in place in one batch: 16 MiB, where each file counts as [`FILE`] more. Further
-/// files go on the work queue, where directories take turns.
+/// Bytes that are read in place in one batch: 16 MiB. Further files go on the work queue, where
+/// directories take turns.
 const IN_PLACE: u64 = 16 << 20;
 
-/// Bytes that are read in about the time that it takes to open a file: 16 KiB.
+/// As how many bytes more each file counts where the kernel queue has not been empty for [`LATE`]:
+/// 16 KiB, which are read in about the time that it takes to open it.
 const FILE: u64 = 16 << 10;
+
+/// 200 ms. Before that, to read all in place costs less.
+const LATE: u64 = 200_000_000;
 
 /// Entries that the renames of one batch emit as deleted and created (`--no-renames`) before
 /// further directories are removed and found again: as many as a batch has events. Else a large
@@ -34,6 +38,8 @@ pub(super) struct Applying {
     pub(super) read: HashSet<Id>,
     /// New files that a later step renames, and what was found under their new names.
     pub(super) destinations: HashMap<Id, Destination>,
+    /// As how many bytes more each file counts.
+    per_file: u64,
     /// What reading had cost before it was applied.
     cost_before: u64,
     /// How many entries its renames of directories have emitted as deleted and created.
@@ -41,19 +47,22 @@ pub(super) struct Applying {
 }
 
 /// What has been read, in bytes.
-fn cost(counters: &Counters) -> u64 {
-    counters.hashed_bytes + counters.hashes * FILE
+fn cost(counters: &Counters, per_file: u64) -> u64 {
+    counters.hashed_bytes + counters.hashes * per_file
 }
 
 impl Applying {
-    /// `counters`: what was read until now.
-    pub(super) fn new(steps: Steps, counters: &Counters) -> Self {
+    /// `counters`: what was read until now. `behind`: how long the kernel queue has not been empty, in
+    /// nanoseconds.
+    pub(super) fn new(steps: Steps, counters: &Counters, behind: u64) -> Self {
+        let per_file = if behind > LATE { FILE } else { 0 };
         Self {
             steps: Arc::new(steps),
             taken: 0,
             read: HashSet::default(),
             destinations: HashMap::default(),
-            cost_before: cost(counters),
+            per_file,
+            cost_before: cost(counters, per_file),
             moved: 0,
         }
     }
@@ -67,7 +76,7 @@ impl Applying {
 
     /// Whether a file may be read at once.
     pub(super) fn may_read(&self, counters: &Counters) -> bool {
-        cost(counters) - self.cost_before < IN_PLACE
+        cost(counters, self.per_file) - self.cost_before < IN_PLACE
     }
 
     /// Counts a directory that moves with all below it. Whether they may be emitted as deleted and
@@ -87,7 +96,7 @@ impl Applying {
 
 #[cfg(test)]
 mod tests {
-    use super::{Applying, Counters, Steps};
+    use super::{Applying, Counters, LATE, Steps};
 
     #[test]
     fn many_small_files_are_too_much_to_read_in_place_as_well_as_a_few_large_ones() {
@@ -96,13 +105,14 @@ mod tests {
             hashed_bytes: 1 << 40,
             ..Counters::default()
         };
-        let applying = Applying::new(Steps::default(), &before);
-        for (files, each, may_read) in [
-            (1, 1 << 20, true),
-            (20, 1 << 20, false),
-            (1000, 8, true),
-            (2000, 8, false),
+        for (behind, files, each, may_read) in [
+            (0, 1, 1 << 20, true),
+            (0, 20, 1 << 20, false),
+            (LATE, 16_000, 8, true),
+            (LATE + 1, 1_000, 8, true),
+            (LATE + 1, 2_000, 8, false),
         ] {
+            let applying = Applying::new(Steps::default(), &before, behind);
             let now = Counters {
                 hashes: before.hashes + files,
                 hashed_bytes: before.hashed_bytes + files * each,
