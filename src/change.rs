@@ -223,7 +223,7 @@ impl<Path> Change<Path> {
     }
 }
 
-/// The interval at which what inotify does not report is looked at instead, in seconds.
+/// The interval at which that is polled for which inotify reports no events, in seconds.
 pub(crate) const POLL_SECONDS: u64 = 10;
 
 /// A warning about a path. The watch goes on.

@@ -138,7 +138,7 @@ impl Stderr {
             Warning::NoWatch => {
                 let remedy = limit_remedy("max_user_watches", "");
                 self.line(&format!(
-                    "warning: no inotify watch is left for {path}; from here on, what finds none is looked at every {POLL_SECONDS} s instead{remedy}"
+                    "warning: no inotify watch is left for {path}; from here on, what finds none is polled every {POLL_SECONDS} s instead{remedy}"
                 ));
             }
             Warning::OverLimit => self.note(&format!(

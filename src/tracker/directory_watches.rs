@@ -72,7 +72,7 @@ impl<D> Tracker<D> {
             FsError::Io(why) => {
                 let every = POLL_SECONDS;
                 Warning::Failed(format!(
-                    "no watch can be set, so it is looked at every {every} s: {why}"
+                    "no watch can be set, so it is polled every {every} s: {why}"
                 ))
             }
             _ => Warning::NoWatch,

@@ -56,7 +56,7 @@ impl Watcher {
                     ""
                 };
                 Some(format!(
-                    "{name}: changes made on other hosts make no events, so it is looked at every {POLL_SECONDS} s{lazily}"
+                    "{name}: changes made on other hosts make no events, so it is polled every {POLL_SECONDS} s{lazily}"
                 ))
             }
             FsClass::Layered(name) => Some(format!(
