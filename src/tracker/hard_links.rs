@@ -7,8 +7,8 @@
 
 use foldhash::HashMap;
 
-use super::disk::{Disk, FileDigest, Stat};
-use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey, Knowledge};
+use super::disk::{Disk, FileDigest, FsError, Stat};
+use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
 use super::queue::{Key, Work};
 use super::tmpfiles::Tmpfiles;
 use super::{Tracker, model};
@@ -232,23 +232,6 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Checks the status of a file whose digest was read by a thread, and stored without a record. If
-    /// its bytes may have been written since that status, the digest may be of those: it is read
-    /// again, and reported. (A file that is truncated has its new size before its new times.)
-    pub(super) fn check_silent_digest(&mut self, id: Id, stat: &Stat) {
-        if self.model.has(id, Flag::LINKED) || self.links.has_lone_write {
-            let read = model::fingerprint_without_ctime(stat);
-            let now = self.stat_entry(id);
-            if now.is_ok_and(|now| model::fingerprint_without_ctime(&now) != read) {
-                self.model.set_digest(id, None);
-                self.model.set_knowledge(id, Knowledge::Unverified);
-                self.enqueue(id);
-            } else {
-                self.check_first_status(id, stat);
-            }
-        }
-    }
-
     /// As [`Self::note_reading_of`], of bytes that were written since the watch began.
     pub(super) fn note_new_reading_of(&mut self, id: Id, stat: &Stat, as_of: i64) {
         self.note_reading_of(id, stat, as_of, true);
@@ -258,13 +241,40 @@ impl<D: Disk> Tracker<D> {
     /// from a thread, is older than what is there: such a write is reported of the names that are
     /// known by then.
     pub(super) fn check_first_status(&mut self, id: Id, stat: &Stat) {
-        if !self.model.has(id, Flag::LINKED) && !self.links.has_lone_write {
-            return;
-        }
-        if !self.has_status(id, stat) {
+        if self.later_status(id, stat).is_some() {
             self.model.add_evidence(id, Evidence::OTHER_NAME);
             self.enqueue(id);
         }
+    }
+
+    /// As [`Self::check_first_status`], of a digest that was stored without a record: it may be of
+    /// bytes that were written after the status. (A file that is truncated has its new size before its
+    /// new times.)
+    pub(super) fn check_silent_digest(&mut self, id: Id, stat: &Stat) {
+        let Some(later) = self.later_status(id, stat) else {
+            return;
+        };
+        let read = model::fingerprint_without_ctime(stat);
+        if later.is_ok_and(|now| model::fingerprint_without_ctime(&now) != read) {
+            self.forget_digest(id);
+        } else {
+            self.model.add_evidence(id, Evidence::OTHER_NAME);
+            self.enqueue(id);
+        }
+    }
+
+    /// What statx(2) gives for a file that may have been written to by another name, if that is not
+    /// its first status.
+    fn later_status(&mut self, id: Id, first: &Stat) -> Option<Result<Stat, FsError>> {
+        if !self.model.has(id, Flag::LINKED) && !self.links.has_lone_write {
+            return None;
+        }
+        let now = self.stat_entry(id);
+        let fingerprint = model::fingerprint(first);
+        let is_same = now
+            .as_ref()
+            .is_ok_and(|now| model::fingerprint(now) == fingerprint);
+        (!is_same).then_some(now)
     }
 
     /// Enqueues the names of an inode of which something older was reported than was read of it as

@@ -82,7 +82,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Whether a file has the same status still, and that is known.
-    pub(in crate::tracker) fn has_status(&mut self, id: Id, stat: &Stat) -> bool {
+    fn has_status(&mut self, id: Id, stat: &Stat) -> bool {
         let read = model::fingerprint(stat);
         let now = self.stat_entry(id);
         now.is_ok_and(|now| model::fingerprint(&now) == read)

@@ -30,7 +30,7 @@ impl<D: Disk> Tracker<D> {
         match stat {
             Some(stat) if digest.is_none() || is_same(&stat) => {
                 if digest.is_none() && self.is_digest_due(id, Some(&stat)) {
-                    self.owe_digest(id);
+                    self.forget_digest(id);
                 } else if self.goes_by_stat(&stat) {
                     // This size is what was last reported under this name.
                     let fingerprint = model::fingerprint_without_ctime(&stat);
@@ -42,7 +42,7 @@ impl<D: Disk> Tracker<D> {
             // It was written to, replaced or moved: size and digest would not match.
             _ => {
                 if digest.is_some() || self.is_digest_due(id, None) {
-                    self.owe_digest(id);
+                    self.forget_digest(id);
                 }
                 Content::default()
             }
@@ -55,9 +55,9 @@ impl<D: Disk> Tracker<D> {
         stat.map_or_else(|_| Content::default(), |stat| directory_content(&stat))
     }
 
-    /// Puts a file on the queue that is emitted without a digest now. One that cannot be read is
-    /// there already, and was reported.
-    fn owe_digest(&mut self, id: Id) {
+    /// Forgets the digest of a file, and puts it on the queue: it is read and reported. One that cannot
+    /// be read is there already, and was reported.
+    pub(in crate::tracker) fn forget_digest(&mut self, id: Id) {
         self.model.set_digest(id, None);
         if !self.model.is_unreadable(id) {
             self.model.set_knowledge(id, Knowledge::Unverified);
