@@ -68,6 +68,12 @@ impl FsClass {
 }
 
 impl Stat {
+    /// Whether size and mtime are the same: if so, only the mode, the owner or the names of a file
+    /// have changed.
+    pub(crate) fn has_size_and_mtime_of(&self, other: &Self) -> bool {
+        (self.size, self.mtime) == (other.size, other.mtime)
+    }
+
     /// The fields that are reported with `--stat`.
     pub(crate) fn times(&self) -> InodeTimes {
         InodeTimes {

@@ -161,7 +161,7 @@ impl Reader {
             return Ok(digest);
         }
         let after = stat_fd(self.file.as_fd())?;
-        let is_same = is_unchanged(&self.stat, &after);
+        let is_same = after.has_size_and_mtime_of(&self.stat);
         if self.is_longer && is_always_longer(&self.stat, &after, coarse_nanos()) {
             return Err(FsError::Io("it has more bytes than its size".to_owned()));
         }
@@ -177,15 +177,11 @@ impl Reader {
     }
 }
 
-fn is_unchanged(before: &Stat, after: &Stat) -> bool {
-    (after.size, after.mtime) == (before.size, before.mtime)
-}
-
 /// Whether a file that gave more bytes than its size would do so again, as in some FUSE file
 /// systems. One that was just truncated and written in turn may have the same size and mtime, too.
 fn is_always_longer(before: &Stat, after: &Stat, now: i64) -> bool {
     let is_old = now.saturating_sub(after.mtime).saturating_abs() > COARSEST_CLOCK;
-    is_old && is_unchanged(before, after)
+    is_old && after.has_size_and_mtime_of(before)
 }
 
 #[cfg(test)]

@@ -28,13 +28,19 @@ impl<D: Disk> Tracker<D> {
         }
         match read {
             // It changed since, and the event may be unread; or another file was renamed to its
-            // name. It is read again, with the evidence of that, though its status may not show it yet:
-            // a file that is truncated has its new size first, and its new times in the end.
+            // name. It is read again, with the evidence of that, which its times may not show yet: a
+            // file that is truncated has its new size first, and its new times in the end.
             Ok(FileDigest { stat, stable, .. })
                 if !stable
                     || self.clock.has_shown(stat.ctime)
                     || self.changed_since_start(id, &stat) =>
             {
+                let now = (!stable).then(|| self.stat_entry(id));
+                if let Some(Ok(now)) = now
+                    && !now.has_size_and_mtime_of(&stat)
+                {
+                    self.model.add_evidence(id, Evidence::MODIFIED);
+                }
                 self.model.mark_missed(id);
                 self.enqueue(id);
             }

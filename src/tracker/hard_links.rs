@@ -254,8 +254,7 @@ impl<D: Disk> Tracker<D> {
         let Some(later) = self.later_status(id, stat) else {
             return;
         };
-        let read = model::fingerprint_without_ctime(stat);
-        if later.is_ok_and(|now| model::fingerprint_without_ctime(&now) != read) {
+        if later.is_ok_and(|now| !now.has_size_and_mtime_of(stat)) {
             self.forget_digest(id);
         } else {
             self.model.add_evidence(id, Evidence::OTHER_NAME);

@@ -46,6 +46,16 @@ fn a_file_that_changed_while_it_was_read_is_read_again_though_its_times_come_lat
 }
 
 #[test]
+fn a_file_that_is_truncated_while_it_is_read_has_changed_though_its_times_come_later() {
+    let mut world = read_before_it_is_written(Hashing::Eager);
+    world.truncate_pending();
+    world.read_pending(0);
+    world.read_pending(0);
+    world.settles();
+    assert_eq!(world.new_records(), ["changed t/a 4", "changed t/b 4"]);
+}
+
+#[test]
 fn bytes_that_were_there_before_their_times_are_reported_under_another_name() {
     let mut world = read_before_it_is_written(Hashing::Eager);
     world.does(&write("t/a", 2));

@@ -113,6 +113,16 @@ impl World {
         }
     }
 
+    /// Lets all files that the baseline has read have been truncated meanwhile, their times being yet
+    /// to come.
+    pub(in crate::tracker::tests) fn truncate_pending(&mut self) {
+        self.disturb_pending();
+        let reads = self.pending_reads.iter_mut();
+        for read in reads.filter_map(|pending| pending.read.as_mut()?.as_mut().ok()) {
+            read.stat.size += 4;
+        }
+    }
+
     /// Lets all files that the baseline has read have had their bytes of now, and the status that was
     /// found.
     pub(in crate::tracker::tests) fn renew_pending(&mut self) {
