@@ -10,6 +10,10 @@ use crate::change::{Attributes, InodeTimes, Kind};
 /// within it may have changed again and have the same times.
 pub(crate) const COARSEST_CLOCK: i64 = 2_000_000_000;
 
+/// What a file system allocates beyond the end of most files at most, in bytes: the rest of a block,
+/// and blocks of its own.
+const ALLOCATED_AHEAD: u64 = 64 << 10;
+
 /// What identifies an inode while it exists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Inode {
@@ -26,6 +30,9 @@ pub(crate) struct Stat {
     pub(crate) nlink: u32,
     /// In bytes.
     pub(crate) size: u64,
+    /// How many bytes the file system holds for it: fewer than its size where there are holes, more
+    /// where some are allocated beyond its end.
+    pub(crate) allocated: u64,
     /// Last change of the bytes, in nanoseconds since 1970; saturated, since a file system
     /// may return any 64 bits of seconds.
     pub(crate) mtime: i64,
@@ -72,6 +79,20 @@ impl Stat {
     /// have changed.
     pub(crate) fn has_size_and_mtime_of(&self, other: &Self) -> bool {
         (self.size, self.mtime) == (other.size, other.mtime)
+    }
+
+    /// Whether it may be being truncated: a file system sets the new size first, then frees what is
+    /// beyond it, and sets the new times last. What is allocated beyond the end for other reasons
+    /// looks the same, but is rarely more than a little and more than the bytes. (Of more bytes than
+    /// that, reading takes longer than freeing the rest.)
+    pub(crate) fn may_be_truncated_now(&self) -> bool {
+        let beyond_end = self.beyond_end();
+        beyond_end > ALLOCATED_AHEAD && beyond_end >= self.size
+    }
+
+    /// How many bytes are allocated beyond the end, at least.
+    pub(crate) fn beyond_end(&self) -> u64 {
+        self.allocated.saturating_sub(self.size)
     }
 
     /// The fields that are reported with `--stat`.

@@ -115,6 +115,7 @@ mod tests {
             inode: Inode { dev, ino },
             nlink: 1,
             size,
+            allocated: size,
             mtime: 0,
             ctime: 0,
             btime: None,

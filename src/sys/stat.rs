@@ -104,6 +104,9 @@ fn fstatat(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<Stat> {
         // A count of links that does not fit is more than one.
         nlink: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
         size: u64::try_from(stat.st_size).unwrap_or(0),
+        allocated: u64::try_from(stat.st_blocks)
+            .unwrap_or(0)
+            .saturating_mul(SECTOR),
         mtime: nanos(stat.st_mtime, stat.st_mtime_nsec),
         ctime: nanos(stat.st_ctime, stat.st_ctime_nsec),
         btime: None,
@@ -117,6 +120,9 @@ fn fstatat(at: BorrowedFd<'_>, path: &CStr, flags: i32) -> io::Result<Stat> {
         is_automount: false,
     })
 }
+
+/// The unit of `stx_blocks` and `st_blocks`, in bytes, whatever the file system's is.
+const SECTOR: u64 = 512;
 
 /// `STATX_ATTR_MOUNT_ROOT`: the root of a mount, since Linux 5.8.
 const MOUNT_ROOT: u64 = 0x2000;
@@ -140,6 +146,7 @@ fn from_statx(stat: &libc::statx) -> Stat {
         },
         nlink: stat.stx_nlink,
         size: stat.stx_size,
+        allocated: stat.stx_blocks.saturating_mul(SECTOR),
         mtime: nanos(stat.stx_mtime),
         ctime: nanos(stat.stx_ctime),
         btime: has(libc::STATX_BTIME).then(|| nanos(stat.stx_btime)),

@@ -52,8 +52,12 @@ impl<D: Disk> Tracker<D> {
                 },
             ) if !self.goes_by_stat(&stat) => {
                 self.count_reading(&stat);
-                self.keep_digest(id, read, digest);
-                self.check_silent_digest(id, &stat);
+                if stat.may_be_truncated_now() {
+                    self.reread_once_truncated(id, read);
+                } else {
+                    self.keep_digest(id, read, digest);
+                    self.check_silent_digest(id, &stat);
+                }
             }
             // Over the size limit, or files are not read; an empty one is read all the same.
             Ok(FileDigest { stat, as_of, .. }) => {

@@ -22,7 +22,7 @@ use answers::WorkerRead;
 pub(crate) use chance::Chance;
 use kernel::Kernel;
 pub(crate) use kernel::Queued;
-use ops::Handle;
+use ops::{Handle, Truncation};
 pub(crate) use ops::{Op, SLOTS};
 pub(crate) use tree::Node;
 use tree::{Dentry, Tree};
@@ -86,6 +86,7 @@ pub(crate) struct Fake {
     /// Changes whose events may be queued later than they happened.
     late: VecDeque<Note>,
     handles: [Option<Handle>; SLOTS],
+    truncation: Option<Truncation>,
     /// The outermost PATHs, whatever their names are now.
     roots: Vec<Node>,
     held: Vec<Rc<Entered>>,
@@ -119,6 +120,7 @@ impl Fake {
             journal: Vec::new(),
             late: VecDeque::new(),
             handles: [None; SLOTS],
+            truncation: None,
             roots: Vec::new(),
             held: Vec::new(),
             closing: Vec::new(),
@@ -146,6 +148,7 @@ impl Fake {
     }
 
     pub(crate) fn set_time(&mut self, wall: i64) {
+        self.end_long_truncation(wall);
         self.tree.wall = wall;
     }
 

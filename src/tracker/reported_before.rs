@@ -31,6 +31,7 @@ impl Reported {
             },
             nlink: 1,
             size: self.size?,
+            allocated: self.size?,
             mtime: times.mtime,
             ctime: times.ctime,
             btime: times.btime,

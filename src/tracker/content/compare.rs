@@ -7,6 +7,13 @@ use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FileDigest, Stat};
 use crate::tracker::model::{self, Evidence, Fingerprint, Flag, Id, Knowledge};
 
+/// For how long the end of a truncation is waited for at least, since who truncates may be waiting
+/// for a processor; in nanoseconds: 200 ms.
+const SHORTEST_TRUNCATION: u64 = 200_000_000;
+
+/// The same at most: 10 s.
+const LONGEST_TRUNCATION: u64 = 10_000_000_000;
+
 impl<D: Disk> Tracker<D> {
     /// Compares a file that was created, written and closed in one batch, and was emitted as empty,
     /// with what was read of it.
@@ -46,9 +53,17 @@ impl<D: Disk> Tracker<D> {
                 match knowledge {
                     Knowledge::Unverified | Knowledge::Unreadable { .. } => true,
                     Knowledge::Unread { .. } => is_doubtful || self.was_replaced(id, stat),
-                    Knowledge::Known { fingerprint, .. } => {
+                    Knowledge::Known {
+                        fingerprint,
+                        is_racy,
+                    } => {
                         let new = model::fingerprint(stat);
-                        is_doubtful || evidence.leaves_unexplained(fingerprint, new)
+                        // An event with another name, which is yet to come, may be of a write within
+                        // the resolution of the clock.
+                        let has_doubtful_names = is_racy && self.model.has(id, Flag::LINKED);
+                        is_doubtful
+                            || has_doubtful_names
+                            || evidence.leaves_unexplained(fingerprint, new)
                     }
                 }
             }
@@ -56,10 +71,19 @@ impl<D: Disk> Tracker<D> {
         // What was written between its status and its bytes is in the digest, which is the first one:
         // the event of that would find nothing new. A remote file system is not waited for.
         let is_first = old.is_none() && !is_changed;
-        if is_first && !self.file_systems.is_polled(stat.inode.dev) && !self.has_status(id, stat) {
-            self.model.add_evidence(id, evidence);
-            self.debounce_file(id);
-            return false;
+        if is_first && !self.file_systems.is_polled(stat.inode.dev) {
+            let was_awaited = knowledge.fingerprint() == Some(model::fingerprint(stat))
+                && !self.reads.delays.is_waiting(id, self.clock.tick());
+            if !self.has_status(id, stat) {
+                self.model.add_evidence(id, evidence);
+                self.debounce_file(id);
+                return false;
+            }
+            if stat.may_be_truncated_now() && !was_awaited {
+                self.model.add_evidence(id, evidence);
+                self.reread_once_truncated(id, read);
+                return false;
+            }
         }
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.keep_digest(id, read, digest);
@@ -79,6 +103,20 @@ impl<D: Disk> Tracker<D> {
         }
         self.note_reading_of(id, stat, read.as_of, is_changed || changed_since_start);
         true
+    }
+
+    /// Leaves a file that may be being truncated to be read again when that is over, which its times
+    /// show. Its first digest would be stored without a record, and the event of the truncation find
+    /// nothing new.
+    pub(in crate::tracker) fn reread_once_truncated(&mut self, id: Id, read: &FileDigest) {
+        let stat = &read.stat;
+        self.store_fingerprint(id, stat, model::fingerprint(stat), read.as_of);
+        // A file system frees more than a byte in a nanosecond.
+        let nanos = stat
+            .beyond_end()
+            .clamp(SHORTEST_TRUNCATION, LONGEST_TRUNCATION);
+        self.reads.delays.note(id, self.clock.tick(), nanos);
+        self.enqueue(id);
     }
 
     /// Whether a file has the same status still, and that is known.

@@ -1,5 +1,5 @@
-//! Decides when a file that was written to while a worker read it is read again: once it has been
-//! quiet for as long as the reading took, and for 50 ms at least; if it never is, after ten
+//! Decides when a file that was written to, or truncated, while it was read is read again: once it
+//! has been quiet for as long as the reading took, and for 50 ms at least; if it never is, after ten
 //! times as long, and after 1 s at least. So a large log costs a tenth of a thread.
 //!
 //! Times are of the monotonic clock, in nanoseconds.
@@ -39,7 +39,8 @@ pub(in crate::tracker) struct RereadDelays {
 }
 
 impl RereadDelays {
-    /// Notes that a file was written to while it was read, which took `took`.
+    /// Notes that a file was written to while it was read, which took `took`; or is being truncated,
+    /// which takes that.
     pub(super) fn note(&mut self, id: Id, now: u64, took: u64) {
         if self.files.len() > MANY {
             self.files.retain(|_, file| file.until > now);

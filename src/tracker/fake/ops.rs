@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::Fake;
 use super::tree::Body;
-pub(super) use writing::Handle;
+pub(super) use writing::{Handle, Truncation};
 
 /// One system call, or one step of a command. Paths begin at the root; a call that fails changes
 /// nothing.
@@ -26,8 +26,12 @@ pub(crate) enum Op {
     Shut(usize),
     /// linkat(2) of an open file.
     LinkOpen(usize, &'static str),
-    /// truncate(2) to two bytes.
-    Truncate(&'static str),
+    /// truncate(2) to two bytes: the size is set, and the rest is being freed.
+    BeginTruncate(&'static str),
+    /// The end of that: all is freed, and the times are set.
+    EndTruncate,
+    /// fallocate(2) of more than it needs, with FALLOC_FL_KEEP_SIZE.
+    Allocate(&'static str),
     /// utimensat(2) to now.
     Touch(&'static str),
     /// chmod(2): whether it may be read.
@@ -78,7 +82,9 @@ impl Fake {
             Op::Put(slot, data) => self.put(slot, data),
             Op::Shut(slot) => self.shut(slot),
             Op::LinkOpen(slot, path) => self.link_open(slot, path.as_bytes()),
-            Op::Truncate(path) => self.truncate(path.as_bytes()),
+            Op::BeginTruncate(path) => self.begin_truncate(path.as_bytes()),
+            Op::EndTruncate => self.end_truncate(),
+            Op::Allocate(path) => self.allocate(path.as_bytes()),
             Op::Touch(path) => self.touch(path.as_bytes()),
             Op::Chmod(path, readable) => self.chmod(path.as_bytes(), readable),
             Op::Unlink(path) => self.remove(path.as_bytes(), false),

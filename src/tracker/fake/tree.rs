@@ -27,6 +27,8 @@ pub(crate) struct InodeBody {
     pub(crate) body: Body,
     ino: u64,
     btime: i64,
+    /// How many bytes of its storage are beyond its end.
+    pub(crate) beyond_end: u64,
     /// The last change of its bytes.
     pub(crate) mtime: i64,
     pub(crate) ctime: i64,
@@ -96,6 +98,7 @@ impl Tree {
             body,
             ino: self.free.pop().unwrap_or(fresh),
             btime: now,
+            beyond_end: 0,
             mtime: now,
             ctime: now,
             is_readable: true,

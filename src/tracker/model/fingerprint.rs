@@ -104,6 +104,7 @@ mod tests {
             inode: Inode { dev: 1, ino },
             nlink: 1,
             size: 4,
+            allocated: 4,
             mtime,
             ctime: 5,
             btime: None,

@@ -200,3 +200,28 @@ fn what_is_written_between_the_status_and_the_first_reading_is_a_change() {
         );
     }
 }
+
+#[test]
+fn what_is_read_amid_a_truncation_is_not_its_first_digest() {
+    let mut world = World::new(&WorldOptions::default(), &write("t/a", 1));
+    world.does(&[Op::BeginTruncate("t/a")]);
+    world.read_pending(0);
+    world.does(&[Op::EndTruncate]);
+    world.settles();
+    assert_eq!(world.new_records(), ["changed t/a 2"]);
+}
+
+#[test]
+fn what_has_storage_beyond_its_end_is_read_twice_and_then_known() {
+    let mut world = World::new(
+        &WorldOptions::default(),
+        &all(&[write("t/a", 1), vec![Op::Allocate("t/a")]]),
+    );
+    world.read_pending(0);
+    world.settles();
+    assert_eq!(world.tracker.counters.hashes, 2);
+    world.does(&[Op::Append(0, "t/a"), Op::Shut(0)]);
+    world.settles();
+    world.converges();
+    assert_eq!(world.new_records(), [""; 0]);
+}

@@ -36,7 +36,7 @@ fn a_file_over_the_limit_goes_by_its_size_and_times() {
     world.does(&write("t/a", 1));
     world.converges();
     assert_eq!(world.new_records(), ["changed t/a 4"]);
-    world.does(&[Op::Truncate("t/a")]);
+    world.does(&[Op::BeginTruncate("t/a"), Op::EndTruncate]);
     world.converges();
     assert_eq!(world.new_records(), ["changed t/a 2"]);
 }

@@ -94,7 +94,11 @@ fn a_large_log_that_is_never_quiet_is_read_for_a_tenth_of_the_time() {
 
 #[test]
 fn a_truncation_by_name_is_seen() {
-    emits(&write("t/a", 1), &[Op::Truncate("t/a")], &["changed t/a 2"]);
+    emits(
+        &write("t/a", 1),
+        &[Op::BeginTruncate("t/a"), Op::EndTruncate],
+        &["changed t/a 2"],
+    );
 }
 
 #[test]

@@ -6,6 +6,21 @@ use crate::event::ContentEvent;
 use crate::tracker::fake::tree::{Body, Dentry};
 use crate::tracker::fake::{Fake, Note};
 
+/// How many bytes of storage are beyond the end of a file that is being truncated, or has more
+/// than it needs: 1 MiB.
+const BEYOND_END: u64 = 1 << 20;
+
+/// A truncation takes less, in nanoseconds: 50 ms.
+const LONGEST_TRUNCATION: i64 = 50_000_000;
+
+/// A file that is being truncated.
+#[derive(Clone, Copy)]
+pub(in crate::tracker::fake) struct Truncation {
+    /// The name by which it is.
+    dentry: Dentry,
+    began: i64,
+}
+
 #[derive(Clone, Copy)]
 pub(in crate::tracker::fake) struct Handle {
     /// The name by which it was opened.
@@ -95,13 +110,51 @@ impl Fake {
         Some(())
     }
 
-    /// truncate(2).
-    pub(super) fn truncate(&mut self, path: &[u8]) -> Option<()> {
+    /// The first part of truncate(2): the file has its new size, and its old times.
+    pub(super) fn begin_truncate(&mut self, path: &[u8]) -> Option<()> {
         let dentry = self.tree.dentry_at(path)?;
         let node = self.tree.dentry(dentry).node;
         matches!(self.tree.node(node).body, Body::File(_)).then_some(())?;
         let dentry = self.spelled(dentry, path);
-        self.change_bytes(dentry, |bytes| bytes.resize(2, 0))
+        self.note_writer(dentry)?;
+        let body = self.tree.node_mut(node);
+        if let Body::File(bytes) = &mut body.body {
+            bytes.resize(2, 0);
+        }
+        body.beyond_end = BEYOND_END;
+        let began = self.tree.wall;
+        self.truncation = Some(Truncation { dentry, began });
+        Some(())
+    }
+
+    /// Ends a truncation that would take too long, if the time is `wall`.
+    pub(in crate::tracker::fake) fn end_long_truncation(&mut self, wall: i64) {
+        let truncation = self.truncation;
+        if truncation.is_some_and(|truncation| wall - truncation.began >= LONGEST_TRUNCATION) {
+            self.end_truncate();
+        }
+    }
+
+    /// fallocate(2) with FALLOC_FL_KEEP_SIZE.
+    pub(super) fn allocate(&mut self, path: &[u8]) -> Option<()> {
+        let dentry = self.tree.dentry_at(path)?;
+        let dentry = self.spelled(dentry, path);
+        let node = self.tree.dentry(dentry).node;
+        matches!(self.tree.node(node).body, Body::File(_)).then_some(())?;
+        self.change_bytes(dentry, |_| {})?;
+        self.tree.node_mut(node).beyond_end = BEYOND_END;
+        Some(())
+    }
+
+    /// The last part of truncate(2), which sets the times.
+    pub(super) fn end_truncate(&mut self) -> Option<()> {
+        let Truncation { dentry, .. } = self.truncation.take()?;
+        let (node, now) = (self.tree.dentry(dentry).node, self.tree.time());
+        let body = self.tree.node_mut(node);
+        body.beyond_end = 0;
+        (body.mtime, body.ctime) = (now, now);
+        self.content(dentry, ContentEvent::Modify);
+        Some(())
     }
 
     /// Whether the file has other names in watched directories. `None`: it has, but this name is
@@ -116,19 +169,26 @@ impl Fake {
         (is_reported || !has_others).then_some(has_others)
     }
 
-    /// Changes a file's bytes by that name, unless inotify could not show it.
-    fn change_bytes(&mut self, dentry: Dentry, change: impl FnOnce(&mut Vec<u8>)) -> Option<()> {
+    /// Notes that a file's bytes are changed by that name, unless inotify could not show it.
+    fn note_writer(&mut self, dentry: Dentry) -> Option<()> {
         let has_others = self.has_others(dentry)?;
         let (node, is_live) = (
             self.tree.dentry(dentry).node,
             self.tree.dentry(dentry).is_live,
         );
-        let now = self.tree.time();
         let body = self.tree.node_mut(node);
         if has_others {
             body.writers.insert(dentry);
             body.is_excused |= !is_live && !self.expects_writes_by_unlinked_names;
         }
+        Some(())
+    }
+
+    /// Changes a file's bytes by that name, unless inotify could not show it.
+    fn change_bytes(&mut self, dentry: Dentry, change: impl FnOnce(&mut Vec<u8>)) -> Option<()> {
+        self.note_writer(dentry)?;
+        let (node, now) = (self.tree.dentry(dentry).node, self.tree.time());
+        let body = self.tree.node_mut(node);
         if let Body::File(bytes) = &mut body.body {
             change(bytes);
         }

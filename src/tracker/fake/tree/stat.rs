@@ -41,6 +41,7 @@ impl Tree {
             inode: self.inode(node),
             nlink: body.nlink,
             size: self.bytes(node).len() as u64,
+            allocated: body.beyond_end + self.bytes(node).len() as u64,
             mtime: body.mtime,
             ctime: body.ctime,
             btime: Some(body.btime),
