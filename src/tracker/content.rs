@@ -50,6 +50,8 @@ impl<D: Disk> Tracker<D> {
     /// Reconciles a regular file that was found under its name: reads it if its bytes may have
     /// changed.
     pub(super) fn reconcile_content(&mut self, id: Id, stat: &Stat) {
+        // The status may show that it has one name left.
+        let has_doubtful_names = self.may_be_written_by_other_name(id);
         self.note_links(id, stat);
         let dev = stat.inode.dev;
         let is_remote = self.file_systems.is_polled(dev);
@@ -62,7 +64,10 @@ impl<D: Disk> Tracker<D> {
         if !self.file_watches.lacks_watch(id) {
             self.queue.cancel_debounce(id);
         }
-        let evidence = self.take_evidence(id);
+        let mut evidence = self.take_evidence(id);
+        if has_doubtful_names {
+            evidence = evidence.without_attrib();
+        }
         if self.goes_by_stat(stat) {
             self.compare_stat(id, stat, evidence);
         } else if evidence.is_empty() && self.is_still_unreadable(id, stat) {

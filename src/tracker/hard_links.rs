@@ -18,6 +18,9 @@ use crate::change::{Digest, Kind};
 /// so that others can cause it twice a second at most.
 pub(super) const COMPARE_DELAY: u64 = 500_000_000;
 
+/// Within what time all of them are compared, once that has begun: 1 s.
+const COMPARISON_TAKES: u64 = 1_000_000_000;
+
 /// What is known of inodes with several names, beside the model's index by inode.
 #[derive(Default)]
 pub(super) struct HardLinks {
@@ -28,6 +31,8 @@ pub(super) struct HardLinks {
     /// Whether a file with several names was written to while the model had one of them: another one
     /// may be there, and its first status be older.
     has_lone_write: bool,
+    /// Until when a comparison of all these files may be to come, in ticks of the clock.
+    in_doubt_until: u64,
     pub(super) tmpfiles: Tmpfiles,
 }
 
@@ -191,6 +196,13 @@ impl<D> Tracker<D> {
     pub(super) fn compare_linked_files(&mut self) {
         let due = self.clock.tick().saturating_add(COMPARE_DELAY);
         self.queue.delay(Work::timer(Key::LinkedFiles), due);
+        self.links.in_doubt_until = due.saturating_add(COMPARISON_TAKES);
+    }
+
+    /// Whether a file may have been written to by another name without evidence, so that `IN_ATTRIB`
+    /// does not explain new times: its comparison is to come.
+    pub(super) fn may_be_written_by_other_name(&self, id: Id) -> bool {
+        self.model.has(id, Flag::LINKED) && self.clock.tick() < self.links.in_doubt_until
     }
 
     pub(super) fn enqueue_linked_files(&mut self) {

@@ -84,6 +84,26 @@ fn a_write_by_a_name_that_has_left_since_is_reported_of_another_name() {
 }
 
 #[test]
+fn a_touch_does_not_explain_what_was_written_by_a_name_that_has_left() {
+    for hashing in [Hashing::Eager, Hashing::Lazy, Hashing::Off] {
+        let mut world = read_before_it_is_written(hashing);
+        world.read_pending(1);
+        world.tracker.disk.odds.by_worker = 100;
+        world.does(&write("t/a", 2));
+        world.catches_up();
+        world.does(&[Op::Unlink("t/a")]);
+        world.catches_up();
+        world.does(&[Op::Touch("t/b")]);
+        world.settles();
+        let records = world.new_records();
+        assert!(
+            records.contains(&"changed t/b 4".to_owned()),
+            "{hashing:?} {records:?}"
+        );
+    }
+}
+
+#[test]
 fn what_a_thread_has_read_before_a_write_does_not_stand_for_it_amid_the_events() {
     let tree = write("t/a", 1);
     for of_baseline in [true, false] {
