@@ -3,7 +3,7 @@
 //!
 //! Makes no thread and reads nothing. Invariants: files and parts of the baseline take turns;
 //! no more than [`MAX_BEGUN`] files, and one for each other thread, are half read, since each has
-//! an open descriptor.
+//! an open descriptor; of its group, a file that is half read comes before any that is not.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar};
@@ -85,10 +85,12 @@ impl JobQueue {
     pub(super) fn put_back(&mut self, job: Job) {
         self.queued += 1;
         match job {
-            Job::File(job) => {
-                self.begun += usize::from(job.is_begun());
+            Job::File(job) if job.is_begun() => {
+                self.begun += 1;
                 self.files.put_back(job);
             }
+            // It has grown. In front of one that is half read, it might wait for that for ever.
+            Job::File(job) => self.files.push(job),
             Job::Batch(job) => self.batches.push_front(job),
         }
     }
@@ -104,7 +106,7 @@ impl JobQueue {
         };
         let job = if let Some(job) = file {
             self.begun -= usize::from(job.is_begun());
-            self.in_a_row += 1;
+            self.in_a_row = self.in_a_row.saturating_add(1);
             Job::File(job)
         } else {
             self.in_a_row = 0;
@@ -152,6 +154,30 @@ mod tests {
         for (size, length, most, threads) in cases {
             assert_eq!(half_read_at_once(size, length, threads), most + threads - 1);
         }
+    }
+
+    #[test]
+    fn files_that_have_grown_keep_none_that_is_half_read_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut queue = JobQueue::default();
+        let mut begin = |group: u64, number: u64, size: u64| {
+            file_of(size, dir.path(), number);
+            let mut job = job(dir.path(), number);
+            job.length = Length::VeryLong;
+            let mut buffer = Vec::new();
+            if size > 0 {
+                assert!(job.step(Instant::now(), &mut buffer).is_none());
+            }
+            job.dir.inode.ino += group;
+            queue.put_back(Job::File(job));
+        };
+        for group in 0..4 {
+            begin(group, group, SHORT * 64);
+            begin(group, 10 + group, 0);
+        }
+        assert_eq!(queue.begun, 4);
+        let popped = queue.pop();
+        assert!(matches!(popped, Some(Job::File(job)) if job.is_begun()));
     }
 
     #[test]
