@@ -252,9 +252,7 @@ impl<D: Disk> Tracker<D> {
                 self.model.add_evidence(id, evidence);
             }
         }
-        if content.modified || content.closed {
-            self.reads.delays.note_write(id, self.clock.tick());
-        }
+        self.reads.delays.note_event(id, self.clock.tick());
         if when == ReadWhen::Renamed {
             return;
         }

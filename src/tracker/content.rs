@@ -17,6 +17,7 @@ use super::queue::Work;
 use super::retry::BUSY;
 use super::{Hashing, Tracker};
 use crate::change::{Bytes, Content, Digest, EMPTY, Kind, Warning};
+use compare::Compared;
 pub(super) use reads::{Read, Reads};
 
 impl<D> Tracker<D> {
@@ -74,7 +75,9 @@ impl<D: Disk> Tracker<D> {
             // Found by a scan: that is no reason to try it before its time.
         } else if self.needs_read(id, stat, evidence) {
             match self.read_by_other_name(id, stat, evidence) {
-                Some((read, digest)) => drop(self.compare(id, &read, digest, evidence)),
+                Some((read, digest)) => {
+                    self.compare(id, &read, digest, evidence);
+                }
                 None => self.read(id, stat, evidence),
             }
         } else if self.model.digest(id).is_none()
@@ -113,12 +116,11 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Compares a file that was read. `false`: it has grown larger than the limit, or changed while it
-    /// was read for the first time, and is tried again.
-    fn take_reading(&mut self, id: Id, read: &FileDigest, evidence: Evidence) -> bool {
+    /// Compares a file that was read, unless it has grown over the limit.
+    fn take_reading(&mut self, id: Id, read: &FileDigest, evidence: Evidence) -> Compared {
         let Some(digest) = read.digest else {
             self.try_again_soon(id, evidence);
-            return false;
+            return Compared::ReadAgain;
         };
         self.count_reading(&read.stat);
         self.compare(id, read, digest, evidence)
@@ -126,7 +128,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Compares a file that was read now, after the events of the batch that is being applied.
     fn take_reading_now(&mut self, id: Id, read: &FileDigest, evidence: Evidence) {
-        if self.take_reading(id, read, evidence) && read.stable {
+        if self.take_reading(id, read, evidence) == Compared::Taken && read.stable {
             self.mark_read_this_batch(id);
         }
     }
@@ -196,7 +198,7 @@ impl<D: Disk> Tracker<D> {
         let is_first = self.model.is_unread(id);
         match answer {
             Ok(read) => {
-                if self.take_reading(id, &read, evidence) {
+                if self.take_reading(id, &read, evidence) == Compared::Taken {
                     // What happened while it was read is served by the work queue.
                     let again = !self.model.evidence(id).is_empty();
                     if again || !read.stable {

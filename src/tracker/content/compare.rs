@@ -7,6 +7,15 @@ use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FileDigest, Stat};
 use crate::tracker::model::{self, Evidence, Fingerprint, Flag, Id, Knowledge};
 
+/// What became of what was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Compared {
+    Taken,
+    /// It cannot be the first digest of a file that is changing, or has grown over the limit: the file
+    /// is read again.
+    ReadAgain,
+}
+
 /// For how long the end of a truncation is waited for at least, since who truncates may be waiting
 /// for a processor; in nanoseconds: 200 ms.
 const SHORTEST_TRUNCATION: u64 = 200_000_000;
@@ -31,15 +40,14 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Compares a file that was read. `evidence`: what happened to it before. `false`: its status is
-    /// another one by now, so that it is read again.
+    /// Compares a file that was read. `evidence`: what happened to it before.
     pub(super) fn compare(
         &mut self,
         id: Id,
         read: &FileDigest,
         digest: Digest,
         evidence: Evidence,
-    ) -> bool {
+    ) -> Compared {
         let (stat, stable) = (&read.stat, read.stable);
         let old = self.model.digest(id);
         let knowledge = self.model.knowledge(id);
@@ -76,13 +84,14 @@ impl<D: Disk> Tracker<D> {
                 && !self.reads.delays.is_waiting(id, self.clock.tick());
             if !self.has_status(id, stat) {
                 self.model.add_evidence(id, evidence);
+                self.reads.delays.note(id, self.clock.tick(), read.took);
                 self.debounce_file(id);
-                return false;
+                return Compared::ReadAgain;
             }
             if stat.may_be_truncated_now() && !was_awaited {
                 self.model.add_evidence(id, evidence);
                 self.reread_once_truncated(id, read);
-                return false;
+                return Compared::ReadAgain;
             }
         }
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
@@ -102,7 +111,7 @@ impl<D: Disk> Tracker<D> {
             self.retry_links(stat);
         }
         self.note_reading_of(id, stat, read.as_of, is_changed || changed_since_start);
-        true
+        Compared::Taken
     }
 
     /// Leaves a file that may be being truncated to be read again when that is over, which its times

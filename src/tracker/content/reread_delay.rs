@@ -1,6 +1,6 @@
-//! Decides when a file that was written to, or truncated, while it was read is read again: once it
-//! has been quiet for as long as the reading took, and for 50 ms at least; if it never is, after ten
-//! times as long, and after 1 s at least. So a large log costs a tenth of a thread.
+//! Decides when a file that changed while it was read is read again: once it has been quiet for as
+//! long as the reading took, and for 50 ms at least; if it never is, after ten times as long, and
+//! after 1 s at least. So a large log costs a tenth of a thread.
 //!
 //! Times are of the monotonic clock, in nanoseconds.
 
@@ -39,7 +39,7 @@ pub(in crate::tracker) struct RereadDelays {
 }
 
 impl RereadDelays {
-    /// Notes that a file was written to while it was read, which took `took`; or is being truncated,
+    /// Notes that a file changed while it was read, which took `took`; or that it is being truncated,
     /// which takes that.
     pub(super) fn note(&mut self, id: Id, now: u64, took: u64) {
         if self.files.len() > MANY {
@@ -54,9 +54,9 @@ impl RereadDelays {
         self.files.insert(id, file);
     }
 
-    /// Notes that a file was written to: it must be quiet from now on. Called for each event, since
+    /// Notes an event about a file: it must be quiet from now on. Called for each event, since
     /// the file comes to [`Self::wait`] only when its own debounce is over.
-    pub(in crate::tracker) fn note_write(&mut self, id: Id, now: u64) {
+    pub(in crate::tracker) fn note_event(&mut self, id: Id, now: u64) {
         if self.files.is_empty() {
             return;
         }
@@ -97,7 +97,7 @@ mod tests {
         for (took, quiet) in [(5 * MS, 50 * MS), (400 * MS, 400 * MS)] {
             let mut files = RereadDelays::default();
             files.note(FILE, 0, took);
-            files.note_write(FILE, 10 * MS);
+            files.note_event(FILE, 10 * MS);
             assert_eq!(files.wait(FILE, 10 * MS), Some(10 * MS + quiet));
             assert!(files.is_waiting(FILE, 9 * MS + quiet));
             assert_eq!(files.wait(FILE, 10 * MS + quiet), None);
@@ -112,7 +112,7 @@ mod tests {
             files.note(FILE, 0, took);
             let step = 20 * MS;
             let served = (0..1000).find(|n| {
-                files.note_write(FILE, n * step);
+                files.note_event(FILE, n * step);
                 files.wait(FILE, n * step).is_none()
             });
             assert_eq!(served.map(|n| n * step), Some(interval));

@@ -93,6 +93,32 @@ fn a_large_log_that_is_never_quiet_is_read_for_a_tenth_of_the_time() {
 }
 
 #[test]
+fn a_large_file_that_changes_all_the_time_is_first_read_for_a_tenth_of_the_time() {
+    const SECOND: u64 = 1000 * MS;
+    let mut world = World::new(&WorldOptions::default(), &write("t/a", 1));
+    world.tracker.disk.odds.by_worker = 100;
+    world.tracker.disk.reading_takes = SECOND;
+    let mut begun = Vec::new();
+    while world.tick < 60 * SECOND {
+        world.does(&[Op::Chmod("t/a", true)]);
+        world.catches_up();
+        world.passes(25 * MS);
+        world.work(1);
+        if !world.tracker.disk.tickets().is_empty() {
+            begun.push(world.tick);
+            world.passes(SECOND / 2);
+            world.does(&[Op::Chmod("t/a", true)]);
+            world.catches_up();
+            world.passes(SECOND / 2);
+            world.answer(0);
+        }
+    }
+    assert!(begun.len() > 3, "{begun:?}");
+    let pauses = begun.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(pauses.min() >= Some(10 * SECOND), "{begun:?}");
+}
+
+#[test]
 fn a_truncation_by_name_is_seen() {
     emits(
         &write("t/a", 1),
