@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use crate::change::Kind;
 use crate::event::Wd;
-use crate::hash::{DirectoryPath, FileJob, InPlace, RegularFile, Workers};
+use crate::hash::{FileJob, InPlace, RegularFile, Workers};
 use crate::mounts::MountTable;
 use crate::self_output::SelfOutputs;
 use crate::sys::file::{self, Open};
@@ -255,14 +255,14 @@ impl Disk for RealDisk {
         let Directory::Here(dir) = &**entered else {
             return Err(FsError::Unanswered);
         };
-        let dir = DirectoryPath {
-            root: dir.root.clone(),
-            relative: dir.relative.clone(),
-            inode: dir.stat.inode,
-        };
+        let dir = Arc::clone(&dir.path);
         self.workers
             .read(FileJob::new(ticket, dir, name, &stat, limit));
         Ok(Reading::Later(ticket, Some(stat)))
+    }
+
+    fn cancel(&mut self, tickets: &[Ticket]) {
+        self.workers.cancel(tickets);
     }
 
     fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError> {

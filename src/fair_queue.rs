@@ -74,6 +74,19 @@ impl<Group: Copy + Eq + Hash, Work, const ROW: u32> FairQueue<Group, Work, ROW> 
         None
     }
 
+    /// Removes all pieces of work but those for which `is_kept` is true.
+    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(&Work) -> bool) {
+        let first = self.turns.front().copied();
+        self.work.retain(|_, work| {
+            work.retain(&mut is_kept);
+            !work.is_empty()
+        });
+        self.turns.retain(|group| self.work.contains_key(group));
+        if self.turns.front().copied() != first {
+            self.taken = 0;
+        }
+    }
+
     fn end_turn(&mut self) {
         self.turns.rotate_left(1);
         self.taken = 0;
@@ -144,6 +157,19 @@ mod tests {
         let begun = queue.pop().expect("it has work");
         queue.put_back(1, begun);
         assert_eq!(all(&mut queue), [10, 0, 1]);
+    }
+
+    #[test]
+    fn a_group_without_work_left_has_no_turn() {
+        let mut queue = Queue::<2>::default();
+        for (group, work) in [(1, 0), (1, 1), (2, 10), (3, 20), (3, 21)] {
+            queue.push(group, work);
+        }
+        assert_eq!(queue.pop(), Some(0));
+        queue.retain(|work| *work >= 20);
+        queue.push(1, 2);
+        assert_eq!(all(&mut queue), [20, 21, 2]);
+        assert!(queue.is_empty() && queue.work.is_empty());
     }
 
     #[test]

@@ -248,6 +248,10 @@ impl<D: Disk> Tracker<D> {
         let dir = self.enter(dir)?;
         let limit = self.settings.hash_limit;
         let ticket = self.reads.next_ticket();
+        let cancelled = self.reads.take_cancelled();
+        if !cancelled.is_empty() {
+            self.disk.cancel(&cancelled);
+        }
         self.disk.read(Target::In(&dir, name), limit, ticket)
     }
 }

@@ -6,11 +6,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use foldhash::{HashMap, HashSet};
 
 use super::path::{self, Opened, RemotePath};
+use crate::hash::DirectoryPath;
 use crate::mounts::MountTable;
 use crate::sys::file::Links;
 use crate::sys::{is_short_of_descriptors, process};
@@ -45,8 +46,7 @@ impl Directory {
 pub(crate) struct OpenDirectory {
     pub(super) fd: OwnedFd,
     pub(super) stat: Stat,
-    pub(super) root: Vec<u8>,
-    pub(super) relative: Vec<u8>,
+    pub(super) path: Arc<DirectoryPath>,
 }
 
 pub(super) struct OpenDirectories {
@@ -59,6 +59,37 @@ pub(super) struct OpenDirectories {
     /// they are gone.
     moved: HashSet<Inode>,
     path_buffer: Vec<u8>,
+    paths: SharedPaths,
+}
+
+/// The paths of directories that are held, or in which files wait to be read: one copy of each,
+/// however many files that are.
+#[derive(Default)]
+struct SharedPaths {
+    paths: HashMap<Inode, Weak<DirectoryPath>>,
+    /// How many there may be until those that nobody has any longer are removed.
+    most: usize,
+}
+
+impl SharedPaths {
+    fn share(&mut self, root: &[u8], relative: &[u8], inode: Inode) -> Arc<DirectoryPath> {
+        if let Some(path) = self.paths.get(&inode).and_then(Weak::upgrade)
+            && (&*path.root, &*path.relative) == (root, relative)
+        {
+            return path;
+        }
+        if self.paths.len() >= self.most {
+            self.paths.retain(|_, path| path.strong_count() > 0);
+            self.most = 2 * self.paths.len() + MOST;
+        }
+        let path = Arc::new(DirectoryPath {
+            root: root.to_vec(),
+            relative: relative.to_vec(),
+            inode,
+        });
+        self.paths.insert(inode, Arc::downgrade(&path));
+        path
+    }
 }
 
 impl OpenDirectories {
@@ -70,6 +101,7 @@ impl OpenDirectories {
             roots: Vec::new(),
             moved: HashSet::default(),
             path_buffer: Vec::new(),
+            paths: SharedPaths::default(),
         }
     }
 
@@ -145,8 +177,7 @@ impl OpenDirectories {
             Opened::Here(fd, stat) => Ok(Directory::Here(OpenDirectory {
                 fd,
                 stat,
-                root: root.to_vec(),
-                relative: relative.to_vec(),
+                path: self.paths.share(root, relative, inode),
             })),
             Opened::Remote(path) => Ok(Directory::Remote(inode, path)),
         }
@@ -172,8 +203,7 @@ impl OpenDirectories {
         (stat.inode == inode).then(|| OpenDirectory {
             fd,
             stat,
-            root: root.to_vec(),
-            relative: relative.to_vec(),
+            path: self.paths.share(root, relative, inode),
         })
     }
 
@@ -223,6 +253,21 @@ mod tests {
             Some(root)
         };
         open.enter(mounts, inode, &write_path).unwrap();
+    }
+
+    #[test]
+    fn a_path_is_kept_once_and_only_while_it_is_needed() {
+        let mut paths = SharedPaths::default();
+        let inode = |ino| Inode { dev: 1, ino };
+        let kept = paths.share(b"r", b"a", inode(1));
+        assert!(Arc::ptr_eq(&kept, &paths.share(b"r", b"a", inode(1))));
+        let moved = paths.share(b"r", b"b", inode(1));
+        assert_eq!((&*kept.relative, &*moved.relative), (&b"a"[..], &b"b"[..]));
+        for ino in 2..10_000 {
+            paths.share(b"r", b"c", inode(ino));
+        }
+        assert!(paths.paths.len() <= 2 + 2 * MOST);
+        assert!(Arc::ptr_eq(&moved, &paths.share(b"r", b"b", inode(1))));
     }
 
     #[test]

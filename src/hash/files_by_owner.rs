@@ -37,6 +37,15 @@ impl FilesByOwner {
         files
     }
 
+    /// Removes all files but those for which `is_kept` is true.
+    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&FileJob) -> bool) {
+        self.files.retain(|_, files| {
+            files.retain(&mut is_kept);
+            !files.is_empty()
+        });
+        self.turns.retain(|owner| self.files.contains_key(owner));
+    }
+
     /// The next file that is `ready`.
     pub(super) fn pop_if(&mut self, ready: impl Fn(&FileJob) -> bool) -> Option<FileJob> {
         for _ in 0..self.turns.len() {

@@ -108,7 +108,7 @@ pub(super) struct Group {
 /// Reads a file for which an event came.
 pub(crate) struct FileJob {
     pub(super) ticket: Ticket,
-    pub(super) dir: DirectoryPath,
+    pub(super) dir: Arc<DirectoryPath>,
     name: Vec<u8>,
     /// The file that is expected.
     pub(super) inode: Inode,
@@ -125,7 +125,7 @@ pub(crate) struct FileJob {
 impl FileJob {
     pub(crate) fn new(
         ticket: Ticket,
-        dir: DirectoryPath,
+        dir: Arc<DirectoryPath>,
         name: &[u8],
         stat: &Stat,
         limit: u64,
@@ -279,7 +279,8 @@ pub(super) mod tests {
         let name = format!("f{number}").into_bytes();
         let opened = File::open(dir).unwrap();
         let file = RegularFile::open(opened.as_fd(), &name).unwrap();
-        FileJob::new(Ticket(number), dir_path(dir), &name, &file.stat, LIMIT)
+        let dir = Arc::new(dir_path(dir));
+        FileJob::new(Ticket(number), dir, &name, &file.stat, LIMIT)
     }
 
     pub(in crate::hash) fn file_of(bytes: u64, dir: &Path, number: u64) {

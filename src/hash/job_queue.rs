@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar};
 
 use super::files_by_owner::FilesByOwner;
 use super::job::{BatchJob, FileJob, Length};
+use crate::tracker::disk::Ticket;
 
 /// A file is begun only if fewer files than this are in the queue half read, and so open. On a slow
 /// device short ones are, too.
@@ -95,6 +96,18 @@ impl JobQueue {
         }
     }
 
+    /// Removes the files whose readings nobody wants any longer.
+    pub(super) fn retain(&mut self, is_wanted: impl Fn(Ticket) -> bool) {
+        let (mut left, mut begun) = (self.batches.len(), 0);
+        self.files.retain(|job| {
+            let is_kept = is_wanted(job.ticket);
+            left += usize::from(is_kept);
+            begun += usize::from(is_kept && job.is_begun());
+            is_kept
+        });
+        (self.queued, self.begun) = (left, begun);
+    }
+
     pub(super) fn pop(&mut self) -> Option<Job> {
         let is_baselines_turn = self.in_a_row >= FILES_IN_A_ROW && !self.batches.is_empty();
         let file = if is_baselines_turn {
@@ -168,7 +181,7 @@ mod tests {
             if size > 0 {
                 assert!(job.step(Instant::now(), &mut buffer).is_none());
             }
-            job.dir.inode.ino += group;
+            Arc::make_mut(&mut job.dir).inode.ino += group;
             queue.put_back(Job::File(job));
         };
         for group in 0..4 {
@@ -207,7 +220,7 @@ mod tests {
         let mut push = |number: u64, owner| {
             file_of(1, dir.path(), number);
             let mut job = job(dir.path(), number);
-            job.dir.inode.ino += number;
+            Arc::make_mut(&mut job.dir).inode.ino += number;
             job.owner = owner;
             queue.push(Job::File(job));
         };
@@ -234,8 +247,8 @@ mod tests {
             file_of(size, dir.path(), number);
             // Each seems to be in another directory.
             let mut job = job(dir.path(), number);
-            job.dir.inode.ino += number;
-            job.dir.inode.dev = 0;
+            Arc::make_mut(&mut job.dir).inode.ino += number;
+            Arc::make_mut(&mut job.dir).inode.dev = 0;
             job.length = length;
             queue.push(Job::File(job));
         }
@@ -247,7 +260,7 @@ mod tests {
                 let Job::File(mut job) = job else {
                     panic!("there is no baseline");
                 };
-                job.dir = dir_path(dir.path());
+                job.dir = Arc::new(dir_path(dir.path()));
                 match job.step(Instant::now(), &mut buffer) {
                     Some(read) => done += usize::from(read.unwrap().digest.is_some()),
                     None => queue.put_back(Job::File(job)),

@@ -10,6 +10,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,6 +34,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// A device on which a single slice took longer gets a queue and a thread of its own: 1 s.
 const SLOW: Duration = Duration::from_secs(1);
 
+/// So many files that are not waited for are in the queues at most, or as many as are.
+const MANY: usize = 64;
+
 const THREAD_STACK: usize = 256 << 10;
 
 pub(crate) enum Done {
@@ -45,6 +49,10 @@ struct Shared {
     /// The first one has the jobs of all devices that have no queue of their own.
     queues: Vec<JobQueue>,
     done: Vec<Done>,
+    /// The files whose digests are waited for: those in the queues, and those that are being read.
+    wanted: HashSet<Ticket>,
+    /// How many have been cancelled since the queues were searched for such last.
+    cancelled: usize,
     /// When making a thread failed last; `None`: the last one was made.
     failed: Option<Instant>,
 }
@@ -64,6 +72,8 @@ impl Workers {
         let shared = Shared {
             queues: vec![JobQueue::default()],
             done: Vec::new(),
+            wanted: HashSet::default(),
+            cancelled: 0,
             failed: None,
         };
         Self {
@@ -99,8 +109,32 @@ impl Workers {
         self.submit(Job::Batch(BatchJob::new(batches)));
     }
 
+    /// Forgets files whose digests are not waited for any longer. They are removed from the queues
+    /// when they are many: otherwise, who makes and removes a file over and over would fill them.
+    pub(crate) fn cancel(&self, tickets: &[Ticket]) {
+        let mut shared = self.lock();
+        for ticket in tickets {
+            shared.cancelled += usize::from(shared.wanted.remove(ticket));
+        }
+        let Shared {
+            queues,
+            wanted,
+            cancelled,
+            ..
+        } = &mut *shared;
+        if *cancelled > MANY.max(wanted.len()) {
+            *cancelled = 0;
+            for queue in queues {
+                queue.retain(|ticket| wanted.contains(&ticket));
+            }
+        }
+    }
+
     fn submit(&self, job: Job) {
         let mut shared = self.lock();
+        if let Job::File(job) = &job {
+            shared.wanted.insert(job.ticket);
+        }
         let index = shared.queue_of(job.device());
         shared.queues[index].push(job);
         self.start(shared, index);
@@ -161,11 +195,10 @@ impl Workers {
         let mut buffer = Vec::new();
         while Instant::now() < until {
             let mut shared = self.lock();
-            let queue = &mut shared.queues[0];
-            if queue.threads > 0 {
+            if shared.queues[0].threads > 0 {
                 return;
             }
-            let Some(job) = queue.pop() else {
+            let Some(job) = shared.pop(0) else {
                 return;
             };
             drop(shared);
@@ -198,6 +231,9 @@ impl Workers {
             shared.queues[index].put_back(job);
             return;
         };
+        if let Done::File(ticket, _) = &done {
+            shared.wanted.remove(ticket);
+        }
         drop(shared);
         self.publish(done);
     }
@@ -220,11 +256,10 @@ impl Workers {
         loop {
             let mut shared = self.lock();
             let job = loop {
-                let queue = &mut shared.queues[index];
-                if let Some(job) = queue.pop() {
+                if let Some(job) = shared.pop(index) {
                     break job;
                 }
-                queue.waiting += 1;
+                shared.queues[index].waiting += 1;
                 // An idle thread keeps no buffer.
                 buffer = Vec::new();
                 shared = wake.wait(shared).unwrap_or_else(PoisonError::into_inner);
@@ -237,6 +272,20 @@ impl Workers {
 }
 
 impl Shared {
+    /// The next job of a queue whose answer is waited for.
+    fn pop(&mut self, index: usize) -> Option<Job> {
+        loop {
+            let job = self.queues[index].pop()?;
+            if let Job::File(job) = &job
+                && !self.wanted.contains(&job.ticket)
+            {
+                self.cancelled = self.cancelled.saturating_sub(1);
+                continue;
+            }
+            return Some(job);
+        }
+    }
+
     /// The index of a device's queue.
     fn queue_of(&self, device: u64) -> usize {
         let is_its = |queue: &JobQueue| queue.device == Some(device);

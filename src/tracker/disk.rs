@@ -132,6 +132,8 @@ pub(crate) trait Disk {
         limit: u64,
         ticket: Ticket,
     ) -> Result<Reading, FsError>;
+    /// The answers to these tickets are not waited for any longer, and need not come.
+    fn cancel(&mut self, tickets: &[Ticket]);
     /// The extended attributes of a name in a directory.
     fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError>;
     /// Whether it is one of balerion's own outputs.

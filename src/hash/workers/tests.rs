@@ -39,6 +39,35 @@ fn every_job_is_answered_by_threads() {
 }
 
 #[test]
+fn files_that_are_not_waited_for_any_longer_leave_the_queue() {
+    let dir = tempfile::tempdir().unwrap();
+    let workers = workers();
+    refuse_threads(&workers);
+    file_of(1, dir.path(), 0);
+    let submit = |number: u64| {
+        let mut job = job(dir.path(), 0);
+        job.ticket = Ticket(number);
+        job.owner = u32::try_from(number % 3).unwrap();
+        workers.read(job);
+    };
+    submit(0);
+    for number in 1..1000 {
+        submit(number);
+        workers.cancel(&[Ticket(number)]);
+        assert!(
+            workers.lock().queues[0].queued <= 2 + MANY,
+            "after {number}"
+        );
+    }
+    while workers.help_due().is_some() {
+        workers.help(Instant::now() + Duration::from_millis(10));
+    }
+    let done = workers.take_done();
+    assert!(matches!(done[..], [Done::File(Ticket(0), Ok(_))]));
+    assert!(workers.lock().wanted.is_empty());
+}
+
+#[test]
 fn without_threads_the_loop_does_the_work_in_slices() {
     let dir = tempfile::tempdir().unwrap();
     let workers = workers();

@@ -49,6 +49,8 @@ impl Read {
 pub(in crate::tracker) struct Reads {
     files: HashMap<Id, Read>,
     tickets: HashMap<Ticket, Id>,
+    /// Tickets whose answers are not waited for any longer.
+    cancelled: Vec<Ticket>,
     /// The last ticket.
     last: u64,
     pub(in crate::tracker) delays: RereadDelays,
@@ -93,8 +95,14 @@ impl Reads {
     pub(in crate::tracker) fn forget(&mut self, id: Id) {
         if let Some(read) = self.files.remove(&id) {
             self.tickets.remove(&read.ticket);
+            self.cancelled.push(read.ticket);
         }
         self.delays.remove(id);
+    }
+
+    /// The tickets of files that were forgotten since the last call.
+    pub(in crate::tracker) fn take_cancelled(&mut self) -> Vec<Ticket> {
+        std::mem::take(&mut self.cancelled)
     }
 
     pub(in crate::tracker) fn has(&self, id: Id) -> bool {

@@ -347,6 +347,9 @@ impl Disk for Fake {
         Ok(Reading::Done(read))
     }
 
+    /// The answers come all the same.
+    fn cancel(&mut self, _: &[Ticket]) {}
+
     fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError> {
         self.find(at).and_then(|_| self.xattrs.clone())
     }
