@@ -9,7 +9,7 @@ use foldhash::HashMap;
 
 use super::disk::{Disk, FileDigest, FsError, Stat};
 use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
-use super::queue::{Key, Work};
+use super::queue::{Key, Work, Written};
 use super::tmpfiles::Tmpfiles;
 use super::{Tracker, model};
 use crate::change::{Digest, Kind};
@@ -217,15 +217,8 @@ impl<D> Tracker<D> {
 impl<D: Disk> Tracker<D> {
     /// Notes that a file was read, unless the same was last read of the inode: what was reported of
     /// its other names may be older, since an event comes for one name only, and for none before
-    /// its directory is watched. It was read after `as_of`. `is_new_since_start`: the bytes were
-    /// written since the watch began.
-    pub(super) fn note_reading_of(
-        &mut self,
-        id: Id,
-        stat: &Stat,
-        as_of: i64,
-        is_new_since_start: bool,
-    ) {
+    /// its directory is watched. It was read after `as_of`.
+    pub(super) fn note_reading_of(&mut self, id: Id, stat: &Stat, as_of: i64, written: Written) {
         if !self.model.has(id, Flag::LINKED) {
             return;
         }
@@ -237,16 +230,15 @@ impl<D: Disk> Tracker<D> {
         let key = model::inode_key(stat);
         if self.links.note_reading(key, reading) {
             self.links.has_lone_write |=
-                is_new_since_start && self.model.with_inode_key(key).len() <= 1;
+                written > Written::Before && self.model.with_inode_key(key).len() <= 1;
             // Once for many writes: others may write to a file with many names all the time.
-            self.queue
-                .add_once_due(Work::other_names(key, id, is_new_since_start));
+            self.queue.add_once_due(Work::other_names(key, id, written));
         }
     }
 
-    /// As [`Self::note_reading_of`], of bytes that were written since the watch began.
+    /// As [`Self::note_reading_of`], of bytes that were written by this name.
     pub(super) fn note_new_reading_of(&mut self, id: Id, stat: &Stat, as_of: i64) {
-        self.note_reading_of(id, stat, as_of, true);
+        self.note_reading_of(id, stat, as_of, Written::ByThisName);
     }
 
     /// Enqueues a file that may have been written to by another name, if its first status, which came
@@ -290,18 +282,20 @@ impl<D: Disk> Tracker<D> {
 
     /// Enqueues the names of an inode of which something older was reported than was read of it as
     /// `name`.
-    pub(super) fn enqueue_other_names(
-        &mut self,
-        key: InodeKey,
-        name: Id,
-        is_new_since_start: bool,
-    ) {
+    pub(super) fn enqueue_other_names(&mut self, key: InodeKey, name: Id, written: Written) {
         let reading = self.links.readings.get(&key).copied();
         for other in self.model.with_inode_key(key).to_vec() {
             let known = self.model.digest(other);
             let is_older = match (reading, known) {
                 (Some(reading), Some(_)) => known != reading.digest,
-                (Some(_), None) => is_new_since_start && other != name,
+                (Some(reading), None) => {
+                    other != name
+                        && match written {
+                            Written::Before => false,
+                            Written::SinceStart => self.has_other_state(other, reading.fingerprint),
+                            Written::ByThisName => true,
+                        }
+                }
                 (None, _) => other != name,
             };
             if is_older {
@@ -309,6 +303,13 @@ impl<D: Disk> Tracker<D> {
                 self.enqueue(other);
             }
         }
+    }
+
+    /// Whether a file without a digest had another inode, size or mtime when it was last looked at,
+    /// or that is not known.
+    fn has_other_state(&self, id: Id, state: Fingerprint) -> bool {
+        let known = self.model.knowledge(id).fingerprint();
+        known.is_none_or(|known| !known.is_same_under_another_name(state))
     }
 
     /// Enqueues the other names of a file that was unreadable and was read now.

@@ -24,7 +24,7 @@ use super::model::Id;
 pub(super) use active_scan::{ActiveScan, Next};
 use back_off::{Failure, FailureKind};
 use denied::Denied;
-pub(super) use key::{Detail, Key, ScanScope, Work};
+pub(super) use key::{Detail, Key, ScanScope, Work, Written};
 use rescan_state::Rescan;
 use turns::{KEPT, Turn, Turns};
 

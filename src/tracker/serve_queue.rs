@@ -113,12 +113,8 @@ impl<D: Disk> Tracker<D> {
                 return false;
             }
             Key::OtherNames(inode) => {
-                if let Detail::ReadAs {
-                    name,
-                    is_new_since_start,
-                } = detail
-                {
-                    self.enqueue_other_names(inode, name, is_new_since_start);
+                if let Detail::ReadAs { name, written } = detail {
+                    self.enqueue_other_names(inode, name, written);
                 }
             }
             Key::LinkedFiles => self.enqueue_linked_files(),

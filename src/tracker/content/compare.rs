@@ -6,6 +6,7 @@ use crate::change::Digest;
 use crate::tracker::Tracker;
 use crate::tracker::disk::{Disk, FileDigest, Stat};
 use crate::tracker::model::{self, Evidence, Fingerprint, Flag, Id, Knowledge};
+use crate::tracker::queue::Written;
 
 /// What became of what was read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,7 +111,14 @@ impl<D: Disk> Tracker<D> {
         if self.model.has(id, Flag::LINKED) || matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
         }
-        self.note_reading_of(id, stat, read.as_of, is_changed || changed_since_start);
+        let written = if is_changed {
+            Written::ByThisName
+        } else if changed_since_start {
+            Written::SinceStart
+        } else {
+            Written::Before
+        };
+        self.note_reading_of(id, stat, read.as_of, written);
         Compared::Taken
     }
 

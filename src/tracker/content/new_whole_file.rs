@@ -42,8 +42,8 @@ impl<D: Disk> Tracker<D> {
         );
         self.warn_over_limit(id, stat);
         self.emit_created(id, content(stat, None));
-        let changed_since_start = self.changed_since_start(id, stat);
-        self.note_reading_of(id, stat, self.clock.wall(), changed_since_start);
+        let written = self.written(id, stat);
+        self.note_reading_of(id, stat, self.clock.wall(), written);
     }
 
     /// Reads a new file, here or by a worker, and returns the content fields to emit now.
@@ -62,8 +62,8 @@ impl<D: Disk> Tracker<D> {
                 },
             )) => {
                 self.store_digest(id, read, digest);
-                let changed_since_start = self.changed_since_start(id, &stat);
-                self.note_reading_of(id, &stat, as_of, changed_since_start);
+                let written = self.written(id, &stat);
+                self.note_reading_of(id, &stat, as_of, written);
                 return content(&stat, Some(digest));
             }
             Ok(Reading::Later(ticket, found)) => {

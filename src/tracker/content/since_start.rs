@@ -6,6 +6,7 @@
 use crate::tracker::Tracker;
 use crate::tracker::disk::{FsClass, Stat};
 use crate::tracker::model::{Id, Knowledge};
+use crate::tracker::queue::Written;
 
 impl<D> Tracker<D> {
     /// Whether an unread file is another one than the walk found. A rename, a link or a new file
@@ -20,6 +21,15 @@ impl<D> Tracker<D> {
                 self.clock.has_shown(stat.ctime) && is_other(ino)
             }
             _ => false,
+        }
+    }
+
+    /// When the bytes of a file were written, as far as its times show that.
+    pub(super) fn written(&self, id: Id, stat: &Stat) -> Written {
+        if self.changed_since_start(id, stat) {
+            Written::SinceStart
+        } else {
+            Written::Before
         }
     }
 

@@ -51,12 +51,12 @@ impl Evidence {
     }
 
     /// Whether a file differs from its fingerprint by more than `IN_ATTRIB`, if that came,
-    /// explains.
+    /// explains, and by more than the ctime: a rename, or a hard link, sets that alone.
     pub(in crate::tracker) fn leaves_unexplained(self, old: Fingerprint, new: Fingerprint) -> bool {
         if self.has(Self::ATTRIB) {
             old.is_another(new)
         } else {
-            old != new
+            !old.is_same_under_another_name(new)
         }
     }
 

@@ -94,12 +94,24 @@ pub(in crate::tracker) enum Detail {
     /// Of [`Key::Entry`]: since when, on the monotonic clock, it is not found on disk. Its
     /// `IN_DELETE` or `IN_MOVED_FROM` is expected.
     MissingSince(u64),
-    /// Of [`Key::OtherNames`]: the name under which the inode was read last, and whether the bytes
-    /// were written since the watch began.
+    /// Of [`Key::OtherNames`]: the name under which the inode was read last, and when those bytes
+    /// were written.
     ReadAs {
         name: Id,
-        is_new_since_start: bool,
+        written: Written,
     },
+}
+
+/// When the bytes of a file were written that were read by one of its names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(in crate::tracker) enum Written {
+    /// Before the watch began.
+    Before,
+    /// Since then, as the mtime shows, by whichever name: what has the same fingerprint under another
+    /// one has the same bytes.
+    SinceStart,
+    /// By this name, just now: within the resolution of the clock the fingerprint may be the same.
+    ByThisName,
 }
 
 impl Detail {
@@ -107,22 +119,10 @@ impl Detail {
     pub(super) fn merge(self, new: Self) -> Self {
         match (self, new) {
             (Self::ScanScope(old), Self::ScanScope(new)) => Self::ScanScope(old.max(new)),
-            (
-                Self::ReadAs {
-                    is_new_since_start: old,
-                    ..
-                },
-                Self::ReadAs {
-                    name,
-                    is_new_since_start,
-                },
-            ) => {
-                let is_new_since_start = is_new_since_start || old;
-                Self::ReadAs {
-                    name,
-                    is_new_since_start,
-                }
-            }
+            (Self::ReadAs { written: old, .. }, Self::ReadAs { name, written }) => Self::ReadAs {
+                name,
+                written: written.max(old),
+            },
             (old, Self::Nothing) => old,
             (_, new) => new,
         }
@@ -166,16 +166,9 @@ impl Work {
     }
 
     /// `name`: the one under which the inode was read last.
-    pub(in crate::tracker) fn other_names(
-        inode: InodeKey,
-        name: Id,
-        is_new_since_start: bool,
-    ) -> Self {
+    pub(in crate::tracker) fn other_names(inode: InodeKey, name: Id, written: Written) -> Self {
         Self {
-            detail: Detail::ReadAs {
-                name,
-                is_new_since_start,
-            },
+            detail: Detail::ReadAs { name, written },
             ..Self::timer(Key::OtherNames(inode))
         }
     }

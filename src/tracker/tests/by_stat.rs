@@ -163,3 +163,45 @@ fn without_hashing_a_touch_of_one_of_two_names_is_no_change() {
         &["changed t/a 4", "changed t/b 4"],
     );
 }
+
+/// Files without a digest, for each reason why they have none.
+fn without_digests() -> [WorldOptions; 3] {
+    let mut limited = WorldOptions::default();
+    limited.settings.hash_limit = 1;
+    [hashing(Hashing::Off), hashing(Hashing::Lazy), limited]
+}
+
+#[test]
+fn without_a_digest_a_rename_is_no_change_of_the_bytes() {
+    for options in without_digests() {
+        let mut world = World::quiet(&options, &write("t/a", 1));
+        world.passes(400 * MS);
+        world.does(&[Op::Rename("t/a", "t/c")]);
+        world.converges();
+        world.does(&[Op::Chmod("t/c", true)]);
+        world.converges();
+        world.does(&[Op::Rename("t/c", "t/e")]);
+        world.converges();
+        let expected = ["renamed t/a -> t/c", "renamed t/c -> t/e"];
+        assert_eq!(world.new_records(), expected, "{options:?}");
+    }
+}
+
+#[test]
+fn without_a_digest_a_touch_and_then_a_link_are_no_change_of_the_bytes() {
+    for options in without_digests() {
+        let mut world = World::quiet(&options, &write("t/a", 1));
+        world.does(&[Op::Touch("t/a")]);
+        world.converges();
+        world.passes(400 * MS);
+        world.does(&[Op::Link("t/a", "t/b")]);
+        world.converges();
+        world.does(&[Op::Unlink("t/b")]);
+        world.converges();
+        assert_eq!(
+            world.new_records(),
+            ["created t/b 4", "deleted t/b"],
+            "{options:?}"
+        );
+    }
+}
