@@ -273,7 +273,7 @@ impl<D: Disk> Tracker<D> {
                     self.queue.has_lost_events() && fingerprint != model::fingerprint(stat)
                 }
                 Knowledge::Unreadable { fingerprint } => {
-                    fingerprint != model::fingerprint_without_ctime(stat)
+                    evidence.leaves_unexplained(fingerprint, model::fingerprint_without_ctime(stat))
                 }
             };
         if has_changed {

@@ -126,6 +126,18 @@ fn each_write_to_an_unreadable_file_is_a_change_and_so_is_its_becoming_readable(
 }
 
 #[test]
+fn a_touch_of_an_unreadable_file_is_no_change() {
+    let tree = all(&[write("t/a", 1), vec![Op::Chmod("t/a", false)]]);
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    for _ in 0..2 {
+        world.passes(5000 * MS);
+        world.does(&[Op::Touch("t/a")]);
+        world.catches_up();
+    }
+    assert_eq!(world.new_records(), [""; 0]);
+}
+
+#[test]
 fn a_file_that_is_unreadable_for_a_while_and_not_written_is_no_change() {
     let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
     for is_readable in [false, true] {
