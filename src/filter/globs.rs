@@ -10,6 +10,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::compiled_rules::{builder, hides, lines};
 use super::{FilterOptions, GlobFile};
+use crate::escape::{escaped, without_controls};
 
 /// The end of a message about a malformed glob.
 const SYNTAX: &str = "globs are written as in .gitignore";
@@ -46,9 +47,10 @@ impl Globs {
         if let Some(first) = options.include.first()
             && options.include.iter().all(|glob| glob.starts_with('!'))
         {
+            let first = escaped(first.as_bytes());
             let glob = first.trim_start_matches('!');
             return Err(format!(
-                "--include {first:?} leaves nothing to report: for all but what matches, use --exclude {glob:?}"
+                "--include \"{first}\" leaves nothing to report: for all but what matches, use --exclude \"{glob}\""
             ));
         }
         let built = |builder: GitignoreBuilder| builder.build().map_err(|error| too_much(&error));
@@ -110,9 +112,9 @@ fn add_file(builder: &mut GitignoreBuilder, file: &GlobFile) -> Result<(), Strin
         let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned());
         text.and_then(|text| add_line(builder, text))
             .map_err(|why| {
-                let line = String::from_utf8_lossy(line);
+                let (line, why) = (escaped(line), without_controls(&why));
                 format!(
-                    "line {number} of {shown} is no glob: {line:?}: {why}; {SYNTAX}, one a line"
+                    "line {number} of {shown} is no glob: \"{line}\": {why}; {SYNTAX}, one a line"
                 )
             })?;
     }
@@ -121,7 +123,8 @@ fn add_file(builder: &mut GitignoreBuilder, file: &GlobFile) -> Result<(), Strin
 
 /// The message about a malformed glob.
 fn refused(option: &str, glob: &str, why: &str) -> String {
-    format!("{option} {glob:?} is no glob: {why}; {SYNTAX}")
+    let (glob, why) = (escaped(glob.as_bytes()), without_controls(why));
+    format!("{option} \"{glob}\" is no glob: {why}; {SYNTAX}")
 }
 
 /// The message about globs that are together too large for the matcher.

@@ -195,6 +195,11 @@ fn a_glob_that_is_none_is_refused_by_name() {
             &[],
             "--exclude \"[z-a]\" is no glob: invalid range",
         ),
+        (
+            &["[\u{1b}-\u{7}]\u{85}"],
+            &[],
+            r#"--exclude "[\x1b-\x07]\xc2\x85" is no glob: invalid range; '\x1b' > '\x07'"#,
+        ),
         (&[""], &[], "--exclude \"\" is no glob: it is empty"),
         (&["x"], &["!y"], "--include \"!y\" leaves nothing to report"),
     ] {
