@@ -5,7 +5,7 @@
 mod common;
 
 use common::Tree;
-use std::fs;
+use std::fs::{self, File};
 use std::process::Command;
 
 #[test]
@@ -136,6 +136,57 @@ fn a_root_removed_while_somebody_stands_in_it_is_gone() {
         standing.kill().unwrap();
         standing.wait().unwrap();
     }
+}
+
+#[test]
+fn a_root_that_was_empty_when_it_was_removed_is_gone_though_somebody_has_it_open() {
+    let tree = Tree::new();
+    for (root, path, file, shown) in [
+        ("never", ".", None, &["Deleted directory: ."][..]),
+        ("none", "none", None, &["Deleted directory: none"]),
+        (
+            "emptied",
+            "emptied",
+            Some("emptied/file"),
+            &["Deleted: emptied/file", "Deleted directory: emptied"],
+        ),
+        ("one", "one/file", Some("one/file"), &["Deleted: one/file"]),
+    ] {
+        tree.mkdir(root);
+        if let Some(file) = file {
+            tree.touch(file);
+        }
+        let from = if path == "." { root } else { "" };
+        let mut watch = tree.watch().from(from).path(path).start();
+        let open = File::open(tree.path(root)).unwrap();
+        if let Some(file) = file {
+            tree.remove(file);
+            watch.expect(&shown[..1]);
+        }
+        tree.rmdir(root);
+        tree.mkdir(root);
+        watch.expect(&shown[usize::from(file.is_some())..]);
+        assert_eq!(watch.wait().status.code(), Some(1), "{root}");
+        drop(open);
+    }
+}
+
+#[test]
+fn names_beside_an_empty_root_leave_it_watched() {
+    let tree = Tree::new();
+    tree.mkdir("root");
+    let mut watch = tree.watch().path("root").start();
+    for name in ["a", "b"] {
+        tree.mkdir("other");
+        tree.rmdir("other");
+        tree.touch(format!("root/{name}"));
+        watch.expect(&[&format!("New file: root/{name}")]);
+        tree.mkdir("other");
+        tree.rmdir("other");
+        tree.remove(format!("root/{name}"));
+        watch.expect(&[&format!("Deleted: root/{name}")]);
+    }
+    watch.stop();
 }
 
 #[test]

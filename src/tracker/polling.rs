@@ -1,5 +1,6 @@
 //! Polls directories that have no watch (at the limit of watches, say), or whose file system does
 //! not report all changes: each is scanned at intervals, and where a watch can be set then, it is.
+//! And PATHs in which nothing is: the removal of one makes no event while a process has it open.
 //!
 //! Asks no disk: reconcile does. Invariant: while something is to be polled, the timer for that is
 //! on the work queue, from the next turn of the loop on.
@@ -7,7 +8,7 @@
 use foldhash::HashSet;
 
 use super::Tracker;
-use super::model::DirectoryState;
+use super::model::{DirectoryState, Id};
 use super::queue::{Key, ScanScope, Work};
 use crate::change::{Kind, POLL_SECONDS};
 
@@ -15,7 +16,39 @@ use crate::change::{Kind, POLL_SECONDS};
 /// not report all changes, in nanoseconds.
 pub(super) const POLL: u64 = POLL_SECONDS * 1_000_000_000;
 
+/// An empty PATH is polled after so many nanoseconds first, and then after twice as long each time, up
+/// to [`POLL`]: 250 ms.
+const FIRST_POLL: u64 = 250_000_000;
+
 impl<D> Tracker<D> {
+    /// Polls the PATHs in which nothing is, if there are any.
+    pub(crate) fn begin_to_poll_empty_roots(&mut self) {
+        if self.roots.entries().any(|root| self.is_empty_root(root)) {
+            self.poll_empty_roots_after(FIRST_POLL);
+        }
+    }
+
+    /// Enqueues the PATHs in which nothing is, and polls them again later; no longer if there are none.
+    /// `interval`: how long they have waited, in nanoseconds.
+    pub(super) fn poll_empty_roots(&mut self, interval: u64) {
+        let roots = self.roots.entries();
+        let empty: Vec<Id> = roots.filter(|root| self.is_empty_root(*root)).collect();
+        if !empty.is_empty() {
+            empty.into_iter().for_each(|root| self.enqueue(root));
+            self.poll_empty_roots_after(interval.saturating_mul(2).min(POLL));
+        }
+    }
+
+    fn poll_empty_roots_after(&mut self, interval: u64) {
+        let due = self.clock.tick().saturating_add(interval);
+        self.queue.delay(Work::empty_roots(interval), due);
+    }
+
+    /// Whether nothing is in a PATH that is a directory, or in that of a single file.
+    fn is_empty_root(&self, root: Id) -> bool {
+        self.model.first_child(root).is_none()
+    }
+
     /// Whether something is to be polled, and nothing is on the work queue for that.
     pub(super) fn lacks_poll_timer(&self) -> bool {
         let is_polled = self.model.polled_directories() > 0 || self.file_systems.has_polled();

@@ -103,12 +103,14 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Enqueues a PATH in which nothing is left, since it may be removed, too. If it is the working
-    /// directory of some process, that makes no event.
+    /// Enqueues a PATH in which nothing is left, since it may be removed, too, now or later. While some
+    /// process has it open, that makes no event.
     pub(super) fn recheck_emptied_root(&mut self, dir: Id) {
-        let is_empty = self.model.first_child(dir).is_none();
-        if is_empty && self.model.has(dir, Flag::ROOT) && !self.is_file_parent(dir) {
-            self.debounce_file_scan(dir);
+        if self.model.has(dir, Flag::ROOT) && self.model.first_child(dir).is_none() {
+            self.begin_to_poll_empty_roots();
+            if !self.is_file_parent(dir) {
+                self.debounce_file_scan(dir);
+            }
         }
     }
 

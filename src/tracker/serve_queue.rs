@@ -136,6 +136,11 @@ impl<D: Disk> Tracker<D> {
                 }
             }
             Key::Poll => self.poll(),
+            Key::EmptyRoots => {
+                if let Detail::Interval(interval) = detail {
+                    self.poll_empty_roots(interval);
+                }
+            }
             Key::Rules => self.check_unwatched_rules(self.clock.tick()),
         }
         true

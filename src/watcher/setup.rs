@@ -113,6 +113,7 @@ impl Watcher {
             return Ok(watcher);
         }
         watcher.watch_ancestors(&paths, waits_for_missing)?;
+        watcher.tracker.begin_to_poll_empty_roots();
         let may_leave = watcher.output.log.is_none() && !writes_files;
         watcher.leave_working_directory(&paths, may_leave);
         watcher.begin()?;

@@ -28,6 +28,8 @@ pub(in crate::tracker) enum Key {
     Periodic,
     /// Enqueues what is polled: directories without a watch, and all on remote file systems.
     Poll,
+    /// Enqueues the PATHs in which nothing is.
+    EmptyRoots,
     /// Checks the rule files in directories that are not watched.
     Rules,
 }
@@ -68,13 +70,17 @@ impl Key {
             | Self::Overflow
             | Self::Periodic
             | Self::Poll
+            | Self::EmptyRoots
             | Self::Rules => Class::Timer,
         }
     }
 
     /// Whether it comes back for as long as the watch lasts.
     pub(super) fn is_standing(&self) -> bool {
-        matches!(self, Self::Periodic | Self::Poll | Self::Rules)
+        matches!(
+            self,
+            Self::Periodic | Self::Poll | Self::EmptyRoots | Self::Rules
+        )
     }
 }
 
@@ -100,6 +106,8 @@ pub(in crate::tracker) enum Detail {
         name: Id,
         written: Written,
     },
+    /// Of [`Key::EmptyRoots`]: how long it has waited, in nanoseconds.
+    Interval(u64),
 }
 
 /// When the bytes of a file were written that were read by one of its names.
@@ -140,6 +148,14 @@ pub(in crate::tracker) struct Work {
 }
 
 impl Work {
+    /// `interval`: how long it waits, in nanoseconds.
+    pub(in crate::tracker) fn empty_roots(interval: u64) -> Self {
+        Self {
+            detail: Detail::Interval(interval),
+            ..Self::timer(Key::EmptyRoots)
+        }
+    }
+
     /// `dir`: the directory that the entry is in; `None`: it is a PATH.
     pub(in crate::tracker) fn entry(id: Id, dir: Option<Id>) -> Self {
         Self {

@@ -88,6 +88,8 @@ impl<D: Disk> Tracker<D> {
         let id = self.insert_root(RootKind::Path, new);
         self.model.set_watch(id, wd);
         self.root_appeared(id);
+        // It is polled until something is found in it.
+        self.begin_to_poll_empty_roots();
     }
 
     /// Makes the directory of a single file a PATH of its own, which has appeared.
