@@ -107,8 +107,7 @@ mod tests {
     #[test]
     fn what_a_rename_replaced_is_deleted_if_the_renamed_goes_on() {
         let mut settle = Settle::new(0);
-        let mut buffer = ChangeBuffer::default();
-        buffer.keep_before();
+        let mut buffer = ChangeBuffer::keeping_before();
         let replaced = Before {
             kind: Kind::File,
             digest: None,

@@ -20,6 +20,14 @@ pub(crate) struct ChangeBuffer {
 }
 
 impl ChangeBuffer {
+    /// An empty buffer that keeps what was reported before each change.
+    pub(crate) fn keeping_before() -> Self {
+        Self {
+            keeps_before: true,
+            ..Self::default()
+        }
+    }
+
     /// An empty buffer that keeps the same.
     pub(crate) fn successor(&self) -> Self {
         Self {
@@ -41,6 +49,14 @@ impl ChangeBuffer {
         let warnings = next.warnings.into_iter();
         self.warnings
             .extend(warnings.map(|(path, warning)| (shift(path), warning)));
+    }
+
+    /// Appends the warnings of another buffer, without its changes.
+    pub(crate) fn append_warnings(&mut self, other: &Self) {
+        for (path, warning) in &other.warnings {
+            let path = self.path(|bytes| bytes.extend(other.bytes(path)));
+            self.warn(path, warning.clone());
+        }
     }
 
     /// Adds the path that `write` appends.
@@ -81,11 +97,6 @@ impl ChangeBuffer {
             _ => self.path(|bytes| bytes.extend(path)),
         };
         self.last.clone()
-    }
-
-    /// Keeps what was reported before each change from now on.
-    pub(crate) fn keep_before(&mut self) {
-        self.keeps_before = true;
     }
 
     /// Adds a change, with what was reported before at its path; for a rename, what it replaced.
@@ -142,7 +153,7 @@ impl ChangeBuffer {
 #[cfg(test)]
 mod tests {
     use super::ChangeBuffer;
-    use crate::change::{Change, Kind, OwnedChange};
+    use crate::change::{Change, Kind, OwnedChange, Warning};
 
     #[test]
     fn the_paths_of_a_chain_share_their_bytes() {
@@ -171,5 +182,23 @@ mod tests {
         });
         let added: Vec<_> = added.iter().map(|path| path.as_bytes()).collect();
         assert_eq!(kept.collect::<Vec<_>>(), added);
+    }
+
+    #[test]
+    fn warnings_are_appended_without_the_changes_among_them() {
+        let [mut first, mut second] = [ChangeBuffer::default(), ChangeBuffer::default()];
+        for (buffer, path) in [(&mut first, "a"), (&mut second, "b")] {
+            let path = buffer.path(|bytes| bytes.extend(path.as_bytes()));
+            let kind = Kind::File;
+            buffer.push(Change::Deleted {
+                kind,
+                path: path.clone(),
+            });
+            buffer.warn(path, Warning::OverLimit);
+        }
+        first.append_warnings(&second);
+        let warned = first.warnings().iter().map(|(path, _)| first.bytes(path));
+        assert_eq!(warned.collect::<Vec<_>>(), [b"a", b"b"]);
+        assert_eq!(first.changes().len(), 1);
     }
 }

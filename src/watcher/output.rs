@@ -51,12 +51,17 @@ impl Output {
         log: Option<Log>,
         settle: Option<Settle>,
     ) -> Self {
+        // It and the tracker's take turns.
+        let buffer = match settle {
+            Some(_) => ChangeBuffer::keeping_before(),
+            None => ChangeBuffer::default(),
+        };
         Self {
             printer,
             writer,
             log,
             settle,
-            buffer: ChangeBuffer::default(),
+            buffer,
             rendered: 0,
             awaits_room: false,
         }
@@ -88,7 +93,6 @@ impl Output {
         if buffer.is_empty() {
             buffer.clear();
         }
-        buffer.keep_before();
     }
 
     /// Makes the changes due that are held now.
@@ -103,7 +107,6 @@ impl Output {
         if let Some(settle) = &mut self.settle {
             settle.end();
             settle.pass(buffer, tildes, u64::MAX);
-            buffer.keep_before();
         }
     }
 

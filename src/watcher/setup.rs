@@ -15,6 +15,7 @@ use super::ready;
 use super::snapshot::Snapshots;
 use super::stop_reason::StopConditions;
 use super::{Resumption, StopOptions, StopReason, SystemClock, Watcher};
+use crate::change::ChangeBuffer;
 use crate::disk::RealDisk;
 use crate::error::Error;
 use crate::filter::Filter;
@@ -133,7 +134,7 @@ impl Watcher {
         let disk = RealDisk::new(Arc::clone(&inotify), workers.clone(), outputs);
         let mut tracker = Tracker::new(disk, config.settings, config.filter, clock.now());
         if config.options.settle.is_some() {
-            tracker.records.current().keep_before();
+            *tracker.records.current() = ChangeBuffer::keeping_before();
         }
         Ok(Self {
             options: config.options,

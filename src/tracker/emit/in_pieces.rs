@@ -216,15 +216,20 @@ impl<D: Disk> Tracker<D> {
     /// subtrees that are gone are removed from the model.
     pub(crate) fn dismiss_emissions(&mut self) {
         for part in std::mem::take(&mut self.records.left) {
-            if let Part::Emission(removal @ Emission::Removal { .. }) = part {
-                let buffer = std::mem::take(&mut self.records.ready);
-                let mut left = Some(removal);
-                while let Some(removal) = left.take() {
-                    let max_path_bytes = self.records.piece_end();
-                    left = self.emit_some(removal, max_path_bytes);
-                    self.records.ready.clear();
+            match part {
+                Part::Emission(removal @ Emission::Removal { .. }) => {
+                    let buffer = std::mem::take(&mut self.records.ready);
+                    let mut left = Some(removal);
+                    while let Some(removal) = left.take() {
+                        let max_path_bytes = self.records.piece_end();
+                        left = self.emit_some(removal, max_path_bytes);
+                        self.records.ready.clear();
+                    }
+                    self.records.ready = buffer;
                 }
-                self.records.ready = buffer;
+                Part::Emission(_) => {}
+                // A warning is given once.
+                Part::Buffer(buffer) => self.records.ready.append_warnings(&buffer),
             }
         }
     }
