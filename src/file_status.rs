@@ -12,7 +12,11 @@ pub(crate) const COARSEST_CLOCK: i64 = 2_000_000_000;
 
 /// What a file system allocates beyond the end of most files at most, in bytes: the rest of a block,
 /// and blocks of its own.
-const ALLOCATED_AHEAD: u64 = 64 << 10;
+const ALLOCATED_AHEAD: u64 = 16 << 10;
+
+/// A file up to this size is read within 50 ms, about: so long, who truncates it may wait for a
+/// processor.
+const READ_MEANWHILE: u64 = 64 << 20;
 
 /// What identifies an inode while it exists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -82,12 +86,11 @@ impl Stat {
     }
 
     /// Whether it may be being truncated: a file system sets the new size first, then frees what is
-    /// beyond it, and sets the new times last. What is allocated beyond the end for other reasons
-    /// looks the same, but is rarely more than a little and more than the bytes. (Of more bytes than
-    /// that, reading takes longer than freeing the rest.)
+    /// beyond it, and sets the new times last. What is allocated beyond the end for other reasons looks
+    /// the same, but is rarely much. (Of a larger file, reading takes longer than freeing the rest.)
     pub(crate) fn may_be_truncated_now(&self) -> bool {
         let beyond_end = self.beyond_end();
-        beyond_end > ALLOCATED_AHEAD && beyond_end >= self.size
+        beyond_end > ALLOCATED_AHEAD && self.size <= beyond_end.max(READ_MEANWHILE)
     }
 
     /// How many bytes are allocated beyond the end, at least.
@@ -148,5 +151,46 @@ pub(crate) fn message(error: &io::Error) -> String {
     match text.find(" (os error") {
         Some(end) => text[..end].to_owned(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Inode, Stat};
+    use crate::change::{Attributes, Kind};
+
+    #[test]
+    fn much_storage_beyond_the_end_of_what_is_soon_read_shows_a_truncation() {
+        let may_be = |size, allocated| {
+            let stat = Stat {
+                kind: Kind::File,
+                inode: Inode::default(),
+                nlink: 1,
+                size,
+                allocated,
+                mtime: 0,
+                ctime: 0,
+                btime: None,
+                attributes: Attributes {
+                    mode: 0o644,
+                    uid: 0,
+                    gid: 0,
+                },
+                mount: 0,
+                is_mount_root: false,
+                is_automount: false,
+            };
+            stat.may_be_truncated_now()
+        };
+        const KIB: u64 = 1 << 10;
+        const GIB: u64 = 1 << 30;
+        // The rest of a block, blocks for extended attributes, holes.
+        for (size, allocated) in [(1, 4 * KIB), (5000, 16 * KIB), (GIB, 0), (0, 0)] {
+            assert!(!may_be(size, allocated), "{size} {allocated}");
+        }
+        for (size, allocated) in [(0, GIB), (200 * KIB, 300 * KIB), (GIB, 2 * GIB)] {
+            assert!(may_be(size, allocated), "{size} {allocated}");
+        }
+        assert!(!may_be(GIB, GIB + 100 * KIB));
     }
 }
