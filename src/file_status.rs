@@ -155,30 +155,40 @@ pub(crate) fn message(error: &io::Error) -> String {
 }
 
 #[cfg(test)]
+impl Stat {
+    /// A regular file whose times are 0.
+    pub(crate) fn file(inode: Inode, size: u64) -> Self {
+        Self {
+            kind: Kind::File,
+            inode,
+            nlink: 1,
+            size,
+            allocated: size,
+            mtime: 0,
+            ctime: 0,
+            btime: None,
+            attributes: Attributes {
+                mode: 0o644,
+                uid: 0,
+                gid: 0,
+            },
+            mount: 0,
+            is_mount_root: false,
+            is_automount: false,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::{Inode, Stat};
-    use crate::change::{Attributes, Kind};
 
     #[test]
     fn much_storage_beyond_the_end_of_what_is_soon_read_shows_a_truncation() {
         let may_be = |size, allocated| {
             let stat = Stat {
-                kind: Kind::File,
-                inode: Inode::default(),
-                nlink: 1,
-                size,
                 allocated,
-                mtime: 0,
-                ctime: 0,
-                btime: None,
-                attributes: Attributes {
-                    mode: 0o644,
-                    uid: 0,
-                    gid: 0,
-                },
-                mount: 0,
-                is_mount_root: false,
-                is_automount: false,
+                ..Stat::file(Inode::default(), size)
             };
             stat.may_be_truncated_now()
         };

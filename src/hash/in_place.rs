@@ -107,27 +107,9 @@ impl InPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Attributes, Kind};
 
     fn file(dev: u64, ino: u64, size: u64) -> Stat {
-        Stat {
-            kind: Kind::File,
-            inode: Inode { dev, ino },
-            nlink: 1,
-            size,
-            allocated: size,
-            mtime: 0,
-            ctime: 0,
-            btime: None,
-            attributes: Attributes {
-                mode: 0o644,
-                uid: 0,
-                gid: 0,
-            },
-            mount: 0,
-            is_mount_root: false,
-            is_automount: false,
-        }
+        Stat::file(Inode { dev, ino }, size)
     }
 
     #[test]

@@ -95,27 +95,13 @@ mod tests {
     use std::hash::BuildHasher;
 
     use super::{KEY, RandomState, fingerprint, inode_key};
-    use crate::change::{Attributes, Kind};
     use crate::tracker::disk::{Inode, Stat};
 
     fn stat(ino: u64, mtime: i64) -> Stat {
         Stat {
-            kind: Kind::File,
-            inode: Inode { dev: 1, ino },
-            nlink: 1,
-            size: 4,
-            allocated: 4,
             mtime,
             ctime: 5,
-            btime: None,
-            mount: 0,
-            is_mount_root: false,
-            is_automount: false,
-            attributes: Attributes {
-                mode: 0o644,
-                uid: 0,
-                gid: 0,
-            },
+            ..Stat::file(Inode { dev: 1, ino }, 4)
         }
     }
 
