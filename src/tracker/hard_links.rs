@@ -305,8 +305,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Whether a file without a digest had another inode, size or mtime when it was last looked at,
-    /// or that is not known.
+    /// Whether the inode, size or mtime that are stored of a file are others, or none are stored.
     fn has_other_state(&self, id: Id, state: Fingerprint) -> bool {
         let known = self.model.knowledge(id).fingerprint();
         known.is_none_or(|known| !known.is_same_under_another_name(state))

@@ -45,7 +45,7 @@ impl<D> Tracker<D> {
     }
 
     /// Whether nothing is in a PATH that is a directory, or in that of a single file.
-    fn is_empty_root(&self, root: Id) -> bool {
+    pub(super) fn is_empty_root(&self, root: Id) -> bool {
         self.model.first_child(root).is_none()
     }
 

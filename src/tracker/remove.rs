@@ -106,7 +106,7 @@ impl<D: Disk> Tracker<D> {
     /// Enqueues a PATH in which nothing is left, since it may be removed, too, now or later. While some
     /// process has it open, that makes no event.
     pub(super) fn recheck_emptied_root(&mut self, dir: Id) {
-        if self.model.has(dir, Flag::ROOT) && self.model.first_child(dir).is_none() {
+        if self.model.has(dir, Flag::ROOT) && self.is_empty_root(dir) {
             self.begin_to_poll_empty_roots();
             if !self.is_file_parent(dir) {
                 self.debounce_file_scan(dir);

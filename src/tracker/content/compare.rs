@@ -52,12 +52,13 @@ impl<D: Disk> Tracker<D> {
         let (stat, stable) = (&read.stat, read.stable);
         let old = self.model.digest(id);
         let knowledge = self.model.knowledge(id);
-        let changed_since_start = self.changed_since_start(id, stat);
+        let written_by_times = self.written(id, stat);
         let is_changed = match (self.last_reported.take_replaced(id), old) {
             (Some(replaced), _) => old != Some(digest) || replaced.digest != Some(digest),
             (None, Some(old)) => old != digest,
             // No digest was reported: in doubt, the bytes have changed.
             (None, None) => {
+                let changed_since_start = written_by_times > Written::Before;
                 let is_doubtful = evidence.may_be_written() || !stable || changed_since_start;
                 match knowledge {
                     Knowledge::Unverified | Knowledge::Unreadable { .. } => true,
@@ -113,10 +114,8 @@ impl<D: Disk> Tracker<D> {
         }
         let written = if is_changed {
             Written::ByThisName
-        } else if changed_since_start {
-            Written::SinceStart
         } else {
-            Written::Before
+            written_by_times
         };
         self.note_reading_of(id, stat, read.as_of, written);
         Compared::Taken
