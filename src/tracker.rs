@@ -69,7 +69,7 @@ pub(crate) use reported_before::Reported;
 pub(crate) use roots::{FileRoot, NewRoot, Root, RootTarget, Roots};
 pub(crate) use settings::{Counters, HashPolicy, Hashing, Settings};
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Timestamps {
     /// On the monotonic clock, in nanoseconds.
     pub(crate) tick: u64,
@@ -128,7 +128,7 @@ impl<D> Tracker<D> {
             settings,
             filter,
             roots: Roots::default(),
-            records: Records::default(),
+            records: Records::new(began.wall),
             counters: Counters::default(),
             queue,
             moves: MovedFromEvents::default(),
@@ -158,6 +158,7 @@ impl<D> Tracker<D> {
     pub(crate) fn at(&mut self, now: Timestamps) -> &mut Self {
         self.queue.set_now(now.tick);
         self.clock.set(now);
+        self.records.set_time(now.wall);
         self
     }
 

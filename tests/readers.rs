@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Tree, eventually, sys};
+use common::{Record, Tree, eventually, sys};
+use jiff::Timestamp;
 
 /// The default capacity of a pipe.
 const PIPE: usize = 64 << 10;
@@ -52,6 +53,36 @@ fn a_reader_of_stdout_that_has_stopped_has_whole_records_and_the_rest_is_counted
         count.parse::<usize>().ok()
     });
     assert!(count.is_some_and(|count| count > 0), "{}", ended.stderr);
+}
+
+#[test]
+fn records_that_a_reader_has_kept_waiting_have_the_time_when_the_change_became_known() {
+    let tree = Tree::new();
+    tree.mkdir("d");
+    // More bytes of paths than are rendered at once.
+    (0..8000).for_each(|number| tree.touch(format!("d/{number:0200}")));
+    let (unread, stdout) = sys::pipe().unwrap();
+    let args = ["--format", "json", "--hash", "off", "--no-renames"];
+    let watch = tree.watch().args(args).stdout(stdout).spawn();
+    watch.await_stderr("balerion: ready");
+    tree.rename("d", "e");
+    assert!(eventually(|| sys::waiting(&unread) > PIPE * 3 / 4));
+    let known = Timestamp::now();
+    let mut left = 2 * 8001;
+    for line in BufReader::new(File::from(unread)).lines() {
+        let record = Record::parse(line.unwrap().as_bytes()).unwrap();
+        if !["deleted", "created"].contains(&record.event()) {
+            continue;
+        }
+        let time: Timestamp = record.text("time").unwrap().parse().unwrap();
+        assert!(time <= known, "{time}, known at {known}");
+        left -= 1;
+        if left == 0 {
+            break;
+        }
+    }
+    assert_eq!(left, 0);
+    watch.wait();
 }
 
 #[test]

@@ -12,6 +12,11 @@ pub(crate) struct ChangeBuffer {
     /// The path that the next owned one may share bytes with.
     last: Span,
     changes: Vec<Change>,
+    /// When the changes became known, in nanoseconds since 1970: the index of the first one of each
+    /// time.
+    times: Vec<(usize, i64)>,
+    /// The time of the changes that are added next.
+    time: i64,
     /// What was reported before some of the changes, with the index of each.
     before: Vec<(usize, Before)>,
     /// Whether `before` is kept.
@@ -43,6 +48,9 @@ impl ChangeBuffer {
         let shift = |span: Span| span.start + bytes..span.end + bytes;
         self.changes
             .extend(next.changes.into_iter().map(|change| change.map(shift)));
+        let times = next.times.into_iter();
+        self.times
+            .extend(times.map(|(number, time)| (number + changes, time)));
         let before = next.before.into_iter();
         self.before
             .extend(before.map(|(number, before)| (number + changes, before)));
@@ -71,7 +79,22 @@ impl ChangeBuffer {
         self.bytes.len()
     }
 
+    /// Sets when the changes that are added from now on became known, in nanoseconds since 1970.
+    pub(crate) fn set_time(&mut self, time: i64) {
+        self.time = time;
+    }
+
+    /// When a change became known, in nanoseconds since 1970.
+    pub(crate) fn time_of(&self, index: usize) -> i64 {
+        let next = self.times.partition_point(|(first, _)| *first <= index);
+        let run = next.checked_sub(1).and_then(|run| self.times.get(run));
+        run.map_or(self.time, |(_, time)| *time)
+    }
+
     pub(crate) fn push(&mut self, change: Change) {
+        if self.times.last().is_none_or(|(_, last)| *last != self.time) {
+            self.times.push((self.changes.len(), self.time));
+        }
         self.changes.push(change);
     }
 
@@ -104,11 +127,12 @@ impl ChangeBuffer {
         if let Some(before) = before.filter(|_| self.keeps_before) {
             self.before.push((self.changes.len(), before));
         }
-        self.changes.push(change);
+        self.push(change);
     }
 
     /// Takes all changes out; their paths stay.
     pub(crate) fn take_changes(&mut self) -> Vec<(Change, Option<Before>)> {
+        self.times.clear();
         let mut before = std::mem::take(&mut self.before).into_iter().peekable();
         let changes = std::mem::take(&mut self.changes).into_iter().enumerate();
         let pair = |(number, change)| {
@@ -143,10 +167,12 @@ impl ChangeBuffer {
         self.bytes.clear();
         self.last = 0..0;
         self.changes.clear();
+        self.times.clear();
         self.before.clear();
         self.warnings.clear();
         self.bytes.shrink_to(64 << 10);
         self.changes.shrink_to(512);
+        self.times.shrink_to(512);
     }
 }
 
@@ -182,6 +208,25 @@ mod tests {
         });
         let added: Vec<_> = added.iter().map(|path| path.as_bytes()).collect();
         assert_eq!(kept.collect::<Vec<_>>(), added);
+    }
+
+    #[test]
+    fn each_change_has_the_time_that_was_set_before_it_was_added() {
+        let [mut first, mut second] = [ChangeBuffer::default(), ChangeBuffer::default()];
+        for (buffer, times) in [(&mut first, [1, 1, 2]), (&mut second, [2, 3, 5])] {
+            for time in times {
+                buffer.set_time(time);
+                buffer.push(Change::Overflow);
+            }
+        }
+        first.append(second);
+        first.push(Change::Overflow);
+        let times = (0..first.changes().len()).map(|index| first.time_of(index));
+        assert_eq!(times.collect::<Vec<_>>(), [1, 1, 2, 2, 3, 5, 2]);
+        first.set_time(9);
+        assert_eq!(first.take_changes().len(), 7);
+        first.push(Change::Overflow);
+        assert_eq!(first.time_of(0), 9);
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Watcher {
             let now = self.clock.now();
             let tildes = self.tracker.model.tildes();
             let buffer = &mut self.tracker.records.ready;
-            self.output.settle(buffer, tildes, &mut self.stop, now.tick);
+            self.output.settle(buffer, tildes, &mut self.stop, now);
             if let Some(buffer) = self.output.take(buffer) {
                 // stdout may be the same terminal.
                 erase_progress();
@@ -36,7 +36,7 @@ impl Watcher {
             } else if !self.output.can_render() {
                 return Ok(());
             }
-            self.output.render(&mut self.stop, now.wall, now.tick);
+            self.output.render(&mut self.stop, now.tick);
             // If the reader is gone, the loop ends at its next turn.
             self.write()?;
         }

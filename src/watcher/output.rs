@@ -13,6 +13,7 @@ use crate::log_file::{self, Log};
 use crate::output::writer::RecordWriter;
 use crate::output::{Header, Printer};
 use crate::settle::Settle;
+use crate::tracker::Timestamps;
 
 /// Bytes rendered before some are written: 64 KiB, the capacity of a pipe.
 const PIECE: usize = 64 << 10;
@@ -78,7 +79,7 @@ impl Output {
         buffer: &mut ChangeBuffer,
         tildes: usize,
         stop: &mut StopConditions,
-        now: u64,
+        now: Timestamps,
     ) {
         if self.has_backlog() {
             return; // What was due before is not rendered yet.
@@ -86,7 +87,8 @@ impl Output {
         let Some(settle) = &mut self.settle else {
             return;
         };
-        settle.pass(buffer, tildes, now);
+        buffer.set_time(now.wall);
+        settle.pass(buffer, tildes, now.tick);
         if let Some(last) = settle.last() {
             stop.note_change(last);
         }
@@ -102,9 +104,11 @@ impl Output {
         }
     }
 
-    /// Holds no change from now on. Those that are held go to the buffer, before what it has.
-    pub(super) fn end_settle(&mut self, buffer: &mut ChangeBuffer, tildes: usize) {
+    /// Holds no change from now on. Those that are held go to the buffer, before what it has. `wall`:
+    /// the time, in nanoseconds since 1970.
+    pub(super) fn end_settle(&mut self, buffer: &mut ChangeBuffer, tildes: usize, wall: i64) {
         if let Some(settle) = &mut self.settle {
+            buffer.set_time(wall);
             settle.end();
             settle.pass(buffer, tildes, u64::MAX);
         }
@@ -142,7 +146,7 @@ impl Output {
     }
 
     /// Renders the next piece of the buffer.
-    pub(super) fn render(&mut self, stop: &mut StopConditions, wall: i64, now: u64) {
+    pub(super) fn render(&mut self, stop: &mut StopConditions, now: u64) {
         let before = self.writer.waiting();
         let changes = self.buffer.changes();
         while let Some(change) = changes.get(self.rendered)
@@ -153,8 +157,9 @@ impl Output {
                 self.rendered = changes.len();
                 break;
             }
-            self.rendered += 1;
             let (printer, buffer) = (&mut self.printer, &self.buffer);
+            let wall = buffer.time_of(self.rendered);
+            self.rendered += 1;
             let render = |out: &mut Vec<u8>| printer.print(buffer, change, wall, out);
             let is_printed = self.writer.append(render);
             if change.is_of_the_tree() {
@@ -243,6 +248,7 @@ mod tests {
     use crate::output::writer::RecordWriter;
     use crate::output::{Events, Format, Header, LineTime, Printer, Style};
     use crate::settle::Settle;
+    use crate::tracker::Timestamps;
     use crate::watcher::stop_reason::{StopConditions, StopOptions};
 
     /// An output to a pipe that nobody reads.
@@ -285,10 +291,10 @@ mod tests {
     /// Takes a buffer, and renders it until the output is full.
     fn fill(output: &mut Output, buffer: &mut ChangeBuffer) {
         let mut stop = StopConditions::new(StopOptions::default());
-        output.settle(buffer, 0, &mut stop, 0);
+        output.settle(buffer, 0, &mut stop, Timestamps::default());
         output.take(buffer).expect("changes that are due");
         while output.can_render() {
-            output.render(&mut stop, 0, 0);
+            output.render(&mut stop, 0);
         }
         assert!(output.has_backlog(), "the output is full");
     }
@@ -332,7 +338,7 @@ mod tests {
     fn what_was_held_until_the_end_is_pending_behind_a_backlog() {
         let (_reader, mut output, mut buffer) = holding();
         create(&mut buffer, 20_001);
-        output.end_settle(&mut buffer, 0);
+        output.end_settle(&mut buffer, 0, 0);
         assert_eq!(output.pending(&buffer), 20_002);
     }
 }

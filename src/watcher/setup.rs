@@ -276,7 +276,8 @@ impl Watcher {
     /// Emits what is there, if that is asked for, and `ready`; begins the baseline.
     fn begin(&mut self) -> Result<(), Error> {
         let compares = self.baseline.since().is_some();
-        let buffer = self.tracker.records.current();
+        let now = self.clock.now();
+        let buffer = self.tracker.at(now).records.current();
         self.snapshots.begin(buffer, compares);
         self.baseline.begin();
         if compares || self.snapshots.is_initial() {

@@ -11,6 +11,7 @@ use super::output::Written;
 use crate::error::Error;
 use crate::stage_order::{self, Draining, Stages};
 use crate::stderr;
+use crate::sys::process;
 
 /// How long the end may take, stderr included.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -108,7 +109,7 @@ impl Watcher {
     fn end_settle(&mut self) {
         let tildes = self.tracker.model.tildes();
         let ready = &mut self.tracker.records.ready;
-        self.output.end_settle(ready, tildes);
+        self.output.end_settle(ready, tildes, process::wall_nanos());
     }
 
     /// Cuts off a torn record, and gives up what is not written.

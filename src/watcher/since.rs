@@ -144,6 +144,8 @@ impl Watcher {
             let reported = old.map_or_else(Reported::default, |old| since.reported(old));
             self.tracker.expect(id, &reported);
         }
+        let now = self.clock.now();
+        self.tracker.at(now);
         for change in difference.changes {
             if !self.snapshots.is_comparing() {
                 break;

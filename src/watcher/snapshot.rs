@@ -118,11 +118,16 @@ impl Snapshots {
 }
 
 impl Watcher {
+    /// Emits a record that is no change of the tree.
+    fn emit(&mut self, change: Change) {
+        let now = self.clock.now();
+        self.tracker.at(now).records.current().push(change);
+    }
+
     /// Emits that every watch is set and the list, if there is one, is complete.
     pub(super) fn emit_ready(&mut self) {
         let (directories, files) = self.tracker.model.counts();
-        let ready = Change::Ready { directories, files };
-        self.tracker.records.current().push(ready);
+        self.emit(Change::Ready { directories, files });
         self.snapshots.follow(self.clock.tick());
     }
 
@@ -133,10 +138,10 @@ impl Watcher {
         }
         match self.snapshots.phase {
             Phase::Walking => {}
-            Phase::Reading => self.tracker.records.current().push(Change::Start),
+            Phase::Reading => self.emit(Change::Start),
             Phase::Comparing => {
                 // The new file has a snapshot, which needs no differences before it.
-                self.tracker.records.current().push(Change::Start);
+                self.emit(Change::Start);
                 self.snapshots.phase = Phase::Reading;
             }
             Phase::Listing(_) | Phase::Following => self.begin_snapshot(),
@@ -145,7 +150,7 @@ impl Watcher {
 
     fn begin_snapshot(&mut self) {
         self.tracker.dismiss_emissions();
-        self.tracker.records.current().push(Change::Start);
+        self.emit(Change::Start);
         self.begin_list();
     }
 

@@ -56,19 +56,26 @@ impl<D> Tracker<D> {
         let is_shown = |id: &Id| !self.model.has(*id, Flag::HIDDEN);
         let count = |part: &Part| match part {
             Part::Buffer(buffer) => buffer.changes().iter().filter(|it| counts(it)).count(),
-            Part::Emission(Emission::Removal { old, emitted }) => {
+            Part::Emission {
+                emission: Emission::Removal { old, emitted },
+                ..
+            } => {
                 let all = self.model.subtree(old.top).into_iter();
                 let left = all.filter(|id| *emitted == Emitted::All || *id != old.top);
                 left.filter(is_shown)
                     .filter(|id| counts(&deleted(*id)))
                     .count()
             }
-            Part::Emission(Emission::Moved {
-                all,
-                deleted: gone,
-                created: made,
+            Part::Emission {
+                emission:
+                    Emission::Moved {
+                        all,
+                        deleted: gone,
+                        created: made,
+                        ..
+                    },
                 ..
-            }) => {
+            } => {
                 let old = all.iter().rev().skip(*gone).copied().filter(is_shown);
                 let new = all.iter().skip(*made).copied().filter(is_shown);
                 old.filter(|id| counts(&deleted(*id))).count()
@@ -156,10 +163,12 @@ impl<D: Disk> Tracker<D> {
         {
             match part {
                 Part::Buffer(buffer) => self.records.ready.append(buffer),
-                Part::Emission(emission) => {
-                    if let Some(rest) = self.emit_some(emission, max_path_bytes) {
-                        left.push_front(Part::Emission(rest));
+                Part::Emission { emission, time } => {
+                    let now = self.records.set_time(time);
+                    if let Some(emission) = self.emit_some(emission, max_path_bytes) {
+                        left.push_front(Part::Emission { emission, time });
                     }
+                    self.records.set_time(now);
                 }
             }
         }
@@ -217,7 +226,10 @@ impl<D: Disk> Tracker<D> {
     pub(crate) fn dismiss_emissions(&mut self) {
         for part in std::mem::take(&mut self.records.left) {
             match part {
-                Part::Emission(removal @ Emission::Removal { .. }) => {
+                Part::Emission {
+                    emission: removal @ Emission::Removal { .. },
+                    ..
+                } => {
                     let buffer = std::mem::take(&mut self.records.ready);
                     let mut left = Some(removal);
                     while let Some(removal) = left.take() {
@@ -227,7 +239,7 @@ impl<D: Disk> Tracker<D> {
                     }
                     self.records.ready = buffer;
                 }
-                Part::Emission(_) => {}
+                Part::Emission { .. } => {}
                 // A warning is given once.
                 Part::Buffer(buffer) => self.records.ready.append_warnings(&buffer),
             }

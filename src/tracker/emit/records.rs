@@ -13,32 +13,55 @@ const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
 
 /// A part of what is emitted after [`Records::ready`].
 pub(super) enum Part {
-    Emission(Emission),
+    Emission {
+        emission: Emission,
+        /// When it became known, in nanoseconds since 1970.
+        time: i64,
+    },
     Buffer(ChangeBuffer),
 }
 
-#[derive(Default)]
 pub(crate) struct Records {
     /// What may be written now.
     pub(crate) ready: ChangeBuffer,
     pub(super) left: VecDeque<Part>,
+    /// When what is added from now on became known, in nanoseconds since 1970.
+    time: i64,
 }
 
 impl Records {
+    /// `time`: as in [`Self::set_time`].
+    pub(in crate::tracker) fn new(time: i64) -> Self {
+        Self {
+            ready: ChangeBuffer::default(),
+            left: VecDeque::new(),
+            time,
+        }
+    }
+
     /// The buffer to which records are added: behind all that is left to be emitted.
     pub(crate) fn current(&mut self) -> &mut ChangeBuffer {
-        if matches!(self.left.back(), Some(Part::Emission(_))) {
+        if matches!(self.left.back(), Some(Part::Emission { .. })) {
             self.left.push_back(Part::Buffer(self.ready.successor()));
         }
-        match self.left.back_mut() {
+        let buffer = match self.left.back_mut() {
             Some(Part::Buffer(buffer)) => buffer,
-            Some(Part::Emission(_)) | None => &mut self.ready,
-        }
+            Some(Part::Emission { .. }) | None => &mut self.ready,
+        };
+        buffer.set_time(self.time);
+        buffer
+    }
+
+    /// Sets when the records that are added from now on became known, in nanoseconds since 1970;
+    /// returns the time before.
+    pub(in crate::tracker) fn set_time(&mut self, time: i64) -> i64 {
+        std::mem::replace(&mut self.time, time)
     }
 
     /// Adds a subtree that is emitted in pieces; records from now on come after it.
     pub(super) fn push_emission(&mut self, emission: Emission) {
-        self.left.push_back(Part::Emission(emission));
+        let time = self.time;
+        self.left.push_back(Part::Emission { emission, time });
     }
 
     /// Whether there is more than what may be written now.
