@@ -151,6 +151,13 @@ impl Disk for RealDisk {
         self.open.enter(&self.mounts, inode, write_path)
     }
 
+    fn owner(&self, dir: &Self::Directory) -> Option<u32> {
+        match &**dir {
+            Directory::Here(dir) => Some(dir.stat.attributes.uid),
+            Directory::Remote(..) => None,
+        }
+    }
+
     fn stat(&mut self, at: Target<'_, Self::Directory>) -> Result<Stat, FsError> {
         if let Target::In(entered, name) = at
             && let Directory::Here(dir) = &**entered

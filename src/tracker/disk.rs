@@ -115,6 +115,8 @@ pub(crate) trait Disk {
         inode: Inode,
         write_path: &PathWriter<'_, 'a>,
     ) -> Result<Self::Directory, FsError>;
+    /// The user ID of the owner of a directory, where it is known.
+    fn owner(&self, dir: &Self::Directory) -> Option<u32>;
     fn stat(&mut self, at: Target<'_, Self::Directory>) -> Result<Stat, FsError>;
     /// The class of the file system that a file is on.
     fn class(&mut self, stat: &Stat) -> FsClass;

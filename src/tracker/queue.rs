@@ -1,11 +1,12 @@
 //! Queues what is to be compared with the disk: keys, each once, some of them not before a
-//! deadline; with the scan and the rescan under way. Knows neither the tree nor the disk.
+//! deadline; with the scans and the rescan under way. Knows neither the tree nor the disk.
 //!
 //! Ready keys take turns. What fails is put back by `retry`, with a longer delay each time.
 //!
 //! Invariant: a key that was added is ready, delayed or held until it is taken or removed.
 
 mod active_scan;
+mod active_scans;
 mod back_off;
 mod delayed;
 mod denied;
@@ -21,7 +22,8 @@ use foldhash::HashMap;
 
 use super::disk::FsError;
 use super::model::Id;
-pub(super) use active_scan::{ActiveScan, Next};
+pub(super) use active_scan::{ActiveScan, Next, ScanStep};
+use active_scans::ActiveScans;
 use back_off::{Failure, FailureKind};
 use denied::Denied;
 pub(super) use key::{Detail, Key, ScanScope, Work, Written};
@@ -120,8 +122,7 @@ pub(super) struct WorkQueue {
     /// On the monotonic clock, in nanoseconds.
     now: u64,
     serving: Option<Serving>,
-    /// The scan under way: it is completed before another one begins.
-    pub(super) scan: Option<ActiveScan>,
+    scans: ActiveScans,
     rescan: Rescan,
 }
 
@@ -129,6 +130,7 @@ pub(super) struct WorkQueue {
 struct Serving {
     key: Key,
     tries: Tries,
+    is_of_rescan: bool,
     detail: Detail,
 }
 
@@ -148,10 +150,12 @@ impl WorkQueue {
         }
         let old = std::mem::replace(&mut item.state, State::Ready);
         let is_of_rescan = item.is_of_rescan;
-        let Work { key, group, .. } = work;
+        let Work {
+            key, group, owner, ..
+        } = work;
         self.leave_state(&key, old);
         self.rescan_scans += usize::from(is_of_rescan);
-        self.turns.push(group, key);
+        self.turns.push(group, owner, key);
     }
 
     /// The item of a key, which is added, as new, if it is not on the queue: the caller gives it another
@@ -200,9 +204,7 @@ impl WorkQueue {
         for key in [Key::Entry(id), Key::Scan(id), Key::Folding(id)] {
             self.remove(&key);
         }
-        if self.scan.as_ref().is_some_and(|scan| scan.dir == id) {
-            self.scan = None;
-        }
+        self.scans.end(id);
     }
 
     // Taking keys.
@@ -212,7 +214,7 @@ impl WorkQueue {
     }
 
     pub(super) fn is_scanning(&self) -> bool {
-        self.scan.is_some()
+        !self.scans.is_empty()
     }
 
     /// Whether nothing is ready or due, and no scan or rescan is under way.
@@ -250,12 +252,12 @@ impl WorkQueue {
         self.items.contains_key(key)
     }
 
-    /// Takes the next key. `None`: nothing is ready, or it is the turn of the scan under way.
+    /// Takes the next key. `None`: nothing is ready, or it is the turn of the scans under way.
     pub(super) fn take(&mut self) -> Option<Work> {
         loop {
-            let key = match self.turns.next(self.scan.is_some()) {
+            let key = match self.turns.next(self.is_scanning()) {
                 Some(Turn::Key(key)) => key,
-                Some(Turn::ActiveScan) => {
+                Some(Turn::ActiveScans) => {
                     self.serving = None;
                     return None;
                 }
@@ -274,15 +276,22 @@ impl WorkQueue {
             let Item {
                 group,
                 tries,
+                is_of_rescan,
                 detail,
                 ..
             } = item;
             self.serving = Some(Serving {
                 key: key.clone(),
                 tries,
+                is_of_rescan,
                 detail,
             });
-            return Some(Work { key, group, detail });
+            let work = Work::timer(key);
+            return Some(Work {
+                group,
+                detail,
+                ..work
+            });
         }
     }
 
@@ -323,6 +332,7 @@ impl WorkQueue {
                 failures,
                 ..Tries::default()
             },
+            is_of_rescan: false,
             detail: Detail::Nothing,
         });
     }

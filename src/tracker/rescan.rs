@@ -27,8 +27,9 @@ impl<D> Tracker<D> {
         self.queue
             .make_denied_ready(|dir| dir.is_some_and(|dir| model.is_live(dir)));
         self.enqueue_roots();
-        for root in self.roots.entries() {
-            self.queue.add_rescan(root);
+        let roots: Vec<_> = self.roots.entries().collect();
+        for root in roots {
+            self.add_rescan(root);
         }
     }
 }

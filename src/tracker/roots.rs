@@ -300,7 +300,7 @@ impl<D: Disk> Tracker<D> {
         self.model.unhide(id);
         self.remember_attributes(id, stat);
         self.inherit_folding(id);
-        self.mark_unscanned(id);
+        self.mark_new(id);
         self.emit_created(id, directory_content(stat));
         self.queue.add(Work::scan(id, ScanScope::New));
     }

@@ -8,13 +8,27 @@ use super::Tracker;
 use super::disk::{Disk, FsError, append_name};
 use super::folded_names::{ListedNames, Source};
 use super::model::{Flag, Id};
-use super::queue::{ActiveScan, Next, ScanScope, Work};
+use super::queue::{ActiveScan, Next, ScanScope, ScanStep, Work};
 use crate::change::Kind;
 
 impl<D> Tracker<D> {
-    /// Marks a directory to be scanned when it is reconciled.
+    /// Marks a directory to be scanned when it is reconciled. If a rescan waits for it, it does so on.
     pub(super) fn mark_unscanned(&mut self, dir: Id) {
+        if !self.queue.is_due_for_rescan(self.model.scanned(dir)) {
+            self.mark_new(dir);
+        }
+    }
+
+    /// Marks a new directory to be scanned: a rescan that is under way does not wait for it.
+    pub(super) fn mark_new(&mut self, dir: Id) {
         self.model.set_scanned(dir, self.queue.unscanned());
+    }
+
+    /// Adds a scan of all names in a directory. The rescan waits for it, unless it has been scanned
+    /// since that began, or is new.
+    pub(super) fn add_rescan(&mut self, dir: Id) {
+        let scan = Work::scan(dir, ScanScope::All);
+        self.queue.add_rescan(scan, self.model.scanned(dir));
     }
 
     /// Marks a directory and those above it, up to `top`, to be scanned when they are reconciled;
@@ -33,7 +47,7 @@ impl<D> Tracker<D> {
 
     /// Whether a directory is being scanned.
     pub(super) fn is_scanning(&self, dir: Id) -> bool {
-        self.queue.scan.as_ref().is_some_and(|scan| scan.dir == dir)
+        self.queue.is_scanning_in(dir)
     }
 
     /// Whether an id that was listed as that of a child is one still: the entry may have moved or
@@ -56,9 +70,14 @@ impl<D> Tracker<D> {
 impl<D: Disk> Tracker<D> {
     /// Lists a directory, whose watch is set unless it is polled, and begins to compare its names.
     pub(super) fn begin_scan(&mut self, dir: Id, scope: ScanScope) {
+        if self.is_scanning(dir) {
+            return self.queue.scan_again(dir, scope);
+        }
         let mut names = Vec::new();
         let mut known = 0;
+        let mut owner = None;
         let listed = self.enter(dir).and_then(|opened| {
+            owner = self.disk.owner(&opened);
             let model = &self.model;
             let mut last = None;
             let take = &mut |name: &[u8]| match model.find_near(dir, name, last) {
@@ -92,8 +111,8 @@ impl<D: Disk> Tracker<D> {
             // A rename during readdir(3) may have listed a name in two spellings.
             self.rescan_folded(dir);
         }
-        let scan = ActiveScan::new(dir, scope, listed, children, names);
-        self.queue.scan = Some(scan);
+        let scan = ActiveScan::new(dir, scope, owner, listed, children, names);
+        self.queue.begin_scan(scan);
     }
 
     /// The names that are listed, if a scan of this scope is to remove others from the model.
@@ -110,19 +129,23 @@ impl<D: Disk> Tracker<D> {
         Ok(self.listed_names(dir)?.map(Arc::new))
     }
 
-    /// Compares the next name of the current scan.
+    /// Compares the next name of the scans under way.
     pub(super) fn scan_step(&mut self) {
-        let Some(scan) = &mut self.queue.scan else {
+        let Some(step) = self.queue.scan_step() else {
             return;
         };
-        let (dir, scope, next) = (scan.dir, scan.scope, scan.next());
-        let listed = scan.listed.clone();
+        let ScanStep {
+            dir,
+            scope,
+            listed,
+            next,
+        } = step;
         match next {
-            None => self.queue.scan = None,
-            Some(_) if !self.is_directory(dir) || self.model.is_not_entered(dir) => {
-                self.queue.scan = None;
+            Next::End => self.queue.end_scan(dir),
+            _ if !self.is_directory(dir) || self.model.is_not_entered(dir) => {
+                self.queue.end_scan(dir);
             }
-            Some(Next::Child(child)) => {
+            Next::Child(child) => {
                 if let Some(listed) = listed
                     && self.is_child(child, dir)
                 {
@@ -141,7 +164,7 @@ impl<D: Disk> Tracker<D> {
                     self.queue.add(Work::scan(child, ScanScope::Deep));
                 }
             }
-            Some(Next::Name(name)) => {
+            Next::Name(name) => {
                 if self.model.find(dir, &name).is_none() {
                     self.reconcile_as(dir, &name, Source::Listed);
                 }

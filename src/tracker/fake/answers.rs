@@ -214,6 +214,11 @@ impl Disk for Fake {
         Ok(entered)
     }
 
+    fn owner(&self, dir: &Self::Directory) -> Option<u32> {
+        // Of each of three users.
+        u32::try_from(dir.inode.ino % 3).ok()
+    }
+
     fn stat(&mut self, at: Target<'_, Self::Directory>) -> Result<Stat, FsError> {
         self.race();
         self.note_down("stat", at);

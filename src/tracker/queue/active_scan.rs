@@ -9,10 +9,12 @@ use crate::tracker::folded_names::ListedNames;
 use crate::tracker::model::Id;
 
 pub(in crate::tracker) struct ActiveScan {
-    pub(in crate::tracker) dir: Id,
-    pub(in crate::tracker) scope: ScanScope,
+    dir: Id,
+    scope: ScanScope,
+    /// The user ID of the directory's owner, where it is known.
+    owner: Option<u32>,
     /// All listed names, if the directory ignores case and the model has other names.
-    pub(in crate::tracker) listed: Option<Arc<ListedNames>>,
+    listed: Option<Arc<ListedNames>>,
     /// The entries in the directory when the scan began.
     children: Vec<Id>,
     /// How many of them were compared.
@@ -28,12 +30,23 @@ pub(in crate::tracker) struct ActiveScan {
 pub(in crate::tracker) enum Next {
     Child(Id),
     Name(Box<[u8]>),
+    /// All is compared.
+    End,
+}
+
+/// A step of the scan of a directory.
+pub(in crate::tracker) struct ScanStep {
+    pub(in crate::tracker) dir: Id,
+    pub(in crate::tracker) scope: ScanScope,
+    pub(in crate::tracker) listed: Option<Arc<ListedNames>>,
+    pub(in crate::tracker) next: Next,
 }
 
 impl ActiveScan {
     pub(in crate::tracker) fn new(
         dir: Id,
         scope: ScanScope,
+        owner: Option<u32>,
         listed: Option<Arc<ListedNames>>,
         children: Vec<Id>,
         names: Vec<u8>,
@@ -41,6 +54,7 @@ impl ActiveScan {
         Self {
             dir,
             scope,
+            owner,
             listed,
             children,
             compared: 0,
@@ -49,14 +63,33 @@ impl ActiveScan {
         }
     }
 
-    pub(in crate::tracker) fn next(&mut self) -> Option<Next> {
+    pub(super) fn dir(&self) -> Id {
+        self.dir
+    }
+
+    pub(super) fn owner(&self) -> Option<u32> {
+        self.owner
+    }
+
+    pub(super) fn step(&mut self) -> ScanStep {
+        ScanStep {
+            dir: self.dir,
+            scope: self.scope,
+            listed: self.listed.clone(),
+            next: self.next(),
+        }
+    }
+
+    fn next(&mut self) -> Next {
         if let Some(&child) = self.children.get(self.compared) {
             self.compared += 1;
-            return Some(Next::Child(child));
+            return Next::Child(child);
         }
-        let (length, rest) = self.names[self.read..].split_first_chunk()?;
+        let Some((length, rest)) = self.names[self.read..].split_first_chunk() else {
+            return Next::End;
+        };
         let length = usize::from(u16::from_ne_bytes(*length));
         self.read += 2 + length;
-        Some(Next::Name(rest[..length].into()))
+        Next::Name(rest[..length].into())
     }
 }

@@ -182,7 +182,12 @@ impl WorkQueue {
     ) {
         for (key, group) in self.denied.within(is_meant) {
             let detail = Detail::Nothing;
-            self.add(Work { key, group, detail });
+            let work = Work {
+                group,
+                detail,
+                ..Work::timer(key)
+            };
+            self.add(work);
         }
     }
 
@@ -220,7 +225,12 @@ impl WorkQueue {
                 }
                 Some(_) => {
                     let (group, detail) = (item.group, Detail::Nothing);
-                    self.add(Work { key, group, detail });
+                    let work = Work {
+                        group,
+                        detail,
+                        ..Work::timer(key)
+                    };
+                    self.add(work);
                 }
             }
         }

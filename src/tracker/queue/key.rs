@@ -144,6 +144,8 @@ pub(in crate::tracker) struct Work {
     /// The directory with whose keys it shares a turn, and in or above which permissions keep it
     /// from being served. `None`: it is in none.
     pub(in crate::tracker) group: Option<Id>,
+    /// Of [`Key::Scan`]: the user ID of the directory's owner, where it is known. Owners take turns.
+    pub(in crate::tracker) owner: Option<u32>,
     pub(in crate::tracker) detail: Detail,
 }
 
@@ -161,6 +163,7 @@ impl Work {
         Self {
             key: Key::Entry(id),
             group: dir,
+            owner: None,
             detail: Detail::Nothing,
         }
     }
@@ -169,6 +172,7 @@ impl Work {
         Self {
             key: Key::Name(dir, name.into()),
             group: Some(dir),
+            owner: None,
             detail: Detail::Nothing,
         }
     }
@@ -177,7 +181,16 @@ impl Work {
         Self {
             key: Key::Scan(dir),
             group: Some(dir),
+            owner: None,
             detail: Detail::ScanScope(scope),
+        }
+    }
+
+    /// `owner`: the user ID of the directory's owner.
+    pub(in crate::tracker) fn owned_by(self, owner: u32) -> Self {
+        Self {
+            owner: Some(owner),
+            ..self
         }
     }
 
@@ -193,6 +206,7 @@ impl Work {
         Self {
             key,
             group: None,
+            owner: None,
             detail: Detail::Nothing,
         }
     }

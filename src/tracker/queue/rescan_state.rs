@@ -4,7 +4,6 @@
 //! Invariant: a rescan is over when every directory was scanned that could be.
 
 use super::{Detail, Key, ScanScope, State, Work, WorkQueue};
-use crate::tracker::model::Id;
 
 /// How long a rescan waits that follows another one: 20 ms, and twice as long each time, up to
 /// 1 s.
@@ -14,7 +13,9 @@ const LONGEST_WAIT: u64 = 1_000_000_000;
 #[derive(Default)]
 pub(super) struct Rescan {
     is_running: bool,
-    /// Counts rescans. A directory that was last scanned in an older generation is due.
+    /// Counts rescans, in steps of two. The mark of a directory is the generation of its last scan,
+    /// or one more, if it is to be scanned for another reason than a rescan. With an older mark a
+    /// rescan waits for it.
     generation: u16,
     /// How long the next rescan waits, in nanoseconds.
     wait: u64,
@@ -43,9 +44,15 @@ impl WorkQueue {
         self.rescan.generation
     }
 
-    /// The mark of a directory that is to be scanned.
+    /// The mark of a directory that is to be scanned, and that no rescan waits for.
     pub(in crate::tracker) fn unscanned(&self) -> u16 {
-        self.rescan.generation.wrapping_sub(1)
+        self.rescan.generation.wrapping_add(1)
+    }
+
+    /// Whether the rescan waits for a directory with this mark: it is not scanned, and was there when
+    /// the rescan began.
+    pub(in crate::tracker) fn is_due_for_rescan(&self, mark: u16) -> bool {
+        mark != self.generation() && mark != self.unscanned()
     }
 
     /// Requests a rescan, since events were dropped: at once, unless there was one lately.
@@ -56,34 +63,39 @@ impl WorkQueue {
     }
 
     pub(in crate::tracker) fn set_rescanning(&mut self) {
-        self.rescan.generation = self.rescan.generation.wrapping_add(1);
+        self.rescan.generation = self.rescan.generation.wrapping_add(2);
         self.rescan.is_running = true;
     }
 
-    /// Adds a scan of all names in a directory, as a part of the rescan, if one is under way: that is
-    /// not over before.
-    pub(in crate::tracker) fn add_rescan(&mut self, dir: Id) {
-        self.add(Work::scan(dir, ScanScope::All));
-        self.count_for_rescan(dir);
+    /// Adds a scan of all names in a directory with this mark. The rescan is not over before it, if it
+    /// waits for it.
+    pub(in crate::tracker) fn add_rescan(&mut self, scan: Work, mark: u16) {
+        let key = scan.key.clone();
+        self.add(scan);
+        if self.is_due_for_rescan(mark) {
+            self.count_for_rescan(&key);
+        }
     }
 
     /// As [`Self::add_rescan`], but a scan that is on the queue keeps its time, unless it is one of
     /// files alone, which may wait for long.
-    pub(in crate::tracker) fn ensure_rescan(&mut self, dir: Id) {
-        let scan = Work::scan(dir, ScanScope::All);
-        let queued = self.items.get(&scan.key);
+    pub(in crate::tracker) fn ensure_rescan(&mut self, scan: Work, mark: u16) {
+        let key = scan.key.clone();
+        let queued = self.items.get(&key);
         let is_of_files =
             queued.is_some_and(|item| item.detail == Detail::ScanScope(ScanScope::Files));
         if is_of_files || self.get_or_insert(&scan).state == State::New {
             self.add(scan);
         }
-        self.count_for_rescan(dir);
+        if self.is_due_for_rescan(mark) {
+            self.count_for_rescan(&key);
+        }
     }
 
-    /// Scans that others cause, by changes of rules, say, are not counted: they could keep a rescan
-    /// going for ever.
-    fn count_for_rescan(&mut self, dir: Id) {
-        if let Some(item) = self.items.get_mut(&Key::Scan(dir))
+    /// Scans that others cause, by changes of rules or by new directories, say, are not counted: they
+    /// could keep a rescan going for ever.
+    pub(super) fn count_for_rescan(&mut self, scan: &Key) {
+        if let Some(item) = self.items.get_mut(scan)
             && !std::mem::replace(&mut item.is_of_rescan, true)
         {
             self.rescan_scans += usize::from(item.state == State::Ready);
@@ -101,7 +113,7 @@ impl WorkQueue {
 
     /// Ends the rescan, if it is over: makes the keys ready that were held.
     pub(super) fn end_rescan_if_over(&mut self) {
-        if self.is_scanning() || self.rescan_scans > 0 {
+        if self.scans.has_rescan() || self.rescan_scans > 0 {
             return;
         }
         if std::mem::take(&mut self.rescan.is_running) {
@@ -110,10 +122,15 @@ impl WorkQueue {
                     && item.state == State::Held
                 {
                     let (group, detail) = (item.group, Detail::Nothing);
-                    self.add(Work { key, group, detail });
+                    let work = Work {
+                        group,
+                        detail,
+                        ..Work::timer(key)
+                    };
+                    self.add(work);
                 }
             }
-        } else if !self.has_ready() && !self.has(&Key::Overflow) {
+        } else if !self.is_scanning() && !self.has_ready() && !self.has(&Key::Overflow) {
             self.rescan.wait = 0;
         }
     }

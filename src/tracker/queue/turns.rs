@@ -15,33 +15,39 @@ const GROUP_ROW: u32 = 8;
 /// Keys of one kind that are served in a row while others wait.
 const ROW: u32 = 16;
 
+/// Names that are compared by the scans under way before another scan begins.
+const NAMES_ROW: u32 = 16;
+
 /// With fewer keys than this, no memory is given back.
 pub(super) const KEPT: usize = 1024;
 
 /// Whose turn it is.
 pub(super) enum Turn {
     Key(Key),
-    /// That of the scan under way: it is completed before another one begins.
-    ActiveScan,
+    /// That of the scans under way.
+    ActiveScans,
 }
 
 #[derive(Default)]
 pub(super) struct Turns {
     entries: FairQueue<Option<Id>, Key, GROUP_ROW>,
     names: FairQueue<Option<Id>, Key, GROUP_ROW>,
-    scans: VecDeque<Key>,
+    /// Scans that are to begin, by the owners of the directories.
+    scans: FairQueue<Option<u32>, Key, 1>,
+    /// How many names were compared since the last one began.
+    compared: u32,
     timers: VecDeque<Key>,
     /// How many keys of each kind may still be served in this round.
     left_in_round: [u32; 3],
 }
 
 impl Turns {
-    /// Adds a key behind those of its directory (`group`) and kind.
-    pub(super) fn push(&mut self, group: Option<Id>, key: Key) {
+    /// Adds a key behind those of its kind and its directory (`group`) or, for a scan, of its owner.
+    pub(super) fn push(&mut self, group: Option<Id>, owner: Option<u32>, key: Key) {
         match key.class() {
             Class::Entry => self.entries.push(group, key),
             Class::Name => self.names.push(group, key),
-            Class::Scan => self.scans.push_back(key),
+            Class::Scan => self.scans.push(owner, key),
             Class::Timer => self.timers.push_back(key),
         }
     }
@@ -61,8 +67,14 @@ impl Turns {
             Class::Timer => self.timers.pop_front(),
             Class::Entry => self.entries.pop(),
             Class::Name => self.names.pop(),
-            Class::Scan if is_scanning => return Some(Turn::ActiveScan),
-            Class::Scan => self.scans.pop_front(),
+            Class::Scan if is_scanning && (self.scans.is_empty() || self.compared < NAMES_ROW) => {
+                self.compared += 1;
+                return Some(Turn::ActiveScans);
+            }
+            Class::Scan => {
+                self.compared = 0;
+                self.scans.pop()
+            }
         };
         key.map(Turn::Key)
     }
@@ -91,15 +103,6 @@ impl Turns {
 
     /// Gives back the memory that a burst took.
     pub(super) fn give_back(&mut self) {
-        self.scans.shrink_to(KEPT);
         self.timers.shrink_to(KEPT);
-    }
-}
-
-#[cfg(test)]
-impl Turns {
-    /// For how many scans there is room.
-    pub(super) fn scans_capacity(&self) -> usize {
-        self.scans.capacity()
     }
 }

@@ -115,7 +115,7 @@ impl<D: Disk> Tracker<D> {
                         self.model.set_inode(id, watched.inode);
                         self.file_systems.note(watched.inode.dev, watched.class);
                         self.mark_watched(id, *wd);
-                        self.queue.add_rescan(id);
+                        self.add_rescan(id);
                     }
                     None => match self.replace_followed(dir, name, stat) {
                         Some(id) => self.add_watched(id, *wd, watched, stat),
@@ -153,8 +153,10 @@ impl<D: Disk> Tracker<D> {
     /// Reconciles a directory that is where it was.
     pub(super) fn reconcile_same_directory(&mut self, id: Id, stat: &Stat) {
         self.compare_attributes(id, stat);
-        if self.model.scanned(id) != self.queue.generation() {
-            self.queue.ensure_rescan(id);
+        let mark = self.model.scanned(id);
+        if mark != self.queue.generation() {
+            let scan = Work::scan(id, ScanScope::All).owned_by(stat.attributes.uid);
+            self.queue.ensure_rescan(scan, mark);
         }
     }
 
@@ -182,6 +184,7 @@ impl<D: Disk> Tracker<D> {
             self.check_folded(dir, name);
         }
         let id = self.model.insert(Some(dir), name, Kind::Directory);
+        self.mark_new(id);
         self.remember_attributes(id, stat);
         self.inherit_folding(id);
         Some(id)
@@ -191,9 +194,10 @@ impl<D: Disk> Tracker<D> {
     fn add_watched(&mut self, id: Id, wd: Wd, watched: &Watched, stat: &Stat) {
         self.model.set_watch(id, wd);
         self.model.set_inode(id, watched.inode);
-        self.mark_unscanned(id);
         self.file_systems.note(watched.inode.dev, watched.class);
         self.emit_created(id, directory_content(stat));
-        self.queue.add(Work::scan(id, ScanScope::New));
+        let owner = stat.attributes.uid;
+        self.queue
+            .add(Work::scan(id, ScanScope::New).owned_by(owner));
     }
 }

@@ -63,7 +63,7 @@ impl<D: Disk> Tracker<D> {
         self.model.end_moved_from(other);
         self.rename_relocated(other, dir, name);
         if self.model.is_live(other) && self.model.scanned(other) != self.queue.generation() {
-            self.queue.add_rescan(other);
+            self.add_rescan(other);
         }
     }
 

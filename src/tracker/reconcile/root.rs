@@ -56,7 +56,7 @@ impl<D: Disk> Tracker<D> {
                     && self.model.wd(id).is_none() =>
             {
                 self.mark_watched(id, wd);
-                self.queue.add_rescan(id);
+                self.add_rescan(id);
                 Ok(true)
             }
             Err(error) if watched.inode == known => Err(error),

@@ -106,7 +106,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Emits a PATH that has appeared, and enqueues its scan.
     fn root_appeared(&mut self, id: Id) {
-        self.mark_unscanned(id);
+        self.mark_new(id);
         let stat = self.stat_entry(id).ok();
         if let Some(stat) = &stat {
             self.remember_attributes(id, stat);

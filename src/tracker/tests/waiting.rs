@@ -61,6 +61,56 @@ fn a_removed_directory_is_reported_before_the_comparison_of_all_others_is_over()
     world.converges();
 }
 
+#[test]
+fn a_large_directory_that_moves_in_does_not_keep_a_new_one_waiting() {
+    let names = (0..1000).map(|each| Op::Fifo(format!("o/d/{each}").leak()));
+    let tree: Vec<_> = [Op::MakeDir("o/d")].into_iter().chain(names).collect();
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    world.does(&[Op::Rename("o/d", "t/d")]);
+    world.read(usize::MAX);
+    world.apply_all();
+    world.work(20);
+    world.does(&[Op::MakeDir("t/v"), Op::Fifo("t/v/f")]);
+    world.read(usize::MAX);
+    world.apply_all();
+    let mut records = 0;
+    loop {
+        world.work(8);
+        let new = world.new_records();
+        records += new.len();
+        if new.iter().any(|record| record.starts_with("created t/v/f")) {
+            break;
+        }
+    }
+    assert!(records < 100, "after {records} records");
+    world.converges();
+}
+
+#[test]
+fn a_rescan_does_not_wait_for_new_directories_whose_modes_change() {
+    let mut options = WorldOptions::default();
+    options.settings.rescan = Some(60_000_000_000);
+    let mut world = World::quiet(&options, &[Op::MakeDir("t/d")]);
+    world.passes(60_000_000_000);
+    for number in 0..50 {
+        world.work(4);
+        if number > 0 && !world.tracker.queue.is_rescanning() {
+            return world.converges();
+        }
+        for part in 0..2 {
+            let dir = format!("t/d/{number}-{part}").leak();
+            world.does(&[
+                Op::MakeDir(dir),
+                Op::Chmod(dir, false),
+                Op::Chmod(dir, true),
+            ]);
+        }
+        world.read(usize::MAX);
+        world.apply_all();
+    }
+    panic!("the rescan goes on");
+}
+
 /// How often the names in a directory of so many are compared in 12 s, while a file of it that
 /// has no name any longer is written to every 60 ms.
 fn comparisons(names: usize) -> usize {
