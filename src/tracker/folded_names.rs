@@ -45,6 +45,14 @@ fn other_spelling(name: &[u8]) -> Option<Vec<u8>> {
     Some(other)
 }
 
+/// The name in lower case: the same for all its spellings.
+pub(super) fn folded_name(name: &[u8]) -> Vec<u8> {
+    match std::str::from_utf8(name) {
+        Ok(name) => name.to_lowercase().into_bytes(),
+        Err(_) => name.to_ascii_lowercase(),
+    }
+}
+
 /// Whether two names are the same, or differ in case alone.
 pub(super) fn is_same_folded(one: &[u8], other: &[u8]) -> bool {
     if one.eq_ignore_ascii_case(other) {
@@ -119,8 +127,7 @@ impl<D> Tracker<D> {
 
     /// The single-file PATH of which a name is another spelling.
     pub(super) fn path_spelled(&self, dir: Id, name: &[u8]) -> Option<Id> {
-        let is_it = |file: &&super::FileRoot| file.dir == dir && is_same_folded(&file.name, name);
-        let file = self.roots.files().iter().find(is_it)?;
+        let file = self.roots.files().spelled(dir, name)?;
         self.model.find(dir, &file.name)
     }
 }

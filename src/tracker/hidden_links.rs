@@ -12,23 +12,19 @@ use crate::change::Kind;
 impl<D> Tracker<D> {
     /// Whether a name of what is no directory has the path of a PATH that leads elsewhere.
     pub(super) fn is_followed(&self, dir: Id, name: &[u8]) -> bool {
-        let ends = |shown: &[u8]| {
-            let above = shown.strip_suffix(name);
-            above.is_some_and(|above| above.ends_with(b"/"))
-        };
-        let roots = self.roots.paths().filter(|root| ends(&root.shown));
-        let files = self.roots.files().iter();
-        let files = files.filter(|file| ends(&file.shown) && !file.is(dir, name));
-        let directories = roots.map(|root| (&root.shown, Some(root.entry)));
-        let files = files.map(|file| (&file.shown, None));
-        let mut ending = directories.chain(files).peekable();
-        if ending.peek().is_none() {
+        let (directories, files) = (self.roots.directories(), self.roots.files());
+        if !directories.has_name(name) && !files.has_name(name) {
             return false;
         }
         let path = self.path_of_name(dir, name);
-        let here = self.roots_at(dir, name);
-        let is_elsewhere = |entry: Option<Id>| entry.is_none_or(|id| !here.contains(&id));
-        ending.any(|(shown, entry)| *shown == path && is_elsewhere(entry))
+        if files
+            .with_path(&path)
+            .is_some_and(|file| !file.is(dir, name))
+        {
+            return true;
+        }
+        let directory = directories.with_path(&path);
+        directory.is_some_and(|root| !self.roots_at(dir, name).contains(&root.entry))
     }
 
     /// The path of a name in a directory, as it is reported.

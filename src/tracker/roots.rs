@@ -5,6 +5,9 @@
 //! it is a PATH any more.
 
 mod adding;
+mod directory_roots;
+mod file_roots;
+mod path_index;
 
 use std::collections::HashSet;
 
@@ -18,6 +21,8 @@ use crate::change::Kind;
 use crate::event::Wd;
 use crate::file_status::{FsClass, Inode};
 pub(crate) use adding::NewRoot;
+use directory_roots::DirectoryRoots;
+use file_roots::FileRoots;
 
 /// A directory that is in no other directory of the model.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,8 +72,8 @@ pub(crate) enum RootTarget {
 /// All PATHs, in the order in which they were added.
 #[derive(Default)]
 pub(crate) struct Roots {
-    directories: Vec<Root>,
-    files: Vec<FileRoot>,
+    directories: DirectoryRoots,
+    files: FileRoots,
     /// Watches on directories above the PATHs, for moves of these.
     ancestor_watches: HashSet<Wd>,
     /// Whether a PATH was lost, or may lead elsewhere, since that was last asked.
@@ -77,26 +82,24 @@ pub(crate) struct Roots {
 
 impl Roots {
     pub(super) fn add_file(&mut self, root: FileRoot) {
-        self.files.push(root);
+        self.files.add(root);
     }
 
-    pub(crate) fn directories(&self) -> &[Root] {
+    pub(crate) fn directories(&self) -> &DirectoryRoots {
         &self.directories
     }
 
-    pub(crate) fn files(&self) -> &[FileRoot] {
+    pub(crate) fn files(&self) -> &FileRoots {
         &self.files
     }
 
     /// Those that are PATHs themselves.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Root> {
-        let roots = self.directories.iter();
-        roots.filter(|root| root.kind == RootKind::Path)
+        self.directories.paths()
     }
 
     pub(crate) fn with_entry(&self, entry: Id) -> Option<&Root> {
-        let mut roots = self.directories.iter();
-        roots.find(|root| root.entry == entry)
+        self.directories.with_entry(entry)
     }
 
     pub(crate) fn entries(&self) -> impl DoubleEndedIterator<Item = Id> {
@@ -105,13 +108,12 @@ impl Roots {
 
     /// The entry of the PATH that is a directory and is reported by this path.
     fn path_shown_as(&self, shown: &[u8]) -> Option<Id> {
-        let root = self.paths().find(|root| root.shown == shown)?;
-        Some(root.entry)
+        self.directories.with_path(shown).map(|root| root.entry)
     }
 
     /// The PATH that is this name in this directory.
     pub(crate) fn file(&self, dir: Id, name: &[u8]) -> Option<&FileRoot> {
-        self.files.iter().find(|file| file.is(dir, name))
+        self.files.get(dir, name)
     }
 
     pub(super) fn is_ancestor_watch(&self, wd: Wd) -> bool {
@@ -121,22 +123,19 @@ impl Roots {
     /// Notes that an entry is gone from the model.
     pub(super) fn forget(&mut self, entry: Id) {
         self.forget_directory(entry);
-        self.files.retain(|file| file.dir != entry);
+        self.files.remove_in(entry);
         self.needs_survey = true;
     }
 
     /// Notes that a directory is gone, while the single files in it are still in the model.
     pub(super) fn forget_directory(&mut self, entry: Id) {
-        let before = self.directories.len();
-        self.directories.retain(|root| root.entry != entry);
-        self.needs_survey |= self.directories.len() < before;
+        self.needs_survey |= self.directories.remove(entry).is_some();
     }
 
     /// The paths of the PATHs that end with an entry.
     pub(super) fn shown_of(&self, entry: Id) -> Vec<Vec<u8>> {
-        let roots = self.directories.iter();
-        let roots = roots.filter(|root| root.entry == entry);
-        let files = self.files.iter().filter(|file| file.dir == entry);
+        let roots = self.directories.with_entry(entry).into_iter();
+        let files = self.files.in_directory(entry);
         let shown = roots.map(|root| &root.shown);
         shown
             .chain(files.map(|file| &file.shown))
@@ -145,13 +144,14 @@ impl Roots {
     }
 
     pub(super) fn forget_file(&mut self, file: &FileRoot) {
-        self.files.retain(|other| other != file);
+        self.files.remove(file.dir, &file.name);
         self.needs_survey = true;
     }
 
     #[cfg(test)]
     pub(super) fn show_first_as(&mut self, shown: &str) {
-        self.directories[0].shown = shown.into();
+        let entry = self.entries().next().expect("a PATH");
+        self.directories.promote(entry, b"t", shown.as_bytes());
     }
 }
 
@@ -184,22 +184,21 @@ impl<D: Disk> Tracker<D> {
     }
 
     fn lose_file_root(&mut self, shown: &[u8]) {
-        let mut files = self.roots.files.iter();
-        if let Some(file) = files.find(|file| file.shown == shown) {
-            let FileRoot { dir, name, .. } = file.clone();
+        if let Some(file) = self.roots.files.with_path(shown) {
+            let file = file.clone();
+            let (dir, name) = (file.dir, &file.name);
             // Before the PATH is removed, by whose path it is reported.
-            if let Some(id) = self.model.find(dir, &name) {
+            if let Some(id) = self.model.find(dir, name) {
                 self.unlink(id);
             }
-            self.roots.files.retain(|file| file.shown != shown);
-            self.roots.needs_survey = true;
+            self.roots.forget_file(&file);
             self.show_followed(shown);
-            let has_other_file = self.roots.files.iter().any(|file| file.dir == dir);
+            let has_other_file = self.roots.files.in_directory(dir).next().is_some();
             if !self.is_in_tree(dir) {
                 // It has gone with a PATH in a directory that had the name of the file.
             } else if !self.is_file_parent(dir) {
                 // The PATH that its directory is in may report it now.
-                self.enqueue_name(dir, &name);
+                self.enqueue_name(dir, name);
             } else if !has_other_file {
                 self.unlink(dir);
             }
@@ -215,10 +214,7 @@ impl<D> Tracker<D> {
 
     /// Opens the PATHs for which `is_meant` is true by their absolute paths from now on.
     pub(crate) fn open_by_absolute_paths(&mut self, is_meant: impl Fn(&Root) -> bool) {
-        let roots = self.roots.directories.iter_mut();
-        for root in roots.filter(|root| is_meant(root)) {
-            root.open.clone_from(&root.absolute);
-        }
+        self.roots.directories.open_by_absolute_paths(is_meant);
     }
 
     /// Whether a PATH was lost, or may lead elsewhere, since the last call.
@@ -229,8 +225,7 @@ impl<D> Tracker<D> {
     /// What is watched for a PATH as it was given; `None`: nothing.
     pub(crate) fn watched_root(&self, given: &[u8]) -> Option<RootTarget> {
         let shown = without_slashes(given);
-        let mut files = self.roots.files.iter().filter(|file| file.shown == shown);
-        if let Some(file) = files.next() {
+        if let Some(file) = self.roots.files.with_path(shown) {
             let directory = self.model.inode(file.dir);
             return Some(RootTarget::File(directory, file.name.clone()));
         }
@@ -294,7 +289,7 @@ impl<D: Disk> Tracker<D> {
         if !self.remove_other_at(dir, name, id) {
             return;
         }
-        self.roots.directories.retain(|root| root.entry != id);
+        self.roots.directories.remove(id);
         self.model.clear(id, Flag::ROOT);
         self.model.relink(id, dir, name);
         self.model.unhide(id);

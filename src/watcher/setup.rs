@@ -265,8 +265,10 @@ impl Watcher {
         tracker.open_by_absolute_paths(|root| is_above(&root.open) && same(root));
         let is_elsewhere =
             |path: &Vec<u8>| path.starts_with(b"/") || is_dots(path) || is_above(path);
-        let mut roots = tracker.roots.directories().iter();
-        if may_leave && paths.iter().all(is_elsewhere) && roots.all(same) {
+        let may_leave = may_leave
+            && paths.iter().all(is_elsewhere)
+            && tracker.roots.directories().iter().all(same);
+        if may_leave {
             tracker.open_by_absolute_paths(|_| true);
             // If that fails, nothing but this one event is lost.
             let _left = std::env::set_current_dir("/");

@@ -41,7 +41,7 @@ impl<D> Tracker<D> {
         self.model.set(entry, Flag::ROOT);
         self.model.set_inode(entry, new.inode);
         self.file_systems.note(new.inode.dev, new.class);
-        self.roots.directories.push(Root {
+        self.roots.directories.add(Root {
             kind,
             open: new.open,
             shown: new.shown,
@@ -94,12 +94,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Makes the directory of a single file a PATH of its own, which has appeared.
     pub(crate) fn promote_root(&mut self, id: Id, open: &[u8], shown: &[u8]) {
-        let mut roots = self.roots.directories.iter_mut();
-        if let Some(root) = roots.find(|root| root.entry == id) {
-            root.kind = RootKind::Path;
-            open.clone_into(&mut root.open);
-            shown.clone_into(&mut root.shown);
-        }
+        self.roots.directories.promote(id, open, shown);
         self.model.unhide(id);
         self.root_appeared(id);
     }

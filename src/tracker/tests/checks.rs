@@ -158,7 +158,7 @@ impl World {
                 }
             }
         }
-        for file in self.tracker.roots.files() {
+        for file in self.tracker.roots.files().iter() {
             let root = self
                 .tracker
                 .roots

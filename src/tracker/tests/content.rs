@@ -362,7 +362,7 @@ fn a_file_that_a_worker_still_cannot_read_is_asked_about_twice() {
 #[test]
 fn a_file_of_the_kernel_is_not_reported_because_it_has_the_time_of_the_first_look() {
     let mut world = World::new(&WorldOptions::default(), &write("t/a", 1));
-    let dir = world.tracker.roots.directories()[0].entry;
+    let dir = world.tracker.roots.entries().next().unwrap();
     let dev = world.tracker.model.inode(dir).dev;
     let class = FsClass::Pseudo("sysfs");
     world.tracker.file_systems.note(dev, class);
