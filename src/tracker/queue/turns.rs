@@ -16,7 +16,7 @@ const GROUP_ROW: u32 = 8;
 const ROW: u32 = 16;
 
 /// Names that are compared by the scans under way before another scan begins.
-const NAMES_ROW: u32 = 16;
+const NAMES_BETWEEN: u32 = 16;
 
 /// With fewer keys than this, no memory is given back.
 pub(super) const KEPT: usize = 1024;
@@ -67,7 +67,7 @@ impl Turns {
             Class::Timer => self.timers.pop_front(),
             Class::Entry => self.entries.pop(),
             Class::Name => self.names.pop(),
-            Class::Scan if is_scanning && (self.scans.is_empty() || self.compared < NAMES_ROW) => {
+            Class::Scan if is_scanning && (self.scans.is_empty() || self.compared < NAMES_BETWEEN) => {
                 self.compared += 1;
                 return Some(Turn::ActiveScans);
             }
