@@ -8,8 +8,8 @@ use std::hash::Hash;
 
 use foldhash::HashMap;
 
-/// Groups and pieces of work for which memory is kept when the queue is empty.
-const KEPT: usize = 64;
+/// Groups for which memory is kept when the queue is empty.
+const KEPT_GROUPS: usize = 64;
 
 /// `ROW`: pieces of work of one group that are taken in a row while others wait.
 pub(crate) struct FairQueue<Group, Work, const ROW: u32> {
@@ -98,8 +98,8 @@ impl<Group: Copy + Eq + Hash, Work, const ROW: u32> FairQueue<Group, Work, ROW> 
         self.turns.pop_front();
         self.taken = 0;
         if self.work.is_empty() {
-            self.work.shrink_to(KEPT);
-            self.turns.shrink_to(KEPT);
+            self.work.shrink_to(KEPT_GROUPS);
+            self.turns.shrink_to(KEPT_GROUPS);
         }
     }
 

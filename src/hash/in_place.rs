@@ -15,16 +15,17 @@ use crate::tracker::disk::FileDigest;
 /// Larger files are read by workers: 256 KiB take a fraction of a millisecond.
 const LARGEST: u64 = 256 << 10;
 
-/// A file up to this size is read in place however many are: 16 KiB take some tens of microseconds.
-const SHORT: u64 = 16 << 10;
+/// A file up to this size is read in place whatever is left of [`BUDGET`]: 16 KiB take some tens of
+/// microseconds.
+const UNBUDGETED_SIZE: u64 = 16 << 10;
 
-/// What reading files larger than [`SHORT`] may take at once: 100 ms. Half of the time that passes is
-/// given back.
+/// What reading files larger than [`UNBUDGETED_SIZE`] may take at once: 100 ms. Half of the time that
+/// passes is given back.
 const BUDGET: Duration = Duration::from_millis(100);
 
 /// A device on which a small file takes longer is slow: 500 ms, well above what reading the page
 /// cache takes on a busy processor.
-const SLOW: Duration = Duration::from_millis(500);
+const SLOW_READ: Duration = Duration::from_millis(500);
 
 /// How long a device counts as slow: 1 min.
 const SLOW_FOR: Duration = Duration::from_secs(60);
@@ -50,7 +51,7 @@ impl InPlace {
     pub(crate) fn allows(&self, stat: &Stat, now: Instant) -> bool {
         let is_slow = |(device, until): &(u64, Instant)| *device == stat.inode.dev && now < *until;
         let has_time = || self.used(now) < BUDGET;
-        (stat.size <= SHORT || stat.size <= LARGEST && has_time())
+        (stat.size <= UNBUDGETED_SIZE || stat.size <= LARGEST && has_time())
             && !self.slow.iter().any(is_slow)
             && (self.failed.is_empty() || !self.failed.contains(&stat.inode))
     }
@@ -81,7 +82,7 @@ impl InPlace {
 
     fn note(&mut self, stat: &Stat, error: Option<&FsError>, began: Instant, ended: Instant) {
         let (inode, took) = (stat.inode, ended.duration_since(began));
-        if stat.size > SHORT {
+        if stat.size > UNBUDGETED_SIZE {
             self.used = Some((self.used(ended) + took, ended));
         }
         if let Some(FsError::Io(_) | FsError::Stalled) = error {
@@ -90,7 +91,7 @@ impl InPlace {
             }
             self.failed.insert(inode);
         }
-        if took > SLOW {
+        if took > SLOW_READ {
             self.slow.retain(|(device, _)| *device != inode.dev);
             self.slow.push((inode.dev, ended + SLOW_FOR));
         }
@@ -131,13 +132,16 @@ mod tests {
                 rules.note(&file(1, 1, LARGEST), None, now, now + step);
                 read += step;
             }
-            rules.note(&file(1, 2, SHORT), None, now, now + step);
+            rules.note(&file(1, 2, UNBUDGETED_SIZE), None, now, now + step);
             now += step;
         }
         rules.note(&file(1, 1, LARGEST), None, now, now + BUDGET);
         now += BUDGET;
-        assert!(!rules.allows(&file(1, 1, SHORT + 1), now));
-        assert!(rules.allows(&file(1, 2, SHORT), now), "short ones are read");
+        assert!(!rules.allows(&file(1, 1, UNBUDGETED_SIZE + 1), now));
+        assert!(
+            rules.allows(&file(1, 2, UNBUDGETED_SIZE), now),
+            "short ones are read"
+        );
         let half = Duration::from_secs(5) + BUDGET;
         assert!(read <= half + 2 * step, "{read:?}");
         assert!(read >= half - 2 * step, "{read:?}");

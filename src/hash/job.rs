@@ -71,13 +71,13 @@ impl DirectoryPath {
     }
 }
 
-/// A file up to this size is mostly read in one step: 8 MiB.
-pub(super) const SHORT: u64 = 8 << 20;
+/// The size up to which a file is [`Length::Short`], and mostly read in one step: 8 MiB.
+pub(super) const SHORT_SIZE: u64 = 8 << 20;
 
 /// About how long a file takes to read.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Length {
-    /// Up to [`SHORT`].
+    /// Up to [`SHORT_SIZE`].
     Short,
     /// Less than eight times as large.
     Medium,
@@ -89,8 +89,8 @@ pub(super) enum Length {
 impl Length {
     /// `size`: in bytes.
     fn of(size: u64) -> Self {
-        match size / SHORT {
-            _ if size <= SHORT => Self::Short,
+        match size / SHORT_SIZE {
+            _ if size <= SHORT_SIZE => Self::Short,
             ..8 => Self::Medium,
             8..64 => Self::Long,
             _ => Self::VeryLong,
@@ -256,7 +256,15 @@ pub(super) mod tests {
 
     #[test]
     fn the_length_of_a_file_goes_by_powers_of_eight() {
-        let lengths = [0, SHORT, SHORT + 1, SHORT * 8 - 1, SHORT * 8, SHORT * 64].map(Length::of);
+        let lengths = [
+            0,
+            SHORT_SIZE,
+            SHORT_SIZE + 1,
+            SHORT_SIZE * 8 - 1,
+            SHORT_SIZE * 8,
+            SHORT_SIZE * 64,
+        ]
+        .map(Length::of);
         let [first, second, third, fourth, fifth, sixth] = lengths;
         assert_eq!((first, second), (Length::Short, Length::Short));
         assert_eq!((third, fourth), (Length::Medium, Length::Medium));
@@ -268,7 +276,7 @@ pub(super) mod tests {
         let dir = tempfile::tempdir().unwrap();
         file_of(1, dir.path(), 0);
         let mut job = job(dir.path(), 0);
-        file_of(SHORT + 1, dir.path(), 0);
+        file_of(SHORT_SIZE + 1, dir.path(), 0);
         let step = |job: &mut FileJob| job.step(Instant::now(), &mut Vec::new()).is_none();
         assert!(step(&mut job) && !job.is_begun());
         assert_eq!(job.length, Length::Medium);

@@ -136,7 +136,7 @@ mod tests {
 
     use std::time::Instant;
 
-    use super::super::job::SHORT;
+    use super::super::job::SHORT_SIZE;
     use super::super::job::tests::{dir_path, file_of, job};
     use super::*;
 
@@ -159,8 +159,8 @@ mod tests {
     #[test]
     fn few_files_are_half_read_at_once_and_all_are_read() {
         let cases = [
-            (SHORT + 1, Length::VeryLong, 4, 8),
-            (SHORT + 1, Length::Medium, 12, 8),
+            (SHORT_SIZE + 1, Length::VeryLong, 4, 8),
+            (SHORT_SIZE + 1, Length::Medium, 12, 8),
             (1 << 20, Length::Short, MAX_BEGUN, 8),
             (1 << 20, Length::Short, MAX_BEGUN, 1),
         ];
@@ -185,7 +185,7 @@ mod tests {
             queue.put_back(Job::File(job));
         };
         for group in 0..4 {
-            begin(group, group, SHORT * 64);
+            begin(group, group, SHORT_SIZE * 64);
             begin(group, 10 + group, 0);
         }
         assert_eq!(queue.begun, 4);
@@ -197,7 +197,7 @@ mod tests {
     fn a_file_waits_for_no_longer_ones_in_its_directory() {
         let dir = tempfile::tempdir().unwrap();
         let mut queue = JobQueue::default();
-        let sizes = [SHORT * 64; 6].into_iter().chain([SHORT * 8; 2]);
+        let sizes = [SHORT_SIZE * 64; 6].into_iter().chain([SHORT_SIZE * 8; 2]);
         for (number, size) in sizes.chain([3 << 20]).enumerate() {
             let number = number as u64;
             file_of(size, dir.path(), number);

@@ -32,7 +32,7 @@ const MAX_DEVICES: usize = 8;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// A device on which a single slice took longer gets a queue and a thread of its own: 1 s.
-const SLOW: Duration = Duration::from_secs(1);
+const ISOLATE_AFTER: Duration = Duration::from_secs(1);
 
 /// So many files that are not waited for are in the queues at most, or as many as are.
 const MANY: usize = 64;
@@ -223,7 +223,7 @@ impl Workers {
     fn perform(&self, index: usize, mut job: Job, until: Instant, buffer: &mut Vec<u8>) {
         let began = Instant::now();
         let done = step(&mut job, until, buffer);
-        if began.elapsed() > SLOW {
+        if began.elapsed() > ISOLATE_AFTER {
             self.isolate(job.device());
         }
         let mut shared = self.lock();

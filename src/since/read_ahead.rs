@@ -14,8 +14,8 @@ use std::thread::{self, JoinHandle};
 use super::lines::{Item, Lines};
 use super::record::RecordPath;
 
-/// Bytes of one pread(2).
-const PIECE: usize = 256 << 10;
+/// Bytes of one pread(2): 256 KiB.
+const READ_SIZE: usize = 256 << 10;
 
 /// Pieces that wait to be applied.
 const WAITING: usize = 4;
@@ -105,14 +105,14 @@ impl FileLines {
             offset: 0,
             end,
             lines: Lines::default(),
-            buffer: vec![0; PIECE],
+            buffer: vec![0; READ_SIZE],
         })
     }
 
     fn next(&mut self) -> io::Result<Option<Items>> {
         let count = loop {
             let left = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
-            let piece = &mut self.buffer[..PIECE.min(left)];
+            let piece = &mut self.buffer[..READ_SIZE.min(left)];
             match self.file.read_at(piece, self.offset) {
                 Ok(0) => return Ok(None),
                 Ok(count) => break count,

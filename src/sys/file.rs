@@ -249,16 +249,16 @@ fn open_pieces(
     path: &[u8],
     open: impl Fn(BorrowedFd<'_>, &[u8], bool) -> io::Result<OwnedFd>,
 ) -> io::Result<OwnedFd> {
-    /// Less than PATH_MAX; a piece ends between two names.
-    const PIECE: usize = 3800;
+    /// Bytes of a piece at most, less than PATH_MAX; a piece ends between two names.
+    const PIECE_LENGTH: usize = 3800;
     let mut held: Option<OwnedFd> = None;
     let mut rest = path;
     loop {
         let from = held.as_ref().map_or(at, AsFd::as_fd);
-        let cut = if rest.len() <= PIECE {
+        let cut = if rest.len() <= PIECE_LENGTH {
             rest.len()
         } else {
-            rest[..PIECE]
+            rest[..PIECE_LENGTH]
                 .iter()
                 .rposition(|&byte| byte == b'/')
                 .unwrap_or(rest.len())
@@ -301,12 +301,13 @@ pub(super) fn with_c_str<T>(
     bytes: &[u8],
     call: impl FnOnce(&CStr) -> io::Result<T>,
 ) -> io::Result<T> {
-    const SHORT: usize = 512;
+    /// Bytes on the stack, with the NUL.
+    const STACK_BUFFER_SIZE: usize = 512;
     if bytes.len() >= PATH_MAX {
         return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
     }
-    if bytes.len() < SHORT {
-        let mut buffer = [0; SHORT];
+    if bytes.len() < STACK_BUFFER_SIZE {
+        let mut buffer = [0; STACK_BUFFER_SIZE];
         buffer[..bytes.len()].copy_from_slice(bytes);
         let name = CStr::from_bytes_with_nul(&buffer[..=bytes.len()]);
         call(name.map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?)

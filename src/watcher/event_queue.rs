@@ -1,7 +1,7 @@
 //! Reads bytes from the kernel queue, and keeps them until they are applied.
 //!
 //! Decodes nothing. Invariant: bytes leave in the order in which they were read, and no more
-//! than [`KEPT`] and one read are kept: what does not fit waits in the kernel queue, which
+//! than [`MAX_KEPT`] and one read are kept: what does not fit waits in the kernel queue, which
 //! reports its overflow.
 
 use std::io;
@@ -14,7 +14,7 @@ use crate::sys::inotify::Inotify;
 const READ: usize = 64 << 10;
 
 /// Bytes kept until they are applied, at most: 16 MiB.
-const KEPT: usize = 16 << 20;
+const MAX_KEPT: usize = 16 << 20;
 
 pub(super) struct EventQueue {
     inotify: Arc<Inotify>,
@@ -41,7 +41,7 @@ impl EventQueue {
 
     /// Whether there is no room for more.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes.len() - self.applied >= KEPT
+        self.bytes.len() - self.applied >= MAX_KEPT
     }
 
     /// Reads what is in the kernel queue, as far as there is room; returns the number of bytes.

@@ -13,8 +13,10 @@ use crate::error::Error;
 use crate::since::{Comparison, Reader, Reads, Since, diff};
 use crate::tracker::Reported;
 
-/// Changes emitted before they are written, and bytes of their paths: 1 MiB.
-const PIECE: usize = 512;
+/// Changes emitted before they are written.
+const PIECE_CHANGES: usize = 512;
+
+/// Bytes of their paths: 1 MiB.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// The stream that is read.
@@ -152,7 +154,7 @@ impl Watcher {
             }
             let batch = self.tracker.records.current();
             batch.push_owned(change);
-            if batch.changes().len() >= PIECE || batch.path_bytes() >= PIECE_BYTES {
+            if batch.changes().len() >= PIECE_CHANGES || batch.path_bytes() >= PIECE_BYTES {
                 self.check_signals();
                 self.write_all()?;
                 if self.stop.has_ended() {

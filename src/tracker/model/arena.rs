@@ -7,7 +7,7 @@
 use super::{NONE, Node};
 
 /// With room for fewer slots than this, no memory is given back.
-const KEPT: usize = 4096;
+const KEPT_SLOTS: usize = 4096;
 
 /// The content of a slot: a node, from which it is known whether the slot is free.
 pub(super) trait Slot {
@@ -68,7 +68,8 @@ impl<T: Slot> Arena<T> {
             self.slots.pop();
         }
         // A quarter, so that this moves no more slots than were added and removed.
-        let is_worth_it = self.slots.capacity() > KEPT && self.end() < self.slots.capacity() / 4;
+        let is_worth_it =
+            self.slots.capacity() > KEPT_SLOTS && self.end() < self.slots.capacity() / 4;
         if is_worth_it {
             self.slots.shrink_to(self.end() + self.end() / 4);
         }
@@ -134,7 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::Node;
-    use super::{Arena, KEPT, NONE};
+    use super::{Arena, KEPT_SLOTS, NONE};
 
     fn node(parent: u32) -> Node {
         Node {
@@ -159,7 +160,7 @@ mod tests {
             arena.remove(at);
         }
         assert_eq!(arena.end(), 999);
-        assert!(arena.slots.capacity() < KEPT);
+        assert!(arena.slots.capacity() < KEPT_SLOTS);
         for at in kept {
             assert_eq!(arena.get(at).parent as usize, at);
         }

@@ -11,8 +11,8 @@ use hashbrown::HashTable;
 
 use super::{Id, Model, NONE};
 
-/// With fewer slots than this, no memory is given back.
-const KEPT: usize = 8192;
+/// With fewer buckets than this, no memory is given back.
+const KEPT_BUCKETS: usize = 8192;
 
 #[derive(Default)]
 pub(super) struct ByName {
@@ -76,7 +76,7 @@ impl Model {
             entry.remove();
         }
         let (used, room) = (table.len(), table.num_buckets());
-        if room > KEPT && used < room / 8 {
+        if room > KEPT_BUCKETS && used < room / 8 {
             // The entry itself is still in the model, and so in the new table: it is removed again.
             self.rebuild_by_name(used * 2);
             let ByName { table, .. } = &mut self.by_name;
