@@ -28,10 +28,10 @@ use crate::sys::inotify::Inotify;
 
 /// After the surveys of all PATHs no event is read for so many times as long as they took, so that
 /// whoever makes names beside them takes no more than a tenth of the time.
-const REST: u64 = 9;
+const PAUSE_FACTOR: u64 = 9;
 
-/// Surveys of all PATHs that are not followed by a rest take less than 1 ms.
-const SHORT: u64 = 1_000_000;
+/// The shortest time, in nanoseconds, of surveys of all PATHs that are followed by a pause: 1 ms.
+const PAUSE_AFTER: u64 = 1_000_000;
 
 /// Watches on directories above PATHs, for the names in them.
 pub(super) struct AncestorWatches {
@@ -47,8 +47,8 @@ pub(super) struct AncestorWatches {
     may_have_unneeded: bool,
     /// Whether an event has come while no survey could be served.
     pub(super) is_outdated: bool,
-    /// Until when no events are read.
-    rest_until: Option<u64>,
+    /// Until when no events are read, in nanoseconds on the loop's clock. `None`: they are.
+    paused_until: Option<u64>,
 }
 
 impl Watcher {
@@ -77,7 +77,7 @@ impl Watcher {
             waits_for_missing,
             may_have_unneeded: false,
             is_outdated: false,
-            rest_until: None,
+            paused_until: None,
         };
         self.survey_at_start(&mut above, |_| !waits_for_missing);
         let is_needed = |path: &SurveyedPath| {
@@ -234,20 +234,20 @@ impl Watcher {
         let began = self.clock.tick();
         self.find_paths();
         let now = self.clock.tick();
-        if now - began >= SHORT {
-            self.rest(Some(now + (now - began) * REST));
+        if now - began >= PAUSE_AFTER {
+            self.pause_ancestors(Some(now + (now - began) * PAUSE_FACTOR));
         }
     }
 
     /// Leaves events about directories above the PATHs unread until a time, or (`None`) no longer.
-    fn rest(&mut self, until: Option<u64>) {
+    fn pause_ancestors(&mut self, until: Option<u64>) {
         if let Some(above) = &mut self.ancestors
             && let Some(inotify) = &above.inotify
         {
             let paused = self
                 .poller
                 .pause(inotify.as_fd(), Wake::Ancestors, until.is_some());
-            above.rest_until = until.filter(|_| paused.is_ok());
+            above.paused_until = until.filter(|_| paused.is_ok());
         }
     }
 
@@ -276,9 +276,9 @@ impl Watcher {
     /// Takes the surveys that threads have made, and makes those that are due.
     pub(super) fn find_late_paths(&mut self) {
         let now = self.clock.tick();
-        let rest = self.ancestors.as_ref().and_then(|above| above.rest_until);
-        if rest.is_some_and(|until| until <= now) {
-            self.rest(None);
+        let paused_until = self.ancestors.as_ref().and_then(|above| above.paused_until);
+        if paused_until.is_some_and(|until| until <= now) {
+            self.pause_ancestors(None);
         }
         if !self.surveys_wait()
             && let Some(above) = &mut self.ancestors
@@ -338,6 +338,6 @@ impl Watcher {
         }
         let above = self.ancestors.as_ref()?;
         let due = above.paths.iter().filter_map(SurveyedPath::deadline);
-        due.chain(above.rest_until).min()
+        due.chain(above.paused_until).min()
     }
 }
