@@ -169,7 +169,7 @@ impl Watcher {
             if let Some(reason) = self.flush_output()? {
                 return Ok(reason);
             }
-            self.check_missing_paths();
+            self.survey_after_loss();
             self.find_late_paths();
             let is_over = !self.tracker.is_alive() && !self.tracker.is_emitting();
             if is_over && !self.waits_for_paths() {

@@ -95,10 +95,10 @@ impl<D: Disk> Tracker<D> {
             self.rescan_folded(dir);
         } else if self.is_scanning(dir) {
             // The scan may have listed the name in another spelling.
-            self.check_folded_source(dir);
+            self.schedule_scan_if_folding(dir);
         } else if self.may_be_spelled_otherwise(dir, name) {
             // The event may be about either of two names of the model.
-            self.check_other_spelling(dir);
+            self.defer_scan_if_folding(dir);
         }
     }
 
@@ -124,7 +124,7 @@ impl<D: Disk> Tracker<D> {
                 let known = self.known_spelling(dir, name);
                 let name = known.as_deref().unwrap_or(name);
                 if !self.moved_from(dir, name, cookie) {
-                    self.check_folded_source(dir);
+                    self.schedule_scan_if_folding(dir);
                 }
             }
             NameChange::MovedTo(cookie) => self.moved_to(dir, steps, at, cookie),
@@ -152,7 +152,7 @@ impl<D: Disk> Tracker<D> {
             if was_unseen && !is_dir {
                 self.delete_unseen(dir, name);
             } else if !was_unseen {
-                self.check_folded_source(dir);
+                self.schedule_scan_if_folding(dir);
             }
             return;
         };
@@ -193,7 +193,7 @@ impl<D: Disk> Tracker<D> {
                 Tmpfile::Unnamed => {}
                 Tmpfile::Unknown if is_written => self.written_unknown_name(dir, name),
                 // It may be another spelling of one that is known.
-                Tmpfile::Unknown if self.is_folding(dir) => self.check_folded_source(dir),
+                Tmpfile::Unknown if self.is_folding(dir) => self.schedule_scan_if_folding(dir),
                 Tmpfile::Unknown => {}
             },
         }

@@ -62,7 +62,7 @@ impl<D: Disk> Tracker<D> {
             // Over the size limit, or files are not read; an empty one is read all the same.
             Ok(FileDigest { stat, as_of, .. }) => {
                 self.store_fingerprint(id, &stat, self.fingerprint(&stat), as_of);
-                self.check_first_status(id, &stat);
+                self.enqueue_if_changed_since(id, &stat);
                 self.warn_over_limit(id, &stat);
             }
             // It moved, or it or its directory may not be read.

@@ -210,7 +210,7 @@ impl<D: Disk> Tracker<D> {
                     if begun.is_stale {
                         self.enqueue(id);
                     } else if is_first {
-                        self.check_first_status(id, &read.stat);
+                        self.enqueue_if_changed_since(id, &read.stat);
                     }
                 }
             }

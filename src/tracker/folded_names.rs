@@ -89,10 +89,10 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Serves a rename to a name that the model did not have: where case is ignored, it may have
-    /// replaced another spelling of it. If it is not known whether case is ignored, that is found
-    /// out later, so that the rename need not wait for it.
-    pub(super) fn check_other_spelling(&mut self, dir: Id) {
+    /// Schedules a scan of a directory that ignores case, after a rename to a name that the model
+    /// did not have: it may have replaced another spelling of it. If it is not known whether case is
+    /// ignored, that is found out later, so that the rename need not wait for it.
+    pub(super) fn defer_scan_if_folding(&mut self, dir: Id) {
         match self.model.case_folding(dir) {
             CaseFolding::Ignored => self.rescan_folded(dir),
             CaseFolding::Distinguished => {}
@@ -144,22 +144,22 @@ impl<D: Disk> Tracker<D> {
         true
     }
 
-    /// Serves that a name was found which should be gone, or be of another kind: it may be another
-    /// spelling of a new name.
-    pub(super) fn check_folded(&mut self, dir: Id, name: &[u8]) {
+    /// Schedules a scan if a name that was found, and should be gone or of another kind, may be
+    /// another spelling of a new name.
+    pub(super) fn schedule_scan_if_other_spelling(&mut self, dir: Id, name: &[u8]) {
         if self.model.case_folding(dir) == CaseFolding::Distinguished {
             return;
         }
         match self.stat_in(dir, name) {
             Ok(stat) if self.folds(dir, name, &stat) => self.rescan_folded(dir),
             Ok(_) => {}
-            Err(_) => self.check_folded_source(dir),
+            Err(_) => self.schedule_scan_if_folding(dir),
         }
     }
 
-    /// Serves that a name has gone which the model does not have: it may have another spelling of
-    /// it.
-    pub(super) fn check_folded_source(&mut self, dir: Id) {
+    /// Schedules a scan of a directory that ignores case, since a name has gone which the model does
+    /// not have: it may have another spelling of it.
+    pub(super) fn schedule_scan_if_folding(&mut self, dir: Id) {
         if self.is_directory(dir) && self.may_fold(dir) {
             self.rescan_folded(dir);
         }

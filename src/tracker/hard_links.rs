@@ -244,16 +244,16 @@ impl<D: Disk> Tracker<D> {
     /// Enqueues a file that may have been written to by another name, if its first status, which came
     /// from a thread, is older than what is there: such a write is reported of the names that are
     /// known by then.
-    pub(super) fn check_first_status(&mut self, id: Id, stat: &Stat) {
+    pub(super) fn enqueue_if_changed_since(&mut self, id: Id, stat: &Stat) {
         if self.later_status(id, stat).is_some() {
             self.model.add_evidence(id, Evidence::OTHER_NAME);
             self.enqueue(id);
         }
     }
 
-    /// As [`Self::check_first_status`], of a digest that was stored without a record: it may be of
-    /// bytes that were written after the status. (A file that is truncated has its new size before its
-    /// new times.)
+    /// As [`Self::enqueue_if_changed_since`], of a digest that was stored without a record: it may be
+    /// of bytes that were written after the status. (A file that is truncated has its new size before
+    /// its new times.)
     pub(super) fn check_silent_digest(&mut self, id: Id, stat: &Stat) {
         let Some(later) = self.later_status(id, stat) else {
             return;

@@ -149,7 +149,7 @@ impl<D: Disk> Tracker<D> {
             was_missing = matches!(presence, Presence::ConfirmDelete | Presence::Deleted);
             self.clear_missing(known);
             if was_missing || self.model.kind(known) != stat.kind {
-                self.check_folded(dir, name);
+                self.schedule_scan_if_other_spelling(dir, name);
             }
         }
         if self.disk.is_self_output(stat.inode) || self.is_hidden(dir, name, is_dir) {

@@ -203,7 +203,7 @@ impl<D: Disk> Tracker<D> {
             self.enqueue(id);
         }
         if victim.is_none() {
-            self.check_other_spelling(dir);
+            self.defer_scan_if_folding(dir);
         }
     }
 

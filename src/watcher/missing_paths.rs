@@ -124,7 +124,7 @@ impl Watcher {
 
     /// Surveys the PATHs after one has gone: it may be back already, and others may have led to the
     /// same.
-    pub(super) fn check_missing_paths(&mut self) {
+    pub(super) fn survey_after_loss(&mut self) {
         if self.tracker.take_needs_survey() {
             self.find_paths();
         }

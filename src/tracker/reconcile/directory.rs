@@ -181,7 +181,7 @@ impl<D: Disk> Tracker<D> {
             return None;
         }
         if replaced.is_some() {
-            self.check_folded(dir, name);
+            self.schedule_scan_if_other_spelling(dir, name);
         }
         let id = self.model.insert(Some(dir), name, Kind::Directory);
         self.mark_new(id);

@@ -32,7 +32,7 @@ impl<D: Disk> Tracker<D> {
             self.alias(other, dir, name, stat);
             if self.model.is_live(other) && self.model.parent(other) == Some(dir) {
                 self.model.set_case_folding(dir, CaseFolding::Untried);
-                self.check_folded(dir, name);
+                self.schedule_scan_if_other_spelling(dir, name);
             }
         } else if is_within_itself {
             // It cannot be within itself: the model is out of date somewhere above the name.
