@@ -48,7 +48,7 @@ use baseline::BaselineState;
 use event_queue::EventQueue;
 use output::Output;
 use pace::Pace;
-use poller::{Poller, Wake, Wakes};
+use poller::{EventReading, Poller, Wake, Wakes};
 pub(crate) use setup::{Config, Destination, RunOptions};
 pub(crate) use since::{Resumption, StreamSource};
 use snapshot::Snapshots;
@@ -178,8 +178,9 @@ impl Watcher {
             }
             self.serve_remotes();
             self.report_lack_of_descriptors();
+            let reading = EventReading::paused_if(self.output.is_full());
             self.poller
-                .pause_events(self.events.as_fd(), self.output.is_full())?;
+                .set_event_reading(self.events.as_fd(), reading)?;
             let now = self.clock.tick();
             self.service.alive(now);
             self.stderr.summarize(now);

@@ -244,10 +244,11 @@ impl Watcher {
         if let Some(above) = &mut self.ancestors
             && let Some(inotify) = &above.inotify
         {
-            let paused = self
+            let interest = until.map_or(Interest::Readable, |_| Interest::HangUp);
+            let set = self
                 .poller
-                .pause(inotify.as_fd(), Wake::Ancestors, until.is_some());
-            above.paused_until = until.filter(|_| paused.is_ok());
+                .set_interest(inotify.as_fd(), Wake::Ancestors, interest);
+            above.paused_until = until.filter(|_| set.is_ok());
         }
     }
 

@@ -5,7 +5,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::poller::Wake;
+use super::poller::{EventReading, Wake};
 use super::{StopReason, Watcher};
 use crate::baseline::Baseline;
 use crate::error::Error;
@@ -73,8 +73,9 @@ impl Watcher {
             let due = [self.progress_due(), self.help_due()];
             let timeout = self.until(due.into_iter().flatten().min());
             // No event is applied until all is read.
+            let reading = EventReading::paused_if(self.events.is_full());
             self.poller
-                .pause_events(self.events.as_fd(), self.events.is_full())?;
+                .set_event_reading(self.events.as_fd(), reading)?;
             let wakes = self.poller.wait(timeout)?;
             self.check_signals();
             if wakes.has(Wake::ReaderGone) {

@@ -7,11 +7,13 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::output::{Output, PIECES, Written};
+use super::poller::Wake;
 use super::{StopReason, Watcher};
 use crate::change::Change;
 use crate::error::Error;
 use crate::log_file::Transition;
 use crate::stderr::erase_progress;
+use crate::sys::epoll::Interest;
 
 impl Watcher {
     /// Renders some of the changes, and writes what the reader takes.
@@ -53,8 +55,13 @@ impl Watcher {
             return Ok(Some(StopReason::Counted));
         }
         if self.output.update_interest() {
-            let awaits = self.output.awaits_room();
-            self.poller.await_room(self.output.as_fd(), awaits)?;
+            let interest = if self.output.awaits_room() {
+                Interest::Writable
+            } else {
+                Interest::HangUp
+            };
+            self.poller
+                .set_interest(self.output.as_fd(), Wake::Output, interest)?;
         }
         Ok(None)
     }

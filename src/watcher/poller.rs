@@ -60,6 +60,20 @@ impl Wakes {
     }
 }
 
+/// Whether what is in the kernel queue wakes the loop, or is left there until there is room for its
+/// records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum EventReading {
+    On,
+    Paused,
+}
+
+impl EventReading {
+    pub(super) fn paused_if(is_full: bool) -> Self {
+        if is_full { Self::Paused } else { Self::On }
+    }
+}
+
 pub(super) struct Poller {
     epoll: Epoll,
     /// Signalled by the workers.
@@ -67,8 +81,7 @@ pub(super) struct Poller {
     /// Whether it was signalled since [`Poller::take_worker_event`].
     has_worker_event: bool,
     ready: Vec<Readiness>,
-    /// Whether events are left in the kernel queue until there is room for their records.
-    is_paused: bool,
+    event_reading: EventReading,
     /// A duplicate of stderr, while room in it is waited for. epoll(7) keeps an entry until every
     /// descriptor of its file is closed, and stderr may close its own meanwhile: with none left, the
     /// entry could not be removed.
@@ -86,7 +99,7 @@ impl Poller {
             worker_event,
             has_worker_event: false,
             ready: Vec::new(),
-            is_paused: false,
+            event_reading: EventReading::On,
             awaited_stderr: None,
         };
         poller.listen(
@@ -134,52 +147,37 @@ impl Poller {
         self.epoll.add(fd, token, Interest::HangUp).is_ok()
     }
 
-    /// Waits for room in the output, too, or (`awaits` is `false`) no longer.
+    /// Pauses the reading of events, or goes on with it. If the kernel queue overflows meanwhile, the
+    /// rescan makes up for it.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
-    pub(super) fn await_room(&self, fd: BorrowedFd<'_>, awaits: bool) -> Result<(), Error> {
-        let interest = if awaits {
-            Interest::Writable
-        } else {
-            Interest::HangUp
-        };
-        let modified = self.epoll.modify(fd, Wake::Output.token(), interest);
-        modified.map_err(cannot_wait())
-    }
-
-    /// Leaves events in the kernel queue, or not. If that overflows meanwhile, the rescan makes up
-    /// for it.
-    ///
-    /// # Errors
-    /// Those of epoll_ctl(2).
-    pub(super) fn pause_events(
+    pub(super) fn set_event_reading(
         &mut self,
         queue: BorrowedFd<'_>,
-        is_paused: bool,
+        new: EventReading,
     ) -> Result<(), Error> {
-        if self.is_paused == is_paused {
+        if self.event_reading == new {
             return Ok(());
         }
-        self.is_paused = is_paused;
-        self.pause(queue, Wake::Events, is_paused)
+        self.event_reading = new;
+        let interest = match new {
+            EventReading::On => Interest::Readable,
+            EventReading::Paused => Interest::HangUp,
+        };
+        self.set_interest(queue, Wake::Events, interest)
     }
 
-    /// Waits no longer for what can be read from `fd`, or does so again.
+    /// Waits for something else of a descriptor that is listened to.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
-    pub(super) fn pause(
+    pub(super) fn set_interest(
         &self,
         fd: BorrowedFd<'_>,
         wake: Wake,
-        is_paused: bool,
+        interest: Interest,
     ) -> Result<(), Error> {
-        let interest = if is_paused {
-            Interest::HangUp
-        } else {
-            Interest::Readable
-        };
         let modified = self.epoll.modify(fd, wake.token(), interest);
         modified.map_err(cannot_wait())
     }
@@ -234,22 +232,22 @@ mod tests {
     use std::os::fd::AsFd;
     use std::time::Duration;
 
-    use super::{Poller, Wake};
+    use super::{EventReading, Poller, Wake};
     use crate::sys::epoll::Interest;
 
     /// EPOLLERR is reported at once by each wait, whether it is asked for or not: if the loop did
     /// not take it for the end, it would never wait again.
     #[test]
     fn a_reader_that_is_gone_is_no_room_in_the_output() {
-        for awaits_room in [false, true] {
+        for interest in [Interest::HangUp, Interest::Writable] {
             let (reader, mut writer) = pipe().expect("a pipe");
             let mut poller = Poller::new().expect("a poller");
             assert!(poller.listen_to_output(writer.as_fd()));
             poller
-                .await_room(writer.as_fd(), awaits_room)
+                .set_interest(writer.as_fd(), Wake::Output, interest)
                 .expect("the output is listened to");
             let wakes = poller.wait(Some(Duration::ZERO)).expect("a wait");
-            assert_eq!(wakes.has(Wake::Output), awaits_room);
+            assert_eq!(wakes.has(Wake::Output), interest == Interest::Writable);
             assert!(!wakes.has(Wake::ReaderGone));
             writer.write_all(b"left").expect("there is room");
             drop(reader);
@@ -266,12 +264,12 @@ mod tests {
             .listen(reader.as_fd(), Wake::Events, Interest::Readable)
             .expect("room for it");
         writer.write_all(b"events").expect("there is room");
-        for is_paused in [false, true, false] {
+        for reading in [EventReading::On, EventReading::Paused, EventReading::On] {
             poller
-                .pause_events(reader.as_fd(), is_paused)
+                .set_event_reading(reader.as_fd(), reading)
                 .expect("it is listened to");
             let wakes = poller.wait(Some(Duration::ZERO)).expect("a wait");
-            assert_eq!(wakes.has(Wake::Events), !is_paused);
+            assert_eq!(wakes.has(Wake::Events), reading == EventReading::On);
         }
     }
 }
