@@ -27,6 +27,13 @@ pub(crate) struct ContentEvents {
     pub(crate) attrib: bool,
 }
 
+impl ContentEvents {
+    /// Whether a write by the name is among them.
+    pub(crate) fn has_write(self) -> bool {
+        self.modified || self.closed
+    }
+}
+
 /// What happened to a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NameChange {

@@ -89,7 +89,7 @@ impl<D: Disk> Tracker<D> {
     /// Notes that a name was created, moved or deleted, whatever that does to the model.
     fn note_structure(&mut self, dir: Id, name: &[u8]) {
         self.queue.forget_seen(dir, name);
-        self.rule_file_event(dir, name, true);
+        self.rule_file_changed(dir, name);
         if self.is_folding(dir) {
             // The model may have the new name in another spelling.
             self.rescan_folded(dir);
@@ -171,7 +171,6 @@ impl<D: Disk> Tracker<D> {
     /// `IN_MODIFY`, `IN_CLOSE_WRITE` and `IN_ATTRIB` of a name.
     fn content_events(&mut self, dir: Id, name: &[u8], step: &NameStep) {
         let content = step.content;
-        let is_written = content.modified || content.closed;
         match self.model.find(dir, name) {
             Some(id) if self.model.kind(id) == Kind::File => {
                 let when = if step.is_gone_later {
@@ -191,7 +190,7 @@ impl<D: Disk> Tracker<D> {
             None => match self.find_tmpfile(name) {
                 Tmpfile::Named(id) => self.file_events(id, content, ReadWhen::Now),
                 Tmpfile::Unnamed => {}
-                Tmpfile::Unknown if is_written => self.written_unknown_name(dir, name),
+                Tmpfile::Unknown if content.has_write() => self.written_unknown_name(dir, name),
                 // It may be another spelling of one that is known.
                 Tmpfile::Unknown if self.is_folding(dir) => self.schedule_scan_if_folding(dir),
                 Tmpfile::Unknown => {}
@@ -199,7 +198,7 @@ impl<D: Disk> Tracker<D> {
         }
         // It may have been found to be gone.
         if self.is_directory(dir) {
-            self.rule_file_event(dir, name, is_written);
+            self.rule_file_events(dir, name, content);
         }
     }
 

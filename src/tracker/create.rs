@@ -32,9 +32,9 @@ impl<D: Disk> Tracker<D> {
         outcome: Outcome<'_>,
     ) -> bool {
         match outcome {
-            Outcome::Stays if content.closed && self.create_closed(dir, name) => true,
+            Outcome::Stays if content.closed && self.create_closed(dir, name, content) => true,
             Outcome::Stays => {
-                self.create_name(dir, name, content.modified || content.closed);
+                self.create_name(dir, name, content);
                 false
             }
             Outcome::Moved { .. } => {
@@ -126,11 +126,11 @@ impl<D: Disk> Tracker<D> {
 
     /// Reads a new file that a writer has closed, and emits it with its digest. `false`: it is to
     /// be created by its status.
-    fn create_closed(&mut self, dir: Id, name: &[u8]) -> bool {
+    fn create_closed(&mut self, dir: Id, name: &[u8], content: ContentEvents) -> bool {
         let Some((reading, stat)) = self.read_closed(dir, name) else {
             return false;
         };
-        if self.existed_before_name(&stat, true) {
+        if self.existed_before_name(&stat, content) {
             return self.create_whole_closed(dir, name, &reading, &stat);
         }
         let Some(id) = self.insert_empty(dir, name, Some(&stat)) else {
@@ -211,8 +211,8 @@ impl<D: Disk> Tracker<D> {
         (is_plain && !self.disk.is_self_output(stat.inode)).then_some((reading, stat))
     }
 
-    /// Creates a name by its status. `has_write_event`: a write by this name is among the events.
-    fn create_name(&mut self, dir: Id, name: &[u8], has_write_event: bool) {
+    /// Creates a name by its status.
+    fn create_name(&mut self, dir: Id, name: &[u8], content: ContentEvents) {
         let parent = match self.enter(dir) {
             Ok(parent) => parent,
             Err(FsError::NotFound) => return self.unseen_create(dir, name),
@@ -220,9 +220,7 @@ impl<D: Disk> Tracker<D> {
         };
         match self.disk.stat(Target::In(&parent, name)) {
             Ok(stat) if self.disk.is_self_output(stat.inode) => {}
-            Ok(stat) if stat.kind == Kind::File => {
-                self.create_file(dir, name, &stat, has_write_event);
-            }
+            Ok(stat) if stat.kind == Kind::File => self.create_file(dir, name, &stat, content),
             Ok(stat) if stat.kind != Kind::Directory => {
                 if let Some(id) = self.insert(dir, name, stat.kind) {
                     self.remember_attributes(id, &stat);
@@ -235,8 +233,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    fn create_file(&mut self, dir: Id, name: &[u8], stat: &Stat, has_write_event: bool) {
-        if self.existed_before_name(stat, has_write_event) {
+    fn create_file(&mut self, dir: Id, name: &[u8], stat: &Stat, content: ContentEvents) {
+        if self.existed_before_name(stat, content) {
             self.create_whole(dir, name, stat);
             return;
         }
@@ -256,9 +254,9 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Whether a file existed before it got this name: by link(2), not by open(2). One that may have
-    /// got its other names since is taken for new if it was written under this one
-    /// (`has_write_event`), and has no other in the model.
-    fn existed_before_name(&mut self, stat: &Stat, has_write_event: bool) -> bool {
+    /// got its other names since is taken for new if it was written under this one, and has no other
+    /// in the model.
+    fn existed_before_name(&mut self, stat: &Stat, content: ContentEvents) -> bool {
         let is_old = stat
             .btime
             .is_some_and(|birth| self.clock.is_before_queued_events(birth));
@@ -266,7 +264,7 @@ impl<D: Disk> Tracker<D> {
             return is_old;
         }
         let had_no_name = self.links.tmpfiles.has(stat.inode.ino);
-        if had_no_name || !has_write_event {
+        if had_no_name || !content.has_write() {
             return true;
         }
         self.model.index_inode_keys();

@@ -75,15 +75,19 @@ impl<D> Tracker<D> {
         self.queue.add(Work::scan(dir, ScanScope::Deep));
     }
 
-    /// Serves an event about a name, if that is a rule file's. `is_changed`: not if only its
-    /// attributes are other ones, as when it becomes readable.
-    pub(super) fn rule_file_event(&mut self, dir: Id, name: &[u8], is_changed: bool) {
-        if !self.filter.is_rule_file(name) {
-            return;
-        }
-        if is_changed {
+    /// Serves that a name has other bytes, or is created, moved or deleted, if it is a rule file's.
+    pub(super) fn rule_file_changed(&mut self, dir: Id, name: &[u8]) {
+        if self.filter.is_rule_file(name) {
             self.rules_changed(dir);
-        } else {
+        }
+    }
+
+    /// Serves events about the bytes or attributes of a name, if that is a rule file's: one that
+    /// could not be read may be readable by new attributes.
+    pub(super) fn rule_file_events(&mut self, dir: Id, name: &[u8], content: ContentEvents) {
+        if content.has_write() {
+            self.rule_file_changed(dir, name);
+        } else if self.filter.is_rule_file(name) {
             self.filter.hasten_retries();
         }
     }
@@ -155,9 +159,11 @@ impl<D: Disk> Tracker<D> {
             // Another spelling of a PATH, where case is ignored.
             self.enqueue(id);
         }
-        let is_touched =
-            step.change == NameChange::Content && !step.content.modified && !step.content.closed;
-        self.rule_file_event(dir, name, !is_touched);
+        if step.change == NameChange::Content {
+            self.rule_file_events(dir, name, step.content);
+        } else {
+            self.rule_file_changed(dir, name);
+        }
     }
 
     /// A name that is not hidden of the file that a hidden one leads to.
