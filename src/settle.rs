@@ -10,14 +10,24 @@ use crate::net_effect::NetEffect;
 /// Changes are held for at most this many times the quiet time.
 const MOST: u64 = 10;
 
+/// When the held changes are due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// Once the tree has been quiet, or they were held for long.
+    OnceQuiet,
+    /// At the end of the next pass; later ones once it is quiet again.
+    AtNextPass,
+    /// At the end of every pass.
+    AtOnce,
+}
+
 pub(crate) struct Settle {
     /// The quiet time, in nanoseconds.
     quiet: u64,
     effect: NetEffect,
     /// When the first and the last of the held changes came, on the monotonic clock.
     held: Option<(u64, u64)>,
-    /// Whether the held changes are due at once.
-    is_released: bool,
+    due: Due,
 }
 
 impl Settle {
@@ -26,7 +36,7 @@ impl Settle {
             quiet,
             effect: NetEffect::default(),
             held: None,
-            is_released: false,
+            due: Due::OnceQuiet,
         }
     }
 
@@ -49,20 +59,28 @@ impl Settle {
                 buffer.push(change);
             }
         }
-        let is_released = std::mem::take(&mut self.is_released);
-        if is_released || self.deadline().is_some_and(|due| due <= now) {
+        let is_due = match self.due {
+            Due::OnceQuiet => self.deadline().is_some_and(|due| due <= now),
+            Due::AtNextPass | Due::AtOnce => true,
+        };
+        if is_due {
             self.flush(buffer, tildes);
+        }
+        if self.due == Due::AtNextPass {
+            self.due = Due::OnceQuiet;
         }
     }
 
     /// Makes the changes due at once that are held now.
     pub(crate) fn release(&mut self) {
-        self.is_released = true;
+        if self.due == Due::OnceQuiet {
+            self.due = Due::AtNextPass;
+        }
     }
 
     /// Makes all changes from now on due at once.
     pub(crate) fn end(&mut self) {
-        self.quiet = 0;
+        self.due = Due::AtOnce;
     }
 
     /// When the last of the held changes came.
