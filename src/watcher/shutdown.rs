@@ -19,6 +19,24 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// How much longer stderr may take, which then gets the number of records that are lost.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// What ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The watch: events that are queued are applied.
+    Watch,
+    /// The start: nothing is applied.
+    Start,
+}
+
+/// How far the records were written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Completion {
+    /// All were, or the reader is gone.
+    Done,
+    /// There was no time for more.
+    CutShort,
+}
+
 impl Watcher {
     /// Applies the events that are queued, and writes all records, as far as the reader takes
     /// them within [`LIMIT`] and no second signal comes; then gives up the rest.
@@ -26,44 +44,10 @@ impl Watcher {
     /// # Errors
     /// It could not be written.
     pub(super) fn shut_down(&mut self) -> Result<(), Error> {
-        let until = Instant::now() + LIMIT;
-        stderr::end_by(until + GRACE);
-        self.service.stopping();
-        self.end_settle();
-        self.drain()?;
-        if let Some(log) = &mut self.output.log {
-            log.retry_now();
+        match self.complete(Ending::Watch)? {
+            Completion::Done => Ok(()),
+            Completion::CutShort => self.give_up_unwritten(),
         }
-        loop {
-            if self.snapshots.is_listing() {
-                // A snapshot that was begun is completed: later records are changes of it.
-                if !self.output.is_full() {
-                    self.list_slice()?;
-                }
-            } else {
-                stage_order::apply(self, Draining::Off)?;
-                if !self.output.is_full() {
-                    stage_order::reconcile(self);
-                }
-            }
-            self.emit_changes()?;
-            if self.write()? == Written::ReaderGone {
-                return Ok(());
-            }
-            let is_known =
-                !self.has_events() && self.tracker.is_idle() && !self.snapshots.is_listing();
-            if is_known && !self.has_pending() || Instant::now() > until {
-                break;
-            }
-            if self.serve_signals().is_some() {
-                stderr::end_by(Instant::now());
-                break;
-            }
-            if is_known || self.output.is_full() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        }
-        self.give_up_unwritten()
     }
 
     /// Ends the watch before it is ready: writes the records that were made, as far as the reader
@@ -73,37 +57,70 @@ impl Watcher {
     /// # Errors
     /// A record that was made could not be written.
     pub(super) fn end_start(&mut self) -> Result<(), Error> {
-        let until = Instant::now() + LIMIT;
-        stderr::end_by(until + GRACE);
-        self.service.stopping();
-        self.end_settle();
-        if let Some(log) = &mut self.output.log {
-            log.retry_now();
-        }
-        loop {
-            self.emit_changes()?;
-            if self.write()? == Written::ReaderGone {
-                return Ok(());
-            }
-            if !self.has_pending() {
-                return Ok(());
-            }
-            if Instant::now() > until {
-                break;
-            }
-            if self.serve_signals().is_some() {
-                stderr::end_by(Instant::now());
-                break;
-            }
-            if !self.output.can_render() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+        if self.complete(Ending::Start)? == Completion::Done {
+            return Ok(());
         }
         let _whole = self.output.cut_torn();
         Err(match &mut self.output.log {
             Some(log) => Error::Output(log.take_error()),
             None => Error::Unwritten(self.pending()),
         })
+    }
+
+    fn complete(&mut self, ending: Ending) -> Result<Completion, Error> {
+        let until = Instant::now() + LIMIT;
+        stderr::end_by(until + GRACE);
+        self.service.stopping();
+        self.end_settle();
+        if ending == Ending::Watch {
+            self.drain()?;
+        }
+        if let Some(log) = &mut self.output.log {
+            log.retry_now();
+        }
+        loop {
+            if ending == Ending::Watch {
+                self.complete_model()?;
+            }
+            self.emit_changes()?;
+            if self.write()? == Written::ReaderGone {
+                return Ok(Completion::Done);
+            }
+            let is_known = ending == Ending::Start
+                || !self.has_events() && self.tracker.is_idle() && !self.snapshots.is_listing();
+            if is_known && !self.has_pending() {
+                return Ok(Completion::Done);
+            }
+            if Instant::now() > until {
+                return Ok(Completion::CutShort);
+            }
+            if self.serve_signals().is_some() {
+                stderr::end_by(Instant::now());
+                return Ok(Completion::CutShort);
+            }
+            let may_go_on = if is_known {
+                self.output.can_render()
+            } else {
+                !self.output.is_full()
+            };
+            if !may_go_on {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Applies and reconciles a part of what is left, or lists a part of the snapshot that was begun:
+    /// later records are changes of it.
+    fn complete_model(&mut self) -> Result<(), Error> {
+        if !self.snapshots.is_listing() {
+            stage_order::apply(self, Draining::Off)?;
+            if !self.output.is_full() {
+                stage_order::reconcile(self);
+            }
+        } else if !self.output.is_full() {
+            self.list_slice()?;
+        }
+        Ok(())
     }
 
     fn end_settle(&mut self) {
