@@ -48,21 +48,22 @@ impl Job {
 #[derive(Default)]
 pub(super) struct JobQueue {
     /// The device that all jobs are on. `None`: any that has no queue of its own.
-    pub(super) device: Option<u64>,
+    device: Option<u64>,
     /// Single files.
     files: FilesByOwner,
     /// Parts of the baseline.
     batches: VecDeque<BatchJob>,
     /// Jobs in `files` and `batches`.
-    pub(super) queued: usize,
+    queued: usize,
     /// Single files that were taken since the last part of the baseline.
     in_a_row: u32,
     /// Files in the queue that are half read.
     begun: usize,
-    pub(super) threads: usize,
+    threads: usize,
     /// Threads that have no job.
-    pub(super) waiting: usize,
-    pub(super) wake: Arc<Condvar>,
+    waiting: usize,
+    /// Notified when there is work for one of these.
+    wake: Arc<Condvar>,
 }
 
 impl JobQueue {
@@ -71,6 +72,51 @@ impl JobQueue {
             device: Some(device),
             ..Self::default()
         }
+    }
+
+    pub(super) fn is_of(&self, device: u64) -> bool {
+        self.device == Some(device)
+    }
+
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    pub(super) fn add_thread(&mut self) {
+        self.threads += 1;
+    }
+
+    /// Takes back [`JobQueue::add_thread`]: the thread could not be made.
+    pub(super) fn remove_thread(&mut self) {
+        self.threads -= 1;
+    }
+
+    /// Notes that a thread has no job.
+    pub(super) fn begin_wait(&mut self) {
+        self.waiting += 1;
+    }
+
+    pub(super) fn end_wait(&mut self) {
+        self.waiting -= 1;
+    }
+
+    pub(super) fn wake(&self) -> Arc<Condvar> {
+        Arc::clone(&self.wake)
+    }
+
+    /// Whether there are more jobs than threads that wait for one.
+    pub(super) fn lacks_threads(&self) -> bool {
+        self.queued > self.waiting
+    }
+
+    /// Whether there are jobs, and no thread that does them.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.queued > 0 && self.threads == 0
     }
 
     pub(super) fn push(&mut self, job: Job) {

@@ -146,14 +146,14 @@ impl Workers {
         let max_threads = if index == 0 { self.max_threads } else { 1 };
         let may_try = shared.failed.is_none_or(|failed| failed.elapsed() >= RETRY);
         let queue = &mut shared.queues[index];
-        if queue.queued <= queue.waiting || queue.threads >= max_threads || !may_try {
-            let wake = Arc::clone(&queue.wake);
+        if !queue.lacks_threads() || queue.threads() >= max_threads || !may_try {
+            let wake = queue.wake();
             drop(shared);
             wake.notify_one();
             return;
         }
-        queue.threads += 1;
-        let wake = Arc::clone(&queue.wake);
+        queue.add_thread();
+        let wake = queue.wake();
         drop(shared);
         let worker = self.clone();
         let builder = thread::Builder::new()
@@ -164,7 +164,7 @@ impl Workers {
         if started.is_ok() {
             shared.failed = None;
         } else {
-            shared.queues[index].threads -= 1;
+            shared.queues[index].remove_thread();
             shared.failed = Some(Instant::now());
         }
     }
@@ -173,11 +173,11 @@ impl Workers {
     pub(crate) fn help_due(&self) -> Option<Instant> {
         let shared = self.lock();
         let failed = shared.failed?;
-        let is_stuck = |queue: &JobQueue| queue.queued > 0 && queue.threads == 0;
-        if is_stuck(&shared.queues[0]) {
+        if shared.queues[0].is_stuck() {
             return Some(failed);
         }
-        shared.queues.iter().any(is_stuck).then_some(failed + RETRY)
+        let is_any_stuck = shared.queues.iter().any(JobQueue::is_stuck);
+        is_any_stuck.then_some(failed + RETRY)
     }
 
     /// Tries to make threads where there are none. As long as that fails, does the jobs of the
@@ -187,15 +187,14 @@ impl Workers {
         let queues = self.lock().queues.len();
         for index in 0..queues {
             let shared = self.lock();
-            let queue = &shared.queues[index];
-            if queue.queued > 0 && queue.threads == 0 {
+            if shared.queues[index].is_stuck() {
                 self.start(shared, index);
             }
         }
         let mut buffer = Vec::new();
         while Instant::now() < until {
             let mut shared = self.lock();
-            if shared.queues[0].threads > 0 {
+            if shared.queues[0].threads() > 0 {
                 return;
             }
             let Some(job) = shared.pop(0) else {
@@ -259,11 +258,11 @@ impl Workers {
                 if let Some(job) = shared.pop(index) {
                     break job;
                 }
-                shared.queues[index].waiting += 1;
+                shared.queues[index].begin_wait();
                 // An idle thread keeps no buffer.
                 buffer = Vec::new();
                 shared = wake.wait(shared).unwrap_or_else(PoisonError::into_inner);
-                shared.queues[index].waiting -= 1;
+                shared.queues[index].end_wait();
             };
             drop(shared);
             self.perform(index, job, Instant::now() + SLICE, &mut buffer);
@@ -288,8 +287,8 @@ impl Shared {
 
     /// The index of a device's queue.
     fn queue_of(&self, device: u64) -> usize {
-        let is_its = |queue: &JobQueue| queue.device == Some(device);
-        self.queues.iter().position(is_its).unwrap_or(0)
+        let mut queues = self.queues.iter();
+        queues.position(|queue| queue.is_of(device)).unwrap_or(0)
     }
 }
 

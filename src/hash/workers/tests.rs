@@ -55,7 +55,7 @@ fn files_that_are_not_waited_for_any_longer_leave_the_queue() {
         submit(number);
         workers.cancel(&[Ticket(number)]);
         assert!(
-            workers.lock().queues[0].queued <= 2 + MANY,
+            workers.lock().queues[0].queued() <= 2 + MANY,
             "after {number}"
         );
     }
@@ -104,5 +104,6 @@ fn a_slow_device_has_a_thread_of_its_own() {
         thread::sleep(Duration::from_millis(1));
     }
     let shared = workers.lock();
-    assert_eq!((shared.queues[0].threads, shared.queues[1].threads), (0, 1));
+    let threads = shared.queues.iter().map(JobQueue::threads);
+    assert_eq!(threads.collect::<Vec<_>>(), [0, 1]);
 }
