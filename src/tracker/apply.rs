@@ -232,7 +232,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Applies events about the bytes or attributes of a file to one of its names.
     fn one_file(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
-        let is_read = |applying: &Applying| applying.read.contains(&id);
+        let is_read = |applying: &Applying| applying.was_read(id);
         if self.applying.as_ref().is_some_and(is_read) {
             // It was read after these events were, and is again only to report that it was closed.
             if content.closed && self.settings.closed {

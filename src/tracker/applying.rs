@@ -35,9 +35,9 @@ pub(super) struct Applying {
     /// How many of them were taken.
     taken: usize,
     /// Files that were read while it was applied: all its events about them are older.
-    pub(super) read: HashSet<Id>,
+    read: HashSet<Id>,
     /// New files that a later step renames, and what was found under their new names.
-    pub(super) destinations: HashMap<Id, Destination>,
+    destinations: HashMap<Id, Destination>,
     /// As how many bytes more each file counts.
     per_file: u64,
     /// What reading had cost before it was applied.
@@ -85,6 +85,27 @@ impl Applying {
         let is_first = self.moved == 0;
         self.moved += entries;
         is_first || self.moved <= MOVED
+    }
+
+    /// Notes that a file was read after all events of the batch.
+    pub(super) fn note_read(&mut self, id: Id) {
+        self.read.insert(id);
+    }
+
+    pub(super) fn was_read(&self, id: Id) -> bool {
+        self.read.contains(&id)
+    }
+
+    pub(super) fn keep_destination(&mut self, id: Id, destination: Destination) {
+        self.destinations.insert(id, destination);
+    }
+
+    pub(super) fn destination(&self, id: Id) -> Option<&Destination> {
+        self.destinations.get(&id)
+    }
+
+    pub(super) fn take_destination(&mut self, id: Id) -> Option<Destination> {
+        self.destinations.remove(&id)
     }
 
     /// Forgets an entry that is removed, since its id may be used again.

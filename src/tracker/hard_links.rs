@@ -78,6 +78,11 @@ impl HardLinks {
         self.unreadable.get(&key).copied()
     }
 
+    /// Notes a write to a file with several names of which the model has this one alone.
+    fn note_lone_write(&mut self) {
+        self.has_lone_write = true;
+    }
+
     pub(super) fn set_unreadable(&mut self, key: InodeKey, name: Option<Id>) {
         match name {
             Some(name) => self.unreadable.insert(key, name),
@@ -185,7 +190,7 @@ impl<D> Tracker<D> {
                     self.model.add_evidence(other, Evidence::MODIFIED);
                     self.enqueue(other);
                 }
-                None => self.links.has_lone_write = true,
+                None => self.links.note_lone_write(),
             }
         }
     }
@@ -229,8 +234,9 @@ impl<D: Disk> Tracker<D> {
         };
         let key = model::inode_key(stat);
         if self.links.note_reading(key, reading) {
-            self.links.has_lone_write |=
-                written > Written::Before && self.model.with_inode_key(key).len() <= 1;
+            if written > Written::Before && self.model.with_inode_key(key).len() <= 1 {
+                self.links.note_lone_write();
+            }
             // Once for many writes: others may write to a file with many names all the time.
             self.queue.add_once_due(Work::other_names(key, id, written));
         }

@@ -58,7 +58,7 @@ impl<D: Disk> Tracker<D> {
             self.reads.begin(id, read);
         }
         if let Some(applying) = &mut self.applying {
-            applying.destinations.insert(id, destination);
+            applying.keep_destination(id, destination);
         }
     }
 
@@ -75,7 +75,7 @@ impl<D: Disk> Tracker<D> {
         };
         let is_here = |at: &Destination| at.dir == dir && &*at.name == name;
         let is_read = self.applying.as_ref().is_some_and(|applying| {
-            applying.destinations.get(&id).is_some_and(is_here) || applying.read.contains(&id)
+            applying.destination(id).is_some_and(is_here) || applying.was_read(id)
         });
         // A file that was never found under its old name was written there, if at all.
         let is_written = self.model.evidence(id).has(Evidence::CLOSED_WRITE)
@@ -99,14 +99,11 @@ impl<D: Disk> Tracker<D> {
             Some(Reading::Done(read)) => read.stable && read.digest == Some(last),
             Some(Reading::Later(..)) | None => false,
         };
-        let destinations = &mut applying.destinations;
-        if !destinations
-            .get(&id)
-            .is_some_and(|at| is_here(at) && has_same_bytes(at))
-        {
+        let is_same = |at: &Destination| is_here(at) && has_same_bytes(at);
+        if !applying.destination(id).is_some_and(is_same) {
             return;
         }
-        let destination = destinations.remove(&id);
+        let destination = applying.take_destination(id);
         if let Some(Reading::Done(read)) = destination.and_then(|at| at.reading) {
             self.compare_first_reading(id, &read);
         }
@@ -121,10 +118,10 @@ impl<D: Disk> Tracker<D> {
         let Some(applying) = &mut self.applying else {
             return false;
         };
-        if !applying.destinations.get(&id).is_some_and(is_here) {
+        if !applying.destination(id).is_some_and(is_here) {
             return false;
         }
-        let destination = applying.destinations.remove(&id);
+        let destination = applying.take_destination(id);
         let Some(reading) = destination.and_then(|at| at.reading) else {
             return false;
         };

@@ -220,7 +220,7 @@ impl<D> Tracker<D> {
     /// read: it may be older than the events.
     pub(super) fn mark_read_this_batch(&mut self, id: Id) {
         if let Some(applying) = &mut self.applying {
-            applying.read.insert(id);
+            applying.note_read(id);
         }
     }
 
