@@ -6,7 +6,7 @@
 
 use super::Tracker;
 use super::disk::{Disk, FileDigest, FsError};
-use super::model::{Evidence, Id, Knowledge};
+use super::model::{Evidence, FirstReader, Id, Knowledge};
 use crate::change::Kind;
 
 impl<D: Disk> Tracker<D> {
@@ -18,7 +18,8 @@ impl<D: Disk> Tracker<D> {
             return;
         }
         let Knowledge::Unread {
-            is_missed: false, ..
+            reader: FirstReader::Baseline,
+            ..
         } = model.knowledge(id)
         else {
             return;
@@ -41,7 +42,7 @@ impl<D: Disk> Tracker<D> {
                 {
                     self.model.add_evidence(id, Evidence::MODIFIED);
                 }
-                self.model.mark_missed(id);
+                self.model.leave_to_work_queue(id);
                 self.enqueue(id);
             }
             Ok(
@@ -67,7 +68,7 @@ impl<D: Disk> Tracker<D> {
             }
             // It moved, or it or its directory may not be read.
             Err(_) => {
-                self.model.mark_missed(id);
+                self.model.leave_to_work_queue(id);
                 self.enqueue(id);
             }
         }

@@ -257,7 +257,7 @@ impl<D: Disk> Tracker<D> {
         // What was busy for long counts as unreadable.
         let is_known_busy = error == FsError::Busy && self.model.is_unreadable(id);
         if error.is_transient() && !is_known_busy && !self.queue.is_long_busy(id, &error) {
-            self.model.mark_missed(id);
+            self.model.leave_to_work_queue(id);
             return self.try_again(id, &error, evidence);
         }
         let has_replaced = self.last_reported.take_replaced(id).is_some();

@@ -33,7 +33,7 @@ pub(super) use fingerprint::{
 };
 pub(crate) use flag::Flag;
 use flag::kind_bits;
-pub(super) use knowledge::Knowledge;
+pub(super) use knowledge::{FirstReader, Knowledge};
 use leaves::Leaves;
 pub(crate) use presence::Presence;
 

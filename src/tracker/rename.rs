@@ -273,7 +273,7 @@ impl<D: Disk> Tracker<D> {
         self.clear_missing(id);
         if kind == Kind::File {
             // The baseline would read its old name, which another file may have by now.
-            self.model.mark_missed(id);
+            self.model.leave_to_work_queue(id);
         }
         if kind == Kind::Directory {
             self.forget_rules(id);

@@ -5,7 +5,7 @@
 //! name is on the work queue.
 
 use super::disk::{Disk, FsClass, FsError, Inode, Stat, Watched};
-use super::model::{DirectoryState, Id, Knowledge};
+use super::model::{DirectoryState, FirstReader, Id, Knowledge};
 use super::{Hashing, Tracker};
 use crate::change::Kind;
 
@@ -32,9 +32,9 @@ impl<D> Tracker<D> {
     pub(super) fn init_walked(&mut self, id: Id, dir: Id, ino: u64) {
         match self.model.kind(id) {
             Kind::File => {
-                let is_missed = false;
+                let reader = FirstReader::Baseline;
                 self.model
-                    .set_knowledge(id, Knowledge::Unread { ino, is_missed });
+                    .set_knowledge(id, Knowledge::Unread { ino, reader });
             }
             Kind::Directory if self.is_at_max_depth(dir) => {
                 self.model.set_directory_state(id, DirectoryState::BOUNDARY);
@@ -46,7 +46,7 @@ impl<D> Tracker<D> {
     /// Leaves a file to the work queue: the baseline reads no file system that may not answer.
     pub(crate) fn leave_to_queue(&mut self, file: Id, dev: u64) {
         if self.hashing(dev) == Hashing::Eager {
-            self.model.mark_missed(file);
+            self.model.leave_to_work_queue(file);
         }
         self.enqueue(file);
     }

@@ -3,7 +3,7 @@
 
 use crate::change::Warning;
 use crate::tracker::disk::Stat;
-use crate::tracker::model::{self, Evidence, Fingerprint, Id, Knowledge};
+use crate::tracker::model::{self, Evidence, Fingerprint, FirstReader, Id, Knowledge};
 use crate::tracker::{Hashing, Tracker};
 
 impl<D> Tracker<D> {
@@ -36,8 +36,10 @@ impl<D> Tracker<D> {
         match (self.model.knowledge(id), self.model.digest(id)) {
             (Knowledge::Unverified | Knowledge::Unreadable { .. }, _) => true,
             // If it changed since the watch began, the baseline's reading would not be taken.
-            (Knowledge::Unread { is_missed, .. }, _) => {
-                is_missed || self.clock.has_shown(stat.ctime) || self.changed_since_start(id, stat)
+            (Knowledge::Unread { reader, .. }, _) => {
+                reader == FirstReader::WorkQueue
+                    || self.clock.has_shown(stat.ctime)
+                    || self.changed_since_start(id, stat)
             }
             (
                 Knowledge::Known {

@@ -7,6 +7,14 @@ use super::bit_field::BitField;
 use super::fingerprint::{Fingerprint, InodeKey};
 use super::{Id, Model};
 
+/// Who reads a file for the first time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::tracker) enum FirstReader {
+    Baseline,
+    /// The baseline does not, or what it read does not count.
+    WorkQueue,
+}
+
 /// Beside it, [`Model::digest`] is the digest last reported, and [`Evidence`](super::Evidence) what
 /// has happened since.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,9 +22,8 @@ pub(in crate::tracker) enum Knowledge {
     /// It was reported without a statx(2), or another inode has its name by now: it is to be read,
     /// whatever its status is.
     Unverified,
-    /// The first walk found it in a listing, with this inode number (0: unknown). The baseline
-    /// reads it or, if it is missed, the work queue.
-    Unread { ino: u64, is_missed: bool },
+    /// The first walk found it in a listing, with this inode number (0: unknown).
+    Unread { ino: u64, reader: FirstReader },
     /// It was stat'ed, and read if there is a digest. Racy: so soon after its last change that
     /// the same fingerprint does not prove the same content.
     Known {
@@ -45,7 +52,7 @@ const UNREAD: u32 = 1;
 /// [`STATE`] of [`Knowledge::Unreadable`].
 const UNREADABLE: u32 = 3;
 
-/// `is_missed` or `is_racy`.
+/// Set for [`FirstReader::WorkQueue`], and for `is_racy`.
 const DOUBT: BitField = BitField::new(15, 1);
 
 impl Model {
@@ -55,7 +62,11 @@ impl Model {
             0 => Knowledge::Unverified,
             UNREAD => Knowledge::Unread {
                 ino: self.listed_ino(id),
-                is_missed: doubt,
+                reader: if doubt {
+                    FirstReader::WorkQueue
+                } else {
+                    FirstReader::Baseline
+                },
             },
             2 => Knowledge::Known {
                 fingerprint: self.fingerprint(id),
@@ -73,10 +84,10 @@ impl Model {
         }
         let (state, doubt) = match new {
             Knowledge::Unverified => (0, false),
-            Knowledge::Unread { ino, is_missed } => {
+            Knowledge::Unread { ino, reader } => {
                 self.set_key(id, None);
                 self.set_listed_ino(id, ino);
-                (UNREAD, is_missed)
+                (UNREAD, reader == FirstReader::WorkQueue)
             }
             Knowledge::Known {
                 fingerprint,
@@ -104,7 +115,7 @@ impl Model {
     }
 
     /// If a file waits for the baseline, leaves it to be read when it is reconciled.
-    pub(in crate::tracker) fn mark_missed(&mut self, id: Id) {
+    pub(in crate::tracker) fn leave_to_work_queue(&mut self, id: Id) {
         if self.is_unread(id) {
             self.set_field(id, DOUBT, 1);
         }

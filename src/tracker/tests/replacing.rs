@@ -2,7 +2,7 @@
 //! link.
 
 use super::super::fake::Op;
-use super::super::model::Knowledge;
+use super::super::model::{FirstReader, Knowledge};
 use super::cases::{all, emits, touch, write};
 use super::world::{World, WorldOptions};
 
@@ -153,7 +153,7 @@ fn a_file_moved_in_onto_a_name_that_was_never_read_is_a_change_whatever_its_time
     let id = world.tracker.entry_at(b"/t/a").unwrap();
     let unread = Knowledge::Unread {
         ino: 0,
-        is_missed: false,
+        reader: FirstReader::Baseline,
     };
     world.tracker.model.set_knowledge(id, unread);
     world.does(&[Op::Rename("o/b", "t/a")]);
