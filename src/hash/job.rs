@@ -19,7 +19,7 @@ use crate::since::Since;
 use crate::sys::file::{self, Open};
 use crate::sys::process::coarse_nanos;
 use crate::sys::stat::{stat_fd, stat_name};
-use crate::tracker::disk::{FileDigest, Ticket};
+use crate::tracker::disk::{FileDigest, Ticket, WhileRead};
 use crate::tracker::model::Id;
 pub(crate) use batch::Answers;
 pub(super) use batch::BatchJob;
@@ -222,14 +222,15 @@ impl ReadBatch {
         })
     }
 
-    /// Without a watch, a digest is stable only if mtime and ctime are still the same after
-    /// reading.
+    /// Without a watch, a file is unchanged only if mtime and ctime are still the same after reading.
     fn verify(&self, dir: BorrowedFd<'_>, file: usize, read: &mut FileDigest) {
         let is_same = stat_name(dir, self.name(file)).is_ok_and(|after| {
             (after.inode, after.ctime, after.mtime)
                 == (read.stat.inode, read.stat.ctime, read.stat.mtime)
         });
-        read.stable &= is_same;
+        if !is_same {
+            read.while_read = WhileRead::MayHaveChanged;
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::file_status::{COARSEST_CLOCK, FsError, Stat};
 use crate::nanos::nanos;
 use crate::sys::process::coarse_nanos;
 use crate::sys::stat::stat_fd;
-use crate::tracker::disk::FileDigest;
+use crate::tracker::disk::{FileDigest, WhileRead};
 
 /// Bytes of one read(2): 32 KiB. More was measured to be slower by a quarter, since it does not
 /// stay in the L1 cache until it is hashed.
@@ -142,7 +142,7 @@ impl Reader {
         }
     }
 
-    /// Makes the digest. A file that one read(2) gave whole is stable: a write since then has an
+    /// Makes the digest. A file that one read(2) gave whole is unchanged: a write since then has an
     /// event. For one that took several, or is longer or shorter than its size was, the status is
     /// compared with that of now.
     fn finish(&mut self) -> Result<FileDigest, FsError> {
@@ -152,7 +152,7 @@ impl Reader {
                 ..self.stat
             },
             digest: Some(self.hasher.finalize_reset().into()),
-            stable: true,
+            while_read: WhileRead::Unchanged,
             took: self.took,
             as_of: self.as_of,
         };
@@ -166,7 +166,8 @@ impl Reader {
             return Err(FsError::Io("it has more bytes than its size".to_owned()));
         }
         let has_same_ctime = !self.is_strict || after.ctime == self.stat.ctime;
-        digest.stable = is_same && has_same_ctime && self.read == self.stat.size;
+        let is_unchanged = is_same && has_same_ctime && self.read == self.stat.size;
+        digest.while_read = WhileRead::unchanged_if(is_unchanged);
         if after.size > self.limit {
             digest = FileDigest {
                 took: self.took,

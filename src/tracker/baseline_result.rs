@@ -5,7 +5,7 @@
 //! that the walk saw, as it was before the watch began; all else is left to reconcile.
 
 use super::Tracker;
-use super::disk::{Disk, FileDigest, FsError};
+use super::disk::{Disk, FileDigest, FsError, WhileRead};
 use super::model::{Evidence, FirstReader, Id, Knowledge};
 use crate::change::Kind;
 
@@ -31,12 +31,14 @@ impl<D: Disk> Tracker<D> {
             // It changed since, and the event may be unread; or another file was renamed to its
             // name. It is read again, with the evidence of that, which its times may not show yet: a
             // file that is truncated has its new size first, and its new times in the end.
-            Ok(FileDigest { stat, stable, .. })
-                if !stable
-                    || self.clock.has_shown(stat.ctime)
-                    || self.changed_since_start(id, &stat) =>
+            Ok(FileDigest {
+                stat, while_read, ..
+            }) if while_read == WhileRead::MayHaveChanged
+                || self.clock.has_shown(stat.ctime)
+                || self.changed_since_start(id, &stat) =>
             {
-                let now = (!stable).then(|| self.stat_entry(id));
+                let may_have_changed = while_read == WhileRead::MayHaveChanged;
+                let now = may_have_changed.then(|| self.stat_entry(id));
                 if let Some(Ok(now)) = now
                     && !now.has_size_and_mtime_of(&stat)
                 {

@@ -11,7 +11,7 @@ mod reads;
 mod reread_delay;
 mod since_start;
 
-use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Ticket};
+use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Ticket, WhileRead};
 use super::model::{self, Evidence, Flag, Id, Knowledge, Presence};
 use super::queue::Work;
 use super::retry::BUSY;
@@ -128,7 +128,9 @@ impl<D: Disk> Tracker<D> {
 
     /// Compares a file that was read now, after the events of the batch that is being applied.
     fn take_reading_now(&mut self, id: Id, read: &FileDigest, evidence: Evidence) {
-        if self.take_reading(id, read, evidence) == Compared::Taken && read.stable {
+        if self.take_reading(id, read, evidence) == Compared::Taken
+            && read.while_read == WhileRead::Unchanged
+        {
             self.mark_read_this_batch(id);
         }
     }
@@ -201,7 +203,7 @@ impl<D: Disk> Tracker<D> {
                 if self.take_reading(id, &read, evidence) == Compared::Taken {
                     // What happened while it was read is served by the work queue.
                     let again = !self.model.evidence(id).is_empty();
-                    if again || !read.stable {
+                    if again || read.while_read == WhileRead::MayHaveChanged {
                         self.reads.delays.note(id, self.clock.tick(), read.took);
                         self.debounce_file(id);
                     } else {

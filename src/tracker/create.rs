@@ -163,7 +163,7 @@ impl<D: Disk> Tracker<D> {
                 self.store_digest(id, read, digest);
                 self.links.tmpfiles.add_recent(stat);
                 self.emit_created(id, content(stat, Some(digest)));
-                self.closed_by_writer(id, stat, digest, read.stable);
+                self.closed_by_writer(id, stat, digest, read.while_read);
                 // It was written under this name: its other names have the bytes, too.
                 self.note_new_reading_of(id, stat, read.as_of);
             }

@@ -37,6 +37,24 @@ pub(crate) struct Watched {
     pub(crate) class: FsClass,
 }
 
+/// What became of a file while it was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum WhileRead {
+    Unchanged,
+    /// Its digest may be that of no state that it had.
+    MayHaveChanged,
+}
+
+impl WhileRead {
+    pub(crate) fn unchanged_if(is_unchanged: bool) -> Self {
+        if is_unchanged {
+            Self::Unchanged
+        } else {
+            Self::MayHaveChanged
+        }
+    }
+}
+
 /// What reading a regular file gave.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FileDigest {
@@ -45,8 +63,7 @@ pub(crate) struct FileDigest {
     pub(crate) stat: Stat,
     /// `None`: only its status was wanted, or it is, or has grown, larger than the limit.
     pub(crate) digest: Option<Digest>,
-    /// Whether it did not change while it was read.
-    pub(crate) stable: bool,
+    pub(crate) while_read: WhileRead,
     /// How long the reading took, without waiting for its turn; in nanoseconds.
     pub(crate) took: u64,
     /// A time before that, in nanoseconds since 1970: the answer of a thread may come much later.
@@ -59,7 +76,7 @@ impl FileDigest {
         Self {
             stat,
             digest: None,
-            stable: true,
+            while_read: WhileRead::Unchanged,
             took: 0,
             as_of,
         }

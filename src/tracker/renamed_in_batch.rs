@@ -7,7 +7,7 @@
 
 use super::Tracker;
 use super::content::Read;
-use super::disk::{Disk, Reading};
+use super::disk::{Disk, Reading, WhileRead};
 use super::model::{Evidence, Id, Knowledge};
 use super::queue::Key;
 use crate::change::Kind;
@@ -96,7 +96,9 @@ impl<D: Disk> Tracker<D> {
             return;
         };
         let has_same_bytes = |at: &Destination| match &at.reading {
-            Some(Reading::Done(read)) => read.stable && read.digest == Some(last),
+            Some(Reading::Done(read)) => {
+                read.while_read == WhileRead::Unchanged && read.digest == Some(last)
+            }
             Some(Reading::Later(..)) | None => false,
         };
         let is_same = |at: &Destination| is_here(at) && has_same_bytes(at);

@@ -49,7 +49,7 @@ fn a_file_is_read_in_steps_to_its_end() {
     let (read, steps) = in_steps(&mut opened(dir.path()).reader(LIMIT).unwrap());
     let read = read.unwrap();
     assert_eq!(read.digest, sha256(&bytes));
-    assert!(read.stable && read.took > 0);
+    assert!(read.while_read == WhileRead::Unchanged && read.took > 0);
     assert_eq!((read.stat.size, steps), (bytes.len() as u64, 4));
 }
 
@@ -82,7 +82,7 @@ fn a_small_file_that_grew_before_it_was_read_is_not_read_on() {
     let mut buffer = Vec::new();
     let before = bytes_read();
     let read = seen.digest(LIMIT, Instant::now(), &mut buffer).unwrap();
-    assert!(!read.stable);
+    assert_eq!(read.while_read, WhileRead::MayHaveChanged);
     assert_eq!((read.stat.size, read.digest), (1, sha256(b"x")));
     // Other tests of this process read at the same time, and little.
     assert!(bytes_read() - before < 1 << 30);
@@ -101,7 +101,7 @@ fn a_large_file_that_grows_while_it_is_read_is_read_to_the_size_that_was_seen() 
     file.set_len(1 << 40).unwrap();
     let (read, steps) = in_steps(&mut reader);
     let read = read.unwrap();
-    assert!(!read.stable && steps <= 2);
+    assert!(read.while_read == WhileRead::MayHaveChanged && steps <= 2);
     assert_eq!(read.digest, sha256(&vec![7; 2 * CHUNK]));
 }
 
@@ -135,7 +135,7 @@ fn a_file_that_is_cut_or_written_while_it_is_read_is_not_stable() {
             file.write_all_at(b"new", 0).unwrap();
         }
         let read = in_steps(&mut reader).0.unwrap();
-        assert!(!read.stable, "cut: {cuts}");
+        assert_eq!(read.while_read, WhileRead::MayHaveChanged, "cut: {cuts}");
     }
 }
 
@@ -161,7 +161,10 @@ fn the_buffer_of_a_small_file_is_small() {
 #[test]
 fn a_small_file_that_was_written_before_it_was_read_is_not_stable_for_a_strict_reader() {
     let dir = tempfile::tempdir().unwrap();
-    for (is_strict, stable) in [(false, true), (true, false)] {
+    for (is_strict, while_read) in [
+        (false, WhileRead::Unchanged),
+        (true, WhileRead::MayHaveChanged),
+    ] {
         let file = write(dir.path(), b"old");
         let long_ago = SystemTime::now() - Duration::from_secs(10);
         file.set_modified(long_ago).unwrap();
@@ -170,6 +173,6 @@ fn a_small_file_that_was_written_before_it_was_read_is_not_stable_for_a_strict_r
         let reader = opened.reader(LIMIT).unwrap();
         let reader = if is_strict { reader.strict() } else { reader };
         let read = reader.read_all(Instant::now(), &mut Vec::new()).unwrap();
-        assert_eq!((read.digest, read.stable), (sha256(b"new"), stable));
+        assert_eq!((read.digest, read.while_read), (sha256(b"new"), while_read));
     }
 }

@@ -4,7 +4,7 @@
 use super::content;
 use crate::change::Digest;
 use crate::tracker::Tracker;
-use crate::tracker::disk::{Disk, FileDigest, Stat};
+use crate::tracker::disk::{Disk, FileDigest, Stat, WhileRead};
 use crate::tracker::model::{self, Evidence, Fingerprint, Flag, Id, Knowledge};
 use crate::tracker::queue::Written;
 
@@ -49,7 +49,7 @@ impl<D: Disk> Tracker<D> {
         digest: Digest,
         evidence: Evidence,
     ) -> Compared {
-        let (stat, stable) = (&read.stat, read.stable);
+        let stat = &read.stat;
         let old = self.model.digest(id);
         let knowledge = self.model.knowledge(id);
         let written_by_times = self.written(id, stat);
@@ -59,7 +59,9 @@ impl<D: Disk> Tracker<D> {
             // No digest was reported: in doubt, the bytes have changed.
             (None, None) => {
                 let changed_since_start = written_by_times > Written::Before;
-                let is_doubtful = evidence.may_be_written() || !stable || changed_since_start;
+                let is_doubtful = evidence.may_be_written()
+                    || read.while_read == WhileRead::MayHaveChanged
+                    || changed_since_start;
                 match knowledge {
                     Knowledge::Unverified | Knowledge::Unreadable { .. } => true,
                     Knowledge::Unread { .. } => is_doubtful || self.was_replaced(id, stat),
@@ -107,7 +109,7 @@ impl<D: Disk> Tracker<D> {
             self.emit_touched(id, stat);
         }
         if evidence.has(Evidence::CLOSED_WRITE) {
-            self.closed_by_writer(id, stat, digest, stable);
+            self.closed_by_writer(id, stat, digest, read.while_read);
         }
         if self.model.has(id, Flag::LINKED) || matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
@@ -142,19 +144,18 @@ impl<D: Disk> Tracker<D> {
         now.is_ok_and(|now| model::fingerprint(&now) == read)
     }
 
-    /// Emits that a writer closed a file that was read since; one that is not stable is read again
-    /// before.
+    /// Emits that a writer closed a file that was read since; one that may have changed meanwhile is
+    /// read again before.
     pub(in crate::tracker) fn closed_by_writer(
         &mut self,
         id: Id,
         stat: &Stat,
         digest: Digest,
-        stable: bool,
+        while_read: WhileRead,
     ) {
-        if stable {
-            self.emit_closed(id, content(stat, Some(digest)));
-        } else {
-            self.model.add_evidence(id, Evidence::CLOSED_WRITE);
+        match while_read {
+            WhileRead::Unchanged => self.emit_closed(id, content(stat, Some(digest))),
+            WhileRead::MayHaveChanged => self.model.add_evidence(id, Evidence::CLOSED_WRITE),
         }
     }
 
@@ -190,18 +191,19 @@ impl<D: Disk> Tracker<D> {
     /// Stores the digest of a file that was read now.
     pub(in crate::tracker) fn store_digest(&mut self, id: Id, read: &FileDigest, digest: Digest) {
         self.count_reading(&read.stat);
-        if read.stable {
+        if read.while_read == WhileRead::Unchanged {
             self.mark_read_this_batch(id);
         }
         self.keep_digest(id, read, digest);
     }
 
-    /// Stores the digest and the fingerprint of a file. If it is not stable, it is read again.
+    /// Stores the digest and the fingerprint of a file. If it may have changed meanwhile, it is read
+    /// again.
     pub(in crate::tracker) fn keep_digest(&mut self, id: Id, read: &FileDigest, digest: Digest) {
         self.model.set_digest(id, Some(digest));
         self.store_fingerprint(id, &read.stat, model::fingerprint(&read.stat), read.as_of);
         self.remember_mtime(id, &read.stat);
-        if !read.stable {
+        if read.while_read == WhileRead::MayHaveChanged {
             self.model.add_evidence(id, Evidence::MODIFIED);
             self.debounce_file(id);
         }

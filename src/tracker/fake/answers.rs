@@ -8,7 +8,7 @@ use crate::change::Kind;
 use crate::event::Wd;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
-    Xattr,
+    WhileRead, Xattr,
 };
 
 /// A file that a thread was given.
@@ -106,14 +106,14 @@ impl Fake {
         let read = digest(&bytes);
         self.race();
         let after = self.tree.stat(node);
-        let is_stable = (stat.size, stat.mtime) == (after.size, after.mtime);
+        let is_unchanged = (stat.size, stat.mtime) == (after.size, after.mtime);
         FileDigest {
             stat: Stat {
                 size: bytes.len() as u64,
                 ..stat
             },
             digest: Some(read),
-            stable: is_stable,
+            while_read: WhileRead::unchanged_if(is_unchanged),
             took: self.reading_takes,
             as_of,
         }
@@ -175,7 +175,9 @@ impl Fake {
         }
         self.pin(node);
         let mut read = self.read_halves(node, stat);
-        read.stable &= self.tree.stat(node).ctime == stat.ctime;
+        if self.tree.stat(node).ctime != stat.ctime {
+            read.while_read = WhileRead::MayHaveChanged;
+        }
         self.unpin(node);
         Ok(read)
     }

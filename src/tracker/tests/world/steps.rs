@@ -7,7 +7,7 @@ use super::{PendingRead, World};
 use std::convert::Infallible;
 
 use crate::stage_order::{Stages, Time};
-use crate::tracker::disk::{Disk, FileDigest, FsError};
+use crate::tracker::disk::{Disk, FileDigest, FsError, WhileRead};
 use crate::tracker::fake::Queued;
 
 impl World {
@@ -109,7 +109,7 @@ impl World {
     pub(in crate::tracker::tests) fn disturb_pending(&mut self) {
         let reads = self.pending_reads.iter_mut();
         for read in reads.filter_map(|pending| pending.read.as_mut()?.as_mut().ok()) {
-            read.stable = false;
+            read.while_read = WhileRead::MayHaveChanged;
         }
     }
 
