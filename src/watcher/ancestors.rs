@@ -140,7 +140,7 @@ impl Watcher {
             name_queue: above.inotify.clone(),
             move_queue: Arc::clone(self.events.inotify()),
             waits_for_missing,
-            takes_directory: path.takes_directory,
+            expected: path.expected,
         };
         if !self.tracker.disk.mounts.may_stall() {
             path.state = PathState::Idle;

@@ -24,6 +24,14 @@ use crate::tracker::RootTarget;
 /// How often a path is followed again at most, if a link in it was switched meanwhile.
 const MOST_TRIES: usize = 4;
 
+/// What counts as being there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    Anything,
+    /// The PATH ends in `/`, `.` or `..`.
+    Directory,
+}
+
 #[derive(Clone)]
 pub(super) struct SurveyRequest {
     /// The absolute path, with its symbolic links.
@@ -36,8 +44,7 @@ pub(super) struct SurveyRequest {
     pub(super) move_queue: Arc<Inotify>,
     /// Whether the PATH is waited for, if it is missing.
     pub(super) waits_for_missing: bool,
-    /// Whether nothing but a directory counts as being there.
-    pub(super) takes_directory: bool,
+    pub(super) expected: Expected,
 }
 
 /// Where a PATH leads. `None`: there is nothing.
@@ -121,7 +128,10 @@ impl SurveyRequest {
 
     /// What is there, as far as it counts.
     fn find(&self) -> Option<Stat> {
-        let counts = |found: &Stat| found.kind == Kind::Directory || !self.takes_directory;
+        let counts = |found: &Stat| match self.expected {
+            Expected::Anything => true,
+            Expected::Directory => found.kind == Kind::Directory,
+        };
         stat(&self.path).filter(counts)
     }
 
@@ -246,7 +256,7 @@ mod tests {
     use std::sync::{Arc, mpsc};
     use std::time::Duration;
 
-    use super::{SurveyRequest, follow};
+    use super::{Expected, SurveyRequest, follow};
     use crate::sys::inotify::Inotify;
 
     #[test]
@@ -286,7 +296,7 @@ mod tests {
             name_queue: Some(queue()),
             move_queue: queue(),
             waits_for_missing: true,
-            takes_directory: false,
+            expected: Expected::Anything,
         };
         let (sender, made) = mpsc::channel();
         std::thread::spawn(move || sender.send(request.survey()).is_ok());

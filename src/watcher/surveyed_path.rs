@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::path_survey::Survey;
+use super::path_survey::{Expected, Survey};
 use crate::blocking_task::BlockingTask;
 use crate::disk::remote::STALLED_AFTER;
 use crate::event::Wd;
@@ -26,16 +26,14 @@ pub(super) struct SurveyedPath {
     pub(super) given: Vec<u8>,
     /// The absolute path, with its symbolic links, since the working directory may be left.
     pub(super) absolute: PathBuf,
-    /// Whether it ends in `/`, `.` or `..`, and so leads to a directory or to nothing.
-    pub(super) takes_directory: bool,
+    pub(super) expected: Expected,
     /// Whether there was a symbolic link on it.
     pub(super) has_links: bool,
     /// The working directory, if the path was relative: a mount above does not change what it means.
     directory: PathBuf,
     /// Whether a mount above it was made or has ended.
     was_remounted: bool,
-    /// Where it led when that was last found out. `None`: nothing was there.
-    target: Option<RootTarget>,
+    target: Target,
     /// Whether a warning was written that it cannot be watched.
     pub(super) is_warned: bool,
     /// Whether a watch on a directory above it was lacking, of which a warning was written.
@@ -47,10 +45,18 @@ pub(super) struct SurveyedPath {
     /// Those for names of the last survey that found a symbolic link. If that is missing, it is still
     /// waited for where it was.
     link_watches: Vec<Wd>,
-    /// Whether it was a single file, and its directory stands.
-    is_absent_file: bool,
     /// How long the next retry waits, in nanoseconds.
     delay: u64,
+}
+
+/// Where a PATH leads, as far as surveys have shown.
+#[derive(PartialEq, Eq)]
+enum Target {
+    NeverThere,
+    /// It leads here, or has led here and leads to nothing.
+    Known(RootTarget),
+    /// It has led to this single file, which is gone, and whose directory stands.
+    AbsentFile(RootTarget),
 }
 
 /// A relative path from a directory whose path has no symbolic links: `..` at its beginning is the
@@ -96,18 +102,20 @@ impl SurveyedPath {
             given: given.to_vec(),
             // Drops a `.` at the end, which is no name of a single file.
             absolute: absolute.components().collect(),
-            takes_directory: matches!(last, Some(b"" | b"." | b"..")),
+            expected: match last {
+                Some(b"" | b"." | b"..") => Expected::Directory,
+                _ => Expected::Anything,
+            },
             has_links: false,
             directory,
             was_remounted: false,
-            target: None,
+            target: Target::NeverThere,
             is_warned: false,
             lacks_watches: false,
             state: PathState::Idle,
             move_watches: Vec::new(),
             name_watches: Vec::new(),
             link_watches: Vec::new(),
-            is_absent_file: false,
             delay: RETRY,
         }
     }
@@ -159,26 +167,38 @@ impl SurveyedPath {
 
     /// Notes where the PATH leads, if to something.
     pub(super) fn note_target(&mut self, found: &Survey) {
-        self.target = found.target().or(self.target.take());
-        let was_file = matches!(self.target, Some(RootTarget::File(..)));
-        self.is_absent_file = was_file && found.inode.is_none() && found.parent.is_some();
+        let last = std::mem::replace(&mut self.target, Target::NeverThere);
+        let is_only_file_absent = found.inode.is_none() && found.parent.is_some();
+        self.target = match (found.target(), last) {
+            (Some(target), _) => Target::Known(target),
+            (None, Target::Known(file @ RootTarget::File(..)) | Target::AbsentFile(file))
+                if is_only_file_absent =>
+            {
+                Target::AbsentFile(file)
+            }
+            (None, Target::AbsentFile(file)) => Target::Known(file),
+            (None, last) => last,
+        };
     }
 
     /// Whether it leads to nothing, and was a single file whose directory, or that of its symbolic
     /// link, stands: it may come back.
     pub(super) fn may_come_back(&self) -> bool {
-        self.has_links && self.is_absent_file
+        self.has_links && matches!(self.target, Target::AbsentFile(_))
     }
 
     /// Whether the PATH has led to something.
     pub(super) fn was_there(&self) -> bool {
-        self.target.is_some()
+        self.target != Target::NeverThere
     }
 
     /// Whether a survey has found the PATH to lead where it did: what is watched for it was lost
     /// with another PATH that led there, too.
     pub(super) fn is_unmoved(&self, found: &Survey) -> bool {
-        self.was_there() && found.target() == self.target
+        match &self.target {
+            Target::NeverThere => false,
+            Target::Known(last) | Target::AbsentFile(last) => found.target().as_ref() == Some(last),
+        }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
