@@ -30,7 +30,7 @@ use crate::sys::xattr;
 use crate::tracker::Tracker;
 use crate::tracker::disk::{
     Disk, FileDigest, FsClass, FsError, Inode, PathWriter, Reading, Stat, Target, Ticket, Watched,
-    Xattr, names_of,
+    Xattr,
 };
 pub(crate) use open_directories::Directory;
 use open_directories::OpenDirectories;
@@ -220,7 +220,7 @@ impl Disk for RealDisk {
                 let target = RemoteTarget::In(path.clone(), *inode, b".".to_vec());
                 return match self.ask(Ask::List, target)? {
                     Answer::Names(found) => {
-                        names_of(&found).for_each(take);
+                        found.iter().for_each(take);
                         Ok(())
                     }
                     _ => Err(FsError::Unanswered),

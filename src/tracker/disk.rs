@@ -106,20 +106,30 @@ pub(crate) struct Ticket(pub(crate) u64);
 /// Appends the relative path of a directory, and returns its root.
 pub(crate) type PathWriter<'w, 'a> = dyn Fn(&mut Vec<u8>) -> Option<&'a [u8]> + 'w;
 
-/// Appends a name to a list of names: its length in two bytes, and its bytes.
-pub(crate) fn append_name(names: &mut Vec<u8>, name: &[u8]) {
-    names.extend(u16::try_from(name.len()).unwrap_or(0).to_ne_bytes());
-    names.extend(name);
-}
+/// The names that are listed in a directory, in one buffer: the length of each in two bytes, and its
+/// bytes.
+#[derive(Default, Debug)]
+pub(crate) struct NameList(Vec<u8>);
 
-/// The names in such a list.
-pub(crate) fn names_of(mut listed: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let (length, rest) = listed.split_first_chunk()?;
-        let (name, rest) = rest.split_at_checked(usize::from(u16::from_ne_bytes(*length)))?;
-        listed = rest;
+impl NameList {
+    pub(crate) fn push(&mut self, name: &[u8]) {
+        let length = u16::try_from(name.len()).unwrap_or(0);
+        self.0.extend(length.to_ne_bytes());
+        self.0.extend(name);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut offset = 0;
+        std::iter::from_fn(move || self.next_at(&mut offset))
+    }
+
+    /// The name at an offset, which is moved behind it; `None` at the end.
+    pub(crate) fn next_at(&self, offset: &mut usize) -> Option<&[u8]> {
+        let (length, rest) = self.0.get(*offset..)?.split_first_chunk()?;
+        let name = rest.get(..usize::from(u16::from_ne_bytes(*length)))?;
+        *offset += length.len() + name.len();
         Some(name)
-    })
+    }
 }
 
 pub(crate) trait Disk {
@@ -159,4 +169,22 @@ pub(crate) trait Disk {
     fn is_self_output(&self, inode: Inode) -> bool;
     /// Closes directories and frees buffers that were kept for the next calls.
     fn release(&mut self);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NameList;
+
+    #[test]
+    fn the_names_of_a_list_come_in_their_order_and_end() {
+        let names: [&[u8]; 3] = [b"a", &[b'n'; 255], b"\xff"];
+        let mut list = NameList::default();
+        names.iter().for_each(|name| list.push(name));
+        assert!(list.iter().eq(names));
+        let mut offset = 0;
+        for name in names {
+            assert_eq!(list.next_at(&mut offset), Some(name));
+        }
+        assert_eq!(list.next_at(&mut offset), None);
+    }
 }

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use super::Tracker;
-use super::disk::{Disk, FsError, Stat, append_name, names_of};
+use super::disk::{Disk, FsError, NameList, Stat};
 use super::model::{CaseFolding, Id};
 use super::queue::{Key, ScanScope, Work};
 
@@ -238,14 +238,14 @@ impl<D: Disk> Tracker<D> {
             self.try_listed(dir, &names)?;
         }
         let folds = self.is_folding(dir);
-        Ok(folds.then(|| names_of(&names).map(Box::from).collect()))
+        Ok(folds.then(|| names.iter().map(Box::from).collect()))
     }
 
     /// Finds out anew whether a directory ignores case, by a name that is listed: one that was
     /// removed or created meanwhile may have given a wrong result before.
-    fn try_listed(&mut self, dir: Id, names: &[u8]) -> Result<(), FsError> {
+    fn try_listed(&mut self, dir: Id, names: &NameList) -> Result<(), FsError> {
         let lettered = |name: &&[u8]| other_spelling(name).is_some();
-        for name in names_of(names).filter(lettered).take(SEARCHED) {
+        for name in names.iter().filter(lettered).take(SEARCHED) {
             let stat = match self.stat_in(dir, name) {
                 Ok(stat) => stat,
                 Err(FsError::NotFound) => continue, // It is gone since.
@@ -260,12 +260,10 @@ impl<D: Disk> Tracker<D> {
         Ok(())
     }
 
-    /// The names in a directory, as a list made by [`append_name`].
-    fn list(&mut self, dir: Id) -> Result<Vec<u8>, FsError> {
-        let mut names = Vec::new();
+    fn list(&mut self, dir: Id) -> Result<NameList, FsError> {
+        let mut names = NameList::default();
         let opened = self.enter(dir)?;
-        self.disk
-            .list(&opened, &mut |name| append_name(&mut names, name))?;
+        self.disk.list(&opened, &mut |name| names.push(name))?;
         Ok(names)
     }
 
@@ -285,7 +283,7 @@ impl<D: Disk> Tracker<D> {
             // It is gone, or its directory has moved.
             return self.rescan_folded(dir);
         };
-        if names_of(&again).any(|listed| listed == &*name) {
+        if again.iter().any(|listed| listed == &*name) {
             return;
         }
         // Not a spelling that is another entry of the model, unless that is an alias: a directory
@@ -297,7 +295,7 @@ impl<D: Disk> Tracker<D> {
                     .find(dir, listed)
                     .is_none_or(|known| model.is_alias(known))
         };
-        let spelling = names_of(&again).find(is_its).map(<[u8]>::to_vec);
+        let spelling = again.iter().find(is_its).map(<[u8]>::to_vec);
         match spelling {
             Some(spelling) => self.rename(child, dir, &spelling),
             None => self.unlink(child),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Tracker;
-use super::disk::{Disk, FsError, append_name};
+use super::disk::{Disk, FsError, NameList};
 use super::folded_names::{ListedNames, Source};
 use super::model::{Flag, Id};
 use super::queue::{ActiveScan, Next, ScanScope, ScanStep, Work};
@@ -73,7 +73,7 @@ impl<D: Disk> Tracker<D> {
         if self.is_scanning(dir) {
             return self.queue.scan_again(dir, scope);
         }
-        let mut names = Vec::new();
+        let mut names = NameList::default();
         let mut known = 0;
         let mut owner = None;
         let listed = self.enter(dir).and_then(|opened| {
@@ -85,7 +85,7 @@ impl<D: Disk> Tracker<D> {
                     known += 1;
                     last = Some(found);
                 }
-                None => append_name(&mut names, name),
+                None => names.push(name),
             };
             self.disk.list(&opened, take)
         });

@@ -5,7 +5,7 @@ use crate::disk::path::RemotePath;
 use crate::event::Wd;
 use crate::file_status::{FsError, Inode, Stat};
 use crate::sys::fs_error;
-use crate::tracker::disk::Watched;
+use crate::tracker::disk::{NameList, Watched};
 
 /// What a question is about.
 #[derive(Clone, PartialEq, Debug)]
@@ -49,8 +49,7 @@ pub(crate) enum Answer {
     Stat(Stat),
     Watched(Watched),
     WatchedFile(Wd, Stat),
-    /// A list of names, as made by [`append_name`](crate::tracker::disk::append_name).
-    Names(Vec<u8>),
+    Names(NameList),
     Walked(Walked),
 }
 

@@ -20,7 +20,7 @@ use crate::sys::process::coarse_nanos;
 use crate::sys::reopen::FdPath;
 use crate::sys::stat::{stat_fd, stat_name};
 use crate::sys::{fs_error, listing, watch_error};
-use crate::tracker::disk::{FileDigest, Watched, append_name};
+use crate::tracker::disk::{FileDigest, NameList, Watched};
 
 /// How long a thread holds directories open after the last question: 200 ms.
 const HOLD: Duration = Duration::from_millis(200);
@@ -139,9 +139,9 @@ impl Answerer {
                 Answer::WatchedFile(wd, stat_fd(opened.as_fd())?)
             }
             Ask::List => {
-                let mut names = Vec::new();
+                let mut names = NameList::default();
                 let opened = self.open(target)?;
-                list(opened.as_fd(), |entry| append_name(&mut names, entry.name))?;
+                list(opened.as_fd(), |entry| names.push(entry.name))?;
                 Answer::Names(names)
             }
             Ask::Walk => {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::key::ScanScope;
+use crate::tracker::disk::NameList;
 use crate::tracker::folded_names::ListedNames;
 use crate::tracker::model::Id;
 
@@ -19,11 +20,10 @@ pub(in crate::tracker) struct ActiveScan {
     children: Vec<Id>,
     /// How many of them were compared.
     compared: usize,
-    /// The listed names that the model did not have, as a list made by
-    /// [`append_name`](crate::tracker::disk::append_name).
-    names: Vec<u8>,
-    /// How many of its bytes were taken.
-    read: usize,
+    /// The listed names that the model did not have.
+    names: NameList,
+    /// The offset of the next of them.
+    offset: usize,
 }
 
 /// What a scan compares next.
@@ -49,7 +49,7 @@ impl ActiveScan {
         owner: Option<u32>,
         listed: Option<Arc<ListedNames>>,
         children: Vec<Id>,
-        names: Vec<u8>,
+        names: NameList,
     ) -> Self {
         Self {
             dir,
@@ -59,7 +59,7 @@ impl ActiveScan {
             children,
             compared: 0,
             names,
-            read: 0,
+            offset: 0,
         }
     }
 
@@ -85,11 +85,9 @@ impl ActiveScan {
             self.compared += 1;
             return Next::Child(child);
         }
-        let Some((length, rest)) = self.names[self.read..].split_first_chunk() else {
-            return Next::End;
-        };
-        let length = usize::from(u16::from_ne_bytes(*length));
-        self.read += 2 + length;
-        Next::Name(rest[..length].into())
+        match self.names.next_at(&mut self.offset) {
+            Some(name) => Next::Name(name.into()),
+            None => Next::End,
+        }
     }
 }

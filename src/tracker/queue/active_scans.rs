@@ -158,14 +158,14 @@ impl WorkQueue {
 #[cfg(test)]
 mod tests {
     use super::{ActiveScan, ActiveScans, NAMES_ROW};
-    use crate::tracker::disk::append_name;
+    use crate::tracker::disk::NameList;
     use crate::tracker::model::Id;
     use crate::tracker::queue::{Next, ScanScope};
 
     /// The scan of a directory with so many new names.
     fn scan(dir: u32, owner: u32, count: usize) -> ActiveScan {
-        let mut names = Vec::new();
-        (0..count).for_each(|_| append_name(&mut names, b"name"));
+        let mut names = NameList::default();
+        (0..count).for_each(|_| names.push(b"name"));
         ActiveScan::new(
             Id(dir),
             ScanScope::New,

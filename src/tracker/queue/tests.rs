@@ -5,7 +5,7 @@
 mod failures;
 
 use super::*;
-use crate::tracker::disk::Inode;
+use crate::tracker::disk::{Inode, NameList};
 
 fn io() -> FsError {
     FsError::Io("it does not work".into())
@@ -136,7 +136,8 @@ fn no_directory_keeps_another_waiting_for_more_than_its_row() {
 fn the_scan_under_way_has_its_turn_too() {
     let mut queue = WorkQueue::default();
     let mut turns = 0;
-    let scan = ActiveScan::new(Id(0), ScanScope::All, None, None, Vec::new(), Vec::new());
+    let names = NameList::default();
+    let scan = ActiveScan::new(Id(0), ScanScope::All, None, None, Vec::new(), names);
     queue.begin_scan(scan);
     for id in 0..100 {
         queue.add(Work::entry(Id(id), Some(Id(0))));
