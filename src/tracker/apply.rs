@@ -24,6 +24,13 @@ pub(super) enum ReadWhen {
     Renamed,
 }
 
+/// What is left of a step once the change of its name is applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Left {
+    Nothing,
+    ContentEvents,
+}
+
 impl<D: Disk> Tracker<D> {
     /// Coalesces events into the batch that is applied next. All of them were read before now.
     pub(crate) fn begin_batch<'e>(&mut self, events: impl Iterator<Item = Event<'e>>) {
@@ -78,7 +85,7 @@ impl<D: Disk> Tracker<D> {
             self.enqueue_name(dir, name);
         } else if self.is_hidden(dir, name, step.is_dir) {
             return self.hidden_step(dir, name, step);
-        } else if self.apply_structure(dir, steps, at, step) {
+        } else if self.apply_structure(dir, steps, at, step) == Left::Nothing {
             return;
         }
         if step.content != ContentEvents::default() && self.is_directory(dir) {
@@ -102,9 +109,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Applies that a name was created, moved or deleted. Returns whether the content events of
-    /// the step are served, too.
-    fn apply_structure(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) -> bool {
+    /// Applies that a name was created, moved or deleted. Returns what is left of the step.
+    fn apply_structure(&mut self, dir: Id, steps: &Steps, at: usize, step: &NameStep) -> Left {
         let name = steps.name(at);
         if step.change != NameChange::Content {
             self.note_structure(dir, name);
@@ -130,7 +136,7 @@ impl<D: Disk> Tracker<D> {
             NameChange::MovedTo(cookie) => self.moved_to(dir, steps, at, cookie),
             NameChange::Content => {}
         }
-        false
+        Left::ContentEvents
     }
 
     /// The entry of a name that is created. What waits there for `IN_MOVED_TO` has left the tree, and

@@ -5,6 +5,7 @@
 //! If a later step of the batch moves the name, its kind is found under the new name.
 //! Invariant: a file that was created, written and closed in one batch is read once.
 
+use super::apply::Left;
 use super::content::{Read, content};
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Evidence, Id, Knowledge};
@@ -22,21 +23,20 @@ impl<D: Disk> Tracker<D> {
         may_be_added.then(|| self.model.insert(Some(dir), name, kind))
     }
 
-    /// Applies `IN_CREATE` of a name that is not in the model, and no directory. Returns whether
-    /// its content events are served, too.
+    /// Applies `IN_CREATE` of a name that is not in the model, and no directory. Returns what is
+    /// left of the step.
     pub(super) fn create(
         &mut self,
         dir: Id,
         name: &[u8],
         content: ContentEvents,
         outcome: Outcome<'_>,
-    ) -> bool {
+    ) -> Left {
         match outcome {
-            Outcome::Stays if content.closed && self.create_closed(dir, name, content) => true,
-            Outcome::Stays => {
-                self.create_name(dir, name, content);
-                false
+            Outcome::Stays if content.closed && self.create_closed(dir, name, content) => {
+                return Left::Nothing;
             }
+            Outcome::Stays => self.create_name(dir, name, content),
             Outcome::Moved { .. } => {
                 let destination = self.find_destination(outcome, content);
                 let kind = destination.as_ref().map(|at| at.kind);
@@ -44,18 +44,14 @@ impl<D: Disk> Tracker<D> {
                 if let (Some(id), Some(destination)) = (id, destination) {
                     self.keep_destination(id, destination);
                 }
-                false
             }
             // Its kind cannot be found out any longer.
             Outcome::Removed => {
                 self.insert_unseen(dir, name, None);
-                false
             }
-            Outcome::Unknown => {
-                self.unseen_create(dir, name);
-                false
-            }
+            Outcome::Unknown => self.unseen_create(dir, name),
         }
+        Left::ContentEvents
     }
 
     /// Inserts a name that has left the disk already: as a file, unless another kind was found
