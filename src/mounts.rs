@@ -3,7 +3,7 @@
 //!
 //! Asks no mounted file system, so that none can make it wait. Holds no descriptor of any mount.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,6 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::HashMap;
 
 use crate::file_status::{FsClass, Stat};
 use crate::sys::epoll::take_exceptional;
@@ -153,7 +155,7 @@ impl MountTable {
     pub(crate) fn new() -> Self {
         let mut known = Known {
             mounts: Mounts::new(),
-            classes: HashMap::new(),
+            classes: HashMap::default(),
         };
         known.set_classes();
         Self {

@@ -67,7 +67,9 @@ impl Turns {
             Class::Timer => self.timers.pop_front(),
             Class::Entry => self.entries.pop(),
             Class::Name => self.names.pop(),
-            Class::Scan if is_scanning && (self.scans.is_empty() || self.compared < NAMES_BETWEEN) => {
+            Class::Scan
+                if is_scanning && (self.scans.is_empty() || self.compared < NAMES_BETWEEN) =>
+            {
                 self.compared += 1;
                 return Some(Turn::ActiveScans);
             }
