@@ -53,15 +53,15 @@ pub(crate) struct NameStep {
     pub(crate) change: NameChange,
     /// Its content events, up to the next step of the name.
     pub(crate) content: ContentEvents,
-    /// A later step of the batch moves or deletes the name: it has left the disk already.
+    /// A later step of the batch moves, deletes or replaces what has the name: that has left it on the
+    /// disk already.
     pub(crate) is_gone_later: bool,
 }
 
 /// The later fate, within the batch, of the file that a step is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome<'a> {
-    /// The name is taken at the end of the batch, by it or by what a rename has put in its place:
-    /// unless something came after the batch, the disk has a file there.
+    /// It has the name until the end of the batch.
     Stays,
     /// It has this name at the end of the batch.
     Moved { wd: Wd, name: &'a [u8] },
@@ -126,7 +126,7 @@ impl Steps {
         &self.names[start as usize..end as usize]
     }
 
-    /// Whether a later step of the batch moves or deletes the name of a step.
+    /// Whether a later step of the batch moves, deletes or replaces what has the name of a step.
     pub(crate) fn is_gone_later(&self, at: usize) -> bool {
         matches!(self.slots[at].step, Step::Name(step) if step.is_gone_later)
     }
@@ -169,7 +169,9 @@ impl Steps {
                 .get(self.slots[at].next as usize)
                 .is_some_and(|next| {
                     matches!(&next.step, Step::Name(step) if step.is_gone_later
-                    || matches!(step.change, NameChange::Deleted | NameChange::MovedFrom(_)))
+                    || matches!(step.change, NameChange::Deleted
+                        | NameChange::MovedFrom(_)
+                        | NameChange::MovedTo(_)))
                 });
             if let Step::Name(step) = &mut self.slots[at].step {
                 step.is_gone_later = is_gone_later;

@@ -252,7 +252,8 @@ proptest! {
             let is_taken = (at + 1..steps.slots.len()).any(|later| {
                 matches!(steps.step(later), Step::Name(other) if other.wd == step.wd
                     && steps.name(later) == steps.name(at)
-                    && matches!(other.change, NameChange::Deleted | NameChange::MovedFrom(_)))
+                    && matches!(other.change, NameChange::Deleted
+                        | NameChange::MovedFrom(_) | NameChange::MovedTo(_)))
             });
             prop_assert_eq!(step.is_gone_later, is_taken);
         }

@@ -208,16 +208,13 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Serves a write to a name that the model does not have: if the name is gone, the file may
-    /// have another one, so the directory is scanned.
+    /// Serves a write to a name that the model does not have. If the name is gone, the file may have
+    /// another one, so the directory is scanned. Else the file may be another one, by a later event,
+    /// which shows whether it was made or renamed.
     fn written_unknown_name(&mut self, dir: Id, name: &[u8]) {
-        self.reconcile_name(dir, name);
-        if !self.is_directory(dir) || self.model.find(dir, name).is_some() {
-            return;
-        }
-        let stat = self.stat_in(dir, name);
-        // What is there and still not in the model is our own output, or another spelling.
-        if stat.is_err() {
+        if self.stat_in(dir, name).is_ok() {
+            self.enqueue_name(dir, name);
+        } else if self.is_directory(dir) {
             self.compare_files_later(dir);
         }
     }

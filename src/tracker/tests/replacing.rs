@@ -161,3 +161,57 @@ fn a_file_moved_in_onto_a_name_that_was_never_read_is_a_change_whatever_its_time
     assert_eq!(world.new_records(), ["changed t/a 4"]);
     world.converges();
 }
+
+/// Calls that write to the file that has a name, as its second writer does.
+fn append(path: &'static str) -> Vec<Op> {
+    vec![Op::Append(1, path), Op::Put(1, 7), Op::Shut(1)]
+}
+
+#[test]
+fn a_late_write_to_a_deleted_log_does_not_hide_how_the_new_one_was_made() {
+    let late = [Op::Append(1, "t/log"), Op::Unlink("t/log"), Op::Put(1, 7)];
+    let ops = all(&[late.to_vec(), vec![Op::Shut(1)], write("t/log", 2)]);
+    emits(
+        &write("t/log", 1),
+        &ops,
+        &["deleted t/log", "created t/log 0", "changed t/log 4"],
+    );
+}
+
+#[test]
+fn a_late_write_to_a_deleted_log_does_not_create_what_is_renamed_to_its_name() {
+    let late = [Op::Append(1, "t/log"), Op::Unlink("t/log"), Op::Put(1, 7)];
+    let ops = all(&[
+        late.to_vec(),
+        vec![Op::Shut(1), Op::Rename("t/new", "t/log")],
+    ]);
+    emits(
+        &all(&[write("t/log", 1), write("t/new", 2)]),
+        &ops,
+        &["deleted t/log", "renamed t/new -> t/log"],
+    );
+}
+
+#[test]
+fn what_replaces_a_file_that_was_just_written_is_not_taken_for_its_bytes() {
+    let mut options = WorldOptions::default();
+    options.settings.closed = true;
+    let tree = all(&[write("t/f", 1), write("t/g", 2), vec![Op::Symlink("t/l")]]);
+    for (from, expected) in [
+        ("t/g", &["renamed t/g -> t/f", "changed t/f 4"][..]),
+        ("t/l", &["renamed t/l -> t/f"]),
+    ] {
+        let mut world = World::quiet(&options, &tree);
+        world.does(&all(&[append("t/f"), vec![Op::Rename(from, "t/f")]]));
+        world.converges();
+        assert_eq!(world.new_records(), expected);
+    }
+    // The same of a file that was just made.
+    let mut world = World::quiet(&options, &tree);
+    world.does(&all(&[write("t/h", 3), vec![Op::Rename("t/g", "t/h")]]));
+    world.converges();
+    assert_eq!(
+        world.new_records(),
+        ["created t/h 0", "renamed t/g -> t/h", "changed t/h 4"]
+    );
+}
