@@ -226,9 +226,10 @@ impl<D: Disk> Tracker<D> {
                 .map_or_else(|| self.stat_entry(id), |stat| Ok(*stat))
             {
                 Ok(stat) => {
+                    // A scan makes it stale, too, and is no reason to try it before its time.
+                    let may_be_readable = begun.is_stale && !matches!(error, FsError::Io(_));
                     self.reading_failed(id, &stat, error, evidence);
-                    // It may be readable by now.
-                    if begun.is_stale || !self.model.evidence(id).is_empty() {
+                    if may_be_readable || !self.model.evidence(id).is_empty() {
                         self.enqueue(id);
                     }
                 }

@@ -242,10 +242,13 @@ impl WorkQueue {
         self.items.values().any(|item| item.tries.failures > 0)
     }
 
-    /// Whether an entry is delayed after an I/O error.
+    /// Whether an entry is delayed after an I/O error, or has failed and is to be tried next.
     pub(super) fn backs_off(&self, id: Id) -> bool {
         let item = self.items.get(&Key::Entry(id));
-        item.is_some_and(|item| item.state.waits_after(FailureKind::Io))
+        item.is_some_and(|item| match item.state {
+            State::Ready => item.tries.failures > 0,
+            state => state.waits_after(FailureKind::Io),
+        })
     }
 
     pub(super) fn has(&self, key: &Key) -> bool {

@@ -160,3 +160,19 @@ fn a_key_that_waits_long_is_tried_soon_after_an_error_that_passes_soon() {
     assert_eq!(keys(&mut queue), [entry.key]);
     assert!(queue.items.is_empty());
 }
+
+#[test]
+fn an_entry_that_has_failed_backs_off_until_it_is_served() {
+    let mut queue = WorkQueue::default();
+    let entry = Work::entry(Id(1), Some(Id(0)));
+    queue.retry(entry.clone(), &io());
+    assert!(queue.backs_off(Id(1)));
+    queue.set_now(RETRY_DELAY);
+    queue.advance();
+    assert!(queue.has_ready() && queue.backs_off(Id(1)), "it is due");
+    assert_eq!(queue.take(), Some(entry.clone()));
+    assert!(!queue.backs_off(Id(1)));
+    queue.served();
+    queue.add(entry);
+    assert!(!queue.backs_off(Id(1)), "it has not failed");
+}
