@@ -11,7 +11,7 @@ use super::moved_from::{MovedFrom, Moving};
 use super::queue::{CEILING, Key, ScanScope, Work};
 use super::remove::Emitted;
 use crate::change::Kind;
-use crate::coalesce::Steps;
+use crate::coalesce::{Step, Steps};
 use crate::event::Cookie;
 
 /// Maximum wait for IN_MOVED_TO: 50 ms, in nanoseconds. Only the form of the record
@@ -99,7 +99,14 @@ impl<D: Disk> Tracker<D> {
         };
         if !moved {
             self.note_arrival(dir, name);
-            self.reconcile_name(dir, name);
+            let is_dir = matches!(steps.step(at), Step::Name(step) if step.is_dir);
+            if is_dir && steps.is_gone_later(at) {
+                // The disk has something else there by now. To watch a large directory takes long: others
+                // may exchange two of them all the time.
+                self.enqueue_name(dir, name);
+            } else {
+                self.reconcile_name(dir, name);
+            }
         }
     }
 

@@ -238,3 +238,22 @@ fn what_came_and_went_is_reported_however_late_its_last_event_is_read() {
     world.converges();
     assert_eq!(world.new_records(), ["created t/a 0", "deleted t/a"]);
 }
+
+#[test]
+fn exchanges_of_directories_do_not_have_them_watched_each_time() {
+    let tree = [
+        Op::MakeDir("t/d"),
+        Op::Fifo("t/d/a"),
+        Op::MakeDir("t/e"),
+        Op::Fifo("t/e/b"),
+    ];
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    for _ in 0..50 {
+        world.does(&[Op::Exchange("t/d", "t/e"), Op::Exchange("t/e", "t/d")]);
+    }
+    world.tracker.disk.journal.clear();
+    world.converges();
+    let is_watch = |line: &&String| line.trim_start().starts_with("watch");
+    let watches = world.tracker.disk.journal.iter().filter(is_watch).count();
+    assert!(watches < 10, "{watches} times");
+}
