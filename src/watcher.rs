@@ -174,6 +174,10 @@ impl Watcher {
             let is_over = !self.tracker.is_alive() && !self.tracker.is_emitting();
             if is_over && !self.waits_for_paths() {
                 self.shut_down()?;
+                // Changes that --settle held until now count, too.
+                if self.stop.is_counted() {
+                    return Ok(StopReason::Counted);
+                }
                 return Err(Error::NothingLeft);
             }
             self.serve_remotes();

@@ -123,6 +123,19 @@ fn an_end_prints_what_is_held() {
 }
 
 #[test]
+fn a_count_that_is_reached_by_the_end_of_the_last_path_is_reached() {
+    let tree = Tree::new();
+    tree.mkdir("w");
+    tree.touch("w/f");
+    let args = ["--settle", "30", "--count", "2"];
+    let mut watch = tree.watch().path("w").args(args).start();
+    tree.remove("w/f");
+    tree.rmdir("w");
+    watch.expect(&["Deleted: w/f", "Deleted directory: w"]);
+    assert_eq!(watch.wait().status.code(), Some(0));
+}
+
+#[test]
 fn a_tree_that_is_never_quiet_is_printed_after_ten_times_as_long() {
     let tree = Tree::new();
     let mut watch = tree.watch().args(["--settle", "0.3"]).start();

@@ -237,8 +237,9 @@ impl<D: Disk> Tracker<D> {
     fn one_file(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
         let is_read = |applying: &Applying| applying.was_read(id);
         if self.applying.as_ref().is_some_and(is_read) {
-            // It was read after these events were, and is again only to report that it was closed.
-            if content.closed && self.settings.closed {
+            // It was read after these events were, and is again only to report that it was closed: not
+            // for the event of its own watch, which repeats that of its directory's.
+            if content.closed && self.settings.closed && when != ReadWhen::Queued {
                 self.model.add_evidence(id, Evidence::CLOSED_WRITE);
                 self.enqueue(id);
             }

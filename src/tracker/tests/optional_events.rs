@@ -238,3 +238,14 @@ fn attributes_of_what_was_renamed_before_it_was_looked_at_follow_its_creation() 
     ];
     emits_with(&options, &[], &ops, &emitted);
 }
+
+#[test]
+fn a_close_that_two_watches_report_is_one() {
+    let mut options = WorldOptions::default();
+    options.settings.strict = true;
+    options.settings.closed = true;
+    let mut world = World::quiet(&options, &write("t/f", 1));
+    world.does(&[Op::Append(1, "t/f"), Op::Put(1, 7), Op::Shut(1)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/f 8", "closed t/f 8"]);
+}
