@@ -246,6 +246,18 @@ pub(crate) struct Before {
     pub(crate) kind: Kind,
     /// The digest last reported, if there was one.
     pub(crate) digest: Option<Digest>,
+    /// Of a rename: that of the file that was renamed.
+    pub(crate) renamed: Option<Digest>,
+}
+
+impl Before {
+    pub(crate) fn new(kind: Kind, digest: Option<Digest>) -> Self {
+        Self {
+            kind,
+            digest,
+            renamed: None,
+        }
+    }
 }
 
 /// A change that is in no buffer.

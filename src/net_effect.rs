@@ -178,31 +178,34 @@ impl NetEffect {
     }
 
     fn renamed(&mut self, from: &[u8], path: &[u8], kind: Kind, replaced: Option<Before>) {
-        let Some(id) = self.known(from, kind, None) else {
+        let digest = replaced.and_then(|before| before.renamed);
+        let Some(id) = self.known(from, kind, digest) else {
             return;
         };
-        let to = match self.find(path) {
+        let (to, replaced) = match self.find(path) {
             At::Node(other) if other == id => return,
             At::Node(other) => {
                 let edge = self.edge_of(other);
+                let digest = replaced.and_then(|before| before.digest);
+                self.net.learn_old(other, digest);
                 self.remove(other);
-                self.net.replace(id, other);
-                edge
+                (edge, Some(other))
             }
-            At::Nothing(edge) => edge,
+            At::Nothing(edge) => (edge, None),
             At::Unknown(edge) => {
-                if let Some(Before { kind, digest }) = replaced {
+                let replaced = replaced.map(|Before { kind, digest, .. }| {
                     let other = self.net.add_old(edge, kind, digest);
                     self.net.set_destination(other, None);
-                    self.net.replace(id, other);
-                    self.origins.insert(edge, Some(other));
-                } else {
-                    self.origins.insert(edge, None);
+                    other
+                });
+                self.origins.insert(edge, replaced);
+                if replaced.is_none() {
                     self.note_vacant(edge);
                 }
-                edge
+                (edge, replaced)
             }
         };
+        self.net.note_rename(id, replaced);
         if !self.is_within(to.parent, id) {
             self.leave(id);
             self.net.set_destination(id, Some(to));

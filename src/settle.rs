@@ -126,10 +126,7 @@ mod tests {
     fn what_a_rename_replaced_is_deleted_if_the_renamed_goes_on() {
         let mut settle = Settle::new(0);
         let mut buffer = ChangeBuffer::keeping_before();
-        let replaced = Before {
-            kind: Kind::File,
-            digest: None,
-        };
+        let replaced = Before::new(Kind::File, None);
         for (from, path, before) in [("t/a", "t/b", Some(replaced)), ("t/b", "t/c", None)] {
             let change = Change::Renamed {
                 kind: Kind::File,

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::net::{Edge, Net, Node, NodeId};
-use crate::change::Kind;
+use crate::change::{Content, Kind};
 
 /// A net in which nothing is left to merge, and the node that was at each edge at the start.
 pub(super) fn merge(net: Net) -> (Net, HashMap<Edge, NodeId>) {
@@ -117,7 +117,7 @@ impl Merger {
         for id in self.net.ids() {
             let node = self.node(id);
             let (Some(origin), Some(destination), Some(content)) =
-                (node.origin, node.destination, node.new)
+                (node.origin, node.destination, self.content_to_emit(node))
             else {
                 continue;
             };
@@ -135,6 +135,18 @@ impl Merger {
                 self.node_mut(new).notes = notes;
             }
         }
+    }
+
+    /// The content of a file, if it changed, or the file moved and replaced one with other bytes.
+    fn content_to_emit(&self, node: &Node) -> Option<Content> {
+        let replaces_other = |kept: &Content| {
+            let to = node.destination.map(|edge| self.resolved(edge));
+            let replaced = to.and_then(|to| self.gone_at(to, Kind::File));
+            replaced.is_some_and(|old| kept.digest() != self.node(old).old)
+        };
+        let has_digest = |kept: &Content| kept.digest().is_some();
+        let kept = node.kept.filter(has_digest);
+        node.new.or(kept.filter(replaces_other))
     }
 
     /// Merges new files with those that are gone from their edges, unless they are emitted without

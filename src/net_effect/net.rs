@@ -42,7 +42,8 @@ pub(super) struct Node {
     pub(super) old: Option<Digest>,
     /// Its content, if a change has it.
     pub(super) new: Option<Content>,
-    /// The unchanged content of a file that was renamed, which may replace a file with another one.
+    /// The content of a file that was renamed and did not change, if it is known: it may replace a file
+    /// of which another one was reported.
     pub(super) kept: Option<Content>,
     /// The node that it replaced by its last rename.
     pub(super) replaced: Option<NodeId>,
@@ -229,9 +230,18 @@ impl Net {
         self.nodes[id.index()].kept = Some(content);
     }
 
-    /// Notes that a rename replaced a node.
-    pub(super) fn replace(&mut self, id: NodeId, replaced: NodeId) {
-        self.nodes[id.index()].replaced = Some(replaced);
+    /// Notes a rename, and the node that it replaced. If that changed to the bytes that the renamed file
+    /// has, no change of content follows, and this is where its content is known from. If the bytes
+    /// differ, the change may follow only after the net effect is taken.
+    pub(super) fn note_rename(&mut self, id: NodeId, replaced: Option<NodeId>) {
+        let reported = replaced.and_then(|other| {
+            let other = &self.nodes[other.index()];
+            other.new.or(other.kept)
+        });
+        let node = &mut self.nodes[id.index()];
+        let has_same_bytes = |content: &Content| node.old.is_some() && content.digest() == node.old;
+        node.kept = reported.filter(has_same_bytes);
+        node.replaced = replaced;
     }
 
     /// Notes the digest that was reported before a change; only that of the first change counts.

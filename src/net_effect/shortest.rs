@@ -161,16 +161,17 @@ impl Plan {
         })
     }
 
-    /// Whether renames alone, without a change of content, put one file in the place of another.
+    /// Whether renames alone, without a change of content, put one file in the place of another: it
+    /// has the same bytes.
     fn has_replaced(&self, by: NodeId, gone: NodeId) -> bool {
         let mut at = self.node(by).replaced;
-        while let Some(id) = at.filter(|&id| id != gone) {
-            at = self
-                .node(id)
-                .replaced
-                .filter(|_| self.node(id).new.is_none());
+        while let Some(id) = at.filter(|&id| self.node(id).new.is_none()) {
+            if id == gone {
+                return true;
+            }
+            at = self.node(id).replaced;
         }
-        at == Some(gone)
+        false
     }
 
     /// Makes the record of the node on top of the stack, or puts the node there whose record must
@@ -239,10 +240,8 @@ impl Plan {
                 if destination.is_none() {
                     self.leave(id);
                 }
-                self.add(
-                    Change::Deleted { kind, path },
-                    Some(Before { kind, digest }),
-                );
+                let before = Before::new(kind, digest);
+                self.add(Change::Deleted { kind, path }, Some(before));
             }
             (Todo::Rename, Some(to)) => self.rename(id, to),
             (Todo::Create, Some(to)) => {
@@ -272,11 +271,18 @@ impl Plan {
         let replaced = replaced.map(|old| {
             self.leave(old);
             self.todo[old.index()] = Todo::Nothing;
-            let Node { kind, old, .. } = *self.node(old);
+            let Node {
+                kind, old: digest, ..
+            } = *self.node(old);
             if (kind, self.node(id).kind) == (Kind::File, Kind::File) {
-                self.overwritten.insert(id, old);
+                self.overwritten.insert(id, digest);
             }
-            Before { kind, digest: old }
+            let renamed = self.node(id).old;
+            Before {
+                kind,
+                digest,
+                renamed,
+            }
         });
         self.leave(id);
         self.enter(id, to);

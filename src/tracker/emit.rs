@@ -89,6 +89,8 @@ impl<D> Tracker<D> {
         // Unless both or neither is a directory, it was emitted as deleted.
         let is_directory = |kind| kind == Kind::Directory;
         let before = before.filter(|before| is_directory(before.kind) == is_directory(kind));
+        let renamed = self.before(id).and_then(|before| before.digest);
+        let before = before.map(|before| Before { renamed, ..before });
         let change = Change::Renamed { kind, from, path };
         self.records.current().push_over(change, before);
     }
@@ -111,10 +113,7 @@ impl<D> Tracker<D> {
     /// Emits that a file's bytes changed. `old`: the digest last reported, where that is known.
     pub(super) fn emit_changed(&mut self, id: Id, content: Content, old: Option<Digest>) {
         let path = self.path(id);
-        let before = Before {
-            kind: Kind::File,
-            digest: old,
-        };
+        let before = Before::new(Kind::File, old);
         let change = Change::Changed { path, content };
         self.records.current().push_over(change, Some(before));
         if let Some(dir) = self.model.parent(id)
@@ -168,9 +167,7 @@ impl<D> Tracker<D> {
         let kind = self.model.kind(id);
         let is_file = kind == Kind::File;
         let is_reported = !self.model.has(id, Flag::HIDDEN);
-        is_reported.then(|| Before {
-            kind,
-            digest: is_file.then(|| self.model.digest(id)).flatten(),
-        })
+        let digest = is_file.then(|| self.model.digest(id)).flatten();
+        is_reported.then(|| Before::new(kind, digest))
     }
 }

@@ -42,11 +42,8 @@ impl Plan {
         let kind = node.kind;
         if let Some(content) = changed {
             let path = path.clone();
-            let digest = node.old;
-            add(
-                Change::Changed { path, content },
-                Some(Before { kind, digest }),
-            );
+            let before = Before::new(kind, node.old);
+            add(Change::Changed { path, content }, Some(before));
         }
         let notes = node.notes.as_deref().cloned().unwrap_or_default();
         if let Some(content) = notes.closed {

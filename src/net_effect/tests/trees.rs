@@ -147,10 +147,15 @@ pub(super) const PATHS: [&str; 6] = ["a", "b", "c", "d", "d/a", "d/b"];
 
 /// What was reported of an entry.
 pub(super) fn before(item: Item) -> Option<Before> {
-    Some(Before {
-        kind: item.kind,
-        digest: (item.kind == Kind::File).then(|| digest(item.bytes)),
-    })
+    let digest = (item.kind == Kind::File).then(|| digest(item.bytes));
+    Some(Before::new(item.kind, digest))
+}
+
+/// What was reported of an entry and of one that is renamed to its name.
+fn before_rename(replaced: Item, item: Item) -> Option<Before> {
+    let renamed = before(item).and_then(|before| before.digest);
+    let before = before(replaced);
+    before.map(|before| Before { renamed, ..before })
 }
 
 pub(super) fn created(path: &str, kind: Kind, content: Content) -> OwnedChange {
@@ -203,7 +208,7 @@ pub(super) fn possible(tree: &Tree) -> Vec<OwnedChange> {
         }
         changes.push(deleted(path, item.kind, before(item)));
         for to in PATHS {
-            let replaced = tree.get(to).and_then(|&item| before(item));
+            let replaced = tree.get(to).and_then(|&old| before_rename(old, item));
             changes.push(renamed(path, to, item.kind, replaced));
         }
     }
@@ -263,5 +268,15 @@ pub(super) fn starts() -> Vec<Tree> {
             ("c", File),
             ("d", Directory),
         ]),
+        with_bytes_of_changes(tree(&[("a", File), ("b", File), ("c", File)])),
     ]
+}
+
+/// Gives the files the bytes that changes give to others: 1, 2, 1 and so on. So a file may get, or
+/// be replaced by one that has, the bytes that were under its name.
+fn with_bytes_of_changes(mut tree: Tree) -> Tree {
+    for (item, bytes) in tree.values_mut().zip([1, 2].into_iter().cycle()) {
+        item.bytes = bytes;
+    }
+    tree
 }
