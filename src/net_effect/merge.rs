@@ -101,8 +101,13 @@ impl Merger {
         self.merged[new.index()] = old;
         let node = self.node_mut(old);
         node.destination = node.origin;
-        (node.new, node.notes) = (content, notes);
-        self.net.set_attributes(old, attributes);
+        node.new = content;
+        let old_notes = std::mem::replace(&mut node.notes, notes);
+        if attributes.is_some() {
+            // Those that the new node had first are not those that the old one had.
+            self.net.notes(old).attributes = old_notes.and_then(|notes| notes.attributes);
+            self.net.set_attributes(old, attributes);
+        }
     }
 
     /// Splits a file that moved and has new content, if something else has its old name: the

@@ -200,8 +200,10 @@ impl Net {
         if node.origin.is_none() || !node.was_shown {
             node.attributes = attributes;
         } else if let Some(attributes) = attributes {
-            // Those of the old node are not known.
-            self.notes(id).attributes = Some((None, attributes));
+            // Those of the old node are known only if they changed.
+            let notes = self.notes(id);
+            let first = notes.attributes.and_then(|(first, _)| first);
+            notes.attributes = Some((first, attributes));
         }
     }
 

@@ -1,8 +1,9 @@
 //! Tests what the net effect of changes of mode, owner and extended attributes is.
 
 use super::super::{NetEffect, net_effect};
-use super::trees::created;
-use crate::change::{Attributes, Change, Content, Kind, OwnedChange};
+use super::show;
+use super::trees::{content, created, deleted, digest};
+use crate::change::{Attributes, Before, Change, Content, Kind, OwnedChange};
 
 const ATTRIBUTES: Attributes = Attributes {
     mode: 0o644,
@@ -66,4 +67,41 @@ fn what_is_created_has_the_attributes_that_were_found_later() {
         panic!("{change:?}");
     };
     assert_eq!(*attributes, Some(ATTRIBUTES));
+}
+
+#[test]
+fn what_is_made_anew_is_compared_with_the_attributes_before_the_first_change() {
+    let private = Attributes {
+        mode: 0o600,
+        ..ATTRIBUTES
+    };
+    let without_before = |change| OwnedChange {
+        change,
+        before: None,
+    };
+    let restricted = without_before(Change::AttributesChanged {
+        kind: Kind::File,
+        path: b"a".to_vec(),
+        new: private,
+        old: Some(ATTRIBUTES),
+        xattrs: Vec::new(),
+    });
+    let made = |attributes| {
+        without_before(Change::Created {
+            kind: Kind::File,
+            path: b"a".to_vec(),
+            content: content(1),
+            entered: true,
+            attributes: Some(attributes),
+        })
+    };
+    let before = Some(Before::new(Kind::File, Some(digest(1))));
+    for (attributes, expected) in [(ATTRIBUTES, ""), (private, "mode a Some(420) 384")] {
+        let changes = [
+            restricted.clone(),
+            deleted("a", Kind::File, before),
+            made(attributes),
+        ];
+        assert_eq!(show(&net_effect(&changes, 0)), expected);
+    }
 }
