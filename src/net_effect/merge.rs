@@ -142,7 +142,8 @@ impl Merger {
         }
     }
 
-    /// The content of a file, if it changed, or the file moved and replaced one with other bytes.
+    /// The content of a file, if it changed, or records say that the file moved and replaced one with
+    /// other bytes. (Two trees that are compared say nothing of the order.)
     fn content_to_emit(&self, node: &Node) -> Option<Content> {
         let replaces_other = |kept: &Content| {
             let to = node.destination.map(|edge| self.resolved(edge));
@@ -151,6 +152,7 @@ impl Merger {
         };
         let has_digest = |kept: &Content| kept.digest().is_some();
         let kept = node.kept.filter(has_digest);
+        let kept = kept.filter(|_| node.replaced.is_some());
         node.new.or(kept.filter(replaces_other))
     }
 
