@@ -109,6 +109,15 @@ impl<Group: Copy + Eq + Hash, Work, const ROW: u32> FairQueue<Group, Work, ROW> 
 }
 
 #[cfg(test)]
+impl<Group: Copy + Eq + Hash, Work, const ROW: u32> FairQueue<Group, Work, ROW> {
+    /// For how many groups, and pieces of work, there is room.
+    pub(crate) fn capacity(&self) -> usize {
+        let work = self.work.values().map(VecDeque::capacity);
+        work.sum::<usize>() + self.work.capacity() + self.turns.capacity()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::FairQueue;
 

@@ -108,3 +108,11 @@ impl Turns {
         self.timers.shrink_to(KEPT);
     }
 }
+
+#[cfg(test)]
+impl Turns {
+    /// For how many scans there is room.
+    pub(super) fn scans_capacity(&self) -> usize {
+        self.scans.capacity()
+    }
+}
