@@ -235,11 +235,9 @@ impl<D: Disk> Tracker<D> {
 
     /// Applies events about the bytes or attributes of a file to one of its names.
     fn one_file(&mut self, id: Id, content: ContentEvents, when: ReadWhen) {
-        let is_read = |applying: &Applying| applying.was_read(id);
-        if self.applying.as_ref().is_some_and(is_read) {
-            // It was read after these events were, and is again only to report that it was closed: not
-            // for the event of its own watch, which repeats that of its directory's.
-            if content.closed && self.settings.closed && when != ReadWhen::Queued {
+        if self.was_read_this_batch(id) {
+            // It was read after these events were, and is again only to report that it was closed.
+            if content.closed && self.settings.closed {
                 self.model.add_evidence(id, Evidence::CLOSED_WRITE);
                 self.enqueue(id);
             }
@@ -278,6 +276,11 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    fn was_read_this_batch(&self, id: Id) -> bool {
+        let is_read = |applying: &Applying| applying.was_read(id);
+        self.applying.as_ref().is_some_and(is_read)
+    }
+
     /// Applies events about the bytes or attributes of a watched inode.
     fn inode_content(&mut self, wd: Wd, content: ContentEvents) {
         if let Some(dir) = self.model.watched(wd) {
@@ -289,7 +292,10 @@ impl<D: Disk> Tracker<D> {
         }
         let mut index = 0;
         while let Some(id) = self.file_watches.name(wd, index) {
-            self.one_file(id, content, ReadWhen::Queued);
+            // Else this repeats an event of its directory's watch, which was served.
+            if !self.was_read_this_batch(id) {
+                self.one_file(id, content, ReadWhen::Queued);
+            }
             if self.model.has(id, Flag::LINKED) {
                 break; // Its other names follow once it is read.
             }

@@ -89,8 +89,10 @@ impl<D> Tracker<D> {
         // Unless both or neither is a directory, it was emitted as deleted.
         let is_directory = |kind| kind == Kind::Directory;
         let before = before.filter(|before| is_directory(before.kind) == is_directory(kind));
-        let renamed = self.before(id).and_then(|before| before.digest);
-        let before = before.map(|before| Before { renamed, ..before });
+        let before = before.map(|before| {
+            let renamed = self.before(id).and_then(|known| known.digest);
+            Before { renamed, ..before }
+        });
         let change = Change::Renamed { kind, from, path };
         self.records.current().push_over(change, before);
     }

@@ -55,11 +55,7 @@ pub(super) fn folded_name(name: &[u8]) -> Vec<u8> {
 
 /// Whether two names are the same, or differ in case alone.
 pub(super) fn is_same_folded(one: &[u8], other: &[u8]) -> bool {
-    if one.eq_ignore_ascii_case(other) {
-        return true;
-    }
-    let lower = |name: &[u8]| String::from_utf8(name.to_vec()).map(|name| name.to_lowercase());
-    !one.is_ascii() && lower(one).is_ok_and(|one| lower(other).is_ok_and(|other| one == other))
+    one.eq_ignore_ascii_case(other) || !one.is_ascii() && folded_name(one) == folded_name(other)
 }
 
 impl<D> Tracker<D> {

@@ -28,7 +28,7 @@ use back_off::{Failure, FailureKind};
 use denied::Denied;
 pub(super) use key::{Detail, Key, ScanScope, Work, Written};
 use rescan_state::Rescan;
-use turns::{KEPT, Turn, Turns};
+use turns::{KEPT_KEYS, Turn, Turns};
 
 /// A millisecond, in nanoseconds.
 const MS: u64 = 1_000_000;
@@ -289,23 +289,19 @@ impl WorkQueue {
                 is_of_rescan,
                 detail,
             });
-            let work = Work::timer(key);
-            return Some(Work {
-                group,
-                detail,
-                ..work
-            });
+            return Some(Work::new(key, group, detail));
         }
     }
 
     /// Gives back the memory that a burst took.
     fn give_back(&mut self) {
-        if self.items.capacity() > KEPT && self.items.len() < self.items.capacity() / 8 {
-            self.items.shrink_to(KEPT);
+        if self.items.capacity() > KEPT_KEYS && self.items.len() < self.items.capacity() / 8 {
+            self.items.shrink_to(KEPT_KEYS);
         }
-        if self.deadlines.capacity() > KEPT && self.deadlines.len() < self.deadlines.capacity() / 8
+        if self.deadlines.capacity() > KEPT_KEYS
+            && self.deadlines.len() < self.deadlines.capacity() / 8
         {
-            self.deadlines.shrink_to(KEPT);
+            self.deadlines.shrink_to(KEPT_KEYS);
         }
         self.turns.give_back();
     }

@@ -16,7 +16,7 @@ use crate::settle::Settle;
 use crate::tracker::Timestamps;
 
 /// Bytes rendered before some are written: 64 KiB, the capacity of a pipe.
-const PIECE: usize = 64 << 10;
+const PIECE_BYTES: usize = 64 << 10;
 
 /// Pieces rendered in a row before the loop serves signals.
 pub(super) const PIECES: usize = 8;
@@ -151,7 +151,7 @@ impl Output {
         let changes = self.buffer.changes();
         while let Some(change) = changes.get(self.rendered)
             && !self.writer.is_full()
-            && self.writer.waiting() < before + PIECE
+            && self.writer.waiting() < before + PIECE_BYTES
         {
             if stop.is_counted() {
                 self.rendered = changes.len();

@@ -9,7 +9,7 @@ use super::in_pieces::Emission;
 use crate::change::ChangeBuffer;
 
 /// Bytes of paths in a piece: 1 MiB, and little in tests, whose trees are small.
-const PIECE: usize = if cfg!(test) { 16 } else { 1 << 20 };
+const PIECE_PATH_BYTES: usize = if cfg!(test) { 16 } else { 1 << 20 };
 
 /// A part of what is emitted after [`Records::ready`].
 pub(super) enum Part {
@@ -71,6 +71,6 @@ impl Records {
 
     /// The length of all paths in the current buffer with which a piece that begins now is full.
     pub(in crate::tracker) fn piece_end(&mut self) -> usize {
-        self.current().path_bytes().saturating_add(PIECE)
+        self.current().path_bytes().saturating_add(PIECE_PATH_BYTES)
     }
 }

@@ -15,7 +15,7 @@ use crate::tracker::model::Id;
 const NAMES_ROW: u32 = 16;
 
 /// With fewer scans than this, no memory is given back.
-const KEPT: usize = 64;
+const KEPT_SCANS: usize = 64;
 
 /// A scan under way, and what is to follow it.
 struct UnderWay {
@@ -88,7 +88,7 @@ impl ActiveScans {
         } = self.scans.remove(&dir)?;
         self.of_rescan -= usize::from(is_of_rescan);
         if self.scans.is_empty() {
-            self.scans.shrink_to(KEPT);
+            self.scans.shrink_to(KEPT_SCANS);
         }
         next.map(|scope| Following {
             scope,

@@ -181,13 +181,7 @@ impl WorkQueue {
         is_meant: impl FnMut(Option<Id>) -> bool,
     ) {
         for (key, group) in self.denied.within(is_meant) {
-            let detail = Detail::Nothing;
-            let work = Work {
-                group,
-                detail,
-                ..Work::timer(key)
-            };
-            self.add(work);
+            self.add(Work::new(key, group, Detail::Nothing));
         }
     }
 
@@ -224,13 +218,8 @@ impl WorkQueue {
                     self.deadlines.push(Reverse((due, key)));
                 }
                 Some(_) => {
-                    let (group, detail) = (item.group, Detail::Nothing);
-                    let work = Work {
-                        group,
-                        detail,
-                        ..Work::timer(key)
-                    };
-                    self.add(work);
+                    let group = item.group;
+                    self.add(Work::new(key, group, Detail::Nothing));
                 }
             }
         }

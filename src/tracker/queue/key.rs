@@ -150,6 +150,17 @@ pub(in crate::tracker) struct Work {
 }
 
 impl Work {
+    /// `group`: the directory with whose keys it shares a turn.
+    pub(super) fn new(key: Key, group: Option<Id>, detail: Detail) -> Self {
+        let owner = None;
+        Self {
+            key,
+            group,
+            owner,
+            detail,
+        }
+    }
+
     /// `interval`: how long it waits, in nanoseconds.
     pub(in crate::tracker) fn empty_roots(interval: u64) -> Self {
         Self {
@@ -160,30 +171,15 @@ impl Work {
 
     /// `dir`: the directory that the entry is in; `None`: it is a PATH.
     pub(in crate::tracker) fn entry(id: Id, dir: Option<Id>) -> Self {
-        Self {
-            key: Key::Entry(id),
-            group: dir,
-            owner: None,
-            detail: Detail::Nothing,
-        }
+        Self::new(Key::Entry(id), dir, Detail::Nothing)
     }
 
     pub(in crate::tracker) fn name(dir: Id, name: &[u8]) -> Self {
-        Self {
-            key: Key::Name(dir, name.into()),
-            group: Some(dir),
-            owner: None,
-            detail: Detail::Nothing,
-        }
+        Self::new(Key::Name(dir, name.into()), Some(dir), Detail::Nothing)
     }
 
     pub(in crate::tracker) fn scan(dir: Id, scope: ScanScope) -> Self {
-        Self {
-            key: Key::Scan(dir),
-            group: Some(dir),
-            owner: None,
-            detail: Detail::ScanScope(scope),
-        }
+        Self::new(Key::Scan(dir), Some(dir), Detail::ScanScope(scope))
     }
 
     /// `owner`: the user ID of the directory's owner.
@@ -203,11 +199,6 @@ impl Work {
     }
 
     pub(in crate::tracker) fn timer(key: Key) -> Self {
-        Self {
-            key,
-            group: None,
-            owner: None,
-            detail: Detail::Nothing,
-        }
+        Self::new(key, None, Detail::Nothing)
     }
 }

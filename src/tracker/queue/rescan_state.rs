@@ -70,11 +70,8 @@ impl WorkQueue {
     /// Adds a scan of all names in a directory with this mark. The rescan is not over before it, if it
     /// waits for it.
     pub(in crate::tracker) fn add_rescan(&mut self, scan: Work, mark: u16) {
-        let key = scan.key.clone();
-        self.add(scan);
-        if self.is_due_for_rescan(mark) {
-            self.count_for_rescan(&key);
-        }
+        self.add(scan.clone());
+        self.ensure_rescan(scan, mark);
     }
 
     /// As [`Self::add_rescan`], but a scan that is on the queue keeps its time, unless it is one of
@@ -121,13 +118,8 @@ impl WorkQueue {
                 if let Some(item) = self.items.get(&key)
                     && item.state == State::Held
                 {
-                    let (group, detail) = (item.group, Detail::Nothing);
-                    let work = Work {
-                        group,
-                        detail,
-                        ..Work::timer(key)
-                    };
-                    self.add(work);
+                    let group = item.group;
+                    self.add(Work::new(key, group, Detail::Nothing));
                 }
             }
         } else if !self.is_scanning() && !self.has_ready() && !self.has(&Key::Overflow) {

@@ -281,5 +281,5 @@ fn what_a_burst_took_is_given_back() {
         queue.deadlines.capacity(),
         queue.turns.scans_capacity(),
     ];
-    assert!(kept.iter().all(|&kept| kept <= 2 * KEPT), "{kept:?}");
+    assert!(kept.iter().all(|&kept| kept <= 2 * KEPT_KEYS), "{kept:?}");
 }

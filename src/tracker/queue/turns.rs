@@ -19,7 +19,7 @@ const ROW: u32 = 16;
 const NAMES_BETWEEN: u32 = 16;
 
 /// With fewer keys than this, no memory is given back.
-pub(super) const KEPT: usize = 1024;
+pub(super) const KEPT_KEYS: usize = 1024;
 
 /// Whose turn it is.
 pub(super) enum Turn {
@@ -105,7 +105,7 @@ impl Turns {
 
     /// Gives back the memory that a burst took.
     pub(super) fn give_back(&mut self) {
-        self.timers.shrink_to(KEPT);
+        self.timers.shrink_to(KEPT_KEYS);
     }
 }
 
