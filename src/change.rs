@@ -246,7 +246,9 @@ pub(crate) struct Before {
     pub(crate) kind: Kind,
     /// The digest last reported, if there was one.
     pub(crate) digest: Option<Digest>,
-    /// Of a rename: that of the file that was renamed.
+    /// Mode and owner last reported, if they are.
+    pub(crate) attributes: Option<Attributes>,
+    /// Of a rename: the digest of the file that was renamed.
     pub(crate) renamed: Option<Digest>,
 }
 
@@ -255,6 +257,7 @@ impl Before {
         Self {
             kind,
             digest,
+            attributes: None,
             renamed: None,
         }
     }

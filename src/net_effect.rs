@@ -13,7 +13,7 @@ mod tests;
 
 use std::collections::HashMap;
 
-use crate::change::{Attributes, Before, Change, Content, Digest, Kind, OwnedChange};
+use crate::change::{Attributes, Before, Change, Content, Kind, OwnedChange};
 pub(crate) use net::{Edge, Net, NodeId};
 pub(crate) use shortest::Plan;
 
@@ -79,7 +79,6 @@ impl NetEffect {
 
     /// A record that is no change of the tree has no effect.
     pub(crate) fn apply(&mut self, OwnedChange { change, before }: OwnedChange) {
-        let old = before.and_then(|before| before.digest);
         match change {
             Change::Created {
                 kind,
@@ -92,12 +91,12 @@ impl NetEffect {
                 self.net.set_attributes(id, attributes);
             }
             Change::Changed { path, content } => {
-                if let Some(id) = self.known(&path, Kind::File, old) {
+                if let Some(id) = self.known(&path, Kind::File, before) {
                     self.net.set_content(id, content);
                 }
             }
             Change::Deleted { kind, path } => {
-                if let Some(id) = self.known(&path, kind, old) {
+                if let Some(id) = self.known(&path, kind, before) {
                     self.deleted(id);
                 }
             }
@@ -135,9 +134,11 @@ impl NetEffect {
     /// Notes a change of mode and owner, or of the extended attributes with these names.
     fn attributes(&mut self, id: NodeId, new: Attributes, old: Option<Attributes>, xattrs: &[u8]) {
         self.net.renew_attributes(id, new);
+        if let Some(old) = old {
+            self.net.learn_old_attributes(id, old);
+        }
         let notes = self.net.notes(id);
-        let first = notes.attributes.map_or(old, |(first, _)| first);
-        notes.attributes = Some((first, new));
+        notes.attributes = Some(new);
         for name in xattrs.split_inclusive(|&byte| byte == 0) {
             if !notes.xattrs.contains(name) {
                 notes.xattrs.insert(name.into());
@@ -179,22 +180,24 @@ impl NetEffect {
 
     fn renamed(&mut self, from: &[u8], path: &[u8], kind: Kind, replaced: Option<Before>) {
         let digest = replaced.and_then(|before| before.renamed);
-        let Some(id) = self.known(from, kind, digest) else {
+        let Some(id) = self.known(from, kind, Some(Before::new(kind, digest))) else {
             return;
         };
         let (to, replaced) = match self.find(path) {
             At::Node(other) if other == id => return,
             At::Node(other) => {
                 let edge = self.edge_of(other);
-                let digest = replaced.and_then(|before| before.digest);
-                self.net.learn_old(other, digest);
+                if let Some(replaced) = replaced {
+                    self.net.learn_old(other, replaced);
+                }
                 self.remove(other);
                 (edge, Some(other))
             }
             At::Nothing(edge) => (edge, None),
             At::Unknown(edge) => {
-                let replaced = replaced.map(|Before { kind, digest, .. }| {
-                    let other = self.net.add_old(edge, kind, digest);
+                let replaced = replaced.map(|before| {
+                    let other = self.net.add_old(edge, before.kind, None);
+                    self.net.learn_old(other, before);
                     self.net.set_destination(other, None);
                     other
                 });
@@ -222,25 +225,26 @@ impl NetEffect {
         }
     }
 
-    /// The node at a path that a change names as present. `old`: the digest reported before.
-    fn known(&mut self, path: &[u8], kind: Kind, old: Option<Digest>) -> Option<NodeId> {
-        match self.find(path) {
-            At::Node(id) => {
-                self.net.learn_old(id, old);
-                Some(id)
-            }
-            At::Nothing(edge) if self.origins.contains_key(&edge) => None,
+    /// The node at a path that a change names as present. `before`: what was reported of it.
+    fn known(&mut self, path: &[u8], kind: Kind, before: Option<Before>) -> Option<NodeId> {
+        let id = match self.find(path) {
+            At::Node(id) => id,
+            At::Nothing(edge) if self.origins.contains_key(&edge) => return None,
             At::Nothing(edge) => {
                 // It has, or is in, a PATH that stayed while filters hid the directory.
                 self.note_part_of_path(edge.parent);
-                Some(self.add_old(edge, kind, old))
+                self.add_old(edge, kind)
             }
-            At::Unknown(edge) => Some(self.add_old(edge, kind, old)),
+            At::Unknown(edge) => self.add_old(edge, kind),
+        };
+        if let Some(before) = before {
+            self.net.learn_old(id, before);
         }
+        Some(id)
     }
 
-    fn add_old(&mut self, edge: Edge, kind: Kind, old: Option<Digest>) -> NodeId {
-        let id = self.net.add_old(edge, kind, old);
+    fn add_old(&mut self, edge: Edge, kind: Kind) -> NodeId {
+        let id = self.net.add_old(edge, kind, None);
         self.origins.insert(edge, Some(id));
         self.enter(id, edge);
         id
@@ -261,7 +265,7 @@ impl NetEffect {
             }
             parent = match at {
                 At::Node(id) => id,
-                At::Unknown(edge) => self.add_old(edge, Kind::Directory, None),
+                At::Unknown(edge) => self.add_old(edge, Kind::Directory),
                 At::Nothing(edge) => self.add_hidden(edge),
             };
         }

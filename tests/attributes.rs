@@ -34,6 +34,33 @@ fn a_file_is_created_with_the_mode_that_it_has_however_it_came() {
     watch.finish();
 }
 
+fn set_mode(tree: &Tree, path: &str, mode: u32) {
+    fs::set_permissions(tree.path(path), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn an_atomic_save_has_a_new_mode_only_if_that_differs() {
+    let tree = Tree::new();
+    for name in ["same", "private"] {
+        tree.write(name, "1");
+        set_mode(&tree, name, 0o644);
+    }
+    let args = ["--settle", "0.5"];
+    let mut watch = tree.watch().json().args(EVERY).args(args).start();
+    let save = |name, mode| {
+        tree.write("new", "22");
+        set_mode(&tree, "new", mode);
+        tree.rename("new", name);
+    };
+    save("same", 0o644);
+    watch.expect(&["changed file ./same"]);
+    save("private", 0o600);
+    let records = watch.expect(&["changed file ./private", "attributes file ./private"]);
+    let modes = ["old_mode", "mode"].map(|field| records[1].text(field));
+    assert_eq!(modes, [Some("0644"), Some("0600")]);
+    watch.finish();
+}
+
 #[test]
 fn an_extended_attribute_that_comes_or_changes_is_reported_by_its_name() {
     let tree = Tree::new();

@@ -12,6 +12,7 @@ use common::fold::log_differences;
 use common::{Record, Tree, eventually, serve, skipped, sys};
 use std::collections::HashSet;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, SystemTime};
@@ -87,6 +88,74 @@ fn a_rotation_over_the_oldest_file_is_renames_and_a_change_of_its_name() {
     assert_eq!(changes, expected);
     let whole = [fs::read(&file).unwrap(), stream].concat();
     assert_eq!(differences(&tree, &whole), [""; 0]);
+}
+
+fn set_mode(tree: &Tree, path: &str, mode: u32) {
+    fs::set_permissions(tree.path(path), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn modes_that_changed_meanwhile_are_reported_if_they_are_asked_for() {
+    const EVERY: [&str; 2] = ["--events", "created,changed,renamed,deleted,attributes"];
+    let tree = Tree::new();
+    tree.mkdirs("d");
+    set_mode(&tree, "d", 0o755);
+    for name in ["d/same", "d/written", "d/restricted", "saved", "moved"] {
+        tree.write(name, "1");
+        set_mode(&tree, name, 0o644);
+    }
+    let file = snapshot(&tree, &EVERY);
+    tree.append("d/written", "2");
+    set_mode(&tree, "d", 0o700);
+    set_mode(&tree, "d/restricted", 0o600);
+    tree.rename("moved", "elsewhere");
+    set_mode(&tree, "elsewhere", 0o600);
+    tree.write("new", "22");
+    set_mode(&tree, "new", 0o600);
+    tree.rename("new", "saved");
+    let names_and_bytes = [
+        "renamed file ./moved -> ./elsewhere",
+        "changed file ./d/written",
+        "changed file ./saved",
+    ];
+    let sorted = |mut list: Vec<String>| {
+        list.sort();
+        list
+    };
+    let (changes, _) = since(&tree, &file, &[]);
+    assert_eq!(
+        sorted(changes),
+        sorted(names_and_bytes.map(String::from).into())
+    );
+    let (changes, stream) = since(&tree, &file, &EVERY);
+    let modes = [
+        "attributes directory ./d",
+        "attributes file ./d/restricted",
+        "attributes file ./elsewhere",
+        "attributes file ./saved",
+    ];
+    let expected = [&names_and_bytes[..], &modes].concat();
+    assert_eq!(
+        sorted(changes),
+        sorted(expected.into_iter().map(String::from).collect())
+    );
+    let records = stream.split(|&byte| byte == b'\n');
+    let records = records.filter_map(|line| Record::parse(line).ok());
+    for record in records.filter(|record| record.event() == "attributes") {
+        let old = if record.text("path") == Some("./d") {
+            "0755"
+        } else {
+            "0644"
+        };
+        assert_eq!(record.text("old_mode"), Some(old), "{record:?}");
+    }
+    let whole = [fs::read(&file).unwrap(), stream].concat();
+    fs::write(&file, whole).unwrap();
+    assert_eq!(since(&tree, &file, &EVERY).0, [""; 0]);
+    set_mode(&tree, "d", 0o755);
+    let (changes, stream) = since(&tree, &file, &EVERY);
+    assert_eq!(changes, ["attributes directory ./d"]);
+    assert!(String::from_utf8_lossy(&stream).contains(r#""old_mode":"0700""#));
 }
 
 fn prepared(case: &Case) -> Tree {

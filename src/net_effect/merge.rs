@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::net::{Edge, Net, Node, NodeId};
+use super::net::{Edge, Net, Node, NodeId, Notes};
 use crate::change::{Content, Kind};
 
 /// A net in which nothing is left to merge, and the node that was at each edge at the start.
@@ -96,18 +96,18 @@ impl Merger {
     fn merge(&mut self, new: NodeId, old: NodeId) {
         let node = self.node_mut(new);
         let (content, attributes) = (node.new.take(), node.attributes.take());
-        let notes = node.notes.take();
+        let mut notes = node.notes.take();
         node.destination = None;
         self.merged[new.index()] = old;
         let node = self.node_mut(old);
         node.destination = node.origin;
         node.new = content;
-        let old_notes = std::mem::replace(&mut node.notes, notes);
-        if attributes.is_some() {
-            // Those that the new node had first are not those that the old one had.
-            self.net.notes(old).attributes = old_notes.and_then(|notes| notes.attributes);
-            self.net.set_attributes(old, attributes);
+        let old_attributes = node.notes.take().and_then(|old| old.old_attributes);
+        if notes.is_some() || old_attributes.is_some() {
+            notes.get_or_insert_default().old_attributes = old_attributes;
         }
+        node.notes = notes;
+        self.net.set_attributes(old, attributes);
     }
 
     /// Splits a file that moved and has new content, if something else has its old name: the
@@ -137,6 +137,11 @@ impl Merger {
                     .net
                     .add_new(destination, Kind::File, Some(content), true);
                 self.merged.push(new);
+                if let Some(old) = notes.as_deref().and_then(|notes| notes.old_attributes) {
+                    self.net.learn_old_attributes(id, old);
+                }
+                let attributes = notes.as_deref().and_then(Notes::last_attributes);
+                self.net.set_attributes(new, attributes);
                 self.node_mut(new).notes = notes;
             }
         }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::change::{Attributes, Content, Digest, Kind};
+use crate::change::{Attributes, Before, Content, Digest, Kind};
 
 /// The index of a node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -63,13 +63,22 @@ pub(super) struct Node {
 /// What changes neither a name nor its content.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Notes {
-    /// Mode and owner before, if they are known, and now.
-    pub(super) attributes: Option<(Option<Attributes>, Attributes)>,
+    /// Mode and owner before the first change, if they are known.
+    pub(super) old_attributes: Option<Attributes>,
+    /// Mode and owner, if a change has them.
+    pub(super) attributes: Option<Attributes>,
     /// Names of changed extended attributes, each ended by NUL.
     pub(super) xattrs: BTreeSet<Box<[u8]>>,
     /// Its content when a writer last closed it.
     pub(super) closed: Option<Content>,
     pub(super) mtime: Option<i64>,
+}
+
+impl Notes {
+    /// Mode and owner now, if they are known.
+    pub(super) fn last_attributes(&self) -> Option<Attributes> {
+        self.attributes.or(self.old_attributes)
+    }
 }
 
 impl Node {
@@ -200,10 +209,7 @@ impl Net {
         if node.origin.is_none() || !node.was_shown {
             node.attributes = attributes;
         } else if let Some(attributes) = attributes {
-            // Those of the old node are known only if they changed.
-            let notes = self.notes(id);
-            let first = notes.attributes.and_then(|(first, _)| first);
-            notes.attributes = Some((first, attributes));
+            self.notes(id).attributes = Some(attributes);
         }
     }
 
@@ -246,11 +252,24 @@ impl Net {
         node.replaced = replaced;
     }
 
-    /// Notes the digest that was reported before a change; only that of the first change counts.
-    pub(super) fn learn_old(&mut self, id: NodeId, digest: Option<Digest>) {
+    /// Notes what was reported before a change; only what was before the first one counts.
+    pub(super) fn learn_old(&mut self, id: NodeId, before: Before) {
         let node = &mut self.nodes[id.index()];
         if node.origin.is_some() && node.new.is_none() {
-            node.old = node.old.or(digest);
+            node.old = node.old.or(before.digest);
+        }
+        if let Some(attributes) = before.attributes {
+            self.learn_old_attributes(id, attributes);
+        }
+    }
+
+    /// Notes mode and owner before a change; only those before the first one count.
+    pub(crate) fn learn_old_attributes(&mut self, id: NodeId, attributes: Attributes) {
+        if self.nodes[id.index()].origin.is_some() {
+            let notes = self.notes(id);
+            if notes.attributes.is_none() {
+                notes.old_attributes.get_or_insert(attributes);
+            }
         }
     }
 

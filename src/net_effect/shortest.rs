@@ -279,9 +279,8 @@ impl Plan {
             }
             let renamed = self.node(id).old;
             Before {
-                kind,
-                digest,
                 renamed,
+                ..Before::new(kind, digest)
             }
         });
         self.leave(id);

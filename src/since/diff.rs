@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Since;
 use super::tree::{Tree, TreeId};
-use crate::change::{Bytes, Content, InodeTimes, Kind};
+use crate::change::{Attributes, Bytes, Content, InodeTimes, Kind};
 use crate::net_effect::{NodeId, Plan};
 use crate::tracker::Tracker;
 use crate::tracker::model::{Flag, Id};
@@ -70,6 +70,7 @@ pub(crate) fn diff<D>(
             of_new: HashMap::new(),
             gone: Vec::new(),
             changed: Vec::new(),
+            attributes_changed: Vec::new(),
         },
         new_left: Vec::new(),
         unread: Vec::new(),
@@ -103,6 +104,8 @@ struct Pairs {
     gone: Vec<TreeId>,
     /// Paired files whose content differs, with the content that they have now.
     changed: Vec<(TreeId, Content)>,
+    /// Paired entries whose mode or owner differs, with those that they have now.
+    attributes_changed: Vec<(TreeId, Attributes)>,
 }
 
 struct Differ<'a, D> {
@@ -124,6 +127,12 @@ impl<D> Trees<'_, D> {
             .parent(id)
             .is_none_or(|dir| model.has(dir, Flag::HIDDEN) || is_named_root(self.tracker, dir, id));
         is_root || self.paths.has_several() && self.paths.has_path(&path_of(self.tracker, id))
+    }
+
+    /// Mode and owner as they were reported, where they still are reported.
+    fn attributes(&self, old: TreeId) -> Option<Attributes> {
+        let are_reported = self.tracker.settings.attributes;
+        are_reported.then(|| self.tree.attributes(old)).flatten()
     }
 
     fn content(&mut self, id: Id) -> Content {
@@ -236,6 +245,12 @@ impl<D> Differ<'_, D> {
             && !self.trees.since.is_marked_unchanged(old)
         {
             self.compare(old, new);
+        }
+        let attributes = self.trees.tracker.known_attributes(new);
+        if let (Some(before), Some(now)) = (self.trees.attributes(old), attributes)
+            && before != now
+        {
+            self.pairs.attributes_changed.push((old, now));
         }
     }
 

@@ -36,6 +36,10 @@ pub(super) struct Line<'a> {
     pub(super) size: Option<u64>,
     pub(super) inode: Option<u64>,
     #[serde(borrow)]
+    pub(super) mode: Cow<'a, str>,
+    pub(super) uid: Option<u64>,
+    pub(super) gid: Option<u64>,
+    #[serde(borrow)]
     pub(super) session: Cow<'a, str>,
     pub(super) resumes: Option<String>,
     pub(super) paths: Vec<String>,
@@ -47,9 +51,9 @@ pub(super) struct Line<'a> {
 /// Where the value of a key is stored.
 enum Field<'f, 'a> {
     /// A string; its bit marks that it was found.
-    Text(&'f mut Cow<'a, str>, u16),
+    Text(&'f mut Cow<'a, str>, u32),
     /// A number; its bit marks that it was found.
-    Number(&'f mut Option<u64>, u16),
+    Number(&'f mut Option<u64>, u32),
     /// A field that only `start` records have: these are left to serde.
     OfStart,
     /// A field that is not needed.
@@ -84,7 +88,7 @@ impl<'a> Line<'a> {
     }
 
     /// Stores the value at the beginning of `text`, and returns what follows it.
-    fn take_value(&mut self, key: &str, text: &'a str, seen: &mut u16) -> Option<&'a str> {
+    fn take_value(&mut self, key: &str, text: &'a str, seen: &mut u32) -> Option<&'a str> {
         let field = self.field(key);
         if text.starts_with('"') {
             let (value, after) = string(text)?;
@@ -126,6 +130,9 @@ impl<'a> Line<'a> {
             "session" => Field::Text(&mut self.session, 1 << 11),
             "size" => Field::Number(&mut self.size, 1 << 12),
             "inode" => Field::Number(&mut self.inode, 1 << 13),
+            "mode" => Field::Text(&mut self.mode, 1 << 14),
+            "uid" => Field::Number(&mut self.uid, 1 << 15),
+            "gid" => Field::Number(&mut self.gid, 1 << 16),
             "resumes" | "paths" | "paths_hex" | "absolute" | "absolute_hex" => Field::OfStart,
             _ => Field::Unknown,
         }
@@ -133,7 +140,7 @@ impl<'a> Line<'a> {
 }
 
 /// Marks a field as found. `None`: it is there twice, which serde refuses.
-fn mark(seen: &mut u16, bit: u16) -> Option<()> {
+fn mark(seen: &mut u32, bit: u32) -> Option<()> {
     let is_first = *seen & bit == 0;
     *seen |= bit;
     is_first.then_some(())
@@ -162,9 +169,10 @@ fn number(text: &str) -> Option<(u64, &str)> {
 mod tests {
     use super::Line;
 
-    const LINES: [&str; 3] = [
+    const LINES: [&str; 4] = [
         r#"{"time":"1970-01-01T00:00:09Z","event":"existing","kind":"file","path":"r/a","size":3,"sha256":"ff","inode":7,"mtime":"m","ctime":"c","btime":"b"}"#,
         r#"{"time":"t","host":"h","session":"s","seq":10,"event":"renamed","kind":"file","from":"ü","from_hex":"61","path":"b","path_hex":"62"}"#,
+        r#"{"time":"t","event":"attributes","kind":"file","path":"r/a","mode":"0600","uid":1,"gid":2,"old_mode":"0644"}"#,
         r#"{"time":"t","event":"start","paths":["r"],"absolute":["/r"],"session":"s","resumes":"q"}"#,
     ];
 
@@ -174,13 +182,13 @@ mod tests {
 
     #[test]
     fn what_is_read_in_place_is_most_of_it() {
-        for line in &LINES[..2] {
+        for line in &LINES[..3] {
             let in_place = Line::in_place(line.as_bytes());
             assert!(in_place.is_some(), "{line}");
             assert_eq!(in_place, by_serde(line.as_bytes()), "{line}");
         }
         for line in [
-            LINES[2],
+            LINES[3],
             r#"{"path":"a\\b"}"#,
             r#"{"path":"a","path":"b"}"#,
             r#"{"path":3}"#,
@@ -202,7 +210,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn what_is_read_in_place_is_what_serde_gives(
-            line in 0..3usize,
+            line in 0..4usize,
             edits in proptest::collection::vec((0..300usize, "[\\PC\"{}:,0-9\\\\]{0,2}", 0..3usize), 0..4),
         ) {
             let mut text: Vec<char> = LINES[line].chars().collect();

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::line::Line;
 use super::time::nanoseconds;
-use crate::change::{Digest, InodeTimes, Kind};
+use crate::change::{Attributes, Digest, InodeTimes, Kind};
 use crate::file_status::COARSEST_CLOCK;
 
 /// The file or directory at a path, as a record has it.
@@ -17,6 +17,7 @@ pub(super) struct State {
     pub(super) size: Option<u64>,
     pub(super) digest: Option<Digest>,
     pub(super) times: Option<InodeTimes>,
+    pub(super) attributes: Option<Attributes>,
     /// Whether the times are racily clean: a write after they were read may have left them the
     /// same.
     pub(super) is_racy: bool,
@@ -51,6 +52,11 @@ pub(super) enum Record<P> {
         path: P,
     },
     Deleted(P),
+    /// Mode and owner changed.
+    AttributesChanged {
+        path: P,
+        attributes: Attributes,
+    },
     /// An event that changes no name and no content, or one of a later version.
     Other,
 }
@@ -81,6 +87,12 @@ impl<'a> Record<RecordPath<'a>> {
                 });
             }
             "deleted" => return bytes(line.path, &line.path_hex).map(Self::Deleted),
+            "attributes" => {
+                return Some(Self::AttributesChanged {
+                    attributes: attributes(&line)?,
+                    path: bytes(line.path, &line.path_hex)?,
+                });
+            }
             "" => return None,
             _ => return Some(Self::Other),
         };
@@ -106,6 +118,10 @@ impl<P> Record<P> {
                 path: hold(path),
             },
             Self::Deleted(path) => Record::Deleted(hold(path)),
+            Self::AttributesChanged { path, attributes } => Record::AttributesChanged {
+                path: hold(path),
+                attributes,
+            },
             Self::Other => Record::Other,
         }
     }
@@ -139,6 +155,7 @@ fn state(line: &Line<'_>) -> Option<State> {
         size: line.size,
         digest,
         times,
+        attributes: attributes(line),
         is_racy: times.is_some_and(|times| is_racy(&times, reported)),
     })
 }
@@ -169,6 +186,15 @@ fn times(line: &Line<'_>) -> Option<InodeTimes> {
         mtime: nanoseconds(&line.mtime)?,
         ctime: nanoseconds(&line.ctime)?,
         btime: nanoseconds(&line.btime),
+    })
+}
+
+/// Mode and owner, if the record has them.
+fn attributes(line: &Line<'_>) -> Option<Attributes> {
+    Some(Attributes {
+        mode: u32::from_str_radix(&line.mode, 8).ok()?,
+        uid: line.uid?.try_into().ok()?,
+        gid: line.gid?.try_into().ok()?,
     })
 }
 
@@ -208,7 +234,7 @@ fn all_bytes(texts: Vec<String>, digits: &[String]) -> Option<Vec<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::{Record, StateEvent, is_racy};
-    use crate::change::{InodeTimes, Kind};
+    use crate::change::{Attributes, InodeTimes, Kind};
 
     #[test]
     fn times_prove_nothing_within_two_seconds_of_a_change() {
@@ -231,6 +257,32 @@ mod tests {
                 btime: None,
             };
             assert_eq!(is_racy(&times, 100 * SECOND), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn mode_and_owner_are_read_where_a_record_has_them() {
+        let line = |event: &str, mode| {
+            format!(
+                r#"{{"time":"1970-01-01T00:00:01Z","event":"{event}","kind":"file","path":"a","mode":"{mode}","uid":1,"gid":2}}"#
+            )
+        };
+        let attributes = Attributes {
+            mode: 0o4755,
+            uid: 1,
+            gid: 2,
+        };
+        let changed = line("attributes", "4755");
+        let path = std::borrow::Cow::Borrowed(&b"a"[..]);
+        let expected = Record::AttributesChanged { path, attributes };
+        assert_eq!(Record::parse(changed.as_bytes()), Some(expected));
+        assert_eq!(Record::parse(line("attributes", "rw").as_bytes()), None);
+        for (mode, expected) in [("4755", Some(attributes)), ("rw", None)] {
+            let existing = line("existing", mode);
+            let Some(Record::State { state, .. }) = Record::parse(existing.as_bytes()) else {
+                panic!("not read");
+            };
+            assert_eq!(state.attributes, expected);
         }
     }
 

@@ -112,6 +112,9 @@ fn apply(tree: &mut Tree, record: Record<&[u8]>) -> bool {
         Record::State { event, path, state } => apply_state(tree, event, path, &state),
         Record::Renamed { from, path } => tree.rename(from, path),
         Record::Deleted(path) => tree.delete(root_as_plain(path)),
+        Record::AttributesChanged { path, attributes } => {
+            tree.set_attributes(root_as_plain(path), attributes)
+        }
         Record::Start(_) | Record::Ready | Record::Other => true,
     }
 }

@@ -13,10 +13,11 @@ mod tests;
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
+use foldhash::HashMap;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use crate::change::{Digest, InodeTimes, Kind};
+use crate::change::{Attributes, Digest, InodeTimes, Kind};
 use crate::names::Names;
 pub(crate) use contents::OldInode;
 use contents::{Content, Contents, NONE};
@@ -50,6 +51,8 @@ pub(crate) struct Tree {
     entries: Slots<Entry>,
     names: Names,
     contents: Contents,
+    /// Modes and owners of entries, where the records have them.
+    attributes: HashMap<u32, Attributes>,
     by_name: HashTable<u32>,
     state: RandomState,
     /// The directory that was found last by its path, and that path: most records are about the
@@ -75,6 +78,7 @@ impl Default for Tree {
             entries,
             names: Names::default(),
             contents,
+            attributes: HashMap::default(),
             by_name: HashTable::new(),
             state: RandomState::default(),
             last: (Vec::new(), NONE),
@@ -204,6 +208,11 @@ impl Tree {
 
     pub(crate) fn size(&self, id: TreeId) -> Option<u64> {
         self.contents.size(self.entries[id.0].content)
+    }
+
+    /// Mode and owner, where the records have them.
+    pub(crate) fn attributes(&self, id: TreeId) -> Option<Attributes> {
+        self.attributes.get(&id.0).copied()
     }
 
     /// `None` for all but files.

@@ -54,7 +54,8 @@ impl Plan {
             let path = path.clone();
             add(Change::Touched { path, mtime }, None);
         }
-        if let Some((old, new)) = notes.attributes
+        let old = notes.old_attributes;
+        if let Some(new) = notes.attributes
             && !is_new
             && (old != Some(new) || !notes.xattrs.is_empty())
         {

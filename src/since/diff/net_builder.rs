@@ -46,6 +46,10 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
             let node = self.node_of(old);
             self.net.set_content(node, content);
         }
+        for &(old, attributes) in &self.pairs.attributes_changed {
+            let node = self.node_of(old);
+            self.net.set_attributes(node, Some(attributes));
+        }
         let mut new_entries: Vec<Id> = self.pairs.of_new.keys().copied().collect();
         new_entries.sort_unstable();
         for new in new_entries {
@@ -88,6 +92,9 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
             };
             let kind = tree.kind(id).unwrap_or(Kind::Directory);
             node = self.net.add_old(edge, kind, tree.digest(id));
+            if let Some(attributes) = self.trees.attributes(id) {
+                self.net.learn_old_attributes(node, attributes);
+            }
             self.old_nodes.insert(id, node);
         }
         node

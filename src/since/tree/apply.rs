@@ -7,6 +7,7 @@ use std::hash::BuildHasher;
 
 use super::contents::{Content, NONE};
 use super::{Entry, Tree, TreeId};
+use crate::change::Attributes;
 use crate::since::record::State;
 use crate::tracker::path_below;
 
@@ -153,6 +154,7 @@ impl Tree {
         let content = std::mem::replace(&mut entry.content, Content::Free);
         (entry.parent, entry.next, entry.prev) = (NONE, NONE, NONE);
         self.contents.remove(content);
+        self.attributes.remove(&id);
         self.entries.remove(id);
         self.drop_name(name);
     }
@@ -193,7 +195,11 @@ impl Tree {
             return self.set_path(path, state);
         }
         let content = self.contents.add(state);
-        self.add(parent, hash, name, content).is_some()
+        let id = self.add(parent, hash, name, content);
+        if let Some(id) = id {
+            self.store_attributes(id, state.attributes);
+        }
+        id.is_some()
     }
 
     /// Adds a PATH, whose directory was not reported. `false`: it is no PATH, so that records
@@ -218,6 +224,14 @@ impl Tree {
             content = self.contents.add(state);
         }
         self.entries[id].content = content;
+        self.store_attributes(id, state.attributes);
+    }
+
+    fn store_attributes(&mut self, id: u32, attributes: Option<Attributes>) {
+        match attributes {
+            Some(attributes) => self.attributes.insert(id, attributes),
+            None => self.attributes.remove(&id),
+        };
     }
 
     fn find_path(&mut self, path: &[u8]) -> Option<u32> {
@@ -236,6 +250,16 @@ impl Tree {
         }
         let mut content = self.entries[id].content;
         self.contents.replace(&mut content, state)
+    }
+
+    /// Gives an entry another mode and owner. `false`: it is not there.
+    pub(in crate::since) fn set_attributes(&mut self, path: &[u8], new: Attributes) -> bool {
+        let found = self.find_path(path);
+        let found = found.filter(|&id| self.kind(TreeId(id)).is_some());
+        if let Some(id) = found {
+            self.store_attributes(id, Some(new));
+        }
+        found.is_some()
     }
 
     /// Removes a name and all below it. `false`: it is not there.

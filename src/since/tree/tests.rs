@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::{Just, Strategy, prop_assert_eq, prop_oneof, proptest};
 
 use super::{Tree, TreeId};
-use crate::change::{InodeTimes, Kind};
+use crate::change::{Attributes, InodeTimes, Kind};
 use crate::names::MAX_BYTES;
 use crate::since::record::State;
 
@@ -31,8 +31,16 @@ fn state(kind: Kind, number: u8) -> State {
             ctime: 2,
             btime: None,
         }),
+        attributes: attributes(number),
         is_racy: number.is_multiple_of(2),
     }
+}
+
+/// Not all records have them.
+fn attributes(number: u8) -> Option<Attributes> {
+    let mode = number.into();
+    let (uid, gid) = (0, 0);
+    (number > 2).then_some(Attributes { mode, uid, gid })
 }
 
 fn path() -> impl Strategy<Value = String> {
@@ -130,6 +138,10 @@ fn check_lookups(tree: &Tree, paths: &Paths) {
         let id = tree.at(path.as_bytes()).expect("it is there");
         assert_eq!(tree.kind(id), Some(*kind), "{path}");
         assert_eq!(tree.inode(id).is_some(), *kind != Kind::Symlink, "{path}");
+        if *kind != Kind::File {
+            // A change of content has none.
+            assert_eq!(tree.attributes(id), attributes(*number), "{path}");
+        }
         if *kind == Kind::File {
             assert_eq!(tree.size(id), Some((*number).into()), "{path}");
             assert_eq!(tree.is_racy(id), number.is_multiple_of(2), "{path}");
@@ -151,6 +163,27 @@ fn check_lookups(tree: &Tree, paths: &Paths) {
             assert_eq!(tree.child_near(parent, b"missing", near), None);
         }
     }
+}
+
+#[test]
+fn a_new_mode_is_kept_under_another_name_and_with_other_bytes() {
+    let mut tree = Tree::default();
+    assert!(tree.add_path(b"r") && tree.set(b"r", &state(Kind::Directory, 0)));
+    let [old, new] = [3, 4].map(|mode| attributes(mode).expect("it has them"));
+    assert!(tree.set(b"r/a", &state(Kind::File, 3)));
+    assert_eq!(
+        tree.at(b"r/a").and_then(|id| tree.attributes(id)),
+        Some(old)
+    );
+    assert!(tree.set_attributes(b"r/a", new));
+    assert!(!tree.set_attributes(b"r/b", new));
+    assert!(tree.rename(b"r/a", b"r/b") && tree.change(b"r/b", &state(Kind::File, 1)));
+    assert_eq!(
+        tree.at(b"r/b").and_then(|id| tree.attributes(id)),
+        Some(new)
+    );
+    assert!(tree.delete(b"r/b") && tree.set(b"r/b", &state(Kind::File, 1)));
+    assert_eq!(tree.at(b"r/b").and_then(|id| tree.attributes(id)), None);
 }
 
 #[test]
