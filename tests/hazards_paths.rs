@@ -298,6 +298,31 @@ fn a_name_beside_many_missing_paths_costs_one_look_at_each() {
 }
 
 #[test]
+fn many_paths_that_move_with_their_directory_are_looked_for_now_and_then() {
+    let tree = Tree::new();
+    let names: Vec<_> = (0..1_000).map(|number| format!("d/p{number}")).collect();
+    names.iter().for_each(|name| tree.mkdirs(name));
+    let builder = tree.watch().args(["--wait-for-path"]);
+    let mut watch = names.iter().fold(builder, Builder::path).start();
+    assert!(sys::becomes_idle(watch.pid()));
+    let before = sys::cpu_ticks(watch.pid());
+    tree.rename("d", "e");
+    let expect = |watch: &mut Watch, what| {
+        let lines = names.iter().map(|name| format!("{what} directory: {name}"));
+        let lines: Vec<_> = lines.collect();
+        watch.expect_in_any_order(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    expect(&mut watch, "Deleted");
+    assert!(sys::becomes_idle(watch.pid()));
+    let ticks = sys::cpu_ticks(watch.pid()) - before;
+    // With a look at all of them each time that some are gone, this takes some 1,200.
+    assert!(ticks < 600, "{ticks} ticks of 10 ms");
+    tree.rename("e", "d");
+    expect(&mut watch, "Watching new");
+    watch.stop();
+}
+
+#[test]
 fn a_path_that_goes_while_the_watch_is_made_is_waited_for() {
     let tree = Tree::new();
     let names: Vec<_> = (0..40).map(|number| format!("p{number}")).collect();

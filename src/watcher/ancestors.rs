@@ -26,8 +26,8 @@ use crate::event::Wd;
 use crate::sys::epoll::Interest;
 use crate::sys::inotify::Inotify;
 
-/// After the surveys of all PATHs no event is read for so many times as long as they took, so that
-/// whoever makes names beside them takes no more than a tenth of the time.
+/// After the surveys of all PATHs there are none for so many times as long as they took, so that
+/// whoever makes names beside them, or moves them, takes no more than a tenth of the time.
 const PAUSE_FACTOR: u64 = 9;
 
 /// The shortest time, in nanoseconds, of surveys of all PATHs that are followed by a pause: 1 ms.
@@ -45,9 +45,10 @@ pub(super) struct AncestorWatches {
     pub(super) waits_for_missing: bool,
     /// Whether a survey was served since [`Watcher::remove_unneeded`].
     may_have_unneeded: bool,
-    /// Whether an event has come while no survey could be served.
+    /// Whether an event has come, or a PATH was lost, while no survey could be served.
     pub(super) is_outdated: bool,
-    /// Until when no events are read, in nanoseconds on the loop's clock. `None`: they are.
+    /// Until when no events are read and no surveys of all PATHs are made, in nanoseconds on the loop's
+    /// clock. `None`: they are.
     paused_until: Option<u64>,
 }
 
@@ -231,12 +232,7 @@ impl Watcher {
         {
             self.events.discard(inotify);
         }
-        let began = self.clock.tick();
         self.find_paths();
-        let now = self.clock.tick();
-        if now - began >= PAUSE_AFTER {
-            self.pause_ancestors(Some(now + (now - began) * PAUSE_FACTOR));
-        }
     }
 
     /// Leaves events about directories above the PATHs unread until a time, or (`None`) no longer.
@@ -262,8 +258,23 @@ impl Watcher {
         self.find_paths();
     }
 
-    /// Surveys the PATHs that are missing, or may be switched.
+    /// Surveys the PATHs that are missing, or may be switched; after a pause, if one was begun.
     pub(super) fn find_paths(&mut self) {
+        if let Some(above) = &mut self.ancestors
+            && above.paused_until.is_some()
+        {
+            above.is_outdated = true;
+            return;
+        }
+        let began = self.clock.tick();
+        self.survey_paths();
+        let now = self.clock.tick();
+        if now - began >= PAUSE_AFTER {
+            self.pause_ancestors(Some(now + (now - began) * PAUSE_FACTOR));
+        }
+    }
+
+    fn survey_paths(&mut self) {
         self.for_each_path(|watcher, above, index| {
             let path = &above.paths[index];
             let may_appear =
@@ -283,6 +294,7 @@ impl Watcher {
         }
         if !self.surveys_wait()
             && let Some(above) = &mut self.ancestors
+            && above.paused_until.is_none()
             && std::mem::take(&mut above.is_outdated)
         {
             self.find_paths();
