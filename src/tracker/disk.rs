@@ -1,6 +1,8 @@
 //! Defines what the tracker asks of the disk, as a trait: the real disk and the tests' fake
 //! implement it. An answer may be out of date when it is read.
 
+use std::collections::HashSet;
+
 use crate::change::Digest;
 use crate::event::Wd;
 pub(crate) use crate::file_status::{FsClass, FsError, Inode, Stat};
@@ -131,6 +133,9 @@ impl NameList {
         Some(name)
     }
 }
+
+/// All names that are listed in a directory, each to be looked up.
+pub(crate) type ListedNames = HashSet<Box<[u8]>>;
 
 pub(crate) trait Disk {
     /// A handle of an open directory.

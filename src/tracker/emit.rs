@@ -1,13 +1,14 @@
 //! Turns changes of the model into records, with the paths by which they are reported.
 
-pub(super) mod in_pieces;
+pub(super) mod emission;
+mod in_pieces;
 pub(super) mod records;
 
 use super::Tracker;
 use super::disk::Stat;
 use super::model::{Flag, Id};
 use crate::change::{Before, Change, Content, Digest, Kind, Span, Warning};
-use in_pieces::OldPath;
+use emission::OldPath;
 
 impl<D> Tracker<D> {
     /// Appends an entry's path as it is reported: from its PATH.

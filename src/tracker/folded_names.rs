@@ -6,10 +6,8 @@
 //! Invariant: in such a directory only an event or a listing adds a name to the model, and a
 //! scan removes what is not listed.
 
-use std::collections::HashSet;
-
 use super::Tracker;
-use super::disk::{Disk, FsError, NameList, Stat};
+use super::disk::{Disk, FsError, ListedNames, NameList, Stat};
 use super::model::{CaseFolding, Id};
 use super::queue::{Key, ScanScope, Work};
 
@@ -22,9 +20,6 @@ const TRIED: usize = 8;
 
 /// How many of them must not be found, while they are there: one may be replaced meanwhile.
 const ENOUGH: usize = 2;
-
-/// All names that are listed in a directory.
-pub(super) type ListedNames = HashSet<Box<[u8]>>;
 
 /// How a name that the model does not have came to be reconciled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

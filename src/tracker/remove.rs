@@ -6,19 +6,11 @@
 
 use super::Tracker;
 use super::disk::Disk;
-use super::emit::in_pieces::OldPath;
+use super::emit::emission::{Emitted, OldPath};
 use super::hard_links::Evident;
 use super::model::{Flag, Id};
 use crate::change::{Kind, Span};
 use crate::event::Wd;
-
-/// What is emitted of a subtree that is removed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Emitted {
-    All,
-    /// All but the top, which a rename replaces.
-    BelowTop,
-}
 
 impl<D: Disk> Tracker<D> {
     /// Removes an entry and all below it, with their watches, and emits each after what is in it:

@@ -5,11 +5,11 @@
 
 use super::Tracker;
 use super::disk::Disk;
+use super::emit::emission::Emitted;
 use super::last_reported::Replaced;
 use super::model::{Evidence, Flag, Id, Presence};
 use super::moved_from::{MovedFrom, Moving};
 use super::queue::{CEILING, Key, ScanScope, Work};
-use super::remove::Emitted;
 use crate::change::Kind;
 use crate::coalesce::{Step, Steps};
 use crate::event::Cookie;

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::Tracker;
-use super::disk::{Disk, FsError, NameList};
-use super::folded_names::{ListedNames, Source};
+use super::disk::{Disk, FsError, ListedNames, NameList};
+use super::folded_names::Source;
 use super::model::{Flag, Id};
 use super::queue::{ActiveScan, Next, ScanScope, ScanStep, Work};
 use crate::change::Kind;

@@ -4,35 +4,12 @@
 //! Until it is emitted no event is applied. Invariant: a piece has few more bytes of paths than it
 //! may have.
 
+use super::emission::{Emission, Emitted, OldPath, Rest};
 use super::records::Part;
 use crate::change::{Change, Content, Kind};
 use crate::tracker::Tracker;
 use crate::tracker::disk::Disk;
 use crate::tracker::model::{Flag, Id};
-use crate::tracker::remove::Emitted;
-
-/// The paths that a subtree had before it moved or was removed.
-pub(in crate::tracker) struct OldPath {
-    pub(in crate::tracker) top: Id,
-    /// The path of `top`.
-    shown: Vec<u8>,
-}
-
-/// A subtree that is emitted in pieces.
-pub(in crate::tracker) enum Emission {
-    /// A subtree that leaves the model; its top is in a hidden directory meanwhile.
-    Removal { old: OldPath, emitted: Emitted },
-    /// A subtree that has moved: emitted as deleted, and then as created.
-    Moved {
-        old: OldPath,
-        /// Each entry after its directory.
-        all: Vec<Id>,
-        /// How many are emitted as deleted, from the end.
-        deleted: usize,
-        /// How many are emitted as created, from the beginning.
-        created: usize,
-    },
-}
 
 impl<D> Tracker<D> {
     /// Whether changes of the model are left to be emitted.
@@ -54,33 +31,28 @@ impl<D> Tracker<D> {
             attributes: None,
         };
         let is_shown = |id: &Id| !self.model.has(*id, Flag::HIDDEN);
-        let count = |part: &Part| match part {
-            Part::Buffer(buffer) => buffer.changes().iter().filter(|it| counts(it)).count(),
-            Part::Emission {
-                emission: Emission::Removal { old, emitted },
-                ..
-            } => {
+        let in_emission = |Emission { old, rest, .. }: &Emission| match rest {
+            Rest::Removal(emitted) => {
                 let all = self.model.subtree(old.top).into_iter();
                 let left = all.filter(|id| *emitted == Emitted::All || *id != old.top);
                 left.filter(is_shown)
                     .filter(|id| counts(&deleted(*id)))
                     .count()
             }
-            Part::Emission {
-                emission:
-                    Emission::Moved {
-                        all,
-                        deleted: gone,
-                        created: made,
-                        ..
-                    },
-                ..
+            Rest::Moved {
+                all,
+                deleted: gone,
+                created: made,
             } => {
                 let old = all.iter().rev().skip(*gone).copied().filter(is_shown);
                 let new = all.iter().skip(*made).copied().filter(is_shown);
                 old.filter(|id| counts(&deleted(*id))).count()
                     + new.filter(|id| counts(&created(*id))).count()
             }
+        };
+        let count = |part: &Part| match part {
+            Part::Buffer(buffer) => buffer.changes().iter().filter(|it| counts(it)).count(),
+            Part::Emission(emission) => in_emission(emission),
         };
         self.records.left.iter().map(count).sum()
     }
@@ -107,14 +79,6 @@ impl<D> Tracker<D> {
     }
 }
 
-impl OldPath {
-    /// Whether the paths below the top begin with the path of the top and a slash: not so for the
-    /// PATH `/`.
-    pub(in crate::tracker) fn is_plain(&self) -> bool {
-        self.shown != b"/"
-    }
-}
-
 impl<D: Disk> Tracker<D> {
     /// Removes the rest of a subtree that is gone from the model, in pieces. Its name is free at
     /// once.
@@ -132,8 +96,8 @@ impl<D: Disk> Tracker<D> {
             None => self.roots.forget_directory(top),
         }
         let shown = is_root.then(|| old.shown.clone());
-        let removal = Emission::Removal { old, emitted };
-        self.records.push_emission(removal);
+        let removal = self.emission(old, Rest::Removal(emitted));
+        self.records.push(removal);
         if let Some(shown) = shown {
             self.show_followed(&shown);
         }
@@ -141,16 +105,22 @@ impl<D: Disk> Tracker<D> {
 
     /// Emits a subtree that has moved as deleted and created: the first piece at once.
     pub(in crate::tracker) fn emit_moved(&mut self, old: OldPath, all: Vec<Id>) {
-        let emission = Emission::Moved {
-            old,
+        let rest = Rest::Moved {
             all,
             deleted: 0,
             created: 0,
         };
+        let emission = self.emission(old, rest);
         let max_path_bytes = self.records.piece_end();
-        if let Some(rest) = self.emit_some(emission, max_path_bytes) {
-            self.records.push_emission(rest);
+        if let Some(emission) = self.emit_some(emission, max_path_bytes) {
+            self.records.push(emission);
         }
+    }
+
+    /// A subtree that became known to have gone or moved now.
+    fn emission(&self, old: OldPath, rest: Rest) -> Emission {
+        let time = self.records.time();
+        Emission { old, rest, time }
     }
 
     /// Emits the next piece of what is left.
@@ -163,10 +133,10 @@ impl<D: Disk> Tracker<D> {
         {
             match part {
                 Part::Buffer(buffer) => self.records.ready.append(buffer),
-                Part::Emission { emission, time } => {
-                    let now = self.records.set_time(time);
+                Part::Emission(emission) => {
+                    let now = self.records.set_time(emission.time);
                     if let Some(emission) = self.emit_some(emission, max_path_bytes) {
-                        left.push_front(Part::Emission { emission, time });
+                        left.push_front(Part::Emission(emission));
                     }
                     self.records.set_time(now);
                 }
@@ -177,8 +147,9 @@ impl<D: Disk> Tracker<D> {
 
     /// Emits until the current buffer has `max_path_bytes` bytes of paths; returns what is left.
     fn emit_some(&mut self, mut emission: Emission, max_path_bytes: usize) -> Option<Emission> {
-        match &mut emission {
-            Emission::Removal { old, emitted } => {
+        let Emission { old, rest, .. } = &mut emission;
+        match rest {
+            Rest::Removal(emitted) => {
                 let detached = self.model.parent(old.top);
                 if !self.remove_subtree(old.top, *emitted, max_path_bytes, Some(old)) {
                     return Some(emission);
@@ -188,8 +159,7 @@ impl<D: Disk> Tracker<D> {
                 }
                 return None;
             }
-            Emission::Moved {
-                old,
+            Rest::Moved {
                 all,
                 deleted,
                 created,
@@ -226,23 +196,25 @@ impl<D: Disk> Tracker<D> {
     pub(crate) fn dismiss_emissions(&mut self) {
         for part in std::mem::take(&mut self.records.left) {
             match part {
-                Part::Emission {
-                    emission: removal @ Emission::Removal { .. },
-                    ..
-                } => {
-                    let buffer = std::mem::take(&mut self.records.ready);
-                    let mut left = Some(removal);
-                    while let Some(removal) = left.take() {
-                        let max_path_bytes = self.records.piece_end();
-                        left = self.emit_some(removal, max_path_bytes);
-                        self.records.ready.clear();
+                Part::Emission(emission) => {
+                    if matches!(emission.rest, Rest::Removal(_)) {
+                        self.remove_silently(emission);
                     }
-                    self.records.ready = buffer;
                 }
-                Part::Emission { .. } => {}
                 // A warning is given once.
                 Part::Buffer(buffer) => self.records.ready.append_warnings(&buffer),
             }
         }
+    }
+
+    fn remove_silently(&mut self, removal: Emission) {
+        let buffer = std::mem::take(&mut self.records.ready);
+        let mut left = Some(removal);
+        while let Some(removal) = left.take() {
+            let max_path_bytes = self.records.piece_end();
+            left = self.emit_some(removal, max_path_bytes);
+            self.records.ready.clear();
+        }
+        self.records.ready = buffer;
     }
 }

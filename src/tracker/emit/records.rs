@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::in_pieces::Emission;
+use super::emission::Emission;
 use crate::change::ChangeBuffer;
 
 /// Bytes of paths in a piece: 1 MiB, and little in tests, whose trees are small.
@@ -13,11 +13,7 @@ const PIECE_PATH_BYTES: usize = if cfg!(test) { 16 } else { 1 << 20 };
 
 /// A part of what is emitted after [`Records::ready`].
 pub(super) enum Part {
-    Emission {
-        emission: Emission,
-        /// When it became known, in nanoseconds since 1970.
-        time: i64,
-    },
+    Emission(Emission),
     Buffer(ChangeBuffer),
 }
 
@@ -41,15 +37,19 @@ impl Records {
 
     /// The buffer to which records are added: behind all that is left to be emitted.
     pub(crate) fn current(&mut self) -> &mut ChangeBuffer {
-        if matches!(self.left.back(), Some(Part::Emission { .. })) {
+        if matches!(self.left.back(), Some(Part::Emission(_))) {
             self.left.push_back(Part::Buffer(self.ready.successor()));
         }
         let buffer = match self.left.back_mut() {
             Some(Part::Buffer(buffer)) => buffer,
-            Some(Part::Emission { .. }) | None => &mut self.ready,
+            Some(Part::Emission(_)) | None => &mut self.ready,
         };
         buffer.set_time(self.time);
         buffer
+    }
+
+    pub(super) fn time(&self) -> i64 {
+        self.time
     }
 
     /// Sets when the records that are added from now on became known, in nanoseconds since 1970;
@@ -59,9 +59,8 @@ impl Records {
     }
 
     /// Adds a subtree that is emitted in pieces; records from now on come after it.
-    pub(super) fn push_emission(&mut self, emission: Emission) {
-        let time = self.time;
-        self.left.push_back(Part::Emission { emission, time });
+    pub(super) fn push(&mut self, emission: Emission) {
+        self.left.push_back(Part::Emission(emission));
     }
 
     /// Whether there is more than what may be written now.

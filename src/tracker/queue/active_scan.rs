@@ -5,8 +5,7 @@
 use std::sync::Arc;
 
 use super::key::ScanScope;
-use crate::tracker::disk::NameList;
-use crate::tracker::folded_names::ListedNames;
+use crate::tracker::disk::{ListedNames, NameList};
 use crate::tracker::model::Id;
 
 pub(in crate::tracker) struct ActiveScan {

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use super::super::emit::emission::Emitted;
 use super::super::fake::Op;
-use super::super::remove::Emitted;
 use super::cases::{all, emits, emits_with, write};
 use super::lines::line;
 use super::world::{World, WorldOptions};

@@ -1,7 +1,7 @@
 //! Tests that a directory with much in it is emitted in pieces when it is gone, and loses nothing.
 
+use super::super::emit::emission::Emitted;
 use super::super::fake::Op;
-use super::super::remove::Emitted;
 use super::cases::{touch, write};
 use super::world::{MS, World, WorldOptions};
 use crate::change::Change;
