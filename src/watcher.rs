@@ -173,12 +173,15 @@ impl Watcher {
             self.find_late_paths();
             let is_over = !self.tracker.is_alive() && !self.tracker.is_emitting();
             if is_over && !self.waits_for_paths() {
-                self.shut_down()?;
-                // Changes that --settle held until now count, too.
-                if self.stop.is_counted() {
-                    return Ok(StopReason::Counted);
+                // Nobody has asked for an end: the reader is waited for, as at any other time.
+                self.end_settle();
+                if !self.has_pending() {
+                    self.shut_down()?;
+                    return self.nothing_left();
                 }
-                return Err(Error::NothingLeft);
+                if !self.output.is_full() && !self.tracker.records.ready.is_empty() {
+                    continue;
+                }
             }
             self.serve_remotes();
             self.report_lack_of_descriptors();
@@ -208,6 +211,14 @@ impl Watcher {
         }
     }
 
+    /// The end when every PATH is gone. Changes that --settle held until then count, too.
+    fn nothing_left(&self) -> Result<StopReason, Error> {
+        if self.stop.is_counted() {
+            return Ok(StopReason::Counted);
+        }
+        Err(Error::NothingLeft)
+    }
+
     /// Serves what has woken the loop; events are read afterwards.
     fn woken(&mut self, wakes: Wakes) -> Result<Option<StopReason>, Error> {
         if wakes.has(Wake::ReaderGone) {
@@ -234,9 +245,10 @@ impl Watcher {
         Ok(Some(self.stop.with_all_printed(reason)))
     }
 
-    /// Whether all events were applied and nothing is left to be reconciled.
+    /// Whether all events were applied, nothing is left to be reconciled, and all is written.
     fn is_done(&self) -> bool {
-        self.tracker.is_done() && !self.has_events() && !self.snapshots.is_listing()
+        let is_known = self.tracker.is_done() && !self.has_events();
+        is_known && !self.snapshots.is_listing() && !self.has_pending()
     }
 
     /// How long the loop may wait; `None`: for ever.

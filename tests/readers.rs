@@ -149,6 +149,38 @@ fn time_to_end_unread() -> Duration {
 }
 
 #[test]
+fn an_end_that_no_signal_asks_for_waits_for_the_reader() {
+    for (args, status) in [
+        (&["--until-quiet", "0.2", "top"][..], 0),
+        (&["top/d"], 1),
+        (&["--settle", "60", "top/d"], 1),
+    ] {
+        let tree = Tree::new();
+        tree.mkdirs("top/d");
+        for number in 0..1000 {
+            tree.touch(format!("top/d/{number:0200}"));
+        }
+        let (unread, stdout) = sys::pipe().unwrap();
+        let watch = tree.watch().args(["--hash", "off"]).args(args);
+        let watch = watch.stdout(stdout).spawn();
+        watch.await_stderr("balerion: ready");
+        tree.rename("top/d", tree.outside("d"));
+        assert!(eventually(|| sys::waiting(&unread) > PIPE * 3 / 4));
+        // Longer than after a signal.
+        thread::sleep(Duration::from_millis(1500));
+        let text = rest(unread);
+        let ended = watch.wait();
+        assert_eq!(
+            ended.status.code(),
+            Some(status),
+            "{args:?}: {}",
+            ended.stderr
+        );
+        assert_eq!(text.lines().count(), 1001, "{args:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_slow_reader_has_whole_records_at_the_end() {
     let tree = Tree::new();
     let (slow, stdout) = sys::pipe().unwrap();

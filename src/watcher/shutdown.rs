@@ -123,7 +123,7 @@ impl Watcher {
         Ok(())
     }
 
-    fn end_settle(&mut self) {
+    pub(super) fn end_settle(&mut self) {
         let tildes = self.tracker.model.tildes();
         let ready = &mut self.tracker.records.ready;
         self.output.end_settle(ready, tildes, process::wall_nanos());
