@@ -1,12 +1,12 @@
 //! Merges a node that is gone and a new one of the same name into one.
 //!
-//! Two files are a change of content, two directories no change; a file that moved and was
-//! written to, and whose old name something else has, is two files whose content changed. Makes
-//! no records. Invariant: the net leads from the same tree to the same tree as before.
+//! Two files are a change of content, two directories no change, and, in two trees, two of any other
+//! kind, too; a file that moved and was written to, and whose old name something else has, is two files
+//! whose content changed. Makes no records. Invariant: the net leads from the same tree to the same tree as before.
 
 use std::collections::HashMap;
 
-use super::net::{Edge, Net, Node, NodeId, Notes};
+use super::net::{Edge, Net, Node, NodeId, Notes, Source};
 use crate::change::{Content, Kind};
 
 /// A net in which nothing is left to merge, and the node that was at each edge at the start.
@@ -14,7 +14,7 @@ pub(super) fn merge(net: Net) -> (Net, HashMap<Edge, NodeId>) {
     let mut merger = Merger::new(net);
     merger.merge_directories();
     merger.split_moved_content();
-    merger.merge_files();
+    merger.merge_others();
     merger.finish()
 }
 
@@ -161,16 +161,20 @@ impl Merger {
         node.new.or(kept.filter(replaces_other))
     }
 
-    /// Merges new files with those that are gone from their edges, unless they are emitted without
-    /// content.
-    fn merge_files(&mut self) {
+    /// Merges what is new and no directory with what is gone from its edge, if that is of its kind: a
+    /// file unless it is emitted without content, all else unless records say that it was made anew.
+    fn merge_others(&mut self) {
         for id in self.net.ids() {
             let node = self.node(id);
-            if node.kind == Kind::File
+            let may_be_merged = match node.kind {
+                Kind::File => node.new.is_none_or(|content| content.bytes.is_some()),
+                Kind::Symlink | Kind::Other => self.net.source == Source::Trees,
+                Kind::Directory => false,
+            };
+            if may_be_merged
                 && node.is_new()
-                && node.new.is_none_or(|content| content.bytes.is_some())
                 && let Some(edge) = node.destination
-                && let Some(old) = self.gone_at(self.resolved(edge), Kind::File)
+                && let Some(old) = self.gone_at(self.resolved(edge), node.kind)
             {
                 self.merge(id, old);
             }

@@ -115,6 +115,17 @@ pub(crate) struct Net {
     pub(super) names: Names,
     /// Edges at which nothing was at the start: exchanging two names needs a third one.
     pub(super) vacant: Vec<Edge>,
+    pub(super) source: Source,
+}
+
+/// Where a net comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Source {
+    /// Records: what they report as deleted and created was made anew.
+    #[default]
+    Records,
+    /// Two trees, which show the kind alone of what is neither a file nor a directory.
+    Trees,
 }
 
 /// Names, each once, with an index.
@@ -146,6 +157,14 @@ impl Names {
 }
 
 impl Net {
+    /// A net for the difference between two trees.
+    pub(crate) fn of_trees() -> Self {
+        Self {
+            source: Source::Trees,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn edge(&mut self, parent: NodeId, name: &[u8]) -> Edge {
         let name = self.names.index(name);
         Edge { parent, name }

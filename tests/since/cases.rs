@@ -48,6 +48,31 @@ pub(crate) const CASES: &[Case] = &[
         live: &[],
     },
     Case {
+        name: "a directory that is replaced by a copy",
+        before: |tree| {
+            for top in [tree.path("d"), tree.outside("copy")] {
+                tree.mkdirs(top.join("e"));
+                tree.symlink("x", top.join("e/link"));
+                tree.write(top.join("e/a"), "1");
+            }
+        },
+        change: |tree| {
+            tree.rename("d", tree.outside("old"));
+            tree.rename(tree.outside("copy"), "d");
+        },
+        offline: &[],
+        live: &[
+            "deleted file ./d/e/a",
+            "deleted symlink ./d/e/link",
+            "deleted directory ./d/e",
+            "deleted directory ./d",
+            "created directory ./d",
+            "created directory ./d/e",
+            "created symlink ./d/e/link",
+            "created file ./d/e/a",
+        ],
+    },
+    Case {
         name: "a rename",
         before: |tree| tree.write("a", "1"),
         change: |tree| tree.rename("a", "b"),

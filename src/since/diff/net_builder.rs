@@ -26,7 +26,7 @@ impl<'d, 'a, D> NetBuilder<'d, 'a, D> {
         Self {
             trees,
             pairs,
-            net: Net::default(),
+            net: Net::of_trees(),
             old_nodes: HashMap::new(),
             new_nodes: HashMap::new(),
         }
