@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
-use common::{Tree, skipped, sys};
+use common::{Record, Tree, skipped, sys};
 
 const EVERY: [&str; 2] = ["--events", "created,changed,renamed,deleted,attributes"];
 
@@ -59,6 +59,53 @@ fn an_atomic_save_has_a_new_mode_only_if_that_differs() {
     let modes = ["old_mode", "mode"].map(|field| records[1].text(field));
     assert_eq!(modes, [Some("0644"), Some("0600")]);
     watch.finish();
+}
+
+#[test]
+fn a_new_mode_is_reported_of_all_hard_links() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    set_mode(&tree, "a", 0o644);
+    for name in ["b", "c"] {
+        tree.link("a", name);
+    }
+    let mut watch = tree.watch().json().args(EVERY).baseline().start();
+    set_mode(&tree, "b", 0o600);
+    let records = watch.expect(&["attributes file ./b"]);
+    assert_eq!(records[0].text("mode"), Some("0600"));
+    watch.expect_in_any_order(&["attributes file ./a", "attributes file ./c"]);
+    tree.link("a", "d");
+    watch.expect(&["created file ./d"]);
+    set_mode(&tree, "d", 0o640);
+    watch.expect(&["attributes file ./d"]);
+    let others = ["a", "b", "c"].map(|name| format!("attributes file ./{name}"));
+    watch.expect_in_any_order(&others.each_ref().map(String::as_str));
+    watch.finish();
+}
+
+#[test]
+fn what_is_renamed_at_once_is_created_with_its_mode() {
+    let tree = Tree::new();
+    let mut watch = tree.watch().json().args(EVERY).start();
+    for number in 0..100 {
+        tree.write("new", "1");
+        set_mode(&tree, "new", 0o600);
+        tree.rename("new", format!("f{number}"));
+    }
+    tree.touch("end");
+    let mut created = 0;
+    loop {
+        let record = Record::parse(&watch.next_line().bytes).unwrap();
+        if record.text("path") == Some("./end") {
+            break;
+        }
+        if record.event() == "created" {
+            assert!(record.text("mode").is_some(), "{record:?}");
+            created += 1;
+        }
+    }
+    assert_eq!(created, 100);
+    watch.stop();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Change, Content, Digest, Kind};
+use super::{Attributes, Change, Content, Digest, Kind};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -12,6 +12,8 @@ pub(crate) struct Entry {
     pub(crate) kind: Kind,
     pub(crate) digest: Option<Digest>,
     pub(crate) size: Option<u64>,
+    /// Mode and owner, where they are reported.
+    pub(crate) attributes: Option<Attributes>,
     /// Whether the bytes were reported, or read before anything happened to them.
     is_sure: bool,
     /// The bytes reported under this name before a rename put another file there.
@@ -65,6 +67,7 @@ impl Fold {
             kind,
             digest: content.digest(),
             size: content.size(),
+            attributes: None,
             is_sure,
             replaced: None,
         };
@@ -87,13 +90,28 @@ impl Fold {
                 kind,
                 path,
                 content,
+                attributes,
                 ..
-            } => self.created(key(path), *kind, *content, is_top),
+            } => self.created(key(path), *kind, *content, *attributes, is_top),
             Change::Changed { path, content } => self.changed(key(path), *content),
             Change::Renamed { kind, from, path } => {
                 self.renamed(key(from), key(path), *kind, is_top)
             }
             Change::Deleted { kind, path } => self.deleted(key(path), *kind, is_top),
+            Change::AttributesChanged {
+                kind,
+                path,
+                new,
+                old,
+                ..
+            } => {
+                let entry = self.known(key(path), *kind)?;
+                let known = entry.attributes.replace(*new);
+                if old.is_some() && known.is_some() && *old != known {
+                    return Err("other attributes before than were last reported");
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -103,6 +121,7 @@ impl Fold {
         path: &[u8],
         kind: Kind,
         content: Content,
+        attributes: Option<Attributes>,
         is_top: &dyn Fn(&[u8]) -> bool,
     ) -> Result<(), &'static str> {
         self.has_directory(path, is_top)?;
@@ -113,6 +132,7 @@ impl Fold {
             return Err("content of what is no file");
         }
         self.add(path, kind, content, true);
+        self.known(path, kind)?.attributes = attributes;
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 
 use super::Tracker;
 use super::disk::{Disk, FsError, Stat, Target, Xattr};
-use super::model::{Flag, Id};
+use super::model::{self, Flag, Id};
+use super::queue::{Work, Written};
 use crate::change::{Attributes, Change, Kind};
 
 impl<D: Disk> Tracker<D> {
@@ -16,6 +17,14 @@ impl<D: Disk> Tracker<D> {
             let xattrs = self.xattrs(id);
             self.last_reported
                 .set_attributes(id, stat.attributes, xattrs);
+        }
+    }
+
+    /// Remembers mode and owner of an entry that was found under a later name. Its extended attributes
+    /// count as unreadable: they cannot be read under this one.
+    pub(super) fn remember_attributes_of_moved(&mut self, id: Id, stat: &Stat) {
+        if self.settings.attributes {
+            self.last_reported.set_attributes(id, stat.attributes, None);
         }
     }
 
@@ -43,6 +52,25 @@ impl<D: Disk> Tracker<D> {
         }
         self.last_reported
             .set_attributes(id, stat.attributes, xattrs);
+        self.compare_attributes_of_links(id, stat);
+    }
+
+    /// Compares the other names of a file, if those of one of them differ: an event has one name only.
+    fn compare_attributes_of_links(&mut self, id: Id, stat: &Stat) {
+        if !self.model.has(id, Flag::LINKED) {
+            if stat.kind == Kind::File && stat.nlink > 1 {
+                // Its inode key is not known yet.
+                self.compare_linked_files();
+            }
+            return;
+        }
+        let key = model::inode_key(stat);
+        let mut others = self.model.with_inode_key(key).iter();
+        let other = others.find(|&&other| other != id);
+        if other.is_some_and(|&other| self.last_reported.differ(id, other)) {
+            let others = Work::other_names(key, id, Written::Before);
+            self.queue.add_once_due(others);
+        }
     }
 
     /// The extended attributes of an entry, sorted by name. `None`: they cannot be read, which is
@@ -72,6 +100,15 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
+    /// Enqueues a name of a file with several names that has other attributes than were last reported
+    /// of it: the event may have had another name.
+    pub(super) fn enqueue_if_other_attributes(&mut self, id: Id, stat: &Stat) {
+        let known = self.last_reported.attributes(id);
+        if known.is_some_and(|known| known != stat.attributes) {
+            self.enqueue(id);
+        }
+    }
+
     /// The extended attributes are sorted: a user may give a file some 8,000.
     fn emit_attributes(
         &mut self,

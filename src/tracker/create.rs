@@ -39,8 +39,8 @@ impl<D: Disk> Tracker<D> {
             Outcome::Stays => self.create_name(dir, name, content),
             Outcome::Moved { .. } => {
                 let destination = self.find_destination(outcome, content);
-                let kind = destination.as_ref().map(|at| at.kind);
-                let id = self.insert_unseen(dir, name, kind);
+                let found = destination.as_ref().map(|at| &at.stat);
+                let id = self.insert_unseen(dir, name, found);
                 if let (Some(id), Some(destination)) = (id, destination) {
                     self.keep_destination(id, destination);
                 }
@@ -54,17 +54,24 @@ impl<D: Disk> Tracker<D> {
         Left::ContentEvents
     }
 
-    /// Inserts a name that has left the disk already: as a file, unless another kind was found
+    /// Inserts a name that has left the disk already: as a file, unless another kind was `found`
     /// under its new name. A later step of the batch takes it away.
-    fn insert_unseen(&mut self, dir: Id, name: &[u8], kind: Option<Kind>) -> Option<Id> {
-        match kind {
-            Some(kind @ (Kind::Symlink | Kind::Other)) => {
-                let id = self.insert(dir, name, kind)?;
-                self.emit_created(id, Content::default());
-                Some(id)
-            }
-            Some(Kind::File | Kind::Directory) | None => self.insert_empty(dir, name, None),
+    fn insert_unseen(&mut self, dir: Id, name: &[u8], found: Option<&Stat>) -> Option<Id> {
+        let kind = match found.map(|stat| stat.kind) {
+            Some(kind @ (Kind::Symlink | Kind::Other)) => kind,
+            Some(Kind::File | Kind::Directory) | None => Kind::File,
+        };
+        let id = self.insert(dir, name, kind)?;
+        if let Some(stat) = found.filter(|stat| stat.kind == kind) {
+            self.remember_attributes_of_moved(id, stat);
         }
+        match kind {
+            Kind::File => self.emit_empty(id, None),
+            Kind::Symlink | Kind::Other | Kind::Directory => {
+                self.emit_created(id, Content::default());
+            }
+        }
+        Some(id)
     }
 
     /// Keeps a new name that is not on disk until its `IN_DELETE` or `IN_MOVED_FROM` comes.
@@ -105,9 +112,8 @@ impl<D: Disk> Tracker<D> {
             Outcome::Moved { wd, name } => self.model.watched(wd).map(|dir| (dir, name)),
             Outcome::Removed | Outcome::Unknown => None,
         };
-        let stat = at.and_then(|(dir, name)| self.stat_in(dir, name).ok());
-        let kind = stat.map(|stat| stat.kind);
-        let Some(id) = self.insert_unseen(old_dir, old_name, kind) else {
+        let found = at.and_then(|(dir, name)| self.stat_in(dir, name).ok());
+        let Some(id) = self.insert_unseen(old_dir, old_name, found.as_ref()) else {
             return !self.is_in_tree(dir);
         };
         if !self.is_in_tree(dir) {
@@ -275,8 +281,18 @@ impl<D: Disk> Tracker<D> {
         if let Some(stat) = stat {
             self.remember_attributes(id, stat);
         }
-        let dev = self.model.inode(dir).dev;
-        let digest = (self.hashing(dev) != Hashing::Off).then_some(EMPTY);
+        self.emit_empty(id, stat);
+        Some(id)
+    }
+
+    /// Emits a file that was just inserted as empty.
+    fn emit_empty(&mut self, id: Id, stat: Option<&Stat>) {
+        let hashes = |dir| self.hashing(self.model.inode(dir).dev) != Hashing::Off;
+        let digest = self
+            .model
+            .parent(id)
+            .filter(|&dir| hashes(dir))
+            .map(|_| EMPTY);
         self.model.set_digest(id, digest);
         // That it is empty is not known: it is yet to be compared.
         self.model.set_knowledge(id, Knowledge::Unverified);
@@ -287,6 +303,5 @@ impl<D: Disk> Tracker<D> {
                 stat: stat.map(Stat::times),
             },
         );
-        Some(id)
     }
 }

@@ -117,6 +117,7 @@ impl<D> Tracker<D> {
         if has_others {
             self.model.index_inode_keys();
             self.model.set(id, Flag::LINKED);
+            self.enqueue_if_other_attributes(id, stat);
             // If there are more than two, the others are marked already.
             if let &[one, other] = self.model.with_inode_key(key) {
                 self.model.set(one, Flag::LINKED);
@@ -162,9 +163,10 @@ impl<D> Tracker<D> {
             .evidence(id)
             .is_some_and(Evidence::is_more_than_attrib);
         let may_be_written = writes == Evident::MaybeNotAll || is_read || self.has_write_events(id);
-        let may_be_readable =
-            || !self.links.unreadable.is_empty() && self.model.evidence(id).has(Evidence::ATTRIB);
-        if self.model.is_unread(id) && (may_be_written || may_be_readable()) {
+        // It may be readable now, or has other attributes.
+        let has_attrib = self.model.evidence(id).has(Evidence::ATTRIB)
+            && (self.settings.attributes || !self.links.unreadable.is_empty());
+        if self.model.is_unread(id) && (may_be_written || has_attrib) {
             // Its inode key is not known: any file may be its own that was stat'ed before that.
             self.compare_linked_files();
         }
@@ -192,6 +194,9 @@ impl<D> Tracker<D> {
                 }
                 None => self.links.note_lone_write(),
             }
+        } else if let Some(other) = other.filter(|_| has_attrib) {
+            self.model.add_evidence(other, Evidence::ATTRIB);
+            self.enqueue(other);
         }
     }
 
@@ -287,7 +292,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Enqueues the names of an inode of which something older was reported than was read of it as
-    /// `name`.
+    /// `name`, or other attributes.
     pub(super) fn enqueue_other_names(&mut self, key: InodeKey, name: Id, written: Written) {
         let reading = self.links.readings.get(&key).copied();
         for other in self.model.with_inode_key(key).to_vec() {
@@ -306,6 +311,10 @@ impl<D: Disk> Tracker<D> {
             };
             if is_older {
                 self.model.add_evidence(other, Evidence::OTHER_NAME);
+                self.enqueue(other);
+            } else if self.last_reported.differ(other, name) {
+                // A change of them, which moves the ctime, was seen under that name.
+                self.model.add_evidence(other, Evidence::ATTRIB);
                 self.enqueue(other);
             }
         }

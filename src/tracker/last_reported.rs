@@ -44,6 +44,7 @@ impl LastReported {
         self.mtimes.get(&id).copied()
     }
 
+    /// `xattrs`: `None` where they could not be read.
     pub(super) fn set_attributes(
         &mut self,
         id: Id,
@@ -56,6 +57,12 @@ impl LastReported {
         } else {
             self.xattrs.insert(id, xattrs);
         }
+    }
+
+    /// Whether mode, owner or extended attributes of two names of a file differ.
+    pub(super) fn differ(&self, one: Id, other: Id) -> bool {
+        self.attributes.get(&one) != self.attributes.get(&other)
+            || self.xattrs.get(&one) != self.xattrs.get(&other)
     }
 
     /// Notes that an entry was emitted as created without mode and owner.

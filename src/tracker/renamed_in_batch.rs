@@ -7,7 +7,7 @@
 
 use super::Tracker;
 use super::content::Read;
-use super::disk::{Disk, Reading, WhileRead};
+use super::disk::{Disk, Reading, Stat, WhileRead};
 use super::model::{Evidence, Id, Knowledge};
 use super::queue::Key;
 use crate::change::Kind;
@@ -17,8 +17,8 @@ use crate::coalesce::{ContentEvents, Outcome};
 pub(super) struct Destination {
     dir: Id,
     name: Box<[u8]>,
-    pub(super) kind: Kind,
-    /// `None`: only its kind is known.
+    pub(super) stat: Stat,
+    /// `None`: only its status is known.
     reading: Option<Reading>,
 }
 
@@ -38,15 +38,15 @@ impl<D: Disk> Tracker<D> {
             .closed
             .then(|| self.read_closed(dir, name))
             .flatten();
-        let kind = match &reading {
-            Some((_, stat)) => stat.kind,
-            None => self.stat_in(dir, name).ok()?.kind,
+        let (stat, reading) = match reading {
+            Some((reading, stat)) => (stat, Some(reading)),
+            None => (self.stat_in(dir, name).ok()?, None),
         };
         Some(Destination {
             dir,
             name: name.into(),
-            kind,
-            reading: reading.map(|(reading, _)| reading),
+            stat,
+            reading,
         })
     }
 
@@ -82,12 +82,12 @@ impl<D: Disk> Tracker<D> {
             || self.model.knowledge(id) == Knowledge::Unverified;
         if !is_read
             && is_written
-            && let Some((reading, _)) = self.read_closed(dir, name)
+            && let Some((reading, stat)) = self.read_closed(dir, name)
         {
             let destination = Destination {
                 dir,
                 name: name.into(),
-                kind: Kind::File,
+                stat,
                 reading: Some(reading),
             };
             self.keep_destination(id, destination);

@@ -34,6 +34,8 @@ pub(crate) struct InodeBody {
     pub(crate) ctime: i64,
     /// Whether it may be read, and entered.
     pub(crate) is_readable: bool,
+    /// How often its mode has changed.
+    pub(crate) chmods: u32,
     pub(crate) nlink: u32,
     pub(crate) pins: u32,
     /// Whether it is gone and its inode number free.
@@ -102,6 +104,7 @@ impl Tree {
             mtime: now,
             ctime: now,
             is_readable: true,
+            chmods: 0,
             nlink: 0,
             pins: 0,
             is_evicted: false,

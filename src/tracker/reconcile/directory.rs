@@ -115,6 +115,7 @@ impl<D: Disk> Tracker<D> {
                         self.model.set_inode(id, watched.inode);
                         self.file_systems.note(watched.inode.dev, watched.class);
                         self.mark_watched(id, *wd);
+                        self.compare_attributes(id, stat);
                         self.add_rescan(id);
                     }
                     None => match self.replace_followed(dir, name, stat) {

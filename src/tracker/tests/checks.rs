@@ -104,6 +104,20 @@ impl World {
                 "{shown}, after {:#?}",
                 self.tracker.disk.journal
             );
+            let stat = self.tracker.disk.stat(*node);
+            // Of hard links of what is no file, each is watched for itself.
+            let is_followed = *kind != Kind::Symlink && *kind != Kind::Other || stat.nlink == 1;
+            if self.tracker.settings.attributes && is_followed && !self.is_excused(*node) {
+                let is = stat.attributes;
+                // What could not be stat'ed at the start has none.
+                let has_failed = self.tracker.disk.errors > 0;
+                assert_eq!(
+                    emitted.attributes.or(has_failed.then_some(is)),
+                    Some(is),
+                    "the attributes of {shown}, after {:#?}",
+                    self.tracker.disk.journal
+                );
+            }
             if *kind == Kind::File
                 && self.tracker.disk.is_readable(*node)
                 && !self.is_excused(*node)

@@ -91,6 +91,7 @@ pub(super) fn options() -> impl Strategy<Value = WorldOptions> {
                     ..WorldOptions::default()
                 };
                 options.settings.hashing = hashing.into();
+                options.settings.attributes = seed.is_multiple_of(4);
                 options.settings.hash_limit = hash_limit;
                 // With lazy hashing a file that was never read is created without a digest, and
                 // stays without.

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::super::disk::{Disk, FileDigest, FsError, Inode};
 use super::super::fake::{Fake, Odds, Op, Queued};
-use super::super::model::Id;
+use super::super::model::{Flag, Id};
 use super::super::{Settings, Timestamps, Tracker};
 use crate::change::Warning;
 use crate::change::fold::Fold;
@@ -175,6 +175,17 @@ impl World {
             let entries: Vec<_> = world.tracker.model.all().collect();
             world.tracker.at(now).init_metadata(&entries);
             world.tracker.disk.release();
+            let model = &world.tracker.model;
+            for id in entries
+                .into_iter()
+                .filter(|id| !model.has(*id, Flag::HIDDEN))
+            {
+                let mut path = Vec::new();
+                world.tracker.write_path(id, &mut path);
+                if let Some(entry) = world.fold.names.get_mut(&path) {
+                    entry.attributes = world.tracker.known_attributes(id);
+                }
+            }
         }
         world
     }

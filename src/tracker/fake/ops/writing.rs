@@ -218,6 +218,7 @@ impl Fake {
         let body = self.tree.node_mut(node);
         body.ctime = now;
         body.has_mode_of_one |= has_others;
+        body.chmods += u32::from(body.is_readable != readable);
         body.is_readable = readable;
         self.content(dentry, ContentEvent::Attrib);
         Some(())

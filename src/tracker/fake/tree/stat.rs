@@ -48,7 +48,8 @@ impl Tree {
             attributes: Attributes {
                 mode,
                 uid: 0,
-                gid: 0,
+                // So that no two states are the same.
+                gid: body.chmods,
             },
             mount: 1,
             is_mount_root: false,
