@@ -7,6 +7,7 @@ mod common;
 use common::namespace::seen;
 use common::{Tree, Watch, eventually, namespace, skipped};
 use std::fs;
+use std::process::Command;
 
 #[test]
 fn a_file_system_mounted_over_a_directory_is_seen_and_so_is_its_end() {
@@ -176,14 +177,14 @@ fn a_directory_bound_to_a_second_name_is_entered_there_once_the_first_has_left()
 
 /// A watch on the merged view of an overlay of two layers, `lower` and `upper`, which are
 /// outside the tree; `None`, with a message on the terminal, where none can be mounted.
-fn overlaid(test: &str, tree: &Tree) -> Option<Watch> {
+fn overlaid(test: &str, tree: &Tree, args: &[&str]) -> Option<Watch> {
     let script = "cd ../outside && \
                   mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work \
                   none ../tree/merged && cd ../tree";
     let wrapper = namespace::mounting_first(test, script)?;
     tree.mkdirs("merged");
     let builder = tree.watch().json().through(&wrapper).mounts().early();
-    let mut watch = builder.path("merged").spawn();
+    let mut watch = builder.args(args).path("merged").spawn();
     if !eventually(|| watch.out.count() > 0 || watch.err.count() > 0)
         || watch
             .err
@@ -207,7 +208,7 @@ fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
     }
     fs::write(tree.outside("lower/f"), "from below").unwrap();
     fs::write(tree.outside("lower/d/g"), "from below").unwrap();
-    let Some(mut watch) = overlaid(test, &tree) else {
+    let Some(mut watch) = overlaid(test, &tree, &[]) else {
         return;
     };
     watch.await_stderr_where("the name of the file system", |line| {
@@ -237,7 +238,7 @@ fn a_file_copied_up_in_an_overlay_parts_from_its_other_name() {
     }
     fs::write(tree.outside("lower/one"), "from below").unwrap();
     fs::hard_link(tree.outside("lower/one"), tree.outside("lower/two")).unwrap();
-    let Some(mut watch) = overlaid(test, &tree) else {
+    let Some(mut watch) = overlaid(test, &tree, &[]) else {
         return;
     };
     for (name, bytes) in [("one", "up"), ("two", "up, too"), ("one", "again")] {
@@ -246,6 +247,32 @@ fn a_file_copied_up_in_an_overlay_parts_from_its_other_name() {
         watch.settle();
     }
     watch.check_violations();
+    watch.stop();
+}
+
+#[test]
+fn a_whiteout_that_an_overlay_lists_is_not_there() {
+    let test = "a_whiteout_that_an_overlay_lists…";
+    let tree = Tree::new();
+    for layer in ["lower/d", "upper", "work"] {
+        fs::create_dir_all(tree.outside(layer)).unwrap();
+    }
+    fs::write(tree.outside("lower/d/there"), "").unwrap();
+    let whiteout = tree.outside("lower/d/gone");
+    let made = Command::new("mknod")
+        .arg(&whiteout)
+        .args(["c", "0", "0"])
+        .status();
+    if !made.unwrap().success() {
+        return skipped(test, "no whiteout can be made here");
+    }
+    let Some(watch) = overlaid(test, &tree, &["--initial"]) else {
+        return;
+    };
+    let lines = watch.out.lines_from(0);
+    let lines: Vec<_> = lines.iter().map(|line| line.text()).collect();
+    let names = |name| lines.iter().filter(|line| line.contains(name)).count();
+    assert_eq!((names("d/there"), names("d/gone")), (1, 0), "{lines:?}");
     watch.stop();
 }
 

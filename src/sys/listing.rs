@@ -22,7 +22,7 @@ pub(crate) const AT_ONCE: usize = 32 << 10;
 pub(crate) struct Dirent<'a> {
     /// The inode number, as the directory has it.
     pub(crate) ino: u64,
-    /// `None`: the file system gives DT_UNKNOWN.
+    /// `None`: it is found by a status alone.
     pub(crate) kind: Option<Kind>,
     pub(crate) name: &'a [u8],
 }
@@ -70,7 +70,8 @@ pub(crate) fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Dirent<'_>> {
             let name = name.to_bytes();
             if !matches!(name, b"." | b"..") {
                 let kind = match *record.get(TYPE)? {
-                    libc::DT_UNKNOWN => None,
+                    // An overlay lists a whiteout in a lower directory, too, which is not there.
+                    libc::DT_UNKNOWN | libc::DT_CHR => None,
                     libc::DT_REG => Some(Kind::File),
                     libc::DT_DIR => Some(Kind::Directory),
                     libc::DT_LNK => Some(Kind::Symlink),
