@@ -2,8 +2,8 @@
 //! others are found by the inode. What was read under one of them is valid for all, so that an
 //! inode is read once. Reads nothing, and emits nothing itself.
 //!
-//! Invariant: an event costs the same however many names its file has; only a change of the bytes
-//! takes a step for each of them.
+//! Invariant: an event costs the same however many names its file has; only a change of the bytes, or
+//! of attributes that are reported, takes a step for each of them.
 
 use foldhash::HashMap;
 
