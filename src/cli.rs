@@ -19,7 +19,7 @@ use clap::{ArgAction, Parser, ValueEnum};
 use crate::output::{EventName, Format};
 use crate::tracker::Hashing;
 use event_names::EventNames;
-use quantity::{positive_time, size, time};
+use quantity::{positive_number, positive_time, size, time};
 pub(crate) use refusal::refusal;
 
 /// Watch directories and files, and print every change
@@ -78,7 +78,7 @@ pub(crate) struct Cli {
     #[arg(long, help_heading = CHOOSING)]
     pub(crate) no_recursive: bool,
     /// Report only so many levels below PATH
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true, conflicts_with = "no_recursive", help_heading = CHOOSING)]
+    #[arg(long, value_name = "N", value_parser = positive_number::<u32>, allow_negative_numbers = true, conflicts_with = "no_recursive", help_heading = CHOOSING)]
     pub(crate) max_depth: Option<u32>,
     /// Do not enter other file systems
     #[arg(long, short = 'x', help_heading = CHOOSING)]
@@ -185,7 +185,7 @@ pub(crate) struct Cli {
     pub(crate) stats: bool,
 
     /// End after so many changes were printed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true, help_heading = STOPPING)]
+    #[arg(long, value_name = "N", value_parser = positive_number::<u64>, allow_negative_numbers = true, help_heading = STOPPING)]
     pub(crate) count: Option<u64>,
     /// End after one change: --count 1
     #[arg(short = '1', long = "one", conflicts_with = "count", help_heading = STOPPING)]

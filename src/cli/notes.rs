@@ -2,7 +2,7 @@
 //! nothing, and asks no disk.
 
 use super::{Cli, ColorWhen, globs};
-use crate::output::Format;
+use crate::output::{EventName, Format};
 use crate::tracker::Hashing;
 
 impl Cli {
@@ -32,7 +32,17 @@ impl Cli {
         } else {
             "with --format paths: it is for --format json"
         };
+        let asks_for = |name| self.events.contains(&name);
+        let misses_renames = self.no_renames
+            && asks_for(EventName::Renamed)
+            && !asks_for(EventName::Created)
+            && !asks_for(EventName::Deleted);
         let cases = [
+            (
+                misses_renames,
+                "--events renamed",
+                "with --no-renames: a rename is deleted and created",
+            ),
             (
                 self.timestamps && json,
                 "--timestamps",
@@ -124,6 +134,10 @@ mod tests {
                 "--color always has no effect with --format json",
             ),
             (
+                &["--no-renames", "--events=renamed,changed"],
+                "--events renamed has no effect with --no-renames: a rename is deleted and created",
+            ),
+            (
                 &["--hash=off", "--hash-limit=1M"],
                 "--hash-limit has no effect with --hash off: no file is read",
             ),
@@ -136,6 +150,8 @@ mod tests {
             &["--color=auto", "--format=json"],
             &["--hash-limit=1M"],
             &["--hash=off"],
+            &["--no-renames"],
+            &["--no-renames", "--events=renamed,deleted"],
         ] {
             assert_eq!(notes(args), Vec::<String>::new(), "{args:?}");
         }

@@ -1,5 +1,5 @@
-//! Parses TIME and SIZE of the command line to durations and bytes, or gives a message about what
-//! is wrong with one.
+//! Parses TIME, SIZE and numbers of the command line to durations, bytes and integers, or gives a
+//! message about what is wrong with one.
 //!
 //! Invariant: a duration is no more than [`MAX_TIME`], so that the sum of a few of them and of a
 //! clock cannot overflow 64 bits of nanoseconds.
@@ -10,7 +10,20 @@ use std::time::Duration;
 const MAX_TIME: Duration = Duration::from_secs(100 * 31_557_600);
 
 const TIME_SYNTAX: &str = "not a time, such as 10, 0.5, 500ms, 2s, 5m or 1h";
+const TOO_LARGE: &str = "it is too large";
 const SIZE_SYNTAX: &str = "not a size, such as 4096, 64K, 1.5G, 5MB or 10MiB";
+
+/// Parses a decimal integer that must be more than 0.
+pub(crate) fn positive_number<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("not a whole number, such as 1 or 100".to_owned());
+    }
+    match text.parse() {
+        Ok(0) => Err("it must be more than 0".to_owned()),
+        Ok(number) => T::try_from(number).map_err(|_| TOO_LARGE.to_owned()),
+        Err(_) => Err(TOO_LARGE.to_owned()),
+    }
+}
 
 /// Parses a TIME that must be more than 0, such as an interval.
 pub(crate) fn positive_time(text: &str) -> Result<Duration, String> {
@@ -115,7 +128,25 @@ fn size_unit(unit: &str) -> Option<u64> {
 mod tests {
     use std::time::Duration;
 
-    use super::{positive_time, size, time};
+    use super::{positive_number, positive_time, size, time};
+
+    #[test]
+    fn a_number_that_is_refused_has_a_reason() {
+        assert_eq!(positive_number::<u32>("4294967295"), Ok(u32::MAX));
+        assert_eq!(positive_number::<u64>("007"), Ok(7));
+        for (text, why) in [
+            ("0", "more than 0"),
+            ("-1", "whole"),
+            ("+1", "whole"),
+            ("1.5", "whole"),
+            ("", "whole"),
+            ("4294967296", "too large"),
+            ("99999999999999999999", "too large"),
+        ] {
+            let refused = positive_number::<u32>(text).expect_err("it is refused");
+            assert!(refused.contains(why), "{text}: {refused}");
+        }
+    }
 
     #[test]
     fn a_time_is_seconds_or_has_a_unit() {
