@@ -35,6 +35,24 @@ fn resume(tree: &Tree, log: &Path, more: &[&str]) -> Output {
 }
 
 #[test]
+fn a_log_without_modes_gets_them_when_they_are_asked_for() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    let log = tree.outside("log");
+    resume(&tree, &log, &[]);
+    let events = ["--events", "created,changed,renamed,deleted,attributes"];
+    for expected in [2, 0] {
+        let known = fs::read_to_string(&log).unwrap().lines().count();
+        resume(&tree, &log, &events);
+        let text = fs::read_to_string(&log).unwrap();
+        let new = text.lines().skip(known);
+        let new: Vec<_> = new.filter(|line| line.contains("\"attributes\"")).collect();
+        assert_eq!(new.len(), expected, "{new:?}");
+        assert!(new.iter().all(|line| line.contains("\"mode\"")), "{new:?}");
+    }
+}
+
+#[test]
 fn a_resumed_log_folds_to_the_disk() {
     let tree = Tree::new();
     tree.mkdir("d");

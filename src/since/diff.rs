@@ -37,6 +37,8 @@ pub(crate) struct Difference {
 pub(crate) struct Comparison {
     /// Whether a digest that the stream does not have is a difference.
     pub(crate) completes_digests: bool,
+    /// Whether a mode that the stream does not have is a difference, where modes are reported.
+    pub(crate) completes_attributes: bool,
     /// Whether renames are looked for.
     pub(crate) renames: bool,
 }
@@ -246,10 +248,10 @@ impl<D> Differ<'_, D> {
         {
             self.compare(old, new);
         }
-        let attributes = self.trees.tracker.known_attributes(new);
-        if let (Some(before), Some(now)) = (self.trees.attributes(old), attributes)
-            && before != now
-        {
+        let before = self.trees.attributes(old);
+        let may_differ = before.is_some() || self.comparison.completes_attributes;
+        let now = self.trees.tracker.known_attributes(new);
+        if let Some(now) = now.filter(|&now| may_differ && before != Some(now)) {
             self.pairs.attributes_changed.push((old, now));
         }
     }

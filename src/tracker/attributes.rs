@@ -3,7 +3,7 @@
 
 use super::Tracker;
 use super::disk::{Disk, FsError, Stat, Target, Xattr};
-use super::model::{self, Flag, Id};
+use super::model::{self, Flag, Id, InodeKey};
 use super::queue::{Work, Written};
 use crate::change::{Attributes, Change, Kind};
 
@@ -52,24 +52,11 @@ impl<D: Disk> Tracker<D> {
         }
         self.last_reported
             .set_attributes(id, stat.attributes, xattrs);
-        self.compare_attributes_of_links(id, stat);
-    }
-
-    /// Compares the other names of a file, if those of one of them differ: an event has one name only.
-    fn compare_attributes_of_links(&mut self, id: Id, stat: &Stat) {
-        if !self.model.has(id, Flag::LINKED) {
-            if stat.kind == Kind::File && stat.nlink > 1 {
-                // Its inode key is not known yet.
-                self.compare_linked_files();
-            }
-            return;
-        }
-        let key = model::inode_key(stat);
-        let mut others = self.model.with_inode_key(key).iter();
-        let other = others.find(|&&other| other != id);
-        if other.is_some_and(|&other| self.last_reported.differ(id, other)) {
-            let others = Work::other_names(key, id, Written::Before);
-            self.queue.add_once_due(others);
+        if self.model.has(id, Flag::LINKED) {
+            self.compare_attributes_of_links(id, model::inode_key(stat));
+        } else if stat.kind == Kind::File && stat.nlink > 1 {
+            // Its inode key is not known yet.
+            self.compare_linked_files();
         }
     }
 
@@ -100,12 +87,26 @@ impl<D: Disk> Tracker<D> {
 }
 
 impl<D> Tracker<D> {
-    /// Enqueues a name of a file with several names that has other attributes than were last reported
-    /// of it: the event may have had another name.
-    pub(super) fn enqueue_if_other_attributes(&mut self, id: Id, stat: &Stat) {
-        let known = self.last_reported.attributes(id);
-        if known.is_some_and(|known| known != stat.attributes) {
+    /// Compares the attributes of a file with several names, whose status was not taken for that, and
+    /// of its other names: the event may have had one of these.
+    pub(super) fn note_attributes_of_linked(&mut self, id: Id, stat: &Stat, key: InodeKey) {
+        let Some(known) = self.last_reported.attributes(id) else {
+            return;
+        };
+        if known != stat.attributes {
             self.enqueue(id);
+        }
+        self.compare_attributes_of_links(id, key);
+    }
+
+    /// Compares the other names of a file, if the attributes of one of them differ: an event has one
+    /// name only.
+    fn compare_attributes_of_links(&mut self, id: Id, key: InodeKey) {
+        let mut others = self.model.with_inode_key(key).iter();
+        let other = others.find(|&&other| other != id);
+        if other.is_some_and(|&other| self.last_reported.differ(id, other)) {
+            let others = Work::other_names(key, id, Written::Before);
+            self.queue.add_once_due(others);
         }
     }
 

@@ -117,7 +117,7 @@ impl<D> Tracker<D> {
         if has_others {
             self.model.index_inode_keys();
             self.model.set(id, Flag::LINKED);
-            self.enqueue_if_other_attributes(id, stat);
+            self.note_attributes_of_linked(id, stat, key);
             // If there are more than two, the others are marked already.
             if let &[one, other] = self.model.with_inode_key(key) {
                 self.model.set(one, Flag::LINKED);

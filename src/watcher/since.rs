@@ -136,6 +136,7 @@ impl Watcher {
         let comparison = Comparison {
             completes_digests: self.output.log.is_some()
                 && self.tracker.settings.hashing.is_eager(),
+            completes_attributes: self.output.log.is_some(),
             renames: !self.tracker.settings.no_renames,
         };
         let tracker = &self.tracker;

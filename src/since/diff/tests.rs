@@ -165,6 +165,7 @@ fn case() -> impl Strategy<Value = Case> {
                     verifies: verifies && seed.is_multiple_of(3),
                     comparison: Comparison {
                         completes_digests,
+                        completes_attributes: has_log,
                         renames,
                     },
                     odds,

@@ -31,6 +31,7 @@ fn case(
         verifies: false,
         comparison: Comparison {
             completes_digests: true,
+            completes_attributes: true,
             renames: true,
         },
         odds: Odds {
