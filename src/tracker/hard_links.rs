@@ -60,6 +60,12 @@ impl HardLinks {
         stat.nlink > 1 || self.tmpfiles.has(stat.inode.ino)
     }
 
+    /// Whether other bytes were read by another name since this reading, which a thread has made, began.
+    fn has_later_reading(&self, key: InodeKey, reading: &InodeReading) -> bool {
+        let known = self.readings.get(&key);
+        known.is_some_and(|known| known.as_of > reading.as_of && known.digest != reading.digest)
+    }
+
     /// Stores what was read; whether it differs from what was read before.
     fn note_reading(&mut self, key: InodeKey, new: InodeReading) -> bool {
         let Some(old) = self.readings.insert(key, new) else {
@@ -238,6 +244,10 @@ impl<D: Disk> Tracker<D> {
             as_of: as_of.min(self.clock.wall()),
         };
         let key = model::inode_key(stat);
+        if self.links.has_later_reading(key, &reading) {
+            self.model.add_evidence(id, Evidence::MODIFIED);
+            return self.enqueue(id);
+        }
         if self.links.note_reading(key, reading) {
             if written > Written::Before && self.model.with_inode_key(key).len() <= 1 {
                 self.links.note_lone_write();

@@ -266,3 +266,48 @@ fn a_path_with_a_link_to_what_is_above_it_is_exchanged() {
         run(&options, &[vec![Op::Exchange("o/d", "t/d")]]);
     }
 }
+
+/// A worker has read the bytes before them, and its answer comes last.
+#[test]
+fn what_one_hard_link_wrote_is_not_replaced_by_a_late_reading_of_another() {
+    let mut options = WorldOptions {
+        seed: 7_571_134_726_053_453_169,
+        odds: Odds {
+            race: 20,
+            late: 50,
+            by_worker: 30,
+            slow_answer: 30,
+            error: 0,
+        },
+        roots: vec!["t", "u"],
+        ..WorldOptions::default()
+    };
+    options.settings.hashing = Hashing::Lazy.into();
+    let write = |path, data| vec![Op::Open(3, path), Op::Put(3, data), Op::Shut(3)];
+    let steps = [
+        vec![Op::Open(0, "t/d")],
+        vec![Op::Open(0, "t/e/a")],
+        vec![Op::Unlink("t/b")],
+        vec![Op::Link("t/a", "t/d")],
+        vec![Op::Open(0, "t/e/a")],
+        vec![Op::Whiteout("t/b", "t/a")],
+        vec![Op::Rename("t/e", "t/a")],
+        [write("t/tmp", 0), vec![Op::Rename("t/tmp", "u/a")]].concat(),
+        vec![Op::RemoveTree("t/d/a"), Op::MakeDir("t/d/a")],
+        write("t/d/a", 0),
+        vec![Op::Unlink("t/b")],
+        vec![Op::MakeDir("o/d/a")],
+        write("t/d", 0),
+        vec![Op::MakeDir("t/d")],
+        vec![Op::Fifo("t/d")],
+        vec![Op::Rename("u/a", "t/e")],
+        vec![Op::Allocate("t/b")],
+        write("t/d/e/a", 0),
+        vec![Op::Chmod("t/e/a", false), Op::Chmod("t/e/a", true)],
+        vec![Op::Unlink("t/b")],
+        vec![Op::Rename("t/a", "t/d")],
+        vec![Op::Unlink("t/b")],
+        write("t/a", 1),
+    ];
+    run(&options, &steps);
+}
