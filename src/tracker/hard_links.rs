@@ -60,10 +60,16 @@ impl HardLinks {
         stat.nlink > 1 || self.tmpfiles.has(stat.inode.ino)
     }
 
-    /// Whether other bytes were read by another name since this reading, which a thread has made, began.
-    fn has_later_reading(&self, key: InodeKey, reading: &InodeReading) -> bool {
-        let known = self.readings.get(&key);
-        known.is_some_and(|known| known.as_of > reading.as_of && known.digest != reading.digest)
+    /// Forgets what was read by another name since this reading, which a thread has made, began, and
+    /// returns `true`, if that has other bytes. The next reading counts, though the clock was set back.
+    fn forget_later_reading(&mut self, key: InodeKey, reading: &InodeReading) -> bool {
+        let is_later =
+            |known: &InodeReading| known.as_of > reading.as_of && known.digest != reading.digest;
+        let has_later = self.readings.get(&key).is_some_and(is_later);
+        if has_later {
+            self.readings.remove(&key);
+        }
+        has_later
     }
 
     /// Stores what was read; whether it differs from what was read before.
@@ -244,7 +250,7 @@ impl<D: Disk> Tracker<D> {
             as_of: as_of.min(self.clock.wall()),
         };
         let key = model::inode_key(stat);
-        if self.links.has_later_reading(key, &reading) {
+        if self.links.forget_later_reading(key, &reading) {
             self.model.add_evidence(id, Evidence::MODIFIED);
             return self.enqueue(id);
         }

@@ -56,6 +56,23 @@ fn a_write_by_an_unlinked_name_is_found_in_its_directory() {
     assert_eq!(world.new_records(), ["changed t/final 4"]);
 }
 
+/// Else each reading would look older than the one before, and the file be read again and again.
+#[test]
+fn a_clock_that_is_set_back_between_two_readings_of_hard_links_makes_no_third_one() {
+    let setup = [write("t/a", 1), vec![Op::Link("t/a", "t/b")]].concat();
+    let mut world = World::quiet(&WorldOptions::default(), &setup);
+    world.does(&[Op::Open(0, "t/a"), Op::Put(0, 2), Op::Shut(0)]);
+    world.converges();
+    world.new_records();
+    world.clock -= 3_600_000_000_000;
+    world.passes(MS);
+    let before = world.tracker.counters.hashes;
+    world.does(&[Op::Open(0, "t/b"), Op::Put(0, 3), Op::Shut(0)]);
+    world.converges();
+    let read = world.tracker.counters.hashes - before;
+    assert!(read <= 4, "{read} readings");
+}
+
 #[test]
 fn a_write_is_reported_under_all_names_of_the_file() {
     let tree = all(&[
