@@ -53,7 +53,10 @@ impl<D: Disk> Tracker<D> {
         self.last_reported
             .set_attributes(id, stat.attributes, xattrs);
         if self.model.has(id, Flag::LINKED) {
-            self.compare_attributes_of_links(id, model::inode_key(stat));
+            let key = model::inode_key(stat);
+            if is_changed || self.has_link_with_other_attributes(id, key) {
+                self.compare_other_links(id, key);
+            }
         } else if stat.kind == Kind::File && stat.nlink > 1 {
             // Its inode key is not known yet.
             self.compare_linked_files();
@@ -96,18 +99,24 @@ impl<D> Tracker<D> {
         if known != stat.attributes {
             self.enqueue(id);
         }
-        self.compare_attributes_of_links(id, key);
+        if self.has_link_with_other_attributes(id, key) {
+            self.compare_other_links(id, key);
+        }
     }
 
-    /// Compares the other names of a file, if the attributes of one of them differ: an event has one
-    /// name only.
-    fn compare_attributes_of_links(&mut self, id: Id, key: InodeKey) {
+    /// Whether mode or owner of another name of a file differ, as they were last reported: an event has
+    /// one name only. Extended attributes do not count: where they cannot be read, they stay different.
+    fn has_link_with_other_attributes(&self, id: Id, key: InodeKey) -> bool {
         let mut others = self.model.with_inode_key(key).iter();
         let other = others.find(|&&other| other != id);
-        if other.is_some_and(|&other| self.last_reported.differ(id, other)) {
-            let others = Work::other_names(key, id, Written::Before);
-            self.queue.add_once_due(others);
-        }
+        let attributes = |id| self.last_reported.attributes(id);
+        other.is_some_and(|&other| attributes(other) != attributes(id))
+    }
+
+    /// Compares those of the other names of a file whose attributes differ.
+    fn compare_other_links(&mut self, id: Id, key: InodeKey) {
+        let others = Work::other_names(key, id, Written::Before);
+        self.queue.add_once_due(others);
     }
 
     /// The extended attributes are sorted: a user may give a file some 8,000.

@@ -72,6 +72,38 @@ fn extended_attributes_that_could_not_be_read_at_first_are_no_change() {
     }
 }
 
+/// Else the names of a file would be compared with each other for ever.
+#[test]
+fn extended_attributes_that_are_known_of_one_hard_link_alone_are_no_change() {
+    let mut options = WorldOptions::default();
+    options.settings.attributes = true;
+    let mut world = World::quiet(&options, &write("t/a", 1));
+    let xattr = |value| {
+        let name = (*b"user.a").into();
+        Ok(vec![Xattr { name, value }])
+    };
+    world.tracker.disk.xattrs = xattr(1);
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.catches_up();
+    world.new_records();
+    world.tracker.disk.xattrs = Err(FsError::Io("it cannot be read".into()));
+    world.does(&[Op::Link("t/a", "t/b")]);
+    world.catches_up();
+    assert_eq!(world.new_records(), ["created t/b 4"]);
+    world.does(&[Op::Chmod("t/b", true)]);
+    world.catches_up();
+    assert_eq!(world.new_records(), Vec::<String>::new());
+    world.tracker.disk.xattrs = xattr(2);
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.catches_up();
+    assert_eq!(world.new_records(), ["attributes t/a 644"]);
+    world.tracker.disk.xattrs = xattr(3);
+    world.does(&[Op::Chmod("t/a", true)]);
+    world.catches_up();
+    let all = ["attributes t/a 644", "attributes t/b 644"];
+    assert_eq!(world.new_records(), all);
+}
+
 #[test]
 fn extended_attributes_that_cannot_be_read_for_a_while_are_read_later() {
     let mut options = WorldOptions::default();
