@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
@@ -101,18 +102,26 @@ fn what_is_renamed_at_once_is_created_with_its_mode() {
         tree.rename("new", format!("f{number}"));
     }
     tree.touch("end");
-    let mut created = 0;
+    let mut there = HashSet::new();
     loop {
         let record = Record::parse(&watch.next_line().bytes).unwrap();
-        if record.text("path") == Some("./end") {
-            break;
-        }
-        if record.event() == "created" {
-            assert!(record.text("mode").is_some(), "{record:?}");
-            created += 1;
+        let path = record.text("path").unwrap_or_default().to_owned();
+        match record.event() {
+            "created" if path == "./end" => break,
+            "created" => {
+                assert!(record.text("mode").is_some(), "{record:?}");
+                assert!(there.insert(path), "{record:?}");
+            }
+            "renamed" => {
+                assert!(there.remove(record.text("from").unwrap()), "{record:?}");
+                assert!(there.insert(path), "{record:?}");
+            }
+            "deleted" => assert!(there.remove(&path), "{record:?}"),
+            _ => {}
         }
     }
-    assert_eq!(created, 100);
+    let expected = (0..100).map(|number| format!("./f{number}"));
+    assert_eq!(there, expected.collect());
     watch.stop();
 }
 
