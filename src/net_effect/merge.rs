@@ -2,7 +2,8 @@
 //!
 //! Two files are a change of content, two directories no change, and, in two trees, two of any other
 //! kind, too; a file that moved and was written to, and whose old name something else has, is two files
-//! whose content changed. Makes no records. Invariant: the net leads from the same tree to the same tree as before.
+//! whose content changed. Makes no records. Invariant: the net leads from the same tree to the same
+//! tree as before.
 
 use std::collections::HashMap;
 

@@ -287,12 +287,12 @@ impl<D: Disk> Tracker<D> {
 
     /// Emits a file that was just inserted as empty.
     fn emit_empty(&mut self, id: Id, stat: Option<&Stat>) {
-        let hashes = |dir| self.hashing(self.model.inode(dir).dev) != Hashing::Off;
+        let is_hashed = |dir| self.hashing(self.model.inode(dir).dev) != Hashing::Off;
         let digest = self
             .model
             .parent(id)
-            .filter(|&dir| hashes(dir))
-            .map(|_| EMPTY);
+            .is_some_and(is_hashed)
+            .then_some(EMPTY);
         self.model.set_digest(id, digest);
         // That it is empty is not known: it is yet to be compared.
         self.model.set_knowledge(id, Knowledge::Unverified);

@@ -116,10 +116,7 @@ impl<D> Tracker<D> {
     /// Emits that a file's bytes changed. `old`: the digest last reported, where that is known.
     pub(super) fn emit_changed(&mut self, id: Id, content: Content, old: Option<Digest>) {
         let path = self.path(id);
-        let before = Before {
-            attributes: self.last_reported.attributes(id),
-            ..Before::new(Kind::File, old)
-        };
+        let before = self.before_with(id, Kind::File, old);
         let change = Change::Changed { path, content };
         self.records.current().push_over(change, Some(before));
         if let Some(dir) = self.model.parent(id)
@@ -174,9 +171,14 @@ impl<D> Tracker<D> {
         let is_file = kind == Kind::File;
         let is_reported = !self.model.has(id, Flag::HIDDEN);
         let digest = is_file.then(|| self.model.digest(id)).flatten();
-        is_reported.then(|| Before {
+        is_reported.then(|| self.before_with(id, kind, digest))
+    }
+
+    /// What was last reported of an entry, with this digest.
+    fn before_with(&self, id: Id, kind: Kind, digest: Option<Digest>) -> Before {
+        Before {
             attributes: self.last_reported.attributes(id),
             ..Before::new(kind, digest)
-        })
+        }
     }
 }

@@ -207,6 +207,7 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Removes the rest of a subtree that is gone from the model, without a record.
     fn remove_silently(&mut self, removal: Emission) {
         let buffer = std::mem::take(&mut self.records.ready);
         let mut left = Some(removal);
