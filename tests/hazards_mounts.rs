@@ -175,6 +175,13 @@ fn a_directory_bound_to_a_second_name_is_entered_there_once_the_first_has_left()
     watch.stop();
 }
 
+/// Makes the directories of an overlay outside the tree. `lower`: of its lower layer, or one in it.
+fn make_layers(tree: &Tree, lower: &str) {
+    for layer in [lower, "upper", "work"] {
+        fs::create_dir_all(tree.outside(layer)).unwrap();
+    }
+}
+
 /// A watch on the merged view of an overlay of two layers, `lower` and `upper`, which are
 /// outside the tree; `None`, with a message on the terminal, where none can be mounted.
 fn overlaid(test: &str, tree: &Tree, args: &[&str]) -> Option<Watch> {
@@ -203,9 +210,7 @@ fn overlaid(test: &str, tree: &Tree, args: &[&str]) -> Option<Watch> {
 fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
     let test = "the_merged_view_of_an_overlay…";
     let tree = Tree::new();
-    for layer in ["lower/d", "upper", "work"] {
-        fs::create_dir_all(tree.outside(layer)).unwrap();
-    }
+    make_layers(&tree, "lower/d");
     fs::write(tree.outside("lower/f"), "from below").unwrap();
     fs::write(tree.outside("lower/d/g"), "from below").unwrap();
     let Some(mut watch) = overlaid(test, &tree, &[]) else {
@@ -233,9 +238,7 @@ fn the_merged_view_of_an_overlay_works_and_is_named_at_the_start() {
 fn a_file_copied_up_in_an_overlay_parts_from_its_other_name() {
     let test = "a_file_copied_up_in_an_overlay…";
     let tree = Tree::new();
-    for layer in ["lower", "upper", "work"] {
-        fs::create_dir_all(tree.outside(layer)).unwrap();
-    }
+    make_layers(&tree, "lower");
     fs::write(tree.outside("lower/one"), "from below").unwrap();
     fs::hard_link(tree.outside("lower/one"), tree.outside("lower/two")).unwrap();
     let Some(mut watch) = overlaid(test, &tree, &[]) else {
@@ -254,9 +257,7 @@ fn a_file_copied_up_in_an_overlay_parts_from_its_other_name() {
 fn a_whiteout_that_an_overlay_lists_is_not_there() {
     let test = "a_whiteout_that_an_overlay_lists…";
     let tree = Tree::new();
-    for layer in ["lower/d", "upper", "work"] {
-        fs::create_dir_all(tree.outside(layer)).unwrap();
-    }
+    make_layers(&tree, "lower/d");
     fs::write(tree.outside("lower/d/there"), "").unwrap();
     let whiteout = tree.outside("lower/d/gone");
     let made = Command::new("mknod")
