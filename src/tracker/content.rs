@@ -75,6 +75,7 @@ impl<D: Disk> Tracker<D> {
             // Found by a scan: that is no reason to try it before its time.
         } else if self.needs_read(id, stat, evidence) {
             match self.read_by_other_name(id, stat, evidence) {
+                // Its reading is noted already.
                 Some((read, digest)) => {
                     self.compare(id, &read, digest, evidence);
                 }
@@ -128,9 +129,11 @@ impl<D: Disk> Tracker<D> {
 
     /// Compares a file that was read now, after the events of the batch that is being applied.
     fn take_reading_now(&mut self, id: Id, read: &FileDigest, evidence: Evidence) {
-        if self.take_reading(id, read, evidence) == Compared::Taken
-            && read.while_read == WhileRead::Unchanged
-        {
+        let Compared::Taken(written) = self.take_reading(id, read, evidence) else {
+            return;
+        };
+        self.note_reading_of(id, &read.stat, read.as_of, written);
+        if read.while_read == WhileRead::Unchanged {
             self.mark_read_this_batch(id);
         }
     }
@@ -200,7 +203,8 @@ impl<D: Disk> Tracker<D> {
         let is_first = self.model.is_unread(id);
         match answer {
             Ok(read) => {
-                if self.take_reading(id, &read, evidence) == Compared::Taken {
+                if let Compared::Taken(written) = self.take_reading(id, &read, evidence) {
+                    self.note_answer_of(id, ticket, &read, written);
                     // What happened while it was read is served by the work queue.
                     let again = !self.model.evidence(id).is_empty();
                     if again || read.while_read == WhileRead::MayHaveChanged {

@@ -7,7 +7,7 @@
 
 use foldhash::HashMap;
 
-use super::disk::{Disk, FileDigest, FsError, Stat};
+use super::disk::{Disk, FileDigest, FsError, Stat, Ticket};
 use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
 use super::queue::{Key, Work, Written};
 use super::tmpfiles::Tmpfiles;
@@ -51,6 +51,8 @@ struct InodeReading {
     digest: Option<Digest>,
     /// A time before that, in nanoseconds since 1970.
     as_of: i64,
+    /// The last ticket that was given out when it was noted.
+    noted: Ticket,
 }
 
 impl HardLinks {
@@ -60,11 +62,10 @@ impl HardLinks {
         stat.nlink > 1 || self.tmpfiles.has(stat.inode.ino)
     }
 
-    /// Forgets what was read by another name since this reading, which a thread has made, began, and
-    /// returns `true`, if that has other bytes. The next reading counts, though the clock was set back.
-    fn forget_later_reading(&mut self, key: InodeKey, reading: &InodeReading) -> bool {
-        let is_later =
-            |known: &InodeReading| known.as_of > reading.as_of && known.digest != reading.digest;
+    /// Forgets what was read by another name since a thread began to read this, and returns `true`, if
+    /// that has other bytes. The next reading counts.
+    fn forget_later_reading(&mut self, key: InodeKey, ticket: Ticket, digest: Digest) -> bool {
+        let is_later = |known: &InodeReading| known.noted >= ticket && known.digest != Some(digest);
         let has_later = self.readings.get(&key).is_some_and(is_later);
         if has_later {
             self.readings.remove(&key);
@@ -248,18 +249,34 @@ impl<D: Disk> Tracker<D> {
             fingerprint: self.fingerprint(stat),
             digest: self.model.digest(id),
             as_of: as_of.min(self.clock.wall()),
+            noted: self.reads.last_ticket(),
         };
         let key = model::inode_key(stat);
-        if self.links.forget_later_reading(key, &reading) {
-            self.model.add_evidence(id, Evidence::MODIFIED);
-            return self.enqueue(id);
-        }
         if self.links.note_reading(key, reading) {
             if written > Written::Before && self.model.with_inode_key(key).len() <= 1 {
                 self.links.note_lone_write();
             }
             // Once for many writes: others may write to a file with many names all the time.
             self.queue.add_once_due(Work::other_names(key, id, written));
+        }
+    }
+
+    /// As [`Self::note_reading_of`], of what a thread has read. If other bytes were read by another name
+    /// meanwhile, which of them are later is not known: the file is read again.
+    pub(super) fn note_answer_of(
+        &mut self,
+        id: Id,
+        ticket: Ticket,
+        read: &FileDigest,
+        written: Written,
+    ) {
+        let key = model::inode_key(&read.stat);
+        let digest = read.digest;
+        if digest.is_some_and(|digest| self.links.forget_later_reading(key, ticket, digest)) {
+            self.model.add_evidence(id, Evidence::MODIFIED);
+            self.enqueue(id);
+        } else {
+            self.note_reading_of(id, &read.stat, read.as_of, written);
         }
     }
 

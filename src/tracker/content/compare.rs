@@ -11,7 +11,8 @@ use crate::tracker::queue::Written;
 /// What became of what was read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Compared {
-    Taken,
+    /// When the bytes were written, as far as is known.
+    Taken(Written),
     /// It cannot be the first digest of a file that is changing, or has grown over the limit: the file
     /// is read again.
     ReadAgain,
@@ -41,7 +42,8 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Compares a file that was read. `evidence`: what happened to it before.
+    /// Compares a file that was read. `evidence`: what happened to it before. If it is taken, the caller
+    /// notes the reading for its other names.
     pub(super) fn compare(
         &mut self,
         id: Id,
@@ -114,13 +116,11 @@ impl<D: Disk> Tracker<D> {
         if self.model.has(id, Flag::LINKED) || matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
         }
-        let written = if is_changed {
+        Compared::Taken(if is_changed {
             Written::ByThisName
         } else {
             written_by_times
-        };
-        self.note_reading_of(id, stat, read.as_of, written);
-        Compared::Taken
+        })
     }
 
     /// Leaves a file that may be being truncated to be read again when that is over, which its times

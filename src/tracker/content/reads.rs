@@ -59,6 +59,10 @@ pub(in crate::tracker) struct Reads {
 impl Reads {
     pub(in crate::tracker) fn next_ticket(&mut self) -> Ticket {
         self.last += 1;
+        self.last_ticket()
+    }
+
+    pub(in crate::tracker) fn last_ticket(&self) -> Ticket {
         Ticket(self.last)
     }
 

@@ -56,6 +56,30 @@ fn a_write_by_an_unlinked_name_is_found_in_its_directory() {
     assert_eq!(world.new_records(), ["changed t/final 4"]);
 }
 
+/// Within a tick of the clock.
+#[test]
+fn the_late_answer_of_a_thread_does_not_replace_what_was_read_by_another_name() {
+    let setup = [write("t/a", 1), vec![Op::Link("t/a", "t/b")]].concat();
+    let mut world = World::quiet(&WorldOptions::default(), &setup);
+    let reads_by_worker = |world: &mut World, percent| {
+        world.tracker.disk.odds.by_worker = percent;
+        world.tracker.disk.odds.slow_answer = percent;
+    };
+    reads_by_worker(&mut world, 100);
+    world.does(&write("t/b", 2));
+    world.read(usize::MAX);
+    world.apply_all();
+    world.answer(0); // It has read the bytes, and its answer is on the way.
+    assert_eq!(world.tracker.disk.tickets().len(), 1);
+    reads_by_worker(&mut world, 0);
+    world.does(&write("t/a", 3));
+    world.read(usize::MAX);
+    world.apply_all();
+    assert_eq!(world.new_records(), ["changed t/a 4"]);
+    world.answer(0);
+    world.converges();
+}
+
 /// Else each reading would look older than the one before, and the file be read again and again.
 #[test]
 fn a_clock_that_is_set_back_between_two_readings_of_hard_links_makes_no_third_one() {
