@@ -250,6 +250,10 @@ impl<D> Tracker<D> {
         // Before the inode key is replaced: the other names of an old inode get the evidence.
         self.note_links_of(id, stat, key);
         let was_unread = self.model.is_unread(id);
+        if was_unread && self.was_replaced(id, stat) {
+            // Events of this name that are yet to come may be about the old file, which may have others.
+            self.compare_linked_files();
+        }
         self.model.set_knowledge(id, known);
         if was_unread {
             self.note_links_of(id, stat, key); // It did nothing before, without an inode key.

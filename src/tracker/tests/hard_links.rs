@@ -56,6 +56,37 @@ fn a_write_by_an_unlinked_name_is_found_in_its_directory() {
     assert_eq!(world.new_records(), ["changed t/final 4"]);
 }
 
+/// The events have a name that leads to another file when it is stat'ed first.
+#[test]
+fn what_happened_to_a_file_that_was_replaced_before_its_first_reading_is_reported_of_its_links() {
+    let setup = all(&[
+        write("t/a", 1),
+        vec![Op::Link("t/a", "t/b")],
+        write("t/c", 2),
+    ]);
+    let cases = [
+        (write("t/a", 3), "changed t/b 4"),
+        (vec![Op::Chmod("t/a", false)], "attributes t/b 0"),
+    ];
+    for (happens, reported) in cases {
+        let mut options = WorldOptions::default();
+        options.settings.attributes = true;
+        let mut world = World::new(&options, &setup);
+        world.read_pending(1);
+        world.does(&happens);
+        world.does(&[Op::Rename("t/c", "t/a")]);
+        world.read_pending(0);
+        world.work(8);
+        world.settles();
+        let records = world.new_records();
+        assert!(
+            records.iter().any(|record| record == reported),
+            "{records:?} {:#?}",
+            world.tracker.disk.journal
+        );
+    }
+}
+
 /// Within a tick of the clock.
 #[test]
 fn the_late_answer_of_a_thread_does_not_replace_what_was_read_by_another_name() {
