@@ -197,6 +197,9 @@ impl<D: Disk> Tracker<D> {
                 Tmpfile::Named(id) => self.file_events(id, content, ReadWhen::Now),
                 Tmpfile::Unnamed => {}
                 Tmpfile::Unknown if content.has_write() => self.written_unknown_name(dir, name),
+                Tmpfile::Unknown if content.attrib && self.settings.attributes => {
+                    self.compare_linked_files();
+                }
                 // It may be another spelling of one that is known.
                 Tmpfile::Unknown if self.is_folding(dir) => self.schedule_scan_if_folding(dir),
                 Tmpfile::Unknown => {}
@@ -210,13 +213,14 @@ impl<D: Disk> Tracker<D> {
 
     /// Serves a write to a name that the model does not have. If the name is gone, the file may have
     /// another one, so the directory is scanned. Else the file may be another one, by a later event,
-    /// which shows whether it was made or renamed.
+    /// which shows whether it was made or renamed. It may have been a hard link in any case.
     fn written_unknown_name(&mut self, dir: Id, name: &[u8]) {
         if self.stat_in(dir, name).is_ok() {
             self.enqueue_name(dir, name);
         } else if self.is_directory(dir) {
             self.compare_files_later(dir);
         }
+        self.compare_linked_files();
     }
 
     /// Applies events about the bytes or attributes of a file. Once it was read under this name,

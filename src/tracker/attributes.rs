@@ -3,8 +3,8 @@
 
 use super::Tracker;
 use super::disk::{Disk, FsError, Stat, Target, Xattr};
-use super::model::{self, Flag, Id, InodeKey};
-use super::queue::{Work, Written};
+use super::model::{self, Evidence, Flag, Id, InodeKey};
+use super::queue::Work;
 use crate::change::{Attributes, Change, Kind};
 
 impl<D: Disk> Tracker<D> {
@@ -115,8 +115,19 @@ impl<D> Tracker<D> {
 
     /// Compares those of the other names of a file whose attributes differ.
     fn compare_other_links(&mut self, id: Id, key: InodeKey) {
-        let others = Work::other_names(key, id, Written::Before);
-        self.queue.add_once_due(others);
+        self.queue.add_once_due(Work::other_attributes(key, id));
+    }
+
+    /// Enqueues the names of an inode of which other attributes were last reported than of `name`. One
+    /// that cannot be stat'ed stays different, so that `name` itself is not enqueued for it.
+    pub(super) fn enqueue_names_with_other_attributes(&mut self, key: InodeKey, name: Id) {
+        for other in self.model.with_inode_key(key).to_vec() {
+            if self.last_reported.differ(other, name) {
+                // A change of them, which moves the ctime, was seen under that name.
+                self.model.add_evidence(other, Evidence::ATTRIB);
+                self.enqueue(other);
+            }
+        }
     }
 
     /// The extended attributes are sorted: a user may give a file some 8,000.

@@ -147,6 +147,11 @@ impl Fake {
         self.tree.ignores_case = true;
     }
 
+    /// The names that are there when the watch begins are known.
+    pub(crate) fn see_all(&mut self) {
+        self.tree.see_all();
+    }
+
     pub(crate) fn set_time(&mut self, wall: i64) {
         self.end_long_truncation(wall);
         self.tree.wall = wall;

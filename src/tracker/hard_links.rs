@@ -10,6 +10,7 @@ use foldhash::HashMap;
 use super::disk::{Disk, FileDigest, FsError, Stat, Ticket};
 use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
 use super::queue::{Key, Work, Written};
+use super::serve_queue::PAUSE_PER_NAME;
 use super::tmpfiles::Tmpfiles;
 use super::{Tracker, model};
 use crate::change::{Digest, Kind};
@@ -28,9 +29,11 @@ pub(super) struct HardLinks {
     readings: HashMap<InodeKey, InodeReading>,
     /// A name of each that could not be read. It has [`Flag::LINKED`].
     unreadable: HashMap<InodeKey, Id>,
-    /// Whether a file with several names was written to while the model had one of them: another one
-    /// may be there, and its first status be older.
+    /// Whether a file that may have several names was written to while the model knew one of them:
+    /// another one may be there, and its first status be older.
     has_lone_write: bool,
+    /// When all these files may be compared again, in ticks of the clock: others may cause that.
+    next_comparison: u64,
     /// Until when a comparison of all these files may be to come, in ticks of the clock.
     in_doubt_until: u64,
     pub(super) tmpfiles: Tmpfiles,
@@ -86,12 +89,18 @@ impl HardLinks {
         }
     }
 
+    /// Whether a file that may have several names was written to while the model knew one of them.
+    pub(super) fn has_lone_write(&self) -> bool {
+        self.has_lone_write
+    }
+
     /// A name of the inode, if it could not be read.
     pub(super) fn unreadable(&self, key: InodeKey) -> Option<Id> {
         self.unreadable.get(&key).copied()
     }
 
-    /// Notes a write to a file with several names of which the model has this one alone.
+    /// Notes a write to a file that may have several names, of which the model has this one alone, or
+    /// knows no other yet.
     fn note_lone_write(&mut self) {
         self.has_lone_write = true;
     }
@@ -171,17 +180,24 @@ impl<D> Tracker<D> {
     /// Gives the evidence of a name that is removed, or leads to another inode, to another name of
     /// its file, which is read then.
     pub(super) fn pass_evidence_on(&mut self, id: Id, writes: Evident) {
-        let is_read = self
-            .reads
-            .evidence(id)
-            .is_some_and(Evidence::is_more_than_attrib);
-        let may_be_written = writes == Evident::MaybeNotAll || is_read || self.has_write_events(id);
+        let being_read = self.reads.evidence(id).unwrap_or_default();
+        let may_be_written = writes == Evident::MaybeNotAll
+            || being_read.is_more_than_attrib()
+            || self.has_write_events(id);
         // It may be readable now, or has other attributes.
-        let has_attrib = self.model.evidence(id).has(Evidence::ATTRIB)
+        let has_attrib = being_read
+            .union(self.model.evidence(id))
+            .has(Evidence::ATTRIB)
             && (self.settings.attributes || !self.links.unreadable.is_empty());
-        if self.model.is_unread(id) && (may_be_written || has_attrib) {
-            // Its inode key is not known: any file may be its own that was stat'ed before that.
+        // It was renamed, and is gone: by an exchange, another file may have had the name since.
+        let is_doubtful = writes == Evident::All && self.queue.has(&Key::Entry(id));
+        let is_unknown = self.model.is_unread(id) || self.model.inode_key(id).is_none();
+        if (may_be_written || has_attrib) && (is_unknown || is_doubtful) {
+            // Any file may be its own that was stat'ed before that, or is yet to be.
             self.compare_linked_files();
+            if may_be_written && self.model.is_unread(id) {
+                self.links.note_lone_write();
+            }
         }
         if !self.model.has(id, Flag::LINKED) {
             return;
@@ -213,11 +229,15 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Compares all files with several names, in a while: events about writes by other names of
+    /// Compares all files with several names, in a while, which is longer the more there are: events about writes by other names of
     /// theirs, or about their permissions, may be dropped, or those names are gone before their inodes
     /// were found.
     pub(super) fn compare_linked_files(&mut self) {
-        let due = self.clock.tick().saturating_add(COMPARE_DELAY);
+        if !self.model.has_linked_files() {
+            return;
+        }
+        let soon = self.clock.tick().saturating_add(COMPARE_DELAY);
+        let due = soon.max(self.links.next_comparison);
         self.queue.delay(Work::timer(Key::LinkedFiles), due);
         self.links.in_doubt_until = due.saturating_add(COMPARISON_TAKES);
     }
@@ -231,7 +251,10 @@ impl<D> Tracker<D> {
     pub(super) fn enqueue_linked_files(&mut self) {
         let model = &self.model;
         let is_linked = |id: &Id| model.kind(*id) == Kind::File && model.has(*id, Flag::LINKED);
-        for id in model.all().filter(is_linked).collect::<Vec<_>>() {
+        let linked: Vec<_> = model.all().filter(is_linked).collect();
+        let pause = PAUSE_PER_NAME.saturating_mul(linked.len() as u64);
+        self.links.next_comparison = self.clock.tick().saturating_add(pause);
+        for id in linked {
             self.enqueue(id);
         }
     }
@@ -325,7 +348,7 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Enqueues the names of an inode of which something older was reported than was read of it as
-    /// `name`, or other attributes.
+    /// `name`.
     pub(super) fn enqueue_other_names(&mut self, key: InodeKey, name: Id, written: Written) {
         let reading = self.links.readings.get(&key).copied();
         for other in self.model.with_inode_key(key).to_vec() {
@@ -344,10 +367,6 @@ impl<D: Disk> Tracker<D> {
             };
             if is_older {
                 self.model.add_evidence(other, Evidence::OTHER_NAME);
-                self.enqueue(other);
-            } else if self.last_reported.differ(other, name) {
-                // A change of them, which moves the ctime, was seen under that name.
-                self.model.add_evidence(other, Evidence::ATTRIB);
                 self.enqueue(other);
             }
         }

@@ -7,9 +7,9 @@ use super::hard_links::COMPARE_DELAY;
 use super::model::Id;
 use super::queue::{Detail, Key, ScanScope, Work};
 
-/// How long a comparison of the names in a directory that others may cause waits for each name:
+/// How long a comparison that others may cause waits for each name that it compares:
 /// 0.1 ms, some ten times as long as it takes.
-const PAUSE_PER_NAME: u64 = 100_000;
+pub(super) const PAUSE_PER_NAME: u64 = 100_000;
 
 impl<D> Tracker<D> {
     /// Reconciles a file once nothing has happened to it for a while.
@@ -115,6 +115,11 @@ impl<D: Disk> Tracker<D> {
             Key::OtherNames(inode) => {
                 if let Detail::ReadAs { name, written } = detail {
                     self.enqueue_other_names(inode, name, written);
+                }
+            }
+            Key::OtherAttributes(inode) => {
+                if let Detail::StatedAs(name) = detail {
+                    self.enqueue_names_with_other_attributes(inode, name);
                 }
             }
             Key::LinkedFiles => self.enqueue_linked_files(),

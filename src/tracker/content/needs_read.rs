@@ -75,7 +75,10 @@ impl<D> Tracker<D> {
         match self.model.knowledge(id) {
             Knowledge::Unverified => true,
             Knowledge::Unread { .. } => {
-                let is_touched = evidence.has(Evidence::ATTRIB) && !has_unknown_names;
+                // The write may have been reported of another name, which is gone.
+                let is_touched = evidence.has(Evidence::ATTRIB)
+                    && !has_unknown_names
+                    && !self.links.has_lone_write();
                 let is_doubtful =
                     evidence.is_more_than_attrib() || self.changed_since_start(id, stat);
                 self.was_replaced(id, stat) || evidence.has(WRITTEN) || is_doubtful && !is_touched

@@ -28,6 +28,12 @@ impl Fake {
         }
     }
 
+    fn see(&mut self, at: &Target<'_, Rc<Entered>>) {
+        if let Target::In(dir, name) = at {
+            self.tree.see(dir.node, name);
+        }
+    }
+
     /// The inode that a name leads to, if the directory may be searched.
     fn step(&self, dir: Node, name: &[u8]) -> Result<Node, FsError> {
         if !self.tree.is_dir(dir) {
@@ -225,6 +231,7 @@ impl Disk for Fake {
         self.race();
         self.note_down("stat", at);
         self.fail(true)?;
+        self.see(&at);
         self.find(at).map(|node| self.tree.stat(node))
     }
 
@@ -322,6 +329,7 @@ impl Disk for Fake {
         self.race();
         self.note_down("read", at);
         self.fail(false)?;
+        self.see(&at);
         let node = self.find(at)?;
         if self.tree.kind(node) != Kind::File {
             return Err(FsError::NotFound);

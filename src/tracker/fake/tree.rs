@@ -40,11 +40,12 @@ pub(crate) struct InodeBody {
     pub(crate) pins: u32,
     /// Whether it is gone and its inode number free.
     pub(crate) is_evicted: bool,
-    /// The names by which it was written to while it had others.
+    /// The names by which it was written to, or its mode was changed, while it had others.
     pub(crate) writers: BTreeSet<Dentry>,
     /// Whether its mode was changed by a name while it had others.
     pub(crate) has_mode_of_one: bool,
-    /// Whether one of `writers` is gone: no event shows the bytes of the other names.
+    /// Whether one of `writers` is gone, at which the watcher never looked: no event shows the bytes of
+    /// the other names.
     pub(crate) is_excused: bool,
 }
 
@@ -54,6 +55,8 @@ pub(crate) struct DentryBody {
     pub(crate) name: Vec<u8>,
     pub(crate) node: Node,
     pub(crate) is_live: bool,
+    /// Whether the watcher has looked at it.
+    pub(crate) is_seen: bool,
 }
 
 pub(crate) struct Tree {
@@ -134,6 +137,7 @@ impl Tree {
             name: name.to_vec(),
             node,
             is_live: false,
+            is_seen: false,
         });
         Dentry(self.dentries.len() - 1)
     }
@@ -184,11 +188,26 @@ impl Tree {
         body.ctime = now;
     }
 
-    /// Excuses the file if it was written to by this name, which is gone or outside now.
+    /// Excuses the file if it was written to by this name, which is gone or outside now, and at which
+    /// the watcher never looked.
     pub(crate) fn lose_sight(&mut self, dentry: Dentry) {
-        let node = self.dentry(dentry).node;
+        let DentryBody { node, is_seen, .. } = self.dentries[dentry.0];
         let body = self.node_mut(node);
-        body.is_excused |= body.writers.contains(&dentry);
+        body.is_excused |= body.writers.contains(&dentry) && !is_seen;
+    }
+
+    /// Notes that the watcher knows all names.
+    pub(crate) fn see_all(&mut self) {
+        for dentry in &mut self.dentries {
+            dentry.is_seen = true;
+        }
+    }
+
+    /// Notes that the watcher looks at a name.
+    pub(crate) fn see(&mut self, dir: Node, name: &[u8]) {
+        if let Some(dentry) = self.find(dir, name) {
+            self.dentries[dentry.0].is_seen = true;
+        }
     }
 
     /// Moves a dentry to a free name.

@@ -191,6 +191,11 @@ impl Model {
         }
     }
 
+    /// Whether a file may have several names.
+    pub(in crate::tracker) fn has_linked_files(&self) -> bool {
+        self.leaves.by_inode.is_some()
+    }
+
     /// Makes the index of files by inode key, if there is none yet.
     pub(in crate::tracker) fn index_inode_keys(&mut self) {
         if self.leaves.by_inode.is_some() {

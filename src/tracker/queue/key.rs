@@ -16,6 +16,8 @@ pub(in crate::tracker) enum Key {
     Scan(Id),
     /// Enqueues the other names of an inode whose bytes have changed.
     OtherNames(InodeKey),
+    /// Enqueues the other names of an inode of which other attributes were last reported.
+    OtherAttributes(InodeKey),
     /// Enqueues the files with several names.
     LinkedFiles,
     /// Finds out whether a directory ignores case.
@@ -64,6 +66,7 @@ impl Key {
             Self::Name(..) => Class::Name,
             Self::Scan(_) => Class::Scan,
             Self::OtherNames(_)
+            | Self::OtherAttributes(_)
             | Self::LinkedFiles
             | Self::Folding(_)
             | Self::MovedFrom
@@ -106,6 +109,8 @@ pub(in crate::tracker) enum Detail {
         name: Id,
         written: Written,
     },
+    /// Of [`Key::OtherAttributes`]: the name under which the inode was stat'ed last.
+    StatedAs(Id),
     /// Of [`Key::EmptyRoots`]: how long it has waited, in nanoseconds.
     Interval(u64),
 }
@@ -195,6 +200,14 @@ impl Work {
         Self {
             detail: Detail::ReadAs { name, written },
             ..Self::timer(Key::OtherNames(inode))
+        }
+    }
+
+    /// `name`: the one under which the inode was stat'ed last.
+    pub(in crate::tracker) fn other_attributes(inode: InodeKey, name: Id) -> Self {
+        Self {
+            detail: Detail::StatedAs(name),
+            ..Self::timer(Key::OtherAttributes(inode))
         }
     }
 

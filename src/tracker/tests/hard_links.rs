@@ -87,6 +87,108 @@ fn what_happened_to_a_file_that_was_replaced_before_its_first_reading_is_reporte
     }
 }
 
+#[test]
+fn a_link_whose_attributes_cannot_be_read_causes_no_work_while_the_file_is_read() {
+    let setup = all(&[
+        write("t/a", 1),
+        vec![
+            Op::Link("t/a", "t/b"),
+            Op::MakeDir("t/d"),
+            Op::Link("t/a", "t/d/a"),
+        ],
+    ]);
+    let mut options = WorldOptions::default();
+    options.settings.attributes = true;
+    let mut world = World::quiet(&options, &setup);
+    world.does(&[Op::Chmod("t/a", false)]);
+    world.settles();
+    world.does(&[Op::Chmod("t/d", false), Op::Chmod("t/a", true)]);
+    world.settles();
+    world.tracker.disk.odds.by_worker = 100;
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    world.tracker.disk.odds.by_worker = 0;
+    world.does(&write("t/b", 3));
+    world.catches_up();
+    world.does(&[Op::Chmod("t/d", true)]);
+    world.converges();
+}
+
+/// What has the name is another file when its events are read, or none.
+#[test]
+fn what_is_done_by_a_third_link_that_is_gone_at_once_is_reported_of_both() {
+    let setup = all(&[
+        write("t/a", 1),
+        write("t/c", 2),
+        vec![Op::Link("t/c", "t/b")],
+        vec![Op::MakeDir("o/d"), Op::MakeDir("t/d")],
+    ]);
+    let cases = [
+        (write("t/d/x", 3), "changed t/c 4"),
+        (vec![Op::Chmod("t/d/x", false)], "attributes t/c 0"),
+    ];
+    let ends = [
+        vec![Op::Rename("t/a", "t/d/x")],
+        vec![Op::Unlink("t/d/x")],
+        vec![Op::Rename("t/d/x", "o/a")],
+        vec![Op::Exchange("t/d/x", "t/a")],
+        vec![Op::Exchange("t/d/x", "o/d")],
+        vec![Op::Unlink("t/d/x"), Op::Rename("t/d", "o/e")],
+    ];
+    for (happens, reported) in cases {
+        for (end, no_renames) in ends.iter().flat_map(|end| [(end, false), (end, true)]) {
+            let mut options = WorldOptions::default();
+            options.settings.attributes = true;
+            options.settings.no_renames = no_renames;
+            let mut world = World::quiet(&options, &setup);
+            world.does(&[Op::Link("t/c", "t/d/x")]);
+            world.does(&happens);
+            world.does(end);
+            world.settles();
+            let records = world.new_records();
+            let is_reported = records.iter().any(|record| record == reported);
+            assert!(is_reported, "{happens:?} {end:?} {records:?}");
+        }
+    }
+}
+
+#[test]
+fn a_write_by_a_link_that_is_exchanged_and_removed_at_once_is_reported_of_the_others() {
+    let setup = all(&[
+        write("t/a", 1),
+        write("t/b", 2),
+        vec![Op::Link("t/b", "t/c")],
+    ]);
+    let ops = all(&[
+        vec![Op::Exchange("t/a", "t/b")],
+        write("t/a", 3),
+        vec![Op::Unlink("t/a")],
+    ]);
+    let mut world = World::quiet(&WorldOptions::default(), &setup);
+    world.does(&ops);
+    world.converges();
+    assert!(world.new_records().contains(&"changed t/c 4".to_owned()));
+}
+
+/// A touch does not explain its new times.
+#[test]
+fn a_write_by_a_link_that_is_gone_before_the_first_status_of_the_other_is_reported() {
+    let setup = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let mut options = WorldOptions::default();
+    options.settings.hashing = Hashing::Off.into();
+    for is_seen in [true, false] {
+        let mut world = World::new(&options, &setup);
+        world.does(&write("t/b", 2));
+        if is_seen {
+            world.catches_up();
+            assert_eq!(world.new_records(), ["changed t/b 4"]);
+        }
+        world.does(&[Op::Touch("t/a"), Op::Unlink("t/b")]);
+        world.settles();
+        assert!(world.new_records().contains(&"changed t/a 4".to_owned()));
+    }
+}
+
 /// Within a tick of the clock.
 #[test]
 fn the_late_answer_of_a_thread_does_not_replace_what_was_read_by_another_name() {

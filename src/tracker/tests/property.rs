@@ -311,3 +311,36 @@ fn what_one_hard_link_wrote_is_not_replaced_by_a_late_reading_of_another() {
     ];
     run(&options, &steps);
 }
+
+/// A few system calls with few files, which have many names.
+fn link_step() -> impl Strategy<Value = Vec<Op>> {
+    let name = || proptest::sample::select(&["t/a", "t/b", "t/c", "t/d/a", "u/a", "o/a"][..]);
+    let slot = || 0..SLOTS - 1;
+    let data = || 0..3_u8;
+    let last = SLOTS - 1;
+    prop_oneof![
+        6 => (name(), name()).prop_map(|(from, to)| vec![Op::Link(from, to)]),
+        4 => (name(), data()).prop_map(move |(path, data)| vec![Op::Open(last, path), Op::Put(last, data), Op::Shut(last)]),
+        2 => (slot(), name()).prop_map(|(slot, path)| vec![Op::Append(slot, path)]),
+        3 => (slot(), data()).prop_map(|(slot, data)| vec![Op::Put(slot, data)]),
+        2 => slot().prop_map(|slot| vec![Op::Shut(slot)]),
+        1 => (slot(), name(), name()).prop_map(|(slot, dir, path)| vec![Op::Unnamed(slot, dir), Op::LinkOpen(slot, path)]),
+        1 => name().prop_map(|path| vec![Op::BeginTruncate(path), Op::EndTruncate]),
+        2 => (name(), any::<bool>()).prop_map(|(path, may)| vec![Op::Chmod(path, may), Op::Chmod(path, true)]),
+        3 => name().prop_map(|path| vec![Op::Unlink(path)]),
+        4 => (name(), name()).prop_map(|(from, to)| vec![Op::Rename(from, to)]),
+        2 => (name(), name()).prop_map(|(one, other)| vec![Op::Exchange(one, other)]),
+        2 => (name(), data()).prop_map(move |(path, data)| {
+            vec![Op::Open(last, "t/tmp"), Op::Put(last, data), Op::Shut(last), Op::Rename("t/tmp", path)]
+        }),
+    ]
+}
+
+#[test]
+fn whatever_is_linked_the_stream_adds_up_to_the_disk() {
+    let options = (options(), any::<bool>()).prop_map(|(mut options, attributes)| {
+        options.settings.attributes = attributes;
+        options
+    });
+    check(options, proptest::collection::vec(link_step(), 1..40), run);
+}

@@ -103,6 +103,7 @@ impl World {
             assert!(disk.perform(*op).is_some(), "{op:?} was possible");
         }
         disk.shut_all();
+        disk.see_all();
         if options.ignores_case {
             disk.ignore_case();
         }

@@ -218,6 +218,9 @@ impl Fake {
         let body = self.tree.node_mut(node);
         body.ctime = now;
         body.has_mode_of_one |= has_others;
+        if has_others {
+            body.writers.insert(dentry);
+        }
         body.chmods += u32::from(body.is_readable != readable);
         body.is_readable = readable;
         self.content(dentry, ContentEvent::Attrib);
