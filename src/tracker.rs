@@ -11,6 +11,7 @@ mod applying;
 mod attributes;
 mod baseline_result;
 mod clock;
+mod compare_status;
 pub(crate) mod content;
 mod create;
 mod directory_watches;
@@ -54,6 +55,7 @@ use crate::filter::Filter;
 use crate::names::MOST_BYTES;
 use applying::Applying;
 use clock::Clock;
+use compare_status::StatusComparison;
 use content::Reads;
 use disk::{Disk, FsError, Reading, Stat, Target};
 use emit::records::Records;
@@ -101,6 +103,7 @@ pub(crate) struct Tracker<D> {
     /// `None`: no batch is being applied.
     applying: Option<Applying>,
     links: HardLinks,
+    status_comparison: StatusComparison,
     file_watches: FileWatches,
     reads: Reads,
     last_reported: LastReported,
@@ -134,6 +137,7 @@ impl<D> Tracker<D> {
             moves: MovedFromEvents::default(),
             applying: None,
             links: HardLinks::default(),
+            status_comparison: StatusComparison::default(),
             file_watches: FileWatches::default(),
             reads: Reads::default(),
             last_reported: LastReported::default(),

@@ -198,7 +198,7 @@ impl<D: Disk> Tracker<D> {
                 Tmpfile::Unnamed => {}
                 Tmpfile::Unknown if content.has_write() => self.written_unknown_name(dir, name),
                 Tmpfile::Unknown if content.attrib && self.settings.attributes => {
-                    self.compare_linked_files();
+                    self.compare_all_files();
                 }
                 // It may be another spelling of one that is known.
                 Tmpfile::Unknown if self.is_folding(dir) => self.schedule_scan_if_folding(dir),
@@ -220,7 +220,7 @@ impl<D: Disk> Tracker<D> {
         } else if self.is_directory(dir) {
             self.compare_files_later(dir);
         }
-        self.compare_linked_files();
+        self.compare_all_files();
     }
 
     /// Applies events about the bytes or attributes of a file. Once it was read under this name,

@@ -166,6 +166,7 @@ impl<D: Disk> Tracker<D> {
                 self.links.tmpfiles.add_recent(stat);
                 self.emit_created(id, content(stat, Some(digest)));
                 self.closed_by_writer(id, stat, digest, read.while_read);
+                self.retry_links(stat);
                 // It was written under this name: its other names have the bytes, too.
                 self.note_new_reading_of(id, stat, read.as_of);
             }

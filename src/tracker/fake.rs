@@ -335,6 +335,11 @@ impl Fake {
         self.tree.node(node).is_readable
     }
 
+    /// Whether a file was changed by a name that is gone, and at which the watcher never looked.
+    pub(crate) fn is_changed_unseen(&self, node: Node) -> bool {
+        self.tree.node(node).is_changed_unseen
+    }
+
     /// Whether no event could have shown that a file's bytes changed under all its names.
     pub(crate) fn is_excused(&self, node: Node) -> bool {
         self.tree.node(node).is_excused

@@ -189,14 +189,24 @@ impl<D> Tracker<D> {
             .union(self.model.evidence(id))
             .has(Evidence::ATTRIB)
             && (self.settings.attributes || !self.links.unreadable.is_empty());
-        // It was renamed, and is gone: by an exchange, another file may have had the name since.
-        let is_doubtful = writes == Evident::All && self.queue.has(&Key::Entry(id));
-        let is_unknown = self.model.is_unread(id) || self.model.inode_key(id).is_none();
-        if (may_be_written || has_attrib) && (is_unknown || is_doubtful) {
-            // Any file may be its own that was stat'ed before that, or is yet to be.
-            self.compare_linked_files();
-            if may_be_written && self.model.is_unread(id) {
-                self.links.note_lone_write();
+        if may_be_written || has_attrib {
+            if self.model.is_unread(id) {
+                // Its inode key is not known: any file may be its own that was stat'ed before that, or is
+                // yet to be.
+                self.compare_linked_files();
+                if may_be_written {
+                    self.links.note_lone_write();
+                }
+            } else {
+                // Another file may have had the name since it was stat'ed, by an exchange.
+                let is_doubtful = match (self.model.inode_key(id), writes) {
+                    (None, Evident::All) | (Some(_), Evident::MaybeNotAll) => true,
+                    (None, Evident::MaybeNotAll) => false, // It is the first one.
+                    (Some(_), Evident::All) => self.queue.has(&Key::Entry(id)),
+                };
+                if is_doubtful {
+                    self.compare_all_files();
+                }
             }
         }
         if !self.model.has(id, Flag::LINKED) {

@@ -123,6 +123,7 @@ impl<D: Disk> Tracker<D> {
                 }
             }
             Key::LinkedFiles => self.enqueue_linked_files(),
+            Key::AllFiles => self.compare_next_files(),
             Key::Folding(dir) => self.schedule_scan_if_folding(dir),
             Key::MovedFrom => self.end_wait_for_moved_to(),
             // A rescan that is under way is completed first: else it would never end where that takes

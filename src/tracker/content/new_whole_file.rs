@@ -63,6 +63,7 @@ impl<D: Disk> Tracker<D> {
             )) => {
                 self.store_digest(id, read, digest);
                 let written = self.written(id, &stat);
+                self.retry_links(&stat);
                 self.note_reading_of(id, &stat, as_of, written);
                 return content(&stat, Some(digest));
             }

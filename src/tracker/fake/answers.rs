@@ -168,6 +168,7 @@ impl Fake {
         if self.tree.inode(dir) != inode {
             return Err(FsError::NotFound);
         }
+        self.tree.see(dir, name);
         let node = self.step(dir, name)?;
         if self.tree.kind(node) != Kind::File {
             return Err(FsError::NotFound);

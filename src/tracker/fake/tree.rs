@@ -44,8 +44,12 @@ pub(crate) struct InodeBody {
     pub(crate) writers: BTreeSet<Dentry>,
     /// Whether its mode was changed by a name while it had others.
     pub(crate) has_mode_of_one: bool,
-    /// Whether one of `writers` is gone, at which the watcher never looked: no event shows the bytes of
-    /// the other names.
+    /// Whether it was changed by a name that is gone, and at which the watcher never looked.
+    pub(crate) is_changed_unseen: bool,
+    /// When the watcher last looked at it, in the time of the file system's clock.
+    last_seen: i64,
+    /// Whether one of `writers` is gone, in the tick of the clock in which the watcher looked at the file:
+    /// neither an event nor the times may show the bytes.
     pub(crate) is_excused: bool,
 }
 
@@ -113,6 +117,8 @@ impl Tree {
             is_evicted: false,
             writers: BTreeSet::new(),
             has_mode_of_one: false,
+            is_changed_unseen: false,
+            last_seen: i64::MIN,
             is_excused: false,
         });
         Node(self.nodes.len() - 1)
@@ -188,12 +194,15 @@ impl Tree {
         body.ctime = now;
     }
 
-    /// Excuses the file if it was written to by this name, which is gone or outside now, and at which
-    /// the watcher never looked.
+    /// Excuses the file if it was written to by this name, which is gone or outside now, and the watcher
+    /// has looked at the file in this tick.
     pub(crate) fn lose_sight(&mut self, dentry: Dentry) {
         let DentryBody { node, is_seen, .. } = self.dentries[dentry.0];
+        let now = self.time();
         let body = self.node_mut(node);
-        body.is_excused |= body.writers.contains(&dentry) && !is_seen;
+        let is_changed = body.writers.contains(&dentry);
+        body.is_changed_unseen |= is_changed && !is_seen;
+        body.is_excused |= is_changed && body.last_seen == now;
     }
 
     /// Notes that the watcher knows all names.
@@ -207,6 +216,8 @@ impl Tree {
     pub(crate) fn see(&mut self, dir: Node, name: &[u8]) {
         if let Some(dentry) = self.find(dir, name) {
             self.dentries[dentry.0].is_seen = true;
+            let (node, now) = (self.dentry(dentry).node, self.time());
+            self.node_mut(node).last_seen = now;
         }
     }
 

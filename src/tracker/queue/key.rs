@@ -20,6 +20,8 @@ pub(in crate::tracker) enum Key {
     OtherAttributes(InodeKey),
     /// Enqueues the files with several names.
     LinkedFiles,
+    /// Compares the status of all files.
+    AllFiles,
     /// Finds out whether a directory ignores case.
     Folding(Id),
     /// Ends the wait for each `IN_MOVED_TO` whose time is over.
@@ -68,6 +70,7 @@ impl Key {
             Self::OtherNames(_)
             | Self::OtherAttributes(_)
             | Self::LinkedFiles
+            | Self::AllFiles
             | Self::Folding(_)
             | Self::MovedFrom
             | Self::Overflow

@@ -116,11 +116,10 @@ fn a_link_whose_attributes_cannot_be_read_causes_no_work_while_the_file_is_read(
 
 /// What has the name is another file when its events are read, or none.
 #[test]
-fn what_is_done_by_a_third_link_that_is_gone_at_once_is_reported_of_both() {
+fn what_is_done_by_a_link_that_is_gone_at_once_is_reported_of_the_file() {
     let setup = all(&[
         write("t/a", 1),
         write("t/c", 2),
-        vec![Op::Link("t/c", "t/b")],
         vec![Op::MakeDir("o/d"), Op::MakeDir("t/d")],
     ]);
     let cases = [
@@ -133,6 +132,7 @@ fn what_is_done_by_a_third_link_that_is_gone_at_once_is_reported_of_both() {
         vec![Op::Rename("t/d/x", "o/a")],
         vec![Op::Exchange("t/d/x", "t/a")],
         vec![Op::Exchange("t/d/x", "o/d")],
+        vec![Op::Rename("t/d/x", "t/x"), Op::Unlink("t/x")],
         vec![Op::Unlink("t/d/x"), Op::Rename("t/d", "o/e")],
     ];
     for (happens, reported) in cases {
@@ -153,21 +153,26 @@ fn what_is_done_by_a_third_link_that_is_gone_at_once_is_reported_of_both() {
 }
 
 #[test]
-fn a_write_by_a_link_that_is_exchanged_and_removed_at_once_is_reported_of_the_others() {
+fn a_write_by_a_link_that_is_exchanged_and_gone_at_once_is_reported_of_the_others() {
     let setup = all(&[
         write("t/a", 1),
         write("t/b", 2),
         vec![Op::Link("t/b", "t/c")],
     ]);
-    let ops = all(&[
-        vec![Op::Exchange("t/a", "t/b")],
-        write("t/a", 3),
+    let ends = [
         vec![Op::Unlink("t/a")],
-    ]);
-    let mut world = World::quiet(&WorldOptions::default(), &setup);
-    world.does(&ops);
-    world.converges();
-    assert!(world.new_records().contains(&"changed t/c 4".to_owned()));
+        vec![Op::Rename("t/a", "t/b"), Op::Rename("o/d", "t/b")],
+        vec![Op::Rename("t/b", "t/a")],
+    ];
+    for end in ends {
+        let setup = [&setup[..], &write("o/d", 4)].concat();
+        let mut world = World::quiet(&WorldOptions::default(), &setup);
+        world.does(&[Op::Exchange("t/a", "t/b")]);
+        world.does(&write("t/a", 3));
+        world.does(&end);
+        world.converges();
+        assert!(world.new_records().contains(&"changed t/c 4".to_owned()));
+    }
 }
 
 /// A touch does not explain its new times.
@@ -186,6 +191,31 @@ fn a_write_by_a_link_that_is_gone_before_the_first_status_of_the_other_is_report
         world.does(&[Op::Touch("t/a"), Op::Unlink("t/b")]);
         world.settles();
         assert!(world.new_records().contains(&"changed t/a 4".to_owned()));
+    }
+}
+
+/// The event has a name that is found later.
+#[test]
+fn a_link_that_could_not_be_read_is_read_once_a_new_name_of_the_file_was() {
+    let setup = all(&[
+        write("t/a", 1),
+        vec![Op::Link("t/a", "t/c")],
+        write("t/b", 2),
+    ]);
+    let ops = [
+        write("t/a", 3),
+        vec![Op::Exchange("t/c", "t/b"), Op::Chmod("t/b", false)],
+        vec![Op::Chmod("t/b", true)],
+    ];
+    for seed in 0..400 {
+        let mut options = WorldOptions {
+            seed,
+            ..WorldOptions::default()
+        };
+        options.settings.hashing = Hashing::Lazy.into();
+        let mut world = World::quiet(&options, &setup);
+        world.lives_through(&all(&ops));
+        world.converges();
     }
 }
 
