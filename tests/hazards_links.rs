@@ -56,6 +56,28 @@ fn a_write_through_a_name_that_is_gone_is_reported_under_the_one_that_lives_on()
     watch.finish();
 }
 
+/// The link may be gone before its events are read: that no event shows of which file it was.
+#[test]
+fn a_write_through_a_link_that_is_made_and_gone_at_once_is_reported_of_the_file() {
+    let tree = Tree::new();
+    tree.mkdir("d");
+    tree.write("c", "");
+    let mut watch = tree.watch().json().start();
+    for round in 0..10 {
+        tree.link("c", "d/x");
+        tree.append("d/x", "more");
+        if round % 2 == 0 {
+            tree.remove("d/x");
+        } else {
+            tree.write("new", "another");
+            tree.rename("new", "d/x");
+            tree.remove("d/x");
+        }
+        watch.settle();
+    }
+    watch.finish();
+}
+
 /// An operation on `d/x` right after a write through it, before an event is read.
 type Change = fn(&Tree);
 

@@ -196,9 +196,11 @@ impl<D: Disk> Tracker<D> {
             None => match self.find_tmpfile(name) {
                 Tmpfile::Named(id) => self.file_events(id, content, ReadWhen::Now),
                 Tmpfile::Unnamed => {}
-                Tmpfile::Unknown if content.has_write() => self.written_unknown_name(dir, name),
+                Tmpfile::Unknown if content.has_write() => {
+                    self.written_unknown_name(dir, name, content);
+                }
                 Tmpfile::Unknown if content.attrib && self.settings.attributes => {
-                    self.compare_all_files();
+                    self.compare_all_files(Evidence::ATTRIB);
                 }
                 // It may be another spelling of one that is known.
                 Tmpfile::Unknown if self.is_folding(dir) => self.schedule_scan_if_folding(dir),
@@ -214,13 +216,17 @@ impl<D: Disk> Tracker<D> {
     /// Serves a write to a name that the model does not have. If the name is gone, the file may have
     /// another one, so the directory is scanned. Else the file may be another one, by a later event,
     /// which shows whether it was made or renamed. It may have been a hard link in any case.
-    fn written_unknown_name(&mut self, dir: Id, name: &[u8]) {
+    fn written_unknown_name(&mut self, dir: Id, name: &[u8], content: ContentEvents) {
         if self.stat_in(dir, name).is_ok() {
             self.enqueue_name(dir, name);
         } else if self.is_directory(dir) {
             self.compare_files_later(dir);
         }
-        self.compare_all_files();
+        self.compare_all_files(if content.attrib {
+            Evidence::MODIFIED.union(Evidence::ATTRIB)
+        } else {
+            Evidence::MODIFIED
+        });
     }
 
     /// Applies events about the bytes or attributes of a file. Once it was read under this name,

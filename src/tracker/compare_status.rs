@@ -11,10 +11,10 @@ use super::{HashPolicy, Tracker};
 use crate::change::Kind;
 
 /// Files that are stat'ed at once.
-const PIECE: usize = if cfg!(test) { 2 } else { 512 };
+const PIECE: usize = if cfg!(test) { 2 } else { 128 };
 
-/// The pause after them: 4 ms, some four times as long as they take.
-const PAUSE: u64 = 4_000_000;
+/// The pause after them: 1 ms, some two to three times as long as they take.
+const PAUSE: u64 = 1_000_000;
 
 /// How many times as long as a comparison the next one waits.
 const FACTOR: u64 = 10;
@@ -30,6 +30,8 @@ pub(super) struct StatusComparison {
     state: State,
     /// When the next one may begin, in ticks of the clock.
     not_before: u64,
+    /// What it is asked for, since when it began last.
+    evidence: Evidence,
 }
 
 #[derive(Default)]
@@ -42,16 +44,15 @@ enum State {
         began: u64,
         /// The files that are left, those of a directory together.
         left: Vec<Id>,
-        /// Whether another one is to follow, since some were compared before it was asked for.
-        is_needed_again: bool,
+        evidence: Evidence,
     },
 }
 
 impl<D> Tracker<D> {
     /// Compares all files once this has not been called for a while. With `--strict` each has a watch of
     /// its own, which shows such writes. Without digests it is not worth what it costs: those with several
-    /// names are compared alone.
-    pub(super) fn compare_all_files(&mut self) {
+    /// names are compared alone. `evidence`: what happened by the name that is gone.
+    pub(super) fn compare_all_files(&mut self, evidence: Evidence) {
         let now = self.clock.tick();
         let settings = &self.settings;
         if settings.strict {
@@ -60,10 +61,11 @@ impl<D> Tracker<D> {
         if settings.hashing == HashPolicy::Off && !settings.attributes {
             return self.compare_linked_files();
         }
-        match &mut self.status_comparison.state {
-            State::UnderWay {
-                is_needed_again, ..
-            } => *is_needed_again = true,
+        let comparison = &mut self.status_comparison;
+        comparison.evidence = comparison.evidence.union(evidence);
+        match &mut comparison.state {
+            // Another one follows, since some files were compared before.
+            State::UnderWay { .. } => {}
             State::Asked { last, .. } => *last = now,
             state @ State::Idle => {
                 *state = State::Asked {
@@ -71,7 +73,7 @@ impl<D> Tracker<D> {
                     last: now,
                 };
                 let due = now.saturating_add(QUIET);
-                let due = due.max(self.status_comparison.not_before);
+                let due = due.max(comparison.not_before);
                 self.queue.delay(Work::timer(Key::AllFiles), due);
             }
         }
@@ -91,15 +93,14 @@ impl<D> Tracker<D> {
             .collect()
     }
 
-    /// Whether a file has another status than is known. Not by its ctime, if events explain that: with
-    /// `IN_ATTRIB` it is not read again.
-    fn has_other_status(&self, id: Id, stat: &Stat) -> bool {
+    /// Whether a file has another status than is known. A new ctime counts only if the mtime may have been
+    /// set back, which makes `IN_ATTRIB`: a link that is made outside the PATHs, for a backup, gives all
+    /// files one.
+    fn has_other_status(&self, id: Id, stat: &Stat, evidence: Evidence) -> bool {
         let new = model::fingerprint(stat);
-        let is_explained = self.model.evidence(id).has(Evidence::ATTRIB);
+        let has_ctime = self.model.digest(id).is_some();
         match self.model.knowledge(id) {
-            Knowledge::Known { fingerprint, .. }
-                if self.model.digest(id).is_some() && !is_explained =>
-            {
+            Knowledge::Known { fingerprint, .. } if has_ctime && evidence.has(Evidence::ATTRIB) => {
                 fingerprint != new
             }
             Knowledge::Known { fingerprint, .. } | Knowledge::Unreadable { fingerprint } => {
@@ -117,7 +118,7 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn compare_next_files(&mut self) {
         let now = self.clock.tick();
         let state = std::mem::take(&mut self.status_comparison.state);
-        let (began, mut left, is_needed_again) = match state {
+        let (began, mut left, evidence) = match state {
             State::Idle => return,
             State::Asked { first, last } => {
                 let due = last.saturating_add(QUIET);
@@ -126,28 +127,29 @@ impl<D: Disk> Tracker<D> {
                     self.status_comparison.state = state;
                     return self.queue.delay(Work::timer(Key::AllFiles), due);
                 }
-                (now, self.files_by_directory(), false)
+                let evidence = std::mem::take(&mut self.status_comparison.evidence);
+                (now, self.files_by_directory(), evidence)
             }
             State::UnderWay {
                 began,
                 left,
-                is_needed_again,
-            } => (began, left, is_needed_again),
+                evidence,
+            } => (began, left, evidence),
         };
         for id in left.split_off(left.len().saturating_sub(PIECE)) {
-            self.compare_file_status(id);
+            self.compare_file_status(id, evidence);
         }
         if left.is_empty() {
             let pause = now.saturating_sub(began).saturating_mul(FACTOR);
             self.status_comparison.not_before = now.saturating_add(pause.max(MIN_INTERVAL));
-            if is_needed_again {
-                self.compare_all_files();
+            if !self.status_comparison.evidence.is_empty() {
+                self.compare_all_files(Evidence::default());
             }
         } else {
             self.status_comparison.state = State::UnderWay {
                 began,
                 left,
-                is_needed_again,
+                evidence,
             };
             let due = now.saturating_add(PAUSE);
             self.queue.delay(Work::timer(Key::AllFiles), due);
@@ -156,7 +158,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Enqueues a file if its status is another one, or its attributes are, where these are reported. The
     /// events of a write by this name are applied before.
-    fn compare_file_status(&mut self, id: Id) {
+    fn compare_file_status(&mut self, id: Id, evidence: Evidence) {
         // The id may have been used again since.
         if !self.model.is_live(id) || self.model.kind(id) != Kind::File {
             return;
@@ -166,7 +168,7 @@ impl<D: Disk> Tracker<D> {
         };
         let known = self.last_reported.attributes(id);
         let has_other_attributes = known.is_some_and(|known| known != stat.attributes);
-        if has_other_attributes || self.has_other_status(id, &stat) {
+        if has_other_attributes || self.has_other_status(id, &stat, evidence) {
             self.debounce_file(id);
         }
     }

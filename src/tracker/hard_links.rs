@@ -185,9 +185,8 @@ impl<D> Tracker<D> {
             || being_read.is_more_than_attrib()
             || self.has_write_events(id);
         // It may be readable now, or has other attributes.
-        let has_attrib = being_read
-            .union(self.model.evidence(id))
-            .has(Evidence::ATTRIB)
+        let evidence = being_read.union(self.model.evidence(id));
+        let has_attrib = evidence.has(Evidence::ATTRIB)
             && (self.settings.attributes || !self.links.unreadable.is_empty());
         if may_be_written || has_attrib {
             if self.model.is_unread(id) {
@@ -205,7 +204,7 @@ impl<D> Tracker<D> {
                     (Some(_), Evident::All) => self.queue.has(&Key::Entry(id)),
                 };
                 if is_doubtful {
-                    self.compare_all_files();
+                    self.compare_all_files(evidence.union(Evidence::MODIFIED));
                 }
             }
         }

@@ -120,7 +120,7 @@ impl<D: Disk> Tracker<D> {
         self.model.end_moved_from(known);
         if self.has_write_events(known) {
             // They may be about a file that had the name in between, by an exchange.
-            self.compare_all_files();
+            self.compare_all_files(self.model.evidence(known));
         }
         if self.model.kind(known) == Kind::File
             && (self.model.is_unread(known) || self.model.digest(known).is_none())

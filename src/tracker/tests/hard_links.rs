@@ -124,6 +124,10 @@ fn what_is_done_by_a_link_that_is_gone_at_once_is_reported_of_the_file() {
     ]);
     let cases = [
         (write("t/d/x", 3), "changed t/c 4"),
+        (
+            all(&[write("t/d/x", 3), vec![Op::Touch("t/d/x")]]),
+            "changed t/c 4",
+        ),
         (vec![Op::Chmod("t/d/x", false)], "attributes t/c 0"),
     ];
     let ends = [
