@@ -56,6 +56,8 @@ struct InodeReading {
     as_of: i64,
     /// The last ticket that was given out when it was noted.
     noted: Ticket,
+    /// When the bytes were written, as far as is known.
+    written: Written,
 }
 
 impl HardLinks {
@@ -81,8 +83,10 @@ impl HardLinks {
         let Some(old) = self.readings.insert(key, new) else {
             return true;
         };
+        // A file that is truncated has its new size before its new times.
+        let is_later = new.written > old.written;
         match (old.digest, new.digest) {
-            (Some(old), Some(new)) => old != new,
+            (Some(old), Some(new)) => old != new || is_later,
             (None, None) => old.fingerprint != new.fingerprint,
             // The same fingerprint does not prove the same bytes: it may be racy.
             (Some(_), None) | (None, Some(_)) => true,
@@ -282,6 +286,7 @@ impl<D: Disk> Tracker<D> {
             digest: self.model.digest(id),
             as_of: as_of.min(self.clock.wall()),
             noted: self.reads.last_ticket(),
+            written,
         };
         let key = model::inode_key(stat);
         if self.links.note_reading(key, reading) {

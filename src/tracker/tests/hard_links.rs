@@ -223,6 +223,19 @@ fn a_link_that_could_not_be_read_is_read_once_a_new_name_of_the_file_was() {
     }
 }
 
+/// A file system sets the size before the times: the first reading seems to be of what was there before.
+#[test]
+fn a_truncation_by_a_new_link_is_reported_of_a_file_that_was_never_read() {
+    let mut options = WorldOptions::default();
+    options.settings.hashing = Hashing::Lazy.into();
+    let mut world = World::quiet(&options, &write("t/a", 1));
+    world.does(&[Op::Link("t/a", "t/b"), Op::BeginTruncate("t/b")]);
+    world.catches_up();
+    assert_eq!(world.new_records(), ["created t/b 2"]);
+    world.does(&[Op::EndTruncate]);
+    world.converges();
+}
+
 /// Within a tick of the clock.
 #[test]
 fn the_late_answer_of_a_thread_does_not_replace_what_was_read_by_another_name() {
