@@ -3,7 +3,7 @@
 
 use super::Tracker;
 use super::disk::{Disk, FsError, Stat, Target, Xattr};
-use super::model::{self, Evidence, Flag, Id, InodeKey};
+use super::model::{self, Flag, Id, InodeKey};
 use super::queue::Work;
 use crate::change::{Attributes, Change, Kind};
 
@@ -123,8 +123,7 @@ impl<D> Tracker<D> {
     pub(super) fn enqueue_names_with_other_attributes(&mut self, key: InodeKey, name: Id) {
         for other in self.model.with_inode_key(key).to_vec() {
             if self.last_reported.differ(other, name) {
-                // A change of them, which moves the ctime, was seen under that name.
-                self.model.add_evidence(other, Evidence::ATTRIB);
+                // Without IN_ATTRIB, which would explain a new mtime: there may have been a write, too.
                 self.enqueue(other);
             }
         }

@@ -200,16 +200,10 @@ impl<D> Tracker<D> {
                 if may_be_written {
                     self.links.note_lone_write();
                 }
-            } else {
-                // Another file may have had the name since it was stat'ed, by an exchange.
-                let is_doubtful = match (self.model.inode_key(id), writes) {
-                    (None, Evident::All) | (Some(_), Evident::MaybeNotAll) => true,
-                    (None, Evident::MaybeNotAll) => false, // It is the first one.
-                    (Some(_), Evident::All) => self.queue.has(&Key::Entry(id)),
-                };
-                if is_doubtful {
-                    self.compare_all_files(evidence.union(Evidence::MODIFIED));
-                }
+            } else if writes == Evident::All || self.model.inode_key(id).is_some() {
+                // Another file may have had the name since it was stat'ed, by an exchange. But the first
+                // inode that is known of a name is no other one.
+                self.compare_all_files(evidence.union(Evidence::MODIFIED));
             }
         }
         if !self.model.has(id, Flag::LINKED) {
