@@ -236,9 +236,9 @@ impl<D> Tracker<D> {
         }
     }
 
-    /// Compares all files with several names, in a while, which is longer the more there are: events about writes by other names of
-    /// theirs, or about their permissions, may be dropped, or those names are gone before their inodes
-    /// were found.
+    /// Compares all files with several names, in a while, which is longer the more there are: events
+    /// about writes by other names of theirs, or about their permissions, may be dropped, or those names
+    /// are gone before their inodes were found.
     pub(super) fn compare_linked_files(&mut self) {
         if !self.model.has_linked_files() {
             return;
