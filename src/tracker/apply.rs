@@ -24,6 +24,17 @@ pub(super) enum ReadWhen {
     Renamed,
 }
 
+/// What happened to a file, by the events about it.
+fn evidence_of(content: ContentEvents) -> Evidence {
+    let flags = [
+        (content.attrib, Evidence::ATTRIB),
+        (content.modified, Evidence::MODIFIED),
+        (content.closed, Evidence::CLOSED_WRITE),
+    ];
+    let happened = flags.into_iter().filter(|(happened, _)| *happened);
+    happened.fold(Evidence::default(), |all, (_, each)| all.union(each))
+}
+
 /// What is left of a step once the change of its name is applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Left {
@@ -196,15 +207,7 @@ impl<D: Disk> Tracker<D> {
             None => match self.find_tmpfile(name) {
                 Tmpfile::Named(id) => self.file_events(id, content, ReadWhen::Now),
                 Tmpfile::Unnamed => {}
-                Tmpfile::Unknown if content.has_write() => {
-                    self.written_unknown_name(dir, name, content);
-                }
-                Tmpfile::Unknown if content.attrib && self.settings.attributes => {
-                    self.compare_all_files(Evidence::ATTRIB);
-                }
-                // It may be another spelling of one that is known.
-                Tmpfile::Unknown if self.is_folding(dir) => self.schedule_scan_if_folding(dir),
-                Tmpfile::Unknown => {}
+                Tmpfile::Unknown => self.unknown_name(dir, name, content),
             },
         }
         // It may have been found to be gone.
@@ -213,20 +216,29 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Applies events about the bytes or attributes of a name that the model does not have: it may have
+    /// been a hard link.
+    fn unknown_name(&mut self, dir: Id, name: &[u8], content: ContentEvents) {
+        if content.has_write() {
+            self.written_unknown_name(dir, name);
+        } else if self.is_folding(dir) {
+            // It may be another spelling of one that is known.
+            self.schedule_scan_if_folding(dir);
+        }
+        if content.has_write() || content.attrib && self.settings.attributes {
+            self.compare_all_files(evidence_of(content));
+        }
+    }
+
     /// Serves a write to a name that the model does not have. If the name is gone, the file may have
     /// another one, so the directory is scanned. Else the file may be another one, by a later event,
-    /// which shows whether it was made or renamed. It may have been a hard link in any case.
-    fn written_unknown_name(&mut self, dir: Id, name: &[u8], content: ContentEvents) {
+    /// which shows whether it was made or renamed.
+    fn written_unknown_name(&mut self, dir: Id, name: &[u8]) {
         if self.stat_in(dir, name).is_ok() {
             self.enqueue_name(dir, name);
         } else if self.is_directory(dir) {
             self.compare_files_later(dir);
         }
-        self.compare_all_files(if content.attrib {
-            Evidence::MODIFIED.union(Evidence::ATTRIB)
-        } else {
-            Evidence::MODIFIED
-        });
     }
 
     /// Applies events about the bytes or attributes of a file. Once it was read under this name,
@@ -253,16 +265,7 @@ impl<D: Disk> Tracker<D> {
             }
             return;
         }
-        let flags = [
-            (content.attrib, Evidence::ATTRIB),
-            (content.modified, Evidence::MODIFIED),
-            (content.closed, Evidence::CLOSED_WRITE),
-        ];
-        for (happened, evidence) in flags {
-            if happened {
-                self.model.add_evidence(id, evidence);
-            }
-        }
+        self.model.add_evidence(id, evidence_of(content));
         self.reads.delays.note_event(id, self.clock.tick());
         if when == ReadWhen::Renamed {
             return;

@@ -4,10 +4,10 @@
 //! Others can cause that all the time: it goes in pieces, and after each comparison there is a pause
 //! ten times as long. Emits nothing: a file that differs is enqueued.
 
+use super::Tracker;
 use super::disk::{Disk, FsClass, Stat};
 use super::model::{self, Evidence, Id, Knowledge};
 use super::queue::{Key, QUIET, Work};
-use super::{HashPolicy, Tracker};
 use crate::change::Kind;
 
 /// Files that are stat'ed at once.
@@ -28,7 +28,7 @@ const LONGEST_WAIT: u64 = 10_000_000_000;
 #[derive(Default)]
 pub(super) struct StatusComparison {
     state: State,
-    /// When the next one may begin, in ticks of the clock.
+    /// When the next one may begin, on the monotonic clock, in nanoseconds.
     not_before: u64,
     /// What it is asked for, since when it began last.
     evidence: Evidence,
@@ -58,7 +58,7 @@ impl<D> Tracker<D> {
         if settings.strict {
             return;
         }
-        if settings.hashing == HashPolicy::Off && !settings.attributes {
+        if settings.goes_by_events() {
             return self.compare_linked_files();
         }
         let comparison = &mut self.status_comparison;

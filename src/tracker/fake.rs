@@ -335,7 +335,7 @@ impl Fake {
         self.tree.node(node).is_readable
     }
 
-    /// Whether a file was changed by a name that is gone, and at which the watcher never looked.
+    /// Whether a file was changed by a name that is gone, and was never stat'ed.
     pub(crate) fn is_changed_unseen(&self, node: Node) -> bool {
         self.tree.node(node).is_changed_unseen
     }

@@ -62,6 +62,13 @@ pub(crate) struct Settings {
     pub(crate) rescan: Option<u64>,
 }
 
+impl Settings {
+    /// Whether neither digests nor attributes are reported: a change that no event shows is not looked for.
+    pub(crate) fn goes_by_events(&self) -> bool {
+        self.hashing == HashPolicy::Off && !self.attributes
+    }
+}
+
 /// Those of tests: all files are read, and nothing more is asked for.
 #[cfg(test)]
 impl Default for Settings {

@@ -44,12 +44,12 @@ pub(crate) struct InodeBody {
     pub(crate) writers: BTreeSet<Dentry>,
     /// Whether its mode was changed by a name while it had others.
     pub(crate) has_mode_of_one: bool,
-    /// Whether it was changed by a name that is gone, and at which the watcher never looked.
+    /// Whether it was changed by a name that is gone, and was never stat'ed.
     pub(crate) is_changed_unseen: bool,
-    /// When the watcher last looked at it, in the time of the file system's clock.
+    /// When the watcher last stat'ed or read it, by the file system's coarse clock.
     last_seen: i64,
-    /// Whether one of `writers` is gone, in the tick of the clock in which the watcher looked at the file:
-    /// neither an event nor the times may show the bytes.
+    /// Whether one of `writers` is gone, and the watcher stat'ed the file at the same coarse time: neither
+    /// an event nor the times may show the bytes.
     pub(crate) is_excused: bool,
 }
 
@@ -59,8 +59,8 @@ pub(crate) struct DentryBody {
     pub(crate) name: Vec<u8>,
     pub(crate) node: Node,
     pub(crate) is_live: bool,
-    /// Whether the watcher has looked at it.
-    pub(crate) is_seen: bool,
+    /// Whether the watcher has stat'ed or read it.
+    is_seen: bool,
 }
 
 pub(crate) struct Tree {
@@ -195,7 +195,7 @@ impl Tree {
     }
 
     /// Excuses the file if it was written to by this name, which is gone or outside now, and the watcher
-    /// has looked at the file in this tick.
+    /// has stat'ed the file at the same coarse time.
     pub(crate) fn lose_sight(&mut self, dentry: Dentry) {
         let DentryBody { node, is_seen, .. } = self.dentries[dentry.0];
         let now = self.time();
@@ -212,7 +212,7 @@ impl Tree {
         }
     }
 
-    /// Notes that the watcher looks at a name.
+    /// Notes that the watcher stats or reads a name.
     pub(crate) fn see(&mut self, dir: Node, name: &[u8]) {
         if let Some(dentry) = self.find(dir, name) {
             self.dentries[dentry.0].is_seen = true;

@@ -216,10 +216,9 @@ impl World {
             ..
         } = &self.tracker;
         let is_narrowed = !filter.hides_nothing() || settings.max_depth.is_some();
-        let goes_by_events = settings.hashing == HashPolicy::Off && !settings.attributes;
         disk.is_excused(node)
             || is_narrowed && disk.is_changed_by_one_of_many(node)
-            || goes_by_events && disk.is_changed_unseen(node)
+            || settings.goes_by_events() && disk.is_changed_unseen(node)
     }
 
     fn gets_over_errors(&mut self) {
