@@ -39,13 +39,6 @@ pub(super) struct HardLinks {
     pub(super) tmpfiles: Tmpfiles,
 }
 
-/// Whether there is evidence for each write to a file by one of its names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Evident {
-    All,
-    MaybeNotAll,
-}
-
 /// What a reading of an inode gave, under whichever of its names.
 #[derive(Clone, Copy)]
 struct InodeReading {
@@ -131,9 +124,7 @@ impl<D> Tracker<D> {
             return; // The inode is stored together with the first fingerprint.
         }
         if self.model.inode_key(id) != Some(key) {
-            // Another file has the name by now. Events of this name may have been about the old
-            // one, which has other names.
-            self.pass_evidence_on(id, Evident::MaybeNotAll);
+            self.pass_doubt_on(id);
             self.model.clear(id, Flag::LINKED);
             self.model.set_inode_key(id, key);
         }
@@ -181,35 +172,60 @@ impl<D> Tracker<D> {
         digest.map(|digest| (FileDigest::known(*stat, digest, reading.as_of), digest))
     }
 
-    /// Gives the evidence of a name that is removed, or leads to another inode, to another name of
-    /// its file, which is read then.
-    pub(super) fn pass_evidence_on(&mut self, id: Id, writes: Evident) {
-        let being_read = self.reads.evidence(id).unwrap_or_default();
-        let may_be_written = writes == Evident::MaybeNotAll
-            || being_read.is_more_than_attrib()
-            || self.has_write_events(id);
-        // It may be readable now, or has other attributes.
-        let evidence = being_read.union(self.model.evidence(id));
-        let has_attrib = evidence.has(Evidence::ATTRIB)
-            && (self.settings.attributes || !self.links.unreadable.is_empty());
-        if may_be_written || has_attrib {
-            if self.model.is_unread(id) {
-                // Its inode key is not known: any file may be its own that was stat'ed before that, or is
-                // yet to be.
-                self.compare_linked_files();
-                if may_be_written {
-                    self.links.note_lone_write();
-                }
-            } else if writes == Evident::All || self.model.inode_key(id).is_some() {
-                // Another file may have had the name since it was stat'ed, by an exchange. But the first
-                // inode that is known of a name is no other one.
-                self.compare_all_files(evidence.union(Evidence::MODIFIED));
+    /// Serves the evidence of a name that is removed: another name of its file is read then.
+    pub(super) fn pass_evidence_on(&mut self, id: Id) {
+        let evidence = self.evidence_to_pass_on(id);
+        if evidence.is_empty() {
+            // Nothing is left to be served.
+        } else if self.model.is_unread(id) {
+            // Its inode key is not known: any file may be its own that was stat'ed before that, or is
+            // yet to be.
+            self.compare_linked_files();
+            if evidence.has(Evidence::MODIFIED) {
+                self.links.note_lone_write();
             }
+        } else {
+            // Another file may have had the name since it was stat'ed, by an exchange.
+            self.compare_all_files(evidence);
         }
-        if !self.model.has(id, Flag::LINKED) {
-            return;
+        self.leave_inode(id, evidence);
+    }
+
+    /// As [`Self::pass_evidence_on`], of a name that leads to another file by now: events of this name may
+    /// have been about the old one, which has other names.
+    fn pass_doubt_on(&mut self, id: Id) {
+        let evidence = self.unserved_evidence(id).union(Evidence::MODIFIED);
+        // The first inode that is known of a name is no other one.
+        if self.model.inode_key(id).is_some() {
+            self.compare_all_files(evidence);
         }
-        let Some(key) = self.model.inode_key(id) else {
+        self.leave_inode(id, evidence);
+    }
+
+    /// What of the evidence of a name is about its other names, too: `MODIFIED`, for any write. With
+    /// `IN_ATTRIB`, they may be readable now, or have other attributes.
+    fn evidence_to_pass_on(&self, id: Id) -> Evidence {
+        let evidence = self.unserved_evidence(id);
+        let wants_attrib = self.settings.attributes || !self.links.unreadable.is_empty();
+        if evidence.has(Evidence::WRITE_EVENTS) {
+            evidence.union(Evidence::MODIFIED)
+        } else if wants_attrib && evidence.has(Evidence::ATTRIB) {
+            Evidence::ATTRIB
+        } else {
+            Evidence::default()
+        }
+    }
+
+    /// What happened to a file by this name since it was read, or since that began.
+    fn unserved_evidence(&self, id: Id) -> Evidence {
+        let being_read = self.reads.evidence(id).unwrap_or_default();
+        being_read.union(self.model.evidence(id))
+    }
+
+    /// Takes a name from its inode, and gives the evidence to another one, which is enqueued.
+    fn leave_inode(&mut self, id: Id, evidence: Evidence) {
+        let is_linked = self.model.has(id, Flag::LINKED);
+        let Some(key) = self.model.inode_key(id).filter(|_| is_linked) else {
             return;
         };
         let names = self.model.with_inode_key(key);
@@ -222,17 +238,19 @@ impl<D> Tracker<D> {
         if names.len() <= 2 {
             self.links.readings.remove(&key);
         }
-        if may_be_written {
-            match other {
-                Some(other) => {
-                    self.model.add_evidence(other, Evidence::MODIFIED);
-                    self.enqueue(other);
-                }
-                None => self.links.note_lone_write(),
+        let is_written = evidence.has(Evidence::MODIFIED);
+        match other {
+            Some(other) if !evidence.is_empty() => {
+                let passed = if is_written {
+                    Evidence::MODIFIED
+                } else {
+                    evidence
+                };
+                self.model.add_evidence(other, passed);
+                self.enqueue(other);
             }
-        } else if let Some(other) = other.filter(|_| has_attrib) {
-            self.model.add_evidence(other, Evidence::ATTRIB);
-            self.enqueue(other);
+            None if is_written => self.links.note_lone_write(),
+            Some(_) | None => {}
         }
     }
 

@@ -7,7 +7,6 @@
 use super::Tracker;
 use super::disk::Disk;
 use super::emit::emission::{Emitted, OldPath};
-use super::hard_links::Evident;
 use super::model::{Flag, Id};
 use crate::change::{Kind, Span};
 use crate::event::Wd;
@@ -119,7 +118,7 @@ impl<D: Disk> Tracker<D> {
     /// Removes one entry, which has no children, from the model and from all that keeps its id.
     fn forget(&mut self, id: Id) {
         if self.model.kind(id) == Kind::File {
-            self.pass_evidence_on(id, Evident::All);
+            self.pass_evidence_on(id);
         }
         if self.model.kind(id) == Kind::Directory {
             self.forget_rules(id);
