@@ -263,6 +263,10 @@ impl<D: Disk> Tracker<D> {
                 self.model.add_evidence(id, Evidence::CLOSED_WRITE);
                 self.enqueue(id);
             }
+            if when == ReadWhen::Renamed && content.has_write() {
+                // They may be about a file that had the name in between, by an exchange.
+                self.compare_all_files(evidence_of(content));
+            }
             return;
         }
         self.model.add_evidence(id, evidence_of(content));

@@ -87,6 +87,9 @@ impl<D: Disk> Tracker<D> {
         {
             // IN_ATTRIB explains the new times.
             self.store_fingerprint(id, stat, model::fingerprint(stat), self.clock.wall());
+            if self.has_unknown_names(stat) {
+                self.model.mark_racy(id);
+            }
             if self.has_new_mtime(id, stat) {
                 self.emit_touched(id, stat);
             }

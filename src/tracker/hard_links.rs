@@ -8,11 +8,11 @@
 use foldhash::HashMap;
 
 use super::disk::{Disk, FileDigest, FsError, Stat, Ticket};
-use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey};
+use super::model::{Evidence, Fingerprint, Flag, Id, InodeKey, Knowledge};
 use super::queue::{Key, Work, Written};
 use super::serve_queue::PAUSE_PER_NAME;
 use super::tmpfiles::Tmpfiles;
-use super::{Tracker, model};
+use super::{Hashing, Tracker, model};
 use crate::change::{Digest, Kind};
 
 /// How long the comparison of all files with several names, or of those in a directory, waits: 0.5 s,
@@ -267,6 +267,12 @@ impl<D> Tracker<D> {
         self.links.in_doubt_until = due.saturating_add(COMPARISON_TAKES);
     }
 
+    /// Notes that the events of a watch that are unread will be dropped.
+    pub(super) fn note_dropped_events(&mut self) {
+        self.links.note_lone_write();
+        self.compare_linked_files();
+    }
+
     /// Whether a file may have been written to by another name without evidence, so that `IN_ATTRIB`
     /// does not explain new times: its comparison is to come.
     pub(super) fn may_be_written_by_other_name(&self, id: Id) -> bool {
@@ -280,8 +286,28 @@ impl<D> Tracker<D> {
         let pause = PAUSE_PER_NAME.saturating_mul(linked.len() as u64);
         self.links.next_comparison = self.clock.tick().saturating_add(pause);
         for id in linked {
+            if self.links.has_lone_write && self.may_hide_a_write(id) {
+                self.model.add_evidence(id, Evidence::OTHER_NAME);
+            }
             self.enqueue(id);
         }
+    }
+
+    /// Whether a file that is read later has no digest yet, and its status does not prove its bytes: a
+    /// touch may have explained the times of a write by another name.
+    fn may_hide_a_write(&self, id: Id) -> bool {
+        let model = &self.model;
+        let is_racy = matches!(model.knowledge(id), Knowledge::Known { is_racy: true, .. });
+        let dir = model
+            .parent(id)
+            .filter(|_| is_racy && model.digest(id).is_none());
+        dir.is_some_and(|dir| self.hashing(model.inode(dir).dev) == Hashing::Lazy)
+    }
+
+    /// Whether the model has not all names of a file, or does not know yet that they are.
+    pub(super) fn has_unknown_names(&self, stat: &Stat) -> bool {
+        let names = || self.model.with_inode_key(model::inode_key(stat)).len();
+        stat.nlink > 1 && stat.nlink as usize > names()
     }
 }
 

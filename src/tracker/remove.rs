@@ -139,8 +139,7 @@ impl<D: Disk> Tracker<D> {
         if flags.iter().any(|&flag| self.model.has(id, flag)) {
             lost = self.roots.shown_of(id);
             if self.model.has(id, Flag::ROOT) {
-                // Events of its watches that are unread will be dropped.
-                self.compare_linked_files();
+                self.note_dropped_events();
             }
             self.roots.forget(id);
         }

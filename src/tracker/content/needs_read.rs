@@ -70,8 +70,7 @@ impl<D> Tracker<D> {
         /// written to.
         const WRITTEN: Evidence = Evidence::MODIFIED.union(Evidence::OTHER_NAME);
         // A write by a name that is not in the model makes no event.
-        let names = || self.model.with_inode_key(model::inode_key(stat)).len();
-        let has_unknown_names = stat.nlink > 1 && stat.nlink as usize > names();
+        let has_unknown_names = self.has_unknown_names(stat);
         match self.model.knowledge(id) {
             Knowledge::Unverified => true,
             Knowledge::Unread { .. } => {

@@ -179,6 +179,69 @@ fn a_write_by_a_link_that_is_exchanged_and_gone_at_once_is_reported_of_the_other
     }
 }
 
+/// What was there before has the name again, and was read before the event of the write is applied.
+#[test]
+fn a_write_by_a_name_that_an_exchange_lends_to_a_file_is_reported_of_its_others() {
+    let setup = all(&[
+        write("t/a", 1),
+        write("t/b", 2),
+        vec![Op::Link("t/b", "o/b")],
+    ]);
+    for hashing in [Hashing::Eager, Hashing::Lazy] {
+        let mut options = WorldOptions::default();
+        options.settings.hashing = hashing.into();
+        let mut world = World::quiet(&options, &setup);
+        world.does(&[Op::Append(0, "o/b"), Op::Exchange("o/b", "t/a")]);
+        world.does(&[Op::Put(0, 3), Op::Rename("o/b", "t/a")]);
+        world.converges();
+        let records = world.new_records();
+        assert!(records.contains(&"changed t/b 8".to_owned()), "{records:?}");
+    }
+}
+
+/// A touch explained the times of that write when the other name was stat'ed.
+#[test]
+fn a_write_by_a_link_that_was_never_stated_is_reported_of_one_that_was_touched() {
+    let mut options = WorldOptions::default();
+    options.settings.hashing = Hashing::Lazy.into();
+    let links = vec![Op::Link("t/a", "t/b"), Op::Link("t/a", "o/c")];
+    let mut world = World::new(&options, &all(&[write("t/a", 1), links]));
+    world.read_pending(1);
+    world.does(&[Op::Touch("t/b")]);
+    world.read(usize::MAX);
+    world.does(&write("t/a", 2));
+    world.apply_all();
+    world.work(usize::MAX);
+    assert_eq!(world.new_records(), [""; 0]);
+    world.does(&[Op::Unlink("t/a")]);
+    world.converges();
+    assert_eq!(world.new_records(), ["deleted t/a", "changed t/b 4"]);
+}
+
+#[test]
+fn a_write_whose_event_is_lost_with_a_path_is_reported_of_a_link_that_is_touched() {
+    let mut options = WorldOptions {
+        roots: vec!["t/d", "t"],
+        ..WorldOptions::default()
+    };
+    options.settings.hashing = Hashing::Off.into();
+    let tree = all(&[
+        vec![Op::MakeDir("t/d")],
+        write("t/a", 1),
+        vec![Op::Link("t/a", "t/d/a")],
+    ]);
+    let mut world = World::new(&options, &tree);
+    world.does(&[Op::Touch("t/d")]);
+    world.read(usize::MAX);
+    world.apply_all();
+    world.does(&write("t/d/a", 2));
+    world.does(&[Op::Touch("t/a"), Op::RemoveTree("t/d")]);
+    world.work(usize::MAX);
+    world.converges();
+    let records = world.new_records();
+    assert!(records.contains(&"changed t/a 4".to_owned()), "{records:?}");
+}
+
 /// A touch does not explain its new times.
 #[test]
 fn a_write_by_a_link_that_is_gone_before_the_first_status_of_the_other_is_reported() {
