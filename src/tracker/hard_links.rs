@@ -5,6 +5,8 @@
 //! Invariant: an event costs the same however many names its file has; only a change of the bytes, or
 //! of attributes that are reported, takes a step for each of them.
 
+mod passing_on;
+
 use foldhash::HashMap;
 
 use super::disk::{Disk, FileDigest, FsError, Stat, Ticket};
@@ -170,88 +172,6 @@ impl<D> Tracker<D> {
         let is_trusted = !is_racy || evidence.is_only_other_name();
         let digest = reading.digest.filter(|_| is_same && is_trusted);
         digest.map(|digest| (FileDigest::known(*stat, digest, reading.as_of), digest))
-    }
-
-    /// Serves the evidence of a name that is removed: another name of its file is read then.
-    pub(super) fn pass_evidence_on(&mut self, id: Id) {
-        let evidence = self.evidence_to_pass_on(id);
-        if evidence.is_empty() {
-            // Nothing is left to be served.
-        } else if self.model.is_unread(id) {
-            // Its inode key is not known: any file may be its own that was stat'ed before that, or is
-            // yet to be.
-            self.compare_linked_files();
-            if evidence.has(Evidence::MODIFIED) {
-                self.links.note_lone_write();
-            }
-        } else {
-            // Another file may have had the name since it was stat'ed, by an exchange.
-            self.compare_all_files(evidence);
-        }
-        self.leave_inode(id, evidence);
-    }
-
-    /// As [`Self::pass_evidence_on`], of a name that leads to another file by now: events of this name may
-    /// have been about the old one, which has other names.
-    fn pass_doubt_on(&mut self, id: Id) {
-        let evidence = self.unserved_evidence(id).union(Evidence::MODIFIED);
-        // The first inode that is known of a name is no other one.
-        if self.model.inode_key(id).is_some() {
-            self.compare_all_files(evidence);
-        }
-        self.leave_inode(id, evidence);
-    }
-
-    /// What of the evidence of a name is about its other names, too: `MODIFIED`, for any write. With
-    /// `IN_ATTRIB`, they may be readable now, or have other attributes.
-    fn evidence_to_pass_on(&self, id: Id) -> Evidence {
-        let evidence = self.unserved_evidence(id);
-        let wants_attrib = self.settings.attributes || !self.links.unreadable.is_empty();
-        if evidence.has(Evidence::WRITE_EVENTS) {
-            evidence.union(Evidence::MODIFIED)
-        } else if wants_attrib && evidence.has(Evidence::ATTRIB) {
-            Evidence::ATTRIB
-        } else {
-            Evidence::default()
-        }
-    }
-
-    /// What happened to a file by this name since it was read, or since that began.
-    fn unserved_evidence(&self, id: Id) -> Evidence {
-        let being_read = self.reads.evidence(id).unwrap_or_default();
-        being_read.union(self.model.evidence(id))
-    }
-
-    /// Takes a name from its inode, and gives the evidence to another one, which is enqueued.
-    fn leave_inode(&mut self, id: Id, evidence: Evidence) {
-        let is_linked = self.model.has(id, Flag::LINKED);
-        let Some(key) = self.model.inode_key(id).filter(|_| is_linked) else {
-            return;
-        };
-        let names = self.model.with_inode_key(key);
-        let other = names.iter().copied().find(|&other| other != id);
-        if self.links.unreadable(key) == Some(id) {
-            let is_unreadable = |other: &&Id| **other != id && self.model.is_unreadable(**other);
-            let next = names.iter().find(is_unreadable).copied();
-            self.links.set_unreadable(key, next);
-        }
-        if names.len() <= 2 {
-            self.links.readings.remove(&key);
-        }
-        let is_written = evidence.has(Evidence::MODIFIED);
-        match other {
-            Some(other) if !evidence.is_empty() => {
-                let passed = if is_written {
-                    Evidence::MODIFIED
-                } else {
-                    evidence
-                };
-                self.model.add_evidence(other, passed);
-                self.enqueue(other);
-            }
-            None if is_written => self.links.note_lone_write(),
-            Some(_) | None => {}
-        }
     }
 
     /// Compares all files with several names, in a while, which is longer the more there are: events
