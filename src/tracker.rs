@@ -248,15 +248,19 @@ impl<D: Disk> Tracker<D> {
         self.disk.stat(Target::Root(&open))
     }
 
+    /// Ends the readings of files that are gone.
+    fn cancel_readings(&mut self) {
+        let cancelled = self.reads.take_cancelled();
+        if !cancelled.is_empty() {
+            self.disk.cancel(&cancelled);
+        }
+    }
+
     /// Reads the regular file of that name, up to the size limit.
     fn read_in(&mut self, dir: Id, name: &[u8]) -> Result<Reading, FsError> {
         let dir = self.enter(dir)?;
         let limit = self.settings.hash_limit;
         let ticket = self.reads.next_ticket();
-        let cancelled = self.reads.take_cancelled();
-        if !cancelled.is_empty() {
-            self.disk.cancel(&cancelled);
-        }
         self.disk.read(Target::In(&dir, name), limit, ticket)
     }
 }

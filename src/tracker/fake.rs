@@ -79,6 +79,8 @@ pub(crate) struct Fake {
     pub(crate) is_busy: bool,
     /// The extended attributes of every entry, or why they cannot be read.
     pub(crate) xattrs: Result<Vec<Xattr>, FsError>,
+    /// The readings that were ended.
+    pub(crate) cancelled: Vec<Ticket>,
     /// Whether a write by a name that was removed must be reported under the other names too.
     pub(crate) expects_writes_by_unlinked_names: bool,
     /// What happened, in order: shown when a test fails.
@@ -116,6 +118,7 @@ impl Fake {
             reading_takes: 0,
             is_busy: false,
             xattrs: Ok(Vec::new()),
+            cancelled: Vec::new(),
             expects_writes_by_unlinked_names: false,
             journal: Vec::new(),
             late: VecDeque::new(),

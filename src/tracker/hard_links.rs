@@ -24,6 +24,10 @@ pub(super) const COMPARE_DELAY: u64 = 500_000_000;
 /// Within what time all of them are compared, once that has begun: 1 s.
 const COMPARISON_TAKES: u64 = 1_000_000_000;
 
+/// How long it waits for each name that is passed to find them: 200 ns, some ten times as long as that
+/// takes.
+const PAUSE_PER_NAME_PASSED: u64 = 200;
+
 /// What is known of inodes with several names, beside the model's index by inode.
 #[derive(Default)]
 pub(super) struct HardLinks {
@@ -202,8 +206,11 @@ impl<D> Tracker<D> {
     pub(super) fn enqueue_linked_files(&mut self) {
         let model = &self.model;
         let is_linked = |id: &Id| model.kind(*id) == Kind::File && model.has(*id, Flag::LINKED);
-        let linked: Vec<_> = model.all().filter(is_linked).collect();
+        let mut passed = 0_u64;
+        let all = model.all().inspect(|_| passed += 1);
+        let linked: Vec<_> = all.filter(is_linked).collect();
         let pause = PAUSE_PER_NAME.saturating_mul(linked.len() as u64);
+        let pause = pause.saturating_add(PAUSE_PER_NAME_PASSED.saturating_mul(passed));
         self.links.next_comparison = self.clock.tick().saturating_add(pause);
         for id in linked {
             if self.links.has_lone_write && self.may_hide_a_write(id) {

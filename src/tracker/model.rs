@@ -292,6 +292,19 @@ mod tests {
     use crate::names::MAX_BYTES;
 
     #[test]
+    fn an_alias_that_leads_elsewhere_is_one_of_its_new_target_alone() {
+        let mut model = Model::default();
+        let top = model.insert(None, b"t", Kind::Directory);
+        let mut add = |name: &[u8]| model.insert(Some(top), name, Kind::Directory);
+        let [alias, first, second] = [add(b"a"), add(b"b"), add(b"c")];
+        model.set_alias(alias, first);
+        model.set_alias(alias, second);
+        assert_eq!(model.alias_target(alias), Some(second));
+        assert_eq!(model.take_aliases(first), []);
+        assert_eq!(model.take_aliases(second), [alias]);
+    }
+
+    #[test]
     fn names_that_are_gone_make_room_for_others() {
         const NAME: usize = 254;
         // Each has two bytes before it.

@@ -63,6 +63,7 @@ impl<D: Disk> Tracker<D> {
     /// directories whose permissions have changed. Begins to poll, where something is to be polled.
     /// Called in each turn of the loop.
     pub(crate) fn make_due_ready(&mut self) {
+        self.cancel_readings();
         self.ensure_poll_timer();
         self.queue.advance();
         self.hasten_denied();
@@ -85,6 +86,7 @@ impl<D: Disk> Tracker<D> {
             None => false,
         };
         self.queue.served();
+        self.cancel_readings();
         goes_on
     }
 

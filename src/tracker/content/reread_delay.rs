@@ -4,7 +4,7 @@
 //!
 //! Times are of the monotonic clock, in nanoseconds.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::tracker::model::Id;
 use crate::tracker::queue::QUIET;
@@ -16,7 +16,8 @@ const MIN_INTERVAL: u64 = 1_000_000_000;
 /// took.
 const FACTOR: u64 = 10;
 
-/// With more files than this, those whose time has passed are removed.
+/// With more files than this, those whose time has passed are removed whenever their number has
+/// doubled.
 const MANY: usize = 64;
 
 struct RereadDelay {
@@ -36,14 +37,17 @@ impl RereadDelay {
 #[derive(Default)]
 pub(in crate::tracker) struct RereadDelays {
     files: HashMap<Id, RereadDelay>,
+    /// With more files than this they are looked through.
+    most: usize,
 }
 
 impl RereadDelays {
     /// Notes that a file changed while it was read, which took `took`; or that it is being truncated,
     /// which takes that.
     pub(super) fn note(&mut self, id: Id, now: u64, took: u64) {
-        if self.files.len() > MANY {
+        if self.files.len() > self.most.max(MANY) {
             self.files.retain(|_, file| file.until > now);
+            self.most = self.files.len() * 2;
         }
         let interval = took.saturating_mul(FACTOR).max(MIN_INTERVAL);
         let file = RereadDelay {

@@ -142,6 +142,8 @@ impl<D: Disk> Tracker<D> {
                 }
             }
         }
+        // What became known meanwhile follows.
+        left.append(&mut self.records.left);
         self.records.left = left;
     }
 

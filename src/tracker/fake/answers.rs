@@ -364,7 +364,9 @@ impl Disk for Fake {
     }
 
     /// The answers come all the same.
-    fn cancel(&mut self, _: &[Ticket]) {}
+    fn cancel(&mut self, tickets: &[Ticket]) {
+        self.cancelled.extend(tickets);
+    }
 
     fn xattrs(&mut self, at: Target<'_, Self::Directory>) -> Result<Vec<Xattr>, FsError> {
         self.find(at).and_then(|_| self.xattrs.clone())

@@ -102,6 +102,8 @@ pub(super) struct Directories {
     devices: Devices,
     /// The other names of directories, which are not entered.
     aliases: HashMap<Id, Vec<Id>>,
+    /// The directory of which each is another name.
+    alias_targets: HashMap<Id, Id>,
 }
 
 impl Directories {
@@ -166,6 +168,7 @@ impl Model {
         debug_assert_eq!(self.directory(id).first, NONE, "it is empty");
         self.set_directory_state(id, DirectoryState::Unwatched);
         self.directories.devices.remove(id.index());
+        self.directories.alias_targets.remove(&id);
         self.directories.all.remove(id.index());
     }
 
@@ -234,19 +237,22 @@ impl Model {
         names.retain(|&name| name != id && self.is_alias(name));
         names.push(id);
         self.directories.aliases.insert(of, names);
+        self.directories.alias_targets.insert(id, of);
     }
 
     /// The directory of which an entry is another name.
     pub(in crate::tracker) fn alias_target(&self, id: Id) -> Option<Id> {
-        let mut aliases = self.directories.aliases.iter();
-        let found = aliases.find(|(_, names)| names.contains(&id));
-        found.map(|(&of, _)| of)
+        self.directories.alias_targets.get(&id).copied()
     }
 
     /// Removes and returns the other names of a directory.
     pub(in crate::tracker) fn take_aliases(&mut self, of: Id) -> Vec<Id> {
         let mut names = self.directories.aliases.remove(&of).unwrap_or_default();
-        names.retain(|&name| self.is_alias(name));
+        // One that has become another name of another directory since is not.
+        names.retain(|&name| self.is_alias(name) && self.alias_target(name) == Some(of));
+        for name in &names {
+            self.directories.alias_targets.remove(name);
+        }
         names
     }
 

@@ -16,6 +16,19 @@ pub(super) fn hashing(hashing: Hashing) -> WorldOptions {
 }
 
 #[test]
+fn the_reading_of_a_file_that_is_removed_ends_at_once() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+    world.tracker.disk.odds.by_worker = 100;
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    let tickets = world.tracker.disk.tickets();
+    assert_eq!(tickets.len(), 1);
+    world.does(&[Op::Unlink("t/a")]);
+    world.catches_up();
+    assert_eq!(world.tracker.disk.cancelled, tickets);
+}
+
+#[test]
 fn a_file_is_created_empty_and_then_changed() {
     emits(&[], &write("t/a", 1), &["created t/a 0", "changed t/a 4"]);
     emits(&[], &touch("t/a"), &["created t/a 0"]);
