@@ -168,7 +168,6 @@ impl Model {
         debug_assert_eq!(self.directory(id).first, NONE, "it is empty");
         self.set_directory_state(id, DirectoryState::Unwatched);
         self.directories.devices.remove(id.index());
-        self.directories.alias_targets.remove(&id);
         self.directories.all.remove(id.index());
     }
 
@@ -214,6 +213,9 @@ impl Model {
         match old {
             DirectoryState::Watched(wd) => self.directories.unindex_wd(at, wd.0),
             DirectoryState::Polled => self.directories.polled -= 1,
+            DirectoryState::NotEntered(NotEntered::Alias) => {
+                self.directories.alias_targets.remove(&id);
+            }
             DirectoryState::Unwatched | DirectoryState::NotEntered(_) => {}
         }
         self.directory_mut(id).wd = new.pack();
@@ -234,7 +236,7 @@ impl Model {
     pub(in crate::tracker) fn set_alias(&mut self, id: Id, of: Id) {
         self.set_directory_state(id, DirectoryState::NotEntered(NotEntered::Alias));
         let mut names = self.directories.aliases.remove(&of).unwrap_or_default();
-        names.retain(|&name| name != id && self.is_alias(name));
+        names.retain(|&name| self.alias_target(name) == Some(of));
         names.push(id);
         self.directories.aliases.insert(of, names);
         self.directories.alias_targets.insert(id, of);
@@ -248,8 +250,8 @@ impl Model {
     /// Removes and returns the other names of a directory.
     pub(in crate::tracker) fn take_aliases(&mut self, of: Id) -> Vec<Id> {
         let mut names = self.directories.aliases.remove(&of).unwrap_or_default();
-        // One that has become another name of another directory since is not.
-        names.retain(|&name| self.is_alias(name) && self.alias_target(name) == Some(of));
+        // Some may be no aliases any longer, or those of another directory.
+        names.retain(|&name| self.alias_target(name) == Some(of));
         for name in &names {
             self.directories.alias_targets.remove(name);
         }
