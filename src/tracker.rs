@@ -248,7 +248,8 @@ impl<D: Disk> Tracker<D> {
         self.disk.stat(Target::Root(&open))
     }
 
-    /// Ends the readings of files that are gone.
+    /// Ends the readings of files that are gone: after a batch of events, and after each key of the work
+    /// queue, since either may remove some, and nothing more may come.
     fn cancel_readings(&mut self) {
         let cancelled = self.reads.take_cancelled();
         if !cancelled.is_empty() {

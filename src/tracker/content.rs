@@ -166,7 +166,7 @@ impl<D: Disk> Tracker<D> {
         let Some(dir) = self.model.parent(id).filter(|_| is_plain) else {
             return false;
         };
-        if self.hashing(self.model.inode(dir).dev) == Hashing::Off {
+        if self.hashing_in(dir) == Hashing::Off {
             return false;
         }
         let name = self.model.name(id).to_vec();

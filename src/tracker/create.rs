@@ -198,7 +198,7 @@ impl<D: Disk> Tracker<D> {
         if asks_for_more || self.queue.is_rescanning() || !self.may_read_in_place() {
             return None;
         }
-        let reading = if self.hashing(self.model.inode(dir).dev) == Hashing::Off {
+        let reading = if self.hashing_in(dir) == Hashing::Off {
             let as_of = self.clock.wall();
             Reading::Done(FileDigest::unread(self.stat_in(dir, name).ok()?, as_of))
         } else {
@@ -288,7 +288,7 @@ impl<D: Disk> Tracker<D> {
 
     /// Emits a file that was just inserted as empty.
     fn emit_empty(&mut self, id: Id, stat: Option<&Stat>) {
-        let is_hashed = |dir| self.hashing(self.model.inode(dir).dev) != Hashing::Off;
+        let is_hashed = |dir| self.hashing_in(dir) != Hashing::Off;
         let digest = self
             .model
             .parent(id)

@@ -228,10 +228,10 @@ impl<D> Tracker<D> {
         let dir = model
             .parent(id)
             .filter(|_| is_racy && model.digest(id).is_none());
-        dir.is_some_and(|dir| self.hashing(model.inode(dir).dev) == Hashing::Lazy)
+        dir.is_some_and(|dir| self.hashing_in(dir) == Hashing::Lazy)
     }
 
-    /// Whether the model has not all names of a file, or does not know yet that they are.
+    /// Whether a file may have names that the model has not, or has without knowing their inode.
     pub(super) fn has_unknown_names(&self, stat: &Stat) -> bool {
         let names = || self.model.with_inode_key(model::inode_key(stat)).len();
         stat.nlink > 1 && stat.nlink as usize > names()

@@ -27,6 +27,11 @@ impl<D> Tracker<D> {
         self.file_systems.hashing(dev, self.settings.hashing)
     }
 
+    /// When files in a directory are read.
+    pub(in crate::tracker) fn hashing_in(&self, dir: Id) -> Hashing {
+        self.hashing(self.model.inode(dir).dev)
+    }
+
     /// Whether only the bytes show if a file has changed.
     pub(super) fn needs_read(&self, id: Id, stat: &Stat, evidence: Evidence) -> bool {
         if evidence.is_more_than_attrib() || self.last_reported.is_replacement(id) {

@@ -16,19 +16,6 @@ pub(super) fn hashing(hashing: Hashing) -> WorldOptions {
 }
 
 #[test]
-fn the_reading_of_a_file_that_is_removed_ends_at_once() {
-    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
-    world.tracker.disk.odds.by_worker = 100;
-    world.does(&write("t/a", 2));
-    world.catches_up();
-    let tickets = world.tracker.disk.tickets();
-    assert_eq!(tickets.len(), 1);
-    world.does(&[Op::Unlink("t/a")]);
-    world.catches_up();
-    assert_eq!(world.tracker.disk.cancelled, tickets);
-}
-
-#[test]
 fn a_file_is_created_empty_and_then_changed() {
     emits(&[], &write("t/a", 1), &["created t/a 0", "changed t/a 4"]);
     emits(&[], &touch("t/a"), &["created t/a 0"]);
@@ -169,6 +156,19 @@ fn a_large_file_is_read_by_a_worker_and_reported_under_the_name_it_has_by_then()
     world.answer(0);
     assert_eq!(world.new_records(), ["renamed t/a -> t/b", "changed t/b 4"]);
     world.converges();
+}
+
+#[test]
+fn the_reading_of_a_file_that_is_removed_ends_at_once() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/a", 1));
+    world.tracker.disk.odds.by_worker = 100;
+    world.does(&write("t/a", 2));
+    world.catches_up();
+    let tickets = world.tracker.disk.tickets();
+    assert_eq!(tickets.len(), 1);
+    world.does(&[Op::Unlink("t/a")]);
+    world.catches_up();
+    assert_eq!(world.tracker.disk.cancelled, tickets);
 }
 
 #[test]

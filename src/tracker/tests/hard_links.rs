@@ -3,6 +3,7 @@
 use super::super::Hashing;
 use super::super::fake::Op;
 use super::cases::{all, emits, emits_with, folds, write};
+use super::content::hashing;
 use super::world::{MS, World, WorldOptions};
 use crate::stage_order::Stages;
 
@@ -187,10 +188,8 @@ fn a_write_by_a_name_that_an_exchange_lends_to_a_file_is_reported_of_its_others(
         write("t/b", 2),
         vec![Op::Link("t/b", "o/b")],
     ]);
-    for hashing in [Hashing::Eager, Hashing::Lazy] {
-        let mut options = WorldOptions::default();
-        options.settings.hashing = hashing.into();
-        let mut world = World::quiet(&options, &setup);
+    for how in [Hashing::Eager, Hashing::Lazy] {
+        let mut world = World::quiet(&hashing(how), &setup);
         world.does(&[Op::Append(0, "o/b"), Op::Exchange("o/b", "t/a")]);
         world.does(&[Op::Put(0, 3), Op::Rename("o/b", "t/a")]);
         world.converges();
@@ -202,10 +201,8 @@ fn a_write_by_a_name_that_an_exchange_lends_to_a_file_is_reported_of_its_others(
 /// A touch explained the times of that write when the other name was stat'ed.
 #[test]
 fn a_write_by_a_link_that_was_never_stated_is_reported_of_one_that_was_touched() {
-    let mut options = WorldOptions::default();
-    options.settings.hashing = Hashing::Lazy.into();
     let links = vec![Op::Link("t/a", "t/b"), Op::Link("t/a", "o/c")];
-    let mut world = World::new(&options, &all(&[write("t/a", 1), links]));
+    let mut world = World::new(&hashing(Hashing::Lazy), &all(&[write("t/a", 1), links]));
     world.read_pending(1);
     world.does(&[Op::Touch("t/b")]);
     world.read(usize::MAX);
@@ -220,11 +217,10 @@ fn a_write_by_a_link_that_was_never_stated_is_reported_of_one_that_was_touched()
 
 #[test]
 fn a_write_whose_event_is_lost_with_a_path_is_reported_of_a_link_that_is_touched() {
-    let mut options = WorldOptions {
+    let options = WorldOptions {
         roots: vec!["t/d", "t"],
-        ..WorldOptions::default()
+        ..hashing(Hashing::Off)
     };
-    options.settings.hashing = Hashing::Off.into();
     let tree = all(&[
         vec![Op::MakeDir("t/d")],
         write("t/a", 1),
@@ -246,8 +242,7 @@ fn a_write_whose_event_is_lost_with_a_path_is_reported_of_a_link_that_is_touched
 #[test]
 fn a_write_by_a_link_that_is_gone_before_the_first_status_of_the_other_is_reported() {
     let setup = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
-    let mut options = WorldOptions::default();
-    options.settings.hashing = Hashing::Off.into();
+    let options = hashing(Hashing::Off);
     for is_seen in [true, false] {
         let mut world = World::new(&options, &setup);
         world.does(&write("t/b", 2));
@@ -289,8 +284,7 @@ fn a_link_that_could_not_be_read_is_read_once_a_new_name_of_the_file_was() {
 /// A file system sets the size before the times: the first reading seems to be of what was there before.
 #[test]
 fn a_truncation_by_a_new_link_is_reported_of_a_file_that_was_never_read() {
-    let mut options = WorldOptions::default();
-    options.settings.hashing = Hashing::Lazy.into();
+    let options = hashing(Hashing::Lazy);
     let mut world = World::quiet(&options, &write("t/a", 1));
     world.does(&[Op::Link("t/a", "t/b"), Op::BeginTruncate("t/b")]);
     world.catches_up();
@@ -578,10 +572,8 @@ fn an_unreadable_file_is_tried_when_its_new_name_becomes_readable_before_that_is
 #[test]
 fn a_write_by_a_name_that_is_gone_before_the_baseline_is_reported_of_the_others() {
     let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
-    for (hashing, first) in [(Hashing::Eager, 0), (Hashing::Off, 1)] {
-        let mut options = WorldOptions::default();
-        options.settings.hashing = hashing.into();
-        let mut world = World::new(&options, &tree);
+    for (how, first) in [(Hashing::Eager, 0), (Hashing::Off, 1)] {
+        let mut world = World::new(&hashing(how), &tree);
         world.read_pending(first);
         let [read, unread] = if first == 0 {
             ["t/a", "t/b"]
