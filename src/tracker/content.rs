@@ -296,7 +296,7 @@ impl<D: Disk> Tracker<D> {
         }
         self.mark_unreadable(id, stat, error);
         if has_changed {
-            self.note_new_reading_of(id, stat, self.clock.wall());
+            self.note_new_status_of(id, stat, evidence);
         }
     }
 

@@ -9,7 +9,7 @@ use super::apply::Left;
 use super::content::{Read, content};
 use super::disk::{Disk, FileDigest, FsError, Reading, Stat, Target, Ticket};
 use super::model::{self, Evidence, Id, Knowledge};
-use super::queue::{Detail, Work};
+use super::queue::{Detail, Work, Written};
 use super::{Hashing, Tracker};
 use crate::change::{Bytes, Content, EMPTY, Kind};
 use crate::coalesce::{ContentEvents, Outcome};
@@ -168,7 +168,7 @@ impl<D: Disk> Tracker<D> {
                 self.closed_by_writer(id, stat, digest, read.while_read);
                 self.retry_links(stat);
                 // It was written under this name: its other names have the bytes, too.
-                self.note_new_reading_of(id, stat, read.as_of);
+                self.note_reading_of(id, stat, read.as_of, Written::ByThisName);
             }
             Reading::Later(ticket, _) => {
                 let Some(id) = self.insert(dir, name, Kind::File) else {

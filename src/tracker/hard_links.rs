@@ -86,7 +86,10 @@ impl HardLinks {
         let is_later = new.written > old.written;
         match (old.digest, new.digest) {
             (Some(old), Some(new)) => old != new || is_later,
-            (None, None) => old.fingerprint != new.fingerprint,
+            // Within the resolution of the clock a write leaves the fingerprint as it is.
+            (None, None) => {
+                old.fingerprint != new.fingerprint || new.written == Written::ByThisName
+            }
             // The same fingerprint does not prove the same bytes: it may be racy.
             (Some(_), None) | (None, Some(_)) => true,
         }
@@ -282,9 +285,15 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// As [`Self::note_reading_of`], of bytes that were written by this name.
-    pub(super) fn note_new_reading_of(&mut self, id: Id, stat: &Stat, as_of: i64) {
-        self.note_reading_of(id, stat, as_of, Written::ByThisName);
+    /// As [`Self::note_reading_of`], of a status that was found now and shows a change. `evidence`: what
+    /// it was found for.
+    pub(super) fn note_new_status_of(&mut self, id: Id, stat: &Stat, evidence: Evidence) {
+        let written = if evidence.without_attrib().is_only_other_name() {
+            Written::SinceStart
+        } else {
+            Written::ByThisName
+        };
+        self.note_reading_of(id, stat, self.clock.wall(), written);
     }
 
     /// Enqueues a file that may have been written to by another name, if its first status, which came

@@ -177,7 +177,7 @@ impl<D: Disk> Tracker<D> {
         if is_changed {
             self.warn_over_limit(id, stat);
             self.emit_changed(id, content(stat, None), last);
-            self.note_new_reading_of(id, stat, self.clock.wall());
+            self.note_new_status_of(id, stat, evidence);
             self.mark_read_this_batch(id);
         } else if knowledge.fingerprint() != Some(new) || was_racy {
             // There may have been a write, too, whose event is unread.

@@ -7,7 +7,8 @@
 use super::{content, directory_content};
 use crate::change::{Content, EMPTY};
 use crate::tracker::disk::{Disk, Stat};
-use crate::tracker::model::{self, Id, Knowledge};
+use crate::tracker::model::{self, Flag, Id, Knowledge};
+use crate::tracker::queue::Written;
 use crate::tracker::{Hashing, Tracker};
 
 impl<D: Disk> Tracker<D> {
@@ -32,10 +33,7 @@ impl<D: Disk> Tracker<D> {
                 if digest.is_none() && self.is_digest_due(id, Some(&stat)) {
                     self.forget_digest(id);
                 } else if self.goes_by_stat(&stat) {
-                    // This size is what was last reported under this name.
-                    let fingerprint = model::fingerprint_without_ctime(&stat);
-                    self.store_fingerprint(id, &stat, fingerprint, self.clock.wall());
-                    self.note_new_reading_of(id, &stat, self.clock.wall());
+                    self.store_emitted_status(id, &stat);
                 }
                 content(&stat, digest)
             }
@@ -47,6 +45,27 @@ impl<D: Disk> Tracker<D> {
                 Content::default()
             }
         }
+    }
+
+    /// Stores the status that is emitted now of a file that goes by it. A write that it shows is not
+    /// reported again under this name, but of the other names of the file.
+    fn store_emitted_status(&mut self, id: Id, stat: &Stat) {
+        let new = model::fingerprint_without_ctime(stat);
+        let written = match self.model.knowledge(id) {
+            // It keeps whether it is racy: the event of a write may be unread.
+            Knowledge::Known { fingerprint, .. } if fingerprint == new => return,
+            Knowledge::Unread { .. } => self.written(id, stat),
+            Knowledge::Known { .. } | Knowledge::Unreadable { .. } | Knowledge::Unverified => {
+                Written::ByThisName
+            }
+        };
+        let as_of = self.clock.wall();
+        self.store_fingerprint(id, stat, new, as_of);
+        if self.model.has(id, Flag::LINKED) {
+            // What was emitted of another name may be older than a write whose event is unread.
+            self.model.mark_racy(id);
+        }
+        self.note_reading_of(id, stat, as_of, written);
     }
 
     /// The content fields of a directory: inode number and times.

@@ -205,3 +205,20 @@ fn without_a_digest_a_touch_and_then_a_link_are_no_change_of_the_bytes() {
         );
     }
 }
+
+#[test]
+fn each_write_within_the_resolution_of_the_clock_is_a_change_of_all_hard_links() {
+    let mut over_limit = WorldOptions::default();
+    over_limit.settings.hash_limit = 1;
+    for options in [hashing(Hashing::Off), over_limit] {
+        let setup = [&write("t/a", 1)[..], &[Op::Link("t/a", "t/b")]].concat();
+        let mut world = World::quiet(&options, &setup);
+        for bytes in 2..5 {
+            world.does(&write("t/b", bytes));
+            world.converges();
+            let mut changed = world.new_records();
+            changed.sort();
+            assert_eq!(changed, ["changed t/a 4", "changed t/b 4"]);
+        }
+    }
+}

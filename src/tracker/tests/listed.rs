@@ -1,15 +1,22 @@
 //! Tests what a snapshot lists of a file that was reported as empty: a size and a digest that it has,
-//! or none, and then `changed` follows.
+//! or none, and then `changed` follows; and that of what has other names, or goes by its status, nothing
+//! follows where nothing happened.
 
 use super::super::fake::Op;
+use super::super::settings::{HashPolicy, Settings};
 use super::cases::{touch, write};
-use super::world::{World, WorldOptions};
+use super::world::{BIRTH, MS, World, WorldOptions};
 use crate::change::{Content, EMPTY};
 
 /// What is listed of `t/a` now.
 fn listed(world: &mut World) -> Content {
+    listed_as(world, b"a")
+}
+
+/// What is listed of a name in `t` now.
+fn listed_as(world: &mut World, name: &[u8]) -> Content {
     let top = world.tracker.roots.entries().next().unwrap();
-    let file = world.tracker.model.find(top, b"a").unwrap();
+    let file = world.tracker.model.find(top, name).unwrap();
     let now = world.now();
     world.tracker.at(now).known_content(file)
 }
@@ -51,5 +58,63 @@ fn a_file_that_is_empty_is_listed_as_empty() {
         assert_eq!((bytes.size, bytes.digest), (0, Some(EMPTY)));
         world.converges();
         assert_eq!(world.new_records(), Vec::<String>::new());
+    }
+}
+
+/// A world that begins a moment after a file with two names was made.
+fn young_links(settings: Settings) -> World {
+    let options = WorldOptions {
+        settings,
+        clock: BIRTH + 1_000_000,
+        ..WorldOptions::default()
+    };
+    let setup = [&write("t/a", 1)[..], &[Op::Link("t/a", "t/b")]].concat();
+    World::new(&options, &setup)
+}
+
+/// Settings with which files go by their status.
+fn by_status() -> [Settings; 2] {
+    let default = Settings::default();
+    let off = Settings {
+        hashing: HashPolicy::Off,
+        ..default
+    };
+    let limit = Settings {
+        hash_limit: 1,
+        ..default
+    };
+    [off, limit]
+}
+
+#[test]
+fn young_hard_links_that_go_by_their_status_are_listed_and_no_change_follows() {
+    for settings in by_status() {
+        let mut world = young_links(settings);
+        listed_as(&mut world, b"a");
+        listed_as(&mut world, b"b");
+        world.converges();
+        assert_eq!(world.new_records(), Vec::<String>::new(), "{settings:?}");
+        listed_as(&mut world, b"a"); // Of `--snapshot`.
+        world.converges();
+        assert_eq!(world.new_records(), Vec::<String>::new(), "{settings:?}");
+    }
+}
+
+#[test]
+fn a_write_between_the_listings_of_two_hard_links_is_a_change_of_the_first() {
+    for pause in [0, MS, 5000 * MS] {
+        for settings in by_status() {
+            let mut world = young_links(settings);
+            listed_as(&mut world, b"a");
+            world.does(&write("t/b", 2));
+            world.passes(pause);
+            listed_as(&mut world, b"b");
+            world.converges();
+            let records = world.new_records();
+            assert!(
+                records.iter().any(|it| it == "changed t/a 4"),
+                "{records:?}"
+            );
+        }
     }
 }
