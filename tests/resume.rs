@@ -53,6 +53,25 @@ fn a_log_without_modes_gets_them_when_they_are_asked_for() {
 }
 
 #[test]
+fn a_touch_that_was_reported_is_no_change_in_the_next_session() {
+    let touched = ["--events", "created,changed,renamed,deleted,touched"];
+    for hash in [["--hash", "off"], ["--hash-limit", "1"]] {
+        let tree = Tree::new();
+        tree.write("a", "12");
+        let log = tree.outside("log");
+        let more = [&touched[..], &hash].concat();
+        let args = ["--resume", "--format", "json", "--log-file", text(&log)];
+        let watch = tree.watch().args(args).args(&more).start();
+        tree.touch("a");
+        let is_reported = || fs::read_to_string(&log).is_ok_and(|log| log.contains("\"touched\""));
+        assert!(eventually(is_reported), "{hash:?}");
+        watch.stop();
+        let output = resume(&tree, &log, &more);
+        assert_eq!(output.status.code(), Some(3), "{hash:?}");
+    }
+}
+
+#[test]
 fn a_resumed_log_folds_to_the_disk() {
     let tree = Tree::new();
     tree.mkdir("d");

@@ -57,6 +57,11 @@ pub(super) enum Record<P> {
         path: P,
         attributes: Attributes,
     },
+    /// The mtime changed, and the bytes did not.
+    Touched {
+        path: P,
+        mtime: i64,
+    },
     /// An event that changes no name and no content, or one of a later version.
     Other,
 }
@@ -93,6 +98,12 @@ impl<'a> Record<RecordPath<'a>> {
                     path: bytes(line.path, &line.path_hex)?,
                 });
             }
+            "touched" => {
+                return Some(Self::Touched {
+                    mtime: nanoseconds(&line.mtime)?,
+                    path: bytes(line.path, &line.path_hex)?,
+                });
+            }
             "" => return None,
             _ => return Some(Self::Other),
         };
@@ -121,6 +132,10 @@ impl<P> Record<P> {
             Self::AttributesChanged { path, attributes } => Record::AttributesChanged {
                 path: hold(path),
                 attributes,
+            },
+            Self::Touched { path, mtime } => Record::Touched {
+                path: hold(path),
+                mtime,
             },
             Self::Other => Record::Other,
         }
@@ -284,6 +299,23 @@ mod tests {
             };
             assert_eq!(state.attributes, expected);
         }
+    }
+
+    #[test]
+    fn a_touch_is_read_with_the_new_mtime() {
+        let touched = |mtime| {
+            format!(
+                r#"{{"time":"1970-01-01T00:00:02Z","event":"touched","kind":"file","path":"a","mtime":"{mtime}"}}"#
+            )
+        };
+        let path = std::borrow::Cow::Borrowed(&b"a"[..]);
+        let expected = Record::Touched {
+            path,
+            mtime: 1_000_000_005,
+        };
+        let read = touched("1970-01-01T00:00:01.000000005Z");
+        assert_eq!(Record::parse(read.as_bytes()), Some(expected));
+        assert_eq!(Record::parse(touched("now").as_bytes()), None);
     }
 
     #[test]

@@ -115,6 +115,7 @@ fn apply(tree: &mut Tree, record: Record<&[u8]>) -> bool {
         Record::AttributesChanged { path, attributes } => {
             tree.set_attributes(root_as_plain(path), attributes)
         }
+        Record::Touched { path, mtime } => tree.set_mtime(root_as_plain(path), mtime),
         Record::Start(_) | Record::Ready | Record::Other => true,
     }
 }

@@ -262,6 +262,12 @@ impl Tree {
         found.is_some()
     }
 
+    /// Gives a file another mtime. `false`: it is not there, or is no file.
+    pub(in crate::since) fn set_mtime(&mut self, path: &[u8], mtime: i64) -> bool {
+        let found = self.find_path(path);
+        found.is_some_and(|id| self.contents.set_mtime(self.entries[id].content, mtime))
+    }
+
     /// Removes a name and all below it. `false`: it is not there.
     pub(in crate::since) fn delete(&mut self, path: &[u8]) -> bool {
         let found = self.find_path(path);

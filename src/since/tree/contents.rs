@@ -109,6 +109,18 @@ impl Contents {
         true
     }
 
+    /// Stores another mtime of a file, if its times are known. `false`: it is no file.
+    pub(super) fn set_mtime(&mut self, content: Content, mtime: i64) -> bool {
+        let Content::File(at) = content else {
+            return false;
+        };
+        let file = &mut self.files[at];
+        if file.known & TIMES != 0 {
+            file.mtime = mtime;
+        }
+        true
+    }
+
     fn set_digest(&mut self, at: u32, digest: Digest) {
         let at = at as usize;
         if self.digests.len() <= at {

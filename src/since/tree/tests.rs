@@ -187,6 +187,23 @@ fn a_new_mode_is_kept_under_another_name_and_with_other_bytes() {
 }
 
 #[test]
+fn a_new_mtime_is_kept_of_a_file_whose_times_are_known() {
+    let mut tree = Tree::default();
+    assert!(tree.add_path(b"r") && tree.set(b"r", &state(Kind::Directory, 0)));
+    let known = state(Kind::File, 3);
+    let unknown = State {
+        times: None,
+        ..known
+    };
+    assert!(tree.set(b"r/a", &known) && tree.set(b"r/b", &unknown));
+    assert!(tree.set_mtime(b"r/a", 9) && tree.set_mtime(b"r/b", 9));
+    assert!(!tree.set_mtime(b"r", 9) && !tree.set_mtime(b"r/c", 9));
+    let times = |path: &[u8]| tree.times(tree.at(path).expect("it is there"));
+    let touched = known.times.map(|times| InodeTimes { mtime: 9, ..times });
+    assert_eq!((times(b"r/a"), times(b"r/b")), (touched, None));
+}
+
+#[test]
 fn names_that_are_gone_make_room_for_others() {
     let mut tree = Tree::default();
     assert!(tree.add_path(b"r") && tree.set(b"r", &state(Kind::Directory, 0)));
