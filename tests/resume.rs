@@ -72,6 +72,27 @@ fn a_touch_that_was_reported_is_no_change_in_the_next_session() {
 }
 
 #[test]
+fn directories_that_were_exchanged_are_compared_once_where_no_renames_are_reported() {
+    for hash in [&[][..], &["--hash", "off"]] {
+        let tree = Tree::new();
+        for (directory, text) in [("a", "1"), ("b", "2")] {
+            tree.mkdir(directory);
+            tree.write(format!("{directory}/f"), text);
+        }
+        let log = tree.outside("log");
+        let more = [&["--no-renames"][..], hash].concat();
+        resume(&tree, &log, &more);
+        for (from, to) in [("a", "c"), ("b", "a"), ("c", "b")] {
+            tree.rename(from, to);
+        }
+        for expected in [0, 3] {
+            let output = resume(&tree, &log, &more);
+            assert_eq!(output.status.code(), Some(expected), "{more:?}");
+        }
+    }
+}
+
+#[test]
 fn a_resumed_log_folds_to_the_disk() {
     let tree = Tree::new();
     tree.mkdir("d");

@@ -231,6 +231,8 @@ impl<D> Differ<'_, D> {
             Kind::File if self.trees.since.is_marked_unchanged(old) => true,
             // Its inode number is not known before its file system answers.
             Kind::Directory if self.trees.tracker.is_unlisted(new) => true,
+            // Two directories of the same name are no change: no record gives the new inode number.
+            Kind::Directory if !self.comparison.renames => true,
             // The birth time costs a statx(2): it is asked for only if the inode number differs.
             Kind::Directory if self.trees.tracker.model.inode(new).ino == before.ino => true,
             Kind::Directory | Kind::File => {
