@@ -176,6 +176,33 @@ fn a_file_mounted_from_a_server_is_polled_like_all_that_is_there() {
     watch.stop();
 }
 
+#[test]
+fn a_path_that_is_a_file_of_a_server_has_not_changed_where_nothing_happened() {
+    let test = "a_path_that_is_a_file_of_a_server_has_not_changed…";
+    let Some((tree, fuse)) = mounted(test, &[("a", "1"), ("b", "2")]) else {
+        return;
+    };
+    for hash in ["eager", "lazy", "off"] {
+        let args = ["--hash", hash, "--timeout", "0.5"];
+        let watch = builder(&tree, &fuse).path("mnt/a").args(args).start();
+        let ended = watch.wait();
+        assert_eq!(ended.status.code(), Some(3), "{hash}: {:?}", ended.lines());
+    }
+    let args = ["--rescan", "0.1"];
+    let watch = builder(&tree, &fuse).path("mnt/a").args(args).start();
+    let mut number = 0;
+    let is_reported = || {
+        // What changes before the first status is known is not seen.
+        number += 1;
+        fuse.put("a", &format!("{number}"));
+        watch
+            .reported()
+            .contains(&"Content changed: mnt/a".to_owned())
+    };
+    assert!(eventually(is_reported), "{:?}", watch.reported());
+    watch.stop();
+}
+
 /// Writes a snapshot to a file outside the tree.
 fn snapshot(tree: &Tree, fuse: &Fuse) -> String {
     let file = tree.outside("baseline.json");

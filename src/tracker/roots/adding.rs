@@ -68,10 +68,9 @@ impl<D> Tracker<D> {
         may_stall: bool,
     ) -> Id {
         let id = self.model.insert(Some(dir), name, stat.kind);
+        self.init_walked(id, dir, stat.inode.ino);
         if may_stall {
-            self.enqueue(id);
-        } else {
-            self.init_walked(id, dir, stat.inode.ino);
+            self.leave_to_queue(id, stat.inode.dev);
         }
         id
     }
