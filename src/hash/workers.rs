@@ -200,8 +200,9 @@ impl Workers {
             let Some(job) = shared.pop(0) else {
                 return;
             };
-            drop(shared);
-            self.perform(0, job, until, &mut buffer);
+            if let Some(job) = self.pass_on(shared, 0, job) {
+                self.perform(0, job, until, &mut buffer);
+            }
         }
     }
 
@@ -218,6 +219,18 @@ impl Workers {
         self.publish(Done::File(ticket, read));
     }
 
+    /// Moves a job to the queue of its device, if it waited in another one when the device got that;
+    /// else returns it.
+    fn pass_on(&self, mut shared: MutexGuard<'_, Shared>, index: usize, job: Job) -> Option<Job> {
+        let own = shared.queue_of(job.device());
+        if own == index {
+            return Some(job);
+        }
+        shared.queues[own].put_back(job);
+        self.start(shared, own);
+        None
+    }
+
     /// Works on a job until it is done or the time is up.
     fn perform(&self, index: usize, mut job: Job, until: Instant, buffer: &mut Vec<u8>) {
         let began = Instant::now();
@@ -227,7 +240,9 @@ impl Workers {
         }
         let mut shared = self.lock();
         let Some(done) = done else {
-            shared.queues[index].put_back(job);
+            if let Some(job) = self.pass_on(shared, index, job) {
+                self.lock().queues[index].put_back(job);
+            }
             return;
         };
         if let Done::File(ticket, _) = &done {
@@ -264,8 +279,9 @@ impl Workers {
                 shared = wake.wait(shared).unwrap_or_else(PoisonError::into_inner);
                 shared.queues[index].end_wait();
             };
-            drop(shared);
-            self.perform(index, job, Instant::now() + SLICE, &mut buffer);
+            if let Some(job) = self.pass_on(shared, index, job) {
+                self.perform(index, job, Instant::now() + SLICE, &mut buffer);
+            }
         }
     }
 }

@@ -107,3 +107,26 @@ fn a_slow_device_has_a_thread_of_its_own() {
     let threads = shared.queues.iter().map(JobQueue::threads);
     assert_eq!(threads.collect::<Vec<_>>(), [0, 1]);
 }
+
+#[test]
+fn what_waits_for_a_device_that_is_found_to_be_slow_goes_to_its_queue() {
+    let dir = tempfile::tempdir().unwrap();
+    let workers = workers();
+    refuse_threads(&workers);
+    file_of(1, dir.path(), 0);
+    let submit = |ticket: u64, is_slow: bool| {
+        let mut job = job(dir.path(), 0);
+        job.ticket = Ticket(ticket);
+        job.inode.dev += u64::from(is_slow);
+        workers.read(job);
+    };
+    (0..3).for_each(|ticket| submit(ticket, true));
+    submit(3, false);
+    workers.isolate(job(dir.path(), 0).inode.dev + 1);
+    workers.help(Instant::now() + Duration::from_secs(60));
+    let done = workers.take_done();
+    assert!(matches!(done[..], [Done::File(Ticket(3), Ok(_))]));
+    let shared = workers.lock();
+    let queued = shared.queues.iter().map(JobQueue::queued);
+    assert_eq!(queued.collect::<Vec<_>>(), [0, 3]);
+}
