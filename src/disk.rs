@@ -249,10 +249,7 @@ impl Disk for RealDisk {
         };
         let file = RegularFile::new(opened, stat)?;
         self.self_outputs.note_seen(name_in_directory(at), &stat);
-        // A file on another file system than its directory is a mount point.
-        let is_pseudo =
-            stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));
-        if stat.size > limit || is_pseudo {
+        if self.mounts.leaves_unread(&stat, limit) {
             return Ok(Reading::Done(FileDigest::unread(stat, coarse_nanos())));
         }
         let now = Instant::now();

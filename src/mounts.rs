@@ -190,6 +190,14 @@ impl MountTable {
         found.unwrap_or(FsClass::Local)
     }
 
+    /// Whether a file is not read: it is larger than `limit` bytes, or is mounted from a file system of
+    /// the kernel's own.
+    pub(crate) fn leaves_unread(&self, stat: &Stat, limit: u64) -> bool {
+        let is_pseudo = || matches!(self.class(stat), FsClass::Pseudo(_));
+        // In a directory of such a file system none is read, for which no mount is looked up.
+        stat.size > limit || stat.is_mount_root && is_pseudo()
+    }
+
     /// Whether there is a file system on which opening a name may mount something.
     pub(crate) fn has_automounts(&self) -> bool {
         let is_it = |mount: &Mount| mount.class() == FsClass::Automount;

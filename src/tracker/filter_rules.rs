@@ -171,8 +171,8 @@ impl<D: Disk> Tracker<D> {
         if let Tmpfile::Named(id) = self.find_tmpfile(name) {
             return Some(id);
         }
-        if !self.model.has_inode_index() {
-            return None; // No file has several names.
+        if !self.model.has_linked_files() {
+            return None;
         }
         let stat = self.stat_in(dir, name).ok()?;
         let names = self.model.with_inode_key(model::inode_key(&stat));

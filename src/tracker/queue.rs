@@ -3,7 +3,7 @@
 //!
 //! Ready keys take turns. What fails is put back by `retry`, with a longer delay each time.
 //!
-//! Invariant: a key that was added is ready, delayed or held until it is taken or removed.
+//! Invariant: a key that was added is ready, delayed, debounced or held until it is taken or removed.
 
 mod active_scan;
 mod active_scans;
@@ -114,7 +114,7 @@ pub(super) struct WorkQueue {
     turns: Turns,
     /// The next one first. A deadline that is no longer valid stays until it has passed.
     deadlines: BinaryHeap<Reverse<(u64, Key)>>,
-    pub(super) denied: Denied,
+    denied: Denied,
     /// The number of scans that are ready and belong to the rescan.
     rescan_scans: usize,
     /// The number of names that are delayed.

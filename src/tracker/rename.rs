@@ -204,7 +204,7 @@ impl<D: Disk> Tracker<D> {
         }
         if self.model.kind(id) == Kind::Directory {
             self.rules_moved(id);
-            self.queue.denied.reopen(id);
+            self.queue.reopen(id);
         }
         if let Some(replaced) = replaced {
             self.last_reported

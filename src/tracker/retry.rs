@@ -120,14 +120,14 @@ impl<D> Tracker<D> {
     /// or below, and all unreadable rule files.
     pub(super) fn retry_denied(&mut self, dir: Id) {
         self.filter.hasten_retries();
-        self.queue.denied.reopen(dir);
+        self.queue.reopen(dir);
     }
 
     /// Makes keys ready that failed for want of permissions, in and below directories whose
     /// permissions have changed or that have moved. For all these directories at once: another user
     /// may have made many of both.
     pub(super) fn hasten_denied(&mut self) {
-        let reopened = self.queue.denied.take_reopened();
+        let reopened = self.queue.take_reopened();
         if reopened.is_empty() {
             return;
         }

@@ -75,14 +75,14 @@ impl EventQueue {
         }
     }
 
-    /// Takes all bytes out, with the offset of the first one that is not applied. More may be read
-    /// meanwhile.
+    /// Takes all bytes out, with the offset of the first one that is not applied, until
+    /// [`put_back`](Self::put_back).
     pub(super) fn take(&mut self) -> (Vec<u8>, usize) {
         let applied = std::mem::take(&mut self.applied);
         (std::mem::take(&mut self.bytes), applied)
     }
 
-    /// Puts bytes back, of which `applied` are applied now, before those that were read meanwhile.
+    /// Puts bytes back, of which `applied` are applied now, before what may have been read meanwhile.
     pub(super) fn put_back(&mut self, mut bytes: Vec<u8>, mut applied: usize) {
         if applied == bytes.len() {
             applied = 0;

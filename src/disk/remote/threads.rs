@@ -11,7 +11,7 @@ use super::{
 };
 use crate::change::Kind;
 use crate::disk::path::RemotePath;
-use crate::file_status::{FsClass, FsError, Inode, Stat};
+use crate::file_status::{FsError, Inode, Stat};
 use crate::hash::{RegularFile, Workers};
 use crate::mounts::MountTable;
 use crate::sys::file::{self, Open};
@@ -231,9 +231,7 @@ impl Answerer {
         let as_of = coarse_nanos();
         let opened = self.open(target)?;
         let stat = stat_fd(opened.as_fd())?;
-        let is_pseudo =
-            stat.is_mount_root && matches!(self.mounts.class(&stat), FsClass::Pseudo(_));
-        if stat.size > limit || is_pseudo {
+        if self.mounts.leaves_unread(&stat, limit) {
             return Ok(FileDigest::unread(stat, as_of));
         }
         Ok(RegularFile::new(opened, stat)?.digest(limit, Instant::now(), buffer)?)

@@ -191,7 +191,7 @@ impl Model {
         }
     }
 
-    /// Whether a file may have several names.
+    /// Whether a file may have several names: then there is an index by inode key.
     pub(in crate::tracker) fn has_linked_files(&self) -> bool {
         self.leaves.by_inode.is_some()
     }
@@ -211,11 +211,6 @@ impl Model {
             }
         }
         self.leaves.by_inode = Some(index);
-    }
-
-    /// Whether the index of files by inode key was made.
-    pub(in crate::tracker) fn has_inode_index(&self) -> bool {
-        self.leaves.by_inode.is_some()
     }
 
     /// The names of an inode; none before the index is made.

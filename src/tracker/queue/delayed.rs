@@ -6,6 +6,8 @@
 
 use std::cmp::Reverse;
 
+use foldhash::HashSet;
+
 use super::back_off::{Failure, FailureKind, back_off, is_to_report};
 use super::{CEILING, Detail, Item, Key, QUIET, RETRY_DELAY, State, Work, WorkQueue};
 use crate::tracker::disk::FsError;
@@ -172,6 +174,16 @@ impl WorkQueue {
             self.denied.insert(work.key, work.group);
         }
         is_to_report
+    }
+
+    /// Notes that what failed for want of permissions in a directory, or below it, may work now.
+    pub(in crate::tracker) fn reopen(&mut self, dir: Id) {
+        self.denied.reopen(dir);
+    }
+
+    /// Takes the directories that were noted since the last call.
+    pub(in crate::tracker) fn take_reopened(&mut self) -> HashSet<Id> {
+        self.denied.take_reopened()
     }
 
     /// Makes keys ready that failed for want of permissions, in directories for which `is_meant`

@@ -9,7 +9,7 @@ use super::key::Key;
 use crate::tracker::model::Id;
 
 #[derive(Default)]
-pub(in crate::tracker) struct Denied {
+pub(super) struct Denied {
     /// Each key with its directory: it is tried again when the permissions of that, or of one above
     /// it, change. `None`: when those of any do.
     keys: HashMap<Key, Option<Id>>,
@@ -29,14 +29,14 @@ impl Denied {
     }
 
     /// Notes that what failed in a directory, or below it, may work now.
-    pub(in crate::tracker) fn reopen(&mut self, dir: Id) {
+    pub(super) fn reopen(&mut self, dir: Id) {
         if !self.keys.is_empty() {
             self.reopened.insert(dir);
         }
     }
 
     /// Takes the directories that were noted since the last call.
-    pub(in crate::tracker) fn take_reopened(&mut self) -> HashSet<Id> {
+    pub(super) fn take_reopened(&mut self) -> HashSet<Id> {
         std::mem::take(&mut self.reopened)
     }
 
