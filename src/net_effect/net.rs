@@ -247,8 +247,10 @@ impl Net {
     pub(crate) fn set_content(&mut self, id: NodeId, content: Content) {
         let node = &mut self.nodes[id.index()];
         node.new = Some(content);
-        // What a writer closed is what a file holds, until it holds something else.
+        // What a writer closed is what a file holds, until it holds something else; and the mtime is of
+        // the content that was touched.
         if let Some(notes) = &mut node.notes {
+            notes.mtime = None;
             notes.closed = notes.closed.filter(|it| it.bytes == content.bytes);
         }
     }

@@ -50,7 +50,7 @@ impl Plan {
             let path = path.clone();
             add(Change::Closed { path, content }, None);
         }
-        if let Some(mtime) = notes.mtime.filter(|_| changed.is_none() && !is_new) {
+        if let Some(mtime) = notes.mtime {
             let path = path.clone();
             add(Change::Touched { path, mtime }, None);
         }

@@ -135,3 +135,12 @@ fn a_rename_that_replaced_a_file_with_known_bytes_is_its_own_net_effect() {
     let short = net_effect(&changes, 0);
     assert_eq!(net_effect(&short, 0), short);
 }
+
+#[test]
+fn a_touch_counts_if_it_came_after_the_content() {
+    let write = || changed("a", 2, file(1));
+    gives(&[made("a", 1), touched("a")], &["C a 1", "touched a 7"]);
+    gives(&[write(), touched("a")], &["M a 2", "touched a 7"]);
+    gives(&[touched("a"), write()], &["M a 2"]);
+    gives(&[made("a", 1), touched("a"), write()], &["C a 2"]);
+}
