@@ -179,6 +179,9 @@ fn events(names: &[EventName]) -> Events {
 }
 
 fn settings(cli: &Cli, events: Events) -> Settings {
+    // A log that is reopened begins with a snapshot.
+    let has_snapshots =
+        cli.format == Format::Json && (cli.snapshot.is_some() || cli.log_file.is_some());
     Settings {
         hashing: cli.hash.map_or(HashPolicy::EagerIfLocal, HashPolicy::from),
         hash_limit: cli.hash_limit,
@@ -190,6 +193,7 @@ fn settings(cli: &Cli, events: Events) -> Settings {
         one_file_system: cli.one_file_system,
         attributes: events.contains(EventName::Attributes),
         no_renames: cli.no_renames,
+        emits_again: cli.no_renames || has_snapshots,
         closed: events.contains(EventName::Closed),
         touched: events.contains(EventName::Touched),
         strict: cli.strict,

@@ -274,7 +274,7 @@ impl<D: Disk> Tracker<D> {
         if when == ReadWhen::Renamed {
             return;
         }
-        let settings = &self.settings;
+        let settings = self.settings;
         let wants_attributes = settings.attributes || settings.touched;
         if content.attrib {
             // It may be readable now, whatever was known of its bytes before.
@@ -290,6 +290,8 @@ impl<D: Disk> Tracker<D> {
             }
         } else if content.modified {
             self.debounce_file(id);
+        } else if content.attrib && settings.emits_again && self.model.digest(id).is_some() {
+            self.read_if_touched(id);
         }
     }
 

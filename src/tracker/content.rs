@@ -86,6 +86,7 @@ impl<D: Disk> Tracker<D> {
             && (!self.model.is_unread(id) || self.file_systems.is_polled(stat.inode.dev))
         {
             // IN_ATTRIB explains the new times.
+            let known = self.model.knowledge(id).fingerprint();
             self.store_fingerprint(id, stat, model::fingerprint(stat), self.clock.wall());
             if self.has_unknown_names(stat) {
                 self.model.mark_racy(id);
@@ -94,6 +95,22 @@ impl<D: Disk> Tracker<D> {
                 self.emit_touched(id, stat);
             }
             self.remember_mtime(id, stat);
+            if evidence.has(Evidence::ATTRIB) {
+                self.note_touch_of(id, stat, known);
+            }
+        }
+    }
+
+    /// Enqueues a file whose mtime is another one than when it was read, so that it is read: what is
+    /// emitted of it again has a digest and times that belong together.
+    pub(super) fn read_if_touched(&mut self, id: Id) {
+        let Ok(stat) = self.stat_entry(id) else {
+            return; // Events follow.
+        };
+        let known = self.model.knowledge(id).fingerprint();
+        let new = model::fingerprint(&stat);
+        if known.is_some_and(|known| !known.is_same_under_another_name(new)) {
+            self.enqueue(id);
         }
     }
 

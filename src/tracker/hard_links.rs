@@ -360,6 +360,33 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Notes that `IN_ATTRIB` explains the times of a file, which may be others than were known: its other
+    /// names have them, too, and the event came for one name only. `old`: what was known before.
+    pub(super) fn note_touch_of(&mut self, id: Id, stat: &Stat, old: Option<Fingerprint>) {
+        let new = self.fingerprint(stat);
+        let is_new = old.is_none_or(|old| !old.is_same_under_another_name(new));
+        if is_new && self.model.has(id, Flag::LINKED) {
+            let key = model::inode_key(stat);
+            self.queue.add_once_due(Work::touched_names(key, id));
+        }
+    }
+
+    /// Enqueues the names of an inode of which other times are known than of `name`, with `IN_ATTRIB` to
+    /// explain them.
+    pub(super) fn enqueue_touched_names(&mut self, key: InodeKey, name: Id) {
+        let is_it = self.model.is_live(name) && self.model.inode_key(name) == Some(key);
+        let known = is_it.then(|| self.model.knowledge(name).fingerprint());
+        let Some(state) = known.flatten() else {
+            return;
+        };
+        for other in self.model.with_inode_key(key).to_vec() {
+            if other != name && self.has_other_state(other, state) {
+                self.model.add_evidence(other, Evidence::ATTRIB);
+                self.enqueue(other);
+            }
+        }
+    }
+
     /// Whether the inode, size or mtime that are stored of a file are others, or none are stored.
     fn has_other_state(&self, id: Id, state: Fingerprint) -> bool {
         let known = self.model.knowledge(id).fingerprint();

@@ -124,6 +124,11 @@ impl<D: Disk> Tracker<D> {
                     self.enqueue_names_with_other_attributes(inode, name);
                 }
             }
+            Key::TouchedNames(inode) => {
+                if let Detail::StatedAs(name) = detail {
+                    self.enqueue_touched_names(inode, name);
+                }
+            }
             Key::LinkedFiles => self.enqueue_linked_files(),
             Key::AllFiles => self.compare_next_files(),
             Key::Folding(dir) => self.schedule_scan_if_folding(dir),

@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) attributes: bool,
     /// Whether a rename is emitted as deleted and created.
     pub(crate) no_renames: bool,
+    /// Whether what is known of a file may be emitted again: in a later snapshot, or by `no_renames`.
+    pub(crate) emits_again: bool,
     /// Whether each closing of a file by a writer is reported.
     pub(crate) closed: bool,
     /// Whether a new mtime is reported where the bytes are the same.
@@ -80,6 +82,7 @@ impl Default for Settings {
             one_file_system: false,
             attributes: false,
             no_renames: false,
+            emits_again: false,
             closed: false,
             touched: false,
             strict: false,

@@ -102,6 +102,10 @@ impl<D: Disk> Tracker<D> {
         }
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.keep_digest(id, read, digest);
+        let counts = self.settings.touched || self.settings.emits_again;
+        if !is_changed && counts && evidence.has(Evidence::ATTRIB) {
+            self.note_touch_of(id, stat, knowledge.fingerprint());
+        }
         if is_changed {
             self.emit_changed(id, content(stat, Some(digest)), old);
         } else if evidence.is_more_than_attrib() {
@@ -182,6 +186,9 @@ impl<D: Disk> Tracker<D> {
         } else if knowledge.fingerprint() != Some(new) || was_racy {
             // There may have been a write, too, whose event is unread.
             self.model.mark_racy(id);
+        }
+        if !is_changed && evidence.has(Evidence::ATTRIB) {
+            self.note_touch_of(id, stat, knowledge.fingerprint());
         }
         if evidence.has(Evidence::CLOSED_WRITE) {
             self.emit_closed(id, content(stat, None));

@@ -30,7 +30,7 @@ impl<D: Disk> Tracker<D> {
         };
         match stat {
             Some(stat) if digest.is_none() || is_same(&stat) => {
-                if digest.is_none() && self.is_digest_due(id, Some(&stat)) {
+                if digest.is_none() && self.is_digest_due(id, &stat) {
                     self.forget_digest(id);
                 } else if self.goes_by_stat(&stat) {
                     self.store_emitted_status(id, &stat);
@@ -39,9 +39,7 @@ impl<D: Disk> Tracker<D> {
             }
             // It was written to, replaced or moved: size and digest would not match.
             _ => {
-                if digest.is_some() || self.is_digest_due(id, None) {
-                    self.forget_digest(id);
-                }
+                self.forget_digest(id);
                 Content::default()
             }
         }
@@ -85,10 +83,9 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Whether a file should have a digest.
-    fn is_digest_due(&self, id: Id, stat: Option<&Stat>) -> bool {
+    fn is_digest_due(&self, id: Id, stat: &Stat) -> bool {
         let model = &self.model;
         let dev = model.parent(id).map_or(0, |dir| model.inode(dir).dev);
-        let limit = self.settings.hash_limit;
-        self.hashing(dev) == Hashing::Eager && stat.is_none_or(|stat| stat.size <= limit)
+        self.hashing(dev) == Hashing::Eager && stat.size <= self.settings.hash_limit
     }
 }

@@ -18,6 +18,8 @@ pub(in crate::tracker) enum Key {
     OtherNames(InodeKey),
     /// Enqueues the other names of an inode of which other attributes were last reported.
     OtherAttributes(InodeKey),
+    /// Enqueues the other names of an inode to which a touch has given other times.
+    TouchedNames(InodeKey),
     /// Enqueues the files with several names.
     LinkedFiles,
     /// Compares the status of all files.
@@ -69,6 +71,7 @@ impl Key {
             Self::Scan(_) => Class::Scan,
             Self::OtherNames(_)
             | Self::OtherAttributes(_)
+            | Self::TouchedNames(_)
             | Self::LinkedFiles
             | Self::AllFiles
             | Self::Folding(_)
@@ -112,7 +115,8 @@ pub(in crate::tracker) enum Detail {
         name: Id,
         written: Written,
     },
-    /// Of [`Key::OtherAttributes`]: the name under which the inode was stat'ed last.
+    /// Of [`Key::OtherAttributes`] and [`Key::TouchedNames`]: the name under which the inode was stat'ed
+    /// last.
     StatedAs(Id),
     /// Of [`Key::EmptyRoots`]: how long it has waited, in nanoseconds.
     Interval(u64),
@@ -211,6 +215,14 @@ impl Work {
         Self {
             detail: Detail::StatedAs(name),
             ..Self::timer(Key::OtherAttributes(inode))
+        }
+    }
+
+    /// `name`: the one under which the inode was stat'ed last.
+    pub(in crate::tracker) fn touched_names(inode: InodeKey, name: Id) -> Self {
+        Self {
+            detail: Detail::StatedAs(name),
+            ..Self::timer(Key::TouchedNames(inode))
         }
     }
 

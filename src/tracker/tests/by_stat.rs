@@ -222,3 +222,22 @@ fn each_write_within_the_resolution_of_the_clock_is_a_change_of_all_hard_links()
         }
     }
 }
+
+#[test]
+fn a_touch_by_one_name_is_one_of_all_hard_links_and_explains_their_times() {
+    for mut options in without_digests() {
+        options.settings.touched = true;
+        let setup = [&write("t/a", 1)[..], &[Op::Link("t/a", "t/b")]].concat();
+        let mut world = World::quiet(&options, &setup);
+        world.passes(5000 * MS);
+        world.does(&[Op::Touch("t/a")]);
+        world.converges();
+        let mut touched = world.new_records();
+        touched.sort();
+        assert_eq!(touched, ["touched t/a", "touched t/b"]);
+        // Its other names are compared.
+        world.does(&[Op::Link("t/a", "t/c")]);
+        world.converges();
+        assert_eq!(world.new_records(), ["created t/c 4"]);
+    }
+}

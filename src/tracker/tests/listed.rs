@@ -118,3 +118,49 @@ fn a_write_between_the_listings_of_two_hard_links_is_a_change_of_the_first() {
         }
     }
 }
+
+#[test]
+fn a_file_that_was_touched_is_listed_with_its_digest_under_all_names_and_no_change_follows() {
+    let settings = Settings {
+        emits_again: true,
+        ..Settings::default()
+    };
+    let options = WorldOptions {
+        settings,
+        ..WorldOptions::default()
+    };
+    let setup = [&write("t/a", 1)[..], &[Op::Link("t/a", "t/b")]].concat();
+    let mut world = World::quiet(&options, &setup);
+    world.does(&write("t/a", 2));
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/a 4", "changed t/b 4"]);
+    world.passes(5000 * MS);
+    world.does(&[Op::Touch("t/a")]);
+    world.converges();
+    for name in [&b"a"[..], b"b"] {
+        let bytes = listed_as(&mut world, name).bytes;
+        assert!(bytes.is_some_and(|bytes| bytes.digest.is_some()));
+    }
+    world.converges();
+    assert_eq!(world.new_records(), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_that_goes_by_its_status_and_is_not_found_when_it_is_listed_is_a_change() {
+    for settings in by_status() {
+        let options = WorldOptions {
+            settings,
+            ..WorldOptions::default()
+        };
+        let mut world = World::quiet(&options, &write("t/a", 1));
+        world.does(&[Op::Rename("t/a", "t/b")]);
+        assert!(listed(&mut world).bytes.is_none());
+        world.converges();
+        let records = world.new_records();
+        assert_eq!(
+            records,
+            ["renamed t/a -> t/b", "changed t/b 4"],
+            "{settings:?}"
+        );
+    }
+}
