@@ -28,6 +28,14 @@ pub(crate) struct ContentEvents {
 }
 
 impl ContentEvents {
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self {
+            modified: self.modified || other.modified,
+            closed: self.closed || other.closed,
+            attrib: self.attrib || other.attrib,
+        }
+    }
+
     /// Whether a write by the name is among them.
     pub(crate) fn has_write(self) -> bool {
         self.modified || self.closed
@@ -256,7 +264,7 @@ impl Coalescer {
                 NameChange::Created | NameChange::MovedTo(_) | NameChange::Content
             )
         {
-            step.content.add(content);
+            step.content = step.content.union(content);
             return;
         }
         let step = NameStep {
@@ -295,7 +303,7 @@ impl Coalescer {
         if let Some(&at) = self.inodes.get(&wd).filter(|&&at| at >= self.barrier)
             && let Step::InodeContent(_, known) = &mut self.steps.slots[at as usize].step
         {
-            known.add(content);
+            *known = known.union(content);
             return;
         }
         let at = self.push(Step::InodeContent(wd, content), b"");
@@ -310,12 +318,6 @@ impl ContentEvents {
             closed: event == ContentEvent::CloseWrite,
             attrib: event == ContentEvent::Attrib,
         }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.modified |= other.modified;
-        self.closed |= other.closed;
-        self.attrib |= other.attrib;
     }
 }
 

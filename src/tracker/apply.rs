@@ -252,6 +252,11 @@ impl<D: Disk> Tracker<D> {
                 self.enqueue(other);
             }
         }
+        if let Some(wd) = self.file_watches.watch(id)
+            && let Some(applying) = &mut self.applying
+        {
+            applying.note_by_name(wd, content);
+        }
         self.one_file(id, content, when);
     }
 
@@ -307,6 +312,10 @@ impl<D: Disk> Tracker<D> {
                 self.enqueue(dir);
                 self.retry_denied(dir);
             }
+            return;
+        }
+        let applying = self.applying.as_ref();
+        if applying.is_some_and(|applying| applying.came_by_name(wd, content)) {
             return;
         }
         let mut index = 0;

@@ -11,7 +11,8 @@ use foldhash::{HashMap, HashSet};
 use super::Counters;
 use super::model::Id;
 use super::renamed_in_batch::Destination;
-use crate::coalesce::Steps;
+use crate::coalesce::{ContentEvents, Steps};
+use crate::event::Wd;
 
 /// Bytes that are read in place in one batch: 16 MiB. Further files go on the work queue, where
 /// directories take turns.
@@ -36,6 +37,8 @@ pub(super) struct Applying {
     taken: usize,
     /// Files that were read while it was applied: all its events about them are older.
     read: HashSet<Id>,
+    /// Events about files that have a watch of their own, which that repeats.
+    by_name: HashMap<Wd, ContentEvents>,
     /// New files that a later step renames, and what was found under their new names.
     destinations: HashMap<Id, Destination>,
     /// As how many bytes more each file counts.
@@ -60,6 +63,7 @@ impl Applying {
             steps: Arc::new(steps),
             taken: 0,
             read: HashSet::default(),
+            by_name: HashMap::default(),
             destinations: HashMap::default(),
             per_file,
             cost_before: cost(counters, per_file),
@@ -94,6 +98,18 @@ impl Applying {
 
     pub(super) fn was_read(&self, id: Id) -> bool {
         self.read.contains(&id)
+    }
+
+    /// Notes events by a name about a file that has a watch of its own.
+    pub(super) fn note_by_name(&mut self, wd: Wd, content: ContentEvents) {
+        let all = self.by_name.entry(wd).or_default();
+        *all = all.union(content);
+    }
+
+    /// Whether such events came by a name.
+    pub(super) fn came_by_name(&self, wd: Wd, content: ContentEvents) -> bool {
+        let all = self.by_name.get(&wd);
+        all.is_some_and(|all| all.union(content) == *all)
     }
 
     pub(super) fn keep_destination(&mut self, id: Id, destination: Destination) {

@@ -36,6 +36,11 @@ impl FileWatches {
         self.watched.get(&id).map(|watch| watch.inode)
     }
 
+    /// The watch on the file of a name.
+    pub(super) fn watch(&self, id: Id) -> Option<Wd> {
+        self.watched.get(&id).map(|watch| watch.wd)
+    }
+
     /// Whether the file of a name is to have a watch and has none.
     pub(super) fn lacks_watch(&self, id: Id) -> bool {
         !self.missing.is_empty() && self.missing.contains(&id)

@@ -2,7 +2,7 @@
 
 use super::super::disk::{FsError, Xattr};
 use super::super::fake::Op;
-use super::super::{Hashing, Settings};
+use super::super::{HashPolicy, Hashing, Settings};
 use super::cases::{emits_with, write};
 use super::content::hashing;
 use super::world::{MS, World, WorldOptions};
@@ -267,12 +267,34 @@ fn what_was_renamed_before_it_was_looked_at_is_created_with_its_attributes() {
 }
 
 #[test]
-fn a_close_that_two_watches_report_is_one() {
-    let mut options = WorldOptions::default();
-    options.settings.strict = true;
-    options.settings.closed = true;
-    let mut world = World::quiet(&options, &write("t/f", 1));
-    world.does(&[Op::Append(1, "t/f"), Op::Put(1, 7), Op::Shut(1)]);
-    world.converges();
-    assert_eq!(world.new_records(), ["changed t/f 8", "closed t/f 8"]);
+fn what_two_watches_report_is_one_write_and_one_close() {
+    let linked = [&write("t/f", 1)[..], &[Op::Link("t/f", "t/e")]].concat();
+    for hashing in [HashPolicy::Eager, HashPolicy::Off] {
+        for tree in [write("t/f", 1), linked.clone()] {
+            let mut options = WorldOptions::default();
+            options.settings.hashing = hashing;
+            options.settings.strict = true;
+            options.settings.closed = true;
+            let mut world = World::quiet(&options, &tree);
+            let is_linked = tree.len() > 3;
+            let names = if is_linked {
+                &["t/e", "t/f"][..]
+            } else {
+                &["t/f"]
+            };
+            for &name in names {
+                world.does(&[Op::Append(1, name), Op::Put(1, 7), Op::Shut(1)]);
+                world.converges();
+                let (closed, mut changed): (Vec<_>, Vec<_>) = world
+                    .new_records()
+                    .into_iter()
+                    .map(|record| record.rsplit_once(' ').unwrap().0.to_owned())
+                    .partition(|record| record.starts_with("closed"));
+                changed.sort();
+                let all = names.iter().map(|name| format!("changed {name}"));
+                assert_eq!(changed, all.collect::<Vec<_>>(), "{hashing:?}");
+                assert_eq!(closed, [format!("closed {name}")], "{hashing:?}");
+            }
+        }
+    }
 }
