@@ -288,8 +288,7 @@ impl<D: Disk> Tracker<D> {
             return self.try_again(id, &error, evidence);
         }
         let has_replaced = self.last_reported.take_replaced(id).is_some();
-        let has_changed = has_replaced
-            || evidence.is_more_than_attrib()
+        let is_written = evidence.is_more_than_attrib()
             || match self.model.knowledge(id) {
                 Knowledge::Unread { .. } => self.changed_since_start(id, stat),
                 Knowledge::Unverified => self
@@ -303,6 +302,7 @@ impl<D: Disk> Tracker<D> {
                     evidence.leaves_unexplained(fingerprint, model::fingerprint_without_ctime(stat))
                 }
             };
+        let has_changed = has_replaced || is_written;
         if has_changed {
             let old = self.model.digest(id);
             self.model.set_digest(id, None);
@@ -312,7 +312,7 @@ impl<D: Disk> Tracker<D> {
             }
         }
         self.mark_unreadable(id, stat, error);
-        if has_changed {
+        if is_written {
             self.note_new_status_of(id, stat, evidence);
         }
     }

@@ -55,7 +55,9 @@ impl<D: Disk> Tracker<D> {
         let old = self.model.digest(id);
         let knowledge = self.model.knowledge(id);
         let written_by_times = self.written(id, stat);
-        let is_changed = match (self.last_reported.take_replaced(id), old) {
+        let replaced = self.last_reported.take_replaced(id);
+        let has_replaced = replaced.is_some();
+        let is_changed = match (replaced, old) {
             (Some(replaced), _) => old != Some(digest) || replaced.digest != Some(digest),
             (None, Some(old)) => old != digest,
             // No digest was reported: in doubt, the bytes have changed.
@@ -120,7 +122,10 @@ impl<D: Disk> Tracker<D> {
         if self.model.has(id, Flag::LINKED) || matches!(knowledge, Knowledge::Unreadable { .. }) {
             self.retry_links(stat);
         }
-        Compared::Taken(if is_changed {
+        // What a rename put in the place of another file differs from that without a write.
+        let has_own_bytes = has_replaced && old.is_none_or(|old| old == digest);
+        let is_written = is_changed && (!has_own_bytes || evidence.may_be_written());
+        Compared::Taken(if is_written {
             Written::ByThisName
         } else {
             written_by_times
@@ -170,7 +175,8 @@ impl<D: Disk> Tracker<D> {
         let new = model::fingerprint_without_ctime(stat);
         let was_racy = matches!(knowledge, Knowledge::Known { is_racy: true, .. });
         let has_replaced = self.last_reported.take_replaced(id).is_some();
-        let is_changed = has_replaced || self.is_changed_by_stat(id, stat, new, evidence);
+        let is_written = self.is_changed_by_stat(id, stat, new, evidence);
+        let is_changed = has_replaced || is_written;
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.model.set_digest(id, None);
         self.store_fingerprint(id, stat, new, self.clock.wall());
@@ -181,8 +187,10 @@ impl<D: Disk> Tracker<D> {
         if is_changed {
             self.warn_over_limit(id, stat);
             self.emit_changed(id, content(stat, None), last);
-            self.note_new_status_of(id, stat, evidence);
             self.mark_read_this_batch(id);
+        }
+        if is_written {
+            self.note_new_status_of(id, stat, evidence);
         } else if knowledge.fingerprint() != Some(new) || was_racy {
             // There may have been a write, too, whose event is unread.
             self.model.mark_racy(id);

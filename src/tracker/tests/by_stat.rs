@@ -241,3 +241,23 @@ fn a_touch_by_one_name_is_one_of_all_hard_links_and_explains_their_times() {
         assert_eq!(world.new_records(), ["created t/c 4"]);
     }
 }
+
+#[test]
+fn a_hard_link_that_replaces_a_file_is_no_write_of_the_other_links() {
+    for options in without_digests() {
+        let setup = all(&[
+            write("t/a", 1),
+            vec![Op::Link("t/a", "t/b")],
+            write("t/c", 2),
+        ]);
+        let mut world = World::quiet(&options, &setup);
+        world.does(&[Op::Chmod("t/b", true)]); // So that a status is known, and just now.
+        world.converges();
+        world.does(&write("t/b", 3));
+        world.catches_up();
+        world.new_records();
+        world.does(&[Op::Rename("t/a", "t/c")]);
+        world.converges();
+        assert_eq!(world.new_records(), ["renamed t/a -> t/c", "changed t/c 4"]);
+    }
+}
