@@ -360,8 +360,9 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
-    /// Notes that `IN_ATTRIB` explains the times of a file, which may be others than were known: its other
-    /// names have them, too, and the event came for one name only. `old`: what was known before.
+    /// Notes that a file has the bytes that were reported, and perhaps other times than were known, by a
+    /// touch, say: its other names have them, too, and the event came for one name only. `old`: what was
+    /// known before.
     pub(super) fn note_touch_of(&mut self, id: Id, stat: &Stat, old: Option<Fingerprint>) {
         let new = self.fingerprint(stat);
         let is_new = old.is_none_or(|old| !old.is_same_under_another_name(new));

@@ -105,7 +105,7 @@ impl<D: Disk> Tracker<D> {
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.keep_digest(id, read, digest);
         let counts = self.settings.touched || self.settings.emits_again;
-        if !is_changed && counts && evidence.has(Evidence::ATTRIB) {
+        if !is_changed && counts {
             self.note_touch_of(id, stat, knowledge.fingerprint());
         }
         if is_changed {
