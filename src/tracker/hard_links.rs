@@ -375,12 +375,14 @@ impl<D: Disk> Tracker<D> {
     /// Enqueues the names of an inode of which other times are known than of `name`, with `IN_ATTRIB` to
     /// explain them.
     pub(super) fn enqueue_touched_names(&mut self, key: InodeKey, name: Id) {
-        let is_it = self.model.is_live(name) && self.model.inode_key(name) == Some(key);
+        let names = self.model.with_inode_key(key).to_vec();
+        // It may be gone, and its id be used again.
+        let is_it = names.contains(&name);
         let known = is_it.then(|| self.model.knowledge(name).fingerprint());
         let Some(state) = known.flatten() else {
             return;
         };
-        for other in self.model.with_inode_key(key).to_vec() {
+        for other in names {
             if other != name && self.has_other_state(other, state) {
                 self.model.add_evidence(other, Evidence::ATTRIB);
                 self.enqueue(other);

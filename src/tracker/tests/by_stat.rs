@@ -261,3 +261,19 @@ fn a_hard_link_that_replaces_a_file_is_no_write_of_the_other_links() {
         assert_eq!(world.new_records(), ["renamed t/a -> t/c", "changed t/c 4"]);
     }
 }
+
+#[test]
+fn a_name_that_was_touched_may_be_gone_when_the_other_hard_links_follow() {
+    for options in without_digests() {
+        let setup = [&write("t/a", 1)[..], &[Op::Link("t/a", "t/b")]].concat();
+        let mut world = World::quiet(&options, &setup);
+        world.does(&[Op::Touch("t/a")]);
+        world.read(usize::MAX);
+        world.apply_all();
+        world.work(1);
+        // Its number in the model is used again.
+        world.does(&[Op::Unlink("t/a"), Op::Fifo("t/c")]);
+        world.converges();
+        assert_eq!(world.new_records(), ["deleted t/a", "created t/c"]);
+    }
+}

@@ -191,14 +191,15 @@ fn narrowed() -> impl Strategy<Value = WorldOptions> {
         Just(vec!["a", "e/"]),
     ];
     let include = prop_oneof![3 => Just(vec![]), 1 => Just(vec!["a"]), 1 => Just(vec!["d/*"])];
-    let optional = any::<(bool, bool, bool, bool)>();
+    let optional = any::<(bool, bool, bool, bool, bool)>();
     (options(), depth, exclude, include, optional).prop_map(
-        |(mut options, depth, exclude, include, (attributes, closed, touched, strict))| {
+        |(mut options, depth, exclude, include, (attributes, closed, touched, strict, again))| {
             (options.exclude, options.include) = (exclude, include);
             let settings = &mut options.settings;
             settings.max_depth = depth;
             (settings.attributes, settings.closed) = (attributes, closed);
             (settings.touched, settings.strict) = (touched, strict);
+            settings.emits_again = again;
             options
         },
     )
