@@ -200,9 +200,7 @@ impl Workers {
             let Some(job) = shared.pop(0) else {
                 return;
             };
-            if let Some(job) = self.pass_on(shared, 0, job) {
-                self.perform(0, job, until, &mut buffer);
-            }
+            self.perform(shared, 0, job, until, &mut buffer);
         }
     }
 
@@ -219,20 +217,29 @@ impl Workers {
         self.publish(Done::File(ticket, read));
     }
 
-    /// Moves a job to the queue of its device, if it waited in another one when the device got that;
-    /// else returns it.
-    fn pass_on(&self, mut shared: MutexGuard<'_, Shared>, index: usize, job: Job) -> Option<Job> {
+    /// Gives back a job that was taken from a queue: to that of its device, which may have got one since.
+    fn put_back(&self, mut shared: MutexGuard<'_, Shared>, index: usize, job: Job) {
         let own = shared.queue_of(job.device());
-        if own == index {
-            return Some(job);
-        }
         shared.queues[own].put_back(job);
-        self.start(shared, own);
-        None
+        if own != index {
+            self.start(shared, own);
+        }
     }
 
-    /// Works on a job until it is done or the time is up.
-    fn perform(&self, index: usize, mut job: Job, until: Instant, buffer: &mut Vec<u8>) {
+    /// Works on a job that was taken from a queue until it is done or the time is up; not if its device
+    /// has got another queue since.
+    fn perform(
+        &self,
+        shared: MutexGuard<'_, Shared>,
+        index: usize,
+        mut job: Job,
+        until: Instant,
+        buffer: &mut Vec<u8>,
+    ) {
+        if shared.queue_of(job.device()) != index {
+            return self.put_back(shared, index, job);
+        }
+        drop(shared);
         let began = Instant::now();
         let done = step(&mut job, until, buffer);
         if began.elapsed() > ISOLATE_AFTER {
@@ -240,10 +247,7 @@ impl Workers {
         }
         let mut shared = self.lock();
         let Some(done) = done else {
-            if let Some(job) = self.pass_on(shared, index, job) {
-                self.lock().queues[index].put_back(job);
-            }
-            return;
+            return self.put_back(shared, index, job);
         };
         if let Done::File(ticket, _) = &done {
             shared.wanted.remove(ticket);
@@ -279,9 +283,7 @@ impl Workers {
                 shared = wake.wait(shared).unwrap_or_else(PoisonError::into_inner);
                 shared.queues[index].end_wait();
             };
-            if let Some(job) = self.pass_on(shared, index, job) {
-                self.perform(index, job, Instant::now() + SLICE, &mut buffer);
-            }
+            self.perform(shared, index, job, Instant::now() + SLICE, &mut buffer);
         }
     }
 }

@@ -316,7 +316,7 @@ impl<D: Disk> Tracker<D> {
         }
         let applying = self.applying.as_ref();
         if applying.is_some_and(|applying| applying.came_by_name(wd, content)) {
-            return;
+            return; // It repeats these.
         }
         let mut index = 0;
         while let Some(id) = self.file_watches.name(wd, index) {

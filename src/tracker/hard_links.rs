@@ -361,12 +361,14 @@ impl<D: Disk> Tracker<D> {
     }
 
     /// Notes that a file has the bytes that were reported, and perhaps other times than were known, by a
-    /// touch, say: its other names have them, too, and the event came for one name only. `old`: what was
-    /// known before.
+    /// touch, say: its other names have them, too, and the event came for one name only. Where there is a
+    /// digest, times count only if they are emitted. `old`: what was known before.
     pub(super) fn note_touch_of(&mut self, id: Id, stat: &Stat, old: Option<Fingerprint>) {
+        let settings = &self.settings;
+        let counts = settings.touched || settings.emits_again || self.model.digest(id).is_none();
         let new = self.fingerprint(stat);
-        let is_new = old.is_none_or(|old| !old.is_same_under_another_name(new));
-        if is_new && self.model.has(id, Flag::LINKED) {
+        let is_new = || old.is_none_or(|old| !old.is_same_under_another_name(new));
+        if self.model.has(id, Flag::LINKED) && counts && is_new() {
             let key = model::inode_key(stat);
             self.queue.add_once_due(Work::touched_names(key, id));
         }
@@ -377,8 +379,9 @@ impl<D: Disk> Tracker<D> {
     pub(super) fn enqueue_touched_names(&mut self, key: InodeKey, name: Id) {
         let names = self.model.with_inode_key(key).to_vec();
         // It may be gone, and its id be used again.
-        let is_it = names.contains(&name);
-        let known = is_it.then(|| self.model.knowledge(name).fingerprint());
+        let known = names
+            .contains(&name)
+            .then(|| self.model.knowledge(name).fingerprint());
         let Some(state) = known.flatten() else {
             return;
         };

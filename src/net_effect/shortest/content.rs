@@ -35,12 +35,11 @@ impl Plan {
     pub(super) fn content_records(&self, id: NodeId) -> Vec<OwnedChange> {
         let node = self.node(id);
         let mut changes = Vec::new();
-        let changed = self.changed(id);
         let path = self.path(id);
         let mut add = |change, before| changes.push(OwnedChange { change, before });
         let is_new = node.origin.is_none() || node.is_newly_shown();
         let kind = node.kind;
-        if let Some(content) = changed {
+        if let Some(content) = self.changed(id) {
             let path = path.clone();
             let before = Before::new(kind, node.old);
             add(Change::Changed { path, content }, Some(before));

@@ -104,14 +104,11 @@ impl<D: Disk> Tracker<D> {
         }
         let is_touched = !is_changed && self.has_new_mtime(id, stat);
         self.keep_digest(id, read, digest);
-        let counts = self.settings.touched || self.settings.emits_again;
-        if !is_changed && counts {
-            self.note_touch_of(id, stat, knowledge.fingerprint());
-        }
         if is_changed {
             self.emit_changed(id, content(stat, Some(digest)), old);
-        } else if evidence.is_more_than_attrib() {
-            self.counters.same_content += 1;
+        } else {
+            self.counters.same_content += u64::from(evidence.is_more_than_attrib());
+            self.note_touch_of(id, stat, knowledge.fingerprint());
         }
         if is_touched {
             self.emit_touched(id, stat);

@@ -1,8 +1,8 @@
 //! Finds the content fields for a file whose name is emitted again: as `existing` in a snapshot,
 //! or as deleted and created instead of renamed.
 //!
-//! Emits nothing. Invariant: a file that is emitted without the digest that it should have is put
-//! on the work queue, so that it is emitted as changed once it was read.
+//! Emits nothing. Invariant: a file that is emitted without the size or the digest that it should have
+//! is put on the work queue, so that it is emitted as changed once it was read.
 
 use super::{content, directory_content};
 use crate::change::{Content, EMPTY};

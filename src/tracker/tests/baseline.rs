@@ -2,13 +2,13 @@
 
 use super::super::Hashing;
 use super::super::fake::Op;
-use super::cases::{all, write};
+use super::cases::{all, linked, write};
 use super::world::{MS, World, WorldOptions};
 use crate::stage_order::Stages;
 
 /// A world of two names of a file, which the baseline has read; its answers are on the way.
 fn read_before_it_is_written(hashing: Hashing) -> World {
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     let mut options = WorldOptions::default();
     options.settings.hashing = hashing.into();
     let mut world = World::new(&options, &tree);
@@ -173,7 +173,7 @@ fn a_write_by_a_link_that_was_made_after_the_first_reading_is_not_lost_behind_it
 
 #[test]
 fn a_write_in_the_same_tick_is_seen_under_another_name_however_late_the_answer_comes() {
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     let mut options = WorldOptions::default();
     // So that each has a statx(2) before it is read.
     options.settings.attributes = true;

@@ -4,7 +4,7 @@ use super::super::Hashing;
 use super::super::disk::Stat;
 use super::super::fake::Op;
 use super::super::model::fingerprint_without_ctime;
-use super::cases::{all, emits_with, write};
+use super::cases::{all, emits_with, linked, write};
 use super::content::hashing;
 use super::world::{MS, World, WorldOptions};
 use crate::event::Wd;
@@ -150,7 +150,7 @@ fn without_hashing_a_size_that_a_rename_has_emitted_is_what_was_last_reported() 
 #[test]
 fn without_hashing_a_touch_of_one_of_two_names_is_no_change() {
     let options = hashing(Hashing::Off);
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     let touch = [Op::Append(0, "t/a"), Op::Touch("t/a"), Op::Shut(0)];
     emits_with(&options, &tree, &touch, &[]);
     emits_with(&options, &tree, &[Op::Touch("t/a")], &[]);
@@ -164,11 +164,17 @@ fn without_hashing_a_touch_of_one_of_two_names_is_no_change() {
     );
 }
 
-/// Files without a digest, for each reason why they have none.
-fn without_digests() -> [WorldOptions; 3] {
+/// Files that go by inode, size and times, for each reason why they do.
+pub(super) fn by_status() -> [WorldOptions; 2] {
     let mut limited = WorldOptions::default();
     limited.settings.hash_limit = 1;
-    [hashing(Hashing::Off), hashing(Hashing::Lazy), limited]
+    [hashing(Hashing::Off), limited]
+}
+
+/// Files without a digest, for each reason why they have none.
+fn without_digests() -> [WorldOptions; 3] {
+    let [off, limited] = by_status();
+    [off, hashing(Hashing::Lazy), limited]
 }
 
 #[test]
@@ -208,10 +214,8 @@ fn without_a_digest_a_touch_and_then_a_link_are_no_change_of_the_bytes() {
 
 #[test]
 fn each_write_within_the_resolution_of_the_clock_is_a_change_of_all_hard_links() {
-    let mut over_limit = WorldOptions::default();
-    over_limit.settings.hash_limit = 1;
-    for options in [hashing(Hashing::Off), over_limit] {
-        let setup = [&write("t/a", 1)[..], &[Op::Link("t/a", "t/b")]].concat();
+    for options in by_status() {
+        let setup = linked();
         let mut world = World::quiet(&options, &setup);
         for bytes in 2..5 {
             world.does(&write("t/b", bytes));
@@ -227,7 +231,7 @@ fn each_write_within_the_resolution_of_the_clock_is_a_change_of_all_hard_links()
 fn a_touch_by_one_name_is_one_of_all_hard_links_and_explains_their_times() {
     for mut options in without_digests() {
         options.settings.touched = true;
-        let setup = [&write("t/a", 1)[..], &[Op::Link("t/a", "t/b")]].concat();
+        let setup = linked();
         let mut world = World::quiet(&options, &setup);
         world.passes(5000 * MS);
         world.does(&[Op::Touch("t/a")]);
@@ -265,7 +269,7 @@ fn a_hard_link_that_replaces_a_file_is_no_write_of_the_other_links() {
 #[test]
 fn a_name_that_was_touched_may_be_gone_when_the_other_hard_links_follow() {
     for options in without_digests() {
-        let setup = [&write("t/a", 1)[..], &[Op::Link("t/a", "t/b")]].concat();
+        let setup = linked();
         let mut world = World::quiet(&options, &setup);
         world.does(&[Op::Touch("t/a")]);
         world.read(usize::MAX);

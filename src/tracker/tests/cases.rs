@@ -8,6 +8,11 @@ pub(super) fn write(path: &'static str, data: u8) -> Vec<Op> {
     vec![Op::Open(3, path), Op::Put(3, data), Op::Shut(3)]
 }
 
+/// Makes a file of four bytes with two names: `t/a` and `t/b`.
+pub(super) fn linked() -> Vec<Op> {
+    all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]])
+}
+
 pub(super) fn touch(path: &'static str) -> Vec<Op> {
     vec![Op::Open(3, path), Op::Shut(3)]
 }

@@ -2,7 +2,7 @@
 
 use super::super::Hashing;
 use super::super::fake::Op;
-use super::cases::{all, emits, emits_with, folds, write};
+use super::cases::{all, emits, emits_with, folds, linked, write};
 use super::content::hashing;
 use super::world::{MS, World, WorldOptions};
 use crate::stage_order::Stages;
@@ -241,7 +241,7 @@ fn a_write_whose_event_is_lost_with_a_path_is_reported_of_a_link_that_is_touched
 /// A touch does not explain its new times.
 #[test]
 fn a_write_by_a_link_that_is_gone_before_the_first_status_of_the_other_is_reported() {
-    let setup = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let setup = linked();
     let options = hashing(Hashing::Off);
     for is_seen in [true, false] {
         let mut world = World::new(&options, &setup);
@@ -296,7 +296,7 @@ fn a_truncation_by_a_new_link_is_reported_of_a_file_that_was_never_read() {
 /// Within a tick of the clock.
 #[test]
 fn the_late_answer_of_a_thread_does_not_replace_what_was_read_by_another_name() {
-    let setup = [write("t/a", 1), vec![Op::Link("t/a", "t/b")]].concat();
+    let setup = linked();
     let mut world = World::quiet(&WorldOptions::default(), &setup);
     let reads_by_worker = |world: &mut World, percent| {
         world.tracker.disk.odds.by_worker = percent;
@@ -320,7 +320,7 @@ fn the_late_answer_of_a_thread_does_not_replace_what_was_read_by_another_name() 
 /// Else each reading would look older than the one before, and the file be read again and again.
 #[test]
 fn a_clock_that_is_set_back_between_two_readings_of_hard_links_makes_no_third_one() {
-    let setup = [write("t/a", 1), vec![Op::Link("t/a", "t/b")]].concat();
+    let setup = linked();
     let mut world = World::quiet(&WorldOptions::default(), &setup);
     world.does(&[Op::Open(0, "t/a"), Op::Put(0, 2), Op::Shut(0)]);
     world.converges();
@@ -358,7 +358,7 @@ fn a_link_is_created_with_its_content() {
 
 #[test]
 fn a_file_that_is_made_written_and_linked_at_once_is_created_empty() {
-    let ops = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let ops = linked();
     let emitted = ["created t/a 0", "changed t/a 4", "created t/b 4"];
     emits(&[], &ops, &emitted);
     // With `--strict` it is created by its status.
@@ -376,7 +376,7 @@ fn a_file_that_is_made_written_and_linked_at_once_is_created_empty() {
 
 #[test]
 fn a_write_that_cannot_be_read_at_once_is_reported_under_all_names() {
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&write("t/a", 2));
     world.catches_up();
@@ -390,7 +390,7 @@ fn a_write_that_cannot_be_read_at_once_is_reported_under_all_names() {
 
 #[test]
 fn a_file_that_could_never_be_read_is_tried_when_another_of_its_names_is_touched() {
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     let mut world = World::new(&WorldOptions::default(), &tree);
     world.passes(5000 * MS);
     world.tracker.disk.odds.by_worker = 100;
@@ -460,7 +460,7 @@ fn a_write_by_one_of_many_names_is_read_once_and_reported_of_all() {
 
 #[test]
 fn a_write_by_a_name_that_is_gone_before_it_is_read_is_reported_of_the_others() {
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&write("t/a", 2));
     world.does(&[Op::Unlink("t/a")]);
@@ -484,7 +484,7 @@ fn a_write_by_a_name_that_another_file_has_before_it_is_read_is_reported_of_the_
 
 #[test]
 fn a_write_to_an_unreadable_file_is_reported_of_all_its_names() {
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&[Op::Chmod("t/a", false)]);
     world.does(&write("t/a", 2));
@@ -518,7 +518,7 @@ fn writes_to_a_file_with_many_names_take_one_step_for_each_name_in_all() {
 
 #[test]
 fn a_digest_read_under_another_name_before_a_write_does_not_count_as_read_after_it() {
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     let mut world = World::quiet(&WorldOptions::default(), &tree);
     world.does(&write("t/a", 2));
     world.read(usize::MAX);
@@ -571,7 +571,7 @@ fn an_unreadable_file_is_tried_when_its_new_name_becomes_readable_before_that_is
 
 #[test]
 fn a_write_by_a_name_that_is_gone_before_the_baseline_is_reported_of_the_others() {
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     for (how, first) in [(Hashing::Eager, 0), (Hashing::Off, 1)] {
         let mut world = World::new(&hashing(how), &tree);
         world.read_pending(first);
@@ -590,7 +590,7 @@ fn a_write_by_a_name_that_is_gone_before_the_baseline_is_reported_of_the_others(
 
 #[test]
 fn an_unreadable_file_is_tried_when_a_name_is_gone_that_became_readable_before_the_baseline() {
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     let mut world = World::new(&WorldOptions::default(), &tree);
     world.does(&write("t/a", 2));
     world.does(&[Op::Chmod("t/a", false)]);
@@ -609,7 +609,7 @@ fn a_write_by_a_hidden_name_is_reported_under_the_others() {
         exclude: vec!["b"],
         ..WorldOptions::default()
     };
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     emits_with(&options, &tree, &write("t/b", 2), &["changed t/a 4"]);
     // What the hidden name leads to now is another file.
     let ops = all(&[

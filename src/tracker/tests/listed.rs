@@ -3,8 +3,8 @@
 //! follows where nothing happened.
 
 use super::super::fake::Op;
-use super::super::settings::{HashPolicy, Settings};
-use super::cases::{touch, write};
+use super::by_stat::by_status;
+use super::cases::{linked, touch, write};
 use super::world::{BIRTH, MS, World, WorldOptions};
 use crate::change::{Content, EMPTY};
 
@@ -62,49 +62,30 @@ fn a_file_that_is_empty_is_listed_as_empty() {
 }
 
 /// A world that begins a moment after a file with two names was made.
-fn young_links(settings: Settings) -> World {
-    let options = WorldOptions {
-        settings,
-        clock: BIRTH + 1_000_000,
-        ..WorldOptions::default()
-    };
-    let setup = [&write("t/a", 1)[..], &[Op::Link("t/a", "t/b")]].concat();
-    World::new(&options, &setup)
-}
-
-/// Settings with which files go by their status.
-fn by_status() -> [Settings; 2] {
-    let default = Settings::default();
-    let off = Settings {
-        hashing: HashPolicy::Off,
-        ..default
-    };
-    let limit = Settings {
-        hash_limit: 1,
-        ..default
-    };
-    [off, limit]
+fn young_links(mut options: WorldOptions) -> World {
+    options.clock = BIRTH + 1_000_000;
+    World::new(&options, &linked())
 }
 
 #[test]
 fn young_hard_links_that_go_by_their_status_are_listed_and_no_change_follows() {
-    for settings in by_status() {
-        let mut world = young_links(settings);
+    for options in by_status() {
+        let mut world = young_links(options);
         listed_as(&mut world, b"a");
         listed_as(&mut world, b"b");
         world.converges();
-        assert_eq!(world.new_records(), Vec::<String>::new(), "{settings:?}");
+        assert_eq!(world.new_records(), Vec::<String>::new());
         listed_as(&mut world, b"a"); // Of `--snapshot`.
         world.converges();
-        assert_eq!(world.new_records(), Vec::<String>::new(), "{settings:?}");
+        assert_eq!(world.new_records(), Vec::<String>::new());
     }
 }
 
 #[test]
 fn a_write_between_the_listings_of_two_hard_links_is_a_change_of_the_first() {
     for pause in [0, MS, 5000 * MS] {
-        for settings in by_status() {
-            let mut world = young_links(settings);
+        for options in by_status() {
+            let mut world = young_links(options);
             listed_as(&mut world, b"a");
             world.does(&write("t/b", 2));
             world.passes(pause);
@@ -121,16 +102,9 @@ fn a_write_between_the_listings_of_two_hard_links_is_a_change_of_the_first() {
 
 #[test]
 fn a_file_with_new_times_and_the_same_bytes_is_listed_with_its_digest_under_all_names() {
-    let settings = Settings {
-        emits_again: true,
-        ..Settings::default()
-    };
-    let options = WorldOptions {
-        settings,
-        ..WorldOptions::default()
-    };
-    let setup = [&write("t/a", 1)[..], &[Op::Link("t/a", "t/b")]].concat();
-    let mut world = World::quiet(&options, &setup);
+    let mut options = WorldOptions::default();
+    options.settings.emits_again = true;
+    let mut world = World::quiet(&options, &linked());
     world.does(&write("t/a", 2));
     world.converges();
     assert_eq!(world.new_records(), ["changed t/a 4", "changed t/b 4"]);
@@ -149,20 +123,12 @@ fn a_file_with_new_times_and_the_same_bytes_is_listed_with_its_digest_under_all_
 
 #[test]
 fn a_file_that_goes_by_its_status_and_is_not_found_when_it_is_listed_is_a_change() {
-    for settings in by_status() {
-        let options = WorldOptions {
-            settings,
-            ..WorldOptions::default()
-        };
+    for options in by_status() {
         let mut world = World::quiet(&options, &write("t/a", 1));
         world.does(&[Op::Rename("t/a", "t/b")]);
         assert!(listed(&mut world).bytes.is_none());
         world.converges();
         let records = world.new_records();
-        assert_eq!(
-            records,
-            ["renamed t/a -> t/b", "changed t/b 4"],
-            "{settings:?}"
-        );
+        assert_eq!(records, ["renamed t/a -> t/b", "changed t/b 4"]);
     }
 }

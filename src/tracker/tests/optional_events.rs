@@ -267,6 +267,17 @@ fn what_was_renamed_before_it_was_looked_at_is_created_with_its_attributes() {
 }
 
 #[test]
+fn a_close_that_two_watches_report_is_one() {
+    let mut options = WorldOptions::default();
+    options.settings.strict = true;
+    options.settings.closed = true;
+    let mut world = World::quiet(&options, &write("t/f", 1));
+    world.does(&[Op::Append(1, "t/f"), Op::Put(1, 7), Op::Shut(1)]);
+    world.converges();
+    assert_eq!(world.new_records(), ["changed t/f 8", "closed t/f 8"]);
+}
+
+#[test]
 fn what_two_watches_report_is_one_write_and_one_close() {
     let linked = [&write("t/f", 1)[..], &[Op::Link("t/f", "t/e")]].concat();
     for hashing in [HashPolicy::Eager, HashPolicy::Off] {

@@ -3,7 +3,7 @@
 use super::super::disk::FsError;
 use super::super::fake::Op;
 use super::super::queue::Work;
-use super::cases::{all, touch, write};
+use super::cases::{all, linked, touch, write};
 use super::world::{MS, World, WorldOptions};
 use crate::change::Warning;
 
@@ -187,7 +187,7 @@ fn a_file_that_stays_busy_is_reported_once_and_tried_ever_more_rarely() {
 
 #[test]
 fn a_name_that_was_unreadable_is_read_once_another_name_of_its_file_was() {
-    let tree = all(&[write("t/a", 1), vec![Op::Link("t/a", "t/b")]]);
+    let tree = linked();
     let mut options = WorldOptions::default();
     options.settings.no_renames = true;
     let mut world = World::new(&options, &tree);
