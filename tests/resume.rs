@@ -174,16 +174,39 @@ fn a_log_that_never_became_ready_begins_anew_and_a_foreign_file_is_left_alone() 
     resume(&tree, &log, &[]);
     let whole = fs::read(&log).unwrap();
     for cut in [1, 9, 30, 300, whole.len() - 30] {
-        fs::write(&log, &whole[..cut]).unwrap();
-        resume(&tree, &log, &[]);
-        let wrong = differences(&tree, &log);
-        assert_eq!(wrong, [""; 0], "cut at {cut}");
+        for zeros in [0, 50] {
+            fs::write(&log, [&whole[..cut], &vec![0; zeros]].concat()).unwrap();
+            resume(&tree, &log, &[]);
+            let wrong = differences(&tree, &log);
+            assert_eq!(wrong, [""; 0], "cut at {cut}, {zeros} zeros");
+        }
     }
     fs::write(&log, "my notes\n").unwrap();
     let args = ["--resume", "--format", "json", "--log-file", text(&log)];
     let stderr = serve::refused_in(&tree, &args);
     assert!(stderr.contains("is no JSON stream"), "{stderr}");
     assert_eq!(fs::read(&log).unwrap(), b"my notes\n");
+}
+
+#[test]
+fn a_last_record_of_a_later_version_is_kept() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    let log = tree.outside("log");
+    resume(&tree, &log, &[]);
+    let known = fs::read(&log).unwrap();
+    let later =
+        b"{\"time\":\"2030-01-01T00:00:00Z\",\"event\":\"later\",\"kind\":7,\"path\":[\"./a\"]}\n";
+    let whole = [&known[..], later].concat();
+    fs::write(&log, &whole).unwrap();
+    tree.write("b", "1");
+    resume(&tree, &log, &[]);
+    let resumed = fs::read(&log).unwrap();
+    let added = resumed.strip_prefix(&whole[..]).expect("it is cut off");
+    let shown = String::from_utf8_lossy(added);
+    assert!(!shown.contains("existing"), "{shown}");
+    let known = [&known[..], added].concat();
+    assert_eq!(log_differences(&tree, &known, true), [""; 0]);
 }
 
 #[test]

@@ -6,6 +6,8 @@
 
 use std::io::BufRead;
 
+use serde::de::IgnoredAny;
+
 use super::record::{Record, RecordPath};
 
 /// A longer line is no record, where fewer bytes of records come before it: 4 MiB, and few in tests.
@@ -106,7 +108,8 @@ impl Lines {
             return;
         }
         let Some(record) = Record::parse(line) else {
-            self.has_others = true;
+            let is_first = self.read == line.len() as u64 + 1;
+            self.has_others |= !(separator == 0 && is_first && is_torn_record(line));
             return take(Item::Gap);
         };
         self.separator = Some(separator);
@@ -151,12 +154,16 @@ impl Lines {
 
     /// Whether it is a stream of balerion, or what a crash leaves of its first record, or empty.
     pub(super) fn may_be_appended_to(&self) -> bool {
-        let begins = |line: &[u8]| {
-            let first = b"{\"time\":\"";
-            line.starts_with(first) || first.starts_with(line)
-        };
-        self.has_records() || !self.has_others && !self.is_too_long && begins(&self.line)
+        self.has_records() || !self.has_others && !self.is_too_long && is_torn_record(&self.line)
     }
+}
+
+/// Whether a line may be what a crash leaves of a record: its beginning, or all but what ends it.
+fn is_torn_record(line: &[u8]) -> bool {
+    let first = b"{\"time\":\"";
+    let is_whole = || serde_json::from_slice::<IgnoredAny>(line).is_ok();
+    (line.starts_with(first) || first.starts_with(line))
+        && (!is_whole() || Record::parse(line).is_some())
 }
 
 #[cfg(test)]

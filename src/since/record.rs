@@ -5,10 +5,26 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+
 use super::line::Line;
 use super::time::nanoseconds;
 use crate::change::{Attributes, Digest, InodeTimes, Kind};
 use crate::file_status::COARSEST_CLOCK;
+
+/// The events of which [`Record::parse`] reads the fields.
+const FOLDED: [&str; 10] = [
+    "attributes",
+    "changed",
+    "closed",
+    "created",
+    "deleted",
+    "existing",
+    "ready",
+    "renamed",
+    "start",
+    "touched",
+];
 
 /// The file or directory at a path, as a record has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +93,9 @@ pub(super) enum StateEvent {
 impl<'a> Record<RecordPath<'a>> {
     /// Reads a line. `None`: it is no record.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
-        let mut line = Line::parse(line)?;
+        let Some(mut line) = Line::parse(line) else {
+            return is_of_later_version(line).then_some(Self::Other);
+        };
         let event = match &*line.event {
             "existing" => StateEvent::Existing,
             "created" => StateEvent::Created,
@@ -140,6 +158,18 @@ impl<P> Record<P> {
             Self::Other => Record::Other,
         }
     }
+}
+
+/// Whether a line that cannot be read is an event of a later version, whose fields may have the names
+/// of ours and other types.
+fn is_of_later_version(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct OnlyEvent<'a> {
+        #[serde(borrow)]
+        event: Cow<'a, str>,
+    }
+    let found = serde_json::from_slice::<OnlyEvent<'_>>(line);
+    found.is_ok_and(|line| !line.event.is_empty() && !FOLDED.contains(&&*line.event))
 }
 
 fn start(line: Line<'_>) -> Option<Start> {
@@ -248,7 +278,7 @@ fn all_bytes(texts: Vec<String>, digits: &[String]) -> Option<Vec<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Record, StateEvent, is_racy};
+    use super::{FOLDED, Record, StateEvent, is_racy};
     use crate::change::{Attributes, InodeTimes, Kind};
 
     #[test]
@@ -298,6 +328,27 @@ mod tests {
                 panic!("not read");
             };
             assert_eq!(state.attributes, expected);
+        }
+    }
+
+    #[test]
+    fn an_event_of_a_later_version_may_have_fields_of_other_types() {
+        let fields = r#""size":1.5,"path":["a"],"paths":"a","session":5,"inode":{}"#;
+        let line = |event: &str| format!(r#"{{{fields},"event":"{event}"}}"#);
+        for event in ["frobnicated", "overflow"] {
+            let line = line(event);
+            assert_eq!(
+                Record::parse(line.as_bytes()),
+                Some(Record::Other),
+                "{line}"
+            );
+        }
+        for event in FOLDED.iter().chain(&[""]) {
+            let line = line(event);
+            assert_eq!(Record::parse(line.as_bytes()), None, "{line}");
+        }
+        for torn in [r#"{"event":"frobnicated","path":["a"#, r#"{"size":1.5}"#] {
+            assert_eq!(Record::parse(torn.as_bytes()), None, "{torn}");
         }
     }
 

@@ -221,6 +221,34 @@ fn a_torn_or_zeroed_tail_is_left_out() {
 }
 
 #[test]
+fn what_a_crash_leaves_of_the_first_record_may_be_appended_to() {
+    let read = |bytes: &[u8]| {
+        let mut lines = Lines::default();
+        lines.feed(bytes, &mut |_| {});
+        lines.may_be_appended_to()
+    };
+    let record = start("1", None);
+    let record = record.trim_end();
+    for cut in 0..=record.len() {
+        for tail in ["", "\0", "\0\0\0\0"] {
+            let torn = record[..cut].to_owned() + tail;
+            assert!(read(torn.as_bytes()), "{torn:?}");
+        }
+    }
+    for other in [
+        "log",
+        "log\0",
+        "{\"time\":\"1\"}",
+        "{\"time\":\"1\"}\0",
+        "{\"time\":\"1\n",
+        "{\"time\":\"1\0log",
+        "{\"time\":\"1\0{\"time\":\"2\0",
+    ] {
+        assert!(!read(other.as_bytes()), "{other:?}");
+    }
+}
+
+#[test]
 fn nul_may_end_records_and_long_lines_are_none() {
     let nul = snapshot("1").replace('\n', "\0");
     assert_eq!(fold(nul.as_bytes()), ok(BASE, "1"));
