@@ -5,8 +5,12 @@
 
 mod resolve;
 
+use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
 
+use crate::absolute_path::absolute_path;
 use crate::change::Kind;
 use crate::disk::RealTracker;
 use crate::error::Error;
@@ -66,7 +70,8 @@ impl RootBuilder<'_> {
 
     fn build_all(&mut self, paths: &[Vec<u8>]) -> Result<(), Error> {
         let (mut files, mut built) = (Vec::new(), Vec::new());
-        for (position, given) in paths.iter().enumerate() {
+        for position in self.order(paths) {
+            let given = &paths[position];
             let Some(found) = self.find_unless_missing(given)? else {
                 continue;
             };
@@ -91,6 +96,16 @@ impl RootBuilder<'_> {
             self.unless_missing(added)?;
         }
         Ok(())
+    }
+
+    /// The positions of the PATHs in the order in which they are added: as they were given; but if the
+    /// depth is limited, one that lies in another one comes before that, since it reaches deeper.
+    fn order(&self, paths: &[Vec<u8>]) -> Vec<usize> {
+        if self.tracker.has_max_depth() {
+            inner_first(paths)
+        } else {
+            (0..paths.len()).collect()
+        }
     }
 
     /// Watches a PATH that has just appeared, by the path `open`, and puts what is in it on the work
@@ -329,5 +344,51 @@ impl RootBuilder<'_> {
         let mut path = Vec::new();
         self.tracker.write_path(id, &mut path);
         escaped(&path)
+    }
+}
+
+/// The positions of PATHs with each one before those that it lies in, by its absolute path; else in
+/// their order.
+fn inner_first(paths: &[Vec<u8>]) -> Vec<usize> {
+    let absolute = paths.iter().map(|path| absolute_path(path));
+    let absolute: Vec<PathBuf> = absolute
+        .map(|path| OsString::from_vec(path).into())
+        .collect();
+    // What lies in a PATH follows it, since paths are compared by their components.
+    let mut sorted: Vec<usize> = (0..paths.len()).collect();
+    sorted.sort_by_key(|&position| &absolute[position]);
+    let (mut order, mut is_taken) = (Vec::new(), vec![false; paths.len()]);
+    for (position, outer) in absolute.iter().enumerate() {
+        let first = sorted.partition_point(|&inner| absolute[inner] <= *outer);
+        let inner = sorted[first..].iter().copied();
+        let inner: Vec<_> = inner
+            .take_while(|&inner| absolute[inner].starts_with(outer))
+            .collect();
+        for next in inner.into_iter().rev().chain([position]) {
+            if !std::mem::replace(&mut is_taken[next], true) {
+                order.push(next);
+            }
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inner_first;
+
+    #[test]
+    fn a_path_comes_before_those_that_it_lies_in_and_else_in_its_place() {
+        let cases: [(&[&str], &[usize]); 5] = [
+            (&["/b", "/a", "/c"], &[0, 1, 2]),
+            (&["/a", "/b", "/a/x"], &[2, 0, 1]),
+            (&["/a", "/a/x", "/a/x/y", "/ab"], &[2, 1, 0, 3]),
+            (&["/a/x", "/a", "/a/x", "/a"], &[0, 2, 1, 3]),
+            (&["/", "/b/", "/b"], &[2, 1, 0]),
+        ];
+        for (paths, expected) in cases {
+            let paths: Vec<_> = paths.iter().map(|path| path.as_bytes().to_vec()).collect();
+            assert_eq!(inner_first(&paths), expected, "{paths:?}");
+        }
     }
 }

@@ -206,6 +206,11 @@ impl<D> Tracker<D> {
         false
     }
 
+    /// Whether `--max-depth` or `--no-recursive` is set.
+    pub(crate) fn has_max_depth(&self) -> bool {
+        self.settings.max_depth.is_some()
+    }
+
     /// Whether the directories in `dir` are at the limit of `--max-depth`: reported, but not entered.
     fn is_at_max_depth(&self, dir: Id) -> bool {
         self.levels_left(dir).is_some_and(|left| left <= 1)

@@ -337,3 +337,24 @@ fn a_note_names_the_other_path_in_whatever_order_they_are_given() {
         );
     }
 }
+
+#[test]
+fn a_path_in_another_one_is_reported_to_its_own_depth_in_whatever_order_they_are_given() {
+    for paths in [["out", "out/in"], ["out/in", "out"]] {
+        let tree = Tree::new();
+        tree.mkdirs("out/in/dir");
+        let watch = tree.watch().args(["--max-depth", "2"]).args(paths);
+        let mut watch = watch.start();
+        tree.touch("out/in/dir/old");
+        watch.until("New file: out/in/dir/old");
+        tree.mkdirs("out/in/new");
+        tree.touch("out/in/new/file");
+        watch.until("New file: out/in/new/file");
+        tree.mkdirs("out/other/dir");
+        tree.touch("out/other/dir/deep");
+        tree.touch("out/other/dir2");
+        let lines = watch.until("New file: out/other/dir2");
+        watch.stop();
+        assert!(!lines.iter().any(|line| line.contains("deep")), "{lines:?}");
+    }
+}

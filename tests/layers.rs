@@ -110,6 +110,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "root_builder",
         &[
+            "absolute_path",
             "blocking_task",
             "change",
             "error",
