@@ -8,7 +8,7 @@ mod common;
 use common::fold::log_differences;
 use common::{Record, Tree, Watch, eventually, fork, load, serve, sys};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
@@ -34,12 +34,18 @@ fn resume(tree: &Tree, log: &Path, more: &[&str]) -> Output {
     output
 }
 
-#[test]
-fn a_log_without_modes_gets_them_when_they_are_asked_for() {
+/// A tree with one file, and the log of a session that has reported it.
+fn logged() -> (Tree, PathBuf) {
     let tree = Tree::new();
     tree.write("a", "1");
     let log = tree.outside("log");
     resume(&tree, &log, &[]);
+    (tree, log)
+}
+
+#[test]
+fn a_log_without_modes_gets_them_when_they_are_asked_for() {
+    let (tree, log) = logged();
     let events = ["--events", "created,changed,renamed,deleted,attributes"];
     for expected in [2, 0] {
         let known = fs::read_to_string(&log).unwrap().lines().count();
@@ -140,10 +146,7 @@ fn a_resumed_log_folds_to_the_disk() {
 
 #[test]
 fn a_log_may_be_cut_at_any_byte_of_its_last_records() {
-    let tree = Tree::new();
-    tree.write("a", "1");
-    let log = tree.outside("log");
-    resume(&tree, &log, &[]);
+    let (tree, log) = logged();
     tree.write("b", "2");
     tree.rename("a", "c");
     resume(&tree, &log, &[]);
@@ -168,10 +171,7 @@ fn a_log_may_be_cut_at_any_byte_of_its_last_records() {
 
 #[test]
 fn a_log_that_never_became_ready_begins_anew_and_a_foreign_file_is_left_alone() {
-    let tree = Tree::new();
-    tree.write("a", "1");
-    let log = tree.outside("log");
-    resume(&tree, &log, &[]);
+    let (tree, log) = logged();
     let whole = fs::read(&log).unwrap();
     for cut in [1, 9, 30, 300, whole.len() - 30] {
         for zeros in [0, 50] {
@@ -190,10 +190,7 @@ fn a_log_that_never_became_ready_begins_anew_and_a_foreign_file_is_left_alone() 
 
 #[test]
 fn a_last_record_of_a_later_version_is_kept() {
-    let tree = Tree::new();
-    tree.write("a", "1");
-    let log = tree.outside("log");
-    resume(&tree, &log, &[]);
+    let (tree, log) = logged();
     let known = fs::read(&log).unwrap();
     let later =
         b"{\"time\":\"2030-01-01T00:00:00Z\",\"event\":\"later\",\"kind\":7,\"path\":[\"./a\"]}\n";
@@ -276,10 +273,7 @@ fn reading(tree: &Tree, log: &Path) -> Watch {
 
 #[test]
 fn a_stop_while_files_are_read_adds_no_record_of_what_was_not_reported() {
-    let tree = Tree::new();
-    tree.write("a", "1");
-    let log = tree.outside("log");
-    resume(&tree, &log, &[]);
+    let (tree, log) = logged();
     // More than are written at once.
     let names: Vec<_> = (0..2000).map(|number| format!("new {number}")).collect();
     names.iter().for_each(|name| tree.touch(name));

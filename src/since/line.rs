@@ -66,6 +66,20 @@ impl<'a> Line<'a> {
         Self::in_place(line).or_else(|| serde_json::from_slice(line).ok())
     }
 
+    /// Parses the event alone, whatever the other fields are.
+    pub(super) fn parse_event(line: &'a [u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Event<'a> {
+            #[serde(borrow)]
+            event: Cow<'a, str>,
+        }
+        let Event { event } = serde_json::from_slice(line).ok()?;
+        Some(Self {
+            event,
+            ..Self::default()
+        })
+    }
+
     /// Parses a flat object without escapes. `None`: it is left to serde.
     fn in_place(line: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(line).ok()?;

@@ -109,7 +109,8 @@ impl Lines {
         }
         let Some(record) = Record::parse(line) else {
             let is_first = self.read == line.len() as u64 + 1;
-            self.has_others |= !(separator == 0 && is_first && is_torn_record(line));
+            let is_zeroed = separator == 0 && is_first && is_torn_record(line);
+            self.has_others |= !is_zeroed;
             return take(Item::Gap);
         };
         self.separator = Some(separator);

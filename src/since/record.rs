@@ -5,26 +5,10 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-
 use super::line::Line;
 use super::time::nanoseconds;
 use crate::change::{Attributes, Digest, InodeTimes, Kind};
 use crate::file_status::COARSEST_CLOCK;
-
-/// The events of which [`Record::parse`] reads the fields.
-const FOLDED: [&str; 10] = [
-    "attributes",
-    "changed",
-    "closed",
-    "created",
-    "deleted",
-    "existing",
-    "ready",
-    "renamed",
-    "start",
-    "touched",
-];
 
 /// The file or directory at a path, as a record has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,9 +77,15 @@ pub(super) enum StateEvent {
 impl<'a> Record<RecordPath<'a>> {
     /// Reads a line. `None`: it is no record.
     pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
-        let Some(mut line) = Line::parse(line) else {
-            return is_of_later_version(line).then_some(Self::Other);
-        };
+        if let Some(line) = Line::parse(line) {
+            return Self::from_line(line);
+        }
+        // Fields of a later version's event may have the names of ours and other types.
+        let event = Line::parse_event(line)?;
+        Self::from_line(event).filter(|record| *record == Self::Other)
+    }
+
+    fn from_line(mut line: Line<'a>) -> Option<Self> {
         let event = match &*line.event {
             "existing" => StateEvent::Existing,
             "created" => StateEvent::Created,
@@ -158,18 +148,6 @@ impl<P> Record<P> {
             Self::Other => Record::Other,
         }
     }
-}
-
-/// Whether a line that cannot be read is an event of a later version, whose fields may have the names
-/// of ours and other types.
-fn is_of_later_version(line: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct OnlyEvent<'a> {
-        #[serde(borrow)]
-        event: Cow<'a, str>,
-    }
-    let found = serde_json::from_slice::<OnlyEvent<'_>>(line);
-    found.is_ok_and(|line| !line.event.is_empty() && !FOLDED.contains(&&*line.event))
 }
 
 fn start(line: Line<'_>) -> Option<Start> {
@@ -278,7 +256,7 @@ fn all_bytes(texts: Vec<String>, digits: &[String]) -> Option<Vec<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FOLDED, Record, StateEvent, is_racy};
+    use super::{Record, StateEvent, is_racy};
     use crate::change::{Attributes, InodeTimes, Kind};
 
     #[test]
@@ -343,7 +321,19 @@ mod tests {
                 "{line}"
             );
         }
-        for event in FOLDED.iter().chain(&[""]) {
+        for event in [
+            "attributes",
+            "changed",
+            "closed",
+            "created",
+            "deleted",
+            "existing",
+            "ready",
+            "renamed",
+            "start",
+            "touched",
+            "",
+        ] {
             let line = line(event);
             assert_eq!(Record::parse(line.as_bytes()), None, "{line}");
         }
