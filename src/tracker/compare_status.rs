@@ -34,6 +34,21 @@ pub(super) struct StatusComparison {
     evidence: Evidence,
 }
 
+impl StatusComparison {
+    /// Drops what is asked for, since a rescan begins, which compares all files.
+    pub(super) fn leave_to_rescan(&mut self) {
+        self.state = State::Idle;
+        self.evidence = Evidence::default();
+    }
+
+    /// When a comparison begins that was asked for at these times.
+    fn due(&self, first: u64, last: u64) -> u64 {
+        let quiet = last.saturating_add(QUIET);
+        let due = quiet.min(first.saturating_add(LONGEST_WAIT));
+        due.max(self.not_before)
+    }
+}
+
 #[derive(Default)]
 enum State {
     #[default]
@@ -67,13 +82,12 @@ impl<D> Tracker<D> {
             // Another one follows, since some files were compared before.
             State::UnderWay { .. } => {}
             State::Asked { last, .. } => *last = now,
-            state @ State::Idle => {
-                *state = State::Asked {
+            State::Idle => {
+                comparison.state = State::Asked {
                     first: now,
                     last: now,
                 };
-                let due = now.saturating_add(QUIET);
-                let due = due.max(comparison.not_before);
+                let due = comparison.due(now, now);
                 self.queue.delay(Work::timer(Key::AllFiles), due);
             }
         }
@@ -121,8 +135,7 @@ impl<D: Disk> Tracker<D> {
         let (began, mut left, evidence) = match state {
             State::Idle => return,
             State::Asked { first, last } => {
-                let due = last.saturating_add(QUIET);
-                let due = due.min(first.saturating_add(LONGEST_WAIT));
+                let due = self.status_comparison.due(first, last);
                 if now < due {
                     self.status_comparison.state = state;
                     return self.queue.delay(Work::timer(Key::AllFiles), due);

@@ -20,6 +20,7 @@ impl<D> Tracker<D> {
         self.counters.rescans += 1;
         self.filter.forget_all();
         self.queue.set_rescanning();
+        self.status_comparison.leave_to_rescan();
         // By their inode keys, files that moved without an event are found again.
         self.model.index_inode_keys();
         // A change of permissions may be among the dropped events.

@@ -295,7 +295,7 @@ fn a_clock_that_is_years_behind_the_files_makes_no_change_of_them() {
 }
 
 /// The lookups of names on the disk since the watch began, each without its directory.
-fn questions(world: &World) -> Vec<String> {
+pub(super) fn questions(world: &World) -> Vec<String> {
     let asked = world.tracker.disk.journal.iter().filter_map(|line| {
         let (question, _) = line.strip_prefix("      ")?.split_once(" is ")?;
         let (what, place) = question.split_once(' ')?;

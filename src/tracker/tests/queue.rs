@@ -4,6 +4,7 @@ use super::super::disk::Disk as _;
 use super::super::fake::Op;
 use super::super::polling::POLL;
 use super::super::queue::WorkQueue;
+use super::content::questions;
 use super::cases::{all, emits_with, touch, write};
 use super::world::{MS, World, WorldOptions};
 
@@ -93,6 +94,20 @@ fn a_file_of_many_names_costs_a_rescan_few_questions_for_each() {
         let found = records.iter().filter(|record| record.starts_with(event));
         assert_eq!(found.count(), NAMES, "{event}");
     }
+}
+
+/// A name that came and went may have been a hard link of any file, and the rescan compares them all.
+#[test]
+fn a_rescan_makes_the_comparison_of_all_files_needless() {
+    let mut world = World::quiet(&short(4), &write("t/c", 1));
+    let before = questions(&world).len();
+    let ops = [write("t/a", 2), vec![Op::Unlink("t/a"), Op::MakeDir("t/d")]];
+    world.does(&all(&ops));
+    world.converges();
+    assert_eq!(world.tracker.counters.overflows, 1);
+    let asked = questions(&world)[before..].to_vec();
+    let of_c = asked.iter().filter(|question| *question == "stat c");
+    assert_eq!(of_c.count(), 1, "{asked:?}");
 }
 
 #[test]
