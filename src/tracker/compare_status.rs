@@ -65,17 +65,25 @@ enum State {
 
 impl<D> Tracker<D> {
     /// Compares all files once this has not been called for a while. With `--strict` each has a watch of
-    /// its own, which shows such writes. Without digests it is not worth what it costs: those with several
-    /// names are compared alone. `evidence`: what happened by the name that is gone.
+    /// its own, which shows such writes. `evidence`: what happened by the name that is gone.
+    ///
+    /// It is not worth what it costs without digests, nor for a file that was closed and not written to,
+    /// such as the lock of each git(1) command: then those with several names are compared alone.
     pub(super) fn compare_all_files(&mut self, evidence: Evidence) {
-        let now = self.clock.tick();
         let settings = &self.settings;
         if settings.strict {
             return;
         }
-        if settings.goes_by_events() {
+        let is_changed = evidence.has(Evidence::MODIFIED)
+            || settings.attributes && evidence.has(Evidence::ATTRIB);
+        if settings.goes_by_events() || !is_changed {
             return self.compare_linked_files();
         }
+        self.ask_for_comparison(evidence);
+    }
+
+    fn ask_for_comparison(&mut self, evidence: Evidence) {
+        let now = self.clock.tick();
         let comparison = &mut self.status_comparison;
         comparison.evidence = comparison.evidence.union(evidence);
         match &mut comparison.state {
@@ -156,7 +164,7 @@ impl<D: Disk> Tracker<D> {
             let pause = now.saturating_sub(began).saturating_mul(FACTOR);
             self.status_comparison.not_before = now.saturating_add(pause.max(MIN_INTERVAL));
             if !self.status_comparison.evidence.is_empty() {
-                self.compare_all_files(Evidence::default());
+                self.ask_for_comparison(Evidence::default());
             }
         } else {
             self.status_comparison.state = State::UnderWay {

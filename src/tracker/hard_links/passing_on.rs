@@ -23,7 +23,7 @@ impl<D> Tracker<D> {
         // Its inode key is not known: any file may be its own that was stat'ed before that, or is yet to
         // be.
         self.compare_linked_files();
-        if evidence.has(Evidence::MODIFIED) {
+        if evidence.has(Evidence::WRITE_EVENTS) {
             self.links.note_lone_write();
         }
     }
@@ -39,13 +39,13 @@ impl<D> Tracker<D> {
         self.leave_inode(id, evidence);
     }
 
-    /// What of the evidence of a name is about its other names, too: `MODIFIED`, for any write. With
-    /// `IN_ATTRIB`, they may be readable now, or have other attributes.
+    /// What of the evidence of a name is about its other names, too: a write. With `IN_ATTRIB`, they may
+    /// be readable now, or have other attributes.
     fn evidence_to_pass_on(&self, id: Id) -> Evidence {
         let evidence = self.unserved_evidence(id);
         let wants_attrib = self.settings.attributes || !self.links.unreadable.is_empty();
         if evidence.has(Evidence::WRITE_EVENTS) {
-            evidence.union(Evidence::MODIFIED)
+            evidence
         } else if wants_attrib && evidence.has(Evidence::ATTRIB) {
             Evidence::ATTRIB
         } else {
@@ -75,7 +75,7 @@ impl<D> Tracker<D> {
         if names.len() <= 2 {
             self.links.readings.remove(&key);
         }
-        let is_written = evidence.has(Evidence::MODIFIED);
+        let is_written = evidence.has(Evidence::WRITE_EVENTS);
         match other {
             Some(other) if !evidence.is_empty() => {
                 let passed = if is_written {

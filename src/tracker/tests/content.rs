@@ -316,6 +316,16 @@ fn a_file_that_came_and_went_leaves_no_work_to_one_that_gets_its_number() {
     assert_eq!(questions(&world)[before..], ["read b", "stat b"]);
 }
 
+/// As the lock of a git(1) command that changes nothing.
+#[test]
+fn a_file_that_came_and_went_and_was_not_written_to_causes_no_comparison() {
+    let mut world = World::quiet(&WorldOptions::default(), &write("t/b", 1));
+    let before = questions(&world).len();
+    world.does(&[Op::Open(0, "t/lock"), Op::Shut(0), Op::Unlink("t/lock")]);
+    world.converges();
+    assert_eq!(questions(&world)[before..], [""; 0]);
+}
+
 #[test]
 fn a_new_file_that_is_renamed_in_its_batch_is_read_once_where_it_is() {
     let mut world = World::quiet(&WorldOptions::default(), &[Op::MakeDir("t/d")]);

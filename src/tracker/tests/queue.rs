@@ -4,8 +4,8 @@ use super::super::disk::Disk as _;
 use super::super::fake::Op;
 use super::super::polling::POLL;
 use super::super::queue::WorkQueue;
-use super::content::questions;
 use super::cases::{all, emits_with, touch, write};
+use super::content::questions;
 use super::world::{MS, World, WorldOptions};
 
 /// Options with a kernel queue of so many events.
