@@ -154,10 +154,10 @@ impl Reader {
             _ if !lines.has_records() => Err(format!(
                 "{shown} is no JSON stream of balerion's; make one with --format json --initial --stat"
             )),
-            None => Err(format!(
-                "{shown} holds no complete session: a snapshot (--initial), then ready, and every record since"
+            Err(why) => Err(format!(
+                "{shown} holds no complete session (a snapshot by --initial, then ready, and every record since): {why}"
             )),
-            Some(folded) => Ok(Since::new(folded, reads)),
+            Ok(folded) => Ok(Since::new(folded, reads)),
         };
         StreamEnd {
             since,

@@ -438,8 +438,18 @@ fn a_file_that_is_no_such_stream_is_refused_in_a_sentence() {
         ("", "is no JSON stream"),
         ("New file: ./a\n", "is no JSON stream"),
         ("\0\0\0\0", "is no JSON stream"),
-        (&whole.replace("ready", "readier"), "no complete session"),
-        (&whole.replace("existing", "exists"), "no complete session"),
+        (
+            &whole.replace("ready", "readier"),
+            "every record since): the one of line 1 has no ready",
+        ),
+        (
+            &whole.replace("existing", "exists"),
+            "the one of line 1 has no snapshot",
+        ),
+        (
+            &whole.replacen("\"kind\":\"file\"", "\"kind\":\"door\"", 1),
+            "line 3 is no record",
+        ),
     ] {
         fs::write(&file, content).unwrap();
         let stderr = refused(&["--since", name]);

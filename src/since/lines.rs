@@ -2,7 +2,7 @@
 //!
 //! Lines end in a newline or, with `--print0`, in NUL, as the first one does. A run of NULs
 //! is what a power loss leaves of the end of a file. Memory is that of one line. Invariant: a
-//! line that is no record is never skipped in silence: it becomes a gap.
+//! line that is no record is never skipped in silence.
 
 use std::io::BufRead;
 
@@ -15,18 +15,19 @@ const LONGEST: usize = if cfg!(test) { 64 << 10 } else { 4 << 20 };
 
 /// One line of a stream.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) enum Item<P> {
-    Record(Record<P>),
-    /// A line that is no record: records may be missing here.
-    Gap,
+pub(super) struct Item<P> {
+    /// The number of the line, from 1 on.
+    pub(super) line: u64,
+    /// `None`: it is no record, so that records may be missing here.
+    pub(super) record: Option<Record<P>>,
 }
 
 impl<P> Item<P> {
     /// The item with the paths of its record held by something else.
     pub(super) fn map<Q>(self, hold: impl FnMut(P) -> Q) -> Item<Q> {
-        match self {
-            Self::Record(record) => Item::Record(record.map(hold)),
-            Self::Gap => Item::Gap,
+        Item {
+            line: self.line,
+            record: self.record.map(|record| record.map(hold)),
         }
     }
 }
@@ -48,6 +49,8 @@ pub(super) struct Lines {
     end: u64,
     /// Bytes fed until now.
     read: u64,
+    /// Lines that have ended.
+    ended: u64,
 }
 
 impl Lines {
@@ -57,6 +60,7 @@ impl Lines {
         while let Some(at) = self.line_end(rest) {
             let (line, after) = (&rest[..at], &rest[at + 1..]);
             self.read += at as u64 + 1;
+            self.ended += 1;
             let separator = rest[at];
             rest = after;
             if self.line.is_empty() && !self.is_too_long {
@@ -96,14 +100,19 @@ impl Lines {
     }
 
     fn line(&mut self, line: &[u8], separator: u8, take: &mut impl FnMut(Item<RecordPath<'_>>)) {
+        let number = self.ended;
+        let no_record = Item {
+            line: number,
+            record: None,
+        };
         if std::mem::take(&mut self.is_too_long) {
             self.is_mixed = false;
-            return take(Item::Gap);
+            return take(no_record);
         }
         if line.is_empty() {
             if separator == 0 {
                 // Between the NULs of a run, which stand for bytes that were lost.
-                take(Item::Gap);
+                take(no_record);
             }
             return;
         }
@@ -111,11 +120,14 @@ impl Lines {
             let is_first = self.read == line.len() as u64 + 1;
             let is_zeroed = separator == 0 && is_first && is_torn_record(line);
             self.has_others |= !is_zeroed;
-            return take(Item::Gap);
+            return take(no_record);
         };
         self.separator = Some(separator);
         self.end = self.read;
-        take(Item::Record(record));
+        take(Item {
+            line: number,
+            record: Some(record),
+        });
     }
 
     /// The offset at which the last record ends, if anything follows it: a torn line.

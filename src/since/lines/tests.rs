@@ -3,13 +3,13 @@
 
 use super::{LONGEST, Lines};
 use crate::since::read_ahead::Items;
-use crate::since::sessions::{Folded, Sessions};
+use crate::since::sessions::{Folded, NoSession, Sessions};
 
 /// Why there is no tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum NoTree {
     NoStream,
-    NoSession,
+    NoSession(NoSession),
 }
 
 fn fold_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Folded, NoTree> {
@@ -21,7 +21,7 @@ fn fold_pieces<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Folded, NoT
     }
     match sessions.finish() {
         _ if !lines.has_records() => Err(NoTree::NoStream),
-        folded => folded.ok_or(NoTree::NoSession),
+        folded => folded.map_err(NoTree::NoSession),
     }
 }
 
@@ -165,27 +165,27 @@ fn what_is_no_complete_session_gives_no_tree() {
         (
             "no ready",
             snapshot("1").replace("\"ready\"", "\"readier\""),
-            NoTree::NoSession,
+            NoTree::NoSession(NoSession::NotReady { start: 1 }),
         ),
         (
             "no snapshot",
             start("1", None) + &line("ready", ",\"directories\":2,\"files\":2"),
-            NoTree::NoSession,
+            NoTree::NoSession(NoSession::NoSnapshot { start: 1 }),
         ),
         (
             "it resumes what is not here",
             start("2", Some("1")) + &name("created", "r/c", 3) + &line("ready", ""),
-            NoTree::NoSession,
+            NoTree::NoSession(NoSession::NothingToResume { start: 1 }),
         ),
         (
             "a record is missing",
             snapshot("1") + &name("created", "r/x/c", 3),
-            NoTree::NoSession,
+            NoTree::NoSession(NoSession::RecordsMissing { before: 7 }),
         ),
         (
             "a line in the middle is none",
             snapshot("1") + "{\"time\":\"\n" + &name("created", "r/c", 3),
-            NoTree::NoSession,
+            NoTree::NoSession(NoSession::NoRecord { line: 7 }),
         ),
         (
             "zeroes in the middle",
@@ -194,12 +194,18 @@ fn what_is_no_complete_session_gives_no_tree() {
                 + &"\0".repeat(99)
                 + &name("created", "r/c", 3)
                 + &name("created", "r/e", 3),
-            NoTree::NoSession,
+            NoTree::NoSession(NoSession::NoRecord { line: 7 }),
         ),
     ];
     for (case, stream, expected) in cases {
         assert_eq!(fold(stream.as_bytes()), Err(expected), "{case}");
     }
+    let (begun, other) = (start("2", None), name("created", "r/x/c", 3));
+    let begun_after_a_broken_one = snapshot("1") + &other + &begun;
+    let not_ready = NoTree::NoSession(NoSession::NotReady { start: 8 });
+    assert_eq!(fold(begun_after_a_broken_one.as_bytes()), Err(not_ready));
+    let no_start = NoTree::NoSession(NoSession::NoStart);
+    assert_eq!(fold(other.as_bytes()), Err(no_start), "rotated");
 }
 
 #[test]

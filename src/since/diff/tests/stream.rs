@@ -229,8 +229,8 @@ impl<'a> Stream<'a> {
         });
         let has_snapshot = self.lines[1].contains("existing");
         let folded = sessions.finish();
-        assert_eq!(folded.is_some(), has_snapshot, "the session is complete");
-        folded.map(|folded| Since::new(folded, reads))
+        assert_eq!(folded.is_ok(), has_snapshot, "the session is complete");
+        folded.ok().map(|folded| Since::new(folded, reads))
     }
 }
 
