@@ -114,6 +114,43 @@ fn a_stop_amid_the_differences_from_a_stream_adds_no_record_of_the_others() {
     watch.wait();
 }
 
+/// A snapshot in `less`, say.
+#[test]
+fn a_reader_that_stops_before_ready_keeps_nobody_busy() {
+    let tree = Tree::new();
+    let empty = ["--format", "json", "--initial", "--timeout", "0"];
+    let ended = tree.watch().args(empty).spawn().wait();
+    fs::write(tree.outside("since"), ended.stdout).unwrap();
+    for number in 0..2000 {
+        tree.touch(format!("{number:0200}"));
+    }
+    for args in [
+        &["--format", "json", "--initial"][..],
+        &["--since", "../outside/since"],
+    ] {
+        let (unread, stdout) = sys::pipe().unwrap();
+        let watch = tree.watch().args(["--hash", "off"]).args(args);
+        let watch = watch.stdout(stdout).spawn();
+        assert!(eventually(|| sys::waiting(&unread) > PIPE / 2));
+        let waits = || {
+            watch
+                .status("voluntary_ctxt_switches")
+                .parse::<u64>()
+                .unwrap()
+        };
+        let before = waits();
+        thread::sleep(Duration::from_secs(2));
+        let waited = waits() - before;
+        assert!(waited < 100, "{args:?}: {waited} times");
+        // It goes on as soon as there is room.
+        let lines = BufReader::new(File::from(unread)).lines();
+        let count = lines.map_while(Result::ok).take(2000).count();
+        assert_eq!(count, 2000, "{args:?}");
+        watch.signal(sys::SIGTERM);
+        watch.wait();
+    }
+}
+
 #[test]
 fn the_end_waits_once_for_all_readers_together() {
     // On a busy machine one may take longer: the least of three counts.

@@ -133,6 +133,11 @@ impl RecordWriter {
         self.is_always_ready
     }
 
+    /// Waits until the reader takes more, is gone, or `input` is readable, at most so many milliseconds.
+    pub(crate) fn wait_for_room_or_input(&self, input: BorrowedFd<'_>, millis: u16) {
+        self.stream.wait_for_room_or_input(input, millis);
+    }
+
     /// The stream, if it has a reader that may go away.
     pub(crate) fn reader(&self) -> Option<BorrowedFd<'_>> {
         self.stream.has_reader().then(|| self.stream.as_fd())

@@ -155,6 +155,17 @@ impl Stream {
         let _events = poll(self.as_fd(), libc::POLLOUT, millis);
     }
 
+    /// Waits until there is room, the reader is gone or `input` is readable, at most so many
+    /// milliseconds; poll(2). A regular file has room always, and is not waited for.
+    pub(crate) fn wait_for_room_or_input(&self, input: BorrowedFd<'_>, millis: u16) {
+        if self.is_file() {
+            return wait_for_input(input, millis);
+        }
+        // The next write, or the next reading of the input, shows what has come.
+        let both = [(self.as_fd(), libc::POLLOUT), (input, libc::POLLIN)];
+        let _events = poll_all(both, millis);
+    }
+
     /// Whether nothing waits in a pipe to be read: FIONREAD.
     fn is_empty(&self) -> bool {
         let mut waiting: libc::c_int = 0;
@@ -199,16 +210,32 @@ fn has_room(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(events & libc::POLLOUT != 0)
 }
 
+/// Waits until something is readable, at most so many milliseconds; poll(2).
+pub(crate) fn wait_for_input(input: BorrowedFd<'_>, millis: u16) {
+    // The next reading shows what has come.
+    let _events = poll(input, libc::POLLIN, millis);
+}
+
 /// poll(2) of one descriptor: what it is ready for.
 fn poll(fd: BorrowedFd<'_>, events: libc::c_short, millis: u16) -> io::Result<libc::c_short> {
-    let mut poll = libc::pollfd {
+    let [events] = poll_all([(fd, events)], millis)?;
+    Ok(events)
+}
+
+/// poll(2): what each descriptor is ready for, of what is asked for.
+fn poll_all<const COUNT: usize>(
+    asked: [(BorrowedFd<'_>, libc::c_short); COUNT],
+    millis: u16,
+) -> io::Result<[libc::c_short; COUNT]> {
+    let mut all = asked.map(|(fd, events)| libc::pollfd {
         fd: fd.as_raw_fd(),
         events,
         revents: 0,
-    };
-    // SAFETY: `poll` is one valid pollfd.
-    check(unsafe { libc::poll(&raw mut poll, 1, libc::c_int::from(millis)) })?;
-    Ok(poll.revents)
+    });
+    let count = libc::nfds_t::try_from(COUNT).expect("a few descriptors");
+    // SAFETY: `all` are `count` valid pollfds.
+    check(unsafe { libc::poll(all.as_mut_ptr(), count, libc::c_int::from(millis)) })?;
+    Ok(all.map(|polled| polled.revents))
 }
 
 #[cfg(test)]

@@ -11,9 +11,13 @@ use super::poller::Wake;
 use super::{StopReason, Watcher};
 use crate::change::Change;
 use crate::error::Error;
-use crate::log_file::Transition;
+use crate::log_file::{Log, Transition};
 use crate::stderr::erase_progress;
 use crate::sys::epoll::Interest;
+use crate::sys::stream::wait_for_input;
+
+/// How long the reader is waited for at once.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 impl Watcher {
     /// Renders some of the changes, and writes what the reader takes.
@@ -77,11 +81,26 @@ impl Watcher {
             } else {
                 self.check_signals();
                 if !self.output.can_render() {
-                    std::thread::sleep(Duration::from_millis(1));
+                    self.wait_for_reader(LONGEST_WAIT);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Waits until the reader takes more, is gone, or a signal comes; while a log fails, until it is
+    /// tried again; at most for so long. Serves nothing.
+    pub(super) fn wait_for_reader(&self, longest: Duration) {
+        let millis = |time: Duration| u16::try_from(time.as_millis()).unwrap_or(u16::MAX);
+        let signals = self.signals.as_fd();
+        let retry = self.output.log.as_ref().and_then(Log::deadline);
+        match retry.and_then(|due| self.until(Some(due))) {
+            Some(retry) => wait_for_input(signals, millis(retry.min(longest)) + 1),
+            None => {
+                let writer = &self.output.writer;
+                writer.wait_for_room_or_input(signals, millis(longest));
+            }
+        }
     }
 
     /// Whether something is left to be emitted or written.

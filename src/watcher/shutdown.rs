@@ -91,7 +91,8 @@ impl Watcher {
             if is_known && !self.has_pending() {
                 return Ok(Completion::Done);
             }
-            if Instant::now() > until {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return Ok(Completion::CutShort);
             }
             if self.serve_signals().is_some() {
@@ -104,7 +105,7 @@ impl Watcher {
                 !self.output.is_full()
             };
             if !may_go_on {
-                std::thread::sleep(Duration::from_millis(1));
+                self.wait_for_reader(left);
             }
         }
     }
