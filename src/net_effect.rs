@@ -183,6 +183,7 @@ impl NetEffect {
         let Some(id) = self.known(from, kind, Some(Before::new(kind, digest))) else {
             return;
         };
+        let id = self.make_new_if_hidden(id);
         let (to, replaced) = match self.find(path) {
             At::Node(other) if other == id => return,
             At::Node(other) => {

@@ -23,6 +23,33 @@ impl NetEffect {
         node.new = Some(content);
     }
 
+    /// Takes a directory that was not in the tree at the start, and moves now, for a new one: its old
+    /// place was that of a path alone. What is in it stays in it.
+    pub(super) fn make_new_if_hidden(&mut self, id: NodeId) -> NodeId {
+        let node = &mut self.net.nodes[id.index()];
+        if node.was_shown || node.origin.is_none() {
+            return id;
+        }
+        let (kind, content, entered) = (node.kind, node.new.take(), node.entered);
+        let (attributes, notes) = (node.attributes.take(), node.notes.take());
+        let edge = self.edge_of(id);
+        let new = self.net.add_new(edge, kind, content, entered);
+        let node = &mut self.net.nodes[new.index()];
+        (node.attributes, node.notes) = (attributes, notes);
+        self.leave(id);
+        self.net.set_destination(id, None);
+        self.enter(new, edge);
+        let inside = self.current.iter().filter(|(edge, _)| edge.parent == id);
+        for child in inside.map(|(_, &child)| child).collect::<Vec<_>>() {
+            let Edge { name, .. } = self.edge_of(child);
+            let edge = Edge { parent: new, name };
+            self.leave(child);
+            self.net.set_destination(child, Some(edge));
+            self.enter(child, edge);
+        }
+        new
+    }
+
     /// What is still in a directory that is deleted has a PATH: filters hide the directory.
     pub(super) fn deleted(&mut self, id: NodeId) {
         if self.has_children(id) {

@@ -56,3 +56,22 @@ fn a_path_changes_after_the_directories_above_it_are_shown() {
     let moved = renamed("d/e", "k", Kind::Directory, None);
     gives(&[made("d"), moved], &["R d/e k", "C d 0"]);
 }
+
+/// A PATH is found before the directory above it.
+#[test]
+fn a_directory_that_is_created_around_a_path_and_renamed_is_created_under_its_new_name() {
+    let rename = || renamed("t/a", "t/q", Kind::Directory, None);
+    let found = [made("t/a/b"), made("t/a"), rename()];
+    gives(&found, &["C t/q 0", "C t/q/b 0"]);
+    let lost = [made("t/a/b"), made("t/a"), gone("t/a/b"), rename()];
+    gives(&lost, &["C t/q 0"]);
+    let twice = [&found[..], &[renamed("t/q", "t/r", Kind::Directory, None)]].concat();
+    gives(&twice, &["C t/r 0", "C t/r/b 0"]);
+    let back = [&found[..], &[renamed("t/q", "t/a", Kind::Directory, None)]].concat();
+    gives(&back, &["C t/a 0", "C t/a/b 0"]);
+    let hidden_at_first = [changed("t/a/b/x", 2, None), made("t/a"), rename()];
+    gives(
+        &hidden_at_first,
+        &["C t/q 0", "R t/a/b t/q/b", "M t/q/b/x 2"],
+    );
+}
