@@ -4,9 +4,10 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use common::{Tree, Watch, eventually, serve, skipped, sys};
+use common::{Record, Tree, Watch, eventually, serve, skipped, sys};
 
 #[test]
 fn a_path_through_a_link_is_followed_where_the_link_leads_now() {
@@ -89,6 +90,77 @@ fn a_file_through_a_link_that_is_switched_is_the_other_file() {
     tree.write("..2/app.yaml", "");
     watch.expect(&["New file: app.yaml"]);
     watch.stop();
+}
+
+/// The names that a log folds to.
+fn names(log: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for line in log.lines() {
+        let record = Record::parse(line.as_bytes()).unwrap();
+        let path = record.text("path").unwrap_or_default().to_owned();
+        match record.event() {
+            "existing" | "created" => assert!(names.insert(path), "{line}"),
+            "deleted" => assert!(names.remove(&path), "{line}"),
+            event => assert!(["start", "ready"].contains(&event), "{line}"),
+        }
+    }
+    names
+}
+
+/// It may be walked by its old target.
+#[test]
+fn a_link_that_is_switched_during_the_start_has_the_names_of_one_target() {
+    let tree = Tree::new();
+    tree.mkdirs("new/name");
+    for number in 0..500 {
+        tree.mkdirs(format!("old/{number}"));
+    }
+    let in_link = |name: String| format!("link/{name}");
+    let old: BTreeSet<_> = (0..500).map(|number| in_link(number.to_string())).collect();
+    let new = BTreeSet::from([in_link("name".to_owned())]);
+    let log = tree.outside("log");
+    let args = [
+        "--format",
+        "json",
+        "--until-quiet",
+        "0.05",
+        "--resume",
+        "--log-file",
+    ];
+    let watch = || tree.watch().args(args).args([&log]).path("link").spawn();
+    let switch = |to| {
+        tree.symlink(to, "tmp");
+        tree.rename("tmp", "link");
+    };
+    for millis in 0..20 {
+        for is_new in [true, false] {
+            switch("old");
+            if is_new {
+                let _none = fs::remove_file(&log);
+            } else {
+                watch().wait();
+            }
+            let running = watch();
+            std::thread::sleep(std::time::Duration::from_millis(millis));
+            switch("new");
+            running.wait();
+            let text = fs::read_to_string(&log).unwrap();
+            assert!(text.is_empty() || text.starts_with(r#"{"time""#), "{text}");
+            let first = text.lines().next().unwrap_or_default();
+            assert!(
+                first.is_empty() || first.contains(r#""event":"start""#),
+                "{first}"
+            );
+            let mut names = names(&text);
+            names.remove("link");
+            let lost: Vec<_> = old.difference(&names).collect();
+            let found: Vec<_> = names.difference(&old).collect();
+            assert!(
+                names == old || names == new,
+                "lost {lost:?}, found {found:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use common::serve::refused;
 use common::{Tree, Watch, eventually, namespace, serve};
+use jiff::Timestamp;
 
 /// Ends it after the records fold to the tree, without comparing the number of watches with that of
 /// directories.
@@ -315,6 +316,25 @@ fn one_path_is_waited_for_while_another_is_watched() {
     tree.rename("here/a", "later/a");
     watch.expect(&["Renamed: here/a -> later/a"]);
     watch.silence();
+    watch.stop();
+}
+
+#[test]
+fn a_path_that_appears_is_reported_with_the_time_when_it_was_found() {
+    let tree = Tree::new();
+    let watch = tree.watch().json().args(["--wait-for-path"]);
+    let mut watch = watch.path("later").start();
+    for _ in 0..2 {
+        let before = Timestamp::now();
+        tree.mkdir("later");
+        let found = watch.expect(&["created directory later"]);
+        tree.remove_all("later");
+        let lost = watch.expect(&["deleted directory later"]);
+        for record in found.iter().chain(&lost) {
+            let time: Timestamp = record.text("time").unwrap().parse().unwrap();
+            assert!(time >= before, "{time}, made at {before}");
+        }
+    }
     watch.stop();
 }
 

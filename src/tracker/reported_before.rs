@@ -7,6 +7,7 @@
 use super::Tracker;
 use super::disk::{Inode, Stat};
 use super::model::{DirectoryState, Evidence, Id, Knowledge};
+use super::queue::{ScanScope, Work};
 use crate::change::{Attributes, Digest, InodeTimes, Kind};
 
 /// A regular file as it was last reported; by default nothing is known of it.
@@ -143,6 +144,11 @@ impl<D> Tracker<D> {
             return None;
         }
         let id = self.add_listed(dir, name, kind)?;
+        // Of a PATH that has appeared, new names alone would be compared.
+        let scan = Work::scan(dir, ScanScope::All);
+        if self.queue.has(&scan.key) {
+            self.queue.delay(scan, u64::MAX); // Merged: it is served when it was due before.
+        }
         match kind {
             Kind::File => self.set_reported(id, reported),
             Kind::Directory => {

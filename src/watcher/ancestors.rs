@@ -172,6 +172,8 @@ impl Watcher {
     /// Serves a survey: if a PATH leads to another inode now, the old one is gone, and the new one
     /// appears.
     fn apply_survey(&mut self, above: &mut AncestorWatches, index: usize, found: &Survey) {
+        let now = self.clock.now();
+        self.tracker.at(now);
         let path = &mut above.paths[index];
         path.has_links |= found.has_links;
         path.note_watches(found);
@@ -180,8 +182,7 @@ impl Watcher {
         if let Some(watched) = self.tracker.watched_root(&path.given)
             && path.leads_to_another(&watched, found)
         {
-            let now = self.clock.now();
-            self.tracker.at(now).lose_root(&path.given);
+            self.tracker.lose_root(&path.given);
         }
         let may_appear =
             above.waits_for_missing || path.may_be_switched() || path.is_unmoved(found);

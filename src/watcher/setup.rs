@@ -279,8 +279,10 @@ impl Watcher {
     fn begin(&mut self) -> Result<(), Error> {
         let compares = self.baseline.since().is_some();
         let now = self.clock.now();
-        let buffer = self.tracker.at(now).records.current();
-        self.snapshots.begin(buffer, compares);
+        let tracker = self.tracker.at(now);
+        // A PATH may have been switched since it was walked.
+        tracker.dismiss_records();
+        self.snapshots.begin(tracker.records.current(), compares);
         self.baseline.begin();
         if compares || self.snapshots.is_initial() {
             self.serve_kept_hang_up();

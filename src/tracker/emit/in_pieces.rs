@@ -209,6 +209,15 @@ impl<D: Disk> Tracker<D> {
         }
     }
 
+    /// Drops all records that were emitted: before a session begins, the model is what is there at its
+    /// beginning.
+    pub(crate) fn dismiss_records(&mut self) {
+        self.dismiss_emissions();
+        let mut warnings = self.records.ready.successor();
+        warnings.append_warnings(&self.records.ready);
+        self.records.ready = warnings;
+    }
+
     /// Removes the rest of a subtree that is gone from the model, without a record.
     fn remove_silently(&mut self, removal: Emission) {
         let buffer = std::mem::take(&mut self.records.ready);

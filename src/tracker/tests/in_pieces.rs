@@ -181,6 +181,21 @@ fn a_directory_that_is_found_again_while_it_is_removed_is_new() {
     world.converges();
 }
 
+#[test]
+fn what_was_emitted_before_a_session_begins_is_dropped() {
+    let mut tree = vec![Op::MakeDir("t/d")];
+    tree.extend(MANY.iter().flat_map(|name| touch(name)));
+    let mut world = World::quiet(&WorldOptions::default(), &tree);
+    let top = world.tracker.roots.entries().next().unwrap();
+    let dir = world.tracker.model.find(top, b"d").unwrap();
+    world.tracker.remove_rest(dir, Emitted::All);
+    world.tracker.records.current().push(Change::Overflow);
+    assert!(world.tracker.is_emitting());
+    world.tracker.dismiss_records();
+    assert!(!world.tracker.is_emitting() && world.tracker.records.ready.is_empty());
+    assert_eq!(world.tracker.model.find(top, b"d"), None);
+}
+
 /// How many are left of all changes, and of those of a kind.
 fn left(world: &World, is_of_kind: impl Fn(&Change) -> bool) -> (usize, usize) {
     let tracker = &world.tracker;
