@@ -98,6 +98,40 @@ fn directories_that_were_exchanged_are_compared_once_where_no_renames_are_report
     }
 }
 
+/// As a service whose directory is mounted after its start.
+#[test]
+fn a_log_that_begins_before_the_path_is_there_is_gone_on_with() {
+    let tree = Tree::new();
+    let log = tree.outside("log");
+    let args = ["--resume", "--format", "json", "--log-file", text(&log)];
+    let watch = tree.watch().args(args).args(["--wait-for-path"]);
+    let watch = watch.path("later").start();
+    tree.mkdir("later");
+    tree.write("later/a", "1");
+    let read = || fs::read_to_string(&log).unwrap();
+    let digest_of_one = "6b86b273ff34fce1";
+    assert!(eventually(|| read().contains(digest_of_one)));
+    watch.stop();
+    let known = read().lines().count();
+    tree.rename("later/a", "later/b");
+    tree.touch("later/c");
+    resume(&tree, &log, &["later"]);
+    let log = read();
+    let records = log.lines().skip(known);
+    let records: Vec<_> = records
+        .map(|line| Record::parse(line.as_bytes()).unwrap())
+        .collect();
+    assert!(records[0].text("resumes").is_some(), "{log}");
+    let summaries: Vec<_> = records.iter().map(Record::summary).collect();
+    let expected = [
+        "start",
+        "renamed file later/a -> later/b",
+        "created file later/c",
+        "ready",
+    ];
+    assert_eq!(summaries, expected);
+}
+
 #[test]
 fn a_resumed_log_folds_to_the_disk() {
     let tree = Tree::new();

@@ -39,6 +39,8 @@ pub(super) struct Line<'a> {
     pub(super) mode: Cow<'a, str>,
     pub(super) uid: Option<u64>,
     pub(super) gid: Option<u64>,
+    pub(super) directories: Option<u64>,
+    pub(super) files: Option<u64>,
     #[serde(borrow)]
     pub(super) session: Cow<'a, str>,
     pub(super) resumes: Option<String>,
@@ -147,6 +149,8 @@ impl<'a> Line<'a> {
             "mode" => Field::Text(&mut self.mode, 1 << 14),
             "uid" => Field::Number(&mut self.uid, 1 << 15),
             "gid" => Field::Number(&mut self.gid, 1 << 16),
+            "directories" => Field::Number(&mut self.directories, 1 << 17),
+            "files" => Field::Number(&mut self.files, 1 << 18),
             "resumes" | "paths" | "paths_hex" | "absolute" | "absolute_hex" => Field::OfStart,
             _ => Field::Unknown,
         }

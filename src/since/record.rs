@@ -40,7 +40,10 @@ pub(super) type RecordPath<'a> = Cow<'a, [u8]>;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Record<P> {
     Start(Start),
-    Ready,
+    Ready {
+        /// Whether it reports that nothing is there.
+        is_empty: bool,
+    },
     /// `existing`, `created`, `changed` or `closed`.
     State {
         event: StateEvent,
@@ -91,7 +94,10 @@ impl<'a> Record<RecordPath<'a>> {
             "created" => StateEvent::Created,
             "changed" | "closed" => StateEvent::Changed,
             "start" => return start(line).map(Self::Start),
-            "ready" => return Some(Self::Ready),
+            "ready" => {
+                let is_empty = (line.directories, line.files) == (Some(0), Some(0));
+                return Some(Self::Ready { is_empty });
+            }
             "renamed" => {
                 let (from, from_hex) = (std::mem::take(&mut line.from), &line.from_hex);
                 return Some(Self::Renamed {
@@ -126,7 +132,7 @@ impl<P> Record<P> {
     pub(super) fn map<Q>(self, mut hold: impl FnMut(P) -> Q) -> Record<Q> {
         match self {
             Self::Start(start) => Record::Start(start),
-            Self::Ready => Record::Ready,
+            Self::Ready { is_empty } => Record::Ready { is_empty },
             Self::State { event, path, state } => Record::State {
                 event,
                 path: hold(path),

@@ -24,7 +24,7 @@ pub(super) enum NoSession {
     NotReady {
         start: u64,
     },
-    /// It has no `existing` before its `ready`.
+    /// It has no `existing` before its `ready`, though something is there.
     NoSnapshot {
         start: u64,
     },
@@ -79,7 +79,7 @@ struct Pending {
     folded: Folded,
     /// The line of its `start`.
     line: u64,
-    /// Whether it has an `existing` record.
+    /// Whether it has an `existing` record, or nothing is there.
     has_snapshot: bool,
     /// Why it cannot become complete.
     broken: Option<NoSession>,
@@ -112,7 +112,7 @@ impl Sessions {
             return;
         }
         if let Some(pending) = &mut self.pending {
-            let is_ready = record == Record::Ready;
+            let is_ready = matches!(record, Record::Ready { .. });
             pending.apply(record, line);
             if let Some(pending) = self.pending.take_if(|_| is_ready) {
                 self.complete = pending.end();
@@ -169,7 +169,7 @@ impl Pending {
             Record::State {
                 event: StateEvent::Existing,
                 ..
-            }
+            } | Record::Ready { is_empty: true }
         );
         if !apply(&mut self.folded.tree, record) && self.broken.is_none() {
             self.broken = Some(NoSession::RecordsMissing { before: line });
@@ -201,7 +201,7 @@ fn apply(tree: &mut Tree, record: Record<&[u8]>) -> bool {
             tree.set_attributes(root_as_plain(path), attributes)
         }
         Record::Touched { path, mtime } => tree.set_mtime(root_as_plain(path), mtime),
-        Record::Start(_) | Record::Ready | Record::Other => true,
+        Record::Start(_) | Record::Ready { .. } | Record::Other => true,
     }
 }
 

@@ -140,6 +140,14 @@ fn the_last_complete_session_is_folded_with_what_follows_it() {
             ok("r r/d r/d/b=2", "3"),
         ),
         (
+            "a PATH that was not there",
+            start("1", None)
+                + &line("ready", ",\"directories\":0,\"files\":0")
+                + &name("created", "r", 0)
+                + &name("created", "r/c", 3),
+            ok("r r/c=3", "1"),
+        ),
+        (
             "a PATH that was gone and is back",
             snapshot("1")
                 + &["r/a", "r/d/b", "r/d", "r"]
