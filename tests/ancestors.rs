@@ -92,6 +92,40 @@ fn a_file_through_a_link_that_is_switched_is_the_other_file() {
     watch.stop();
 }
 
+/// As a configuration file that becomes a link.
+#[test]
+fn a_single_file_that_a_link_replaces_is_followed() {
+    for wait in [&[][..], &["--wait-for-path"]] {
+        let tree = Tree::new();
+        tree.write("file", "1");
+        tree.write("target", "2");
+        tree.mkdir("dir");
+        let replace_by_link_to = |to| {
+            tree.symlink(to, "tmp");
+            tree.rename("tmp", "file");
+        };
+        let mut watch = tree.watch().args(wait).path("file").start();
+        replace_by_link_to("target");
+        watch.expect(&[
+            "Deleted: file",
+            "New file: file",
+            "Deleted: file",
+            "New file: file",
+        ]);
+        tree.append("target", "more");
+        watch.expect(&["Content changed: file"]);
+        tree.remove("target");
+        watch.expect(&["Deleted: file"]);
+        tree.touch("target");
+        watch.expect(&["New file: file"]);
+        replace_by_link_to("dir");
+        watch.expect(&["Deleted: file", "Watching new directory: file"]);
+        tree.touch("dir/in");
+        watch.expect(&["New file: file/in"]);
+        watch.stop();
+    }
+}
+
 /// The names that a log folds to.
 fn names(log: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();

@@ -245,6 +245,13 @@ impl<D> Tracker<D> {
         }
     }
 
+    /// Whether a symbolic link is in the place of a PATH that was a single file.
+    pub(crate) fn is_replaced_by_symlink(&self, given: &[u8]) -> bool {
+        let file = self.roots.files.with_path(without_slashes(given));
+        let entry = file.and_then(|file| self.model.find(file.dir, &file.name));
+        entry.is_some_and(|id| self.model.kind(id) == Kind::Symlink)
+    }
+
     /// Whether only single files in a directory are PATHs.
     pub(crate) fn is_file_parent(&self, dir: Id) -> bool {
         let is_it = |root: &Root| root.kind == RootKind::FileParent;

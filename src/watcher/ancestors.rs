@@ -87,14 +87,20 @@ impl Watcher {
         // What leads to one of two PATHs may be switched or unmounted.
         let is_shared = paths.iter().any(|path| !self.tracker.is_rooted(path));
         if is_shared || above.paths.iter().any(is_needed) {
-            let inotify = Inotify::new().map_err(Error::inotify("wait for a PATH"))?;
-            let inotify = Arc::new(inotify);
-            self.poller
-                .listen(inotify.as_fd(), Wake::Ancestors, Interest::Readable)?;
-            above.inotify = Some(inotify);
+            self.add_name_queue(&mut above)?;
             self.survey_at_start(&mut above, is_needed);
         }
         self.ancestors = Some(above);
+        Ok(())
+    }
+
+    /// Makes the kernel queue for names in directories above.
+    fn add_name_queue(&mut self, above: &mut AncestorWatches) -> Result<(), Error> {
+        let inotify = Inotify::new().map_err(Error::inotify("wait for a PATH"))?;
+        let inotify = Arc::new(inotify);
+        self.poller
+            .listen(inotify.as_fd(), Wake::Ancestors, Interest::Readable)?;
+        above.inotify = Some(inotify);
         Ok(())
     }
 
@@ -277,13 +283,30 @@ impl Watcher {
 
     fn survey_paths(&mut self) {
         self.for_each_path(|watcher, above, index| {
+            let is_link_now = watcher.is_link_now(above, index);
             let path = &above.paths[index];
             let may_appear =
                 above.inotify.is_some() && (above.waits_for_missing || path.was_there());
-            if path.may_be_switched() || may_appear && !watcher.tracker.is_rooted(&path.given) {
+            let is_wanted = path.may_be_switched() || is_link_now;
+            if is_wanted || may_appear && !watcher.tracker.is_rooted(&path.given) {
                 watcher.begin_survey(above, index);
             }
         });
+    }
+
+    /// Whether a PATH that was a file is a symbolic link now, which can be followed.
+    fn is_link_now(&mut self, above: &mut AncestorWatches, index: usize) -> bool {
+        let path = &above.paths[index];
+        if path.has_links || !self.tracker.is_replaced_by_symlink(&path.given) {
+            return false;
+        }
+        if above.inotify.is_none()
+            && let Err(error) = self.add_name_queue(above)
+        {
+            let now = self.clock.tick();
+            self.stderr.warn_of_many(&format!("warning: {error}"), now);
+        }
+        above.inotify.is_some()
     }
 
     /// Takes the surveys that threads have made, and makes those that are due.
