@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::plain;
+use crate::error::{plain, remedy_for_any_path};
 use crate::escape::escaped;
 use crate::file_status::Inode;
 use crate::sys::file;
@@ -102,7 +102,11 @@ fn open(path: &Path, mode: u32) -> Result<File, String> {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             return Err(format!("{}; run as a user who may write it", plain(&error)));
         }
-        Err(error) => return Err(plain(&error)),
+        Err(error) => {
+            let remedy = remedy_for_any_path(&error);
+            let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
+            return Err(plain(&error) + &remedy);
+        }
     };
     let found = file.metadata().map_err(|error| plain(&error))?;
     refuse(found.file_type())?;

@@ -27,7 +27,7 @@ use crate::file_status::{FsError, message};
 
 /// The error numbers for which a message says what to do: errno(3).
 pub(crate) mod errno {
-    pub(crate) use libc::{EACCES, EAGAIN, ELOOP, EMFILE, ENFILE, ENOENT, ENOSPC};
+    pub(crate) use libc::{EACCES, EAGAIN, ELOOP, EMFILE, ENAMETOOLONG, ENFILE, ENOENT, ENOSPC};
 }
 
 /// Turns the -1 of a C call into errno's error.

@@ -133,6 +133,17 @@ fn an_argument_in_an_answer_cannot_change_the_state_of_a_terminal() {
 }
 
 #[test]
+fn a_path_that_cannot_be_is_refused_with_the_remedy() {
+    let (long, remedy) = ("x".repeat(300), "a name may have 255 bytes");
+    for args in [&[&*long][..], &["--log-file", &long]] {
+        assert!(refused(args).contains(remedy), "{args:?}");
+    }
+    for args in [&["/dev/null/x"][..], &["--log-file", "/dev/null/x"]] {
+        assert!(refused(args).contains("must be a directory"), "{args:?}");
+    }
+}
+
+#[test]
 fn what_is_empty_is_refused_as_empty() {
     assert!(refused(&[""]).contains("a PATH is empty"));
     assert!(refused(&[".", ""]).contains("a PATH is empty"));

@@ -30,7 +30,12 @@ fn counted(count: u64, one: &str, many: &str) -> String {
 }
 
 fn named(paths: &[&[u8]]) -> String {
-    let names: Vec<_> = paths.iter().take(NAMED).map(|path| escaped(path)).collect();
+    let name = |path: &&[u8]| match *path {
+        // The PATH `/`, since paths in it begin with a slash.
+        b"" => "/".to_owned(),
+        path => escaped(path),
+    };
+    let names: Vec<_> = paths.iter().take(NAMED).map(name).collect();
     let names = names.join(", ");
     match paths.len().saturating_sub(NAMED) {
         0 => names,
@@ -48,6 +53,7 @@ mod tests {
         for (counts, watched, missing, wanted) in [
             ((1, 1), &[&b"."[..]][..], &[][..], "1 directory, 1 file"),
             ((2, 0), &[b"src"], &[], "2 directories, 0 files in src"),
+            ((2, 0), &[b""], &[], "2 directories, 0 files in /"),
             (
                 (0, 0),
                 &[],
