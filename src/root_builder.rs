@@ -137,6 +137,12 @@ impl RootBuilder<'_> {
     }
 
     fn directory_appears(&mut self, seen: &Seen, found: &Found) -> Result<(), Error> {
+        if self
+            .tracker
+            .cuts_directory_at(&seen.shown, found.stat.inode)
+        {
+            self.tracker.remove_earlier_at(&seen.shown);
+        }
         let wd = self.watch(&seen.open, found)?.wd;
         let wd = wd.map_err(|error| Error::cannot_watch(&seen.open, error))?;
         let tracker = &mut *self.tracker;

@@ -216,10 +216,12 @@ impl<D> Tracker<D> {
         self.levels_left(dir).is_some_and(|left| left <= 1)
     }
 
-    /// How many levels below `dir` are reported; `None`: all.
+    /// How many levels below `dir` are reported; `None`: all. They are counted from the PATH, which
+    /// was a single file if its directory is a root for that alone.
     fn levels_left(&self, dir: Id) -> Option<u32> {
         let most = self.settings.max_depth?;
-        Some(most.saturating_sub(self.model.depth(dir)))
+        let above_path = u32::from(self.is_file_parent(self.model.root(dir)));
+        Some((most.saturating_add(above_path)).saturating_sub(self.model.depth(dir)))
     }
 }
 

@@ -126,6 +126,53 @@ fn a_single_file_that_a_link_replaces_is_followed() {
     }
 }
 
+#[test]
+fn a_directory_that_replaces_a_single_file_is_reported_to_its_depth() {
+    let tree = Tree::new();
+    tree.touch("file");
+    let watch = tree.watch().args(["--max-depth", "2"]).path("file");
+    let mut watch = watch.start();
+    tree.remove("file");
+    watch.expect(&["Deleted: file"]);
+    tree.mkdirs("made/a/b/c");
+    tree.rename("made", "file");
+    watch.expect(&[
+        "Watching new directory: file",
+        "Watching new directory: file/a",
+        "New directory: file/a/b",
+    ]);
+    tree.touch("file/a/name");
+    watch.expect(&["New file: file/a/name"]);
+    watch.stop();
+}
+
+#[test]
+fn a_path_in_another_one_that_comes_back_is_reported_to_its_own_depth() {
+    for paths in [["top", "top/in"], ["top/in", "top"]] {
+        let tree = Tree::new();
+        tree.mkdirs("top/in/a");
+        let args = ["--wait-for-path", "--max-depth", "1"];
+        let watch = tree.watch().json().args(args);
+        let watch = watch.path(paths[0]).path(paths[1]).start();
+        let last_about = |path: &str| {
+            let records = watch.records();
+            let about = records
+                .iter()
+                .rfind(|record| record.text("path") == Some(path));
+            about.map(|record| record.event().to_owned())
+        };
+        let is_last = |event: &str, path| eventually(|| last_about(path).as_deref() == Some(event));
+        tree.rename("top/in", "top/out");
+        assert!(is_last("deleted", "top/in/a"));
+        tree.rename("top/out", "top/in");
+        assert!(is_last("created", "top/in/a"), "{paths:?}");
+        tree.touch("top/in/b");
+        assert!(is_last("created", "top/in/b"), "{paths:?}");
+        watch.check_violations();
+        watch.stop();
+    }
+}
+
 /// The names that a log folds to.
 fn names(log: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();

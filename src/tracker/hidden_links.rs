@@ -69,6 +69,16 @@ impl<D> Tracker<D> {
         })
     }
 
+    /// Whether another PATH has this directory at a path and reports less of it than a PATH of its own
+    /// would: nothing, or no more than its own depth allows.
+    pub(crate) fn cuts_directory_at(&self, shown: &[u8], inode: Inode) -> bool {
+        self.has_directory_at(shown, inode)
+            && self.with_path(shown).is_some_and(|id| {
+                let is_boundary = self.model.is_not_entered(id) && !self.model.is_alias(id);
+                is_boundary || self.has_max_depth()
+            })
+    }
+
     /// Hides the link that leads to a PATH which was found before the loop begins.
     pub(crate) fn hide_followed(&mut self, shown: &[u8]) {
         if let Some(link) = self.followed_link(shown) {

@@ -165,7 +165,11 @@ impl World {
         let absolute = [b"/", root].concat();
         let filter = &self.tracker.filter;
         let ends = (0..=below.len()).filter(|&end| below.get(end).is_none_or(|&byte| byte == b'/'));
-        let depth = ends.clone().count();
+        // Of a single file's directory the file is the PATH.
+        let mut directories = self.tracker.roots.directories().iter();
+        let is_above_path =
+            directories.any(|it| it.open == root && self.tracker.is_file_parent(it.entry));
+        let depth = ends.clone().count() - usize::from(is_above_path);
         let most = self.tracker.settings.max_depth;
         let is_dir = |end| end < below.len() || kind == Kind::Directory;
         most.is_none_or(|most| depth <= most as usize)
