@@ -137,14 +137,14 @@ impl RootBuilder<'_> {
     }
 
     fn directory_appears(&mut self, seen: &Seen, found: &Found) -> Result<(), Error> {
-        if self
-            .tracker
-            .cuts_directory_at(&seen.shown, found.stat.inode)
-        {
-            self.tracker.remove_earlier_at(&seen.shown);
+        let cannot_watch = |error| Error::cannot_watch(&seen.open, error);
+        let mut wd = self.watch(&seen.open, found)?.wd.map_err(cannot_watch)?;
+        let tracker = &mut *self.tracker;
+        if tracker.cuts_directory_at(&seen.shown, found.stat.inode) {
+            // With its watch, if it has one.
+            tracker.remove_earlier_at(&seen.shown);
+            wd = self.watch(&seen.open, found)?.wd.map_err(cannot_watch)?;
         }
-        let wd = self.watch(&seen.open, found)?.wd;
-        let wd = wd.map_err(|error| Error::cannot_watch(&seen.open, error))?;
         let tracker = &mut *self.tracker;
         match tracker.model.watched(wd) {
             None if tracker.has_directory_at(&seen.shown, found.stat.inode) => {
