@@ -173,6 +173,37 @@ fn a_path_in_another_one_that_comes_back_is_reported_to_its_own_depth() {
     }
 }
 
+#[test]
+fn paths_in_another_one_that_appear_and_are_exchanged_are_reported_once_each() {
+    let tree = Tree::new();
+    tree.mkdir("top");
+    let watch = tree.watch().json().path("top/a").path("top/in/a");
+    let watch = watch.path("top").args(["--wait-for-path"]).start();
+    let is_last = |event: &str, path: &str| {
+        eventually(|| {
+            let records = watch.records();
+            let about = records
+                .iter()
+                .rfind(|record| record.text("path") == Some(path));
+            about.is_some_and(|record| record.event() == event)
+        })
+    };
+    for _ in 0..5 {
+        tree.mkdirs("top/a/of-a");
+        assert!(is_last("created", "top/a/of-a"));
+        tree.mkdirs("top/in/a/of-b");
+        tree.exchange("top/a", "top/in/a");
+        assert!(is_last("created", "top/a/of-b") && is_last("created", "top/in/a/of-a"));
+        tree.exchange("top/a", "top/in/a");
+        assert!(is_last("created", "top/a/of-a") && is_last("created", "top/in/a/of-b"));
+        tree.remove_all("top/a");
+        tree.remove_all("top/in");
+        assert!(is_last("deleted", "top/a") && is_last("deleted", "top/in"));
+    }
+    watch.check_violations();
+    watch.stop();
+}
+
 /// The names that a log folds to.
 fn names(log: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();

@@ -232,6 +232,10 @@ impl<D: Disk> Tracker<D> {
         if self.model.has(id, Flag::HIDDEN) {
             self.unlink(id);
             if self.is_in_tree(dir) {
+                // Something else has the name now.
+                self.lose_roots_at(dir, name);
+            }
+            if self.is_in_tree(dir) {
                 self.reconcile_name(dir, name);
             }
             return false;

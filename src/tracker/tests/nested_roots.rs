@@ -66,6 +66,34 @@ fn a_path_that_moved_is_gone_though_it_came_back() {
     assert_eq!(records[..2], ["deleted t/d/e/a", "deleted t/d/e/"]);
 }
 
+/// In the PATH that both are in, neither is a name that is reported.
+#[test]
+fn two_paths_in_another_one_that_are_exchanged_are_deleted_before_others_take_their_names() {
+    let options = WorldOptions {
+        roots: vec!["t/d/e", "t/x", "t"],
+        ..WorldOptions::default()
+    };
+    let tree = all(&[tree(), vec![Op::MakeDir("t/x")], touch("t/x/b")]);
+    for ends in [("t/d/e", "t/x"), ("t/x", "t/d/e")] {
+        let mut world = World::quiet(&options, &tree);
+        world.does(&[Op::Exchange(ends.0, ends.1)]);
+        world.converges();
+        let records = world.new_records();
+        let made = records
+            .iter()
+            .position(|record| record.starts_with("created"));
+        let mut gone: Vec<_> = records[..made.unwrap()].to_vec();
+        gone.sort();
+        let expected = [
+            "deleted t/d/e/",
+            "deleted t/d/e/a",
+            "deleted t/x/",
+            "deleted t/x/b",
+        ];
+        assert_eq!(gone, expected, "{records:?}");
+    }
+}
+
 #[test]
 fn a_directory_that_is_removed_takes_the_paths_in_it_along() {
     emits(
