@@ -156,20 +156,17 @@ fn remedy_for_path(error: &io::Error) -> String {
             "; give a PATH that exists, or --wait-for-path to wait for it".to_owned()
         }
         Some(errno::EACCES) => "; run as a user who may read it".to_owned(),
-        _ => match remedy_for_any_path(error) {
-            Some(remedy) => format!("; {remedy}"),
-            None => remedy(error),
-        },
+        _ => remedy_for_any_path(error).map_or_else(|| remedy(error), str::to_owned),
     }
 }
 
 /// What to do about an error of the path of a PATH, a log or a pid file, if that is known.
 pub(crate) fn remedy_for_any_path(error: &io::Error) -> Option<&'static str> {
     match error.raw_os_error() {
-        Some(errno::ELOOP) => Some("correct its symbolic links, which lead in a circle"),
-        Some(errno::ENAMETOOLONG) => Some("a name may have 255 bytes, and a path 4,095"),
+        Some(errno::ELOOP) => Some("; correct its symbolic links, which lead in a circle"),
+        Some(errno::ENAMETOOLONG) => Some("; a name may have 255 bytes, and a path 4,095"),
         _ if error.kind() == io::ErrorKind::NotADirectory => {
-            Some("what stands before a slash must be a directory")
+            Some("; what stands before a slash must be a directory")
         }
         _ => None,
     }

@@ -103,9 +103,7 @@ fn open(path: &Path, mode: u32) -> Result<File, String> {
             return Err(format!("{}; run as a user who may write it", plain(&error)));
         }
         Err(error) => {
-            let remedy = remedy_for_any_path(&error);
-            let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
-            return Err(plain(&error) + &remedy);
+            return Err(plain(&error) + remedy_for_any_path(&error).unwrap_or_default());
         }
     };
     let found = file.metadata().map_err(|error| plain(&error))?;

@@ -307,14 +307,20 @@ impl NetEffect {
         self.children.get(&id).is_some_and(|&count| count > 0)
     }
 
+    /// The nodes that are in a directory now.
+    fn children_of(&self, id: NodeId) -> Vec<NodeId> {
+        if !self.has_children(id) {
+            return Vec::new();
+        }
+        let inside = self.current.iter().filter(|(edge, _)| edge.parent == id);
+        inside.map(|(_, &child)| child).collect()
+    }
+
     /// Notes that a node is gone, and all that is still in it.
     fn remove(&mut self, id: NodeId) {
         let mut gone = vec![id];
         while let Some(id) = gone.pop() {
-            if self.has_children(id) {
-                let below = self.current.iter().filter(|(edge, _)| edge.parent == id);
-                gone.extend(below.map(|(_, &id)| id));
-            }
+            gone.extend(self.children_of(id));
             self.leave(id);
             self.net.set_destination(id, None);
         }

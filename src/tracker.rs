@@ -221,7 +221,10 @@ impl<D> Tracker<D> {
     fn levels_left(&self, dir: Id) -> Option<u32> {
         let most = self.settings.max_depth?;
         let above_path = u32::from(self.is_file_parent(self.model.root(dir)));
-        Some((most.saturating_add(above_path)).saturating_sub(self.model.depth(dir)))
+        Some(
+            most.saturating_add(above_path)
+                .saturating_sub(self.model.depth(dir)),
+        )
     }
 }
 

@@ -29,10 +29,11 @@ pub(crate) fn refusal(error: &clap::Error, args: &[OsString]) -> Vec<String> {
 /// The sentence about the first argument that must be UTF-8 and is not: clap names none.
 fn invalid_utf8(args: &[OsString]) -> Option<String> {
     let shown = |arg: &OsString| escaped(arg.as_bytes());
-    let is_refused = |at: &usize| {
+    let is_utf8 = |at: usize| args[at].to_str().is_some();
+    let is_refused = |at: usize| {
         let others = args.iter().enumerate();
         let others = others.map(|(other, arg)| {
-            if other == *at {
+            if other == at {
                 arg.clone()
             } else {
                 shown(arg).into()
@@ -41,7 +42,7 @@ fn invalid_utf8(args: &[OsString]) -> Option<String> {
         let refused = Cli::try_parse_from(others).err();
         refused.is_some_and(|error| error.kind() == ErrorKind::InvalidUtf8)
     };
-    let at = (1..args.len()).find(is_refused)?;
+    let at = (1..args.len()).find(|&at| !is_utf8(at) && is_refused(at))?;
     let value = shown(&args[at]);
     let option = args[at - 1]
         .to_str()

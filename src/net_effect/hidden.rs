@@ -39,8 +39,7 @@ impl NetEffect {
         self.leave(id);
         self.net.set_destination(id, None);
         self.enter(new, edge);
-        let inside = self.current.iter().filter(|(edge, _)| edge.parent == id);
-        for child in inside.map(|(_, &child)| child).collect::<Vec<_>>() {
+        for child in self.children_of(id) {
             let Edge { name, .. } = self.edge_of(child);
             let edge = Edge { parent: new, name };
             self.leave(child);

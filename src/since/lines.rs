@@ -101,18 +101,18 @@ impl Lines {
 
     fn line(&mut self, line: &[u8], separator: u8, take: &mut impl FnMut(Item<RecordPath<'_>>)) {
         let number = self.ended;
-        let no_record = Item {
+        let item = |record| Item {
             line: number,
-            record: None,
+            record,
         };
         if std::mem::take(&mut self.is_too_long) {
             self.is_mixed = false;
-            return take(no_record);
+            return take(item(None));
         }
         if line.is_empty() {
             if separator == 0 {
                 // Between the NULs of a run, which stand for bytes that were lost.
-                take(no_record);
+                take(item(None));
             }
             return;
         }
@@ -120,14 +120,11 @@ impl Lines {
             let is_first = self.read == line.len() as u64 + 1;
             let is_zeroed = separator == 0 && is_first && is_torn_record(line);
             self.has_others |= !is_zeroed;
-            return take(no_record);
+            return take(item(None));
         };
         self.separator = Some(separator);
         self.end = self.read;
-        take(Item {
-            line: number,
-            record: Some(record),
-        });
+        take(item(Some(record)));
     }
 
     /// The offset at which the last record ends, if anything follows it: a torn line.

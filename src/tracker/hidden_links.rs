@@ -64,19 +64,22 @@ impl<D> Tracker<D> {
 
     /// Whether another PATH has this directory at a path. Its watch may be missing.
     pub(crate) fn has_directory_at(&self, shown: &[u8], inode: Inode) -> bool {
-        self.with_path(shown).is_some_and(|id| {
-            self.model.kind(id) == Kind::Directory && self.model.inode(id) == inode
-        })
+        self.directory_with_path(shown, inode).is_some()
+    }
+
+    fn directory_with_path(&self, shown: &[u8], inode: Inode) -> Option<Id> {
+        let is_it =
+            |id: &Id| self.model.kind(*id) == Kind::Directory && self.model.inode(*id) == inode;
+        self.with_path(shown).filter(is_it)
     }
 
     /// Whether another PATH has this directory at a path and reports less of it than a PATH of its own
     /// would: nothing, or no more than its own depth allows.
     pub(crate) fn cuts_directory_at(&self, shown: &[u8], inode: Inode) -> bool {
-        self.has_directory_at(shown, inode)
-            && self.with_path(shown).is_some_and(|id| {
-                let is_boundary = self.model.is_not_entered(id) && !self.model.is_alias(id);
-                is_boundary || self.has_max_depth()
-            })
+        self.directory_with_path(shown, inode).is_some_and(|id| {
+            let is_boundary = self.model.is_not_entered(id) && !self.model.is_alias(id);
+            is_boundary || self.has_max_depth()
+        })
     }
 
     /// Hides the link that leads to a PATH which was found before the loop begins.

@@ -131,6 +131,12 @@ impl<D> Tracker<D> {
         directories.filter(|&dir| self.is_unlisted(dir)).collect()
     }
 
+    /// Widens the scan of a directory that is on the queue to all names, since those that were reported
+    /// in it are added: of a PATH that has appeared, it would compare new ones alone.
+    pub(crate) fn compare_reported_in(&mut self, dir: Id) {
+        self.queue.widen(&Work::scan(dir, ScanScope::All));
+    }
+
     /// Adds a name that was reported in a directory that the walk could not list: it is kept until
     /// a scan compares all names. `None`: a filter hides it now.
     pub(crate) fn add_reported(
@@ -144,11 +150,6 @@ impl<D> Tracker<D> {
             return None;
         }
         let id = self.add_listed(dir, name, kind)?;
-        // Of a PATH that has appeared, new names alone would be compared.
-        let scan = Work::scan(dir, ScanScope::All);
-        if self.queue.has(&scan.key) {
-            self.queue.delay(scan, u64::MAX); // Merged: it is served when it was due before.
-        }
         match kind {
             Kind::File => self.set_reported(id, reported),
             Kind::Directory => {

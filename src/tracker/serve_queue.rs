@@ -27,8 +27,8 @@ impl<D> Tracker<D> {
     /// a file that has no name any longer can cause that as often as they like.
     pub(super) fn compare_files_later(&mut self, dir: Id) {
         let work = Work::scan(dir, ScanScope::Files);
-        if self.queue.has(&work.key) {
-            return self.queue.delay(work, u64::MAX); // Merged: it is served when it was due before.
+        if self.queue.widen(&work) {
+            return;
         }
         let names = self.model.children(dir).count() as u64;
         let pause = names.saturating_mul(PAUSE_PER_NAME).max(COMPARE_DELAY);

@@ -283,30 +283,30 @@ impl Watcher {
 
     fn survey_paths(&mut self) {
         self.for_each_path(|watcher, above, index| {
-            let is_link_now = watcher.is_link_now(above, index);
             let path = &above.paths[index];
-            let may_appear =
-                above.inotify.is_some() && (above.waits_for_missing || path.was_there());
-            let is_wanted = path.may_be_switched() || is_link_now;
+            let is_link_now =
+                !path.has_links && watcher.tracker.is_replaced_by_symlink(&path.given);
+            if is_link_now {
+                watcher.ensure_name_queue(above);
+            }
+            let path = &above.paths[index];
+            let has_queue = above.inotify.is_some();
+            let may_appear = has_queue && (above.waits_for_missing || path.was_there());
+            let is_wanted = path.may_be_switched() || is_link_now && has_queue;
             if is_wanted || may_appear && !watcher.tracker.is_rooted(&path.given) {
                 watcher.begin_survey(above, index);
             }
         });
     }
 
-    /// Whether a PATH that was a file is a symbolic link now, which can be followed.
-    fn is_link_now(&mut self, above: &mut AncestorWatches, index: usize) -> bool {
-        let path = &above.paths[index];
-        if path.has_links || !self.tracker.is_replaced_by_symlink(&path.given) {
-            return false;
-        }
+    /// Makes the kernel queue for names, if there is none; warns if that cannot be done.
+    fn ensure_name_queue(&mut self, above: &mut AncestorWatches) {
         if above.inotify.is_none()
             && let Err(error) = self.add_name_queue(above)
         {
             let now = self.clock.tick();
             self.stderr.warn_of_many(&format!("warning: {error}"), now);
         }
-        above.inotify.is_some()
     }
 
     /// Takes the surveys that threads have made, and makes those that are due.

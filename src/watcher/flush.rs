@@ -94,7 +94,7 @@ impl Watcher {
         let millis = |time: Duration| u16::try_from(time.as_millis()).unwrap_or(u16::MAX);
         let signals = self.signals.as_fd();
         let retry = self.output.log.as_ref().and_then(Log::deadline);
-        match retry.and_then(|due| self.until(Some(due))) {
+        match self.until(retry) {
             Some(retry) => wait_for_input(signals, millis(retry.min(longest)) + 1),
             None => {
                 let writer = &self.output.writer;

@@ -177,6 +177,7 @@ fn add_unlisted(tracker: &mut RealTracker, since: &Since) {
         let Some(old) = since.at_path(&path) else {
             continue;
         };
+        tracker.compare_reported_in(dir);
         let mut left = vec![(dir, old)];
         while let Some((dir, old)) = left.pop() {
             for child in tree.children(old) {

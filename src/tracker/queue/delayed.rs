@@ -71,6 +71,16 @@ impl WorkQueue {
         }
     }
 
+    /// Widens what is on the queue under a key, which is served when it was due before. `false`: the key
+    /// is not on it.
+    pub(in crate::tracker) fn widen(&mut self, work: &Work) -> bool {
+        let is_queued = self.has(&work.key);
+        if is_queued {
+            self.get_or_insert(work); // Merged.
+        }
+        is_queued
+    }
+
     /// Serves a key at `due`, or sooner if it is added.
     pub(in crate::tracker) fn delay(&mut self, work: Work, due: u64) {
         let item = self.get_or_insert(&work);
